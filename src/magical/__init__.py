@@ -1,0 +1,87 @@
+"""Design the data-science project you wish you had. Run it before it exists. Make it real one step at a time.
+
+Names are imported when they are first used, so that ``import magical`` and the command start at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import Field, PositiveInt
+
+    from magical.contracts.contract import Contract, rule
+    from magical.contracts.keeping import filter
+    from magical.contracts.model import Model
+    from magical.contracts.parts import partition
+    from magical.contracts.promises import Frame, Lazy, Parts
+    from magical.contracts.roles import Format, Group, Id, Key, Target, Time
+    from magical.contracts.tags import contract_of
+    from magical.events import emit, keep, scratch
+    from magical.project import load
+    from magical.settings import InputPath, OutputPath, Settings
+    from magical.steps import Receipt, step
+    from magical.workflows import workflow
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "pydantic": ("Field", "PositiveInt"),
+    "magical.contracts.contract": ("Contract", "rule"),
+    "magical.contracts.keeping": ("filter",),
+    "magical.contracts.model": ("Model",),
+    "magical.contracts.parts": ("partition",),
+    "magical.contracts.promises": ("Frame", "Lazy", "Parts"),
+    "magical.contracts.roles": ("Format", "Group", "Id", "Key", "Target", "Time"),
+    "magical.contracts.tags": ("contract_of",),
+    "magical.events": ("emit", "keep", "scratch"),
+    "magical.project": ("load",),
+    "magical.settings": ("InputPath", "OutputPath", "Settings"),
+    "magical.steps": ("Receipt", "step"),
+    "magical.workflows": ("workflow",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Contract",
+    "Field",
+    "Format",
+    "Frame",
+    "Group",
+    "Id",
+    "InputPath",
+    "Key",
+    "Lazy",
+    "Model",
+    "OutputPath",
+    "Parts",
+    "PositiveInt",
+    "Receipt",
+    "Settings",
+    "Target",
+    "Time",
+    "contract_of",
+    "emit",
+    "filter",
+    "keep",
+    "load",
+    "partition",
+    "rule",
+    "scratch",
+    "step",
+    "workflow",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home when it is first asked for."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'magical' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

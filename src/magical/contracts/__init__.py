@@ -1,0 +1,1 @@
+"""What data promise: contracts of rows, settings and values, and how the promises are kept."""

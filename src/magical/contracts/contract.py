@@ -1,0 +1,199 @@
+"""The class an author writes: one row of a table, or one value."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import inspect
+import sys
+import types
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
+from typing_extensions import TypeAliasType
+
+from magical.contracts.roles import Format, Role
+from magical.contracts.schema import Column, Rule, Schema
+from magical.errors import ContractError
+
+__all__ = ["Contract", "rule", "schema_of"]
+
+_TYPES: dict[Any, str] = {
+    int: "int",
+    float: "float",
+    str: "str",
+    bool: "bool",
+    dt.datetime: "datetime",
+    dt.date: "date",
+    dt.time: "time",
+    dt.timedelta: "duration",
+    list: "list",
+    tuple: "list",
+    Any: "any",
+}
+_BOUNDS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
+_schemas: weakref.WeakKeyDictionary[type[Any], Schema] = weakref.WeakKeyDictionary()
+
+
+class Contract(BaseModel):
+    """One row of a table, or one value: fields with types, bounds and roles; further columns pass through.
+
+    Example:
+        >>> from magical import Contract, Field, Id, Target
+        >>> class Customer(Contract):
+        ...     id: Id[int]
+        ...     income: float | None = Field(ge=0, description="EUR a year")
+        ...     response: Target[bool]
+        >>> schema_of(Customer).target
+        'response'
+    """
+
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, populate_by_name=True, protected_namespaces=(), ser_json_inf_nan="constants"
+    )
+
+
+class rule(classmethod):  # type: ignore[type-arg]  # noqa: N801  (a decorator is named like a function)
+    """Mark a method of a contract as a rule: a polars expression that must be true in every row.
+
+    Example:
+        >>> import polars as pl
+        >>> from magical import Contract, rule
+        >>> class Stay(Contract):
+        ...     arrived: int
+        ...     left: int
+        ...     @rule
+        ...     def leaves_after_arriving(cls) -> pl.Expr:
+        ...         return pl.col("left") >= pl.col("arrived")
+        >>> [r.name for r in schema_of(Stay).rules]
+        ['leaves_after_arriving']
+    """
+
+
+def schema_of(contract: type[BaseModel]) -> Schema:
+    """Give what a contract says, as data.
+
+    Raises:
+        ContractError: a field has a type that no column can have.
+    """
+    if contract not in _schemas:
+        fields = contract.model_fields.items()
+        columns = tuple(_column(contract, name, info) for name, info in fields)
+        _check_roles(contract, columns)
+        _schemas[contract] = Schema(contract.__name__, columns, tuple(_rules(contract)), location(contract))
+    return _schemas[contract]
+
+
+def location(thing: Callable[..., Any] | type[Any]) -> str:
+    """Give ``file:line`` of a function or class, or an empty text where there is no source."""
+    code = getattr(thing, "__code__", None)
+    if code is not None:
+        return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
+    module = sys.modules.get(thing.__module__)
+    file = getattr(module, "__file__", None)
+    if not file:
+        return ""
+    try:
+        return f"{Path(file).name}:{inspect.getsourcelines(thing)[1]}"
+    except (OSError, TypeError):
+        return Path(file).name
+
+
+def _rules(contract: type[BaseModel]) -> Iterator[Rule]:
+    for name in dict.fromkeys(n for base in reversed(contract.__mro__) for n in vars(base)):
+        method = inspect.getattr_static(contract, name)
+        if isinstance(method, rule):
+            words = inspect.getdoc(method.__func__) or name.replace("_", " ")
+            yield Rule(name, getattr(contract, name), method.__func__, words.split("\n")[0].rstrip("."))
+
+
+def _check_roles(contract: type[BaseModel], columns: tuple[Column, ...]) -> None:
+    for role in ("target", "time", "group"):
+        many = [c.name for c in columns if c.role == role]
+        if len(many) > 1:
+            raise ContractError(
+                f"{contract.__name__} has {len(many)} {role} columns: {', '.join(many)}.",
+                hint=f"leave {role.capitalize()}[...] on one of them.",
+            )
+
+
+def _column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
+    marks: list[Any] = list(info.metadata)
+    plain, nullable = _strip(info.annotation, marks)
+    roles = [m for m in marks if isinstance(m, Role)]
+    if len(roles) > 1:
+        raise ContractError(
+            f"{contract.__name__}.{name} has {len(roles)} roles: {', '.join(r.name for r in roles)}.",
+            hint="a column has one role.",
+        )
+    role = roles[0] if roles else None
+    kind, choices = _kind(contract, name, plain)
+    parent = ""
+    if role is not None and role.parent is not None:
+        parent = role.parent if isinstance(role.parent, str) else role.parent.__name__
+        kind = _parent_type(role.parent)
+    return Column(
+        name=name,
+        type=kind,
+        nullable=nullable,
+        role=role.name if role else "",
+        parent=parent,
+        choices=choices,
+        bounds=_bounds(marks),
+        alias=info.alias or "",
+        format=next((m.text for m in marks if isinstance(m, Format)), ""),
+        description=info.description or "",
+    )
+
+
+def _strip(hint: Any, marks: list[Any]) -> tuple[Any, bool]:
+    """Take ``Annotated``, ``| None`` and aliases off a hint, and keep what they say."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        marks.extend(hint.__metadata__)
+        return _strip(hint.__origin__, marks)
+    if isinstance(hint, TypeAliasType):
+        return _strip(hint.__value__, marks)
+    if origin in (Union, types.UnionType):
+        rest = [a for a in get_args(hint) if a is not type(None)]
+        if len(rest) == 1 and len(rest) < len(get_args(hint)):
+            return _strip(rest[0], marks)[0], True
+    return hint, False
+
+
+def _kind(contract: type[BaseModel], name: str, plain: Any) -> tuple[str, tuple[Any, ...]]:
+    origin = get_origin(plain) or plain
+    if origin is Literal:
+        choices = get_args(plain)
+        kinds = {_TYPES.get(type(c), "") for c in choices}
+        if len(kinds) == 1 and kinds <= {"str", "int", "bool"}:
+            return kinds.pop(), choices
+    elif isinstance(origin, type) and issubclass(origin, enum.Enum):
+        return "str", tuple(str(m.value) for m in origin)
+    elif origin in _TYPES:
+        return _TYPES[origin], ()
+    raise ContractError(
+        f"{contract.__name__}.{name} has the type {getattr(plain, '__name__', plain)}, which no column can have.",
+        hint="use int, float, str, bool, date, datetime, time, timedelta, Literal[...] or list.",
+    )
+
+
+def _parent_type(parent: type[Any] | str) -> str:
+    if isinstance(parent, str):
+        return "any"
+    ids = [c for c in schema_of(parent).columns if c.role == "id"]
+    return ids[0].type if len(ids) == 1 else "any"
+
+
+def _bounds(marks: list[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for mark in marks:
+        for bound in _BOUNDS:
+            value = getattr(mark, bound, None)
+            if value is not None and not callable(value):
+                found[bound] = value
+    return found

@@ -1,0 +1,146 @@
+"""The model: one frozen object with the fitted Pipeline and all that serving needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+from magical.contracts.schema import Schema
+from magical.contracts.tables import typed
+from magical.errors import BrokenPromise
+
+__all__ = ["Candidate", "Model", "canonical"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that was compared with others.
+
+    Attributes:
+        name: the experiment's name.
+        score: the metric on validation.
+        metric: its name.
+        params: the parameters it was fitted with.
+    """
+
+    name: str
+    score: float
+    metric: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted scikit-learn Pipeline with its task, classes, threshold and input contract.
+
+    Attributes:
+        pipeline: fitted; takes the canonical frame.
+        task: ``binary``, ``multiclass`` or ``regression``.
+        target: the name of the target column.
+        schema: the input contract: the feature columns, types and nullability, without the target.
+        classes: the target's values in order; for ``binary`` the last one is the positive class.
+        threshold: at or above this probability the positive class is predicted.
+        chosen: the experiment it came from, with its score on validation.
+        candidates: those it beat.
+        origin: the pretended steps it stands on.
+
+    Pandas and polars input give the same numbers.
+    """
+
+    __promises__: ClassVar[str] = "model"
+
+    pipeline: Any
+    task: str
+    target: str
+    schema: Schema
+    classes: tuple[Any, ...] = ()
+    threshold: float = 0.5
+    chosen: Candidate | None = None
+    candidates: tuple[Candidate, ...] = ()
+    origin: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> list[str]:
+        """The names of the columns it learnt from, in order."""
+        return self.schema.names
+
+    def probabilities(self, table: Any) -> np.ndarray[Any, Any]:
+        """Give the probability of each class.
+
+        Args:
+            table: polars or pandas rows with the model's features; further columns are ignored.
+
+        Returns:
+            An array of shape (rows, classes), columns in the order of ``classes``.
+
+        Raises:
+            BrokenPromise: the model predicts numbers, or a feature is missing or of another type.
+        """
+        if self.task == "regression":
+            raise BrokenPromise("This model predicts numbers, not classes.", hint="use predict(table).")
+        frame = self._frame(table)
+        if frame.empty:
+            return np.empty((0, len(self.classes)))
+        return np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)
+
+    def predict(self, table: Any) -> pl.DataFrame:
+        """Predict each row.
+
+        Args:
+            table: polars or pandas rows with the model's features; further columns are ignored.
+
+        Returns:
+            A table in the same order: ``prediction`` and, for classes, ``probability_CLASS`` for each.
+
+        Raises:
+            BrokenPromise: a feature is missing or of another type.
+        """
+        if self.task == "regression":
+            frame = self._frame(table)
+            values = np.empty(0) if frame.empty else np.asarray(self.pipeline.predict(frame), dtype=np.float64)
+            return pl.DataFrame({"prediction": values})
+        chances = self.probabilities(table)
+        if self.task == "binary":
+            picked = (chances[:, 1] >= self.threshold).astype(int)
+        else:
+            picked = chances.argmax(axis=1) if len(chances) else np.empty(0, dtype=int)
+        classes = pl.Series("prediction", list(self.classes))
+        columns = {f"probability_{c}": chances[:, i] for i, c in enumerate(self.classes)}
+        return pl.DataFrame({"prediction": classes.gather(pl.Series(picked, dtype=pl.UInt32)), **columns})
+
+    def _frame(self, table: Any) -> pd.DataFrame:
+        return canonical(table, self.schema)
+
+
+def canonical(table: Any, schema: Schema) -> pd.DataFrame:
+    """Give the one kind of frame that pipelines are fitted on and predict from.
+
+    Numbers and booleans become ``float64`` with NaN where a value is missing, texts ``object`` with NaN,
+    dates ``datetime64[us]``; columns in the order of the schema.
+
+    Example:
+        >>> from magical.contracts.schema import Column
+        >>> frame = canonical(pl.DataFrame({"a": [1, None]}), Schema("S", (Column("a", "int", True),)))
+        >>> frame["a"].dtype
+        dtype('float64')
+    """
+    frame = typed(table, schema)
+    columns: dict[str, Any] = {}
+    for column in schema.columns:
+        series = frame.get_column(column.name)
+        if column.type in ("int", "float", "bool"):
+            columns[column.name] = series.cast(pl.Float64).to_numpy()
+        elif column.type in ("date", "datetime"):
+            columns[column.name] = series.cast(pl.Datetime("us")).to_numpy()
+        elif column.type == "duration":
+            columns[column.name] = series.dt.total_microseconds().cast(pl.Float64).to_numpy()
+        else:
+            values = np.array(series.to_list(), dtype=object)
+            values[np.array([v is None for v in values], dtype=bool)] = np.nan
+            columns[column.name] = pd.Series(values, dtype=object)
+    return pd.DataFrame(columns, columns=schema.names)

@@ -1,0 +1,201 @@
+"""What a type hint of a step promises: a table, the parts of a split, a model, or a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Generic, get_args, get_origin
+
+from pydantic import BaseModel
+from typing_extensions import TypeAliasType, TypeVar
+
+from magical.contracts.contract import Contract, schema_of
+from magical.contracts.schema import Schema
+from magical.errors import BrokenPromise
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["PARTS", "Frame", "Lazy", "Parts", "Promise", "bind", "promise_of"]
+
+C = TypeVar("C", default=Any)
+
+Frame = TypeAliasType("Frame", "pl.DataFrame", type_params=(C,))
+"""A polars DataFrame whose rows keep a contract: ``Frame[Customer]``; bare, it promises no columns."""
+
+Lazy = TypeAliasType("Lazy", "pl.LazyFrame", type_params=(C,))
+"""The same for a polars LazyFrame."""
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Parts(Generic[C]):
+    """What a split gives: train, validation and test, and the assignment of rows that they came from.
+
+    Example:
+        >>> import polars as pl
+        >>> one = pl.DataFrame({"id": [1]})
+        >>> train, validation, test = Parts(one, one, one, pl.DataFrame({"part": ["train"]}))
+    """
+
+    train: pl.DataFrame
+    validation: pl.DataFrame
+    test: pl.DataFrame
+    assignment: pl.DataFrame
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        return iter((self.train, self.validation, self.test))
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What one value is.
+
+    Attributes:
+        kind: ``table``, ``lazy``, ``parts``, ``model``, ``pipeline``, ``tuple``, ``list``, ``receipt``,
+            ``value``, ``object``, ``none`` or ``any``.
+        hint: the type hint it was read from.
+        schema: for tables and parts, what the rows promise; none for a raw table.
+        items: for a tuple, its members; for a list, the one promise of all.
+        variable: the type variable that still stands for the schema.
+    """
+
+    kind: str
+    hint: Any = None
+    schema: Schema | None = None
+    items: tuple[Promise, ...] = ()
+    variable: Any = None
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the value is a table."""
+        return self.kind in ("table", "lazy", "pandas")
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether making the value means to fit, tune or select: it promises a model or a pipeline."""
+        return self.kind in ("model", "pipeline")
+
+    def __str__(self) -> str:
+        inner = f"[{self.schema.name}]" if self.schema else ""
+        match self.kind:
+            case "table" | "pandas":
+                return f"Frame{inner}"
+            case "lazy" | "parts" | "model" | "pipeline" | "receipt":
+                return f"{self.kind.capitalize()}{inner}"
+            case "tuple" | "list":
+                return f"{self.kind}[{', '.join(map(str, self.items))}]"
+        return getattr(self.hint, "__name__", None) or str(self.hint).replace("typing.", "")
+
+    def member(self, item: str) -> Promise:
+        """Give the promise of a part of a split or of a member of a tuple."""
+        if self.kind == "parts":
+            return Promise("table", Frame, self.schema, variable=self.variable)
+        return self.items[int(item)]
+
+    def misfits(self, wanted: Promise) -> list[str]:
+        """Say why this does not serve where ``wanted`` is; empty if it does."""
+        if "any" in (self.kind, wanted.kind):
+            return []
+        if self.is_table and wanted.is_table or self.kind == wanted.kind == "parts":
+            if wanted.schema is None:
+                return []
+            if self.schema is None:
+                return [f"it promises no columns, and {wanted} is wanted"]
+            return self.schema.misfits(wanted.schema)
+        if self.kind != wanted.kind:
+            return [f"it is {self}, and {wanted} is wanted"]
+        if self.kind == "list" and self.items and wanted.items:
+            return self.items[0].misfits(wanted.items[0])
+        if self.kind == "tuple":
+            pairs = zip(self.items, wanted.items, strict=False)
+            short = [] if len(self.items) == len(wanted.items) else [f"it has {len(self.items)} members"]
+            return short + [text for mine, other in pairs for text in mine.misfits(other)]
+        if self.kind == "value":
+            return _value_misfits(self, wanted)
+        return []
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what counts of it, for keys and for pages."""
+        out: dict[str, Any] = {"kind": self.kind, "text": str(self)}
+        if self.schema is not None:
+            out["schema"] = self.schema.to_json()
+        if self.items:
+            out["items"] = [i.to_json() for i in self.items]
+        return out
+
+
+def promise_of(hint: Any) -> Promise:
+    """Read a type hint.
+
+    Example:
+        >>> str(promise_of(tuple[int, Frame]))
+        'tuple[int, Frame]'
+    """
+    if get_origin(hint) is Annotated:
+        hint = hint.__origin__
+    origin, arguments = get_origin(hint) or hint, get_args(hint)
+    first = arguments[0] if arguments else None
+    if hint is None or hint is type(None):
+        return Promise("none", None)
+    if hint is Any or isinstance(hint, TypeVar) or hint is object:
+        return Promise("any", hint)
+    kind = "table" if origin is Frame else "lazy" if origin is Lazy else getattr(origin, "__promises__", "")
+    if origin is Parts:
+        kind = "parts"
+    if kind in ("table", "lazy", "pandas", "parts"):
+        return _rows(kind, hint, first)
+    if kind:
+        return Promise(kind, hint)
+    if origin is tuple and arguments and arguments[-1] is not ...:
+        return Promise("tuple", hint, items=tuple(promise_of(a) for a in arguments))
+    if str(getattr(origin, "__module__", "")).split(".")[:1] == ["collections"] or origin in (list, tuple):
+        items = tuple(promise_of(a) for a in arguments[:1])
+        if origin is not dict and (not items or items[0].kind not in ("value",)):
+            return Promise("list", hint, items=items)
+    if _is_pipeline(origin):
+        return Promise("pipeline", hint)
+    return Promise("value", hint)
+
+
+def bind(promise: Promise, variables: Mapping[Any, Schema | None]) -> Promise:
+    """Put schemas in the place of type variables."""
+    if promise.variable is not None and variables.get(promise.variable) is not None:
+        return Promise(promise.kind, promise.hint, variables[promise.variable])
+    if promise.items:
+        return Promise(promise.kind, promise.hint, None, tuple(bind(i, variables) for i in promise.items))
+    return promise
+
+
+def as_schema(promised: Schema | type[BaseModel], step: str) -> Schema:
+    """Take what a ``promises=`` function gave: a schema or a contract."""
+    if isinstance(promised, Schema):
+        return promised
+    if isinstance(promised, type) and issubclass(promised, BaseModel):
+        return schema_of(promised)
+    raise BrokenPromise(
+        f"{step}: its promises= function gave {promised!r}.", hint="give a Contract, or a Schema made from one."
+    )
+
+
+def _rows(kind: str, hint: Any, contract: Any) -> Promise:
+    if contract is None or contract is Any:
+        return Promise(kind, hint)
+    if isinstance(contract, TypeVar) or type(contract).__name__ == "TypeVar":
+        return Promise(kind, hint, variable=contract)
+    return Promise(kind, hint, schema_of(contract))
+
+
+def _is_pipeline(origin: Any) -> bool:
+    names = {f"{c.__module__}.{c.__name__}" for c in getattr(origin, "__mro__", ())}
+    return "sklearn.pipeline.Pipeline" in names
+
+
+def _value_misfits(have: Promise, wanted: Promise) -> list[str]:
+    mine, other = have.hint, wanted.hint
+    if not (isinstance(mine, type) and isinstance(other, type)) or issubclass(mine, other):
+        return []
+    if issubclass(mine, BaseModel) and issubclass(other, Contract):
+        return schema_of(mine).misfits(schema_of(other))
+    return [] if (mine, other) == (int, float) else [f"it is {have}, and {wanted} is wanted"]

@@ -1,0 +1,203 @@
+"""What a contract says, as data: columns, bounds, roles and rules. The engine reads nothing else of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from magical.errors import ContractError, did_you_mean, listing
+
+__all__ = ["ROLES", "Column", "Rule", "Schema", "snake"]
+
+ROLES = ("id", "key", "time", "group", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One promised column.
+
+    Attributes:
+        name: its name in the typed table.
+        type: ``int``, ``float``, ``str``, ``bool``, ``date``, ``datetime``, ``time``, ``duration``, ``list``
+            or ``any``.
+        nullable: whether a value may be missing.
+        role: ``id``, ``key``, ``time``, ``group``, ``target``, or empty for a feature.
+        parent: for a key, the name of the contract whose id it holds.
+        choices: the closed set of values, if there is one.
+        bounds: ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``, ``min_length``, ``max_length``, ``pattern``.
+        alias: its name in the source.
+        format: how the source writes it, as ``strptime`` codes.
+        description: one sentence.
+    """
+
+    name: str
+    type: str
+    nullable: bool = False
+    role: str = ""
+    parent: str = ""
+    choices: tuple[Any, ...] = ()
+    bounds: Mapping[str, Any] = field(default_factory=dict)
+    alias: str = ""
+    format: str = ""
+    description: str = ""
+
+    @property
+    def promise(self) -> str:
+        """Its type as an author writes it, such as ``float | None``."""
+        name = f"Literal[{listing(map(repr, self.choices), 6)}]" if self.choices else self.type
+        return f"{name} | None" if self.nullable else name
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what counts of it, without words that only people read."""
+        full = {
+            "name": self.name,
+            "type": self.type,
+            "nullable": self.nullable,
+            "role": self.role,
+            "parent": self.parent,
+            "choices": list(self.choices),
+            "bounds": {k: str(v) for k, v in sorted(self.bounds.items())},
+            "alias": self.alias,
+            "format": self.format,
+        }
+        return {k: v for k, v in full.items() if v not in ("", [], {}, False)}
+
+    def misfit(self, wanted: Column) -> str:
+        """Say why this column does not serve where ``wanted`` is; empty if it does."""
+        if "any" not in (self.type, wanted.type) and self.type != wanted.type:
+            return f"{self.name} is {self.promise}, not {wanted.promise}"
+        if self.nullable and not wanted.nullable:
+            return f"{self.name} may be null, but {wanted.promise} is wanted"
+        if wanted.role == "target" and self.role != "target":
+            return f"{self.name} is not a target"
+        return ""
+
+    def at_least(self, wanted: Column) -> bool:
+        """Whether everything ``wanted`` asks of its values is promised here already."""
+        choices = not wanted.choices or (bool(self.choices) and set(self.choices) <= set(wanted.choices))
+        bounds = all(self.bounds.get(k) == v for k, v in wanted.bounds.items())
+        return choices and bounds and (wanted.role != "id" or self.role == "id")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A promise across columns or rows: a method that returns a polars expression, true where it holds."""
+
+    name: str
+    expression: Callable[[], Any]
+    function: Callable[..., Any]
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """All that a contract says of a table.
+
+    Attributes:
+        name: the contract's name.
+        columns: in order.
+        rules: across columns or rows.
+        source: ``file:line`` where the contract is written, for hints.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...] = ()
+    source: str = ""
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        """The columns by their names."""
+        return {c.name: c for c in self.columns}
+
+    @property
+    def names(self) -> list[str]:
+        """The column names in order."""
+        return [c.name for c in self.columns]
+
+    def role(self, *roles: str) -> list[str]:
+        """Give the names of the columns with one of these roles."""
+        return [c.name for c in self.columns if c.role in roles]
+
+    @property
+    def ids(self) -> list[str]:
+        """The columns that together identify a row."""
+        return self.role("id")
+
+    @property
+    def target(self) -> str | None:
+        """The column to be predicted, if there is one."""
+        return next(iter(self.role("target")), None)
+
+    @property
+    def features(self) -> list[Column]:
+        """The columns a model may learn from: those without a role."""
+        return [c for c in self.columns if not c.role]
+
+    def column(self, name: str) -> Column:
+        """Give one column.
+
+        Raises:
+            ContractError: the contract has no such column.
+        """
+        if name not in self.by_name:
+            raise ContractError(f"{self.name} has no column {name!r}.", hint=did_you_mean(name, self.names))
+        return self.by_name[name]
+
+    def with_columns(self, columns: Iterable[Column], name: str = "") -> Schema:
+        """Give a schema with further columns; one of the same name replaces the old one."""
+        merged = {**self.by_name, **{c.name: c for c in columns}}
+        return Schema(name or self.name, tuple(merged.values()), self.rules, self.source)
+
+    def without(self, names: Iterable[str], name: str = "") -> Schema:
+        """Give a schema without some columns, nor rules, which might speak of them."""
+        gone = set(names)
+        if not gone & set(self.names):
+            return self if not name else replace(self, name=name)
+        kept = tuple(c for c in self.columns if c.name not in gone)
+        return Schema(name or self.name, kept, (), self.source)
+
+    def misfits(self, wanted: Schema) -> list[str]:
+        """Say why a table of this schema does not serve where ``wanted`` is; empty if it does."""
+        problems = []
+        for column in wanted.columns:
+            have = self.by_name.get(column.name)
+            if have is None:
+                problems.append(f"{column.name} is missing")
+            elif problem := have.misfit(column):
+                problems.append(problem)
+        return problems
+
+    def stricter(self, wanted: Schema) -> bool:
+        """Whether ``wanted`` asks for something that this schema does not promise already."""
+        names = {r.name: r.function for r in self.rules}
+        same_rules = all(names.get(r.name) is r.function for r in wanted.rules)
+        return not same_rules or not all(self.by_name[c.name].at_least(c) for c in wanted.columns)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what counts of it: the columns, and the names of the rules."""
+        return {
+            "contract": self.name,
+            "columns": [c.to_json() for c in self.columns],
+            "rules": [r.name for r in self.rules],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Schema:
+        """Read a schema back; its rules stay behind, since they are code."""
+        columns = tuple(Column(**{**c, "choices": tuple(c.get("choices", ()))}) for c in data["columns"])
+        return cls(str(data["contract"]), columns)
+
+
+def snake(name: str) -> str:
+    """Give a name in snake case.
+
+    Example:
+        >>> snake("Dt_Customer"), snake("MntWines"), snake("NumWebVisitsMonth"), snake("ID")
+        ('dt_customer', 'mnt_wines', 'num_web_visits_month', 'id')
+    """
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name.strip())
+    return re.sub(r"[^0-9a-zA-Z]+", "_", spaced).strip("_").lower()

@@ -1,0 +1,127 @@
+"""Tables as polars frames with the types of a contract, whatever they come as."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import polars.selectors as cs
+
+from magical.contracts.schema import Column, Schema
+from magical.errors import BrokenPromise, did_you_mean, listing, shorten
+
+__all__ = ["DTYPES", "kind_of", "polars_frame", "typed"]
+
+DTYPES: dict[str, Any] = {
+    "int": pl.Int64,
+    "float": pl.Float64,
+    "str": pl.String,
+    "bool": pl.Boolean,
+    "date": pl.Date,
+    "datetime": pl.Datetime("us"),
+    "time": pl.Time,
+    "duration": pl.Duration("us"),
+}
+
+
+def kind_of(dtype: Any) -> str:
+    """Give a column's type as contracts name it.
+
+    Example:
+        >>> kind_of(pl.UInt8), kind_of(pl.Categorical), kind_of(pl.Datetime("ms"))
+        ('int', 'str', 'datetime')
+    """
+    if dtype.is_integer():
+        return "int"
+    if dtype.is_float():
+        return "float"
+    names = {
+        pl.String: "str",
+        pl.Categorical: "str",
+        pl.Enum: "str",
+        pl.Boolean: "bool",
+        pl.Date: "date",
+        pl.Datetime: "datetime",
+        pl.Time: "time",
+        pl.Duration: "duration",
+        pl.List: "list",
+        pl.Array: "list",
+        pl.Null: "null",
+    }
+    return names.get(dtype.base_type(), str(dtype))
+
+
+def polars_frame(table: Any) -> pl.DataFrame:
+    """Give a table as a polars DataFrame: from polars, pandas, or rows as dictionaries.
+
+    Raises:
+        BrokenPromise: it is no table.
+    """
+    if isinstance(table, pl.DataFrame):
+        return table
+    if isinstance(table, pl.LazyFrame):
+        return table.collect()
+    if type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns"):
+        return pl.from_pandas(table, nan_to_null=True)
+    if isinstance(table, list) and all(isinstance(row, dict) for row in table):
+        return pl.DataFrame(table, infer_schema_length=None)
+    raise BrokenPromise(
+        f"A table was expected, and a {type(table).__name__} came.", hint="give a polars or pandas DataFrame."
+    )
+
+
+def typed(table: Any, schema: Schema, *, whose: str = "") -> pl.DataFrame:
+    """Give the promised columns of a table, each in its one canonical type, nulls kept.
+
+    A whole number stored as a float (pandas does so where a value is missing) is an ``int`` again, a
+    timestamp at midnight a ``date``. Any other change of type is refused.
+
+    Raises:
+        BrokenPromise: a column is missing, or its values are not of the promised type.
+    """
+    frame = polars_frame(table)
+    who = whose or f"A table of {schema.name}"
+    missing = [n for n in schema.names if n not in frame.columns]
+    if missing:
+        raise BrokenPromise(
+            f"{who} promised {len(schema.columns)} columns; missing: {listing(missing)}.",
+            hint=did_you_mean(missing[0], frame.columns),
+        )
+    frame = frame.select(schema.names).with_columns(cs.float().fill_nan(None))
+    for column in schema.columns:
+        series = frame.get_column(column.name)
+        frame = frame.with_columns(_cast(series, column, who))
+    return frame
+
+
+def _cast(series: pl.Series, column: Column, who: str) -> pl.Series:
+    wanted = DTYPES.get(column.type)
+    if wanted is None or series.dtype == wanted:
+        return series
+    have = kind_of(series.dtype)
+    near = {
+        "int": ("int", "float", "bool"),
+        "float": ("int", "float", "bool"),
+        "bool": ("bool", "int", "float"),
+        "date": ("date", "datetime"),
+        "datetime": ("date", "datetime"),
+    }
+    if series.dtype == pl.Object:
+        series = pl.Series(series.name, series.to_list(), strict=False)
+        have = kind_of(series.dtype)
+    if have == "null" or have in near.get(column.type, (column.type,)):
+        if have == "datetime" and getattr(series.dtype, "time_zone", None):
+            series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        cast = series.cast(wanted, strict=False)
+        same = cast.null_count() == series.null_count()
+        if same and (column.type not in ("int", "bool") or have != "float" or _whole(series, cast)):
+            return cast
+    examples = listing((repr(shorten(v, 20)) for v in series.drop_nulls().head(3)), 3)
+    raise BrokenPromise(
+        f"{who} promised {column.name}: {column.promise}, got {have} ({examples}).",
+        hint="give the column in its promised type.",
+    )
+
+
+def _whole(series: pl.Series, cast: pl.Series) -> bool:
+    return bool((series == cast.cast(pl.Float64)).all(ignore_nulls=True))

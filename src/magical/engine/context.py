@@ -1,0 +1,68 @@
+"""What a step body is told by the engine while it runs, beyond its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from magical.engine.ports import Registry, Store
+from magical.events import Event, current
+from magical.graph import Graph, Node
+
+__all__ = ["StepContext", "current_step"]
+
+
+@dataclass
+class StepContext:
+    """One step in one run; what ``emit``, ``keep``, ``scratch`` and ``register`` reach.
+
+    Attributes:
+        node: the node that runs.
+        key: its key.
+        graph: the whole graph, living.
+        store: where its inputs came from.
+        load: gives the result of a node that has finished in this run.
+        keys: the keys of the nodes that have finished in this run.
+        tell: takes an event.
+        registry: gives the model registry, if the project has one.
+        run: the run's name.
+        root: the project's folder.
+        kept: what the body has kept so far.
+    """
+
+    node: Node
+    key: str
+    graph: Graph
+    store: Store
+    load: Callable[[str], Any]
+    keys: Mapping[str, str]
+    tell: Callable[[Event], None]
+    registry: Callable[[], Registry] | None
+    run: str
+    root: Path
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.node.name
+
+    def emit(self, event: Event) -> None:
+        """Pass an event on."""
+        self.tell(event)
+
+    def keep(self, name: str, value: Any) -> None:
+        """Note a value, to be stored beside the result."""
+        self.kept[name] = value
+
+    def scratch(self) -> Path:
+        """Give this key's folder."""
+        return self.store.scratch(self.key)
+
+
+def current_step() -> StepContext | None:
+    """Give the step that runs in this thread under the engine, if there is one."""
+    sink = current.get()
+    return sink if isinstance(sink, StepContext) else None

@@ -1,0 +1,100 @@
+"""Which code is the project's, which is a third party's, and which version that is."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import site
+import sys
+from pathlib import Path
+from types import ModuleType
+
+__all__ = ["file_of", "installed", "is_project", "package_of"]
+
+OURS = ("magical.library", "magical.features")
+"""The parts of magical whose code counts in keys."""
+
+
+def file_of(module: ModuleType | None) -> Path | None:
+    """Give a module's source file, if it has one."""
+    name = getattr(module, "__file__", None)
+    return Path(name).resolve() if name and name.endswith(".py") else None
+
+
+def is_project(module: ModuleType | None) -> bool:
+    """Whether a module's code counts in keys line by line: the project's own, and our standard steps."""
+    if module is None:
+        return False
+    name = module.__name__
+    if name == "magical" or name.startswith("magical."):
+        return name.startswith(OURS)
+    if name.split(".")[0] in sys.stdlib_module_names and name != "__main__":
+        return False
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return name == "__main__"
+    return not any(Path(file).resolve().is_relative_to(folder) for folder in _site_folders())
+
+
+def package_of(module_name: str) -> tuple[str, str] | None:
+    """Give the distribution and version that a third-party module comes from; none for the standard library.
+
+    Example:
+        >>> package_of("pydantic.fields")[0], package_of("json")
+        ('pydantic', None)
+    """
+    top = module_name.split(".")[0]
+    if top in sys.stdlib_module_names or top == "magical":
+        return None
+    module = sys.modules.get(top)
+    file = getattr(module, "__file__", None)
+    folder = Path(file).resolve().parent.parent if file else None
+    return _distribution(top, folder)
+
+
+def installed() -> str:
+    """Give a digest of all installed distributions and Python's minor version."""
+    names = sorted(
+        entry.name for folder in _site_folders() for entry in _scan(folder) if entry.name.endswith(".dist-info")
+    )
+    text = "\n".join([f"{sys.version_info[0]}.{sys.version_info[1]}", *names])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _site_folders() -> tuple[Path, ...]:
+    return _resolved(tuple(sys.path))
+
+
+@functools.lru_cache(maxsize=8)
+def _resolved(path: tuple[str, ...]) -> tuple[Path, ...]:
+    named = [p for p in path if Path(p).name in ("site-packages", "dist-packages")]
+    return tuple(dict.fromkeys(Path(p).resolve() for p in [*named, *site.getsitepackages()] if Path(p).is_dir()))
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return list(entries)
+
+
+@functools.lru_cache(maxsize=256)
+def _distribution(top: str, folder: Path | None) -> tuple[str, str] | None:
+    for site_folder in [folder] if folder in _site_folders() else _site_folders():
+        if site_folder is None:
+            continue
+        found = [e for e in _scan(site_folder) if e.name.endswith(".dist-info")]
+        plain = [e for e in found if e.name.split("-")[0].lower().replace(".", "_") == top.lower()]
+        for entry in [*plain, *found]:
+            if entry in plain or _holds(Path(entry.path), top):
+                name, _, version = entry.name.removesuffix(".dist-info").partition("-")
+                return name.replace("_", "-").lower(), version
+    return None
+
+
+def _holds(dist_info: Path, top: str) -> bool:
+    try:
+        record = (dist_info / "RECORD").read_bytes()
+    except OSError:
+        return False
+    marks = (f"{top}/__init__.py,", f"{top}.py,", f"{top}/")
+    return any(record.startswith(m.encode()) or b"\n" + m.encode() in record for m in marks)

@@ -1,0 +1,144 @@
+"""The ports of the engine: what a store, a runner, a listener and a model registry must do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from magical.contracts.promises import Promise
+from magical.contracts.schema import Schema
+from magical.engine.artifacts import Artifact, Record
+from magical.events import Event
+
+__all__ = ["Listener", "Registry", "Runner", "Store", "Submission", "Version"]
+
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """Where artifacts and records live. Put if absent, atomic, verified when read."""
+
+    def record(self, key: str) -> Record | None:
+        """Give the record of a key, if it has been computed."""
+
+    def put_record(self, record: Record) -> None:
+        """Keep a record; from then on its key counts as computed."""
+
+    def drop_record(self, key: str) -> None:
+        """Forget that a key has been computed."""
+
+    def save(self, value: Any, promise: Promise, key: str) -> Artifact:
+        """Keep a value.
+
+        Raises:
+            StoreError: the value cannot be kept.
+        """
+
+    def load(self, artifact: Artifact, promise: Promise) -> Any:
+        """Give a value back.
+
+        Raises:
+            DamagedArtifact: what was read is not what was stored.
+        """
+
+    def scratch(self, key: str) -> Path:
+        """Give a folder for a key that survives a kill."""
+
+    def clear_scratch(self, key: str) -> None:
+        """Delete that folder."""
+
+
+class Runner(Protocol):
+    """Runs pieces of work, several at a time."""
+
+    def __enter__(self) -> Runner: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def submit(self, work: Callable[[], T], name: str) -> Future[T]:
+        """Begin a piece of work and give its future."""
+
+
+class Listener(Protocol):
+    """Hears what a run tells. One that fails is reported and never fails the run."""
+
+    def on(self, event: Event) -> None:
+        """Take an event; called from one thread."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version of a model.
+
+    Attributes:
+        name: the registered model's name.
+        number: the version, from 1.
+        key: the key of the step that registered it.
+        aliases: such as ``champion``.
+        tags: what was written about it.
+        uri: where a person or a serving process finds it.
+    """
+
+    name: str
+    number: str
+    key: str
+    aliases: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    uri: str = ""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A model on its way into a registry.
+
+    Attributes:
+        name: the registered model's name.
+        key: makes putting idempotent: a version with this key is not put again.
+        folder: the model as files, with all that serving needs.
+        loader: the module that loads the folder: it has ``_load_pyfunc(path)``.
+        code: the folders to be put on the path when it is loaded.
+        inputs: the schema of a row that it takes.
+        outputs: the schema of what it gives.
+        example: a few rows that it takes, as a polars table.
+        requirements: pip requirements with versions.
+        tags: short texts about it.
+        description: Markdown for its page.
+    """
+
+    name: str
+    key: str
+    folder: Path
+    loader: str
+    code: Sequence[Path]
+    inputs: Schema
+    outputs: Schema
+    example: Any
+    requirements: Sequence[str]
+    tags: Mapping[str, str]
+    description: str = ""
+
+
+class Registry(Protocol):
+    """Keeps versions of models, and the aliases that point at them."""
+
+    def put(self, submission: Submission) -> Version:
+        """Register a version, or give the one that already carries the key.
+
+        Raises:
+            RegistryError: the registry does not answer or refuses.
+        """
+
+    def versions(self, name: str = "") -> list[Version]:
+        """Give the versions of a model, or of all, newest first."""
+
+    def champion(self, name: str) -> Version | None:
+        """Give the version with the alias ``champion``, if there is one."""
+
+    def alias(self, version: Version, alias: str = "champion") -> None:
+        """Point an alias at a version."""
+
+    def folder(self, version: Version) -> Path:
+        """Give the folder that was submitted, on this machine."""

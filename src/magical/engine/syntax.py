@@ -1,0 +1,129 @@
+"""Python syntax, read for keys: what a module binds, what a definition refers to, and its normal form."""
+
+from __future__ import annotations
+
+import ast
+import symtable
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["bindings", "chains", "local_imports", "normal"]
+
+_SILENT = {"description", "title"}
+"""Keywords of ``Field`` that only people read."""
+
+
+def bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
+    """For each name of a module the top-level statements that bind or change it.
+
+    Example:
+        >>> [len(v) for v in bindings(ast.parse("a = 1\\nif a:\\n    a = 2")).values()]
+        [2]
+    """
+    found: dict[str, list[ast.stmt]] = {}
+    for statement in _flat(tree.body):
+        for name in _bound(statement):
+            found.setdefault(name, []).append(statement)
+    return found
+
+
+def local_imports(tree: ast.AST) -> dict[str, list[ast.stmt]]:
+    """The imports inside functions, by the names they bind."""
+    found: dict[str, list[ast.stmt]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for name in _bound(node):
+                found.setdefault(name, []).append(node)
+    return found
+
+
+def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, those inside ``if``, ``try`` and ``with`` included."""
+    for statement in body:
+        if isinstance(statement, (ast.If, ast.Try, ast.With, ast.For, ast.While)):
+            for name in ("body", "orelse", "finalbody"):
+                yield from _flat(getattr(statement, name, []))
+            for handler in getattr(statement, "handlers", []):
+                yield from _flat(handler.body)
+        yield statement
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {statement.name}
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return {a.asname or a.name.split(".")[0] for a in statement.names}
+    if isinstance(statement, (ast.If, ast.Try, ast.With, ast.While)):
+        return set()
+    names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        target = statement.value.func
+        while isinstance(target, (ast.Attribute, ast.Subscript)):
+            target = target.value
+        return names | ({target.id} if isinstance(target, ast.Name) else set())
+    if isinstance(statement, (ast.Assign, ast.AugAssign)):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        for target in targets:
+            while isinstance(target, (ast.Attribute, ast.Subscript)):
+                target = target.value
+            if isinstance(target, ast.Name):
+                names.add(target.id)
+    return names
+
+
+class _Normaliser(ast.NodeTransformer):
+    """Takes off what only people read: docstrings, and the descriptions of fields."""
+
+    def _body(self, node: Any) -> Any:
+        self.generic_visit(node)
+        first = node.body[0] if node.body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            node.body = node.body[1:] or [ast.Pass()]
+        return node
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _body  # noqa: N815
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "Field":
+            node.keywords = [k for k in node.keywords if k.arg not in _SILENT]
+        return node
+
+
+def normal(tree: ast.AST) -> str:
+    """Give the syntax without comments, docstrings, formatting and places."""
+    copied = ast.parse(ast.unparse(tree))
+    return ast.dump(_Normaliser().visit(copied), annotate_fields=False)
+
+
+def chains(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
+    """Give the dotted global names that a piece of code reads, and those it imports by itself."""
+    text = ast.unparse(tree)
+    names = {*_globals(symtable.symtable(text, "<step>", "exec")), *local_imports(tree)}
+    found: set[tuple[str, ...]] = set()
+
+    def visit(node: ast.AST) -> None:
+        parts: list[str] = []
+        inner = node
+        while isinstance(inner, ast.Attribute):
+            parts.append(inner.attr)
+            inner = inner.value
+        if isinstance(inner, ast.Name):
+            if inner.id in names:
+                found.add((inner.id, *reversed(parts)))
+            return
+        for child in ast.iter_child_nodes(inner):
+            visit(child)
+
+    visit(tree)
+    return tuple(sorted(found))
+
+
+def _globals(table: symtable.SymbolTable) -> Iterator[str]:
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (symbol.is_global() or table.get_type() in ("module", "annotation")):
+            yield symbol.get_name()
+        elif table.get_type() == "class" and symbol.is_referenced() and not symbol.is_local():
+            yield symbol.get_name()
+    for child in table.get_children():
+        yield from _globals(child)

@@ -1,0 +1,205 @@
+"""The exceptions of magical, and how they are worded.
+
+    MagicalError
+    ├── UsageError            the call is wrong (exit code 2)
+    │   └── SettingsError     a setting is unknown or out of bounds
+    ├── ProjectError          the project's files cannot be read or imported
+    ├── ContractError         a contract is not well formed
+    ├── WiringError           steps do not fit together; found before any data is read
+    │   └── TouchedRef        a workflow touched a result that does not exist yet
+    ├── BrokenPromise         data do not keep their contract
+    ├── InputError            a source cannot be read
+    ├── StepError             a step failed
+    │   └── UnwrittenStep     a step without a body was asked to run
+    ├── StoreError            an artifact cannot be kept or found
+    │   └── DamagedArtifact   what was stored is not what was read back
+    └── RegistryError         the model registry does not answer or refuses
+
+Every message has one to five lines: who, what was promised, what came, and `Hint:` with the next move.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "BrokenPromise",
+    "ContractError",
+    "DamagedArtifact",
+    "Finding",
+    "InputError",
+    "MagicalError",
+    "ProjectError",
+    "RegistryError",
+    "SettingsError",
+    "StepError",
+    "StoreError",
+    "TouchedRef",
+    "UnwrittenStep",
+    "UsageError",
+    "WiringError",
+]
+
+MAX_LINES = 5
+MAX_WIDTH = 240
+
+
+class MagicalError(Exception):
+    """Base of all errors of magical: a short message that ends in a hint.
+
+    Example:
+        >>> print(MagicalError("clean: no such step", hint="the steps are: ingest, split"))
+        clean: no such step
+        Hint: the steps are: ingest, split
+    """
+
+    exit_code = 1
+
+    def __init__(self, *lines: str, hint: str = "") -> None:
+        super().__init__(*lines)
+        self.lines = tuple(_bounded(lines, MAX_LINES - bool(hint)))
+        self.hint = shorten(hint, MAX_WIDTH)
+
+    def __str__(self) -> str:
+        return "\n".join([*self.lines, *([f"Hint: {self.hint}"] if self.hint else [])])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.lines, self.hint))
+
+
+class UsageError(MagicalError):
+    """The call is wrong: nothing was done."""
+
+    exit_code = 2
+
+    @classmethod
+    def unknown(cls, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> UsageError:
+        """A name that does not exist, with the nearest that does.
+
+        Example:
+            >>> print(UsageError.unknown("step", "clena", ["clean", "split"]))
+            There is no step 'clena'.
+            Hint: did you mean 'clean'? There are: clean, split.
+        """
+        names = list(known)
+        return cls(f"There is no {kind} {name!r}.", hint=hint or did_you_mean(name, names))
+
+
+class SettingsError(UsageError):
+    """A setting is unknown, of the wrong type or out of bounds."""
+
+
+class ProjectError(MagicalError):
+    """The project's files cannot be found, read or imported."""
+
+
+class ContractError(MagicalError):
+    """A contract is not well formed."""
+
+
+class WiringError(MagicalError):
+    """Steps do not fit together; found while drawing, before any data is read."""
+
+
+class TouchedRef(WiringError, TypeError):
+    """A workflow touched the result of a step, which does not exist while the workflow is drawn."""
+
+
+class BrokenPromise(MagicalError):
+    """Data do not keep their contract."""
+
+
+class InputError(MagicalError):
+    """A source (a file, a table) cannot be read as what it should be."""
+
+
+class StepError(MagicalError):
+    """A step failed; the cause is in ``__cause__``."""
+
+
+class UnwrittenStep(StepError):
+    """A step whose body is ``...`` was asked to run."""
+
+
+class StoreError(MagicalError):
+    """An artifact cannot be kept or found."""
+
+
+class DamagedArtifact(StoreError):
+    """What was stored is not what was read back.
+
+    Attributes:
+        blob: the name of the damaged object.
+    """
+
+    def __init__(self, *lines: str, hint: str = "", blob: str = "") -> None:
+        super().__init__(*lines, hint=hint)
+        self.blob = blob
+
+
+class RegistryError(MagicalError):
+    """The model registry does not answer, or refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check or an audit reports.
+
+    Attributes:
+        code: such as ``LEAK001``.
+        severity: ``error`` or ``warning``.
+        step: the node it is about.
+        what: one sentence.
+        hint: the next move.
+    """
+
+    code: str
+    severity: str
+    step: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        tail = f"\nHint: {self.hint}" if self.hint else ""
+        return f"{self.severity} {self.code} {self.step}: {self.what}{tail}"
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Give the nearest known name and the list of what there is, as a hint."""
+    if not known:
+        return "there are none."
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    question = f"did you mean {near[0]!r}? " if near else ""
+    return f"{question}There are: {listing(known)}." if question else f"there are: {listing(known)}."
+
+
+def listing(names: Iterable[object], most: int = 12) -> str:
+    """Join names with commas, at most ``most`` of them."""
+    items = [str(n) for n in names]
+    rest = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + rest
+
+
+def shorten(text: object, width: int = 60) -> str:
+    """Give a text on one line of bounded length.
+
+    Example:
+        >>> shorten("a\\nb")
+        'a b'
+        >>> shorten("x" * 100, 10)
+        'xxxxxxxxx…'
+    """
+    line = " ".join(str(text).split("\n")).strip()
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _bounded(lines: Sequence[str], most: int) -> list[str]:
+    flat = [part for line in lines for part in str(line).split("\n")]
+    kept = flat if len(flat) <= most else [*flat[: most - 1], f"  … and {len(flat) - most + 1} lines more"]
+    return [line if len(line) <= MAX_WIDTH else line[: MAX_WIDTH - 1] + "…" for line in kept]
+
+
+def _rebuild(cls: type[MagicalError], lines: tuple[str, ...], hint: str) -> MagicalError:
+    return cls(*lines, hint=hint)

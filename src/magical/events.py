@@ -1,0 +1,179 @@
+"""What a run tells: events for whoever listens, and emit, keep and scratch for the bodies of steps."""
+
+from __future__ import annotations
+
+import contextvars
+import dataclasses
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+__all__ = [
+    "Event",
+    "Log",
+    "Progress",
+    "RunFinished",
+    "RunStarted",
+    "StepCached",
+    "StepFailed",
+    "StepFinished",
+    "StepLeftOut",
+    "StepStarted",
+    "emit",
+    "keep",
+    "scratch",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened in a run."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as one line of the journal."""
+        return {"event": type(self).__name__, **dataclasses.asdict(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Event):
+    """A run began; what it is of, and which code and settings it used."""
+
+    run: str
+    workflow: str
+    settings: dict[str, Any]
+    nodes: list[str]
+    profile: str = ""
+    git: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepEvent(Event):
+    """Something that happened to one node."""
+
+    step: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepStarted(StepEvent):
+    """A step's body begins to run."""
+
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepCached(StepEvent):
+    """A step was fresh: its result is taken from the store."""
+
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepFinished(StepEvent):
+    """A step's result is in the store."""
+
+    key: str
+    seconds: float
+    summary: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepFailed(StepEvent):
+    """A step failed; the message is what the user reads."""
+
+    key: str
+    message: str
+    trace: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLeftOut(StepEvent):
+    """A step was not run, with the reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log(StepEvent):
+    """A line for the reader: from a step, or from the engine about a step."""
+
+    text: str
+    level: str = "info"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(StepEvent):
+    """How far a step is."""
+
+    done: int
+    total: int
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFinished(Event):
+    """A run ended: ``done``, ``failed`` or ``stopped``."""
+
+    run: str
+    state: str
+    seconds: float
+    executed: int
+    keys: dict[str, str] = field(default_factory=dict)
+
+
+class Sink(Protocol):
+    """Where the calls of a step body go while the engine runs it."""
+
+    name: str
+
+    def emit(self, event: Event) -> None:
+        """Take an event."""
+
+    def keep(self, name: str, value: Any) -> None:
+        """Take a value to be stored beside the step's result."""
+
+    def scratch(self) -> Path:
+        """Give a folder that survives a kill."""
+
+
+current: contextvars.ContextVar[Sink | None] = contextvars.ContextVar("magical_step", default=None)
+
+
+def emit(event: Event | str) -> None:
+    """Tell something while a step runs: an event, or a line of text. Outside a run it does nothing.
+
+    Example:
+        >>> emit("half way")
+    """
+    sink = current.get()
+    if sink is not None:
+        sink.emit(Log(step=sink.name, text=event) if isinstance(event, str) else event)
+
+
+def keep(name: str, value: Any) -> None:
+    """Keep a value beside the step's result: rejected rows, a figure, a table. Outside a run it does nothing.
+
+    Args:
+        name: unique within the step.
+        value: a table, or anything that can be written as JSON.
+
+    Example:
+        >>> keep("rejected", {"rows": 3})
+    """
+    sink = current.get()
+    if sink is not None:
+        sink.keep(name, value)
+
+
+def scratch() -> Path:
+    """Give a folder of the step's own that survives a kill, for studies and checkpoints.
+
+    Outside a run it is a new temporary folder.
+
+    Example:
+        >>> scratch().is_dir()
+        True
+    """
+    sink = current.get()
+    return sink.scratch() if sink is not None else Path(tempfile.mkdtemp(prefix="magical-"))

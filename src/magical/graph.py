@@ -1,0 +1,221 @@
+"""Node and Graph: the narrow waist. Front ends make a Graph; everything else reads one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from magical.contracts.promises import Promise
+from magical.errors import Finding, UsageError
+from magical.refs import Link, Wire, links_of
+
+__all__ = ["Call", "Graph", "Node"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """The living side of a node: present where the project's code has been imported.
+
+    Attributes:
+        step: the step that is called.
+        arguments: its plain arguments; a parameter with a wire holds None, or the list with holes.
+        promise: what the call gives, computed.
+        wants: what each connected parameter wants, where its rules must be checked once more.
+    """
+
+    step: Any
+    arguments: dict[str, Any]
+    promise: Promise
+    wants: dict[str, Promise] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One call of a step.
+
+    Attributes:
+        name: unique in the graph and stable, such as ``clean`` or ``tune[boosting]``.
+        step: the step's import string.
+        data: the name its result has in the workflow.
+        where: ``file:line`` of the step.
+        inputs: for each parameter that takes results, what it is connected to.
+        promise: what it gives, as JSON.
+        facts: the step's facts that are set: ``reads``, ``writes``, ``random``, ``training_only``,
+            ``unwritten``.
+        call: its living side.
+    """
+
+    name: str
+    step: str
+    data: str
+    where: str
+    inputs: Mapping[str, Wire]
+    promise: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    call: Call | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def title(self) -> str:
+        """The step's name."""
+        return self.step.rpartition(":")[2]
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it fits, tunes or selects."""
+        return self.promise["kind"] in ("model", "pipeline")
+
+    @property
+    def is_split(self) -> bool:
+        """Whether it parts a table into train, validation and test."""
+        return bool(self.promise["kind"] == "parts")
+
+    @property
+    def writes(self) -> bool:
+        """Whether it writes to the world."""
+        return self.facts.get("writes") == "world"
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """All that it takes from other nodes, in the order of its parameters."""
+        return tuple(link for wire in self.inputs.values() for link in links_of(wire))
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The immutable result of drawing a workflow.
+
+    Attributes:
+        workflow: its name.
+        nodes: in the order in which they were drawn, so that each follows what it needs.
+        result: what the workflow returns.
+        findings: what drawing noticed.
+    """
+
+    workflow: str
+    nodes: tuple[Node, ...]
+    result: Wire = None
+    findings: tuple[Finding, ...] = ()
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        """The nodes by their names."""
+        return {n.name: n for n in self.nodes}
+
+    def node(self, name: str) -> Node:
+        """Give one node, by its name or by the name of its data.
+
+        Raises:
+            UsageError: there is none.
+        """
+        found = self.by_name.get(name) or next((n for n in self.nodes if n.data == name), None)
+        if found is None:
+            raise UsageError.unknown("step", name, self.by_name)
+        return found
+
+    def ancestors(self, names: Iterable[str]) -> set[str]:
+        """Give these nodes and all that they need."""
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting.extend(link.node for link in self.by_name[name].links)
+        return found
+
+    @cached_property
+    def children(self) -> dict[str, list[str]]:
+        """For each node those that take its result."""
+        out: dict[str, list[str]] = {n.name: [] for n in self.nodes}
+        for node in self.nodes:
+            for parent in dict.fromkeys(link.node for link in node.links):
+                out[parent].append(node.name)
+        return out
+
+    @cached_property
+    def wanted(self) -> tuple[Node, ...]:
+        """The nodes a run executes: the ancestors of the returned value and of what writes to the world."""
+        roots = [link.node for link in links_of(self.result)] + [n.name for n in self.nodes if n.writes]
+        needed = self.ancestors(roots)
+        return tuple(n for n in self.nodes if n.name in needed)
+
+    def upto(self, name: str) -> Graph:
+        """Give the part of the graph that one node needs."""
+        needed = self.ancestors([self.node(name).name])
+        return Graph(
+            self.workflow,
+            tuple(n for n in self.nodes if n.name in needed),
+            Link(self.node(name).name),
+            tuple(f for f in self.findings if f.step in needed),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON, without its living side."""
+        nodes = [
+            {
+                "name": n.name,
+                "step": n.step,
+                "data": n.data,
+                "where": n.where,
+                "inputs": {k: _wire_out(w) for k, w in n.inputs.items()},
+                "promise": n.promise,
+                "facts": dict(n.facts),
+            }
+            for n in self.nodes
+        ]
+        return {
+            "workflow": self.workflow,
+            "nodes": nodes,
+            "result": _wire_out(self.result),
+            "findings": [asdict(f) for f in self.findings],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Graph:
+        """Read a graph back; its nodes have no living side."""
+        nodes = tuple(
+            Node(**{**n, "inputs": {k: _wire_in(w) for k, w in n["inputs"].items()}}) for n in data["nodes"]
+        )
+        findings = tuple(Finding(**f) for f in data["findings"])
+        return cls(data["workflow"], nodes, _wire_in(data["result"]), findings)
+
+    def mermaid(self, states: Mapping[str, str] | None = None) -> str:
+        """Give the graph as Mermaid text; ``states`` are shown under the names.
+
+        Example:
+            >>> node = Node("clean", "workflow:clean", "", "", {}, {"kind": "table", "text": "Frame"})
+            >>> print(Graph("w", (node,)).mermaid())
+            flowchart TD
+                n0["clean"]
+        """
+        number = {n.name: f"n{i}" for i, n in enumerate(self.nodes)}
+        lines = ["flowchart TD"]
+        for node in self.nodes:
+            state = f"<br/><small>{states[node.name]}</small>" if states and node.name in states else ""
+            left, right = ("[/", "/]") if node.writes else ("[", "]")
+            lines.append(f'    {number[node.name]}{left}"{_escape(node.name)}{state}"{right}')
+        for node in self.nodes:
+            for link in node.links:
+                label = link.item or self.by_name[link.node].data
+                arrow = f"-->|{_escape(label)}|" if label and label != self.by_name[link.node].title else "-->"
+                lines.append(f"    {number[link.node]} {arrow} {number[node.name]}")
+        return "\n".join(lines)
+
+
+def _wire_out(wire: Wire) -> Any:
+    if isinstance(wire, Link):
+        return {"node": wire.node, "item": wire.item}
+    return None if wire is None else [_wire_out(part) for part in wire]
+
+
+def _wire_in(data: Any) -> Wire:
+    if isinstance(data, dict):
+        return Link(data["node"], data["item"])
+    return None if data is None else tuple(_wire_in(part) for part in data)
+
+
+def _escape(text: str) -> str:
+    table = {'"': "#quot;", "<": "#lt;", ">": "#gt;", "|": "#124;", "&": "#amp;"}
+    return "".join(table.get(c, c) for c in text)

@@ -1,0 +1,103 @@
+"""Ref: what a workflow holds in its hands while it is drawn, and Link: what the graph keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from magical.contracts.promises import PARTS, Promise
+from magical.errors import TouchedRef
+
+__all__ = ["Link", "Ref", "Wire", "links_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A reference to what a node gives, or to one item of it.
+
+    Attributes:
+        node: the node's name.
+        item: ``train``, ``validation`` or ``test`` of a split, the index in a tuple, or empty for the whole.
+    """
+
+    node: str
+    item: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.item}" if self.item else self.node
+
+
+Wire = Link | tuple[Any, ...] | None
+"""What a parameter is connected to: a link, a tuple of wires (for a list of results), or nothing."""
+
+
+class Ref:
+    """Stands for the result of a step while a workflow is drawn; there is nothing in it to look at yet."""
+
+    __slots__ = ("_link", "_promise", "_where")
+
+    def __init__(self, link: Link, promise: Promise, where: str) -> None:
+        self._link = link
+        self._promise = promise
+        self._where = where
+
+    def __repr__(self) -> str:
+        return f"<result of {self._link}>"
+
+    def __iter__(self) -> Iterator[Ref]:
+        if self._promise.kind == "parts":
+            return iter([self._item(name) for name in PARTS])
+        if self._promise.kind == "tuple":
+            return iter([self._item(str(i)) for i in range(len(self._promise.items))])
+        self._touched("looped over or unpacked")
+
+    def __getattr__(self, name: str) -> Ref:
+        if self._promise.kind == "parts" and name in PARTS:
+            return self._item(name)
+        self._touched(f"asked for .{name}")
+
+    def _item(self, item: str) -> Ref:
+        return Ref(Link(self._link.node, item), self._promise.member(item), self._where)
+
+    def _touched(self, how: str) -> NoReturn:
+        step = self._link.node.split("#")[0]
+        raise TouchedRef(
+            f"The result of {step} was {how} in the workflow, where it does not exist yet.",
+            hint="move this line into a step: a workflow only passes results from step to step.",
+        )
+
+
+def _touching(how: str) -> Any:
+    def touched(self: Ref, *_: Any, **__: Any) -> NoReturn:
+        self._touched(how)
+
+    return touched
+
+
+_WAYS = {
+    "asked for an item": "getitem setitem delitem contains",
+    "tested for truth": "bool",
+    "measured": "len length_hint",
+    "compared": "eq ne lt le gt ge hash",
+    "calculated with": "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow "
+    "matmul rmatmul and rand or ror xor rxor lshift rlshift rshift rrshift neg pos abs invert round divmod rdivmod",
+    "made a number": "int float complex index",
+    "written as text": "str format bytes",
+    "made an array": "array array_ufunc array_function array_interface dataframe arrow_c_stream arrow_array",
+    "called": "call",
+    "used in a with block": "enter exit",
+    "waited for": "await next",
+}
+for _how, _names in _WAYS.items():
+    for _name in _names.split():
+        setattr(Ref, f"__{_name}__", _touching(_how))
+
+
+def links_of(wire: Wire) -> Iterator[Link]:
+    """Give all links in a wire."""
+    if isinstance(wire, Link):
+        yield wire
+    elif wire is not None:
+        for part in wire:
+            yield from links_of(part)

@@ -1,0 +1,215 @@
+"""Settings: what may vary between runs. Strict, layered, and the same after JSON and back."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import math
+import sys
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from magical.errors import SettingsError, did_you_mean
+
+__all__ = ["FromLine", "InputPath", "OutputPath", "Settings", "Tagged", "import_string", "to_json"]
+
+
+class FromLine(str):
+    """A text given on the command line: a path in it is relative to the working directory."""
+
+    __slots__ = ()
+
+
+class InputPath:
+    """A file that is read. Relative to the project; its content, not its name, decides what runs again.
+
+    Example:
+        >>> InputPath("data/customers.csv").text
+        'data/customers.csv'
+    """
+
+    __slots__ = ("base", "text")
+
+    def __init__(self, text: str | Path, base: Path | None = None) -> None:
+        self.text = str(text)
+        self.base = base
+
+    @property
+    def path(self) -> Path:
+        """The absolute path."""
+        return (self.base or Path.cwd()) / Path(self.text).expanduser()
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and isinstance(other, InputPath) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.path))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def read(value: Any, info: core_schema.ValidationInfo) -> InputPath:
+            root = (info.context or {}).get("root")
+            if isinstance(value, cls):
+                return value if value.base or not root else cls(value.text, root)
+            if isinstance(value, FromLine):
+                return cls(str(Path.cwd() / Path(value).expanduser()))
+            if isinstance(value, (str, Path)):
+                return cls(value, root)
+            raise ValueError(f"a path is a text, not {type(value).__name__}")
+
+        return core_schema.with_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+
+class OutputPath(InputPath):
+    """A file that is written. Its name, not its content, decides what runs again."""
+
+    __slots__ = ()
+
+
+class Settings(BaseModel):
+    """What may vary: typed, bounded, and closed to keys that it does not know.
+
+    Example:
+        >>> from magical import Settings
+        >>> class Cleaning(Settings):
+        ...     max_age: int = 90
+        >>> Cleaning(max_age=80)
+        Cleaning(max_age=80)
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        protected_namespaces=(),
+        coerce_numbers_to_str=True,
+        ser_json_inf_nan="constants",
+    )
+
+    def model_post_init(self, context: Any) -> None:
+        """Make the paths of defaults relative to the folder of the class's project."""
+        for name, value in self.__dict__.items():
+            if isinstance(value, InputPath) and value.base is None and not Path(value.text).is_absolute():
+                self.__dict__[name] = type(value)(value.text, home_of(type(self)))
+
+
+class Tagged(Settings):
+    """A family of settings of several kinds (features, experiments): JSON says which, by the class's name.
+
+    A direct subclass opens a family; further subclasses are its kinds.
+
+    Example:
+        >>> class Shape(Tagged): ...
+        >>> class Circle(Shape):
+        ...     radius: float = 1.0
+        >>> to_json(Circle())
+        {'kind': 'Circle', 'radius': 1.0}
+        >>> Shape.model_validate({"kind": "Circle", "radius": 2})
+        Circle(radius=2.0)
+    """
+
+    kinds: ClassVar[dict[str, type[Tagged]]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Enter the class into its family."""
+        if Tagged in cls.__bases__:
+            cls.kinds = {}
+        else:
+            cls.kinds[cls.__name__] = cls
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def pick(value: Any, plain: core_schema.ValidatorFunctionWrapHandler) -> Any:
+            if isinstance(value, cls) or not isinstance(value, Mapping) or "kind" not in value:
+                if not isinstance(value, cls) and isinstance(value, Mapping) and Tagged in cls.__bases__ and cls.kinds:
+                    raise ValueError(f"a {cls.__name__} needs a kind: {', '.join(cls.kinds)}")
+                return plain(value)
+            chosen = cls.kinds.get(value["kind"])
+            if chosen is None:
+                raise ValueError(
+                    f"there is no {cls.__name__} {value['kind']!r}; {did_you_mean(str(value['kind']), list(cls.kinds))}"
+                )
+            rest = {k: v for k, v in value.items() if k != "kind"}
+            return plain(rest) if chosen is cls else chosen.model_validate(rest)
+
+        return core_schema.no_info_wrap_validator_function(
+            pick, handler(source), serialization=core_schema.plain_serializer_function_ser_schema(lambda v: to_json(v))
+        )
+
+
+def to_json(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
+    """Give a value of settings as JSON: models as objects, classes and functions as import strings.
+
+    Args:
+        value: settings, or anything they may hold.
+        special: asked first; what it gives, unless ``NotImplemented``, is taken instead.
+
+    Raises:
+        SettingsError: the value has no form in JSON.
+    """
+    if special is not None and (found := special(value)) is not NotImplemented:
+        return found
+    match value:
+        case enum.Enum():
+            return to_json(value.value, special)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case None | bool() | int() | float():
+            return value
+        case str() | InputPath() | Path():
+            return str(value)
+        case dt.datetime() | dt.date() | dt.time():
+            return value.isoformat()
+        case dt.timedelta():
+            return value.total_seconds()
+        case BaseModel():
+            tag = {"kind": type(value).__name__} if isinstance(value, Tagged) else {}
+            return tag | {name: to_json(getattr(value, name), special) for name in type(value).model_fields}
+        case Mapping():
+            return {str(k): to_json(v, special) for k, v in value.items()}
+        case list() | tuple():
+            return [to_json(v, special) for v in value]
+        case set() | frozenset():
+            return sorted((to_json(v, special) for v in value), key=str)
+        case type() | types.FunctionType() | types.BuiltinFunctionType():
+            return import_string(value)
+    raise SettingsError(
+        f"A {type(value).__name__} has no place in settings: it cannot be written as JSON.",
+        hint="use numbers, texts, dates, lists, settings, or the import string of a class.",
+    )
+
+
+def import_string(thing: Any) -> str:
+    """Give ``module:name`` of a class or function."""
+    return f"{thing.__module__}:{thing.__qualname__}"
+
+
+def home_of(cls: type[Any]) -> Path | None:
+    """Give the folder that relative paths of a class's defaults start from: its project's."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    if not file:
+        return None
+    folder = Path(file).resolve().parent
+    depth = cls.__module__.count(".") if cls.__module__ != "__main__" else 0
+    for parent in [folder, *folder.parents][: depth + 3]:
+        pyproject = parent / "pyproject.toml"
+        if pyproject.is_file() and "[tool.magical]" in pyproject.read_text(encoding="utf-8"):
+            return parent
+    return folder

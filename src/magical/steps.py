@@ -1,0 +1,262 @@
+"""One step: a typed function, the facts about it, and what it promises."""
+
+from __future__ import annotations
+
+import ast
+import contextvars
+import functools
+import inspect
+import sys
+import textwrap
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from magical.contracts.contract import location, schema_of
+from magical.contracts.promises import Promise, as_schema, bind, promise_of
+from magical.contracts.schema import Schema
+from magical.contracts.tags import promised, tag
+from magical.errors import MagicalError, UnwrittenStep, WiringError, did_you_mean
+
+__all__ = ["Receipt", "Step", "drawing", "step"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a step that writes to the world leaves behind.
+
+    Attributes:
+        done: whether anything was written.
+        text: one line for the reader.
+        details: what was written, as JSON.
+    """
+
+    __promises__ = "receipt"
+
+    done: bool
+    text: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Drawing(Protocol):
+    """What a call of a step means while a workflow is drawn."""
+
+    def call(self, step: Step[Any, Any], arguments: dict[str, Any]) -> Any:
+        """Enter a node and give a Ref to its result."""
+
+
+drawing: contextvars.ContextVar[Drawing | None] = contextvars.ContextVar("magical_drawing", default=None)
+
+
+class Step(Generic[P, R]):
+    """A typed function that a workflow can call; called plainly, it just runs.
+
+    Attributes:
+        function: what the author wrote.
+        name: the function's name.
+        reads: ``world`` if the source must be asked again each time.
+        writes: ``world`` if it registers or publishes.
+        random: whether it gives another result each time.
+        training_only: whether it is left out when scoring.
+        promises: computes the schema of what it gives, from the schemas and values of its arguments.
+    """
+
+    def __init__(self, function: Callable[P, R], facts: Mapping[str, Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.name = function.__name__
+        self.reads: str = facts["reads"]
+        self.writes: str = facts["writes"]
+        self.random: bool = facts["random"]
+        self.training_only: bool = facts["training_only"]
+        self.promises: Callable[..., Any] | None = facts["promises"]
+
+    def __repr__(self) -> str:
+        return f"<step {self.name} ({self.where})>"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        sketch = drawing.get()
+        if sketch is not None:
+            result: R = sketch.call(self, self.bind(args, kwargs))
+            return result
+        if self.unwritten:
+            raise UnwrittenStep(
+                f"{self.name} ({self.where}) has no body yet, so it cannot be called.",
+                hint="write it; until then the project runs with: magical pretend",
+            )
+        if self.writes == "world":
+            text = f"{self.name} writes to the world: called outside a run it writes nothing."
+            print(text, file=sys.stderr)
+            return typing.cast(R, Receipt(False, text))
+        return self._marked(self.function(*args, **kwargs), args, kwargs)
+
+    @functools.cached_property
+    def where(self) -> str:
+        """``file:line`` of the function."""
+        return location(self.function)
+
+    @functools.cached_property
+    def unwritten(self) -> bool:
+        """Whether the body is nothing but a docstring and at most one ``...`` or NotImplementedError."""
+        return _is_unwritten(self.function)
+
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        """The signature with its hints resolved."""
+        try:
+            hints = typing.get_type_hints(self.function, include_extras=True)
+        except (NameError, TypeError, AttributeError) as error:
+            raise WiringError(
+                f"{self.name} ({self.where}): a type hint cannot be read: {error}",
+                hint="import what the hint names at the top of the module.",
+            ) from error
+        plain = inspect.signature(self.function)
+        parameters = [
+            p.replace(annotation=hints.get(p.name, Any)) for p in plain.parameters.values()
+        ]
+        return plain.replace(parameters=parameters, return_annotation=hints.get("return", Any))
+
+    @functools.cached_property
+    def wanted(self) -> dict[str, Promise]:
+        """What each parameter wants."""
+        return {p.name: promise_of(p.annotation) for p in self.signature.parameters.values()}
+
+    @functools.cached_property
+    def given(self) -> Promise:
+        """What it gives, type variables and computed promises still open."""
+        return promise_of(self.signature.return_annotation)
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Give each parameter its argument, defaults included.
+
+        Raises:
+            WiringError: an argument is missing, unknown or given twice.
+        """
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            names = list(self.signature.parameters)
+            unknown = next((k for k in kwargs if k not in names), "")
+            raise WiringError(
+                f"{self.name} ({self.where}): {error}.",
+                hint=did_you_mean(unknown, names) if unknown else f"its parameters are: {', '.join(names)}.",
+            ) from None
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+    def promise(self, arguments: Mapping[str, Any], promises: Mapping[str, Promise | None]) -> Promise:
+        """Compute what a call gives.
+
+        Args:
+            arguments: the plain arguments; those that are results of other steps are not looked at.
+            promises: for each parameter that is a result of another step, what that promises.
+        """
+        variables: dict[Any, Schema | None] = {}
+        for name, parameter in self.signature.parameters.items():
+            have, hint = promises.get(name), parameter.annotation
+            if have is not None:
+                for wanted, got in _pairs(self.wanted[name], have):
+                    if wanted.variable is not None:
+                        variables.setdefault(wanted.variable, got.schema)
+            elif typing.get_origin(hint) is type and isinstance(arguments.get(name), type):
+                variables[typing.get_args(hint)[0]] = schema_of(arguments[name])
+        promise = bind(self.given, variables)
+        if self.promises is None:
+            return promise
+        known = {n: p.schema if (p := promises.get(n)) is not None else a for n, a in arguments.items()}
+        schema = as_schema(self.promises(**known), self.name)
+        return Promise(promise.kind, promise.hint, schema)
+
+    def _marked(self, result: R, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
+        """Mark a plain result with its promise where that can be computed, so that later steps know it."""
+        arguments = self.bind(args, kwargs)
+        marks = {name: promised(value) for name, value in arguments.items()}
+        try:
+            promise = self.promise(arguments, {n: m for n, m in marks.items() if m is not None})
+        except (MagicalError, AttributeError, TypeError, KeyError):
+            return result
+        return typing.cast(R, tag(result, promise)) if _knows_rows(promise) else result
+
+
+@overload
+def step(function: Callable[P, R], /) -> Step[P, R]: ...
+@overload
+def step(
+    *,
+    reads: str = "",
+    writes: str = "",
+    random: bool = False,
+    training_only: bool = False,
+    promises: Callable[..., Any] | None = None,
+) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(function: Callable[P, R] | None = None, /, **facts: Any) -> Any:
+    """Make a typed function a step of workflows.
+
+    Args:
+        function: its hints are its contract.
+        reads: ``"world"`` if the source must be asked again in each run.
+        writes: ``"world"`` if it registers or publishes something.
+        random: it gives another result each time; cached all the same.
+        training_only: left out when scoring, such as dropping duplicates.
+        promises: computes the contract of the result from the arguments' contracts and values.
+
+    Raises:
+        WiringError: a fact is unknown.
+
+    Example:
+        >>> from magical import step
+        >>> @step
+        ... def double(x: int) -> int:
+        ...     return 2 * x
+        >>> double(4)
+        8
+    """
+    known = {"reads": "", "writes": "", "random": False, "training_only": False, "promises": None}
+    for name, value in facts.items():
+        if name not in known:
+            raise WiringError(f"@step knows no fact {name!r}.", hint=did_you_mean(name, list(known)))
+        if name in ("reads", "writes") and value not in ("", "world"):
+            raise WiringError(f'@step({name}={value!r}): the only world there is is "world".', hint=f'{name}="world"')
+
+    def wrap(function: Callable[P, R]) -> Step[P, R]:
+        return Step(function, {**known, **facts})
+
+    return wrap(function) if function is not None else wrap
+
+
+def _pairs(wanted: Promise, have: Promise) -> list[tuple[Promise, Promise]]:
+    pairs = [(wanted, have)]
+    if wanted.items and have.items:
+        pairs += [pair for w, h in zip(wanted.items, have.items, strict=False) for pair in _pairs(w, h)]
+    return pairs
+
+
+def _knows_rows(promise: Promise) -> bool:
+    return promise.schema is not None or any(map(_knows_rows, promise.items))
+
+
+def _is_unwritten(function: Callable[..., Any]) -> bool:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return False
+    node = tree.body[0] if tree.body else None
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    body = list(node.body)
+    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+        body = body[1:]
+    return not body or (len(body) == 1 and _says_nothing(body[0]))
+
+
+def _says_nothing(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+        return statement.value.value is ...
+    if not isinstance(statement, ast.Raise) or statement.exc is None:
+        return False
+    raised = statement.exc.func if isinstance(statement.exc, ast.Call) else statement.exc
+    return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"

@@ -1,0 +1,249 @@
+"""Draw a graph by calling a workflow once with references in the place of results."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import sys
+import textwrap
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from magical.contracts.contract import location
+from magical.contracts.promises import Promise
+from magical.errors import WiringError, listing
+from magical.graph import Call, Graph, Node
+from magical.refs import Link, Ref, Wire
+from magical.settings import Settings, import_string
+from magical.steps import Step, drawing
+from magical.wiring import wiring_findings
+
+__all__ = ["Workflow", "workflow"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Workflow(Generic[P, R]):
+    """A function whose lines call steps. Called plainly it runs them; drawn, it gives their graph.
+
+    Attributes:
+        function: what the author wrote.
+        name: the function's name.
+    """
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.name = function.__name__
+
+    def __repr__(self) -> str:
+        return f"<workflow {self.name} ({location(self.function)})>"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    @functools.cached_property
+    def settings(self) -> type[Settings] | None:
+        """The class of its settings: the hint of its one parameter.
+
+        Raises:
+            WiringError: it has another parameter.
+        """
+        hints = typing.get_type_hints(self.function)
+        parameters = list(inspect.signature(self.function).parameters)
+        kinds = [hints.get(p) for p in parameters]
+        if not parameters:
+            return None
+        if len(parameters) == 1 and isinstance(kinds[0], type) and issubclass(kinds[0], Settings):
+            return kinds[0]
+        raise WiringError(
+            f"{self.name} ({location(self.function)}) takes {', '.join(parameters)}; "
+            "a workflow takes one parameter, its settings, or none.",
+            hint="write them as fields of a class Name(Settings), and take that.",
+        )
+
+    def draw(self, settings: Settings | None = None) -> Graph:
+        """Call the function once with references in the place of results.
+
+        Raises:
+            WiringError: steps do not fit together.
+        """
+        sketch = _Sketch(self)
+        token = drawing.set(sketch)
+        try:
+            arguments: Any = () if self.settings is None else (settings or self.settings(),)
+            result = self.function(*arguments)
+        finally:
+            drawing.reset(token)
+        return sketch.graph(result)
+
+
+def workflow(function: Callable[P, R]) -> Workflow[P, R]:
+    """Make a function whose lines call steps a workflow.
+
+    Example:
+        >>> from magical import step, workflow
+        >>> @step
+        ... def one() -> int:
+        ...     return 1
+        >>> @step
+        ... def more(x: int) -> int:
+        ...     return x + 1
+        >>> @workflow
+        ... def count() -> int:
+        ...     return more(one())
+        >>> count(), [node.name for node in count.draw().nodes]
+        (2, ['one', 'more'])
+    """
+    return Workflow(function)
+
+
+@dataclass
+class _Sketch:
+    """What is known while a workflow is drawn."""
+
+    workflow: Workflow[Any, Any]
+    nodes: list[Node] = field(default_factory=list)
+
+    def call(self, step: Step[Any, Any], arguments: dict[str, Any]) -> Ref:
+        """Enter one call of a step."""
+        wires: dict[str, Wire] = {}
+        plain: dict[str, Any] = {}
+        have: dict[str, Promise | None] = {}
+        for name, value in arguments.items():
+            wire, rest, promise = _wired(value)
+            plain[name] = rest
+            if wire is not None:
+                wires[name], have[name] = wire, promise
+        wants = self._fit(step, have)
+        promise = step.promise(plain, have)
+        name = f"{step.name}#{len(self.nodes)}"
+        self.nodes.append(
+            Node(
+                name,
+                import_string(step.function),
+                "",
+                step.where,
+                wires,
+                promise.to_json(),
+                _facts(step),
+                Call(step, plain, promise, wants),
+            )
+        )
+        data = _assigned(self.workflow.function)
+        self.nodes[-1] = replace(self.nodes[-1], data=data or step.name)
+        return Ref(Link(name), promise, step.where)
+
+    def _fit(self, step: Step[Any, Any], have: Mapping[str, Promise | None]) -> dict[str, Promise]:
+        wants = {}
+        for name, promise in have.items():
+            wanted = step.wanted[name]
+            if promise is None:
+                continue
+            if problems := promise.misfits(wanted):
+                raise WiringError(
+                    f"{step.name} ({step.where}) wants {name}: {wanted}, and gets {promise}:",
+                    f"  {listing(problems, 4)}",
+                    hint="change one of the two contracts, or put a step between them.",
+                )
+            if wanted.schema and promise.schema and promise.schema.stricter(wanted.schema):
+                wants[name] = wanted
+        return wants
+
+    def graph(self, result: Any) -> Graph:
+        """Give the nodes their final names, and look at the whole."""
+        wire, rest, _ = _wired(result)
+        if wire is None and rest is not None:
+            raise WiringError(
+                f"{self.workflow.name} ({location(self.workflow.function)}) returns a {type(rest).__name__} "
+                "that no step made.",
+                hint="return the result of a step.",
+            )
+        names = _names(self.nodes)
+        nodes = tuple(
+            replace(n, name=names[n.name], inputs={k: _renamed(w, names) for k, w in n.inputs.items()})
+            for n in self.nodes
+        )
+        graph = Graph(self.workflow.name, nodes, _renamed(wire, names))
+        if not graph.nodes:
+            raise WiringError(f"{self.workflow.name} calls no step.", hint="call one, and return what it gives.")
+        return replace(graph, findings=tuple(wiring_findings(graph)))
+
+
+def _wired(value: Any) -> tuple[Wire, Any, Promise | None]:
+    """Part an argument into its wire, its plain rest and the promise of what is wired."""
+    if isinstance(value, Ref):
+        return value._link, None, value._promise
+    if isinstance(value, (list, tuple)):
+        parts = [_wired(v) for v in value]
+        if any(p[0] is not None for p in parts):
+            kind = "tuple" if isinstance(value, tuple) else "list"
+            promises = tuple(p[2] or Promise("any") for p in parts)
+            return tuple(p[0] for p in parts), [p[1] for p in parts], Promise(kind, items=promises)
+    if isinstance(value, dict) and any(isinstance(v, Ref) for v in value.values()):
+        raise WiringError(
+            f"A dictionary of results ({listing(value)}) was passed to a step.", hint="pass a list, or one by one."
+        )
+    return None, value, None
+
+
+def _facts(step: Step[Any, Any]) -> dict[str, Any]:
+    facts = {n: getattr(step, n) for n in ("reads", "writes", "random", "training_only", "unwritten")}
+    return {k: v for k, v in facts.items() if v}
+
+
+def _names(nodes: list[Node]) -> dict[str, str]:
+    """A step's name; called more than once, with the ``name`` of an argument, else with a counter."""
+    names: dict[str, str] = {}
+    for title in dict.fromkeys(n.title for n in nodes):
+        same = [n for n in nodes if n.title == title]
+        labels = [_label(n) for n in same]
+        counted = not all(labels) or len(set(labels)) < len(labels)
+        for i, (node, label) in enumerate(zip(same, labels, strict=True)):
+            names[node.name] = title if len(same) == 1 else f"{title}[{i + 1 if counted else label}]"
+    return names
+
+
+def _label(node: Node) -> str:
+    values = node.call.arguments.values() if node.call else ()
+    labels = [getattr(v, "name", None) for v in values if not isinstance(v, type)]
+    return next((text for text in labels if isinstance(text, str) and text), "")
+
+
+def _renamed(wire: Wire, names: Mapping[str, str]) -> Wire:
+    if isinstance(wire, Link):
+        return Link(names[wire.node], wire.item)
+    return None if wire is None else tuple(_renamed(part, names) for part in wire)
+
+
+def _assigned(function: Callable[..., Any]) -> str:
+    """Give the name that the call now under way is assigned to in the workflow's source."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code is not function.__code__:
+        frame = frame.f_back
+    if frame.f_code is not function.__code__:
+        return ""
+    positions = list(frame.f_code.co_positions())[frame.f_lasti // 2]
+    return _assignments(function).get((positions[0], positions[2]), "")
+
+
+@functools.lru_cache(maxsize=64)
+def _assignments(function: Callable[..., Any]) -> dict[tuple[int | None, int | None], str]:
+    try:
+        lines, first = inspect.getsourcelines(function)
+        text = "".join(lines)
+        tree = ast.parse(textwrap.dedent(text))
+    except (OSError, TypeError, SyntaxError):
+        return {}
+    shift = len(lines[0]) - len(lines[0].lstrip())
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.value, ast.Call):
+            target = node.targets[0]
+            if isinstance(target, ast.Name):
+                found[node.value.lineno + first - 1, node.value.col_offset + shift] = target.id
+    return found
