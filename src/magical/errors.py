@@ -183,10 +183,10 @@ def listing(names: Iterable[object], most: int = 12) -> str:
 
 
 def shorten(text: object, width: int = 60) -> str:
-    """Give a text on one line of bounded length.
+    r"""Give a text on one line of bounded length.
 
     Example:
-        >>> shorten("a\\nb")
+        >>> shorten("a\nb")
         'a b'
         >>> shorten("x" * 100, 10)
         'xxxxxxxxx…'

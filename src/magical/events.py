@@ -125,7 +125,9 @@ class RunFinished(Event):
 class Sink(Protocol):
     """Where the calls of a step body go while the engine runs it."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The node's name."""
 
     def emit(self, event: Event) -> None:
         """Take an event."""

@@ -22,12 +22,14 @@ class Call:
         step: the step that is called.
         arguments: its plain arguments; a parameter with a wire holds None, or the list with holes.
         promise: what the call gives, computed.
+        takes: what each connected parameter is given.
         wants: what each connected parameter wants, where its rules must be checked once more.
     """
 
     step: Any
     arguments: dict[str, Any]
     promise: Promise
+    takes: dict[str, Promise] = field(default_factory=dict)
     wants: dict[str, Promise] = field(default_factory=dict)
 
 
@@ -97,6 +99,11 @@ class Graph:
     nodes: tuple[Node, ...]
     result: Wire = None
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_living(self) -> bool:
+        """Whether it was drawn here, and not read back."""
+        return all(n.call is not None for n in self.nodes)
 
     @cached_property
     def by_name(self) -> dict[str, Node]:
@@ -199,7 +206,9 @@ class Graph:
         for node in self.nodes:
             for link in node.links:
                 label = link.item or self.by_name[link.node].data
-                arrow = f"-->|{_escape(label)}|" if label and label != self.by_name[link.node].title else "-->"
+                arrow = (
+                    f"-->|{_escape(label)}|" if label and label != self.by_name[link.node].title else "-->"
+                )
                 lines.append(f"    {number[link.node]} {arrow} {number[node.name]}")
         return "\n".join(lines)
 

@@ -81,7 +81,8 @@ _WAYS = {
     "measured": "len length_hint",
     "compared": "eq ne lt le gt ge hash",
     "calculated with": "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow "
-    "matmul rmatmul and rand or ror xor rxor lshift rlshift rshift rrshift neg pos abs invert round divmod rdivmod",
+    "matmul rmatmul and rand or ror xor rxor lshift rlshift rshift rrshift neg pos abs invert round "
+    "divmod rdivmod",
     "made a number": "int float complex index",
     "written as text": "str format bytes",
     "made an array": "array array_ufunc array_function array_interface dataframe arrow_c_stream arrow_array",

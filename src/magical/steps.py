@@ -79,6 +79,7 @@ class Step(Generic[P, R]):
         return f"<step {self.name} ({self.where})>"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the body; while a workflow is drawn, enter a node and give a Ref."""
         sketch = drawing.get()
         if sketch is not None:
             result: R = sketch.call(self, self.bind(args, kwargs))
@@ -115,9 +116,7 @@ class Step(Generic[P, R]):
                 hint="import what the hint names at the top of the module.",
             ) from error
         plain = inspect.signature(self.function)
-        parameters = [
-            p.replace(annotation=hints.get(p.name, Any)) for p in plain.parameters.values()
-        ]
+        parameters = [p.replace(annotation=hints.get(p.name, Any)) for p in plain.parameters.values()]
         return plain.replace(parameters=parameters, return_annotation=hints.get("return", Any))
 
     @functools.cached_property
@@ -220,7 +219,9 @@ def step(function: Callable[P, R] | None = None, /, **facts: Any) -> Any:
         if name not in known:
             raise WiringError(f"@step knows no fact {name!r}.", hint=did_you_mean(name, list(known)))
         if name in ("reads", "writes") and value not in ("", "world"):
-            raise WiringError(f'@step({name}={value!r}): the only world there is is "world".', hint=f'{name}="world"')
+            raise WiringError(
+                f'@step({name}={value!r}): the only world there is is "world".', hint=f'{name}="world"'
+            )
 
     def wrap(function: Callable[P, R]) -> Step[P, R]:
         return Step(function, {**known, **facts})
@@ -248,7 +249,11 @@ def _is_unwritten(function: Callable[..., Any]) -> bool:
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return False
     body = list(node.body)
-    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+    if (
+        isinstance(body[0], ast.Expr)
+        and isinstance(body[0].value, ast.Constant)
+        and isinstance(body[0].value.value, str)
+    ):
         body = body[1:]
     return not body or (len(body) == 1 and _says_nothing(body[0]))
 

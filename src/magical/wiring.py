@@ -28,7 +28,10 @@ def _unused(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes:
         if node.name not in wanted:
             yield Finding(
-                "WIRE001", "warning", node.name, "is drawn, but nothing uses what it gives; it is not run.",
+                "WIRE001",
+                "warning",
+                node.name,
+                "is drawn, but nothing uses what it gives; it is not run.",
                 "return it, pass it on, or delete the line.",
             )
 
@@ -45,7 +48,10 @@ def _leak001(graph: Graph) -> Iterator[Finding]:
                 tainted[node.name] = path
                 if node.is_fit:
                     yield Finding(
-                        "LEAK001", "error", node.name, f"learns from the test part: {path}.",
+                        "LEAK001",
+                        "error",
+                        node.name,
+                        f"learns from the test part: {path}.",
                         "give it train (to fit) or validation (to tune and select).",
                     )
                 break
@@ -58,11 +64,16 @@ def _target_when_serving(graph: Graph) -> Iterator[Finding]:
         node = graph.by_name[name]
         if node.call is None or node.facts.get("training_only"):
             continue
-        targets = {p.schema.target for link in node.links if (p := _promise(graph, link)) and p.schema} - {None}
+        targets = {p.schema.target for link in node.links if (p := _promise(graph, link)) and p.schema} - {
+            None
+        }
         for target in sorted(str(t) for t in targets):
             if target in _texts(node.call.step.function):
                 yield Finding(
-                    "WIRE002", "warning", name, f"names the target {target!r}, which is not there when scoring.",
+                    "WIRE002",
+                    "warning",
+                    name,
+                    f"names the target {target!r}, which is not there when scoring.",
                     "move that line behind the split, or mark the step @step(training_only=True).",
                 )
 
@@ -81,7 +92,7 @@ def _texts(function: Callable[..., Any]) -> set[str]:
     nodes = list(ast.walk(tree))
     texts = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     return texts | {
-        n.attr for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Attribute) and n.value.attr == "col"
+        n.attr
+        for n in nodes
+        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Attribute) and n.value.attr == "col"
     }
-
-

@@ -44,6 +44,7 @@ class Workflow(Generic[P, R]):
         return f"<workflow {self.name} ({location(self.function)})>"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the steps one after the other, with no cache and no journal."""
         return self.function(*args, **kwargs)
 
     @functools.cached_property
@@ -75,8 +76,8 @@ class Workflow(Generic[P, R]):
         sketch = _Sketch(self)
         token = drawing.set(sketch)
         try:
-            arguments: Any = () if self.settings is None else (settings or self.settings(),)
-            result = self.function(*arguments)
+            function: Callable[..., Any] = self.function
+            result = function() if self.settings is None else function(settings or self.settings())
         finally:
             drawing.reset(token)
         return sketch.graph(result)
@@ -131,7 +132,7 @@ class _Sketch:
                 wires,
                 promise.to_json(),
                 _facts(step),
-                Call(step, plain, promise, wants),
+                Call(step, plain, promise, {k: p for k, p in have.items() if p is not None}, wants),
             )
         )
         data = _assigned(self.workflow.function)
@@ -170,7 +171,9 @@ class _Sketch:
         )
         graph = Graph(self.workflow.name, nodes, _renamed(wire, names))
         if not graph.nodes:
-            raise WiringError(f"{self.workflow.name} calls no step.", hint="call one, and return what it gives.")
+            raise WiringError(
+                f"{self.workflow.name} calls no step.", hint="call one, and return what it gives."
+            )
         return replace(graph, findings=tuple(wiring_findings(graph)))
 
 
@@ -186,7 +189,8 @@ def _wired(value: Any) -> tuple[Wire, Any, Promise | None]:
             return tuple(p[0] for p in parts), [p[1] for p in parts], Promise(kind, items=promises)
     if isinstance(value, dict) and any(isinstance(v, Ref) for v in value.values()):
         raise WiringError(
-            f"A dictionary of results ({listing(value)}) was passed to a step.", hint="pass a list, or one by one."
+            f"A dictionary of results ({listing(value)}) was passed to a step.",
+            hint="pass a list, or one by one.",
         )
     return None, value, None
 
@@ -240,7 +244,7 @@ def _assignments(function: Callable[..., Any]) -> dict[tuple[int | None, int | N
     except (OSError, TypeError, SyntaxError):
         return {}
     shift = len(lines[0]) - len(lines[0].lstrip())
-    found = {}
+    found: dict[tuple[int | None, int | None], str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.value, ast.Call):
             target = node.targets[0]

@@ -1,7 +1,5 @@
 """The class an author writes: one row of a table, or one value."""
 
-from __future__ import annotations
-
 import datetime as dt
 import enum
 import inspect
@@ -53,11 +51,15 @@ class Contract(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="ignore", frozen=True, populate_by_name=True, protected_namespaces=(), ser_json_inf_nan="constants"
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        protected_namespaces=(),
+        ser_json_inf_nan="constants",
     )
 
 
-class rule(classmethod):  # type: ignore[type-arg]  # noqa: N801  (a decorator is named like a function)
+class rule(classmethod):  # type: ignore[type-arg]
     """Mark a method of a contract as a rule: a polars expression that must be true in every row.
 
     Example:
@@ -66,6 +68,7 @@ class rule(classmethod):  # type: ignore[type-arg]  # noqa: N801  (a decorator i
         >>> class Stay(Contract):
         ...     arrived: int
         ...     left: int
+        ...
         ...     @rule
         ...     def leaves_after_arriving(cls) -> pl.Expr:
         ...         return pl.col("left") >= pl.col("arrived")
@@ -177,7 +180,7 @@ def _kind(contract: type[BaseModel], name: str, plain: Any) -> tuple[str, tuple[
     elif origin in _TYPES:
         return _TYPES[origin], ()
     raise ContractError(
-        f"{contract.__name__}.{name} has the type {getattr(plain, '__name__', plain)}, which no column can have.",
+        f"{contract.__name__}.{name} has the type {getattr(plain, '__name__', plain)}, which no column has.",
         hint="use int, float, str, bool, date, datetime, time, timedelta, Literal[...] or list.",
     )
 

@@ -132,7 +132,9 @@ def filter(table: Any, contract: type[BaseModel] | Schema) -> Filtered:
             *(f"  {f}" for f in structural[:3]),
             hint=_hint(structural, frame, schema),
         )
-    checks = [c for column in schema.columns for c in _checks(column)] + _unique(schema, set()) + _rules(schema)
+    checks = (
+        [c for column in schema.columns for c in _checks(column)] + _unique(schema, set()) + _rules(schema)
+    )
     if not checks:
         return Filtered(frame, frame.clear().with_columns(pl.lit("").alias("reason")))
     reasons = pl.concat_str(
@@ -196,7 +198,9 @@ def _unique(schema: Schema, wrong: set[str]) -> list[_Check]:
     if not ids or wrong & set(ids):
         return []
     columns = pl.col(ids[0]) if len(ids) == 1 else pl.struct(ids)
-    return [_Check(ids[0] if len(ids) == 1 else f"({', '.join(ids)})", "must be unique", ~columns.is_duplicated())]
+    return [
+        _Check(ids[0] if len(ids) == 1 else f"({', '.join(ids)})", "must be unique", ~columns.is_duplicated())
+    ]
 
 
 def _rules(schema: Schema) -> list[_Check]:

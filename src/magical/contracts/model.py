@@ -102,7 +102,9 @@ class Model:
         """
         if self.task == "regression":
             frame = self._frame(table)
-            values = np.empty(0) if frame.empty else np.asarray(self.pipeline.predict(frame), dtype=np.float64)
+            values = (
+                np.empty(0) if frame.empty else np.asarray(self.pipeline.predict(frame), dtype=np.float64)
+            )
             return pl.DataFrame({"prediction": values})
         chances = self.probabilities(table)
         if self.task == "binary":

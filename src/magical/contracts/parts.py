@@ -14,7 +14,7 @@ __all__ = ["partition"]
 
 
 def partition(table: pl.DataFrame, assignment: pl.Series | list[str | None]) -> Parts[Any]:
-    """Cut a table by a column that says for each row ``train``, ``validation``, ``test``, or null for neither.
+    """Cut a table by what a column says of each row: ``train``, ``validation``, ``test``, or null for none.
 
     Args:
         table: the rows; their order is kept within each part.
@@ -40,7 +40,8 @@ def partition(table: pl.DataFrame, assignment: pl.Series | list[str | None]) -> 
     unknown = set(part.drop_nulls().unique()) - set(PARTS)
     if unknown:
         raise BrokenPromise(
-            f"partition: unknown part {listing(sorted(map(repr, unknown)))}.", hint=f"use {listing(PARTS)} or null."
+            f"partition: unknown part {listing(sorted(map(repr, unknown)))}.",
+            hint=f"use {listing(PARTS)} or null.",
         )
     cut = {name: table.filter(part == name) for name in PARTS}
     promise = promised(table)
@@ -49,7 +50,8 @@ def partition(table: pl.DataFrame, assignment: pl.Series | list[str | None]) -> 
         if rows.is_empty():
             sizes = ", ".join(f"{n} {r.height:,}" for n, r in cut.items())
             raise BrokenPromise(
-                f"The {name} part of the split is empty ({sizes} rows).", hint="change its share, or give more rows."
+                f"The {name} part of the split is empty ({sizes} rows).",
+                hint="change its share, or give more rows.",
             )
         target = schema.column(schema.target) if schema and schema.target else None
         if target and (target.choices or target.type in ("bool", "str")) and rows[target.name].n_unique() < 2:

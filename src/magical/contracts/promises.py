@@ -98,7 +98,7 @@ class Promise:
         """Say why this does not serve where ``wanted`` is; empty if it does."""
         if "any" in (self.kind, wanted.kind):
             return []
-        if self.is_table and wanted.is_table or self.kind == wanted.kind == "parts":
+        if (self.is_table and wanted.is_table) or self.kind == wanted.kind == "parts":
             if wanted.schema is None:
                 return []
             if self.schema is None:
@@ -168,14 +168,15 @@ def bind(promise: Promise, variables: Mapping[Any, Schema | None]) -> Promise:
     return promise
 
 
-def as_schema(promised: Schema | type[BaseModel], step: str) -> Schema:
+def as_schema(promised: object, step: str) -> Schema:
     """Take what a ``promises=`` function gave: a schema or a contract."""
     if isinstance(promised, Schema):
         return promised
     if isinstance(promised, type) and issubclass(promised, BaseModel):
         return schema_of(promised)
     raise BrokenPromise(
-        f"{step}: its promises= function gave {promised!r}.", hint="give a Contract, or a Schema made from one."
+        f"{step}: its promises= function gave {promised!r}.",
+        hint="give a Contract, or a Schema made from one.",
     )
 
 

@@ -160,6 +160,11 @@ class Schema:
         kept = tuple(c for c in self.columns if c.name not in gone)
         return Schema(name or self.name, kept, (), self.source)
 
+    def shape(self) -> Schema:
+        """Give what the body of a step may know of a table: names, types, roles; no bounds, no rules."""
+        bare = (replace(c, bounds={}, alias="", format="", description="") for c in self.columns)
+        return Schema(self.name, tuple(bare))
+
     def misfits(self, wanted: Schema) -> list[str]:
         """Say why a table of this schema does not serve where ``wanted`` is; empty if it does."""
         problems = []

@@ -62,7 +62,8 @@ def polars_frame(table: Any) -> pl.DataFrame:
     if isinstance(table, pl.LazyFrame):
         return table.collect()
     if type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns"):
-        return pl.from_pandas(table, nan_to_null=True)
+        frame: pl.DataFrame = pl.from_pandas(table, nan_to_null=True)
+        return frame
     if isinstance(table, list) and all(isinstance(row, dict) for row in table):
         return pl.DataFrame(table, infer_schema_length=None)
     raise BrokenPromise(

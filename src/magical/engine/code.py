@@ -20,6 +20,7 @@ from magical.engine.syntax import bindings, chains, local_imports, normal
 
 __all__ = ["Code", "CodeReader", "Piece"]
 
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """One definition: the digest of its normalised syntax, and where it stands."""
@@ -79,7 +80,9 @@ class CodeReader:
             cells = dict(definition.cells)
             for chain in definition.chains:
                 if chain[0] in cells:
-                    waiting.extend(self._of_value(f"{definition.name}.{chain[0]}", cells[chain[0]], definition))
+                    waiting.extend(
+                        self._of_value(f"{definition.name}.{chain[0]}", cells[chain[0]], definition)
+                    )
                 elif chain[0] in definition.imports and definition.module is not None:
                     for statement in definition.imports[chain[0]]:
                         waiting.extend(self._imported(definition.module, statement, chain, code))
@@ -111,10 +114,16 @@ class CodeReader:
             text = repr(_code_facts(made)) if made is not None else repr(thing)
             return _Definition(name, Piece(_digest(text), ""), module, ())
         where = f"{_file_name(module, thing)}:{lines}"
-        cells = zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=False) if _is_function(thing) else ()
+        cells = (
+            zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=False)
+            if _is_function(thing)
+            else ()
+        )
         filled = tuple((n, c.cell_contents) for n, c in cells if _filled(c))
         label = f"{getattr(module, '__name__', '')}.{name}"
-        return _Definition(label, Piece(_digest(normal(tree)), where), module, chains(tree), filled, local_imports(tree))
+        return _Definition(
+            label, Piece(_digest(normal(tree)), where), module, chains(tree), filled, local_imports(tree)
+        )
 
     def _of_value(self, name: str, value: Any, user: _Definition) -> Iterator[_Definition]:
         """A value that is held by a closure, or a global of a module without source."""
@@ -124,10 +133,14 @@ class CodeReader:
         elif isinstance(value, ModuleType):
             return
         else:
-            text = _text(value) if _is_simple(value) else f"{type(value).__module__}.{type(value).__qualname__}"
+            text = (
+                _text(value) if _is_simple(value) else f"{type(value).__module__}.{type(value).__qualname__}"
+            )
             yield _Definition(name, Piece(_digest(text), user.piece.where), None, ())
 
-    def _resolve(self, module: ModuleType | None, chain: tuple[str, ...], code: Code) -> Iterator[_Definition]:
+    def _resolve(
+        self, module: ModuleType | None, chain: tuple[str, ...], code: Code
+    ) -> Iterator[_Definition]:
         """Follow a dotted name to the project's definition or the third party's version behind it."""
         name = chain[0]
         if module is None:
@@ -193,7 +206,9 @@ class CodeReader:
         where = f"{_file_name(module)}:{statements[0].lineno}"
         value = getattr(module, name, None)
         label = f"{module.__name__}.{name}"
-        is_code = any(isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) for s in statements)
+        is_code = any(
+            isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) for s in statements
+        )
         if not is_code and _is_simple(value):
             return _Definition(label, Piece(_digest(_text(value)), where), module, ())
         tree = ast.Module(statements, [])
@@ -218,7 +233,7 @@ def _module(name: str) -> ModuleType | None:
 def _import_targets(
     module: ModuleType, statement: ast.stmt, chain: tuple[str, ...]
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """For an import that binds ``chain[0]``: the module it leads to, and what of the chain is left in there."""
+    """For an import that binds ``chain[0]``: the module it leads to, and what of the chain is left."""
     if isinstance(statement, ast.Import):
         for alias in statement.names:
             if (alias.asname or alias.name.split(".")[0]) == chain[0]:

@@ -44,7 +44,7 @@ def package_of(module_name: str) -> tuple[str, str] | None:
         >>> package_of("pydantic.fields")[0], package_of("json")
         ('pydantic', None)
     """
-    top = module_name.split(".")[0]
+    top = module_name.split(".", maxsplit=1)[0]
     if top in sys.stdlib_module_names or top == "magical":
         return None
     module = sys.modules.get(top)
@@ -56,7 +56,10 @@ def package_of(module_name: str) -> tuple[str, str] | None:
 def installed() -> str:
     """Give a digest of all installed distributions and Python's minor version."""
     names = sorted(
-        entry.name for folder in _site_folders() for entry in _scan(folder) if entry.name.endswith(".dist-info")
+        entry.name
+        for folder in _site_folders()
+        for entry in _scan(folder)
+        if entry.name.endswith(".dist-info")
     )
     text = "\n".join([f"{sys.version_info[0]}.{sys.version_info[1]}", *names])
     return hashlib.sha256(text.encode()).hexdigest()
@@ -69,7 +72,9 @@ def _site_folders() -> tuple[Path, ...]:
 @functools.lru_cache(maxsize=8)
 def _resolved(path: tuple[str, ...]) -> tuple[Path, ...]:
     named = [p for p in path if Path(p).name in ("site-packages", "dist-packages")]
-    return tuple(dict.fromkeys(Path(p).resolve() for p in [*named, *site.getsitepackages()] if Path(p).is_dir()))
+    return tuple(
+        dict.fromkeys(Path(p).resolve() for p in [*named, *site.getsitepackages()] if Path(p).is_dir())
+    )
 
 
 def _scan(folder: Path) -> list[os.DirEntry[str]]:
@@ -79,9 +84,7 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
 
 @functools.lru_cache(maxsize=256)
 def _distribution(top: str, folder: Path | None) -> tuple[str, str] | None:
-    for site_folder in [folder] if folder in _site_folders() else _site_folders():
-        if site_folder is None:
-            continue
+    for site_folder in [folder] if folder and folder in _site_folders() else _site_folders():
         found = [e for e in _scan(site_folder) if e.name.endswith(".dist-info")]
         plain = [e for e in found if e.name.split("-")[0].lower().replace(".", "_") == top.lower()]
         for entry in [*plain, *found]:

@@ -14,10 +14,10 @@ _SILENT = {"description", "title"}
 
 
 def bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
-    """For each name of a module the top-level statements that bind or change it.
+    r"""For each name of a module the top-level statements that bind or change it.
 
     Example:
-        >>> [len(v) for v in bindings(ast.parse("a = 1\\nif a:\\n    a = 2")).values()]
+        >>> [len(v) for v in bindings(ast.parse("a = 1\nif a:\n    a = 2")).values()]
         [2]
     """
     found: dict[str, list[ast.stmt]] = {}
@@ -57,18 +57,18 @@ def _bound(statement: ast.stmt) -> set[str]:
         return set()
     names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        target = statement.value.func
-        while isinstance(target, (ast.Attribute, ast.Subscript)):
-            target = target.value
+        target = _root(statement.value.func)
         return names | ({target.id} if isinstance(target, ast.Name) else set())
     if isinstance(statement, (ast.Assign, ast.AugAssign)):
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        for target in targets:
-            while isinstance(target, (ast.Attribute, ast.Subscript)):
-                target = target.value
-            if isinstance(target, ast.Name):
-                names.add(target.id)
+        names |= {root.id for target in targets if isinstance(root := _root(target), ast.Name)}
     return names
+
+
+def _root(node: ast.expr) -> ast.expr:
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node
 
 
 class _Normaliser(ast.NodeTransformer):
@@ -77,13 +77,17 @@ class _Normaliser(ast.NodeTransformer):
     def _body(self, node: Any) -> Any:
         self.generic_visit(node)
         first = node.body[0] if node.body else None
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        if (
+            isinstance(first, ast.Expr)
+            and isinstance(first.value, ast.Constant)
+            and isinstance(first.value.value, str)
+        ):
             node.body = node.body[1:] or [ast.Pass()]
         return node
 
-    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _body  # noqa: N815
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _body
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id == "Field":
             node.keywords = [k for k in node.keywords if k.arg not in _SILENT]
@@ -121,9 +125,8 @@ def chains(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
 
 def _globals(table: symtable.SymbolTable) -> Iterator[str]:
     for symbol in table.get_symbols():
-        if symbol.is_referenced() and (symbol.is_global() or table.get_type() in ("module", "annotation")):
-            yield symbol.get_name()
-        elif table.get_type() == "class" and symbol.is_referenced() and not symbol.is_local():
+        outer = table.get_type() in ("module", "annotation") or symbol.is_global()
+        if symbol.is_referenced() and (outer or (table.get_type() == "class" and not symbol.is_local())):
             yield symbol.get_name()
     for child in table.get_children():
         yield from _globals(child)

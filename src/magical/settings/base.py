@@ -1,4 +1,4 @@
-"""Settings: what may vary between runs. Strict, layered, and the same after JSON and back."""
+"""The classes that authors write settings with, and their form in JSON."""
 
 from __future__ import annotations
 
@@ -15,71 +15,9 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from magical.errors import SettingsError, did_you_mean
+from magical.settings.paths import InputPath
 
-__all__ = ["FromLine", "InputPath", "OutputPath", "Settings", "Tagged", "import_string", "to_json"]
-
-
-class FromLine(str):
-    """A text given on the command line: a path in it is relative to the working directory."""
-
-    __slots__ = ()
-
-
-class InputPath:
-    """A file that is read. Relative to the project; its content, not its name, decides what runs again.
-
-    Example:
-        >>> InputPath("data/customers.csv").text
-        'data/customers.csv'
-    """
-
-    __slots__ = ("base", "text")
-
-    def __init__(self, text: str | Path, base: Path | None = None) -> None:
-        self.text = str(text)
-        self.base = base
-
-    @property
-    def path(self) -> Path:
-        """The absolute path."""
-        return (self.base or Path.cwd()) / Path(self.text).expanduser()
-
-    def __fspath__(self) -> str:
-        return str(self.path)
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.text!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and isinstance(other, InputPath) and self.path == other.path
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.path))
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        def read(value: Any, info: core_schema.ValidationInfo) -> InputPath:
-            root = (info.context or {}).get("root")
-            if isinstance(value, cls):
-                return value if value.base or not root else cls(value.text, root)
-            if isinstance(value, FromLine):
-                return cls(str(Path.cwd() / Path(value).expanduser()))
-            if isinstance(value, (str, Path)):
-                return cls(value, root)
-            raise ValueError(f"a path is a text, not {type(value).__name__}")
-
-        return core_schema.with_info_plain_validator_function(
-            read, serialization=core_schema.plain_serializer_function_ser_schema(str)
-        )
-
-
-class OutputPath(InputPath):
-    """A file that is written. Its name, not its content, decides what runs again."""
-
-    __slots__ = ()
+__all__ = ["Settings", "Tagged", "home_of", "import_string", "to_json"]
 
 
 class Settings(BaseModel):
@@ -109,6 +47,10 @@ class Settings(BaseModel):
                 self.__dict__[name] = type(value)(value.text, home_of(type(self)))
 
 
+def _write(value: Any) -> Any:
+    return to_json(value)
+
+
 class Tagged(Settings):
     """A family of settings of several kinds (features, experiments): JSON says which, by the class's name.
 
@@ -136,21 +78,31 @@ class Tagged(Settings):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Read by ``kind``, and write it."""
+
         def pick(value: Any, plain: core_schema.ValidatorFunctionWrapHandler) -> Any:
             if isinstance(value, cls) or not isinstance(value, Mapping) or "kind" not in value:
-                if not isinstance(value, cls) and isinstance(value, Mapping) and Tagged in cls.__bases__ and cls.kinds:
+                if (
+                    not isinstance(value, cls)
+                    and isinstance(value, Mapping)
+                    and Tagged in cls.__bases__
+                    and cls.kinds
+                ):
                     raise ValueError(f"a {cls.__name__} needs a kind: {', '.join(cls.kinds)}")
                 return plain(value)
             chosen = cls.kinds.get(value["kind"])
             if chosen is None:
                 raise ValueError(
-                    f"there is no {cls.__name__} {value['kind']!r}; {did_you_mean(str(value['kind']), list(cls.kinds))}"
+                    f"there is no {cls.__name__} {value['kind']!r}; "
+                    + did_you_mean(str(value["kind"]), list(cls.kinds))
                 )
             rest = {k: v for k, v in value.items() if k != "kind"}
             return plain(rest) if chosen is cls else chosen.model_validate(rest)
 
         return core_schema.no_info_wrap_validator_function(
-            pick, handler(source), serialization=core_schema.plain_serializer_function_ser_schema(lambda v: to_json(v))
+            pick,
+            handler(source),
+            serialization=core_schema.plain_serializer_function_ser_schema(_write),
         )
 
 

@@ -1,0 +1,65 @@
+# One file for every task; CI says the same words. `make help` lists them.
+# Each makes its own environment first: Python 3.11-3.13, make and a package index are all that a machine needs.
+#   make test ARGS='-k split --pdb' WORKERS=0     make demo PYTHON=python3.12     make lock ARGS=--upgrade
+
+BIN := .venv/bin
+LOWEST := .venv-lowest/bin
+WORKERS ?= 2
+PYTEST_FLAGS := -n $(WORKERS) --dist worksteal
+COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
+# Nothing is sent anywhere, and compiled modules are kept, whatever the shell says.
+export DO_NOT_TRACK := true
+export MLFLOW_DISABLE_TELEMETRY := true
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-lowest check format bench lock news clean
+
+help: ## say what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+
+venv: ## .venv, made from requirements.lock when that, pyproject.toml or PYTHON changed
+	@tools/bootstrap.sh
+
+demo: venv ## run the example in examples/campaign, from a raw file to a registered model
+	$(BIN)/magical run --project examples/campaign $(ARGS)
+
+test: venv ## all tests and doctests, in random order
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(ARGS)
+
+test-lowest: venv ## all tests with the oldest versions that pyproject.toml allows, in .venv-lowest
+	@mkdir -p build
+	$(COMPILE) --resolution lowest-direct --output-file build/lowest.lock
+	@tools/bootstrap.sh .venv-lowest build/lowest.lock
+	$(LOWEST)/python -m pytest $(PYTEST_FLAGS) --deselect tests/test_env.py $(ARGS)
+
+check: venv ## style, types (the examples' too), layers, import cycles, house limits
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	@# Each example is a project of its own, and its unwritten steps have empty bodies.
+	@for project in $(patsubst %/,%,$(wildcard examples/*/)); do echo "mypy $$project"; \
+		$(BIN)/mypy --cache-dir .mypy_cache/$$project --disable-error-code empty-body $$project || exit 1; done
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/check_cycles.py
+	$(BIN)/python tools/check_shape.py
+
+format: venv ## mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: venv ## measure what a run costs beside a plain script
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+lock: venv ## resolve requirements.lock again; ARGS=--upgrade takes newer versions
+	$(COMPILE) --output-file requirements.lock $(ARGS)
+
+news: venv ## show what the next release would say
+	$(BIN)/towncrier build --draft --version next
+
+clean: ## remove the environments, what was built, and what runs left in the examples
+	rm -rf .venv .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf examples/*/.magical
+	find src tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} +

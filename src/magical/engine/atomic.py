@@ -1,0 +1,52 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from magical.errors import StoreError
+
+__all__ = ["write_file", "write_text"]
+
+
+def write_file(path: Path, write: Callable[[Path], None], *, durable: bool = True) -> None:
+    """Write a file under a temporary name beside it, sync it, and rename it.
+
+    Args:
+        path: the final name; its folder is made.
+        write: writes the file it is given.
+        durable: whether to wait until the disk has it.
+
+    Raises:
+        StoreError: the disk is full, read-only or gone.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+        os.close(handle)
+        part = Path(name)
+        try:
+            write(part)
+            if durable:
+                with part.open("rb") as file:
+                    os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be written: {error.strerror or error}.",
+            hint="look at the disk's space and permissions.",
+        ) from error
+
+
+def write_text(path: Path, text: str, *, durable: bool = False) -> None:
+    """Write a text file that is there whole or not at all."""
+    write_file(path, lambda part: _write(part, text), durable=durable)
+
+
+def _write(part: Path, text: str) -> None:
+    part.write_text(text, encoding="utf-8")

@@ -1,0 +1,83 @@
+"""Digests of files, by content; a large file is read again only when its size, times or inode changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+from magical.engine.atomic import write_text
+from magical.errors import InputError
+
+__all__ = ["FileDigests"]
+
+SMALL = 1 << 20
+"""Files up to this many bytes are read each time."""
+
+RACY = 2.0
+"""Seconds: a file changed so shortly before it was read is not trusted to be unchanged the next time."""
+
+
+class FileDigests:
+    """Gives the digests of files and remembers those of large ones.
+
+    Args:
+        memory: the JSON file in which they are remembered.
+    """
+
+    def __init__(self, memory: Path) -> None:
+        self._memory = memory
+        self._known: dict[str, list[object]] | None = None
+
+    def digest(self, path: Path) -> str:
+        """Give the digest of a file's content.
+
+        Raises:
+            InputError: it does not exist or cannot be read.
+        """
+        try:
+            stat = path.stat()
+            if path.is_dir():
+                raise InputError(f"{path} is a folder, and a file is wanted.", hint="name the file in it.")
+            if stat.st_size <= SMALL:
+                return hashlib.sha256(path.read_bytes()).hexdigest()
+            return self._large(path, stat)
+        except FileNotFoundError:
+            raise InputError(f"There is no file {path}.", hint=_nearest(path)) from None
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be read: {error.strerror}.", hint="look at its permissions."
+            ) from None
+
+    def _large(self, path: Path, stat: os.stat_result) -> str:
+        facts = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+        if self._known is None:
+            self._known = self._read()
+        known = self._known.get(str(path))
+        if known and known[:4] == facts:
+            return str(known[4])
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if time.time() - stat.st_mtime > RACY:
+            self._known[str(path)] = [*facts, digest]
+            write_text(self._memory, json.dumps(self._known))
+        return digest
+
+    def _read(self) -> dict[str, list[object]]:
+        try:
+            found = json.loads(self._memory.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def _nearest(path: Path) -> str:
+    folder = path.parent
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    if folder != path.parent:
+        return f"the folder {path.parent} does not exist either."
+    names = sorted(p.name for p in folder.iterdir() if p.is_file())[:6]
+    return f"in that folder there are: {', '.join(names)}." if names else "that folder is empty."

@@ -1,0 +1,165 @@
+"""The key of a node: a hash of its code, contracts, arguments, versions and inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from magical.contracts.contract import schema_of
+from magical.contracts.promises import Promise
+from magical.contracts.schema import Schema
+from magical.engine.code import CodeReader
+from magical.engine.modules import is_project
+from magical.errors import SettingsError, WiringError
+from magical.graph import Graph, Node
+from magical.settings import InputPath, OutputPath, import_string, to_json
+
+__all__ = ["KEY_FORMAT", "Identity", "identify", "node_key"]
+
+KEY_FORMAT = "1"
+"""Changed when a release of ours changes what steps give, so that everything runs again."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """All of a node's key that is known once the workflow is drawn.
+
+    Attributes:
+        parts: what the key is a hash of, by labels such as ``code:helpers.scale`` and ``argument:max_age``.
+        where: for code, ``file:line``.
+        files: for arguments with files, the absolute paths in the order of their placeholders.
+        sources: the project files that the code stands in.
+    """
+
+    parts: Mapping[str, str]
+    where: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON."""
+        return {
+            "parts": dict(self.parts),
+            "where": dict(self.where),
+            "files": {k: list(v) for k, v in self.files.items()},
+            "sources": list(self.sources),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Identity:
+        """Read one back."""
+        files = {k: tuple(v) for k, v in data["files"].items()}
+        return cls(data["parts"], data["where"], files, tuple(data["sources"]))
+
+
+def identify(graph: Graph) -> dict[str, Identity]:
+    """Give the identity of each node of a living graph.
+
+    Raises:
+        WiringError: an argument has no form that a key could hold.
+    """
+    reader = CodeReader()
+    return {node.name: _identity(node, reader) for node in graph.nodes}
+
+
+def node_key(
+    identity: Identity, inputs: Mapping[str, str], digest: Callable[[Path], str]
+) -> tuple[str, dict[str, str]]:
+    """Give a node's key and all its parts.
+
+    Args:
+        identity: what is known from drawing.
+        inputs: for each connected parameter, what its values are, by content.
+        digest: gives the digest of a file.
+
+    Raises:
+        InputError: a file it reads does not exist.
+    """
+    parts = dict(identity.parts)
+    for label, paths in identity.files.items():
+        marks = [f"{digest(Path(p))}{Path(p).suffix.lower()}" for p in paths]
+        parts[label] = f"{parts[label]} {' '.join(marks)}"
+    parts |= {f"input:{name}": content for name, content in inputs.items()}
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:40], parts
+
+
+def _identity(node: Node, reader: CodeReader) -> Identity:
+    call = node.call
+    if call is None:
+        raise WiringError(
+            f"{node.name} has no code here: the graph was read, not drawn.", hint="draw it again."
+        )
+    parts: dict[str, str] = {"format": KEY_FORMAT, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
+    files: dict[str, tuple[str, ...]] = {}
+    roots: list[Any] = [call.step.function, *_rule_functions(call.promise)]
+    for name, value in call.arguments.items():
+        if name in node.inputs and value is None:
+            continue
+        paths: list[str] = []
+        parts[f"argument:{name}"] = _argument(node, name, value, paths, roots)
+        if paths:
+            files[f"argument:{name}"] = tuple(paths)
+    for name in node.inputs:
+        shapes = _shape(call.step.wanted[name], call, name)
+        if shapes:
+            parts[f"takes:{name}"] = shapes
+    parts["gives"] = json.dumps(call.promise.to_json(), sort_keys=True, default=str)
+    code = reader.read(*roots)
+    parts |= {f"code:{name}": piece.digest for name, piece in code.pieces.items()}
+    parts |= {f"package:{name}": version for name, version in code.packages.items()}
+    where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
+    return Identity(parts, where, files, tuple(sorted(code.files)))
+
+
+def _argument(node: Node, name: str, value: Any, paths: list[str], roots: list[Any]) -> str:
+    def special(item: Any) -> Any:
+        if isinstance(item, OutputPath):
+            return f"→{item.text}"
+        if isinstance(item, InputPath):
+            paths.append(str(item.path))
+            return "(content)"
+        if isinstance(item, type) and issubclass(item, BaseModel):
+            roots.append(item)
+            return {"contract": schema_of(item).to_json()}
+        if isinstance(item, BaseModel) and is_project(sys.modules.get(type(item).__module__)):
+            roots.append(type(item))
+        elif callable(item) and hasattr(item, "__qualname__"):
+            roots.append(item)
+            return import_string(item)
+        return NotImplemented
+
+    try:
+        return json.dumps(to_json(value, special), sort_keys=True, ensure_ascii=False)
+    except SettingsError:
+        raise WiringError(
+            f"{node.title} ({node.where}) gets {name}: a {type(value).__name__}, which no key can hold.",
+            hint="pass settings, numbers or texts, or make it the result of a step.",
+        ) from None
+
+
+def _shape(wanted: Promise, call: Any, name: str) -> str:
+    """What a body can see of its input's contract (its shape), and the rules kept at its border."""
+    have = call.takes.get(name)
+    texts = (
+        [json.dumps(s.shape().to_json(), sort_keys=True, default=str) for s in _schemas(have)] if have else []
+    )
+    if name in call.wants:
+        texts.append(json.dumps(wanted.to_json(), sort_keys=True, default=str))
+    return "\n".join(texts)
+
+
+def _schemas(promise: Promise) -> list[Schema]:
+    own = [promise.schema] if promise.schema else []
+    return own + [s for item in promise.items for s in _schemas(item)]
+
+
+def _rule_functions(promise: Promise) -> list[Any]:
+    return [rule.function for schema in _schemas(promise) for rule in schema.rules]

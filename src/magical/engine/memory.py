@@ -1,0 +1,120 @@
+"""The drawn graph, remembered: planning needs no import of the project until one of its files changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from magical.engine.atomic import write_text
+from magical.engine.keys import KEY_FORMAT, Identity
+from magical.engine.modules import installed
+from magical.graph import Graph
+
+__all__ = ["Drawn", "DrawnMemory", "project_digest"]
+
+_SKIPPED = {"node_modules", "__pycache__", "site-packages"}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A drawn workflow as far as planning needs it.
+
+    Attributes:
+        graph: living, or read back.
+        identities: of its nodes.
+        settings: as JSON.
+        spoken: for each setting, which layer had the last word.
+        outside: project files outside the project's folder, with their digests.
+    """
+
+    graph: Graph
+    identities: Mapping[str, Identity]
+    settings: dict[str, Any]
+    spoken: Mapping[str, str] = field(default_factory=dict)
+    outside: Mapping[str, str] = field(default_factory=dict)
+
+
+class DrawnMemory:
+    """Keeps drawn graphs under the digest of all that drawing depends on.
+
+    Args:
+        folder: where they are kept.
+    """
+
+    KEPT = 32
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def recall(self, digest: str) -> Drawn | None:
+        """Give the graph drawn under a digest, unless a file outside the project changed since."""
+        try:
+            data = json.loads((self.folder / f"{digest}.json").read_text(encoding="utf-8"))
+            if any(_file_digest(Path(p)) != d for p, d in data["outside"].items()):
+                return None
+            identities = {k: Identity.from_json(v) for k, v in data["identities"].items()}
+            return Drawn(
+                Graph.from_json(data["graph"]), identities, data["settings"], data["spoken"], data["outside"]
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def remember(self, digest: str, drawn: Drawn) -> None:
+        """Keep a drawn graph, and forget the oldest ones."""
+        data = {
+            "graph": drawn.graph.to_json(),
+            "identities": {k: v.to_json() for k, v in drawn.identities.items()},
+            "settings": drawn.settings,
+            "spoken": dict(drawn.spoken),
+            "outside": dict(drawn.outside),
+        }
+        write_text(self.folder / f"{digest}.json", json.dumps(data))
+        kept = sorted(self.folder.glob("*.json"), key=lambda p: p.stat().st_mtime, reverse=True)
+        for path in kept[self.KEPT :]:
+            path.unlink(missing_ok=True)
+
+
+def outside_files(identities: Mapping[str, Identity], root: Path) -> dict[str, str]:
+    """Give the digests of project files that do not lie in the project's folder: editable packages."""
+    files = {f for i in identities.values() for f in i.sources}
+    return {f: _file_digest(Path(f)) for f in sorted(files) if not Path(f).is_relative_to(root)}
+
+
+def project_digest(root: Path, profile: str, line: Mapping[str, Any]) -> str:
+    """Give the digest of all that drawing depends on: files, settings, profile and installed versions.
+
+    Args:
+        root: the project's folder.
+        profile: the profile's name, or empty.
+        line: the settings of the command line.
+    """
+    digest = hashlib.sha256(f"{KEY_FORMAT}\n{root}\n{profile}\n{os.getcwd() if line else ''}\n".encode())
+    digest.update(json.dumps(line, sort_keys=True, default=str).encode())
+    digest.update(installed().encode())
+    for path in sorted(_sources(root)):
+        digest.update(f"{path.relative_to(root)} {_file_digest(path)}\n".encode())
+    return digest.hexdigest()[:40]
+
+
+def _sources(root: Path) -> Iterator[Path]:
+    yield from (p for p in (root / "pyproject.toml", root / "settings.toml") if p.is_file())
+    yield from (root / "profiles").glob("*.toml")
+    for folder, names, files in os.walk(root):
+        names[:] = [
+            n
+            for n in names
+            if not n.startswith(".") and n not in _SKIPPED and not Path(folder, n, "pyvenv.cfg").exists()
+        ]
+        yield from (Path(folder, f) for f in files if f.endswith(".py"))
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""

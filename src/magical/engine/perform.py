@@ -1,0 +1,274 @@
+"""Run the body of one node: load its inputs, call it, hold what it gives to its promise, and keep it."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import TypeAdapter, ValidationError
+
+from magical.contracts.keeping import keep
+from magical.contracts.model import Model
+from magical.contracts.promises import PARTS, Parts, Promise
+from magical.contracts.tags import tag
+from magical.engine.artifacts import Record
+from magical.engine.context import StepContext
+from magical.engine.plan import NodePlan
+from magical.engine.run import Request, RunResult
+from magical.errors import BrokenPromise, MagicalError, StepError, shorten
+from magical.events import Event, current
+from magical.graph import Call, Graph, Node
+from magical.refs import Link, Wire
+from magical.steps import Receipt
+
+__all__ = ["LocalPerformer", "honoured"]
+
+
+class LocalPerformer:
+    """Runs bodies in this process, in several threads; values stay in memory while others need them."""
+
+    def __init__(self, request: Request, graph: Graph, tell: Any, result: RunResult) -> None:
+        self._request, self._graph, self._result = request, graph, result
+        self._tell_now = tell
+        self._values: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    def perform(self, node: Node, made: NodePlan) -> Record:
+        """Load the inputs, run the body, check and keep what it gives.
+
+        Raises:
+            StepError: the body raised.
+            BrokenPromise: it gave something else than it promised.
+            DamagedArtifact: a stored input is damaged.
+            StoreError: the result cannot be kept.
+        """
+        call = node.call
+        assert call is not None, "a living graph is performed"
+        arguments = {**call.arguments, **{n: self._input(node, n, w) for n, w in node.inputs.items()}}
+        self._check_borders(node, call, arguments)
+        context = self._context(node, made.key)
+        began = time.monotonic()
+        value = honoured(self._called(node, call, arguments, context), call.promise, node)
+        seconds = round(time.monotonic() - began, 3)
+        record = self._kept(node, made, value, context, seconds)
+        with self._lock:
+            self._values[node.name] = value
+        return record
+
+    def forget(self, node: str) -> None:
+        """Drop what is held in memory of a node's result."""
+        with self._lock:
+            self._values.pop(node, None)
+
+    def value(self, name: str) -> Any:
+        """Give the result of a node that has finished in this run."""
+        return self._load(Link(name))
+
+    def _called(self, node: Node, call: Call, arguments: dict[str, Any], context: StepContext) -> Any:
+        token = current.set(context)
+        try:
+            return call.step.function(**arguments)
+        except MagicalError as error:
+            if str(error).startswith(f"{node.title} "):
+                raise
+            lines = (f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:])
+            raise _again(error, lines) from error
+        except Exception as error:
+            raise _step_error(node, error) from error
+        finally:
+            current.reset(token)
+
+    def _kept(self, node: Node, made: NodePlan, value: Any, context: StepContext, seconds: float) -> Record:
+        call, store = node.call, self._request.store
+        assert call is not None
+        result = store.save(value, call.promise, made.key)
+        kept = {
+            name: store.save(item, Promise("any"), f"{made.key}-{name}")
+            for name, item in context.kept.items()
+        }
+        record = Record(made.key, node.name, node.step, made.parts, result, kept, seconds, self._result.name)
+        store.put_record(record)
+        store.clear_scratch(made.key)
+        return record
+
+    def _context(self, node: Node, key: str) -> StepContext:
+        return StepContext(
+            node=node,
+            key=key,
+            graph=self._graph,
+            store=self._request.store,
+            load=self.value,
+            keys={n: r.key for n, r in list(self._result.records.items())},
+            tell=self._tell,
+            registry=self._request.registry,
+            run=self._result.name,
+            root=Path(self._request.root),
+        )
+
+    def _tell(self, event: Event) -> None:
+        with self._lock:
+            self._tell_now(event)
+
+    def _input(self, node: Node, name: str, wire: Wire) -> Any:
+        assert node.call is not None
+        value = self._wired(wire, node.call.arguments.get(name))
+        hint = node.call.step.wanted[name].hint
+        return tuple(value) if isinstance(value, list) and str(hint).startswith("tuple") else value
+
+    def _wired(self, wire: Wire, plain: Any) -> Any:
+        if isinstance(wire, Link):
+            return self._load(wire)
+        if wire is None:
+            return plain
+        return [self._wired(part, rest) for part, rest in zip(wire, plain, strict=True)]
+
+    def _load(self, link: Link) -> Any:
+        call = self._graph.by_name[link.node].call
+        assert call is not None
+        promise = call.promise.member(link.item) if link.item else call.promise
+        with self._lock:
+            held, value = link.node in self._values, self._values.get(link.node)
+        if held:
+            item = _item(value, link.item)
+        else:
+            item = self._request.store.load(self._result.records[link.node].result.item(link.item), promise)
+        return tag(item.clone() if isinstance(item, pl.DataFrame) else item, promise)
+
+    def _check_borders(self, node: Node, call: Call, arguments: dict[str, Any]) -> None:
+        for name, wanted in call.wants.items():
+            if wanted.schema and isinstance(arguments[name], pl.DataFrame):
+                who = f"{node.name} ({node.where}) wants {name} to keep its rules:"
+                keep(arguments[name], wanted.schema, who=who)
+
+
+def honoured(value: Any, promise: Promise, node: Node) -> Any:
+    """Hold what a body gave to its promise, and give it in its one form.
+
+    Raises:
+        BrokenPromise: it is something else.
+    """
+    who = f"{node.name} ({node.where})"
+    if value is None and promise.kind not in ("none", "any", "value"):
+        raise BrokenPromise(f"{who} promised {promise}, and returned None.", hint="is a return missing?")
+    match promise.kind:
+        case "table":
+            return _table(value, promise, who)
+        case "parts":
+            return _parts(value, promise, who)
+        case "model" if not isinstance(value, Model):
+            raise _other(value, promise, who)
+        case "receipt" if not isinstance(value, Receipt):
+            raise _other(value, promise, who)
+        case "tuple" if not isinstance(value, tuple) or len(value) != len(promise.items):
+            raise _other(value, promise, who)
+        case "tuple":
+            return tuple(honoured(v, p, node) for v, p in zip(value, promise.items, strict=True))
+        case "list" if not isinstance(value, (list, tuple)):
+            raise _other(value, promise, who)
+        case "list":
+            return [honoured(v, promise.items[0], node) if promise.items else v for v in value]
+        case "pipeline" if not hasattr(value, "fit"):
+            raise _other(value, promise, who)
+        case "none":
+            return None
+        case "value":
+            return _value(value, promise, who)
+    return value
+
+
+def _table(value: Any, promise: Promise, who: str) -> pl.DataFrame:
+    if isinstance(value, pl.LazyFrame):
+        value = value.collect()
+    if not isinstance(value, pl.DataFrame):
+        raise _other(value, promise, who)
+    if promise.schema is not None:
+        keep(value, promise.schema, who=who)
+    return value
+
+
+def _parts(value: Any, promise: Promise, who: str) -> Parts[Any]:
+    if not isinstance(value, Parts):
+        raise BrokenPromise(
+            f"{who} promised {promise}, and returned a {type(value).__name__}.",
+            hint="return partition(table, assignment).",
+        )
+    for name in PARTS:
+        _table(getattr(value, name), promise.member(name), f"{who}: {name}")
+    return value
+
+
+def _value(value: Any, promise: Promise, who: str) -> Any:
+    try:
+        adapter = TypeAdapter(promise.hint)
+    except Exception:  # a hint that pydantic does not know: any object of that class will do
+        if isinstance(promise.hint, type) and not isinstance(value, promise.hint):
+            raise _other(value, promise, who) from None
+        return value
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        detail = f"{place}: {first['msg']}" if place else first["msg"]
+        raise BrokenPromise(
+            f"{who} promised {promise}, and returned {shorten(repr(value), 80)}:",
+            f"  {shorten(detail, 120)}",
+            hint="return what it promises, or promise what it returns.",
+        ) from None
+
+
+def _other(value: Any, promise: Promise, who: str) -> BrokenPromise:
+    kind = type(value)
+    pandas = kind.__module__.startswith("pandas") and kind.__name__ == "DataFrame"
+    hint = (
+        "give polars: pl.from_pandas(table)."
+        if pandas
+        else "return what it promises, or promise what it returns."
+    )
+    name = f"{kind.__module__.split('.')[0]}.{kind.__name__}" if pandas else kind.__name__
+    return BrokenPromise(
+        f"{who} promised {promise}, and returned a {name}: {shorten(repr(value), 60)}.", hint=hint
+    )
+
+
+def _item(value: Any, item: str) -> Any:
+    if not item:
+        return value
+    return getattr(value, item) if isinstance(value, Parts) else value[int(item)]
+
+
+def _again(error: MagicalError, lines: tuple[str, ...]) -> MagicalError:
+    made = type(error)(*lines, hint=error.hint)
+    made.__dict__.update({k: v for k, v in error.__dict__.items() if k not in ("lines", "hint")})
+    made.__dict__["trace"] = _trace(error)
+    return made
+
+
+def _step_error(node: Node, error: Exception) -> StepError:
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not _inside(f.filename)]
+    own = frames[0] if frames else None
+    for frame in frames:
+        if "site-packages" not in frame.filename:
+            own = frame
+    place = f" ({Path(own.filename).name}:{own.lineno}: {shorten(own.line or '', 80)})" if own else ""
+    made = StepError(
+        f"{node.name} ({node.where}) raised {type(error).__name__}{place}:",
+        *[f"  {line}" for line in (str(error).strip() or "no message").splitlines()[:2]],
+        hint=f"look at its inputs with: magical inspect {node.links[0].node}"
+        if node.links
+        else "mend the step.",
+    )
+    made.__dict__["trace"] = _trace(error)
+    return made
+
+
+def _inside(filename: str) -> bool:
+    return "/magical/engine/" in filename
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))

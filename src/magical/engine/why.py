@@ -1,0 +1,113 @@
+"""Why a step runs again, or ran the last time: answered from the parts of its keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from magical.engine.keys import Identity
+from magical.errors import shorten
+
+__all__ = ["Cause", "causes", "settings_changes"]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One thing that differs between two keys.
+
+    Attributes:
+        kind: ``code``, ``argument``, ``input``, ``package``, ``contract``, ``python`` or ``magical``.
+        name: which one.
+        text: one sentence.
+    """
+
+    kind: str
+    name: str
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON."""
+        return {"kind": self.kind, "name": self.name, "text": self.text}
+
+
+def causes(old: Mapping[str, str], new: Mapping[str, str], identity: Identity | None = None) -> list[Cause]:
+    """Say what differs between the parts of two keys of one node.
+
+    Args:
+        old: the parts of the earlier key.
+        new: the parts of the later one.
+        identity: says where code stands.
+
+    Example:
+        >>> causes({"argument:max_age": "90"}, {"argument:max_age": "80"})[0].text
+        'the argument max_age went from 90 to 80'
+    """
+    where = identity.where if identity else {}
+    labels = [k for k in dict.fromkeys([*new, *old]) if old.get(k) != new.get(k)]
+    found = [_cause(label, old.get(label), new.get(label), where.get(label, "")) for label in labels]
+    order = ["code", "argument", "input", "package", "contract", "python", "magical"]
+    shown = {c.kind for c in found}
+    if shown & {"code", "argument"}:
+        found = [c for c in found if c.kind != "contract"] or found
+    return sorted(found, key=lambda c: order.index(c.kind))
+
+
+def settings_changes(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """Say which settings differ.
+
+    Example:
+        >>> list(settings_changes({"split": {"seed": 7}}, {"split": {"seed": 8}}))
+        ['split.seed went from 7 to 8']
+    """
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys([*old, *new]):
+            yield from settings_changes(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for i, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from settings_changes(one, other, f"{path}.{i}")
+    elif old != new:
+        yield f"{path} went from {_text(json.dumps(old))} to {_text(json.dumps(new))}"
+
+
+def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
+    kind, _, name = label.partition(":")
+    place = f" ({where})" if where else ""
+    match kind:
+        case "code":
+            change = "was edited" if old and new else "is new" if new else "is no longer used"
+            return Cause("code", name, f"{name}{place} {change}")
+        case "argument" if old and new and "(content)" in new and old.split()[0] == new.split()[0]:
+            return Cause("argument", name, f"the file given as {name} has other content")
+        case "argument":
+            return Cause("argument", name, f"the argument {name} went from {_difference(old, new)}")
+        case "input":
+            return Cause("input", name, f"its input {name} is different")
+        case "package":
+            return Cause("package", name, f"{name} went from {old or 'not used'} to {new or 'not used'}")
+        case "gives":
+            return Cause("contract", name, "the contract of what it gives changed")
+        case "takes":
+            return Cause("contract", name, f"the contract of its input {name} changed")
+        case "python":
+            return Cause("python", "", f"Python went from {old} to {new}")
+    return Cause("magical", "", "this release of magical computes keys anew")
+
+
+def _difference(old: str | None, new: str | None) -> str:
+    try:
+        changes = list(settings_changes(json.loads(old or "null"), json.loads(new or "null")))
+    except ValueError:
+        changes = []
+    if changes and not changes[0].startswith(" went"):
+        return (
+            f"{_text(old)} to {_text(new)}: {'; '.join(changes[:3])}"
+            if len(str(old)) < 40
+            else "; ".join(changes[:3])
+        )
+    return f"{_text(old)} to {_text(new)}"
+
+
+def _text(value: str | None) -> str:
+    return "nothing" if value is None else shorten(value, 60)

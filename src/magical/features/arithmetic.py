@@ -1,0 +1,146 @@
+"""Arithmetic: a new column from a small formula, such as ``wines + fruits + meat``."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from pydantic import Field, field_validator
+
+from magical.contracts.schema import Column, Schema
+from magical.features.feature import Feature
+
+__all__ = ["Arithmetic"]
+
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+}
+_GRAMMAR = "column names, numbers and + - * / ( )"
+_LARGEST = 2**53  # beyond it a float does not hold every whole number
+
+
+class Arithmetic(Feature):
+    """A number computed from other numbers of the row by ``+``, ``-``, ``*``, ``/``, brackets and constants.
+
+    Whole numbers stay whole under ``+ - *``; a truth counts 1 or 0; a division by zero gives a missing value,
+    and so does a missing operand.
+
+    Example:
+        >>> feature = Arithmetic("spent_per_head", "(wines + meat) / family")
+        >>> schema = Schema("Customer", tuple(Column(n, "int") for n in ("wines", "meat", "family")))
+        >>> table = pl.DataFrame({"wines": [10, 4], "meat": [2, 4], "family": [3, 0]})
+        >>> table.select(feature.expressions(schema)).to_series().to_list()
+        [4.0, None]
+        >>> [c.promise for c in feature.adds(schema)]
+        ['float | None']
+    """
+
+    name: str = Field(min_length=1)
+    expression: str = Field(min_length=1, max_length=1000)
+
+    if TYPE_CHECKING:
+
+        def __init__(self, name: str, expression: str) -> None: ...
+
+    @field_validator("expression")
+    @classmethod
+    def _well_formed(cls, text: str) -> str:
+        for node in _nodes(_parse(text)):
+            _check(node)
+        if not list(_columns(_parse(text))):
+            raise ValueError("it names no column")
+        return text
+
+    def adds(self, schema: Schema) -> tuple[Column, ...]:
+        """Give the one column: whole if all operands are and nothing is divided, else a float."""
+        formula = _parse(self.expression)
+        columns = self.read(schema, "int", "float", "bool", names=_columns(formula))
+        nullable = any(c.nullable for c in columns) or any(map(_may_divide_by_zero, _nodes(formula)))
+        return (Column(self.name, "int" if _is_whole(formula, schema) else "float", nullable),)
+
+    def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
+        """Give the one expression."""
+        formula = _parse(self.expression)
+        whole = _is_whole(formula, schema)
+        return (_polars(formula, pl.Int64 if whole else pl.Float64).alias(self.name),)
+
+
+def _parse(text: str) -> ast.expr:
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError(f"{text!r} is no formula of {_GRAMMAR}") from None
+
+
+def _nodes(formula: ast.expr) -> Iterator[ast.expr]:
+    yield formula
+    if isinstance(formula, ast.BinOp):
+        yield from _nodes(formula.left)
+        yield from _nodes(formula.right)
+    elif isinstance(formula, ast.UnaryOp):
+        yield from _nodes(formula.operand)
+
+
+def _check(node: ast.expr) -> None:
+    match node:
+        case ast.Name():
+            return
+        case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div()):
+            return
+        case ast.UnaryOp(op=ast.UAdd() | ast.USub()):
+            return
+        case ast.Constant(value=value) if type(value) in (int, float) and abs(value) <= _LARGEST:
+            return
+    raise ValueError(
+        f"{ast.unparse(node)!r} has no place in a formula of column names, numbers and + - * / ( )"
+    )
+
+
+def _columns(formula: ast.expr) -> list[str]:
+    return list(dict.fromkeys(n.id for n in _nodes(formula) if isinstance(n, ast.Name)))
+
+
+def _is_whole(formula: ast.expr, schema: Schema) -> bool:
+    def whole(node: ast.expr) -> bool:
+        match node:
+            case ast.Name(id=name):
+                return schema.by_name[name].type in ("int", "bool")
+            case ast.Constant(value=value):
+                return isinstance(value, int)
+            case ast.BinOp(op=operation):
+                return not isinstance(operation, ast.Div)
+        return True
+
+    return all(map(whole, _nodes(formula)))
+
+
+def _may_divide_by_zero(node: ast.expr) -> bool:
+    match node:
+        case ast.BinOp(op=ast.Div(), right=ast.Constant(value=value)):
+            return value == 0
+        case ast.BinOp(op=ast.Div()):
+            return True
+    return False
+
+
+def _polars(formula: ast.expr, dtype: Any) -> pl.Expr:
+    match formula:
+        case ast.Name(id=name):
+            return pl.col(name).cast(dtype)
+        case ast.Constant(value=value):
+            return pl.lit(value, dtype=dtype)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_polars(operand, dtype)
+        case ast.UnaryOp(operand=operand):
+            return _polars(operand, dtype)
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            divisor = _polars(right, dtype)
+            return pl.when(divisor != 0).then(_polars(left, dtype) / divisor)
+        case ast.BinOp(left=left, op=operation, right=right):
+            return _OPERATORS[type(operation)](_polars(left, dtype), _polars(right, dtype))  # type: ignore[no-any-return]
+    raise ValueError(ast.unparse(formula))

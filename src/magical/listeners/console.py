@@ -1,0 +1,61 @@
+"""Progress in the terminal: one line a step; quiet when the output is piped."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from magical.events import (
+    Event,
+    Log,
+    RunStarted,
+    StepCached,
+    StepFailed,
+    StepFinished,
+    StepLeftOut,
+    StepStarted,
+)
+
+__all__ = ["Console"]
+
+_COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2"}
+
+
+class Console:
+    """Writes one line for each step that ends, and what steps say.
+
+    Args:
+        stream: where to write.
+        lively: whether to show progress; by default only in a terminal. Failures and warnings always show.
+    """
+
+    def __init__(self, stream: TextIO | None = None, lively: bool | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._lively = self._terminal if lively is None else lively
+        self._width = 0
+
+    def on(self, event: Event) -> None:
+        """Take an event."""
+        match event:
+            case RunStarted():
+                self._width = min(max((len(n) for n in event.nodes), default=0), 32)
+            case StepStarted() if self._lively and self._terminal:
+                self._line("…", "dim", event.step, "", end="\r")
+            case StepFinished() if self._lively:
+                self._line("✓", "green", event.step, f"{event.seconds:6.2f} s  {event.summary}")
+            case StepCached() if self._lively:
+                self._line("=", "dim", event.step, "   fresh")
+            case StepFailed():
+                self._line("✗", "red", event.step, "failed")
+            case StepLeftOut():
+                self._line("-", "yellow", event.step, f"left out: {event.reason}")
+            case Log() if self._lively or event.level != "info":
+                self._line("!" if event.level != "info" else " ", "yellow", event.step, event.text)
+
+    def _line(self, mark: str, colour: str, step: str, text: str, end: str = "\n") -> None:
+        clear = "\r\x1b[2K" if self._terminal else ""
+        if self._terminal:
+            mark = f"\x1b[{_COLOURS[colour]}m{mark}\x1b[0m"
+        self._stream.write(f"{clear}{mark} {step:<{self._width}} {text}".rstrip() + end)
+        self._stream.flush()

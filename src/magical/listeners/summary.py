@@ -1,0 +1,227 @@
+"""What the command prints: texts and JSON of runs, plans, graphs and models."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from magical.engine.journal import RunSummary
+from magical.engine.plan import NodePlan
+from magical.engine.ports import Version
+from magical.engine.run import RunResult
+from magical.graph import Graph, Node
+
+__all__ = ["models_text", "plan_text", "run_text", "runs_text", "settings_text", "table", "tree_text"]
+
+_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?"}
+
+
+def run_text(graph: Graph, result: RunResult, root: Path) -> str:
+    """Say what came of a run."""
+    lines = [str(f) for f in graph.findings]
+    wanted = len(graph.wanted)
+    if not result.name and not result.errors:
+        return "\n".join([*lines, f"{graph.workflow}: nothing had to run; all {wanted} steps are fresh."])
+    for name, error in result.errors.items():
+        lines += [str(error)]
+        if len(result.errors) > 1:
+            lines += [f"  (step {name})"]
+    fresh = len(result.records) - len(result.executed)
+    ends = (
+        "done"
+        if not result.errors
+        else f"failed; {len(result.errors)} failed, {len(result.left_out)} left out"
+    )
+    lines.append(
+        f"{graph.workflow}: {ends}. {len(result.executed)} steps ran, {fresh} were fresh, "
+        f"{result.seconds:.1f} s."
+    )
+    lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
+    if not result.errors:
+        lines.append(
+            f"Look: magical inspect {_last(graph)} · magical models · magical show   (run {result.name})"
+        )
+    return "\n".join(lines)
+
+
+def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
+    """Give what came of a run as JSON."""
+    return {
+        "workflow": graph.workflow,
+        "run": result.name,
+        "state": result.state,
+        "executed": result.executed,
+        "fresh": [n for n in result.records if n not in result.executed],
+        "errors": {n: str(e) for n, e in result.errors.items()},
+        "left_out": result.left_out,
+        "results": dict(_results(graph, result)),
+        "findings": [str(f) for f in graph.findings],
+        "seconds": result.seconds,
+    }
+
+
+def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
+    """Say what a run would do."""
+    rows = [
+        (f"{_MARKS[p.state]} {p.name}", p.state, f"after {', '.join(p.after)}" if p.after else "")
+        for p in plans.values()
+    ]
+    count = {state: sum(p.state == state for p in plans.values()) for state in _MARKS}
+    words = ", ".join(f"{n} {state}" for state, n in count.items() if n)
+    return "\n".join([*(str(f) for f in graph.findings), table(rows), f"{graph.workflow}: {words}."])
+
+
+def tree_text(graph: Graph, states: Mapping[str, str]) -> str:
+    """Give the graph as a tree: each step under the last of its inputs, the others named behind an arrow."""
+    children: dict[str, list[Node]] = {n.name: [] for n in graph.nodes}
+    tops: list[Node] = []
+    order = {n.name: i for i, n in enumerate(graph.nodes)}
+    for node in graph.nodes:
+        parents = sorted({link.node for link in node.links}, key=lambda n: order[n])
+        (children[parents[-1]] if parents else tops).append(node)
+    lines = [graph.workflow]
+
+    def add(node: Node, indent: str, last: bool) -> None:
+        lines.append(f"{indent}{'└─' if last else '├─'} {_tree_line(node, states)}")
+        below = children[node.name]
+        for i, child in enumerate(below):
+            add(child, indent + ("   " if last else "│  "), i == len(below) - 1)
+
+    for i, node in enumerate(tops):
+        add(node, "", i == len(tops) - 1)
+    return "\n".join([*lines, *(str(f) for f in graph.findings)])
+
+
+def _tree_line(node: Node, states: Mapping[str, str]) -> str:
+    inputs = ", ".join(dict.fromkeys(str(link) for link in node.links))
+    takes = f" ← {inputs}" if inputs else ""
+    data = f"{node.data}: " if node.data and node.data != node.title else ""
+    state = states.get(node.name, "unused")
+    return f"{node.name}{takes} → {data}{node.promise['text']}  [{state}]"
+
+
+def settings_text(settings: Mapping[str, Any], spoken: Mapping[str, str]) -> str:
+    """Show each setting with its value and who spoke last."""
+    rows = [
+        (path, json.dumps(value, ensure_ascii=False), _speaker(path, spoken))
+        for path, value in _flat(settings)
+    ]
+    return table(rows)
+
+
+def runs_json(runs: Iterable[RunSummary]) -> list[dict[str, Any]]:
+    """Give runs as JSON."""
+    return [
+        {
+            "run": r.name,
+            "workflow": r.workflow,
+            "state": r.state,
+            "started": r.started,
+            "seconds": r.seconds,
+            "executed": r.executed,
+            "failed": r.failed,
+            "keys": r.keys,
+            "settings": r.settings,
+            **r.facts,
+        }
+        for r in runs
+    ]
+
+
+def runs_text(runs: Sequence[RunSummary], full: bool = False) -> str:
+    """List runs, or show one."""
+    if not runs:
+        return "There are no runs yet.\nHint: magical run"
+    if full:
+        run = runs[0]
+        commit = run.facts.get("git", {}).get("commit", "")
+        rows: list[tuple[str, ...]] = [
+            ("run", run.name),
+            ("workflow", run.workflow),
+            ("state", run.state),
+            ("seconds", f"{run.seconds:.1f}"),
+        ]
+        rows += [("commit", commit)] if commit else []
+        rows += [(n, "ran" if n in run.executed else "fresh") for n in run.keys]
+        rows += [(n, f"failed: {m.splitlines()[0]}") for n, m in run.failed.items()]
+        return table(rows)
+    rows = [
+        (
+            r.name,
+            r.state,
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(r.started)),
+            f"{r.seconds:.1f} s" if r.seconds else "",
+            f"{len(r.executed)} ran",
+        )
+        for r in runs
+    ]
+    return table(rows)
+
+
+def models_json(versions: Iterable[Version]) -> list[dict[str, Any]]:
+    """Give versions as JSON."""
+    return [
+        {
+            "name": v.name,
+            "version": v.number,
+            "aliases": list(v.aliases),
+            "key": v.key,
+            "uri": v.uri,
+            "tags": dict(v.tags),
+        }
+        for v in versions
+    ]
+
+
+def models_text(versions: Sequence[Version]) -> str:
+    """List versions."""
+    if not versions:
+        return "No model is registered yet.\nHint: magical run"
+    return table(
+        [(v.name, v.number, ", ".join(v.aliases), v.tags.get("magical.summary", ""), v.uri) for v in versions]
+    )
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Give rows of texts as columns.
+
+    Example:
+        >>> print(table([("a", "bb"), ("ccc", "d")]))
+        a    bb
+        ccc  d
+    """
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))] if rows else []
+    return "\n".join(
+        "  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _results(graph: Graph, result: RunResult) -> list[tuple[str, str]]:
+    """What people look for: values, models and receipts."""
+    kinds = ("value", "receipt", "model")
+    shown = [n for n in graph.wanted if n.promise["kind"] in kinds and n.name in result.records]
+    return [(n.name, result.records[n.name].result.summary) for n in shown]
+
+
+def _last(graph: Graph) -> str:
+    values = [n.name for n in graph.wanted if n.promise["kind"] == "value"]
+    return (values or [n.name for n in graph.wanted])[-1]
+
+
+def _speaker(path: str, spoken: Mapping[str, str]) -> str:
+    while path:
+        if path in spoken:
+            return spoken[path]
+        path = path.rpartition(".")[0]
+    return "class"
+
+
+def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        return [pair for k, v in value.items() for pair in _flat(v, f"{path}.{k}" if path else str(k))]
+    if isinstance(value, list) and any(isinstance(v, Mapping) for v in value):
+        return [pair for i, v in enumerate(value) for pair in _flat(v, f"{path}.{i}")]
+    return [(path, value)]

@@ -1,0 +1,77 @@
+"""A project's configuration: settings.toml, the profile and the line, parted into settings and policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from magical.engine.policy import Policy, Tracking
+from magical.errors import SettingsError, UsageError
+from magical.settings.base import Settings
+from magical.settings.layers import LINE, Layer, Loaded, load_settings, read_toml
+
+__all__ = ["Configuration"]
+
+S = TypeVar("S", bound=Settings)
+_GROUPS: dict[str, type[Settings]] = {"policy": Policy, "tracking": Tracking}
+
+
+class Configuration:
+    """Reads what a project's files and a command line say.
+
+    Args:
+        root: the project's folder.
+        profile: the name of a file in ``profiles``, or empty.
+    """
+
+    def __init__(self, root: Path, profile: str = "") -> None:
+        self.root, self.profile = root, profile
+
+    def settings(self, cls: type[Settings] | None, line: Mapping[str, Any]) -> Loaded:
+        """Give the workflow's settings, and hold policy and tracking to be right as well.
+
+        Raises:
+            SettingsError: a key is unknown, or a value is wrong.
+        """
+        self.policy(line)
+        self.tracking(line)
+        layers = [
+            Layer(x.name, {k: v for k, v in x.values.items() if k not in _GROUPS}) for x in self._layers(line)
+        ]
+        given = next((k for x in layers for k in x.values), None)
+        if cls is None and given:
+            raise SettingsError(
+                f"There is no setting {given!r}: the workflow takes none.", hint="take it off."
+            )
+        return load_settings(cls or Settings, layers, self.root)
+
+    def policy(self, line: Mapping[str, Any]) -> Policy:
+        """Give the wishes about a run."""
+        return self._group("policy", Policy, line)
+
+    def tracking(self, line: Mapping[str, Any]) -> Tracking:
+        """Say where runs and models are recorded."""
+        return self._group("tracking", Tracking, line)
+
+    def _group(self, name: str, cls: type[S], line: Mapping[str, Any]) -> S:
+        layers = [Layer(x.name, {name: x.values[name]}) for x in self._layers(line) if name in x.values]
+        odd = next((x.name for x in layers if not isinstance(x.values[name], Mapping)), "")
+        if odd:
+            raise SettingsError(f"{name} is a group of settings (in {odd}).", hint=f"write {name}.KEY=VALUE.")
+        try:
+            loaded = load_settings(cls, [Layer(x.name, x.values[name]) for x in layers], self.root)
+        except SettingsError as error:
+            raise SettingsError(*(f"[{name}] {text}" for text in error.lines), hint=error.hint) from None
+        assert isinstance(loaded.settings, cls)
+        return loaded.settings
+
+    def _layers(self, line: Mapping[str, Any]) -> list[Layer]:
+        layers = [Layer("settings.toml", read_toml(self.root / "settings.toml"))]
+        if self.profile:
+            path = self.root / "profiles" / f"{self.profile}.toml"
+            if not path.is_file():
+                known = sorted(p.stem for p in path.parent.glob("*.toml"))
+                raise UsageError.unknown("profile", self.profile, known)
+            layers.append(Layer(f"profiles/{self.profile}.toml", read_toml(path)))
+        return [*layers, Layer(LINE, line)]

@@ -1,0 +1,135 @@
+"""Import a project's modules: always from their source, and never mixed with another project's."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from magical.errors import MagicalError, ProjectError, shorten
+from magical.project.location import Location
+from magical.workflows import Workflow
+
+__all__ = ["import_workflow"]
+
+_lock = threading.RLock()
+
+
+class _FreshLoader(importlib.machinery.SourceFileLoader):
+    """Compiles from source each time: bytecode is trusted by a file's time, which an edit may not move."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
+class _ProjectFinder:
+    """Finds the modules of one project folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = str(root)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        for folder in [self.root] if path is None else path:
+            if str(folder).startswith(self.root):
+                finder = importlib.machinery.FileFinder(str(folder), (_FreshLoader, [".py"]))
+                spec = finder.find_spec(name)
+                if spec is not None and spec.loader is not None:
+                    return spec
+        return None
+
+
+def import_workflow(location: Location) -> Workflow[Any, Any]:
+    """Import the project anew and give its workflow.
+
+    Raises:
+        ProjectError: a module cannot be imported, or there is not exactly one workflow.
+    """
+    with _lock:
+        _forget_projects(location.root)
+        finder = _ProjectFinder(location.root)
+        sys.meta_path.insert(0, finder)
+        importlib.invalidate_caches()
+        try:
+            module = importlib.import_module(location.module)
+        except MagicalError:
+            raise
+        except SyntaxError as error:
+            raise _syntax_error(error) from error
+        except Exception as error:
+            raise _import_error(location, error) from error
+    return _workflow(location, module)
+
+
+def _forget_projects(root: Path) -> None:
+    """Drop every module that a project finder loaded, and any other that would hide this project's."""
+    finders = [f for f in sys.meta_path if isinstance(f, _ProjectFinder)]
+    for finder in finders:
+        sys.meta_path.remove(finder)
+    own = {p.stem if p.suffix == ".py" else p.name for p in root.iterdir() if p.suffix == ".py" or p.is_dir()}
+    for name, module in list(sys.modules.items()):
+        fresh = isinstance(getattr(module, "__loader__", None), _FreshLoader)
+        file = getattr(module, "__file__", None)
+        under = file is not None and Path(file).is_relative_to(root) and "site-packages" not in file
+        hides = name.split(".")[0] in own and name != "__main__" and not _shared(name)
+        if fresh or (under and hides):
+            del sys.modules[name]
+
+
+def _shared(name: str) -> bool:
+    top = name.split(".", maxsplit=1)[0]
+    return top == "magical" or top in sys.stdlib_module_names
+
+
+def _workflow(location: Location, module: ModuleType) -> Workflow[Any, Any]:
+    found = {n: v for n, v in vars(module).items() if isinstance(v, Workflow)}
+    if location.name:
+        if location.name in found:
+            return found[location.name]
+        raise ProjectError(
+            f"{location.module} has no workflow {location.name!r}.",
+            hint=f"there are: {', '.join(found) or 'none'}.",
+        )
+    own = {n: v for n, v in found.items() if v.function.__module__ == module.__name__} or found
+    if len(set(map(id, own.values()))) == 1:
+        return next(iter(own.values()))
+    if not own:
+        raise ProjectError(f"{location.module}.py has no workflow.", hint="mark a function with @workflow.")
+    raise ProjectError(
+        f"{location.module}.py has {len(own)} workflows: {', '.join(own)}.",
+        hint=f'name one in pyproject.toml: [tool.magical] workflow = "{location.module}:{next(iter(own))}"',
+    )
+
+
+def _syntax_error(error: SyntaxError) -> ProjectError:
+    place = f"{Path(error.filename or '').name}:{error.lineno}"
+    return ProjectError(
+        f"{place} is not Python: {error.msg}.", f"  {(error.text or '').strip()}", hint="mend that line."
+    )
+
+
+def _import_error(location: Location, error: Exception) -> ProjectError:
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(str(location.root))
+    ]
+    place = (
+        f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line}"
+        if frames
+        else location.module
+    )
+    made = ProjectError(
+        f"The project cannot be imported: {type(error).__name__}: {shorten(error, 160)}",
+        f"  {shorten(place, 140)}",
+        hint="is the package installed?" if isinstance(error, ImportError) else "mend that line.",
+    )
+    made.__dict__["trace"] = "".join(traceback.format_exception(error))
+    return made

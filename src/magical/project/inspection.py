@@ -1,0 +1,89 @@
+"""Look at what a step gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from magical.contracts.promises import Promise
+from magical.engine.artifacts import Artifact, Record
+from magical.engine.ports import Store
+from magical.errors import UsageError, shorten
+from magical.graph import Node
+from magical.project.project import Project
+
+__all__ = ["Inspection", "inspect_step"]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is known of a step's result.
+
+    Attributes:
+        node: the step in the graph.
+        state: ``fresh``, or why what is shown is of an earlier run.
+        record: what the store says of it.
+        shown: its result, as text.
+        kept: what its body kept, as texts.
+    """
+
+    node: Node
+    state: str
+    record: Record
+    shown: str
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON."""
+        record = {k: v for k, v in self.record.to_json().items() if k != "parts"}
+        return {"step": self.node.name, "state": self.state, "promise": dict(self.node.promise), **record}
+
+    def __str__(self) -> str:
+        node, record = self.node, self.record
+        lines = [
+            f"{node.name} ({node.where}) → {node.promise['text']}  [{self.state}]",
+            f"run {record.run}, {record.seconds:.2f} s, key {record.key[:12]}",
+            self.shown,
+        ]
+        for name, text in self.kept.items():
+            lines += [f"kept {name}:", text]
+        return "\n".join(lines)
+
+
+def inspect_step(project: Project, step: str, settings: Mapping[str, Any]) -> Inspection:
+    """Give what a step gave, fresh or in the last run that had it.
+
+    Raises:
+        UsageError: there is no such step, or it has not run yet.
+    """
+    drawn = project.drawn(settings)
+    node = drawn.graph.node(step)
+    made = project.plan("", **settings).get(node.name)
+    record, state = (made.record, "fresh") if made else (None, "unused")
+    if record is None:
+        runs = (r for r in project.journal.runs() if node.name in r.keys)
+        found = ((r.name, project.store.record(r.keys[node.name])) for r in runs)
+        name, record = next(((n, r) for n, r in found if r is not None), ("", None))
+        state = f"of {name}; it would run again now"
+    if record is None:
+        raise UsageError(f"{node.name} has not run yet.", hint=f"magical run {node.name}")
+    kept = {n: _text(project.store, a) for n, a in record.kept.items()}
+    return Inspection(node, state, record, _text(project.store, record.result), kept)
+
+
+def _text(store: Store, artifact: Artifact) -> str:
+    if artifact.kind == "group":
+        return "\n".join(f"{name}: {item.summary}" for name, item in artifact.items.items())
+    if artifact.kind == "object":
+        return artifact.summary
+    value = store.load(artifact, Promise("any"))
+    if artifact.kind == "table":
+        return f"{value}"
+    return _json_text(value)
+
+
+def _json_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "\n".join(f"{k}: {shorten(v, 200)}" for k, v in value.items())
+    return shorten(value, 2000)

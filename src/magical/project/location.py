@@ -1,0 +1,73 @@
+"""Find a project: its folder, and where its workflow is written."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from magical.errors import ProjectError, UsageError
+
+__all__ = ["Location", "find"]
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a project is.
+
+    Attributes:
+        root: its folder; ``.magical`` lies in it.
+        module: the module of its workflow.
+        name: the workflow's name in there; empty if there is only one.
+    """
+
+    root: Path
+    module: str
+    name: str = ""
+
+    @property
+    def home(self) -> Path:
+        """Where store, journal and database are."""
+        return self.root / ".magical"
+
+
+def find(path: str | Path) -> Location:
+    """Find the project in a folder, or made of one file.
+
+    Raises:
+        UsageError: there is none.
+        ProjectError: its pyproject.toml cannot be read.
+    """
+    place = Path(path).expanduser().resolve()
+    if place.is_file() and place.suffix == ".py":
+        return Location(place.parent, place.stem)
+    if not place.is_dir():
+        raise UsageError(
+            f"There is no project {path}: no such folder or .py file.", hint="give --project PATH."
+        )
+    named = _named(place / "pyproject.toml")
+    if named:
+        module, _, name = named.partition(":")
+        return Location(place, module, name)
+    if (place / "workflow.py").is_file():
+        return Location(place, "workflow")
+    raise UsageError(
+        f"{place} is no project: it has no workflow.py, and no [tool.magical] workflow in a pyproject.toml.",
+        hint="go to the project's folder, or give --project PATH.",
+    )
+
+
+def _named(pyproject: Path) -> str:
+    try:
+        data = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProjectError(f"{pyproject} cannot be read: {error}.", hint="mend it.") from None
+    tool = data.get("tool", {}).get("magical", {})
+    unknown = [k for k in tool if k != "workflow"]
+    if unknown:
+        raise ProjectError(
+            f"{pyproject}: [tool.magical] knows no {unknown[0]!r}.", hint='it knows workflow = "module:name".'
+        )
+    return str(tool.get("workflow", ""))

@@ -1,0 +1,96 @@
+"""What a run gave, for notebooks and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from magical.engine.artifacts import Record
+from magical.engine.ports import Store
+from magical.engine.run import RunResult
+from magical.errors import MagicalError, UsageError
+from magical.graph import Graph
+from magical.refs import Link, Wire
+
+__all__ = ["Run"]
+
+
+class Run:
+    """The results of one run: ``run["clean"]`` is the table that the step ``clean`` gave.
+
+    Attributes:
+        name: the run's name; empty if nothing had to run.
+        state: ``done`` or ``failed``.
+        executed: the nodes whose bodies ran.
+        errors: the nodes that failed, with their errors.
+    """
+
+    def __init__(self, graph: Graph, result: RunResult, store: Store) -> None:
+        self._graph, self._result, self._store = graph, result, store
+        self.name = result.name
+        self.state = result.state
+        self.executed: list[str] = list(result.executed)
+        self.errors: Mapping[str, MagicalError] = dict(result.errors)
+
+    def __repr__(self) -> str:
+        ran = f"{len(self.executed)} of {len(self._graph.wanted)} steps ran"
+        return f"<run {self.name or 'with nothing to do'}: {self.state}, {ran}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(n.name)}</td><td>{escape(self._state(n.name))}</td>"
+            f"<td>{escape(self._summary(n.name))}</td></tr>"
+            for n in self._graph.wanted
+        )
+        head = "<tr><th>step</th><th>state</th><th>result</th></tr>"
+        return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+    def __getitem__(self, name: str) -> Any:
+        """Give what a step gave, by the step's name or the name of its data."""
+        return self._value(Link(self._graph.node(name).name))
+
+    @property
+    def result(self) -> Any:
+        """What the workflow returns."""
+        return self._wired(self._graph.result)
+
+    def kept(self, step: str) -> dict[str, Any]:
+        """Give what a step's body kept beside its result."""
+        from magical.contracts.promises import Promise
+
+        record = self._record(self._graph.node(step).name)
+        return {name: self._store.load(artifact, Promise("any")) for name, artifact in record.kept.items()}
+
+    def _record(self, name: str) -> Record:
+        record = self._result.records.get(name)
+        if record is None:
+            raise UsageError(
+                f"{name} gave nothing in this run.", hint="it failed, was left out, or was not asked for."
+            )
+        return record
+
+    def _value(self, link: Link) -> Any:
+        from magical.contracts.tags import tag
+
+        node = self._graph.by_name[link.node]
+        if node.call is None:
+            raise UsageError(f"{link.node} was planned without its code.", hint="use project.run().")
+        promise = node.call.promise.member(link.item) if link.item else node.call.promise
+        return tag(self._store.load(self._record(link.node).result.item(link.item), promise), promise)
+
+    def _wired(self, wire: Wire) -> Any:
+        if isinstance(wire, Link):
+            return self._value(wire)
+        return None if wire is None else [self._wired(part) for part in wire]
+
+    def _state(self, name: str) -> str:
+        if name in self.errors:
+            return "failed"
+        if name in self.executed:
+            return "ran"
+        return "fresh" if name in self._result.records else f"left out: {self._result.left_out.get(name, '')}"
+
+    def _summary(self, name: str) -> str:
+        record = self._result.records.get(name)
+        return record.result.summary if record else ""

@@ -1,0 +1,6 @@
+"""Settings: what may vary between runs. Strict, layered, and the same after JSON and back."""
+
+from magical.settings.base import Settings, Tagged, import_string, to_json
+from magical.settings.paths import FromLine, InputPath, OutputPath
+
+__all__ = ["FromLine", "InputPath", "OutputPath", "Settings", "Tagged", "import_string", "to_json"]

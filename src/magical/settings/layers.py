@@ -1,0 +1,241 @@
+"""Where settings come from: the class, settings.toml, a profile, the command line; the later wins."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from magical.errors import SettingsError, did_you_mean, shorten
+from magical.settings.base import Settings, Tagged, to_json
+from magical.settings.paths import FromLine
+
+__all__ = ["CLASS", "LINE", "Layer", "Loaded", "load_settings", "parse_line", "read_toml"]
+
+CLASS, LINE = "class", "command line"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Values from one source.
+
+    Attributes:
+        name: how the reader knows it, such as ``settings.toml``.
+        values: nested as in the settings.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Settings, and for each value that is not the class's own the layer that spoke last."""
+
+    settings: Settings
+    spoken: Mapping[str, str]
+
+
+def load_settings(cls: type[Settings], layers: Iterable[Layer], root: Path | None = None) -> Loaded:
+    """Put the layers on top of the class's defaults, and validate.
+
+    Args:
+        cls: the class of the settings.
+        layers: in order; the later wins.
+        root: what relative paths in files start from.
+
+    Raises:
+        SettingsError: a key is unknown, or a value is of the wrong type or out of bounds.
+    """
+    values: dict[str, Any] = _defaults(cls)
+    spoken: dict[str, str] = {}
+    for layer in layers:
+        values = _merged(values, layer.values, "", layer.name, spoken)
+    try:
+        settings = cls.model_validate(values, context={"root": root})
+    except ValidationError as error:
+        raise _error(cls, error, values, spoken) from None
+    return Loaded(settings, spoken)
+
+
+def parse_line(words: Iterable[str]) -> dict[str, Any]:
+    """Read ``key=value`` words; keys may be dotted, values are TOML or else plain text.
+
+    Raises:
+        SettingsError: a word has no ``=``.
+
+    Example:
+        >>> parse_line(["max_age=80", "split.seed=3", "name=PhD"])
+        {'max_age': 80, 'split': {'seed': 3}, 'name': 'PhD'}
+    """
+    values: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise SettingsError(
+                f"{word!r} is neither an option nor key=value.", hint="write it as key=value."
+            )
+        *folders, last = key.split(".")
+        place = values
+        for folder in folders:
+            place = place.setdefault(folder, {})
+            if not isinstance(place, dict):
+                raise SettingsError(f"{key} is given twice, as a value and as a group.", hint="give it once.")
+        place[last] = _value(text)
+    return values
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file, or give nothing where there is none.
+
+    Raises:
+        SettingsError: it is not TOML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error}.", hint="it must be a UTF-8 text file."
+        ) from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(
+            f"{path.name} is not TOML: {error}.", hint="texts are quoted, true is lower case."
+        ) from None
+
+
+def _value(text: str) -> Any:
+    if text in ("null", "None"):
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, ValueError):
+        return FromLine(text)
+
+
+def _defaults(cls: type[BaseModel]) -> dict[str, Any]:
+    """The class's defaults as JSON, so that a later layer can change one value inside."""
+    fields = {n: f for n, f in cls.model_fields.items() if not f.is_required()}
+    return {
+        n: to_json(f.get_default(call_default_factory=True, validated_data={})) for n, f in fields.items()
+    }
+
+
+def _merged(old: Any, new: Any, path: str, layer: str, spoken: dict[str, str]) -> Any:
+    if isinstance(old, list) and isinstance(new, Mapping):
+        return _merged_list(old, new, path, layer, spoken)
+    if (
+        not isinstance(old, Mapping)
+        or not isinstance(new, Mapping)
+        or new.get("kind", old.get("kind")) != old.get("kind")
+    ):
+        spoken[path] = layer
+        return new
+    out = dict(old)
+    for key, value in new.items():
+        inner = f"{path}.{key}" if path else str(key)
+        if key in old:
+            out[key] = _merged(old[key], value, inner, layer, spoken)
+        else:
+            spoken[inner] = layer
+            out[key] = value
+    return out
+
+
+def _merged_list(
+    old: list[Any], new: Mapping[str, Any], path: str, layer: str, spoken: dict[str, str]
+) -> list[Any]:
+    """``experiments.0.trials=5`` or ``experiments.boosting.trials=5`` changes one member of a list."""
+    out = list(old)
+    names = [m.get("name", "") if isinstance(m, Mapping) else "" for m in old]
+    for key, value in new.items():
+        if key.isdecimal() and int(key) < len(out):
+            at = int(key)
+        elif key in names:
+            at = names.index(key)
+        else:
+            known = [n for n in names if n] + [str(i) for i in range(len(out))]
+            raise SettingsError(
+                f"{path} has no member {key!r}, says the {layer}.", hint=did_you_mean(key, known)
+            )
+        out[at] = _merged(out[at], value, f"{path}.{key}", layer, spoken)
+    return out
+
+
+def _error(
+    cls: type[Settings], error: ValidationError, values: dict[str, Any], spoken: Mapping[str, str]
+) -> SettingsError:
+    details = error.errors(include_url=False)
+    lines = [_line(cls, d, spoken) for d in details[:3]]
+    if len(details) > 3:
+        lines[2] = f"{len(details) - 2} more settings are wrong, such as {_path(details[2])}."
+    return SettingsError(*lines, hint=_hint(cls, details[0], values))
+
+
+def _path(detail: ErrorDetails) -> str:
+    return ".".join(str(p) for p in detail["loc"])
+
+
+def _line(cls: type[Settings], detail: ErrorDetails, spoken: Mapping[str, str]) -> str:
+    path = _path(detail)
+    layer = next(
+        (s for p, s in spoken.items() if path == p or path.startswith(f"{p}.") or p.startswith(f"{path}.")),
+        "",
+    )
+    place = f" (in {layer})" if layer and layer != LINE else f" (on the {layer})" if layer else ""
+    if detail["type"] == "extra_forbidden":
+        return f"There is no setting {path!r}{place}."
+    if detail["type"] == "missing":
+        return f"The setting {path} has no default and was not given."
+    words = detail["msg"].replace("Value error, ", "").replace("Input should be", "must be")
+    return f"The setting {path}{place} {words}, got {shorten(repr(_plain(detail['input'])), 60)}."
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, FromLine) else value
+
+
+def _hint(cls: type[Settings], detail: ErrorDetails, values: dict[str, Any]) -> str:
+    path = _path(detail)
+    if detail["type"] == "extra_forbidden":
+        parent = _class_at(cls, detail["loc"][:-1], values)
+        return did_you_mean(str(detail["loc"][-1]), list(parent.model_fields) if parent else [])
+    if detail["type"] == "missing":
+        return f"give it: {path}=... on the line, or in settings.toml."
+    return "see what there is and who set it: magical show --settings"
+
+
+def _class_at(cls: type[BaseModel], path: tuple[int | str, ...], values: Any) -> type[BaseModel] | None:
+    """Follow a path through nested settings to the class of what is there."""
+    here: type[BaseModel] | None = cls
+    for part in path:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            values = None
+        if isinstance(part, str) and here is not None and part in here.model_fields:
+            here = _model_in(here.model_fields[part].annotation, values)
+        elif isinstance(part, int):
+            here = _kind(here, values) or here
+    return here
+
+
+def _model_in(hint: Any, value: Any) -> type[BaseModel] | None:
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        return _kind(hint, value) or hint
+    found = [_model_in(a, value) for a in get_args(hint)]
+    return next((f for f in found if f is not None), None)
+
+
+def _kind(cls: type[BaseModel] | None, value: Any) -> type[BaseModel] | None:
+    if cls is not None and issubclass(cls, Tagged) and isinstance(value, Mapping):
+        return cls.kinds.get(str(value.get("kind")))
+    return None

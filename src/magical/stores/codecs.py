@@ -1,0 +1,152 @@
+"""The forms of stored artifacts: tables as parquet, values as JSON, models as skops or cloudpickle."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+import polars as pl
+from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError, to_json
+
+from magical.contracts.promises import PARTS, Frame, Parts, Promise
+from magical.contracts.tables import polars_frame
+from magical.engine.artifacts import Artifact
+from magical.errors import StoreError, shorten
+from magical.stores.digest import table_digest
+
+__all__ = ["decode", "encode"]
+
+Put = Callable[[bytes, str], str]
+Get = Callable[[str], bytes]
+_TABLE = Promise("table", Frame)
+
+
+def encode(value: Any, promise: Promise, key: str, put: Put) -> Artifact:
+    """Store a value and say what it is.
+
+    Args:
+        value: what a step gave.
+        promise: what it promised.
+        key: the step's key: what a model is named by, since its bytes are not stable.
+        put: stores bytes under a suffix and gives the object's name.
+
+    Raises:
+        StoreError: the value has no form that can be stored.
+    """
+    if isinstance(value, (pl.DataFrame, pl.LazyFrame)):
+        return _encode_table(value.collect() if isinstance(value, pl.LazyFrame) else value, put)
+    if isinstance(value, Parts):
+        names = (*PARTS, "assignment")
+        items = {n: encode(getattr(value, n), _TABLE, f"{key}.{n}", put) for n in names}
+        text = ", ".join(f"{n} {getattr(value, n).height:,}" for n in PARTS)
+        return Artifact("group", _joined(items), summary=text, items=items)
+    if promise.kind in ("tuple", "list") and isinstance(value, (tuple, list)):
+        inner = (
+            promise.items
+            if promise.kind == "tuple"
+            else (promise.items or (Promise("any"),))[:1] * len(value)
+        )
+        items = {
+            str(i): encode(v, p, f"{key}.{i}", put) for i, (v, p) in enumerate(zip(value, inner, strict=True))
+        }
+        return Artifact("group", _joined(items), summary=f"{len(value)} items", items=items)
+    if promise.kind in ("model", "pipeline", "object"):
+        return _encode_object(value, key, put)
+    if type(value).__module__.split(".")[0] == "pandas" and promise.kind == "any":
+        return _encode_table(polars_frame(value), put)
+    return _encode_value(value, promise, key, put)
+
+
+def decode(artifact: Artifact, promise: Promise, get: Get) -> Any:
+    """Give a stored value back.
+
+    Args:
+        artifact: what ``encode`` said it is.
+        promise: what the step promised.
+        get: gives the bytes of a stored object, verified.
+    """
+    match artifact.kind:
+        case "table":
+            return pl.read_parquet(io.BytesIO(get(artifact.blob)))
+        case "none":
+            return None
+        case "value":
+            data = get(artifact.blob)
+            if promise.kind in ("value", "receipt"):
+                return TypeAdapter(promise.hint).validate_json(data)
+            return json.loads(data)
+        case "object":
+            return cloudpickle.loads(get(artifact.blob))
+    if set(artifact.items) == {*PARTS, "assignment"}:
+        return Parts(**{n: decode(a, _TABLE, get) for n, a in artifact.items.items()})
+    inner = (
+        promise.items
+        if promise.kind == "tuple"
+        else (promise.items or (Promise("any"),))[:1] * len(artifact.items)
+    )
+    members = [decode(a, p, get) for a, p in zip(artifact.items.values(), inner, strict=True)]
+    return tuple(members) if promise.kind == "tuple" else members
+
+
+def _encode_table(table: pl.DataFrame, put: Put) -> Artifact:
+    odd = [n for n, d in table.schema.items() if d == pl.Object]
+    if odd:
+        raise StoreError(
+            f"The column {odd[0]} holds Python objects, which no file can keep.", hint="cast or drop it."
+        )
+    buffer = io.BytesIO()
+    table.write_parquet(buffer, compression="zstd", compression_level=1)
+    blob = put(buffer.getvalue(), ".parquet")
+    return Artifact("table", table_digest(table), blob, f"{table.height:,} × {table.width}")
+
+
+def _encode_value(value: Any, promise: Promise, key: str, put: Put) -> Artifact:
+    if value is None:
+        return Artifact("none", "none")
+    try:
+        if promise.kind in ("value", "receipt"):
+            data = TypeAdapter(promise.hint).dump_json(value)
+        else:
+            data = to_json(value, inf_nan_mode="constants")
+    except Exception as error:  # what pydantic cannot write is kept as an object, if the step promised one
+        if promise.kind == "any" or isinstance(error, PydanticSerializationError):
+            raise StoreError(
+                f"A {type(value).__name__} cannot be written as JSON: {shorten(error, 100)}.",
+                hint="give a table, numbers, texts, or a pydantic model.",
+            ) from None
+        return _encode_object(value, key, put)
+    content = hashlib.sha256(data).hexdigest()[:40]
+    return Artifact("value", content, put(data, ".json"), _summary(value))
+
+
+def _encode_object(value: Any, key: str, put: Put) -> Artifact:
+    try:
+        data = cloudpickle.dumps(value)
+    except Exception as error:
+        raise StoreError(
+            f"A {type(value).__name__} cannot be stored: {shorten(error, 120)}.",
+            hint="keep open files, connections and locks out of it.",
+        ) from error
+    return Artifact("object", f"key:{key}", put(data, ".pkl"), _summary(value))
+
+
+def _summary(value: Any) -> str:
+    own = getattr(value, "summary", None)
+    if callable(own):
+        return shorten(own(), 100)
+    chosen, text = getattr(value, "chosen", None), getattr(value, "text", None)
+    if chosen is not None:
+        return shorten(f"{chosen.name}, {chosen.metric} {chosen.score:.4g} on validation", 100)
+    if isinstance(text, str):
+        return shorten(text, 100)
+    return shorten(type(value).__name__ if hasattr(value, "fit") else repr(value), 60)
+
+
+def _joined(items: dict[str, Artifact]) -> str:
+    text = " ".join(f"{n}={a.content}" for n, a in items.items())
+    return hashlib.sha256(text.encode()).hexdigest()[:40]

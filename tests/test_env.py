@@ -1,0 +1,70 @@
+"""The lists of what to install say the same: pyproject.toml, requirements.lock and env.yaml."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+LOCK_ENTRIES = LOCK.replace("\\\n", " ").splitlines()
+PYTHONS = ("3.11", "3.12", "3.13")
+
+CORE = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
+DEV = [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
+
+
+def conda_requirements() -> dict[str, SpecifierSet]:
+    """What env.yaml asks conda for, without Python and pip."""
+    listed = yaml.safe_load((ROOT / "env.yaml").read_text(encoding="utf-8"))["dependencies"]
+    split = [entry.split(" ", 1) for entry in listed if isinstance(entry, str) and entry != "pip"]
+    return {canonicalize_name(name): SpecifierSet(bounds) for name, bounds in split}
+
+
+def locked_version(name: str, python: str) -> Version | None:
+    """The version that the lock gives a package under one Python."""
+    for entry in LOCK_ENTRIES:
+        requirement = Requirement(entry.split(" --hash", 1)[0].strip())
+        marker = requirement.marker or Marker("python_version > '0'")
+        if canonicalize_name(requirement.name) == canonicalize_name(name) and marker.evaluate(
+            {"python_version": python, "python_full_version": f"{python}.0"}
+        ):
+            return Version(str(requirement.specifier).removeprefix("=="))
+    return None
+
+
+def test_env_yaml_lists_what_pyproject_lists() -> None:
+    wanted = {canonicalize_name(r.name): r.specifier for r in CORE + DEV}
+    wanted["python"] = SpecifierSet(PROJECT["project"]["requires-python"])
+    assert conda_requirements() == wanted
+
+
+@pytest.mark.parametrize("requirement", CORE + DEV, ids=lambda r: r.name)
+def test_lower_and_upper_bounds_are_stated(requirement: Requirement) -> None:
+    assert {s.operator for s in requirement.specifier} == {">=", "<"}
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("requirement", CORE + DEV, ids=lambda r: r.name)
+def test_lock_pins_within_the_bounds(requirement: Requirement, python: str) -> None:
+    version = locked_version(requirement.name, python)
+    assert version is not None, f"{requirement.name} is not in requirements.lock. Hint: make lock"
+    assert version in requirement.specifier
+
+
+def test_supported_pythons_are_the_stated_ones() -> None:
+    stated = SpecifierSet(PROJECT["project"]["requires-python"])
+    assert [minor for minor in range(20) if f"3.{minor}.0" in stated] == [11, 12, 13]
+
+
+def test_every_locked_package_is_hashed_and_no_address_is_named() -> None:
+    entry = re.compile(r"[a-z0-9.-]+==\S+( ; [^-]+)?( +--hash=sha256:[0-9a-f]{64})+")
+    assert [line for line in LOCK_ENTRIES if not entry.fullmatch(line.replace("    ", " "))] == []
