@@ -66,7 +66,8 @@ class MagicalError(Exception):
         return "\n".join([*self.lines, *([f"Hint: {self.hint}"] if self.hint else [])])
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.lines, self.hint))
+        state = {k: v for k, v in self.__dict__.items() if k not in ("lines", "hint")}
+        return (_rebuild, (type(self), self.lines, self.hint), state)
 
 
 class UsageError(MagicalError):

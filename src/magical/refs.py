@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from magical.contracts.promises import PARTS, Promise
@@ -36,11 +39,13 @@ class Ref:
     """Stands for the result of a step while a workflow is drawn; there is nothing in it to look at yet."""
 
     __slots__ = ("_link", "_promise", "_where")
+    _link: Link
+    _promise: Promise
+    _where: str
 
     def __init__(self, link: Link, promise: Promise, where: str) -> None:
-        self._link = link
-        self._promise = promise
-        self._where = where
+        for name, value in zip(Ref.__slots__, (link, promise, where), strict=True):
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return f"<result of {self._link}>"
@@ -53,17 +58,28 @@ class Ref:
         self._touched("looped over or unpacked")
 
     def __getattr__(self, name: str) -> Ref:
+        if name in Ref.__slots__:
+            raise AttributeError(name)
         if self._promise.kind == "parts" and name in PARTS:
             return self._item(name)
-        self._touched(f"asked for .{name}")
+        self._touched("looked into" if name.startswith("_") else f"asked for .{name}")
+
+    @property
+    def __class__(self) -> type[Ref]:
+        """What ``isinstance`` asks when the type does not answer: a branch on what a result is."""
+        self._touched("asked for its type")
+
+    @__class__.setter
+    def __class__(self, cls: object) -> NoReturn:
+        self._touched("given an attribute")
 
     def _item(self, item: str) -> Ref:
         return Ref(Link(self._link.node, item), self._promise.member(item), self._where)
 
     def _touched(self, how: str) -> NoReturn:
-        step = self._link.node.split("#")[0]
+        step, place = self._link.node.split("#")[0], _line_of_author()
         raise TouchedRef(
-            f"The result of {step} was {how} in the workflow, where it does not exist yet.",
+            f"The result of {step} was {how} in the workflow{place}, where it does not exist yet.",
             hint="move this line into a step: a workflow only passes results from step to step.",
         )
 
@@ -77,22 +93,37 @@ def _touching(how: str) -> Any:
 
 _WAYS = {
     "asked for an item": "getitem setitem delitem contains",
+    "given an attribute": "setattr delattr",
+    "looped over or unpacked": "next reversed aiter anext",
+    "copied": "copy deepcopy reduce reduce_ex",
     "tested for truth": "bool",
     "measured": "len length_hint",
     "compared": "eq ne lt le gt ge hash",
     "calculated with": "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow "
     "matmul rmatmul and rand or ror xor rxor lshift rlshift rshift rrshift neg pos abs invert round "
-    "divmod rdivmod",
+    "divmod rdivmod trunc floor ceil",
     "made a number": "int float complex index",
     "written as text": "str format bytes",
     "made an array": "array array_ufunc array_function array_interface dataframe arrow_c_stream arrow_array",
     "called": "call",
-    "used in a with block": "enter exit",
-    "waited for": "await next",
+    "used in a with block": "enter exit aenter aexit",
+    "used as a path": "fspath",
+    "waited for": "await",
 }
 for _how, _names in _WAYS.items():
     for _name in _names.split():
         setattr(Ref, f"__{_name}__", _touching(_how))
+
+
+def _line_of_author() -> str:
+    """The innermost line that is not of this package, Python's, or an installed one."""
+    frame, others = sys._getframe(1), ("<", str(Path(__file__).parent), str(Path(os.__file__).parent))
+    while frame.f_back is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(others) and "site-packages" not in file:
+            return f" ({Path(file).name}:{frame.f_lineno})"
+        frame = frame.f_back
+    return ""
 
 
 def links_of(wire: Wire) -> Iterator[Link]:

@@ -7,14 +7,16 @@ import functools
 import inspect
 import sys
 import textwrap
+import traceback
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from magical.contracts.contract import location
 from magical.contracts.promises import Promise
-from magical.errors import WiringError, listing
+from magical.errors import MagicalError, WiringError, listing, shorten
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Ref, Wire
 from magical.settings import Settings, import_string
@@ -78,9 +80,22 @@ class Workflow(Generic[P, R]):
         try:
             function: Callable[..., Any] = self.function
             result = function() if self.settings is None else function(settings or self.settings())
+        except MagicalError:
+            raise
+        except Exception as error:
+            raise self._raised(error) from error
         finally:
             drawing.reset(token)
         return sketch.graph(result)
+
+    def _raised(self, error: Exception) -> WiringError:
+        lines = [f for f in traceback.extract_tb(error.__traceback__) if f.name == self.function.__name__]
+        place = f" ({Path(lines[-1].filename).name}:{lines[-1].lineno}: {lines[-1].line})" if lines else ""
+        return WiringError(
+            f"{self.name} raised {type(error).__name__}{shorten(place, 140)} while it was drawn:",
+            f"  {shorten(error, 160)}",
+            hint="a workflow only passes results from step to step; the rest belongs into steps.",
+        )
 
 
 def workflow(function: Callable[P, R]) -> Workflow[P, R]:
@@ -246,8 +261,9 @@ def _assignments(function: Callable[..., Any]) -> dict[tuple[int | None, int | N
     shift = len(lines[0]) - len(lines[0].lstrip())
     found: dict[tuple[int | None, int | None], str] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.value, ast.Call):
-            target = node.targets[0]
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and isinstance(node.value, ast.Call):
+            target = targets[0] if len(targets) == 1 else None
             if isinstance(target, ast.Name):
                 found[node.value.lineno + first - 1, node.value.col_offset + shift] = target.id
     return found

@@ -157,7 +157,8 @@ def _strip(hint: Any, marks: list[Any]) -> tuple[Any, bool]:
     """Take ``Annotated``, ``| None`` and aliases off a hint, and keep what they say."""
     origin = get_origin(hint)
     if origin is Annotated:
-        marks.extend(hint.__metadata__)
+        for mark in hint.__metadata__:
+            marks.extend(mark.metadata if isinstance(mark, FieldInfo) else [mark])
         return _strip(hint.__origin__, marks)
     if isinstance(hint, TypeAliasType):
         return _strip(hint.__value__, marks)

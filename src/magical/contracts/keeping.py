@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,9 +9,9 @@ import polars as pl
 from pydantic import BaseModel
 
 from magical.contracts.contract import schema_of
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import Column, Rule, Schema
 from magical.contracts.tables import kind_of, polars_frame
-from magical.errors import BrokenPromise, did_you_mean, listing, shorten
+from magical.errors import BrokenPromise, ContractError, did_you_mean, listing, shorten
 
 __all__ = ["Failure", "Filtered", "failures", "filter", "keep"]
 
@@ -72,12 +71,15 @@ def failures(table: pl.DataFrame, schema: Schema) -> list[Failure]:
     """
     found = [f for c in schema.columns if (f := _misfit(table, c))]
     wrong = {f.column for f in found}
-    checks = [c for column in schema.columns if column.name not in wrong for c in _checks(column)]
+    checks = [c for column in schema.columns if column.name not in wrong for c in _checks(column, table)]
     checks += _unique(schema, wrong) + ([] if found else _rules(schema))
     if not checks or table.is_empty():
         return found
-    exprs = [(~c.holds).fill_null(True).alias(str(i)) for i, c in enumerate(checks)]
-    broken = table.lazy().select(exprs).select(pl.all().sum()).collect().row(0)
+    exprs = [_broken(c).alias(str(i)) for i, c in enumerate(checks)]
+    try:
+        broken = table.lazy().select(exprs).select(pl.all().sum()).collect().row(0)
+    except pl.exceptions.PolarsError as error:
+        raise _not_computed(table, schema, checks) or error from None
     for i, (check, count) in enumerate(zip(checks, broken, strict=True)):
         if count:
             found.append(_examples(table, check, exprs[i], table.height if count > table.height else count))
@@ -132,19 +134,37 @@ def filter(table: Any, contract: type[BaseModel] | Schema) -> Filtered:
             *(f"  {f}" for f in structural[:3]),
             hint=_hint(structural, frame, schema),
         )
-    checks = (
-        [c for column in schema.columns for c in _checks(column)] + _unique(schema, set()) + _rules(schema)
+    checks = [c for column in schema.columns for c in _checks(column, frame)]
+    checks += _unique(schema, set()) + _rules(schema)
+    texts: list[Any] = [pl.when(_broken(c)).then(pl.lit(f"{c.name} {c.words}")) for c in checks] or [
+        pl.lit("")
+    ]
+    reasons = pl.concat_str(texts, separator="; ", ignore_nulls=True).alias("reason")
+    try:
+        reason = frame.lazy().select(pl.repeat("", pl.len()) + reasons).collect().to_series()
+    except pl.exceptions.PolarsError as error:
+        raise _not_computed(frame, schema, checks) or error from None
+    return Filtered(
+        frame.filter(reason == ""), frame.with_columns(reason.alias("reason")).filter(reason != "")
     )
-    if not checks:
-        return Filtered(frame, frame.clear().with_columns(pl.lit("").alias("reason")))
-    reasons = pl.concat_str(
-        [pl.when((~c.holds).fill_null(True)).then(pl.lit(f"{c.name} {c.words}")) for c in checks],
-        separator="; ",
-        ignore_nulls=True,
-    )
-    marked = frame.with_columns(reasons.alias("reason"))
-    ok = pl.col("reason") == ""
-    return Filtered(marked.filter(ok).drop("reason"), marked.filter(~ok))
+
+
+def _broken(check: _Check) -> pl.Expr:
+    return (~check.holds).fill_null(True)
+
+
+def _not_computed(table: pl.DataFrame, schema: Schema, checks: list[_Check]) -> ContractError | None:
+    """Find the one check that polars cannot compute."""
+    for check in checks:
+        try:
+            table.lazy().select(_broken(check)).collect()
+        except pl.exceptions.PolarsError as error:
+            return ContractError(
+                f"{schema.name}: whether {check.name} {check.words} cannot be computed:",
+                f"  {shorten(str(error).strip().splitlines()[0], 160)}",
+                hint=f"mend {schema.name}{f' in {schema.source}' if schema.source else ''}.",
+            )
+    return None
 
 
 def _misfit(table: pl.DataFrame, column: Column) -> Failure | None:
@@ -156,8 +176,8 @@ def _misfit(table: pl.DataFrame, column: Column) -> Failure | None:
     return Failure(column.name, f"must be {column.promise}, and is {have}", 0)
 
 
-def _checks(column: Column) -> list[_Check]:
-    col, out = pl.col(column.name), []
+def _checks(column: Column, table: pl.DataFrame) -> list[_Check]:
+    col, out, dtype = pl.col(column.name), [], table.schema[column.name]
     if not column.nullable:
         out.append(_Check(column.name, "must not be null", col.is_not_null()))
 
@@ -167,7 +187,7 @@ def _checks(column: Column) -> list[_Check]:
     if column.choices:
         add(f"must be one of {listing(map(repr, column.choices), 6)}", col.is_in(list(column.choices)))
     for bound, value in column.bounds.items():
-        add(f"must {_WORDS[bound]} {value}", _HOLDS[bound](col, value))
+        add(f"must {_WORDS[bound]} {value}", _holds(bound, value, col, dtype))
     return out
 
 
@@ -181,16 +201,37 @@ _WORDS = {
     "max_length": "have at most the length",
     "pattern": "match",
 }
-_HOLDS: dict[str, Callable[[pl.Expr, Any], pl.Expr]] = {
-    "ge": lambda col, v: col >= v,
-    "gt": lambda col, v: col > v,
-    "le": lambda col, v: col <= v,
-    "lt": lambda col, v: col < v,
-    "multiple_of": lambda col, v: col % v == 0,
-    "min_length": lambda col, v: col.cast(pl.String).str.len_chars() >= v,
-    "max_length": lambda col, v: col.cast(pl.String).str.len_chars() <= v,
-    "pattern": lambda col, v: col.cast(pl.String).str.contains(getattr(v, "pattern", v)),
-}
+
+
+def _holds(bound: str, value: Any, col: pl.Expr, dtype: Any) -> pl.Expr:
+    match bound:
+        case "ge":
+            return col.ge(value) & _is_number(col, dtype)
+        case "gt":
+            return col.gt(value) & _is_number(col, dtype)
+        case "le":
+            return col.le(value)
+        case "lt":
+            return col.lt(value)
+        case "multiple_of" if dtype.is_float():  # as pydantic does it: 0.3 is a multiple of 0.1
+            return col.sub(col.truediv(value).round().mul(value)).abs().le(col.abs() / 1e9)
+        case "multiple_of":
+            return col.mod(value).eq(0)
+        case "pattern":
+            return col.cast(pl.String).str.contains(getattr(value, "pattern", value))
+    size = _size(col, dtype)
+    return size.ge(value) if bound == "min_length" else size.le(value)
+
+
+def _is_number(col: pl.Expr, dtype: Any) -> pl.Expr:
+    """NaN is greater than every number, says polars."""
+    return col.is_not_nan() if dtype.is_float() else pl.lit(True)
+
+
+def _size(col: pl.Expr, dtype: Any) -> pl.Expr:
+    if dtype.base_type() is pl.List:
+        return col.list.len()
+    return col.arr.len() if dtype.base_type() is pl.Array else col.cast(pl.String).str.len_chars()
 
 
 def _unique(schema: Schema, wrong: set[str]) -> list[_Check]:
@@ -204,7 +245,18 @@ def _unique(schema: Schema, wrong: set[str]) -> list[_Check]:
 
 
 def _rules(schema: Schema) -> list[_Check]:
-    return [_Check(rule.name, f"must hold ({rule.text})", rule.expression()) for rule in schema.rules]
+    return [_rule(schema, rule) for rule in schema.rules]
+
+
+def _rule(schema: Schema, rule: Rule) -> _Check:
+    holds = rule.expression()
+    if not isinstance(holds, pl.Expr):
+        raise ContractError(
+            f"{schema.name}.{rule.name} gave a {type(holds).__name__}: a rule gives a polars expression.",
+            hint='such as pl.col("left") >= pl.col("arrived").',
+        )
+    words = "must hold" if rule.text == rule.name.replace("_", " ") else f"must hold ({rule.text})"
+    return _Check(rule.name, words, holds)
 
 
 def _examples(table: pl.DataFrame, check: _Check, broken: pl.Expr, count: int) -> Failure:
@@ -229,7 +281,10 @@ def _hint(found: list[Failure], table: pl.DataFrame, schema: Schema) -> str:
     place = f" in {schema.source}" if schema.source else ""
     missing = [f.column for f in found if f.rule == "is missing"]
     if missing:
-        return did_you_mean(missing[0], [c for c in table.columns if c not in schema.names])
+        near = did_you_mean(missing[0], [c for c in table.columns if c not in schema.names])
+        return (
+            near if near.startswith("did you") else f"give {missing[0]}, or take it off {schema.name}{place}."
+        )
     if all(f.rule == "must be unique" for f in found):
         return f"drop the duplicates here, or take Id off {schema.name}{place}."
     return f"filter them here, or widen {schema.name}{place}."

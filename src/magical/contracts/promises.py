@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, get_args, get_origin
 
@@ -27,6 +28,8 @@ Lazy = TypeAliasType("Lazy", "pl.LazyFrame", type_params=(C,))
 """The same for a polars LazyFrame."""
 
 PARTS = ("train", "validation", "test")
+
+_CONTAINERS = (list, tuple, Sequence, Iterable, Collection)
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,11 @@ class Promise:
                 return f"Frame{inner}"
             case "lazy" | "parts" | "model" | "pipeline" | "receipt":
                 return f"{self.kind.capitalize()}{inner}"
-            case "tuple" | "list":
+            case "tuple" | "list" if self.items:
                 return f"{self.kind}[{', '.join(map(str, self.items))}]"
-        return getattr(self.hint, "__name__", None) or str(self.hint).replace("typing.", "")
+        if isinstance(self.hint, type) and not get_args(self.hint):
+            return self.hint.__name__
+        return re.sub(r"typing\.|collections\.abc\.| at 0x[0-9a-f]+", "", str(self.hint or self.kind))
 
     def member(self, item: str) -> Promise:
         """Give the promise of a part of a split or of a member of a tuple."""
@@ -104,14 +109,11 @@ class Promise:
             if self.schema is None:
                 return [f"it promises no columns, and {wanted} is wanted"]
             return self.schema.misfits(wanted.schema)
+        mine, other = _members(self), _members(wanted)
+        if mine is not None and other is not None and {self.kind, wanted.kind} != {"value"}:
+            return _members_misfit(mine, other, wanted.kind == "tuple")
         if self.kind != wanted.kind:
             return [f"it is {self}, and {wanted} is wanted"]
-        if self.kind == "list" and self.items and wanted.items:
-            return self.items[0].misfits(wanted.items[0])
-        if self.kind == "tuple":
-            pairs = zip(self.items, wanted.items, strict=False)
-            short = [] if len(self.items) == len(wanted.items) else [f"it has {len(self.items)} members"]
-            return short + [text for mine, other in pairs for text in mine.misfits(other)]
         if self.kind == "value":
             return _value_misfits(self, wanted)
         return []
@@ -150,9 +152,9 @@ def promise_of(hint: Any) -> Promise:
         return Promise(kind, hint)
     if origin is tuple and arguments and arguments[-1] is not ...:
         return Promise("tuple", hint, items=tuple(promise_of(a) for a in arguments))
-    if str(getattr(origin, "__module__", "")).split(".")[:1] == ["collections"] or origin in (list, tuple):
+    if origin in _CONTAINERS and arguments:
         items = tuple(promise_of(a) for a in arguments[:1])
-        if origin is not dict and (not items or items[0].kind not in ("value",)):
+        if items[0].kind != "value":
             return Promise("list", hint, items=items)
     if _is_pipeline(origin):
         return Promise("pipeline", hint)
@@ -191,6 +193,22 @@ def _rows(kind: str, hint: Any, contract: Any) -> Promise:
 def _is_pipeline(origin: Any) -> bool:
     names = {f"{c.__module__}.{c.__name__}" for c in getattr(origin, "__mro__", ())}
     return "sklearn.pipeline.Pipeline" in names
+
+
+def _members(promise: Promise) -> tuple[Promise, ...] | None:
+    """What a list or tuple holds, as far as it says so; none for what is neither."""
+    if promise.kind in ("list", "tuple"):
+        return promise.items
+    origin = get_origin(promise.hint) or promise.hint
+    if promise.kind != "value" or origin not in _CONTAINERS:
+        return None
+    return tuple(promise_of(a) for a in get_args(promise.hint) if a is not ...)
+
+
+def _members_misfit(have: tuple[Promise, ...], wanted: tuple[Promise, ...], fixed: bool) -> list[str]:
+    short = [f"it has {len(have)} members"] if fixed and len(have) != len(wanted) else []
+    pairs = zip(have, wanted if fixed else wanted[:1] * len(have), strict=False)
+    return short + [text for mine, other in pairs for text in mine.misfits(other)]
 
 
 def _value_misfits(have: Promise, wanted: Promise) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -153,10 +154,14 @@ class Schema:
         return Schema(name or self.name, tuple(merged.values()), self.rules, self.source)
 
     def without(self, names: Iterable[str], name: str = "") -> Schema:
-        """Give a schema without some columns, nor rules, which might speak of them."""
-        gone = set(names)
-        if not gone & set(self.names):
-            return self if not name else replace(self, name=name)
+        """Give a schema without some columns, nor rules, which might speak of them.
+
+        Raises:
+            ContractError: the contract has no such column.
+        """
+        gone = {self.column(n).name for n in names}
+        if not gone:
+            return replace(self, name=name or self.name)
         kept = tuple(c for c in self.columns if c.name not in gone)
         return Schema(name or self.name, kept, (), self.source)
 
@@ -193,8 +198,34 @@ class Schema:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
         """Read a schema back; its rules stay behind, since they are code."""
-        columns = tuple(Column(**{**c, "choices": tuple(c.get("choices", ()))}) for c in data["columns"])
+        columns = tuple(
+            Column(
+                **{
+                    **c,
+                    "choices": tuple(c.get("choices", ())),
+                    "bounds": {k: _bound(k, v, c["type"]) for k, v in c.get("bounds", {}).items()},
+                }
+            )
+            for c in data["columns"]
+        )
         return cls(str(data["contract"]), columns)
+
+
+def _bound(name: str, text: str, kind: str) -> Any:
+    """Give a bound as it was before it was written as text."""
+    if name == "pattern":
+        return text
+    dates: dict[str, Callable[[str], Any]] = {
+        "date": dt.date.fromisoformat,
+        "datetime": dt.datetime.fromisoformat,
+        "time": dt.time.fromisoformat,
+    }
+    for parse in (dates[kind],) if kind in dates else (int, float):
+        try:
+            return parse(text)
+        except ValueError:
+            continue
+    return text
 
 
 def snake(name: str) -> str:

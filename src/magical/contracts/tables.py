@@ -114,8 +114,7 @@ def _cast(series: pl.Series, column: Column, who: str) -> pl.Series:
         if have == "datetime" and getattr(series.dtype, "time_zone", None):
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         cast = series.cast(wanted, strict=False)
-        same = cast.null_count() == series.null_count()
-        if same and (column.type not in ("int", "bool") or have != "float" or _whole(series, cast)):
+        if cast.null_count() == series.null_count() and _nothing_lost(series, cast, have, column.type):
             return cast
     examples = listing((repr(shorten(v, 20)) for v in series.drop_nulls().head(3)), 3)
     raise BrokenPromise(
@@ -124,5 +123,8 @@ def _cast(series: pl.Series, column: Column, who: str) -> pl.Series:
     )
 
 
-def _whole(series: pl.Series, cast: pl.Series) -> bool:
-    return bool((series == cast.cast(pl.Float64)).all(ignore_nulls=True))
+def _nothing_lost(series: pl.Series, cast: pl.Series, have: str, wanted: str) -> bool:
+    """A number that is whole, or 0 or 1, and a timestamp at midnight stay what they are."""
+    if (have, wanted) not in (("float", "int"), ("float", "bool"), ("int", "bool"), ("datetime", "date")):
+        return True
+    return bool((series == cast.cast(series.dtype)).all(ignore_nulls=True))

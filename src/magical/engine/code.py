@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import builtins
 import hashlib
-import importlib
-import importlib.util
 import inspect
 import sys
 import textwrap
@@ -15,7 +13,9 @@ from dataclasses import dataclass, field
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from magical.engine.constants import code_facts, is_simple, members, text_of
 from magical.engine.modules import file_of, is_project, package_of
+from magical.engine.origins import import_targets, module_named, star_modules
 from magical.engine.syntax import bindings, chains, local_imports, normal
 
 __all__ = ["Code", "CodeReader", "Piece"]
@@ -36,7 +36,7 @@ class Code:
     Attributes:
         pieces: project definitions by their dotted names.
         packages: third-party distributions with their versions.
-        files: the project files that the pieces stand in.
+        files: the project files that the pieces, and the imports that lead to them, stand in.
     """
 
     pieces: dict[str, Piece] = field(default_factory=dict)
@@ -46,14 +46,20 @@ class Code:
 
 @dataclass(frozen=True)
 class _Definition:
-    """A definition read once: its piece, and the dotted names it refers to, with where they are looked up."""
+    """A definition read once: its piece, and what it refers to: names, values in cells, code in values."""
 
     name: str
     piece: Piece
     module: ModuleType | None
-    chains: tuple[tuple[str, ...], ...]
+    chains: tuple[tuple[str, ...], ...] = ()
     cells: tuple[tuple[str, Any], ...] = ()
     imports: Mapping[str, list[ast.stmt]] = field(default_factory=dict)
+    code: tuple[Any, ...] = ()
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Two closures of one function are one piece of text with different cells."""
+        return (self.name, self.piece.digest, *(id(value) for _, value in self.cells))
 
 
 class CodeReader:
@@ -61,82 +67,81 @@ class CodeReader:
 
     def __init__(self) -> None:
         self._modules: dict[str, dict[str, list[ast.stmt]]] = {}
-        self._definitions: dict[tuple[str, str], _Definition | None] = {}
+        self._definitions: dict[tuple[str, str], _Definition] = {}
 
     def read(self, *roots: Any) -> Code:
         """Give all code that some functions or classes refer to, themselves included."""
         code = Code()
-        seen: set[str] = set()
-        waiting: list[_Definition] = [d for root in roots for d in self._of_object(root)]
+        seen: set[tuple[Any, ...]] = set()
+        waiting: list[_Definition] = [d for root in roots for d in self._of_object(root, code)]
         while waiting:
             definition = waiting.pop()
-            if definition.name in seen:
+            if definition.identity in seen:
                 continue
-            seen.add(definition.name)
-            code.pieces[definition.name] = definition.piece
-            file = file_of(definition.module)
-            if file is not None:
-                code.files.add(str(file))
-            cells = dict(definition.cells)
-            for chain in definition.chains:
-                if chain[0] in cells:
-                    waiting.extend(
-                        self._of_value(f"{definition.name}.{chain[0]}", cells[chain[0]], definition)
-                    )
-                elif chain[0] in definition.imports and definition.module is not None:
-                    for statement in definition.imports[chain[0]]:
-                        waiting.extend(self._imported(definition.module, statement, chain, code))
-                else:
-                    waiting.extend(self._resolve(definition.module, chain, code))
+            seen.add(definition.identity)
+            label, number = definition.name, 1
+            while label in code.pieces:
+                number += 1
+                label = f"{definition.name}#{number}"
+            code.pieces[label] = definition.piece
+            self._note(definition.module, code)
+            waiting.extend(self._needs(definition, code))
         return code
 
-    def _of_object(self, thing: Any) -> Iterator[_Definition]:
-        """Find the definition of a living function or class."""
+    def _needs(self, definition: _Definition, code: Code) -> Iterator[_Definition]:
+        """Give the definitions that one refers to."""
+        cells = dict(definition.cells)
+        for thing in definition.code:
+            yield from self._of_object(thing, code)
+        for chain in definition.chains:
+            if chain[0] in cells:
+                yield from self._of_value(f"{definition.name}.{chain[0]}", cells[chain[0]], definition, code)
+            elif chain[0] in definition.imports and definition.module is not None:
+                for statement in definition.imports[chain[0]]:
+                    yield from self._imported(definition.module, statement, chain, code)
+            else:
+                yield from self._resolve(definition.module, chain, code)
+
+    def _of_object(self, thing: Any, code: Code) -> Iterator[_Definition]:
+        """Find the definition of a living function, class or module."""
         thing = inspect.unwrap(getattr(thing, "function", thing))
-        module = sys.modules.get(getattr(thing, "__module__", ""))
+        if isinstance(thing, ModuleType):
+            yield from self._into(thing, (), code)
+            return
+        module = sys.modules.get(getattr(thing, "__module__", None) or "")
         name = getattr(thing, "__qualname__", "")
         if not is_project(module):
-            return
-        if module is not None and "." not in name and name in self._bindings(module):
-            found = self._definition(module, name)
+            if module is not None:
+                self._package(module.__name__, code)
+        elif module is not None and "." not in name and name in self._bindings(module):
+            yield self._definition(module, name)
         else:
-            found = self._local(thing, module, name)
-        if found is not None:
-            yield found
+            yield self._local(thing, module, name)
 
-    def _local(self, thing: Any, module: ModuleType | None, name: str) -> _Definition | None:
+    def _local(self, thing: Any, module: ModuleType | None, name: str) -> _Definition:
         """A definition inside a function or class, or one without a module file (a notebook's)."""
+        label = f"{getattr(module, '__name__', '')}.{name}"
+        made = thing.__code__ if isinstance(thing, FunctionType) else None
+        cells = zip(made.co_freevars, thing.__closure__ or (), strict=False) if made else ()
+        filled = tuple((n, c.cell_contents) for n, c in cells if _filled(c))
         try:
             tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
-            lines = inspect.getsourcelines(thing)[1]
-        except (OSError, TypeError, SyntaxError, IndentationError):
-            made = getattr(thing, "__code__", None)
-            text = repr(_code_facts(made)) if made is not None else repr(thing)
-            return _Definition(name, Piece(_digest(text), ""), module, ())
-        where = f"{_file_name(module, thing)}:{lines}"
-        cells = (
-            zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=False)
-            if _is_function(thing)
-            else ()
-        )
-        filled = tuple((n, c.cell_contents) for n, c in cells if _filled(c))
-        label = f"{getattr(module, '__name__', '')}.{name}"
-        return _Definition(
-            label, Piece(_digest(normal(tree)), where), module, chains(tree), filled, local_imports(tree)
-        )
+            where = f"{_file_name(module, thing)}:{inspect.getsourcelines(thing)[1]}"
+        except (OSError, TypeError, SyntaxError, IndentationError):  # a lambda in the middle of an expression
+            text = repr(code_facts(made)) if made is not None else repr(thing)
+            names = tuple((n,) for n in sorted({*_names(made), *dict(filled)}))
+            return _Definition(label, Piece(_digest(text), ""), module, names, filled)
+        piece = Piece(_digest(normal(tree)), where)
+        return _Definition(label, piece, module, chains(tree), filled, local_imports(tree))
 
-    def _of_value(self, name: str, value: Any, user: _Definition) -> Iterator[_Definition]:
-        """A value that is held by a closure, or a global of a module without source."""
+    def _of_value(self, name: str, value: Any, user: _Definition, code: Code) -> Iterator[_Definition]:
+        """A value that is held by a closure, or by a name that no statement binds."""
         value = getattr(value, "function", value)
-        if isinstance(value, (FunctionType, type)):
-            yield from self._of_object(value)
-        elif isinstance(value, ModuleType):
-            return
+        if isinstance(value, (FunctionType, type, ModuleType)):
+            yield from self._of_object(value, code)
         else:
-            text = (
-                _text(value) if _is_simple(value) else f"{type(value).__module__}.{type(value).__qualname__}"
-            )
-            yield _Definition(name, Piece(_digest(text), user.piece.where), None, ())
+            held = members(value)
+            yield _Definition(name, Piece(_digest(held.text), user.piece.where), user.module, code=held.code)
 
     def _resolve(
         self, module: ModuleType | None, chain: tuple[str, ...], code: Code
@@ -145,48 +150,62 @@ class CodeReader:
         name = chain[0]
         if module is None:
             return
-        if not is_project(module):
-            self._package(module.__name__, code)
-            return
-        bindings = self._bindings(module)
-        if name in bindings:
-            for statement in bindings[name]:
+        self._note(module, code)
+        bound = self._bindings(module)
+        if name in bound:
+            for statement in bound[name]:
                 if isinstance(statement, (ast.Import, ast.ImportFrom)):
                     yield from self._imported(module, statement, chain, code)
-                elif (found := self._definition(module, name)) is not None:
-                    yield found
-        elif (sub := sys.modules.get(f"{module.__name__}.{name}")) is not None and len(chain) > 1:
-            yield from self._resolve(sub, chain[1:], code)
-        elif hasattr(module, name) and not hasattr(builtins, name):
-            value = getattr(module, name)
-            if isinstance(value, ModuleType):
-                yield from self._resolve(value, chain[1:] or ("__name__",), code)
-            else:
-                yield from self._foreign(name, value, module, code)
+                else:
+                    yield self._definition(module, name)
+        elif (sub := sys.modules.get(f"{module.__name__}.{name}")) is not None:
+            yield from self._into(sub, chain[1:], code)
+        elif hasattr(module, name) and getattr(builtins, name, _MISSING) is not getattr(module, name):
+            stars = [m for m in star_modules(module, bound.get("*", [])) if hasattr(m, name)]
+            for star in stars:
+                yield from self._into(star, chain, code)
+            if not stars:
+                yield from self._unbound(module, chain, code)
 
-    def _foreign(self, name: str, value: Any, module: ModuleType, code: Code) -> Iterator[_Definition]:
-        """A name that no statement of its module binds: a star import, or a module without a source."""
-        home = sys.modules.get(getattr(getattr(value, "function", value), "__module__", None) or "")
-        if home is not None and not is_project(home):
-            self._package(home.__name__, code)
-            return
-        user = _Definition(name, Piece("", ""), module, ())
-        yield from self._of_value(f"{module.__name__}.{name}", value, user)
+    def _unbound(self, module: ModuleType, chain: tuple[str, ...], code: Code) -> Iterator[_Definition]:
+        """A name that no statement of its module binds, such as one made by a call or in a notebook."""
+        value = getattr(module, chain[0])
+        if isinstance(value, ModuleType):
+            yield from self._into(value, chain[1:], code)
+        else:
+            user = _Definition(chain[0], Piece("", ""), module)
+            yield from self._of_value(f"{module.__name__}.{chain[0]}", value, user, code)
 
     def _imported(
         self, module: ModuleType, statement: ast.stmt, chain: tuple[str, ...], code: Code
     ) -> Iterator[_Definition]:
-        for target, rest in _import_targets(module, statement, chain):
-            top = _module(target)
-            if top is None or not is_project(top):
+        for target, rest in import_targets(module, statement, chain):
+            found = module_named(target)
+            if found is None:
                 self._package(target, code)
-            elif rest:
-                yield from self._resolve(top, rest, code)
+            else:
+                yield from self._into(found, rest, code)
+
+    def _into(self, module: ModuleType, chain: tuple[str, ...], code: Code) -> Iterator[_Definition]:
+        """Go on in another module; where it is used as a whole, all of it counts."""
+        if not is_project(module):
+            self._package(module.__name__, code)
+        elif chain:
+            yield from self._resolve(module, chain, code)
+        elif (file := file_of(module)) is not None:
+            tree = ast.parse(file.read_bytes())
+            piece = Piece(_digest(normal(tree)), f"{file.name}:1")
+            yield _Definition(module.__name__, piece, module, chains(tree), imports=local_imports(tree))
 
     def _package(self, module_name: str, code: Code) -> None:
         found = package_of(module_name)
         if found is not None:
             code.packages[found[0]] = found[1]
+
+    def _note(self, module: ModuleType | None, code: Code) -> None:
+        file = file_of(module)
+        if file is not None:
+            code.files.add(str(file))
 
     def _bindings(self, module: ModuleType) -> dict[str, list[ast.stmt]]:
         """For each name of a module the top-level statements that bind it."""
@@ -195,13 +214,13 @@ class CodeReader:
             self._modules[module.__name__] = bindings(ast.parse(file.read_bytes())) if file else {}
         return self._modules[module.__name__]
 
-    def _definition(self, module: ModuleType, name: str) -> _Definition | None:
+    def _definition(self, module: ModuleType, name: str) -> _Definition:
         at = (module.__name__, name)
         if at not in self._definitions:
             self._definitions[at] = self._make(module, name)
         return self._definitions[at]
 
-    def _make(self, module: ModuleType, name: str) -> _Definition | None:
+    def _make(self, module: ModuleType, name: str) -> _Definition:
         statements = self._bindings(module)[name]
         where = f"{_file_name(module)}:{statements[0].lineno}"
         value = getattr(module, name, None)
@@ -209,74 +228,19 @@ class CodeReader:
         is_code = any(
             isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) for s in statements
         )
-        if not is_code and _is_simple(value):
-            return _Definition(label, Piece(_digest(_text(value)), where), module, ())
+        if not is_code and is_simple(value):
+            return _Definition(label, Piece(_digest(text_of(value)), where), module)
         tree = ast.Module(statements, [])
-        others = tuple(c for c in chains(tree) if c[0] != name)
-        inner = local_imports(tree) if is_code else {}
-        return _Definition(label, Piece(_digest(normal(tree)), where), module, others, imports=inner)
+        text, others = normal(tree), tuple(c for c in chains(tree) if c[0] != name)
+        if is_code:
+            inner = local_imports(tree)
+            return _Definition(label, Piece(_digest(text), where), module, others, imports=inner)
+        held = members(value)
+        piece = Piece(_digest(f"{text}\n{held.text}"), where)
+        return _Definition(label, piece, module, others, code=held.code)
 
 
-def _module(name: str) -> ModuleType | None:
-    """Give a module; a project module that is only imported inside a function is imported now."""
-    if name in sys.modules:
-        return sys.modules[name]
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
-    probe = ModuleType(name)
-    probe.__file__ = spec.origin if spec is not None else None
-    return importlib.import_module(name) if probe.__file__ and is_project(probe) else None
-
-
-def _import_targets(
-    module: ModuleType, statement: ast.stmt, chain: tuple[str, ...]
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """For an import that binds ``chain[0]``: the module it leads to, and what of the chain is left."""
-    if isinstance(statement, ast.Import):
-        for alias in statement.names:
-            if (alias.asname or alias.name.split(".")[0]) == chain[0]:
-                parts, rest = (alias.name if alias.asname else chain[0]).split("."), list(chain[1:])
-                while rest and ".".join([*parts, rest[0]]) in sys.modules:
-                    parts.append(rest.pop(0))
-                yield ".".join(parts), tuple(rest)
-    if not isinstance(statement, ast.ImportFrom):
-        return
-    package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
-    base = statement.module or ""
-    if statement.level:
-        parent = package.split(".")[: len(package.split(".")) - statement.level + 1]
-        base = ".".join([*parent, *([base] if base else [])])
-    for alias in statement.names:
-        if (alias.asname or alias.name) == chain[0]:
-            if f"{base}.{alias.name}" in sys.modules and not hasattr(sys.modules.get(base), "__all__"):
-                yield f"{base}.{alias.name}", chain[1:]
-            else:
-                yield base, (alias.name, *chain[1:])
-
-
-def _is_simple(value: Any) -> bool:
-    if isinstance(value, (tuple, list, set, frozenset)):
-        return all(map(_is_simple, value))
-    if isinstance(value, dict):
-        return all(_is_simple(k) and _is_simple(v) for k, v in value.items())
-    return value is None or isinstance(value, (bool, int, float, complex, str, bytes))
-
-
-def _text(value: Any) -> str:
-    """A repr that does not depend on the order of sets."""
-    if isinstance(value, (set, frozenset)):
-        return f"{{{', '.join(sorted(map(_text, value)))}}}"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{_text(k)}: {_text(v)}' for k, v in value.items())}}}"
-    if isinstance(value, (list, tuple)):
-        return f"{type(value).__name__}({', '.join(map(_text, value))})"
-    return repr(value)
-
-
-def _is_function(thing: Any) -> bool:
-    return isinstance(thing, FunctionType)
+_MISSING = object()
 
 
 def _filled(cell: Any) -> bool:
@@ -287,9 +251,12 @@ def _filled(cell: Any) -> bool:
     return True
 
 
-def _code_facts(code: CodeType) -> tuple[Any, ...]:
-    inner = tuple(_code_facts(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
-    return (code.co_code.hex(), code.co_names, inner)
+def _names(code: CodeType | None) -> Iterator[str]:
+    if code is not None:
+        yield from code.co_names
+        for inner in code.co_consts:
+            if isinstance(inner, CodeType):
+                yield from _names(inner)
 
 
 def _file_name(module: ModuleType | None, thing: Any = None) -> str:

@@ -71,7 +71,7 @@ class Journal:
         """Append one event."""
         line = json.dumps({"at": round(time.time(), 3), **event.to_json()}, ensure_ascii=False, default=str)
         with (self.folder / run / "journal.jsonl").open("ab") as file:
-            file.write(line.encode() + b"\n")
+            file.write(line.encode("utf-8", "backslashreplace") + b"\n")
             file.flush()
 
     def names(self) -> list[str]:

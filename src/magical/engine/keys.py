@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -99,7 +99,10 @@ def _identity(node: Node, reader: CodeReader) -> Identity:
         )
     parts: dict[str, str] = {"format": KEY_FORMAT, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
     files: dict[str, tuple[str, ...]] = {}
-    roots: list[Any] = [call.step.function, *_rule_functions(call.promise)]
+    promises = [call.promise, *call.takes.values(), *call.wants.values()]
+    ruled = [call.promise, *call.wants.values()]
+    roots: list[Any] = [call.step.function, *(f for p in ruled for f in _rule_functions(p))]
+    roots += [cls for p in promises for cls in _classes(p)]
     for name, value in call.arguments.items():
         if name in node.inputs and value is None:
             continue
@@ -124,7 +127,7 @@ def _argument(node: Node, name: str, value: Any, paths: list[str], roots: list[A
         if isinstance(item, OutputPath):
             return f"→{item.text}"
         if isinstance(item, InputPath):
-            paths.append(str(item.path))
+            paths.append(str(Path.cwd() / item))
             return "(content)"
         if isinstance(item, type) and issubclass(item, BaseModel):
             roots.append(item)
@@ -148,9 +151,10 @@ def _argument(node: Node, name: str, value: Any, paths: list[str], roots: list[A
 def _shape(wanted: Promise, call: Any, name: str) -> str:
     """What a body can see of its input's contract (its shape), and the rules kept at its border."""
     have = call.takes.get(name)
-    texts = (
-        [json.dumps(s.shape().to_json(), sort_keys=True, default=str) for s in _schemas(have)] if have else []
-    )
+    if have is None:
+        return ""
+    texts = [json.dumps(s.shape().to_json(), sort_keys=True, default=str) for s in _schemas(have)]
+    texts = texts or [str(have)]
     if name in call.wants:
         texts.append(json.dumps(wanted.to_json(), sort_keys=True, default=str))
     return "\n".join(texts)
@@ -159,6 +163,18 @@ def _shape(wanted: Promise, call: Any, name: str) -> str:
 def _schemas(promise: Promise) -> list[Schema]:
     own = [promise.schema] if promise.schema else []
     return own + [s for item in promise.items for s in _schemas(item)]
+
+
+def _classes(promise: Promise) -> list[Any]:
+    """The classes of values: what a body does with one depends on its methods, whatever the hint says."""
+    if promise.is_table or promise.kind == "parts":
+        return []
+    waiting, found = [promise.hint], [c for item in promise.items for c in _classes(item)]
+    while waiting:
+        hint = waiting.pop()
+        waiting.extend(get_args(hint))
+        found += [hint] if isinstance(hint, type) and not get_args(hint) else []
+    return found
 
 
 def _rule_functions(promise: Promise) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,14 @@ class Drawn:
         identities: of its nodes.
         settings: as JSON.
         spoken: for each setting, which layer had the last word.
-        outside: project files outside the project's folder, with their digests.
+        other: what drawing depends on beside the project's own modules, with their digests.
     """
 
     graph: Graph
     identities: Mapping[str, Identity]
     settings: dict[str, Any]
     spoken: Mapping[str, str] = field(default_factory=dict)
-    outside: Mapping[str, str] = field(default_factory=dict)
+    other: Mapping[str, str] = field(default_factory=dict)
 
 
 class DrawnMemory:
@@ -52,14 +52,14 @@ class DrawnMemory:
         self.folder = folder
 
     def recall(self, digest: str) -> Drawn | None:
-        """Give the graph drawn under a digest, unless a file outside the project changed since."""
+        """Give the graph drawn under a digest, unless something else it depends on has changed."""
         try:
             data = json.loads((self.folder / f"{digest}.json").read_text(encoding="utf-8"))
-            if any(_file_digest(Path(p)) != d for p, d in data["outside"].items()):
+            if any(_file_digest(Path(p)) != d for p, d in data["other"].items()):
                 return None
             identities = {k: Identity.from_json(v) for k, v in data["identities"].items()}
             return Drawn(
-                Graph.from_json(data["graph"]), identities, data["settings"], data["spoken"], data["outside"]
+                Graph.from_json(data["graph"]), identities, data["settings"], data["spoken"], data["other"]
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -71,7 +71,7 @@ class DrawnMemory:
             "identities": {k: v.to_json() for k, v in drawn.identities.items()},
             "settings": drawn.settings,
             "spoken": dict(drawn.spoken),
-            "outside": dict(drawn.outside),
+            "other": dict(drawn.other),
         }
         write_text(self.folder / f"{digest}.json", json.dumps(data))
         kept = sorted(self.folder.glob("*.json"), key=lambda p: p.stat().st_mtime, reverse=True)
@@ -79,10 +79,16 @@ class DrawnMemory:
             path.unlink(missing_ok=True)
 
 
-def outside_files(identities: Mapping[str, Identity], root: Path) -> dict[str, str]:
-    """Give the digests of project files that do not lie in the project's folder: editable packages."""
-    files = {f for i in identities.values() for f in i.sources}
-    return {f: _file_digest(Path(f)) for f in sorted(files) if not Path(f).is_relative_to(root)}
+def other_files(identities: Mapping[str, Identity], read: Iterable[str], root: Path) -> dict[str, str]:
+    """Give the digests of what drawing depends on beside the project's own modules.
+
+    Args:
+        identities: their code may stand in editable packages.
+        read: the files that were read while the project was imported.
+        root: the project's folder.
+    """
+    code = {f for i in identities.values() for f in i.sources if not Path(f).is_relative_to(root)}
+    return {f: _file_digest(Path(f)) for f in sorted({*code, *read})}
 
 
 def project_digest(root: Path, profile: str, line: Mapping[str, Any]) -> str:

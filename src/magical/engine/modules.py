@@ -29,12 +29,14 @@ def is_project(module: ModuleType | None) -> bool:
     name = module.__name__
     if name == "magical" or name.startswith("magical."):
         return name.startswith(OURS)
-    if name.split(".")[0] in sys.stdlib_module_names and name != "__main__":
-        return False
-    file = getattr(module, "__file__", None)
+    file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
     if file is None:
         return name == "__main__"
-    return not any(Path(file).resolve().is_relative_to(folder) for folder in _site_folders())
+    places = {Path(file), Path(file).resolve()}
+    folders = _site_folders()
+    if name.split(".")[0] in sys.stdlib_module_names and name != "__main__":
+        folders = (*folders, Path(os.__file__).resolve().parent)
+    return not any(place.is_relative_to(folder) for folder in folders for place in places)
 
 
 def package_of(module_name: str) -> tuple[str, str] | None:
@@ -73,7 +75,12 @@ def _site_folders() -> tuple[Path, ...]:
 def _resolved(path: tuple[str, ...]) -> tuple[Path, ...]:
     named = [p for p in path if Path(p).name in ("site-packages", "dist-packages")]
     return tuple(
-        dict.fromkeys(Path(p).resolve() for p in [*named, *site.getsitepackages()] if Path(p).is_dir())
+        dict.fromkeys(
+            place
+            for p in [*named, *site.getsitepackages()]
+            if Path(p).is_dir()
+            for place in (Path(p), Path(p).resolve())
+        )
     )
 
 

@@ -6,21 +6,21 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, is_typeddict
 
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
 
 from magical.contracts.keeping import keep
-from magical.contracts.model import Model
 from magical.contracts.promises import PARTS, Parts, Promise
 from magical.contracts.tags import tag
 from magical.engine.artifacts import Record
 from magical.engine.context import StepContext
 from magical.engine.plan import NodePlan
 from magical.engine.run import Request, RunResult
-from magical.errors import BrokenPromise, MagicalError, StepError, shorten
-from magical.events import Event, current
+from magical.errors import BrokenPromise, MagicalError, StepError, StoreError, shorten
+from magical.events import current
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Wire
 from magical.steps import Receipt
@@ -33,7 +33,7 @@ class LocalPerformer:
 
     def __init__(self, request: Request, graph: Graph, tell: Any, result: RunResult) -> None:
         self._request, self._graph, self._result = request, graph, result
-        self._tell_now = tell
+        self._tell = tell
         self._values: dict[str, Any] = {}
         self._lock = threading.RLock()
 
@@ -54,9 +54,13 @@ class LocalPerformer:
         began = time.monotonic()
         value = honoured(self._called(node, call, arguments, context), call.promise, node)
         seconds = round(time.monotonic() - began, 3)
-        record = self._kept(node, made, value, context, seconds)
-        with self._lock:
-            self._values[node.name] = value
+        try:
+            record = self._kept(node, made, value, context, seconds)
+        except StoreError as error:
+            raise _named(node, error) from error
+        if _may_be_shared(value):
+            with self._lock:
+                self._values[node.name] = value
         return record
 
     def forget(self, node: str) -> None:
@@ -75,9 +79,8 @@ class LocalPerformer:
         except MagicalError as error:
             if str(error).startswith(f"{node.title} "):
                 raise
-            lines = (f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:])
-            raise _again(error, lines) from error
-        except Exception as error:
+            raise _named(node, error) from error
+        except (Exception, SystemExit) as error:
             raise _step_error(node, error) from error
         finally:
             current.reset(token)
@@ -108,10 +111,6 @@ class LocalPerformer:
             run=self._result.name,
             root=Path(self._request.root),
         )
-
-    def _tell(self, event: Event) -> None:
-        with self._lock:
-            self._tell_now(event)
 
     def _input(self, node: Node, name: str, wire: Wire) -> Any:
         assert node.call is not None
@@ -159,7 +158,7 @@ def honoured(value: Any, promise: Promise, node: Node) -> Any:
             return _table(value, promise, who)
         case "parts":
             return _parts(value, promise, who)
-        case "model" if not isinstance(value, Model):
+        case "model" if getattr(type(value), "__promises__", "") != "model":
             raise _other(value, promise, who)
         case "receipt" if not isinstance(value, Receipt):
             raise _other(value, promise, who)
@@ -202,14 +201,10 @@ def _parts(value: Any, promise: Promise, who: str) -> Parts[Any]:
 
 
 def _value(value: Any, promise: Promise, who: str) -> Any:
+    if value is None and not _admits_none(promise.hint):
+        raise BrokenPromise(f"{who} promised {promise}, and returned None.", hint="is a return missing?")
     try:
-        adapter = TypeAdapter(promise.hint)
-    except Exception:  # a hint that pydantic does not know: any object of that class will do
-        if isinstance(promise.hint, type) and not isinstance(value, promise.hint):
-            raise _other(value, promise, who) from None
-        return value
-    try:
-        return adapter.validate_python(value)
+        return TypeAdapter(promise.hint).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -219,6 +214,23 @@ def _value(value: Any, promise: Promise, who: str) -> Any:
             f"  {shorten(detail, 120)}",
             hint="return what it promises, or promise what it returns.",
         ) from None
+    except (PydanticUserError, TypeError):  # a hint that pydantic does not know: any object of that class will do
+        cls = get_origin(promise.hint) or promise.hint
+        if isinstance(cls, type) and not is_typeddict(cls) and not isinstance(value, cls):
+            raise _other(value, promise, who) from None
+        return value
+
+
+def _admits_none(hint: Any) -> bool:
+    return type(None) in get_args(hint) or None in get_args(hint)
+
+
+def _may_be_shared(value: Any) -> bool:
+    """Whether several steps may hold one value: no body can change it for the others."""
+    if isinstance(value, (tuple, list)):
+        return isinstance(value, tuple) and all(map(_may_be_shared, value))
+    kind = getattr(type(value), "__promises__", "")
+    return value is None or kind == "model" or isinstance(value, (pl.DataFrame, Parts, int, float, str))
 
 
 def _other(value: Any, promise: Promise, who: str) -> BrokenPromise:
@@ -231,7 +243,7 @@ def _other(value: Any, promise: Promise, who: str) -> BrokenPromise:
     )
     name = f"{kind.__module__.split('.')[0]}.{kind.__name__}" if pandas else kind.__name__
     return BrokenPromise(
-        f"{who} promised {promise}, and returned a {name}: {shorten(repr(value), 60)}.", hint=hint
+        f"{who} promised {promise}, and returned {shorten(repr(value), 60)} ({name}).", hint=hint
     )
 
 
@@ -241,14 +253,16 @@ def _item(value: Any, item: str) -> Any:
     return getattr(value, item) if isinstance(value, Parts) else value[int(item)]
 
 
-def _again(error: MagicalError, lines: tuple[str, ...]) -> MagicalError:
+def _named(node: Node, error: MagicalError) -> MagicalError:
+    """The same error, with the step that it is about."""
+    lines = (f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:])
     made = type(error)(*lines, hint=error.hint)
     made.__dict__.update({k: v for k, v in error.__dict__.items() if k not in ("lines", "hint")})
     made.__dict__["trace"] = _trace(error)
     return made
 
 
-def _step_error(node: Node, error: Exception) -> StepError:
+def _step_error(node: Node, error: BaseException) -> StepError:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not _inside(f.filename)]
     own = frames[0] if frames else None
     for frame in frames:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -129,8 +130,13 @@ class _Teller:
     def __init__(self, request: Request, run: str) -> None:
         self._request, self._run = request, run
         self._listeners = list(request.listeners)
+        self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._pass_on(event)
+
+    def _pass_on(self, event: Event) -> None:
         self._request.journal.write(self._run, event)
         for listener in list(self._listeners):
             try:

@@ -12,18 +12,20 @@ __all__ = ["bindings", "chains", "local_imports", "normal"]
 _SILENT = {"description", "title"}
 """Keywords of ``Field`` that only people read."""
 
+_COMPOUND = (ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Match)
+
 
 def bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
-    r"""For each name of a module the top-level statements that bind or change it.
+    r"""For each name of a module the top-level statements that bind or change it, and their conditions.
 
     Example:
         >>> [len(v) for v in bindings(ast.parse("a = 1\nif a:\n    a = 2")).values()]
-        [2]
+        [3]
     """
     found: dict[str, list[ast.stmt]] = {}
-    for statement in _flat(tree.body):
+    for statement, conditions in _flat(tree.body):
         for name in _bound(statement):
-            found.setdefault(name, []).append(statement)
+            found.setdefault(name, []).extend([statement, *conditions])
     return found
 
 
@@ -37,15 +39,20 @@ def local_imports(tree: ast.AST) -> dict[str, list[ast.stmt]]:
     return found
 
 
-def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a module, those inside ``if``, ``try`` and ``with`` included."""
+def _flat(
+    body: list[ast.stmt], conditions: tuple[ast.stmt, ...] = ()
+) -> Iterator[tuple[ast.stmt, tuple[ast.stmt, ...]]]:
+    """The statements of a module, those inside ``if`` and ``try`` included, with what they hang on."""
     for statement in body:
-        if isinstance(statement, (ast.If, ast.Try, ast.With, ast.For, ast.While)):
-            for name in ("body", "orelse", "finalbody"):
-                yield from _flat(getattr(statement, name, []))
-            for handler in getattr(statement, "handlers", []):
-                yield from _flat(handler.body)
-        yield statement
+        if isinstance(statement, _COMPOUND):
+            own = [getattr(statement, name, None) for name in ("test", "iter", "subject")]
+            own += [item.context_expr for item in getattr(statement, "items", [])]
+            inner = tuple(ast.copy_location(ast.Expr(e), statement) for e in own if e is not None)
+            blocks = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
+            blocks += [h.body for name in ("handlers", "cases") for h in getattr(statement, name, [])]
+            for block in blocks:
+                yield from _flat(block, (*conditions, *inner))
+        yield statement, conditions
 
 
 def _bound(statement: ast.stmt) -> set[str]:
@@ -53,7 +60,7 @@ def _bound(statement: ast.stmt) -> set[str]:
         return {statement.name}
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
         return {a.asname or a.name.split(".")[0] for a in statement.names}
-    if isinstance(statement, (ast.If, ast.Try, ast.With, ast.While)):
+    if isinstance(statement, _COMPOUND) and not isinstance(statement, (ast.For, ast.With, ast.Match)):
         return set()
     names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
@@ -89,7 +96,7 @@ class _Normaliser(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "Field":
+        if getattr(node.func, "id", getattr(node.func, "attr", "")) == "Field":
             node.keywords = [k for k in node.keywords if k.arg not in _SILENT]
         return node
 
@@ -103,7 +110,10 @@ def normal(tree: ast.AST) -> str:
 def chains(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
     """Give the dotted global names that a piece of code reads, and those it imports by itself."""
     text = ast.unparse(tree)
-    names = {*_globals(symtable.symtable(text, "<step>", "exec")), *local_imports(tree)}
+    try:
+        names = {*_globals(symtable.symtable(text, "<step>", "exec")), *local_imports(tree)}
+    except SyntaxError:  # a ``nonlocal`` whose outer function is not here: take every name
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     found: set[tuple[str, ...]] = set()
 
     def visit(node: ast.AST) -> None:

@@ -94,11 +94,15 @@ def _check(node: ast.expr) -> None:
             return
         case ast.UnaryOp(op=ast.UAdd() | ast.USub()):
             return
-        case ast.Constant(value=value) if type(value) in (int, float) and abs(value) <= _LARGEST:
+        case ast.Constant(value=value) if _is_number(value):
             return
     raise ValueError(
         f"{ast.unparse(node)!r} has no place in a formula of column names, numbers and + - * / ( )"
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 def _columns(formula: ast.expr) -> list[str]:

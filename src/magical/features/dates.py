@@ -34,7 +34,7 @@ class DateParts(Feature):
     """
 
     column: str
-    parts: tuple[DatePart, ...] = Field(("year", "month", "weekday"), min_length=1)
+    parts: tuple[DatePart, ...] = Field(default=("year", "month", "weekday"), min_length=1)
 
     if TYPE_CHECKING:
 

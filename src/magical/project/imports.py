@@ -31,21 +31,32 @@ class _FreshLoader(importlib.machinery.SourceFileLoader):
 
 
 class _ProjectFinder:
-    """Finds the modules of one project folder."""
+    """Finds the modules of one project folder.
 
-    def __init__(self, root: Path) -> None:
-        self.root = str(root)
+    Args:
+        root: the folder.
+        bare: find folders without ``__init__.py`` instead; like Python, after everything else.
+    """
+
+    def __init__(self, root: Path, bare: bool = False) -> None:
+        self.root, self.bare = root, bare
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        for folder in [self.root] if path is None else path:
-            if str(folder).startswith(self.root):
+        for folder in [str(self.root)] if path is None else path:
+            if _lies_in(folder, self.root):
                 finder = importlib.machinery.FileFinder(str(folder), (_FreshLoader, [".py"]))
                 spec = finder.find_spec(name)
-                if spec is not None and spec.loader is not None:
+                if spec is not None and (spec.loader is None) == self.bare:
                     return spec
         return None
+
+
+def _lies_in(file: str, root: Path) -> bool:
+    """Whether a file or folder is the project's own, and not of an environment inside its folder."""
+    path = Path(file)
+    return path.is_relative_to(root) and not {"site-packages", "dist-packages"} & set(path.parts)
 
 
 def import_workflow(location: Location) -> Workflow[Any, Any]:
@@ -56,8 +67,8 @@ def import_workflow(location: Location) -> Workflow[Any, Any]:
     """
     with _lock:
         _forget_projects(location.root)
-        finder = _ProjectFinder(location.root)
-        sys.meta_path.insert(0, finder)
+        sys.meta_path.insert(0, _ProjectFinder(location.root))
+        sys.meta_path.append(_ProjectFinder(location.root, bare=True))
         importlib.invalidate_caches()
         try:
             module = importlib.import_module(location.module)
@@ -65,7 +76,7 @@ def import_workflow(location: Location) -> Workflow[Any, Any]:
             raise
         except SyntaxError as error:
             raise _syntax_error(error) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _import_error(location, error) from error
     return _workflow(location, module)
 
@@ -75,19 +86,25 @@ def _forget_projects(root: Path) -> None:
     finders = [f for f in sys.meta_path if isinstance(f, _ProjectFinder)]
     for finder in finders:
         sys.meta_path.remove(finder)
+    roots = {f.root for f in finders}
     own = {p.stem if p.suffix == ".py" else p.name for p in root.iterdir() if p.suffix == ".py" or p.is_dir()}
     for name, module in list(sys.modules.items()):
         fresh = isinstance(getattr(module, "__loader__", None), _FreshLoader)
-        file = getattr(module, "__file__", None)
-        under = file is not None and Path(file).is_relative_to(root) and "site-packages" not in file
-        hides = name.split(".")[0] in own and name != "__main__" and not _shared(name)
-        if fresh or (under and hides):
+        bare = hasattr(module, "__path__") and any(_lies_in(str(_path_of(module)), r) for r in roots)
+        if fresh or bare or (name.split(".")[0] in own and not _shared(name, module)):
             del sys.modules[name]
 
 
-def _shared(name: str) -> bool:
+def _shared(name: str, module: ModuleType) -> bool:
     top = name.split(".", maxsplit=1)[0]
-    return top == "magical" or top in sys.stdlib_module_names
+    if top in ("magical", "__main__") or top in sys.stdlib_module_names:
+        return True
+    return bool({"site-packages", "dist-packages"} & set(_path_of(module).parts))
+
+
+def _path_of(module: ModuleType) -> Path:
+    folders: Sequence[str] = list(getattr(module, "__path__", ()))
+    return Path(getattr(module, "__file__", None) or next(iter(folders), ""))
 
 
 def _workflow(location: Location, module: ModuleType) -> Workflow[Any, Any]:
@@ -117,7 +134,7 @@ def _syntax_error(error: SyntaxError) -> ProjectError:
     )
 
 
-def _import_error(location: Location, error: Exception) -> ProjectError:
+def _import_error(location: Location, error: BaseException) -> ProjectError:
     frames = [
         f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(str(location.root))
     ]

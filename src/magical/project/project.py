@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from magical.engine.files import FileDigests
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.keys import identify
-from magical.engine.memory import Drawn, DrawnMemory, outside_files, project_digest
+from magical.engine.memory import Drawn, DrawnMemory, other_files, project_digest
 from magical.engine.plan import NodePlan, plan
 from magical.engine.policy import Policy, Tracking
 from magical.engine.ports import Listener, Registry
+from magical.engine.reads import files_read
 from magical.engine.run import Request, RunResult, execute
 from magical.errors import UsageError
 from magical.graph import Graph
@@ -189,10 +190,11 @@ class Project:
         return self._revived
 
     def _draw(self, line: dict[str, Any]) -> Drawn:
-        graph, loaded = self._import_and_draw(line)
+        with files_read() as read:
+            graph, loaded = self._import_and_draw(line)
         identities = identify(graph)
         settings = to_json(loaded.settings)
-        return Drawn(graph, identities, settings, loaded.spoken, outside_files(identities, self.root))
+        return Drawn(graph, identities, settings, loaded.spoken, other_files(identities, read, self.root))
 
     def _import_and_draw(self, line: dict[str, Any]) -> tuple[Graph, Loaded]:
         workflow = import_workflow(self.location)

@@ -125,7 +125,9 @@ def to_json(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
             return str(value)
         case None | bool() | int() | float():
             return value
-        case str() | InputPath() | Path():
+        case InputPath():
+            return value.text
+        case str() | Path():
             return str(value)
         case dt.datetime() | dt.date() | dt.time():
             return value.isoformat()

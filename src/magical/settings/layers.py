@@ -195,7 +195,9 @@ def _line(cls: type[Settings], detail: ErrorDetails, spoken: Mapping[str, str]) 
         return f"There is no setting {path!r}{place}."
     if detail["type"] == "missing":
         return f"The setting {path} has no default and was not given."
-    words = detail["msg"].replace("Value error, ", "").replace("Input should be", "must be")
+    if detail["type"] == "value_error":
+        return f"The setting {path}{place}: {detail['msg'].replace('Value error, ', '').rstrip('.')}."
+    words = detail["msg"].replace("Input should be", "must be")
     return f"The setting {path}{place} {words}, got {shorten(repr(_plain(detail['input'])), 60)}."
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -17,39 +18,42 @@ class FromLine(str):
     __slots__ = ()
 
 
-class InputPath:
-    """A file that is read. Relative to the project; its content, not its name, decides what runs again.
+class InputPath(type(Path())):  # type: ignore[misc]
+    """A file that is read, as a ``pathlib.Path``. Its content, not its name, decides what runs again.
+
+    In settings a relative path starts from the project; made by hand, from the working directory.
+
+    Attributes:
+        text: as it was written.
+        base: the folder that it starts from.
 
     Example:
-        >>> InputPath("data/customers.csv").text
-        'data/customers.csv'
+        >>> InputPath("customers.csv", Path("/data")).name
+        'customers.csv'
     """
 
-    __slots__ = ("base", "text")
+    text: str
+    base: Path | None
+
+    def __new__(cls, text: str | Path, base: Path | None = None) -> Self:
+        """Make the path; its parts are set here in Python 3.11, and in ``__init__`` after that."""
+        self: Self = super().__new__(cls, _full(text, base))
+        self.text, self.base = str(text), base
+        return self
 
     def __init__(self, text: str | Path, base: Path | None = None) -> None:
-        self.text = str(text)
-        self.base = base
-
-    @property
-    def path(self) -> Path:
-        """The absolute path."""
-        return (self.base or Path.cwd()) / Path(self.text).expanduser()
-
-    def __fspath__(self) -> str:
-        return str(self.path)
-
-    def __str__(self) -> str:
-        return self.text
+        if sys.version_info >= (3, 12):
+            super().__init__(_full(text, base))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.text!r})"
+        return f"{type(self).__name__}({getattr(self, 'text', str(self))!r})"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, InputPath) and (type(self), self.path) == (type(other), other.path)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (getattr(self, "text", str(self)), getattr(self, "base", None)))
 
-    def __hash__(self) -> int:
-        return hash((type(self), self.path))
+    def with_segments(self, *parts: str) -> Path:
+        """Give plain paths for parents and children."""
+        return Path(*parts)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -64,11 +68,18 @@ class InputPath:
             raise ValueError(f"a path is a text, not {type(value).__name__}")
 
         return core_schema.with_info_plain_validator_function(
-            read, serialization=core_schema.plain_serializer_function_ser_schema(str)
+            read, serialization=core_schema.plain_serializer_function_ser_schema(_write)
         )
 
 
 class OutputPath(InputPath):
     """A file that is written. Its name, not its content, decides what runs again."""
 
-    __slots__ = ()
+
+def _full(text: str | Path, base: Path | None) -> Path:
+    path = Path(text).expanduser()
+    return base / path if base is not None else path
+
+
+def _write(path: InputPath) -> str:
+    return path.text

@@ -11,7 +11,7 @@ from typing import Any
 import cloudpickle
 import polars as pl
 from pydantic import TypeAdapter
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import to_json
 
 from magical.contracts.promises import PARTS, Frame, Parts, Promise
 from magical.contracts.tables import polars_frame
@@ -76,10 +76,7 @@ def decode(artifact: Artifact, promise: Promise, get: Get) -> Any:
         case "none":
             return None
         case "value":
-            data = get(artifact.blob)
-            if promise.kind in ("value", "receipt"):
-                return TypeAdapter(promise.hint).validate_json(data)
-            return json.loads(data)
+            return _from_json(get(artifact.blob), promise)
         case "object":
             return cloudpickle.loads(get(artifact.blob))
     if set(artifact.items) == {*PARTS, "assignment"}:
@@ -109,19 +106,41 @@ def _encode_value(value: Any, promise: Promise, key: str, put: Put) -> Artifact:
     if value is None:
         return Artifact("none", "none")
     try:
-        if promise.kind in ("value", "receipt"):
-            data = TypeAdapter(promise.hint).dump_json(value)
-        else:
-            data = to_json(value, inf_nan_mode="constants")
+        data = _as_json(value, promise)
+        if not _same(_from_json(data, promise), value):  # such as a tuple, where nothing says so
+            return _encode_object(value, key, put)
     except Exception as error:  # what pydantic cannot write is kept as an object, if the step promised one
-        if promise.kind == "any" or isinstance(error, PydanticSerializationError):
+        if promise.kind == "any":
             raise StoreError(
                 f"A {type(value).__name__} cannot be written as JSON: {shorten(error, 100)}.",
-                hint="give a table, numbers, texts, or a pydantic model.",
+                hint="give a table, numbers, texts, or a pydantic model, or promise its class.",
             ) from None
         return _encode_object(value, key, put)
     content = hashlib.sha256(data).hexdigest()[:40]
     return Artifact("value", content, put(data, ".json"), _summary(value))
+
+
+def _as_json(value: Any, promise: Promise) -> bytes:
+    if promise.kind in ("value", "receipt"):
+        value = TypeAdapter(promise.hint).dump_python(value, mode="json")
+    return to_json(value, inf_nan_mode="constants")
+
+
+def _from_json(data: bytes, promise: Promise) -> Any:
+    if promise.kind in ("value", "receipt"):
+        return TypeAdapter(promise.hint).validate_json(data)
+    return json.loads(data)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are of the same types and content all through; NaN is itself."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict):
+        return _same(list(one.items()), list(other.items()))
+    return bool(one == other) or repr(one) == repr(other)
 
 
 def _encode_object(value: Any, key: str, put: Put) -> Artifact:

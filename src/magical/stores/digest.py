@@ -33,16 +33,17 @@ def table_digest(table: pl.DataFrame) -> str:
 
 
 def _type_name(dtype: Any) -> str:
-    return "String as Categorical" if dtype.base_type() in (pl.Categorical, pl.Enum) else str(dtype)
+    """A categorical's codes differ from process to process; the order of an enum's values is part of it."""
+    return f"Enum {list(dtype.categories)}" if dtype.base_type() is pl.Enum else str(dtype)
 
 
 def _column(digest: Any, series: pl.Series) -> None:
     if series.null_count():
-        digest.update(series.is_null().cast(pl.UInt8).to_numpy().tobytes())
+        digest.update(b"\2" + series.is_null().cast(pl.UInt8).to_numpy().tobytes())
     else:
         digest.update(b"\1")
     base = series.dtype.base_type()
-    if base in (pl.Categorical, pl.Enum, pl.Decimal):
+    if base in (pl.Categorical, pl.Enum, pl.Decimal, pl.Int128, pl.UInt128):
         series, base = series.cast(pl.String), pl.String
     if base in (pl.String, pl.Binary):
         series = series.cast(pl.Binary).fill_null(b"")
@@ -51,8 +52,9 @@ def _column(digest: Any, series: pl.Series) -> None:
     elif base in (pl.List, pl.Array):
         lists = series if base is pl.List else series.arr.to_list()
         digest.update(lists.list.len().fill_null(0).to_numpy().tobytes())
-        inner = lists.drop_nulls().explode(empty_as_null=False) if lists.len() else lists
-        _column(digest, inner)
+        lists = lists.drop_nulls()
+        if lists.len():
+            _column(digest, lists.explode(empty_as_null=False))
     elif base is pl.Struct:
         for field in series.struct.unnest():
             _column(digest, field)

@@ -30,6 +30,8 @@ class LocalStore:
         """Give the record of a key, if it has been computed and its objects are there."""
         try:
             data = json.loads(self._record_path(key).read_bytes())
+            if data.pop("digest") != _digest(json.dumps(data).encode()):
+                return None
             record = Record.from_json(data)
         except FileNotFoundError:
             return None
@@ -42,7 +44,8 @@ class LocalStore:
 
     def put_record(self, record: Record) -> None:
         """Keep a record; from then on its key counts as computed."""
-        text = json.dumps(record.to_json(), ensure_ascii=False)
+        data = record.to_json()
+        text = json.dumps({"digest": _digest(json.dumps(data).encode()), **data})
         write_text(self._record_path(record.key), text, durable=True)
 
     def drop_record(self, key: str) -> None:
@@ -84,7 +87,7 @@ class LocalStore:
         return self.folder / "objects" / blob[:2] / blob[2:]
 
     def _put(self, data: bytes, suffix: str) -> str:
-        blob = f"{hashlib.sha256(data).hexdigest()[:40]}{suffix}"
+        blob = f"{_digest(data)}{suffix}"
         path = self.blob_path(blob)
         if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
             write_file(path, lambda part: _write(part, data))
@@ -100,7 +103,7 @@ class LocalStore:
                 hint="magical run makes it again.",
                 blob=blob,
             ) from None
-        if hashlib.sha256(data).hexdigest()[:40] != blob.partition(".")[0]:
+        if _digest(data) != blob.partition(".")[0]:
             path.unlink(missing_ok=True)
             raise DamagedArtifact(
                 f"A stored object is damaged: {path.name}.", hint="magical run makes it again.", blob=blob
@@ -109,6 +112,10 @@ class LocalStore:
 
     def _record_path(self, key: str) -> Path:
         return self.folder / "records" / key[:2] / f"{key[2:]}.json"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:40]
 
 
 def _write(part: Path, data: bytes) -> None:

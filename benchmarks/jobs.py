@@ -1,0 +1,134 @@
+"""What is measured: each job does one round in an empty folder and gives what each phase of it cost."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from measuring import MAGICAL, PYTHON, CommandFailed, Cost, cost_of, heavy_imports, magical_run
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+SCRIPT = HERE / "nine_steps" / "script.py"
+PROJECT = HERE / "nine_steps" / "magical_project"
+CAMPAIGN = ROOT / "examples" / "campaign"
+OFF = "tracking.enabled=false"
+FEW_TRIALS = ("experiments.0.trials=1", "experiments.1.trials=1")
+LEFT_BEHIND = shutil.ignore_patterns(".magical", "__pycache__", "mlruns", "mlflow.db")
+
+Round = Callable[[Path], dict[str, Cost]]
+
+
+def script(folder: Path) -> dict[str, Cost]:
+    """The plain script with joblib."""
+    copy = Path(shutil.copy(SCRIPT, folder))
+    command = [PYTHON, copy, folder]
+    costs = {"script: cold": cost_of(command, folder), "script: unchanged": cost_of(command, folder)}
+    _edit_train(copy)
+    return costs | {"script: after an edit of train": cost_of(command, folder)}
+
+
+def nine_steps(folder: Path) -> dict[str, Cost]:
+    """The same with magical, tracking off."""
+    return _nine_steps(folder, "magical", OFF)
+
+
+def tracked(folder: Path) -> dict[str, Cost]:
+    """The same with MLflow tracking on."""
+    return _nine_steps(folder, "magical, tracked", "tracking.enabled=true")
+
+
+def starts(folder: Path) -> dict[str, Cost]:
+    """What it takes to say anything at all."""
+    return {
+        "magical --help": cost_of([MAGICAL, "--help"], folder),
+        'python -c "import sklearn"': cost_of([PYTHON, "-c", "import sklearn"], folder),
+    }
+
+
+def campaign(folder: Path) -> dict[str, Cost]:
+    """The example that `make demo` runs, with its registry, and after a smaller budget for one experiment."""
+    project = folder / "campaign"
+    shutil.copytree(CAMPAIGN, project, ignore=LEFT_BEHIND)
+    cold, ran = magical_run(project)
+    again, still = magical_run(project)
+    _expect(not still, f"an unchanged campaign ran {still}")
+    costs = {"campaign: cold": cold, "campaign: unchanged": again}
+    settings = json.loads(cost_of([MAGICAL, "show", "--settings", "--json"], project).out)["settings"]
+    for number, experiment in enumerate(settings["experiments"]):
+        fewer = int(experiment["trials"]) - 1
+        edited, steps = magical_run(project, f"experiments.{number}.trials={fewer}")
+        _expect(0 < len(steps) < len(ran), f"after an edit of one experiment these ran: {steps}")
+        costs[f"campaign: after an edit of {experiment['name']}"] = edited
+    return costs
+
+
+def same_results(folder: Path) -> tuple[float, float]:
+    """Give the ROC AUC that the script and the project wrote out, after a round of each in this folder."""
+    paths = [folder / "script" / "model.joblib", folder / "magical" / "model.joblib"]
+    code = "import sys, joblib; print([float(joblib.load(p)['roc_auc']) for p in sys.argv[1:]])"
+    mine, other = json.loads(cost_of([PYTHON, "-c", code, *paths], folder).out)
+    return mine, other
+
+
+def imports(folder: Path) -> dict[str, list[str]]:
+    """Give the heavy modules that light commands import; there must be none."""
+    project = Path(shutil.copytree(PROJECT, folder / "imports", ignore=LEFT_BEHIND))
+    magical_run(project, OFF)
+    return {
+        "magical --help": heavy_imports(project, "--help"),
+        "magical run, unchanged": heavy_imports(project, "run", OFF),
+    }
+
+
+def why_not_tracked(folder: Path) -> str:
+    """Say why tracking cannot be measured; empty if it can."""
+    home = ROOT / "src" / "magical"
+    if not all((home / part / "mlflow.py").is_file() for part in ("listeners", "registries")):
+        return "magical.listeners.mlflow or magical.registries.mlflow is not written yet"
+    project = Path(shutil.copytree(PROJECT, folder / "tracking", ignore=LEFT_BEHIND))
+    try:
+        cost, _ = magical_run(project, "tracking.enabled=true")
+    except CommandFailed as error:
+        return str(error)
+    heard = "hears no more" not in cost.err and any(project.rglob("mlflow.db"))
+    return "" if heard else f"the listener failed: {cost.err.strip() or 'it recorded nothing'}"
+
+
+def why_no_campaign(folder: Path) -> str:
+    """Say why the campaign cannot be measured, empty if it can; this warms its bytecode too."""
+    if not (CAMPAIGN / "workflow.py").is_file():
+        return "there is no examples/campaign"
+    project = Path(shutil.copytree(CAMPAIGN, folder / "warming", ignore=LEFT_BEHIND))
+    try:
+        magical_run(project, *FEW_TRIALS)
+    except CommandFailed as error:
+        return str(error)
+    return ""
+
+
+def _nine_steps(folder: Path, title: str, *words: str) -> dict[str, Cost]:
+    shutil.copytree(PROJECT, folder, ignore=LEFT_BEHIND, dirs_exist_ok=True)
+    cold, ran = magical_run(folder, *words)
+    again, still = magical_run(folder, *words)
+    _edit_train(folder / "workflow.py")
+    edited, followers = magical_run(folder, *words)
+    _expect(len(ran) == 9, f"a cold run ran {ran}")
+    _expect(not still, f"an unchanged project ran {still}")
+    _expect(followers == ["train", "predict", "score", "write"], f"after an edit of train ran {followers}")
+    return {
+        f"{title}: cold": cold,
+        f"{title}: unchanged": again,
+        f"{title}: after an edit of train": edited,
+    }
+
+
+def _edit_train(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    _expect(text.count("C=1.0") == 1, f"{path} has one C=1.0")
+    path.write_text(text.replace("C=1.0", "C=0.5"), encoding="utf-8")
+
+
+def _expect(holds: bool, text: str) -> None:
+    if not holds:
+        raise CommandFailed(text)

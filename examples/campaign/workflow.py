@@ -1,0 +1,105 @@
+"""Campaign: which customers will answer the next campaign?"""
+
+from datetime import date
+
+import polars as pl
+from contracts import Customer, Household
+from pydantic import PositiveFloat, PositiveInt
+
+from magical import Frame, InputPath, Settings, keep, step, workflow
+from magical.features import Arithmetic, Feature, Log
+from magical.library import (
+    Experiment,
+    HowToRegister,
+    HowToSplit,
+    Scores,
+    boosting,
+    evaluate,
+    featurize,
+    ingest,
+    linear,
+    model_data,
+    predict,
+    register,
+    select,
+    split,
+    transform,
+    tune,
+)
+
+SINGLE = ("Single", "Alone", "Absurd", "YOLO")
+PURCHASES = ("num_deals_purchases", "num_web_purchases", "num_catalog_purchases", "num_store_purchases")
+
+
+class CampaignSettings(Settings):
+    """What the team varies."""
+
+    source: InputPath = InputPath("data/marketing_campaign.csv")
+    today: date = date(2014, 6, 30)
+    max_age: PositiveInt = 90
+    max_income: PositiveFloat = 200_000
+    left_out: tuple[str, ...] = ("year_birth", "kidhome", "teenhome")
+    features: tuple[Feature, ...] = (Log("income"), Log("spent"), Arithmetic("basket", "spent / purchases"))
+    split: HowToSplit = HowToSplit(kind="stratified", validation=0.2, test=0.2, seed=7)
+    experiments: tuple[Experiment, ...] = (linear(trials=8), boosting(trials=12))
+    registry: HowToRegister = HowToRegister(require={"roc_auc": 0.8})
+
+
+@step
+def clean(
+    customers: Frame[Customer], today: date, max_age: int, max_income: float
+) -> Frame[Customer]:
+    """Drop impossible ages, incomes and dates, and bring odd marital statuses to the common ones."""
+    sane = (
+        (today.year - pl.col("year_birth") <= max_age)
+        & pl.col("income").fill_null(0).le(max_income)
+        & (pl.col("enrolled") <= today)
+    )
+    keep("rejected", customers.filter(~sane))
+    status = pl.col("marital_status").replace(dict.fromkeys(SINGLE, "Single") | {"Together": "Married"})
+    return customers.filter(sane).with_columns(marital_status=status)
+
+
+@step(training_only=True)
+def drop_duplicates(customers: Frame[Customer]) -> Frame[Customer]:
+    """Keep one of the customers that are equal but for their id: the data came twice."""
+    facts = [name for name in Customer.model_fields if name != "id"]
+    return customers.unique(facts, keep="first", maintain_order=True)
+
+
+@step
+def household(customers: Frame[Customer], today: date) -> Frame[Household]:
+    """Add what is known of the household: age, family, purchases, years as a customer."""
+    children = pl.col("kidhome") + pl.col("teenhome")
+    adults = pl.when(pl.col("marital_status") == "Married").then(2).otherwise(1)
+    return customers.with_columns(
+        age=today.year - pl.col("year_birth"),
+        children=children,
+        family_size=children + adults,
+        purchases=pl.sum_horizontal(PURCHASES),
+        spent=pl.sum_horizontal(pl.selectors.starts_with("mnt_")),
+        years_enrolled=(pl.lit(today) - pl.col("enrolled")).dt.total_days() / 365.25,
+        campaigns_accepted=pl.sum_horizontal(pl.selectors.starts_with("accepted_")),
+    )
+
+
+@step(promises=lambda customers, left_out: customers.without(left_out))
+def leave_out(customers: Frame[Household], left_out: tuple[str, ...]) -> Frame:
+    """Drop the columns that the team does not want a model to see."""
+    return customers.drop(left_out)
+
+
+@workflow
+def campaign(s: CampaignSettings) -> Scores:
+    customers = model_data(ingest(s.source), Customer)
+    cleaned = drop_duplicates(clean(customers, s.today, s.max_age, s.max_income))
+    households = leave_out(household(cleaned, s.today), s.left_out)
+    featured = featurize(households, s.features)
+    train, validation, test = split(featured, s.split)
+    preprocessing = transform(train, s.features)
+    models = [tune(train, validation, preprocessing, e) for e in s.experiments]
+    best = select(models, validation)
+    predictions = predict(best, test)
+    scores = evaluate(predictions, test)
+    register(best, scores, s.registry)
+    return scores

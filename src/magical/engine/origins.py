@@ -1,0 +1,75 @@
+"""Where an import leads to."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+from magical.engine.modules import is_project
+
+__all__ = ["import_targets", "module_named", "star_modules"]
+
+
+def module_named(name: str) -> ModuleType | None:
+    """Give a module; a project module that is only imported inside a function is imported now."""
+    if name in sys.modules:
+        return sys.modules[name]
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    probe = ModuleType(name)
+    probe.__file__ = spec.origin if spec is not None else None
+    return importlib.import_module(name) if probe.__file__ and is_project(probe) else None
+
+
+def import_targets(
+    module: ModuleType, statement: ast.stmt, chain: tuple[str, ...]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """For an import that binds ``chain[0]``: the module it leads to, and what of the chain is left."""
+    if isinstance(statement, ast.Import):
+        for alias in statement.names:
+            if (alias.asname or alias.name.split(".")[0]) == chain[0]:
+                module_named(alias.name)
+                parts, rest = (alias.name if alias.asname else chain[0]).split("."), list(chain[1:])
+                while rest and ".".join([*parts, rest[0]]) in sys.modules:
+                    parts.append(rest.pop(0))
+                yield ".".join(parts), tuple(rest)
+    if isinstance(statement, ast.ImportFrom):
+        base = _base(module, statement)
+        for alias in statement.names:
+            if (alias.asname or alias.name) == chain[0]:
+                sub = _submodule(base, alias.name)
+                yield (sub, chain[1:]) if sub else (base, (alias.name, *chain[1:]))
+
+
+def star_modules(module: ModuleType, statements: list[ast.stmt]) -> Iterator[ModuleType]:
+    """Give the modules that ``from … import *`` takes names from."""
+    for statement in statements:
+        if isinstance(statement, ast.ImportFrom):
+            found = module_named(_base(module, statement))
+            if found is not None:
+                yield found
+
+
+def _base(module: ModuleType, statement: ast.ImportFrom) -> str:
+    base = statement.module or ""
+    if not statement.level:
+        return base
+    package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+    parent = package.split(".")[: len(package.split(".")) - statement.level + 1]
+    return ".".join([*parent, *([base] if base else [])])
+
+
+def _submodule(base: str, name: str) -> str:
+    """The full name if ``from base import name`` gives a module; what the package binds comes first."""
+    package = module_named(base)
+    if package is not None and hasattr(package, name):
+        value = getattr(package, name)
+        return value.__name__ if isinstance(value, ModuleType) else ""
+    sub = f"{base}.{name}"
+    return sub if hasattr(package, "__path__") and module_named(sub) is not None else ""

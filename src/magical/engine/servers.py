@@ -1,0 +1,155 @@
+"""How an MLflow server or database is reached: quietly, without telemetry, and failing fast."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from magical.errors import RegistryError, shorten
+
+__all__ = ["experiment_id", "is_embedded", "reached", "shown", "talking"]
+
+_SILENT = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
+_WISHES = {
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+_CHATTY = (
+    "alembic",
+    "mlflow.pyfunc",
+    "mlflow.store.db.utils",
+    "mlflow.store.model_registry.abstract_store",
+    "mlflow.utils.requirements_utils",
+)
+_KNOWN = (  # warnings about MLflow's own lines, which no user can mend
+    "Any type hint is inferred as AnyType",
+    "The ``noload`` loader strategy",
+    "Operation with range is deprecated",
+)
+_PATIENCE = 3.0
+_THEIRS = ("mlflow", "requests", "sqlalchemy", "sqlite3", "urllib3")
+
+_lock = threading.RLock()
+_answered: dict[str, float] = {}
+
+
+@contextlib.contextmanager
+def reached(uri: str) -> Iterator[None]:
+    """Prepare a first import of MLflow or a first word to a server; one thread at a time.
+
+    Raises:
+        RegistryError: the server does not answer within three seconds.
+    """
+    with _lock:
+        os.environ.update(_SILENT)
+        for name, value in _WISHES.items():
+            os.environ.setdefault(name, value)
+        for name in _CHATTY:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        for words in _KNOWN:
+            warnings.filterwarnings("ignore", f".*{words}")
+        _probe(uri)
+        yield
+
+
+@contextlib.contextmanager
+def talking(uri: str, what: str) -> Iterator[None]:
+    """Give what goes wrong in a conversation with MLflow as one short error.
+
+    Raises:
+        RegistryError: MLflow or its database refused or fell silent.
+    """
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in _THEIRS and not isinstance(error, OSError):
+            raise
+        text = (str(error).strip() or type(error).__name__).splitlines()[0]
+        hint = "mlflow db upgrade, with that address." if "out-of-date" in text else _hint(uri)
+        raise RegistryError(
+            f"MLflow at {shown(uri)} could not {what}:", shorten(text, 200), hint=hint
+        ) from error
+
+
+def experiment_id(client: Any, name: str, uri: str, artifacts: Path) -> str:
+    """Give the id of an experiment, which is made or restored if need be.
+
+    Args:
+        client: an ``MlflowClient``.
+        name: the experiment's name.
+        uri: of server or database.
+        artifacts: where files of an embedded database go.
+    """
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        place = artifacts.resolve().as_uri() if is_embedded(uri) else None
+        try:
+            return str(client.create_experiment(name, artifact_location=place))
+        except Exception:  # another run may have made it meanwhile
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def is_embedded(uri: str) -> bool:
+    """Whether it is a database of this machine, not a server.
+
+    Example:
+        >>> is_embedded("sqlite:///mlflow.db"), is_embedded("http://127.0.0.1:5000")
+        (True, False)
+    """
+    return uri.startswith("sqlite:")
+
+
+def shown(uri: str) -> str:
+    """Give an address without the password that may be in it.
+
+    Example:
+        >>> shown("https://me:secret@host/mlflow")
+        'https://me:***@host/mlflow'
+    """
+    parts = urlsplit(uri)
+    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+
+
+def _probe(uri: str) -> None:
+    if not uri.startswith(("http://", "https://")) or time.monotonic() - _answered.get(uri, -60.0) < 5:
+        return
+    parts = urlsplit(uri)
+    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=f"{parts.path.rstrip('/')}/health")
+    try:
+        with urllib.request.urlopen(urlunsplit(plain), timeout=_PATIENCE):
+            pass
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code in (502, 503, 504):
+                raise _silent(uri, f"HTTP {error.code}") from None
+    except (OSError, ValueError) as error:
+        raise _silent(uri, getattr(error, "reason", error)) from None
+    _answered[uri] = time.monotonic()
+
+
+def _silent(uri: str, reason: object) -> RegistryError:
+    return RegistryError(f"MLflow at {shown(uri)} does not answer: {shorten(reason, 120)}.", hint=_hint(uri))
+
+
+def _hint(uri: str) -> str:
+    if is_embedded(uri):
+        return "is the file writable, and no other program writing to it?"
+    return "start it, or mend [tracking] in settings.toml; then run again: finished steps stay finished."

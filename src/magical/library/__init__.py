@@ -1,0 +1,77 @@
+"""The standard workflow, already written: steps like any project's, from a raw file to a registered model.
+
+Names are imported when they are first used, so that a project pays only for the steps that it calls.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from magical.library.evaluating import evaluate
+    from magical.library.experiments import Boosting, Experiment, Linear, boosting, linear
+    from magical.library.featurizing import featurize
+    from magical.library.modeling import model_data
+    from magical.library.predicting import predict
+    from magical.library.preprocessing import transform
+    from magical.library.registering import HowToRegister, register
+    from magical.library.scores import Score, Scores
+    from magical.library.selecting import select
+    from magical.library.sources import ingest
+    from magical.library.splitting import HowToSplit, split
+    from magical.library.training import train
+    from magical.library.tuning import tune
+
+_HOMES = {
+    "evaluating": ("evaluate",),
+    "experiments": ("Boosting", "Experiment", "Linear", "boosting", "linear"),
+    "featurizing": ("featurize",),
+    "modeling": ("model_data",),
+    "predicting": ("predict",),
+    "preprocessing": ("transform",),
+    "registering": ("HowToRegister", "register"),
+    "scores": ("Score", "Scores"),
+    "selecting": ("select",),
+    "sources": ("ingest",),
+    "splitting": ("HowToSplit", "split"),
+    "training": ("train",),
+    "tuning": ("tune",),
+}
+_HOME_OF = {name: f"magical.library.{home}" for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Boosting",
+    "Experiment",
+    "HowToRegister",
+    "HowToSplit",
+    "Linear",
+    "Score",
+    "Scores",
+    "boosting",
+    "evaluate",
+    "featurize",
+    "ingest",
+    "linear",
+    "model_data",
+    "predict",
+    "register",
+    "select",
+    "split",
+    "train",
+    "transform",
+    "tune",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home when it is first asked for."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'magical.library' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,108 @@
+"""Which part each row goes to: by its share of a hash, by its class's quota, or by its time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from magical.errors import BrokenPromise
+
+__all__ = ["by_quota", "by_share", "by_time"]
+
+Array = np.ndarray[Any, Any]
+
+
+def by_share(share: Array, validation: float, test: float) -> Array:
+    """Part rows by a number from 0 to 1 that each carries: the lowest are test, the next validation.
+
+    Example:
+        >>> by_share(np.array([0.1, 0.3, 0.9]), 0.2, 0.2).tolist()
+        ['test', 'validation', 'train']
+    """
+    return np.where(share < test, "test", np.where(share < test + validation, "validation", "train"))
+
+
+def by_quota(hashes: Array, classes: pl.Series, validation: float, test: float) -> Array:
+    """Part the rows of each class by the order of their hashes: each part gets its share of each class.
+
+    The sizes are exact to the row; a class of three rows or more has one in each part. Rows with equal
+    hashes stay together.
+
+    Args:
+        hashes: one for each row.
+        classes: the class of each row.
+        validation: the share of rows.
+        test: the share of rows.
+
+    Example:
+        >>> by_quota(np.arange(10), pl.Series(["a"] * 5 + ["b"] * 5), 0.2, 0.2).tolist()
+        ['test', 'validation', 'train', 'train', 'train', 'test', 'validation', 'train', 'train', 'train']
+    """
+    codes = classes.cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
+    counts = np.bincount(codes)
+    for_test = _quotas(counts, test, counts - 2)
+    for_validation = _quotas(counts, validation, counts - for_test - 1)
+    order = np.lexsort((hashes, codes))
+    starts = np.cumsum(counts) - counts
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (hashes[order][1:] != hashes[order][:-1]) | (codes[order][1:] != codes[order][:-1])
+    first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))  # rows of equal hash rank as one
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = first - starts[codes[order]]
+    edge = for_test[codes]
+    return np.where(rank < edge, "test", np.where(rank < edge + for_validation[codes], "validation", "train"))
+
+
+def by_time(times: pl.Series, validation: float, test: float) -> tuple[Array, dict[str, Any]]:
+    """Part rows by time: the last are test, those before them validation; equal times stay together.
+
+    Args:
+        times: one for each row, none missing.
+        validation: the share of rows, as near as equal times allow.
+        test: the same.
+
+    Returns:
+        The part of each row, and the first time of validation and of test.
+
+    Raises:
+        BrokenPromise: there are fewer than three different times.
+
+    Example:
+        >>> parts, cuts = by_time(pl.Series([5, 1, 2, 3, 4]), 0.2, 0.2)
+        >>> parts.tolist(), cuts
+        (['test', 'train', 'train', 'train', 'validation'], {'validation': 4, 'test': 5})
+    """
+    counts = times.value_counts(name="rows").sort(times.name)
+    if counts.height < 3:
+        raise BrokenPromise(
+            f"A split by time needs three different times at least; {times.name or 'the column'} has "
+            f"{counts.height}.",
+            hint="give rows of more times, or use kind='random'.",
+        )
+    different = counts.get_column(times.name)
+    before = counts.get_column("rows").cum_sum().to_numpy() - counts.get_column("rows").to_numpy()
+    last = len(before) - 1
+    at_test = int(np.clip(_nearest(before, len(times) * (1 - test)), 2, last))
+    at_validation = int(np.clip(_nearest(before, len(times) * (1 - test - validation)), 1, at_test - 1))
+    cuts = {"validation": different[at_validation], "test": different[at_test]}
+    late, later = (times >= cuts["validation"]).to_numpy(), (times >= cuts["test"]).to_numpy()
+    return np.where(later, "test", np.where(late, "validation", "train")), cuts
+
+
+def _nearest(sorted_numbers: Array, wanted: float) -> int:
+    return int(np.abs(sorted_numbers - wanted).argmin())
+
+
+def _quotas(counts: Array, share: float, most: Array) -> Array:
+    """How many rows of each class, together the share of all: what is over goes to the largest remainders."""
+    most = np.maximum(most, 0)
+    ideal = counts * share
+    quotas = np.minimum(np.maximum(np.floor(ideal).astype(np.int64), counts >= 3), most)
+    over = round(counts.sum() * share) - quotas.sum()
+    for place in np.argsort(quotas - ideal, kind="stable"):
+        if over > 0 and quotas[place] < most[place]:
+            quotas[place] += 1
+            over -= 1
+    return quotas

@@ -1,0 +1,166 @@
+"""Give a raw column the type that a contract promises; what cannot be cast becomes null."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from magical.contracts.schema import Column
+from magical.contracts.tables import DTYPES, kind_of
+from magical.errors import ContractError, shorten
+from magical.library.dates import date_of, datetime_of, time_of
+
+__all__ = ["Casting", "cast"]
+
+_MISSING = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?")
+_TRUE = ("true", "t", "yes", "y", "1", "1.0", "on", "ja", "j", "oui", "si", "sí", "sim", "wahr", "vrai")
+_FALSE = ("false", "f", "no", "n", "0", "0.0", "off", "nein", "non", "não", "falsch", "faux")
+_DECIMAL_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+$"
+_THOUSANDS_COMMA = r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$"
+_EXACT = 2**53  # up to here a float holds every whole number
+
+
+class Casting(NamedTuple):
+    """A column in its promised type.
+
+    Attributes:
+        values: null where a value is missing or cannot be cast.
+        failed: true where a value was there and cannot be cast.
+    """
+
+    values: pl.Series
+    failed: pl.Series
+
+
+def cast(raw: pl.Series, column: Column) -> Casting:
+    """Give a column its promised type.
+
+    Texts lose blanks at both ends. An empty text is missing; for anything but a text so are NA, N/A, NaN,
+    null, none, - and ?. Whole numbers may be written as floats (``12.0``). Where a column writes decimals
+    with a comma (``1.234,5``) or thousands with one (``1,234.5``), its numbers are read so; where both could
+    be meant, they cannot be cast. Infinite numbers cannot either. A truth is true, yes, y, t, on, 1 or the
+    opposite, in a few languages.
+
+    Raises:
+        ContractError: the column's format is none.
+
+    Example:
+        >>> cast(pl.Series("x", ["1", "2.0", "", "two"]), Column("x", "int")).values.to_list()
+        [1, 2, None, None]
+    """
+    wanted = DTYPES.get(column.type)
+    if wanted is None:
+        return Casting(raw, pl.repeat(False, len(raw), eager=True))
+    if kind_of(raw.dtype) == "str":
+        raw = raw.cast(pl.String).str.strip_chars()
+        lacking = (raw == "") if column.type == "str" else raw.str.to_lowercase().is_in(_MISSING)
+        raw = pl.select(pl.when(~lacking).then(raw).alias(raw.name)).to_series()
+    elif raw.dtype.is_float():
+        raw = raw.fill_nan(None)
+    try:
+        values = _CASTS[column.type](raw, column).cast(wanted).rename(column.name)
+    except pl.exceptions.ComputeError as error:
+        if not column.format:
+            raise
+        raise ContractError(
+            f"{column.name} has the Format({column.format!r}), which cannot be used: {shorten(error, 100)}",
+            hint="write it in strptime codes, such as %d.%m.%Y or %d.%m.%Y %H:%M.",
+        ) from error
+    return Casting(values, raw.is_not_null() & values.is_null())
+
+
+def _int(raw: pl.Series, column: Column) -> pl.Series:
+    kind = kind_of(raw.dtype)
+    if kind in ("int", "bool", "null"):
+        return raw.cast(pl.Int64, strict=False)
+    number = _float(raw, column)
+    whole = pl.select(pl.when((number == number.round()) & (number.abs() <= _EXACT)).then(number)).to_series()
+    if kind != "str":
+        return whole.cast(pl.Int64, strict=False)
+    return pl.select(pl.coalesce(raw.cast(pl.Int64, strict=False), whole.cast(pl.Int64))).to_series()
+
+
+def _float(raw: pl.Series, column: Column) -> pl.Series:
+    kind = kind_of(raw.dtype)
+    if kind == "str":
+        raw = _with_decimal_points(raw)
+    elif kind not in ("int", "float", "bool", "null") and not raw.dtype.is_decimal():
+        return _nothing(raw, column)
+    number = raw.cast(pl.Float64, strict=False).fill_nan(None)
+    return pl.select(pl.when(number.is_finite()).then(number)).to_series()
+
+
+def _with_decimal_points(raw: pl.Series) -> pl.Series:
+    """Take thousands marks out and write decimals with a point, where the whole column leaves no doubt."""
+    commas = raw.filter(raw.str.contains(",", literal=True))
+    if commas.is_empty():
+        return raw
+    decimal, thousands = commas.str.contains(_DECIMAL_COMMA), commas.str.contains(_THOUSANDS_COMMA)
+    if (decimal & ~thousands).any() and not (thousands & ~decimal).any():
+        return raw.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    if (thousands & ~decimal).any() and not (decimal & ~thousands).any():
+        return pl.select(
+            pl.when(raw.str.contains(_THOUSANDS_COMMA))
+            .then(raw.str.replace_all(",", "", literal=True))
+            .otherwise(raw)
+        ).to_series()
+    return raw
+
+
+def _bool(raw: pl.Series, column: Column) -> pl.Series:
+    kind = kind_of(raw.dtype)
+    if kind == "str":
+        low = raw.str.to_lowercase()
+        yes, no = low.is_in(_TRUE), low.is_in(_FALSE)
+    elif kind in ("int", "float"):
+        yes, no = raw == 1, raw == 0
+    else:
+        return raw.cast(pl.Boolean) if kind in ("bool", "null") else _nothing(raw, column)
+    return pl.select(pl.when(yes).then(True).when(no).then(False)).to_series()
+
+
+def _str(raw: pl.Series, column: Column) -> pl.Series:
+    if raw.dtype.is_nested() or raw.dtype in (pl.Object, pl.Binary):
+        return _nothing(raw, column)
+    if raw.dtype.is_float():
+        whole = (raw == raw.round()) & (raw.abs() <= _EXACT)
+        number = raw.cast(pl.Int64, strict=False).cast(pl.String)
+        return pl.select(pl.when(whole).then(number).otherwise(raw.cast(pl.String))).to_series()
+    return raw.cast(pl.String, strict=False)
+
+
+def _date(raw: pl.Series, column: Column) -> pl.Series:
+    return date_of(raw, column.format)
+
+
+def _datetime(raw: pl.Series, column: Column) -> pl.Series:
+    return datetime_of(raw, column.format)
+
+
+def _time(raw: pl.Series, column: Column) -> pl.Series:
+    return time_of(raw, column.format)
+
+
+def _duration(raw: pl.Series, column: Column) -> pl.Series:
+    if kind_of(raw.dtype) == "duration":
+        return raw
+    seconds = _float(raw, column)
+    return (seconds * 1_000_000).round().cast(pl.Int64, strict=False).cast(pl.Duration("us"))
+
+
+def _nothing(raw: pl.Series, column: Column) -> pl.Series:
+    return pl.Series(raw.name, [None] * len(raw), dtype=DTYPES[column.type])
+
+
+_CASTS: dict[str, Callable[[pl.Series, Column], Any]] = {
+    "int": _int,
+    "float": _float,
+    "bool": _bool,
+    "str": _str,
+    "date": _date,
+    "datetime": _datetime,
+    "time": _time,
+    "duration": _duration,
+}

@@ -1,0 +1,190 @@
+"""How a csv file is written: its encoding and its delimiter, found from its bytes."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from magical.errors import InputError, shorten
+from magical.library.telling import warn
+
+__all__ = ["DELIMITERS", "Dialect", "decoded", "delimiter_of", "is_regular", "records"]
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_OTHERS = (":", "^", "~", "\x01", "\u00a7", " ")
+_HEAD = 1 << 16
+_SAMPLE = 200
+
+
+class Dialect(NamedTuple):
+    """A text and how its lines are parted.
+
+    Attributes:
+        text: the whole file as UTF-8, without a byte order mark.
+        delimiter: one character.
+    """
+
+    text: bytes
+    delimiter: str
+
+
+def decoded(data: bytes, name: str) -> bytes:
+    r"""Give the text of a file as UTF-8: from UTF-8, UTF-16, or else Windows-1252 (which holds Latin-1).
+
+    Raises:
+        InputError: it is no text.
+
+    Example:
+        >>> decoded("n\u00e9;1".encode("utf-16"), "a.csv") == decoded(b"n\xe9;1", "a.csv")
+        True
+    """
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[len(codecs.BOM_UTF8) :]
+    utf16 = _utf16(data)
+    if utf16:
+        try:
+            data = data.decode(utf16).removeprefix("\ufeff").encode()
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{name} begins as UTF-16, and byte {error.start:,} does not fit.",
+                hint="save it as csv in UTF-8 again.",
+            ) from None
+    head = data[:_HEAD]
+    if b"\0" in head or sum(c < 32 and c not in b"\t\n\r\f\x01" for c in head) > len(head) / 100:
+        kind = "a zip or Excel file" if data.startswith(b"PK") else "binary"
+        raise InputError(f"{name} is no text: it looks like {kind}.", hint="export it as csv in UTF-8.")
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        warn(f"{name} is not UTF-8 (byte {error.start:,}): it is read as Windows-1252 (Latin-1).")
+        data = data.decode("cp1252" if _is_cp1252(data) else "latin-1").encode()
+    return data if b"\n" in data else data.replace(b"\r", b"\n")
+
+
+def delimiter_of(text: bytes, name: str) -> Dialect:
+    r"""Find the delimiter: the one by which most of the first lines have as many fields as the header.
+
+    Raises:
+        InputError: there is one column only, by any usual delimiter.
+
+    Example:
+        >>> delimiter_of(b"a;b\n1,5;2\n", "a.csv").delimiter
+        ';'
+    """
+    said = re.match(rb"sep=(.)\r?\n", text)  # the first line that Excel writes
+    if said:
+        return Dialect(text[said.end() :], said[1].decode())
+    head = text[:_HEAD]
+    if len(text) > _HEAD:
+        head = head[: head.rfind(b"\n") + 1] or head
+    sample = head.decode(errors="ignore")
+    best = max(DELIMITERS, key=lambda d: _fit(sample, d))
+    if _fit(sample, best) > (0, 0):
+        return Dialect(text, best)
+    header = sample.split("\n", 1)[0].strip()
+    other = max(_OTHERS, key=lambda d: _fit(sample, d))
+    guess = f"its columns seem parted by {other!r}; " if _fit(sample, other)[0] > 0.9 else ""
+    raise InputError(
+        f"{name} has one column only: {shorten(header, 80)!r}.",
+        hint=f"{guess}part the columns by comma, semicolon, tab or pipe.",
+    )
+
+
+def is_regular(dialect: Dialect) -> bool:
+    r"""Whether every line has as many fields as the first, and every quote stands at the edge of a field.
+
+    Blank lines are passed over. Vectorised: about 0.1 s for 10 MB.
+
+    Example:
+        >>> is_regular(Dialect(b'a,b\n1,"x,y"\n', ",")), is_regular(Dialect(b"a,b\n1\n", ","))
+        (True, False)
+    """
+    text = dialect.text if dialect.text.endswith(b"\n") else dialect.text + b"\n"
+    data = np.frombuffer(text, dtype=np.uint8)
+    delimiter, quote = ord(dialect.delimiter), ord('"')
+    ends, cuts, quotes = (np.flatnonzero(data == c) for c in (ord("\n"), delimiter, quote))
+    if len(quotes):
+        before = data[np.maximum(quotes[::2] - 1, 0)]
+        at_edge = np.isin(before, (delimiter, quote, ord("\n"), ord("\r"))) | (quotes[::2] == 0)
+        if len(quotes) % 2 or not at_edge.all():
+            return False
+        ends, cuts = (p[np.searchsorted(quotes, p) % 2 == 0] for p in (ends, cuts))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    fields = np.diff(np.searchsorted(cuts, ends), prepend=0)
+    blank = (ends == starts) | ((ends == starts + 1) & (data[starts] == ord("\r")))
+    return bool((blank | (fields == fields[0])).all())
+
+
+def records(dialect: Dialect, name: str) -> list[list[str]]:
+    """Read all lines one by one, the header first: slow, and exact about where it goes wrong.
+
+    Raises:
+        InputError: a line has more or fewer fields than the header.
+    """
+    text = io.StringIO(dialect.text.decode(), newline="")
+    reader = csv.reader(text, delimiter=dialect.delimiter, strict=True)
+    rows: list[list[str]] = []
+    begun = 1
+    try:
+        for row in reader:
+            begun = reader.line_num + 1
+            if row and rows and len(row) != len(rows[0]):
+                mark = DELIMITERS.get(dialect.delimiter, dialect.delimiter)
+                raise InputError(
+                    f"{name}: line {reader.line_num:,} has {len(row)} fields, the header has {len(rows[0])}.",
+                    hint=f"mend the line; a text with a {mark} in it must stand in double quotes.",
+                )
+            if row:
+                rows.append(row)
+    except csv.Error as error:
+        what = (
+            "has a double quote that is never closed"
+            if "end of data" in str(error)
+            else f"is no csv: {error}"
+        )
+        raise InputError(
+            f"{name}: line {begun:,} {what}.", hint='write a quote inside quotes as "".'
+        ) from None
+    return rows
+
+
+def _utf16(data: bytes) -> str:
+    """The kind of UTF-16, if it is that: by its mark, or because every other byte is mostly zero."""
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    head = data[:_HEAD]
+    for kind, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+        if len(head) > 3 and zeros.count(0) > 0.8 * len(zeros):
+            return kind
+    return ""
+
+
+def _is_cp1252(data: bytes) -> bool:
+    return not any(byte in data for byte in (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d"))
+
+
+def _fit(sample: str, delimiter: str) -> tuple[float, int]:
+    """How well a delimiter parts a text: the share of lines as wide as the header, and how wide that is."""
+    rows = list(_some(sample, delimiter))
+    width = len(rows[0]) if rows else 0
+    if width < 2:
+        return (0.0, 0)
+    return (sum(len(r) == width for r in rows) / len(rows), width)
+
+
+def _some(sample: str, delimiter: str) -> Iterator[list[str]]:
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+    try:
+        for number, row in enumerate(reader):
+            if row:
+                yield row
+            if number > _SAMPLE:
+                return
+    except csv.Error:
+        return

@@ -1,0 +1,127 @@
+"""evaluate: how good predictions are, each number with its interval."""
+
+from typing import TypeVar
+
+import polars as pl
+
+from magical.contracts.contract import Contract
+from magical.contracts.promises import PARTS, Frame
+from magical.contracts.schema import Schema
+from magical.contracts.tags import contract_of
+from magical.engine.context import current_step
+from magical.errors import BrokenPromise, listing
+from magical.events import current, emit, keep
+from magical.library.judging import judge_classes, judge_numbers
+from magical.library.scores import Scores
+from magical.library.showing import show
+from magical.library.telling import warn
+from magical.refs import links_of
+from magical.steps import step
+
+__all__ = ["evaluate"]
+
+C = TypeVar("C", bound=Contract)
+
+PROBABILITY = "probability_"
+
+
+@step
+def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
+    """Compare predictions with what came true.
+
+    Two classes: ``roc_auc``, ``average_precision``, ``log_loss`` (natural logarithm), ``brier``,
+    ``accuracy``, ``f1``, ``precision``, ``recall``, of the positive class (the last). More classes:
+    ``log_loss``, ``accuracy``, ``f1_macro`` and ``roc_auc_ovr`` (plain means over classes). Numbers: ``rmse``
+    and ``mae`` in the target's unit, ``r2``. Each with the 95 % interval of a percentile bootstrap over rows
+    (Efron 1979), 500 resamples, seeded. Rows without a target or a prediction are left out and counted.
+
+    Args:
+        predictions: as ``predict`` gives them.
+        table: the rows that were predicted, with their target; matched by id, else by place.
+        part: which rows these are; found from the workflow, else ``test``.
+
+    Returns:
+        The scores. Tables for the eye are kept: ``confusion``, ``curve``, ``calibration`` and ``worst``.
+
+    Raises:
+        BrokenPromise: the two tables are not of the same rows, or there is no target.
+
+    Example:
+        >>> from magical import Target
+        >>> from magical.library import model_data
+        >>> class House(Contract):
+        ...     price: Target[float]
+        >>> houses = model_data(pl.DataFrame({"price": [1.0, 2.0, 3.0]}), House)
+        >>> evaluate(pl.DataFrame({"prediction": [1.0, 2.0, 4.0]}), houses)["mae"]
+        0.3333333333333333
+    """
+    schema = contract_of(table)
+    if schema.target is None or schema.target not in table.columns:
+        raise BrokenPromise(
+            f"evaluate: {schema.name} has no target to compare with.",
+            hint="mark one column Target[...] in it.",
+        )
+    rows = _matched(predictions, table, schema)
+    target, part = schema.column(schema.target), part or _part()
+    known = rows.filter(pl.col(target.name).is_not_null() & pl.col("prediction").is_not_null())
+    if known.height < rows.height:
+        warn(f"{rows.height - known.height:,} rows without a target or a prediction are left out.")
+    if known.is_empty():
+        raise BrokenPromise(
+            f"evaluate: none of {rows.height:,} rows has a {target.name} and a prediction.",
+            hint="give rows whose outcome is known.",
+        )
+    names = [c for c in predictions.columns if c.startswith(PROBABILITY)]
+    judged = judge_classes(known, target, names) if names else judge_numbers(known, target)
+    scores = Scores(
+        task=judged.task,
+        target=target.name,
+        part=part,
+        rows=known.height,
+        positive=judged.positive,
+        metrics=judged.metrics,
+    )
+    emit(scores.summary())
+    if current.get() is not None:
+        for name, value in show(known, target, names, schema.ids).items():
+            keep(name, value)
+    return scores
+
+
+def _part() -> str:
+    """Which part the table is, by the drawn graph: the member of a split that it is wired to."""
+    context = current_step()
+    links = [] if context is None else list(links_of(context.node.inputs.get("table")))
+    return links[0].item if links and links[0].item in PARTS else "test"
+
+
+def _matched(predictions: pl.DataFrame, table: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """Give the rows of the table with their predictions."""
+    if "prediction" not in predictions.columns:
+        raise BrokenPromise(
+            f"evaluate: the predictions lack 'prediction'; they have {listing(predictions.columns)}.",
+            hint="give what predict(model, table) gives.",
+        )
+    told = [c for c in predictions.columns if c == "prediction" or c.startswith(PROBABILITY)]
+    rows = table.drop(told, strict=False)
+    ids = [i for i in schema.ids if i in predictions.columns]
+    if not ids:
+        if predictions.height != table.height:
+            raise BrokenPromise(
+                f"evaluate: {predictions.height:,} predictions for {table.height:,} rows, and no Id.",
+                hint="predict the same table, or mark an Id[...] in its contract.",
+            )
+        return rows.hstack(predictions.select(told))
+    found = rows.join(
+        predictions.select(*ids, *told), on=ids, how="left", maintain_order="left", coalesce=True
+    )
+    lacking = rows.join(predictions, on=ids, how="anti")
+    if found.height != table.height or lacking.height:
+        what = f"{lacking.height:,} rows have no prediction" if lacking.height else "an id is there twice"
+        example = listing((repr(i) for i in lacking.head(3).select(ids).rows()), 3)
+        raise BrokenPromise(
+            f"evaluate: {predictions.height:,} predictions do not match {table.height:,} rows: {what}"
+            f"{f', such as {example}' if lacking.height else ''}.",
+            hint="predict the same table that is evaluated.",
+        )
+    return found

@@ -1,0 +1,57 @@
+"""featurize: the features of the settings as further columns."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from magical.contracts.contract import Contract
+from magical.contracts.promises import Frame
+from magical.contracts.schema import Schema
+from magical.contracts.tags import contract_of
+from magical.errors import WiringError
+from magical.features import Feature, with_features
+from magical.steps import step
+
+__all__ = ["featurize"]
+
+C = TypeVar("C", bound=Contract)
+
+
+def _featured(table: Schema | None, features: tuple[Feature, ...]) -> Schema:
+    if table is None:
+        raise WiringError(
+            "featurize wants a table with a contract, and this one promises no columns.",
+            hint="give it the result of model_data(table, Contract).",
+        )
+    return with_features(table, features)
+
+
+@step(promises=_featured)
+def featurize(table: Frame[C], features: tuple[Feature, ...]) -> Frame[C]:
+    """Add the features of the settings, row by row, one after the other.
+
+    Args:
+        table: rows with a contract.
+        features: each may read what an earlier one added.
+
+    Returns:
+        The same rows with the added columns behind the others; its contract promises them too.
+
+    Raises:
+        WiringError: a feature reads a column that does not exist or is of another type. Found while drawing.
+
+    Example:
+        >>> import polars as pl
+        >>> from magical.features import Log
+        >>> from magical.library import model_data
+        >>> class Customer(Contract):
+        ...     income: float
+        >>> customers = model_data(pl.DataFrame({"income": [0.0, 1.0]}), Customer)
+        >>> featurize(customers, (Log("income"),)).columns
+        ['income', 'log_income']
+    """
+    schema = contract_of(table)
+    for feature in features:
+        table = table.with_columns(feature.expressions(schema))
+        schema = with_features(schema, [feature])
+    return table

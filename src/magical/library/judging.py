@@ -1,0 +1,147 @@
+"""The metrics of a table of predictions with the truth beside them, each with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from magical.contracts.schema import Column
+from magical.errors import BrokenPromise, listing
+from magical.library.bootstrap import Resamples, binned
+from magical.library.metrics import of_confusion, of_ranking, of_residuals, surprise
+from magical.library.scores import Score
+from magical.library.telling import warn
+
+__all__ = ["Judged", "class_numbers", "judge_classes", "judge_numbers"]
+
+Array = np.ndarray[Any, Any]
+
+SEED = 1979
+PREFIX = len("probability_")
+
+
+class Judged(NamedTuple):
+    """What evaluation found.
+
+    Attributes:
+        task: ``binary``, ``multiclass`` or ``regression``.
+        metrics: by name, the most telling first.
+        positive: for ``binary`` the class that the metrics are of.
+    """
+
+    task: str
+    metrics: dict[str, Score]
+    positive: str = ""
+
+
+def judge_numbers(rows: pl.DataFrame, target: Column) -> Judged:
+    """Compare predicted numbers with the truth.
+
+    Args:
+        rows: with the target and ``prediction``, none missing.
+        target: the column of the truth.
+    """
+    truth = rows.get_column(target.name).cast(pl.Float64).to_numpy()
+    error = rows.get_column("prediction").cast(pl.Float64).to_numpy() - truth
+    centred = truth - truth.mean()
+    values = np.column_stack([np.ones(len(error)), np.abs(error), error**2, centred, centred**2])
+    return Judged("regression", _with_intervals(of_residuals(Resamples(len(error), SEED).sums(values))))
+
+
+def judge_classes(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> Judged:
+    """Compare predicted classes and probabilities with the truth.
+
+    Args:
+        rows: with the target, ``prediction`` and the probabilities, none missing.
+        target: the column of the truth.
+        names: the columns of probabilities, in the order of the classes; of two, the last is positive.
+
+    Raises:
+        BrokenPromise: a class is predicted that has no probability.
+    """
+    classes, chances = _known(rows, target, names)
+    truth = class_numbers(rows.get_column(target.name), classes)
+    picked = class_numbers(rows.get_column("prediction"), classes)
+    if (picked < 0).any():
+        raise BrokenPromise(
+            f"evaluate: a prediction is none of the classes {listing(classes)}.",
+            hint="name each column of probabilities probability_CLASS.",
+        )
+    resamples = Resamples(len(truth), SEED)
+    size = len(classes)
+    confusion = resamples.counts(truth * size + picked, size * size).reshape(-1, size, size)
+    by_class = of_confusion(confusion)
+    rowwise = np.column_stack(
+        [np.ones(len(truth)), surprise(chances, truth), (chances[:, -1] - (truth == size - 1)) ** 2]
+    )
+    count, logs, squares = resamples.sums(rowwise).T
+    if size == 2:
+        found = _ranking(resamples, chances[:, 1], truth == 1)
+        found |= {"log_loss": logs / count, "brier": squares / count, "accuracy": by_class["accuracy"]}
+        found |= {name: by_class[name][:, 1] for name in ("f1", "precision", "recall")}
+        return Judged("binary", _with_intervals(found), classes[-1])
+    present = [c for c in range(size) if 0 < (truth == c).sum() < len(truth)]
+    areas = [_ranking(resamples, chances[:, c], truth == c)["roc_auc"] for c in present]
+    found = {
+        "log_loss": logs / count,
+        "accuracy": by_class["accuracy"],
+        "f1_macro": by_class["f1"].mean(axis=1),
+    }
+    if areas:
+        found["roc_auc_ovr"] = np.mean(areas, axis=0)
+    return Judged("multiclass", _with_intervals(found))
+
+
+def class_numbers(values: pl.Series, classes: Sequence[str]) -> Array:
+    """Give classes as their numbers from 0, and -1 for what is none of them.
+
+    Example:
+        >>> class_numbers(pl.Series([True, False]), ["False", "True"]).tolist()
+        [1, 0]
+    """
+    different = values.unique().to_list()
+    number = {name: i for i, name in enumerate(classes)}
+    found = [number.get(str(v), -1) for v in different]
+    return values.replace_strict(different, found, return_dtype=pl.Int64).to_numpy()
+
+
+def _known(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> tuple[list[str], Array]:
+    """Give the classes with their probabilities: 0 for a class that the model has not met in train."""
+    classes = [n[PREFIX:] for n in names]
+    chances = rows.select(names).to_numpy().astype(np.float64)
+    seen = map(str, rows.get_column(target.name).unique().to_list())
+    strangers = sorted(set(seen) - set(classes))
+    if strangers:
+        warn(
+            f"{listing(strangers)} of {target.name} were not in train: each is counted as a wrong prediction."
+        )
+    return [*classes, *strangers], np.hstack([chances, np.zeros((len(chances), len(strangers)))])
+
+
+def _ranking(resamples: Resamples, scores: Array, positive: Array) -> dict[str, Array]:
+    """The metrics of a ranking; of many rows the first is exact, and the resamples are shifted to it."""
+    ranks, size = binned(scores)
+    counts = [resamples.counts(ranks, size, chosen) for chosen in (positive, ~positive)]
+    found = of_ranking(*counts)
+    different, exact = np.unique(scores, return_inverse=True)
+    if len(different) > size:
+        sides = [
+            np.bincount(exact[c], minlength=len(different))[None].astype(float) for c in (positive, ~positive)
+        ]
+        true = of_ranking(*sides)
+        found = {name: values + (true[name][0] - values[0]) for name, values in found.items()}
+    return found
+
+
+def _with_intervals(found: Mapping[str, Array]) -> dict[str, Score]:
+    """Give the first of each as the value, and the middle 95 % of the others as its interval."""
+    scores = {}
+    for name, values in found.items():
+        drawn = values[1:][np.isfinite(values[1:])]
+        if np.isfinite(values[0]) and len(drawn):
+            low, high = np.percentile(drawn, [2.5, 97.5])
+            scores[name] = Score(value=float(values[0]), low=float(low), high=float(high))
+    return scores

@@ -1,0 +1,205 @@
+"""A model and its contracts as files: JSON where a person may look, skops for the Pipeline where it can."""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import skops.io
+
+from magical.contracts.model import Candidate, Model
+from magical.contracts.promises import Promise
+from magical.contracts.schema import Schema
+from magical.errors import SettingsError, StoreError, shorten
+from magical.refs import Link, Wire
+from magical.settings import to_json
+
+__all__ = [
+    "load_model",
+    "promise_in",
+    "promise_out",
+    "save_model",
+    "schema_in",
+    "schema_out",
+    "wire_in",
+    "wire_out",
+]
+
+_TRUSTED = ("collections", "lightgbm", "magical", "numpy", "pandas", "scipy", "sklearn", "skrub")
+_SKOPS, _PICKLE = "pipeline.skops", "pipeline.pkl"
+_VALUES = ("ge", "gt", "le", "lt")
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "date": dt.date.fromisoformat,
+    "datetime": dt.datetime.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "duration": lambda seconds: dt.timedelta(seconds=seconds),
+}
+
+
+def save_model(model: Model, folder: Path) -> dict[str, Any]:
+    """Write a model's Pipeline, and give the rest of it as JSON.
+
+    Args:
+        model: fitted.
+        folder: exists.
+
+    Raises:
+        StoreError: the Pipeline has no form that can be stored.
+    """
+    form = _SKOPS if _as_skops(model.pipeline, folder / _SKOPS) else _PICKLE
+    if form == _PICKLE:
+        (folder / _SKOPS).unlink(missing_ok=True)
+        try:
+            (folder / _PICKLE).write_bytes(cloudpickle.dumps(model.pipeline))
+        except Exception as error:
+            raise StoreError(
+                f"The Pipeline cannot be stored: {shorten(error, 120)}.",
+                hint="keep open files, connections and locks out of its steps.",
+            ) from error
+    return {
+        "pipeline": form,
+        "task": model.task,
+        "target": model.target,
+        "schema": schema_out(model.schema),
+        "classes": [_plain(c) for c in model.classes],
+        "threshold": float(model.threshold),
+        "chosen": _candidate_out(model.chosen) if model.chosen else None,
+        "candidates": [_candidate_out(c) for c in model.candidates],
+    }
+
+
+def load_model(data: Mapping[str, Any], folder: Path, loads: Callable[[bytes], Any]) -> Model:
+    """Read a model back.
+
+    Args:
+        data: what ``save_model`` gave.
+        folder: where it wrote the Pipeline.
+        loads: unpickles; used where skops could not be.
+
+    Raises:
+        StoreError: the skops file holds types of packages that are not trusted.
+    """
+    if data["pipeline"] == _SKOPS:
+        pipeline = _from_skops(folder / _SKOPS)
+    else:
+        pipeline = loads((folder / _PICKLE).read_bytes())
+    chosen = data["chosen"]
+    return Model(
+        pipeline=pipeline,
+        task=data["task"],
+        target=data["target"],
+        schema=schema_in(data["schema"]),
+        classes=tuple(data["classes"]),
+        threshold=data["threshold"],
+        chosen=Candidate(**chosen) if chosen else None,
+        candidates=tuple(Candidate(**c) for c in data["candidates"]),
+    )
+
+
+def schema_out(schema: Schema) -> dict[str, Any]:
+    """Give a schema as JSON, bounds with their types kept.
+
+    Example:
+        >>> from magical import Contract, Field
+        >>> from magical.contracts.contract import schema_of
+        >>> class Person(Contract):
+        ...     age: int = Field(le=120)
+        >>> schema_in(schema_out(schema_of(Person))).columns[0].bounds
+        {'le': 120}
+    """
+    bounds = {c.name: {k: _bound_out(v) for k, v in c.bounds.items()} for c in schema.columns if c.bounds}
+    return {**schema.to_json(), "rules": [], "bounds": bounds}
+
+
+def schema_in(data: Mapping[str, Any]) -> Schema:
+    """Read a schema back, without its rules, which are code."""
+    plain = Schema.from_json(data)
+    columns = []
+    for column in plain.columns:
+        given = data["bounds"].get(column.name, {})
+        read = _READERS.get(column.type, lambda value: value)
+        columns.append(replace(column, bounds={k: read(v) if k in _VALUES else v for k, v in given.items()}))
+    return replace(plain, columns=tuple(columns))
+
+
+def promise_out(promise: Promise) -> dict[str, Any]:
+    """Give a promise as JSON."""
+    return {
+        "kind": promise.kind,
+        "schema": schema_out(promise.schema) if promise.schema else None,
+        "items": [promise_out(i) for i in promise.items],
+    }
+
+
+def promise_in(data: Mapping[str, Any]) -> Promise:
+    """Read a promise back."""
+    schema = schema_in(data["schema"]) if data["schema"] else None
+    return Promise(data["kind"], schema=schema, items=tuple(map(promise_in, data["items"])))
+
+
+def wire_out(wire: Wire) -> Any:
+    """Give a wire as JSON."""
+    if isinstance(wire, Link):
+        return {"node": wire.node, "item": wire.item}
+    return None if wire is None else [wire_out(part) for part in wire]
+
+
+def wire_in(data: Any) -> Wire:
+    """Read a wire back."""
+    if isinstance(data, dict):
+        return Link(data["node"], data["item"])
+    return None if data is None else tuple(wire_in(part) for part in data)
+
+
+def _as_skops(pipeline: Any, file: Path) -> bool:
+    """Write a Pipeline as skops; false where it cannot be, or where it could not be read back."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=3)
+            _from_skops(file)
+    except Exception:  # whatever skops cannot do, cloudpickle may
+        return False
+    return True
+
+
+def _from_skops(file: Path) -> Any:
+    types = skops.io.get_untrusted_types(file=file)
+    strange = [t for t in types if t.partition(".")[0] not in _TRUSTED]
+    if strange:
+        raise StoreError(
+            f"{file.name} holds {strange[0]}, which may run code of its own.",
+            hint="load models from your own registry only.",
+        )
+    return skops.io.load(file, trusted=types)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _candidate_out(candidate: Candidate) -> dict[str, Any]:
+    params = {str(k): _json(v) for k, v in candidate.params.items()}
+    return {
+        "name": candidate.name,
+        "score": float(candidate.score),
+        "metric": candidate.metric,
+        "params": params,
+    }
+
+
+def _json(value: Any) -> Any:
+    try:
+        return to_json(_plain(value))
+    except SettingsError:
+        return shorten(value, 200)
+
+
+def _bound_out(value: Any) -> Any:
+    return _json(getattr(value, "pattern", value))

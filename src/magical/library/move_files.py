@@ -1,0 +1,148 @@
+"""The moves of a scorer as JSON with import strings; what has no form in JSON is pickled beside it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+from pydantic import TypeAdapter
+
+from magical.engine.modules import is_project
+from magical.errors import StoreError, shorten
+from magical.library.model_files import promise_in, promise_out, wire_in, wire_out
+from magical.library.packing import Package
+from magical.library.walking import Move
+from magical.refs import Link
+from magical.settings import InputPath, OutputPath, to_json
+
+__all__ = ["MoveFiles"]
+
+_VALUES, _FILES = "values.pkl", "files"
+_BODY = "()"
+
+
+class MoveFiles:
+    """Writes the moves of one scorer, or reads them.
+
+    Args:
+        folder: of the scorer.
+        package: the project's modules in it; when reading, opened.
+    """
+
+    def __init__(self, folder: Path, package: Package) -> None:
+        self.folder, self.package = folder, package
+        self._values: dict[tuple[str, str], Any] = {}
+        self._copied = 0
+
+    def move_out(self, move: Move) -> dict[str, Any]:
+        """Give a move as JSON; a file that it reads is copied, the rest is noted to be pickled."""
+        by_name = self._is_found(move)
+        if not by_name:
+            self._values[move.name, _BODY] = move.function
+        hints = _hints(move.function) if by_name else {}
+        arguments = {}
+        for name, value in move.arguments.items():
+            if name in move.inputs and value is None:
+                continue
+            try:
+                arguments[name] = self._as_json(value, hints[name])
+            except Exception:  # whatever JSON and the hint cannot say together, a pickle can
+                self._values[move.name, name] = value
+        return {
+            "name": move.name,
+            "step": move.step,
+            "arguments": arguments,
+            "inputs": {n: wire_out(w) for n, w in move.inputs.items()},
+            "gives": promise_out(move.gives),
+            "forms": dict(move.forms),
+        }
+
+    def move_in(self, data: Mapping[str, Any]) -> Move:
+        """Read a move back; ``read_values`` comes first."""
+        name = data["name"]
+        function = self._values.get((name, _BODY))
+        if function is None:
+            found = self.package.find(data["step"])
+            function = getattr(found, "function", found)
+        hints = _hints(function) if data["arguments"] else {}
+        context = {"root": self.folder}
+        given = data["arguments"].items()
+        arguments = {n: TypeAdapter(hints[n]).validate_python(v, context=context) for n, v in given}
+        arguments |= {n: v for (move, n), v in self._values.items() if move == name and n != _BODY}
+        inputs = {n: wire_in(w) for n, w in data["inputs"].items()}
+        gives = promise_in(data["gives"])
+        return Move(name, data["step"], function, arguments, inputs, gives, data["forms"])
+
+    def write_values(self, frozen: Mapping[Link, Any]) -> None:
+        """Write what JSON could not say, and the values of the training run.
+
+        Raises:
+            StoreError: one of them cannot be pickled.
+        """
+        if not self._values and not frozen:
+            return
+        try:
+            data = cloudpickle.dumps((self._values, dict(frozen)))
+        except Exception as error:
+            raise StoreError(
+                f"An argument of {', '.join(sorted({m for m, _ in self._values}))} cannot be stored: "
+                f"{shorten(error, 120)}.",
+                hint="give steps settings, numbers and texts.",
+            ) from error
+        (self.folder / _VALUES).write_bytes(data)
+
+    def read_values(self) -> dict[Link, Any]:
+        """Read what was pickled, and give the values of the training run."""
+        file = self.folder / _VALUES
+        if not file.is_file():
+            return {}
+        self._values, frozen = self.package.loads(file.read_bytes())
+        return dict(frozen)
+
+    def _is_found(self, move: Move) -> bool:
+        """Whether the step's import string leads to it, where the model is loaded too."""
+        name, _, path = move.step.partition(":")
+        module: Any = sys.modules.get(name)
+        if module is None or (is_project(module) and not self.package.holds(name) and not _is_ours(name)):
+            return False
+        thing = module
+        for part in path.split("."):
+            thing = getattr(thing, part, None)
+        return getattr(thing, "function", thing) is move.function
+
+    def _as_json(self, value: Any, hint: Any) -> Any:
+        """Give an argument as JSON from which the hint makes it again.
+
+        Raises:
+            ValueError: it is not the same again.
+        """
+        copied = self._copied
+        data = to_json(value, self._file)
+        context = {"root": self.folder}
+        again = TypeAdapter(hint).validate_python(data, context=context)
+        if copied == self._copied and (again != value or type(again) is not type(value)):
+            raise ValueError(f"{data!r} is not {value!r}")
+        return data
+
+    def _file(self, value: Any) -> Any:
+        """A file that a step reads travels with the model."""
+        if not isinstance(value, InputPath) or isinstance(value, OutputPath) or not value.is_file():
+            return NotImplemented
+        self._copied += 1
+        target = self.folder / _FILES / f"{self._copied}-{value.name}"
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(value, target)
+        return target.relative_to(self.folder).as_posix()
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    return typing.get_type_hints(function, include_extras=True)
+
+
+def _is_ours(name: str) -> bool:
+    return name == "magical" or name.startswith("magical.")

@@ -1,0 +1,282 @@
+"""A project's modules in one package, so that models with different versions of them load side by side."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import importlib.util
+import io
+import pickle
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from magical.engine.modules import file_of, is_project
+from magical.settings import Tagged
+
+__all__ = ["Package", "rewritten"]
+
+_lock = threading.RLock()
+_PACKAGE = re.compile(r"magical_[0-9a-z]{1,12}$")
+
+
+@dataclass(frozen=True)
+class Package:
+    """The project's modules under one name.
+
+    Attributes:
+        name: of the package, such as ``magical_0a1b2c3d4e5f``.
+        modules: the project's modules in it, by their own names.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+
+    @classmethod
+    def write(cls, folder: Path, root: Path, key: str, needed: Iterable[str] = ()) -> Package:
+        """Copy the project's loaded modules, and what they import of the project, into a package.
+
+        Args:
+            folder: where the package's folder is made.
+            root: the project's folder.
+            key: the package is named after it.
+            needed: modules to be taken along wherever they lie, unless they are installed.
+        """
+        name = "magical_" + re.sub(r"[^0-9a-z]", "", key.lower())[:12]
+        files = _closed(_loaded(root) | _chosen(needed), root)
+        package = cls(name, tuple(sorted(files)))
+        home = folder / name
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "__init__.py").write_text(
+            '"""A project\'s modules, as they were when its model was registered."""\n'
+        )
+        for module, file in files.items():
+            place = home.joinpath(*module.split("."))
+            target = place / "__init__.py" if file.name == "__init__.py" else place.with_suffix(".py")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source = importlib.util.decode_source(file.read_bytes())
+            target.write_text(rewritten(source, name, package.holds), encoding="utf-8")
+        return package
+
+    def holds(self, module: str) -> bool:
+        """Whether a module, or a package that modules lie in, is the project's."""
+        return any(m == module or m.startswith(f"{module}.") for m in self.modules)
+
+    @contextlib.contextmanager
+    def opened(self, folder: Path) -> Iterator[None]:
+        """Make the package importable, and keep what it defines apart from the project's own.
+
+        Args:
+            folder: the one that was given to ``write``, or a copy of it.
+        """
+        home = folder / self.name
+        with _lock, self._own_kinds():
+            module = sys.modules.get(self.name)
+            if module is None:
+                places = [str(home)]
+                spec = importlib.util.spec_from_file_location(
+                    self.name, home / "__init__.py", submodule_search_locations=places
+                )
+                assert spec is not None
+                assert spec.loader is not None
+                module = importlib.util.module_from_spec(spec)
+                sys.modules[self.name] = module
+                spec.loader.exec_module(module)
+            elif str(home) not in module.__path__:
+                module.__path__.append(str(home))
+            yield
+
+    def forget(self) -> None:
+        """Drop the package from memory; what was made with it goes on working."""
+        with _lock:
+            for name in [n for n in sys.modules if n.partition(".")[0] == self.name]:
+                del sys.modules[name]
+
+    def module(self, name: str) -> ModuleType:
+        """Import a module: the package's copy of a project's, else the one of that name."""
+        return importlib.import_module(f"{self.name}.{name}" if self.holds(name) else name)
+
+    def find(self, text: str) -> Any:
+        """Give what an import string such as ``workflow:clean`` names, from the package's copies."""
+        module, _, path = text.partition(":")
+        thing: Any = self.module(module)
+        for name in path.split("."):
+            thing = getattr(thing, name)
+        return thing
+
+    def loads(self, data: bytes) -> Any:
+        """Unpickle; classes and functions of the project's modules come from the package."""
+        return _Unpickler(io.BytesIO(data), self).load()
+
+    @contextlib.contextmanager
+    def _own_kinds(self) -> Iterator[None]:
+        """Kinds of settings that the copies define must not replace the project's own."""
+        families = [f for f in Tagged.__subclasses__() if not f.__module__.startswith(f"{self.name}.")]
+        before = [(family, dict(family.kinds)) for family in families]
+        try:
+            for family in families:
+                own = (k for k in _below(family) if k.__module__.startswith(f"{self.name}."))
+                family.kinds.update({k.__name__: k for k in own})
+            yield
+        finally:
+            for family, kinds in before:
+                family.kinds.clear()
+                family.kinds.update(kinds)
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, package: Package) -> None:
+        super().__init__(file)
+        self._package = package
+
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        if (module_name, global_name) == ("cloudpickle.cloudpickle", "subimport"):
+            return self._package.module
+        if self._package.holds(module_name):
+            return self._package.find(f"{module_name}:{global_name}")
+        return super().find_class(module_name, global_name)
+
+
+def rewritten(source: str, package: str, holds: Callable[[str], bool]) -> str:
+    """Give a module's source with its imports of project modules led into a package.
+
+    Args:
+        source: of one module.
+        package: the package's name.
+        holds: whether a module is the project's.
+
+    Example:
+        >>> print(rewritten("import helpers, os", "magical_0a", {"helpers"}.__contains__))
+        from magical_0a import helpers; import os
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return source
+    lines = [line.encode() for line in source.splitlines(keepends=True)]
+    changes = [c for node in ast.walk(tree) for c in _changes(node, package, holds)]
+    for node, text in sorted(changes, key=lambda c: (c[0].lineno, c[0].col_offset), reverse=True):
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        tail = lines[last][node.end_col_offset :]
+        lines[first : last + 1] = [lines[first][: node.col_offset] + text.encode() + tail]
+    return b"".join(lines).decode()
+
+
+def _changes(
+    node: ast.AST, package: str, holds: Callable[[str], bool]
+) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
+    """The new text of an import, or of the name in ``import_module(name)``; nothing if it stays as it is."""
+    if isinstance(node, ast.ImportFrom) and not node.level and node.module and holds(node.module):
+        yield node, ast.unparse(ast.ImportFrom(f"{package}.{node.module}", node.names, 0))
+    elif isinstance(node, ast.Import) and any(holds(a.name) for a in node.names):
+        yield node, "; ".join(text for alias in node.names for text in _import(alias, package, holds))
+    elif isinstance(node, ast.Call) and node.args and _name(node.func) == "import_module":
+        given = node.args[0]
+        if isinstance(given, ast.Constant) and isinstance(given.value, str) and holds(given.value):
+            yield given, repr(f"{package}.{given.value}")
+
+
+def _import(alias: ast.alias, package: str, holds: Callable[[str], bool]) -> Iterator[str]:
+    parent, _, last = alias.name.rpartition(".")
+    if not holds(alias.name):
+        yield f"import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
+    elif alias.asname:
+        yield f"from {package}{'.' if parent else ''}{parent} import {last} as {alias.asname}"
+    else:
+        if parent:
+            yield f"import {package}.{alias.name} as _magical_{last}"
+        yield f"from {package} import {alias.name.split('.')[0]}"
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _loaded(root: Path) -> dict[str, Path]:
+    """The project's modules that have been imported, with their files."""
+    found = {}
+    folder = root.resolve()
+    for name, module in list(sys.modules.items()):
+        file = file_of(module)
+        if file is None or not file.is_relative_to(folder) or not _is_own(name, module):
+            continue
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts):
+            found[name] = file
+    return found
+
+
+def _chosen(needed: Iterable[str]) -> dict[str, Path]:
+    """Some modules and the packages they lie in, if they are a project's."""
+    names = {".".join(parts[: i + 1]) for n in needed for parts in [n.split(".")] for i in range(len(parts))}
+    modules = {n: sys.modules[n] for n in names if n in sys.modules}
+    return {n: file for n, m in modules.items() if _is_own(n, m) and (file := file_of(m)) is not None}
+
+
+def _is_own(name: str, module: ModuleType) -> bool:
+    top = name.partition(".")[0]
+    return top != "magical" and not top.startswith("__") and not _PACKAGE.match(top) and is_project(module)
+
+
+def _closed(files: dict[str, Path], root: Path) -> dict[str, Path]:
+    """Add what these modules import of the project, inside functions too, though it may not be loaded yet."""
+    bases = {root.resolve()} | {_base(n, f) for n, f in files.items()}
+    found: dict[str, Path] = {}
+    waiting = dict(files)
+    while waiting:
+        name, file = waiting.popitem()
+        found[name] = file
+        for other in _imports(name, file):
+            place = None if other in found or other in waiting else _place(other, bases)
+            if place is not None:
+                waiting[other] = place
+    return found
+
+
+def _base(name: str, file: Path) -> Path:
+    inside = file.parent if file.name == "__init__.py" else file
+    return inside.parents[name.count(".")]
+
+
+def _place(name: str, bases: set[Path]) -> Path | None:
+    if name.partition(".")[0] in (*sys.stdlib_module_names, "magical"):
+        return None
+    for base in bases:
+        stem = base.joinpath(*name.split("."))
+        for file in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
+            if file.is_file():
+                return file
+    return None
+
+
+def _imports(name: str, file: Path) -> Iterator[str]:
+    """All module names that a file's imports may mean, with the packages they lie in."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except SyntaxError:
+        return
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(tree):
+        targets: list[str] = []
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *([base] if base else [])])
+            targets = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        for target in targets:
+            parts = target.split(".")
+            yield from (".".join(parts[: i + 1]) for i in range(len(parts)) if parts[i])
+
+
+def _below(cls: type[Any]) -> Iterator[type[Any]]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _below(sub)

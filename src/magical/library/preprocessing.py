@@ -1,0 +1,223 @@
+"""transform: what must be learnt from train before an estimator can, as an unfitted scikit-learn Pipeline."""
+
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import pandas as pd
+import polars as pl
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
+
+from magical.contracts.contract import Contract
+from magical.contracts.promises import Frame
+from magical.contracts.schema import Column, Schema
+from magical.contracts.tags import contract_of
+from magical.errors import BrokenPromise, WiringError, listing
+from magical.events import current, emit, keep
+from magical.features import Feature
+from magical.library.tasks import Task, examples, task_of
+from magical.library.telling import quietly, warn
+from magical.steps import step
+
+__all__ = ["days", "inputs_of", "transform"]
+
+C = TypeVar("C", bound=Contract)
+
+FEW = 30  # up to so many different texts each gets a column of its own
+REPEATED = 0.5  # texts of which more than this share are different say nothing of other rows
+FOLDS = 5
+SHOWN = 50
+FITTED_FOR_THE_EYE = 50_000
+
+
+class _Facts(NamedTuple):
+    column: Column
+    different: int
+    missing: int
+    rows: int
+
+
+@step
+def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
+    """Plan how the features become numbers: imputation, scaling, encodings, all to be learnt from train.
+
+    Numbers: the median where one is missing, a column that says so, scaled to mean 0 and variance 1. Dates:
+    days since 1970, then the same. Truths: 0 or 1. Texts of up to 30 kinds: a column for each kind, rare ones
+    together, and none for a kind not seen before. Texts of more kinds: the target's mean for each kind,
+    shrunken and cross-fitted (Micci-Barreca 2001). Left out, with a word: columns with one value only, and
+    texts that hardly repeat, since a model would learn them by heart.
+
+    Args:
+        train: its contract says which columns are features: those without a role.
+        features: those of the settings, which ``featurize`` has added; one that is not there is warned of.
+
+    Returns:
+        An unfitted Pipeline; ``tune`` fits it on train. The first transformed rows are kept as
+        ``transformed``, for the eye.
+
+    Raises:
+        BrokenPromise: no feature is left, or the target cannot be predicted.
+
+    Example:
+        >>> from magical import Target
+        >>> from magical.library import model_data
+        >>> class Customer(Contract):
+        ...     income: float | None
+        ...     response: Target[bool]
+        >>> raw = pl.DataFrame({"income": [1.0, None, 3.0], "response": [True, False, True]})
+        >>> transform(model_data(raw, Customer)).named_steps["columns"].transformers[0][2]
+        ['income']
+    """
+    schema = contract_of(train)
+    _look_for(features, schema)
+    task = task_of(train)
+    facts, dropped = _sorted_out(train, schema)
+    if dropped:
+        emit(f"left out: {listing(dropped)}")
+    if not facts:
+        raise BrokenPromise(
+            f"{schema.name} has no feature that a model could learn from.",
+            hint="declare columns without a role in its contract; what is not declared is no feature.",
+        )
+    pipeline = Pipeline(
+        [("columns", ColumnTransformer(_blocks(facts, task, _folds(train, task)), sparse_threshold=0.0))]
+    )
+    if current.get() is not None:
+        _show(pipeline, train.gather_every(1 + train.height // FITTED_FOR_THE_EYE), task, schema)
+    return pipeline
+
+
+def days(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give dates as days since 1970, with their time of day as a fraction; a missing one is NaN.
+
+    Example:
+        >>> days(pd.DataFrame({"when": pd.to_datetime(["1970-01-02 12:00"])})).to_numpy().tolist()
+        [[1.5]]
+    """
+    days: pd.DataFrame = frame.apply(lambda dates: (dates - pd.Timestamp(0)) / pd.Timedelta(days=1))
+    return days
+
+
+def inputs_of(preprocessing: Pipeline, schema: Schema) -> Schema:
+    """Give the features that a Pipeline takes: the columns its ColumnTransformer names, or else all.
+
+    Args:
+        preprocessing: fitted or not.
+        schema: what the table promises.
+    """
+    names = {c.name for c in schema.features}
+    first = preprocessing.steps[0][1]
+    if isinstance(first, ColumnTransformer) and first.remainder == "drop":
+        columns = [block[2] for block in first.transformers]
+        if all(isinstance(c, list) and all(isinstance(n, str) for n in c) for c in columns):
+            names = {n for c in columns for n in c}
+    return Schema(f"{schema.name}Features", tuple(c for c in schema.columns if c.name in names))
+
+
+def _look_for(features: tuple[Feature, ...], schema: Schema) -> None:
+    """Warn of features that were listed and are not there, as when ``featurize`` was not called."""
+    lost: list[str] = []
+    for feature in features:
+        try:
+            lost += [c.name for c in feature.adds(schema) if c.name not in schema.by_name]
+        except WiringError:  # what it reads was taken out since, on purpose
+            continue
+    if lost:
+        warn(
+            f"{listing(lost)} is among the features, but not in train: is featurize called before the split?"
+        )
+
+
+def _sorted_out(train: pl.DataFrame, schema: Schema) -> tuple[list[_Facts], list[str]]:
+    """Part the features into those to be used, with their facts, and those left out, with the reason."""
+    used, dropped = [], []
+    for column in schema.features:
+        values = train.get_column(column.name)
+        if column.type in ("list", "any", "time"):
+            dropped.append(f"{column.name} (a {column.type})")
+            continue
+        missing = values.null_count()
+        facts = _Facts(column, values.n_unique() - (missing > 0), missing, len(values))
+        if facts.different == 0 or (facts.different == 1 and not missing):
+            dropped.append(f"{column.name} (one value only)")
+        elif column.type == "str" and not column.choices and _hardly_repeats(facts):
+            dropped.append(f"{column.name} ({facts.different:,} different texts in {facts.rows:,} rows)")
+        else:
+            used.append(facts)
+    return used, dropped
+
+
+def _hardly_repeats(facts: _Facts) -> bool:
+    return facts.different > max(FEW, REPEATED * (facts.rows - facts.missing))
+
+
+def _folds(train: pl.DataFrame, task: Task) -> KFold | StratifiedKFold:
+    """How rows are dealt so that none is encoded by its own target: by class where each has enough rows."""
+    target = train.get_column(task.target).drop_nulls()
+    if task.classes and target.value_counts()["count"].to_numpy().min() >= FOLDS:
+        return StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    return KFold(max(2, min(FOLDS, len(target))), shuffle=True, random_state=0)
+
+
+def _blocks(
+    facts: list[_Facts], task: Task, folds: KFold | StratifiedKFold
+) -> list[tuple[str, Any, list[str]]]:
+    """Give the blocks of the ColumnTransformer that have columns."""
+
+    def named(*types: str) -> list[str]:
+        return [f.column.name for f in facts if f.column.type in types]
+
+    few = [f.column.name for f in facts if f.column.type == "str" and f.different <= FEW]
+    many = [n for n in named("str") if n not in few]
+    rows = facts[0].rows
+    kind = {"regression": "continuous"}.get(task.kind, task.kind)
+    blocks = [
+        ("numbers", _imputed("median", StandardScaler()), named("int", "float", "duration")),
+        (
+            "dates",
+            Pipeline(
+                [
+                    ("days", FunctionTransformer(days, feature_names_out="one-to-one")),
+                    *_imputed("median", StandardScaler()).steps,
+                ]
+            ),
+            named("date", "datetime"),
+        ),
+        ("truths", _imputed("most_frequent"), named("bool")),
+        (
+            "few",
+            OneHotEncoder(
+                handle_unknown="infrequent_if_exist",
+                min_frequency=max(1, min(10, rows // 100)),
+                sparse_output=False,
+            ),
+            few,
+        ),
+        (
+            "many",
+            Pipeline([("mean", TargetEncoder(target_type=kind, cv=folds)), ("scale", StandardScaler())]),
+            many,
+        ),
+    ]
+    return [block for block in blocks if block[2]]
+
+
+def _imputed(strategy: str, *then: Any) -> Pipeline:
+    impute = SimpleImputer(strategy=strategy, add_indicator=True, keep_empty_features=True)
+    return Pipeline([("impute", impute), *(("scale", t) for t in then)])
+
+
+def _show(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> None:
+    """Keep the first transformed rows, from a copy that is fitted for this alone."""
+    X, y = examples(train, task, inputs_of(pipeline, schema))
+    with quietly():
+        fitted = clone(pipeline)
+        values = np.asarray(fitted.fit_transform(X, y))[:SHOWN]
+    names = [str(n).partition("__") for n in fitted.get_feature_names_out()]
+    short = [n[2] for n in names]
+    labels = short if len(set(short)) == len(short) else ["".join(n) for n in names]
+    keep("transformed", pl.DataFrame({n: values[:, i] for i, n in enumerate(labels)}))

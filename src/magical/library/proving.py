@@ -1,0 +1,223 @@
+"""Show on the run's own rows that a scorer gives what was evaluated, and which of two models is better."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from magical.contracts.model import Model
+from magical.contracts.tags import promised, tag
+from magical.engine.context import StepContext
+from magical.engine.ports import Registry, Version
+from magical.engine.scoring import ScoringPath
+from magical.errors import MagicalError, shorten
+from magical.events import current
+from magical.library.evaluating import evaluate
+from magical.library.gate import Criterion, number
+from magical.library.metrics import is_better
+from magical.library.serving import Scorer
+from magical.refs import Link
+
+__all__ = ["BETTER", "HeldOut", "against_champion", "as_in_the_run", "held_out", "one_at_a_time"]
+
+SAMPLE = 20
+_TOLERANCE = 1e-9
+_NUMBERS = "as in the run"
+_SINGLE = "one row at a time"
+BETTER = "better than the champion"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The rows that were looked at last.
+
+    Attributes:
+        table: the test part, with its target.
+        typed: the same rows as ``model_data`` gave them, in the same order, if they could be found.
+        predicted: what the run predicted for them, in the same order, if it did.
+    """
+
+    table: pl.DataFrame
+    typed: pl.DataFrame | None = None
+    predicted: pl.DataFrame | None = None
+
+
+def held_out(context: StepContext, path: ScoringPath, model: Link) -> HeldOut | None:
+    """Find the test rows of a run.
+
+    Args:
+        context: of the step that registers.
+        path: names the split and the typed rows.
+        model: what is registered, in the graph.
+    """
+    if not path.split:
+        return None
+    parts = context.load(path.split)
+    table = parts.test
+    typed = None
+    if not path.refusal:
+        rows = context.load(path.source.node)
+        rows = rows[int(path.source.item)] if path.source.item else rows
+        kept = [c for c in path.typed.names if c in rows.columns]
+        typed = _typed_rows(rows.select(kept), path.typed.ids, table, parts.assignment)
+    return HeldOut(table, typed, _predicted(context, path, model, table))
+
+
+def as_in_the_run(batch: pl.DataFrame | MagicalError, rows: HeldOut | None) -> Criterion:
+    """The scorer must give what the run predicted.
+
+    Args:
+        batch: what the scorer gave for the test rows, where they could be found, or how it failed.
+        rows: the test rows.
+    """
+    asked = "the run's predictions"
+    if isinstance(batch, MagicalError):
+        return Criterion(_NUMBERS, asked, "failed", False, f"it cannot be scored: {batch.lines[0]}")
+    if batch.height and batch["prediction"].null_count() == batch.height:
+        return Criterion(_NUMBERS, asked, "none", False, "no row gets a prediction when it is scored")
+    predicted = rows.predicted if rows and rows.typed is not None else None
+    if predicted is None:
+        return Criterion(_NUMBERS, asked, "not assessed", None)
+    known = [c for c in batch.columns if c in predicted.columns]
+    wrong = _different(batch.select(known), predicted.select(known))
+    value = f"{wrong:,} of {predicted.height:,} rows differ"
+    reason = f"scoring gives other numbers than the run for {wrong:,} of {predicted.height:,} test rows"
+    return Criterion(_NUMBERS, asked, value, not wrong, reason if wrong else "")
+
+
+def one_at_a_time(scorer: Scorer, rows: pl.DataFrame, batch: pl.DataFrame) -> Criterion:
+    """Rows one at a time must give what they gave in a batch.
+
+    Args:
+        scorer: as it is read back from its folder.
+        rows: typed rows.
+        batch: what the scorer gave for them.
+    """
+    lacking = rows.select(pl.any_horizontal(pl.all().is_null())).to_series()
+    order = pl.Series(range(rows.height))
+    chosen = [*order.filter(lacking).head(SAMPLE // 2), *order.filter(~lacking).head(SAMPLE)][:SAMPLE]
+    asked = f"{len(chosen)} rows equal the batch"
+    try:
+        alone = pl.concat([scorer.predict(rows[i]) for i in chosen])
+    except MagicalError as error:
+        return Criterion(_SINGLE, asked, "failed", False, f"one row alone cannot be scored: {error.lines[0]}")
+    wrong = _different(alone, batch[chosen].select(alone.columns))
+    reason = f"rows one at a time differ from the batch in {wrong} of {len(chosen)}" if wrong else ""
+    return Criterion(_SINGLE, asked, f"{len(chosen) - wrong} equal", not wrong, reason)
+
+
+def against_champion(
+    registry: Registry, champion: Version | None, model: Model, rows: HeldOut | None, metric: str
+) -> Criterion:
+    """The model must be better than the present champion on the same test rows.
+
+    Args:
+        registry: gives the champion's folder.
+        champion: the present one, of another key.
+        model: the new one.
+        rows: the test rows.
+        metric: decides.
+    """
+    if champion is None:
+        return Criterion(BETTER, metric, "there is no champion yet", True)
+    name = f"version {champion.number}"
+    try:
+        ours, theirs = _measured(Scorer.load(registry.folder(champion)), model, rows, metric)
+    except Exception as error:  # whatever is wrong with an old model, the new one is not at fault
+        lines = error.lines if isinstance(error, MagicalError) else (shorten(error, 120),)
+        reason = f"cannot be compared with {name}: {lines[0]}"
+        return Criterion(BETTER, metric, "cannot be compared", False, reason)
+    better = is_better(metric, ours, theirs)
+    mine, other = number(ours, theirs), number(theirs, ours)
+    reason = "" if better else f"{metric} {mine} is not better than {other} of {name}"
+    return Criterion(BETTER, f"{metric} better than {other} of {name}", mine, better, reason)
+
+
+class _Incomparable(MagicalError):
+    """Two models that do not predict the same."""
+
+
+def _measured(champion: Scorer, model: Model, rows: HeldOut | None, metric: str) -> tuple[float, float]:
+    if rows is None or rows.typed is None:
+        raise _Incomparable(
+            "the test rows cannot be found among the typed rows; an Id column would tell them"
+        )
+    theirs = champion.model
+    if (theirs.target, theirs.task) != (model.target, model.task):
+        raise _Incomparable(f"it predicts {theirs.target} ({theirs.task})")
+    if set(theirs.classes) != set(model.classes):
+        raise _Incomparable("it predicts other classes")
+    both = {"new": model.predict(rows.table), "old": champion.predict(rows.typed)}
+    known = pl.Series([True] * rows.table.height)
+    for predictions in both.values():
+        known &= predictions["prediction"].is_not_null()
+    table = rows.table.filter(known)
+    promise = promised(rows.table)
+    table = tag(table, promise) if promise else table
+    with _nobody_listens():
+        found = {n: evaluate.function(p.filter(known), table, "test") for n, p in both.items()}
+    if metric not in found["new"].metrics:
+        raise _Incomparable(f"{metric} is not computed for {model.task}")
+    return found["new"].metrics[metric].value, found["old"].metrics[metric].value
+
+
+@contextlib.contextmanager
+def _nobody_listens() -> Iterator[None]:
+    token = current.set(None)
+    try:
+        yield
+    finally:
+        current.reset(token)
+
+
+def _typed_rows(
+    rows: pl.DataFrame, ids: list[str], table: pl.DataFrame, assignment: pl.DataFrame
+) -> pl.DataFrame | None:
+    """The typed rows of the test part, in its order: by their ids, or by place where no row was dropped."""
+    if ids and set(ids) <= set(table.columns):
+        if rows.select(ids).is_duplicated().any() or rows.select(ids).schema != table.select(ids).schema:
+            return None
+        found = table.select(ids).join(rows, on=ids, how="inner", maintain_order="left")
+        return found.select(rows.columns) if found.height == table.height else None
+    if not ids and rows.height == assignment.height:
+        return rows.filter((assignment["part"] == "test").fill_null(False))
+    return None
+
+
+def _predicted(
+    context: StepContext, path: ScoringPath, model: Link, table: pl.DataFrame
+) -> pl.DataFrame | None:
+    """What a step that takes the model and the test part gave."""
+    test = Link(path.split, "test")
+    for node in context.graph.nodes:
+        if node.name in context.keys and model in node.links and test in node.links:
+            value = context.load(node.name)
+            if isinstance(value, pl.DataFrame) and "prediction" in value.columns:
+                return _in_order(value, table)
+    return None
+
+
+def _in_order(predictions: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame | None:
+    promise = promised(table)
+    ids = promise.schema.ids if promise and promise.schema else []
+    if ids and set(ids) <= set(predictions.columns):
+        found = table.select(ids).join(predictions, on=ids, how="inner", maintain_order="left")
+        return found if found.height == table.height else None
+    return predictions if predictions.height == table.height else None
+
+
+def _different(one: pl.DataFrame, other: pl.DataFrame) -> int:
+    """How many rows differ, floats by more than rounding."""
+    wrong = pl.Series([False] * one.height, dtype=pl.Boolean)
+    for name in one.columns:
+        a, b = one.get_column(name), other.get_column(name)
+        if a.dtype.is_float():
+            near = ((a - b).abs() <= _TOLERANCE * b.abs().clip(1e-12)) | (a == b)
+            same = near.fill_null(False) | (a.is_null() & b.is_null())
+        else:
+            same = a.eq_missing(b)
+        wrong |= ~same
+    return int(wrong.sum())

@@ -1,0 +1,261 @@
+"""register: a model, its scoring path and its scores into the registry; its alias only through the gate."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import Field, field_validator
+
+from magical.contracts.model import Model
+from magical.contracts.schema import Column, Schema
+from magical.contracts.tables import DTYPES
+from magical.engine.context import StepContext, current_step
+from magical.engine.journal import git_state
+from magical.engine.ports import Registry, Submission, Version
+from magical.engine.scoring import scoring_path
+from magical.errors import MagicalError, RegistryError, did_you_mean, listing
+from magical.events import keep
+from magical.library.card import Facts, card, requirements, tags
+from magical.library.gate import METRICS, Criterion, as_table, blocking, findings, thresholds
+from magical.library.metrics import PRIMARY
+from magical.library.proving import BETTER, against_champion, as_in_the_run, held_out, one_at_a_time
+from magical.library.scores import Scores
+from magical.library.serving import Scorer
+from magical.refs import Link
+from magical.settings import Settings
+from magical.steps import Receipt, step
+
+__all__ = ["HowToRegister", "register"]
+
+LOADER = "magical.library.serving"
+_EXAMPLES, _BATCH = 5, 500
+
+
+class HowToRegister(Settings):
+    """Under which name, and what must hold before the model becomes the champion.
+
+    Attributes:
+        name: of the registered model; the workflow's name unless given.
+        require: a bound for each metric: at least, or at most for ``log_loss``, ``brier``, ``rmse``, ``mae``.
+        metric: by which it must beat the present champion on the same test rows; unless given ``roc_auc``
+            for two classes, ``log_loss`` for more, ``rmse`` for numbers.
+
+    Example:
+        >>> HowToRegister(require={"roc_auc": 0.7})
+        HowToRegister(name=None, require={'roc_auc': 0.7}, metric=None)
+    """
+
+    name: str | None = Field(default=None, min_length=1, pattern=r"^[^/:]+$")
+    require: dict[str, float] = Field(default_factory=dict)
+    metric: str | None = None
+
+    @field_validator("require")
+    @classmethod
+    def _known_bounds(cls, require: dict[str, float]) -> dict[str, float]:
+        for name, bound in require.items():
+            _known(name)
+            if not math.isfinite(bound):
+                raise ValueError(f"{name} must be bounded by a number")
+        return require
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, metric: str | None) -> str | None:
+        return metric if metric is None else _known(metric)
+
+
+@step(writes="world")
+def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister()) -> Receipt:  # noqa: B008
+    """Put a model into the registry with all that scoring needs, and make it the champion if the gate holds.
+
+    Every model gets a version, whatever the gate says. The gate: the required scores; better than the present
+    champion on the same test rows; LEAK001 passed; scoring gives the numbers of the run, and the same row by
+    row as in a batch. The audit's other rules are not assessed yet. A second call with the same key finds the
+    version that the first one made, and finishes what it left.
+
+    Args:
+        model: fitted.
+        scores: of the test part.
+        how: the name and the thresholds.
+
+    Returns:
+        The version, and whether it is the champion. The gate is kept as ``gate``.
+
+    Raises:
+        RegistryError: the registry does not answer, or the model stands on pretended steps.
+    """
+    context = current_step()
+    if context is None:
+        return Receipt(False, "register: called outside a run it writes nothing.")
+    if model.origin:
+        raise RegistryError(
+            f"register: this model stands on steps that are pretended: {listing(model.origin)}.",
+            hint="write them; what is pretended is never registered.",
+        )
+    if context.registry is None:
+        raise RegistryError(
+            "register: this project has no model registry.", hint="switch it on in [tracking]."
+        )
+    registry, name = context.registry(), how.name or context.graph.workflow
+    champion = registry.champion(name)
+    case = _Case(context, model, scores, how)
+    case.prove()
+    case.compare(registry, champion)
+    keep("gate", as_table(case.criteria))
+    version = registry.put(case.submission(name))
+    return _finished(registry, version, case, champion)
+
+
+def _finished(registry: Registry, version: Version, case: _Case, champion: Version | None) -> Receipt:
+    reasons = blocking(case.criteria)
+    already = champion is not None and champion.number == version.number
+    if not reasons and not already:
+        registry.alias(version)
+    text = f"{version.name} version {version.number}, "
+    text += f"no alias: {'; '.join(reasons)}" if reasons else "alias champion"
+    if reasons and already:
+        text += " (it stays the champion that it was)"
+    details = {
+        "name": version.name,
+        "version": version.number,
+        "alias": "" if reasons and not already else "champion",
+        "uri": version.uri,
+        "key": version.key,
+        "gate": as_table(case.criteria).to_dicts(),
+    }
+    return Receipt(True, text, details)
+
+
+class _Case:
+    """One model on its way through the gate.
+
+    Attributes:
+        criteria: the gate so far.
+        rows: the test rows, if they could be found.
+    """
+
+    def __init__(self, context: StepContext, model: Model, scores: Scores, how: HowToRegister) -> None:
+        self.context, self.model, self.scores, self.how = context, model, scores, how
+        self.path = scoring_path(context.graph, context.node.name)
+        self.folder = context.scratch() / "model"
+        self.criteria: list[Criterion] = [*thresholds(how.require, scores), *findings(context.graph.findings)]
+        wire = context.node.inputs.get("model")
+        self.rows = held_out(context, self.path, wire) if isinstance(wire, Link) else None
+
+    def prove(self) -> None:
+        """Write the scorer, read it back, and show that it serves what was evaluated."""
+        scorer = Scorer.of(self.path, self.model, self._value)
+        self.package = scorer.save(self.folder, key=self.context.key, root=self.context.root)
+        try:
+            self._prove()
+        finally:
+            self.package.forget()
+
+    def _prove(self) -> None:
+        if self.path.refusal:
+            reason = f"a row alone cannot be scored: {self.path.refusal}"
+            self.criteria.append(Criterion("one row at a time", "scored", "refused", False, reason))
+            return
+        try:
+            loaded = _loaded(self.folder)
+            typed = self._typed()
+            batch = loaded.predict(typed)
+        except MagicalError as error:
+            self.criteria.append(as_in_the_run(error, self.rows))
+            return
+        self.criteria.append(as_in_the_run(batch, self.rows))
+        self.criteria.append(one_at_a_time(loaded, typed, batch))
+
+    def compare(self, registry: Registry, champion: Version | None) -> None:
+        """Hold the model against the present champion, unless it is that itself."""
+        metric = self.how.metric or PRIMARY.get(self.model.task, "rmse")
+        if champion is not None and champion.key == self.context.key:
+            found = Criterion(BETTER, metric, "it is the champion", True)
+        elif self.how.metric and metric not in self.scores.metrics:
+            found = Criterion(BETTER, metric, "", False, f"{metric}, which is to decide, was not computed")
+        else:
+            found = against_champion(registry, champion, self.model, self.rows, metric)
+        self.criteria.append(found)
+
+    def submission(self, name: str) -> Submission:
+        """Give all that the registry is to keep."""
+        for cache in self.folder.rglob("__pycache__"):
+            shutil.rmtree(cache)
+        facts, inputs, example = self._facts(), self.path.typed, self._typed().head(_EXAMPLES)
+        words = card(self.model, inputs, self.scores, self.criteria, facts)
+        (self.folder / "card.md").write_text(words, encoding="utf-8")
+        if self.path.refusal:
+            inputs, example = self.model.schema, example.select(self.model.features)
+        return Submission(
+            name=name,
+            key=self.context.key,
+            folder=self.folder,
+            loader=LOADER,
+            code=[self.folder / "code" / self.package.name],
+            inputs=inputs,
+            outputs=_outputs(self.model),
+            example=example,
+            requirements=requirements(self.folder),
+            tags=tags(facts, self.scores, self.criteria),
+            description=words,
+        )
+
+    def _typed(self) -> pl.DataFrame:
+        """Typed rows to try the scorer on: the test part's, else the first of all; or else the test part."""
+        if self.rows is not None and self.rows.typed is not None:
+            return self.rows.typed
+        if self.path.refusal:
+            columns = {c.name: DTYPES.get(c.type, pl.Null) for c in self.model.schema.columns}
+            return self.rows.table if self.rows is not None else pl.DataFrame(schema=columns)
+        table: pl.DataFrame = self._value(self.path.source)
+        return table.select(self.path.typed.names).head(_BATCH)
+
+    def _value(self, link: Link) -> Any:
+        whole: Any = self.context.load(link.node)
+        if not link.item:
+            return whole
+        return whole[int(link.item)] if link.item.isdecimal() else getattr(whole, link.item)
+
+    def _facts(self) -> Facts:
+        context, source = self.context, self.path.source
+        key = context.keys.get(source.node, "")
+        record = context.store.record(key) if key else None
+        data = record.result.item(source.item).content if record else ""
+        git = git_state(context.root)
+        return Facts(context.graph.workflow, context.run, context.key, data, git, str(source))
+
+
+def _loaded(folder: Path) -> Scorer:
+    """Read the scorer back as a serving process will.
+
+    Raises:
+        RegistryError: the project's modules cannot be imported from where they were put.
+    """
+    try:
+        return Scorer.load(folder)
+    except MagicalError:
+        raise
+    except Exception as error:
+        raise RegistryError(
+            f"where it is served the project's modules cannot be imported: {type(error).__name__}: {error}",
+            hint="a module must not read files beside it while it is imported.",
+        ) from error
+
+
+def _outputs(model: Model) -> Schema:
+    kind = "float"
+    if model.task != "regression":
+        kind = {bool: "bool", int: "int", str: "str"}.get(type(model.classes[0]), "str")
+    chances = [Column(f"probability_{c}", "float", nullable=True) for c in model.classes]
+    reason = Column("reason", "str", nullable=True)
+    return Schema("Prediction", (Column("prediction", kind, nullable=True), *chances, reason))
+
+
+def _known(metric: str) -> str:
+    if metric not in METRICS:
+        raise ValueError(f"names no metric {metric!r}; {did_you_mean(metric, METRICS)}")
+    return metric

@@ -1,0 +1,79 @@
+"""select: the best of several models on validation."""
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from magical.contracts.contract import Contract
+from magical.contracts.model import Candidate, Model
+from magical.contracts.promises import Frame
+from magical.errors import BrokenPromise, listing
+from magical.events import emit
+from magical.library.fitting import loss_of
+from magical.library.tasks import Task
+from magical.steps import step
+
+__all__ = ["select"]
+
+C = TypeVar("C", bound=Contract)
+
+EQUAL = 1e-9  # scores that differ by less, relatively, are the same but for rounding
+
+
+@step
+def select(models: list[Model], validation: Frame[C]) -> Model:
+    """Choose the model that does best on validation; of equals the simpler.
+
+    Every model is scored on these rows: by log loss for classes, by the root mean squared error for numbers.
+    A linear model is simpler than any other; among others the one that stands first in the list is.
+
+    Args:
+        models: fitted for the same target.
+        validation: rows that no model was fitted on.
+
+    Returns:
+        The winner, which names those it beat, with their scores.
+
+    Raises:
+        BrokenPromise: there are no models, or they predict different things.
+
+    Example:
+        >>> import polars as pl
+        >>> from magical import Target
+        >>> from magical.library import linear, model_data, train, transform
+        >>> class Customer(Contract):
+        ...     income: float
+        ...     response: Target[bool]
+        >>> raw = pl.DataFrame({"income": [1.0, 2.0, 3.0, 4.0], "response": [False, True, False, True]})
+        >>> table = model_data(raw, Customer)
+        >>> models = [train(table, table, transform(table), linear(name=n)) for n in ("one", "other")]
+        >>> best = select(models, table)
+        >>> best.chosen.name, [c.name for c in best.candidates]
+        ('one', ['other'])
+    """
+    if not models:
+        raise BrokenPromise("select was given no models.", hint="give a list of one model at least.")
+    tasks = {(m.task, m.target) for m in models}
+    if len(tasks) > 1:
+        raise BrokenPromise(
+            f"select was given models of different tasks: {listing(' of '.join(t) for t in sorted(tasks))}.",
+            hint="compare models of one target only.",
+        )
+    losses = [loss_of(m, validation) for m in models]
+    order = sorted(range(len(models)), key=lambda i: (losses[i], not _is_linear(models[i]), i))
+    near = [i for i in order if losses[i] - losses[order[0]] <= EQUAL * abs(losses[order[0]])]
+    winner = min(near, key=lambda i: (not _is_linear(models[i]), i))
+    scored = [_scored(m, loss) for m, loss in zip(models, losses, strict=True)]
+    beaten = tuple(scored[i] for i in order if i != winner)
+    emit(f"{scored[winner].name} is best: " + listing(f"{c.name} {c.score:.4g}" for c in scored))
+    return replace(models[winner], chosen=scored[winner], candidates=beaten)
+
+
+def _is_linear(model: Model) -> bool:
+    steps: Any = getattr(model.pipeline, "steps", None)
+    return bool(steps) and hasattr(steps[-1][1], "coef_")
+
+
+def _scored(model: Model, score: float) -> Candidate:
+    metric = Task(model.task, model.target).metric  # type: ignore[arg-type]
+    known = model.chosen
+    return Candidate(known.name if known else "model", score, metric, known.params if known else {})

@@ -1,0 +1,196 @@
+"""The scorer: what is registered of a project. It takes typed rows along the scoring path to predictions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+
+from magical.contracts.keeping import filter as part_rows
+from magical.contracts.model import Model
+from magical.contracts.schema import Schema
+from magical.contracts.tables import DTYPES, polars_frame, typed
+from magical.engine.scoring import ScoringPath
+from magical.errors import BrokenPromise, StoreError
+from magical.library.model_files import load_model, save_model, schema_in, schema_out, wire_in, wire_out
+from magical.library.move_files import MoveFiles
+from magical.library.packing import Package
+from magical.library.walking import ROW, Walk, numbered
+from magical.refs import Link
+
+__all__ = ["Scorer"]
+
+FORMAT = 1
+_FILE, _CODE = "scorer.json", "code"
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Takes typed rows, as polars or pandas, and gives one prediction for each, in order.
+
+    Attributes:
+        model: the fitted model.
+        walk: the way from typed rows to the model.
+        refusal: why a row alone cannot be scored, where it cannot.
+    """
+
+    model: Model
+    walk: Walk
+    refusal: str = ""
+
+    @classmethod
+    def of(cls, path: ScoringPath, model: Model, value: Callable[[Link], Any]) -> Scorer:
+        """Make the scorer of a model.
+
+        Args:
+            path: derived from the training graph.
+            model: the one to be served.
+            value: gives a value of the training run.
+        """
+        return cls(model, Walk.of(path, value), path.refusal)
+
+    def predict(self, rows: Any) -> pl.DataFrame:
+        """Predict each row: ``prediction`` and, for classes, ``probability_CLASS``, or null."""
+        return self.score(rows).drop("reason")
+
+    def score(self, rows: Any) -> pl.DataFrame:
+        """Predict each row, and say in ``reason`` why where no prediction is made.
+
+        Args:
+            rows: polars or pandas, with the typed columns; those that may be null may be missing, and the
+                target is not needed.
+
+        Raises:
+            BrokenPromise: a column is missing or of another type, or rows alone cannot be scored.
+            StepError: a step failed.
+        """
+        if self.refusal:
+            raise BrokenPromise(f"A row alone cannot be scored: {self.refusal}")
+        table = numbered(self._given(rows))
+        rejected = part_rows(table, _without_ids(self.walk.typed)).rejected.select(ROW, "reason")
+        good = table.join(rejected, on=ROW, how="anti", maintain_order="left")
+        if good.is_empty():
+            schema = {c.name: DTYPES.get(c.type, pl.Null) for c in self.model.schema.columns}
+            served = pl.DataFrame(schema={**schema, ROW: pl.Binary})
+        else:
+            served, lost = self.walk.served(good)
+            rejected = pl.concat([rejected, lost])
+        predictions = self.model.predict(served).with_columns(served[ROW])
+        out = table.select(ROW)
+        for part in (predictions, rejected):
+            out = out.join(part, on=ROW, how="left", maintain_order="left")
+        return out.drop(ROW)
+
+    def save(self, folder: Path, *, key: str, root: Path) -> Package:
+        """Write all that is needed to score elsewhere, the project's own modules included.
+
+        Args:
+            folder: is made anew.
+            key: names the package that the modules are put in.
+            root: the project's folder.
+
+        Raises:
+            StoreError: the Pipeline or an argument has no form that can be stored.
+        """
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        needed = [move.step.partition(":")[0] for move in self.walk.moves]
+        needed += [type(step).__module__ for _, step in getattr(self.model.pipeline, "steps", ())]
+        package = Package.write(folder / _CODE, root, key, needed)
+        files = MoveFiles(folder, package)
+        data = {
+            "format": FORMAT,
+            "package": package.name,
+            "modules": package.modules,
+            "refusal": self.refusal,
+            "typed": schema_out(self.walk.typed),
+            "source": wire_out(self.walk.source),
+            "result": wire_out(self.walk.result),
+            "moves": [files.move_out(move) for move in self.walk.moves],
+            "model": save_model(self.model, folder),
+        }
+        files.write_values(self.walk.frozen)
+        (folder / _FILE).write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
+        return package
+
+    @classmethod
+    def load(cls, folder: Path) -> Scorer:
+        """Read a scorer back; this imports the project's modules that were saved with it.
+
+        Raises:
+            StoreError: the folder holds no scorer, or one of another format.
+        """
+        try:
+            data = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{folder} holds no scorer: {error}.", hint="was it registered by magical?"
+            ) from None
+        if data["format"] != FORMAT:
+            raise StoreError(f"{folder} holds a scorer of format {data['format']}, and {FORMAT} is known.")
+        package = Package(data["package"], tuple(data["modules"]))
+        with package.opened(folder / _CODE):
+            files = MoveFiles(folder, package)
+            frozen = files.read_values()
+            moves = tuple(files.move_in(m) for m in data["moves"])
+            model = load_model(data["model"], folder, package.loads)
+        source, result = wire_in(data["source"]), wire_in(data["result"])
+        assert isinstance(source, Link)
+        assert isinstance(result, Link)
+        walk = Walk(schema_in(data["typed"]), source, moves, result, frozen)
+        return cls(model, walk, data["refusal"])
+
+    def _given(self, rows: Any) -> pl.DataFrame:
+        """The typed columns of what was given; nullable ones may be missing, dates may be ISO texts."""
+        frame, schema = polars_frame(rows), self.walk.typed
+        missing = [c.name for c in schema.columns if c.nullable and c.name not in frame.columns]
+        frame = frame.with_columns(pl.lit(None).alias(name) for name in missing)
+        for column in schema.columns:
+            if column.name in frame.columns:
+                read = _read(frame.get_column(column.name), column.type)
+                frame = frame.with_columns(read)
+        return typed(frame, schema, whose=f"A row of {schema.name}")
+
+
+def _read(series: pl.Series, kind: str) -> pl.Series:
+    """A column with nothing in it takes the promised type, and ISO texts become the dates they say."""
+    if series.dtype.is_float():
+        series = series.fill_nan(None)
+    if series.null_count() == len(series):
+        return pl.Series(series.name, [None] * len(series), dtype=DTYPES.get(kind, pl.Null))
+    if series.dtype == pl.String and kind in ("date", "datetime"):
+        parsed = series.str.to_datetime(strict=False, time_unit="us", time_zone="UTC")
+        if parsed.null_count() == series.null_count():
+            return parsed.dt.replace_time_zone(None)
+    return series
+
+
+def _without_ids(schema: Schema) -> Schema:
+    """Two rows of one batch may have the same id."""
+    columns = tuple(replace(c, role="" if c.role == "id" else c.role) for c in schema.columns)
+    return replace(schema, columns=columns)
+
+
+class _Pyfunc:
+    """What MLflow calls: pandas in, pandas out."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+
+    def predict(self, model_input: Any, params: Any = None) -> pd.DataFrame:
+        """Give ``prediction``, the probabilities, and ``reason`` where no prediction is made."""
+        out = self._scorer.score(model_input).to_pandas()
+        if isinstance(model_input, pd.DataFrame):
+            out.index = model_input.index
+        return out
+
+
+def _load_pyfunc(path: str) -> _Pyfunc:
+    """Load the folder of a scorer; MLflow finds this by its name."""
+    return _Pyfunc(Scorer.load(Path(path)))

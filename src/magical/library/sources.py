@@ -1,0 +1,127 @@
+"""ingest: a file as a raw table, as it is written."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import polars as pl
+
+from magical.contracts.promises import Frame
+from magical.errors import InputError, did_you_mean, listing
+from magical.library.dialects import Dialect, decoded, delimiter_of, is_regular, records
+from magical.library.telling import warn
+from magical.settings import InputPath
+from magical.steps import step
+
+__all__ = ["ingest"]
+
+_TEXTS = (".csv", ".tsv", ".txt")
+_PARQUETS = (".parquet", ".pq")
+
+
+@step
+def ingest(source: InputPath) -> Frame:
+    r"""Read a file as a raw table that promises no columns yet.
+
+    A csv file (.csv, .tsv, .txt) may be parted by comma, semicolon, tab or pipe, with or without quotes and
+    byte order mark, in UTF-8, UTF-16 or Latin-1. All its columns are **text**, exactly as written, so that
+    leading zeros, long ids and odd dates survive; ``model_data`` gives them their types. An empty field is
+    null. Rows without any value are left out and counted. A parquet file comes as it is.
+
+    Args:
+        source: the file; its content decides whether this step runs again.
+
+    Returns:
+        The rows in the order of the file.
+
+    Raises:
+        InputError: the file is missing, empty, of another kind, or not regular; the message says where.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "customers.csv")
+        >>> _ = path.write_text("ID;Income\n007;1,5\n")
+        >>> ingest(InputPath(path)).rows()
+        [('007', '1,5')]
+    """
+    path, name = Path(source), str(source)
+    _check_file(path, name)
+    table = _parquet(path, name) if path.suffix.lower() in _PARQUETS else _csv(path, name)
+    if table.is_empty():
+        raise InputError(
+            f"{name} has {table.width} column names and no rows.", hint="give a file with at least one row."
+        )
+    return table
+
+
+def _check_file(path: Path, name: str) -> None:
+    if not path.exists():
+        folder = path.parent
+        files = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+        hint = did_you_mean(path.name, files) if files else "set source= to a file that exists."
+        place = f" ({path})" if str(path) != name else ""
+        raise InputError(f"There is no file {name}{place}.", hint=hint)
+    if path.is_dir():
+        raise InputError(f"{name} is a folder, and a file is wanted.", hint="name one file in it.")
+    known = (*_TEXTS, *_PARQUETS)
+    if path.suffix.lower() not in known:
+        raise InputError(
+            f"{name} is of an unknown kind: {path.suffix or 'it has no suffix'}.",
+            hint=f"give a file that ends in {listing(known)}.",
+        )
+    if path.stat().st_size == 0:
+        raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
+
+
+def _parquet(path: Path, name: str) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(
+            f"{name} cannot be read as parquet: {error}",
+            hint="write the file again; it may have been cut off.",
+        ) from error
+
+
+def _csv(path: Path, name: str) -> pl.DataFrame:
+    text = decoded(path.read_bytes(), name)
+    if not text.strip():
+        raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
+    dialect = delimiter_of(text.lstrip(b"\r\n"), name)
+    raw = _fast(dialect)
+    if raw is None:
+        rows = records(dialect, name)
+        raw = pl.DataFrame(rows, orient="row", schema=[f"column_{i}" for i in range(len(rows[0]))])
+        raw = raw.with_columns(pl.all().replace("", None))
+    table = raw[1:].rename(dict(zip(raw.columns, _names(raw.row(0), name), strict=True)))
+    empty = pl.all_horizontal(pl.all().is_null())
+    count = table.select(empty.sum()).item()
+    if count:
+        warn(f"{name}: {count:,} rows without any value are left out.")
+        table = table.filter(~empty)
+    return table
+
+
+def _fast(dialect: Dialect) -> pl.DataFrame | None:
+    """Read it with polars, where that is sure to be right."""
+    if not is_regular(dialect):
+        return None
+    try:
+        return pl.read_csv(
+            io.BytesIO(dialect.text), has_header=False, separator=dialect.delimiter, infer_schema=False
+        )
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _names(header: tuple[str | None, ...], name: str) -> list[str]:
+    names = [(text or "").strip() or f"unnamed_{i + 1}" for i, text in enumerate(header)]
+    twice = sorted({n for n in names if names.count(n) > 1}, key=names.index)
+    if twice:
+        places = listing((str(i + 1) for i, n in enumerate(names) if n == twice[0]), 4)
+        raise InputError(
+            f"{name} has two columns of one name: {listing(twice, 4)} ({twice[0]} is in columns {places}).",
+            hint="rename one of them in the header.",
+        )
+    return names

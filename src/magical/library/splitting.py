@@ -1,0 +1,181 @@
+"""split: train, validation and test; a row's part depends on what identifies it and on nothing else."""
+
+from typing import Any, Literal, Self, TypeVar
+
+import numpy as np
+import polars as pl
+from pydantic import Field, model_validator
+
+from magical.contracts.contract import Contract
+from magical.contracts.parts import partition
+from magical.contracts.promises import PARTS, Frame, Parts
+from magical.contracts.schema import Schema
+from magical.contracts.tags import contract_of
+from magical.errors import BrokenPromise
+from magical.events import emit, keep
+from magical.library.assigning import by_quota, by_share, by_time
+from magical.library.hashing import row_hashes, shares
+from magical.library.telling import warn
+from magical.settings import Settings
+from magical.steps import step
+
+__all__ = ["HowToSplit", "split"]
+
+C = TypeVar("C", bound=Contract)
+
+
+class HowToSplit(Settings):
+    """How to part a table.
+
+    Attributes:
+        kind: ``random``, ``stratified`` (each class in the same shares), ``group`` (a group is never torn
+            apart), ``time`` (train first, test last), or none: by group where the contract has a ``Group``,
+            else stratified where the target is a class, else random.
+        validation: the share of rows that tune and select.
+        test: the share of rows that report.
+        seed: another seed gives another split; a split by time needs none.
+
+    Example:
+        >>> HowToSplit(validation=0.2, test=0.2, seed=7)
+        HowToSplit(kind=None, validation=0.2, test=0.2, seed=7)
+    """
+
+    kind: Literal["random", "stratified", "group", "time"] | None = None
+    validation: float = Field(default=0.2, gt=0, lt=1)
+    test: float = Field(default=0.2, gt=0, lt=1)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @model_validator(mode="after")
+    def _leaves_some_for_train(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation {self.validation:g} and test {self.test:g} leave nothing to train on"
+            )
+        return self
+
+
+@step
+def split(table: Frame[C], how: HowToSplit) -> Parts[C]:
+    """Part a table into train, validation and test.
+
+    A row's part depends on its ``Id`` and the seed (random), its group and the seed (group), its ``Id``, the
+    seed and its class's quota (stratified), or its time and the cut (time, kept as ``cut``). So it does not
+    move when rows are shuffled or columns change, and, random or by group, not when rows are added. Rows
+    without an ``Id`` are told apart by a digest of the contract's columns. Rows of equal time, or without
+    an ``Id`` and equal throughout, stay together. A row without a target or a time is set apart and counted.
+    Rows that are equal but for their ``Id`` and land on two sides are counted and kept as ``overlap``.
+
+    Args:
+        table: rows with a contract, and a target in it.
+        how: the kind of split and its shares.
+
+    Returns:
+        The three parts, rows in their order, and which row went where.
+
+    Raises:
+        BrokenPromise: a part would be empty or have one class only, or a column that is needed is missing.
+
+    Example:
+        >>> from magical import Id, Target
+        >>> from magical.library import model_data
+        >>> class Customer(Contract):
+        ...     id: Id[int]
+        ...     response: Target[bool]
+        >>> raw = pl.DataFrame({"id": range(10), "response": [True, False] * 5})
+        >>> train, validation, test = split(model_data(raw, Customer), HowToSplit())
+        >>> len(train), len(validation), len(test)
+        (6, 2, 2)
+    """
+    schema = contract_of(table)
+    kind = how.kind or _usual(schema)
+    chosen = _complete(table, schema, kind)
+    rows = table.filter(chosen) if not chosen.all() else table
+    _check_classes(rows, schema, kind)
+    parts = _assign(rows, schema, kind, how)
+    assignment = np.full(table.height, None, dtype=object)
+    assignment[chosen.to_numpy()] = parts
+    emit(f"split {kind}: " + ", ".join(f"{p} {int((parts == p).sum()):,}" for p in PARTS))
+    _look_for_overlap(rows, schema, parts)
+    return partition(table, pl.Series(assignment.tolist(), dtype=pl.String))
+
+
+def _usual(schema: Schema) -> str:
+    if schema.role("group"):
+        return "group"
+    return "stratified" if _is_class(schema) else "random"
+
+
+def _is_class(schema: Schema) -> bool:
+    target = schema.by_name.get(schema.target or "")
+    return target is not None and (bool(target.choices) or target.type in ("bool", "str"))
+
+
+def _complete(table: pl.DataFrame, schema: Schema, kind: str) -> pl.Series:
+    """Which rows can be placed: those with a target, and with a time where that decides."""
+    needed = [c for c in (schema.target, _only(schema, "time") if kind == "time" else None) if c]
+    chosen = pl.repeat(True, table.height, eager=True)
+    for name in needed:
+        lacking = table.get_column(name).is_null()
+        if lacking.any():
+            warn(f"{int(lacking.sum()):,} rows without {name} are set apart: they are in no part.")
+            chosen &= ~lacking
+    return chosen
+
+
+def _only(schema: Schema, role: str) -> str:
+    found = schema.role(role)
+    if not found:
+        raise BrokenPromise(
+            f"split(kind={role!r}) needs a column {role.capitalize()}[...], and {schema.name} has none.",
+            hint=f"mark it in {schema.name}{f' ({schema.source})' if schema.source else ''}, "
+            "or choose another kind of split.",
+        )
+    return found[0]
+
+
+def _check_classes(rows: pl.DataFrame, schema: Schema, kind: str) -> None:
+    if kind == "stratified" and not _is_class(schema):
+        target = schema.by_name.get(schema.target or "")
+        what = f"{target.name} is {target.promise}" if target else f"{schema.name} has no Target"
+        raise BrokenPromise(
+            f"split(kind='stratified') needs a target of classes, and {what}.",
+            hint="use kind='random', or make the target a bool, a str or a Literal.",
+        )
+    if schema.target and _is_class(schema) and rows.get_column(schema.target).n_unique() < 2:
+        seen = f"is {rows[schema.target][0]} in all {rows.height:,} rows" if rows.height else "has no value"
+        raise BrokenPromise(
+            f"The target has one class only: {schema.target} {seen}.",
+            hint="give rows of at least two classes; look at the steps before the split.",
+        )
+
+
+def _assign(rows: pl.DataFrame, schema: Schema, kind: str, how: HowToSplit) -> np.ndarray[Any, Any]:
+    if kind == "time":
+        assigned, cuts = by_time(rows.get_column(_only(schema, "time")), how.validation, how.test)
+        keep("cut", {name: str(cut) for name, cut in cuts.items()})
+        return assigned
+    hashes = row_hashes(rows, schema.ids or schema.names, how.seed)
+    if kind == "group":
+        group = _only(schema, "group")
+        alone = rows.get_column(group).is_null().to_numpy()
+        hashes = np.where(alone, hashes, row_hashes(rows, [group], how.seed))
+    if kind == "stratified":
+        classes = rows.get_column(str(schema.target))
+        return by_quota(hashes, classes, how.validation, how.test)
+    return by_share(shares(hashes), how.validation, how.test)
+
+
+def _look_for_overlap(rows: pl.DataFrame, schema: Schema, parts: np.ndarray[Any, Any]) -> None:
+    """Tell of rows that are equal but for their id and lie in two parts; a later check makes it LEAK002."""
+    columns = [c.name for c in schema.columns if c.role != "id" and c.type not in ("list", "any")]
+    if not columns or not schema.ids:
+        return
+    looked = pl.DataFrame({"row": rows.select(columns).hash_rows(), "part": pl.Series(parts.tolist())})
+    torn = looked.select((pl.col("part").n_unique().over("row") > 1).alias("torn"))["torn"]
+    count = int(torn.sum())
+    if count:
+        keep("overlap", rows.select(*schema.ids).with_columns(looked["part"]).filter(torn).head(100))
+        warn(
+            f"{count:,} rows are equal to a row of another part but for their id (kept as overlap): "
+            "the test part is not all new to the model."
+        )

@@ -1,0 +1,163 @@
+"""tune: a short search for an experiment's best parameters, the same wherever and however often it runs."""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import optuna
+import polars as pl
+from sklearn.pipeline import Pipeline
+
+from magical.contracts.contract import Contract
+from magical.contracts.model import Model
+from magical.contracts.promises import Frame
+from magical.errors import BrokenPromise
+from magical.events import current, keep, scratch
+from magical.library.experiments import Experiment
+from magical.library.fitting import Bench, Fit, prepare
+from magical.library.telling import progress, quietly
+from magical.steps import step
+
+__all__ = ["tune"]
+
+C = TypeVar("C", bound=Contract)
+
+BATCH = (
+    4  # trials asked before any of them is told; part of what a study gives, so it never follows the workers
+)
+LOG = "trials.jsonl"
+
+
+@step
+def tune(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experiment: Experiment) -> Model:
+    """Search for the parameters with which an experiment's estimator does best on validation.
+
+    The task follows from the target's type in the contract: a truth, a text or a ``Literal`` gives classes
+    (two: ``binary``, more: ``multiclass``), a number without choices gives ``regression``. What is best is
+    decided by log loss for classes and by the root mean squared error for numbers. The first trial has the
+    experiment's defaults, the others come from Optuna's TPE sampler (Bergstra and others 2011). Trials are
+    asked in batches of four, each seeded by study and number, and told in order; finished ones are written
+    down, so that a study that was killed goes on and gives the same to the last bit.
+
+    Args:
+        train: fitted on.
+        validation: scored on; some estimators stop early by it.
+        preprocessing: unfitted, as ``transform`` gives it; it is fitted on train.
+        experiment: which estimator, how many trials.
+
+    Returns:
+        The best fitted model, with its score. All trials are kept as ``trials``.
+
+    Raises:
+        BrokenPromise: there is no target to predict, or no trial ended with a number.
+
+    Example:
+        >>> from magical import Target
+        >>> from magical.library import linear, model_data, transform
+        >>> class Customer(Contract):
+        ...     income: float
+        ...     response: Target[bool]
+        >>> raw = pl.DataFrame({"income": [1.0, 2.0, 3.0, 4.0], "response": [False, True, False, True]})
+        >>> customers = model_data(raw, Customer)
+        >>> best = tune(customers, customers, transform(customers), linear(trials=2))
+        >>> best.chosen.metric, best.classes
+        ('log_loss', (False, True))
+    """
+    with quietly():
+        bench = prepare(train, validation, preprocessing)
+        best = _search(bench, experiment)
+        if best.estimator is None:  # read back from an earlier attempt
+            best = bench.fit(experiment, best.params)
+    return bench.model(experiment, best)
+
+
+def _search(bench: Bench, experiment: Experiment) -> Fit:
+    """Give the best of all trials; of equals the first."""
+    log = _Log(scratch() / LOG if current.get() is not None else None)
+    best, rows = None, []
+    for number, fit in enumerate(_trials(bench, experiment, log)):
+        rows.append({"trial": number, bench.task.metric: fit.score, "seconds": fit.seconds, **fit.params})
+        if math.isfinite(fit.score) and (best is None or fit.score < best.score):
+            best = fit
+        if best is not None:
+            progress(number + 1, experiment.trials, f"best {bench.task.metric} {best.score:.4g}")
+    if best is None:
+        raise BrokenPromise(
+            f"{experiment.name}: none of {len(rows)} trials gave a finite {bench.task.metric}.",
+            hint="look at the features for infinite numbers, and at the experiment's space.",
+        )
+    keep("trials", pl.DataFrame(rows, infer_schema_length=None))
+    return best
+
+
+def _trials(bench: Bench, experiment: Experiment, log: "_Log") -> Iterator[Fit]:
+    """Give the trials in order; those that an earlier attempt finished come without their estimator."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="minimize")
+    defaults = experiment.defaults(bench.task.kind)
+    if defaults:
+        study.enqueue_trial(defaults)
+    for first in range(0, experiment.trials, BATCH):
+        asked = []
+        for number in range(first, min(first + BATCH, experiment.trials)):
+            study.sampler = optuna.samplers.TPESampler(
+                seed=_seed(experiment.seed, number), n_startup_trials=5
+            )
+            trial = study.ask()
+            asked.append((number, trial, experiment.space(trial, bench.task.kind) or defaults))
+            if not trial.params:  # nothing to choose: any other trial would be the same
+                break
+        scores = []
+        for number, _, params in asked:
+            fit = log.find(number, params) or log.add(number, bench.fit(experiment, params))
+            scores.append(fit.score)
+            yield fit
+        if not asked[0][1].params:
+            return
+        for (_, trial, _), score in zip(asked, scores, strict=True):
+            if math.isfinite(score):
+                study.tell(trial, score)
+            else:
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+
+def _seed(study: int, number: int) -> int:
+    return (study * 1_000_003 + number * 7_919) % 2**32
+
+
+class _Log:
+    """Finished trials, one JSON line each, written through to the disk before the next begins."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._found: dict[int, dict[str, Any]] = {}
+        if path is None or not path.exists():
+            return
+        lines = path.read_bytes().splitlines(keepends=True)
+        for line in lines:
+            if not line.endswith(b"\n"):  # it was being written when the study was killed
+                path.write_bytes(b"".join(lines[:-1]))
+                break
+            entry = json.loads(line)
+            self._found[entry["trial"]] = entry
+
+    def find(self, number: int, params: Mapping[str, Any]) -> Fit | None:
+        """Give a trial of an earlier attempt, if it had these parameters; if not, forget all later ones."""
+        entry = self._found.get(number)
+        if entry is None or entry["params"] != dict(params):
+            self._found.clear()
+            return None
+        return Fit(dict(params), entry["score"], entry["seconds"])
+
+    def add(self, number: int, fit: Fit) -> Fit:
+        """Write a finished trial down, and give it back."""
+        if self._path is not None:
+            entry = {"trial": number, "params": dict(fit.params), "score": fit.score, "seconds": fit.seconds}
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        return fit

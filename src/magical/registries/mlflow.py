@@ -1,0 +1,292 @@
+"""The MLflow model registry, in a database of the project's own or on a server."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from magical.contracts.schema import Column, Schema
+from magical.engine.ports import Submission, Version
+from magical.engine.servers import experiment_id, reached, shown, talking
+from magical.errors import RegistryError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models import ModelSignature
+
+__all__ = ["MlflowRegistry"]
+
+KEY = "magical.key"
+LONGEST = 5000
+_RESULT_TYPES = {"int": "long", "float": "double", "bool": "boolean", "str": "string"}
+
+
+class MlflowRegistry:
+    """Keeps models in MLflow: ``sqlite:///…`` for one embedded in the project, ``http://…`` for a server.
+
+    Args:
+        uri: of database or server.
+        artifacts: the folder where an embedded one keeps files, and where models of a server are kept ready.
+        experiment: the experiment that runs of its own belong to.
+        run_id: gives the MLflow run that tracks this workflow run, if there is one.
+
+    Making one costs nothing: MLflow is imported when it is first asked something.
+
+    Example:
+        >>> MlflowRegistry("sqlite:///mlflow.db", artifacts=Path("artifacts"), experiment="campaign")
+        <registry sqlite:///mlflow.db>
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        artifacts: Path,
+        experiment: str,
+        run_id: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self.uri, self._artifacts, self._experiment, self._run_id = uri, artifacts, experiment, run_id
+        self._made: MlflowClient | None = None
+
+    def __repr__(self) -> str:
+        return f"<registry {shown(self.uri)}>"
+
+    def put(self, submission: Submission) -> Version:
+        """Register a version, or give the one that already carries the key, with its words renewed.
+
+        Raises:
+            RegistryError: the registry does not answer or refuses.
+        """
+        with talking(self.uri, f"register {submission.name}"):
+            client = self._client()
+            found = self._with_key(client, submission)
+            if found is None:
+                found = self._created(client, submission)
+            else:
+                found = self._renewed(client, found, submission)
+            return self._version(found, self._aliases(client, submission.name))
+
+    def versions(self, name: str = "") -> list[Version]:
+        """Give the versions of a model, or of all, newest first."""
+        with talking(self.uri, "list models"):
+            client = self._client()
+            query = f"name = {_quoted(name)}" if name else None
+            names = {v.name: v for v in _pages(client.search_registered_models, query)}
+            found = _pages(client.search_model_versions, query)
+            found.sort(key=lambda v: (v.creation_timestamp, int(v.version)), reverse=True)
+            return [self._version(v, dict(names[v.name].aliases)) for v in found if v.name in names]
+
+    def champion(self, name: str) -> Version | None:
+        """Give the version with the alias ``champion``, if there is one."""
+        with talking(self.uri, f"look up the champion of {name}"):
+            client = self._client()
+            aliases = self._aliases(client, name)
+            if "champion" not in aliases:
+                return None
+            return self._version(client.get_model_version(name, aliases["champion"]), aliases)
+
+    def alias(self, version: Version, alias: str = "champion") -> None:
+        """Point an alias at a version."""
+        with talking(self.uri, f"give {version.name} version {version.number} the alias {alias}"):
+            self._client().set_registered_model_alias(version.name, alias, version.number)
+
+    def folder(self, version: Version) -> Path:
+        """Give the folder that was submitted, on this machine.
+
+        Raises:
+            RegistryError: its files are gone, or it was not registered by magical.
+        """
+        with talking(self.uri, f"give the files of {version.name} version {version.number}"):
+            client = self._client()
+            source = client.get_model_version(version.name, version.number).source or ""
+            place = (self._local(client, source) or self._downloaded(source)).resolve()
+            from mlflow.models import Model
+
+            data = str(Model.load(place).flavors.get("python_function", {}).get("data", ""))
+        folder = (place / data).resolve()
+        if not data or not folder.is_relative_to(place) or not folder.is_dir():
+            raise RegistryError(
+                f"{version.name} version {version.number} holds no folder of data.",
+                hint="it was not registered by magical.",
+            )
+        return folder
+
+    def _client(self) -> MlflowClient:
+        with reached(self.uri):
+            if self._made is None:
+                from mlflow import MlflowClient
+
+                self._made = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            return self._made
+
+    def _with_key(self, client: MlflowClient, submission: Submission) -> ModelVersion | None:
+        query = f"name = {_quoted(submission.name)} and tags.`{KEY}` = {_quoted(submission.key)}"
+        found: list[ModelVersion] = _pages(client.search_model_versions, query)
+        return min(found, key=lambda v: int(v.version), default=None)
+
+    def _created(self, client: MlflowClient, submission: Submission) -> ModelVersion:
+        """Upload, then create: a kill in between leaves files that nobody points at, never half a version."""
+        run_id, own = self._run(client, submission)
+        path = f"model-{submission.key[:12]}"
+        with tempfile.TemporaryDirectory(prefix="magical-") as folder:
+            _save(submission, Path(folder) / "model")
+            client.log_artifacts(run_id, str(Path(folder) / "model"), path)
+        if own:
+            client.set_terminated(run_id)
+        try:
+            client.create_registered_model(submission.name)
+        except Exception as error:
+            if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
+                raise
+        return client.create_model_version(
+            submission.name,
+            source=f"runs:/{run_id}/{path}",
+            run_id=run_id,
+            tags={**submission.tags, KEY: submission.key},
+            description=_bounded(submission.description),
+        )
+
+    def _run(self, client: MlflowClient, submission: Submission) -> tuple[str, bool]:
+        """The run that the model belongs to, and whether it is one of our own, made for this."""
+        given = self._run_id()
+        if given:
+            try:
+                return client.get_run(given).info.run_id, False
+            except Exception as error:  # tracked elsewhere
+                if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+        experiment = experiment_id(client, self._experiment, self.uri, self._artifacts)
+        query = f"tags.`{KEY}` = {_quoted(submission.key)}"
+        for run in client.search_runs([experiment], query, max_results=1):
+            return run.info.run_id, True
+        tags = {KEY: submission.key, "mlflow.runName": f"register {submission.name}"}
+        return client.create_run(experiment, tags=tags).info.run_id, True
+
+    def _renewed(self, client: MlflowClient, found: ModelVersion, submission: Submission) -> ModelVersion:
+        for name, value in submission.tags.items():
+            if found.tags.get(name) != value:
+                client.set_model_version_tag(found.name, found.version, name, value)
+        if found.description != _bounded(submission.description):
+            client.update_model_version(found.name, found.version, _bounded(submission.description))
+        return client.get_model_version(found.name, found.version)
+
+    def _aliases(self, client: MlflowClient, name: str) -> dict[str, str]:
+        try:
+            return {k: str(v) for k, v in client.get_registered_model(name).aliases.items()}
+        except Exception as error:
+            if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise
+
+    def _version(self, found: ModelVersion, aliases: dict[str, str]) -> Version:
+        number = str(found.version)
+        own = tuple(sorted(alias for alias, version in aliases.items() if str(version) == number))
+        tags = {k: v for k, v in found.tags.items() if k != KEY}
+        key = found.tags.get(KEY, "")
+        return Version(found.name, number, key, own, tags, f"models:/{found.name}/{number}")
+
+    def _local(self, client: MlflowClient, source: str) -> Path | None:
+        """Where the files of an embedded registry lie; nothing is copied."""
+        if not source.startswith("runs:/"):
+            return None
+        run_id, _, path = source.removeprefix("runs:/").partition("/")
+        uri = client.get_run(run_id).info.artifact_uri
+        if not uri.startswith("file:"):
+            return None
+        place = Path(url2pathname(urlsplit(uri).path)) / path
+        return place if place.is_dir() else None
+
+    def _downloaded(self, source: str) -> Path:
+        """Where the files of a server's model have been brought to; a version's files never change."""
+        name = hashlib.sha256(f"{self.uri} {source}".encode()).hexdigest()[:24]
+        place = self._artifacts.resolve() / "downloaded" / name
+        if not place.is_dir():
+            from mlflow.artifacts import download_artifacts
+
+            place.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(tempfile.mkdtemp(dir=place.parent))
+            try:
+                got = download_artifacts(source, dst_path=str(part), tracking_uri=self.uri)
+                os.rename(got, place)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+        return place
+
+
+def _save(submission: Submission, folder: Path) -> None:
+    """Write a submission as an MLflow model; requirements and signature are given, so nothing is guessed."""
+    with reached(""):
+        import mlflow.pyfunc
+
+    mlflow.pyfunc.save_model(
+        str(folder),
+        loader_module=submission.loader,
+        data_path=str(submission.folder),
+        code_paths=[str(path) for path in submission.code],
+        signature=_signature(submission.inputs, submission.outputs),
+        input_example=submission.example.to_pandas(),
+        pip_requirements=list(submission.requirements),
+        metadata={"magical": {"key": submission.key, "inputs": _promises(submission.inputs)}},
+    )
+
+
+def _signature(inputs: Schema, outputs: Schema) -> ModelSignature:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec
+    from mlflow.types import Schema as Columns
+    from mlflow.types.schema import AnyType
+
+    def given(column: Column) -> Any:
+        kind: Any = _given_type(column) or AnyType()  # type: ignore[no-untyped-call]
+        return ColSpec(kind, column.name, required=not column.nullable)
+
+    def made(column: Column) -> Any:
+        return ColSpec(_RESULT_TYPES.get(column.type, "string"), column.name, required=not column.nullable)
+
+    return ModelSignature(
+        Columns(list(map(given, inputs.columns))), Columns(list(map(made, outputs.columns)))
+    )
+
+
+def _given_type(column: Column) -> str:
+    """The type of an input, where MLflow takes every form that pandas and polars give such a column.
+
+    MLflow refuses an ``int64`` column for a ``double`` (pandas makes one of whole floats), NaN for anything
+    but a ``double``, and categories for a ``string``. What it checks less well than the scorer has no type.
+    """
+    if column.nullable:
+        return ""
+    return {"int": "long", "bool": "boolean", "date": "datetime", "datetime": "datetime"}.get(column.type, "")
+
+
+def _bounded(text: str) -> str:
+    """Leave out the last sections of a page that MLflow's column cannot hold."""
+    while len(text) > LONGEST and "\n## " in text:
+        text = text[: text.rindex("\n## ")]
+    return text[:LONGEST]
+
+
+def _promises(schema: Schema) -> dict[str, str]:
+    return {c.name: c.promise for c in schema.columns}
+
+
+def _pages(search: Callable[..., Any], query: str | None) -> list[Any]:
+    found, token = [], None
+    while True:
+        page = search(query, page_token=token)
+        found.extend(page)
+        token = page.token
+        if not token:
+            return found
+
+
+def _quoted(text: str) -> str:
+    return '"' + text + '"' if "'" in text else f"'{text}'"

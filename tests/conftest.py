@@ -1,0 +1,26 @@
+"""What all tests share."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from projects import Small, flow
+
+
+@pytest.fixture(autouse=True)
+def no_trace_of_projects() -> Iterator[None]:
+    """Leave no finder and no module of a loaded project behind."""
+    modules, finders = set(sys.modules), list(sys.meta_path)
+    yield
+    sys.meta_path[:] = [f for f in sys.meta_path if f in finders or "_ProjectFinder" not in repr(f)]
+    for name in set(sys.modules) - modules:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if "pytest-of-" in file:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Small:
+    """The standard small project, not yet run."""
+    return flow(tmp_path / "small")

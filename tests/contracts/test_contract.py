@@ -1,0 +1,343 @@
+"""What an author writes in a contract, and what is read from it."""
+
+import datetime as dt
+import enum
+import json
+import re
+from typing import Annotated, Any, Literal, Optional, Union
+
+import annotated_types as at
+import polars as pl
+import pytest
+from pydantic import BaseModel, PositiveInt, conint, constr
+from typing_extensions import TypeAliasType
+
+from magical import Contract, Field, Format, Group, Id, Key, Settings, Target, Time, rule
+from magical.contracts.contract import location, schema_of
+from magical.contracts.schema import Column, Schema, snake
+from magical.errors import ContractError
+
+
+class Size(enum.Enum):
+    SMALL = "s"
+    BIG = "b"
+
+
+Age = TypeAliasType("Age", Annotated[int, Field(ge=0, le=120)])
+
+
+class Shop(Contract):
+    id: Id[str]
+
+
+class Visit(Contract):
+    shop: Id[str]
+    day: Id[dt.date]
+
+
+class Base(Contract):
+    id: Id[int]
+
+    @rule
+    def positive(cls) -> pl.Expr:
+        """Ids are positive."""
+        return pl.col("id") > 0
+
+
+class Rich(Base):
+    """One of everything."""
+
+    shop: Key[Shop]
+    visit: Key[Visit]
+    later: Key["Later"]
+    seen: Time[dt.datetime]
+    town: Group[str]
+    response: Target[bool]
+    age: Age
+    number: float
+    name: str | None
+    old: Optional[str]  # noqa: UP045
+    older: Union[None, int]  # noqa: UP007
+    born: Annotated[dt.date, Format("%d-%m-%Y")] = Field(alias="Dt_Birth", description="when")
+    at: dt.time
+    took: dt.timedelta
+    choice: Literal["a", "b"]
+    digit: Literal[1, 2] | None
+    size: Size
+    tags: list[str]
+    pair: tuple[int, int]
+    free: Any
+    count: PositiveInt
+    conned: conint(ge=3)  # type: ignore[valid-type]
+    lettered: constr(pattern="^a", min_length=1, max_length=4)  # type: ignore[valid-type]
+    ranged: Annotated[float, at.Interval(gt=0, le=1)]
+    sized: Annotated[str, at.Len(2, 3)]
+    income: float | None = Field(default=None, ge=0)
+    id_of_none: Annotated[int | None, at.Ge(1)]
+    even: int = Field(multiple_of=2)
+
+    def method(self) -> int:
+        return 3
+
+
+COLUMNS = {
+    "id": Column("id", "int", role="id"),
+    "shop": Column("shop", "str", role="key", parent="Shop"),
+    "visit": Column("visit", "any", role="key", parent="Visit"),
+    "later": Column("later", "any", role="key", parent="Later"),
+    "seen": Column("seen", "datetime", role="time"),
+    "town": Column("town", "str", role="group"),
+    "response": Column("response", "bool", role="target"),
+    "age": Column("age", "int", bounds={"ge": 0, "le": 120}),
+    "number": Column("number", "float"),
+    "name": Column("name", "str", nullable=True),
+    "old": Column("old", "str", nullable=True),
+    "older": Column("older", "int", nullable=True),
+    "born": Column("born", "date", alias="Dt_Birth", format="%d-%m-%Y", description="when"),
+    "at": Column("at", "time"),
+    "took": Column("took", "duration"),
+    "choice": Column("choice", "str", choices=("a", "b")),
+    "digit": Column("digit", "int", nullable=True, choices=(1, 2)),
+    "size": Column("size", "str", choices=("s", "b")),
+    "tags": Column("tags", "list"),
+    "pair": Column("pair", "list"),
+    "free": Column("free", "any"),
+    "count": Column("count", "int", bounds={"gt": 0}),
+    "conned": Column("conned", "int", bounds={"ge": 3}),
+    "lettered": Column("lettered", "str", bounds={"pattern": "^a", "min_length": 1, "max_length": 4}),
+    "ranged": Column("ranged", "float", bounds={"gt": 0, "le": 1}),
+    "sized": Column("sized", "str", bounds={"min_length": 2, "max_length": 3}),
+    "income": Column("income", "float", nullable=True, bounds={"ge": 0}),
+    "id_of_none": Column("id_of_none", "int", nullable=True, bounds={"ge": 1}),
+    "even": Column("even", "int", bounds={"multiple_of": 2}),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_field_is_read_as_a_column(name: str) -> None:
+    assert schema_of(Rich).column(name) == COLUMNS[name]
+
+
+def test_columns_come_in_order_with_those_of_the_base_first() -> None:
+    assert schema_of(Rich).names == list(COLUMNS)
+
+
+def test_roles_are_listed() -> None:
+    schema = schema_of(Rich)
+    assert (schema.ids, schema.target) == (["id"], "response")
+    assert schema.role("key", "time") == ["shop", "visit", "later", "seen"]
+    assert schema_of(Visit).ids == ["shop", "day"]
+    assert schema_of(Shop).target is None
+    roles = {"id", "shop", "visit", "later", "seen", "town", "response"}
+    assert [c.name for c in schema.features] == [n for n in COLUMNS if n not in roles]
+
+
+def test_rules_are_inherited_and_described_by_their_docstring() -> None:
+    (found,) = schema_of(Rich).rules
+    assert (found.name, found.text) == ("positive", "Ids are positive")
+    assert isinstance(found.expression(), pl.Expr)
+
+
+def test_a_rule_of_a_subclass_takes_the_place_of_its_base_s() -> None:
+    class Other(Base):
+        @rule
+        def positive(cls) -> pl.Expr:
+            return pl.col("id") > 10
+
+    (found,) = schema_of(Other).rules
+    assert found.text == "positive"
+    assert str(found.expression()) == str(pl.col("id") > 10)
+
+
+def test_any_pydantic_model_can_be_a_contract() -> None:
+    class Plain(BaseModel):
+        x: int
+
+    class Given(Settings):
+        x: int
+
+    assert schema_of(Plain).names == schema_of(Given).names == ["x"]
+
+
+def test_the_place_of_a_contract_is_known() -> None:
+    assert re.fullmatch(r"test_contract.py:\d+", schema_of(Rich).source)
+    assert re.fullmatch(r"test_contract.py:\d+", location(Rich.method))
+    assert location(int) == ""
+
+
+UNSUPPORTED: list[Any] = [
+    *[complex, bytes, dict, dict[str, int], set, object, int | str, int | str | None, type[int]],
+    *[Literal["a", 1], Literal[None], Literal[b"a"], Shop],
+]
+
+
+@pytest.mark.parametrize("hint", UNSUPPORTED, ids=str)
+def test_a_type_that_no_column_has_is_refused(hint: Any) -> None:
+    contract = type("Odd", (Contract,), {"__annotations__": {"x": hint}})
+    with pytest.raises(ContractError, match=r"Odd.x has the type .*, which no column has") as caught:
+        schema_of(contract)
+    assert "Literal[...]" in caught.value.hint
+
+
+@pytest.mark.parametrize("role", [Target, Time, Group])
+def test_a_role_is_given_once(role: Any) -> None:
+    hints = {"x": role[int], "y": role[int]}
+    with pytest.raises(ContractError, match=r"Odd has 2 \w+ columns: x, y"):
+        schema_of(type("Odd", (Contract,), {"__annotations__": hints}))
+
+
+def test_a_column_has_one_role() -> None:
+    with pytest.raises(ContractError, match="Odd.x has 2 roles: id, target"):
+        schema_of(type("Odd", (Contract,), {"__annotations__": {"x": Target[Id[int]]}}))
+
+
+def test_a_contract_is_also_a_value() -> None:
+    assert Shop(id="a") == Shop.model_validate_json('{"id": "a", "more": 3}')
+    with pytest.raises(ValueError, match="frozen"):
+        Shop(id="a").id = "b"  # type: ignore[misc]
+
+
+def test_an_alias_is_optional_when_a_value_is_made() -> None:
+    class Born(Contract):
+        day: dt.date = Field(alias="Dt_Birth")
+
+    assert Born(day=dt.date(2024, 1, 31)) == Born.model_validate({"Dt_Birth": "2024-01-31"})
+
+
+# --- schemas ------------------------------------------------------------------------------------------------
+
+
+def test_a_schema_survives_json() -> None:
+    schema = schema_of(Rich)
+    data = json.loads(json.dumps(schema.to_json()))
+    again = Schema.from_json(data)
+    assert again.to_json() == {**schema.to_json(), "rules": []}
+    plain = [
+        Column(**{**c.__dict__, "description": ""}) if hasattr(c, "__dict__") else c for c in schema.columns
+    ]
+    for one, other in zip(again.columns, plain, strict=True):
+        assert (one.bounds, one.choices, one.format) == (other.bounds, other.choices, other.format)
+
+
+def test_bounds_survive_json_with_their_types() -> None:
+    class Bounds(Contract):
+        i: int = Field(ge=0)
+        f: float = Field(gt=0.5, le=10)
+        d: dt.date = Field(ge=dt.date(2024, 1, 31))
+        t: dt.datetime = Field(lt=dt.datetime(2024, 1, 31, 10, 15))
+        s: str = Field(pattern="^1$", max_length=3)
+
+    schema = schema_of(Bounds)
+    assert Schema.from_json(json.loads(json.dumps(schema.to_json()))).columns == schema.columns
+
+
+def test_words_that_only_people_read_do_not_count() -> None:
+    class One(Contract):
+        x: int = Field(description="one")
+
+    class Other(Contract):
+        x: int = Field(description="other", title="X")
+
+    assert schema_of(One).to_json()["columns"] == schema_of(Other).to_json()["columns"]
+
+
+MISFITS = {
+    # what is there: (what is wanted, why it does not serve)
+    "the same": (Column("x", "int"), Column("x", "int"), ""),
+    "another type": (Column("x", "int"), Column("x", "str"), "x is int, not str"),
+    "a whole number for a number": (Column("x", "int"), Column("x", "float"), "x is int, not float"),
+    "null": (Column("x", "int", nullable=True), Column("x", "int"), "x may be null, but int is wanted"),
+    "no null": (Column("x", "int"), Column("x", "int", nullable=True), ""),
+    "anything wanted": (Column("x", "int"), Column("x", "any"), ""),
+    "anything there": (Column("x", "any"), Column("x", "int"), ""),
+    "no target": (Column("x", "int"), Column("x", "int", role="target"), "x is not a target"),
+    "a target": (Column("x", "int", role="target"), Column("x", "int"), ""),
+    "no id": (Column("x", "int"), Column("x", "int", role="id"), ""),
+    "other bounds": (Column("x", "int"), Column("x", "int", bounds={"ge": 0}), ""),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_a_column_serves_structurally(name: str) -> None:
+    have, wanted, why = MISFITS[name]
+    assert have.misfit(wanted) == why
+    assert Schema("H", (have,)).misfits(Schema("W", (wanted,))) == ([why] if why else [])
+
+
+def test_a_missing_column_does_not_serve_and_a_further_one_does_not_matter() -> None:
+    both, one = Schema("B", (Column("x", "int"), Column("y", "int"))), Schema("O", (Column("x", "int"),))
+    assert one.misfits(both) == ["y is missing"]
+    assert both.misfits(one) == []
+
+
+STRICTER = {
+    "the same": ({}, {}, False),
+    "a bound": ({}, {"bounds": {"ge": 0}}, True),
+    "the same bound": ({"bounds": {"ge": 0}}, {"bounds": {"ge": 0}}, False),
+    "another bound": ({"bounds": {"ge": 0}}, {"bounds": {"ge": 1}}, True),
+    "fewer bounds": ({"bounds": {"ge": 0, "le": 9}}, {"bounds": {"ge": 0}}, False),
+    "choices": ({}, {"choices": ("a",)}, True),
+    "fewer choices there": ({"choices": ("a",)}, {"choices": ("a", "b")}, False),
+    "more choices there": ({"choices": ("a", "b")}, {"choices": ("a",)}, True),
+    "an id": ({}, {"role": "id"}, True),
+    "an id there": ({"role": "id"}, {"role": "id"}, False),
+}
+
+
+@pytest.mark.parametrize("name", STRICTER)
+def test_what_only_the_wanted_contract_asks_for_is_noticed(name: str) -> None:
+    have, wanted, stricter = STRICTER[name]
+    one, other = (Schema("S", (Column("x", "str", **facts),)) for facts in (have, wanted))
+    assert one.stricter(other) is stricter
+
+
+def test_a_rule_that_the_other_has_not_is_stricter() -> None:
+    class Plain(Contract):
+        id: Id[int]
+
+    assert schema_of(Plain).stricter(schema_of(Base))
+    assert not schema_of(Base).stricter(schema_of(Plain))
+    assert not schema_of(Rich).stricter(schema_of(Base))
+
+
+def test_schemas_are_changed_by_making_others() -> None:
+    schema = Schema("S", (Column("x", "int"), Column("y", "int")), (), "a.py:1")
+    more = schema.with_columns([Column("y", "str"), Column("z", "int")], "T")
+    assert (more.name, [str(c.type) for c in more.columns]) == ("T", ["int", "str", "int"])
+    assert schema.without(["x"]).names == ["y"]
+    assert schema.without([]).names == ["x", "y"]
+    with pytest.raises(ContractError, match="S has no column 'xx'") as caught:
+        schema.without(["xx"])
+    assert "did you mean 'x'" in caught.value.hint
+    with pytest.raises(ContractError, match="S has no column 'q'"):
+        schema.column("q")
+
+
+def test_a_body_sees_the_shape_of_a_table_and_not_its_bounds() -> None:
+    one = Schema("S", (Column("x", "int", bounds={"ge": 0}, description="d", alias="X"),), (), "a.py:1")
+    other = Schema("S", (Column("x", "int", bounds={"ge": 1}),))
+    assert one.shape() == other.shape()
+    assert one.shape() != Schema("S", (Column("x", "str"),)).shape()
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        *[
+            ("ID", "id"),
+            ("Dt_Customer", "dt_customer"),
+            ("Year_Birth", "year_birth"),
+            ("MntWines", "mnt_wines"),
+        ],
+        *[
+            ("HTTPServer2Go", "http_server2_go"),
+            ("a b-c.d", "a_b_c_d"),
+            (" x ", "x"),
+            ("x", "x"),
+            ("Ünder", "nder"),
+        ],
+        *[("Z_CostContact", "z_cost_contact"), ("age (years)", "age_years"), ("2024", "2024")],
+    ],
+)
+def test_snake_case(name: str, wanted: str) -> None:
+    assert snake(name) == wanted

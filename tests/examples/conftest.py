@@ -1,0 +1,41 @@
+"""The campaign example, copied into a temporary folder."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from projects import Small
+
+ROOT = Path(__file__).parents[2]
+QUICK = ("experiments.linear.trials=2", "experiments.boosting.trials=2")
+"""Two trials an experiment: the same workflow in less time."""
+
+
+def copy_campaign(folder: Path) -> Small:
+    """Copy the example without what runs have left in it."""
+    shutil.copytree(
+        ROOT / "examples" / "campaign", folder, ignore=shutil.ignore_patterns(".magical", "__pycache__")
+    )
+    return Small(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The campaign, run once with two trials an experiment; not to be changed."""
+    campaign = copy_campaign(tmp_path_factory.mktemp("finished") / "campaign")
+    done = campaign.process("run", *QUICK, "--json")
+    assert done.returncode == 0, done.stderr
+    return campaign.root
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Small:
+    """A fresh copy of the example, not yet run."""
+    return copy_campaign(tmp_path / "campaign")
+
+
+@pytest.fixture
+def done(finished: Path, tmp_path: Path) -> Small:
+    """A copy of the finished campaign that a test may change; its paths are its own, so it is drawn anew."""
+    shutil.copytree(finished, tmp_path / "campaign")
+    return Small(tmp_path / "campaign")

@@ -1,0 +1,71 @@
+"""kill -9 at random moments: the next run completes, no finished step runs again, one model version a key."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from examples.conftest import QUICK, copy_campaign
+from projects import Small
+
+KILLS = 20
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Small, float, Path]:
+    """A project, how long its run takes from nothing, and a new database to begin with (it costs 3 s to make)."""
+    campaign = copy_campaign(tmp_path_factory.mktemp("kills") / "campaign")
+    campaign.process("models")
+    database = campaign.root / ".magical" / "mlflow.db"
+    empty = database.rename(campaign.root / "empty.db")
+    shutil.rmtree(campaign.root / ".magical")
+    began = time.monotonic()
+    _renew(campaign, empty)
+    assert _start(campaign).wait(120) == 0
+    return campaign, time.monotonic() - began, empty
+
+
+def _renew(campaign: Small, empty: Path) -> None:
+    shutil.rmtree(campaign.root / ".magical", ignore_errors=True)
+    (campaign.root / ".magical").mkdir()
+    shutil.copy(empty, campaign.root / ".magical" / "mlflow.db")
+
+
+def _start(campaign: Small) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "magical.cli", "run", *QUICK, "--project", str(campaign.root)]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(
+        command, stdout=quiet, stderr=quiet, env={**os.environ, "DO_NOT_TRACK": "true"}, start_new_session=True
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("half", [0, 1])
+def test_killed_at_random_moments(whole: tuple[Small, float, Path], half: int) -> None:
+    campaign, seconds, empty = whole
+    dice = random.Random(half)
+    for _ in range(KILLS // 2):
+        moment = dice.uniform(0.2, seconds)
+        _renew(campaign, empty)
+        process = _start(campaign)
+        time.sleep(moment)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        after = campaign.process("run", *QUICK)
+        assert after.returncode == 0, f"killed after {moment:.2f} s: {after.stdout}{after.stderr}"
+        finished = [e["key"] for e in campaign.events() if e["event"] == "StepFinished"]
+        assert len(finished) == len(set(finished)), f"killed after {moment:.2f} s: a finished step ran again"
+        assert len(finished) == 15
+        _one_version(campaign)
+
+
+def _one_version(campaign: Small) -> None:
+    found = json.loads(campaign.process("models", "--json").stdout)
+    assert [(v["version"], v["aliases"]) for v in found] == [("1", ["champion"])]

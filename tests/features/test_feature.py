@@ -1,0 +1,120 @@
+"""The base of features: settings that survive JSON, and errors while drawing."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from magical import Settings
+from magical.contracts.schema import Column, Schema
+from magical.errors import WiringError
+from magical.features import Arithmetic, DateParts, Feature, Log, with_features
+from magical.settings import to_json
+
+CUSTOMER = Schema(
+    "Customer",
+    (
+        Column("id", "int", role="id"),
+        Column("income", "float", nullable=True),
+        Column("kids", "int"),
+        Column("city", "str"),
+        Column("enrolled", "date", role="time"),
+        Column("response", "bool", role="target"),
+    ),
+)
+
+
+class Choice(Settings):
+    features: tuple[Feature, ...] = ()
+
+
+EXAMPLES = [
+    Log("income"),
+    Arithmetic("per_head", "income / (kids + 1)"),
+    DateParts("enrolled"),
+    DateParts("enrolled", ("week",)),
+]
+
+
+@pytest.mark.parametrize("feature", EXAMPLES, ids=repr)
+def test_features_survive_json(feature: Feature) -> None:
+    assert Feature.model_validate(to_json(feature)) == feature
+    assert type(feature).model_validate(to_json(feature)) == feature
+
+
+def test_a_list_of_them_survives_json() -> None:
+    choice = Choice(features=tuple(EXAMPLES))
+    assert Choice.model_validate(to_json(choice)) == choice
+
+
+def test_fields_may_be_given_by_position_or_by_name() -> None:
+    assert Log("income") == Log(column="income")
+    assert (
+        Arithmetic("a", "b + 1")
+        == Arithmetic("a", expression="b + 1")
+        == Arithmetic(name="a", expression="b + 1")
+    )
+
+
+def test_too_many_values_are_refused() -> None:
+    with pytest.raises(TypeError, match="Log takes column, got 2 values"):
+        Log("income", "kids")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"kind": "Log", "colum": "income"}, "colum"),
+        ({"kind": "Log"}, "column"),
+        ({"kind": "Lgo", "column": "income"}, "did you mean 'Log'"),
+        ({"column": "income"}, "needs a kind"),
+        ({"kind": "DateParts", "column": "enrolled", "parts": ["yaer"]}, "year"),
+        ({"kind": "DateParts", "column": "enrolled", "parts": []}, "at least 1"),
+        ({"kind": "Arithmetic", "name": "a", "expression": "b **"}, "no formula"),
+    ],
+)
+def test_what_is_wrong_in_json_is_a_validation_error(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Choice.model_validate({"features": [wrong]})
+
+
+@pytest.mark.parametrize(
+    ("feature", "message", "hint"),
+    [
+        (Log("incme"), "reads incme, which Customer does not have", "did you mean 'income'"),
+        (Log("city"), "must be int or float and is str", "choose another column"),
+        (Log("response"), "the target of Customer", "leave this feature out"),
+        (DateParts("income"), "must be date or datetime", "choose another"),
+        (DateParts("enrolled", ("hour",)), "no time of day", "datetime"),
+        (Arithmetic("a", "income + kidz"), "reads kidz", "did you mean 'kids'"),
+        (Arithmetic("kids", "income * 2"), "adds kids, which is there already", "otherwise"),
+    ],
+    ids=lambda x: repr(x)[:40],
+)
+def test_what_does_not_fit_is_said_with_a_hint(feature: Feature, message: str, hint: str) -> None:
+    with pytest.raises(WiringError) as error:
+        with_features(CUSTOMER, [feature])
+    assert message in str(error.value)
+    assert hint in error.value.hint
+
+
+def test_a_feature_may_read_what_an_earlier_one_added() -> None:
+    features = [DateParts("enrolled", ("year",)), Arithmetic("years", "2014 - enrolled_year"), Log("years")]
+    assert with_features(CUSTOMER, features).names[-3:] == ["enrolled_year", "years", "log_years"]
+    with pytest.raises(WiringError, match="reads years"):
+        with_features(CUSTOMER, features[::-1])
+
+
+def test_the_same_part_twice_is_refused() -> None:
+    with pytest.raises(WiringError, match="enrolled_year"):
+        with_features(CUSTOMER, [DateParts("enrolled", ("year", "year"))])
+
+
+def test_a_kind_without_methods_says_so() -> None:
+    class Empty(Feature):
+        column: str
+
+    with pytest.raises(NotImplementedError, match="Empty does not say which columns"):
+        Empty(column="a").adds(CUSTOMER)
+    with pytest.raises(NotImplementedError, match="Empty does not say how"):
+        Empty(column="a").expressions(CUSTOMER)

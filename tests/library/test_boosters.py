@@ -1,0 +1,70 @@
+"""Boosters: early stopping, one thread, and what takes LightGBM's place."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from library.conftest import Run
+
+from magical.library import boosters
+from magical.library.boosters import booster, fit_until
+from magical.library.experiments import Boosting
+from magical.library.tasks import Examples
+from magical.library.telling import quietly
+
+
+def data(kind: str, rows: int = 300, seed: int = 0) -> Examples:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(rows, 3))
+    y = X[:, 0] + rng.normal(size=rows)
+    if kind == "binary":
+        y = (y > 0).astype(int)
+    if kind == "multiclass":
+        y = np.digitize(y, [-1, 1])
+    return Examples(X, y)
+
+
+@pytest.fixture(params=["lightgbm", "without it"])
+def which(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "without it":
+        monkeypatch.setattr(boosters, "lightgbm", None)
+        monkeypatch.setattr(boosters, "_why", "libgomp.so.1: cannot open shared object file")
+    return str(request.param)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_it_stops_early_and_predicts(which: str, kind: Any) -> None:
+    experiment = Boosting(rounds=200, patience=5)
+    with quietly():
+        estimator = experiment.estimator(kind, experiment.defaults(kind))
+        fitted = experiment.fit(estimator, data(kind), data(kind, seed=1))
+    trees = fitted.best_iteration_ if which == "lightgbm" else fitted.n_iter_
+    assert 1 <= trees < 200
+    assert np.isfinite(fitted.predict(data(kind, seed=2).X)).all()
+
+
+def test_a_class_that_train_lacks_is_not_stopped_by() -> None:
+    judged = data("binary", seed=1)
+    judged.y[:10] = -1
+    estimator = booster("binary", {"n_estimators": 20}, patience=5, seed=0)
+    assert fit_until(estimator, data("binary"), judged, 5).best_iteration_ >= 1
+
+
+def test_the_same_seed_gives_the_same_to_the_last_bit() -> None:
+    def predicted(seed: int) -> Any:
+        experiment = Boosting(rounds=30, seed=seed)
+        estimator = experiment.estimator("regression", experiment.defaults("regression"))
+        return experiment.fit(estimator, data("regression"), data("regression", seed=1)).predict(data("r").X)
+
+    assert np.array_equal(predicted(1), predicted(1))
+    assert not np.array_equal(predicted(1), predicted(2))
+
+
+def test_where_lightgbm_is_missing_one_line_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boosters, "lightgbm", None)
+    monkeypatch.setattr(boosters, "_why", "libgomp.so.1: cannot open shared object file")
+    with quietly():
+        for _ in range(3):
+            booster("binary", {}, 5, 0)
+    (line,) = run.warnings
+    assert "LightGBM cannot be loaded (libgomp.so.1" in line

@@ -1,0 +1,21 @@
+"""Reading dates: the guess at how a source writes them."""
+
+import pytest
+
+from magical.library.dates import likely_format
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["29-06-2014", "01-07-2014"], "%d-%m-%Y"),
+        (["06/29/2014", "07/01/2014"], "%m/%d/%Y"),
+        (["29.06.2014"], "%d.%m.%Y"),
+        (["29 Jun 2014"], "%d %b %Y"),
+        (["29-06-2014", "06/29/2014"], ""),
+        (["soon"], ""),
+        ([], ""),
+    ],
+)
+def test_a_format_is_guessed_only_if_it_reads_all(texts: list[str], expected: str) -> None:
+    assert likely_format(texts) == expected

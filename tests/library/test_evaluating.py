@@ -1,0 +1,188 @@
+"""evaluate: the field's metrics with intervals, on rows that are matched and counted."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from library.conftest import Run
+from library.tables import houses, people, pupils
+from library.test_splitting import like
+from sklearn import metrics as known
+
+from magical import Contract, Target
+from magical.errors import BrokenPromise
+from magical.library import HowToSplit, Linear, evaluate, model_data, predict, split, train, transform
+
+BINARY = ["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1", "precision", "recall"]
+
+
+def predicted(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    parts = split(table, HowToSplit(kind="random", seed=2))
+    model = train(parts.train, parts.validation, transform(parts.train), Linear())
+    return predict(model, parts.test), parts.test
+
+
+def test_two_classes() -> None:
+    predictions, test = predicted(people())
+    scores = evaluate(predictions, test)
+    assert list(scores.metrics) == BINARY
+    assert (scores.task, scores.target, scores.part, scores.positive) == ("binary", "bought", "test", "True")
+    assert scores.rows == test.height
+    truth, chance = test["bought"].to_numpy(), predictions["probability_True"].to_numpy()
+    picked = predictions["prediction"].to_numpy()
+    for name, value in {
+        "roc_auc": known.roc_auc_score(truth, chance),
+        "average_precision": known.average_precision_score(truth, chance),
+        "log_loss": known.log_loss(truth, chance),
+        "brier": known.brier_score_loss(truth, chance),
+        "accuracy": known.accuracy_score(truth, picked),
+        "f1": known.f1_score(truth, picked),
+        "precision": known.precision_score(truth, picked),
+        "recall": known.recall_score(truth, picked),
+    }.items():
+        assert scores[name] == pytest.approx(value, rel=1e-12)
+        assert scores.metrics[name].low < value < scores.metrics[name].high
+
+
+def test_many_classes() -> None:
+    predictions, test = predicted(pupils())
+    scores = evaluate(predictions, test)
+    assert list(scores.metrics) == ["log_loss", "accuracy", "f1_macro", "roc_auc_ovr"]
+    classes = ["poor", "fair", "good"]
+    truth = np.array([classes.index(m) for m in test["mark"]])
+    chances = predictions.select(f"probability_{c}" for c in classes).to_numpy()
+    picked = [classes.index(m) for m in predictions["prediction"]]
+    assert scores["log_loss"] == pytest.approx(known.log_loss(truth, chances, labels=[0, 1, 2]))
+    assert scores["f1_macro"] == pytest.approx(known.f1_score(truth, picked, average="macro"))
+    assert scores["roc_auc_ovr"] == pytest.approx(known.roc_auc_score(truth, chances, multi_class="ovr"))
+
+
+def test_numbers() -> None:
+    predictions, test = predicted(houses())
+    scores = evaluate(predictions, test)
+    assert list(scores.metrics) == ["rmse", "mae", "r2"]
+    truth, picked = test["price"].to_numpy(), predictions["prediction"].to_numpy()
+    assert scores["rmse"] == pytest.approx(known.root_mean_squared_error(truth, picked))
+    assert scores["mae"] == pytest.approx(known.mean_absolute_error(truth, picked))
+    assert scores["r2"] == pytest.approx(known.r2_score(truth, picked))
+
+
+def test_with_more_scores_than_bins_the_value_is_exact() -> None:
+    rng = np.random.default_rng(0)
+
+    class Row(Contract):
+        y: Target[bool]
+
+    chance = rng.random(5000)
+    table = model_data(pl.DataFrame({"y": rng.random(5000) < chance}), Row)
+    told = pl.DataFrame(
+        {"prediction": chance > 0.5, "probability_False": 1 - chance, "probability_True": chance}
+    )
+    scores = evaluate(told, table)
+    exact = known.roc_auc_score(table["y"], chance)
+    assert scores["roc_auc"] == pytest.approx(exact, rel=1e-12)
+    assert scores.metrics["roc_auc"].low < exact < scores.metrics["roc_auc"].high
+    assert 0.01 < scores.metrics["roc_auc"].high - scores.metrics["roc_auc"].low < 0.04
+
+
+@pytest.mark.parametrize("table", [people, pupils, houses])
+def test_rows_are_matched_by_id(table: Any) -> None:
+    predictions, test = predicted(table())
+    assert evaluate(predictions.sample(fraction=1, shuffle=True, seed=1), test) == evaluate(predictions, test)
+
+
+def test_rows_that_do_not_match_are_refused() -> None:
+    predictions, test = predicted(people())
+    with pytest.raises(BrokenPromise, match=r"1 rows have no prediction, such as \(\d+,\)"):
+        evaluate(predictions[1:], test)
+    with pytest.raises(BrokenPromise, match="an id is there twice"):
+        evaluate(pl.concat([predictions, predictions[:1]]), test)
+    with pytest.raises(BrokenPromise, match="2 predictions for 3 rows, and no Id"):
+        evaluate(pl.DataFrame({"prediction": [1.0, 2.0]}), numbers([1.0, 2.0, 3.0]))
+    with pytest.raises(BrokenPromise, match="lack 'prediction'"):
+        evaluate(test.select("id"), test)
+
+
+class Row(Contract):
+    y: Target[float | None]
+
+
+def numbers(values: list[float | None]) -> pl.DataFrame:
+    return model_data(pl.DataFrame({"y": values}), Row)
+
+
+def test_rows_without_an_outcome_are_left_out_and_counted(run: Run) -> None:
+    scores = evaluate(pl.DataFrame({"prediction": [1.0, 2.0, None]}), numbers([1.0, None, 3.0]))
+    assert scores.rows == 1
+    assert scores["mae"] == 0
+    assert any("2 rows without a target or a prediction are left out" in w for w in run.warnings)
+    with pytest.raises(BrokenPromise, match="none of 1 rows has a y"):
+        evaluate(pl.DataFrame({"prediction": [1.0]}), numbers([None]))
+
+
+def test_a_table_without_a_target_is_refused() -> None:
+    class Bare(Contract):
+        x: int
+
+    with pytest.raises(BrokenPromise, match="Bare has no target"):
+        evaluate(pl.DataFrame({"prediction": [1]}), model_data(pl.DataFrame({"x": [1]}), Bare))
+
+
+def test_a_class_that_the_model_has_not_met_counts_as_wrong(run: Run) -> None:
+    predictions, test = predicted(pupils())
+    known_only = predictions.drop("probability_fair").with_columns(prediction=pl.lit("poor"))
+    scores = evaluate(known_only, test)
+    assert scores["accuracy"] == pytest.approx((test["mark"] == "poor").mean())
+    assert any("fair of mark were not in train" in w for w in run.warnings)
+
+
+def test_a_prediction_without_a_probability_is_refused() -> None:
+    predictions, test = predicted(pupils())
+    with pytest.raises(BrokenPromise, match="a prediction is none of the classes"):
+        evaluate(predictions.with_columns(prediction=pl.lit("odd")), test)
+
+
+def test_one_class_in_the_rows_leaves_out_what_needs_two() -> None:
+    predictions, test = predicted(people())
+    yes = test["bought"]
+    scores = evaluate(predictions.filter(yes), like(test.filter(yes), test))
+    assert "roc_auc" not in scores.metrics
+    assert scores.summary().startswith("average_precision") or scores.summary().startswith("log_loss")
+
+
+def test_the_same_rows_give_the_same_intervals() -> None:
+    predictions, test = predicted(people())
+    assert evaluate(predictions, test) == evaluate(predictions, test)
+
+
+def test_the_part_can_be_said() -> None:
+    predictions, test = predicted(people())
+    assert evaluate(predictions, test, part="validation").summary().endswith("validation rows")
+
+
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [
+        (people, {"confusion", "curve", "calibration", "worst"}),
+        (pupils, {"confusion", "worst"}),
+        (houses, {"calibration", "worst"}),
+    ],
+)
+def test_small_tables_are_kept_for_the_eye(run: Run, table: Any, names: set[str]) -> None:
+    predictions, test = predicted(table())
+    run.kept.clear()
+    evaluate(predictions, test)
+    assert set(run.kept) == names
+    assert all(isinstance(t, pl.DataFrame) and 0 < t.height <= 100 for t in run.kept.values())
+    worst = run.kept["worst"]
+    assert worst.columns[0] == "id"
+    assert worst.height == 20
+    by = "error" if table is houses else "surprise"
+    assert worst[by].is_sorted(descending=True)
+    if "confusion" in names:
+        assert run.kept["confusion"]["rows"].sum() == test.height
+    if "curve" in names:
+        curve = run.kept["curve"]
+        assert curve["true_positive_rate"].is_sorted()
+        assert curve.row(-1)[1:] == (1.0, 1.0)

@@ -1,0 +1,77 @@
+"""Experiments: settings that survive JSON, bounded spaces, and the seam for a project's own."""
+
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from pydantic import ValidationError
+
+from magical import Settings
+from magical.library import Boosting, Experiment, Linear, boosting, linear
+from magical.library.tasks import Examples
+from magical.settings import to_json
+
+TASKS: list[Any] = ["binary", "multiclass", "regression"]
+
+
+class Own(Experiment):
+    depth: int = 3
+
+
+class Choice(Settings):
+    experiments: tuple[Experiment, ...] = (linear(), boosting(trials=40), Own(depth=2))
+
+
+def test_they_survive_json() -> None:
+    choice = Choice()
+    assert Choice.model_validate(to_json(choice)) == choice
+    assert [e["kind"] for e in to_json(choice)["experiments"]] == ["Linear", "Boosting", "Own"]
+
+
+def test_names_say_which_is_which() -> None:
+    assert [e.name for e in Choice().experiments] == ["linear", "boosting", "own"]
+    assert linear(name="ridge").name == "ridge"
+
+
+def test_the_functions_give_the_settings() -> None:
+    assert linear(trials=3, seed=1) == Linear(trials=3, seed=1)
+    assert boosting() == Boosting()
+
+
+@pytest.mark.parametrize("wrong", [{"trials": 0}, {"trials": 10_001}, {"seed": -1}, {"trails": 3}])
+def test_what_is_out_of_bounds_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Linear(**wrong)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("experiment", [Linear(), Boosting()], ids=lambda e: str(e.name))
+def test_defaults_lie_in_the_space_and_name_all_of_it(experiment: Experiment, task: Any) -> None:
+    study = optuna.create_study()
+    study.enqueue_trial(experiment.defaults(task))
+    trial = study.ask()
+    assert experiment.space(trial, task) == experiment.defaults(task)
+    for name, space in trial.distributions.items():
+        assert space._contains(space.to_internal_repr(experiment.defaults(task)[name]))
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("experiment", [Linear(), Boosting()], ids=lambda e: str(e.name))
+def test_estimators_take_the_parameters(experiment: Experiment, task: Any) -> None:
+    params = experiment.defaults(task)
+    estimator = experiment.estimator(task, params)
+    assert estimator.get_params().items() >= params.items()
+
+
+def test_a_kind_without_an_estimator_says_so() -> None:
+    with pytest.raises(NotImplementedError, match="Own does not say which estimator"):
+        Own().estimator("binary", {})
+
+
+@pytest.mark.parametrize(("columns", "solver"), [(3, "newton-cholesky"), (501, "lbfgs")])
+def test_wide_tables_are_fitted_by_another_method(columns: int, solver: str) -> None:
+    X = np.random.default_rng(0).normal(size=(60, columns))
+    rows = Examples(X, (X[:, 0] > 0).astype(int))
+    experiment = Linear()
+    assert experiment.fit(experiment.estimator("binary", {"C": 0.01}), rows, rows).solver == solver

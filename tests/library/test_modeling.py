@@ -1,0 +1,156 @@
+"""model_data: finds, casts, counts, and fails with examples."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+import polars as pl
+import pytest
+from library.conftest import Run
+
+from magical import Contract, Field, Format, Id, Target, contract_of
+from magical.errors import BrokenPromise
+from magical.library import model_data
+
+
+class Customer(Contract):
+    id: Id[int]
+    income: float | None
+    education: Literal["Basic", "PhD"]
+    enrolled: date | None = Field(alias="Dt_Customer")
+    response: Target[bool]
+
+
+RAW = {
+    "ID": ["1", "2"],
+    "Income": ["10.5", ""],
+    "Education": [" PhD", "Basic"],
+    "Dt_Customer": ["2012-09-04", None],
+    "Kids": ["02", "1"],
+    "response": ["1", "0"],
+}
+
+
+def raw(**changes: list[str | None]) -> pl.DataFrame:
+    return pl.DataFrame({**RAW, **changes})
+
+
+def test_columns_are_found_typed_and_in_order() -> None:
+    table = model_data(raw(), Customer)
+    assert table.rows() == [
+        (1, 10.5, "PhD", date(2012, 9, 4), True, "02"),
+        (2, None, "Basic", None, False, "1"),
+    ]
+    assert table.columns == ["id", "income", "education", "enrolled", "response", "Kids"]
+
+
+def test_the_table_knows_its_contract() -> None:
+    assert contract_of(model_data(raw(), Customer)).target == "response"
+
+
+def test_pandas_and_typed_columns_will_do() -> None:
+    typed = pl.DataFrame(
+        {"id": [1], "income": [1], "education": ["PhD"], "enrolled": [date(2012, 1, 1)], "response": [1]}
+    )
+    assert model_data(typed, Customer).equals(model_data(typed.to_pandas(), Customer))
+
+
+def test_alias_goes_before_name_and_name_before_snake_case() -> None:
+    class Row(Contract):
+        size: int
+
+    class Aliased(Contract):
+        size: int = Field(alias="Big")
+
+    assert model_data(pl.DataFrame({"size": [1], "Size": [2]}), Row).to_dicts() == [{"size": 1, "Size": 2}]
+    assert model_data(pl.DataFrame({"SIZE": [2], "Big": [3]}), Aliased).to_dicts() == [{"size": 3, "SIZE": 2}]
+    assert model_data(pl.DataFrame({"SIZE": [2]}), Aliased).to_dicts() == [{"size": 2}]
+
+
+@pytest.mark.parametrize("columns", [["Size", "SIZE"], ["Big", "size"]])
+def test_two_columns_that_could_be_meant_are_an_error(columns: list[str]) -> None:
+    class Row(Contract):
+        size: int = Field(alias="Big")
+
+    with pytest.raises(BrokenPromise, match=r"'\w+', '\w+' could all be Row.size(.|\n)*Hint"):
+        model_data(pl.DataFrame({c: [1] for c in columns}), Row)
+
+
+def test_a_missing_column_is_named_with_the_nearest_and_with_all_there_are() -> None:
+    table = raw().rename({"Income": "Incomes"})
+    with pytest.raises(BrokenPromise) as error:
+        model_data(table, Customer)
+    text = str(error.value)
+    assert "the source lacks income" in text
+    assert "it has ID, Incomes, Education" in text
+    assert "did you mean 'Incomes'" in text
+    assert len(text.splitlines()) <= 5
+
+
+def test_what_cannot_be_cast_is_null_counted_and_kept(run: Run) -> None:
+    table = model_data(raw(Income=["lots", "more"]), Customer)
+    assert table["income"].to_list() == [None, None]
+    (row,) = run.kept["uncastable"].to_dicts()
+    assert row == {
+        "column": "income",
+        "rule": "must be float | None",
+        "count": 2,
+        "values": "'lots', 'more'",
+        "rows": "0, 1",
+    }
+    assert any(
+        "2 values are null now: income must be float | None, got 'lots', 'more'" in w for w in run.warnings
+    )
+
+
+def test_nothing_is_kept_where_all_can_be_cast(run: Run) -> None:
+    model_data(raw(), Customer)
+    assert run.kept == {}
+    assert run.told == []
+
+
+def test_where_null_is_forbidden_it_fails_with_examples_and_rows() -> None:
+    many = pl.concat([raw(ID=["x", "2"])] * 20)
+    with pytest.raises(BrokenPromise) as error:
+        model_data(many, Customer)
+    lines = str(error.value).splitlines()
+    assert lines[0] == "model_data promised Frame[Customer], but 20 of 40 rows break it:"
+    assert lines[1] == "  id must be int, got 'x' (rows 0, 2, 4, 6, 8)"
+    assert lines[2].startswith(
+        "Hint: mend the source, or give id another type in Customer (test_modeling.py:"
+    )
+
+
+def test_an_empty_field_where_null_is_forbidden() -> None:
+    with pytest.raises(
+        BrokenPromise, match=r"response must not be null \(row 1\)(.|\n)*Target\[bool \| None\]"
+    ):
+        model_data(raw(response=["1", ""]), Customer)
+
+
+def test_many_broken_columns_stay_within_five_lines() -> None:
+    with pytest.raises(BrokenPromise) as error:
+        model_data(raw(ID=["x", "y"], response=["maybe", ""], Education=[None, None]), Customer)
+    assert len(str(error.value).splitlines()) <= 5
+
+
+def test_a_date_that_is_not_iso_hints_at_its_format() -> None:
+    class Row(Contract):
+        day: date
+
+    class Formatted(Contract):
+        day: Annotated[date, Format("%d.%m.%Y")]
+
+    table = pl.DataFrame({"day": ["29.06.2014", "2014-06-30"]})
+    with pytest.raises(BrokenPromise, match=r'Annotated\[date, Format\("%d\.%m\.%Y"\)\]'):
+        model_data(table, Row)
+    assert model_data(table, Formatted)["day"].to_list() == [date(2014, 6, 29), date(2014, 6, 30)]
+
+
+def test_an_unknown_category_is_left_for_the_contract_to_refuse() -> None:
+    assert model_data(raw(Education=["MBA", "PhD"]), Customer)["education"].to_list() == ["MBA", "PhD"]
+
+
+def test_no_rows_are_a_table_too() -> None:
+    table = model_data(raw().clear(), Customer)
+    assert table.schema["enrolled"] == pl.Date
+    assert table.is_empty()

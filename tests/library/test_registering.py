@@ -1,0 +1,357 @@
+"""A model is registered with all that scoring needs; its alias it gets only through the gate."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from library.served import REGISTERED, Played, in_a_run, play, write
+from polars.testing import assert_frame_equal
+from pydantic import ValidationError
+from registries.memory import MemoryRegistry
+
+from magical.errors import RegistryError
+from magical.library.registering import HowToRegister, register
+from magical.library.scores import Score, Scores
+from magical.library.serving import Scorer
+from magical.steps import Receipt
+
+POOR = {"imports": "from sklearn.dummy import DummyClassifier", "estimator": "DummyClassifier()"}
+
+
+class Desk:
+    """Registers variants of the small project into one registry."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.registry = MemoryRegistry(home / "registry")
+        self.kept: dict[str, Any] = {}
+        self.played: Played | None = None
+
+    def register(self, key: str = "a1", **changes: Any) -> Receipt:
+        """Write the project, run it, and register."""
+        self.kept = {}
+        given = {"workflow": REGISTERED, **changes}
+        registry = given.pop("registry", self.registry)
+        root = write(self.home / "project", **given)
+        context = in_a_run(registry, self.home / "scratch", key.ljust(40, "0"), self.kept)
+        self.played = play(root, context)
+        receipt: Receipt = self.played.values["register"]
+        return receipt
+
+    @property
+    def gate(self) -> dict[str, tuple[str, str, bool | None]]:
+        """The gate that was kept."""
+        table: pl.DataFrame = self.kept["gate"]
+        assert table.columns == ["criterion", "threshold", "value", "held"]
+        return {row[0]: row[1:] for row in table.iter_rows()}
+
+    def champion(self) -> str:
+        """The number of the champion, or nothing."""
+        found = self.registry.champion("campaign")
+        return found.number if found else ""
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # one file is written twice in a second
+    return Desk(tmp_path)
+
+
+def test_the_first_model_that_passes_is_the_champion(desk: Desk) -> None:
+    receipt = desk.register(how="require={'roc_auc': 0.7, 'log_loss': 0.69}")
+    assert receipt.text == "campaign version 1, alias champion"
+    assert (receipt.done, desk.champion()) == (True, "1")
+    assert {k: receipt.details[k] for k in ("name", "version", "alias")} == {
+        "name": "campaign",
+        "version": "1",
+        "alias": "champion",
+    }
+    json.dumps(receipt.details)
+    gate = desk.gate
+    assert gate["roc_auc"][0] == ">= 0.7"
+    assert gate["log_loss"][0] == "<= 0.69"
+    assert gate["LEAK001 dataflow"] == ("passed", "passed", True)
+    assert gate["LEAK008 batch"] == ("passed", "not assessed", None)
+    assert gate["as in the run"] == ("the run's predictions", "0 of 59 rows differ", True)
+    assert gate["one row at a time"] == ("20 rows equal the batch", "20 equal", True)
+    assert gate["better than the champion"] == ("roc_auc", "there is no champion yet", True)
+
+
+def test_what_is_registered_scores_as_the_run_did(desk: Desk) -> None:
+    desk.register()
+    played = desk.played
+    assert played is not None
+    version = desk.registry.champion("campaign")
+    assert version is not None
+    scorer = Scorer.load(desk.registry.folder(version))
+    predicted = played.values["predict"]
+    typed = played.values["typed_rows"].drop("answers")
+    rows = predicted.select("id").join(typed, on="id", maintain_order="left")
+    assert_frame_equal(scorer.predict(rows), predicted.drop("id"), check_exact=True)
+
+
+def test_what_is_submitted_says_what_it_is(desk: Desk) -> None:
+    desk.register()
+    sent = desk.registry.submissions["campaign/1"]
+    assert sent.loader == "magical.library.serving"
+    assert [p.name for p in sent.code] == ["magical_a10000000000"]
+    assert not list(sent.folder.rglob("__pycache__"))
+    assert sent.inputs.names == ["id", "born", "income", "children", "education", "member", "enrolled"]
+    assert sent.outputs.names == ["prediction", "probability_False", "probability_True", "reason"]
+    assert sent.example.columns == sent.inputs.names
+    assert 0 < sent.example.height <= 5
+    needed = {r.partition("==")[0] for r in sent.requirements}
+    assert {"magical-thinking", "numpy", "pandas", "polars", "scikit-learn", "skops"} <= needed
+    assert not {"lightgbm", "mlflow", "pytest", "optuna"} & needed
+    assert all("==" in r for r in sent.requirements)
+    assert sent.tags["magical.data"] == "content of key of typed_rows"
+    assert sent.tags["magical.gate"] == "held"
+    assert float(sent.tags["test.roc_auc"]) > 0.7
+    for words in (
+        "# campaign: answers by logistic",
+        "| roc\\_auc |",
+        "## Gate",
+        "## A row of Customer",
+        "richness",
+    ):
+        assert words in sent.description
+
+
+def test_a_threshold_that_does_not_hold_keeps_the_alias_back(desk: Desk) -> None:
+    receipt = desk.register(how="require={'roc_auc': 0.99}")
+    assert receipt.done
+    assert receipt.text.startswith("campaign version 1, no alias: roc_auc 0.")
+    assert receipt.text.endswith(" < 0.99 required")
+    assert (desk.champion(), receipt.details["alias"]) == ("", "")
+    assert desk.registry.versions()[0].tags["magical.gate"].startswith("not held: roc_auc")
+
+
+def test_a_metric_that_was_not_computed_does_not_hold(desk: Desk) -> None:
+    receipt = desk.register(how="require={'rmse': 1}")
+    assert "rmse is required and was not computed; there are: roc_auc" in receipt.text
+
+
+def test_a_metric_that_is_to_decide_must_be_computed(desk: Desk) -> None:
+    receipt = desk.register(how="metric='mae'")
+    assert receipt.text == "campaign version 1, no alias: mae, which is to decide, was not computed"
+
+
+def test_scores_of_another_part_do_not_open_the_gate(desk: Desk) -> None:
+    text = REGISTERED.replace("evaluate(predictions, test)", "evaluate(predictions, test, 'validation')")
+    receipt = desk.register(workflow=text, how="require={'roc_auc': 0.1}")
+    assert "no alias: the scores are of the validation part, not of test" in receipt.text
+
+
+def test_the_champion_changes_for_a_better_model_only(desk: Desk) -> None:
+    desk.register("a1", **POOR)
+    assert desk.champion() == "1"
+    assert desk.register("a2").text == "campaign version 2, alias champion"
+    receipt = desk.register("a3", **POOR)
+    assert receipt.text.startswith("campaign version 3, no alias: roc_auc 0.")
+    assert " is not better than 0." in receipt.text
+    assert receipt.text.endswith(" of version 2")
+    receipt = desk.register("a4")
+    assert "is not better" in receipt.text, "as good is not better"
+    assert (desk.champion(), len(desk.registry.versions())) == ("2", 4)
+
+
+def test_another_metric_may_decide(desk: Desk) -> None:
+    desk.register("a1")
+    receipt = desk.register("a2", **POOR, how="metric='brier'")
+    assert "no alias: brier 0" in receipt.text
+
+
+def test_the_champion_is_measured_with_its_own_steps(desk: Desk) -> None:
+    desk.register("a1", factor=3)
+    receipt = desk.register("a2", factor=2)
+    assert desk.gate["better than the champion"][2] is False
+    reason = receipt.text.partition("roc_auc ")[2].split()
+    assert reason[0] == reason[5], (
+        "the factor is only a unit, so the champion must not get rows in the new one"
+    )
+
+
+def test_registering_again_finds_the_version(desk: Desk) -> None:
+    first, again = desk.register(), desk.register()
+    assert first.text == again.text == "campaign version 1, alias champion"
+    assert desk.gate["better than the champion"] == ("roc_auc", "it is the champion", True)
+    assert len(desk.registry.versions()) == 1
+
+
+def test_after_a_kill_before_the_alias_the_gate_is_completed(desk: Desk) -> None:
+    desk.registry.down = {"alias"}
+    with pytest.raises(RegistryError):
+        desk.register()
+    assert (len(desk.registry.versions()), desk.champion()) == (1, "")
+    desk.registry.down = set()
+    assert desk.register().text == "campaign version 1, alias champion"
+    assert len(desk.registry.versions()) == 1
+
+
+@pytest.mark.parametrize("call", ["champion", "put"])
+def test_a_registry_that_is_down_leaves_no_receipt(call: str, desk: Desk) -> None:
+    desk.registry.down = {call}
+    with pytest.raises(RegistryError, match=f"does not {call}"):
+        desk.register()
+    assert desk.registry.found == []
+
+
+def test_a_project_without_a_registry_says_so(desk: Desk) -> None:
+    with pytest.raises(RegistryError, match="has no model registry"):
+        desk.register(registry=None)
+
+
+BLOCKED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "test reaches the fit": (
+        {"fitted": "train, test"},
+        "LEAK001 dataflow",
+        "LEAK001: fit learns from the test part",
+    ),
+    "a step looks at the batch": (
+        {"aged": "table.with_columns(pl.col('richness') / pl.col('richness').mean())"},
+        "one row at a time",
+        "rows one at a time differ from the batch in ",
+    ),
+    "a step reads a column that no contract declares": (
+        {
+            "aged": "table.with_columns(pl.col('age') + pl.col('extra'))",
+            "workflow": REGISTERED.replace("    return raw\n", "    return raw.with_columns(extra=1)\n"),
+        },
+        "as in the run",
+        "it cannot be scored: aged raised ColumnNotFoundError",
+    ),
+    "a module reads a file beside it": (
+        {"imports": "import pathlib\nassert pathlib.Path(__file__).parent.name == 'project'"},
+        "as in the run",
+        "it cannot be scored: where it is served the project's modules cannot be imported: AssertionError",
+    ),
+    "a step without the ids": (
+        {"aged": "table.select(pl.exclude('id', '__magical_row__')).with_columns(id=pl.int_range(pl.len()))"},
+        "as in the run",
+        "no row gets a prediction when it is scored",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BLOCKED)
+def test_what_would_serve_other_numbers_gets_no_alias(case: str, desk: Desk) -> None:
+    changes, criterion, words = BLOCKED[case]
+    receipt = desk.register(**changes)
+    assert words in receipt.text
+    assert desk.gate[criterion][2] is False
+    assert (desk.champion(), len(desk.registry.versions())) == ("", 1)
+
+
+INCOMPARABLE: dict[str, tuple[Callable[[str], str], str]] = {
+    "another target": (
+        lambda t: t.replace('"answers"', '"said_yes"').replace("    answers:", "    said_yes:"),
+        "it predicts said_yes (binary)",
+    ),
+    "a column that is gone": (
+        lambda t: t.replace("    born: int", "    weight: float\n    born: int").replace(
+            '"born": born,', '"born": born, "weight": income,'
+        ),
+        "A row of Customer promised 8 columns; missing: weight",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", INCOMPARABLE)
+def test_a_champion_that_cannot_be_compared_stays(case: str, desk: Desk) -> None:
+    change, words = INCOMPARABLE[case]
+    desk.register("a1", workflow=change(REGISTERED))
+    receipt = desk.register("a2")
+    assert receipt.text == f"campaign version 2, no alias: cannot be compared with version 1: {words}" + (
+        "." if words.endswith("weight") else ""
+    )
+    assert desk.champion() == "1"
+
+
+def test_a_champion_whose_files_are_gone_stays(desk: Desk) -> None:
+    desk.register("a1")
+    (desk.home / "registry" / "campaign" / "1" / "scorer.json").unlink()
+    assert "cannot be compared with version 1: " in desk.register("a2").text
+
+
+def test_a_model_on_pretended_steps_is_refused(desk: Desk) -> None:
+    text = REGISTERED.replace("chosen=chosen)", "chosen=chosen, origin=('clean',))")
+    with pytest.raises(RegistryError, match="pretended: clean") as caught:
+        desk.register(workflow=text)
+    assert "never registered" in caught.value.hint
+    assert desk.registry.found == []
+
+
+def test_called_outside_a_run_it_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    scores = Scores(task="binary", target="y", part="test", rows=1, metrics={})
+    receipt = register(None, scores, HowToRegister())  # type: ignore[arg-type]
+    assert not receipt.done
+    assert "writes nothing" in capsys.readouterr().err
+
+
+RELATIONS = """
+
+@step
+def related(raw: Frame) -> tuple[Frame[Customer], Frame[Customer]]:
+    return raw, raw
+
+
+@step
+def merged(customers: Frame[Customer], others: Frame[Customer]) -> Frame[Featured]:
+    return aged(customers, Ages())
+
+
+@workflow
+def campaign() -> Receipt:
+    one, two = related(source(200))
+    train, validation, test = cut(merged(one, two))
+    best = fit(train, validation)
+    return register(best, evaluate(predict(best, test), test), HowToRegister())
+"""
+
+
+def test_a_model_of_several_tables_gets_a_version_and_no_alias(desk: Desk) -> None:
+    receipt = desk.register(workflow=REGISTERED + RELATIONS)
+    assert "no alias: a row alone cannot be scored: its features are made from 2 tables" in receipt.text
+    sent = desk.registry.submissions["campaign/1"]
+    assert sent.example.columns == sent.inputs.names
+    assert "richness" in sent.inputs.names
+    version = desk.registry.versions()[0]
+    with pytest.raises(Exception, match="A row alone cannot be scored"):
+        Scorer.load(desk.registry.folder(version)).predict(pl.DataFrame())
+
+
+def test_the_card_takes_data_for_data() -> None:
+    from magical.contracts.model import Model
+    from magical.contracts.schema import Column, Schema
+    from magical.library.card import Facts, card
+
+    schema = Schema("Row", (Column("<script>|x", "str", description="a\n# heading `code` [link](x)"),))
+    model = Model(None, "binary", "t", schema)
+    scores = Scores(
+        task="binary", target="t", part="test", rows=9, metrics={"f1": Score(value=1, low=0, high=1)}
+    )
+    text = card(model, schema, scores, [], Facts("w", "r", "k", git={"commit": "abc", "dirty": True}))
+    assert "<script>" not in text
+    assert "&lt;script&gt;\\|x" in text
+    assert "\n# heading" not in text
+    assert "abc (with changes)" in text
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"require": {"roc_acu": 0.7}}, "names no metric 'roc_acu'; did you mean 'roc_auc'"),
+    ({"metric": "gini"}, "names no metric 'gini'; there are: roc_auc"),
+    ({"require": {"roc_auc": "high"}}, "valid number"),
+    ({"require": {"roc_auc": float("nan")}}, "must be bounded by a number"),
+    ({"name": "a/b"}, "pattern"),
+    ({"treshold": 1}, "not permitted"),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), WRONG, ids=str)
+def test_wrong_settings_are_found_before_any_training(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words.replace("(", r"\(")):
+        HowToRegister(**given)

@@ -1,0 +1,65 @@
+"""select: the best on the given rows, of equals the simpler, with those it beat."""
+
+from dataclasses import replace
+
+import pytest
+from library.tables import houses, people
+
+from magical import Model
+from magical.errors import BrokenPromise
+from magical.library import Boosting, HowToSplit, Linear, select, split, train, transform
+from magical.library.fitting import loss_of
+
+PEOPLE = split(people(), HowToSplit(seed=1))
+BOOSTED = Boosting(rounds=20)
+
+
+def fitted(name: str, experiment: Linear | Boosting) -> Model:
+    chosen = experiment.model_copy(update={"name": name})
+    return train(PEOPLE.train, PEOPLE.validation, transform(PEOPLE.train), chosen)
+
+
+def test_the_best_on_these_rows_wins_whatever_was_scored_before() -> None:
+    models = [fitted("linear", Linear()), fitted("boosted", BOOSTED)]
+    lied = [replace(m, chosen=replace(m.chosen, score=s)) for m, s in zip(models, (9.0, 0.0), strict=True)]  # type: ignore[type-var]
+    best = select(lied, PEOPLE.validation)
+    losses = {m.chosen.name: loss_of(m, PEOPLE.validation) for m in models}  # type: ignore[union-attr]
+    assert best.chosen is not None
+    assert best.chosen.name == min(losses, key=lambda n: losses[n])
+    assert best.chosen.score == losses[best.chosen.name]
+    assert [(c.name, c.score) for c in best.candidates] == [
+        (n, losses[n]) for n in losses if n != best.chosen.name
+    ]
+
+
+def test_ties_go_to_the_first_and_those_beaten_come_best_first() -> None:
+    one = fitted("one", Linear())
+    models = [fitted("worse", BOOSTED), one, replace(one, chosen=replace(one.chosen, name="two"))]  # type: ignore[type-var]
+    best = select(models, PEOPLE.validation)
+    scores = [c.score for c in best.candidates]
+    assert best.chosen is not None
+    assert scores == sorted(scores)
+    if best.chosen.name != "worse":
+        assert best.chosen.name == "one"
+
+
+def test_ties_go_to_the_linear_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    from magical.library import selecting
+
+    monkeypatch.setattr(selecting, "loss_of", lambda model, table: 0.5)
+    models = [fitted("boosted", BOOSTED), fitted("linear", Linear())]
+    assert select(models, PEOPLE.validation).chosen.name == "linear"  # type: ignore[union-attr]
+
+
+def test_one_model_is_the_best_of_one() -> None:
+    best = select([fitted("linear", Linear())], PEOPLE.validation)
+    assert best.candidates == ()
+
+
+def test_no_models_and_different_tasks_are_refused() -> None:
+    with pytest.raises(BrokenPromise, match="no models"):
+        select([], PEOPLE.validation)
+    rows = split(houses(), HowToSplit())
+    other = train(rows.train, rows.validation, transform(rows.train), Linear())
+    with pytest.raises(BrokenPromise, match="binary of bought, regression of price"):
+        select([fitted("linear", Linear()), other], PEOPLE.validation)

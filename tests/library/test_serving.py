@@ -1,0 +1,308 @@
+"""What is registered gives, for typed rows however they come, what the run gave."""
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+from library.served import Played, forget, play, write
+from polars.testing import assert_frame_equal
+
+from magical.errors import BrokenPromise, StepError, StoreError
+from magical.library.serving import Scorer
+
+KEY = "{:0>12}".format
+
+
+def run_and_rows(played: Played) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What the run predicted for the test part, and the typed rows of that part."""
+    predicted = played.values["predict"]
+    typed = played.values["typed_rows"]
+    return predicted.drop("id"), predicted.select("id").join(typed, on="id", maintain_order="left")
+
+
+def read_back(played: Played, folder: Path, key: str) -> Scorer:
+    """Write the scorer, forget the project, and read the scorer."""
+    played.scorer().save(folder, key=KEY(key), root=played.root)
+    forget(played.root)
+    return Scorer.load(folder)
+
+
+@pytest.fixture
+def simple(tmp_path: Path) -> Played:
+    return play(write(tmp_path / "project"))
+
+
+def test_it_gives_what_the_run_gave(simple: Played, tmp_path: Path) -> None:
+    wanted, rows = run_and_rows(simple)
+    assert rows.null_count().row(0) != (0,) * rows.width
+    assert_frame_equal(simple.scorer().predict(rows), wanted, check_exact=True)
+    scorer = read_back(simple, tmp_path / "out", "a1")
+    assert "workflow" not in sys.modules
+    assert_frame_equal(scorer.predict(rows), wanted, check_exact=True)
+    assert scorer.score(rows)["reason"].null_count() == rows.height
+
+
+FORMS = {
+    "polars": lambda t: t,
+    "polars without the target": lambda t: t.drop("answers"),
+    "columns in another order": lambda t: t.select(sorted(t.columns, reverse=True)),
+    "more columns": lambda t: t.with_columns(other=pl.lit("x")),
+    "narrow types": lambda t: t.with_columns(
+        pl.col("children").cast(pl.UInt8), pl.col("born").cast(pl.Int32)
+    ),
+    "categories": lambda t: t.with_columns(pl.col("education").cast(pl.Categorical)),
+    "dictionaries": lambda t: t.to_dicts(),
+    "pandas": lambda t: t.to_pandas(),
+    "pandas of another index": lambda t: t.to_pandas().set_index(pd.Index(range(5, 5 + t.height))),
+    "nullable pandas": lambda t: t.to_pandas().convert_dtypes(),
+    "objects": lambda t: pd.DataFrame(t.to_dicts(), dtype=object),
+    "dates as texts": lambda t: t.with_columns(pl.col("enrolled").cast(pl.String)),
+    "dates as timestamps": lambda t: t.with_columns(pl.col("enrolled").cast(pl.Datetime("ns"))),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_whatever_the_rows_come_as_the_numbers_are_the_same(
+    form: Any, simple: Played, tmp_path: Path
+) -> None:
+    wanted, rows = run_and_rows(simple)
+    assert_frame_equal(simple.scorer().predict(form(rows)), wanted, check_exact=True)
+
+
+def test_one_row_alone_gives_what_it_gives_among_others(simple: Played) -> None:
+    wanted, rows = run_and_rows(simple)
+    scorer = simple.scorer()
+    alone = pl.concat([scorer.predict(rows[i]) for i in range(0, rows.height, 9)])
+    assert_frame_equal(alone, wanted.gather_every(9), rel_tol=1e-12)
+    frame = rows.to_pandas()
+    one = scorer.predict(pd.DataFrame([frame.iloc[0].to_dict()]))
+    assert_frame_equal(one, wanted.head(1), rel_tol=1e-12)
+
+
+def test_columns_that_may_be_null_may_be_missing(simple: Played) -> None:
+    _, rows = run_and_rows(simple)
+    scorer = simple.scorer()
+    without = rows.with_columns(
+        pl.lit(None, dtype=pl.Int64).alias("children"), pl.lit(None).alias("education")
+    )
+    assert_frame_equal(scorer.predict(rows.drop("children", "education")), scorer.predict(without))
+    frame = rows.to_pandas().assign(education=float("nan"))
+    assert scorer.predict(frame)["prediction"].null_count() == 0
+
+
+def test_rows_that_break_the_contract_are_rejected_with_the_reason(simple: Played) -> None:
+    wanted, rows = run_and_rows(simple)
+    bad = rows.with_columns(
+        pl.when(pl.int_range(pl.len()) == 1).then(1500).otherwise("born").alias("born"),
+        pl.when(pl.int_range(pl.len()) == 2).then(pl.lit("Abitur")).otherwise("education").alias("education"),
+    )
+    scored = simple.scorer().score(bad)
+    assert scored["reason"][1] == "born must be >= 1890"
+    assert "education must be one of" in scored["reason"][2]
+    assert scored["prediction"].is_null().sum() == 2
+    others = pl.Series([i not in (1, 2) for i in range(rows.height)])
+    assert_frame_equal(scored.filter(others).drop("reason"), wanted.filter(others))
+    assert simple.scorer().predict(bad[1:3])["prediction"].to_list() == [None, None]
+
+
+def test_two_rows_may_have_the_same_id(simple: Played) -> None:
+    wanted, rows = run_and_rows(simple)
+    twice = pl.concat([rows[:3], rows[:3]])
+    assert_frame_equal(simple.scorer().predict(twice), pl.concat([wanted[:3], wanted[:3]]))
+
+
+def test_no_rows_give_no_predictions(simple: Played) -> None:
+    wanted, rows = run_and_rows(simple)
+    assert_frame_equal(simple.scorer().predict(rows.clear()), wanted.clear())
+
+
+def test_a_missing_column_is_named(simple: Played) -> None:
+    _, rows = run_and_rows(simple)
+    with pytest.raises(BrokenPromise, match="A row of Customer promised 7 columns; missing: born"):
+        simple.scorer().predict(rows.drop("born"))
+
+
+def test_a_column_of_another_type_is_named(simple: Played) -> None:
+    _, rows = run_and_rows(simple)
+    with pytest.raises(BrokenPromise, match="promised born: int, got str"):
+        simple.scorer().predict(rows.with_columns(pl.lit("old").alias("born")))
+
+
+def changed(tmp_path: Path, **changes: Any) -> Played:
+    return play(write(tmp_path / "project", **changes))
+
+
+def test_a_row_that_a_step_drops_predicts_null(tmp_path: Path) -> None:
+    played = changed(tmp_path, aged="table.filter(pl.col('age') < 80).sort('income')")
+    _, rows = run_and_rows(played)
+    typed = played.values["typed_rows"]
+    mixed = pl.concat([typed.filter(2014 - pl.col("born") >= 80)[:2], rows[:3]])
+    scorer = read_back(played, tmp_path / "out", "a2")
+    scored = scorer.score(mixed)
+    assert scored["prediction"].is_null().to_list() == [True, True, False, False, False]
+    assert scored["reason"].to_list() == ["aged left it out"] * 2 + [None] * 3
+    assert_frame_equal(scored[2:].drop("reason"), scorer.predict(rows[:3]))
+    assert scorer.score(mixed[:2])["prediction"].to_list() == [None, None]
+
+
+def test_where_a_step_loses_the_row_numbers_the_ids_tell(tmp_path: Path) -> None:
+    keeps = "table.select(n for n in Featured.model_fields if n in table.columns).reverse()"
+    played = changed(tmp_path, aged=keeps)
+    wanted, rows = run_and_rows(played)
+    scorer = read_back(played, tmp_path / "out", "a3")
+    assert_frame_equal(scorer.predict(rows), wanted)
+    with pytest.raises(BrokenPromise, match="aged gives rows that cannot be matched"):
+        scorer.predict(pl.concat([rows[:2], rows[:1]]))
+
+
+def test_what_a_step_aggregates_cannot_be_scored(tmp_path: Path) -> None:
+    played = changed(tmp_path, aged="pl.concat([table, table.with_columns(pl.col('id') + 10_000)])")
+    _, rows = run_and_rows(played)
+    with pytest.raises(BrokenPromise, match="several rows for one"):
+        played.scorer().predict(rows)
+
+
+def test_a_step_that_needs_what_is_not_there_says_so(tmp_path: Path) -> None:
+    needs = "table.with_columns(pl.col('richness') + pl.col('answers').mean())"
+    played = changed(tmp_path, aged=needs)
+    _, rows = run_and_rows(played)
+    with pytest.raises(StepError, match="aged raised ColumnNotFoundError while scoring") as caught:
+        played.scorer().predict(rows)
+    assert "without the target" in caught.value.hint
+
+
+def test_what_a_step_keeps_while_scoring_is_nobodys(tmp_path: Path) -> None:
+    noisy = "(__import__('magical').keep('seen', 1), table)[1]"
+    played = changed(tmp_path, aged=noisy)
+    wanted, rows = run_and_rows(played)
+    assert_frame_equal(played.scorer().predict(rows), wanted)
+
+
+ESTIMATORS = {
+    "forest": ("from sklearn.ensemble import RandomForestClassifier", "RandomForestClassifier(5)", "skops"),
+    "boosting": (
+        "from lightgbm import LGBMClassifier",
+        "LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1)",
+        "skops",
+    ),
+    "own class": ("from sklearn.tree import DecisionTreeClassifier", "DecisionTreeClassifier()", "pkl"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_pipelines_are_kept_as_skops_where_they_can_be(name: str, tmp_path: Path) -> None:
+    imports, estimator, form = ESTIMATORS[name]
+    extra = "helpers.Shift(), " if form == "pkl" else ""
+    played = changed(tmp_path, imports=imports, estimator=estimator, extra=extra)
+    wanted, rows = run_and_rows(played)
+    scorer = read_back(played, tmp_path / "out", name.replace(" ", "")[:6])
+    assert [p.suffix for p in (tmp_path / "out").glob("pipeline.*")] == [f".{form}"]
+    assert_frame_equal(scorer.predict(rows), wanted, check_exact=True)
+
+
+def test_two_models_with_different_versions_of_a_module_load_side_by_side(tmp_path: Path) -> None:
+    scorers, wanted = [], []
+    for number, factor in enumerate((2, 5)):
+        root = write(tmp_path / f"project{number}", factor=factor, extra="helpers.Shift(), ")
+        played = play(root)
+        predictions, rows = run_and_rows(played)
+        scorers.append(read_back(played, tmp_path / str(number), f"b{number}"))
+        wanted.append(predictions)
+    assert not wanted[0].equals(wanted[1])
+    for scorer, predictions in zip(scorers, wanted, strict=True):
+        assert_frame_equal(scorer.predict(rows), predictions, check_exact=True)
+    classes = {type(s.model.pipeline.steps[0][1].transformers_[0][1].steps[1][1]).__module__ for s in scorers}
+    assert classes == {f"magical_{KEY(k)}.helpers" for k in ("b0", "b1")}
+    assert "helpers" not in sys.modules
+
+
+def test_arguments_travel_as_json_where_they_can(tmp_path: Path) -> None:
+    played = changed(tmp_path, ages="oldest=77")
+    read_back(played, tmp_path / "out", "a4")
+    data = json.loads((tmp_path / "out" / "scorer.json").read_text())
+    assert data["moves"][0]["arguments"] == {"ages": {"today": 2014, "oldest": 77}, "unit": 1.0}
+    assert data["moves"][0]["step"] == "workflow:aged"
+    assert not (tmp_path / "out" / "values.pkl").exists()
+
+
+ODD = """
+class Curve:
+    def __init__(self, power):
+        self.power = power
+
+
+@step
+def bent(
+    table: Frame[Featured], curve: Curve, limit: float, numbers: list, lookup: InputPath
+) -> Frame[Featured]:
+    factor = float(Path(lookup).read_text()) * (1 if isinstance(numbers, tuple) else 0)
+    return table.with_columns(pl.col("richness") ** curve.power * factor + limit)
+
+
+@step
+def highest(table: Frame[Featured]) -> float:
+    return table["born"].max() / 1000
+
+
+@workflow
+def campaign() -> Frame:
+    featured = aged(distinct(typed_rows(source(200), Customer)), Ages())
+    path = InputPath("lookup.txt", Path(__file__).parent)
+    train, validation, test = cut(bent(featured, Curve(2), highest(featured), (1, 2), path))
+    return predict(fit(train, validation), test)
+"""
+
+
+def test_other_arguments_travel_as_pickles_and_files_and_values_with_them(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", imports="from pathlib import Path\nfrom magical import InputPath")
+    (root / "lookup.txt").write_text("0.25")
+    with (root / "workflow.py").open("a") as file:
+        file.write(ODD)
+    played = play(root)
+    wanted, rows = run_and_rows(played)
+    scorer = read_back(played, tmp_path / "out", "a5")
+    (root / "lookup.txt").unlink()
+    assert (tmp_path / "out" / "files" / "1-lookup.txt").read_text() == "0.25"
+    assert_frame_equal(scorer.predict(rows), wanted, check_exact=True)
+    assert type(scorer.walk.moves[1].arguments["curve"]).__module__ == f"magical_{KEY('a5')}.workflow"
+
+
+def test_a_refused_path_refuses_plainly(simple: Played) -> None:
+    scorer = Scorer(simple.scorer().model, simple.scorer().walk, "made from two tables.")
+    with pytest.raises(BrokenPromise, match=r"A row alone cannot be scored: made from two tables\."):
+        scorer.predict(pl.DataFrame())
+
+
+def test_a_folder_without_a_scorer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="holds no scorer"):
+        Scorer.load(tmp_path)
+
+
+def test_what_is_written_moves_to_another_process(simple: Played, tmp_path: Path) -> None:
+    wanted, rows = run_and_rows(simple)
+    simple.scorer().save(tmp_path / "out", key=KEY("a6"), root=simple.root)
+    rows.write_parquet(tmp_path / "rows.parquet")
+    code = (
+        "import polars as pl; from magical.library.serving import _load_pyfunc\n"
+        "rows = pl.read_parquet('rows.parquet')\n"
+        "out = _load_pyfunc('out').predict(rows.to_pandas().set_index('id', drop=False))\n"
+        "assert out.index.tolist() == rows['id'].to_list()\n"
+        "pl.from_pandas(out).write_parquet('scored.parquet')\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True, timeout=60)
+    assert_frame_equal(pl.read_parquet(tmp_path / "scored.parquet").drop("reason"), wanted, check_exact=True)
+
+
+def test_dates_as_texts_may_be_null(simple: Played) -> None:
+    _, rows = run_and_rows(simple)
+    scored = simple.scorer().score(rows.head(2).with_columns(enrolled=pl.Series(["2012-03-04", None])))
+    assert scored["reason"].to_list() == [None, "enrolled must not be null"]
+    assert rows["enrolled"].dtype == pl.Date
+    assert rows["enrolled"][0] > dt.date(2011, 1, 1)

@@ -1,0 +1,229 @@
+"""split: the promises of each kind, as properties."""
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from library.conftest import Run
+from library.tables import Person, houses, people, pupils
+from pydantic import ValidationError
+
+from magical import Contract, Id, Parts, Target, Time
+from magical.contracts.tags import contract_of, promised, tag
+from magical.errors import BrokenPromise, ContractError
+from magical.library import HowToSplit, model_data, split
+from magical.settings import to_json
+
+KINDS: list[Any] = ["random", "stratified", "group", "time"]
+seeds = st.integers(0, 2**63 - 1)
+
+
+def parts_of(parts: Parts[Any], by: str = "id") -> dict[Any, str]:
+    return {
+        row[by]: name for name in ("train", "validation", "test") for row in getattr(parts, name).to_dicts()
+    }
+
+
+def like(table: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    promise = promised(other)
+    assert promise is not None
+    return tag(table, promise)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(seed=seeds, order=st.randoms(use_true_random=False))
+@settings(max_examples=10)
+def test_no_row_moves_when_rows_are_shuffled(kind: Any, seed: int, order: Any) -> None:
+    table = people()
+    rows = list(range(table.height))
+    order.shuffle(rows)
+    how = HowToSplit(kind=kind, seed=seed)
+    assert parts_of(split(like(table[rows], table), how)) == parts_of(split(table, how))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(seed=seeds)
+@settings(max_examples=5)
+def test_no_row_moves_when_columns_change(kind: Any, seed: int) -> None:
+    class Changed(Contract):
+        bought: Target[bool]
+        family: Any
+        joined: Time[date]
+        id: Id[int]
+        new: float
+
+    table = people()
+    other = model_data(table.drop("age", "name").with_columns(new=1.5), Changed)
+    if kind == "group":
+        other = like(table.with_columns(income=None, city=pl.lit("Rome")), table)
+    how = HowToSplit(kind=kind, seed=seed)
+    assert parts_of(split(other, how)) == parts_of(split(table, how))
+
+
+@pytest.mark.parametrize("kind", ["random", "group"])
+@given(seed=seeds, kept=st.integers(400, 800))
+@settings(max_examples=10)
+def test_random_and_group_no_row_moves_when_rows_are_added(kind: Any, seed: int, kept: int) -> None:
+    table = people(800)
+    how = HowToSplit(kind=kind, seed=seed)
+    whole = parts_of(split(table, how))
+    fewer = parts_of(split(like(table.head(kept), table), how))
+    assert fewer == {row: whole[row] for row in fewer}
+
+
+@given(seed=seeds, share=st.floats(0.15, 0.5))
+@settings(max_examples=10)
+def test_another_validation_share_moves_nothing_into_or_out_of_test(seed: int, share: float) -> None:
+    table = people(800)
+    for kind in ("random", "stratified", "group"):
+        one, other = (
+            split(table, HowToSplit(kind=kind, validation=v, test=0.3, seed=seed)) for v in (0.2, share)
+        )
+        assert one.test.equals(other.test)
+
+
+@given(seed=seeds)
+@settings(max_examples=10)
+def test_stratified_sizes_and_shares_are_exact(seed: int) -> None:
+    table = pupils()
+    parts = split(table, HowToSplit(kind="stratified", seed=seed))
+    assert [len(p) for p in parts] == [144, 48, 48]
+    whole = table["mark"].value_counts(normalize=True).sort("mark")["proportion"]
+    for part in parts:
+        share = part["mark"].value_counts(normalize=True).sort("mark")["proportion"]
+        assert (share - whole).abs().max() < 0.02  # type: ignore[operator]
+
+
+@given(seed=seeds)
+@settings(max_examples=10)
+def test_group_tears_no_group_apart(seed: int) -> None:
+    parts = split(people(), HowToSplit(kind="group", seed=seed))
+    families = [set(p["family"]) for p in parts]
+    assert sum(map(len, families)) == len(set.union(*families))
+
+
+def test_time_comes_in_order_and_the_cut_is_kept(run: Run) -> None:
+    train, validation, test = split(people(), HowToSplit(kind="time"))
+    assert train["joined"].max() < validation["joined"].min()  # type: ignore[operator]
+    assert validation["joined"].max() < test["joined"].min()  # type: ignore[operator]
+    assert run.kept["cut"] == {
+        "validation": str(validation["joined"].min()),
+        "test": str(test["joined"].min()),
+    }
+
+
+def test_random_shares_are_near(run: Run) -> None:
+    train, validation, test = split(houses(1000), HowToSplit(kind="random", validation=0.1, test=0.3, seed=3))
+    assert abs(len(validation) - 100) < 30
+    assert abs(len(test) - 300) < 45
+    assert len(train) + len(validation) + len(test) == 1000
+    assert any(line.startswith("split random: train") for line in run.lines)
+
+
+@pytest.mark.parametrize(
+    ("table", "kind"), [(people, "group"), (pupils, "stratified"), (houses, "random")], ids=str
+)
+def test_without_a_kind_the_contract_decides(table: Any, kind: Any) -> None:
+    assert parts_of(split(table(), HowToSplit())) == parts_of(split(table(), HowToSplit(kind=kind)))
+
+
+class Plain(Contract):
+    x: float
+    y: Target[float]
+
+
+@pytest.mark.parametrize("kind", ["random", None])
+def test_without_an_id_a_digest_of_the_row_decides(kind: Any) -> None:
+    table = model_data(pl.DataFrame({"x": range(200), "y": [i % 7 for i in range(200)]}), Plain)
+    how = HowToSplit(kind=kind, seed=1)
+    shuffled = like(table.sample(fraction=1, shuffle=True, seed=5), table)
+    assert parts_of(split(shuffled, how), "x") == parts_of(split(table, how), "x")
+
+
+@pytest.mark.parametrize("kind", ["random", "stratified"])
+def test_without_an_id_equal_rows_stay_together(kind: Any) -> None:
+    class Row(Contract):
+        x: int
+        y: Target[bool]
+
+    rows = pl.DataFrame({"x": [i // 3 for i in range(300)], "y": [i // 3 % 2 == 0 for i in range(300)]})
+    parts = split(model_data(rows, Row), HowToSplit(kind=kind))
+    seen = [set(p["x"]) for p in parts]
+    assert sum(map(len, seen)) == len(set.union(*seen))
+
+
+def test_rows_without_a_target_are_set_apart_and_counted(run: Run) -> None:
+    class Row(Contract):
+        id: Id[int]
+        y: Target[bool | None]
+
+    table = model_data(pl.DataFrame({"id": range(60), "y": [True, False, None] * 20}), Row)
+    parts = split(table, HowToSplit())
+    assert sum(len(p) for p in parts) == 40
+    assert parts.assignment.filter(pl.col("part").is_null())["id"].to_list() == list(range(2, 60, 3))
+    assert any("20 rows without y are set apart" in w for w in run.warnings)
+
+
+def test_copies_on_two_sides_are_told_and_kept(run: Run) -> None:
+    class Row(Contract):
+        id: Id[int]
+        x: int
+        y: Target[bool]
+
+    table = model_data(
+        pl.DataFrame({"id": range(400), "x": [7] * 100 + list(range(300)), "y": [True, False] * 200}), Row
+    )
+    split(table, HowToSplit(seed=2))
+    overlap = run.kept["overlap"]
+    assert set(overlap.columns) == {"id", "part"}
+    assert overlap.filter(pl.col("id") < 100).height == overlap.filter(pl.col("id") != 107).height
+    assert any("equal to a row of another part but for their id" in w for w in run.warnings)
+
+
+def test_no_copies_no_word(run: Run) -> None:
+    split(people(), HowToSplit(kind="random"))
+    assert "overlap" not in run.kept
+    assert run.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("table", "how", "said"),
+    [
+        (houses, {"kind": "stratified"}, ["needs a target of classes", "price is float", "kind='random'"]),
+        (houses, {"kind": "group"}, ["needs a column Group[...]", "House has none"]),
+        (houses, {"kind": "time"}, ["needs a column Time[...]", "House has none"]),
+        (lambda: houses(3), {"test": 0.01, "validation": 0.01}, ["part of the split is empty"]),
+        (lambda: like(people().filter(pl.col("bought")), people()), {}, ["one class only", "True in all"]),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_split_is_said(table: Any, how: dict[str, Any], said: list[str]) -> None:
+    with pytest.raises(BrokenPromise) as error:
+        split(table(), HowToSplit(**how))
+    assert all(words in str(error.value) for words in said), error.value
+
+
+def test_a_table_without_a_contract_is_refused() -> None:
+    with pytest.raises(ContractError):
+        split(pl.DataFrame({"x": [1]}), HowToSplit())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"test": 0}, {"test": 1}, {"validation": 1.5}, {"validation": 0.6, "test": 0.5}, {"kind": "magic"}],
+)
+def test_settings_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        HowToSplit(**wrong)
+
+
+def test_settings_survive_json() -> None:
+    how = HowToSplit(kind="time", validation=0.1, test=0.3, seed=5)
+    assert HowToSplit.model_validate(to_json(how)) == how
+
+
+def test_parts_know_their_contract() -> None:
+    for part in split(people(), HowToSplit()):
+        assert contract_of(part).name == Person.__name__

@@ -1,0 +1,82 @@
+"""What is predicted follows from the target's type."""
+
+from typing import Any, Literal
+
+import polars as pl
+import pytest
+from library.conftest import Run
+from library.tables import houses, people, pupils
+
+from magical import Contract, Target
+from magical.contracts.tags import contract_of
+from magical.errors import BrokenPromise, ContractError
+from magical.library import model_data
+from magical.library.tasks import Task, encode, examples, task_of
+
+
+def table_of(hint: Any, values: list[Any]) -> pl.DataFrame:
+    row = type("Row", (Contract,), {"__annotations__": {"x": int, "y": Target[hint]}})
+    return model_data(pl.DataFrame({"x": list(range(len(values))), "y": values}), row)
+
+
+@pytest.mark.parametrize(
+    ("hint", "values", "kind", "classes"),
+    [
+        (bool, [True, False], "binary", (False, True)),
+        (str, ["b", "a", "b"], "binary", ("a", "b")),
+        (str, ["b", "a", "c"], "multiclass", ("a", "b", "c")),
+        (Literal["no", "maybe", "yes"], ["yes", "no", "maybe"], "multiclass", ("no", "maybe", "yes")),
+        (Literal["no", "maybe", "yes"], ["yes", "no", "no"], "binary", ("no", "yes")),
+        (Literal[2, 0, 1], [0, 1, 2], "multiclass", (2, 0, 1)),
+        (float, [0.5, 1.0], "regression", ()),
+        (int, [1, 2, 3], "regression", ()),
+        (bool | None, [True, None, False], "binary", (False, True)),
+    ],
+)
+def test_the_task(hint: Any, values: list[Any], kind: str, classes: tuple[Any, ...]) -> None:
+    assert task_of(table_of(hint, values)) == Task(kind, "y", classes)  # type: ignore[arg-type]
+
+
+def test_a_number_with_two_values_is_asked_about(run: Run) -> None:
+    assert task_of(table_of(int, [0, 1, 1])).kind == "regression"
+    assert "write Target[bool]" in run.warnings[0]
+
+
+def test_one_class_is_refused() -> None:
+    with pytest.raises(BrokenPromise, match=r"one class only: y is True in all 2 rows"):
+        task_of(table_of(bool, [True, True]))
+
+
+def test_no_target_and_no_contract_are_refused() -> None:
+    class Row(Contract):
+        x: int
+
+    with pytest.raises(BrokenPromise, match="Row has no target"):
+        task_of(model_data(pl.DataFrame({"x": [1]}), Row))
+    with pytest.raises(ContractError):
+        task_of(pl.DataFrame({"y": [True, False]}))
+
+
+def test_a_date_cannot_be_predicted() -> None:
+    import datetime as dt
+
+    with pytest.raises(BrokenPromise, match="y is date, which cannot be predicted"):
+        task_of(table_of(dt.date, [dt.date(2020, 1, 1)]))
+
+
+def test_classes_become_their_numbers() -> None:
+    task = Task("multiclass", "y", ("poor", "fair"))
+    values = pl.Series(["fair", "poor", "odd"])
+    assert encode(values, task).tolist() == encode(values.cast(pl.Categorical), task).tolist() == [1, 0, -1]
+    assert encode(pl.Series([True, False]), Task("binary", "y", (False, True))).tolist() == [1, 0]
+    assert encode(pl.Series([3, 4]), Task("regression", "y")).tolist() == [3.0, 4.0]
+
+
+@pytest.mark.parametrize("table", [people, pupils, houses])
+def test_examples_are_as_many_as_there_are_targets(table: Any) -> None:
+    rows, task = table(50), task_of(table(50))
+    holes = rows.with_columns(pl.when(pl.int_range(50) % 5 > 0).then(task.target).alias(task.target))
+    inputs = contract_of(rows).without([task.target])
+    assert len(examples(rows, task, inputs).y) == 50
+    found = examples(holes, task, inputs)
+    assert len(found.X) == len(found.y) == 40

@@ -1,0 +1,251 @@
+"""tune and train: deterministic, resumable, and open to a project's own experiments."""
+
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from library.conftest import Run
+from library.tables import houses, people, pupils
+from sklearn.dummy import DummyClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.svm import LinearSVC
+
+from magical import Model, Parts
+from magical.errors import BrokenPromise
+from magical.library import Boosting, Experiment, HowToSplit, Linear, split, train, transform, tune
+from magical.library.fitting import loss_of
+
+TABLES = {"binary": people, "multiclass": pupils, "regression": houses}
+SMALL = Boosting(trials=6, rounds=40, patience=10)
+
+
+def parts(task: str) -> Parts[Any]:
+    return split(TABLES[task](), HowToSplit(kind="random", seed=1))
+
+
+def tuned(task: str, experiment: Experiment) -> Model:
+    p = parts(task)
+    return tune(p.train, p.validation, transform(p.train), experiment)
+
+
+def numbers(model: Model, table: pl.DataFrame) -> np.ndarray[Any, Any]:
+    return model.predict(table).select(pl.exclude("prediction") if model.classes else pl.all()).to_numpy()
+
+
+class Neighbours(Experiment):
+    """A project's own, with one parameter."""
+
+    def estimator(self, task: Any, params: Mapping[str, Any]) -> Any:
+        return KNeighborsRegressor(**params) if task == "regression" else KNeighborsClassifier(**params)
+
+    def space(self, trial: Any, task: Any) -> dict[str, Any]:
+        return {"n_neighbors": trial.suggest_int("n_neighbors", 1, 30)}
+
+
+@pytest.mark.parametrize("task", TABLES)
+@pytest.mark.parametrize(
+    "experiment", [Linear(trials=5), SMALL, Neighbours(trials=5)], ids=lambda e: str(e.name)
+)
+def test_a_model_knows_its_task_features_and_score(task: str, experiment: Experiment) -> None:
+    model = tuned(task, experiment)
+    p = parts(task)
+    assert model.task == task
+    assert model.chosen is not None
+    assert model.chosen.name == experiment.name
+    assert model.chosen.metric == ("rmse" if task == "regression" else "log_loss")
+    assert model.chosen.score == pytest.approx(loss_of(model, p.validation), rel=1e-12)
+    assert model.target not in model.features
+    assert not {"id", "joined", "family", "name", "constant"} & set(model.features)
+
+
+def test_classes_are_in_order() -> None:
+    assert tuned("binary", Linear(trials=1)).classes == (False, True)
+    assert tuned("multiclass", Linear(trials=1)).classes == ("poor", "fair", "good")
+    assert tuned("regression", Linear(trials=1)).classes == ()
+
+
+@pytest.mark.parametrize("task", TABLES)
+def test_the_search_is_at_least_as_good_as_the_defaults(task: str) -> None:
+    p = parts(task)
+    plain = train(p.train, p.validation, transform(p.train), SMALL)
+    found = tuned(task, SMALL)
+    assert plain.chosen is not None
+    assert found.chosen is not None
+    assert found.chosen.score <= plain.chosen.score
+    assert plain.chosen.params == SMALL.defaults(plain.task)  # type: ignore[arg-type]
+
+
+def test_the_first_trial_has_the_defaults(run: Run) -> None:
+    tuned("binary", SMALL)
+    trials = run.kept["trials"]
+    assert trials.height == 6
+    assert trials.row(0, named=True).items() >= SMALL.defaults("binary").items()
+    assert trials["num_leaves"].n_unique() > 2
+
+
+@pytest.mark.parametrize(
+    "experiment", [Linear(trials=9), SMALL, Neighbours(trials=6)], ids=lambda e: str(e.name)
+)
+def test_twice_is_the_same_to_the_last_bit(experiment: Experiment) -> None:
+    one, other = tuned("binary", experiment), tuned("binary", experiment)
+    assert one.chosen == other.chosen
+    assert np.array_equal(numbers(one, people()), numbers(other, people()))
+
+
+def test_another_seed_searches_elsewhere(run: Run, tmp_path: Path) -> None:
+    found = []
+    for seed in (0, 1):
+        run.folder = tmp_path / str(seed)
+        run.folder.mkdir()
+        tuned("binary", Linear(trials=3, seed=seed))
+        found.append(run.kept["trials"]["C"].to_list())
+    assert found[0][0] == found[1][0] == 1.0
+    assert found[0][1:] != found[1][1:]
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("killed_at", range(1, 8))
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_killed_study_goes_on_and_gives_the_same(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, killed_at: int, torn: bool
+) -> None:
+    experiment = Neighbours(trials=7)
+    run.folder = tmp_path / "whole"
+    run.folder.mkdir()
+    whole = tuned("binary", experiment)
+    trials = run.kept["trials"]
+    run.folder = tmp_path / "killed"
+    run.folder.mkdir()
+    fits = {"count": 0}
+    plain = Experiment.fit
+
+    def fit(self: Experiment, *args: Any) -> Any:
+        fits["count"] += 1
+        if fits["count"] == killed_at:
+            raise Killed
+        return plain(self, *args)
+
+    monkeypatch.setattr(Experiment, "fit", fit)
+    with pytest.raises(Killed):
+        tuned("binary", experiment)
+    monkeypatch.setattr(Experiment, "fit", plain)
+    if torn:
+        with (run.folder / "trials.jsonl").open("a") as file:
+            file.write('{"trial": 6, "par')
+    fits["count"] = 0
+    monkeypatch.setattr(
+        Experiment, "fit", lambda self, *a: fits.update(count=fits["count"] + 1) or plain(self, *a)
+    )
+    again = tuned("binary", experiment)
+    assert again.chosen == whole.chosen
+    assert np.array_equal(numbers(again, people()), numbers(whole, people()))
+    assert run.kept["trials"].drop("seconds").equals(trials.drop("seconds"))
+    assert 7 - killed_at + 1 <= fits["count"] <= 7 - killed_at + 2  # what was lost, and the best once more
+    lines = (run.folder / "trials.jsonl").read_text().splitlines()
+    assert [json.loads(line)["trial"] for line in lines] == list(range(7))
+
+
+def test_a_log_of_other_trials_is_not_believed(run: Run) -> None:
+    entry = {"trial": 0, "params": {"n_neighbors": 31}, "score": -1.0, "seconds": 0.0}
+    (run.folder / "trials.jsonl").write_text(json.dumps(entry) + "\n")
+    assert tuned("binary", Neighbours(trials=2)).chosen.score > 0  # type: ignore[union-attr]
+
+
+def test_progress_is_told(run: Run) -> None:
+    tuned("binary", Neighbours(trials=5))
+    done = [(e.done, e.total) for e in run.told if hasattr(e, "done")]  # type: ignore[attr-defined]
+    assert done == [(i, 5) for i in range(1, 6)]
+
+
+class Fixed(Experiment):
+    """Nothing to choose, and a warning of its own."""
+
+    def estimator(self, task: Any, params: Mapping[str, Any]) -> Any:
+        warnings.warn("mind the gap", UserWarning, stacklevel=1)
+        return DummyClassifier()
+
+
+def test_where_there_is_nothing_to_choose_one_trial_is_enough(run: Run) -> None:
+    assert tuned("binary", Fixed(trials=8)).chosen is not None
+    assert run.kept["trials"].height == 1
+
+
+def test_warnings_become_lines_of_the_log(run: Run) -> None:
+    tuned("binary", Fixed())
+    assert run.warnings.count("UserWarning: mind the gap") == 1
+
+
+class Sure(Experiment):
+    def estimator(self, task: Any, params: Mapping[str, Any]) -> Any:
+        return LinearSVC()
+
+
+def test_an_estimator_without_probabilities_is_refused() -> None:
+    with pytest.raises(
+        BrokenPromise, match=r"Sure: LinearSVC gives no probabilities(.|\n)*CalibratedClassifierCV"
+    ):
+        tuned("binary", Sure())
+
+
+class Sick(Neighbours):
+    well: int = 0
+
+    def fit(self, estimator: Any, train: Any, validation: Any) -> Any:
+        fitted = super().fit(estimator, train, validation)
+        if estimator.n_neighbors != self.well:
+            fitted.predict = lambda X: np.full(len(X), math.nan)
+        return fitted
+
+
+def test_trials_that_give_no_number_are_passed_over(run: Run) -> None:
+    with pytest.raises(BrokenPromise, match="none of 6 trials gave a finite rmse"):
+        tuned("regression", Sick(trials=6))
+    well = run.folder / "trials.jsonl"
+    chosen = [json.loads(line)["params"]["n_neighbors"] for line in well.read_text().splitlines()][3]
+    well.unlink()
+    assert tuned("regression", Sick(trials=6, well=chosen)).chosen.params == {"n_neighbors": chosen}  # type: ignore[union-attr]
+
+
+def test_a_class_that_train_lacks_is_a_surprise_and_no_crash() -> None:
+    p = parts("multiclass")
+    poor = p.train.filter(pl.col("mark") != "fair")
+    from library.test_splitting import like
+
+    for experiment in (Linear(trials=1), SMALL):
+        rest = like(poor, p.train)
+        model = tune(rest, p.validation, transform(rest), experiment)
+        assert model.classes == ("poor", "good")
+        assert model.task == "binary"
+        assert model.chosen is not None
+        assert math.isfinite(model.chosen.score)
+
+
+@pytest.mark.parametrize("task", TABLES)
+@pytest.mark.parametrize("experiment", [Linear(trials=1), SMALL], ids=lambda e: str(e.name))
+def test_pandas_polars_batches_and_single_rows_give_the_same_numbers(
+    task: str, experiment: Experiment
+) -> None:
+    model, table = tuned(task, experiment), TABLES[task](30)
+    batch = numbers(model, table)
+    assert np.array_equal(numbers(model, table.to_pandas()), batch)  # type: ignore[arg-type]
+    strings = [c for c, t in table.schema.items() if t == pl.String]
+    assert np.array_equal(numbers(model, table.with_columns(pl.col(strings).cast(pl.Categorical))), batch)
+    single = np.vstack([numbers(model, table[i : i + 1]) for i in range(30)])
+    np.testing.assert_allclose(single, batch, rtol=1e-12, atol=1e-15)
+    assert numbers(model, table.clear()).shape == (0, batch.shape[1])
+
+
+def test_the_tables_are_not_changed() -> None:
+    p = parts("binary")
+    before = [t.clone() for t in p]
+    tune(p.train, p.validation, transform(p.train), Linear(trials=2))
+    assert all(a.equals(b) for a, b in zip(before, p, strict=True))

@@ -1,0 +1,202 @@
+"""Tracking in MLflow: one MLflow run for each workflow run that executed something."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from registries.databases import database, free_port
+
+from magical.engine.servers import reached
+from magical.errors import RegistryError
+from magical.events import (
+    Event,
+    Log,
+    RunFinished,
+    RunStarted,
+    StepCached,
+    StepFailed,
+    StepFinished,
+    StepStarted,
+)
+from magical.library.scores import Score, Scores
+from magical.listeners.mlflow import MlflowTracking, flat
+
+AUC = Score(value=0.75, low=0.7, high=0.8)
+
+
+def scores(part: str = "test", **metrics: Score) -> Scores:
+    return Scores(task="binary", target="y", part=part, rows=9, metrics=metrics or {"roc_auc": AUC})
+
+
+@dataclass
+class Desk:
+    """A listener with a database behind it, and the values that the store holds."""
+
+    uri: str
+    folder: Path
+    values: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        self.tracking = MlflowTracking(
+            self.uri, artifacts=self.folder / "artifacts", experiment="campaign", value=self.values.get
+        )
+
+    def hear(self, *events: Event) -> None:
+        for event in events:
+            self.tracking.on(event)
+
+    @property
+    def client(self) -> Any:
+        with reached(self.uri):
+            from mlflow import MlflowClient
+
+            return MlflowClient(self.uri)
+
+    def runs(self) -> list[Any]:
+        found = self.client.get_experiment_by_name("campaign")
+        return list(self.client.search_runs([found.experiment_id])) if found else []
+
+    def text(self, run: Any, name: str) -> str:
+        return Path(self.client.download_artifacts(run.info.run_id, name)).read_text()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(database(tmp_path), tmp_path, {})
+
+
+def started(**settings: Any) -> RunStarted:
+    git = {"commit": "abc", "dirty": True}
+    return RunStarted(run="r1", workflow="campaign", settings=settings, nodes=["ingest", "evaluate"], git=git)
+
+
+def finished(state: str = "done", **keys: str) -> RunFinished:
+    return RunFinished(run="r1", state=state, seconds=1.0, executed=2, keys=keys)
+
+
+def ran(step: str, key: str) -> list[Event]:
+    return [StepStarted(step=step, key=key), StepFinished(step=step, key=key, seconds=0.1)]
+
+
+def test_a_run_says_what_it_was_and_what_came_of_it(desk: Desk) -> None:
+    desk.values["k2"] = scores()
+    desk.hear(started(max_age=90, split={"seed": 7}), *ran("ingest", "k1"))
+    assert desk.tracking.run_id == desk.runs()[0].info.run_id
+    assert desk.runs()[0].info.status == "RUNNING"
+    desk.hear(*ran("evaluate", "k2"), finished(ingest="k1", evaluate="k2"))
+    (run,) = desk.runs()
+    assert desk.tracking.run_id is None
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "r1")
+    assert run.data.params == {"max_age": "90", "split.seed": "7"}
+    assert run.data.metrics == {"roc_auc": 0.75, "roc_auc.low": 0.7, "roc_auc.high": 0.8}
+    wanted = {
+        "magical.run": "r1",
+        "magical.workflow": "campaign",
+        "magical.commit": "abc",
+        "magical.dirty": "true",
+    }
+    assert wanted.items() <= run.data.tags.items()
+    lineage = json.loads(desk.text(run, "lineage.json"))
+    assert lineage["keys"] == {"ingest": "k1", "evaluate": "k2"}
+    (data,) = run.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("ingest", "k1")
+
+
+def test_a_run_in_which_nothing_executes_leaves_no_trace(desk: Desk) -> None:
+    desk.hear(started(), StepCached(step="ingest", key="k1"), finished(ingest="k1"))
+    assert (desk.runs(), desk.tracking.run_id) == ([], None)
+
+
+def test_scores_that_were_fresh_are_told_too(desk: Desk) -> None:
+    desk.values["k2"] = scores()
+    desk.hear(started(), StepCached(step="evaluate", key="k2"), *ran("register", "k3"), finished())
+    assert desk.runs()[0].data.metrics["roc_auc"] == 0.75
+
+
+def test_numbers_say_which_part_and_which_step_they_are_of(desk: Desk) -> None:
+    desk.values |= {"a": scores(), "b": scores("validation"), "c": scores(), "d": {"metrics": 3}, "e": None}
+    steps = ["evaluate[1]", "evaluate[2]", "evaluate[3]", "other", "model"]
+    desk.hear(started(), *[e for s, k in zip(steps, "abcde", strict=True) for e in ran(s, k)], finished())
+    names = {n for n in desk.runs()[0].data.metrics if n.endswith("auc")}
+    assert names == {"roc_auc", "validation.roc_auc", "evaluate_3_.roc_auc"}
+
+
+def test_pretended_scores_are_not_told(desk: Desk) -> None:
+    class Pretended:
+        metrics = {"roc_auc": AUC}  # noqa: RUF012
+        origin = ("clean",)
+
+    desk.values["k2"] = Pretended()
+    desk.hear(started(), *ran("evaluate", "k2"), finished())
+    assert desk.runs()[0].data.metrics == {}
+
+
+@pytest.mark.parametrize(("state", "status"), [("failed", "FAILED"), ("stopped", "KILLED")])
+def test_a_run_that_ends_badly_says_so(state: str, status: str, desk: Desk) -> None:
+    failed = StepFailed(step="tune", key="k", message="tune raised ValueError", trace="")
+    desk.hear(started(), StepStarted(step="tune", key="k"), failed, finished(state))
+    (run,) = desk.runs()
+    assert run.info.status == status
+    assert desk.text(run, "errors.txt") == "tune\ntune raised ValueError"
+
+
+def test_many_settings_and_long_ones_are_taken(desk: Desk) -> None:
+    settings = {f"s{i}": i for i in range(230)} | {"long": "x" * 9000, "ünusual": "ü"}
+    desk.hear(started(**settings), *ran("ingest", "k1"), finished())
+    params = desk.runs()[0].data.params
+    assert len(params) == 232
+    assert len(params["long"]) == 500
+    assert params["_nusual"] == "ü"
+
+
+def test_settings_are_flattened() -> None:
+    nested = {"a": {"b": [1, 2], "c": [{"kind": "Log"}, {"kind": "Cross"}], "d": None, "e": True}, "f": []}
+    assert flat(nested) == {
+        "a.b": "[1, 2]",
+        "a.c.0.kind": "Log",
+        "a.c.1.kind": "Cross",
+        "a.d": "null",
+        "a.e": "true",
+        "f": "[]",
+    }
+
+
+def test_a_run_whose_process_is_gone_is_marked_as_killed(desk: Desk, tmp_path: Path) -> None:
+    desk.hear(started(), StepStarted(step="ingest", key="k"))
+    alive = Desk(desk.uri, tmp_path, {})
+    alive.hear(started(), StepStarted(step="ingest", key="k"))
+    gone = str(desk.tracking.run_id)
+    process = os.spawnlp(os.P_NOWAIT, "true", "true")
+    os.waitpid(process, 0)
+    desk.client.set_tag(gone, "magical.process", str(process))
+    third = Desk(desk.uri, tmp_path, {})
+    third.hear(started(), StepStarted(step="ingest", key="k"))
+    states = {r.info.run_id: r.info.status for r in desk.runs()}
+    assert states[gone] == "KILLED"
+    assert states[str(alive.tracking.run_id)] == states[str(third.tracking.run_id)] == "RUNNING"
+
+
+def test_a_server_that_is_down_is_told_once_and_fast(tmp_path: Path) -> None:
+    desk = Desk(f"http://127.0.0.1:{free_port()}", tmp_path, {})
+    began = time.monotonic()
+    desk.hear(started())
+    with pytest.raises(RegistryError, match="does not answer"):
+        desk.hear(StepStarted(step="ingest", key="k"))
+    desk.hear(*ran("evaluate", "k2"), Log(step="", text="more"), finished())
+    assert desk.tracking.run_id is None
+    assert time.monotonic() - began < 5
+
+
+def test_what_the_store_cannot_give_ends_tracking_and_nothing_else(desk: Desk) -> None:
+    def broken(key: str) -> Any:
+        raise ValueError("damaged")
+
+    desk.tracking._value = broken
+    with pytest.raises(ValueError, match="damaged"):
+        desk.hear(started(), *ran("ingest", "k1"))
+    desk.hear(finished())
+    assert desk.tracking.run_id is None

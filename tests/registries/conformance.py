@@ -1,0 +1,118 @@
+"""What every registry must do: inherit `RegistryConformance` and give the fixture `registry`."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from magical.contracts.schema import Column, Schema
+from magical.engine.ports import Registry, Submission
+
+ROW = Schema("Customer", (Column("id", "int", role="id"), Column("income", "float", nullable=True)))
+OUT = Schema("Prediction", (Column("prediction", "bool", nullable=True),))
+
+Submit = Callable[..., Submission]
+
+
+def submission(folder: Path, *, name: str = "campaign", key: str = "k" * 40, note: str = "one") -> Submission:
+    """A model as files: a note, and a package of code."""
+    home = folder / f"{name}-{key[:6]}-{note}"
+    package = home / "code" / f"magical_{key[:12]}"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "__init__.py").write_text("")
+    (home / "note.txt").write_text(note)
+    return Submission(
+        name=name,
+        key=key,
+        folder=home,
+        loader="magical.library.serving",
+        code=[package],
+        inputs=ROW,
+        outputs=OUT,
+        example=pl.DataFrame({"id": [1, 2], "income": [1.5, None]}),
+        requirements=["polars"],
+        tags={"magical.run": "r1"},
+        description="# A card",
+    )
+
+
+class RegistryConformance:
+    """Inherit, and give the fixture `registry`: an empty one."""
+
+    @pytest.fixture
+    def submit(self, tmp_path: Path) -> Submit:
+        return lambda **given: submission(tmp_path, **given)
+
+    def test_an_empty_registry_holds_nothing(self, registry: Registry) -> None:
+        assert registry.versions() == registry.versions("campaign") == []
+        assert registry.champion("campaign") is None
+
+    def test_a_version_says_what_it_is(self, registry: Registry, submit: Submit) -> None:
+        version = registry.put(submit())
+        assert (version.name, version.number, version.key) == ("campaign", "1", "k" * 40)
+        assert (version.aliases, version.tags["magical.run"]) == ((), "r1")
+        assert version.uri
+        assert registry.versions("campaign") == [version]
+
+    def test_one_key_has_one_version(self, registry: Registry, submit: Submit) -> None:
+        first = registry.put(submit())
+        assert registry.put(submit()) == first
+        assert len(registry.versions()) == 1
+
+    def test_putting_again_renews_the_words(self, registry: Registry, submit: Submit) -> None:
+        registry.put(submit())
+        again = registry.put(replace(submit(), tags={"magical.run": "r2"}, description="# Another"))
+        assert again.tags["magical.run"] == "r2"
+        assert registry.versions("campaign") == [again]
+
+    def test_versions_come_newest_first_with_their_aliases(self, registry: Registry, submit: Submit) -> None:
+        first, second = registry.put(submit(key="a" * 40)), registry.put(submit(key="b" * 40))
+        other = registry.put(submit(name="other", key="a" * 40))
+        registry.alias(first)
+        assert [(v.number, v.aliases) for v in registry.versions("campaign")] == [
+            ("2", ()),
+            ("1", ("champion",)),
+        ]
+        assert {(v.name, v.number) for v in registry.versions()} == {
+            ("campaign", "1"),
+            ("campaign", "2"),
+            ("other", "1"),
+        }
+        assert (second.number, other.number) == ("2", "1")
+
+    def test_the_alias_moves(self, registry: Registry, submit: Submit) -> None:
+        first, second = registry.put(submit(key="a" * 40)), registry.put(submit(key="b" * 40))
+        for version in (first, second, first):
+            registry.alias(version)
+            champion = registry.champion("campaign")
+            assert champion is not None
+            assert (champion.number, champion.key) == (version.number, version.key)
+            assert champion.aliases == ("champion",)
+        registry.alias(second, "trial")
+        assert {v.aliases for v in registry.versions("campaign")} == {("champion",), ("trial",)}
+
+    def test_the_folder_comes_back(self, registry: Registry, submit: Submit) -> None:
+        versions = [registry.put(submit(key=k * 40, note=k)) for k in "ab"]
+        for version, note in zip(versions, "ab", strict=True):
+            folder = registry.folder(version)
+            assert (folder / "note.txt").read_text() == note
+            assert (folder / "code" / f"magical_{note * 12}" / "__init__.py").is_file()
+            assert registry.folder(version) == folder
+
+    def test_names_with_quotes_do_no_harm(self, registry: Registry, submit: Submit) -> None:
+        version = registry.put(submit(name="it's ours"))
+        assert [v.number for v in registry.versions("it's ours")] == [version.number]
+        assert registry.put(submit(name="it's ours")).number == version.number
+
+    def test_threads_may_ask_at_once(self, registry: Registry, submit: Submit) -> None:
+        registry.put(submit())
+        found: list[int] = []
+        threads = [threading.Thread(target=lambda: found.append(len(registry.versions()))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert found == [1] * 4

@@ -1,0 +1,79 @@
+"""MLflow databases and servers for tests; a fresh database takes seconds, a copy of one nothing."""
+
+import contextlib
+import functools
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from magical.engine.servers import reached
+
+
+def database(folder: Path) -> str:
+    """Give the address of an empty database in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(_template(), folder / "mlflow.db")
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+@functools.cache
+def _template() -> Path:
+    place = Path(tempfile.mkdtemp(prefix="magical-tests-")) / "mlflow.db"
+    with reached(f"sqlite:///{place}"):
+        from mlflow import MlflowClient
+
+        MlflowClient(tracking_uri=f"sqlite:///{place}").search_experiments()
+    return place
+
+
+def free_port() -> int:
+    """Give a port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """Run a real MLflow server, and give its address."""
+    store, port = database(folder), free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += [
+        "--workers",
+        "1",
+        "--backend-store-uri",
+        store,
+        "--artifacts-destination",
+        str(folder / "files"),
+    ]
+    quiet = {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **quiet}, start_new_session=True
+        )
+        try:
+            _wait(f"http://127.0.0.1:{port}", process, folder / "server.log")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(process.pid, 15)
+            process.wait(20)
+
+
+def _wait(uri: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    for _ in range(600):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{uri}/health", timeout=2):
+            return
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.2)
+    raise TimeoutError(log.read_text())

@@ -1,0 +1,302 @@
+"""The MLflow registry, in a database and on a server."""
+
+import datetime as dt
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from registries.conformance import OUT, RegistryConformance, submission
+from registries.databases import database, free_port, server
+
+from magical.contracts.schema import Column, Schema
+from magical.engine.ports import Registry
+from magical.engine.servers import reached
+from magical.errors import RegistryError
+from magical.events import RunFinished, RunStarted, StepStarted
+from magical.listeners.mlflow import MlflowTracking
+from magical.registries.mlflow import MlflowRegistry, _signature
+
+
+def embedded(folder: Path) -> MlflowRegistry:
+    return MlflowRegistry(database(folder), artifacts=folder / "artifacts", experiment="campaign")
+
+
+class TestEmbedded(RegistryConformance):
+    @pytest.fixture
+    def registry(self, tmp_path: Path) -> Registry:
+        return embedded(tmp_path / "home")
+
+
+@pytest.mark.slow
+class TestOnAServer(RegistryConformance):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def place(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+        with server(tmp_path_factory.mktemp("server")) as uri:
+            yield uri
+
+    @pytest.fixture
+    def registry(self, place: str, tmp_path: Path) -> Registry:
+        registry = MlflowRegistry(place, artifacts=tmp_path / "artifacts", experiment="campaign")
+        client = registry._client()
+        for model in client.search_registered_models():
+            client.delete_registered_model(model.name)
+        return registry
+
+    def test_the_model_belongs_to_the_run_that_is_tracked(
+        self, place: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        tracking = MlflowTracking(place, artifacts=tmp_path, experiment="campaign", value=lambda key: None)
+        tracking.on(RunStarted(run="r1", workflow="campaign", settings={"a": 1}, nodes=["ingest"]))
+        tracking.on(StepStarted(step="ingest", key="k"))
+        registry = MlflowRegistry(
+            place, artifacts=tmp_path / "a", experiment="campaign", run_id=lambda: tracking.run_id
+        )
+        registry.put(submission(tmp_path, name="tracked"))
+        run = tracking.run_id
+        tracking.on(RunFinished(run="r1", state="done", seconds=1, executed=1, keys={"ingest": "k"}))
+        client = registry._client()
+        assert client.get_model_version("tracked", "1").run_id == run
+        found = client.get_run(str(run))
+        assert (found.info.status, found.data.params, tracking.run_id) == ("FINISHED", {"a": "1"}, None)
+        assert capfd.readouterr() == ("", "")
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing behind it is done, no handler for errors catches it."""
+
+
+CALLS = [
+    ("create_experiment", "before"),
+    ("create_run", "before"),
+    ("create_run", "after"),
+    ("log_artifacts", "before"),
+    ("log_artifacts", "after"),
+    ("set_terminated", "after"),
+    ("create_registered_model", "before"),
+    ("create_registered_model", "after"),
+    ("create_model_version", "before"),
+    ("create_model_version", "after"),
+]
+
+
+@pytest.mark.parametrize(("call", "when"), CALLS, ids=[f"{w} {c}" for c, w in CALLS])
+def test_killed_at_any_moment_there_is_one_version_for_one_key(
+    call: str, when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = embedded(tmp_path)
+    from mlflow import MlflowClient
+
+    plain = getattr(MlflowClient, call)
+
+    def killed(*args: Any, **kwargs: Any) -> None:
+        if when == "after":
+            plain(*args, **kwargs)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, call, killed)
+        with pytest.raises(Killed):
+            registry.put(submission(tmp_path))
+    again = MlflowRegistry(registry.uri, artifacts=tmp_path / "artifacts", experiment="campaign")
+    version = again.put(submission(tmp_path))
+    assert [v.number for v in again.versions()] == [version.number] == ["1"]
+    assert (again.folder(version) / "note.txt").read_text() == "one"
+    client = again._client()
+    experiment = client.get_experiment_by_name("campaign")
+    assert experiment is not None
+    assert len(client.search_runs([experiment.experiment_id])) == 1
+
+
+def test_making_a_registry_does_not_import_mlflow(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from magical.registries.mlflow import MlflowRegistry\n"
+        "from magical.listeners.mlflow import MlflowTracking\n"
+        "MlflowRegistry('sqlite:///x.db', artifacts=Path('a'), experiment='e')\n"
+        "MlflowTracking('sqlite:///x.db', artifacts=Path('a'), experiment='e', value=print)\n"
+        "heavy = {'mlflow', 'polars', 'pandas', 'sklearn', 'requests'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, timeout=60)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_is_down_is_said_at_once(tmp_path: Path) -> None:
+    began = time.monotonic()
+    registry = MlflowRegistry(f"http://127.0.0.1:{free_port()}", artifacts=tmp_path, experiment="e")
+    for ask in (
+        registry.versions,
+        lambda: registry.champion("m"),
+        lambda: registry.put(submission(tmp_path)),
+    ):
+        with pytest.raises(RegistryError, match=r"does not answer: .*Connection refused") as caught:
+            ask()
+        assert len(str(caught.value).splitlines()) <= 3
+    assert time.monotonic() - began < 5
+
+
+def test_a_server_that_is_silent_is_given_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://me:secret@127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(RegistryError, match="does not answer: timed out") as caught:
+            MlflowRegistry(uri, artifacts=tmp_path, experiment="e").champion("m")
+    assert time.monotonic() - began < 5
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_that_cannot_be_opened_is_one_short_error(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("this is no database, but a text that is long enough to be looked at")
+    registry = MlflowRegistry(f"sqlite:///{tmp_path}/mlflow.db", artifacts=tmp_path, experiment="e")
+    with pytest.raises(RegistryError, match="could not list models"):
+        registry.versions()
+
+
+def test_a_model_of_others_has_no_folder(tmp_path: Path) -> None:
+    registry = embedded(tmp_path)
+    version = registry.put(submission(tmp_path))
+    note = next((tmp_path / "artifacts").rglob("MLmodel"))
+    note.write_text(note.read_text().replace("data: data/", "data: ../../../"))
+    with pytest.raises(RegistryError, match="holds no folder of data"):
+        registry.folder(version)
+
+
+def test_a_deleted_experiment_is_taken_up_again(tmp_path: Path) -> None:
+    registry = embedded(tmp_path)
+    registry.put(submission(tmp_path))
+    client = registry._client()
+    experiment = client.get_experiment_by_name("campaign")
+    assert experiment is not None
+    client.delete_experiment(experiment.experiment_id)
+    assert registry.put(submission(tmp_path, key="b" * 40)).number == "2"
+
+
+def test_a_run_that_is_tracked_elsewhere_is_not_asked_of(tmp_path: Path) -> None:
+    registry = MlflowRegistry(
+        database(tmp_path), artifacts=tmp_path / "a", experiment="e", run_id=lambda: "0" * 32
+    )
+    assert registry.put(submission(tmp_path)).number == "1"
+
+
+D = dt.date(2020, 1, 2)
+INT, FLOAT, TEXT, DAY = [1, 5], [1.5, 2.5], ["a", "b"], [D, D]
+FORMS: list[tuple[Column, dict[str, pd.Series]]] = [
+    (
+        Column("x", "int"),
+        {
+            k: pd.Series(INT, dtype=k)
+            for k in ("int64", "int32", "uint8", "Int64", "object", "int64[pyarrow]")
+        },
+    ),
+    (
+        Column("x", "int", nullable=True),
+        {
+            **{
+                k: pd.Series(INT, dtype=k) for k in ("int64", "int32", "uint64", "float64", "Int64", "object")
+            },
+            "float with NaN": pd.Series([1.0, np.nan]),
+            "Int64 with NA": pd.Series([1, None], dtype="Int64"),
+            "all NaN": pd.Series([np.nan, np.nan]),
+            "polars": pl.Series([1, None]).to_pandas(),
+        },
+    ),
+    (
+        Column("x", "float"),
+        {k: pd.Series(INT, dtype=k) for k in ("float64", "float32", "int64", "int32", "Float64", "object")},
+    ),
+    (Column("x", "float", nullable=True), {"NaN": pd.Series([1.0, np.nan]), "whole": pd.Series([1, 5])}),
+    (
+        Column("x", "bool"),
+        {"bool": pd.Series([True, False]), "object": pd.Series([True, False], dtype=object)},
+    ),
+    (
+        Column("x", "bool", nullable=True),
+        {
+            "objects": pd.Series([True, None], dtype=object),
+            "boolean": pd.Series([True, None], dtype="boolean"),
+            "float": pd.Series([1.0, np.nan]),
+            "polars": pl.Series([True, None]).to_pandas(),
+        },
+    ),
+    (
+        Column("x", "str", choices=("a", "b")),
+        {k: pd.Series(TEXT, dtype=k) for k in ("str", "object", "category", "string")},
+    ),
+    (
+        Column("x", "str", nullable=True),
+        {
+            "None": pd.Series(["a", None], dtype=object),
+            "NaN": pd.Series([np.nan, np.nan]),
+            "polars": pl.Series(["a", None]).to_pandas(),
+            "polars categories": pl.Series(["a", None], dtype=pl.Categorical).to_pandas(),
+        },
+    ),
+    (
+        Column("x", "date"),
+        {
+            "dates": pd.Series(DAY, dtype=object),
+            "timestamps": pd.Series(pd.to_datetime(DAY)),
+            "polars": pl.Series(DAY).to_pandas(),
+            "nanoseconds": pl.Series(DAY).cast(pl.Datetime("ns")).to_pandas(),
+        },
+    ),
+    (
+        Column("x", "datetime", nullable=True),
+        {
+            "NaT": pd.Series([pd.Timestamp("2020-01-02 03:04"), pd.NaT]),
+            "NaN": pd.Series([np.nan, np.nan]),
+            "None": pd.Series([None, None]),
+            "texts": pd.Series(["2020-01-02T03:04:05", None]),
+            "polars": pl.Series([dt.datetime(2020, 1, 2, 3), None]).to_pandas(),
+        },
+    ),
+]
+CASES = [(c, n, s) for c, forms in FORMS for n, s in forms.items()]
+
+
+@pytest.mark.parametrize(("column", "form", "values"), CASES, ids=[f"{c.promise}: {n}" for c, n, _ in CASES])
+def test_mlflow_lets_every_usual_form_of_a_column_pass(column: Column, form: str, values: pd.Series) -> None:
+    with reached("sqlite://"):
+        from mlflow.models import validate_schema
+    frame = pd.DataFrame({"x": values, "other": 1})
+    validate_schema(frame, _signature(Schema("Row", (column,)), OUT).inputs)
+
+
+def test_optional_columns_may_be_missing_and_others_not() -> None:
+    with reached("sqlite://"):
+        from mlflow.exceptions import MlflowException
+        from mlflow.models import validate_schema
+    row = Schema("Row", (Column("a", "int"), Column("b", "float", nullable=True)))
+    signature = _signature(row, OUT)
+    validate_schema(pd.DataFrame({"a": [1]}), signature.inputs)
+    with pytest.raises(MlflowException, match="missing inputs"):
+        validate_schema(pd.DataFrame({"b": [1.0]}), signature.inputs)
+    assert [c.name for c in signature.outputs.inputs] == ["prediction"]
+
+
+def test_a_page_that_is_too_long_loses_its_last_sections(tmp_path: Path) -> None:
+    registry = embedded(tmp_path)
+    page = "# A\n\n## One\n\n" + "x" * 4000 + "\n\n## Two\n\n" + "y" * 4000
+    for _ in range(2):
+        version = registry.put(replace(submission(tmp_path), description=page))
+    found = registry._client().get_model_version(version.name, version.number).description
+    assert found is not None
+    assert found.endswith("xxx\n")
+
+
+def test_a_put_costs_little(tmp_path: Path) -> None:
+    registry = embedded(tmp_path)
+    registry.put(submission(tmp_path, name="warm"))
+    began = time.process_time()
+    registry.put(submission(tmp_path))
+    assert time.process_time() - began < 0.5

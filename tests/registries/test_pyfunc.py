@@ -1,0 +1,186 @@
+"""From a project on disk to numbers out of `mlflow.pyfunc`, in another process and another folder."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from projects import Small, project
+from registries.databases import database
+
+FLOW = """
+import datetime as dt
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from magical import Contract, Field, Frame, Id, InputPath, Receipt, Settings, Target, step, workflow
+from magical.features import Feature, Log
+from magical.library import (
+    Experiment, HowToRegister, HowToSplit, boosting, evaluate, featurize, ingest, linear, model_data, predict,
+    register, select, split, transform, tune,
+)
+from helpers import ratio
+
+
+class Row(Contract):
+    key: Id[int]
+    size: float = Field(ge=0)
+    rooms: int | None
+    place: Literal["town", "coast", "hills"] | None
+    kind: str
+    heated: bool | None
+    built: dt.date
+    outcome: Target[{target}]
+
+
+class Rated(Row):
+    rated: float | None
+
+
+class FlowSettings(Settings):
+    source: InputPath = InputPath("rows.csv")
+    features: tuple[Feature, ...] = (Log("size"),)
+    experiments: tuple[Experiment, ...] = (linear(trials=1), boosting(trials=1))
+    registry: HowToRegister = HowToRegister()
+
+
+@step
+def rate(rows: Frame[Row]) -> Frame[Rated]:
+    return rows.filter(pl.col("size") < 390).with_columns(rated=ratio("rooms", "size"))
+
+
+@step(training_only=True)
+def distinct(rows: Frame[Rated]) -> Frame[Rated]:
+    return rows.unique(subset=["size", "kind"], maintain_order=True)
+
+
+@workflow
+def houses(s: FlowSettings) -> Receipt:
+    rows = distinct(rate(model_data(ingest(s.source), Row)))
+    train, validation, test = split(featurize(rows, s.features), HowToSplit(seed=3))
+    models = [tune(train, validation, transform(train, s.features), e) for e in s.experiments]
+    best = select(models, validation)
+    return register(best, evaluate(predict(best, test), test), s.registry)
+"""
+
+HELPERS = """
+import polars as pl
+
+
+def ratio(a: str, b: str) -> pl.Expr:
+    return pl.col(a) / pl.col(b)
+"""
+
+SCORE = """
+import json, sys, warnings
+import mlflow, pandas as pd, polars as pl
+uri, rows, out = sys.argv[1:]
+mlflow.set_tracking_uri(uri)
+model = mlflow.pyfunc.load_model("models:/houses@champion")
+polars = pl.read_parquet(rows)
+frames = {
+    "polars": polars.to_pandas(),
+    "pandas": pd.DataFrame(polars.to_dicts()),
+    "objects": pd.DataFrame(polars.to_dicts(), dtype=object),
+}
+for name, frame in frames.items():
+    pl.from_pandas(model.predict(frame)).write_parquet(f"{out}/{name}.parquet")
+ones = [model.predict(frames["polars"].iloc[[i]]) for i in range(5)]
+pl.from_pandas(pd.concat(ones)).write_parquet(f"{out}/single.parquet")
+assert not {"workflow", "helpers"} & set(sys.modules)
+"""
+
+TARGETS = {
+    "binary": ("bool", lambda x: x > 0),
+    "multiclass": (
+        'Literal["low", "middle", "high"]',
+        lambda x: "low" if x < -4 else "high" if x > 4 else "middle",
+    ),
+    "regression": ("float", lambda x: x),
+}
+
+
+def rows(target: Any, count: int = 400) -> str:
+    """A csv with nulls, whose target depends on three columns."""
+    lines = ["key,size,rooms,place,kind,heated,built,outcome"]
+    for i in range(count):
+        size, rooms = (i * 7919) % 401, "" if i % 13 == 0 else str(i % 7)
+        place = ["town", "coast", "hills", ""][i % 4]
+        heated = ["true", "false", ""][i % 3]
+        noise = (i * 104729) % 17 - 8
+        value = (size - 200) / 20 + 3 * (i % 4 == 1) + noise / 2
+        built = f"19{50 + i % 50}-0{1 + i % 9}-1{i % 9}"
+        lines.append(f"{i},{size}.5,{rooms},{place},k{i % 5},{heated},{built},{target(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def houses(root: Path, task: str) -> Small:
+    hint, target = TARGETS[task]
+    files = {"workflow.py": FLOW.replace("{target}", hint), "helpers.py": HELPERS, "rows.csv": rows(target)}
+    small = project(root, files, tracking=True)
+    database(root / ".magical")
+    return small
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TARGETS)
+def test_the_registered_model_gives_the_numbers_of_the_run(task: str, tmp_path: Path) -> None:
+    small = houses(tmp_path / "houses", task)
+    run = small.run()
+    receipt = run["register"]
+    assert receipt.text == "houses version 1, alias champion"
+    predicted = run["predict"]
+    typed = run["model_data"].drop("outcome")
+    test = predicted.select("key").join(typed, on="key", maintain_order="left")
+    dropped = typed.filter(pl.col("size") >= 390).head(2)
+    assert dropped.height == 2
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    pl.concat([test, dropped]).write_parquet(elsewhere / "rows.parquet")
+    uri = f"sqlite:///{small.root / '.magical' / 'mlflow.db'}"
+    command = [sys.executable, "-c", SCORE, uri, str(elsewhere / "rows.parquet"), str(elsewhere)]
+    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    columns = [c for c in predicted.columns if c != "key"]
+    wanted = predicted.select(columns)
+    for form in ("polars", "pandas", "objects"):
+        found = pl.read_parquet(elsewhere / f"{form}.parquet")
+        assert found.head(wanted.height).select(columns).equals(wanted), form
+        tail = found.tail(2)
+        assert tail["prediction"].null_count() == 2
+        assert tail["reason"].to_list() == ["rate left it out"] * 2
+    single = pl.read_parquet(elsewhere / "single.parquet").select(columns)
+    from polars.testing import assert_frame_equal
+
+    assert_frame_equal(single, wanted.head(5), rel_tol=1e-9)
+    runs = {r.data.tags["magical.run"]: r for r in _runs(uri)}
+    assert runs[run.name].data.metrics
+    assert runs[run.name].info.status == "FINISHED"
+
+
+@pytest.mark.slow
+def test_a_second_run_registers_nothing_and_a_worse_model_gets_no_alias(tmp_path: Path) -> None:
+    small = houses(tmp_path / "houses", "binary")
+    assert small.run().executed[-1] == "register"
+    assert small.run().executed == []
+    uri = f"sqlite:///{small.root / '.magical' / 'mlflow.db'}"
+    assert len(_runs(uri)) == 1
+    again = small.run(registry={"require": {"roc_auc": 0.999}})
+    assert again.executed == ["register"]
+    assert again["register"].text.startswith("houses version 2, no alias: roc_auc 0.")
+    answer = json.loads(small.command("models", "--json").out)
+    assert [(m["version"], m["aliases"]) for m in answer] == [("2", []), ("1", ["champion"])]
+
+
+def _runs(uri: str) -> list[Any]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name("houses")
+    assert found is not None
+    return list(client.search_runs([found.experiment_id]))

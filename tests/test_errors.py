@@ -1,0 +1,510 @@
+"""Every way to go wrong has a message of at most five lines that says who, what, and the one next move."""
+
+import copy
+import datetime as dt
+import json
+import logging
+import math
+import operator
+import os
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from projects import DEEP, FLOW, HELPERS, IMPORTS, Answer, Small, command, flow, is_well_worded, project
+
+import magical.errors
+from magical.contracts.promises import Promise, promise_of
+from magical.errors import MagicalError, TouchedRef, UsageError, did_you_mean, listing, shorten
+from magical.refs import Link, Ref
+
+# --- touching a result in a workflow -----------------------------------------------------------------------
+
+
+def walk_async(ref: Ref) -> None:
+    async def walk() -> None:
+        async for _ in ref:  # type: ignore[attr-defined]
+            pass
+
+    walk().send(None)
+
+
+def is_awaited(ref: Ref) -> None:
+    async def wait() -> None:
+        await ref  # type: ignore[misc]
+
+    wait().send(None)
+
+
+def has_a_block(ref: Ref) -> None:
+    with ref:  # type: ignore[attr-defined]
+        pass
+
+
+def is_matched(ref: Ref) -> None:
+    match ref:
+        case pl.DataFrame():
+            pass
+
+
+def is_set(ref: Ref) -> None:
+    ref["x"] = 1  # type: ignore[index]
+
+
+def is_emptied(ref: Ref) -> None:
+    del ref["x"]  # type: ignore[attr-defined]
+
+
+def is_added_to(ref: Any) -> None:
+    ref += 1
+
+
+WAYS: dict[str, Callable[[Any], Any]] = {
+    "attribute": lambda r: r.height,
+    "method": lambda r: r.filter(pl.col("x") > 0),
+    "hasattr": lambda r: hasattr(r, "columns"),
+    "set an attribute": lambda r: setattr(r, "x", 1),
+    "delete an attribute": lambda r: delattr(r, "x"),
+    "item": lambda r: r["x"],
+    "slice": lambda r: r[:3],
+    "set an item": is_set,
+    "delete an item": is_emptied,
+    "in": lambda r: "x" in r,
+    "for": lambda r: list(r),
+    "unpack": lambda r: (lambda a, b: a)(*r),
+    "keywords": lambda r: dict(**r),
+    "zip": lambda r: list(zip(r, r, strict=True)),
+    "enumerate": lambda r: list(enumerate(r)),
+    "sorted": sorted,
+    "reversed": reversed,
+    "sum": sum,
+    "max": max,
+    "any": any,
+    "next": next,
+    "iter": iter,
+    "async for": walk_async,
+    "await": is_awaited,
+    "bool": bool,
+    "if": lambda r: 1 if r else 0,
+    "not": operator.not_,
+    "and": lambda r: r and 1,
+    "len": len,
+    "==": lambda r: r == 1,
+    "== from the left": lambda r: 1 == r,
+    "!=": lambda r: r != 1,
+    "<": lambda r: r < 1,
+    "< from the left": lambda r: 1 < r,
+    "<=": lambda r: r <= 1,
+    ">": lambda r: r > 1,
+    ">=": lambda r: r >= 1,
+    "hash": hash,
+    "a set": lambda r: {r},
+    "a key": lambda r: {r: 1},
+    "+": lambda r: r + 1,
+    "+ from the left": lambda r: 1 + r,
+    "+=": is_added_to,
+    "a list +": lambda r: [1] + r,
+    "-": lambda r: r - 1,
+    "*": lambda r: 2 * r,
+    "/": lambda r: 1 / r,
+    "//": lambda r: r // 2,
+    "%": lambda r: r % 2,
+    "**": lambda r: r**2,
+    "@": lambda r: r @ r,
+    "divmod": lambda r: divmod(r, 2),
+    "&": lambda r: r & 1,
+    "|": lambda r: r | 1,
+    "^": lambda r: r ^ 1,
+    "<<": lambda r: r << 1,
+    ">>": lambda r: r >> 1,
+    "unary minus": operator.neg,
+    "unary plus": operator.pos,
+    "~": operator.invert,
+    "abs": abs,
+    "round": round,
+    "math.sqrt": math.sqrt,
+    "math.floor": math.floor,
+    "math.ceil": math.ceil,
+    "math.trunc": math.trunc,
+    "int": int,
+    "float": float,
+    "complex": complex,
+    "range": range,
+    "index": lambda r: [1, 2][r],
+    "str": str,
+    "print": print,
+    "f-string": lambda r: f"{r}",
+    "format": lambda r: f"{r:>10}",
+    "%s": lambda r: "%s" % r,  # noqa: UP031
+    "bytes": bytes,
+    "json": json.dumps,
+    "call": lambda r: r(),
+    "with": has_a_block,
+    "open": open,
+    "Path": Path,
+    "os.fspath": os.fspath,
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": pickle.dumps,
+    "isinstance": lambda r: isinstance(r, pl.DataFrame),
+    "match": is_matched,
+    "np.asarray": np.asarray,
+    "np.mean": np.mean,
+    "np.log": np.log,
+    "np.concatenate": lambda r: np.concatenate([r, r]),
+    "array +": lambda r: np.arange(3) + r,
+    "pd.concat": lambda r: pd.concat([r, r]),
+    "pd.DataFrame": pd.DataFrame,
+    "pd.Series": pd.Series,
+    "pd.merge": lambda r: pd.merge(r, r),
+    "pd.isna": pd.isna,
+    "pl.concat": lambda r: pl.concat([r, r]),
+    "pl.concat of one": lambda r: pl.concat([r]),
+    "pl.DataFrame": pl.DataFrame,
+    "pl.from_pandas": pl.from_pandas,
+    "pl.lit": pl.lit,
+    "pl.Series": pl.Series,
+    "series +": lambda r: pl.Series([1]) + r,
+    "expression": lambda r: pl.col("x") + r,
+    "series of pandas +": lambda r: pd.Series([1]) + r,
+}
+
+
+@pytest.fixture
+def ref() -> Ref:
+    return Ref(Link("clean#0"), Promise("table"), "workflow.py:3")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_result_fails_well_on_every_way_of_touching_it(ref: Ref, way: str) -> None:
+    with pytest.raises(TouchedRef, match="The result of clean was") as caught:
+        WAYS[way](ref)
+    assert "Hint: move this line into a step" in str(caught.value)
+    assert is_well_worded(str(caught.value))
+
+
+@pytest.mark.parametrize("way", ["height", "for", "f-string"])
+def test_the_line_of_the_author_is_named(ref: Ref, way: str) -> None:
+    with pytest.raises(TouchedRef, match=r"test_errors.py:\d+"):
+        WAYS[{"height": "attribute"}.get(way, way)](ref)
+
+
+def test_what_may_be_done_with_a_result(ref: Ref) -> None:
+    assert repr(ref) == "<result of clean#0>"
+    assert ref is ref
+    assert [ref, ref][0] is ref
+    logging.getLogger("x").debug("%s", ref)  # nobody listens
+
+
+def test_parts_and_tuples_unpack() -> None:
+    parts = Ref(Link("split#1"), Promise("parts"), "")
+    train, validation, test = parts  # type: ignore[misc]
+    assert [repr(r) for r in (train, validation, test)] == [
+        f"<result of split#1.{n}>" for n in ("train", "validation", "test")
+    ]
+    assert repr(parts.test) == "<result of split#1.test>"
+    first, second = Ref(Link("pair#1"), promise_of(tuple[int, str]), "")  # type: ignore[misc]
+    assert repr(second) == "<result of pair#1.1>"
+    with pytest.raises(ValueError, match="not enough values"):
+        _a, _b, _c, _d = parts  # type: ignore[misc]
+
+
+# --- projects that are wrong ----------------------------------------------------------------------------------
+
+Edit = tuple[str, str, str]
+Case = tuple[list[Edit], str, int, list[str]]
+W, S = "workflow.py", "settings.toml"
+
+
+def w(old: str, new: str) -> list[Edit]:
+    return [(W, old, new)]
+
+
+CLEAN_BODY = (
+    '    good = customers.filter(pl.col("id") < max_id)\n    return good.with_columns(x=twice(pl.col("x")))\n'
+)
+RETURN = '    return good.with_columns(x=twice(pl.col("x")))\n'
+WORKFLOW = "@workflow\ndef flow(s: FlowSettings) -> int:\n"
+LAST = "    return size(train)\n"
+HEIGHT = "    return table.height\n"
+
+
+def body(text: str) -> list[Edit]:
+    """Another body for the step ``clean``."""
+    return w(CLEAN_BODY, text)
+
+
+WRONG: dict[str, Case] = {
+    # the call is wrong
+    "unknown verb": ([], "rum", 2, ["There is no verb 'rum'", "did you mean 'run'"]),
+    "unknown option": ([], "run --projet x", 2, ["There is no option --projet", "did you mean '--project'"]),
+    "unknown step": ([], "run clena", 2, ["There is no step 'clena'", "did you mean 'clean'"]),
+    "unknown step to plan": ([], "plan clena", 2, ["There is no step 'clena'"]),
+    "unknown step to explain": ([], "why clena", 2, ["There is no step 'clena'"]),
+    "unknown step to inspect": ([], "inspect clena", 2, ["There is no step 'clena'"]),
+    "two steps": ([], "run clean size", 2, ["2 steps were named"]),
+    "no step to explain": ([], "why", 2, ["STEP"]),
+    "not run yet": ([], "inspect clean", 2, ["clean has not run yet", "magical run clean"]),
+    "unknown run": ([], "runs nope", 2, ["There is no run 'nope'"]),
+    "unknown profile": ([], "run --profile quik", 2, ["There is no profile 'quik'"]),
+    "a run of something unused": (w(LAST, "    raw(s.source)\n" + LAST), "why raw[2]", 2, ["nothing uses what it gives"]),
+    # settings
+    "unknown setting": ([], "run max_idd=3", 2, ["no setting 'max_idd'", "command line", "did you mean 'max_id'"]),
+    "unknown setting in a file": ([(S, "[track", "max_idd = 3\n[track")], "run", 2, ["'max_idd'", "settings.toml"]),
+    "out of bounds": ([], "run max_id=0", 2, ["max_id", "greater than or equal to 1", "got 0"]),
+    "wrong type": ([], "run max_id=many", 2, ["max_id", "must be a valid integer", "'many'"]),
+    "not key=value": ([], "run =3", 2, ["neither an option nor key=value"]),
+    "a value and a group": ([], "run max_id=3 max_id.x=4", 2, ["given twice"]),
+    "not TOML": ([(S, "[tracking]", "[tracking")], "run", 2, ["settings.toml is not TOML", "line 1"]),
+    "unknown policy": ([], "run policy.worker=2", 2, ["worker", "did you mean 'workers'"]),
+    "policy out of bounds": ([], "run policy.workers=0", 2, ["[policy]", "workers"]),
+    "policy as a value": ([], "run policy=2", 2, ["policy is a group of settings"]),
+    "unknown tracking": ([(S, "enabled", "enable")], "run", 2, ["[tracking]", "enable", "did you mean 'enabled'"]),
+    "not given": (w("unread: int = 1", "unread: int"), "run", 2, ["unread has no default", "unread=..."]),
+    "a default that is wrong": (w("default=90", "default=900"), "run", 2, ["max_id", "less than or equal to 100"]),
+    "settings of a workflow that takes none": (
+        w(WORKFLOW, "@workflow\ndef flow() -> int:\n    s = FlowSettings()\n"), "run max_id=3", 2, ["takes none"],
+    ),
+    # the project cannot be read
+    "syntax error": (w("    return table.height", "    return (table.height"), "run", 1, ["workflow.py:", "was never closed"]),
+    "syntax error in a helper": ([("deep.py", "def inner(e):", "def inner(e)")], "run", 1, ["deep.py:4", "expected ':'"]),
+    "wrong indentation": (w(HEIGHT, HEIGHT + "   return 3\n"), "run", 1, ["workflow.py:", "unindent"]),
+    "a null byte": ([("deep.py", "FACTOR = 2", "FACTOR = 2\0")], "run", 1, ["null"]),
+    "not UTF-8": ([("deep.py", "FACTOR = 2", "FACTOR = 2; T = '\udcff'")], "run", 1, ["deep.py"]),
+    "missing package": ([("deep.py", "FACTOR = 2", "import nopackage\nFACTOR = 2")], "run", 1, ["nopackage", "deep.py:1", "installed"]),
+    "an exception at import": ([("deep.py", "FACTOR = 2", "FACTOR = 1 / 0")], "run", 1, ["ZeroDivisionError", "deep.py:1"]),
+    "an exit at import": ([("deep.py", "FACTOR = 2", "raise SystemExit(0)")], "run", 1, ["SystemExit", "deep.py:1"]),
+    "no workflow": (w("@workflow\n", ""), "run", 1, ["workflow.py has no workflow", "@workflow"]),
+    "two workflows": (w(WORKFLOW, "@workflow\ndef other() -> int: ...\n\n\n" + WORKFLOW), "run", 1, ["2 workflows: other, flow", "pyproject.toml"]),
+    "no step": (w("    customers = clean(model(raw(s.source), Customer), s.max_id)\n    train, validation, test = split(customers)\n    return size(train)\n", "    return None\n"), "run", 1, ["flow calls no step"]),
+    # contracts
+    "a type that no column has": (w("x: int = Field", "y: complex\n    x: int = Field"), "run", 1, ["Customer.y has the type complex"]),
+    "two targets": (w("x: int = Field", "y: Target[bool]\n    z: Target[int]\n    x: int = Field"), "run", 1, ["2 target columns: y, z"]),
+    "two roles": (w("id: Id[int]", "id: Id[Target[int]]"), "run", 1, ["Customer.id has 2 roles"]),
+    "a pattern that is none": (w("x: int = Field", 's: str = Field(pattern="(?=a)")\n    x: int = Field'), "run", 1, ["workflow.py:", "SchemaError"]),
+    # wiring
+    "touched": (w(LAST, "    if train.height > 3:\n        pass\n" + LAST), "run", 1, ["The result of split was asked for .height", "workflow.py:", "move this line into a step"]),
+    "looped over": (w(LAST, "    for row in customers:\n        pass\n" + LAST), "run", 1, ["The result of clean was looped over"]),
+    "unpacked wrongly": (w("train, validation, test = split(customers)", "train, test = split(customers)"), "run", 1, ["ValueError", "too many values", "workflow.py:"]),
+    "an exception in the workflow": (w(LAST, "    {}['x']\n" + LAST), "run", 1, ["flow raised KeyError", "workflow.py:", "'x'"]),
+    "a missing argument": (w("split(customers)", "split()"), "run", 1, ["split", "customers", "its parameters are"]),
+    "an unknown argument": (w("split(customers)", "split(customer=customers)"), "run", 1, ["customer", "did you mean 'customers'"]),
+    "a missing column": (w("@step\ndef size(table: Frame[C])", "class More(Customer):\n    y: int\n\n\n@step\ndef size(table: Frame[More])"), "run", 1, ["size", "wants table: Frame[More]", "y is missing"]),
+    "columns from a raw table": (w("clean(model(raw(s.source), Customer), s.max_id)", "clean(raw(s.source), s.max_id)"), "run", 1, ["clean", "promises no columns"]),
+    "a value for a table": (w(LAST, "    return size(size(train))\n"), "run", 1, ["size", "it is int, and Frame is wanted"]),
+    "a dictionary of results": (w(LAST, "    return size({'a': train})\n"), "run", 1, ["A dictionary of results"]),
+    "something else is returned": (w(LAST, "    size(train)\n    return 3\n"), "run", 1, ["returns a int", "that no step made"]),
+    "another parameter": (w(WORKFLOW, "@workflow\ndef flow(s: int) -> int:\n"), "run", 1, ["flow", "takes s", "one parameter, its settings"]),
+    "an unknown fact": (w("@step\ndef clean", "@step(read='world')\ndef clean"), "run", 1, ["@step knows no fact 'read'", "did you mean 'reads'"]),
+    "an unknown world": (w("@step\ndef clean", "@step(reads='moon')\ndef clean"), "run", 1, ["moon", "world"]),
+    "an argument that no key can hold": (w(LAST, "    return size(split(clean(model(raw(s.source), Customer), object())).train)\n"), "run", 1, ["clean", "max_id", "which no key can hold"]),
+    "a hint that cannot be read": (w("def size(table: Frame[C])", 'def size(table: "Frame[Nope]")'), "run", 1, ["size", "type hint", "Nope"]),
+    # unwritten steps
+    "unwritten": (body("    ...\n"), "run", 1, ["1 step has no body yet: clean (workflow.py:"]),
+    "unwritten, with words": (body("    raise NotImplementedError('later')\n"), "run", 1, ["clean"]),
+    "two unwritten": (body("    ...\n") + [(W, HEIGHT, "    ...\n")], "run", 1, ["2 steps have no body yet: clean", "size"]),
+    # data
+    "a missing file": ([(S, "[track", 'source = "y.csv"\n[track')], "run", 1, ["There is no file", "y.csv", "x.csv"]),
+    "a folder": ([(S, "[track", 'source = "."\n[track')], "run", 1, ["is a folder"]),
+    "a missing folder": ([(S, "[track", 'source = "data/y.csv"\n[track')], "run", 1, ["There is no file", "data", "does not exist either"]),
+    "out of the contract's bounds": ([("x.csv", "1,3\n", "1,-3\n"), ("x.csv", "2,6\n", "2,901\n")], "run", 1, ["model (workflow.py:", "promised Frame[Customer], but 1 of 40 rows break it", "x must be >= 0, got -3 (row 0)", "x must be <= 900, got 901 (row 1)", "widen Customer in workflow.py:"]),
+    "nulls": ([("x.csv", "1,3\n", "1,\n")], "run", 1, ["x must not be null (row 0)"]),
+    "duplicate ids": ([("x.csv", "1,3\n", "2,3\n")], "run", 1, ["id must be unique, got 2 (rows 0, 1)", "duplicates"]),
+    "a column is missing": ([("x.csv", "id,x\n", "id,xx\n")], "run", 1, ["its columns differ", "x is missing", "did you mean 'xx'"]),
+    "a column of another type": ([("x.csv", "1,3\n", "1,a\n")], "run", 1, ["x must be int, and is str"]),
+    "an empty file": ([("x.csv", ("id,x\n" + "".join(f"{i},{i * 3 % 7}\n" for i in range(1, 41))), "")], "run", 1, ["raw (workflow.py:", "NoDataError"]),
+    # steps
+    "None": (w(RETURN, ""), "run", 1, ["clean (workflow.py:", "promised Frame[Customer], and returned None", "is a return missing?"]),
+    "None for a number": (w(HEIGHT, "    table.height\n"), "run", 1, ["size (workflow.py:", "promised int, and returned None", "is a return missing?"]),
+    "another type": (w(RETURN, "    return good.height\n"), "run", 1, ["promised Frame[Customer], and returned a int"]),
+    "another value": (w(HEIGHT, '    return "many"\n'), "run", 1, ["size (workflow.py:", "promised int, and returned 'many'"]),
+    "pandas": (w(RETURN, "    return good.to_pandas()\n"), "run", 1, ["returned a pandas.DataFrame", "pl.from_pandas(table)"]),
+    "no parts": (w('    return partition(customers, ["train"] * (n - 2) + ["test", "validation"])\n', "    return customers\n"), "run", 1, ["split (workflow.py:", "promised Parts[Customer]", "partition(table, assignment)"]),
+    "an empty part": (w('(n - 2) + ["test", "validation"]', '(n - 2) + ["test", "test"]'), "run", 1, ["split (workflow.py:", "The validation part of the split is empty"]),
+    "an unknown part": (w('["test", "validation"]', '["test", "valid"]'), "run", 1, ["split (workflow.py:", "unknown part 'valid'"]),
+    "too few assignments": (w('(n - 2) + ["test", "validation"]', '(n - 2)'), "run", 1, ["40 rows and 38 assignments"]),
+    "an exception": (body('    return customers["nope"]\n'), "run", 1, ["clean (workflow.py:", "raised ColumnNotFoundError", 'workflow.py:', 'customers["nope"]', "magical inspect model"]),
+    "an exception in a helper": ([("deep.py", "return e + 0", "raise ValueError('bad')")], "run", 1, ["clean (workflow.py:", "raised ValueError", "deep.py:5", "  bad"]),
+    "an exception without words": (body("    raise ValueError\n"), "run", 1, ["raised ValueError", "no message"]),
+    "a long exception": (body("    raise ValueError('x\\n' * 50 + 'y' * 5000)\n"), "run", 1, ["raised ValueError"]),
+    "an exit": (body("    raise SystemExit(0)\n"), "run", 1, ["clean (workflow.py:", "raised SystemExit"]),
+    "endless recursion": (body("    def f(n): return f(n + 1)\n    return f(1)\n"), "run", 1, ["raised RecursionError"]),
+    "an assertion": (body("    assert customers.is_empty(), 'must be empty'\n"), "run", 1, ["raised AssertionError", "must be empty"]),
+    "NotImplementedError from below": (body("    x = 1\n    raise NotImplementedError\n"), "run", 1, ["raised NotImplementedError"]),
+    "a result without a form": (w("def size(table: Frame[C]) -> int:\n" + HEIGHT, "def size(table: Frame[C]) -> Any:\n    return open\n"), "run", 1, ["size (workflow.py:", "cannot be written as JSON"]),
+    "a lock": (w("def size(table: Frame[C]) -> int:\n" + HEIGHT, "def size(table: Frame[C]) -> object:\n    import threading\n    return threading.Lock()\n"), "run", 1, ["size (workflow.py:", "cannot be"]),
+    "no registry": (w("@step\ndef size(table: Frame[C]) -> int:\n" + HEIGHT, '@step(writes="world")\ndef size(table: Frame[C]) -> Any:\n    from magical.errors import RegistryError\n    raise RegistryError("The registry does not answer.", hint="start it.")\n'), "run", 1, ["size (workflow.py:", "The registry does not answer", "start it"]),
+}  # fmt: skip
+
+
+def spoken(answer: Answer) -> str:
+    """The message of a command that failed, without its progress and closing lines."""
+    text = answer.err if answer.code == 2 or "Hint:" in answer.err else answer.out
+    lines = text.splitlines()
+    end = next(i for i, line in enumerate(lines) if line.startswith("Hint:"))
+    begin = max((i + 1 for i, line in enumerate(lines[:end]) if re.match(r"[✗✓=!-] ", line)), default=0)
+    return "\n".join(lines[begin : end + 1])
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_said_in_at_most_five_lines(small: Small, name: str) -> None:
+    edits, words, code, texts = WRONG[name]
+    for file, old, new in edits:
+        text = (small.root / file).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {file}"
+        small.write(file, text.replace(old, new).encode("utf-8", "surrogateescape"))
+    answer = small.command(*words.split())
+    assert "Traceback" not in answer.out + answer.err
+    assert answer.code == code, answer
+    message = spoken(answer)
+    for text in texts:
+        assert text in message
+    assert is_well_worded(message), message
+
+
+OUTSIDE: dict[str, tuple[dict[str, str], str, int, list[str]]] = {
+    # no workflow.py, or another place
+    "an empty folder": ({"x.txt": ""}, "run", 2, ["is no project", "it has no workflow.py", "--project"]),
+    "a named workflow that is not there": (
+        {"pyproject.toml": '[tool.magical]\nworkflow = "flows:other"\n', "flows.py": "from magical import workflow\n@workflow\ndef one(): ...\n"},
+        "run", 1, ["flows has no workflow 'other'", "one"],
+    ),
+    "a named module that is not there": ({"pyproject.toml": '[tool.magical]\nworkflow = "flows:other"\n'}, "run", 1, ["flows"]),
+    "a pyproject.toml that is not TOML": ({"pyproject.toml": "[tool", "workflow.py": ""}, "run", 1, ["pyproject.toml cannot be read"]),
+    "an unknown key in pyproject.toml": ({"pyproject.toml": "[tool.magical]\nworkflows = 'x'\n", "workflow.py": ""}, "run", 1, ["knows no 'workflows'"]),
+    "an empty workflow.py": ({"workflow.py": ""}, "run", 1, ["workflow.py has no workflow"]),
+    "a profile among others": ({"workflow.py": FLOW, "helpers.py": HELPERS, "deep.py": DEEP, "profiles/quick.toml": ""}, "run --profile quik", 2, ["There is no profile 'quik'", "did you mean 'quick'"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_folder_that_is_no_project_is_said(tmp_path: Path, name: str) -> None:
+    files, words, code, texts = OUTSIDE[name]
+    answer = project(tmp_path / "p", files).command(*words.split())
+    assert answer.code == code, answer
+    assert [t for t in texts if t not in answer.err] == []
+    assert is_well_worded(answer.err.strip())
+
+
+def test_a_project_that_is_not_there_is_said(tmp_path: Path) -> None:
+    for path in (tmp_path / "nope", tmp_path / "nope.py"):
+        answer = command("run", "--project", str(path))
+        assert answer.code == 2
+        assert "There is no project" in answer.err
+
+
+# --- the classes --------------------------------------------------------------------------------------------------
+
+CLASSES = [c for c in vars(magical.errors).values() if isinstance(c, type) and issubclass(c, MagicalError)]
+
+
+def raised_by(small: Small, edits: list[Edit], words: str) -> set[str]:
+    for edit in edits:
+        small.edit(*edit)
+    try:
+        step, line = words, {}
+        result = small.load().execute(step, line)
+    except MagicalError as error:
+        return {c.__name__ for c in type(error).__mro__}
+    return {c.__name__ for e in result.errors.values() for c in type(e).__mro__}
+
+
+EACH = {
+    "UsageError": ([], "clena"),
+    "SettingsError": (w("default=90", "default=900"), ""),
+    "ProjectError": (w("@workflow\n", ""), ""),
+    "ContractError": (w("id: Id[int]", "id: Id[Target[int]]"), ""),
+    "WiringError": (w("split(customers)", "split()"), ""),
+    "TouchedRef": (w(LAST, "    len(train)\n" + LAST), ""),
+    "BrokenPromise": (w(RETURN, ""), ""),
+    "InputError": (w("x.csv", "y.csv"), ""),
+    "StepError": (body("    raise ValueError\n"), ""),
+    "UnwrittenStep": (body("    ...\n"), ""),
+    "StoreError": (w("-> int:\n" + HEIGHT, "-> Any:\n    return open\n"), ""),
+    "RegistryError": (WRONG["no registry"][0], ""),
+    "MagicalError": (w("split(customers)", "split()"), ""),
+}
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_each_class_is_raised_by_a_project(small: Small, name: str) -> None:
+    assert name in raised_by(small, *EACH[name])
+
+
+def test_a_damaged_result_is_raised(small: Small) -> None:
+    run = small.run()
+    for path in (small.root / ".magical" / "store" / "objects").rglob("*.parquet"):
+        path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(magical.errors.DamagedArtifact, match="damaged") as caught:
+        run["clean"]
+    assert is_well_worded(str(caught.value))
+
+
+def test_every_class_is_covered() -> None:
+    assert {c.__name__ for c in CLASSES} == {*EACH, "DamagedArtifact"}
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    drawn = re.findall(r"^ *[│├└─ ]*([A-Z]\w+)(?:  |$)", magical.errors.__doc__ or "", re.M)
+    assert set(drawn) == {c.__name__ for c in CLASSES}
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_errors_travel_between_processes(cls: type[MagicalError]) -> None:
+    error = cls("who promised what,", "  and what came", hint="the next move.")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.hint) == (cls, str(error), error.hint)
+    assert str(again) == "who promised what,\n  and what came\nHint: the next move."
+
+
+def test_a_damaged_artifact_travels_with_its_name() -> None:
+    error = magical.errors.DamagedArtifact("gone", blob="abc.parquet")
+    assert pickle.loads(pickle.dumps(error)).blob == "abc.parquet"
+
+
+@pytest.mark.parametrize("lines", [["x"], ["x"] * 4, ["x"] * 50, ["x\n" * 50], ["x" * 10_000], []])
+def test_any_message_is_bounded(lines: list[str]) -> None:
+    text = str(MagicalError(*lines, hint="y" * 10_000))
+    assert len(text.splitlines()) <= 5
+    assert max(map(len, text.splitlines())) <= 250
+    assert text.splitlines()[-1].startswith("Hint: y")
+
+
+def test_exit_codes() -> None:
+    assert {c.__name__ for c in CLASSES if c.exit_code == 2} == {"UsageError", "SettingsError"}
+
+
+def test_words_for_what_is_unknown() -> None:
+    assert did_you_mean("clena", ["clean", "split"]) == "did you mean 'clean'? There are: clean, split."
+    assert did_you_mean("zzz", ["clean"]) == "there are: clean."
+    assert did_you_mean("zzz", []) == "there are none."
+    assert listing(range(20)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 8 more"
+    assert shorten("a\nb\r\tc" + "x" * 100, 8) == "a b\r\tcx…" or len(shorten("a\nb" * 100, 8)) == 8
+    assert len(str(UsageError.unknown("step", "x" * 500, ["y" * 500] * 50)).splitlines()) == 2
+
+
+def test_dates_in_messages_are_read_by_people(tmp_path: Path) -> None:
+    source = IMPORTS + (
+        "from datetime import date\n\n\nclass Row(Contract):\n    d: date = Field(ge=date(2024, 1, 1))\n\n\n"
+        "@step\ndef rows() -> Frame[Row]:\n    return pl.DataFrame({'d': [date(2023, 5, 6)]})\n\n\n"
+        "@workflow\ndef flow() -> Any:\n    return rows()\n"
+    )
+    error = project(tmp_path, {"workflow.py": source}).fails()["rows"]
+    assert "d must be >= 2024-01-01, got 2023-05-06 (row 0)" in str(error)
+    assert dt.date(2024, 1, 1)
+
+
+def test_the_whole_traceback_is_at_hand(tmp_path: Path) -> None:
+    small = flow(tmp_path)
+    small.edit(W, HEIGHT, "    raise ValueError('deep inside')\n")
+    error = small.fails()["size"]
+    assert isinstance(error.__cause__, ValueError)
+    failed = [e for e in small.events() if e["event"] == "StepFailed"]
+    assert "deep inside" in failed[0]["trace"]
+    assert "workflow.py" in failed[0]["trace"]
