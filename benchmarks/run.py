@@ -83,10 +83,10 @@ def _unavailable(names: list[str], place: Path) -> Iterator[tuple[str, str]]:
 
 
 def _measure(names: list[str], repeat: int, place: Path, figures: Figures) -> Iterator[str]:
-    """Do the rounds in turns; the first warms bytecode and disk, and does not count."""
+    """Do the rounds in turns; round 0 warms bytecode and disk where that is not done, and does not count."""
     for number in range(repeat + 1):
         for name in names:
-            if name == "campaign" and number % CAMPAIGN_EACH != 1:
+            if (name == "campaign" and number % CAMPAIGN_EACH != 1) or (name == "tracked" and not number):
                 continue
             folder = place / str(number) / name
             folder.mkdir(parents=True)

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -55,6 +56,12 @@ def _open(path: str, profile: str) -> Project:
     return load(path, profile=profile)
 
 
+def _option(project: Project) -> str:
+    """What to add to a command so that it finds the project from here."""
+    here = os.path.relpath(project.root)
+    return "" if here == "." else f" --project {here}"
+
+
 def _words(words: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     """Part ``[STEP] [key=value ...]``."""
     from magical.settings.layers import parse_line
@@ -84,7 +91,7 @@ def run(words: tuple[str, ...], path: str, profile: str, as_json: bool) -> None:
     graph = project.drawn(line).graph
     from magical.listeners.summary import run_json, run_text
 
-    _say(run_json(graph, result), as_json, lambda: run_text(graph, result, project.root))
+    _say(run_json(graph, result), as_json, lambda: run_text(graph, result, _option(project)))
     if result.errors or any(f.severity == "error" for f in graph.findings):
         sys.exit(1)
 
@@ -107,26 +114,23 @@ def plan(words: tuple[str, ...], path: str, profile: str, as_json: bool) -> None
 
 @cli.command()
 @click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--mermaid", is_flag=True, help="Give the graph as Mermaid text.")
-@click.option("--settings", "settings", is_flag=True, help="Show the settings, and who spoke last on each.")
+@click.option("--mermaid", "form", flag_value="mermaid", help="Give the graph as Mermaid text.")
+@click.option("--settings", "form", flag_value="settings", help="Show the settings, and who set each.")
 @_common
-def show(
-    words: tuple[str, ...], mermaid: bool, settings: bool, path: str, profile: str, as_json: bool
-) -> None:
+def show(words: tuple[str, ...], form: str | None, path: str, profile: str, as_json: bool) -> None:
     """Show the graph with the state of each step."""
     project = _open(path, profile)
     line = _words(words)[1]
     drawn = project.drawn(line)
     from magical.listeners.summary import settings_text, tree_text
 
-    if settings:
+    if form == "settings":
         answer = {"settings": drawn.settings, "spoken": dict(drawn.spoken)}
         return _say(answer, as_json, lambda: settings_text(drawn.settings, drawn.spoken))
     states = {name: p.state for name, p in project.plan(**line).items()}
-    if mermaid:
-        return click.echo(drawn.graph.mermaid(states))
     answer = {**drawn.graph.to_json(), "states": states}
-    return _say(answer, as_json, lambda: tree_text(drawn.graph, states))
+    text = drawn.graph.mermaid if form == "mermaid" else partial(tree_text, drawn.graph)
+    return _say(answer, as_json, lambda: text(states))
 
 
 @cli.command()

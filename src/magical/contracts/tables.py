@@ -62,13 +62,23 @@ def polars_frame(table: Any) -> pl.DataFrame:
     if isinstance(table, pl.LazyFrame):
         return table.collect()
     if type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns"):
-        frame: pl.DataFrame = pl.from_pandas(table, nan_to_null=True)
-        return frame
+        return _from_pandas(table)
     if isinstance(table, list) and all(isinstance(row, dict) for row in table):
         return pl.DataFrame(table, infer_schema_length=None)
     raise BrokenPromise(
         f"A table was expected, and a {type(table).__name__} came.", hint="give a polars or pandas DataFrame."
     )
+
+
+def _from_pandas(table: Any) -> pl.DataFrame:
+    """Times with a zone go another way, since polars' own warns under pandas 3."""
+    zoned = [c for c in table.columns if getattr(table[c].dtype, "tz", None) is not None]
+    frame: pl.DataFrame = pl.from_pandas(table.drop(columns=zoned), nan_to_null=True)
+    for name in zoned:
+        utc = table[name].dt.tz_convert("UTC").dt.tz_localize(None)
+        series = pl.from_pandas(utc).dt.replace_time_zone("UTC")
+        frame = frame.with_columns(series.dt.convert_time_zone(str(table[name].dtype.tz)).alias(str(name)))
+    return frame.select(map(str, table.columns))
 
 
 def typed(table: Any, schema: Schema, *, whose: str = "") -> pl.DataFrame:
@@ -99,6 +109,8 @@ def _cast(series: pl.Series, column: Column, who: str) -> pl.Series:
     wanted = DTYPES.get(column.type)
     if wanted is None or series.dtype == wanted:
         return series
+    if series.null_count() == series.len():  # pandas cannot say what kind of values are missing
+        return pl.Series(series.name, [None] * series.len(), dtype=wanted)
     have = kind_of(series.dtype)
     near = {
         "int": ("int", "float", "bool"),
@@ -110,7 +122,7 @@ def _cast(series: pl.Series, column: Column, who: str) -> pl.Series:
     if series.dtype == pl.Object:
         series = pl.Series(series.name, series.to_list(), strict=False)
         have = kind_of(series.dtype)
-    if have == "null" or have in near.get(column.type, (column.type,)):
+    if have in near.get(column.type, (column.type,)):
         if have == "datetime" and getattr(series.dtype, "time_zone", None):
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         cast = series.cast(wanted, strict=False)

@@ -14,7 +14,7 @@ _MARK = "_magical_promise"
 
 
 def tag(value: Any, promise: Promise) -> Any:
-    """Mark a value as keeping a promise, and give it; one that is marked otherwise is copied first."""
+    """Mark a value as keeping a promise, and give it; one without that mark is copied first."""
     if promise.kind in ("list", "tuple") and isinstance(value, (list, tuple)):
         promises = promise.items if promise.kind == "tuple" else promise.items[:1] * len(value)
         members = [tag(v, p) for v, p in zip(value, promises, strict=False)]
@@ -25,7 +25,7 @@ def tag(value: Any, promise: Promise) -> Any:
     if not promise.is_table or not hasattr(value, "__dict__"):
         return value
     mark = Promise("table", schema=promise.schema.shape()) if promise.schema else None
-    if value.__dict__.get(_MARK, mark) != mark:
+    if _MARK not in value.__dict__ or value.__dict__[_MARK] != mark:
         value = value.clone()
     value.__dict__[_MARK] = mark
     return value

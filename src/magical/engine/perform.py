@@ -214,7 +214,10 @@ def _value(value: Any, promise: Promise, who: str) -> Any:
             f"  {shorten(detail, 120)}",
             hint="return what it promises, or promise what it returns.",
         ) from None
-    except (PydanticUserError, TypeError):  # a hint that pydantic does not know: any object of that class will do
+    except (
+        PydanticUserError,
+        TypeError,
+    ):  # a hint that pydantic does not know: any object of that class will do
         cls = get_origin(promise.hint) or promise.hint
         if isinstance(cls, type) and not is_typeddict(cls) and not isinstance(value, cls):
             raise _other(value, promise, who) from None

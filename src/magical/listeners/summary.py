@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from magical.engine.journal import RunSummary
@@ -19,32 +18,27 @@ __all__ = ["models_text", "plan_text", "run_text", "runs_text", "settings_text",
 _MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?"}
 
 
-def run_text(graph: Graph, result: RunResult, root: Path) -> str:
-    """Say what came of a run."""
+def run_text(graph: Graph, result: RunResult, option: str = "") -> str:
+    """Say what came of a run; ``option`` is what the commands to look further need."""
     lines = [str(f) for f in graph.findings]
-    wanted = len(graph.wanted)
-    if not result.name and not result.errors:
-        return "\n".join([*lines, f"{graph.workflow}: nothing had to run; all {wanted} steps are fresh."])
     for name, error in result.errors.items():
         lines += [str(error)]
         if len(result.errors) > 1:
             lines += [f"  (step {name})"]
-    fresh = len(result.records) - len(result.executed)
-    ends = (
-        "done"
-        if not result.errors
-        else f"failed; {len(result.errors)} failed, {len(result.left_out)} left out"
-    )
-    lines.append(
-        f"{graph.workflow}: {ends}. {len(result.executed)} steps ran, {fresh} were fresh, "
-        f"{result.seconds:.1f} s."
-    )
+    lines.append(f"{graph.workflow}: {_ending(graph, result)}")
     lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
     if not result.errors:
-        lines.append(
-            f"Look: magical inspect {_last(graph)} · magical models · magical show   (run {result.name})"
-        )
+        verbs = (f"inspect {_last(graph)}", "models", "show", "runs")
+        lines += ["Look:", *(f"  magical {verb}{option}" for verb in verbs)]
     return "\n".join(lines)
+
+
+def _ending(graph: Graph, result: RunResult) -> str:
+    if not result.name:
+        return f"nothing had to run; all {len(graph.wanted)} steps are fresh."
+    ran, fresh = len(result.executed), len(result.records) - len(result.executed)
+    end = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out" if result.errors else "done"
+    return f"{end}. {ran} steps ran, {fresh} were fresh, {result.seconds:.1f} s."
 
 
 def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ from magical.project.location import Location, find
 from magical.project.result import Run
 from magical.settings.base import to_json
 from magical.settings.layers import Loaded
+from magical.settings.paths import FromLine
 from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
@@ -85,11 +88,11 @@ class Project:
         Raises:
             MagicalError: the first step that failed; the results of the others are kept.
         """
-        self._revived = None
-        run = self.execute(step, settings)
-        if run.errors:
-            raise next(iter(run.errors.values()))
-        return Run(self._revived or self._living(self.drawn(settings), settings, step), run, self.store)
+        drawing = self._drawing(step, settings)
+        result = self._execute(drawing, ())
+        if result.errors:
+            raise next(iter(result.errors.values()))
+        return Run(drawing.living, result, self.store)
 
     def why(self, step: str, **settings: Any) -> Why:
         """Say why a step runs again, or why it ran the last time."""
@@ -108,7 +111,7 @@ class Project:
 
     def drawn(self, settings: Mapping[str, Any] | None = None) -> Drawn:
         """Give the drawn workflow, from memory if nothing that it depends on has changed."""
-        line = dict(settings or {})
+        line = _as_json(settings or {})
         digest = self._digest(line)
         found = self._memory.recall(digest)
         if found is None:
@@ -126,26 +129,7 @@ class Project:
             settings: as on the command line.
             listeners: who hears the events.
         """
-        line = dict(settings or {})
-        drawn = self.drawn(line)
-        graph = drawn.graph.upto(step) if step else drawn.graph
-        tracking = self.configuration.tracking
-        watch = Later(lambda: self._tracker(tracking(line), graph))
-        request = Request(
-            graph=graph,
-            identities=drawn.identities,
-            revive=lambda: self._living(drawn, line, step),
-            store=self.store,
-            journal=self.journal,
-            root=self.root,
-            digest=self._files.digest,
-            runner=lambda: _runner(self.configuration.policy(line)),
-            listeners=(*listeners, _Late(watch)),
-            registry=lambda: self.registry(tracking(line), lambda: getattr(watch(), "run_id", None)),
-            settings=drawn.settings,
-            profile=self.configuration.profile,
-        )
-        return execute(request, _performer)
+        return self._execute(self._drawing(step, settings or {}), listeners)
 
     def registry(self, tracking: Tracking | None = None, run_id: Any = None) -> Registry:
         """Give the model registry: the project's own, unless ``[tracking]`` names another."""
@@ -158,7 +142,31 @@ class Project:
             uri, artifacts=self.home / "artifacts", experiment=experiment, run_id=run_id or (lambda: None)
         )
 
-    def _tracker(self, tracking: Tracking, graph: Graph) -> MlflowTracking | None:
+    def _execute(self, drawing: _Drawing, listeners: tuple[Listener, ...]) -> RunResult:
+        line = drawing.line
+        tracking = self.configuration.tracking
+        watch = Later(lambda: self._tracker(tracking(line), drawing))
+        request = Request(
+            graph=drawing.graph,
+            identities=drawing.drawn.identities,
+            revive=lambda: drawing.living,
+            store=self.store,
+            journal=self.journal,
+            root=self.root,
+            digest=self._files.digest,
+            runner=lambda: _runner(self.configuration.policy(line)),
+            listeners=(*listeners, _Late(watch)),
+            registry=lambda: self.registry(tracking(line), lambda: getattr(watch(), "run_id", None)),
+            settings=drawing.drawn.settings,
+            profile=self.configuration.profile,
+        )
+        return execute(request, _performer)
+
+    def _drawing(self, step: str, settings: Mapping[str, Any]) -> _Drawing:
+        line = _as_json(settings)
+        return _Drawing(self.drawn(line), step, line, lambda: self._import_and_draw(line)[0])
+
+    def _tracker(self, tracking: Tracking, drawing: _Drawing) -> MlflowTracking | None:
         if not tracking.enabled:
             return None
         from magical.listeners.mlflow import MlflowTracking
@@ -166,28 +174,20 @@ class Project:
         return MlflowTracking(
             tracking.uri or self._database(),
             artifacts=self.home / "artifacts",
-            experiment=tracking.experiment or graph.workflow,
-            value=lambda key: self._value_of(graph, key),
+            experiment=tracking.experiment or drawing.graph.workflow,
+            value=lambda key: self._value_of(drawing.living, key),
         )
 
     def _value_of(self, graph: Graph, key: str) -> Any:
         record = self.store.record(key)
         node = graph.by_name.get(record.node) if record else None
-        living = self._revived.by_name.get(record.node) if record and self._revived else node
-        if record is None or living is None or living.call is None:
+        if record is None or node is None or node.call is None:
             return None
-        return self.store.load(record.result, living.call.promise)
+        return self.store.load(record.result, node.call.promise)
 
     def _database(self) -> str:
         self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.home / 'mlflow.db'}"
-
-    _revived: Graph | None = None
-
-    def _living(self, drawn: Drawn, settings: Mapping[str, Any], step: str) -> Graph:
-        graph = drawn.graph if drawn.graph.is_living else self._import_and_draw(dict(settings))[0]
-        self._revived = graph.upto(step) if step else graph
-        return self._revived
 
     def _draw(self, line: dict[str, Any]) -> Drawn:
         with files_read() as read:
@@ -205,6 +205,25 @@ class Project:
         return project_digest(
             self.root, f"{self.location.module}:{self.location.name} {self.configuration.profile}", line
         )
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """A drawn workflow up to one step; its living side is made when it is first needed."""
+
+    drawn: Drawn
+    step: str
+    line: dict[str, Any]
+    draw: Callable[[], Graph]
+
+    @property
+    def graph(self) -> Graph:
+        return self.drawn.graph.upto(self.step) if self.step else self.drawn.graph
+
+    @cached_property
+    def living(self) -> Graph:
+        graph = self.drawn.graph if self.drawn.graph.is_living else self.draw()
+        return graph.upto(self.step) if self.step else graph
 
 
 class Later:
@@ -242,3 +261,9 @@ def _performer(*arguments: Any) -> Any:
     from magical.engine.perform import LocalPerformer
 
     return LocalPerformer(*arguments)
+
+
+def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings given from Python as a line gives them; a path typed on the line stays one."""
+    line: dict[str, Any] = to_json(settings, lambda v: v if isinstance(v, FromLine) else NotImplemented)
+    return line

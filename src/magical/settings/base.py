@@ -125,10 +125,8 @@ def to_json(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
             return str(value)
         case None | bool() | int() | float():
             return value
-        case InputPath():
-            return value.text
         case str() | Path():
-            return str(value)
+            return str(getattr(value, "text", value))
         case dt.datetime() | dt.date() | dt.time():
             return value.isoformat()
         case dt.timedelta():
