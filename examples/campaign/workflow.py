@@ -46,9 +46,7 @@ class CampaignSettings(Settings):
 
 
 @step
-def clean(
-    customers: Frame[Customer], today: date, max_age: int, max_income: float
-) -> Frame[Customer]:
+def clean(customers: Frame[Customer], today: date, max_age: int, max_income: float) -> Frame[Customer]:
     """Drop impossible ages, incomes and dates, and bring odd marital statuses to the common ones."""
     sane = (
         (today.year - pl.col("year_birth") <= max_age)
