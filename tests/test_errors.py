@@ -322,9 +322,9 @@ WRONG: dict[str, Case] = {
     # steps
     "None": (w(RETURN, ""), "run", 1, ["clean (workflow.py:", "promised Frame[Customer], and returned None", "is a return missing?"]),
     "None for a number": (w(HEIGHT, "    table.height\n"), "run", 1, ["size (workflow.py:", "promised int, and returned None", "is a return missing?"]),
-    "another type": (w(RETURN, "    return good.height\n"), "run", 1, ["promised Frame[Customer], and returned a int"]),
+    "another type": (w(RETURN, "    return good.height\n"), "run", 1, ["promised Frame[Customer], and returned 40 (int)"]),
     "another value": (w(HEIGHT, '    return "many"\n'), "run", 1, ["size (workflow.py:", "promised int, and returned 'many'"]),
-    "pandas": (w(RETURN, "    return good.to_pandas()\n"), "run", 1, ["returned a pandas.DataFrame", "pl.from_pandas(table)"]),
+    "pandas": (w(RETURN, "    return good.to_pandas()\n"), "run", 1, ["(pandas.DataFrame)", "pl.from_pandas(table)"]),
     "no parts": (w('    return partition(customers, ["train"] * (n - 2) + ["test", "validation"])\n', "    return customers\n"), "run", 1, ["split (workflow.py:", "promised Parts[Customer]", "partition(table, assignment)"]),
     "an empty part": (w('(n - 2) + ["test", "validation"]', '(n - 2) + ["test", "test"]'), "run", 1, ["split (workflow.py:", "The validation part of the split is empty"]),
     "an unknown part": (w('["test", "validation"]', '["test", "valid"]'), "run", 1, ["split (workflow.py:", "unknown part 'valid'"]),

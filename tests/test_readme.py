@@ -11,11 +11,15 @@ EXAMPLE = ROOT / "examples" / "campaign"
 
 def blocks(language: str) -> list[str]:
     """The fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    return re.findall(
+        rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
 
 
 def test_the_code_on_one_screen_is_the_examples_own() -> None:
-    lines = {line for name in ("workflow.py", "contracts.py") for line in (EXAMPLE / name).read_text().splitlines()}
+    lines = {
+        line for name in ("workflow.py", "contracts.py") for line in (EXAMPLE / name).read_text().splitlines()
+    }
     shown = [line for line in blocks("python")[0].splitlines() if "# ..." not in line]
     assert [line for line in shown if line not in lines] == []
 

@@ -67,6 +67,7 @@ class StepCached(StepEvent):
     """A step was fresh: its result is taken from the store."""
 
     key: str
+    content: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,7 @@ class StepFinished(StepEvent):
     key: str
     seconds: float
     summary: str = ""
+    content: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -200,7 +200,9 @@ class Graph:
         number = {n.name: f"n{i}" for i, n in enumerate(self.nodes)}
         lines = ["flowchart TD"]
         for node in self.nodes:
-            state = f"<br/><small>{states[node.name]}</small>" if states and node.name in states else ""
+            state = (
+                f"<br/><small>{_escape(states[node.name])}</small>" if states and node.name in states else ""
+            )
             left, right = ("[/", "/]") if node.writes else ("[", "]")
             lines.append(f'    {number[node.name]}{left}"{_escape(node.name)}{state}"{right}')
         for node in self.nodes:

@@ -89,7 +89,11 @@ CASES: dict[str, tuple[Spoil, int, tuple[str, ...]]] = {
     "two columns of one name": (csv(lambda t: [t[0].replace("Kidhome", "Income"), *t[1:]]), 1, ("Income",)),
     "wrong type": (csv(cell(3, "Year_Birth", "long ago")), 1, ("year_birth", "long ago", "row 3")),
     "null where none may be": (csv(cell(5, "Education", "")), 1, ("education", "null", "row 5")),
-    "value out of bounds": (csv(cell(2, "Year_Birth", "1066")), 1, ("year_birth", ">= 1890", "1066", "row 2")),
+    "value out of bounds": (
+        csv(cell(2, "Year_Birth", "1066")),
+        1,
+        ("year_birth", ">= 1890", "1066", "row 2"),
+    ),
     "duplicate ids": (csv(lambda t: [*t, t[1]]), 1, ("id must be unique", "5524")),
     "unknown category": (csv(cell(7, "Education", "Wizard")), 1, ("education", "Wizard", "row 7")),
     "a target with one class": (csv(every("Response", "0")), 1, ("response", "one class")),
@@ -101,12 +105,24 @@ CASES: dict[str, tuple[Spoil, int, tuple[str, ...]]] = {
     "shares above one": (words("split.test=0.9"), 2, ("split", "test")),
     "unknown metric": (words("registry.require.roc_acu=0.7"), 2, ("roc_acu", "roc_auc")),
     "unknown column": (words('left_out=["yaer_birth"]'), 1, ("yaer_birth", "year_birth")),
-    "a feature of an unknown column": (words('features=[{kind="Log", column="incom"}]'), 1, ("incom", "'income'")),
+    "a feature of an unknown column": (
+        words('features=[{kind="Log", column="incom"}]'),
+        1,
+        ("incom", "'income'"),
+    ),
     "unknown step": (words("claen"), 2, ("claen", "did you mean 'clean'")),
     "unknown profile": (words("--profile", "big"), 2, ("big",)),
-    "a step that raises": (code(CLEAN, "    return 1 / 0"), 1, ("clean", "ZeroDivisionError", "workflow.py:")),
+    "a step that raises": (
+        code(CLEAN, "    return 1 / 0"),
+        1,
+        ("clean", "ZeroDivisionError", "workflow.py:"),
+    ),
     "a step that returns None": (code(CLEAN, "    sane"), 1, ("clean", "Frame[Customer]", "None")),
-    "a step that returns the wrong thing": (code(CLEAN, "    return 3"), 1, ("clean", "Frame[Customer]", "int")),
+    "a step that returns the wrong thing": (
+        code(CLEAN, "    return 3"),
+        1,
+        ("clean", "Frame[Customer]", "int"),
+    ),
     "a step that loses a column": (
         code(CLEAN, '    return customers.filter(sane).drop("income")'),
         1,
@@ -128,7 +144,6 @@ CASES: dict[str, tuple[Spoil, int, tuple[str, ...]]] = {
         ("leave_out", "move this line into a step"),
     ),
 }
-
 
 
 @pytest.mark.parametrize("case", CASES)

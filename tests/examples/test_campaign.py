@@ -41,7 +41,7 @@ def test_ends_with_a_registered_champion_its_score_and_where_to_look(campaign: S
     assert "evaluate: roc_auc 0.9" in done.stdout
     assert " to 0.9" in done.stdout
     assert "register: campaign version 1, alias champion" in done.stdout
-    assert "Look: magical inspect evaluate" in done.stdout
+    assert "Look:\n  magical inspect evaluate" in done.stdout
     (version,) = models(campaign)
     assert (version["name"], version["version"], version["aliases"]) == ("campaign", "1", ["champion"])
 

@@ -1,10 +1,11 @@
 """kill -9 at random moments: the next run completes, no finished step runs again, one model version a key."""
 
-import json
+import contextlib
 import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -42,7 +43,11 @@ def _start(campaign: Small) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "magical.cli", "run", *QUICK, "--project", str(campaign.root)]
     quiet = subprocess.DEVNULL
     return subprocess.Popen(
-        command, stdout=quiet, stderr=quiet, env={**os.environ, "DO_NOT_TRACK": "true"}, start_new_session=True
+        command,
+        stdout=quiet,
+        stderr=quiet,
+        env={**os.environ, "DO_NOT_TRACK": "true"},
+        start_new_session=True,
     )
 
 
@@ -67,5 +72,8 @@ def test_killed_at_random_moments(whole: tuple[Small, float, Path], half: int) -
 
 
 def _one_version(campaign: Small) -> None:
-    found = json.loads(campaign.process("models", "--json").stdout)
-    assert [(v["version"], v["aliases"]) for v in found] == [("1", ["champion"])]
+    with contextlib.closing(sqlite3.connect(campaign.root / ".magical" / "mlflow.db")) as database:
+        versions = database.execute("select version from model_versions").fetchall()
+        aliases = database.execute("select alias, version from registered_model_aliases").fetchall()
+    assert versions == [(1,)]
+    assert aliases == [("champion", 1)]

@@ -294,6 +294,7 @@ def test_what_is_written_moves_to_another_process(simple: Played, tmp_path: Path
         "rows = pl.read_parquet('rows.parquet')\n"
         "out = _load_pyfunc('out').predict(rows.to_pandas().set_index('id', drop=False))\n"
         "assert out.index.tolist() == rows['id'].to_list()\n"
+        "assert out['reason'].tolist() == [None] * len(rows)\n"
         "pl.from_pandas(out).write_parquet('scored.parquet')\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True, timeout=60)

@@ -79,12 +79,13 @@ def finished(state: str = "done", **keys: str) -> RunFinished:
 
 
 def ran(step: str, key: str) -> list[Event]:
-    return [StepStarted(step=step, key=key), StepFinished(step=step, key=key, seconds=0.1)]
+    done = StepFinished(step=step, key=key, seconds=0.1, content=f"content-of-{step}")
+    return [StepStarted(step=step, key=key), done]
 
 
 def test_a_run_says_what_it_was_and_what_came_of_it(desk: Desk) -> None:
     desk.values["k2"] = scores()
-    desk.hear(started(max_age=90, split={"seed": 7}), *ran("ingest", "k1"))
+    desk.hear(started(max_age=90, split={"seed": 7}), *ran("ingest", "content-of-ingest"))
     assert desk.tracking.run_id == desk.runs()[0].info.run_id
     assert desk.runs()[0].info.status == "RUNNING"
     desk.hear(*ran("evaluate", "k2"), finished(ingest="k1", evaluate="k2"))
@@ -103,7 +104,7 @@ def test_a_run_says_what_it_was_and_what_came_of_it(desk: Desk) -> None:
     lineage = json.loads(desk.text(run, "lineage.json"))
     assert lineage["keys"] == {"ingest": "k1", "evaluate": "k2"}
     (data,) = run.inputs.dataset_inputs
-    assert (data.dataset.name, data.dataset.digest) == ("ingest", "k1")
+    assert (data.dataset.name, data.dataset.digest) == ("ingest", "content-of-ingest")
 
 
 def test_a_run_in_which_nothing_executes_leaves_no_trace(desk: Desk) -> None:
@@ -146,7 +147,7 @@ def test_a_run_that_ends_badly_says_so(state: str, status: str, desk: Desk) -> N
 
 def test_many_settings_and_long_ones_are_taken(desk: Desk) -> None:
     settings = {f"s{i}": i for i in range(230)} | {"long": "x" * 9000, "ünusual": "ü"}
-    desk.hear(started(**settings), *ran("ingest", "k1"), finished())
+    desk.hear(started(**settings), *ran("ingest", "content-of-ingest"), finished())
     params = desk.runs()[0].data.params
     assert len(params) == 232
     assert len(params["long"]) == 500
@@ -197,6 +198,6 @@ def test_what_the_store_cannot_give_ends_tracking_and_nothing_else(desk: Desk) -
 
     desk.tracking._value = broken
     with pytest.raises(ValueError, match="damaged"):
-        desk.hear(started(), *ran("ingest", "k1"))
+        desk.hear(started(), *ran("ingest", "content-of-ingest"))
     desk.hear(finished())
     assert desk.tracking.run_id is None

@@ -14,6 +14,7 @@ from magical.engine.atomic import write_text
 from magical.engine.keys import KEY_FORMAT, Identity
 from magical.engine.modules import installed
 from magical.graph import Graph
+from magical.settings import FromLine, to_json
 
 __all__ = ["Drawn", "DrawnMemory", "project_digest"]
 
@@ -100,11 +101,16 @@ def project_digest(root: Path, profile: str, line: Mapping[str, Any]) -> str:
         line: the settings of the command line.
     """
     digest = hashlib.sha256(f"{KEY_FORMAT}\n{root}\n{profile}\n{os.getcwd() if line else ''}\n".encode())
-    digest.update(json.dumps(line, sort_keys=True, default=str).encode())
+    digest.update(json.dumps(to_json(line, _said), sort_keys=True).encode())
     digest.update(installed().encode())
     for path in sorted(_sources(root)):
         digest.update(f"{path.relative_to(root)} {_file_digest(path)}\n".encode())
     return digest.hexdigest()[:40]
+
+
+def _said(value: Any) -> Any:
+    """A path on the line and one given from Python are two paths with one text."""
+    return {"line": str(value)} if isinstance(value, FromLine) else NotImplemented
 
 
 def _sources(root: Path) -> Iterator[Path]:

@@ -6,26 +6,25 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any, get_args, get_origin, is_typeddict
+from typing import Any
 
 import polars as pl
-from pydantic import TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
 
 from magical.contracts.keeping import keep
-from magical.contracts.promises import PARTS, Parts, Promise
+from magical.contracts.promises import Parts, Promise
 from magical.contracts.tags import tag
 from magical.engine.artifacts import Record
 from magical.engine.context import StepContext
+from magical.engine.honour import honoured
+from magical.engine.keys import node_key
 from magical.engine.plan import NodePlan
 from magical.engine.run import Request, RunResult
-from magical.errors import BrokenPromise, MagicalError, StepError, StoreError, shorten
+from magical.errors import InputError, MagicalError, StepError, StoreError, shorten
 from magical.events import current
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Wire
-from magical.steps import Receipt
 
-__all__ = ["LocalPerformer", "honoured"]
+__all__ = ["LocalPerformer"]
 
 
 class LocalPerformer:
@@ -45,6 +44,7 @@ class LocalPerformer:
             BrokenPromise: it gave something else than it promised.
             DamagedArtifact: a stored input is damaged.
             StoreError: the result cannot be kept.
+            InputError: a file that it reads changed meanwhile.
         """
         call = node.call
         assert call is not None, "a living graph is performed"
@@ -54,6 +54,7 @@ class LocalPerformer:
         began = time.monotonic()
         value = honoured(self._called(node, call, arguments, context), call.promise, node)
         seconds = round(time.monotonic() - began, 3)
+        self._check_files(node, made)
         try:
             record = self._kept(node, made, value, context, seconds)
         except StoreError as error:
@@ -137,95 +138,22 @@ class LocalPerformer:
             item = self._request.store.load(self._result.records[link.node].result.item(link.item), promise)
         return tag(item.clone() if isinstance(item, pl.DataFrame) else item, promise)
 
+    def _check_files(self, node: Node, made: NodePlan) -> None:
+        """What was read is what the key says, or the result would be kept under the wrong key."""
+        identity = self._request.identities[node.name]
+        now = node_key(identity, {}, self._request.digest)[1] if identity.files else {}
+        if any(now[label] != made.parts[label] for label in identity.files):
+            files = ", ".join(Path(f).name for paths in identity.files.values() for f in paths)
+            raise InputError(
+                f"{node.name} ({node.where}): {shorten(files, 100)} changed while it was read.",
+                hint="run it again.",
+            )
+
     def _check_borders(self, node: Node, call: Call, arguments: dict[str, Any]) -> None:
         for name, wanted in call.wants.items():
             if wanted.schema and isinstance(arguments[name], pl.DataFrame):
                 who = f"{node.name} ({node.where}) wants {name} to keep its rules:"
                 keep(arguments[name], wanted.schema, who=who)
-
-
-def honoured(value: Any, promise: Promise, node: Node) -> Any:
-    """Hold what a body gave to its promise, and give it in its one form.
-
-    Raises:
-        BrokenPromise: it is something else.
-    """
-    who = f"{node.name} ({node.where})"
-    if value is None and promise.kind not in ("none", "any", "value"):
-        raise BrokenPromise(f"{who} promised {promise}, and returned None.", hint="is a return missing?")
-    match promise.kind:
-        case "table":
-            return _table(value, promise, who)
-        case "parts":
-            return _parts(value, promise, who)
-        case "model" if getattr(type(value), "__promises__", "") != "model":
-            raise _other(value, promise, who)
-        case "receipt" if not isinstance(value, Receipt):
-            raise _other(value, promise, who)
-        case "tuple" if not isinstance(value, tuple) or len(value) != len(promise.items):
-            raise _other(value, promise, who)
-        case "tuple":
-            return tuple(honoured(v, p, node) for v, p in zip(value, promise.items, strict=True))
-        case "list" if not isinstance(value, (list, tuple)):
-            raise _other(value, promise, who)
-        case "list":
-            return [honoured(v, promise.items[0], node) if promise.items else v for v in value]
-        case "pipeline" if not hasattr(value, "fit"):
-            raise _other(value, promise, who)
-        case "none":
-            return None
-        case "value":
-            return _value(value, promise, who)
-    return value
-
-
-def _table(value: Any, promise: Promise, who: str) -> pl.DataFrame:
-    if isinstance(value, pl.LazyFrame):
-        value = value.collect()
-    if not isinstance(value, pl.DataFrame):
-        raise _other(value, promise, who)
-    if promise.schema is not None:
-        keep(value, promise.schema, who=who)
-    return value
-
-
-def _parts(value: Any, promise: Promise, who: str) -> Parts[Any]:
-    if not isinstance(value, Parts):
-        raise BrokenPromise(
-            f"{who} promised {promise}, and returned a {type(value).__name__}.",
-            hint="return partition(table, assignment).",
-        )
-    for name in PARTS:
-        _table(getattr(value, name), promise.member(name), f"{who}: {name}")
-    return value
-
-
-def _value(value: Any, promise: Promise, who: str) -> Any:
-    if value is None and not _admits_none(promise.hint):
-        raise BrokenPromise(f"{who} promised {promise}, and returned None.", hint="is a return missing?")
-    try:
-        return TypeAdapter(promise.hint).validate_python(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        detail = f"{place}: {first['msg']}" if place else first["msg"]
-        raise BrokenPromise(
-            f"{who} promised {promise}, and returned {shorten(repr(value), 80)}:",
-            f"  {shorten(detail, 120)}",
-            hint="return what it promises, or promise what it returns.",
-        ) from None
-    except (
-        PydanticUserError,
-        TypeError,
-    ):  # a hint that pydantic does not know: any object of that class will do
-        cls = get_origin(promise.hint) or promise.hint
-        if isinstance(cls, type) and not is_typeddict(cls) and not isinstance(value, cls):
-            raise _other(value, promise, who) from None
-        return value
-
-
-def _admits_none(hint: Any) -> bool:
-    return type(None) in get_args(hint) or None in get_args(hint)
 
 
 def _may_be_shared(value: Any) -> bool:
@@ -234,20 +162,6 @@ def _may_be_shared(value: Any) -> bool:
         return isinstance(value, tuple) and all(map(_may_be_shared, value))
     kind = getattr(type(value), "__promises__", "")
     return value is None or kind == "model" or isinstance(value, (pl.DataFrame, Parts, int, float, str))
-
-
-def _other(value: Any, promise: Promise, who: str) -> BrokenPromise:
-    kind = type(value)
-    pandas = kind.__module__.startswith("pandas") and kind.__name__ == "DataFrame"
-    hint = (
-        "give polars: pl.from_pandas(table)."
-        if pandas
-        else "return what it promises, or promise what it returns."
-    )
-    name = f"{kind.__module__.split('.')[0]}.{kind.__name__}" if pandas else kind.__name__
-    return BrokenPromise(
-        f"{who} promised {promise}, and returned {shorten(repr(value), 60)} ({name}).", hint=hint
-    )
 
 
 def _item(value: Any, item: str) -> Any:

@@ -226,7 +226,7 @@ class _Execution:
         made = self._decide(node)
         if made.record is not None:
             self.result.records[node.name] = made.record
-            self.tell(StepCached(step=node.name, key=made.key))
+            self.tell(StepCached(step=node.name, key=made.key, content=made.record.result.content))
             return True
         self.tell(StepStarted(step=node.name, key=made.key))
         self.running[runner.submit(lambda: self.performer.perform(node, made), node.name)] = made
@@ -243,8 +243,15 @@ class _Execution:
             self.result.records[made.name] = record
             if made.name not in self.result.executed:
                 self.result.executed.append(made.name)
-            summary = record.result.summary
-            self.tell(StepFinished(step=made.name, key=made.key, seconds=record.seconds, summary=summary))
+            self.tell(
+                StepFinished(
+                    step=made.name,
+                    key=made.key,
+                    seconds=record.seconds,
+                    summary=record.result.summary,
+                    content=record.result.content,
+                )
+            )
             self._release(made.name)
         elif isinstance(error, DamagedArtifact) and self._make_again(made, error):
             pass

@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import importlib.util
 import io
+import os
 import pickle
 import re
 import sys
@@ -203,6 +204,8 @@ def _loaded(root: Path) -> dict[str, Path]:
     found = {}
     folder = root.resolve()
     for name, module in list(sys.modules.items()):
+        if not str(getattr(module, "__file__", None)).startswith((f"{root}{os.sep}", f"{folder}{os.sep}")):
+            continue
         file = file_of(module)
         if file is None or not file.is_relative_to(folder) or not _is_own(name, module):
             continue

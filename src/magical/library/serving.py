@@ -185,7 +185,9 @@ class _Pyfunc:
 
     def predict(self, model_input: Any, params: Any = None) -> pd.DataFrame:
         """Give ``prediction``, the probabilities, and ``reason`` where no prediction is made."""
-        out = self._scorer.score(model_input).to_pandas()
+        scored = self._scorer.score(model_input)
+        out = scored.to_pandas()
+        out["reason"] = pd.Series(scored["reason"].to_list(), dtype=object)  # None, since JSON knows no NaN
         if isinstance(model_input, pd.DataFrame):
             out.index = model_input.index
         return out

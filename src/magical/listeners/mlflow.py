@@ -59,6 +59,7 @@ class MlflowTracking:
         self._broken = False
         self._waiting: dict[str, str] = {}
         self._keys: dict[str, str] = {}
+        self._contents: dict[str, str] = {}
         self._errors: dict[str, str] = {}
         self._logged: set[str] = set()
 
@@ -92,6 +93,7 @@ class MlflowTracking:
                     self._begin()
             case StepCached() | StepFinished():
                 self._keys[event.step] = self._waiting[event.step] = event.key
+                self._contents[event.step] = event.content
                 if self._run:
                     self._log_scores()
             case StepFailed():
@@ -165,14 +167,19 @@ class MlflowTracking:
         self._run = ""
 
     def _data(self, keys: Mapping[str, str]) -> DatasetInput | None:
-        """The source as a data set: the first node; its key is a digest of the file and of its reader."""
+        """The source as a data set: what the first node gave, by its content."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         first = next((n for n in (self._begun.nodes if self._begun else []) if n in keys), None)
         if first is None:
             return None
         where = json.dumps({"node": first, "key": keys[first]})
-        data = Dataset(name=first, digest=keys[first][:32], source_type="magical", source=where)
+        data = Dataset(
+            name=first,
+            digest=self._contents.get(first, keys[first])[:32],
+            source_type="magical",
+            source=where,
+        )
         return DatasetInput(data, [InputTag("mlflow.data.context", "training")])
 
     @contextlib.contextmanager

@@ -56,7 +56,7 @@ class _ProjectFinder:
 def _lies_in(file: str, root: Path) -> bool:
     """Whether a file or folder is the project's own, and not of an environment inside its folder."""
     path = Path(file)
-    return path.is_relative_to(root) and not {"site-packages", "dist-packages"} & set(path.parts)
+    return path.is_relative_to(root) and not {"site-packages", "dist-packages", ".magical"} & set(path.parts)
 
 
 def import_workflow(location: Location) -> Workflow[Any, Any]:

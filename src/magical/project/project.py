@@ -18,7 +18,7 @@ from magical.engine.policy import Policy, Tracking
 from magical.engine.ports import Listener, Registry
 from magical.engine.reads import files_read
 from magical.engine.run import Request, RunResult, execute
-from magical.errors import UsageError
+from magical.errors import ProjectError, UsageError
 from magical.graph import Graph
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
@@ -27,7 +27,7 @@ from magical.project.location import Location, find
 from magical.project.result import Run
 from magical.settings.base import to_json
 from magical.settings.layers import Loaded
-from magical.settings.paths import FromLine
+from magical.settings.paths import FromLine, InputPath
 from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
@@ -111,13 +111,7 @@ class Project:
 
     def drawn(self, settings: Mapping[str, Any] | None = None) -> Drawn:
         """Give the drawn workflow, from memory if nothing that it depends on has changed."""
-        line = _as_json(settings or {})
-        digest = self._digest(line)
-        found = self._memory.recall(digest)
-        if found is None:
-            found = self._draw(line)
-            self._memory.remember(digest, found)
-        return found
+        return self._drawn(_as_json(settings or {}))[0]
 
     def execute(
         self, step: str = "", settings: Mapping[str, Any] | None = None, listeners: tuple[Listener, ...] = ()
@@ -164,7 +158,8 @@ class Project:
 
     def _drawing(self, step: str, settings: Mapping[str, Any]) -> _Drawing:
         line = _as_json(settings)
-        return _Drawing(self.drawn(line), step, line, lambda: self._import_and_draw(line)[0])
+        drawn, digest = self._drawn(line)
+        return _Drawing(drawn, step, line, lambda: self._draw_again(line, digest))
 
     def _tracker(self, tracking: Tracking, drawing: _Drawing) -> MlflowTracking | None:
         if not tracking.enabled:
@@ -181,13 +176,32 @@ class Project:
     def _value_of(self, graph: Graph, key: str) -> Any:
         record = self.store.record(key)
         node = graph.by_name.get(record.node) if record else None
-        if record is None or node is None or node.call is None:
+        if record is None or record.result.kind != "value" or node is None or node.call is None:
             return None
         return self.store.load(record.result, node.call.promise)
 
     def _database(self) -> str:
         self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.home / 'mlflow.db'}"
+
+    def _drawn(self, line: dict[str, Any]) -> tuple[Drawn, str]:
+        """Draw, or remember; what was read while somebody saved a file belongs to no digest."""
+        for _ in range(3):
+            digest = self._digest(line)
+            found = self._memory.recall(digest)
+            if found is not None:
+                return found, digest
+            found = self._draw(line)
+            if self._digest(line) == digest:
+                self._memory.remember(digest, found)
+                return found, digest
+        raise _changing()
+
+    def _draw_again(self, line: dict[str, Any], digest: str) -> Graph:
+        graph = self._import_and_draw(line)[0]
+        if self._digest(line) != digest or self._memory.recall(digest) is None:
+            raise _changing()
+        return graph
 
     def _draw(self, line: dict[str, Any]) -> Drawn:
         with files_read() as read:
@@ -263,7 +277,17 @@ def _performer(*arguments: Any) -> Any:
     return LocalPerformer(*arguments)
 
 
+def _changing() -> ProjectError:
+    return ProjectError("The project's files changed while they were read.", hint="run it again.")
+
+
 def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings given from Python as a line gives them; a path typed on the line stays one."""
-    line: dict[str, Any] = to_json(settings, lambda v: v if isinstance(v, FromLine) else NotImplemented)
+
+    def special(value: Any) -> Any:
+        if isinstance(value, InputPath) and value.base is not None:
+            return str(value)
+        return value if isinstance(value, FromLine) else NotImplemented
+
+    line: dict[str, Any] = to_json(settings, special)
     return line

@@ -116,9 +116,20 @@ def _value(text: str) -> Any:
     if text in ("null", "None"):
         return None
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return _said(tomllib.loads(f"value = {text}")["value"], text)
     except (tomllib.TOMLDecodeError, ValueError):
         return FromLine(text)
+
+
+def _said(value: Any, text: str = "") -> Any:
+    """Mark the texts in a value as the line's; a date is one until its field says otherwise."""
+    if isinstance(value, str):
+        return FromLine(value)
+    if isinstance(value, list):
+        return [_said(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _said(v) for k, v in value.items()}
+    return value if isinstance(value, (bool, int, float)) else FromLine(text or value)
 
 
 def _defaults(cls: type[BaseModel]) -> dict[str, Any]:
