@@ -45,24 +45,27 @@ def main() -> int:
     """Measure, print, and give 1 where a job did something else than it should."""
     options = _options()
     figures, notes = Figures(), []
-    names = options.only or list(ROUNDS)
+    heavy: dict[str, list[str]] = {}
+    names, failed = options.only or list(ROUNDS), ""
     with tempfile.TemporaryDirectory(prefix="magical-bench-") as folder:
         place = Path(folder)
-        for name, reason in list(_unavailable(names, place)):
-            names.remove(name)
-            notes.append(f"{name}: not measured; {reason}.")
         try:
+            for name, reason in list(_unavailable(names, place)):
+                names.remove(name)
+                notes.append(f"{name}: not measured; {reason}.")
+            if {"magical", "starts"} & set(names):
+                heavy = jobs.imports(place)
             notes += _measure(names, options.repeat, place, figures)
-            heavy = jobs.imports(place) if {"magical", "starts"} & set(names) else {}
         except CommandFailed as error:
-            print(f"failed: {error}", file=sys.stderr)
-            return 1
+            failed = str(error)
     aims = list(_aims(figures))
     _print(figures, aims, heavy, notes)
     if options.json:
         answer = {"figures": figures.to_json(), "aims": aims, "heavy imports": heavy, "notes": notes}
         options.json.write_text(json.dumps(answer, indent=2) + "\n", encoding="utf-8")
-    return 1 if any(heavy.values()) else 0
+    if failed:
+        print(f"Stopped before the end: {failed}", file=sys.stderr)
+    return 1 if failed or any(heavy.values()) else 0
 
 
 def _options() -> argparse.Namespace:

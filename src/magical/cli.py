@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from magical.engine.collecting import pause, resume
 from magical.errors import MagicalError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -193,6 +194,7 @@ def models(name: str, promote: str, path: str, profile: str, as_json: bool) -> N
 def main() -> None:
     """Run the command: exit code 0 if all is fine, 1 if the project failed, 2 if the call is wrong."""
     os.environ.setdefault("DO_NOT_TRACK", "true")
+    pause()
     try:
         cli.main(standalone_mode=False)
     except MagicalError as error:
@@ -204,6 +206,8 @@ def main() -> None:
         _fail(_wording(error), 2)
     except (click.Abort, KeyboardInterrupt):
         _fail("Stopped. What is finished is kept; magical run goes on from there.", 130)
+    finally:
+        resume()
 
 
 def _wording(error: click.ClickException) -> str:

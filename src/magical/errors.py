@@ -192,14 +192,19 @@ def shorten(text: object, width: int = 60) -> str:
         >>> shorten("x" * 100, 10)
         'xxxxxxxxx…'
     """
-    line = " ".join(str(text).split("\n")).strip()
+    line = plain(str(text)).strip()
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def plain(text: str) -> str:
+    """Give a text without line breaks and what would steer a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def _bounded(lines: Sequence[str], most: int) -> list[str]:
     flat = [part for line in lines for part in str(line).split("\n")]
     kept = flat if len(flat) <= most else [*flat[: most - 1], f"  … and {len(flat) - most + 1} lines more"]
-    return [line if len(line) <= MAX_WIDTH else line[: MAX_WIDTH - 1] + "…" for line in kept]
+    return [plain(line if len(line) <= MAX_WIDTH else line[: MAX_WIDTH - 1] + "…") for line in kept]
 
 
 def _rebuild(cls: type[MagicalError], lines: tuple[str, ...], hint: str) -> MagicalError:

@@ -8,6 +8,7 @@ import functools
 import inspect
 import sys
 import textwrap
+import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -122,7 +123,7 @@ class Step(Generic[P, R]):
     @functools.cached_property
     def wanted(self) -> dict[str, Promise]:
         """What each parameter wants."""
-        return {p.name: promise_of(p.annotation) for p in self.signature.parameters.values()}
+        return {p.name: _wanted(p) for p in self.signature.parameters.values()}
 
     @functools.cached_property
     def given(self) -> Promise:
@@ -227,6 +228,12 @@ def step(function: Callable[P, R] | None = None, /, **facts: Any) -> Any:
         return Step(function, {**known, **facts})
 
     return wrap(function) if function is not None else wrap
+
+
+def _wanted(parameter: inspect.Parameter) -> Promise:
+    hint = parameter.annotation
+    several = parameter.kind is inspect.Parameter.VAR_POSITIONAL
+    return promise_of(types.GenericAlias(tuple, (hint, ...)) if several else hint)
 
 
 def _pairs(wanted: Promise, have: Promise) -> list[tuple[Promise, Promise]]:

@@ -60,7 +60,7 @@ class FileDigests:
             return str(known[4])
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if time.time() - stat.st_mtime > RACY:
+        if time.time() - max(stat.st_mtime, stat.st_ctime) > RACY:
             self._known[str(path)] = [*facts, digest]
             write_text(self._memory, json.dumps(self._known))
         return digest

@@ -60,7 +60,10 @@ class Journal:
     def begin(self) -> str:
         """Make a folder for a new run and give its name; names sort by time."""
         while True:
-            name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{secrets.token_hex(2)}"
+            now = time.time()
+            fraction = int(now % 1 * 4096)  # runs of one second sort by time too
+            moment = time.strftime("%Y-%m-%d-%H%M%S", time.localtime(now))
+            name = f"{moment}-{fraction:03x}{secrets.token_hex(1)}"
             try:
                 (self.folder / name).mkdir(parents=True)
             except FileExistsError:

@@ -62,7 +62,7 @@ class DrawnMemory:
             return Drawn(
                 Graph.from_json(data["graph"]), identities, data["settings"], data["spoken"], data["other"]
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def remember(self, digest: str, drawn: Drawn) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import threading
 import time
 import traceback
+from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from magical.contracts.keeping import keep
 from magical.contracts.promises import Parts, Promise
 from magical.contracts.tags import tag
 from magical.engine.artifacts import Record
+from magical.engine.collecting import resume
 from magical.engine.context import StepContext
 from magical.engine.honour import honoured
 from magical.engine.keys import node_key
@@ -36,8 +41,13 @@ class LocalPerformer:
         self._values: dict[str, Any] = {}
         self._lock = threading.RLock()
 
-    def perform(self, node: Node, made: NodePlan) -> Record:
+    def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
         """Load the inputs, run the body, check and keep what it gives.
+
+        Args:
+            node: which one.
+            made: its key.
+            known: the records of the nodes before it.
 
         Raises:
             StepError: the body raised.
@@ -46,9 +56,10 @@ class LocalPerformer:
             StoreError: the result cannot be kept.
             InputError: a file that it reads changed meanwhile.
         """
+        resume()
         call = node.call
         assert call is not None, "a living graph is performed"
-        arguments = {**call.arguments, **{n: self._input(node, n, w) for n, w in node.inputs.items()}}
+        arguments = {**call.arguments, **{n: self._input(node, n, w, known) for n, w in node.inputs.items()}}
         self._check_borders(node, call, arguments)
         context = self._context(node, made.key)
         began = time.monotonic()
@@ -71,12 +82,13 @@ class LocalPerformer:
 
     def value(self, name: str) -> Any:
         """Give the result of a node that has finished in this run."""
-        return self._load(Link(name))
+        return self._load(Link(name), self._result.records)
 
     def _called(self, node: Node, call: Call, arguments: dict[str, Any], context: StepContext) -> Any:
         token = current.set(context)
         try:
-            return call.step.function(**arguments)
+            bound = inspect.BoundArguments(call.step.signature, OrderedDict(arguments))
+            return call.step.function(*bound.args, **bound.kwargs)
         except MagicalError as error:
             if str(error).startswith(f"{node.title} "):
                 raise
@@ -113,20 +125,20 @@ class LocalPerformer:
             root=Path(self._request.root),
         )
 
-    def _input(self, node: Node, name: str, wire: Wire) -> Any:
+    def _input(self, node: Node, name: str, wire: Wire, known: Mapping[str, Record]) -> Any:
         assert node.call is not None
-        value = self._wired(wire, node.call.arguments.get(name))
+        value = self._wired(wire, node.call.arguments.get(name), known)
         hint = node.call.step.wanted[name].hint
         return tuple(value) if isinstance(value, list) and str(hint).startswith("tuple") else value
 
-    def _wired(self, wire: Wire, plain: Any) -> Any:
+    def _wired(self, wire: Wire, plain: Any, known: Mapping[str, Record]) -> Any:
         if isinstance(wire, Link):
-            return self._load(wire)
+            return self._load(wire, known)
         if wire is None:
             return plain
-        return [self._wired(part, rest) for part, rest in zip(wire, plain, strict=True)]
+        return [self._wired(part, rest, known) for part, rest in zip(wire, plain, strict=True)]
 
-    def _load(self, link: Link) -> Any:
+    def _load(self, link: Link, known: Mapping[str, Record]) -> Any:
         call = self._graph.by_name[link.node].call
         assert call is not None
         promise = call.promise.member(link.item) if link.item else call.promise
@@ -135,7 +147,7 @@ class LocalPerformer:
         if held:
             item = _item(value, link.item)
         else:
-            item = self._request.store.load(self._result.records[link.node].result.item(link.item), promise)
+            item = self._request.store.load(known[link.node].result.item(link.item), promise)
         return tag(item.clone() if isinstance(item, pl.DataFrame) else item, promise)
 
     def _check_files(self, node: Node, made: NodePlan) -> None:
@@ -180,11 +192,8 @@ def _named(node: Node, error: MagicalError) -> MagicalError:
 
 
 def _step_error(node: Node, error: BaseException) -> StepError:
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not _inside(f.filename)]
-    own = frames[0] if frames else None
-    for frame in frames:
-        if "site-packages" not in frame.filename:
-            own = frame
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/magical/engine/" not in f.filename]
+    own = next((f for f in reversed(frames) if not _foreign(f.filename)), frames[0] if frames else None)
     place = f" ({Path(own.filename).name}:{own.lineno}: {shorten(own.line or '', 80)})" if own else ""
     made = StepError(
         f"{node.name} ({node.where}) raised {type(error).__name__}{place}:",
@@ -197,8 +206,10 @@ def _step_error(node: Node, error: BaseException) -> StepError:
     return made
 
 
-def _inside(filename: str) -> bool:
-    return "/magical/engine/" in filename
+def _foreign(filename: str) -> bool:
+    """Whether a line is not the author's: this package's, Python's, or an installed one's."""
+    others = ("<", str(Path(__file__).parent.parent), str(Path(os.__file__).parent))
+    return filename.startswith(others) or "site-packages" in filename
 
 
 def _trace(error: BaseException) -> str:

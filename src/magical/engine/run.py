@@ -91,7 +91,7 @@ class RunResult:
 class Performer(Protocol):
     """Runs the body of one node; see ``engine.perform``."""
 
-    def perform(self, node: Node, made: NodePlan) -> Record:
+    def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
         """Load the inputs, run the body, check and keep what it gives."""
 
     def forget(self, node: str) -> None:
@@ -161,7 +161,8 @@ class _Execution:
         self.performer = performer(request, self.graph, self.tell, self.result)
         self.waiting = [n.name for n in self.nodes]
         self.running: dict[Future[Record], NodePlan] = {}
-        self.remade: set[str] = set()
+        self.remade: set[tuple[str, str]] = set()
+        self.retried: set[tuple[str, str]] = set()
 
     def run(self) -> RunResult:
         began = time.monotonic()
@@ -229,7 +230,9 @@ class _Execution:
             self.tell(StepCached(step=node.name, key=made.key, content=made.record.result.content))
             return True
         self.tell(StepStarted(step=node.name, key=made.key))
-        self.running[runner.submit(lambda: self.performer.perform(node, made), node.name)] = made
+        known = {link.node: self.result.records[link.node] for link in node.links}
+        future = runner.submit(lambda: self.performer.perform(node, made, known), node.name)
+        self.running[future] = made
         return False
 
     def _decide(self, node: Node) -> NodePlan:
@@ -263,22 +266,21 @@ class _Execution:
             raise error
 
     def _make_again(self, made: NodePlan, error: DamagedArtifact) -> bool:
-        """A stored input is damaged: the step that made it runs again, then this one."""
-        makers = [n for n, r in self.result.records.items() if error.blob in r.result.blobs()]
-        if not error.blob or not makers or any((n, error.blob) in self._seen() for n in makers):
+        """A stored input is damaged: the step that made it runs again, once, and then this one."""
+        blob = error.blob
+        makers = [n for n, r in self.result.records.items() if blob in r.result.blobs()]
+        under_way = any(b == blob and n not in self.result.records for n, b in self.remade)
+        if not blob or (made.name, blob) in self.retried or not (makers or under_way):
             return False
-        for name in makers:
-            self.remade.add(f"{name} {error.blob}")
+        self.retried.add((made.name, blob))
+        for name in (n for n in makers if (n, blob) not in self.remade):
+            self.remade.add((name, blob))
             self.request.store.drop_record(self.result.records.pop(name).key)
             self.performer.forget(name)
             self.tell(Log(step=name, text="its stored result is damaged; it is made again.", level="warning"))
             self.waiting.insert(0, name)
         self.waiting.append(made.name)
         return True
-
-    def _seen(self) -> set[tuple[str, str]]:
-        pairs = (text.rpartition(" ") for text in self.remade)
-        return {(name, blob) for name, _, blob in pairs}
 
     def _leave_out(self, name: str, reason: str) -> None:
         self.waiting.remove(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
+from magical.errors import plain
 from magical.events import (
     Event,
     Log,
@@ -57,5 +58,5 @@ class Console:
         clear = "\r\x1b[2K" if self._terminal else ""
         if self._terminal:
             mark = f"\x1b[{_COLOURS[colour]}m{mark}\x1b[0m"
-        self._stream.write(f"{clear}{mark} {step:<{self._width}} {text}".rstrip() + end)
+        self._stream.write(f"{clear}{mark} {plain(step):<{self._width}} {plain(text)}".rstrip() + end)
         self._stream.flush()

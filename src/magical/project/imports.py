@@ -55,6 +55,8 @@ class _ProjectFinder:
 
 def _lies_in(file: str, root: Path) -> bool:
     """Whether a file or folder is the project's own, and not of an environment inside its folder."""
+    if not file.startswith(str(root)):
+        return False
     path = Path(file)
     return path.is_relative_to(root) and not {"site-packages", "dist-packages", ".magical"} & set(path.parts)
 
@@ -88,11 +90,14 @@ def _forget_projects(root: Path) -> None:
         sys.meta_path.remove(finder)
     roots = {f.root for f in finders}
     own = {p.stem if p.suffix == ".py" else p.name for p in root.iterdir() if p.suffix == ".py" or p.is_dir()}
+    gone = []
     for name, module in list(sys.modules.items()):
         fresh = isinstance(getattr(module, "__loader__", None), _FreshLoader)
         bare = hasattr(module, "__path__") and any(_lies_in(str(_path_of(module)), r) for r in roots)
         if fresh or bare or (name.split(".")[0] in own and not _shared(name, module)):
-            del sys.modules[name]
+            gone.append(name)
+    for name in gone:  # only now: a folder without __init__.py asks its parent where it is
+        del sys.modules[name]
 
 
 def _shared(name: str, module: ModuleType) -> bool:
@@ -103,7 +108,10 @@ def _shared(name: str, module: ModuleType) -> bool:
 
 
 def _path_of(module: ModuleType) -> Path:
-    folders: Sequence[str] = list(getattr(module, "__path__", ()))
+    try:
+        folders: Sequence[str] = list(getattr(module, "__path__", ()))
+    except KeyError:  # a folder without __init__.py whose parent was dropped
+        folders = []
     return Path(getattr(module, "__file__", None) or next(iter(folders), ""))
 
 

@@ -37,7 +37,7 @@ class Inspection:
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
         record = {k: v for k, v in self.record.to_json().items() if k != "parts"}
-        return {"step": self.node.name, "state": self.state, "promise": dict(self.node.promise), **record}
+        return {**record, "step": self.node.name, "state": self.state, "promise": dict(self.node.promise)}
 
     def __str__(self) -> str:
         node, record = self.node, self.record

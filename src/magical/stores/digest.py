@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 __all__ = ["BLOCK", "table_digest"]
@@ -67,7 +68,8 @@ def _column(digest: Any, series: pl.Series) -> None:
 
 
 def _numbers(digest: Any, series: pl.Series) -> None:
-    if series.dtype.is_float():
-        series = series.fill_nan(float("nan"))
     physical = series.to_physical()
-    digest.update(physical.fill_null(0).to_numpy().tobytes())
+    numbers = (physical.fill_null(0) if physical.null_count() else physical).to_numpy()
+    if numbers.dtype.kind == "f" and np.isnan(numbers).any():
+        numbers = np.where(np.isnan(numbers), np.array(np.nan, numbers.dtype), numbers)
+    digest.update(np.ascontiguousarray(numbers))

@@ -1,0 +1,161 @@
+"""Digests of files: by content, and never trusted beyond what the file system can tell."""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from magical.engine import files
+from magical.engine.atomic import write_file, write_text
+from magical.engine.files import FileDigests
+from magical.errors import InputError, StoreError
+from projects import Small
+
+
+@pytest.fixture
+def digests(tmp_path: Path) -> FileDigests:
+    return FileDigests(tmp_path / "home" / "files.json")
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+BIG = b"x" * (files.SMALL + 1)
+
+
+def test_small_files_are_read_each_time(digests: FileDigests, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    for data in (b"one", b"two"):
+        path.write_bytes(data)
+        os.utime(path, (1, 1))
+        assert digests.digest(path) == sha(data)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_large_file_is_read_once(
+    digests: FileDigests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(BIG)
+    monkeypatch.setattr(files, "RACY", -1.0)
+    assert digests.digest(path) == sha(BIG)
+    monkeypatch.setattr(hashlib, "file_digest", None)
+    assert digests.digest(path) == sha(BIG)
+    assert FileDigests(tmp_path / "home" / "files.json").digest(path) == sha(BIG)
+
+
+@pytest.mark.parametrize("change", ["size", "time", "inode", "same time"])
+def test_a_large_file_that_changed_is_read_again(
+    digests: FileDigests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(files, "RACY", -1.0)
+    path, data = tmp_path / "a.csv", BIG.replace(b"x", b"y")
+    path.write_bytes(BIG)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    digests.digest(path)
+    time.sleep(0.02)
+    if change == "inode":
+        (tmp_path / "b.csv").write_bytes(data)
+        (tmp_path / "b.csv").replace(path)
+    else:
+        path.write_bytes(data + b"y" if change == "size" else data)
+    if change != "time":
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert digests.digest(path) == sha(path.read_bytes())
+
+
+def test_a_file_changed_just_now_is_not_trusted(digests: FileDigests, tmp_path: Path) -> None:
+    """Two writes within the clock's tick look alike; also when the modification time was set back."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(BIG)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    digests.digest(path)
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 3}', "\x00"])
+def test_a_damaged_memory_is_no_memory(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "RACY", -1.0)
+    (tmp_path / "files.json").write_text(text)
+    path = tmp_path / "a.csv"
+    path.write_bytes(BIG)
+    assert FileDigests(tmp_path / "files.json").digest(path) == sha(BIG)
+
+
+def test_a_missing_file_names_those_beside_it(digests: FileDigests, tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("")
+    with pytest.raises(InputError, match="There is no file") as caught:
+        digests.digest(tmp_path / "a.csv")
+    assert caught.value.hint == "in that folder there are: b.csv."
+    with pytest.raises(InputError, match="There is no file") as caught:
+        digests.digest(tmp_path / "none" / "a.csv")
+    assert "does not exist either" in caught.value.hint
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError) as caught:
+        digests.digest(tmp_path / "empty" / "a.csv")
+    assert caught.value.hint == "that folder is empty."
+
+
+def test_a_folder_is_no_file(digests: FileDigests, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder"):
+        digests.digest(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+def test_a_file_that_may_not_be_read_is_said(digests: FileDigests, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x")
+    path.chmod(0)
+    with pytest.raises(InputError, match="cannot be read: Permission denied"):
+        digests.digest(path)
+
+
+def test_a_large_source_is_followed_like_a_small_one(small: Small) -> None:
+    rows = [f"{i},{i % 7}" for i in range(1, 300_000)]
+    small.write("x.csv", "\n".join(["id,x", *rows]))
+    small.run()
+    assert small.ran() == []
+    rows[200_000] = rows[200_000].replace(",", ",1")
+    small.write("x.csv", "\n".join(["id,x", *rows]))
+    assert small.ran() == ["raw", "model", "clean"]
+
+
+def test_a_file_that_changes_while_it_is_read_gives_no_result(small: Small) -> None:
+    """The result would be kept under the content that was there before."""
+    small.edit(
+        "workflow.py",
+        "    return pl.read_csv(source)\n",
+        "    text = source.read_text()\n    source.write_text(text.replace('1,3', '1,5'))\n    return pl.read_csv(source)\n",
+    )
+    error = small.fails()["raw"]
+    assert isinstance(error, InputError)
+    assert "x.csv changed while it was read" in str(error)
+    small.edit("workflow.py", ".replace('1,3', '1,5')", "")
+    assert small.ran() == ["raw", "model", "clean", "split", "size"]
+
+
+# --- atomic files -----------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.txt"
+    write_text(path, "whole")
+
+    def fails(part: Path) -> None:
+        part.write_text("half")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_file(path, fails)
+    assert path.read_text() == "whole"
+    assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written") as caught:
+        write_text(tmp_path / "file" / "a.txt", "x")
+    assert "space and permissions" in caught.value.hint

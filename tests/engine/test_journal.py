@@ -1,0 +1,130 @@
+"""The journal: each run in a folder, as lines that a person can read."""
+
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from magical.engine.journal import Journal, git_state
+from magical.errors import UsageError
+from magical.events import Log, RunFinished, RunStarted, StepCached, StepFailed, StepFinished, StepStarted
+from projects import ALL, Small
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "runs")
+
+
+def begun(journal: Journal, **facts: str) -> str:
+    run = journal.begin()
+    journal.write(run, RunStarted(run=run, workflow="flow", settings={"a": 1}, nodes=["x", "y"], **facts))
+    return run
+
+
+def test_a_run_is_read_back(journal: Journal) -> None:
+    run = begun(journal, profile="quick")
+    for event in (
+        StepCached(step="x", key="k1"),
+        StepStarted(step="y", key="k2"),
+        Log(step="y", text="ü\nsecond line"),
+        StepFinished(step="y", key="k2", seconds=0.5),
+        StepFailed(step="z", key="k3", message="z failed:\n  why"),
+        RunFinished(run=run, state="failed", seconds=1.5, executed=1),
+    ):
+        journal.write(run, event)
+    read = journal.read(run)
+    assert (read.name, read.workflow, read.state, read.seconds) == (run, "flow", "failed", 1.5)
+    assert read.keys == {"x": "k1", "y": "k2"}
+    assert read.executed == ["y"]
+    assert read.failed == {"z": "z failed:\n  why"}
+    assert read.settings == {"a": 1}
+    assert read.facts["profile"] == "quick"
+    assert read.started > 0
+    assert len((journal.folder / run / "journal.jsonl").read_text().splitlines()) == 7
+
+
+def test_a_run_whose_journal_just_ends_was_killed(journal: Journal) -> None:
+    run = begun(journal)
+    journal.write(run, StepFinished(step="x", key="k", seconds=0.1))
+    path = journal.folder / run / "journal.jsonl"
+    for cut in (0, 1, 20):
+        path.write_bytes(path.read_bytes()[: len(path.read_bytes()) - cut])
+        assert journal.read(run).state == "killed"
+    assert journal.read(run).executed == []
+
+
+def test_texts_that_are_not_unicode_are_written_too(journal: Journal) -> None:
+    run = begun(journal)
+    journal.write(run, Log(step="x", text="\udcff"))
+    assert len(list(journal.events(run))) == 2
+
+
+def test_runs_are_listed_newest_first(journal: Journal) -> None:
+    assert journal.names() == []
+    runs = {begun(journal) for _ in range(3)}
+    (journal.folder / "empty").mkdir()
+    assert set(journal.names()) == runs
+    assert journal.names() == sorted(runs, reverse=True)
+    assert [r.name for r in journal.runs()] == journal.names()
+
+
+def test_a_run_is_found_by_a_part_of_its_name(journal: Journal) -> None:
+    run = begun(journal)
+    assert (
+        journal.find(run) == journal.find(run[-4:]) == journal.find(run[:12]) == journal.find("last") == run
+    )
+    with pytest.raises(UsageError, match="There is no run 'nope'"):
+        journal.find("nope")
+    begun(journal)
+    with pytest.raises(UsageError, match="2 runs are called '20'"):
+        journal.find("20")
+
+
+def test_lines_from_several_threads_do_not_mix(journal: Journal) -> None:
+    run = begun(journal)
+
+    def write(number: int) -> None:
+        for i in range(50):
+            journal.write(run, Log(step=str(number), text="x" * 100 * (i % 3)))
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(list(journal.events(run))) == 201
+
+
+def test_what_a_run_writes(small: Small) -> None:
+    small.run()
+    events = list(small.events())
+    assert [e["event"] for e in events] == ["RunStarted", *["StepStarted", "StepFinished"] * 5, "RunFinished"]
+    assert [e["step"] for e in events if e["event"] == "StepFinished"] == ALL
+    assert events[0]["settings"] == {"source": "x.csv", "max_id": 90, "unread": 1}
+    assert set(events[0]["versions"]) >= {"polars"}
+    assert events[-1]["state"] == "done"
+    assert set(events[-1]["keys"]) == set(ALL)
+    (run,) = small.load().runs()
+    assert run.executed == ALL
+    small.run()
+    assert len(small.load().runs()) == 1, "a run with nothing to do leaves nothing"
+
+
+def test_the_state_of_git_is_noted(small: Small) -> None:
+    def git(*words: str) -> None:
+        identity = ["-c", "user.name=n", "-c", "user.email=n@example.org"]
+        subprocess.run(["git", *identity, "-C", str(small.root), *words], check=True, capture_output=True)
+
+    assert git_state(small.root) == {} or "commit" in git_state(small.root)
+    git("init", "-q")
+    git("add", "workflow.py")
+    git("commit", "-qm", "one")
+    clean = git_state(small.root)
+    assert len(clean["commit"]) == 40
+    assert not clean["dirty"]
+    small.edit("workflow.py", "unread: int = 1", "unread: int = 2")
+    assert git_state(small.root)["dirty"]
+    small.run()
+    assert small.load().runs()[0].facts["git"] == {"commit": clean["commit"], "dirty": True}

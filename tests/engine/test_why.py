@@ -1,0 +1,177 @@
+"""Why a step runs again: the cause, with its file and line."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from magical.engine.why import causes, settings_changes
+from magical.errors import UsageError
+from projects import Small, flow
+
+
+@pytest.fixture
+def done(small: Small) -> Small:
+    small.run()
+    return small
+
+
+EDITS: dict[str, tuple[tuple[str, str, str] | None, dict[str, object], str, str]] = {
+    # what changed: (edit, settings, step, what is said)
+    "the step": (("workflow.py", "< max_id", "<= max_id"), {}, "clean", r"  workflow.clean \(workflow.py:\d+\) was edited"),
+    "a helper": (("helpers.py", "inner(e) * F", "inner(e) + F"), {}, "clean", r"  helpers.twice \(helpers.py:4\) was edited"),
+    "a helper's helper": (("deep.py", "e + 0", "e + 1"), {}, "clean", r"  deep.inner \(deep.py:4\) was edited"),
+    "a constant": (("deep.py", "FACTOR = 2", "FACTOR = 3"), {}, "clean", r"  deep.FACTOR \(deep.py:1\) was edited"),
+    "a new helper": (("helpers.py", "return inner(e)", "return inner(e) + len('')"), {}, "clean", r"helpers.twice"),
+    "a contract": (("workflow.py", "le=900", "le=901"), {}, "model", r"  workflow.Customer \(workflow.py:\d+\) was edited"),
+    "a setting": (None, {"max_id": 30}, "clean", r"  the argument max_id went from 90 to 30"),
+    "which setting": (None, {"max_id": 30}, "clean", r"  setting max_id went from 90 to 30"),
+    "a default": (("workflow.py", "default=90", "default=31"), {}, "clean", r"max_id went from 90 to 31"),
+    "the source": (("x.csv", "1,3\n", "1,4\n"), {}, "raw", r"  the file given as source has other content"),
+    "waiting": (("x.csv", "1,3\n", "1,4\n"), {}, "clean", r"its inputs are made again; it runs if they come out different"),
+    "what it waits for": (("x.csv", "1,3\n", "1,4\n"), {}, "size", r"    +the file given as source has other content"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_the_cause_is_named(done: Small, name: str) -> None:
+    edit, settings, step, said = EDITS[name]
+    if edit:
+        done.edit(*edit)
+    answer = done.why(step, **settings)
+    assert re.search(said, answer), answer
+    run = done.load().runs()[0].name
+    assert run in answer or "inputs are made again" in answer
+
+
+def test_the_file_and_line_are_those_of_today(done: Small) -> None:
+    done.edit("deep.py", "def inner", "# one\n# two\ndef inner")
+    done.edit("deep.py", "e + 0", "e + 1")
+    assert "deep.inner (deep.py:6) was edited" in done.why("clean")
+
+
+def test_what_is_used_no_more_is_said(done: Small) -> None:
+    done.edit("helpers.py", "inner(e) * FACTOR", "e")
+    answer = done.why("clean")
+    assert "deep.FACTOR is no longer used" in answer
+    assert "helpers.twice (helpers.py:4) was edited" in answer
+
+
+def test_before_any_run(small: Small) -> None:
+    assert small.why("raw") == "raw: it has not run yet."
+    assert "raw: it has not run yet." in small.why("size")
+
+
+def test_after_the_first_run(done: Small) -> None:
+    run = done.load().runs()[0].name
+    assert done.why("clean") == f"clean: it is fresh; it ran first in {run}."
+
+
+def test_after_it_ran_again_the_last_cause_is_said(done: Small) -> None:
+    done.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
+    done.run()
+    answer = done.why("clean")
+    assert answer.startswith("clean: it is fresh; it ran last in")
+    assert "deep.FACTOR (deep.py:1) was edited" in answer
+
+
+def test_an_input_that_is_different_is_named(done: Small) -> None:
+    done.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
+    done.run()
+    assert "its input customers is different" in done.why("split")
+    assert "its input table is different" in done.why("size")
+
+
+def test_lost_results(done: Small) -> None:
+    for path in (done.root / ".magical/store/objects").rglob("*.json"):
+        path.unlink()
+    assert done.why("size") == f"size: its stored result is gone."
+
+
+def test_unwritten_and_unused(done: Small) -> None:
+    done.edit("workflow.py", "    return table.height\n", "    ...\n")
+    assert re.fullmatch(r"size: it has no body yet \(workflow.py:\d+\)\.", done.why("size"))
+    done.edit("workflow.py", "    return size(train)\n", "    size(train)\n    return train\n")
+    with pytest.raises(UsageError, match="size is not run: nothing uses what it gives"):
+        done.why("size")
+
+
+def test_a_source_in_the_world(done: Small) -> None:
+    done.edit("workflow.py", "@step\ndef raw", '@step(reads="world")\ndef raw')
+    assert done.why("raw") == "raw: it asks its source again in each run."
+
+
+def test_the_answer_as_json(done: Small) -> None:
+    answer = done.command("why", "clean", "max_id=30", "--json").json
+    assert answer["step"] == "clean"
+    assert answer["state"] == "to run"
+    assert {"kind": "argument", "name": "max_id", "text": "the argument max_id went from 90 to 30"} in answer[
+        "causes"
+    ]
+    assert answer["settings"] == ["max_id went from 90 to 30"]
+
+
+PARTS = {
+    "package": ({"package:polars": "1"}, {"package:polars": "2"}, "polars went from 1 to 2"),
+    "new package": ({}, {"package:polars": "2"}, "polars went from not used to 2"),
+    "python": ({"python": "3.11"}, {"python": "3.12"}, "Python went from 3.11 to 3.12"),
+    "format": ({"format": "1"}, {"format": "2"}, "this release of magical computes keys anew"),
+    "gives": ({"gives": "1"}, {"gives": "2"}, "the contract of what it gives changed"),
+    "takes": ({"takes:t": "1"}, {"takes:t": "2"}, "the contract of its input t changed"),
+    "new argument": ({}, {"argument:x": "1"}, "the argument x went from nothing to 1"),
+    "deep argument": (
+        {"argument:s": '{"seed": 7, "more": {"a": 1}, "long": "' + "x" * 50 + '"}'},
+        {"argument:s": '{"seed": 7, "more": {"a": 2}, "long": "' + "x" * 50 + '"}'},
+        "the argument s went from more.a went from 1 to 2",
+    ),
+    "an argument of text": ({"argument:x": '"a b"'}, {"argument:x": '"a c"'}, "the argument x went from \"a b\" to \"a c\""),
+    "another file": (
+        {"argument:f": '"(content)" 12.csv'}, {"argument:f": '"(content)" 34.csv'}, "the file given as f has other content",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_each_kind_of_cause_has_words(name: str) -> None:
+    old, new, said = PARTS[name]
+    assert [c.text for c in causes(old, new)] == [said]
+    assert causes(new, new) == []
+
+
+def test_the_order_of_causes() -> None:
+    old = {"python": "1", "package:a": "1", "input:t": "1", "argument:x": "1", "code:m.f": "1", "gives": "1"}
+    new = {k: "2" for k in old}
+    assert [c.kind for c in causes(old, new)] == ["code", "argument", "input", "package", "python"]
+
+
+def test_which_settings_changed() -> None:
+    old = {"a": 1, "b": {"c": [1, 2], "d": None}, "e": [1]}
+    new = {"a": 1, "b": {"c": [1, 3], "d": 4}, "e": [1, 2], "f": True}
+    assert list(settings_changes(old, new)) == [
+        "b.c.1 went from 2 to 3",
+        "b.d went from null to 4",
+        "e went from [1] to [1, 2]",
+        "f went from null to true",
+    ]
+
+
+def test_an_edit_and_its_undoing_leave_no_cause(done: Small) -> None:
+    done.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
+    done.edit("deep.py", "FACTOR = 3", "FACTOR = 2")
+    assert "it is fresh" in done.why("clean")
+
+
+def test_two_projects_do_not_answer_for_each_other(tmp_path: Path) -> None:
+    one, other = flow(tmp_path / "one"), flow(tmp_path / "other")
+    one.run()
+    assert other.why("raw") == "raw: it has not run yet."
+
+
+@pytest.mark.parametrize("damage", [lambda p: p.unlink(), lambda p: p.write_text("{")])
+def test_without_the_journal_there_is_less_to_say(done: Small, damage: Callable[[Path], None]) -> None:
+    for path in (done.root / ".magical/runs").rglob("journal.jsonl"):
+        damage(path)
+    assert "it is fresh" in done.why("clean")
+    done.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
+    assert "clean:" in done.why("clean")

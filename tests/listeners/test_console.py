@@ -1,0 +1,94 @@
+"""Progress in the terminal: one line a step; quiet when piped."""
+
+import io
+
+import pytest
+
+from magical.events import (
+    Event,
+    Log,
+    Progress,
+    RunFinished,
+    RunStarted,
+    StepCached,
+    StepFailed,
+    StepFinished,
+    StepLeftOut,
+    StepStarted,
+)
+from magical.listeners.console import Console
+
+EVENTS: list[Event] = [
+    RunStarted(run="r", workflow="flow", settings={}, nodes=["raw", "clean", "tune[boosting]"]),
+    StepCached(step="raw", key="k"),
+    StepStarted(step="clean", key="k"),
+    Log(step="clean", text="half way"),
+    Progress(step="clean", done=1, total=2),
+    StepFinished(step="clean", key="k", seconds=1.234, summary="40 × 2"),
+    Log(step="clean", text="careful", level="warning"),
+    StepStarted(step="tune[boosting]", key="k"),
+    StepFailed(step="tune[boosting]", key="k", message="why\nHint: x"),
+    StepLeftOut(step="select", reason="tune[boosting] failed"),
+    RunFinished(run="r", state="failed", seconds=2.0, executed=1),
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def told(stream: io.StringIO, lively: bool | None = None) -> list[str]:
+    console = Console(stream, lively)
+    for event in EVENTS:
+        console.on(event)
+    return stream.getvalue().splitlines()
+
+
+def test_piped_it_says_only_what_went_wrong() -> None:
+    assert told(io.StringIO()) == [
+        "! clean          careful",
+        "✗ tune[boosting] failed",
+        "- select         left out: tune[boosting] failed",
+    ]
+
+
+def test_asked_to_be_lively_it_says_one_line_a_step() -> None:
+    assert told(io.StringIO(), lively=True) == [
+        "= raw               fresh",
+        "  clean          half way",
+        "✓ clean            1.23 s  40 × 2",
+        "! clean          careful",
+        "✗ tune[boosting] failed",
+        "- select         left out: tune[boosting] failed",
+    ]
+
+
+def test_in_a_terminal_a_step_under_way_is_shown_and_overwritten() -> None:
+    stream = Terminal()
+    told(stream)
+    text = stream.getvalue()
+    assert "\x1b[2m…\x1b[0m clean\r\r\x1b[2K" in text
+    assert "\x1b[32m✓\x1b[0m clean" in text
+    assert text.count("\n") == 6
+
+
+def test_asked_to_be_quiet_in_a_terminal_it_is() -> None:
+    stream = Terminal()
+    told(stream, lively=False)
+    assert stream.getvalue().count("\n") == 3
+
+
+@pytest.mark.parametrize("nodes", [[], ["x" * 500]])
+def test_names_are_aligned_within_bounds(nodes: list[str]) -> None:
+    stream = io.StringIO()
+    console = Console(stream, lively=True)
+    console.on(RunStarted(run="r", workflow="flow", settings={}, nodes=nodes))
+    console.on(StepCached(step="raw", key="k"))
+    assert len(stream.getvalue()) < 60
+
+
+def test_a_text_of_several_lines_stays_on_one() -> None:
+    stream = io.StringIO()
+    Console(stream).on(Log(step="x", text="one\ntwo\x1b[31m\rthree", level="warning"))
+    assert stream.getvalue() == "! x one two [31m three\n"

@@ -1,0 +1,146 @@
+"""What the command prints."""
+
+from typing import Any
+
+import pytest
+
+from magical.engine.artifacts import Artifact, Record
+from magical.engine.journal import RunSummary
+from magical.engine.plan import NodePlan
+from magical.engine.ports import Version
+from magical.engine.run import RunResult
+from magical.errors import Finding, StepError
+from magical.graph import Graph, Node
+from magical.listeners.summary import (
+    models_json,
+    models_text,
+    plan_text,
+    run_json,
+    run_text,
+    runs_json,
+    runs_text,
+    settings_text,
+    table,
+    tree_text,
+)
+from magical.refs import Link
+
+
+def node(name: str, kind: str, *inputs: Link, data: str = "") -> Node:
+    wires = {f"p{i}": link for i, link in enumerate(inputs)}
+    return Node(
+        name, f"workflow:{name.split('[')[0]}", data, "workflow.py:1", wires, {"kind": kind, "text": kind}
+    )
+
+
+GRAPH = Graph(
+    "flow",
+    (
+        node("rows", "table", data="customers"),
+        node("split", "parts", Link("rows")),
+        node("tune[a]", "model", Link("split", "train"), Link("split", "validation")),
+        node("tune[b]", "model", Link("split", "train"), Link("split", "validation")),
+        node("scores", "value", Link("tune[a]"), Link("tune[b]"), Link("split", "test")),
+    ),
+    Link("scores"),
+    (Finding("WIRE001", "warning", "rows", "is odd.", "mend it."),),
+)
+
+
+def result(**facts: Any) -> RunResult:
+    records = {
+        n.name: Record("k", n.name, n.step, {}, Artifact("value", "c", summary=f"of {n.name}"))
+        for n in GRAPH.nodes
+    }
+    return RunResult("run-1", records=records, executed=["scores"], seconds=1.26, **facts)
+
+
+def test_a_run() -> None:
+    text = run_text(GRAPH, result(), " --project p")
+    assert text.splitlines() == [
+        "warning WIRE001 rows: is odd.",
+        "Hint: mend it.",
+        "flow: done. 1 steps ran, 4 were fresh, 1.3 s.",
+        "  tune[a]: of tune[a]",
+        "  tune[b]: of tune[b]",
+        "  scores: of scores",
+        "Look:",
+        "  magical inspect scores --project p",
+        "  magical models --project p",
+        "  magical show --project p",
+        "  magical runs --project p",
+    ]
+    assert run_json(GRAPH, result())["results"]["scores"] == "of scores"
+
+
+def test_a_failed_run_names_each_step() -> None:
+    errors = {n: StepError(f"{n} failed", hint="h") for n in ("rows", "split")}
+    text = run_text(GRAPH, result(errors=errors, left_out={"scores": "x"}))
+    assert "rows failed\nHint: h\n  (step rows)\nsplit failed\nHint: h\n  (step split)" in text
+    assert "flow: failed; 2 failed, 1 left out." in text
+    assert "Look" not in text
+
+
+def test_nothing_to_do() -> None:
+    assert "flow: nothing had to run; all 5 steps are fresh." in run_text(GRAPH, RunResult())
+
+
+def test_a_plan() -> None:
+    plans = {"rows": NodePlan("rows", "fresh"), "split": NodePlan("split", "waits", after=("rows", "x"))}
+    assert plan_text(GRAPH, plans).splitlines()[2:] == [
+        "= rows   fresh",
+        "… split  waits  after rows, x",
+        "flow: 1 fresh, 1 waits.",
+    ]
+
+
+def test_a_tree_shows_each_node_once_under_its_last_input() -> None:
+    lines = tree_text(GRAPH, {"rows": "fresh"}).splitlines()
+    assert lines == [
+        "flow",
+        "└─ rows → customers: table  [fresh]",
+        "   └─ split ← rows → parts  [unused]",
+        "      ├─ tune[a] ← split.train, split.validation → model  [unused]",
+        "      └─ tune[b] ← split.train, split.validation → model  [unused]",
+        "         └─ scores ← tune[a], tune[b], split.test → value  [unused]",
+        "warning WIRE001 rows: is odd.",
+        "Hint: mend it.",
+    ]
+
+
+def test_settings_with_who_spoke() -> None:
+    settings = {"a": 1, "b": {"c": "ü", "d": {}}, "e": [{"f": 1}, {"f": 2}], "g": [1, 2]}
+    spoken = {"b": "settings.toml", "e.1.f": "command line"}
+    assert [line.split(None, 2) for line in settings_text(settings, spoken).splitlines()] == [
+        ["a", "1", "class"],
+        ["b.c", '"ü"', "settings.toml"],
+        ["b.d", "{}", "settings.toml"],
+        ["e.0.f", "1", "class"],
+        ["e.1.f", "2", "command line"],
+        ["g", "[1,", "2]  class"],
+    ]
+
+
+def test_runs() -> None:
+    run = RunSummary(
+        "run-1", "flow", "failed", 0.0, 1.5, {"rows": "k"}, ["rows"], {"split": "why\nmore"}, {"a": 1}
+    )
+    assert "run-1" in runs_text([run])
+    assert "1 ran" in runs_text([run])
+    full = runs_text([run], full=True)
+    assert "failed: why" in full
+    assert "more" not in full
+    assert runs_json([run])[0]["failed"] == {"split": "why\nmore"}
+    assert runs_text([]) == "There are no runs yet.\nHint: magical run"
+
+
+def test_models() -> None:
+    version = Version("campaign", "3", "k", ("champion",), {"magical.summary": "auc 0.9"}, "models:/x")
+    assert models_text([version]) == "campaign  3  champion  auc 0.9  models:/x"
+    assert models_json([version])[0]["aliases"] == ["champion"]
+    assert models_text([]) == "No model is registered yet.\nHint: magical run"
+
+
+@pytest.mark.parametrize("rows", [[], [("a",)], [("a", ""), ("", "b")]])
+def test_a_table_of_texts(rows: list[tuple[str, ...]]) -> None:
+    assert len(table(rows).splitlines()) == len(rows)

@@ -1,0 +1,176 @@
+"""The project in Python: the verbs as methods."""
+
+from pathlib import Path
+
+import pytest
+
+import magical
+from magical.errors import DamagedArtifact, SettingsError, UsageError
+from magical.project.inspection import inspect_step
+from projects import ALL, Small, flow, one
+
+
+def test_the_verbs(small: Small) -> None:
+    project = small.load()
+    assert repr(project) == "<project small>"
+    assert [n.name for n in project.graph().nodes] == ALL
+    assert {p.state for p in project.plan().values()} == {"to run", "waits"}
+    assert project.run().result == 38
+    assert {p.state for p in project.plan().values()} == {"fresh"}
+    assert [r.executed for r in project.runs()] == [ALL]
+    assert "it is fresh" in str(project.why("clean"))
+
+
+def test_a_project_shows_itself(small: Small) -> None:
+    project = small.load()
+    assert "<td>clean</td><td>waits</td>" in project._repr_html_()
+    run = project.run()
+    assert "<td>size</td><td>ran</td><td>38</td>" in run._repr_html_()
+    assert "<td>size</td><td>fresh</td>" in project.run()._repr_html_()
+
+
+def test_pages_escape_what_comes_from_data(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        """
+        @step
+        def told() -> str:
+            return "<script>alert(1)</script>"
+
+        @workflow
+        def flow() -> str:
+            return told()
+        """,
+    )
+    assert "<script>" not in small.run()._repr_html_()
+
+
+def test_planning_writes_nothing_but_the_drawing(small: Small) -> None:
+    small.load().plan()
+    assert {p.split("/")[0] for p in small.files()} == {"drawn"}
+
+
+def test_settings_are_given_by_name(small: Small) -> None:
+    assert small.run(max_id=11).result == 8
+    assert small.load().plan(max_id=12)["clean"].state == "to run"
+    with pytest.raises(SettingsError, match="did you mean 'max_id'"):
+        small.run(maxid=11)
+
+
+def test_one_opened_project_sees_every_edit(small: Small) -> None:
+    project = small.load()
+    assert project.run().result == 38
+    small.edit("workflow.py", "return table.height", "return table.height + 1")
+    assert project.run().result == 39
+    small.write("settings.toml", "max_id = 11\n[tracking]\nenabled = false\n")
+    assert project.run().result == 9
+
+
+def test_results_by_the_name_of_the_step_or_its_data(small: Small) -> None:
+    run = small.run()
+    assert run["customers"].equals(run["clean"])
+    with pytest.raises(UsageError, match="There is no step 'clena'"):
+        run["clena"]
+
+
+def test_a_result_that_was_left_out_is_said(small: Small) -> None:
+    small.edit("workflow.py", "    return size(train)\n", "    size(train)\n    return train\n")
+    run = small.run()
+    with pytest.raises(UsageError, match="size gave nothing in this run"):
+        run["size"]
+    assert run.result.height == 38
+
+
+def test_a_damaged_result_is_said_and_made_again(small: Small) -> None:
+    run = small.run()
+    for path in (small.root / ".magical/store/objects").rglob("*.json"):
+        path.write_bytes(b"99")
+    with pytest.raises(DamagedArtifact):
+        _ = run.result
+    again = small.run()
+    assert again.executed == ["size"]
+    assert again.result == 38
+
+
+def test_load_is_public(small: Small) -> None:
+    assert isinstance(magical.load(small.root), type(small.load()))
+
+
+def test_an_unknown_name_of_the_package() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nope'"):
+        magical.nope  # type: ignore[attr-defined]
+    for name in magical.__all__:
+        assert getattr(magical, name) is not None
+    assert set(magical.__all__) <= set(dir(magical))
+
+
+# --- inspection -------------------------------------------------------------------------------------------------
+
+
+def test_inspecting_a_table(small: Small) -> None:
+    small.run()
+    seen = inspect_step(small.load(), "clean", {})
+    assert seen.state == "fresh"
+    assert seen.record.result.summary == "40 × 2"
+    text = str(seen)
+    assert text.startswith("clean (workflow.py:")
+    assert "Frame[Customer]" in text
+    assert "shape: (40, 2)" in text
+
+
+def test_inspecting_other_kinds(small: Small) -> None:
+    small.run()
+    assert "train: 38 × 2" in str(inspect_step(small.load(), "split", {}))
+    assert "\n38" in str(inspect_step(small.load(), "size", {}))
+
+
+def test_inspecting_what_would_run_again_shows_the_last_one(small: Small) -> None:
+    small.run()
+    run = small.load().runs()[0].name
+    small.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
+    seen = inspect_step(small.load(), "clean", {})
+    assert seen.state == f"of {run}; it would run again now"
+    assert "shape: (40, 2)" in str(seen)
+
+
+def test_inspecting_what_never_ran(small: Small) -> None:
+    with pytest.raises(UsageError, match="clean has not run yet") as caught:
+        inspect_step(small.load(), "clean", {})
+    assert caught.value.hint == "magical run clean"
+
+
+def test_inspecting_what_was_kept(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        """
+        class Box:
+            def __repr__(self) -> str:
+                return "a box"
+
+        @step
+        def keeping() -> Box:
+            keep("rejected", pl.DataFrame({"why": ["too old"]}))
+            keep("counts", {"a": 1, "b": "x" * 500})
+            keep("number", 3)
+            return Box()
+
+        @workflow
+        def flow() -> Any:
+            return keeping()
+        """,
+    )
+    small.run()
+    text = str(inspect_step(small.load(), "keeping", {}))
+    assert "a box" in text
+    assert "kept rejected:" in text
+    assert "too old" in text
+    assert "a: 1" in text
+    assert "kept number:\n3" in text
+    assert max(map(len, text.splitlines())) < 250
+
+
+def test_a_failure_inside_of_a_library_names_the_line_of_the_author(tmp_path: Path) -> None:
+    small = flow(tmp_path)
+    small.edit("helpers.py", "return inner(e) * FACTOR", "import json\n    return json.loads('{')")
+    error = small.fails()["clean"]
+    assert "raised JSONDecodeError (helpers.py:6: return json.loads('{'))" in str(error)

@@ -1,0 +1,9 @@
+"""The local runner: the conformance suite."""
+
+from magical.runners.local import LocalRunner
+from runners.conformance import RunnerConformance
+
+
+class TestLocalRunner(RunnerConformance):
+    def runner(self, workers: int) -> LocalRunner:
+        return LocalRunner(workers)

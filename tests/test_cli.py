@@ -1,0 +1,308 @@
+"""The command: one verb, one question; texts for people, JSON for programs, and exit codes."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from projects import ALL, IMPORTS, Small, command, flow, is_well_worded, one, project, python
+
+
+@pytest.fixture
+def done(small: Small) -> Small:
+    small.run()
+    return small
+
+
+# --- exit codes -------------------------------------------------------------------------------------------------
+
+
+CODES: dict[str, tuple[tuple[str, str, str] | None, str, int]] = {
+    "a run": (None, "run", 0),
+    "a run up to a step": (None, "run clean", 0),
+    "a plan": (None, "plan", 0),
+    "a failed step": (("workflow.py", "    return table.height\n", "    raise ValueError\n"), "run", 1),
+    "a project that cannot be read": (("workflow.py", "@workflow", "@@"), "plan", 1),
+    "a finding of kind error": (
+        ("workflow.py", "def size(table: Frame[C]) -> int:", "def size(table: Frame[C]) -> 'Model':"), "plan", 1,
+    ),
+    "a wrong setting": (None, "run max_id=0", 2),
+    "an unknown step": (None, "plan nope", 2),
+    "an unknown verb": (None, "nope", 2),
+    "an unknown option": (None, "run --nope", 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_exit_codes(small: Small, name: str) -> None:
+    edit, words, code = CODES[name]
+    if edit:
+        small.edit(*edit)
+    assert small.command(*words.split()).code == code
+
+
+LEAK = (
+    IMPORTS
+    + """
+from magical import Model
+
+
+@step
+def rows() -> Frame:
+    return pl.DataFrame({"x": [1, 2, 3]})
+
+
+@step
+def split(table: Frame) -> Parts:
+    return partition(table, ["train", "validation", "test"])
+
+
+@step
+def fit(table: Frame) -> Model:
+    from magical.contracts.schema import Schema
+
+    return Model(None, "regression", "x", Schema("S", ()))
+
+
+@workflow
+def flow() -> Any:
+    train, validation, test = split(rows())
+    fit(validation)
+    return fit(test)
+"""
+)
+
+
+def test_a_leak_ends_in_1_also_when_nothing_had_to_run(tmp_path: Path) -> None:
+    small = project(tmp_path, {"workflow.py": LEAK})
+    for _ in range(2):
+        answer = small.command("run")
+        assert answer.code == 1
+        assert "error LEAK001 fit[2]: learns from the test part: split.test → fit[2]." in answer.out
+        assert "warning WIRE001 fit[1]: is drawn, but nothing uses what it gives" in answer.out
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------
+
+VERBS = [
+    *["run", "run clean", "run max_id=11", "plan", "plan clean", "show", "show --settings", "why clean"],
+    *["why clean max_id=3", "inspect clean", "inspect split", "inspect size", "runs", "runs last"],
+]
+
+
+@pytest.mark.parametrize("words", VERBS)
+def test_every_verb_answers_in_json(done: Small, words: str) -> None:
+    answer = done.command(*words.split(), "--json")
+    assert answer.code == 0, answer
+    assert isinstance(json.loads(answer.out), (dict, list))
+
+
+def test_a_run_in_json(small: Small) -> None:
+    answer = small.command("run", "--json").json
+    assert answer["executed"] == ALL
+    assert answer["fresh"] == []
+    assert answer["state"] == "done"
+    assert answer["results"] == {"size": "38"}
+    again = small.command("run", "--json").json
+    assert (again["run"], again["executed"], again["fresh"]) == ("", [], ALL)
+
+
+def test_a_failed_run_in_json(small: Small) -> None:
+    small.edit("workflow.py", "    return table.height\n", "    raise ValueError('later')\n")
+    answer = small.command("run", "--json")
+    assert answer.code == 1
+    assert answer.json["state"] == "failed"
+    assert is_well_worded(answer.json["errors"]["size"])
+
+
+def test_a_plan_in_json(done: Small) -> None:
+    answer = done.command("plan", "max_id=11", "--json").json
+    assert [(n["step"], n["state"], n["after"]) for n in answer] == [
+        ("raw", "fresh", []),
+        ("model", "fresh", []),
+        ("clean", "to run", []),
+        ("split", "waits", ["clean"]),
+        ("size", "waits", ["split"]),
+    ]
+
+
+def test_the_graph_in_json(done: Small) -> None:
+    answer = done.command("show", "--json").json
+    assert answer["states"] == dict.fromkeys(ALL, "fresh")
+    assert [n["name"] for n in answer["nodes"]] == ALL
+    assert answer["result"] == {"node": "size", "item": ""}
+
+
+def test_settings_in_json(done: Small) -> None:
+    answer = done.command("show", "--settings", "--json", "max_id=11").json
+    assert answer["settings"]["max_id"] == 11
+    assert answer["spoken"] == {"max_id": "command line"}
+
+
+def test_runs_in_json(done: Small) -> None:
+    (run,) = done.command("runs", "--json").json
+    assert run["executed"] == ALL
+    assert run["settings"]["max_id"] == 90
+    assert done.command("runs", run["run"], "--json").json == run
+
+
+def test_an_inspection_in_json(done: Small) -> None:
+    answer = done.command("inspect", "clean", "--json").json
+    assert answer["step"] == "clean"
+    assert answer["result"]["summary"] == "40 × 2"
+
+
+# --- texts ------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_run_says(small: Small) -> None:
+    answer = small.command("run")
+    lines = answer.out.splitlines()
+    assert re.fullmatch(r"flow: done\. 5 steps ran, 0 were fresh, \d+\.\d s\.", lines[0])
+    assert "  size: 38" in lines
+    assert any(line.strip().startswith("magical inspect size") for line in lines)
+    assert answer.err == "", "quiet when it is piped"
+
+
+def test_what_a_run_says_when_nothing_had_to_run(done: Small) -> None:
+    answer = done.command("run")
+    assert answer.out.splitlines()[0] == "flow: nothing had to run; all 5 steps are fresh."
+
+
+def test_what_a_failed_run_says(small: Small) -> None:
+    small.edit("workflow.py", "    n = customers.height\n", "    raise ValueError('later')\n")
+    answer = small.command("run")
+    assert answer.err.splitlines() == ["✗ split failed", "- size  left out: split failed"]
+    assert "split (workflow.py:" in answer.out
+    assert "flow: failed; 1 failed, 1 left out. 3 steps ran, 0 were fresh" in answer.out
+
+
+def test_a_plan(done: Small) -> None:
+    assert done.command("plan", "max_id=11").out.splitlines() == [
+        "= raw    fresh",
+        "= model  fresh",
+        "▶ clean  to run",
+        "… split  waits   after clean",
+        "… size   waits   after split",
+        "flow: 2 fresh, 1 to run, 2 waits.",
+    ]
+
+
+def test_a_plan_of_unwritten_steps(small: Small) -> None:
+    small.edit("workflow.py", "    return table.height\n", "    ...\n")
+    assert "? size   unwritten" in small.command("plan").out
+
+
+def test_the_tree(done: Small) -> None:
+    assert done.command("show").out.splitlines() == [
+        "flow",
+        "└─ raw → Frame  [fresh]",
+        "   └─ model ← raw → Frame[Customer]  [fresh]",
+        "      └─ clean ← model → customers: Frame[Customer]  [fresh]",
+        "         └─ split ← clean → Parts[Customer]  [fresh]",
+        "            └─ size ← split.train → int  [fresh]",
+    ]
+
+
+def test_mermaid(done: Small) -> None:
+    out = done.command("show", "--mermaid").out
+    assert out.startswith("flowchart TD\n")
+    assert 'n2["clean<br/><small>fresh</small>"]' in out
+
+
+def test_runs(small: Small) -> None:
+    assert small.command("runs").out == "There are no runs yet.\nHint: magical run\n"
+    small.run()
+    small.run(max_id=11)
+    lines = small.command("runs").out.splitlines()
+    assert [line.split()[-2:] for line in lines] == [["3", "ran"], ["5", "ran"]]
+    text = small.command("runs", "last").out
+    assert re.search(r"^clean +ran$", text, re.M)
+    assert re.search(r"^raw +fresh$", text, re.M)
+
+
+def test_inspecting(done: Small) -> None:
+    out = done.command("inspect", "customers").out
+    assert out.startswith("clean (workflow.py:")
+    assert "shape: (40, 2)" in out
+
+
+def test_help_lists_the_verbs_in_order() -> None:
+    out = command("--help").out
+    verbs = re.findall(r"^  (\w+) ", out.partition("Commands:")[2], re.M)
+    assert verbs[:7] == ["run", "plan", "show", "why", "inspect", "runs", "models"]
+    for verb in verbs:
+        assert "--project PATH" in command(verb, "--help").out
+
+
+def test_without_a_verb_the_verbs_are_shown() -> None:
+    answer = command()
+    assert answer.code == 2
+    assert "Commands:" in answer.out + answer.err
+
+
+def test_the_version() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", command("--version").out)
+
+
+# --- odd places ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["with space", "ünïcode", "a=b", "-dash", "dot.", "quote'\""])
+def test_a_project_may_lie_anywhere(tmp_path: Path, name: str) -> None:
+    small = flow(tmp_path / name)
+    assert small.command("run").code == 0
+    assert small.command("why", "clean").code == 0
+    assert small.command("run", "--json").json["fresh"] == ALL
+
+
+def test_output_into_a_closed_pipe(done: Small) -> None:
+    read = subprocess.Popen(["head", "-c", "1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    write = subprocess.run(
+        [sys.executable, "-m", "magical.cli", "show", "--json", "--project", str(done.root)],
+        stdout=read.stdin, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    read.communicate()
+    assert "Traceback" not in write.stderr
+
+
+def test_without_unicode(done: Small) -> None:
+    """An output that only knows ASCII gets something, and no traceback."""
+    answer = done.process("plan", PYTHONIOENCODING="ascii:replace")
+    assert answer.returncode == 0, answer.stderr
+    assert "clean" in answer.stdout
+
+
+def test_prints_of_a_step_reach_the_terminal(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        """
+        @step
+        def loud() -> int:
+            print("from inside")
+            return 1
+
+        @workflow
+        def flow() -> int:
+            return loud()
+        """,
+    )
+    assert "from inside" in small.command("run").out
+
+
+def test_the_module_runs_as_a_program() -> None:
+    assert python("-m", "magical.cli", "--version").stdout.strip()
+
+
+def test_nothing_is_written_outside_of_the_home(small: Small) -> None:
+    before = {p: p.stat().st_mtime_ns for p in small.root.rglob("*")}
+    for words in ("run", "plan", "show", "why clean", "runs", "inspect clean"):
+        small.command(*words.split())
+    after: dict[Any, Any] = {
+        p: p.stat().st_mtime_ns for p in small.root.rglob("*") if ".magical" not in p.parts
+    }
+    assert after == {p: t for p, t in before.items() if ".magical" not in p.parts}
