@@ -337,7 +337,7 @@ QUIET = [
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Small:
     small = flow(tmp_path_factory.mktemp("imports") / "p")
-    small.run()
+    assert small.process("run").returncode == 0
     return small
 
 
@@ -369,3 +369,67 @@ def test_a_run_with_nothing_to_do_says_so(finished: Small) -> None:
     answer = command("run", "--project", str(finished.root))
     assert answer.code == 0
     assert answer.out.startswith("flow: nothing had to run; all 5 steps are fresh.")
+
+
+# --- what is another each time ------------------------------------------------------------------------------------
+
+CLOCK = """
+import sys
+
+NUMBER = sys.magical_test_number = getattr(sys, "magical_test_number", 0) + 1
+
+
+class S(Settings):
+    n: int = 1
+
+
+@step
+def first(n: int) -> int:
+    return n
+
+
+@step
+def second(n: int) -> int:
+    return n + NUMBER
+
+
+@workflow
+def flow(s: S) -> int:
+    return second(first(s.n))
+"""
+
+
+def test_a_constant_that_is_another_at_each_import_is_said(tmp_path: Path) -> None:
+    """What runs would not be what its key says."""
+    small = one(tmp_path, CLOCK)
+    small.load().drawn()
+    with pytest.raises(ProjectError, match=r"workflow.NUMBER is another each time") as caught:
+        small.run()
+    assert "make it a setting" in caught.value.hint
+
+
+def test_a_workflow_that_draws_another_graph_each_time_is_said(tmp_path: Path) -> None:
+    text = CLOCK.replace("n + NUMBER", "n").replace(
+        "second(first(s.n))", "second(first(s.n)) if NUMBER % 2 else first(s.n)"
+    )
+    small = one(tmp_path, text)
+    small.load().drawn()
+    with pytest.raises(ProjectError, match=r"What flow draws is another each time"):
+        small.run()
+
+
+def test_another_path_of_imports_draws_anew(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (2, 3):
+        place = tmp_path / str(number)
+        place.mkdir()
+        (place / "shared.py").write_text(f"FACTOR = {number}\n")
+    small.edit(
+        "helpers.py", "from deep import FACTOR, inner", "from deep import inner\nfrom shared import FACTOR"
+    )
+    for number, wanted in ((2, 12), (3, 18), (2, 12)):
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(str(tmp_path / str(number)))
+            patch.delitem(__import__("sys").modules, "shared", raising=False)
+            assert small.run()["clean"]["x"].max() == wanted

@@ -777,3 +777,40 @@ def test_the_deepest_constant_is_what_ran(small: Small) -> None:
     assert small.run()["clean"]["x"].max() == 12
     small.write("deep.py", DEEP.replace("FACTOR = 2", "FACTOR = 5"))
     assert small.run()["clean"]["x"].max() == 30
+
+
+def test_the_same_work_under_two_names_is_done_once(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        """
+        import time
+        from pathlib import Path
+
+        LOG = Path(__file__).parent / "log.txt"
+
+        @step
+        def start() -> int:
+            return 1
+
+        @step(writes="world")
+        def told(n: int) -> Any:
+            from magical import Receipt
+            time.sleep(0.05)
+            LOG.write_text((LOG.read_text() if LOG.exists() else "") + "x")
+            return Receipt(True, "told")
+
+        @workflow
+        def flow() -> Any:
+            n = start()
+            return [told(n), told(n), told(n)]
+        """,
+    )
+    run = small.run(policy={"workers": 3})
+    assert (tmp_path / "log.txt").read_text() == "x"
+    assert run.executed == ["start", "told[1]"]
+    assert run["told[3]"].done
+
+
+def test_what_takes_a_table_counts_the_version_of_polars(small: Small) -> None:
+    parts = {n: i.parts for n, i in small.load().drawn().identities.items()}
+    assert "package:polars" in parts["size"], "it names polars nowhere"

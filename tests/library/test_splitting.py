@@ -124,7 +124,9 @@ def test_random_shares_are_near(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "kind"), [(people, "group"), (pupils, "stratified"), (houses, "random")], ids=str
+    ("table", "kind"),
+    [(people, "group"), (pupils, "stratified"), (houses, "random")],
+    ids=["group", "classes", "numbers"],
 )
 def test_without_a_kind_the_contract_decides(table: Any, kind: Any) -> None:
     assert parts_of(split(table(), HowToSplit())) == parts_of(split(table(), HowToSplit(kind=kind)))

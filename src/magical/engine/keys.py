@@ -16,7 +16,7 @@ from magical.contracts.contract import schema_of
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.engine.code import CodeReader
-from magical.engine.modules import is_project
+from magical.engine.modules import is_project, package_of
 from magical.errors import SettingsError, WiringError
 from magical.graph import Graph, Node
 from magical.settings import InputPath, OutputPath, import_string, to_json
@@ -117,7 +117,10 @@ def _identity(node: Node, reader: CodeReader) -> Identity:
     parts["gives"] = json.dumps(call.promise.to_json(), sort_keys=True, default=str)
     code = reader.read(*roots)
     parts |= {f"code:{name}": piece.digest for name, piece in code.pieces.items()}
-    parts |= {f"package:{name}": version for name, version in code.packages.items()}
+    packages = dict(code.packages)
+    if any(_holds_tables(p) for p in promises) and (polars := package_of("polars")):
+        packages[polars[0]] = polars[1]
+    parts |= {f"package:{name}": version for name, version in packages.items()}
     where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
     return Identity(parts, where, files, tuple(sorted(code.files)))
 
@@ -154,7 +157,7 @@ def _shape(wanted: Promise, call: Any, name: str) -> str:
     if have is None:
         return ""
     texts = [json.dumps(s.shape().to_json(), sort_keys=True, default=str) for s in _schemas(have)]
-    texts = texts or [str(have)]
+    texts.append(str(have))
     if name in call.wants:
         texts.append(json.dumps(wanted.to_json(), sort_keys=True, default=str))
     return "\n".join(texts)
@@ -163,6 +166,11 @@ def _shape(wanted: Promise, call: Any, name: str) -> str:
 def _schemas(promise: Promise) -> list[Schema]:
     own = [promise.schema] if promise.schema else []
     return own + [s for item in promise.items for s in _schemas(item)]
+
+
+def _holds_tables(promise: Promise) -> bool:
+    """Whether a body has polars in its hands, whether it names it or not."""
+    return promise.is_table or promise.kind == "parts" or any(map(_holds_tables, promise.items))
 
 
 def _classes(promise: Promise) -> list[Any]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from magical.engine.atomic import write_text
-from magical.engine.keys import KEY_FORMAT, Identity
+from magical.engine.keys import KEY_FORMAT, Identity, identify
 from magical.engine.modules import installed
 from magical.graph import Graph
 from magical.settings import FromLine, to_json
 
-__all__ = ["Drawn", "DrawnMemory", "project_digest"]
+__all__ = ["Drawn", "DrawnMemory", "difference", "other_files", "project_digest"]
 
 _SKIPPED = {"node_modules", "__pycache__", "site-packages"}
 
@@ -56,6 +57,8 @@ class DrawnMemory:
         """Give the graph drawn under a digest, unless something else it depends on has changed."""
         try:
             data = json.loads((self.folder / f"{digest}.json").read_text(encoding="utf-8"))
+            if data.pop("digest") != _digest(json.dumps(data)):
+                return None
             if any(_file_digest(Path(p)) != d for p, d in data["other"].items()):
                 return None
             identities = {k: Identity.from_json(v) for k, v in data["identities"].items()}
@@ -74,10 +77,28 @@ class DrawnMemory:
             "spoken": dict(drawn.spoken),
             "other": dict(drawn.other),
         }
-        write_text(self.folder / f"{digest}.json", json.dumps(data))
+        text = json.dumps({"digest": _digest(json.dumps(data)), **data})
+        write_text(self.folder / f"{digest}.json", text)
         kept = sorted(self.folder.glob("*.json"), key=lambda p: p.stat().st_mtime, reverse=True)
         for path in kept[self.KEPT :]:
             path.unlink(missing_ok=True)
+
+
+def difference(drawn: Drawn, graph: Graph) -> str:
+    """Name what of a remembered drawing is another now, although no file has changed, if anything is.
+
+    Args:
+        drawn: as it was remembered.
+        graph: drawn anew.
+    """
+    if graph != drawn.graph:
+        return f"What {graph.workflow} draws"
+    for node, identity in identify(graph).items():
+        old, new = drawn.identities[node].parts, identity.parts
+        for label in {**old, **new}:
+            if old.get(label) != new.get(label):
+                return label.partition(":")[2] or label
+    return ""
 
 
 def other_files(identities: Mapping[str, Identity], read: Iterable[str], root: Path) -> dict[str, str]:
@@ -93,7 +114,7 @@ def other_files(identities: Mapping[str, Identity], read: Iterable[str], root: P
 
 
 def project_digest(root: Path, profile: str, line: Mapping[str, Any]) -> str:
-    """Give the digest of all that drawing depends on: files, settings, profile and installed versions.
+    """Give the digest of all that drawing depends on: files, settings, profile, and what can be imported.
 
     Args:
         root: the project's folder.
@@ -102,10 +123,20 @@ def project_digest(root: Path, profile: str, line: Mapping[str, Any]) -> str:
     """
     digest = hashlib.sha256(f"{KEY_FORMAT}\n{root}\n{profile}\n{os.getcwd() if line else ''}\n".encode())
     digest.update(json.dumps(to_json(line, _said), sort_keys=True).encode())
-    digest.update(installed().encode())
+    digest.update("\n".join([installed(), *_import_path()]).encode())
     for path in sorted(_sources(root)):
         digest.update(f"{path.relative_to(root)} {_file_digest(path)}\n".encode())
     return digest.hexdigest()[:40]
+
+
+def _import_path() -> list[str]:
+    """Where modules are looked for, without the folder that the way of starting Python puts first."""
+    first = {os.getcwd(), os.path.dirname(os.path.abspath((sys.argv or [""])[0]))}
+    return [place for place in map(os.path.abspath, sys.path) if place not in first]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _said(value: Any) -> Any:

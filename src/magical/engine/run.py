@@ -223,8 +223,10 @@ class _Execution:
 
     def _begin(self, runner: Runner, node: Node) -> bool:
         """Take a fresh result and say so, or start the body."""
-        self.waiting.remove(node.name)
         made = self._decide(node)
+        if any(other.key == made.key for other in self.running.values()):
+            return False  # the same work is under way under another name
+        self.waiting.remove(node.name)
         if made.record is not None:
             self.result.records[node.name] = made.record
             self.tell(StepCached(step=node.name, key=made.key, content=made.record.result.content))

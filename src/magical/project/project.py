@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from magical.engine.files import FileDigests
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.keys import identify
-from magical.engine.memory import Drawn, DrawnMemory, other_files, project_digest
+from magical.engine.memory import Drawn, DrawnMemory, difference, other_files, project_digest
 from magical.engine.plan import NodePlan, plan
 from magical.engine.policy import Policy, Tracking
 from magical.engine.ports import Listener, Registry
@@ -199,8 +199,14 @@ class Project:
 
     def _draw_again(self, line: dict[str, Any], digest: str) -> Graph:
         graph = self._import_and_draw(line)[0]
-        if self._digest(line) != digest or self._memory.recall(digest) is None:
+        drawn = self._memory.recall(digest)
+        if self._digest(line) != digest or drawn is None:
             raise _changing()
+        if odd := difference(drawn, graph):
+            raise ProjectError(
+                f"{odd} is another each time the project is imported, so no result can be kept for it.",
+                hint="make it a setting; clocks, random draws and environment variables belong into steps.",
+            )
         return graph
 
     def _draw(self, line: dict[str, Any]) -> Drawn:
