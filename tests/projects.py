@@ -215,12 +215,12 @@ def one(root: Path, body: str, *, top: str = "") -> Small:
 def command(*words: str) -> Answer:
     """Run the command in this process."""
     out, err, code = io.StringIO(), io.StringIO(), 0
-    with mock.patch.object(sys, "argv", ["magical", *words]):
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                main()
-            except SystemExit as stop:
-                code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+    said = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
+    with mock.patch.object(sys, "argv", ["magical", *words]), said[0], said[1]:
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
     return Answer(code, out.getvalue(), err.getvalue())
 
 

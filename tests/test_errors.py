@@ -1,4 +1,5 @@
 """Every way to go wrong has a message of at most five lines that says who, what, and the one next move."""
+# ruff: noqa: PLW0108, PLC3002, RUF005, RUF059
 
 import copy
 import datetime as dt
@@ -17,12 +18,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from projects import DEEP, FLOW, HELPERS, IMPORTS, Answer, Small, command, flow, is_well_worded, project
 
 import magical.errors
 from magical.contracts.promises import Promise, promise_of
 from magical.errors import MagicalError, TouchedRef, UsageError, did_you_mean, listing, shorten
 from magical.refs import Link, Ref
+from projects import DEEP, FLOW, HELPERS, IMPORTS, Answer, Small, command, flow, is_well_worded, project
 
 # --- touching a result in a workflow -----------------------------------------------------------------------
 

@@ -137,7 +137,7 @@ def words() -> int:
 @step
 def words_and_dots() -> int:
     """Words."""
-    ...  # noqa: PIE790
+    ...
 
 
 @step
@@ -158,8 +158,8 @@ def passed() -> int:  # type: ignore[empty-body]
 
 @step
 def dots_and_more() -> int:  # type: ignore[return]
-    ...  # noqa: PIE790
-    ...  # noqa: PIE790
+    ...
+    ...
 
 
 @step
@@ -174,7 +174,7 @@ def raising_another() -> int:
 
 @step
 def one_line() -> int:
-    return 3  # noqa: E704
+    return 3
 
 
 def same(function: Any) -> Any:

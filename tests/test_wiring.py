@@ -1,4 +1,5 @@
 """What a drawn graph shows before any data is read."""
+# ruff: noqa: RUF059
 
 from typing import Any, TypeVar
 

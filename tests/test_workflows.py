@@ -1,4 +1,5 @@
 """Drawing: a workflow is called once, with references in the place of results."""
+# ruff: noqa: RUF059
 
 from collections.abc import Sequence
 from typing import Any, TypeVar

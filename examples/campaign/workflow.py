@@ -3,9 +3,9 @@
 from datetime import date
 
 import polars as pl
-from contracts import Customer, Household
 from pydantic import PositiveFloat, PositiveInt
 
+from contracts import Customer, Household
 from magical import Frame, InputPath, Settings, keep, step, workflow
 from magical.features import Arithmetic, Feature, Log
 from magical.library import (

@@ -166,7 +166,7 @@ class _Sketch:
                     f"  {listing(problems, 4)}",
                     hint="change one of the two contracts, or put a step between them.",
                 )
-            if wanted.schema and promise.schema and promise.schema.stricter(wanted.schema):
+            if _stricter(promise, wanted):
                 wants[name] = wanted
         return wants
 
@@ -208,6 +208,14 @@ def _wired(value: Any) -> tuple[Wire, Any, Promise | None]:
             hint="pass a list, or one by one.",
         )
     return None, value, None
+
+
+def _stricter(have: Promise, wanted: Promise) -> bool:
+    """Whether more is wanted of some table in a value than it promises."""
+    if have.schema and wanted.schema and have.schema.stricter(wanted.schema):
+        return True
+    promises = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(have.items)
+    return any(map(_stricter, have.items, promises))
 
 
 def _facts(step: Step[Any, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Rich(Base):
 
     shop: Key[Shop]
     visit: Key[Visit]
-    later: Key["Later"]
+    later: Key["Later"]  # noqa: F821
     seen: Time[dt.datetime]
     town: Group[str]
     response: Target[bool]
@@ -57,7 +57,7 @@ class Rich(Base):
     number: float
     name: str | None
     old: Optional[str]  # noqa: UP045
-    older: Union[None, int]  # noqa: UP007
+    older: Union[None, int]  # noqa: UP007, RUF036
     born: Annotated[dt.date, Format("%d-%m-%Y")] = Field(alias="Dt_Birth", description="when")
     at: dt.time
     took: dt.timedelta
@@ -187,7 +187,7 @@ def test_a_role_is_given_once(role: Any) -> None:
 
 
 def test_a_column_has_one_role() -> None:
-    with pytest.raises(ContractError, match="Odd.x has 2 roles: id, target"):
+    with pytest.raises(ContractError, match=r"Odd\.x has 2 roles: id, target"):
         schema_of(type("Odd", (Contract,), {"__annotations__": {"x": Target[Id[int]]}}))
 
 

@@ -346,7 +346,7 @@ def rows_and_contract(draw: Any) -> tuple[type[Contract], list[dict[str, Any]]]:
     return made, draw(st.lists(st.fixed_dictionaries(values), max_size=6))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(rows_and_contract())
 def test_a_row_is_rejected_if_and_only_if_pydantic_refuses_it(
     case: tuple[type[Contract], list[dict[str, Any]]],

@@ -814,3 +814,129 @@ def test_the_same_work_under_two_names_is_done_once(tmp_path: Path) -> None:
 def test_what_takes_a_table_counts_the_version_of_polars(small: Small) -> None:
     parts = {n: i.parts for n, i in small.load().drawn().identities.items()}
     assert "package:polars" in parts["size"], "it names polars nowhere"
+
+
+BORDERS = """
+from magical import Lazy
+
+
+class Wide(Contract):
+    x: int
+
+
+class Narrow(Wide):
+    x: int = Field(le=3)
+
+
+@step
+def wide(top: int = 5) -> Frame[Wide]:
+    return pl.DataFrame({"x": [1, 2, top]})
+
+
+@step
+def split(t: Frame[C]) -> Parts[C]:
+    return partition(t, ["train", "validation", "test"])
+
+
+@step
+def pair(t: Frame[C]) -> tuple[int, Frame[C]]:
+    return 1, t
+
+
+@step
+def takes({parameter}) -> int:
+    return 1
+
+
+@workflow
+def flow() -> int:
+    return takes({given})
+"""
+TAKERS = {
+    "t: Frame[Narrow]": "wide()",
+    "t: Lazy[Narrow]": "wide()",
+    "t: list[Frame[Narrow]]": "[wide(1), wide()]",
+    "t: tuple[Frame[Narrow], ...]": "(wide(1), wide())",
+    "t: tuple[int, Frame[Narrow]]": "pair(wide())",
+    "t: Parts[Narrow]": "split(wide())",
+    "*t: Frame[Narrow]": "wide(1), wide()",
+}
+
+
+@pytest.mark.parametrize("parameter", TAKERS)
+def test_every_table_in_an_input_is_held_to_the_rules_of_its_taker(tmp_path: Path, parameter: str) -> None:
+    small = one(tmp_path, BORDERS.replace("{parameter}", parameter).replace("{given}", TAKERS[parameter]))
+    assert "x must be <= 3, got 5" in str(small.fails()["takes"])
+    small.edit("workflow.py", "top: int = 5", "top: int = 3")
+    assert small.run().result == 1
+
+
+def test_lazy_tables_are_tables_that_wait(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        """
+        from magical import Lazy, contract_of
+
+        class Row(Contract):
+            x: int = Field(ge=0)
+
+        class S(Settings):
+            low: int = 0
+            more: str = ""
+
+        @step
+        def rows(low: int) -> Lazy[Row]:
+            return pl.LazyFrame({"x": [low, 1]})
+
+        @step
+        def lazily(t: Lazy[Row], more: str) -> str:
+            return f"{type(t).__name__} {contract_of(t).name} {more}"
+
+        @step
+        def eagerly(t: Frame[Row]) -> str:
+            return type(t).__name__
+
+        @workflow
+        def flow(s: S) -> Any:
+            t = rows(s.low)
+            return [lazily(t, s.more), eagerly(t)]
+        """,
+    )
+    assert small.run().result == ["LazyFrame Row ", "DataFrame"]
+    assert small.run(more="!").result == ["LazyFrame Row !", "DataFrame"]
+    assert "x must be >= 0, got -1" in str(small.fails(low=-1)["rows"])
+
+
+def test_what_fails_when_a_lazy_table_is_collected_is_the_step_s_failure(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        """
+        @step
+        def rows(n: int) -> Frame:
+            return pl.LazyFrame({"x": [n]}).select("nope")
+
+        @workflow
+        def flow() -> Any:
+            return [rows(1), rows(2)]
+        """,
+    )
+    errors = small.fails()
+    assert sorted(errors) == ["rows[1]", "rows[2]"]
+    assert str(errors["rows[2]"]).startswith("rows[2] (workflow.py:")
+    assert "raised ColumnNotFoundError" in str(errors["rows[2]"])
+
+
+def test_a_broken_promise_names_the_node_once(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        """
+        @step
+        def odd(n: int) -> int:
+            return "many"
+
+        @workflow
+        def flow() -> Any:
+            return [odd(1), odd(2)]
+        """,
+    )
+    assert str(small.fails()["odd[1]"]).count("odd[1]") == 1

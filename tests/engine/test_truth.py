@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from projects import ALL, DEEP, HELPERS, Small, flow
 
 MORE = '''

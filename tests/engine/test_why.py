@@ -86,7 +86,7 @@ def test_an_input_that_is_different_is_named(done: Small) -> None:
 def test_lost_results(done: Small) -> None:
     for path in (done.root / ".magical/store/objects").rglob("*.json"):
         path.unlink()
-    assert done.why("size") == f"size: its stored result is gone."
+    assert done.why("size") == "size: its stored result is gone."
 
 
 def test_unwritten_and_unused(done: Small) -> None:
@@ -141,7 +141,7 @@ def test_each_kind_of_cause_has_words(name: str) -> None:
 
 def test_the_order_of_causes() -> None:
     old = {"python": "1", "package:a": "1", "input:t": "1", "argument:x": "1", "code:m.f": "1", "gives": "1"}
-    new = {k: "2" for k in old}
+    new = dict.fromkeys(old, "2")
     assert [c.kind for c in causes(old, new)] == ["code", "argument", "input", "package", "python"]
 
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from projects import Small
 
 ROOT = Path(__file__).parents[2]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from examples.conftest import QUICK
-from projects import Small, python
 
 import magical
+from examples.conftest import QUICK
+from projects import Small, python
 
 HEAVY = ("polars", "pandas", "numpy", "sklearn", "mlflow", "optuna", "lightgbm", "workflow", "contracts")
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from library.conftest import Run
 
+from library.conftest import Run
 from magical.library import boosters
 from magical.library.boosters import booster, fit_until
 from magical.library.experiments import Boosting

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from sklearn import metrics as known
+
 from library.conftest import Run
 from library.tables import houses, people, pupils
 from library.test_splitting import like
-from sklearn import metrics as known
-
 from magical import Contract, Target
 from magical.errors import BrokenPromise
 from magical.library import HowToSplit, Linear, evaluate, model_data, predict, split, train, transform

@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from library.tables import people
 
+from library.tables import people
 from magical import Contract, Settings, contract_of, workflow
 from magical.contracts.schema import Schema
 from magical.errors import ContractError, WiringError

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import polars as pl
 import pytest
-from library.conftest import Run
 
+from library.conftest import Run
 from magical import Contract, Field, Format, Id, Target, contract_of
 from magical.errors import BrokenPromise
 from magical.library import model_data

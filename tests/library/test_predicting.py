@@ -2,8 +2,8 @@
 
 import polars as pl
 import pytest
-from library.tables import houses, people, pupils
 
+from library.tables import houses, people, pupils
 from magical import Contract, Frame, Model, Settings, contract_of, step, workflow
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, ContractError, WiringError

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from library.conftest import Run
-from library.tables import houses, people, pupils
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from library.conftest import Run
+from library.tables import houses, people, pupils
 from magical import Contract, Id, Target, contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise

@@ -8,16 +8,16 @@ from typing import Any
 
 import polars as pl
 import pytest
-from library.served import REGISTERED, Played, in_a_run, play, write
 from polars.testing import assert_frame_equal
 from pydantic import ValidationError
-from registries.memory import MemoryRegistry
 
+from library.served import REGISTERED, Played, in_a_run, play, write
 from magical.errors import RegistryError
 from magical.library.registering import HowToRegister, register
 from magical.library.scores import Score, Scores
 from magical.library.serving import Scorer
 from magical.steps import Receipt
+from registries.memory import MemoryRegistry
 
 POOR = {"imports": "from sklearn.dummy import DummyClassifier", "estimator": "DummyClassifier()"}
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from library.tables import houses, people
 
+from library.tables import houses, people
 from magical import Model
 from magical.errors import BrokenPromise
 from magical.library import Boosting, HowToSplit, Linear, select, split, train, transform

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import polars as pl
 import pytest
-from library.served import Played, forget, play, write
 from polars.testing import assert_frame_equal
 
+from library.served import Played, forget, play, write
 from magical.errors import BrokenPromise, StepError, StoreError
 from magical.library.serving import Scorer
 

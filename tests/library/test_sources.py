@@ -4,8 +4,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from library.conftest import Run
 
+from library.conftest import Run
 from magical.errors import InputError
 from magical.library import ingest
 from magical.settings import InputPath

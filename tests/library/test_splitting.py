@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from library.conftest import Run
-from library.tables import Person, houses, people, pupils
 from pydantic import ValidationError
 
+from library.conftest import Run
+from library.tables import Person, houses, people, pupils
 from magical import Contract, Id, Parts, Target, Time
 from magical.contracts.tags import contract_of, promised, tag
 from magical.errors import BrokenPromise, ContractError

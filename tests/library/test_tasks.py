@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 import polars as pl
 import pytest
+
 from library.conftest import Run
 from library.tables import houses, people, pupils
-
 from magical import Contract, Target
 from magical.contracts.tags import contract_of
 from magical.errors import BrokenPromise, ContractError

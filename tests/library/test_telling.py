@@ -4,8 +4,8 @@ import threading
 import warnings
 
 import pytest
-from library.conftest import Run
 
+from library.conftest import Run
 from magical.events import Progress
 from magical.library.telling import progress, quietly, warn
 

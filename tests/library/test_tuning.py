@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from library.conftest import Run
-from library.tables import houses, people, pupils
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.svm import LinearSVC
 
+from library.conftest import Run
+from library.tables import houses, people, pupils
 from magical import Model, Parts
 from magical.errors import BrokenPromise
 from magical.library import Boosting, Experiment, HowToSplit, Linear, split, train, transform, tune

@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 import pytest
-from library.tables import House, Person, Pupil, houses, people, pupils
 
+from library.tables import House, Person, Pupil, houses, people, pupils
 from magical import Contract, InputPath, Settings, workflow
 from magical.features import Feature
 from magical.library import (

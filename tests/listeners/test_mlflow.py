@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from registries.databases import database, free_port
 
 from magical.engine.servers import reached
 from magical.errors import RegistryError
@@ -24,6 +23,7 @@ from magical.events import (
 )
 from magical.library.scores import Score, Scores
 from magical.listeners.mlflow import MlflowTracking, flat
+from registries.databases import database, free_port
 
 AUC = Score(value=0.75, low=0.7, high=0.8)
 

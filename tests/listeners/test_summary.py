@@ -29,7 +29,12 @@ from magical.refs import Link
 def node(name: str, kind: str, *inputs: Link, data: str = "") -> Node:
     wires = {f"p{i}": link for i, link in enumerate(inputs)}
     return Node(
-        name, f"workflow:{name.split('[')[0]}", data, "workflow.py:1", wires, {"kind": kind, "text": kind}
+        name,
+        f"workflow:{name.split('[', maxsplit=1)[0]}",
+        data,
+        "workflow.py:1",
+        wires,
+        {"kind": kind, "text": kind},
     )
 
 

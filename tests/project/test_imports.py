@@ -150,11 +150,11 @@ def test_a_module_named_like_one_of_python_s_is_an_error_or_works(tmp_path: Path
     small = flow(tmp_path)
     small.write(f"{name}.py", DEEP)
     small.edit("helpers.py", "from deep", f"from {name}")
-    try:
-        assert small.ran() == ALL
-    except magical.errors.ProjectError as error:
-        assert "cannot import name 'FACTOR'" in str(error)
+    if hasattr(sys.modules.get(name), "__file__"):
+        with pytest.raises(magical.errors.ProjectError, match="cannot import name 'FACTOR'"):
+            small.run()
         return
+    assert small.ran() == ALL
     small.edit(f"{name}.py", "FACTOR = 2", "FACTOR = 3")
     assert small.ran() == ["clean", "split", "size"]
 

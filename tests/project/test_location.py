@@ -102,7 +102,7 @@ def test_a_folder_without_a_workflow_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["[tool", "[tool.magical]\nworkflov = 'x'\n", b"\xff"])
 def test_a_pyproject_that_is_wrong_is_said(tmp_path: Path, text: str | bytes) -> None:
     (tmp_path / "pyproject.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(ProjectError, match="pyproject.toml"):
+    with pytest.raises(ProjectError, match=r"pyproject\.toml"):
         find(tmp_path)
 
 

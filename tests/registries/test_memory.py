@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from registries.conformance import RegistryConformance
-from registries.memory import MemoryRegistry
 
 from magical.engine.ports import Registry
+from registries.conformance import RegistryConformance
+from registries.memory import MemoryRegistry
 
 
 class TestMemory(RegistryConformance):

@@ -14,8 +14,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from registries.conformance import OUT, RegistryConformance, submission
-from registries.databases import database, free_port, server
 
 from magical.contracts.schema import Column, Schema
 from magical.engine.ports import Registry
@@ -24,6 +22,8 @@ from magical.errors import RegistryError
 from magical.events import RunFinished, RunStarted, StepStarted
 from magical.listeners.mlflow import MlflowTracking
 from magical.registries.mlflow import MlflowRegistry, _signature
+from registries.conformance import OUT, RegistryConformance, submission
+from registries.databases import database, free_port, server
 
 
 def embedded(folder: Path) -> MlflowRegistry:

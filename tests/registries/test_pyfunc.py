@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+
 from projects import Small, project
 from registries.databases import database
 

@@ -35,7 +35,7 @@ class Boosting(Experiment):
 
 class Deep(Settings):
     budget: Budget = Budget(trials=20)
-    more: dict[str, Budget] = {"a": Budget()}
+    more: dict[str, Budget] = {"a": Budget()}  # noqa: RUF012
 
 
 class Whole(Settings):

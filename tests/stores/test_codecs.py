@@ -84,6 +84,7 @@ class Plain:
 
 class Unequal(Plain):
     __eq__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
 
 
 MODEL = Model(None, "binary", "y", Schema("S", ()), (False, True))

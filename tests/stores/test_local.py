@@ -6,11 +6,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from stores.conformance import StoreConformance
 
 from magical.contracts.promises import Frame, promise_of
 from magical.errors import StoreError
 from magical.stores.local import LocalStore
+from stores.conformance import StoreConformance
 
 
 class TestLocalStore(StoreConformance):

@@ -228,11 +228,12 @@ class CodeReader:
         is_code = any(
             isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) for s in statements
         )
-        if not is_code and is_simple(value):
+        ours = module.__name__.startswith("magical.")  # imported once, so that values may be a process's own
+        if not is_code and not ours and is_simple(value):
             return _Definition(label, Piece(_digest(text_of(value)), where), module)
         tree = ast.Module(statements, [])
         text, others = normal(tree), tuple(c for c in chains(tree) if c[0] != name)
-        if is_code:
+        if is_code or ours:
             inner = local_imports(tree)
             return _Definition(label, Piece(_digest(text), where), module, others, imports=inner)
         held = members(value)

@@ -69,7 +69,7 @@ def text_of(value: Any, code: list[Any] | None = None, path: tuple[int, ...] = (
 
     match value if isinstance(value, (*_CODED, dict)) else getattr(value, "function", value):
         case set() | frozenset():
-            return f"{{{', '.join(sorted(map(inner, value)))}}}"
+            return f"{type(value).__name__}({', '.join(sorted(map(inner, value)))})"
         case dict():
             return f"{{{', '.join(f'{inner(k)}: {inner(v)}' for k, v in value.items())}}}"
         case list() | tuple():

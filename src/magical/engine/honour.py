@@ -27,7 +27,7 @@ def honoured(value: Any, promise: Promise, node: Node) -> Any:
     if value is None and promise.kind not in ("none", "any", "value"):
         raise BrokenPromise(f"{who} promised {promise}, and returned None.", hint="is a return missing?")
     match promise.kind:
-        case "table":
+        case "table" | "lazy":
             return _table(value, promise, who)
         case "parts":
             return _parts(value, promise, who)

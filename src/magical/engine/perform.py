@@ -16,6 +16,7 @@ import polars as pl
 
 from magical.contracts.keeping import keep
 from magical.contracts.promises import Parts, Promise
+from magical.contracts.tables import polars_frame
 from magical.contracts.tags import tag
 from magical.engine.artifacts import Record
 from magical.engine.collecting import resume
@@ -63,7 +64,7 @@ class LocalPerformer:
         self._check_borders(node, call, arguments)
         context = self._context(node, made.key)
         began = time.monotonic()
-        value = honoured(self._called(node, call, arguments, context), call.promise, node)
+        value = self._called(node, call, arguments, context)
         seconds = round(time.monotonic() - began, 3)
         self._check_files(node, made)
         try:
@@ -88,9 +89,9 @@ class LocalPerformer:
         token = current.set(context)
         try:
             bound = inspect.BoundArguments(call.step.signature, OrderedDict(arguments))
-            return call.step.function(*bound.args, **bound.kwargs)
+            return honoured(call.step.function(*bound.args, **bound.kwargs), call.promise, node)
         except MagicalError as error:
-            if str(error).startswith(f"{node.title} "):
+            if str(error).startswith((f"{node.title} ", f"{node.name} ")):
                 raise
             raise _named(node, error) from error
         except (Exception, SystemExit) as error:
@@ -127,9 +128,10 @@ class LocalPerformer:
 
     def _input(self, node: Node, name: str, wire: Wire, known: Mapping[str, Record]) -> Any:
         assert node.call is not None
-        value = self._wired(wire, node.call.arguments.get(name), known)
-        hint = node.call.step.wanted[name].hint
-        return tuple(value) if isinstance(value, list) and str(hint).startswith("tuple") else value
+        value, wanted = self._wired(wire, node.call.arguments.get(name), known), node.call.step.wanted[name]
+        if wanted.kind == "lazy":
+            return tag(value.lazy(), node.call.takes[name])
+        return tuple(value) if isinstance(value, list) and str(wanted.hint).startswith("tuple") else value
 
     def _wired(self, wire: Wire, plain: Any, known: Mapping[str, Record]) -> Any:
         if isinstance(wire, Link):
@@ -163,9 +165,19 @@ class LocalPerformer:
 
     def _check_borders(self, node: Node, call: Call, arguments: dict[str, Any]) -> None:
         for name, wanted in call.wants.items():
-            if wanted.schema and isinstance(arguments[name], pl.DataFrame):
-                who = f"{node.name} ({node.where}) wants {name} to keep its rules:"
-                keep(arguments[name], wanted.schema, who=who)
+            _keep_all(arguments[name], wanted, f"{node.name} ({node.where}) wants {name} to keep its rules:")
+
+
+def _keep_all(value: Any, wanted: Promise, who: str) -> None:
+    """Hold every table in a value to its contract."""
+    if isinstance(value, (list, tuple)):
+        promises = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(value)
+        for member, promise in zip(value, promises, strict=False):
+            _keep_all(member, promise, who)
+    elif wanted.schema is not None:
+        tables = value if isinstance(value, Parts) else [value]
+        for table in tables:
+            keep(polars_frame(table), wanted.schema, who=who)
 
 
 def _may_be_shared(value: Any) -> bool:

@@ -1,0 +1,120 @@
+"""The texts of constants: the same in every process, different where the value is."""
+
+import datetime as dt
+import enum
+import functools
+import json
+import threading
+from typing import Any, NamedTuple
+
+import polars as pl
+import pytest
+
+from magical.engine.constants import members, text_of
+from projects import python
+
+
+class Point:
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def moved(self) -> int:
+        return 1
+
+
+class Slotted:
+    __slots__ = ("x", "y")
+
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+
+class Pair(NamedTuple):
+    x: int
+    y: Any
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+def one() -> int:
+    return 1
+
+
+def two() -> int:
+    return 2
+
+
+VALUES: list[Any] = [
+    *[
+        None,
+        True,
+        1,
+        1.0,
+        1j,
+        "1",
+        b"1",
+        [],
+        [1],
+        (1,),
+        {1},
+        frozenset({2}),
+        {},
+        {1: 2},
+        {2: 1},
+        {"a": [1, {2}]},
+    ],
+    *[one, two, [one], {"a": one}, {"a": two}, {"a": (one, 3)}, {"a": (one, 4)}, Point, int, json],
+    *[Point(1), Point(2), Point([Point(3)]), Point(one), Slotted(1), Slotted(2), Pair(1, 2), Pair(1, one)],
+    *[Colour.RED, Colour.BLUE, functools.partial(one), functools.partial(pow, 2), functools.partial(pow, 3)],
+    *[functools.partial(pow, exp=2), Point(1).moved, Point(2).moved],
+]
+
+
+def test_different_values_have_different_texts() -> None:
+    texts = [text_of(v) for v in VALUES]
+    assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize(
+    "value", [*VALUES, threading.Lock(), object(), pl.DataFrame({"x": [1]}), dt.date(2024, 1, 31)], ids=type
+)
+def test_no_address_shows(value: Any) -> None:
+    assert " at 0x" not in text_of(value)
+
+
+def test_circles_end() -> None:
+    circle: list[Any] = [1]
+    circle.append(circle)
+    point = Point(None)
+    point.x = [point, {"me": point}]
+    assert text_of(circle) == "list(1, …)"
+    assert text_of(point).count("…") == 2
+
+
+def test_deep_values_end() -> None:
+    deep: Any = 1
+    for _ in range(200):
+        deep = [Point(deep)]
+    assert len(text_of(deep)) < 1000
+
+
+def test_the_code_in_a_value_is_collected() -> None:
+    found = members(
+        {"a": [one, (two, Point(3))], "b": functools.partial(json.dumps, default=str), "c": Colour.RED}
+    )
+    assert set(found.code) >= {one, two, Point, json.dumps, str, Colour}
+    assert members([1, "a"]).code == ()
+
+
+def test_sets_are_the_same_in_every_process() -> None:
+    script = (
+        "from magical.engine.constants import text_of\n"
+        "print(text_of({'a', 'b', 'c', 'd', ('e', 1), frozenset({'f', 'g'})}))\n"
+        "print(text_of({'x': {'p', 'q', 'r'}}))"
+    )
+    texts = {python("-c", script, PYTHONHASHSEED=seed).stdout for seed in "123"}
+    assert len(texts) == 1
+    assert "frozenset('f', 'g')" in texts.pop()
