@@ -291,7 +291,9 @@ def test_prints_of_a_step_reach_the_terminal(tmp_path: Path) -> None:
             return loud()
         """,
     )
-    assert "from inside" in small.command("run").out
+    answer = small.command("run", "--json")
+    assert answer.json["executed"] == ["loud"]
+    assert "from inside" in answer.err
 
 
 def test_the_module_runs_as_a_program() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -88,7 +89,8 @@ def run(words: tuple[str, ...], path: str, profile: str, as_json: bool) -> None:
     step, line = _words(words)
     from magical.listeners.console import Console
 
-    result = project.execute(step, line, (Console(),))
+    with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
+        result = project.execute(step, line, (Console(),))
     graph = project.drawn(line).graph
     from magical.listeners.summary import run_json, run_text
 

@@ -181,3 +181,12 @@ def test_mlflow_has_one_run_with_settings_scores_and_lineage(finished: Path) -> 
 def test_reports_as_json(finished: Path, verb: str) -> None:
     words = [] if verb == "runs" else [*QUICK]
     assert json.loads(python("-m", "magical.cli", verb, "--project", str(finished), "--json", *words).stdout)
+
+
+def test_a_step_that_scoring_repeats_is_registered_anew_even_if_the_training_rows_stay(done: Small) -> None:
+    assert json.loads(done.process("run", *QUICK, "--json").stdout)["executed"] == []
+    done.edit("workflow.py", '"YOLO")', '"YOLO", "Other")')
+    again = json.loads(done.process("run", *QUICK, "--json").stdout)
+    assert again["executed"] == ["clean", "register"]
+    why = done.process("why", "register", *QUICK).stdout
+    assert "clean (workflow.py:" in why

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,6 +17,7 @@ from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.engine.code import CodeReader
 from magical.engine.modules import is_project, package_of
+from magical.engine.scoring import scoring_path
 from magical.errors import SettingsError, WiringError
 from magical.graph import Graph, Node
 from magical.settings import InputPath, OutputPath, import_string, to_json
@@ -66,7 +67,11 @@ def identify(graph: Graph) -> dict[str, Identity]:
         WiringError: an argument has no form that a key could hold.
     """
     reader = CodeReader()
-    return {node.name: _identity(node, reader) for node in graph.nodes}
+    found = {node.name: _identity(node, reader) for node in graph.nodes}
+    for node in graph.nodes:
+        if node.writes:
+            found[node.name] = _with_scoring(graph, node, found)
+    return found
 
 
 def node_key(
@@ -89,6 +94,19 @@ def node_key(
     parts |= {f"input:{name}": content for name, content in inputs.items()}
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:40], parts
+
+
+def _with_scoring(graph: Graph, node: Node, found: Mapping[str, Identity]) -> Identity:
+    """A registered model takes the steps before it along: their code counts even if nothing came out new."""
+    own = found[node.name]
+    parts, where = dict(own.parts), dict(own.where)
+    for name in [step.node.name for step in scoring_path(graph, node.name).steps]:
+        served = found[name]
+        inner = {k: v for k, v in served.parts.items() if k.startswith(("code:", "argument:", "package:"))}
+        text = json.dumps(inner, sort_keys=True)
+        parts[f"scoring:{name}"] = hashlib.sha256(text.encode()).hexdigest()[:32]
+        where[f"scoring:{name}"] = graph.by_name[name].where
+    return replace(own, parts=parts, where=where)
 
 
 def _identity(node: Node, reader: CodeReader) -> Identity:

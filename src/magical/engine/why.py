@@ -18,7 +18,8 @@ class Cause:
     """One thing that differs between two keys.
 
     Attributes:
-        kind: ``code``, ``argument``, ``input``, ``package``, ``contract``, ``python`` or ``magical``.
+        kind: ``code``, ``argument``, ``scoring``, ``input``, ``package``, ``contract``, ``python`` or
+            ``magical``.
         name: which one.
         text: one sentence.
     """
@@ -47,7 +48,7 @@ def causes(old: Mapping[str, str], new: Mapping[str, str], identity: Identity | 
     where = identity.where if identity else {}
     labels = [k for k in dict.fromkeys([*new, *old]) if old.get(k) != new.get(k)]
     found = [_cause(label, old.get(label), new.get(label), where.get(label, "")) for label in labels]
-    order = ["code", "argument", "input", "package", "contract", "python", "magical"]
+    order = ["code", "argument", "scoring", "input", "package", "contract", "python", "magical"]
     shown = {c.kind for c in found}
     if shown & {"code", "argument"}:
         found = [c for c in found if c.kind != "contract"] or found
@@ -86,6 +87,8 @@ def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
             return Cause("input", name, f"its input {name} is different")
         case "package":
             return Cause("package", name, f"{name} went from {old or 'not used'} to {new or 'not used'}")
+        case "scoring":
+            return Cause("scoring", name, f"the step {name}{place}, which scoring repeats, is another")
         case "gives":
             return Cause("contract", name, "the contract of what it gives changed")
         case "takes":
