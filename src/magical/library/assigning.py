@@ -92,7 +92,7 @@ def by_time(times: pl.Series, validation: float, test: float) -> tuple[Array, di
 
 
 def _nearest(sorted_numbers: Array, wanted: float) -> int:
-    return int(np.abs(sorted_numbers - wanted).argmin())
+    return int(np.argmin(np.abs(sorted_numbers - wanted)))
 
 
 def _quotas(counts: Array, share: float, most: Array) -> Array:
