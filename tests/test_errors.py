@@ -448,7 +448,7 @@ def test_a_damaged_result_is_raised(small: Small) -> None:
 
 
 def test_every_class_is_covered() -> None:
-    assert {c.__name__ for c in CLASSES} == {*EACH, "DamagedArtifact"}
+    assert {c.__name__ for c in CLASSES} == {*EACH, "DamagedArtifact", "StepStopped"}
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:

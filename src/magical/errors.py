@@ -10,7 +10,8 @@
     ├── BrokenPromise         data do not keep their contract
     ├── InputError            a source cannot be read
     ├── StepError             a step failed
-    │   └── UnwrittenStep     a step without a body was asked to run
+    │   ├── UnwrittenStep     a step without a body was asked to run
+    │   └── StepStopped       a step took longer than its timeout, or its process died
     ├── StoreError            an artifact cannot be kept or found
     │   └── DamagedArtifact   what was stored is not what was read back
     └── RegistryError         the model registry does not answer or refuses
@@ -35,6 +36,7 @@ __all__ = [
     "RegistryError",
     "SettingsError",
     "StepError",
+    "StepStopped",
     "StoreError",
     "TouchedRef",
     "UnwrittenStep",
@@ -122,6 +124,10 @@ class StepError(MagicalError):
 
 class UnwrittenStep(StepError):
     """A step whose body is ``...`` was asked to run."""
+
+
+class StepStopped(StepError):
+    """A step took longer than its timeout, or the process it ran in died."""
 
 
 class StoreError(MagicalError):

@@ -19,6 +19,8 @@ __all__ = [
     "StepFailed",
     "StepFinished",
     "StepLeftOut",
+    "StepPending",
+    "StepRetried",
     "StepStarted",
     "emit",
     "keep",
@@ -68,6 +70,7 @@ class StepCached(StepEvent):
 
     key: str
     content: str = ""
+    origin: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,7 @@ class StepFinished(StepEvent):
     seconds: float
     summary: str = ""
     content: str = ""
+    origin: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +101,29 @@ class StepLeftOut(StepEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StepRetried(StepEvent):
+    """A step failed and begins again, by policy."""
+
+    key: str
+    attempt: int
+    message: str
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepPending(StepEvent):
+    """A step could not write to the world, which did not answer; ``magical sync`` does it later."""
+
+    key: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Log(StepEvent):
-    """A line for the reader: from a step, or from the engine about a step."""
+    """A line for the reader: from a step, or from the engine about a step.
+
+    ``level`` is ``info``, ``warning``, ``error``, ``debug``, or ``print`` for what a body printed.
+    """
 
     text: str
     level: str = "info"

@@ -66,6 +66,7 @@ class Record:
         kept: what its body kept beside the result.
         seconds: how long the body took.
         run: the run in which it was made.
+        origin: what it stands on that is not real: pretended steps, or ``NAME (sample)``.
     """
 
     key: str
@@ -76,6 +77,7 @@ class Record:
     kept: Mapping[str, Artifact] = field(default_factory=dict)
     seconds: float = 0.0
     run: str = ""
+    origin: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
@@ -88,6 +90,7 @@ class Record:
             "kept": {k: v.to_json() for k, v in self.kept.items()},
             "seconds": self.seconds,
             "run": self.run,
+            "origin": list(self.origin),
         }
 
     @classmethod
@@ -95,4 +98,5 @@ class Record:
         """Read one back."""
         result = Artifact.from_json(data["result"])
         kept = {k: Artifact.from_json(v) for k, v in data["kept"].items()}
-        return cls(**{**data, "result": result, "kept": kept})
+        origin = tuple(data.get("origin", ()))
+        return cls(**{**data, "result": result, "kept": kept, "origin": origin})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable
 from typing import Any
 
 import cloudpickle
@@ -18,31 +17,30 @@ from magical.contracts.tables import polars_frame
 from magical.engine.artifacts import Artifact
 from magical.errors import StoreError, shorten
 from magical.stores.digest import table_digest
+from magical.stores.objects import Objects
 
 __all__ = ["decode", "encode"]
 
-Put = Callable[[bytes, str], str]
-Get = Callable[[str], bytes]
 _TABLE = Promise("table", Frame)
 
 
-def encode(value: Any, promise: Promise, key: str, put: Put) -> Artifact:
+def encode(value: Any, promise: Promise, key: str, objects: Objects) -> Artifact:
     """Store a value and say what it is.
 
     Args:
         value: what a step gave.
         promise: what it promised.
         key: the step's key: what a model is named by, since its bytes are not stable.
-        put: stores bytes under a suffix and gives the object's name.
+        objects: where the bytes go.
 
     Raises:
         StoreError: the value has no form that can be stored.
     """
     if isinstance(value, (pl.DataFrame, pl.LazyFrame)):
-        return _encode_table(value.collect() if isinstance(value, pl.LazyFrame) else value, put)
+        return _encode_table(value.collect() if isinstance(value, pl.LazyFrame) else value, objects)
     if isinstance(value, Parts):
         names = (*PARTS, "assignment")
-        items = {n: encode(getattr(value, n), _TABLE, f"{key}.{n}", put) for n in names}
+        items = {n: encode(getattr(value, n), _TABLE, f"{key}.{n}", objects) for n in names}
         text = ", ".join(f"{n} {getattr(value, n).height:,}" for n in PARTS)
         return Artifact("group", _joined(items), summary=text, items=items)
     if promise.kind in ("tuple", "list") and isinstance(value, (tuple, list)):
@@ -52,45 +50,46 @@ def encode(value: Any, promise: Promise, key: str, put: Put) -> Artifact:
             else (promise.items or (Promise("any"),))[:1] * len(value)
         )
         items = {
-            str(i): encode(v, p, f"{key}.{i}", put) for i, (v, p) in enumerate(zip(value, inner, strict=True))
+            str(i): encode(v, p, f"{key}.{i}", objects)
+            for i, (v, p) in enumerate(zip(value, inner, strict=True))
         }
         return Artifact("group", _joined(items), summary=f"{len(value)} items", items=items)
     if promise.kind in ("model", "pipeline", "object"):
-        return _encode_object(value, key, put)
+        return _encode_object(value, key, objects)
     if type(value).__module__.split(".")[0] == "pandas" and promise.kind == "any":
-        return _encode_table(polars_frame(value), put)
-    return _encode_value(value, promise, key, put)
+        return _encode_table(polars_frame(value), objects)
+    return _encode_value(value, promise, key, objects)
 
 
-def decode(artifact: Artifact, promise: Promise, get: Get) -> Any:
+def decode(artifact: Artifact, promise: Promise, objects: Objects) -> Any:
     """Give a stored value back.
 
     Args:
         artifact: what ``encode`` said it is.
         promise: what the step promised.
-        get: gives the bytes of a stored object, verified.
+        objects: where the bytes are.
     """
     match artifact.kind:
         case "table":
-            return pl.read_parquet(io.BytesIO(get(artifact.blob)))
+            return pl.read_parquet(io.BytesIO(objects.get(artifact.blob)))
         case "none":
             return None
         case "value":
-            return _from_json(get(artifact.blob), promise)
+            return _from_json(objects.get(artifact.blob), promise)
         case "object":
-            return cloudpickle.loads(get(artifact.blob))
+            return cloudpickle.loads(objects.get(artifact.blob))
     if set(artifact.items) == {*PARTS, "assignment"}:
-        return Parts(**{n: decode(a, _TABLE, get) for n, a in artifact.items.items()})
+        return Parts(**{n: decode(a, _TABLE, objects) for n, a in artifact.items.items()})
     inner = (
         promise.items
         if promise.kind == "tuple"
         else (promise.items or (Promise("any"),))[:1] * len(artifact.items)
     )
-    members = [decode(a, p, get) for a, p in zip(artifact.items.values(), inner, strict=True)]
+    members = [decode(a, p, objects) for a, p in zip(artifact.items.values(), inner, strict=True)]
     return tuple(members) if promise.kind == "tuple" else members
 
 
-def _encode_table(table: pl.DataFrame, put: Put) -> Artifact:
+def _encode_table(table: pl.DataFrame, objects: Objects) -> Artifact:
     odd = [n for n, d in table.schema.items() if d == pl.Object]
     if odd:
         raise StoreError(
@@ -98,26 +97,26 @@ def _encode_table(table: pl.DataFrame, put: Put) -> Artifact:
         )
     buffer = io.BytesIO()
     table.write_parquet(buffer, compression="zstd", compression_level=1)
-    blob = put(buffer.getvalue(), ".parquet")
+    blob = objects.put(buffer.getvalue(), ".parquet")
     return Artifact("table", table_digest(table), blob, f"{table.height:,} × {table.width}")
 
 
-def _encode_value(value: Any, promise: Promise, key: str, put: Put) -> Artifact:
+def _encode_value(value: Any, promise: Promise, key: str, objects: Objects) -> Artifact:
     if value is None:
         return Artifact("none", "none")
     try:
         data = _as_json(value, promise)
         if not _same(_from_json(data, promise), value):  # such as a tuple, where nothing says so
-            return _encode_object(value, key, put)
+            return _encode_object(value, key, objects)
     except Exception as error:  # what pydantic cannot write is kept as an object, if the step promised one
         if promise.kind == "any":
             raise StoreError(
                 f"A {type(value).__name__} cannot be written as JSON: {shorten(error, 100)}.",
                 hint="give a table, numbers, texts, or a pydantic model, or promise its class.",
             ) from None
-        return _encode_object(value, key, put)
+        return _encode_object(value, key, objects)
     content = hashlib.sha256(data).hexdigest()[:40]
-    return Artifact("value", content, put(data, ".json"), _summary(value))
+    return Artifact("value", content, objects.put(data, ".json"), _summary(value))
 
 
 def _as_json(value: Any, promise: Promise) -> bytes:
@@ -143,7 +142,7 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other) or repr(one) == repr(other)
 
 
-def _encode_object(value: Any, key: str, put: Put) -> Artifact:
+def _encode_object(value: Any, key: str, objects: Objects) -> Artifact:
     try:
         data = cloudpickle.dumps(value)
     except Exception as error:
@@ -151,7 +150,7 @@ def _encode_object(value: Any, key: str, put: Put) -> Artifact:
             f"A {type(value).__name__} cannot be stored: {shorten(error, 120)}.",
             hint="keep open files, connections and locks out of it.",
         ) from error
-    return Artifact("object", f"key:{key}", put(data, ".pkl"), _summary(value))
+    return Artifact("object", f"key:{key}", objects.put(data, ".pkl"), _summary(value))
 
 
 def _summary(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.atomic import write_file, write_text
-from magical.errors import DamagedArtifact, StoreError
+from magical.engine.atomic import write_text
+from magical.stores.objects import Objects, digest_of
 
 __all__ = ["LocalStore"]
 
@@ -25,12 +24,13 @@ class LocalStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.objects = Objects(folder / "objects")
 
     def record(self, key: str) -> Record | None:
         """Give the record of a key, if it has been computed and its objects are there."""
         try:
             data = json.loads(self._record_path(key).read_bytes())
-            if data.pop("digest") != _digest(json.dumps(data).encode()):
+            if data.pop("digest") != digest_of(json.dumps(data).encode()):
                 return None
             record = Record.from_json(data)
         except FileNotFoundError:
@@ -38,14 +38,16 @@ class LocalStore:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         kept = [blob for artifact in record.kept.values() for blob in artifact.blobs()]
-        if record.key != key or not all(self.blob_path(b).is_file() for b in [*record.result.blobs(), *kept]):
+        if record.key != key or not all(
+            self.objects.path(b).is_file() for b in [*record.result.blobs(), *kept]
+        ):
             return None
         return record
 
     def put_record(self, record: Record) -> None:
         """Keep a record; from then on its key counts as computed."""
         data = record.to_json()
-        text = json.dumps({"digest": _digest(json.dumps(data).encode()), **data})
+        text = json.dumps({"digest": digest_of(json.dumps(data).encode()), **data})
         write_text(self._record_path(record.key), text, durable=True)
 
     def drop_record(self, key: str) -> None:
@@ -60,7 +62,7 @@ class LocalStore:
         """
         from magical.stores.codecs import encode
 
-        return encode(value, promise, key, self._put)
+        return encode(value, promise, key, self.objects)
 
     def load(self, artifact: Artifact, promise: Promise) -> Any:
         """Give a value back.
@@ -70,7 +72,7 @@ class LocalStore:
         """
         from magical.stores.codecs import decode
 
-        return decode(artifact, promise, self._get)
+        return decode(artifact, promise, self.objects)
 
     def scratch(self, key: str) -> Path:
         """Give a folder for a key that survives a kill."""
@@ -82,42 +84,5 @@ class LocalStore:
         """Delete that folder."""
         shutil.rmtree(self.folder / "scratch" / key, ignore_errors=True)
 
-    def blob_path(self, blob: str) -> Path:
-        """Give the path of a stored object."""
-        return self.folder / "objects" / blob[:2] / blob[2:]
-
-    def _put(self, data: bytes, suffix: str) -> str:
-        blob = f"{_digest(data)}{suffix}"
-        path = self.blob_path(blob)
-        if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
-            write_file(path, lambda part: _write(part, data))
-        return blob
-
-    def _get(self, blob: str) -> bytes:
-        path = self.blob_path(blob)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise DamagedArtifact(
-                f"A stored object is gone: {path.name} ({error.strerror}).",
-                hint="magical run makes it again.",
-                blob=blob,
-            ) from None
-        if _digest(data) != blob.partition(".")[0]:
-            path.unlink(missing_ok=True)
-            raise DamagedArtifact(
-                f"A stored object is damaged: {path.name}.", hint="magical run makes it again.", blob=blob
-            )
-        return data
-
     def _record_path(self, key: str) -> Path:
         return self.folder / "records" / key[:2] / f"{key[2:]}.json"
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:40]
-
-
-def _write(part: Path, data: bytes) -> None:
-    if part.write_bytes(data) != len(data):
-        raise StoreError(f"{part} was not written whole.", hint="look at the disk's space.")
