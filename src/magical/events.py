@@ -48,6 +48,7 @@ class RunStarted(Event):
     profile: str = ""
     git: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    sample: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

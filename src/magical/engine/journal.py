@@ -128,6 +128,7 @@ def _enter(summary: RunSummary, event: Mapping[str, Any]) -> None:
             summary.workflow, summary.settings = event["workflow"], event["settings"]
             summary.started = event["at"]
             summary.facts = {k: event[k] for k in ("git", "profile", "versions", "nodes")}
+            summary.facts["sample"] = event.get("sample", 0)
         case "StepCached":
             summary.keys[event["step"]] = event["key"]
         case "StepFinished":

@@ -75,7 +75,10 @@ def identify(graph: Graph) -> dict[str, Identity]:
 
 
 def node_key(
-    identity: Identity, inputs: Mapping[str, str], digest: Callable[[Path], str]
+    identity: Identity,
+    inputs: Mapping[str, str],
+    digest: Callable[[Path], str],
+    brand: Mapping[str, str] | None = None,
 ) -> tuple[str, dict[str, str]]:
     """Give a node's key and all its parts.
 
@@ -83,11 +86,12 @@ def node_key(
         identity: what is known from drawing.
         inputs: for each connected parameter, what its values are, by content.
         digest: gives the digest of a file.
+        brand: what it stands on that is not real, if anything.
 
     Raises:
         InputError: a file it reads does not exist.
     """
-    parts = dict(identity.parts)
+    parts = {**identity.parts, **(brand or {})}
     for label, paths in identity.files.items():
         marks = [f"{digest(Path(p))}{Path(p).suffix.lower()}" for p in paths]
         parts[label] = f"{parts[label]} {' '.join(marks)}"

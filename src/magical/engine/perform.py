@@ -23,8 +23,9 @@ from magical.engine.collecting import resume
 from magical.engine.context import StepContext
 from magical.engine.honour import honoured
 from magical.engine.keys import node_key
-from magical.engine.plan import NodePlan
+from magical.engine.plan import NodePlan, sampled
 from magical.engine.run import Request, RunResult
+from magical.engine.sampling import branded, few
 from magical.errors import InputError, MagicalError, StepError, StoreError, shorten
 from magical.events import current
 from magical.graph import Call, Graph, Node
@@ -65,6 +66,9 @@ class LocalPerformer:
         context = self._context(node, made.key)
         began = time.monotonic()
         value = self._called(node, call, arguments, context)
+        if sampled(node, self._request.sample):
+            value = few(value, self._request.sample)
+        value = branded(value, made.origin)
         seconds = round(time.monotonic() - began, 3)
         self._check_files(node, made)
         try:
@@ -86,6 +90,14 @@ class LocalPerformer:
         return self._load(Link(name), self._result.records)
 
     def _called(self, node: Node, call: Call, arguments: dict[str, Any], context: StepContext) -> Any:
+        try:
+            return self._run(node, call, arguments, context)
+        except MagicalError as error:
+            if self._request.debug is not None:
+                self._request.debug(error.__cause__ or error)
+            raise
+
+    def _run(self, node: Node, call: Call, arguments: dict[str, Any], context: StepContext) -> Any:
         token = current.set(context)
         try:
             bound = inspect.BoundArguments(call.step.signature, OrderedDict(arguments))
@@ -107,7 +119,8 @@ class LocalPerformer:
             name: store.save(item, Promise("any"), f"{made.key}-{name}")
             for name, item in context.kept.items()
         }
-        record = Record(made.key, node.name, node.step, made.parts, result, kept, seconds, self._result.name)
+        run, origin = self._result.name, made.origin
+        record = Record(made.key, node.name, node.step, made.parts, result, kept, seconds, run, origin)
         store.put_record(record)
         store.clear_scratch(made.key)
         return record

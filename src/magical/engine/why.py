@@ -93,6 +93,8 @@ def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
             return Cause("contract", name, "the contract of what it gives changed")
         case "takes":
             return Cause("contract", name, f"the contract of its input {name} changed")
+        case "origin" | "sample":
+            return Cause("input", kind, f"the sample it stands on went from {_difference(old, new)}")
         case "python":
             return Cause("python", "", f"Python went from {old} to {new}")
     return Cause("magical", "", "this release of magical computes keys anew")

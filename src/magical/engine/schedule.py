@@ -1,0 +1,294 @@
+"""Carry out one run: start each node when its inputs are there, and go on after failures as policy wishes."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+
+from magical.engine.artifacts import Record
+from magical.engine.capture import capturing
+from magical.engine.plan import NodePlan
+from magical.engine.policy import Wishes
+from magical.engine.ports import Runner
+from magical.engine.run import Performer, Request, RunResult
+from magical.engine.telling import Teller, started
+from magical.errors import (
+    DamagedArtifact,
+    InputError,
+    MagicalError,
+    RegistryError,
+    StepError,
+    StepStopped,
+    UnwrittenStep,
+    listing,
+)
+from magical.events import (
+    Log,
+    RunFinished,
+    StepCached,
+    StepFailed,
+    StepFinished,
+    StepLeftOut,
+    StepRetried,
+    StepStarted,
+)
+from magical.graph import Graph, Node
+
+__all__ = ["RunStopped", "Schedule"]
+
+GRACE = 3.0
+"""Seconds that bodies under way are given to end when a run is stopped."""
+
+_WORTH_A_RETRY = (StepError, InputError, RegistryError)
+
+
+class RunStopped(KeyboardInterrupt):
+    """A run was stopped by hand; the text says what is kept, and how to go on."""
+
+
+class Schedule:
+    """One run under way.
+
+    Args:
+        request: what to run, and with what.
+        performer: makes what runs bodies: here, or in a process of their own.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        performer: Callable[[Request, Graph, Teller, RunResult, threading.Event], Performer],
+    ) -> None:
+        self._request = request
+        self._graph = request.revive()
+        self._policy = request.policy()
+        self._planner = request.planner(self._graph)
+        self._result = RunResult(request.journal.begin())
+        self._tell = Teller(request.journal, self._result.name, request.listeners)
+        self._stopping = threading.Event()
+        self._performer = performer(request, self._graph, self._tell, self._result, self._stopping)
+        self._order = {n.name: i for i, n in enumerate(self._graph.wanted)}
+        self._names = list(self._order)
+        self._parents = {n.name: {link.node for link in n.links} for n in self._graph.wanted}
+        self._missing = {name: set(parents) for name, parents in self._parents.items()}
+        self._ready = [i for name, i in self._order.items() if not self._missing[name]]
+        self._readers: dict[str, list[str]] = {}
+        self._held: list[str] = []
+        self._later: list[tuple[float, int]] = []
+        self._running: dict[str, NodePlan] = {}
+        self._done: queue.SimpleQueue[tuple[NodePlan, Future[Record]]] = queue.SimpleQueue()
+        self._attempts: Counter[str] = Counter()
+        self._remade: set[tuple[str, str]] = set()
+        self._again: set[tuple[str, str]] = set()
+
+    def __call__(self) -> RunResult:
+        """Run all that is not fresh.
+
+        Raises:
+            RunStopped: it was stopped by Ctrl-C or a signal.
+        """
+        began = time.monotonic()
+        self._tell(started(self._request, self._result.name, self._graph))
+        try:
+            with capturing(echo=self._request.echo), self._request.runner() as runner:
+                self._loop(runner)
+        except KeyboardInterrupt:
+            self._end("stopped", began)
+            raise RunStopped(self._stopped()) from None
+        except BaseException:
+            with contextlib.suppress(MagicalError):  # what stopped the run is what the reader must see
+                self._end("stopped", began)
+            raise
+        self._end("failed" if self._result.errors else "done", began)
+        return self._result
+
+    def _loop(self, runner: Runner) -> None:
+        try:
+            self._submit(runner)
+            while self._running or self._later:
+                self._take()
+                self._submit(runner)
+        except KeyboardInterrupt:
+            self._stop()
+            raise
+
+    def _take(self) -> None:
+        """Wait for a body to end, or for a retry to be due."""
+        wait = max(self._later[0][0] - time.monotonic(), 0) if self._later else None
+        with contextlib.suppress(queue.Empty):
+            made, future = self._done.get(timeout=wait)
+            self._finish(made, future)
+        while self._later and self._later[0][0] <= time.monotonic():
+            heapq.heappush(self._ready, heapq.heappop(self._later)[1])
+
+    def _submit(self, runner: Runner) -> None:
+        """Look up or start every node whose inputs are there, as many at a time as there are workers."""
+        while self._ready and len(self._running) < self._policy.workers:
+            name = self._names[heapq.heappop(self._ready)]
+            lost = [p for p in self._parents[name] if p in self._result.errors or p in self._result.left_out]
+            missing = self._parents[name] - self._result.records.keys()
+            node = self._graph.by_name[name]
+            if lost:
+                how = "failed" if lost[0] in self._result.errors else "was left out"
+                self._leave_out(name, f"{lost[0]} {how}")
+            elif missing:  # one of its inputs was damaged, and is made again
+                self._missing[name] = missing
+            elif reason := self._planner.left_out(node):
+                self._leave_out(name, reason)
+            else:
+                self._begin(runner, node)
+
+    def _begin(self, runner: Runner, node: Node) -> None:
+        """Take a fresh result and say so, or start the body."""
+        made, wishes = self._planner.decide(node, self._result.records), self._policy.of(node)
+        if self._must_wait(node, made, wishes):
+            self._held.append(node.name)
+        elif made.record is not None:
+            self._result.records[node.name] = made.record
+            content, origin = made.record.result.content, list(made.origin)
+            self._tell(StepCached(step=node.name, key=made.key, content=content, origin=origin))
+            self._settle(node.name)
+        else:
+            self._tell(StepStarted(step=node.name, key=made.key))
+            known = {parent: self._result.records[parent] for parent in self._parents[node.name]}
+            self._running[node.name] = made
+            future = runner.submit(partial(self._performer.perform, node, made, known), node.name)
+            future.add_done_callback(lambda f: self._done.put((made, f)))
+
+    def _must_wait(self, node: Node, made: NodePlan, wishes: Wishes) -> bool:
+        """Whether the same work is under way under another name, or enough of its kind is."""
+        if any(other.key == made.key for other in self._running.values()):
+            return True
+        alike = sum(self._graph.by_name[name].step == node.step for name in self._running)
+        return made.record is None and wishes.workers is not None and alike >= wishes.workers
+
+    def _finish(self, made: NodePlan, future: Future[Record]) -> None:
+        del self._running[made.name]
+        while self._held:
+            heapq.heappush(self._ready, self._order[self._held.pop()])
+        error = future.exception()
+        if error is None:
+            self._finished(made, future.result())
+        elif isinstance(error, DamagedArtifact) and self._make_again(made, error):
+            pass
+        elif not isinstance(error, MagicalError):
+            raise error
+        elif not (self._stopping.is_set() and isinstance(error, StepStopped)):
+            self._failed(made, error)
+
+    def _finished(self, made: NodePlan, record: Record) -> None:
+        self._result.records[made.name] = record
+        if made.name not in self._result.executed:
+            self._result.executed.append(made.name)
+        self._tell(
+            StepFinished(
+                step=made.name,
+                key=made.key,
+                seconds=record.seconds,
+                summary=record.result.summary,
+                content=record.result.content,
+                origin=list(made.origin),
+            )
+        )
+        self._settle(made.name)
+        self._release(made.name)
+
+    def _failed(self, made: NodePlan, error: MagicalError) -> None:
+        wishes = self._policy.of(self._graph.by_name[made.name])
+        self._attempts[made.name] += 1
+        attempt = self._attempts[made.name]
+        worth = isinstance(error, _WORTH_A_RETRY) and not isinstance(error, UnwrittenStep)
+        if worth and attempt <= wishes.retries and not self._stopping.is_set():
+            wait = wishes.wait(attempt)
+            self._tell(
+                StepRetried(step=made.name, key=made.key, attempt=attempt, message=str(error), wait=wait)
+            )
+            heapq.heappush(self._later, (time.monotonic() + wait, self._order[made.name]))
+            return
+        self._result.errors[made.name] = error
+        trace = str(error.__dict__.get("trace", ""))
+        self._tell(StepFailed(step=made.name, key=made.key, message=str(error), trace=trace))
+        self._settle(made.name)
+
+    def _make_again(self, made: NodePlan, error: DamagedArtifact) -> bool:
+        """A stored input is damaged: the step that made it runs again, once, and then this one."""
+        blob = error.blob
+        makers = [n for n, r in self._result.records.items() if blob in r.result.blobs()]
+        under_way = [n for n, b in self._remade if b == blob and n not in self._result.records]
+        if not blob or (made.name, blob) in self._again or not (makers or under_way):
+            return False
+        self._again.add((made.name, blob))
+        for name in (n for n in makers if (n, blob) not in self._remade):
+            self._remade.add((name, blob))
+            under_way.append(name)
+            self._request.store.drop_record(self._result.records.pop(name).key)
+            self._performer.forget(name)
+            self._tell(
+                Log(step=name, text="its stored result is damaged; it is made again.", level="warning")
+            )
+            heapq.heappush(self._ready, self._order[name])
+        self._missing[made.name] = set(under_way)
+        for name in under_way:
+            self._readers.setdefault(name, []).append(made.name)
+        return True
+
+    def _leave_out(self, name: str, reason: str) -> None:
+        self._result.left_out[name] = reason
+        self._tell(StepLeftOut(step=name, reason=reason))
+        self._settle(name)
+
+    def _settle(self, name: str) -> None:
+        """A node has ended one way or another: those that waited for it alone are ready."""
+        for child in (*self._graph.children[name], *self._readers.pop(name, ())):
+            waits = self._missing.get(child, set())
+            if name in waits:
+                waits.discard(name)
+                if not waits:
+                    heapq.heappush(self._ready, self._order[child])
+
+    def _release(self, name: str) -> None:
+        """Forget values in memory that no waiting node needs any more."""
+        for parent in self._parents[name]:
+            children = (c for c in self._graph.children[parent] if c in self._order)
+            if all(c in self._result.records for c in children):
+                self._performer.forget(parent)
+
+    def _stop(self) -> None:
+        """Begin nothing more, end what runs in other processes, and give the rest a moment."""
+        self._stopping.set()
+        if self._running:
+            names = listing(self._running, 4)
+            self._tell(Log(step="", text=f"stopping; {names} may end. Ctrl-C again to leave at once."))
+        until = time.monotonic() + GRACE
+        while self._running and (left := until - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self._finish(*self._done.get(timeout=left))
+
+    def _stopped(self) -> str:
+        kept = len(self._result.executed)
+        lost = f"; {listing(self._running, 4)} was under way" if self._running else ""
+        return (
+            f"{self._graph.workflow}: stopped. {kept} {'step' if kept == 1 else 'steps'} finished "
+            f"and {'is' if kept == 1 else 'are'} kept{lost}.\nHint: magical run goes on from there."
+        )
+
+    def _end(self, state: str, began: float) -> None:
+        self._result.state = state
+        self._result.seconds = round(time.monotonic() - began, 3)
+        keys = {n: r.key for n, r in self._result.records.items()}
+        self._tell(
+            RunFinished(
+                run=self._result.name,
+                state=state,
+                seconds=self._result.seconds,
+                executed=len(self._result.executed),
+                keys=keys,
+            )
+        )
