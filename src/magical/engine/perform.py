@@ -31,7 +31,7 @@ from magical.events import current
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Wire
 
-__all__ = ["LocalPerformer"]
+__all__ = ["LocalPerformer", "is_foreign"]
 
 
 class LocalPerformer:
@@ -59,13 +59,10 @@ class LocalPerformer:
             InputError: a file that it reads changed meanwhile.
         """
         resume()
-        call = node.call
-        assert call is not None, "a living graph is performed"
-        arguments = {**call.arguments, **{n: self._input(node, n, w, known) for n, w in node.inputs.items()}}
-        self._check_borders(node, call, arguments)
+        arguments = self.arguments(node, known)
         context = self._context(node, made.key)
         began = time.monotonic()
-        value = self._called(node, call, arguments, context)
+        value = self.call(node, arguments, context)
         if sampled(node, self._request.sample):
             value = few(value, self._request.sample)
         value = branded(value, made.origin)
@@ -80,6 +77,38 @@ class LocalPerformer:
                 self._values[node.name] = value
         return record
 
+    def arguments(self, node: Node, known: Mapping[str, Record]) -> dict[str, Any]:
+        """Give what a node's body is called with, its inputs loaded and held to what it wants of them.
+
+        Raises:
+            DamagedArtifact: a stored input is damaged.
+            BrokenPromise: an input breaks a rule that only this step has.
+        """
+        call = node.call
+        assert call is not None, "a living graph is performed"
+        arguments = {**call.arguments, **{n: self._input(node, n, w, known) for n, w in node.inputs.items()}}
+        self._check_borders(node, call, arguments)
+        return arguments
+
+    def call(self, node: Node, arguments: Mapping[str, Any], context: StepContext | None = None) -> Any:
+        """Call a node's body, and hold what it gives to its promise.
+
+        Args:
+            node: which one.
+            arguments: for its body.
+            context: where what it tells and keeps goes; with none it is as if called plainly.
+
+        Raises:
+            StepError: the body raised.
+            BrokenPromise: it gave something else than it promised.
+        """
+        try:
+            return self._called(node, arguments, context)
+        except MagicalError as error:
+            if self._request.debug is not None:
+                self._request.debug(error.__cause__ or error)
+            raise
+
     def forget(self, node: str) -> None:
         """Drop what is held in memory of a node's result."""
         with self._lock:
@@ -89,15 +118,9 @@ class LocalPerformer:
         """Give the result of a node that has finished in this run."""
         return self._load(Link(name), self._result.records)
 
-    def _called(self, node: Node, call: Call, arguments: dict[str, Any], context: StepContext) -> Any:
-        try:
-            return self._run(node, call, arguments, context)
-        except MagicalError as error:
-            if self._request.debug is not None:
-                self._request.debug(error.__cause__ or error)
-            raise
-
-    def _run(self, node: Node, call: Call, arguments: dict[str, Any], context: StepContext) -> Any:
+    def _called(self, node: Node, arguments: Mapping[str, Any], context: StepContext | None) -> Any:
+        call = node.call
+        assert call is not None, "a living graph is performed"
         token = current.set(context)
         try:
             bound = inspect.BoundArguments(call.step.signature, OrderedDict(arguments))
@@ -218,20 +241,18 @@ def _named(node: Node, error: MagicalError) -> MagicalError:
 
 def _step_error(node: Node, error: BaseException) -> StepError:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "/magical/engine/" not in f.filename]
-    own = next((f for f in reversed(frames) if not _foreign(f.filename)), frames[0] if frames else None)
+    own = next((f for f in reversed(frames) if not is_foreign(f.filename)), frames[0] if frames else None)
     place = f" ({Path(own.filename).name}:{own.lineno}: {shorten(own.line or '', 80)})" if own else ""
     made = StepError(
         f"{node.name} ({node.where}) raised {type(error).__name__}{place}:",
         *[f"  {line}" for line in (str(error).strip() or "no message").splitlines()[:2]],
-        hint=f"look at its inputs with: magical inspect {node.links[0].node}"
-        if node.links
-        else "mend the step.",
+        hint=f"open it with its inputs: magical replay last {node.name} --pdb",
     )
     made.__dict__["trace"] = _trace(error)
     return made
 
 
-def _foreign(filename: str) -> bool:
+def is_foreign(filename: str) -> bool:
     """Whether a line is not the author's: this package's, Python's, or an installed one's."""
     others = ("<", str(Path(__file__).parent.parent), str(Path(os.__file__).parent))
     return filename.startswith(others) or "site-packages" in filename

@@ -14,6 +14,7 @@ from magical.events import (
     StepFailed,
     StepFinished,
     StepLeftOut,
+    StepRetried,
     StepStarted,
 )
 
@@ -51,7 +52,13 @@ class Console:
                 self._line("✗", "red", event.step, "failed")
             case StepLeftOut():
                 self._line("-", "yellow", event.step, f"left out: {event.reason}")
-            case Log() if self._lively or event.level != "info":
+            case StepRetried():
+                first = event.message.splitlines()[0]
+                self._line("↻", "yellow", event.step, f"attempt {event.attempt} failed: {first}")
+                self._line(" ", "dim", "", f"again in {event.wait:g} s")
+            case Log(level="print"):
+                self._line("│", "dim", event.step, event.text)
+            case Log() if self._lively or event.level not in ("info", "debug"):
                 self._line("!" if event.level != "info" else " ", "yellow", event.step, event.text)
 
     def _line(self, mark: str, colour: str, step: str, text: str, end: str = "\n") -> None:

@@ -15,7 +15,7 @@ from magical.graph import Graph, Node
 
 __all__ = ["models_text", "plan_text", "run_text", "runs_text", "settings_text", "table", "tree_text"]
 
-_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?"}
+_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?", "left out": "-"}
 
 
 def run_text(graph: Graph, result: RunResult, option: str = "") -> str:
@@ -27,6 +27,7 @@ def run_text(graph: Graph, result: RunResult, option: str = "") -> str:
             lines += [f"  (step {name})"]
     lines.append(f"{graph.workflow}: {_ending(graph, result)}")
     lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
+    lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
     if not result.errors:
         verbs = (f"inspect {_last(graph)}", "models", "show", "runs")
         lines += ["Look:", *(f"  magical {verb}{option}" for verb in verbs)]
@@ -35,7 +36,8 @@ def run_text(graph: Graph, result: RunResult, option: str = "") -> str:
 
 def _ending(graph: Graph, result: RunResult) -> str:
     if not result.name:
-        return f"nothing had to run; all {len(graph.wanted)} steps are fresh."
+        rest = f" {len(result.left_out)} are left out." if result.left_out else ""
+        return f"nothing had to run; all {len(graph.wanted) - len(result.left_out)} steps are fresh.{rest}"
     ran, fresh = len(result.executed), len(result.records) - len(result.executed)
     end = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out" if result.errors else "done"
     return f"{end}. {ran} steps ran, {fresh} were fresh, {result.seconds:.1f} s."
@@ -60,12 +62,16 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
 def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
     """Say what a run would do."""
     rows = [
-        (f"{_MARKS[p.state]} {p.name}", p.state, f"after {', '.join(p.after)}" if p.after else "")
+        (f"{_MARKS[p.state]} {p.name}", p.state, f"after {', '.join(p.after)}" if p.after else _origin(p))
         for p in plans.values()
     ]
     count = {state: sum(p.state == state for p in plans.values()) for state in _MARKS}
     words = ", ".join(f"{n} {state}" for state, n in count.items() if n)
     return "\n".join([*(str(f) for f in graph.findings), table(rows), f"{graph.workflow}: {words}."])
+
+
+def _origin(plan: NodePlan) -> str:
+    return f"stands on {', '.join(plan.origin)}" if plan.origin else ""
 
 
 def tree_text(graph: Graph, states: Mapping[str, str]) -> str:
@@ -131,7 +137,8 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False) -> str:
         return "There are no runs yet.\nHint: magical run"
     if full:
         run = runs[0]
-        commit = run.facts.get("git", {}).get("commit", "")
+        git = run.facts.get("git", {})
+        commit = git.get("commit", "") + (", with changes since" if git.get("dirty") else "")
         rows: list[tuple[str, ...]] = [
             ("run", run.name),
             ("workflow", run.workflow),
@@ -139,6 +146,7 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False) -> str:
             ("seconds", f"{run.seconds:.1f}"),
         ]
         rows += [("commit", commit)] if commit else []
+        rows += [("sample", f"{run.facts['sample']} rows a source")] if run.facts.get("sample") else []
         rows += [(n, "ran" if n in run.executed else "fresh") for n in run.keys]
         rows += [(n, f"failed: {m.splitlines()[0]}") for n, m in run.failed.items()]
         return table(rows)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
+from magical.engine.journal import Journal
 from magical.engine.ports import Store
 from magical.errors import UsageError, shorten
 from magical.graph import Node
 from magical.project.project import Project
 
 __all__ = ["Inspection", "inspect_step"]
+
+SHOWN = 30
+"""Lines of what a body said that are shown; JSON has them all."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Inspection:
         record: what the store says of it.
         shown: its result, as text.
         kept: what its body kept, as texts.
+        said: what its body printed and logged, line by line.
     """
 
     node: Node
@@ -33,21 +39,27 @@ class Inspection:
     record: Record
     shown: str
     kept: Mapping[str, str] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
         record = {k: v for k, v in self.record.to_json().items() if k != "parts"}
-        return {**record, "step": self.node.name, "state": self.state, "promise": dict(self.node.promise)}
+        node = {"step": self.node.name, "state": self.state, "promise": dict(self.node.promise)}
+        return {**record, **node, "said": list(self.said)}
 
     def __str__(self) -> str:
         node, record = self.node, self.record
         lines = [
             f"{node.name} ({node.where}) → {node.promise['text']}  [{self.state}]",
             f"run {record.run}, {record.seconds:.2f} s, key {record.key[:12]}",
+            *([f"It is not real: it stands on {', '.join(record.origin)}."] if record.origin else []),
             self.shown,
         ]
         for name, text in self.kept.items():
             lines += [f"kept {name}:", text]
+        if self.said:
+            more = f", the last {SHOWN} of {len(self.said)} lines" if len(self.said) > SHOWN else ""
+            lines += [f"said{more}:", *(f"  {line}" for line in self.said[-SHOWN:])]
         return "\n".join(lines)
 
 
@@ -69,7 +81,16 @@ def inspect_step(project: Project, step: str, settings: Mapping[str, Any]) -> In
     if record is None:
         raise UsageError(f"{node.name} has not run yet.", hint=f"magical run {node.name}")
     kept = {n: _text(project.store, a) for n, a in record.kept.items()}
-    return Inspection(node, state, record, _text(project.store, record.result), kept)
+    said = tuple(_said(project.journal, record))
+    return Inspection(node, state, record, _text(project.store, record.result), kept, said)
+
+
+def _said(journal: Journal, record: Record) -> Iterator[str]:
+    """The lines of the run that made a record, as its journal has them."""
+    with contextlib.suppress(OSError):
+        for event in journal.events(record.run):
+            if event.get("event") == "Log" and event.get("step") == record.node:
+                yield event["text"] if event["level"] == "print" else f"{event['level']}: {event['text']}"
 
 
 def _text(store: Store, artifact: Artifact) -> str:
