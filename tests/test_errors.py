@@ -330,7 +330,7 @@ WRONG: dict[str, Case] = {
     "an empty part": (w('(n - 2) + ["test", "validation"]', '(n - 2) + ["test", "test"]'), "run", 1, ["split (workflow.py:", "The validation part of the split is empty"]),
     "an unknown part": (w('["test", "validation"]', '["test", "valid"]'), "run", 1, ["split (workflow.py:", "unknown part 'valid'"]),
     "too few assignments": (w('(n - 2) + ["test", "validation"]', '(n - 2)'), "run", 1, ["40 rows and 38 assignments"]),
-    "an exception": (body('    return customers["nope"]\n'), "run", 1, ["clean (workflow.py:", "raised ColumnNotFoundError", 'workflow.py:', 'customers["nope"]', "magical inspect model"]),
+    "an exception": (body('    return customers["nope"]\n'), "run", 1, ["clean (workflow.py:", "raised ColumnNotFoundError", 'workflow.py:', 'customers["nope"]', "magical replay last clean --pdb"]),
     "an exception in a helper": ([("deep.py", "return e + 0", "raise ValueError('bad')")], "run", 1, ["clean (workflow.py:", "raised ValueError", "deep.py:5", "  bad"]),
     "an exception without words": (body("    raise ValueError\n"), "run", 1, ["raised ValueError", "no message"]),
     "a long exception": (body("    raise ValueError('x\\n' * 50 + 'y' * 5000)\n"), "run", 1, ["raised ValueError"]),

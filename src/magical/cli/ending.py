@@ -32,7 +32,8 @@ def main() -> None:
     except click.ClickException as error:
         _fail(_wording(error), 2)
     except (click.Abort, KeyboardInterrupt) as stop:
-        _leave(str(stop) or "Stopped. What is finished is kept; magical run goes on from there.")
+        said = str(stop) or str(stop.__cause__ or "")  # click gives its own word for it
+        _leave(said or "Stopped. What is finished is kept; magical run goes on from there.")
     finally:
         resume()
 

@@ -46,6 +46,9 @@ __all__ = ["RunStopped", "Schedule"]
 GRACE = 3.0
 """Seconds that bodies under way are given to end when a run is stopped."""
 
+GLANCE = 0.2
+"""Seconds of one wait at most: polars takes Ctrl-C first, and a wait without end would sleep through it."""
+
 _WORTH_A_RETRY = (StepError, InputError, RegistryError)
 
 
@@ -87,6 +90,7 @@ class Schedule:
         self._attempts: Counter[str] = Counter()
         self._remade: set[tuple[str, str]] = set()
         self._again: set[tuple[str, str]] = set()
+        self._lost: list[str] = []
 
     def __call__(self) -> RunResult:
         """Run all that is not fresh.
@@ -121,7 +125,7 @@ class Schedule:
 
     def _take(self) -> None:
         """Wait for a body to end, or for a retry to be due."""
-        wait = max(self._later[0][0] - time.monotonic(), 0) if self._later else None
+        wait = min(max(self._later[0][0] - time.monotonic(), 0), GLANCE) if self._later else GLANCE
         with contextlib.suppress(queue.Empty):
             made, future = self._done.get(timeout=wait)
             self._finish(made, future)
@@ -180,7 +184,9 @@ class Schedule:
             pass
         elif not isinstance(error, MagicalError):
             raise error
-        elif not (self._stopping.is_set() and isinstance(error, StepStopped)):
+        elif self._stopping.is_set() and isinstance(error, StepStopped):
+            self._lost.append(made.name)
+        else:
             self._failed(made, error)
 
     def _finished(self, made: NodePlan, record: Record) -> None:
@@ -273,7 +279,8 @@ class Schedule:
 
     def _stopped(self) -> str:
         kept = len(self._result.executed)
-        lost = f"; {listing(self._running, 4)} was under way" if self._running else ""
+        names = [*self._lost, *self._running]
+        lost = f"; {listing(names, 4)} {'was' if len(names) == 1 else 'were'} under way" if names else ""
         return (
             f"{self._graph.workflow}: stopped. {kept} {'step' if kept == 1 else 'steps'} finished "
             f"and {'is' if kept == 1 else 'are'} kept{lost}.\nHint: magical run goes on from there."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import pickle
 import signal
@@ -19,8 +18,6 @@ from magical.errors import MagicalError, ProjectError, StepError
 from magical.project.project import Project
 
 __all__ = ["main"]
-
-_DIE_WITH_PARENT = 1
 
 
 def main() -> None:
@@ -79,8 +76,6 @@ def perform(errand: Errand, pipe: Connection) -> Record:
 
 def _watch(pipe: Connection) -> None:
     """When the run is gone, so is this process with all that it began."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     with contextlib.suppress(EOFError, OSError):
         pipe.recv_bytes()
     os.killpg(0, signal.SIGKILL)
