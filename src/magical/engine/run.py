@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 from magical.engine.artifacts import Record
@@ -15,6 +16,7 @@ from magical.engine.journal import Journal, git_state
 from magical.engine.keys import Identity
 from magical.engine.plan import NodePlan, decide, plan
 from magical.engine.ports import Listener, Registry, Runner, Store
+from magical.engine.turns import Turns
 from magical.errors import DamagedArtifact, MagicalError, UnwrittenStep, shorten
 from magical.events import (
     Event,
@@ -159,8 +161,11 @@ class _Execution:
         self.result = RunResult(request.journal.begin())
         self.tell = _Teller(request, self.result.name)
         self.performer = performer(request, self.graph, self.tell, self.result)
-        self.waiting = [n.name for n in self.nodes]
+        self.turns = Turns(self.graph, [n.name for n in self.nodes])
+        self.twins: list[str] = []
         self.running: dict[Future[Record], NodePlan] = {}
+        self.keys: set[str] = set()
+        self.done: SimpleQueue[Future[Record]] = SimpleQueue()
         self.remade: set[tuple[str, str]] = set()
         self.retried: set[tuple[str, str]] = set()
 
@@ -172,9 +177,8 @@ class _Execution:
             with self.request.runner() as runner:
                 self._submit(runner)
                 while self.running:
-                    done, _ = wait(self.running, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        self._finish(self.running.pop(future), future)
+                    future = self.done.get()
+                    self._finish(self.running.pop(future), future)
                     self._submit(runner)
             state = "failed" if self.result.errors else "done"
         finally:
@@ -206,42 +210,39 @@ class _Execution:
 
     def _submit(self, runner: Runner) -> None:
         """Look up or start every node whose inputs are there, until no more can be."""
-        moved = True
-        while moved:
-            moved = False
-            for name in list(self.waiting):
-                node = self.graph.by_name[name]
-                parents = {link.node for link in node.links}
-                if lost := [p for p in parents if p in self.result.errors or p in self.result.left_out]:
-                    self._leave_out(
-                        name,
-                        f"{lost[0]} failed" if lost[0] in self.result.errors else f"{lost[0]} was left out",
-                    )
-                    moved = True
-                elif parents <= self.result.records.keys():
-                    moved |= self._begin(runner, node)
+        while self.twins:
+            self.turns.again(self.twins.pop())
+        for name in self.turns:
+            node = self.graph.by_name[name]
+            if lost := [link.node for link in node.links if self._is_lost(link.node)]:
+                how = "failed" if lost[0] in self.result.errors else "was left out"
+                self._leave_out(name, f"{lost[0]} {how}")
+            else:
+                self._begin(runner, node)
 
-    def _begin(self, runner: Runner, node: Node) -> bool:
+    def _begin(self, runner: Runner, node: Node) -> None:
         """Take a fresh result and say so, or start the body."""
         made = self._decide(node)
-        if any(other.key == made.key for other in self.running.values()):
-            return False  # the same work is under way under another name
-        self.waiting.remove(node.name)
-        if made.record is not None:
+        if made.key in self.keys:
+            self.twins.append(node.name)  # the same work is under way under another name
+        elif made.record is not None:
             self.result.records[node.name] = made.record
             self.tell(StepCached(step=node.name, key=made.key, content=made.record.result.content))
-            return True
-        self.tell(StepStarted(step=node.name, key=made.key))
-        known = {link.node: self.result.records[link.node] for link in node.links}
-        future = runner.submit(lambda: self.performer.perform(node, made, known), node.name)
-        self.running[future] = made
-        return False
+            self._settle(node.name)
+        else:
+            self.tell(StepStarted(step=node.name, key=made.key))
+            known = {link.node: self.result.records[link.node] for link in node.links}
+            future = runner.submit(lambda: self.performer.perform(node, made, known), node.name)
+            self.running[future] = made
+            self.keys.add(made.key)
+            future.add_done_callback(self.done.put)
 
     def _decide(self, node: Node) -> NodePlan:
         request = self.request
         return decide(node, request.identities[node.name], self.result.records, request.store, request.digest)
 
     def _finish(self, made: NodePlan, future: Future[Record]) -> None:
+        self.keys.discard(made.key)
         error = future.exception()
         if error is None:
             record = future.result()
@@ -257,13 +258,14 @@ class _Execution:
                     content=record.result.content,
                 )
             )
-            self._release(made.name)
+            self._settle(made.name)
         elif isinstance(error, DamagedArtifact) and self._make_again(made, error):
             pass
         elif isinstance(error, MagicalError):
             self.result.errors[made.name] = error
             trace = str(error.__dict__.get("trace", ""))
             self.tell(StepFailed(step=made.name, key=made.key, message=str(error), trace=trace))
+            self._settle(made.name, lost=True)
         else:
             raise error
 
@@ -280,18 +282,19 @@ class _Execution:
             self.request.store.drop_record(self.result.records.pop(name).key)
             self.performer.forget(name)
             self.tell(Log(step=name, text="its stored result is damaged; it is made again.", level="warning"))
-            self.waiting.insert(0, name)
-        self.waiting.append(made.name)
+            self.turns.unsettle(name)
+        self.turns.again(made.name)
         return True
 
     def _leave_out(self, name: str, reason: str) -> None:
-        self.waiting.remove(name)
         self.result.left_out[name] = reason
         self.tell(StepLeftOut(step=name, reason=reason))
+        self._settle(name, lost=True)
 
-    def _release(self, name: str) -> None:
-        """Forget values in memory that no waiting node needs any more."""
-        for parent in {link.node for link in self.graph.by_name[name].links}:
-            children = self.graph.children[parent]
-            if all(c in self.result.records for c in children):
-                self.performer.forget(parent)
+    def _is_lost(self, name: str) -> bool:
+        return name in self.result.errors or name in self.result.left_out
+
+    def _settle(self, name: str, *, lost: bool = False) -> None:
+        """Whoever waits for a node may have its turn; values in memory that nobody needs are forgotten."""
+        for unused in self.turns.settle(name, lost=lost):
+            self.performer.forget(unused)
