@@ -12,6 +12,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import CodeType
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from magical.contracts.contract import location
@@ -226,8 +227,10 @@ def _facts(step: Step[Any, Any]) -> dict[str, Any]:
 def _names(nodes: list[Node]) -> dict[str, str]:
     """A step's name; called more than once, with the ``name`` of an argument, else with a counter."""
     names: dict[str, str] = {}
-    for title in dict.fromkeys(n.title for n in nodes):
-        same = [n for n in nodes if n.title == title]
+    titled: dict[str, list[Node]] = {}
+    for node in nodes:
+        titled.setdefault(node.title, []).append(node)
+    for title, same in titled.items():
         labels = [_label(n) for n in same]
         counted = not all(labels) or len(set(labels)) < len(labels)
         for i, (node, label) in enumerate(zip(same, labels, strict=True)):
@@ -254,8 +257,13 @@ def _assigned(function: Callable[..., Any]) -> str:
         frame = frame.f_back
     if frame.f_code is not function.__code__:
         return ""
-    positions = list(frame.f_code.co_positions())[frame.f_lasti // 2]
-    return _assignments(function).get((positions[0], positions[2]), "")
+    line, _, column, _ = _positions(frame.f_code)[frame.f_lasti // 2]
+    return _assignments(function).get((line, column), "")
+
+
+@functools.lru_cache(maxsize=64)
+def _positions(code: CodeType) -> tuple[tuple[int | None, int | None, int | None, int | None], ...]:
+    return tuple(code.co_positions())
 
 
 @functools.lru_cache(maxsize=64)

@@ -19,6 +19,7 @@ from magical.engine.policy import Wishes
 from magical.engine.ports import Runner
 from magical.engine.run import Performer, Request, RunResult
 from magical.engine.telling import Teller, started
+from magical.engine.turns import Turns
 from magical.errors import (
     DamagedArtifact,
     InputError,
@@ -77,14 +78,11 @@ class Schedule:
         self._tell = Teller(request.journal, self._result.name, request.listeners)
         self._stopping = threading.Event()
         self._performer = performer(request, self._graph, self._tell, self._result, self._stopping)
-        self._order = {n.name: i for i, n in enumerate(self._graph.wanted)}
-        self._names = list(self._order)
-        self._parents = {n.name: {link.node for link in n.links} for n in self._graph.wanted}
-        self._missing = {name: set(parents) for name, parents in self._parents.items()}
-        self._ready = [i for name, i in self._order.items() if not self._missing[name]]
-        self._readers: dict[str, list[str]] = {}
+        self._names = [n.name for n in self._graph.wanted]
+        self._turns = Turns(self._graph, self._names)
         self._held: list[str] = []
-        self._later: list[tuple[float, int]] = []
+        self._later: list[tuple[float, str]] = []
+        self._readers: dict[str, list[str]] = {}
         self._running: dict[str, NodePlan] = {}
         self._done: queue.SimpleQueue[tuple[NodePlan, Future[Record]]] = queue.SimpleQueue()
         self._attempts: Counter[str] = Counter()
@@ -130,24 +128,25 @@ class Schedule:
             made, future = self._done.get(timeout=wait)
             self._finish(made, future)
         while self._later and self._later[0][0] <= time.monotonic():
-            heapq.heappush(self._ready, heapq.heappop(self._later)[1])
+            self._turns.again(heapq.heappop(self._later)[1])
 
     def _submit(self, runner: Runner) -> None:
         """Look up or start every node whose inputs are there, as many at a time as there are workers."""
-        while self._ready and len(self._running) < self._policy.workers:
-            name = self._names[heapq.heappop(self._ready)]
-            lost = [p for p in self._parents[name] if p in self._result.errors or p in self._result.left_out]
-            missing = self._parents[name] - self._result.records.keys()
+        if len(self._running) >= self._policy.workers:
+            return
+        for name in self._turns:
             node = self._graph.by_name[name]
+            parents = [link.node for link in node.links]
+            lost = [p for p in parents if p in self._result.errors or p in self._result.left_out]
             if lost:
                 how = "failed" if lost[0] in self._result.errors else "was left out"
                 self._leave_out(name, f"{lost[0]} {how}")
-            elif missing:  # one of its inputs was damaged, and is made again
-                self._missing[name] = missing
             elif reason := self._planner.left_out(node):
                 self._leave_out(name, reason)
             else:
                 self._begin(runner, node)
+            if len(self._running) >= self._policy.workers:
+                break
 
     def _begin(self, runner: Runner, node: Node) -> None:
         """Take a fresh result and say so, or start the body."""
@@ -161,7 +160,7 @@ class Schedule:
             self._settle(node.name)
         else:
             self._tell(StepStarted(step=node.name, key=made.key))
-            known = {parent: self._result.records[parent] for parent in self._parents[node.name]}
+            known = {link.node: self._result.records[link.node] for link in node.links}
             self._running[node.name] = made
             future = runner.submit(partial(self._performer.perform, node, made, known), node.name)
             future.add_done_callback(lambda f: self._done.put((made, f)))
@@ -176,7 +175,7 @@ class Schedule:
     def _finish(self, made: NodePlan, future: Future[Record]) -> None:
         del self._running[made.name]
         while self._held:
-            heapq.heappush(self._ready, self._order[self._held.pop()])
+            self._turns.again(self._held.pop())
         error = future.exception()
         if error is None:
             self._finished(made, future.result())
@@ -204,7 +203,6 @@ class Schedule:
             )
         )
         self._settle(made.name)
-        self._release(made.name)
 
     def _failed(self, made: NodePlan, error: MagicalError) -> None:
         wishes = self._policy.of(self._graph.by_name[made.name])
@@ -216,12 +214,12 @@ class Schedule:
             self._tell(
                 StepRetried(step=made.name, key=made.key, attempt=attempt, message=str(error), wait=wait)
             )
-            heapq.heappush(self._later, (time.monotonic() + wait, self._order[made.name]))
+            heapq.heappush(self._later, (time.monotonic() + wait, made.name))
             return
         self._result.errors[made.name] = error
         trace = str(error.__dict__.get("trace", ""))
         self._tell(StepFailed(step=made.name, key=made.key, message=str(error), trace=trace))
-        self._settle(made.name)
+        self._settle(made.name, lost=True)
 
     def _make_again(self, made: NodePlan, error: DamagedArtifact) -> bool:
         """A stored input is damaged: the step that made it runs again, once, and then this one."""
@@ -239,32 +237,24 @@ class Schedule:
             self._tell(
                 Log(step=name, text="its stored result is damaged; it is made again.", level="warning")
             )
-            heapq.heappush(self._ready, self._order[name])
-        self._missing[made.name] = set(under_way)
-        for name in under_way:
-            self._readers.setdefault(name, []).append(made.name)
+            self._turns.unsettle(name)
+        if not {link.node for link in self._graph.by_name[made.name].links} & set(under_way):
+            self._readers.setdefault(under_way[0], []).append(made.name)  # it was read by a way of its own
+        else:
+            self._turns.again(made.name)
         return True
 
     def _leave_out(self, name: str, reason: str) -> None:
         self._result.left_out[name] = reason
         self._tell(StepLeftOut(step=name, reason=reason))
-        self._settle(name)
+        self._settle(name, lost=True)
 
-    def _settle(self, name: str) -> None:
-        """A node has ended one way or another: those that waited for it alone are ready."""
-        for child in (*self._graph.children[name], *self._readers.pop(name, ())):
-            waits = self._missing.get(child, set())
-            if name in waits:
-                waits.discard(name)
-                if not waits:
-                    heapq.heappush(self._ready, self._order[child])
-
-    def _release(self, name: str) -> None:
-        """Forget values in memory that no waiting node needs any more."""
-        for parent in self._parents[name]:
-            children = (c for c in self._graph.children[parent] if c in self._order)
-            if all(c in self._result.records for c in children):
-                self._performer.forget(parent)
+    def _settle(self, name: str, *, lost: bool = False) -> None:
+        """A node has ended one way or another: others may have their turn, and values be forgotten."""
+        for unused in self._turns.settle(name, lost=lost):
+            self._performer.forget(unused)
+        for reader in self._readers.pop(name, ()):
+            self._turns.again(reader)
 
     def _stop(self) -> None:
         """Begin nothing more, end what runs in other processes, and give the rest a moment."""

@@ -15,6 +15,9 @@ from magical.graph import Graph, Node
 
 __all__ = ["models_text", "plan_text", "run_text", "runs_text", "settings_text", "table", "tree_text"]
 
+_DEEPEST = 60
+"""Columns of indentation of the tree; what lies deeper is not indented further."""
+
 _MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?", "left out": "-"}
 
 
@@ -83,16 +86,18 @@ def tree_text(graph: Graph, states: Mapping[str, str]) -> str:
         parents = sorted({link.node for link in node.links}, key=lambda n: order[n])
         (children[parents[-1]] if parents else tops).append(node)
     lines = [graph.workflow]
-
-    def add(node: Node, indent: str, last: bool) -> None:
+    waiting = _branches(tops, "")
+    while waiting:
+        node, indent, last = waiting.pop()
         lines.append(f"{indent}{'└─' if last else '├─'} {_tree_line(node, states)}")
-        below = children[node.name]
-        for i, child in enumerate(below):
-            add(child, indent + ("   " if last else "│  "), i == len(below) - 1)
-
-    for i, node in enumerate(tops):
-        add(node, "", i == len(tops) - 1)
+        deeper = indent + ("   " if last else "│  ") if len(indent) < _DEEPEST else indent
+        waiting += _branches(children[node.name], deeper)
     return "\n".join([*lines, *(str(f) for f in graph.findings)])
+
+
+def _branches(nodes: list[Node], indent: str) -> list[tuple[Node, str, bool]]:
+    """The nodes below one, the first to be taken last."""
+    return [(node, indent, not i) for i, node in enumerate(reversed(nodes))]
 
 
 def _tree_line(node: Node, states: Mapping[str, str]) -> str:

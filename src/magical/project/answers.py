@@ -26,7 +26,7 @@ class Why:
         causes: what differs.
         settings: the settings that changed since.
         run: the run it is compared with, or in which it ran the last time.
-        after: for a step that waits, the answers for those it waits for.
+        after: for a step that waits, the answers for those with which it begins: they run, and do not wait.
     """
 
     step: str
@@ -84,7 +84,7 @@ def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past,
         origin = ", ".join(made.origin) or "a step that is left out"
         return Why(name, made.state, f"it is left out: it would stand on {origin}.")
     if made.state == WAITS:
-        after = tuple(_answer(n, plans, drawn, past, store) for n in made.after)
+        after = tuple(_answer(n, plans, drawn, past, store) for n in _sources(made, plans))
         return Why(
             name, made.state, "its inputs are made again; it runs if they come out different.", after=after
         )
@@ -102,6 +102,18 @@ def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past,
     if record is None:
         return Why(name, made.state, f"it differs from {run.name}, whose result is gone.", run=run.name)
     return _compared(made, record.parts, f"it runs again; since {run.name}:", run, drawn)
+
+
+def _sources(made: NodePlan, plans: Mapping[str, NodePlan]) -> list[str]:
+    """The nodes for which one waits in the end, each once, however many ways lead there."""
+    found: dict[str, None] = {}
+    waiting = list(reversed(made.after))
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = None
+            waiting.extend(reversed(plans[name].after))
+    return [n for n in found if plans[n].state != WAITS]
 
 
 def _last_time(made: NodePlan, drawn: Drawn, past: _Past, store: Store) -> Why:
