@@ -193,6 +193,20 @@ def models(name: str, promote: str, path: str, profile: str, as_json: bool) -> N
     _say(models_json(found), as_json, lambda: models_text(found))
 
 
+@cli.command()
+@_common
+def sync(path: str, profile: str, as_json: bool) -> None:
+    """Send what MLflow's tracking or registry missed while it was down."""
+    project = _open(path, profile)
+    from magical.listeners.console import Console
+
+    with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
+        done = project.sync((Console(),))
+    _say(done.to_json(), as_json, lambda: str(done))
+    if done.failed:
+        sys.exit(1)
+
+
 def main() -> None:
     """Run the command: exit code 0 if all is fine, 1 if the project failed, 2 if the call is wrong."""
     os.environ.setdefault("DO_NOT_TRACK", "true")

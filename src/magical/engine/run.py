@@ -15,7 +15,8 @@ from magical.engine.journal import Journal, git_state
 from magical.engine.keys import Identity
 from magical.engine.plan import NodePlan, decide, plan
 from magical.engine.ports import Listener, Registry, Runner, Store
-from magical.errors import DamagedArtifact, MagicalError, UnwrittenStep, shorten
+from magical.engine.processes import here
+from magical.errors import DamagedArtifact, MagicalError, RegistryDown, UnwrittenStep, shorten
 from magical.events import (
     Event,
     Log,
@@ -25,6 +26,7 @@ from magical.events import (
     StepFailed,
     StepFinished,
     StepLeftOut,
+    StepPending,
     StepStarted,
 )
 from magical.graph import Graph, Node
@@ -70,12 +72,13 @@ class RunResult:
     """What came of a run.
 
     Attributes:
-        name: the run's name; empty if nothing had to run.
+        name: of the run; empty if nothing had to run.
         state: ``done`` or ``failed``.
         records: the records of all nodes that were fresh or finished.
         executed: the nodes whose bodies ran.
         errors: the nodes that failed.
         left_out: the nodes that were not run, with the reason.
+        pending: the nodes that found that the world does not answer, with the message.
         seconds: how long it took.
     """
 
@@ -85,6 +88,7 @@ class RunResult:
     executed: list[str] = field(default_factory=list)
     errors: dict[str, MagicalError] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -143,7 +147,7 @@ class _Teller:
                 listener.on(event)
             except Exception as error:  # a listener must never fail the run
                 self._listeners.remove(listener)
-                text = f"{type(listener).__name__} hears no more: {shorten(str(error) or repr(error), 160)}"
+                text = f"{type(listener).__name__} hears no more: {shorten(str(error) or repr(error), 240)}"
                 self(Log(step="", text=text, level="warning"))
 
 
@@ -161,6 +165,7 @@ class _Execution:
         self.performer = performer(request, self.graph, self.tell, self.result)
         self.waiting = [n.name for n in self.nodes]
         self.running: dict[Future[Record], NodePlan] = {}
+        self.lost: dict[str, str] = {}
         self.remade: set[tuple[str, str]] = set()
         self.retried: set[tuple[str, str]] = set()
 
@@ -178,12 +183,10 @@ class _Execution:
                     self._submit(runner)
             state = "failed" if self.result.errors else "done"
         finally:
-            self.result.state = state
-            self.result.seconds = round(time.monotonic() - began, 3)
-            keys = {n: r.key for n, r in self.result.records.items()}
-            name, executed = self.result.name, len(self.result.executed)
+            r, seconds = self.result, round(time.monotonic() - began, 3)
+            r.state, r.seconds, keys = state, seconds, {n: made.key for n, made in r.records.items()}
             self.tell(
-                RunFinished(run=name, state=state, seconds=self.result.seconds, executed=executed, keys=keys)
+                RunFinished(run=r.name, state=state, seconds=seconds, executed=len(r.executed), keys=keys)
             )
         return self.result
 
@@ -200,6 +203,7 @@ class _Execution:
             settings=dict(self.request.settings),
             nodes=[n.name for n in self.nodes],
             profile=self.request.profile,
+            **here(),
             git=git_state(self.request.root),
             versions=versions,
         )
@@ -212,11 +216,8 @@ class _Execution:
             for name in list(self.waiting):
                 node = self.graph.by_name[name]
                 parents = {link.node for link in node.links}
-                if lost := [p for p in parents if p in self.result.errors or p in self.result.left_out]:
-                    self._leave_out(
-                        name,
-                        f"{lost[0]} failed" if lost[0] in self.result.errors else f"{lost[0]} was left out",
-                    )
+                if lost := [p for p in parents if p in self.lost]:
+                    self._leave_out(name, f"{lost[0]} {self.lost[lost[0]]}")
                     moved = True
                 elif parents <= self.result.records.keys():
                     moved |= self._begin(runner, node)
@@ -244,8 +245,7 @@ class _Execution:
     def _finish(self, made: NodePlan, future: Future[Record]) -> None:
         error = future.exception()
         if error is None:
-            record = future.result()
-            self.result.records[made.name] = record
+            self.result.records[made.name] = record = future.result()
             if made.name not in self.result.executed:
                 self.result.executed.append(made.name)
             self.tell(
@@ -260,8 +260,12 @@ class _Execution:
             self._release(made.name)
         elif isinstance(error, DamagedArtifact) and self._make_again(made, error):
             pass
+        elif isinstance(error, RegistryDown) and self.graph.by_name[made.name].writes:
+            text = shorten(" ".join(error.lines), 240)
+            self.result.pending[made.name], self.lost[made.name] = text, "is pending"
+            self.tell(StepPending(step=made.name, key=made.key, message=text))
         elif isinstance(error, MagicalError):
-            self.result.errors[made.name] = error
+            self.result.errors[made.name], self.lost[made.name] = error, "failed"
             trace = str(error.__dict__.get("trace", ""))
             self.tell(StepFailed(step=made.name, key=made.key, message=str(error), trace=trace))
         else:
@@ -286,12 +290,11 @@ class _Execution:
 
     def _leave_out(self, name: str, reason: str) -> None:
         self.waiting.remove(name)
-        self.result.left_out[name] = reason
+        self.result.left_out[name], self.lost[name] = reason, "was left out"
         self.tell(StepLeftOut(step=name, reason=reason))
 
     def _release(self, name: str) -> None:
         """Forget values in memory that no waiting node needs any more."""
         for parent in {link.node for link in self.graph.by_name[name].links}:
-            children = self.graph.children[parent]
-            if all(c in self.result.records for c in children):
+            if all(c in self.result.records for c in self.graph.children[parent]):
                 self.performer.forget(parent)

@@ -14,7 +14,8 @@ from magical.engine.journal import Journal, RunSummary
 from magical.engine.keys import identify
 from magical.engine.memory import Drawn, DrawnMemory, difference, other_files, project_digest
 from magical.engine.plan import NodePlan, plan
-from magical.engine.policy import Policy, Tracking
+from magical.engine.policy import Policy
+from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry
 from magical.engine.reads import files_read
 from magical.engine.run import Request, RunResult, execute
@@ -25,13 +26,14 @@ from magical.project.configuration import Configuration
 from magical.project.imports import import_workflow
 from magical.project.location import Location, find
 from magical.project.result import Run
+from magical.project.tracking import Later, Tracking, tracker
 from magical.settings.base import to_json
 from magical.settings.layers import Loaded
 from magical.settings.paths import FromLine, InputPath
 from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
-    from magical.listeners.mlflow import MlflowTracking
+    from magical.project.syncing import Synced
 
 __all__ = ["Project", "load"]
 
@@ -125,12 +127,22 @@ class Project:
         """
         return self._execute(self._drawing(step, settings or {}), listeners)
 
-    def registry(self, tracking: Tracking | None = None, run_id: Any = None) -> Registry:
+    def sync(self, listeners: tuple[Listener, ...] = ()) -> Synced:
+        """Send what MLflow's tracking or registry missed while it was down.
+
+        Args:
+            listeners: who hears what the steps tell that are made up for.
+        """
+        from magical.project.syncing import sync
+
+        return sync(self, listeners)
+
+    def registry(self, tracking: HowToTrack | None = None, run_id: Any = None) -> Registry:
         """Give the model registry: the project's own, unless ``[tracking]`` names another."""
         from magical.registries.mlflow import MlflowRegistry
 
         tracking = tracking or self.configuration.tracking({})
-        uri = tracking.registry_uri or tracking.uri or self._database()
+        uri = tracking.registry_uri or tracking.uri or self.database()
         experiment = tracking.experiment or self.drawn().graph.workflow
         return MlflowRegistry(
             uri, artifacts=self.home / "artifacts", experiment=experiment, run_id=run_id or (lambda: None)
@@ -139,7 +151,7 @@ class Project:
     def _execute(self, drawing: _Drawing, listeners: tuple[Listener, ...]) -> RunResult:
         line = drawing.line
         tracking = self.configuration.tracking
-        watch = Later(lambda: self._tracker(tracking(line), drawing))
+        watch = Later(lambda: tracker(self, tracking(line), drawing.graph.workflow, line))
         request = Request(
             graph=drawing.graph,
             identities=drawing.drawn.identities,
@@ -149,7 +161,7 @@ class Project:
             root=self.root,
             digest=self._files.digest,
             runner=lambda: _runner(self.configuration.policy(line)),
-            listeners=(*listeners, _Late(watch)),
+            listeners=(*listeners, Tracking(watch)),
             registry=lambda: self.registry(tracking(line), lambda: getattr(watch(), "run_id", None)),
             settings=drawing.drawn.settings,
             profile=self.configuration.profile,
@@ -161,26 +173,8 @@ class Project:
         drawn, digest = self._drawn(line)
         return _Drawing(drawn, step, line, lambda: self._draw_again(line, digest))
 
-    def _tracker(self, tracking: Tracking, drawing: _Drawing) -> MlflowTracking | None:
-        if not tracking.enabled:
-            return None
-        from magical.listeners.mlflow import MlflowTracking
-
-        return MlflowTracking(
-            tracking.uri or self._database(),
-            artifacts=self.home / "artifacts",
-            experiment=tracking.experiment or drawing.graph.workflow,
-            value=lambda key: self._value_of(drawing.living, key),
-        )
-
-    def _value_of(self, graph: Graph, key: str) -> Any:
-        record = self.store.record(key)
-        node = graph.by_name.get(record.node) if record else None
-        if record is None or record.result.kind != "value" or node is None or node.call is None:
-            return None
-        return self.store.load(record.result, node.call.promise)
-
-    def _database(self) -> str:
+    def database(self) -> str:
+        """Give the address of the project's own MLflow database."""
         self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.home / 'mlflow.db'}"
 
@@ -235,40 +229,18 @@ class _Drawing:
     step: str
     line: dict[str, Any]
     draw: Callable[[], Graph]
+    change: Callable[[Graph], Graph] = lambda graph: graph
 
     @property
     def graph(self) -> Graph:
-        return self.drawn.graph.upto(self.step) if self.step else self.drawn.graph
+        return self._part(self.drawn.graph)
 
     @cached_property
     def living(self) -> Graph:
-        graph = self.drawn.graph if self.drawn.graph.is_living else self.draw()
-        return graph.upto(self.step) if self.step else graph
+        return self._part(self.drawn.graph if self.drawn.graph.is_living else self.draw())
 
-
-class Later:
-    """Computes a value when it is first asked for."""
-
-    def __init__(self, make: Any) -> None:
-        self._make, self._made, self._value = make, False, None
-
-    def __call__(self) -> Any:
-        """Give the value."""
-        if not self._made:
-            self._value, self._made = self._make(), True
-        return self._value
-
-
-class _Late:
-    """A listener that is made when the first event comes."""
-
-    def __init__(self, make: Later) -> None:
-        self._make = make
-
-    def on(self, event: Any) -> None:
-        listener = self._make()
-        if listener is not None:
-            listener.on(event)
+    def _part(self, graph: Graph) -> Graph:
+        return self.change(graph.upto(self.step) if self.step else graph)
 
 
 def _runner(policy: Policy) -> Any:
