@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from magical.engine.processes import here
 from magical.engine.servers import reached
 from magical.errors import RegistryError
 from magical.events import (
@@ -73,7 +74,9 @@ def desk(tmp_path: Path) -> Desk:
 
 def started(**settings: Any) -> RunStarted:
     git = {"commit": "abc", "dirty": True}
-    return RunStarted(run="r1", workflow="campaign", settings=settings, nodes=["ingest", "evaluate"], git=git)
+    return RunStarted(
+        run="r1", workflow="campaign", settings=settings, nodes=["ingest", "evaluate"], git=git, **here()
+    )
 
 
 def finished(state: str = "done", **keys: str) -> RunFinished:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -33,7 +33,7 @@ from magical.settings.paths import FromLine, InputPath
 from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
-    from magical.project.syncing import Synced
+    from magical.project.syncing import Stored, Synced
 
 __all__ = ["Project", "load"]
 
@@ -136,6 +136,18 @@ class Project:
         from magical.project.syncing import sync
 
         return sync(self, listeners)
+
+    def stored(self, step: str, settings: Mapping[str, Any]) -> Stored:
+        """Draw up to a step, with nothing that is asked of the world again, as ``sync`` does."""
+        from magical.project.syncing import Stored, as_stored
+
+        drawing = replace(self._drawing(step, settings), change=as_stored)
+        plans = plan(drawing.graph, drawing.drawn.identities, self.store, self._files.digest)
+        return Stored(drawing.graph.workflow, plans, lambda listeners: self._execute(drawing, listeners))
+
+    def with_profile(self, profile: str) -> Project:
+        """Give the same project under another profile."""
+        return Project(self.location, profile=profile)
 
     def registry(self, tracking: HowToTrack | None = None, run_id: Any = None) -> Registry:
         """Give the model registry: the project's own, unless ``[tracking]`` names another."""

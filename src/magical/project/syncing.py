@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from magical.engine.alone import alone
 from magical.engine.journal import RunSummary
-from magical.engine.plan import FRESH, NodePlan, plan
-from magical.engine.ports import Listener
+from magical.engine.plan import FRESH, NodePlan
+from magical.engine.policy import Tracking as HowToTrack
+from magical.engine.ports import Listener, Registry
 from magical.engine.processes import host, lives
+from magical.engine.run import RunResult
 from magical.errors import InputError, MagicalError, RegistryDown, UsageError
 from magical.events import Event, RunFinished
 from magical.graph import Graph
 from magical.listeners.marks import MISSED, SENT, Mark, Marks
-from magical.project.tracking import tracker
+from magical.project.configuration import Configuration
+from magical.project.tracking import Tracked, tracker
 
-if TYPE_CHECKING:
-    from magical.project.project import Project
+__all__ = ["Stored", "Sync", "Synced", "Synchronised", "as_stored", "sync"]
 
-__all__ = ["Sync", "Synced", "sync"]
+
+@dataclass(frozen=True)
+class Stored:
+    """A step with all that it needs, nothing of which is asked of the world again.
+
+    Attributes:
+        workflow: its workflow's name.
+        plans: what is fresh.
+        run: runs what is not.
+    """
+
+    workflow: str
+    plans: Mapping[str, NodePlan]
+    run: Callable[[tuple[Listener, ...]], RunResult]
+
+
+class Synchronised(Tracked, Protocol):
+    """The part of a project that sending later needs."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What its files say."""
+
+    def with_profile(self, profile: str) -> Synchronised:
+        """Give the project under another profile."""
+
+    def registry(self, tracking: HowToTrack) -> Registry:
+        """Give its model registry."""
+
+    def stored(self, step: str, settings: Mapping[str, Any]) -> Stored:
+        """Draw it up to a step, as it stands in the store."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +107,14 @@ class Synced:
         return [{"run": s.run, "step": s.step, "state": s.state, "text": s.text} for s in self.done]
 
 
-def sync(project: Project, listeners: tuple[Listener, ...] = ()) -> Synced:
+def sync(project: Synchronised, listeners: tuple[Listener, ...] = ()) -> Synced:
     """Send what was missed; one that cannot be sent does not keep back the others.
 
     Args:
         project: whose runs.
         listeners: who hears what the steps tell that are made up for.
     """
-    with _alone(project.home):
+    with alone(project.home / "sync.lock"):  # a second one waits, and finds nothing left to send
         found = [*_Runs(project).send(), *_Steps(project, listeners).send()]
     return Synced(tuple(found))
 
@@ -91,7 +122,7 @@ def sync(project: Project, listeners: tuple[Listener, ...] = ()) -> Synced:
 class _Runs:
     """The runs that MLflow's tracking missed, oldest first."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Synchronised) -> None:
         self._project, self._marks = project, Marks(project.journal.folder)
         self._down: dict[str, RegistryDown] = {}
 
@@ -138,7 +169,7 @@ class _Runs:
 class _Steps:
     """The steps that the registry missed, newest first."""
 
-    def __init__(self, project: Project, listeners: tuple[Listener, ...]) -> None:
+    def __init__(self, project: Synchronised, listeners: tuple[Listener, ...]) -> None:
         self._project, self._listeners = project, listeners
         self._marks = Marks(project.journal.folder)
         self._down: dict[str, RegistryDown] = {}
@@ -146,7 +177,7 @@ class _Steps:
     def send(self) -> Iterator[Sync]:
         later: set[tuple[str, str]] = set()  # what newer runs wrote to the world
         seen: set[str] = set()
-        for run in self._project.runs():
+        for run in self._project.journal.runs():
             for step, key in run.pending.items():
                 if key in seen or self._project.store.record(key) is not None:
                     continue
@@ -166,12 +197,11 @@ class _Steps:
 
     def _sent(self, run: RunSummary, step: str, key: str) -> Sync:
         project, mark = _of(self._project, run), self._marks.read(run.name)
-        drawing = project._drawing(step, {**run.settings, **(mark.line if mark else {})})
-        drawing = replace(drawing, change=_as_stored)
-        plans = plan(drawing.graph, drawing.drawn.identities, project.store, project._files.digest)
-        if drawing.graph.workflow != run.workflow or not _is_next(plans, step, key):
+        line = mark.line if mark else {}
+        stored = project.stored(step, {**run.settings, **line})
+        if stored.workflow != run.workflow or not _is_next(stored.plans, step, key):
             return _changed(run, step)
-        tracking = project.configuration.tracking(drawing.line)
+        tracking = project.configuration.tracking(line)
         uri = tracking.registry_uri or tracking.uri or "its own"
         if uri in self._down:
             raise self._down[uri]
@@ -180,7 +210,7 @@ class _Steps:
         except RegistryDown as error:
             self._down[uri] = error
             raise
-        result = project._execute(drawing, self._listeners)
+        result = stored.run(self._listeners)
         if result.errors:
             raise result.errors[step]
         if step in result.pending:
@@ -200,7 +230,7 @@ def _is_next(plans: Mapping[str, NodePlan], step: str, key: str) -> bool:
     return plans[step].key == key and all(before)
 
 
-def _as_stored(graph: Graph) -> Graph:
+def as_stored(graph: Graph) -> Graph:
     """The graph with no source that must be asked again: what is sent stands on what the store has of it."""
     nodes = tuple(
         replace(n, facts={k: v for k, v in n.facts.items() if (k, v) != ("reads", "world")})
@@ -209,14 +239,10 @@ def _as_stored(graph: Graph) -> Graph:
     return replace(graph, nodes=nodes)
 
 
-def _of(project: Project, run: RunSummary) -> Project:
+def _of(project: Synchronised, run: RunSummary) -> Synchronised:
     """The project with the profile of a run."""
     profile = str(run.facts.get("profile", ""))
-    return (
-        project
-        if profile == project.configuration.profile
-        else type(project)(project.location, profile=profile)
-    )
+    return project if profile == project.configuration.profile else project.with_profile(profile)
 
 
 def _changed(run: RunSummary, step: str) -> Sync:
@@ -226,15 +252,3 @@ def _changed(run: RunSummary, step: str) -> Sync:
 
 def _failed(run: str, step: str, error: MagicalError) -> Sync:
     return Sync(run, step, "failed", "\n".join(error.lines), error.hint)
-
-
-@contextlib.contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """One sync at a time; a second one waits, and finds nothing left to send."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "sync.lock").open("w") as file:
-        with contextlib.suppress(ImportError):  # there is none on Windows
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -1,21 +1,42 @@
-"""How a run reaches MLflow: made when the first event comes, and noted, so that what is missed is sent later."""
+"""How a run reaches MLflow, and the note of how far it came, so that what is missed is sent later."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from magical.contracts.promises import Promise
+from magical.engine.journal import Journal
 from magical.engine.policy import Tracking as HowToTrack
+from magical.engine.ports import Store
 from magical.errors import StoreError
 from magical.events import Event
 
 if TYPE_CHECKING:
     from magical.listeners.mlflow import MlflowTracking
-    from magical.project.project import Project
 
-__all__ = ["Later", "Tracking", "tracker"]
+__all__ = ["Later", "Tracked", "Tracking", "tracker"]
+
+
+class Tracked(Protocol):
+    """The part of a project that tracking needs."""
+
+    @property
+    def home(self) -> Path:
+        """Its folder ``.magical``."""
+
+    @property
+    def store(self) -> Store:
+        """Where its artifacts live."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where its runs are told."""
+
+    def database(self) -> str:
+        """Give the address of its own MLflow database."""
 
 
 class Later:
@@ -49,7 +70,7 @@ class Tracking:
 
 
 def tracker(
-    project: Project, tracking: HowToTrack, workflow: str, line: Mapping[str, Any], *, later: bool = False
+    project: Tracked, tracking: HowToTrack, workflow: str, line: Mapping[str, Any], *, later: bool = False
 ) -> MlflowTracking | None:
     """Give what tells MLflow of one run, or none if that is switched off.
 
@@ -76,7 +97,7 @@ def tracker(
     )
 
 
-def _value(project: Project, key: str) -> Any:
+def _value(project: Tracked, key: str) -> Any:
     """A result as JSON, if it has that form; what stands on a pretence or a sample is none."""
     record = project.store.record(key)
     if record is None or record.result.kind != "value" or record.origin:
