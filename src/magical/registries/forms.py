@@ -35,6 +35,7 @@ def save(submission: Submission, folder: Path) -> None:
 
 
 def signature(inputs: Schema, outputs: Schema) -> ModelSignature:
+    """Give MLflow's words for what a row holds and what is made of it."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec
     from mlflow.types import Schema as Columns
