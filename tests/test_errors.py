@@ -429,6 +429,13 @@ EACH = {
     "UnwrittenStep": (body("    ...\n"), ""),
     "StoreError": (w("-> int:\n" + HEIGHT, "-> Any:\n    return open\n"), ""),
     "RegistryError": (WRONG["no registry"][0], ""),
+    "RegistryDown": (
+        [
+            (f, old, new.replace("RegistryError", "RegistryDown").replace('@step(writes="world")', "@step"))
+            for f, old, new in WRONG["no registry"][0]
+        ],
+        "",
+    ),
     "MagicalError": (w("split(customers)", "split()"), ""),
 }
 

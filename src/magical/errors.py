@@ -14,7 +14,8 @@
     │   └── StepStopped       a step took longer than its timeout, or its process died
     ├── StoreError            an artifact cannot be kept or found
     │   └── DamagedArtifact   what was stored is not what was read back
-    └── RegistryError         the model registry does not answer or refuses
+    └── RegistryError         the model registry refuses
+        └── RegistryDown      it does not answer; what it missed is sent later
 
 Every message has one to five lines: who, what was promised, what came, and `Hint:` with the next move.
 """
@@ -33,6 +34,7 @@ __all__ = [
     "InputError",
     "MagicalError",
     "ProjectError",
+    "RegistryDown",
     "RegistryError",
     "SettingsError",
     "StepError",
@@ -147,7 +149,11 @@ class DamagedArtifact(StoreError):
 
 
 class RegistryError(MagicalError):
-    """The model registry does not answer, or refuses."""
+    """The model registry, or MLflow's tracking, refuses."""
+
+
+class RegistryDown(RegistryError):
+    """It does not answer: down, out of reach, too slow or locked. What it missed is sent later."""
 
 
 @dataclass(frozen=True, slots=True)

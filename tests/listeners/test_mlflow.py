@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from magical.engine.processes import here
 from magical.engine.servers import reached
 from magical.errors import RegistryError
 from magical.events import (
@@ -22,14 +23,16 @@ from magical.events import (
     StepStarted,
 )
 from magical.library.scores import Score, Scores
-from magical.listeners.mlflow import MlflowTracking, flat
+from magical.listeners.figures import flat
+from magical.listeners.mlflow import MlflowTracking
 from registries.databases import database, free_port
 
 AUC = Score(value=0.75, low=0.7, high=0.8)
 
 
-def scores(part: str = "test", **metrics: Score) -> Scores:
-    return Scores(task="binary", target="y", part=part, rows=9, metrics=metrics or {"roc_auc": AUC})
+def scores(part: str = "test", **metrics: Score) -> dict[str, Any]:
+    found = Scores(task="binary", target="y", part=part, rows=9, metrics=metrics or {"roc_auc": AUC})
+    return found.model_dump()
 
 
 @dataclass
@@ -71,7 +74,9 @@ def desk(tmp_path: Path) -> Desk:
 
 def started(**settings: Any) -> RunStarted:
     git = {"commit": "abc", "dirty": True}
-    return RunStarted(run="r1", workflow="campaign", settings=settings, nodes=["ingest", "evaluate"], git=git)
+    return RunStarted(
+        run="r1", workflow="campaign", settings=settings, nodes=["ingest", "evaluate"], git=git, **here()
+    )
 
 
 def finished(state: str = "done", **keys: str) -> RunFinished:
@@ -126,14 +131,14 @@ def test_numbers_say_which_part_and_which_step_they_are_of(desk: Desk) -> None:
     assert names == {"roc_auc", "validation.roc_auc", "evaluate_3_.roc_auc"}
 
 
-def test_pretended_scores_are_not_told(desk: Desk) -> None:
-    class Pretended:
-        metrics = {"roc_auc": AUC}  # noqa: RUF012
-        origin = ("clean",)
-
-    desk.values["k2"] = Pretended()
-    desk.hear(started(), *ran("evaluate", "k2"), finished())
-    assert desk.runs()[0].data.metrics == {}
+@pytest.mark.parametrize("kind", [StepFinished, StepCached])
+def test_scores_that_stand_on_a_pretence_or_a_sample_are_not_told(kind: Any, desk: Desk) -> None:
+    facts = {"seconds": 0.1} if kind is StepFinished else {}
+    desk.values |= {"k2": scores(), "k3": scores("validation")}
+    pretended = kind(step="evaluate", key="k2", content="c", origin=["clean"], **facts)
+    desk.hear(started(), StepStarted(step="evaluate", key="k2"), pretended)
+    desk.hear(*ran("evaluate[2]", "k3"), finished())
+    assert set(desk.runs()[0].data.metrics) == {f"validation.roc_auc{b}" for b in ("", ".low", ".high")}
 
 
 @pytest.mark.parametrize(("state", "status"), [("failed", "FAILED"), ("stopped", "KILLED")])

@@ -21,7 +21,8 @@ from magical.engine.servers import reached
 from magical.errors import RegistryError
 from magical.events import RunFinished, RunStarted, StepStarted
 from magical.listeners.mlflow import MlflowTracking
-from magical.registries.mlflow import MlflowRegistry, _signature
+from magical.registries.forms import signature
+from magical.registries.mlflow import MlflowRegistry
 from registries.conformance import OUT, RegistryConformance, submission
 from registries.databases import database, free_port, server
 
@@ -269,7 +270,7 @@ def test_mlflow_lets_every_usual_form_of_a_column_pass(column: Column, form: str
     with reached("sqlite://"):
         from mlflow.models import validate_schema
     frame = pd.DataFrame({"x": values, "other": 1})
-    validate_schema(frame, _signature(Schema("Row", (column,)), OUT).inputs)
+    validate_schema(frame, signature(Schema("Row", (column,)), OUT).inputs)
 
 
 def test_optional_columns_may_be_missing_and_others_not() -> None:
@@ -277,11 +278,11 @@ def test_optional_columns_may_be_missing_and_others_not() -> None:
         from mlflow.exceptions import MlflowException
         from mlflow.models import validate_schema
     row = Schema("Row", (Column("a", "int"), Column("b", "float", nullable=True)))
-    signature = _signature(row, OUT)
-    validate_schema(pd.DataFrame({"a": [1]}), signature.inputs)
+    given = signature(row, OUT)
+    validate_schema(pd.DataFrame({"a": [1]}), given.inputs)
     with pytest.raises(MlflowException, match="missing inputs"):
-        validate_schema(pd.DataFrame({"b": [1.0]}), signature.inputs)
-    assert [c.name for c in signature.outputs.inputs] == ["prediction"]
+        validate_schema(pd.DataFrame({"b": [1.0]}), given.inputs)
+    assert [c.name for c in given.outputs.inputs] == ["prediction"]
 
 
 def test_a_page_that_is_too_long_loses_its_last_sections(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from magical.errors import UsageError
 if TYPE_CHECKING:
     from magical.project import Project
 
-__all__ = ["cli", "inspect", "models", "plan", "replay", "run", "runs", "show", "why"]
+__all__ = ["cli", "inspect", "models", "plan", "replay", "run", "runs", "show", "sync", "why"]
 
 
 @verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, PDB)
@@ -134,6 +134,19 @@ def models(ask: Ask, name: str, promote: str) -> None:
         registry.alias(chosen[0], "champion")
         found = registry.versions(name)
     ask.say(models_json(found), lambda: models_text(found))
+
+
+@verb()
+def sync(ask: Ask) -> None:
+    """Send what MLflow's tracking or registry missed while it was down."""
+    project = ask.open()
+    from magical.listeners.console import Console
+
+    with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
+        done = project.sync((Console(),))
+    ask.say(done.to_json(), lambda: str(done))
+    if done.failed:
+        sys.exit(1)
 
 
 def _option(project: Project) -> str:

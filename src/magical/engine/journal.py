@@ -31,6 +31,7 @@ class RunSummary:
         keys: for each node that was fresh or finished, its key.
         executed: the nodes whose bodies ran.
         failed: the nodes that failed, with their messages.
+        pending: the nodes that the world did not answer, with their keys.
         settings: the settings it ran with.
         facts: what else the first line says.
     """
@@ -43,6 +44,7 @@ class RunSummary:
     keys: dict[str, str] = field(default_factory=dict)
     executed: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -127,8 +129,8 @@ def _enter(summary: RunSummary, event: Mapping[str, Any]) -> None:
         case "RunStarted":
             summary.workflow, summary.settings = event["workflow"], event["settings"]
             summary.started = event["at"]
-            summary.facts = {k: event[k] for k in ("git", "profile", "versions", "nodes")}
-            summary.facts["sample"] = event.get("sample", 0)
+            facts = ("git", "profile", "versions", "nodes", "host", "process", "sample")
+            summary.facts = {k: event[k] for k in facts if k in event}
         case "StepCached":
             summary.keys[event["step"]] = event["key"]
         case "StepFinished":
@@ -136,6 +138,8 @@ def _enter(summary: RunSummary, event: Mapping[str, Any]) -> None:
             summary.executed.append(event["step"])
         case "StepFailed":
             summary.failed[event["step"]] = event["message"]
+        case "StepPending":
+            summary.pending[event["step"]] = event["key"]
         case "RunFinished":
             summary.state, summary.seconds = event["state"], event["seconds"]
 

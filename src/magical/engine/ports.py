@@ -128,7 +128,8 @@ class Registry(Protocol):
         """Register a version, or give the one that already carries the key.
 
         Raises:
-            RegistryError: the registry does not answer or refuses.
+            RegistryDown: the registry does not answer.
+            RegistryError: it refuses.
         """
 
     def versions(self, name: str = "") -> list[Version]:

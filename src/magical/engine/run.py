@@ -79,6 +79,7 @@ class RunResult:
         executed: the nodes whose bodies ran.
         errors: the nodes that failed.
         left_out: the nodes that were not run, with the reason.
+        pending: the nodes that found that the world does not answer, with the message.
         seconds: how long it took.
     """
 
@@ -88,6 +89,7 @@ class RunResult:
     executed: list[str] = field(default_factory=list)
     errors: dict[str, MagicalError] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
 

@@ -24,11 +24,13 @@ from magical.errors import (
     DamagedArtifact,
     InputError,
     MagicalError,
+    RegistryDown,
     RegistryError,
     StepError,
     StepStopped,
     UnwrittenStep,
     listing,
+    shorten,
 )
 from magical.events import (
     Log,
@@ -37,6 +39,7 @@ from magical.events import (
     StepFailed,
     StepFinished,
     StepLeftOut,
+    StepPending,
     StepRetried,
     StepStarted,
 )
@@ -88,7 +91,8 @@ class Schedule:
         self._attempts: Counter[str] = Counter()
         self._remade: set[tuple[str, str]] = set()
         self._again: set[tuple[str, str]] = set()
-        self._lost: list[str] = []
+        self._lost: dict[str, str] = {}
+        self._stopped: list[str] = []
 
     def __call__(self) -> RunResult:
         """Run all that is not fresh.
@@ -103,7 +107,7 @@ class Schedule:
                 self._loop(runner)
         except KeyboardInterrupt:
             self._end("stopped", began)
-            raise RunStopped(self._stopped()) from None
+            raise RunStopped(self._farewell()) from None
         except BaseException:
             with contextlib.suppress(MagicalError):  # what stopped the run is what the reader must see
                 self._end("stopped", began)
@@ -137,10 +141,8 @@ class Schedule:
         for name in self._turns:
             node = self._graph.by_name[name]
             parents = [link.node for link in node.links]
-            lost = [p for p in parents if p in self._result.errors or p in self._result.left_out]
-            if lost:
-                how = "failed" if lost[0] in self._result.errors else "was left out"
-                self._leave_out(name, f"{lost[0]} {how}")
+            if lost := [p for p in parents if p in self._lost]:
+                self._leave_out(name, f"{lost[0]} {self._lost[lost[0]]}")
             elif reason := self._planner.left_out(node):
                 self._leave_out(name, reason)
             else:
@@ -184,7 +186,7 @@ class Schedule:
         elif not isinstance(error, MagicalError):
             raise error
         elif self._stopping.is_set() and isinstance(error, StepStopped):
-            self._lost.append(made.name)
+            self._stopped.append(made.name)
         else:
             self._failed(made, error)
 
@@ -216,10 +218,15 @@ class Schedule:
             )
             heapq.heappush(self._later, (time.monotonic() + wait, made.name))
             return
+        if isinstance(error, RegistryDown) and self._graph.by_name[made.name].writes:
+            self._result.pending[made.name] = text = shorten(" ".join(error.lines), 240)
+            self._tell(StepPending(step=made.name, key=made.key, message=text))
+            self._settle(made.name, lost="is pending")
+            return
         self._result.errors[made.name] = error
         trace = str(error.__dict__.get("trace", ""))
         self._tell(StepFailed(step=made.name, key=made.key, message=str(error), trace=trace))
-        self._settle(made.name, lost=True)
+        self._settle(made.name, lost="failed")
 
     def _make_again(self, made: NodePlan, error: DamagedArtifact) -> bool:
         """A stored input is damaged: the step that made it runs again, once, and then this one."""
@@ -247,11 +254,13 @@ class Schedule:
     def _leave_out(self, name: str, reason: str) -> None:
         self._result.left_out[name] = reason
         self._tell(StepLeftOut(step=name, reason=reason))
-        self._settle(name, lost=True)
+        self._settle(name, lost="was left out")
 
-    def _settle(self, name: str, *, lost: bool = False) -> None:
+    def _settle(self, name: str, *, lost: str = "") -> None:
         """A node has ended one way or another: others may have their turn, and values be forgotten."""
-        for unused in self._turns.settle(name, lost=lost):
+        if lost:
+            self._lost[name] = lost
+        for unused in self._turns.settle(name, lost=bool(lost)):
             self._performer.forget(unused)
         for reader in self._readers.pop(name, ()):
             self._turns.again(reader)
@@ -267,9 +276,9 @@ class Schedule:
             with contextlib.suppress(queue.Empty):
                 self._finish(*self._done.get(timeout=left))
 
-    def _stopped(self) -> str:
+    def _farewell(self) -> str:
         kept = len(self._result.executed)
-        names = [*self._lost, *self._running]
+        names = [*self._stopped, *self._running]
         lost = f"; {listing(names, 4)} {'was' if len(names) == 1 else 'were'} under way" if names else ""
         return (
             f"{self._graph.workflow}: stopped. {kept} {'step' if kept == 1 else 'steps'} finished "

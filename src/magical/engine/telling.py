@@ -6,6 +6,7 @@ import threading
 
 from magical.engine.journal import Journal, git_state
 from magical.engine.ports import Listener
+from magical.engine.processes import here
 from magical.engine.run import Request
 from magical.errors import shorten
 from magical.events import Event, Log, RunStarted
@@ -40,7 +41,7 @@ class Teller:
             listener.on(event)
         except Exception as error:  # a listener must never fail the run
             self._listeners.remove(listener)
-            text = f"{type(listener).__name__} hears no more: {shorten(str(error) or repr(error), 160)}"
+            text = f"{type(listener).__name__} hears no more: {shorten(str(error) or repr(error), 240)}"
             self(Log(step="", text=text, level="warning"))
 
 
@@ -58,6 +59,7 @@ def started(request: Request, run: str, graph: Graph) -> RunStarted:
         settings=dict(request.settings),
         nodes=[n.name for n in graph.wanted],
         profile=request.profile,
+        **here(),
         git=git_state(request.root),
         versions=versions,
         sample=request.sample,

@@ -86,7 +86,8 @@ def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister())
         The version, and whether it is the champion. The gate is kept as ``gate``.
 
     Raises:
-        RegistryError: the registry does not answer, or the model stands on pretended steps.
+        RegistryDown: the registry does not answer.
+        RegistryError: it refuses, or the model stands on pretended steps.
     """
     context = current_step()
     if context is None:

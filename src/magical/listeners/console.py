@@ -14,6 +14,7 @@ from magical.events import (
     StepFailed,
     StepFinished,
     StepLeftOut,
+    StepPending,
     StepRetried,
     StepStarted,
 )
@@ -50,6 +51,8 @@ class Console:
                 self._line("=", "dim", event.step, "   fresh")
             case StepFailed():
                 self._line("✗", "red", event.step, "failed")
+            case StepPending():
+                self._line("-", "yellow", event.step, "pending")
             case StepLeftOut():
                 self._line("-", "yellow", event.step, f"left out: {event.reason}")
             case StepRetried():

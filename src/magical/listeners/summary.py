@@ -28,6 +28,9 @@ def run_text(graph: Graph, result: RunResult, option: str = "") -> str:
         lines += [str(error)]
         if len(result.errors) > 1:
             lines += [f"  (step {name})"]
+    lines += [f"{n} is pending: {_bare(graph, n, text)}" for n, text in result.pending.items()]
+    if result.pending:
+        lines.append(f"Hint: magical sync{option} does it, once that answers again.")
     lines.append(f"{graph.workflow}: {_ending(graph, result)}")
     lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
     lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
@@ -43,7 +46,13 @@ def _ending(graph: Graph, result: RunResult) -> str:
         return f"nothing had to run; all {len(graph.wanted) - len(result.left_out)} steps are fresh.{rest}"
     ran, fresh = len(result.executed), len(result.records) - len(result.executed)
     end = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out" if result.errors else "done"
+    end += f", {len(result.pending)} pending" if result.pending else ""
     return f"{end}. {ran} steps ran, {fresh} were fresh, {result.seconds:.1f} s."
+
+
+def _bare(graph: Graph, name: str, text: str) -> str:
+    """A message without the step, which is named before it."""
+    return text.removeprefix(f"{name} ({graph.by_name[name].where}): ")
 
 
 def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
@@ -56,6 +65,7 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
         "fresh": [n for n in result.records if n not in result.executed],
         "errors": {n: str(e) for n, e in result.errors.items()},
         "left_out": result.left_out,
+        "pending": result.pending,
         "results": dict(_results(graph, result)),
         "findings": [str(f) for f in graph.findings],
         "seconds": result.seconds,
@@ -128,6 +138,7 @@ def runs_json(runs: Iterable[RunSummary]) -> list[dict[str, Any]]:
             "seconds": r.seconds,
             "executed": r.executed,
             "failed": r.failed,
+            "pending": r.pending,
             "keys": r.keys,
             "settings": r.settings,
             **r.facts,
@@ -154,6 +165,7 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False) -> str:
         rows += [("sample", f"{run.facts['sample']} rows a source")] if run.facts.get("sample") else []
         rows += [(n, "ran" if n in run.executed else "fresh") for n in run.keys]
         rows += [(n, f"failed: {m.splitlines()[0]}") for n, m in run.failed.items()]
+        rows += [(n, "pending") for n in run.pending]
         return table(rows)
     rows = [
         (

@@ -32,23 +32,27 @@ class Drawing:
         step: up to which.
         line: the settings given by hand.
         draw: imports the project and draws it.
+        change: what is made of the graph before it is run.
     """
 
     drawn: Drawn
     step: str
     line: dict[str, Any]
     draw: Callable[[], Graph]
+    change: Callable[[Graph], Graph] = lambda graph: graph
 
     @property
     def graph(self) -> Graph:
         """What is to run; it may have been read back."""
-        return self.drawn.graph.upto(self.step) if self.step else self.drawn.graph
+        return self._part(self.drawn.graph)
 
     @cached_property
     def living(self) -> Graph:
         """The same, with its code."""
-        graph = self.drawn.graph if self.drawn.graph.is_living else self.draw()
-        return graph.upto(self.step) if self.step else graph
+        return self._part(self.drawn.graph if self.drawn.graph.is_living else self.draw())
+
+    def _part(self, graph: Graph) -> Graph:
+        return self.change(graph.upto(self.step) if self.step else graph)
 
 
 class Drawings:

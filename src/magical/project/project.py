@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from magical.engine.files import FileDigests
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.memory import Drawn
 from magical.engine.plan import NodePlan, Planner
-from magical.engine.policy import Policy, Tracking
+from magical.engine.policy import Policy
+from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry
 from magical.engine.run import Request, RunResult, execute
 from magical.errors import UsageError
@@ -22,10 +24,11 @@ from magical.project.configuration import Configuration
 from magical.project.drawing import Drawing, Drawings, as_line
 from magical.project.location import Location, find
 from magical.project.result import Run
+from magical.project.tracking import Later, Tracking, tracker
 from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
-    from magical.listeners.mlflow import MlflowTracking
+    from magical.project.syncing import Stored, Synced
 
 __all__ = ["Project", "load"]
 
@@ -132,12 +135,34 @@ class Project:
         """
         return self._execute(self.draw(settings or {}, step), listeners, debug)
 
-    def registry(self, tracking: Tracking | None = None, run_id: Any = None) -> Registry:
+    def sync(self, listeners: tuple[Listener, ...] = ()) -> Synced:
+        """Send what MLflow's tracking or registry missed while it was down.
+
+        Args:
+            listeners: who hears what the steps tell that are made up for.
+        """
+        from magical.project.syncing import sync
+
+        return sync(self, listeners)
+
+    def stored(self, step: str, settings: Mapping[str, Any]) -> Stored:
+        """Draw up to a step, with nothing that is asked of the world again, as ``sync`` does."""
+        from magical.project.syncing import Stored, as_stored
+
+        drawing = replace(self.draw(settings, step), change=as_stored)
+        plans = self._planner(drawing.graph, drawing.drawn).plan()
+        return Stored(drawing.graph.workflow, plans, lambda listeners: self._execute(drawing, listeners))
+
+    def with_profile(self, profile: str) -> Project:
+        """Give the same project under another profile."""
+        return Project(self.location, profile=profile, sample=self.sample)
+
+    def registry(self, tracking: HowToTrack | None = None, run_id: Any = None) -> Registry:
         """Give the model registry: the project's own, unless ``[tracking]`` names another."""
         from magical.registries.mlflow import MlflowRegistry
 
         tracking = tracking or self.configuration.tracking({})
-        uri = tracking.registry_uri or tracking.uri or self._database()
+        uri = tracking.registry_uri or tracking.uri or self.database()
         experiment = tracking.experiment or self.drawn().graph.workflow
         return MlflowRegistry(
             uri, artifacts=self.home / "artifacts", experiment=experiment, run_id=run_id or (lambda: None)
@@ -159,7 +184,7 @@ class Project:
             mlflow_run: gives the MLflow run that is under way, if it was begun elsewhere.
         """
         line, tracking = drawing.line, self.configuration.tracking
-        watch = Later(lambda: self._tracker(tracking(line), drawing))
+        watch = Later(lambda: tracker(self, tracking(line), drawing.drawn.graph.workflow, line))
         run_id = mlflow_run or (lambda: getattr(watch(), "run_id", None))
         policy = Later(lambda: self.configuration.policy(line))
         return Request(
@@ -172,7 +197,7 @@ class Project:
             digest=self._files.digest,
             policy=policy,
             runner=lambda: _runner(policy(), debug is not None),
-            listeners=(*listeners, _Late(watch)),
+            listeners=(*listeners, Tracking(watch)),
             registry=lambda: self.registry(tracking(line), run_id),
             settings=drawing.drawn.settings,
             profile=self.configuration.profile,
@@ -209,53 +234,10 @@ class Project:
         """The runs to compare with: a sample is compared with samples."""
         return [r for r in self.journal.runs() if bool(r.facts.get("sample")) == bool(self.sample)]
 
-    def _tracker(self, tracking: Tracking, drawing: Drawing) -> MlflowTracking | None:
-        if not tracking.enabled:
-            return None
-        from magical.listeners.mlflow import MlflowTracking
-
-        return MlflowTracking(
-            tracking.uri or self._database(),
-            artifacts=self.home / "artifacts",
-            experiment=tracking.experiment or drawing.graph.workflow,
-            value=lambda key: self._value_of(drawing.living, key),
-        )
-
-    def _value_of(self, graph: Graph, key: str) -> Any:
-        record = self.store.record(key)
-        node = graph.by_name.get(record.node) if record else None
-        if record is None or record.result.kind != "value" or node is None or node.call is None:
-            return None
-        return self.store.load(record.result, node.call.promise)
-
-    def _database(self) -> str:
+    def database(self) -> str:
+        """Give the address of the project's own MLflow database."""
         self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.home / 'mlflow.db'}"
-
-
-class Later:
-    """Computes a value when it is first asked for."""
-
-    def __init__(self, make: Any) -> None:
-        self._make, self._made, self._value = make, False, None
-
-    def __call__(self) -> Any:
-        """Give the value."""
-        if not self._made:
-            self._value, self._made = self._make(), True
-        return self._value
-
-
-class _Late:
-    """A listener that is made when the first event comes."""
-
-    def __init__(self, make: Later) -> None:
-        self._make = make
-
-    def on(self, event: Any) -> None:
-        listener = self._make()
-        if listener is not None:
-            listener.on(event)
 
 
 def _runner(policy: Policy, debugging: bool) -> Any:
