@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -52,10 +52,23 @@ def _common(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _note_trust(ctx: click.Context, _: click.Parameter, trust: bool) -> None:
+    ctx.meta["trust"] = trust
+
+
+_trusting = click.option(
+    "--trust",
+    is_flag=True,
+    expose_value=False,
+    callback=_note_trust,
+    help="Take results of another store that hold code.",
+)
+
+
 def _open(path: str, profile: str) -> Project:
     from magical.project import load
 
-    return load(path, profile=profile)
+    return load(path, profile=profile, trust=click.get_current_context().meta.get("trust", False))
 
 
 def _option(project: Project) -> str:
@@ -82,6 +95,7 @@ def _say(answer: Any, as_json: bool, text: Callable[[], str]) -> None:
 
 @cli.command()
 @click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]...")
+@_trusting
 @_common
 def run(words: tuple[str, ...], path: str, profile: str, as_json: bool) -> None:
     """Run what is not fresh, up to STEP or all of it."""
@@ -101,12 +115,14 @@ def run(words: tuple[str, ...], path: str, profile: str, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]...")
+@_trusting
 @_common
 def plan(words: tuple[str, ...], path: str, profile: str, as_json: bool) -> None:
     """Say what a run would do, without doing it."""
     project = _open(path, profile)
     step, line = _words(words)
     plans = project.plan(step, **line)
+    _warn_of_foreign(project)
     from magical.listeners.summary import plan_text
 
     answer = [
@@ -149,12 +165,17 @@ def why(step: str, words: tuple[str, ...], path: str, profile: str, as_json: boo
 @cli.command()
 @click.argument("step")
 @click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
+@_trusting
 @_common
 def inspect(step: str, words: tuple[str, ...], path: str, profile: str, as_json: bool) -> None:
     """Show what STEP gave: its table or value, and what it kept."""
     from magical.project.inspection import inspect_step
 
-    seen = inspect_step(_open(path, profile), step, _words(words)[1])
+    project = _open(path, profile)
+    try:
+        seen = inspect_step(project, step, _words(words)[1])
+    finally:
+        _warn_of_foreign(project)
     _say(seen.to_json(), as_json, lambda: str(seen))
 
 
@@ -166,11 +187,12 @@ def runs(name: str, path: str, profile: str, as_json: bool) -> None:
     project = _open(path, profile)
     from magical.listeners.summary import runs_json, runs_text
 
+    size = cache(project.store.size)
     if name:
         summary = project.journal.read(project.journal.find(name))
-        return _say(runs_json([summary])[0], as_json, lambda: runs_text([summary], full=True))
+        return _say(runs_json([summary], size)[0], as_json, lambda: runs_text([summary], True, size))
     found = project.runs()
-    return _say(runs_json(found), as_json, lambda: runs_text(found))
+    return _say(runs_json(found, size) if as_json else [], as_json, lambda: runs_text(found))
 
 
 @cli.command()
@@ -191,6 +213,29 @@ def models(name: str, promote: str, path: str, profile: str, as_json: bool) -> N
         registry.alias(chosen[0], "champion")
         found = registry.versions(name)
     _say(models_json(found), as_json, lambda: models_text(found))
+
+
+@cli.command()
+@click.option(
+    "--keep", default=10, type=click.IntRange(min=0), metavar="N", help="Runs that keep theirs (10)."
+)
+@click.option("--dry-run", "dry", is_flag=True, help="Remove nothing, and say what would be removed.")
+@click.option("--verify", is_flag=True, help="Read all that stays, and remove what is damaged.")
+@_common
+def gc(keep: int, path: str, profile: str, as_json: bool, **how: bool) -> None:
+    """Remove stored results that neither the newest runs nor the present plan need."""
+    from magical.project.collecting import swept_json, swept_text
+
+    swept = _open(path, profile).gc(keep, **how)
+    _say(swept_json(swept, dry=how["dry"]), as_json, lambda: swept_text(swept, dry=how["dry"]))
+
+
+def _warn_of_foreign(project: Project) -> None:
+    """Say beside the answer which results were not taken."""
+    from magical.engine.sharing import foreign_note
+
+    if note := foreign_note(project.store):
+        click.echo(note, err=True)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from magical.engine.honour import honoured
 from magical.engine.keys import node_key
 from magical.engine.plan import NodePlan
 from magical.engine.run import Request, RunResult
+from magical.engine.sharing import once, waiting
 from magical.errors import InputError, MagicalError, StepError, StoreError, shorten
 from magical.events import current
 from magical.graph import Call, Graph, Node
@@ -43,7 +44,7 @@ class LocalPerformer:
         self._lock = threading.RLock()
 
     def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        """Load the inputs, run the body, check and keep what it gives.
+        """Load the inputs, run the body, check and keep what it gives, unless another run does it meanwhile.
 
         Args:
             node: which one.
@@ -58,6 +59,10 @@ class LocalPerformer:
             InputError: a file that it reads changed meanwhile.
         """
         resume()
+        waits = waiting(node, self._result, self._tell)
+        return once(self._request.store, node, made.key, lambda: self._made(node, made, known), waits)
+
+    def _made(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
         call = node.call
         assert call is not None, "a living graph is performed"
         arguments = {**call.arguments, **{n: self._input(node, n, w, known) for n, w in node.inputs.items()}}
@@ -102,13 +107,15 @@ class LocalPerformer:
     def _kept(self, node: Node, made: NodePlan, value: Any, context: StepContext, seconds: float) -> Record:
         call, store = node.call, self._request.store
         assert call is not None
-        result = store.save(value, call.promise, made.key)
-        kept = {
-            name: store.save(item, Promise("any"), f"{made.key}-{name}")
-            for name, item in context.kept.items()
-        }
-        record = Record(made.key, node.name, node.step, made.parts, result, kept, seconds, self._result.name)
-        store.put_record(record)
+        with store.writing():
+            result = store.save(value, call.promise, made.key)
+            kept = {
+                name: store.save(item, Promise("any"), f"{made.key}-{name}")
+                for name, item in context.kept.items()
+            }
+            run = self._result.name
+            record = Record(made.key, node.name, node.step, made.parts, result, kept, seconds, run)
+            store.put_record(record)
         store.clear_scratch(made.key)
         return record
 

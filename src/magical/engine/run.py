@@ -15,6 +15,7 @@ from magical.engine.journal import Journal, git_state
 from magical.engine.keys import Identity
 from magical.engine.plan import NodePlan, decide, plan
 from magical.engine.ports import Listener, Registry, Runner, Store
+from magical.engine.sharing import sharing, stopping
 from magical.errors import DamagedArtifact, MagicalError, UnwrittenStep, shorten
 from magical.events import (
     Event,
@@ -137,7 +138,8 @@ class _Teller:
             self._pass_on(event)
 
     def _pass_on(self, event: Event) -> None:
-        self._request.journal.write(self._run, event)
+        if trouble := self._request.journal.write(self._run, event):
+            self(Log(step="", text=trouble, level="warning"))
         for listener in list(self._listeners):
             try:
                 listener.on(event)
@@ -169,7 +171,8 @@ class _Execution:
         state = "stopped"
         self.tell(self._started())
         try:
-            with self.request.runner() as runner:
+            shared = sharing(self.request.store, self.result, self.tell)
+            with shared, self.request.runner() as runner, stopping(self.result):
                 self._submit(runner)
                 while self.running:
                     done, _ = wait(self.running, return_when=FIRST_COMPLETED)
@@ -228,8 +231,7 @@ class _Execution:
             return False  # the same work is under way under another name
         self.waiting.remove(node.name)
         if made.record is not None:
-            self.result.records[node.name] = made.record
-            self.tell(StepCached(step=node.name, key=made.key, content=made.record.result.content))
+            self._take(made, made.record)
             return True
         self.tell(StepStarted(step=node.name, key=made.key))
         known = {link.node: self.result.records[link.node] for link in node.links}
@@ -241,22 +243,22 @@ class _Execution:
         request = self.request
         return decide(node, request.identities[node.name], self.result.records, request.store, request.digest)
 
+    def _take(self, made: NodePlan, record: Record) -> None:
+        """Enter a result: this run's own, or one that was there or that another run has made meanwhile."""
+        name, key, result = made.name, made.key, record.result
+        self.result.records[name] = record
+        if record is made.record or record.run != self.result.name:
+            self.tell(StepCached(step=name, key=key, content=result.content))
+            return
+        if name not in self.result.executed:
+            self.result.executed.append(name)
+        seconds, summary = record.seconds, result.summary
+        self.tell(StepFinished(step=name, key=key, seconds=seconds, summary=summary, content=result.content))
+
     def _finish(self, made: NodePlan, future: Future[Record]) -> None:
         error = future.exception()
         if error is None:
-            record = future.result()
-            self.result.records[made.name] = record
-            if made.name not in self.result.executed:
-                self.result.executed.append(made.name)
-            self.tell(
-                StepFinished(
-                    step=made.name,
-                    key=made.key,
-                    seconds=record.seconds,
-                    summary=record.result.summary,
-                    content=record.result.content,
-                )
-            )
+            self._take(made, future.result())
             self._release(made.name)
         elif isinstance(error, DamagedArtifact) and self._make_again(made, error):
             pass
@@ -277,7 +279,8 @@ class _Execution:
         self.retried.add((made.name, blob))
         for name in (n for n in makers if (n, blob) not in self.remade):
             self.remade.add((name, blob))
-            self.request.store.drop_record(self.result.records.pop(name).key)
+            record = self.result.records.pop(name)
+            self.request.store.drop_record(record.key, record)
             self.performer.forget(name)
             self.tell(Log(step=name, text="its stored result is damaged; it is made again.", level="warning"))
             self.waiting.insert(0, name)

@@ -11,6 +11,7 @@ from magical.engine.artifacts import Artifact, Record
 from magical.engine.ports import Store
 from magical.errors import UsageError, shorten
 from magical.graph import Node
+from magical.listeners.summary import readable
 from magical.project.project import Project
 
 __all__ = ["Inspection", "inspect_step"]
@@ -25,6 +26,7 @@ class Inspection:
         state: ``fresh``, or why what is shown is of an earlier run.
         record: what the store says of it.
         shown: its result, as text.
+        size: the bytes that its result and what was kept take.
         kept: what its body kept, as texts.
     """
 
@@ -32,18 +34,20 @@ class Inspection:
     state: str
     record: Record
     shown: str
+    size: int = 0
     kept: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
         record = {k: v for k, v in self.record.to_json().items() if k != "parts"}
-        return {**record, "step": self.node.name, "state": self.state, "promise": dict(self.node.promise)}
+        own = {"step": self.node.name, "state": self.state, "bytes": self.size}
+        return {**record, **own, "promise": dict(self.node.promise)}
 
     def __str__(self) -> str:
         node, record = self.node, self.record
         lines = [
             f"{node.name} ({node.where}) → {node.promise['text']}  [{self.state}]",
-            f"run {record.run}, {record.seconds:.2f} s, key {record.key[:12]}",
+            f"run {record.run}, {record.seconds:.2f} s, {readable(self.size)}, key {record.key[:12]}",
             self.shown,
         ]
         for name, text in self.kept.items():
@@ -69,7 +73,9 @@ def inspect_step(project: Project, step: str, settings: Mapping[str, Any]) -> In
     if record is None:
         raise UsageError(f"{node.name} has not run yet.", hint=f"magical run {node.name}")
     kept = {n: _text(project.store, a) for n, a in record.kept.items()}
-    return Inspection(node, state, record, _text(project.store, record.result), kept)
+    return Inspection(
+        node, state, record, _text(project.store, record.result), project.store.size(record.key), kept
+    )
 
 
 def _text(store: Store, artifact: Artifact) -> str:

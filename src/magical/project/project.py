@@ -9,13 +9,14 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from magical.engine.atomic import storing
 from magical.engine.files import FileDigests
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.keys import identify
 from magical.engine.memory import Drawn, DrawnMemory, difference, other_files, project_digest
 from magical.engine.plan import NodePlan, plan
 from magical.engine.policy import Policy, Tracking
-from magical.engine.ports import Listener, Registry
+from magical.engine.ports import Listener, Registry, Swept
 from magical.engine.reads import files_read
 from magical.engine.run import Request, RunResult, execute
 from magical.errors import ProjectError, UsageError
@@ -23,6 +24,7 @@ from magical.graph import Graph
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
 from magical.project.imports import import_workflow
+from magical.project.later import Late, Later
 from magical.project.location import Location, find
 from magical.project.result import Run
 from magical.settings.base import to_json
@@ -36,17 +38,18 @@ if TYPE_CHECKING:
 __all__ = ["Project", "load"]
 
 
-def load(path: str | Path = ".", *, profile: str = "") -> Project:
+def load(path: str | Path = ".", *, profile: str = "", trust: bool = False) -> Project:
     """Open a project for a notebook or a test.
 
     Args:
         path: its folder, or its one file.
         profile: the name of a file in its ``profiles`` folder.
+        trust: take also results that came from another store and can run code when loaded.
 
     Raises:
         UsageError: there is no project.
     """
-    return Project(find(path), profile=profile)
+    return Project(find(path), profile=profile, trust=trust)
 
 
 class Project:
@@ -55,11 +58,11 @@ class Project:
     Settings are given by name: ``project.run(max_age=80, split={"seed": 3})``.
     """
 
-    def __init__(self, location: Location, *, profile: str = "") -> None:
+    def __init__(self, location: Location, *, profile: str = "", trust: bool = False) -> None:
         self.location = location
         self.root, self.home = location.root, location.home
         self.configuration = Configuration(location.root, profile)
-        self.store = LocalStore(self.home / "store")
+        self.store = LocalStore(self.home / "store", trust=trust)
         self.journal = Journal(self.home / "runs")
         self._files = FileDigests(self.home / "files.json")
         self._memory = DrawnMemory(self.home / "drawn")
@@ -109,6 +112,13 @@ class Project:
         """Give the runs so far, newest first."""
         return list(self.journal.runs())
 
+    def gc(self, keep: int = 10, *, dry: bool = False, verify: bool = False) -> Swept:
+        """Remove the results that neither the newest runs, nor those under way, nor the present plan need."""
+        from magical.project.collecting import alive
+
+        plans = self.plan().values()
+        return self.store.sweep(lambda: alive(plans, self.journal, keep), dry=dry, verify=verify)
+
     def drawn(self, settings: Mapping[str, Any] | None = None) -> Drawn:
         """Give the drawn workflow, from memory if nothing that it depends on has changed."""
         return self._drawn(_as_json(settings or {}))[0]
@@ -149,7 +159,7 @@ class Project:
             root=self.root,
             digest=self._files.digest,
             runner=lambda: _runner(self.configuration.policy(line)),
-            listeners=(*listeners, _Late(watch)),
+            listeners=(*listeners, Late(watch)),
             registry=lambda: self.registry(tracking(line), lambda: getattr(watch(), "run_id", None)),
             settings=drawing.drawn.settings,
             profile=self.configuration.profile,
@@ -181,7 +191,8 @@ class Project:
         return self.store.load(record.result, node.call.promise)
 
     def _database(self) -> str:
-        self.home.mkdir(parents=True, exist_ok=True)
+        with storing(self.home):
+            self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.home / 'mlflow.db'}"
 
     def _drawn(self, line: dict[str, Any]) -> tuple[Drawn, str]:
@@ -244,31 +255,6 @@ class _Drawing:
     def living(self) -> Graph:
         graph = self.drawn.graph if self.drawn.graph.is_living else self.draw()
         return graph.upto(self.step) if self.step else graph
-
-
-class Later:
-    """Computes a value when it is first asked for."""
-
-    def __init__(self, make: Any) -> None:
-        self._make, self._made, self._value = make, False, None
-
-    def __call__(self) -> Any:
-        """Give the value."""
-        if not self._made:
-            self._value, self._made = self._make(), True
-        return self._value
-
-
-class _Late:
-    """A listener that is made when the first event comes."""
-
-    def __init__(self, make: Later) -> None:
-        self._make = make
-
-    def on(self, event: Any) -> None:
-        listener = self._make()
-        if listener is not None:
-            listener.on(event)
 
 
 def _runner(policy: Policy) -> Any:
