@@ -1,5 +1,6 @@
 """Several runs at once on one store: what one computes the others take, also while garbage is collected."""
 
+import json
 import os
 import random
 import signal
@@ -102,31 +103,42 @@ def until(happened: Any, seconds: float = 30) -> None:
         time.sleep(0.01)
 
 
+def together(work: Small, processes: int, n: int, *collecting: str) -> None:
+    """Run several processes, with the garbage collected in a loop, and see them all end well."""
+    runs = [begin(work, "run", f"n={n}", "--json") for _ in range(processes)]
+    swept = 0
+    while any(r.poll() is None for r in runs):
+        collected = work.process("gc", *collecting, *(["--verify"] if swept % 2 else []))
+        assert collected.returncode == 0, collected.stderr
+        swept += 1
+    said = [r.communicate() for r in runs]
+    assert [r.returncode for r in runs] == [0] * processes, said
+    assert not [err for _, err in said if "Traceback" in err], said
+    assert swept > 0
+    assert {json.loads(out)["results"]["publish"] for out, _ in said} == {str(right(n))}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 4])
 def test_runs_at_once_do_each_work_once_while_garbage_is_collected(work: Small, processes: int) -> None:
-    """The collector keeps nothing but what is pinned or planned: a result that is not would be missed."""
-    for n in (3, 4):
-        runs = [begin(work, "run", f"n={n}") for _ in range(processes)]
-        swept = 0
-        while any(r.poll() is None for r in runs):
-            collected = work.process("gc", "--keep", "0", *(["--verify"] if swept % 2 else []))
-            assert collected.returncode == 0, collected.stderr
-            swept += 1
-        said = [r.communicate() for r in runs]
-        assert [r.returncode for r in runs] == [0] * processes, said
-        assert not [err for _, err in said if "Traceback" in err], said
-        assert swept > 0
-        mine = {
-            k: v for k, v in counted(work).items() if k.split()[1] in (str(n), str(n * 1000), str(right(n)))
-        }
-        assert mine == {
-            f"start {n}": 1,
-            **{f"part {n * 1000} {number}": 1 for number in range(6)},
-            f"fitted {n * 1000}": 1,
-            f"publish {right(n)}": 1,
-        }
-    assert work.run(n=3).result == right(3), "what was collected is made again"
+    for n in range(10, 14):
+        work.run(n=n)  # garbage
+    before = counted(work)
+    together(work, processes, 4, "--keep", str(processes))
+    assert counted(work) - before == {
+        "start 4": 1,
+        **{f"part 4000 {number}": 1 for number in range(6)},
+        "fitted 4000": 1,
+        f"publish {right(4)}": 1,
+    }
+    assert work.load().gc(keep=processes).records == 0
+    assert work.load().gc(keep=0).kept_records == 1, "the settings are others, and the start of those is kept"
+
+
+@pytest.mark.slow
+def test_what_is_in_use_is_not_collected_even_if_nothing_is_kept(work: Small) -> None:
+    together(work, 2, 4, "--keep", "0")
+    assert work.run(n=4).result == right(4)
 
 
 def test_threads_at_once_do_each_work_once(work: Small) -> None:
@@ -290,7 +302,7 @@ def test_what_two_runs_find_damaged_one_makes_again(work: Small) -> None:
     assert set(counted(work).values()) == {1}
     for path in (work.root / ".magical/store/objects").rglob("*.parquet"):
         path.write_bytes(b"x" * path.stat().st_size)
-    work.edit("workflow.py", '+ fit.sum\n', '+ fit.sum + 0\n')
+    work.edit("workflow.py", "+ fit.sum\n", "+ fit.sum + 0\n")
     threads = [threading.Thread(target=work.run, kwargs={"n": 1}) for _ in range(3)]
     for thread in threads:
         thread.start()

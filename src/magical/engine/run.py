@@ -175,7 +175,7 @@ class _Execution:
             with shared, self.request.runner() as runner, stopping(self.result):
                 self._submit(runner)
                 while self.running:
-                    done, _ = wait(self.running, return_when=FIRST_COMPLETED)
+                    done, _ = wait(self.running, 0.2, FIRST_COMPLETED)  # polars keeps Ctrl-C from ending it
                     for future in done:
                         self._finish(self.running.pop(future), future)
                     self._submit(runner)
