@@ -221,8 +221,8 @@ def test_runs(small: Small) -> None:
     lines = small.command("runs").out.splitlines()
     assert [line.split()[-2:] for line in lines] == [["3", "ran"], ["5", "ran"]]
     text = small.command("runs", "last").out
-    assert re.search(r"^clean +ran$", text, re.M)
-    assert re.search(r"^raw +fresh$", text, re.M)
+    assert re.search(r"^clean +ran +\d+ B$", text, re.M)
+    assert re.search(r"^raw +fresh +1.0 kB$", text, re.M)
 
 
 def test_inspecting(done: Small) -> None:

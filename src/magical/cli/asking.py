@@ -16,7 +16,7 @@ from magical.errors import UsageError
 if TYPE_CHECKING:
     from magical.project import Project
 
-__all__ = ["PDB", "SAMPLE", "Ask", "cli", "verb", "words_of"]
+__all__ = ["PDB", "SAMPLE", "TRUST", "Ask", "cli", "verb", "words_of"]
 
 
 class _Verbs(click.Group):
@@ -48,18 +48,20 @@ class Ask:
         profile: the name of a file in ``profiles``.
         as_json: whether to answer as JSON.
         sample: how many rows each source gives.
+        trust: whether results of another store that hold code are taken.
     """
 
     path: str
     profile: str
     as_json: bool
     sample: int = 0
+    trust: bool = False
 
     def open(self) -> Project:
         """Open the project."""
         from magical.project import load
 
-        return load(self.path, profile=self.profile, sample=self.sample)
+        return load(self.path, profile=self.profile, sample=self.sample, trust=self.trust)
 
     def say(self, answer: Any, text: Callable[[], str]) -> None:
         """Print an answer in the form that was asked for."""
@@ -75,6 +77,7 @@ _COMMON = (
 SAMPLE = click.option(
     "--sample", default=0, metavar="N", help="Take N rows of each source; nothing is registered then."
 )
+TRUST = click.option("--trust", is_flag=True, help="Take results of another store that hold code.")
 PDB = click.option("--pdb", "debug", is_flag=True, help="Open the debugger where a step raises.")
 
 

@@ -6,21 +6,21 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import click
 
-from magical.cli.asking import PDB, SAMPLE, Ask, cli, verb, words_of
+from magical.cli.asking import PDB, SAMPLE, TRUST, Ask, cli, verb, words_of
 from magical.errors import UsageError
 
 if TYPE_CHECKING:
     from magical.project import Project
 
-__all__ = ["cli", "inspect", "models", "plan", "replay", "run", "runs", "show", "sync", "why"]
+__all__ = ["cli", "gc", "inspect", "models", "plan", "replay", "run", "runs", "show", "sync", "why"]
 
 
-@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, PDB)
+@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, PDB, TRUST)
 def run(ask: Ask, words: tuple[str, ...], debug: bool) -> None:
     """Run what is not fresh, up to STEP or all of it."""
     project = ask.open()
@@ -37,12 +37,13 @@ def run(ask: Ask, words: tuple[str, ...], debug: bool) -> None:
         sys.exit(1)
 
 
-@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE)
+@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, TRUST)
 def plan(ask: Ask, words: tuple[str, ...]) -> None:
     """Say what a run would do, without doing it."""
     project = ask.open()
     step, line = words_of(words)
     plans = project.plan(step, **line)
+    _warn_of_foreign(project)
     from magical.listeners.summary import plan_text
 
     answer = [
@@ -79,12 +80,16 @@ def why(ask: Ask, step: str, words: tuple[str, ...]) -> None:
     ask.say(answer.to_json(), lambda: str(answer))
 
 
-@verb(click.argument("step"), click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."), SAMPLE)
+@verb(click.argument("step"), click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."), SAMPLE, TRUST)
 def inspect(ask: Ask, step: str, words: tuple[str, ...]) -> None:
     """Show what STEP gave, what it kept, and what it said."""
     from magical.project.inspection import inspect_step
 
-    seen = inspect_step(ask.open(), step, words_of(words)[1])
+    project = ask.open()
+    try:
+        seen = inspect_step(project, step, words_of(words)[1])
+    finally:
+        _warn_of_foreign(project)
     ask.say(seen.to_json(), lambda: str(seen))
 
 
@@ -94,14 +99,15 @@ def runs(ask: Ask, name: str) -> None:
     project = ask.open()
     from magical.listeners.summary import runs_json, runs_text
 
+    size = cache(project.store.size)
     if name:
         summary = project.journal.read(project.journal.find(name))
-        return ask.say(runs_json([summary])[0], lambda: runs_text([summary], full=True))
+        return ask.say(runs_json([summary], size)[0], lambda: runs_text([summary], True, size))
     found = project.runs()
-    return ask.say(runs_json(found), lambda: runs_text(found))
+    return ask.say(runs_json(found, size) if ask.as_json else [], lambda: runs_text(found))
 
 
-@verb(click.argument("run"), click.argument("step"), PDB)
+@verb(click.argument("run"), click.argument("step"), PDB, TRUST)
 def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
     """Open STEP of RUN (or "last") again: with the inputs that it had, and the code of now."""
     from magical.project.replaying import replay as again
@@ -147,6 +153,27 @@ def sync(ask: Ask) -> None:
     ask.say(done.to_json(), lambda: str(done))
     if done.failed:
         sys.exit(1)
+
+
+@verb(
+    click.option("--keep", default=10, type=click.IntRange(min=0), metavar="N", help="Runs to keep."),
+    click.option("--dry-run", "dry", is_flag=True, help="Remove nothing, and say what would be removed."),
+    click.option("--verify", is_flag=True, help="Read all that stays, and remove what is damaged."),
+)
+def gc(ask: Ask, keep: int, dry: bool, verify: bool) -> None:
+    """Remove stored results that neither the newest runs nor the present plan need."""
+    from magical.project.collecting import swept_json, swept_text
+
+    swept = ask.open().gc(keep, dry=dry, verify=verify)
+    ask.say(swept_json(swept, dry=dry), lambda: swept_text(swept, dry=dry))
+
+
+def _warn_of_foreign(project: Project) -> None:
+    """Say beside the answer which results were not taken."""
+    from magical.engine.sharing import foreign_note
+
+    if note := foreign_note(project.store):
+        click.echo(note, err=True)
 
 
 def _option(project: Project) -> str:

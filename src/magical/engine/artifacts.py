@@ -79,6 +79,10 @@ class Record:
     run: str = ""
     origin: tuple[str, ...] = ()
 
+    def blobs(self) -> list[str]:
+        """Give the names of all stored objects it needs."""
+        return [b for artifact in (self.result, *self.kept.values()) for b in artifact.blobs()]
+
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
         return {

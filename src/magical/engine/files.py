@@ -6,10 +6,11 @@ import hashlib
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from magical.engine.atomic import write_text
-from magical.errors import InputError
+from magical.errors import InputError, StoreError
 
 __all__ = ["FileDigests"]
 
@@ -62,7 +63,8 @@ class FileDigests:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if time.time() - max(stat.st_mtime, stat.st_ctime) > RACY:
             self._known[str(path)] = [*facts, digest]
-            write_text(self._memory, json.dumps(self._known))
+            with suppress(StoreError):  # without a memory it is read each time
+                write_text(self._memory, json.dumps(self._known))
         return digest
 
     def _read(self) -> dict[str, list[object]]:

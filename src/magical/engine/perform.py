@@ -26,6 +26,7 @@ from magical.engine.keys import node_key
 from magical.engine.plan import NodePlan, sampled
 from magical.engine.run import Request, RunResult
 from magical.engine.sampling import branded, few
+from magical.engine.sharing import once, waiting
 from magical.errors import InputError, MagicalError, StepError, StoreError, shorten
 from magical.events import current
 from magical.graph import Call, Graph, Node
@@ -44,7 +45,7 @@ class LocalPerformer:
         self._lock = threading.RLock()
 
     def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        """Load the inputs, run the body, check and keep what it gives.
+        """Load the inputs, run the body, check and keep what it gives, unless another run does it meanwhile.
 
         Args:
             node: which one.
@@ -59,6 +60,10 @@ class LocalPerformer:
             InputError: a file that it reads changed meanwhile.
         """
         resume()
+        waits = waiting(node, self._result, self._tell)
+        return once(self._request.store, node, made.key, lambda: self._made(node, made, known), waits)
+
+    def _made(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
         arguments = self.arguments(node, known)
         context = self._context(node, made.key)
         began = time.monotonic()
@@ -137,14 +142,15 @@ class LocalPerformer:
     def _kept(self, node: Node, made: NodePlan, value: Any, context: StepContext, seconds: float) -> Record:
         call, store = node.call, self._request.store
         assert call is not None
-        result = store.save(value, call.promise, made.key)
-        kept = {
-            name: store.save(item, Promise("any"), f"{made.key}-{name}")
-            for name, item in context.kept.items()
-        }
-        run, origin = self._result.name, made.origin
-        record = Record(made.key, node.name, node.step, made.parts, result, kept, seconds, run, origin)
-        store.put_record(record)
+        with store.writing():
+            result = store.save(value, call.promise, made.key)
+            kept = {
+                name: store.save(item, Promise("any"), f"{made.key}-{name}")
+                for name, item in context.kept.items()
+            }
+            run, origin = self._result.name, made.origin
+            record = Record(made.key, node.name, node.step, made.parts, result, kept, seconds, run, origin)
+            store.put_record(record)
         store.clear_scratch(made.key)
         return record
 

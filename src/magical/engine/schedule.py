@@ -18,6 +18,7 @@ from magical.engine.plan import NodePlan
 from magical.engine.policy import Wishes
 from magical.engine.ports import Runner
 from magical.engine.run import Performer, Request, RunResult
+from magical.engine.sharing import sharing, stopping
 from magical.engine.telling import Teller, started
 from magical.engine.turns import Turns
 from magical.errors import (
@@ -103,7 +104,8 @@ class Schedule:
         began = time.monotonic()
         self._tell(started(self._request, self._result.name, self._graph))
         try:
-            with capturing(echo=self._request.echo), self._request.runner() as runner:
+            shared = sharing(self._request.store, self._result, self._tell)
+            with shared, capturing(echo=self._request.echo), self._request.runner() as runner:
                 self._loop(runner)
         except KeyboardInterrupt:
             self._end("stopped", began)
@@ -117,10 +119,11 @@ class Schedule:
 
     def _loop(self, runner: Runner) -> None:
         try:
-            self._submit(runner)
-            while self._running or self._later:
-                self._take()
+            with stopping(self._result):
                 self._submit(runner)
+                while self._running or self._later:
+                    self._take()
+                    self._submit(runner)
         except KeyboardInterrupt:
             self._stop()
             raise
@@ -156,10 +159,7 @@ class Schedule:
         if self._must_wait(node, made, wishes):
             self._held.append(node.name)
         elif made.record is not None:
-            self._result.records[node.name] = made.record
-            content, origin = made.record.result.content, list(made.origin)
-            self._tell(StepCached(step=node.name, key=made.key, content=content, origin=origin))
-            self._settle(node.name)
+            self._found(made, made.record)
         else:
             self._tell(StepStarted(step=node.name, key=made.key))
             known = {link.node: self._result.records[link.node] for link in node.links}
@@ -190,7 +190,16 @@ class Schedule:
         else:
             self._failed(made, error)
 
+    def _found(self, made: NodePlan, record: Record) -> None:
+        """Enter a result that was there, or that another run has made meanwhile."""
+        self._result.records[made.name] = record
+        content, origin = record.result.content, list(made.origin)
+        self._tell(StepCached(step=made.name, key=made.key, content=content, origin=origin))
+        self._settle(made.name)
+
     def _finished(self, made: NodePlan, record: Record) -> None:
+        if record.run != self._result.name:
+            return self._found(made, record)
         self._result.records[made.name] = record
         if made.name not in self._result.executed:
             self._result.executed.append(made.name)
@@ -239,7 +248,8 @@ class Schedule:
         for name in (n for n in makers if (n, blob) not in self._remade):
             self._remade.add((name, blob))
             under_way.append(name)
-            self._request.store.drop_record(self._result.records.pop(name).key)
+            record = self._result.records.pop(name)
+            self._request.store.drop_record(record.key, record)
             self._performer.forget(name)
             self._tell(
                 Log(step=name, text="its stored result is damaged; it is made again.", level="warning")

@@ -32,7 +32,8 @@ class Teller:
     def __call__(self, event: Event) -> None:
         """Tell one event; events of several threads are told one after the other."""
         with self._lock:
-            self._journal.write(self._run, event)
+            if trouble := self._journal.write(self._run, event):
+                self(Log(step="", text=trouble, level="warning"))
             for listener in list(self._listeners):
                 self._pass_on(listener, event)
 

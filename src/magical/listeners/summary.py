@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from magical.engine.journal import RunSummary
@@ -13,7 +13,18 @@ from magical.engine.ports import Version
 from magical.engine.run import RunResult
 from magical.graph import Graph, Node
 
-__all__ = ["models_text", "plan_text", "run_text", "runs_text", "settings_text", "table", "tree_text"]
+__all__ = [
+    "models_text",
+    "plan_text",
+    "readable",
+    "run_text",
+    "runs_text",
+    "settings_text",
+    "table",
+    "tree_text",
+]
+
+Sizes = Callable[[str], int]
 
 _DEEPEST = 60
 """Columns of indentation of the tree; what lies deeper is not indented further."""
@@ -127,8 +138,8 @@ def settings_text(settings: Mapping[str, Any], spoken: Mapping[str, str]) -> str
     return table(rows)
 
 
-def runs_json(runs: Iterable[RunSummary]) -> list[dict[str, Any]]:
-    """Give runs as JSON."""
+def runs_json(runs: Iterable[RunSummary], size: Sizes = lambda _: 0) -> list[dict[str, Any]]:
+    """Give runs as JSON; ``size`` gives the bytes of a key's results, 0 where they are gone."""
     return [
         {
             "run": r.name,
@@ -140,6 +151,7 @@ def runs_json(runs: Iterable[RunSummary]) -> list[dict[str, Any]]:
             "failed": r.failed,
             "pending": r.pending,
             "keys": r.keys,
+            "bytes": {n: size(k) for n, k in r.keys.items()},
             "settings": r.settings,
             **r.facts,
         }
@@ -147,8 +159,8 @@ def runs_json(runs: Iterable[RunSummary]) -> list[dict[str, Any]]:
     ]
 
 
-def runs_text(runs: Sequence[RunSummary], full: bool = False) -> str:
-    """List runs, or show one."""
+def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lambda _: 0) -> str:
+    """List runs, or show one; ``size`` gives the bytes of a key's results."""
     if not runs:
         return "There are no runs yet.\nHint: magical run"
     if full:
@@ -163,7 +175,8 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False) -> str:
         ]
         rows += [("commit", commit)] if commit else []
         rows += [("sample", f"{run.facts['sample']} rows a source")] if run.facts.get("sample") else []
-        rows += [(n, "ran" if n in run.executed else "fresh") for n in run.keys]
+        states = {n: "ran" if n in run.executed else "fresh" for n in run.keys}
+        rows += [(n, f"{states[n]:<5}  {readable(size(k))}") for n, k in run.keys.items()]
         rows += [(n, f"failed: {m.splitlines()[0]}") for n, m in run.failed.items()]
         rows += [(n, "pending") for n in run.pending]
         return table(rows)
@@ -202,6 +215,21 @@ def models_text(versions: Sequence[Version]) -> str:
     return table(
         [(v.name, v.number, ", ".join(v.aliases), v.tags.get("magical.summary", ""), v.uri) for v in versions]
     )
+
+
+def readable(size: int) -> str:
+    """Give a number of bytes in a unit that people read.
+
+    Example:
+        >>> readable(999), readable(12_345), readable(1_234_567_890)
+        ('999 B', '12 kB', '1.2 GB')
+    """
+    number, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if number < 999.5:
+            break
+        number, unit = number / 1000, larger
+    return f"{number:.1f} {unit}" if number < 9.95 and unit != "B" else f"{number:.0f} {unit}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

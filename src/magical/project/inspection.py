@@ -13,6 +13,7 @@ from magical.engine.journal import Journal
 from magical.engine.ports import Store
 from magical.errors import UsageError, shorten
 from magical.graph import Node
+from magical.listeners.summary import readable
 from magical.project.project import Project
 
 __all__ = ["Inspection", "inspect_step"]
@@ -30,6 +31,7 @@ class Inspection:
         state: ``fresh``, or why what is shown is of an earlier run.
         record: what the store says of it.
         shown: its result, as text.
+        size: the bytes that its result and what was kept take.
         kept: what its body kept, as texts.
         said: what its body printed and logged, line by line.
     """
@@ -38,6 +40,7 @@ class Inspection:
     state: str
     record: Record
     shown: str
+    size: int = 0
     kept: Mapping[str, str] = field(default_factory=dict)
     said: tuple[str, ...] = ()
 
@@ -45,13 +48,13 @@ class Inspection:
         """Give it as JSON."""
         record = {k: v for k, v in self.record.to_json().items() if k != "parts"}
         node = {"step": self.node.name, "state": self.state, "promise": dict(self.node.promise)}
-        return {**record, **node, "said": list(self.said)}
+        return {**record, **node, "bytes": self.size, "said": list(self.said)}
 
     def __str__(self) -> str:
         node, record = self.node, self.record
         lines = [
             f"{node.name} ({node.where}) → {node.promise['text']}  [{self.state}]",
-            f"run {record.run}, {record.seconds:.2f} s, key {record.key[:12]}",
+            f"run {record.run}, {record.seconds:.2f} s, {readable(self.size)}, key {record.key[:12]}",
             *([f"It is not real: it stands on {', '.join(record.origin)}."] if record.origin else []),
             self.shown,
         ]
@@ -82,7 +85,8 @@ def inspect_step(project: Project, step: str, settings: Mapping[str, Any]) -> In
         raise UsageError(f"{node.name} has not run yet.", hint=f"magical run {node.name}")
     kept = {n: _text(project.store, a) for n, a in record.kept.items()}
     said = tuple(_said(project.journal, record))
-    return Inspection(node, state, record, _text(project.store, record.result), kept, said)
+    shown, size = _text(project.store, record.result), project.store.size(record.key)
+    return Inspection(node, state, record, shown, size, kept, said)
 
 
 def _said(journal: Journal, record: Record) -> Iterator[str]:

@@ -9,13 +9,14 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from magical.engine.atomic import storing
 from magical.engine.files import FileDigests
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.memory import Drawn
 from magical.engine.plan import NodePlan, Planner
 from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
-from magical.engine.ports import Listener, Registry
+from magical.engine.ports import Listener, Registry, Swept
 from magical.engine.run import Request, RunResult, execute
 from magical.errors import UsageError
 from magical.graph import Graph
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Project", "load"]
 
 
-def load(path: str | Path = ".", *, profile: str = "", sample: int = 0) -> Project:
+def load(path: str | Path = ".", *, profile: str = "", sample: int = 0, trust: bool = False) -> Project:
     """Open a project for a notebook or a test.
 
     Args:
@@ -41,11 +42,12 @@ def load(path: str | Path = ".", *, profile: str = "", sample: int = 0) -> Proje
         profile: the name of a file in its ``profiles`` folder.
         sample: how many rows each source gives, for a quick look with the real code; 0 for all. What stands
             on a sample is branded, and never registered.
+        trust: take also results that came from another store and can run code when loaded.
 
     Raises:
         UsageError: there is no project, or the sample is no number of rows.
     """
-    return Project(find(path), profile=profile, sample=sample)
+    return Project(find(path), profile=profile, sample=sample, trust=trust)
 
 
 class Project:
@@ -54,13 +56,15 @@ class Project:
     Settings are given by name: ``project.run(max_age=80, split={"seed": 3})``.
     """
 
-    def __init__(self, location: Location, *, profile: str = "", sample: int = 0) -> None:
+    def __init__(
+        self, location: Location, *, profile: str = "", sample: int = 0, trust: bool = False
+    ) -> None:
         if sample < 0:
             raise UsageError(f"A sample has at least one row, got {sample}.", hint="--sample 200")
-        self.location, self.sample = location, sample
+        self.location, self.sample, self.trust = location, sample, trust
         self.root, self.home = location.root, location.home
         self.configuration = Configuration(location.root, profile)
-        self.store = LocalStore(self.home / "store")
+        self.store = LocalStore(self.home / "store", trust=trust)
         self.journal = Journal(self.home / "runs")
         self._files = FileDigests(self.home / "files.json")
         self._drawings = Drawings(location, self.configuration, self.home / "drawn")
@@ -114,6 +118,13 @@ class Project:
         """Give the drawn workflow, from memory if nothing that it depends on has changed."""
         return self.draw(settings or {}).drawn
 
+    def gc(self, keep: int = 10, *, dry: bool = False, verify: bool = False) -> Swept:
+        """Remove the results that neither the newest runs, nor those under way, nor the present plan need."""
+        from magical.project.collecting import alive
+
+        plans = self.plan().values()
+        return self.store.sweep(lambda: alive(plans, self.journal, keep), dry=dry, verify=verify)
+
     def draw(self, line: Mapping[str, Any], step: str = "") -> Drawing:
         """Give the drawn workflow up to a step, with its code at hand."""
         return self._drawings.drawing(as_line(line), step)
@@ -155,7 +166,7 @@ class Project:
 
     def with_profile(self, profile: str) -> Project:
         """Give the same project under another profile."""
-        return Project(self.location, profile=profile, sample=self.sample)
+        return Project(self.location, profile=profile, sample=self.sample, trust=self.trust)
 
     def registry(self, tracking: HowToTrack | None = None, run_id: Any = None) -> Registry:
         """Give the model registry: the project's own, unless ``[tracking]`` names another."""
@@ -222,6 +233,7 @@ class Project:
             "location": self.location,
             "profile": self.configuration.profile,
             "sample": self.sample,
+            "trust": self.trust,
             "line": drawing.line,
             "step": drawing.step,
             "mlflow_run": mlflow_run,
@@ -236,7 +248,8 @@ class Project:
 
     def database(self) -> str:
         """Give the address of the project's own MLflow database."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        with storing(self.home):
+            self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.home / 'mlflow.db'}"
 
 

@@ -59,6 +59,26 @@ class Objects:
             )
         return data
 
+    def size(self, blob: str) -> int:
+        """Give an object's bytes on disk; 0 where it is gone."""
+        try:
+            return self.path(blob).stat().st_size
+        except OSError:
+            return 0
+
+    def paths(self) -> list[Path]:
+        """Give the files of all objects, and what kills left beside them."""
+        return [p for p in self.folder.glob("*/*") if p.is_file()]
+
+    def is_whole(self, path: Path) -> bool:
+        """Whether an object's file is what its name says, read piece by piece."""
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return False
+        return f"{path.parent.name}{path.name}".partition(".")[0] == digest[:40]
+
 
 def digest_of(data: bytes) -> str:
     """Give the digest that names bytes."""
