@@ -180,7 +180,7 @@ def _enter(summary: RunSummary, event: Mapping[str, Any]) -> None:
             summary.started = event["at"]
             facts = ("git", "profile", "versions", "nodes", "host", "process", "sample")
             summary.facts = {k: event[k] for k in facts if k in event}
-        case "StepStarted":
+        case "StepStarted" if "key" in event:
             summary.begun[event["step"]] = event["key"]
         case "StepCached":
             summary.keys[event["step"]] = event["key"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,10 +13,10 @@ from magical.engine.keys import Identity
 from magical.engine.plan import LEFT_OUT, NodePlan, Planner
 from magical.engine.policy import Policy
 from magical.engine.ports import Listener, Registry, Runner, Store
-from magical.errors import MagicalError, UnwrittenStep
+from magical.errors import MagicalError, UnwrittenStep, listing
 from magical.graph import Graph, Node
 
-__all__ = ["Execution", "Performer", "Request", "RunResult", "execute"]
+__all__ = ["Execution", "Performer", "Request", "RunResult", "RunStopped", "execute"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,29 @@ class RunResult:
     left_out: dict[str, str] = field(default_factory=dict)
     pending: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+
+class RunStopped(KeyboardInterrupt):
+    """A run was stopped by hand; the text says what is kept, and how to go on."""
+
+    @classmethod
+    def early(cls, workflow: str, finished: int, under_way: Sequence[str]) -> RunStopped:
+        """Word it.
+
+        Args:
+            workflow: the workflow's name.
+            finished: how many steps' bodies have run to their end.
+            under_way: the nodes whose work is lost.
+
+        Example:
+            >>> print(RunStopped.early("campaign", 3, ["tune"]))
+            campaign: stopped. 3 steps finished and are kept; tune was under way.
+            Hint: magical run goes on from there.
+        """
+        kept = "1 step finished and is kept" if finished == 1 else f"{finished} steps finished and are kept"
+        lost = f"; {listing(under_way, 4)} {'was' if len(under_way) == 1 else 'were'} under way"
+        rest = lost if under_way else ""
+        return cls(f"{workflow}: stopped. {kept}{rest}.\nHint: magical run goes on from there.")
 
 
 class Performer(Protocol):

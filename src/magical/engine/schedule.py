@@ -17,7 +17,7 @@ from magical.engine.capture import capturing
 from magical.engine.plan import NodePlan
 from magical.engine.policy import Wishes
 from magical.engine.ports import Runner
-from magical.engine.run import Performer, Request, RunResult
+from magical.engine.run import Performer, Request, RunResult, RunStopped
 from magical.engine.sharing import sharing, stopping
 from magical.engine.telling import Teller, started
 from magical.engine.turns import Turns
@@ -46,7 +46,7 @@ from magical.events import (
 )
 from magical.graph import Graph, Node
 
-__all__ = ["RunStopped", "Schedule"]
+__all__ = ["Schedule"]
 
 GRACE = 3.0
 """Seconds that bodies under way are given to end when a run is stopped."""
@@ -55,10 +55,6 @@ GLANCE = 0.2
 """Seconds of one wait at most: polars takes Ctrl-C first, and a wait without end would sleep through it."""
 
 _WORTH_A_RETRY = (StepError, InputError, RegistryError)
-
-
-class RunStopped(KeyboardInterrupt):
-    """A run was stopped by hand; the text says what is kept, and how to go on."""
 
 
 class Schedule:
@@ -109,7 +105,8 @@ class Schedule:
                 self._loop(runner)
         except KeyboardInterrupt:
             self._end("stopped", began)
-            raise RunStopped(self._farewell()) from None
+            names = [*self._stopped, *self._running]
+            raise RunStopped.early(self._graph.workflow, len(self._result.executed), names) from None
         except BaseException:
             with contextlib.suppress(MagicalError):  # what stopped the run is what the reader must see
                 self._end("stopped", began)
@@ -285,15 +282,6 @@ class Schedule:
         while self._running and (left := until - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 self._finish(*self._done.get(timeout=left))
-
-    def _farewell(self) -> str:
-        kept = len(self._result.executed)
-        names = [*self._stopped, *self._running]
-        lost = f"; {listing(names, 4)} {'was' if len(names) == 1 else 'were'} under way" if names else ""
-        return (
-            f"{self._graph.workflow}: stopped. {kept} {'step' if kept == 1 else 'steps'} finished "
-            f"and {'is' if kept == 1 else 'are'} kept{lost}.\nHint: magical run goes on from there."
-        )
 
     def _end(self, state: str, began: float) -> None:
         self._result.state = state
