@@ -62,7 +62,11 @@ def polars_frame(table: Any) -> pl.DataFrame:
     if isinstance(table, pl.LazyFrame):
         return table.collect()
     if type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns"):
-        return _from_pandas(table)
+        from magical.contracts.pandas_tables import from_pandas
+
+        return from_pandas(
+            table if _has_names(table) else table.set_axis(list(map(str, table.columns)), axis=1)
+        )
     if isinstance(table, list) and all(isinstance(row, dict) for row in table):
         return pl.DataFrame(table, infer_schema_length=None)
     raise BrokenPromise(
@@ -70,15 +74,8 @@ def polars_frame(table: Any) -> pl.DataFrame:
     )
 
 
-def _from_pandas(table: Any) -> pl.DataFrame:
-    """Times with a zone go another way, since polars' own warns under pandas 3."""
-    zoned = [c for c in table.columns if getattr(table[c].dtype, "tz", None) is not None]
-    frame: pl.DataFrame = pl.from_pandas(table.drop(columns=zoned), nan_to_null=True)
-    for name in zoned:
-        utc = table[name].dt.tz_convert("UTC").dt.tz_localize(None)
-        series = pl.from_pandas(utc).dt.replace_time_zone("UTC")
-        frame = frame.with_columns(series.dt.convert_time_zone(str(table[name].dtype.tz)).alias(str(name)))
-    return frame.select(map(str, table.columns))
+def _has_names(table: Any) -> bool:
+    return all(isinstance(label, str) for label in table.columns)
 
 
 def typed(table: Any, schema: Schema, *, whose: str = "") -> pl.DataFrame:
