@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +52,9 @@ class Stream:
                 path, compression="zstd", compression_level=1, row_group_size=rows, engine="streaming"
             )
         except Exception as error:
-            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                raise
+            said = re.search(r"\(os error (\d+)\)", str(error))  # polars tells it in words only
+            if said and int(said[1]) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise OSError(int(said[1]), os.strerror(int(said[1]))) from error
             raise StreamFailed(str(error)) from error
         if self.schema is not None:
             keep(pl.scan_parquet(path, glob=False), self.schema, who=self.who)
