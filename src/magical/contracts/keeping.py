@@ -216,7 +216,7 @@ def _hint(found: list[Failure], names: list[str], schema: Schema) -> str:
     place = f" in {schema.source}" if schema.source else ""
     missing = [f.column for f in found if f.rule == "is missing"]
     if missing:
-        near = did_you_mean(missing[0], [n for n in names if n not in schema.names])
+        near = did_you_mean(missing[0], [n for n in names if n not in schema.by_name])
         return (
             near if near.startswith("did you") else f"give {missing[0]}, or take it off {schema.name}{place}."
         )

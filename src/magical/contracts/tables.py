@@ -89,17 +89,15 @@ def typed(table: Any, schema: Schema, *, whose: str = "") -> pl.DataFrame:
     """
     frame = polars_frame(table)
     who = whose or f"A table of {schema.name}"
-    missing = [n for n in schema.names if n not in frame.columns]
+    missing = sorted(set(schema.names) - set(frame.columns), key=schema.names.index)
     if missing:
         raise BrokenPromise(
             f"{who} promised {len(schema.columns)} columns; missing: {listing(missing)}.",
             hint=did_you_mean(missing[0], frame.columns),
         )
     frame = frame.select(schema.names).with_columns(cs.float().fill_nan(None))
-    for column in schema.columns:
-        series = frame.get_column(column.name)
-        frame = frame.with_columns(_cast(series, column, who))
-    return frame
+    columns = [_cast(series, column, who) for series, column in zip(frame, schema.columns, strict=True)]
+    return frame.with_columns(columns)
 
 
 def _cast(series: pl.Series, column: Column, who: str) -> pl.Series:
