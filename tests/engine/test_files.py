@@ -159,3 +159,18 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written") as caught:
         write_text(tmp_path / "file" / "a.txt", "x")
     assert "space and permissions" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["large.csv", "large.TXT"])
+def test_a_text_of_nothing_is_refused_before_it_is_hashed(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"a,b\n1,2\n")
+    os.truncate(path, 10 << 30)
+    with pytest.raises(InputError, match=r"is no text: from byte [\d,]+ on there are NULs only"):
+        FileDigests(tmp_path / "memory.json").digest(path)
+
+
+def test_what_is_not_called_a_text_may_hold_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "large.bin"
+    path.write_bytes(bytes(3 << 20))
+    assert len(FileDigests(tmp_path / "memory.json").digest(path)) == 64

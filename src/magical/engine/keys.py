@@ -142,6 +142,9 @@ def _identity(node: Node, reader: CodeReader) -> Identity:
     packages = dict(code.packages)
     if any(_holds_tables(p) for p in promises) and (polars := package_of("polars")):
         packages[polars[0]] = polars[1]
+    seen = [call.promise, *call.step.wanted.values()]
+    if any(_holds_tables(p, "pandas") for p in seen) and (pandas := package_of("pandas")):
+        packages[pandas[0]] = pandas[1]
     parts |= {f"package:{name}": version for name, version in packages.items()}
     where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
     return Identity(parts, where, files, tuple(sorted(code.files)))
@@ -179,7 +182,7 @@ def _shape(wanted: Promise, call: Any, name: str) -> str:
     if have is None:
         return ""
     texts = [json.dumps(s.shape().to_json(), sort_keys=True, default=str) for s in _schemas(have)]
-    texts.append(str(have))
+    texts.append(str(have.seen_as(Promise("any"))))
     if name in call.wants:
         texts.append(json.dumps(wanted.to_json(), sort_keys=True, default=str))
     return "\n".join(texts)
@@ -190,9 +193,11 @@ def _schemas(promise: Promise) -> list[Schema]:
     return own + [s for item in promise.items for s in _schemas(item)]
 
 
-def _holds_tables(promise: Promise) -> bool:
-    """Whether a body has polars in its hands, whether it names it or not."""
-    return promise.is_table or promise.kind == "parts" or any(map(_holds_tables, promise.items))
+def _holds_tables(promise: Promise, kind: str = "") -> bool:
+    """Whether a body has tables (of that kind) in its hands, whether it names polars or pandas or not."""
+    if promise.kind == kind if kind else promise.is_table or promise.kind == "parts":
+        return True
+    return any(_holds_tables(item, kind) for item in promise.items)
 
 
 def _classes(promise: Promise) -> list[Any]:

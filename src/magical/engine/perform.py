@@ -14,8 +14,10 @@ from typing import Any
 
 import polars as pl
 
+from magical.contracts.forms import formed
 from magical.contracts.keeping import keep
 from magical.contracts.promises import Parts, Promise
+from magical.contracts.streams import StreamFailed
 from magical.contracts.tables import polars_frame
 from magical.contracts.tags import tag
 from magical.engine.artifacts import Record
@@ -33,6 +35,8 @@ from magical.graph import Call, Graph, Node
 from magical.refs import Link, Wire
 
 __all__ = ["LocalPerformer", "is_foreign"]
+
+_ANY = Promise("any")
 
 
 class LocalPerformer:
@@ -77,6 +81,8 @@ class LocalPerformer:
             record = self._kept(node, made, value, context, seconds)
         except StoreError as error:
             raise _named(node, error) from error
+        except StreamFailed as error:
+            raise _step_error(node, error.__cause__ or error) from error.__cause__
         if _may_be_shared(value):
             with self._lock:
                 self._values[node.name] = value
@@ -93,7 +99,7 @@ class LocalPerformer:
         assert call is not None, "a living graph is performed"
         arguments = {**call.arguments, **{n: self._input(node, n, w, known) for n, w in node.inputs.items()}}
         self._check_borders(node, call, arguments)
-        return arguments
+        return arguments | {n: formed(arguments[n], call.step.wanted[n]) for n in node.inputs}
 
     def call(self, node: Node, arguments: Mapping[str, Any], context: StepContext | None = None) -> Any:
         """Call a node's body, and hold what it gives to its promise.
@@ -142,8 +148,11 @@ class LocalPerformer:
     def _kept(self, node: Node, made: NodePlan, value: Any, context: StepContext, seconds: float) -> Record:
         call, store = node.call, self._request.store
         assert call is not None
+        began = time.monotonic()
         with store.writing():
             result = store.save(value, call.promise, made.key)
+            if call.promise.kind == "lazy":  # its rows are computed while they are stored
+                seconds = round(seconds + time.monotonic() - began, 3)
             kept = {
                 name: store.save(item, Promise("any"), f"{made.key}-{name}")
                 for name, item in context.kept.items()
@@ -170,19 +179,17 @@ class LocalPerformer:
 
     def _input(self, node: Node, name: str, wire: Wire, known: Mapping[str, Record]) -> Any:
         assert node.call is not None
-        value, wanted = self._wired(wire, node.call.arguments.get(name), known), node.call.step.wanted[name]
-        if wanted.kind == "lazy":
-            return tag(value.lazy(), node.call.takes[name])
-        return tuple(value) if isinstance(value, list) and str(wanted.hint).startswith("tuple") else value
+        return self._wired(wire, node.call.arguments.get(name), known, node.call.step.wanted[name])
 
-    def _wired(self, wire: Wire, plain: Any, known: Mapping[str, Record]) -> Any:
+    def _wired(self, wire: Wire, plain: Any, known: Mapping[str, Record], wanted: Promise) -> Any:
         if isinstance(wire, Link):
-            return self._load(wire, known)
+            return self._load(wire, known, wanted)
         if wire is None:
             return plain
-        return [self._wired(part, rest, known) for part, rest in zip(wire, plain, strict=True)]
+        several = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(wire)
+        return [self._wired(w, p, known, s) for w, p, s in zip(wire, plain, several, strict=True)]
 
-    def _load(self, link: Link, known: Mapping[str, Record]) -> Any:
+    def _load(self, link: Link, known: Mapping[str, Record], wanted: Promise = _ANY) -> Any:
         call = self._graph.by_name[link.node].call
         assert call is not None
         promise = call.promise.member(link.item) if link.item else call.promise
@@ -191,7 +198,8 @@ class LocalPerformer:
         if held:
             item = _item(value, link.item)
         else:
-            item = self._request.store.load(known[link.node].result.item(link.item), promise)
+            asked = promise.seen_as(wanted)
+            item = self._request.store.load(known[link.node].result.item(link.item), asked)
         return tag(item.clone() if isinstance(item, pl.DataFrame) else item, promise)
 
     def _check_files(self, node: Node, made: NodePlan) -> None:
@@ -219,7 +227,7 @@ def _keep_all(value: Any, wanted: Promise, who: str) -> None:
     elif wanted.schema is not None:
         tables = value if isinstance(value, Parts) else [value]
         for table in tables:
-            keep(polars_frame(table), wanted.schema, who=who)
+            keep(table if isinstance(table, pl.LazyFrame) else polars_frame(table), wanted.schema, who=who)
 
 
 def _may_be_shared(value: Any) -> bool:

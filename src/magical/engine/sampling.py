@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
+from magical.contracts.streams import Stream
+
 __all__ = ["branded", "few"]
 
 SEED = 0
@@ -30,6 +32,8 @@ def few(value: Any, rows: int) -> Any:
             return type(value)(few(v, rows) for v in value)
         case dict():
             return {name: few(v, rows) for name, v in value.items()}
+        case Stream():
+            return dataclasses.replace(value, frame=few(value.frame, rows))
         case pl.LazyFrame():
             return few(value.collect(engine="streaming"), rows).lazy()
         case pl.DataFrame():
