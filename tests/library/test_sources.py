@@ -125,7 +125,7 @@ def test_a_file_that_cannot_be_read_is_named_with_cause_and_fix(
 @pytest.mark.parametrize(
     ("begin", "kind"),
     [
-        (gzip.compress(b"a,b\n1,2\n"), "a gzip file"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0), "a gzip file"),
         (bz2.compress(b"a,b\n1,2\n"), "a bzip2 file"),
         (lzma.compress(b"a,b\n1,2\n"), "an xz file"),
         (b"PK\x03\x04", "a zip or Excel file"),
