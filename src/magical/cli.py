@@ -6,7 +6,8 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +15,7 @@ import click
 
 from magical.engine.collecting import pause, resume
 from magical.errors import MagicalError, UsageError, did_you_mean
+from magical.masking import MaskedStream
 
 if TYPE_CHECKING:
     from magical.project import Project
@@ -41,12 +43,24 @@ def cli() -> None:
     """Design the data-science project you wish you had; make it real one step at a time."""
 
 
+def _ask_for_trace(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    ctx.ensure_object(dict)["traceback"] = asked
+
+
 def _common(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every verb takes."""
     for option in (
         click.option("--project", "path", default=".", metavar="PATH", help="The project's folder or file."),
         click.option("--profile", default="", metavar="NAME", help="Take settings from profiles/NAME.toml."),
         click.option("--json", "as_json", is_flag=True, help="Answer as JSON."),
+        click.option(
+            "--traceback",
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_ask_for_trace,
+            help="Show whole tracebacks, not only your own lines.",
+        ),
     ):
         function = option(function)
     return function
@@ -94,7 +108,12 @@ def run(words: tuple[str, ...], path: str, profile: str, as_json: bool) -> None:
     graph = project.drawn(line).graph
     from magical.listeners.summary import run_json, run_text
 
-    _say(run_json(graph, result), as_json, lambda: run_text(graph, result, _option(project)))
+    asked = click.get_current_context().obj
+    _say(
+        run_json(graph, result),
+        as_json,
+        lambda: run_text(graph, result, _option(project), lambda error: _trace(error, asked)),
+    )
     if result.errors or any(f.severity == "error" for f in graph.findings):
         sys.exit(1)
 
@@ -196,11 +215,18 @@ def models(name: str, promote: str, path: str, profile: str, as_json: bool) -> N
 def main() -> None:
     """Run the command: exit code 0 if all is fine, 1 if the project failed, 2 if the call is wrong."""
     os.environ.setdefault("DO_NOT_TRACK", "true")
+    out, err = MaskedStream.over(sys.stdout), MaskedStream.over(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        _main()
+
+
+def _main() -> None:
     pause()
+    asked: dict[str, bool] = {}
     try:
-        cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False, obj=asked)
     except MagicalError as error:
-        _fail(str(error), error.exit_code)
+        _fail("\n".join([str(error), *_trace(error, asked)]), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(2)
@@ -208,8 +234,19 @@ def main() -> None:
         _fail(_wording(error), 2)
     except (click.Abort, KeyboardInterrupt):
         _fail("Stopped. What is finished is kept; magical run goes on from there.", 130)
+    except Exception:  # a fault of magical itself; Python would write its traceback past the masking
+        traceback.print_exc()
+        sys.exit(1)
     finally:
         resume()
+
+
+def _trace(error: BaseException, asked: Mapping[str, bool]) -> list[str]:
+    """The lines below a message: the author's own frames, or the whole traceback."""
+    from magical.engine.frames import frames_text, trace_text
+
+    text = trace_text(error) if asked.get("traceback") else frames_text(error)
+    return [text] if text else []
 
 
 def _wording(error: click.ClickException) -> str:

@@ -7,7 +7,9 @@ import dataclasses
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+
+from magical.masking import masked
 
 __all__ = [
     "Event",
@@ -28,6 +30,9 @@ __all__ = [
 ]
 
 
+_NAMES = {"step", "key", "keys", "run", "nodes", "workflow", "state", "content", "level"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """Something that happened in a run."""
@@ -35,6 +40,13 @@ class Event:
     def to_json(self) -> dict[str, Any]:
         """Give it as one line of the journal."""
         return {"event": type(self).__name__, **dataclasses.asdict(self)}
+
+    def masked(self) -> Self:
+        """Give it without the secrets in its texts; what names steps, keys and runs stays as it is."""
+        own = {"step"} if type(self).__module__ != __name__ else _NAMES
+        said = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in own}
+        found = {name: masked(value) for name, value in said.items()}
+        return dataclasses.replace(self, **found) if found != said else self
 
 
 @dataclass(frozen=True, kw_only=True)

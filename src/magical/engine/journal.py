@@ -14,6 +14,7 @@ from typing import Any
 
 from magical.errors import UsageError
 from magical.events import Event
+from magical.masking import mask
 
 __all__ = ["Journal", "RunSummary", "git_state"]
 
@@ -72,7 +73,8 @@ class Journal:
 
     def write(self, run: str, event: Event) -> None:
         """Append one event."""
-        line = json.dumps({"at": round(time.time(), 3), **event.to_json()}, ensure_ascii=False, default=str)
+        data = {"at": round(time.time(), 3), **event.masked().to_json()}
+        line = json.dumps(data, ensure_ascii=False, default=lambda other: mask(str(other)))
         with (self.folder / run / "journal.jsonl").open("ab") as file:
             file.write(line.encode("utf-8", "backslashreplace") + b"\n")
             file.flush()

@@ -20,6 +20,7 @@ from magical.engine.modules import is_project, package_of
 from magical.engine.scoring import scoring_path
 from magical.errors import SettingsError, WiringError
 from magical.graph import Graph, Node
+from magical.masking import mask_uris
 from magical.settings import InputPath, OutputPath, import_string, to_json
 
 __all__ = ["KEY_FORMAT", "Identity", "identify", "node_key"]
@@ -140,7 +141,9 @@ def _identity(node: Node, reader: CodeReader) -> Identity:
         packages[polars[0]] = polars[1]
     parts |= {f"package:{name}": version for name, version in packages.items()}
     where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
-    return Identity(parts, where, files, tuple(sorted(code.files)))
+    # Only passwords in URIs: what else is masked depends on what was revealed, and a key must not.
+    safe = {label: mask_uris(text) for label, text in parts.items()}
+    return Identity(safe, where, files, tuple(sorted(code.files)))
 
 
 def _argument(node: Node, name: str, value: Any, paths: list[str], roots: list[Any]) -> str:

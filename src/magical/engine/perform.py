@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import os
 import threading
 import time
-import traceback
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +19,7 @@ from magical.contracts.tags import tag
 from magical.engine.artifacts import Record
 from magical.engine.collecting import resume
 from magical.engine.context import StepContext
+from magical.engine.frames import own_frames, remember_trace
 from magical.engine.honour import honoured
 from magical.engine.keys import node_key
 from magical.engine.plan import NodePlan
@@ -199,13 +198,11 @@ def _named(node: Node, error: MagicalError) -> MagicalError:
     lines = (f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:])
     made = type(error)(*lines, hint=error.hint)
     made.__dict__.update({k: v for k, v in error.__dict__.items() if k not in ("lines", "hint")})
-    made.__dict__["trace"] = _trace(error)
-    return made
+    return remember_trace(made, error)
 
 
 def _step_error(node: Node, error: BaseException) -> StepError:
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/magical/engine/" not in f.filename]
-    own = next((f for f in reversed(frames) if not _foreign(f.filename)), frames[0] if frames else None)
+    own = next(reversed(own_frames(error)), None)
     place = f" ({Path(own.filename).name}:{own.lineno}: {shorten(own.line or '', 80)})" if own else ""
     made = StepError(
         f"{node.name} ({node.where}) raised {type(error).__name__}{place}:",
@@ -214,15 +211,5 @@ def _step_error(node: Node, error: BaseException) -> StepError:
         if node.links
         else "mend the step.",
     )
-    made.__dict__["trace"] = _trace(error)
+    remember_trace(made, error)
     return made
-
-
-def _foreign(filename: str) -> bool:
-    """Whether a line is not the author's: this package's, Python's, or an installed one's."""
-    others = ("<", str(Path(__file__).parent.parent), str(Path(os.__file__).parent))
-    return filename.startswith(others) or "site-packages" in filename
-
-
-def _trace(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))

@@ -134,7 +134,7 @@ class _Teller:
 
     def __call__(self, event: Event) -> None:
         with self._lock:
-            self._pass_on(event)
+            self._pass_on(event.masked())
 
     def _pass_on(self, event: Event) -> None:
         self._request.journal.write(self._run, event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from magical.engine.journal import RunSummary
@@ -18,11 +18,23 @@ __all__ = ["models_text", "plan_text", "run_text", "runs_text", "settings_text",
 _MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?"}
 
 
-def run_text(graph: Graph, result: RunResult, option: str = "") -> str:
-    """Say what came of a run; ``option`` is what the commands to look further need."""
+def run_text(
+    graph: Graph,
+    result: RunResult,
+    option: str = "",
+    trace: Callable[[BaseException], list[str]] = lambda error: [],
+) -> str:
+    """Say what came of a run.
+
+    Args:
+        graph: what was run.
+        result: what came of it.
+        option: what the commands to look further need.
+        trace: gives the lines to show below an error's message.
+    """
     lines = [str(f) for f in graph.findings]
     for name, error in result.errors.items():
-        lines += [str(error)]
+        lines += [str(error), *trace(error)]
         if len(result.errors) > 1:
             lines += [f"  (step {name})"]
     lines.append(f"{graph.workflow}: {_ending(graph, result)}")

@@ -156,5 +156,4 @@ def _import_error(location: Location, error: BaseException) -> ProjectError:
         f"  {shorten(place, 140)}",
         hint="is the package installed?" if isinstance(error, ImportError) else "mend that line.",
     )
-    made.__dict__["trace"] = "".join(traceback.format_exception(error))
     return made

@@ -11,6 +11,7 @@ from magical.engine.artifacts import Artifact, Record
 from magical.engine.ports import Store
 from magical.errors import UsageError, shorten
 from magical.graph import Node
+from magical.masking import mask
 from magical.project.project import Project
 
 __all__ = ["Inspection", "inspect_step"]
@@ -79,7 +80,7 @@ def _text(store: Store, artifact: Artifact) -> str:
         return artifact.summary
     value = store.load(artifact, Promise("any"))
     if artifact.kind == "table":
-        return f"{value}"
+        return mask(f"{value}")
     return _json_text(value)
 
 

@@ -20,14 +20,15 @@ from magical.engine.reads import files_read
 from magical.engine.run import Request, RunResult, execute
 from magical.errors import ProjectError, UsageError
 from magical.graph import Graph
+from magical.masking import masked
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
 from magical.project.imports import import_workflow
 from magical.project.location import Location, find
 from magical.project.result import Run
 from magical.settings.base import to_json
-from magical.settings.layers import Loaded
-from magical.settings.paths import FromLine, InputPath
+from magical.settings.layers import Loaded, as_line
+from magical.settings.secrets import learn, sealed
 from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Project:
 
     def drawn(self, settings: Mapping[str, Any] | None = None) -> Drawn:
         """Give the drawn workflow, from memory if nothing that it depends on has changed."""
-        return self._drawn(_as_json(settings or {}))[0]
+        return self._drawing("", settings or {}).drawn
 
     def execute(
         self, step: str = "", settings: Mapping[str, Any] | None = None, listeners: tuple[Listener, ...] = ()
@@ -157,8 +158,9 @@ class Project:
         return execute(request, _performer)
 
     def _drawing(self, step: str, settings: Mapping[str, Any]) -> _Drawing:
-        line = _as_json(settings)
+        line = as_line(settings)
         drawn, digest = self._drawn(line)
+        learn(drawn.settings, self.root)
         return _Drawing(drawn, step, line, lambda: self._draw_again(line, digest))
 
     def _tracker(self, tracking: Tracking, drawing: _Drawing) -> MlflowTracking | None:
@@ -213,13 +215,14 @@ class Project:
         with files_read() as read:
             graph, loaded = self._import_and_draw(line)
         identities = identify(graph)
-        settings = to_json(loaded.settings)
+        settings = masked(to_json(loaded.settings))
         return Drawn(graph, identities, settings, loaded.spoken, other_files(identities, read, self.root))
 
     def _import_and_draw(self, line: dict[str, Any]) -> tuple[Graph, Loaded]:
-        workflow = import_workflow(self.location)
-        loaded = self.configuration.settings(workflow.settings, line)
-        return (workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)), loaded
+        with sealed():
+            workflow = import_workflow(self.location)
+            loaded = self.configuration.settings(workflow.settings, line)
+            return (workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)), loaded
 
     def _digest(self, line: Mapping[str, Any]) -> str:
         return project_digest(
@@ -285,15 +288,3 @@ def _performer(*arguments: Any) -> Any:
 
 def _changing() -> ProjectError:
     return ProjectError("The project's files changed while they were read.", hint="run it again.")
-
-
-def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings given from Python as a line gives them; a path typed on the line stays one."""
-
-    def special(value: Any) -> Any:
-        if isinstance(value, InputPath) and value.base is not None:
-            return str(value)
-        return value if isinstance(value, FromLine) else NotImplemented
-
-    line: dict[str, Any] = to_json(settings, special)
-    return line

@@ -13,9 +13,10 @@ from pydantic_core import ErrorDetails
 
 from magical.errors import SettingsError, did_you_mean, shorten
 from magical.settings.base import Settings, Tagged, to_json
-from magical.settings.paths import FromLine
+from magical.settings.paths import FromLine, InputPath
+from magical.settings.secrets import Secret
 
-__all__ = ["CLASS", "LINE", "Layer", "Loaded", "load_settings", "parse_line", "read_toml"]
+__all__ = ["CLASS", "LINE", "Layer", "Loaded", "as_line", "load_settings", "parse_line", "read_toml"]
 
 CLASS, LINE = "class", "command line"
 
@@ -57,7 +58,7 @@ def load_settings(cls: type[Settings], layers: Iterable[Layer], root: Path | Non
     for layer in layers:
         values = _merged(values, layer.values, "", layer.name, spoken)
     try:
-        settings = cls.model_validate(values, context={"root": root})
+        settings = cls.model_validate(values, context={"root": root, "spoken": spoken})
     except ValidationError as error:
         raise _error(cls, error, values, spoken) from None
     return Loaded(settings, spoken)
@@ -88,6 +89,20 @@ def parse_line(words: Iterable[str]) -> dict[str, Any]:
                 raise SettingsError(f"{key} is given twice, as a value and as a group.", hint="give it once.")
         place[last] = _value(text)
     return values
+
+
+def as_line(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings from Python as a line gives them; a path typed on the line stays one."""
+
+    def special(value: Any) -> Any:
+        if isinstance(value, InputPath) and value.base is not None:
+            return str(value)
+        if isinstance(value, Secret) and value.base is not None and value.reference.startswith("file:"):
+            return f"file:{value.path}"
+        return value if isinstance(value, FromLine) else NotImplemented
+
+    line: dict[str, Any] = to_json(settings, special)
+    return line
 
 
 def read_toml(path: Path) -> dict[str, Any]:
