@@ -17,7 +17,7 @@ _CAUSES = 3
 
 
 def own_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    """Give the author's frames of an error, the outermost first: none of magical, Python or installed ones."""
+    """Give the author's frames of an error, the outermost first."""
     return [f for f in traceback.extract_tb(error.__traceback__) if not is_foreign(f.filename)]
 
 

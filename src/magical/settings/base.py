@@ -135,9 +135,7 @@ def to_json(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
             return str(value)
         case None | bool() | int() | float():
             return value
-        case Secret():
-            return value.reference
-        case str() | Path():
+        case str() | Path() | Secret():
             return str(getattr(value, "text", value))
         case dt.datetime() | dt.date() | dt.time():
             return value.isoformat()
