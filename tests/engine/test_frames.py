@@ -24,7 +24,7 @@ def below(text: str) -> list[str]:
     return [
         line
         for line in lines[first + 1 :]
-        if line.startswith("  ") and ".py:" in line or line.startswith("    ")
+        if (line.startswith("  ") and ".py:" in line) or line.startswith("    ")
     ]
 
 

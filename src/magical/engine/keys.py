@@ -10,22 +10,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel
-
-from magical.contracts.contract import schema_of
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
+from magical.engine.arguments import argument_text
 from magical.engine.code import CodeReader
-from magical.engine.modules import is_project, package_of
+from magical.engine.modules import package_of
 from magical.engine.scoring import scoring_path
 from magical.errors import SettingsError, WiringError
 from magical.graph import Graph, Node
 from magical.masking import mask_uris
-from magical.settings import InputPath, OutputPath, import_string, to_json
 
 __all__ = ["KEY_FORMAT", "Identity", "identify", "node_key"]
 
-KEY_FORMAT = "1"
+KEY_FORMAT = "2"
 """Changed when a release of ours changes what steps give, so that everything runs again."""
 
 
@@ -147,24 +144,8 @@ def _identity(node: Node, reader: CodeReader) -> Identity:
 
 
 def _argument(node: Node, name: str, value: Any, paths: list[str], roots: list[Any]) -> str:
-    def special(item: Any) -> Any:
-        if isinstance(item, OutputPath):
-            return f"→{item.text}"
-        if isinstance(item, InputPath):
-            paths.append(str(Path.cwd() / item))
-            return "(content)"
-        if isinstance(item, type) and issubclass(item, BaseModel):
-            roots.append(item)
-            return {"contract": schema_of(item).to_json()}
-        if isinstance(item, BaseModel) and is_project(sys.modules.get(type(item).__module__)):
-            roots.append(type(item))
-        elif callable(item) and hasattr(item, "__qualname__"):
-            roots.append(item)
-            return import_string(item)
-        return NotImplemented
-
     try:
-        return json.dumps(to_json(value, special), sort_keys=True, ensure_ascii=False)
+        return argument_text(value, paths, roots)
     except SettingsError:
         raise WiringError(
             f"{node.title} ({node.where}) gets {name}: a {type(value).__name__}, which no key can hold.",

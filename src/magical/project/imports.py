@@ -151,9 +151,21 @@ def _import_error(location: Location, error: BaseException) -> ProjectError:
         if frames
         else location.module
     )
-    made = ProjectError(
+    return ProjectError(
         f"The project cannot be imported: {type(error).__name__}: {shorten(error, 160)}",
         f"  {shorten(place, 140)}",
-        hint="is the package installed?" if isinstance(error, ImportError) else "mend that line.",
+        hint=_import_hint(location.root, error),
     )
-    return made
+
+
+def _import_hint(root: Path, error: BaseException) -> str:
+    if not isinstance(error, ImportError):
+        return "mend that line."
+    name = (error.name or "").partition(".")[0]
+    own = root / f"{name}.py"
+    if name in sys.stdlib_module_names and (own.is_file() or own.with_suffix("").is_dir()):
+        shown = own.name if own.is_file() else f"{name}/"
+        return f"rename {shown} of the project: Python's own module {name} is imported in its place."
+    if _lies_in(error.path or "", root):
+        return f"define it in {Path(error.path or '').name}, or mend the name."
+    return f"is it installed? pip install {name}" if name else "is the package installed?"
