@@ -234,6 +234,6 @@ def test_parts_know_their_contract() -> None:
 @pytest.mark.parametrize(("kind", "hint"), [("stratified", "rarer classes"), ("random", "kind='stratified'")])
 def test_the_hint_for_one_class_fits_the_kind(kind: str, hint: str) -> None:
     rare = people().with_columns(bought=pl.int_range(pl.len()) == 0)
-    with pytest.raises(BrokenPromise, match="one class only|is empty") as caught:
+    with pytest.raises(BrokenPromise, match=r"one class only|is empty") as caught:
         split(like(rare, people()), HowToSplit(kind=kind))
     assert hint in caught.value.hint
