@@ -25,7 +25,9 @@ def check(group: str, name: str, text: str) -> None:
         return _store(group, name, text)
     known = stored(group)
     assert name in known, f"no snapshot of {name!r} in {group}.txt yet; UPDATE_SNAPSHOTS=1 pytest writes it"
-    assert known[name] == text or _fits(known[name], text), f"{text}\n--- is not what is stored:\n{known[name]}"
+    assert known[name] == text or _fits(known[name], text), (
+        f"{text}\n--- is not what is stored:\n{known[name]}"
+    )
 
 
 def _fits(old: str, new: str) -> bool:

@@ -206,7 +206,9 @@ def models(name: str, promote: str, path: str, profile: str, as_json: bool) -> N
     if promote:
         chosen = [v for v in found if v.number == promote.lstrip("v")]
         if len(chosen) != 1:
-            raise UsageError.unknown("version", promote, [f"{v.name} {v.number}" for v in found])
+            known = [f"{v.name} {v.number}" for v in found]
+            hint = "" if known else "magical run registers one, if the workflow ends in register."
+            raise UsageError.unknown("version", promote, known, hint=hint)
         registry.alias(chosen[0], "champion")
         found = registry.versions(name)
     _say(models_json(found), as_json, lambda: models_text(found))
@@ -254,9 +256,10 @@ def _wording(error: click.ClickException) -> str:
         known = [o for p in error.ctx.command.params for o in p.opts if o.startswith("--")]
         hint = did_you_mean(error.option_name, [*known, "--help"])
         return f"There is no option {error.option_name}.\nHint: {hint}"
-    return (
-        f"{error.format_message()}\nHint: magical --help shows the verbs, magical VERB --help their options."
-    )
+    ctx: click.Context | None = getattr(error, "ctx", None)
+    verb = f" {ctx.command.name}" if ctx and ctx.parent else ""
+    words = error.format_message()
+    return f"{words}{'' if words.endswith('.') else '.'}\nHint: magical{verb} --help says how it is called."
 
 
 def _fail(text: str, code: int) -> NoReturn:

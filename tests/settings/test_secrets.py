@@ -114,7 +114,7 @@ def test_a_value_in_the_clear_is_refused_and_not_repeated(field: str, value: obj
     shown = "".join(traceback.format_exception(caught.value))
     assert "hunter2" not in shown
     assert "1234567" not in shown
-    assert f"The setting {field} is a Secret" in str(caught.value)
+    assert f"The setting {field} wants a reference to a secret" in str(caught.value)
     assert is_well_worded(str(caught.value))
 
 

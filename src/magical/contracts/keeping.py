@@ -96,8 +96,9 @@ def keep(table: pl.DataFrame, schema: Schema, *, who: str, hint: str = "") -> No
     if not found:
         return
     rows = max(f.count for f in found)
+    least = "at least " if len(found) > 1 else ""
     head = (
-        f"{who} promised Frame[{schema.name}], but {rows:,} of {table.height:,} rows break it:"
+        f"{who} promised Frame[{schema.name}], but {least}{rows:,} of {table.height:,} rows break it:"
         if all(f.count for f in found)
         else f"{who} promised Frame[{schema.name}], but its columns differ:"
     )
@@ -285,6 +286,8 @@ def _hint(found: list[Failure], table: pl.DataFrame, schema: Schema) -> str:
         return (
             near if near.startswith("did you") else f"give {missing[0]}, or take it off {schema.name}{place}."
         )
+    if not any(f.count for f in found):
+        return f"cast it here, or change its type: {schema.name}{place}."
     if all(f.rule == "must be unique" for f in found):
         return f"drop the duplicates here, or take Id off {schema.name}{place}."
     return f"filter them here, or widen {schema.name}{place}."

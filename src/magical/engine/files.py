@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from magical.engine.atomic import write_text
-from magical.errors import InputError
+from magical.errors import InputError, did_you_mean
 
 __all__ = ["FileDigests"]
 
@@ -40,7 +40,7 @@ class FileDigests:
         try:
             stat = path.stat()
             if path.is_dir():
-                raise InputError(f"{path} is a folder, and a file is wanted.", hint="name the file in it.")
+                raise InputError(f"{path} is a folder, and a file is wanted.", hint="name one file in it.")
             if stat.st_size <= SMALL:
                 return hashlib.sha256(path.read_bytes()).hexdigest()
             return self._large(path, stat)
@@ -78,6 +78,6 @@ def _nearest(path: Path) -> str:
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
     if folder != path.parent:
-        return f"the folder {path.parent} does not exist either."
-    names = sorted(p.name for p in folder.iterdir() if p.is_file())[:6]
-    return f"in that folder there are: {', '.join(names)}." if names else "that folder is empty."
+        return f"put it there; the folder {path.parent} does not exist either."
+    names = sorted(p.name for p in folder.iterdir() if p.is_file())
+    return did_you_mean(path.name, names) if names else f"put it there; the folder {folder} is empty."

@@ -110,6 +110,5 @@ def _other(value: Any, promise: Promise, who: str) -> BrokenPromise:
         else "return what it promises, or promise what it returns."
     )
     name = f"{kind.__module__.split('.')[0]}.{kind.__name__}" if pandas else kind.__name__
-    return BrokenPromise(
-        f"{who} promised {promise}, and returned {shorten(repr(value), 60)} ({name}).", hint=hint
-    )
+    shown = f"{len(value):,} rows" if hasattr(value, "columns") else shorten(repr(value), 60)
+    return BrokenPromise(f"{who} promised {promise}, and returned {shown} ({name}).", hint=hint)

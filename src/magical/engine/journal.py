@@ -101,7 +101,8 @@ class Journal:
             raise UsageError(
                 f"{len(found)} runs are called {name!r}.", hint=f"say more of: {', '.join(found[:4])}"
             )
-        raise UsageError.unknown("run", name, names[:8])
+        hint = "" if names else "magical run makes the first one."
+        raise UsageError.unknown("run", name, names[:8], hint=hint)
 
     def events(self, run: str) -> Iterator[Mapping[str, Any]]:
         """Give the events of a run; a last line that a kill cut short is passed over."""

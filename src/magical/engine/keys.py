@@ -16,7 +16,7 @@ from magical.engine.arguments import argument_text
 from magical.engine.code import CodeReader
 from magical.engine.modules import package_of
 from magical.engine.scoring import scoring_path
-from magical.errors import SettingsError, WiringError
+from magical.errors import InputError, SettingsError, WiringError
 from magical.graph import Graph, Node
 from magical.masking import mask_uris
 
@@ -87,11 +87,19 @@ def node_key(
     """
     parts = dict(identity.parts)
     for label, paths in identity.files.items():
-        marks = [f"{digest(Path(p))}{Path(p).suffix.lower()}" for p in paths]
+        marks = [f"{_digest(label, p, digest)}{Path(p).suffix.lower()}" for p in paths]
         parts[label] = f"{parts[label]} {' '.join(marks)}"
     parts |= {f"input:{name}": content for name, content in inputs.items()}
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:40], parts
+
+
+def _digest(label: str, path: str, digest: Callable[[Path], str]) -> str:
+    try:
+        return digest(Path(path))
+    except InputError as error:
+        first = error.lines[0].removesuffix(".")
+        raise InputError(f"{first}, given as {label.partition(':')[2]}.", hint=error.hint) from None
 
 
 def _with_scoring(graph: Graph, node: Node, found: Mapping[str, Identity]) -> Identity:
@@ -148,7 +156,8 @@ def _argument(node: Node, name: str, value: Any, paths: list[str], roots: list[A
         return argument_text(value, paths, roots)
     except SettingsError:
         raise WiringError(
-            f"{node.title} ({node.where}) gets {name}: a {type(value).__name__}, which no key can hold.",
+            f"{node.title} ({node.where}) gets {name}: a value of type {type(value).__name__}, "
+            "which no key can hold.",
             hint="pass settings, numbers or texts, or make it the result of a step.",
         ) from None
 

@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from magical.errors import InputError, SettingsError, WiringError, author_line
 from magical.masking import hide
-from magical.settings.paths import FromLine
+from magical.settings.paths import FromLine, place_of
 
 __all__ = ["Secret", "learn", "refuse_pydantic", "sealed"]
 
@@ -51,7 +51,7 @@ class Secret:
 
     def __init__(self, reference: str, base: Path | None = None) -> None:
         if not _is_reference(reference):
-            raise _no_reference(f"A Secret{author_line()}", reference)
+            raise _no_reference(f"Secret(...){author_line()}", reference)
         object.__setattr__(self, "reference", str(reference))
         object.__setattr__(self, "base", base)
 
@@ -129,7 +129,7 @@ class Secret:
             if isinstance(value, Secret):
                 return Secret(value.reference, context.get("root")) if value.is_relative else value
             if not _is_reference(value):  # no ValueError: pydantic's own message would repeat the value
-                raise _no_reference(f"The setting {info.field_name}{_layer(info)} is a Secret, which", value)
+                raise _no_reference(f"The setting {info.field_name}{_layer(info)}", value)
             if isinstance(value, FromLine) and value.startswith("file:"):
                 return Secret(f"file:{Path.cwd() / Secret(value).path}")
             return Secret(value, context.get("root"))
@@ -189,7 +189,7 @@ def _layer(info: core_schema.ValidationInfo) -> str:
     """Which layer of the settings gave the value, if it was one."""
     spoken: Mapping[str, str] = (info.context or {}).get("spoken", {})
     found = [layer for path, layer in spoken.items() if path.rpartition(".")[2] == info.field_name]
-    return f" (in {found[-1]})" if found else ""
+    return place_of(found[-1] if found else "")
 
 
 def _no_reference(who: str, value: Any) -> SettingsError:
@@ -197,6 +197,7 @@ def _no_reference(who: str, value: Any) -> SettingsError:
     if isinstance(given, str):
         hide(given)
     return SettingsError(
-        f'{who} is a reference, "env:NAME" or "file:PATH"; what was given is none, and is not repeated here.',
+        f'{who} wants a reference to a secret, "env:NAME" or "file:PATH"; '
+        "what it was given is none, and is not repeated here.",
         hint="put the value into a variable or a file of its own, and name that.",
     )
