@@ -25,12 +25,13 @@ def check(group: str, name: str, text: str) -> None:
         return _store(group, name, text)
     known = stored(group)
     assert name in known, f"no snapshot of {name!r} in {group}.txt yet; UPDATE_SNAPSHOTS=1 pytest writes it"
-    assert known[name] == text or _fits(known[name], text), (
+    assert known[name] == text or fits(known[name], text), (
         f"{text}\n--- is not what is stored:\n{known[name]}"
     )
 
 
-def _fits(old: str, new: str) -> bool:
+def fits(old: str, new: str) -> bool:
+    """Whether a text is the stored one, but for what that leaves open."""
     return re.fullmatch(".*?".join(map(re.escape, old.split("<...>"))), new, re.S) is not None
 
 
@@ -39,7 +40,7 @@ def _store(group: str, name: str, text: str) -> None:
     with (HERE / f"{group}.txt").open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # the tests run in several processes
         known = stored(group)
-        if name not in known or not _fits(known[name], text):
+        if name not in known or not fits(known[name], text):
             known[name] = text
         file.truncate(0)
         file.write("\n\n".join(f"=== {n}\n{known[n]}" for n in sorted(known)) + "\n")

@@ -96,7 +96,7 @@ def test_a_missing_file_names_those_beside_it(digests: FileDigests, tmp_path: Pa
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError) as caught:
         digests.digest(tmp_path / "empty" / "a.csv")
-    assert caught.value.hint == "that folder is empty."
+    assert caught.value.hint.startswith("put it there; the folder ")
 
 
 def test_a_folder_is_no_file(digests: FileDigests, tmp_path: Path) -> None:

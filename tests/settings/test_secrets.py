@@ -121,7 +121,7 @@ def test_a_value_in_the_clear_is_refused_and_not_repeated(field: str, value: obj
 def test_the_layer_that_gave_it_is_named() -> None:
     layers = [Layer("settings.toml", {"database": {"password": CLEAR}})]
     with pytest.raises(
-        SettingsError, match=r"The setting password \(in settings.toml\) is a Secret"
+        SettingsError, match=r"The setting password \(in settings.toml\) wants a reference"
     ) as caught:
         load_settings(Whole, layers)
     assert "hunter2" not in str(caught.value)

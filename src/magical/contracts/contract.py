@@ -135,7 +135,8 @@ def _column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
     roles = [m for m in marks if isinstance(m, Role)]
     if len(roles) > 1:
         raise ContractError(
-            f"{contract.__name__}.{name} has {len(roles)} roles: {', '.join(r.name for r in roles)}{_place(contract)}.",
+            f"{contract.__name__}.{name} has {len(roles)} roles: "
+            f"{', '.join(r.name for r in roles)}{_place(contract)}.",
             hint="a column has one role.",
         )
     role = roles[0] if roles else None
