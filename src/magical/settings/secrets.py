@@ -53,7 +53,7 @@ class Secret:
         if not _is_reference(reference):
             raise _no_reference(f"Secret(...){author_line()}", reference)
         object.__setattr__(self, "reference", str(reference))
-        object.__setattr__(self, "base", base)
+        object.__setattr__(self, "base", base if reference.startswith("file:") else None)
 
     def reveal(self) -> str:
         """Read the value; call it in a step's body.
