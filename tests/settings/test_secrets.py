@@ -127,6 +127,16 @@ def test_the_layer_that_gave_it_is_named() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "given", [[CLEAR], CLEAR, {"host": [], "password": "env:X"}, {"spare": {"x": CLEAR}}]
+)
+def test_a_group_with_a_secret_in_it_is_not_repeated(given: object) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(Whole, [Layer("settings.toml", {"database": given})])
+    assert "hunter2" not in str(caught.value)
+    assert ("got []" in str(caught.value)) == (isinstance(given, dict) and "host" in given)
+
+
 def test_a_default_in_the_clear_is_refused() -> None:
     with pytest.raises(SettingsError, match="is not repeated here") as caught:
         Secret(CLEAR)

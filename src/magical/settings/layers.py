@@ -15,7 +15,7 @@ from magical.contracts.contract import location
 from magical.errors import SettingsError, did_you_mean, shorten
 from magical.settings.base import Settings, Tagged, to_json
 from magical.settings.paths import LINE, FromLine, InputPath, place_of
-from magical.settings.secrets import Secret
+from magical.settings.secrets import Secret, holds_secret
 
 __all__ = ["CLASS", "LINE", "Layer", "Loaded", "as_line", "load_settings", "parse_line", "read_toml"]
 
@@ -221,7 +221,19 @@ def _line(cls: type[Settings], detail: ErrorDetails, spoken: Mapping[str, str]) 
     if detail["type"] == "value_error":
         return f"The setting {path}{place}: {detail['msg'].replace('Value error, ', '').rstrip('.')}."
     words = detail["msg"].replace("Input should be", "must be")
+    if holds_secret(_hint_at(cls, detail["loc"])):
+        return f"The setting {path}{place} {words}; what it got is not repeated, since a secret may be in it."
     return f"The setting {path}{place} {words}, got {shorten(repr(_plain(detail['input'])), 60)}."
+
+
+def _hint_at(cls: type[BaseModel], path: tuple[int | str, ...]) -> Any:
+    """The type hint of a setting, or of the innermost one on the way to it that has a name."""
+    here: Any = cls
+    for part in path:
+        model = _model_in(here, None)
+        if isinstance(part, str) and model is not None and part in model.model_fields:
+            here = model.model_fields[part].annotation
+    return here
 
 
 def _speaker(detail: ErrorDetails, spoken: Mapping[str, str]) -> str:

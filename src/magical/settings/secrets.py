@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import GetCoreSchemaHandler, SecretBytes, SecretStr
+from pydantic import BaseModel, GetCoreSchemaHandler, SecretBytes, SecretStr
 from pydantic_core import CoreSchema, core_schema
 
 from magical.errors import InputError, SettingsError, WiringError, author_line
 from magical.masking import hide
 from magical.settings.paths import FromLine, place_of
 
-__all__ = ["Secret", "learn", "refuse_pydantic", "sealed"]
+__all__ = ["Secret", "holds_secret", "learn", "refuse_pydantic", "sealed"]
 
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:\S.*")
 _LARGEST = 64 * 1024
@@ -179,6 +179,14 @@ def refuse_pydantic(owner: str, name: str, hint: Any) -> None:
         )
     for inner in get_args(hint):
         refuse_pydantic(owner, name, inner)
+
+
+def holds_secret(hint: Any, seen: tuple[Any, ...] = ()) -> bool:
+    """Whether a type hint, or a class of settings in it, has a secret."""
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        hints = [] if hint in seen else [field.annotation for field in hint.model_fields.values()]
+        return any(holds_secret(inner, (*seen, hint)) for inner in hints)
+    return hint is Secret or any(holds_secret(inner, seen) for inner in get_args(hint))
 
 
 def _is_reference(value: Any) -> bool:
