@@ -8,7 +8,9 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+
+from magical.masking import masked
 
 __all__ = [
     "Event",
@@ -27,6 +29,9 @@ __all__ = [
     "keep",
     "scratch",
 ]
+
+
+_NAMES = {"step", "key", "keys", "run", "nodes", "workflow", "state", "content", "level"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +53,13 @@ class Event:
             return kind(**{name: value for name, value in data.items() if name in known})
         except TypeError:  # a line of another release lacks a field
             return None
+
+    def masked(self) -> Self:
+        """Give it without the secrets in its texts; what names steps, keys and runs stays as it is."""
+        own = {"step"} if type(self).__module__ != __name__ else _NAMES
+        said = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in own}
+        found = {name: masked(value) for name, value in said.items()}
+        return dataclasses.replace(self, **found) if found != said else self
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,14 +89,14 @@ def test_a_missing_file_names_those_beside_it(digests: FileDigests, tmp_path: Pa
     (tmp_path / "b.csv").write_text("")
     with pytest.raises(InputError, match="There is no file") as caught:
         digests.digest(tmp_path / "a.csv")
-    assert caught.value.hint == "in that folder there are: b.csv."
+    assert caught.value.hint == "did you mean 'b.csv'? There are: b.csv."
     with pytest.raises(InputError, match="There is no file") as caught:
         digests.digest(tmp_path / "none" / "a.csv")
     assert "does not exist either" in caught.value.hint
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError) as caught:
         digests.digest(tmp_path / "empty" / "a.csv")
-    assert caught.value.hint == "that folder is empty."
+    assert caught.value.hint.startswith("put it there; the folder ")
 
 
 def test_a_folder_is_no_file(digests: FileDigests, tmp_path: Path) -> None:

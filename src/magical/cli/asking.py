@@ -49,6 +49,7 @@ class Ask:
         as_json: whether to answer as JSON.
         sample: how many rows each source gives.
         trust: whether results of another store that hold code are taken.
+        traceback: whether whole tracebacks are shown, not only the author's own lines.
     """
 
     path: str
@@ -56,12 +57,20 @@ class Ask:
     as_json: bool
     sample: int = 0
     trust: bool = False
+    traceback: bool = False
 
     def open(self) -> Project:
         """Open the project."""
         from magical.project import load
 
         return load(self.path, profile=self.profile, sample=self.sample, trust=self.trust)
+
+    def trace(self, error: BaseException) -> list[str]:
+        """Give the lines below a message: the author's own frames, or the whole traceback."""
+        from magical.engine.frames import frames_text, trace_text
+
+        text = trace_text(error) if self.traceback else frames_text(error)
+        return [text] if text else []
 
     def say(self, answer: Any, text: Callable[[], str]) -> None:
         """Print an answer in the form that was asked for."""
@@ -73,6 +82,7 @@ _COMMON = (
     click.option("--project", "path", default=".", metavar="PATH", help="The project's folder or file."),
     click.option("--profile", default="", metavar="NAME", help="Take settings from profiles/NAME.toml."),
     click.option("--json", "as_json", is_flag=True, help="Answer as JSON."),
+    click.option("--traceback", is_flag=True, help="Show whole tracebacks, not only your own lines."),
 )
 SAMPLE = click.option(
     "--sample", default=0, metavar="N", help="Take N rows of each source; nothing is registered then."
@@ -87,8 +97,9 @@ def verb(*options: Callable[..., Any]) -> Callable[[Callable[..., None]], click.
     def wrap(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
         def called(**given: Any) -> None:
-            asked = {f.name: given.pop(f.name) for f in fields(Ask) if f.name in given}
-            function(Ask(**asked), **given)
+            ask = Ask(**{f.name: given.pop(f.name) for f in fields(Ask) if f.name in given})
+            click.get_current_context().obj["ask"] = ask
+            function(ask, **given)
 
         for option in reversed((*options, *_COMMON)):
             option(called)

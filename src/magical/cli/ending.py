@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
+import traceback
 from typing import NoReturn
 
 import click
 
+from magical.cli.asking import Ask
 from magical.cli.verbs import cli
 from magical.engine.collecting import pause, resume
 from magical.errors import MagicalError, did_you_mean
+from magical.masking import MaskedStream
 
 __all__ = ["main"]
 
@@ -20,12 +24,23 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command: exit code 0 if all is fine, 1 if the project failed, 2 if the call is wrong."""
     os.environ.setdefault("DO_NOT_TRACK", "true")
-    pause()
-    _stop_when_told()
+    out, err = MaskedStream.over(sys.stdout), MaskedStream.over(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        pause()
+        _stop_when_told()
+        try:
+            _main()
+        finally:
+            resume()
+
+
+def _main() -> None:
+    asked: dict[str, Ask] = {}
     try:
-        cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False, obj=asked)
     except MagicalError as error:
-        _fail(str(error), error.exit_code)
+        trace = asked["ask"].trace(error) if asked else []
+        _fail("\n".join([str(error), *trace]), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(2)
@@ -34,8 +49,9 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt) as stop:
         said = str(stop) or str(stop.__cause__ or "")  # click gives its own word for it
         _leave(said or "Stopped. What is finished is kept; magical run goes on from there.")
-    finally:
-        resume()
+    except Exception:  # a fault of magical itself; Python would write its traceback past the masking
+        traceback.print_exc()
+        sys.exit(1)
 
 
 def _wording(error: click.ClickException) -> str:
@@ -43,9 +59,10 @@ def _wording(error: click.ClickException) -> str:
         known = [o for p in error.ctx.command.params for o in p.opts if o.startswith("--")]
         hint = did_you_mean(error.option_name, [*known, "--help"])
         return f"There is no option {error.option_name}.\nHint: {hint}"
-    return (
-        f"{error.format_message()}\nHint: magical --help shows the verbs, magical VERB --help their options."
-    )
+    ctx: click.Context | None = getattr(error, "ctx", None)
+    verb = f" {ctx.command.name}" if ctx and ctx.parent else ""
+    words = error.format_message()
+    return f"{words}{'' if words.endswith('.') else '.'}\nHint: magical{verb} --help says how it is called."
 
 
 def _stop_when_told() -> None:

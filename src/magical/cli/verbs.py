@@ -32,7 +32,7 @@ def run(ask: Ask, words: tuple[str, ...], debug: bool) -> None:
     graph = project.drawn(line).graph
     from magical.listeners.summary import run_json, run_text
 
-    ask.say(run_json(graph, result), lambda: run_text(graph, result, _option(project)))
+    ask.say(run_json(graph, result), lambda: run_text(graph, result, _option(project), ask.trace))
     if result.errors or any(f.severity == "error" for f in graph.findings):
         sys.exit(1)
 
@@ -136,7 +136,9 @@ def models(ask: Ask, name: str, promote: str) -> None:
     if promote:
         chosen = [v for v in found if v.number == promote.lstrip("v")]
         if len(chosen) != 1:
-            raise UsageError.unknown("version", promote, [f"{v.name} {v.number}" for v in found])
+            known = [f"{v.name} {v.number}" for v in found]
+            hint = "" if known else "magical run registers one, if the workflow ends in register."
+            raise UsageError.unknown("version", promote, known, hint=hint)
         registry.alias(chosen[0], "champion")
         found = registry.versions(name)
     ask.say(models_json(found), lambda: models_text(found))

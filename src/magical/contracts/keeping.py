@@ -99,8 +99,9 @@ def keep(table: pl.DataFrame | pl.LazyFrame, schema: Schema, *, who: str, hint: 
     if not found:
         return
     rows = max(f.count for f in found)
+    least = "at least " if len(found) > 1 else ""
     head = (
-        f"{who} promised Frame[{schema.name}], but {rows:,} of {_height(table):,} rows break it:"
+        f"{who} promised Frame[{schema.name}], but {least}{rows:,} of {_height(table):,} rows break it:"
         if all(f.count for f in found)
         else f"{who} promised Frame[{schema.name}], but its columns differ:"
     )
@@ -220,6 +221,8 @@ def _hint(found: list[Failure], names: list[str], schema: Schema) -> str:
         return (
             near if near.startswith("did you") else f"give {missing[0]}, or take it off {schema.name}{place}."
         )
+    if not any(f.count for f in found):
+        return f"cast it here, or change its type: {schema.name}{place}."
     if all(f.rule == "must be unique" for f in found):
         return f"drop the duplicates here, or take Id off {schema.name}{place}."
     return f"filter them here, or widen {schema.name}{place}."

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from magical.engine.atomic import write_text
-from magical.errors import InputError, StoreError
+from magical.errors import InputError, StoreError, did_you_mean
 
 __all__ = ["FileDigests"]
 
@@ -41,7 +41,7 @@ class FileDigests:
         try:
             stat = path.stat()
             if path.is_dir():
-                raise InputError(f"{path} is a folder, and a file is wanted.", hint="name the file in it.")
+                raise InputError(f"{path} is a folder, and a file is wanted.", hint="name one file in it.")
             if not path.is_file():  # opening a pipe would wait for ever
                 raise InputError(f"{path} is a pipe or a device.", hint="write what it gives into a file.")
             if stat.st_size <= SMALL:
@@ -97,6 +97,6 @@ def _nearest(path: Path) -> str:
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
     if folder != path.parent:
-        return f"the folder {path.parent} does not exist either."
-    names = sorted(p.name for p in folder.iterdir() if p.is_file())[:6]
-    return f"in that folder there are: {', '.join(names)}." if names else "that folder is empty."
+        return f"put it there; the folder {path.parent} does not exist either."
+    names = sorted(p.name for p in folder.iterdir() if p.is_file())
+    return did_you_mean(path.name, names) if names else f"put it there; the folder {folder} is empty."

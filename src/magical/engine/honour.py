@@ -125,6 +125,5 @@ def _other(value: Any, promise: Promise, who: str) -> BrokenPromise:
         hint = "promise polars: from magical import Frame; or give table.to_pandas()."
     elif promise.is_table and name == "pandas.Series":
         hint = "make it a table: .reset_index(), or .to_frame()."
-    return BrokenPromise(
-        f"{who} promised {promise}, and returned {shorten(repr(value), 60)} ({name}).", hint=hint
-    )
+    shown = f"{len(value):,} rows" if hasattr(value, "iloc") else shorten(repr(value), 60)
+    return BrokenPromise(f"{who} promised {promise}, and returned {shown} ({name}).", hint=hint)

@@ -17,6 +17,7 @@ from typing import Any
 from magical.engine.atomic import storing
 from magical.errors import StoreError, UsageError
 from magical.events import Event, RunStarted
+from magical.masking import mask
 
 __all__ = ["Journal", "RunSummary", "git_state"]
 
@@ -87,7 +88,8 @@ class Journal:
         Raises:
             StoreError: it is the first event, so nothing is lost.
         """
-        line = json.dumps({"at": round(time.time(), 3), **event.to_json()}, ensure_ascii=False, default=str)
+        said = {"at": round(time.time(), 3), **event.masked().to_json()}
+        line = json.dumps(said, ensure_ascii=False, default=lambda other: mask(str(other)))
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         path = self.folder / run / "journal.jsonl"
         torn = run in self._torn
@@ -124,7 +126,8 @@ class Journal:
             raise UsageError(
                 f"{len(found)} runs are called {name!r}.", hint=f"say more of: {', '.join(found[:4])}"
             )
-        raise UsageError.unknown("run", name, names[:8])
+        hint = "" if names else "magical run makes the first one."
+        raise UsageError.unknown("run", name, names[:8], hint=hint)
 
     def events(self, run: str) -> Iterator[Mapping[str, Any]]:
         """Give the events of a run; a last line that a kill cut short is passed over."""

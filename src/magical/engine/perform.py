@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import os
 import threading
 import time
-import traceback
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +21,7 @@ from magical.contracts.tags import tag
 from magical.engine.artifacts import Record
 from magical.engine.collecting import resume
 from magical.engine.context import StepContext
+from magical.engine.frames import own_frames, remember_trace
 from magical.engine.honour import honoured
 from magical.engine.keys import node_key
 from magical.engine.plan import NodePlan, sampled
@@ -34,7 +33,7 @@ from magical.events import current
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Wire
 
-__all__ = ["LocalPerformer", "is_foreign"]
+__all__ = ["LocalPerformer"]
 
 _ANY = Promise("any")
 
@@ -249,28 +248,16 @@ def _named(node: Node, error: MagicalError) -> MagicalError:
     lines = (f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:])
     made = type(error)(*lines, hint=error.hint)
     made.__dict__.update({k: v for k, v in error.__dict__.items() if k not in ("lines", "hint")})
-    made.__dict__["trace"] = _trace(error)
-    return made
+    return remember_trace(made, error)
 
 
 def _step_error(node: Node, error: BaseException) -> StepError:
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/magical/engine/" not in f.filename]
-    own = next((f for f in reversed(frames) if not is_foreign(f.filename)), frames[0] if frames else None)
+    own = next(reversed(own_frames(error)), None)
     place = f" ({Path(own.filename).name}:{own.lineno}: {shorten(own.line or '', 80)})" if own else ""
     made = StepError(
         f"{node.name} ({node.where}) raised {type(error).__name__}{place}:",
         *[f"  {line}" for line in (str(error).strip() or "no message").splitlines()[:2]],
         hint=f"open it with its inputs: magical replay last {node.name} --pdb",
     )
-    made.__dict__["trace"] = _trace(error)
+    remember_trace(made, error)
     return made
-
-
-def is_foreign(filename: str) -> bool:
-    """Whether a line is not the author's: this package's, Python's, or an installed one's."""
-    others = ("<", str(Path(__file__).parent.parent), str(Path(os.__file__).parent))
-    return filename.startswith(others) or "site-packages" in filename
-
-
-def _trace(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))

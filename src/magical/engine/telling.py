@@ -31,6 +31,7 @@ class Teller:
 
     def __call__(self, event: Event) -> None:
         """Tell one event; events of several threads are told one after the other."""
+        event = event.masked()
         with self._lock:
             if trouble := self._journal.write(self._run, event):
                 self(Log(step="", text=trouble, level="warning"))

@@ -32,11 +32,23 @@ _DEEPEST = 60
 _MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?", "left out": "-"}
 
 
-def run_text(graph: Graph, result: RunResult, option: str = "") -> str:
-    """Say what came of a run; ``option`` is what the commands to look further need."""
+def run_text(
+    graph: Graph,
+    result: RunResult,
+    option: str = "",
+    trace: Callable[[BaseException], list[str]] = lambda error: [],
+) -> str:
+    """Say what came of a run.
+
+    Args:
+        graph: what was run.
+        result: what came of it.
+        option: what the commands to look further need.
+        trace: gives the lines to show below an error's message.
+    """
     lines = [str(f) for f in graph.findings]
     for name, error in result.errors.items():
-        lines += [str(error)]
+        lines += [str(error), *trace(error)]
         if len(result.errors) > 1:
             lines += [f"  (step {name})"]
     lines += [f"{n} is pending: {_bare(graph, n, text)}" for n, text in result.pending.items()]

@@ -7,8 +7,7 @@ import pdb
 import sys
 from types import TracebackType
 
-from magical.engine.perform import is_foreign
-from magical.errors import MagicalError
+from magical.errors import MagicalError, is_foreign
 
 __all__ = ["post_mortem"]
 

@@ -13,14 +13,15 @@ from magical.engine.memory import Drawn, DrawnMemory, difference, other_files, p
 from magical.engine.reads import files_read
 from magical.errors import ProjectError
 from magical.graph import Graph
+from magical.masking import masked
 from magical.project.configuration import Configuration
 from magical.project.imports import import_workflow
 from magical.project.location import Location
 from magical.settings.base import to_json
 from magical.settings.layers import Loaded
-from magical.settings.paths import FromLine, InputPath
+from magical.settings.secrets import learn, sealed
 
-__all__ = ["Drawing", "Drawings", "as_line"]
+__all__ = ["Drawing", "Drawings"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Drawings:
                 if self._digest(line) != digest:
                     continue
                 self._memory.remember(digest, found)
+            learn(found.settings, self._location.root)
             return Drawing(found, step, line, partial(self._draw_again, line, digest))
         raise _changing()
 
@@ -104,28 +106,17 @@ class Drawings:
         self._configuration.policy(line).check(graph)
         identities = identify(graph)
         other = other_files(identities, read, self._location.root)
-        return Drawn(graph, identities, to_json(loaded.settings), loaded.spoken, other)
+        return Drawn(graph, identities, masked(to_json(loaded.settings)), loaded.spoken, other)
 
     def _import_and_draw(self, line: dict[str, Any]) -> tuple[Graph, Loaded]:
-        workflow = import_workflow(self._location)
-        loaded = self._configuration.settings(workflow.settings, line)
-        return (workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)), loaded
+        with sealed():
+            workflow = import_workflow(self._location)
+            loaded = self._configuration.settings(workflow.settings, line)
+            return (workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)), loaded
 
     def _digest(self, line: Mapping[str, Any]) -> str:
         place, profile = self._location, self._configuration.profile
         return project_digest(place.root, f"{place.module}:{place.name} {profile}", line)
-
-
-def as_line(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings given from Python as a line gives them; a path typed on the line stays one."""
-
-    def special(value: Any) -> Any:
-        if isinstance(value, InputPath) and value.base is not None:
-            return str(value)
-        return value if isinstance(value, FromLine) else NotImplemented
-
-    line: dict[str, Any] = to_json(settings, special)
-    return line
 
 
 def _changing() -> ProjectError:

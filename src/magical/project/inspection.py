@@ -14,6 +14,7 @@ from magical.engine.ports import Store
 from magical.errors import UsageError, shorten
 from magical.graph import Node
 from magical.listeners.summary import readable
+from magical.masking import mask
 from magical.project.project import Project
 
 __all__ = ["Inspection", "inspect_step"]
@@ -104,8 +105,18 @@ def _text(store: Store, artifact: Artifact) -> str:
         return artifact.summary
     value = store.load(artifact, Promise("any"))
     if artifact.kind == "table":
-        return f"{value}"
+        return mask(f"{_without_secrets(value)}")
     return _json_text(value)
+
+
+def _without_secrets(table: Any) -> Any:
+    """Mask the cells that are shown before polars wraps them over several lines."""
+    import polars as pl
+
+    texts = [n for n, dtype in table.schema.items() if dtype == pl.String]
+    ends = pl.concat([table.select(texts).head(10), table.select(texts).tail(10)]) if texts else table.clear()
+    odd = {cell: mask(cell) for name in texts for cell in ends[name] if cell and mask(cell) != cell}
+    return table.with_columns(pl.col(texts).replace(odd)) if odd else table
 
 
 def _json_text(value: Any) -> str:

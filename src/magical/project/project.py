@@ -22,10 +22,11 @@ from magical.errors import UsageError
 from magical.graph import Graph
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
-from magical.project.drawing import Drawing, Drawings, as_line
+from magical.project.drawing import Drawing, Drawings
 from magical.project.location import Location, find
 from magical.project.result import Run
 from magical.project.tracking import Later, Tracking, tracker
+from magical.settings.layers import as_line
 from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
