@@ -218,6 +218,12 @@ def test_what_another_store_pickled_is_made_again(sent: Small, tmp_path: Path) -
     assert "1 steps ran" in again.out
 
 
+def test_why_it_is_made_again(sent: Small) -> None:
+    assert "its stored result comes from another store and holds code; --trust takes it." in sent.why(
+        "fitted"
+    )
+
+
 @pytest.mark.parametrize("verb", ["plan", "inspect fitted"])
 def test_it_is_said_before_a_run_too(sent: Small, verb: str) -> None:
     answer = sent.command(*verb.split())

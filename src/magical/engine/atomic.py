@@ -15,6 +15,7 @@ __all__ = ["storing", "write_file", "write_text"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+_LOCKLESS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 @contextmanager
@@ -77,4 +78,6 @@ def _hint(error: OSError) -> str:
         )
     if error.errno in _FORBIDDEN:
         return "make its folder writable for you, and run again."
+    if error.errno in _LOCKLESS:
+        return "put the project on a disk that knows file locks; some network disks do not."
     return "look at the disk's space and permissions."
