@@ -171,3 +171,10 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written") as caught:
         write_text(tmp_path / "file" / "a.txt", "x")
     assert "space and permissions" in caught.value.hint
+
+
+def test_a_long_path_leaves_room_for_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written: Not a directory") as caught:
+        write_text(tmp_path / "file" / ("x" * 200) / "a.txt", "x")
+    assert "x/a.txt cannot" in str(caught.value)

@@ -32,7 +32,7 @@ def storing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"{path} cannot be written: {error.strerror or error}.", hint=_hint(error)
+            f"{_end(path)} cannot be written: {error.strerror or error}.", hint=_hint(error)
         ) from error
 
 
@@ -69,6 +69,12 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
 
 def _write(part: Path, text: str) -> None:
     part.write_text(text, encoding="utf-8")
+
+
+def _end(path: Path, most: int = 160) -> str:
+    """A long path must not push the reason out of the line."""
+    text = str(path)
+    return text if len(text) <= most else f"…{text[-most:]}"
 
 
 def _hint(error: OSError) -> str:
