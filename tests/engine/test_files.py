@@ -76,6 +76,18 @@ def test_a_file_changed_just_now_is_not_trusted(digests: FileDigests, tmp_path: 
     assert not (tmp_path / "home").exists()
 
 
+def test_a_clock_that_was_set_back_makes_files_read_again(
+    digests: FileDigests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 86400)
+    for data in (BIG, BIG.replace(b"x", b"y")):
+        path.write_bytes(data)
+        assert digests.digest(path) == sha(data)
+    assert not (tmp_path / "home").exists()
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 3}', "\x00"])
 def test_a_damaged_memory_is_no_memory(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "RACY", -1.0)
@@ -174,3 +186,10 @@ def test_what_is_not_called_a_text_may_hold_nothing(tmp_path: Path) -> None:
     path = tmp_path / "large.bin"
     path.write_bytes(bytes(3 << 20))
     assert len(FileDigests(tmp_path / "memory.json").digest(path)) == 64
+
+
+def test_a_long_path_leaves_room_for_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written: Not a directory") as caught:
+        write_text(tmp_path / "file" / ("x" * 200) / "a.txt", "x")
+    assert "x/a.txt cannot" in str(caught.value)

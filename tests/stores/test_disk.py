@@ -178,6 +178,36 @@ def test_a_disk_that_does_not_sync_keeps_nothing_half(
     assert small.ran() == ALL
 
 
+def test_a_disk_without_locks_is_said(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", fails)
+    assert "that knows file locks" in said(small.command("run"))
+    monkeypatch.undo()
+    assert small.ran() == ALL
+
+
+@pytest.mark.parametrize("kind", ["records", "objects"])
+def test_what_may_not_be_read_is_not_taken_for_garbage(
+    small: Small, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    small.run()
+    before = small.files()
+    whole = Path.open
+
+    def fails(path: Path, *how: Any, **more: Any) -> Any:
+        if f"/{kind}/" in str(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return whole(path, *how, **more)
+
+    monkeypatch.setattr(Path, "open", fails)
+    assert "Permission denied" in said(small.command("gc", "--verify", "--keep", "9"))
+    monkeypatch.undo()
+    assert small.files().keys() >= before.keys()
+    assert small.ran() == []
+
+
 def test_scratch_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "scratch").write_text("")
     with pytest.raises(StoreError, match="cannot be written") as caught:

@@ -15,6 +15,7 @@ __all__ = ["storing", "write_file", "write_text"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+_LOCKLESS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def storing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"{path} cannot be written: {error.strerror or error}.", hint=_hint(error)
+            f"{_end(path)} cannot be written: {error.strerror or error}.", hint=_hint(error)
         ) from error
 
 
@@ -70,6 +71,12 @@ def _write(part: Path, text: str) -> None:
     part.write_text(text, encoding="utf-8")
 
 
+def _end(path: Path, most: int = 160) -> str:
+    """A long path must not push the reason out of the line."""
+    text = str(path)
+    return text if len(text) <= most else f"…{text[-most:]}"
+
+
 def _hint(error: OSError) -> str:
     if error.errno in _FULL:
         return (
@@ -77,4 +84,6 @@ def _hint(error: OSError) -> str:
         )
     if error.errno in _FORBIDDEN:
         return "make its folder writable for you, and run again."
+    if error.errno in _LOCKLESS:
+        return "put the project on a disk that knows file locks; some network disks do not."
     return "look at the disk's space and permissions."

@@ -10,6 +10,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -160,8 +161,9 @@ def _after(names: Iterable[str]) -> str:
     moment, fraction = dt.datetime.fromtimestamp(now), int(now % 1 * 4096)  # runs of one second sort too
     newest = _NAME.fullmatch(max((n for n in names if _NAME.fullmatch(n)), default=""))
     if newest and (f"{moment:{_FORMAT}}", f"{fraction:03x}") <= newest.groups():
-        last, fraction = dt.datetime.strptime(newest[1], _FORMAT), int(newest[2], 16) + 1
-        moment, fraction = last + dt.timedelta(seconds=fraction // 4096), fraction % 4096
+        with suppress(ValueError, OverflowError):  # a folder that is called like a run, and is none
+            last, ticks = dt.datetime.strptime(newest[1], _FORMAT), int(newest[2], 16) + 1
+            moment, fraction = last + dt.timedelta(seconds=ticks // 4096), ticks % 4096
     return f"{moment:{_FORMAT}}-{fraction:03x}"
 
 

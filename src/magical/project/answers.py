@@ -98,7 +98,9 @@ def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past,
     run, key = earlier[0]
     record = store.record(key)
     if key == made.key:
-        return Why(name, made.state, "its stored result is gone.", run=run.name)
+        foreign = "comes from another store and holds code; --trust takes it."
+        text = f"its stored result {foreign if key in store.foreign else 'is gone.'}"
+        return Why(name, made.state, text, run=run.name)
     if record is None:
         return Why(name, made.state, f"it differs from {run.name}, whose result is gone.", run=run.name)
     return _compared(made, record.parts, f"it runs again; since {run.name}:", run, drawn)

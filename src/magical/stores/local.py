@@ -182,7 +182,8 @@ class LocalStore:
 
         if not self.folder.is_dir():
             return Swept()
-        suspects = {p for p in self.objects.paths() if not self.objects.is_whole(p)} if verify else set()
+        with storing(self.folder):
+            suspects = {p for p in self.objects.paths() if not self.objects.is_whole(p)} if verify else set()
         with self._gate.passing(alone=True), storing(self.folder):
             return sweep(self, alive() if callable(alive) else alive, suspects, dry=dry)
 

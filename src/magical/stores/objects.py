@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import hashlib
 import os
@@ -123,12 +124,18 @@ class Objects:
         return [p for p in self.folder.glob("*/*") if p.is_file()]
 
     def is_whole(self, path: Path) -> bool:
-        """Whether an object's file is what its name says, read piece by piece."""
+        """Whether an object's file is what its name says, read piece by piece.
+
+        Raises:
+            OSError: it may not be read, which says nothing of it.
+        """
         try:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EIO):
+                return False
+            raise
         return f"{path.parent.name}{path.name}".partition(".")[0] == digest[:40]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import threading
@@ -59,7 +60,7 @@ class Pins:
         data = f"\n{text}".encode()
         os.lseek(self._handle, 0, os.SEEK_END)
         if os.write(self._handle, data) != len(data):
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def pinned(folder: Path, *, dry: bool = False) -> tuple[set[str], set[str], int]:

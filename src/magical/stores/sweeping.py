@@ -44,7 +44,10 @@ def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], 
     keys |= set(alive)
     for path in _files(store.folder / "records"):
         key = path.parent.name + path.stem
-        record = store.read(key)[0] if key in keys and not path.name.startswith(_PART) else None
+        record = None
+        if key in keys and not path.name.startswith(_PART):
+            path.read_bytes()  # what may not be read is no garbage
+            record = store.read(key)[0]
         if record is None:
             _remove(path, swept, "records", dry)
             continue
