@@ -95,6 +95,32 @@ def test_a_body_is_given_a_scan_and_not_rows(tmp_path: Path) -> None:
     assert small.run().result == " ".join(["Row True"] * 4)
 
 
+def test_lazy_tables_among_others_and_kept_ones(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        """
+        @step
+        def rows(n: int) -> tuple[Lazy[Row], Frame[Row], list[Lazy[Row]]]:
+            table = pl.DataFrame({"id": range(n), "x": [1.0] * n})
+            keep("odd", table.lazy().filter(pl.col("id") % 2 == 1))
+            return table.lazy(), table, [table.lazy(), table]
+
+        @step
+        def kinds(one: Lazy[Row], other: Lazy[Row], third: list[Lazy[Row]], anything: Any) -> str:
+            return " ".join(type(t).__name__ for t in (one, other, *third, anything))
+
+        @workflow
+        def flow() -> str:
+            a, b, c = rows(5)
+            return kinds(a, b, c, a)
+        """,
+        top=TOP,
+    )
+    run = small.run()
+    assert run.result == "LazyFrame LazyFrame LazyFrame LazyFrame DataFrame"
+    assert run.kept("rows")["odd"]["id"].to_list() == [1, 3]
+
+
 def test_a_broken_promise_is_said_as_of_an_eager_step_and_nothing_is_kept(tmp_path: Path) -> None:
     messages = []
     for kind in ("Lazy", "Frame"):

@@ -19,6 +19,8 @@ from magical.errors import BrokenPromise, ContractError, did_you_mean, listing, 
 __all__ = ["Failure", "Filtered", "failures", "filter", "keep"]
 
 EXAMPLES = 5
+SHOWN = 20
+"""Of more broken promises than these no examples are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Failure:
             return f"{self.column} {self.rule}"
         got = f", got {', '.join(self.values)}" if self.values else ""
         plural = "row" if len(self.rows) == 1 else "rows"
-        return f"{self.column} {self.rule}{got} ({plural} {', '.join(map(str, self.rows))})"
+        places = f"{plural} {', '.join(map(str, self.rows))}" if self.rows else f"{self.count:,} rows"
+        return f"{self.column} {self.rule}{got} ({places})"
 
 
 class Filtered(NamedTuple):
@@ -82,10 +85,15 @@ def failures(table: pl.DataFrame | pl.LazyFrame, schema: Schema) -> list[Failure
         raise _not_computed(table, schema, checks) or error from None
     for check, expr, count in zip(checks, exprs, broken, strict=True):
         if isinstance(table, pl.LazyFrame) and check.ids:
-            again, rows = repeats(table, list(check.ids), height, EXAMPLES)
-            found += [_failure(check, again, rows, list(check.ids))] if again else []
+            again, first = repeats(table, list(check.ids), height, EXAMPLES)
+            found += [_failure(check, again, first, list(check.ids))] if again else []
         elif count:
-            found.append(_examples(table, dtypes, check, expr, min(count, height)))
+            rows = min(count, height)
+            found.append(
+                _examples(table, dtypes, check, expr, rows)
+                if len(found) < SHOWN
+                else Failure(check.name, check.words, rows)
+            )
     return found
 
 
@@ -131,24 +139,37 @@ def filter(table: Any, contract: type[BaseModel] | Schema) -> Filtered:
     """
     frame = polars_frame(table)
     schema = contract if isinstance(contract, Schema) else schema_of(contract)
-    structural = [f for c in schema.columns if (f := _misfit(c, frame.schema, frame.height))]
+    dtypes = frame.schema
+    structural = [f for c in schema.columns if (f := _misfit(c, dtypes, frame.height))]
     if structural:
         raise BrokenPromise(
             f"filter: the table has not the columns of {schema.name}:",
             *(f"  {f}" for f in structural[:3]),
             hint=_hint(structural, frame.columns, schema),
         )
-    checks = [k for c in schema.columns for k in checks_of(c, frame.schema[c.name])]
-    checks += unique_of(schema, set()) + rules_of(schema)
-    texts: list[Any] = [pl.when(c.broken).then(pl.lit(f"{c.name} {c.words}")) for c in checks] or [pl.lit("")]
-    reasons = pl.concat_str(texts, separator="; ", ignore_nulls=True).alias("reason")
-    try:
-        reason = frame.lazy().select(pl.repeat("", pl.len()) + reasons).collect().to_series()
-    except pl.exceptions.PolarsError as error:
-        raise _not_computed(frame, schema, checks) or error from None
+    checks = [k for c in schema.columns for k in checks_of(c, dtypes[c.name])]
+    reason = _reasons(frame, schema, checks + unique_of(schema, set()) + rules_of(schema))
     return Filtered(
         frame.filter(reason == ""), frame.with_columns(reason.alias("reason")).filter(reason != "")
     )
+
+
+def _reasons(frame: pl.DataFrame, schema: Schema, checks: list[Check]) -> pl.Series:
+    """What each row breaks, in words; a few checks at a time, since polars is slow to plan one long text."""
+    found = []
+    for start in range(0, len(checks), 100):
+        some = checks[start : start + 100]
+        texts = [pl.when(c.broken).then(pl.lit(f"{c.name} {c.words}")) for c in some]
+        reasons = pl.concat_str(texts, separator="; ", ignore_nulls=True)
+        try:
+            found.append(frame.lazy().select(pl.repeat("", pl.len()) + reasons).collect().to_series())
+        except pl.exceptions.PolarsError as error:
+            raise _not_computed(frame, schema, checks) or error from None
+    if not found:
+        return pl.repeat("", frame.height, eager=True)
+    columns = [series.replace("", None).alias(str(i)) for i, series in enumerate(found)]
+    joined = pl.concat_str(pl.all(), separator="; ", ignore_nulls=True)
+    return pl.DataFrame(columns).select(joined).to_series()
 
 
 def _height(table: pl.DataFrame | pl.LazyFrame) -> int:
@@ -195,6 +216,9 @@ def _examples(
     table: pl.DataFrame | pl.LazyFrame, dtypes: Mapping[str, Any], check: Check, broken: pl.Expr, count: int
 ) -> Failure:
     shown = [c for c in check.ids or (check.name,) if c in dtypes]
+    roots = [] if broken.meta.has_multiple_outputs() else broken.meta.root_names()
+    if roots and isinstance(table, pl.DataFrame):  # a plan on all columns of a wide table is slow
+        table = pl.DataFrame([table.get_column(n) for n in dict.fromkeys([*shown, *roots])])
     query = (
         table.lazy()
         .select(*shown, broken.alias("__broken"))

@@ -117,8 +117,8 @@ class Walk:
         given = _called(move, arguments, self.typed)
         if move.gives.kind in ("tuple", "list"):
             promises = move.gives.items if move.gives.kind == "tuple" else move.gives.items[:1] * len(given)
-            return [_matched(v, p, before) for v, p in zip(given, promises, strict=True)]
-        return _matched(given, move.gives, before)
+            return [_matched(v, p, before, move.name) for v, p in zip(given, promises, strict=True)]
+        return _matched(given, move.gives, before, move.name)
 
     def _wired(self, wire: Wire, plain: Any, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
         if isinstance(wire, Link):
@@ -170,12 +170,12 @@ def _called(move: Move, arguments: dict[str, Any], typed: Schema) -> Any:
         current.reset(token)
 
 
-def _matched(given: Any, promise: Promise, before: pl.DataFrame | None) -> Any:
+def _matched(given: Any, promise: Promise, before: pl.DataFrame | None, who: str) -> Any:
     """A table that a step gave, marked with its promise; where it lost its row numbers, found by the ids."""
     if isinstance(given, pl.LazyFrame):
         given = given.collect()
     if promise.kind == "pandas":
-        given = from_pandas(given, promise.schema)
+        given = from_pandas(given, promise.schema, who=who)
     if not isinstance(given, pl.DataFrame):
         return given
     ids = promise.schema.ids if promise.schema else []
