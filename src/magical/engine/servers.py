@@ -151,6 +151,8 @@ def _probe(uri: str) -> None:
         return
     try:
         parts = urlsplit(uri)
+        if not parts.hostname:
+            raise ValueError("it names no host")
         host, path = parts.netloc.rpartition("@")[2], f"{parts.path.rstrip('/')}/health"
         plain = parts._replace(netloc=host, path=path)
         with urllib.request.urlopen(urlunsplit(plain), timeout=_PATIENCE):
