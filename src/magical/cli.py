@@ -16,6 +16,7 @@ from magical.engine.collecting import pause, resume
 from magical.errors import MagicalError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from magical.engine.ports import Registry
     from magical.project import Project
 
 __all__ = ["main"]
@@ -176,21 +177,41 @@ def runs(name: str, path: str, profile: str, as_json: bool) -> None:
 @cli.command()
 @click.argument("name", required=False, default="", metavar="[MODEL]")
 @click.option("--promote", metavar="VERSION", default="", help="Point the alias champion at this version.")
+@click.option("--rollback", is_flag=True, help="Point the alias champion back at the champion before.")
 @_common
-def models(name: str, promote: str, path: str, profile: str, as_json: bool) -> None:
+def models(name: str, path: str, profile: str, as_json: bool, **move: Any) -> None:
     """List the registered models with their versions and aliases, or move the alias by hand."""
     project = _open(path, profile)
     from magical.listeners.summary import models_json, models_text
 
     registry = project.registry()
+    if any(move.values()):
+        _move_alias(registry, name, **move)
     found = registry.versions(name)
-    if promote:
-        chosen = [v for v in found if v.number == promote.lstrip("v")]
-        if len(chosen) != 1:
-            raise UsageError.unknown("version", promote, [f"{v.name} {v.number}" for v in found])
-        registry.alias(chosen[0], "champion")
-        found = registry.versions(name)
     _say(models_json(found), as_json, lambda: models_text(found))
+
+
+def _move_alias(registry: Registry, name: str, promote: str, rollback: bool) -> None:
+    if promote and rollback:
+        raise UsageError("--promote and --rollback both move the alias.", hint="give one of them.")
+    known = registry.versions()
+    found = [v for v in known if name in ("", v.name)]
+    names = list(dict.fromkeys(v.name for v in known))
+    if not found:
+        raise (
+            UsageError.unknown("model", name, names)
+            if name
+            else UsageError("There is no model yet.", hint="magical run")
+        )
+    if not name and len(names) > 1:
+        raise UsageError(f"There are {len(names)} models.", hint=f"name one of: {', '.join(names[:12])}.")
+    if rollback:
+        registry.rollback(found[0].name)
+        return
+    chosen = next((v for v in found if v.number == promote.removeprefix("v")), None)
+    if chosen is None:
+        raise UsageError.unknown("version", promote, [v.number for v in found])
+    registry.alias(chosen, "champion")
 
 
 @cli.command()
