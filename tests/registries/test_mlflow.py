@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -173,6 +174,54 @@ def test_a_second_version_of_one_key_is_taken_away(tmp_path: Path) -> None:
     assert len(registry.versions()) == 2
     assert registry.put(submission(tmp_path)).number == "1"
     assert [v.number for v in registry.versions()] == ["1"]
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_registry_that_was_moved_or_copied_finds_its_files(tmp_path: Path, copied: bool) -> None:
+    old, new = tmp_path / "old [1] ü" / ".magical", tmp_path / "new" / "place" / ".magical"
+    registry = embedded(old)
+    first = registry.put(submission(tmp_path))
+    shutil.copytree(old, new)
+    if not copied:
+        shutil.rmtree(old)
+    files = sorted(p for p in (tmp_path / "old [1] ü").rglob("*") if p.is_file())
+    moved = embedded_at(f"sqlite:///{new / 'mlflow.db'}", new)
+    assert (moved.folder(first) / "note.txt").is_relative_to(new)
+    assert (moved.folder(first) / "note.txt").read_text() == "one"
+    second = moved.put(submission(tmp_path, key="b" * 40, note="two"))
+    assert moved.folder(second).is_relative_to(new)
+    assert files == sorted(p for p in (tmp_path / "old [1] ü").rglob("*") if p.is_file())
+    import mlflow
+
+    uris = {"tracking_uri": moved.uri, "registry_uri": moved.uri}
+    assert Path(mlflow.artifacts.download_artifacts("models:/campaign/1/MLmodel", **uris)).is_file()
+
+
+def test_a_database_that_lies_elsewhere_is_left_as_it_is(tmp_path: Path) -> None:
+    uri = database(tmp_path / "shared")
+    mine, yours = tmp_path / "mine" / ".magical", tmp_path / "yours" / ".magical"
+    first = embedded_at(uri, mine).put(submission(tmp_path))
+    assert embedded_at(uri, yours).folder(first).is_relative_to(mine)
+
+
+def test_a_kill_between_alias_and_tag_does_not_confuse_the_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = embedded(tmp_path)
+    versions = [registry.put(submission(tmp_path, key=key * 40)) for key in "abc"]
+    registry.alias(versions[0])
+    registry.alias(versions[1])
+    from mlflow import MlflowClient
+
+    def killed(*args: Any) -> None:
+        raise Killed
+
+    for move in (lambda: registry.alias(versions[2]), lambda: registry.rollback("campaign")):
+        with monkeypatch.context() as patch:
+            patch.setattr(MlflowClient, "set_registered_model_tag", killed)
+            with pytest.raises(Killed):
+                move()
+    assert registry.rollback("campaign").number == "1"
 
 
 @pytest.mark.slow  # MLflow waits 20 s for a lock
