@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from magical.engine.ports import Submission, Version
-from magical.errors import RegistryError
+from magical.errors import RegistryDown, RegistryError
 
 
 @dataclass
@@ -69,4 +69,4 @@ class MemoryRegistry:
 
     def _up(self, call: str) -> None:
         if call in self.down:
-            raise RegistryError(f"The registry does not {call}.", hint="start it.")
+            raise RegistryDown(f"The registry does not {call}.", hint="start it.")

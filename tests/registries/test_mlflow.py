@@ -177,7 +177,9 @@ def test_a_second_version_of_one_key_is_taken_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("copied", [False, True])
-def test_a_registry_that_was_moved_or_copied_finds_its_files(tmp_path: Path, copied: bool) -> None:
+def test_a_registry_that_was_moved_or_copied_finds_its_files(
+    tmp_path: Path, copied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new = tmp_path / "old [1] ü" / ".magical", tmp_path / "new" / "place" / ".magical"
     registry = embedded(old)
     first = registry.put(submission(tmp_path))
@@ -193,8 +195,9 @@ def test_a_registry_that_was_moved_or_copied_finds_its_files(tmp_path: Path, cop
     assert files == sorted(p for p in (tmp_path / "old [1] ü").rglob("*") if p.is_file())
     import mlflow
 
-    uris = {"tracking_uri": moved.uri, "registry_uri": moved.uri}
-    assert Path(mlflow.artifacts.download_artifacts("models:/campaign/1/MLmodel", **uris)).is_file()
+    for which in ("TRACKING", "REGISTRY"):
+        monkeypatch.setenv(f"MLFLOW_{which}_URI", moved.uri)
+    assert Path(mlflow.artifacts.download_artifacts("models:/campaign/1/MLmodel")).is_file()
 
 
 def test_a_database_that_lies_elsewhere_is_left_as_it_is(tmp_path: Path) -> None:

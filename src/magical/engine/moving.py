@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
 
 __all__ = ["follow"]
 
@@ -21,6 +24,8 @@ def follow(uri: str, artifacts: Path) -> None:
     database = Path(uri.removeprefix("sqlite:///"))
     if not uri.startswith("sqlite:///") or database.resolve().parent != here.parent or not database.is_file():
         return
+    import sqlite3
+
     tail = f"/{quote(here.parent.name)}/{quote(here.name)}"
     with contextlib.closing(sqlite3.connect(database, timeout=5)) as connection:
         try:
@@ -33,7 +38,7 @@ def follow(uri: str, artifacts: Path) -> None:
         connection.commit()
 
 
-def _lead(connection: sqlite3.Connection, old: str, new: str) -> None:
+def _lead(connection: Connection, old: str, new: str) -> None:
     connection.execute("UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (new, old))
     connection.execute(
         "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE substr(artifact_uri, 1, ?) = ?",
