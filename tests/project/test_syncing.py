@@ -1,7 +1,6 @@
 """What MLflow's tracking or registry missed while it was down is sent once, and with the whole gate."""
 
 import json
-import os
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -477,12 +476,12 @@ def test_a_run_that_tracking_missed_is_sent_later(tracked: Tracked) -> None:
     events = journal(tracked.small)
     assert told.info.run_name == told.data.tags["magical.run"] == run
     assert told.info.status == "FINISHED"
-    assert told.info.start_time == int(events[0]["at"] * 1000)
-    assert told.info.end_time == int(events[-1]["at"] * 1000)
+    assert told.info.start_time == round(events[0]["at"] * 1000)
+    assert told.info.end_time == round(events[-1]["at"] * 1000)
     assert told.data.params["add"] == "4"
     (metric,) = tracked.client.get_metric_history(told.info.run_id, "size")
     finished = next(e for e in events if e["event"] == "StepFinished" and e["step"] == "scored")
-    assert (metric.value, metric.timestamp) == (6.0, int(finished["at"] * 1000))
+    assert (metric.value, metric.timestamp) == (6.0, round(finished["at"] * 1000))
     assert told.data.tags["magical.process"] == str(events[0]["process"])
     lineage = json.loads(
         Path(tracked.client.download_artifacts(told.info.run_id, "lineage.json")).read_text()
@@ -583,7 +582,6 @@ def test_a_killed_run_is_sent_as_such_and_one_under_way_is_left(tracked: Tracked
     tracked.up()
     assert [s.run for s in tracked.small.load().sync().done] == ([run] if gone else [])
     assert [r.info.status for r in tracked.told()] == (["KILLED"] if gone else [])
-    assert os.getpid() != 0
 
 
 def test_an_older_journal_does_no_harm(tracked: Tracked) -> None:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from magical.cli.asking import PDB, SAMPLE, TRUST, Ask, cli, verb, words_of
-from magical.errors import UsageError
+from magical.errors import UsageError, listing
 
 if TYPE_CHECKING:
+    from magical.engine.ports import Registry
     from magical.project import Project
 
 __all__ = ["cli", "gc", "inspect", "models", "plan", "replay", "run", "runs", "show", "sync", "why"]
@@ -126,22 +127,38 @@ def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
         "--promote", metavar="VERSION", default="", help="Point the alias champion at this version."
     ),
 )
-def models(ask: Ask, name: str, promote: str) -> None:
+def models(ask: Ask, name: str, promote: str, rollback: bool) -> None:
     """List the registered models with their versions and aliases, or move the alias by hand."""
     project = ask.open()
     from magical.listeners.summary import models_json, models_text
 
     registry = project.registry()
+    if promote or rollback:
+        _move_alias(registry, name, promote, rollback)
     found = registry.versions(name)
-    if promote:
-        chosen = [v for v in found if v.number == promote.lstrip("v")]
-        if len(chosen) != 1:
-            known = [f"{v.name} {v.number}" for v in found]
-            hint = "" if known else "magical run registers one, if the workflow ends in register."
-            raise UsageError.unknown("version", promote, known, hint=hint)
-        registry.alias(chosen[0], "champion")
-        found = registry.versions(name)
     ask.say(models_json(found), lambda: models_text(found))
+
+
+def _move_alias(registry: Registry, name: str, promote: str, rollback: bool) -> None:
+    if promote and rollback:
+        raise UsageError("--promote and --rollback both move the alias.", hint="give one of them.")
+    known = registry.versions()
+    found = [v for v in known if name in ("", v.name)]
+    names = list(dict.fromkeys(v.name for v in known))
+    if not known:
+        hint = "magical run registers one, if the workflow ends in register."
+        raise UsageError("There is no model yet.", hint=hint)
+    if not found:
+        raise UsageError.unknown("model", name, names)
+    if not name and len(names) > 1:
+        raise UsageError(f"There are {len(names)} models.", hint=f"name one of: {listing(names)}.")
+    if rollback:
+        registry.rollback(found[0].name)
+        return
+    chosen = next((v for v in found if v.number == promote.removeprefix("v")), None)
+    if chosen is None:
+        raise UsageError.unknown("version", promote, [v.number for v in found])
+    registry.alias(chosen, "champion")
 
 
 @verb()

@@ -200,5 +200,12 @@ class Registry(Protocol):
     def alias(self, version: Version, alias: str = "champion") -> None:
         """Point an alias at a version."""
 
+    def rollback(self, name: str) -> Version:
+        """Point the alias ``champion`` back at the version that had it before.
+
+        Raises:
+            RegistryError: there is none.
+        """
+
     def folder(self, version: Version) -> Path:
         """Give the folder that was submitted, on this machine."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
-import re
 from typing import Any
 
 __all__ = ["here", "host", "lives"]
@@ -12,6 +10,9 @@ __all__ = ["here", "host", "lives"]
 
 def host() -> str:
     """Give the name of this machine, in letters that MLflow can be asked for."""
+    import platform  # it costs the command a millisecond that a run which is fresh need not pay
+    import re
+
     return re.sub(r"[^\w.-]", "_", platform.node())
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from magical.engine.moving import follow
 from magical.errors import RegistryDown, RegistryError, shorten
 
 __all__ = ["experiment_id", "is_embedded", "reached", "shown", "talking"]
@@ -108,6 +109,7 @@ def experiment_id(client: Any, name: str, uri: str, artifacts: Path) -> str:
         uri: of server or database.
         artifacts: where files of an embedded database go.
     """
+    follow(uri, artifacts)
     found = client.get_experiment_by_name(name)
     if found is None:
         place = artifacts.resolve().as_uri() if is_embedded(uri) else None
@@ -151,6 +153,8 @@ def _probe(uri: str) -> None:
         return
     try:
         parts = urlsplit(uri)
+        if not parts.hostname:
+            raise ValueError("it names no host")
         host, path = parts.netloc.rpartition("@")[2], f"{parts.path.rstrip('/')}/health"
         plain = parts._replace(netloc=host, path=path)
         with urllib.request.urlopen(urlunsplit(plain), timeout=_PATIENCE):
@@ -196,7 +200,7 @@ def _of_database(error: BaseException) -> bool:
 
 
 def _is_locked(error: BaseException) -> bool:
-    return "sqlite3" in str(error) and "database is locked" in str(error)
+    return "database is locked" in str(error)
 
 
 def _silent(uri: str, reason: object) -> RegistryDown:

@@ -219,4 +219,4 @@ def _end_killed(client: MlflowClient, experiment: str) -> None:
 
 
 def _milliseconds(seconds: float) -> int:
-    return int(seconds * 1000)
+    return round(seconds * 1000)

@@ -13,7 +13,7 @@ from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry
 from magical.engine.processes import host, lives
 from magical.engine.run import RunResult
-from magical.errors import InputError, MagicalError, RegistryDown, UsageError
+from magical.errors import InputError, MagicalError, RegistryDown, RegistryError, UsageError
 from magical.events import Event, RunFinished
 from magical.graph import Graph
 from magical.listeners.marks import MISSED, SENT, Mark, Marks
@@ -212,9 +212,11 @@ class _Steps:
             raise
         result = stored.run(self._listeners)
         if result.errors:
-            raise result.errors[step]
+            raise next(iter(result.errors.values()))
         if step in result.pending:
             raise RegistryDown(result.pending[step], hint="magical sync, once that answers again.")
+        if step not in result.records:
+            raise RegistryError(f"{step} was left out: {result.left_out.get(step)}.", hint="magical run")
         return Sync(run.name, step, "sent", result.records[step].result.summary)
 
 

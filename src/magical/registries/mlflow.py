@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from magical.engine.alone import alone
+from magical.engine.moving import follow
 from magical.engine.ports import Submission, Version
 from magical.engine.servers import experiment_id, is_embedded, reached, shown, talking
 from magical.errors import RegistryError
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MlflowRegistry"]
 
-KEY = "magical.key"
+KEY, CHAMPIONS = "magical.key", "magical.champions"
+_CHAMPIONS_KEPT = 100
 LONGEST = 5000
 
 
@@ -94,9 +96,46 @@ class MlflowRegistry:
             return self._version(client.get_model_version(name, aliases["champion"]), aliases)
 
     def alias(self, version: Version, alias: str = "champion") -> None:
-        """Point an alias at a version."""
+        """Point an alias at a version; which ones were champions before is kept as a tag of the model."""
         with talking(self.uri, f"give {version.name} version {version.number} the alias {alias}"):
-            self._client().set_registered_model_alias(version.name, alias, version.number)
+            client = self._client()
+            before = self._champions(client, version.name) if alias == "champion" else [version.number]
+            client.set_registered_model_alias(version.name, alias, version.number)
+            if before[-1:] != [version.number]:
+                self._note_champions(client, version.name, [*before, version.number])
+
+    def rollback(self, name: str) -> Version:
+        """Point the alias ``champion`` back at the version that had it before.
+
+        Raises:
+            RegistryError: there is none.
+        """
+        with talking(self.uri, f"look up the champions of {name}"):
+            client = self._client()
+            there = {
+                str(v.version): v for v in _pages(client.search_model_versions, f"name = {_quoted(name)}")
+            }
+            champions = [n for n in self._champions(client, name) if n in there]
+            if len(champions) > 1:
+                client.set_registered_model_alias(name, "champion", champions[-2])
+                self._note_champions(client, name, champions[:-1])
+                return self._version(there[champions[-2]], self._aliases(client, name))
+        raise RegistryError(
+            f"{name} has had no champion before the present one.",
+            hint="magical models lists its versions; --promote VERSION takes one of them.",
+        )
+
+    def _champions(self, client: MlflowClient, name: str) -> list[str]:
+        """The numbers of the champions so far, the present one last."""
+        found = client.get_registered_model(name)
+        told = str(found.tags.get(CHAMPIONS, "")).split()
+        present = str(found.aliases.get("champion", ""))
+        if present in told:  # a kill may have come between the alias and the tag
+            return told[: len(told) - told[::-1].index(present)]
+        return [*told, present] if present else told
+
+    def _note_champions(self, client: MlflowClient, name: str, numbers: list[str]) -> None:
+        client.set_registered_model_tag(name, CHAMPIONS, " ".join(numbers[-_CHAMPIONS_KEPT:]))
 
     def folder(self, version: Version) -> Path:
         """Give the folder that was submitted, on this machine.
@@ -122,6 +161,7 @@ class MlflowRegistry:
     def _client(self) -> MlflowClient:
         with reached(self.uri):
             if self._made is None:
+                follow(self.uri, self._artifacts)
                 from mlflow import MlflowClient
 
                 self._made = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
