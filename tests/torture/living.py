@@ -105,7 +105,7 @@ KINDS: dict[str, tuple[str, str, str, str]] = {
     "even": (
         "a: int",
         "int",
-        "if a % 5 == 4 and {k} == 0:\n        raise ValueError(a)\n    return a // 2",
+        "if a % 4 == {k}:\n        raise ValueError(a)\n    return a // 2",
         "",
     ),
     "few": ("a: int", "int", "return (a + {k}) % 2", ""),
