@@ -81,14 +81,13 @@ class Edited(RuleBasedStateMachine):
         for call in state.calls:
             call.function = new if call.function == old else call.function
 
-    @rule(pick=PICK, number=NUMBER)
-    def edit_a_body(self, pick: int, number: int) -> None:
+    @rule(pick=PICK)
+    def edit_a_body(self, pick: int) -> None:
+        self._edit()
         functions = self.living.state.functions
         name = list(functions)[pick % len(functions)]
-        if functions[name][1] != number:
-            self._edit()
-            functions = self.living.state.functions
-            functions[name] = (functions[name][0], number)
+        kind, number = functions[name]
+        functions[name] = (kind, (number + 1) % 4)
 
     @rule(pick=PICK, kind=PICK)
     def write_another_body(self, pick: int, kind: int) -> None:
@@ -108,21 +107,24 @@ class Edited(RuleBasedStateMachine):
         if given is not None:
             calls[number].given = given
 
-    @rule(pick=PICK, number=NUMBER)
-    def edit_a_helper(self, pick: int, number: int) -> None:
+    @rule(pick=PICK)
+    def edit_a_helper(self, pick: int) -> None:
+        """One that some step refers to, or, seldom, any."""
         self._edit()
         numbers = self.living.state.numbers
-        numbers[sorted(numbers)[pick % len(numbers)]] = number
+        used = [n for n in sorted(numbers) if n in self.living.used()]
+        among = used if used and pick % 5 else sorted(numbers)
+        name = among[pick % len(among)]
+        numbers[name] = (numbers[name] + 1) % 4
 
-    @rule(name=st.sampled_from(["n0", "n1"]), number=NUMBER)
-    def edit_a_setting(self, name: str, number: int) -> None:
+    @rule(name=st.sampled_from(["n0", "n1"]), file=st.sampled_from(["a.txt", "b.txt", ""]))
+    def edit_settings_or_data(self, name: str, file: str) -> None:
         self._edit()
-        self.living.state.settings[name] = number
-
-    @rule(name=st.sampled_from(["a.txt", "b.txt"]), number=NUMBER)
-    def edit_a_data_file(self, name: str, number: int) -> None:
-        self._edit()
-        self.living.state.files[name] = number
+        state = self.living.state
+        if file:
+            state.files[file] = (state.files[file] + 1) % 4
+        else:
+            state.settings[name] = (state.settings[name] + 1) % 4
 
     @precondition(lambda self: self.living.past)
     @rule(pick=PICK)
@@ -167,8 +169,8 @@ class Edited(RuleBasedStateMachine):
         self._run(calls[pick % len(calls)].data, workers, anew)
 
     @invariant()
-    def three_edits_are_enough(self) -> None:
-        if self.edits > 2:
+    def two_edits_are_enough(self) -> None:
+        if self.edits > 1:
             self._run("", 1 + self.living.last % 3, self.living.last % 2 == 0)
 
     def _run(self, data: str, workers: int, anew: bool) -> RunResult:
