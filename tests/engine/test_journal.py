@@ -128,3 +128,15 @@ def test_the_state_of_git_is_noted(small: Small) -> None:
     assert git_state(small.root)["dirty"]
     small.run()
     assert small.load().runs()[0].facts["git"] == {"commit": clean["commit"], "dirty": True}
+
+
+@pytest.mark.parametrize("line", [b'{"event": "StepCached", "ste`": "a"}', b"7", b'{"event": "RunStarted"}', b"\xff"])
+def test_a_damaged_line_is_passed_over(tmp_path: Path, line: bytes) -> None:
+    journal = Journal(tmp_path)
+    run = journal.begin()
+    journal.write(run, StepCached(step="a", key="k"))
+    with (tmp_path / run / "journal.jsonl").open("ab") as file:
+        file.write(line + b"\n")
+    journal.write(run, RunFinished(run=run, state="done", seconds=1, executed=0))
+    (summary,) = journal.runs()
+    assert (summary.keys, summary.state) == ({"a": "k"}, "done")

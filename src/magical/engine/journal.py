@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -114,7 +115,8 @@ class Journal:
         """Give a run's summary."""
         summary = RunSummary(run)
         for event in self.events(run):
-            _enter(summary, event)
+            with contextlib.suppress(KeyError, TypeError, AttributeError):  # a damaged line
+                _enter(summary, event)
         return summary
 
     def runs(self) -> Iterator[RunSummary]:
