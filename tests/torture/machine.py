@@ -14,6 +14,7 @@ from magical.contracts.promises import Frame, Promise
 from magical.engine.run import RunResult
 from magical.errors import DamagedArtifact
 from magical.project import Project
+from torture.damaging import damage
 from torture.living import KINDS, Call, Living, same
 
 PROMISES = {"int": Promise("value", int), "Frame[Row]": Promise("table", Frame)}
@@ -258,14 +259,3 @@ class Edited(RuleBasedStateMachine):
             given += [dice.choice(fit) for _ in range(dice.randint(1, 4) if name == "xs" else 1)]
         return given
 
-
-def damage(path: Path, how: str, dice: random.Random) -> None:
-    """Delete a file, cut it short, or change one byte of it."""
-    data = bytearray(path.read_bytes())
-    if how == "delete" or not data:
-        path.unlink()
-        return
-    at = dice.randrange(len(data))
-    if how == "flip":
-        data[at] ^= 1 << dice.randrange(8)
-    path.write_bytes(data if how == "flip" else data[:at])
