@@ -105,7 +105,7 @@ KINDS: dict[str, tuple[str, str, str, str]] = {
     "even": (
         "a: int",
         "int",
-        "if a % 5 == 4 and {k} == 0:\n        raise ValueError(a)\n    return a // 2",
+        "if a % 4 == {k}:\n        raise ValueError(a)\n    return a // 2",
         "",
     ),
     "few": ("a: int", "int", "return (a + {k}) % 2", ""),
@@ -268,6 +268,20 @@ class Living:
             sys.modules.pop("plain", None)
         return Expected(values, raised)
 
+    def used(self) -> set[str]:
+        """The definitions that some step refers to."""
+        return {name for call in self.state.calls for name in self._closure(call)}
+
+    def _closure(self, call: Call) -> set[str]:
+        names: set[str] = set()
+        waiting = self.kind(call)[3].split()
+        while waiting:
+            name = waiting.pop()
+            if name not in names:
+                names.add(name)
+                waiting += NEEDS.get(name, "").split()
+        return names
+
     def fingerprints(self) -> dict[str, str]:
         """For each line a digest of the text of all that it could depend on; notes for people are not in it."""
         numbers = self.state.numbers
@@ -275,13 +289,8 @@ class Living:
         texts["LOCAL"] = str(numbers["LOCAL"])
         found: dict[str, str] = {}
         for call in self.state.calls:
-            names, waiting = set(), self.kind(call)[3].split()
-            while waiting:
-                name = waiting.pop()
-                if name not in names:
-                    names.add(name)
-                    waiting += NEEDS.get(name, "").split()
-            parts = [self.definition(call.function), *(texts[n] for n in sorted(names))]
+            names = sorted(self._closure(call))
+            parts = [self.definition(call.function), *(texts[n] for n in names)]
             parts += [found[g] if g in found else self._given(g) for g in call.given]
             found[call.data] = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -143,7 +144,8 @@ class Journal:
         """Give a run's summary."""
         summary = RunSummary(run)
         for event in self.events(run):
-            _enter(summary, event)
+            with contextlib.suppress(KeyError, TypeError, AttributeError):  # a damaged line
+                _enter(summary, event)
         return summary
 
     def runs(self) -> Iterator[RunSummary]:
