@@ -552,7 +552,7 @@ def test_a_damaged_result_is_raised(small: Small) -> None:
 
 
 def test_every_class_is_covered() -> None:
-    assert {c.__name__ for c in CLASSES} == {*EACH, "DamagedArtifact", "StepStopped"}
+    assert {c.__name__ for c in CLASSES} == {*EACH, "DamagedArtifact", "StepStopped", "RegistryDown"}
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:

@@ -123,9 +123,8 @@ def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
 
 @verb(
     click.argument("name", required=False, default="", metavar="[MODEL]"),
-    click.option(
-        "--promote", metavar="VERSION", default="", help="Point the alias champion at this version."
-    ),
+    click.option("--promote", default="", metavar="VERSION", help="Point the alias champion at it."),
+    click.option("--rollback", is_flag=True, help="Point the alias champion back at the one before."),
 )
 def models(ask: Ask, name: str, promote: str, rollback: bool) -> None:
     """List the registered models with their versions and aliases, or move the alias by hand."""

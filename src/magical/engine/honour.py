@@ -125,5 +125,9 @@ def _other(value: Any, promise: Promise, who: str) -> BrokenPromise:
         hint = "promise polars: from magical import Frame; or give table.to_pandas()."
     elif promise.is_table and name == "pandas.Series":
         hint = "make it a table: .reset_index(), or .to_frame()."
-    shown = f"{len(value):,} rows" if hasattr(value, "iloc") else shorten(repr(value), 60)
+    shown = (
+        f"{len(value):,} rows"
+        if hasattr(value, "iloc") or isinstance(value, pl.DataFrame)
+        else shorten(repr(value), 60)
+    )
     return BrokenPromise(f"{who} promised {promise}, and returned {shown} ({name}).", hint=hint)
