@@ -11,6 +11,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 SCRIPT = HERE / "nine_steps" / "script.py"
 PROJECT = HERE / "nine_steps" / "magical_project"
+THOUSAND = HERE / "thousand"
 CAMPAIGN = ROOT / "examples" / "campaign"
 OFF = "tracking.enabled=false"
 FEW_TRIALS = ("experiments.0.trials=1", "experiments.1.trials=1")
@@ -60,6 +61,35 @@ def campaign(folder: Path) -> dict[str, Cost]:
         edited, steps = magical_run(project, f"experiments.{number}.trials={fewer}")
         _expect(0 < len(steps) < len(ran), f"after an edit of one experiment these ran: {steps}")
         costs[f"campaign: after an edit of {experiment['name']}"] = edited
+    return costs
+
+
+def thousand(folder: Path) -> dict[str, Cost]:
+    """A thousand steps that do next to nothing, as a project and as a loop with joblib."""
+    costs: dict[str, Cost] = {}
+    for kind in ("values", "tables"):
+        project, loop = folder / kind, folder / f"{kind}-loop"
+        shutil.copytree(THOUSAND, project, ignore=LEFT_BEHIND)
+        loop.mkdir()
+        words, title = [OFF, f"tables={str(kind == 'tables').lower()}"], f"1,000 {kind}"
+        one, _ = magical_run(project, *words, "steps=3")
+        plan = [cost_of([MAGICAL, "plan", *words], project) for _ in range(2)]
+        cold, ran = magical_run(project, *words)
+        again, still = magical_run(project, *words)
+        _expect(len(ran) > 900 and not still, f"of {title} {len(ran)} ran, and then {len(still)}")
+        script = [PYTHON, THOUSAND / "script.py", loop, kind]
+        beside, once_more = cost_of(script, loop), cost_of(script, loop)
+        result = json.loads(again.out)["results"]["total" if kind == "values" else "total_of_rows"]
+        _expect(beside.out.strip() == result, f"{title}: {result}, and {beside.out} by the loop")
+        costs |= {
+            f"{title}: plan, drawn": plan[0],
+            f"{title}: plan, remembered": plan[1],
+            f"{title}: cold": cold,
+            f"{title}: cold, less three steps": Cost(cold.cpu - one.cpu, cold.wall - one.wall),
+            f"{title}: unchanged": again,
+            f"{title}, joblib loop: cold": beside,
+            f"{title}, joblib loop: unchanged": once_more,
+        }
     return costs
 
 

@@ -234,7 +234,7 @@ def test_inspecting(done: Small) -> None:
 def test_help_lists_the_verbs_in_order() -> None:
     out = command("--help").out
     verbs = re.findall(r"^  (\w+) ", out.partition("Commands:")[2], re.M)
-    assert verbs[:8] == ["run", "plan", "show", "why", "inspect", "runs", "models", "gc"]
+    assert verbs[:8] == ["run", "plan", "show", "why", "inspect", "runs", "replay", "models"]
     for verb in verbs:
         assert "--project PATH" in command(verb, "--help").out
 

@@ -12,11 +12,12 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import CodeType
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from magical.contracts.contract import location
 from magical.contracts.promises import Promise
-from magical.errors import MagicalError, WiringError, listing, shorten
+from magical.errors import MagicalError, WiringError, author_line, listing, shorten
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Ref, Wire
 from magical.settings import Settings, import_string
@@ -90,9 +91,10 @@ class Workflow(Generic[P, R]):
 
     def _raised(self, error: Exception) -> WiringError:
         lines = [f for f in traceback.extract_tb(error.__traceback__) if f.name == self.function.__name__]
-        place = f" ({Path(lines[-1].filename).name}:{lines[-1].lineno}: {lines[-1].line})" if lines else ""
+        place = f"{Path(lines[-1].filename).name}:{lines[-1].lineno}: {lines[-1].line}" if lines else ""
+        shown = f" ({shorten(place, 140)})" if place else ""
         return WiringError(
-            f"{self.name} raised {type(error).__name__}{shorten(place, 140)} while it was drawn:",
+            f"{self.name} raised {type(error).__name__}{shown} while it was drawn:",
             f"  {shorten(error, 160)}",
             hint="a workflow only passes results from step to step; the rest belongs into steps.",
         )
@@ -175,8 +177,8 @@ class _Sketch:
         wire, rest, _ = _wired(result)
         if wire is None and rest is not None:
             raise WiringError(
-                f"{self.workflow.name} ({location(self.workflow.function)}) returns a {type(rest).__name__} "
-                "that no step made.",
+                f"{self.workflow.name} ({location(self.workflow.function)}) returns {shorten(repr(rest))}, "
+                "which no step made.",
                 hint="return the result of a step.",
             )
         names = _names(self.nodes)
@@ -187,7 +189,8 @@ class _Sketch:
         graph = Graph(self.workflow.name, nodes, _renamed(wire, names))
         if not graph.nodes:
             raise WiringError(
-                f"{self.workflow.name} calls no step.", hint="call one, and return what it gives."
+                f"{self.workflow.name} ({location(self.workflow.function)}) calls no step.",
+                hint="call one, and return what it gives.",
             )
         return replace(graph, findings=tuple(wiring_findings(graph)))
 
@@ -204,7 +207,7 @@ def _wired(value: Any) -> tuple[Wire, Any, Promise | None]:
             return tuple(p[0] for p in parts), [p[1] for p in parts], Promise(kind, items=promises)
     if isinstance(value, dict) and any(isinstance(v, Ref) for v in value.values()):
         raise WiringError(
-            f"A dictionary of results ({listing(value)}) was passed to a step.",
+            f"A dictionary of results ({listing(value)}) was passed to a step{author_line()}.",
             hint="pass a list, or one by one.",
         )
     return None, value, None
@@ -226,8 +229,10 @@ def _facts(step: Step[Any, Any]) -> dict[str, Any]:
 def _names(nodes: list[Node]) -> dict[str, str]:
     """A step's name; called more than once, with the ``name`` of an argument, else with a counter."""
     names: dict[str, str] = {}
-    for title in dict.fromkeys(n.title for n in nodes):
-        same = [n for n in nodes if n.title == title]
+    titled: dict[str, list[Node]] = {}
+    for node in nodes:
+        titled.setdefault(node.title, []).append(node)
+    for title, same in titled.items():
         labels = [_label(n) for n in same]
         counted = not all(labels) or len(set(labels)) < len(labels)
         for i, (node, label) in enumerate(zip(same, labels, strict=True)):
@@ -254,8 +259,13 @@ def _assigned(function: Callable[..., Any]) -> str:
         frame = frame.f_back
     if frame.f_code is not function.__code__:
         return ""
-    positions = list(frame.f_code.co_positions())[frame.f_lasti // 2]
-    return _assignments(function).get((positions[0], positions[2]), "")
+    line, _, column, _ = _positions(frame.f_code)[frame.f_lasti // 2]
+    return _assignments(function).get((line, column), "")
+
+
+@functools.lru_cache(maxsize=64)
+def _positions(code: CodeType) -> tuple[tuple[int | None, int | None, int | None, int | None], ...]:
+    return tuple(code.co_positions())
 
 
 @functools.lru_cache(maxsize=64)

@@ -184,3 +184,17 @@ def test_a_body_that_began_is_known_by_its_key(journal: Journal) -> None:
     run = begun(journal)
     journal.write(run, StepStarted(step="x", key="k1"))
     assert journal.read(run).begun == {"x": "k1"}
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"event": "StepCached", "ste`": "a"}', b"7", b'{"event": "RunStarted"}', b"\xff"]
+)
+def test_a_damaged_line_is_passed_over(tmp_path: Path, line: bytes) -> None:
+    journal = Journal(tmp_path)
+    run = journal.begin()
+    journal.write(run, StepCached(step="a", key="k"))
+    with (tmp_path / run / "journal.jsonl").open("ab") as file:
+        file.write(line + b"\n")
+    journal.write(run, RunFinished(run=run, state="done", seconds=1, executed=0))
+    (summary,) = journal.runs()
+    assert (summary.keys, summary.state) == ({"a": "k"}, "done")

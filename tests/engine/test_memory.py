@@ -341,7 +341,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Small:
     return small
 
 
-@pytest.mark.parametrize("words", [*QUIET, ["--help"], ["run", "--help"], ["--version"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [*QUIET, ["sync"], ["--help"], ["run", "--help"], ["--version"]], ids=" ".join
+)
 def test_a_command_that_runs_nothing_imports_nothing_heavy(finished: Small, words: list[str]) -> None:
     import json
 

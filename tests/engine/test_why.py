@@ -8,7 +8,7 @@ import pytest
 
 from magical.engine.why import causes, settings_changes
 from magical.errors import UsageError
-from projects import Small, flow
+from projects import Small, flow, one
 
 
 @pytest.fixture
@@ -175,3 +175,28 @@ def test_without_the_journal_there_is_less_to_say(done: Small, damage: Callable[
     assert "it is fresh" in done.why("clean")
     done.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
     assert "clean:" in done.why("clean")
+
+
+def test_of_a_step_that_waits_the_answer_names_each_beginning_once(tmp_path: Path) -> None:
+    body = """
+    @step
+    def begin() -> int:
+        return 1
+
+    @step
+    def add(x: int, y: int) -> int:
+        return (x + y) % 7
+
+    @workflow
+    def many() -> int:
+        x, y = begin(), 3
+        for _ in range(40):
+            x, y = add(x, y), x
+        return x
+    """
+    small = one(tmp_path / "p", body)
+    answer = small.why("add[40]").splitlines()
+    assert answer == [
+        "add[40]: its inputs are made again; it runs if they come out different.",
+        "  begin: it has not run yet.",
+    ]

@@ -149,3 +149,13 @@ def test_models() -> None:
 @pytest.mark.parametrize("rows", [[], [("a",)], [("a", ""), ("", "b")]])
 def test_a_table_of_texts(rows: list[tuple[str, ...]]) -> None:
     assert len(table(rows).splitlines()) == len(rows)
+
+
+def test_the_tree_of_a_long_chain_is_not_indented_without_end() -> None:
+    promise = {"kind": "value", "text": "int"}
+    nodes = [
+        Node(f"n{i}", "w:f", "", "", {"x": Link(f"n{i - 1}")} if i else {}, promise) for i in range(3000)
+    ]
+    lines = tree_text(Graph("many", tuple(nodes)), {}).splitlines()
+    assert [line.split("─ ")[1].split()[0] for line in lines[1:]] == [n.name for n in nodes]
+    assert max(map(len, lines)) < 120

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from magical.masking import mask
+
 __all__ = ["Artifact", "Record"]
 
 
@@ -41,7 +43,7 @@ class Artifact:
         if self.blob:
             out["blob"] = self.blob
         if self.summary:
-            out["summary"] = self.summary
+            out["summary"] = mask(self.summary)
         if self.items:
             out["items"] = {k: v.to_json() for k, v in self.items.items()}
         return out

@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -63,14 +64,22 @@ class _Definition:
 
 
 class CodeReader:
-    """Reads code for keys; each module and definition once."""
+    """Reads code for keys; each module and definition once, and a step that is called often only once."""
 
     def __init__(self) -> None:
+        self._read: dict[tuple[int, ...], tuple[tuple[Any, ...], Code]] = {}
+        self._files: dict[str, Path | None] = {}
         self._modules: dict[str, dict[str, list[ast.stmt]]] = {}
         self._definitions: dict[tuple[str, str], _Definition] = {}
 
     def read(self, *roots: Any) -> Code:
         """Give all code that some functions or classes refer to, themselves included."""
+        at = tuple(map(id, roots))
+        if at not in self._read:
+            self._read[at] = roots, self._closure(roots)  # the roots are held, so that no id is used again
+        return self._read[at][1]
+
+    def _closure(self, roots: tuple[Any, ...]) -> Code:
         code = Code()
         seen: set[tuple[Any, ...]] = set()
         waiting: list[_Definition] = [d for root in roots for d in self._of_object(root, code)]
@@ -203,7 +212,11 @@ class CodeReader:
             code.packages[found[0]] = found[1]
 
     def _note(self, module: ModuleType | None, code: Code) -> None:
-        file = file_of(module)
+        if module is None:
+            return
+        if module.__name__ not in self._files:
+            self._files[module.__name__] = file_of(module)
+        file = self._files[module.__name__]
         if file is not None:
             code.files.add(str(file))
 

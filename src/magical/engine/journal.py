@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -18,6 +19,7 @@ from typing import Any
 from magical.engine.atomic import storing
 from magical.errors import StoreError, UsageError
 from magical.events import Event, RunStarted
+from magical.masking import mask
 
 __all__ = ["Journal", "RunSummary", "git_state"]
 
@@ -35,6 +37,7 @@ class RunSummary:
         keys: for each node that was fresh or finished, its key.
         executed: the nodes whose bodies ran.
         failed: the nodes that failed, with their messages.
+        pending: the nodes that the world did not answer, with their keys.
         settings: the settings it ran with.
         facts: what else the first line says.
         begun: for each node whose body began to run, its key.
@@ -48,6 +51,7 @@ class RunSummary:
     keys: dict[str, str] = field(default_factory=dict)
     executed: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     begun: dict[str, str] = field(default_factory=dict)
@@ -86,7 +90,8 @@ class Journal:
         Raises:
             StoreError: it is the first event, so nothing is lost.
         """
-        line = json.dumps({"at": round(time.time(), 3), **event.to_json()}, ensure_ascii=False, default=str)
+        said = {"at": round(time.time(), 3), **event.masked().to_json()}
+        line = json.dumps(said, ensure_ascii=False, default=lambda other: mask(str(other)))
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         path = self.folder / run / "journal.jsonl"
         torn = run in self._torn
@@ -123,7 +128,8 @@ class Journal:
             raise UsageError(
                 f"{len(found)} runs are called {name!r}.", hint=f"say more of: {', '.join(found[:4])}"
             )
-        raise UsageError.unknown("run", name, names[:8])
+        hint = "" if names else "magical run makes the first one."
+        raise UsageError.unknown("run", name, names[:8], hint=hint)
 
     def events(self, run: str) -> Iterator[Mapping[str, Any]]:
         """Give the events of a run; a last line that a kill cut short is passed over."""
@@ -138,7 +144,8 @@ class Journal:
         """Give a run's summary."""
         summary = RunSummary(run)
         for event in self.events(run):
-            _enter(summary, event)
+            with contextlib.suppress(KeyError, TypeError, AttributeError):  # a damaged line
+                _enter(summary, event)
         return summary
 
     def runs(self) -> Iterator[RunSummary]:
@@ -178,8 +185,9 @@ def _enter(summary: RunSummary, event: Mapping[str, Any]) -> None:
         case "RunStarted":
             summary.workflow, summary.settings = event["workflow"], event["settings"]
             summary.started = event["at"]
-            summary.facts = {k: event[k] for k in ("git", "profile", "versions", "nodes")}
-        case "StepStarted":
+            facts = ("git", "profile", "versions", "nodes", "host", "process", "sample")
+            summary.facts = {k: event[k] for k in facts if k in event}
+        case "StepStarted" if "key" in event:
             summary.begun[event["step"]] = event["key"]
         case "StepCached":
             summary.keys[event["step"]] = event["key"]
@@ -188,6 +196,8 @@ def _enter(summary: RunSummary, event: Mapping[str, Any]) -> None:
             summary.executed.append(event["step"])
         case "StepFailed":
             summary.failed[event["step"]] = event["message"]
+        case "StepPending":
+            summary.pending[event["step"]] = event["key"]
         case "RunFinished":
             summary.state, summary.seconds = event["state"], event["seconds"]
 

@@ -32,11 +32,16 @@ def is_project(module: ModuleType | None) -> bool:
     file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
     if file is None:
         return name == "__main__"
-    places = {Path(file), Path(file).resolve()}
     folders = _site_folders()
     if name.split(".")[0] in sys.stdlib_module_names and name != "__main__":
         folders = (*folders, Path(os.__file__).resolve().parent)
-    return not any(place.is_relative_to(folder) for folder in folders for place in places)
+    return not _lies_in(str(file), folders)
+
+
+@functools.lru_cache(maxsize=4096)
+def _lies_in(file: str, folders: tuple[Path, ...]) -> bool:
+    places = {Path(file), Path(file).resolve()}
+    return any(place.is_relative_to(folder) for folder in folders for place in places)
 
 
 def package_of(module_name: str) -> tuple[str, str] | None:

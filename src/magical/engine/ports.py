@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.engine.artifacts import Artifact, Record
+from magical.errors import RegistryError, listing
 from magical.events import Event
 
 __all__ = ["Listener", "Registry", "Runner", "Store", "Submission", "Swept", "Version"]
@@ -165,6 +166,10 @@ class Submission:
         requirements: pip requirements with versions.
         tags: short texts about it.
         description: Markdown for its page.
+        origin: what it stands on that is not real. With any, there is no submission: no registry can take it.
+
+    Raises:
+        RegistryError: it stands on a pretence or a sample.
     """
 
     name: str
@@ -178,6 +183,15 @@ class Submission:
     requirements: Sequence[str]
     tags: Mapping[str, str]
     description: str = ""
+    origin: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is not real before any registry sees it."""
+        if self.origin:
+            raise RegistryError(
+                f"{self.name}: this model stands on what is not real: {listing(self.origin)}.",
+                hint="what is pretended or sampled is never registered: magical run, with all steps written.",
+            )
 
 
 class Registry(Protocol):
@@ -187,7 +201,8 @@ class Registry(Protocol):
         """Register a version, or give the one that already carries the key.
 
         Raises:
-            RegistryError: the registry does not answer or refuses.
+            RegistryDown: the registry does not answer.
+            RegistryError: it refuses.
         """
 
     def versions(self, name: str = "") -> list[Version]:
@@ -198,6 +213,13 @@ class Registry(Protocol):
 
     def alias(self, version: Version, alias: str = "champion") -> None:
         """Point an alias at a version."""
+
+    def rollback(self, name: str) -> Version:
+        """Point the alias ``champion`` back at the version that had it before.
+
+        Raises:
+            RegistryError: there is none.
+        """
 
     def folder(self, version: Version) -> Path:
         """Give the folder that was submitted, on this machine."""

@@ -26,18 +26,37 @@ __all__ = [
 
 Sizes = Callable[[str], int]
 
-_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?"}
+_DEEPEST = 60
+"""Columns of indentation of the tree; what lies deeper is not indented further."""
+
+_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?", "left out": "-"}
 
 
-def run_text(graph: Graph, result: RunResult, option: str = "") -> str:
-    """Say what came of a run; ``option`` is what the commands to look further need."""
+def run_text(
+    graph: Graph,
+    result: RunResult,
+    option: str = "",
+    trace: Callable[[BaseException], list[str]] = lambda error: [],
+) -> str:
+    """Say what came of a run.
+
+    Args:
+        graph: what was run.
+        result: what came of it.
+        option: what the commands to look further need.
+        trace: gives the lines to show below an error's message.
+    """
     lines = [str(f) for f in graph.findings]
     for name, error in result.errors.items():
-        lines += [str(error)]
+        lines += [str(error), *trace(error)]
         if len(result.errors) > 1:
             lines += [f"  (step {name})"]
+    lines += [f"{n} is pending: {_bare(graph, n, text)}" for n, text in result.pending.items()]
+    if result.pending:
+        lines.append(f"Hint: magical sync{option} does it, once that answers again.")
     lines.append(f"{graph.workflow}: {_ending(graph, result)}")
     lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
+    lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
     if not result.errors:
         verbs = (f"inspect {_last(graph)}", "models", "show", "runs")
         lines += ["Look:", *(f"  magical {verb}{option}" for verb in verbs)]
@@ -46,10 +65,17 @@ def run_text(graph: Graph, result: RunResult, option: str = "") -> str:
 
 def _ending(graph: Graph, result: RunResult) -> str:
     if not result.name:
-        return f"nothing had to run; all {len(graph.wanted)} steps are fresh."
+        rest = f" {len(result.left_out)} are left out." if result.left_out else ""
+        return f"nothing had to run; all {len(graph.wanted) - len(result.left_out)} steps are fresh.{rest}"
     ran, fresh = len(result.executed), len(result.records) - len(result.executed)
     end = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out" if result.errors else "done"
+    end += f", {len(result.pending)} pending" if result.pending else ""
     return f"{end}. {ran} steps ran, {fresh} were fresh, {result.seconds:.1f} s."
+
+
+def _bare(graph: Graph, name: str, text: str) -> str:
+    """A message without the step, which is named before it."""
+    return text.removeprefix(f"{name} ({graph.by_name[name].where}): ")
 
 
 def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
@@ -62,6 +88,7 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
         "fresh": [n for n in result.records if n not in result.executed],
         "errors": {n: str(e) for n, e in result.errors.items()},
         "left_out": result.left_out,
+        "pending": result.pending,
         "results": dict(_results(graph, result)),
         "findings": [str(f) for f in graph.findings],
         "seconds": result.seconds,
@@ -71,12 +98,16 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
 def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
     """Say what a run would do."""
     rows = [
-        (f"{_MARKS[p.state]} {p.name}", p.state, f"after {', '.join(p.after)}" if p.after else "")
+        (f"{_MARKS[p.state]} {p.name}", p.state, f"after {', '.join(p.after)}" if p.after else _origin(p))
         for p in plans.values()
     ]
     count = {state: sum(p.state == state for p in plans.values()) for state in _MARKS}
     words = ", ".join(f"{n} {state}" for state, n in count.items() if n)
     return "\n".join([*(str(f) for f in graph.findings), table(rows), f"{graph.workflow}: {words}."])
+
+
+def _origin(plan: NodePlan) -> str:
+    return f"stands on {', '.join(plan.origin)}" if plan.origin else ""
 
 
 def tree_text(graph: Graph, states: Mapping[str, str]) -> str:
@@ -88,16 +119,18 @@ def tree_text(graph: Graph, states: Mapping[str, str]) -> str:
         parents = sorted({link.node for link in node.links}, key=lambda n: order[n])
         (children[parents[-1]] if parents else tops).append(node)
     lines = [graph.workflow]
-
-    def add(node: Node, indent: str, last: bool) -> None:
+    waiting = _branches(tops, "")
+    while waiting:
+        node, indent, last = waiting.pop()
         lines.append(f"{indent}{'└─' if last else '├─'} {_tree_line(node, states)}")
-        below = children[node.name]
-        for i, child in enumerate(below):
-            add(child, indent + ("   " if last else "│  "), i == len(below) - 1)
-
-    for i, node in enumerate(tops):
-        add(node, "", i == len(tops) - 1)
+        deeper = indent + ("   " if last else "│  ") if len(indent) < _DEEPEST else indent
+        waiting += _branches(children[node.name], deeper)
     return "\n".join([*lines, *(str(f) for f in graph.findings)])
+
+
+def _branches(nodes: list[Node], indent: str) -> list[tuple[Node, str, bool]]:
+    """The nodes below one, the first to be taken last."""
+    return [(node, indent, not i) for i, node in enumerate(reversed(nodes))]
 
 
 def _tree_line(node: Node, states: Mapping[str, str]) -> str:
@@ -128,6 +161,7 @@ def runs_json(runs: Iterable[RunSummary], size: Sizes = lambda _: 0) -> list[dic
             "seconds": r.seconds,
             "executed": r.executed,
             "failed": r.failed,
+            "pending": r.pending,
             "keys": r.keys,
             "bytes": {n: size(k) for n, k in r.keys.items()},
             "settings": r.settings,
@@ -143,7 +177,8 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
         return "There are no runs yet.\nHint: magical run"
     if full:
         run = runs[0]
-        commit = run.facts.get("git", {}).get("commit", "")
+        git = run.facts.get("git", {})
+        commit = git.get("commit", "") + (", with changes since" if git.get("dirty") else "")
         rows: list[tuple[str, ...]] = [
             ("run", run.name),
             ("workflow", run.workflow),
@@ -151,9 +186,11 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
             ("seconds", f"{run.seconds:.1f}"),
         ]
         rows += [("commit", commit)] if commit else []
+        rows += [("sample", f"{run.facts['sample']} rows a source")] if run.facts.get("sample") else []
         states = {n: "ran" if n in run.executed else "fresh" for n in run.keys}
         rows += [(n, f"{states[n]:<5}  {readable(size(k))}") for n, k in run.keys.items()]
         rows += [(n, f"failed: {m.splitlines()[0]}") for n, m in run.failed.items()]
+        rows += [(n, "pending") for n in run.pending]
         return table(rows)
     rows = [
         (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from magical.engine.journal import Journal, RunSummary
+from magical.engine.journal import RunSummary
 from magical.engine.memory import Drawn
-from magical.engine.plan import FRESH, UNWRITTEN, WAITS, NodePlan
+from magical.engine.plan import FRESH, LEFT_OUT, UNWRITTEN, WAITS, NodePlan
 from magical.engine.ports import Store
 from magical.engine.why import Cause, causes, settings_changes
 
@@ -26,7 +26,7 @@ class Why:
         causes: what differs.
         settings: the settings that changed since.
         run: the run it is compared with, or in which it ran the last time.
-        after: for a step that waits, the answers for those it waits for.
+        after: for a step that waits, the answers for those with which it begins: they run, and do not wait.
     """
 
     step: str
@@ -68,9 +68,11 @@ class _Past:
         return [(r, r.keys[name]) for r in self.runs if name in r.keys]
 
 
-def answer_why(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, journal: Journal, store: Store) -> Why:
+def answer_why(
+    name: str, plans: Mapping[str, NodePlan], drawn: Drawn, runs: Iterable[RunSummary], store: Store
+) -> Why:
     """Say why a node is in the state that it is in."""
-    past = _Past([r for r in journal.runs() if r.workflow == drawn.graph.workflow])
+    past = _Past([r for r in runs if r.workflow == drawn.graph.workflow])
     return _answer(name, plans, drawn, past, store)
 
 
@@ -78,8 +80,11 @@ def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past,
     made = plans[name]
     if made.state == UNWRITTEN:
         return Why(name, made.state, f"it has no body yet ({drawn.graph.by_name[name].where}).")
+    if made.state == LEFT_OUT:
+        origin = ", ".join(made.origin) or "a step that is left out"
+        return Why(name, made.state, f"it is left out: it would stand on {origin}.")
     if made.state == WAITS:
-        after = tuple(_answer(n, plans, drawn, past, store) for n in made.after)
+        after = tuple(_answer(n, plans, drawn, past, store) for n in _sources(made, plans))
         return Why(
             name, made.state, "its inputs are made again; it runs if they come out different.", after=after
         )
@@ -99,6 +104,18 @@ def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past,
     if record is None:
         return Why(name, made.state, f"it differs from {run.name}, whose result is gone.", run=run.name)
     return _compared(made, record.parts, f"it runs again; since {run.name}:", run, drawn)
+
+
+def _sources(made: NodePlan, plans: Mapping[str, NodePlan]) -> list[str]:
+    """The nodes for which one waits in the end, each once, however many ways lead there."""
+    found: dict[str, None] = {}
+    waiting = list(reversed(made.after))
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = None
+            waiting.extend(reversed(plans[name].after))
+    return [n for n in found if plans[n].state != WAITS]
 
 
 def _last_time(made: NodePlan, drawn: Drawn, past: _Past, store: Store) -> Why:
