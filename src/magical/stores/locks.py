@@ -117,6 +117,7 @@ class Gate:
             StoreError: its file cannot be made.
         """
         if getattr(self._here, "inside", False):
+            assert not alone, "a sweep among one's own writing would wait for itself"
             yield
             return
         handle = acquire(self.path, shared=not alone)
