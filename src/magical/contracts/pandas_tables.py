@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
+from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, listing, shorten
 
@@ -219,8 +220,6 @@ def _plain(array: Any) -> pl.Series:
 
 def _as_promised(series: pl.Series, wanted: str) -> pl.Series:
     """What pandas has no type for: dates, and (in its oldest types) missing integers and empty columns."""
-    from magical.contracts.tables import DTYPES
-
     if series.dtype == pl.Null and wanted in DTYPES:
         return series.cast(DTYPES[wanted])
     if wanted == "date" and isinstance(series.dtype, pl.Datetime) and not series.dtype.time_zone:
