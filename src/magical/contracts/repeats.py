@@ -15,8 +15,8 @@ AT_ONCE = 4_000_000
 def repeats(table: pl.LazyFrame, ids: list[str], height: int, examples: int) -> tuple[int, pl.DataFrame]:
     """Count the rows whose id another row has too, and give the first few.
 
-    Rows of one id have one hash, so only rows that share a hash are looked at themselves. The hashes are looked
-    at in as many passes as memory asks for, each over those of one residue.
+    Rows of one id have one hash, so only rows that share a hash are looked at themselves. The hashes are
+    looked at in as many passes as memory asks for, each over those of one residue.
 
     Args:
         table: is read once for each ``AT_ONCE`` rows, the columns ``ids`` only.
@@ -43,7 +43,7 @@ def repeats(table: pl.LazyFrame, ids: list[str], height: int, examples: int) -> 
         rows = keyed.join(shared.lazy(), on=_HASH, how="semi").group_by(ids)
         several = rows.agg(pl.len().alias(_HASH), pl.col(_ROW).bottom_k(examples))
         again = several.filter(pl.col(_HASH) > 1).collect(engine="streaming")
-        count += again[_HASH].sum()
+        count += int(again[_HASH].sum())
         first = again.drop(_HASH).explode(_ROW).bottom_k(examples, by=_ROW)
         found.append(first.select(_ROW, *ids))
     none = table.select(ids).head(0).with_row_index(_ROW).collect()
