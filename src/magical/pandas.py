@@ -29,7 +29,8 @@ lists, decimals, times, bytes   Arrow types, such as ``list<item: int64>[pyarrow
 These are pandas' own nullable types where it has them, since ordinary code works on them best. Integers in
 numpy's types turn into floats where one is missing. In Arrow's, ``s.fillna(1.5)`` and ``s.loc[0] = 7.5``
 cut an integer off without a word, and a date cannot be compared with a ``Timestamp``. The way there and back
-changes no value: the same table has the same content.
+changes no value: the same table has the same content. What pandas computes is its own matter: there ``0 / 0``
+is ``<NA>``.
 
 The index is not part of the table: a step is given a fresh ``RangeIndex``, and the index of what it returns
 is dropped; ``reset_index()`` makes columns of it. On the way back, NaN in a numpy ``float64`` column is a

@@ -36,6 +36,14 @@ def test_what_fails_while_it_is_written_leaves_nothing(objects: Objects) -> None
     assert files(objects) == []
 
 
+def test_what_a_kill_leaves_lies_where_a_sweep_looks(objects: Objects) -> None:
+    seen: list[Path] = []
+    objects.put_file(lambda part: part.write_bytes(b"abc") and seen.append(part), ".bin")
+    assert seen[0].name.startswith(".part-")
+    assert seen[0] not in files(objects)
+    assert seen[0].parent.parent == objects.folder
+
+
 def test_a_disk_that_refuses_is_said(objects: Objects) -> None:
     def write(part: Path) -> None:
         raise OSError(28, "No space left on device")

@@ -1,4 +1,4 @@
-"""The one canonical polars type of each kind of column."""
+"""The types of columns, as contracts name them and as polars does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["DTYPES"]
+__all__ = ["DTYPES", "kind_of"]
 
 DTYPES: dict[str, Any] = {
     "int": pl.Int64,
@@ -18,3 +18,30 @@ DTYPES: dict[str, Any] = {
     "time": pl.Time,
     "duration": pl.Duration("us"),
 }
+
+
+def kind_of(dtype: Any) -> str:
+    """Give a column's type as contracts name it.
+
+    Example:
+        >>> kind_of(pl.UInt8), kind_of(pl.Categorical), kind_of(pl.Datetime("ms"))
+        ('int', 'str', 'datetime')
+    """
+    if dtype.is_integer():
+        return "int"
+    if dtype.is_float():
+        return "float"
+    names = {
+        pl.String: "str",
+        pl.Categorical: "str",
+        pl.Enum: "str",
+        pl.Boolean: "bool",
+        pl.Date: "date",
+        pl.Datetime: "datetime",
+        pl.Time: "time",
+        pl.Duration: "duration",
+        pl.List: "list",
+        pl.Array: "list",
+        pl.Null: "null",
+    }
+    return names.get(dtype.base_type(), str(dtype))

@@ -26,8 +26,8 @@ Frame = TypeAliasType("Frame", "pl.DataFrame", type_params=(C,))
 """A polars DataFrame whose rows keep a contract: ``Frame[Customer]``; bare, it promises no columns."""
 
 Lazy = TypeAliasType("Lazy", "pl.LazyFrame", type_params=(C,))
-"""The same for a polars LazyFrame: a step is given a scan of the stored file, and what it returns is streamed
-into a file. Its rows are never in memory as a whole, nor are they while they are checked."""
+"""The same for a polars LazyFrame: a step is given a scan of the stored file, and what it returns is computed
+into a file in streaming mode. Its rows are never in memory as a whole, not even while they are checked."""
 
 _TABLES = ((Frame, "table"), (Lazy, "lazy"), (PandasFrame, "pandas"))
 

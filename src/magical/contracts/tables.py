@@ -7,38 +7,11 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 
-from magical.contracts.dtypes import DTYPES
+from magical.contracts.dtypes import DTYPES, kind_of
 from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise, did_you_mean, listing, shorten
 
 __all__ = ["DTYPES", "kind_of", "polars_frame", "typed"]
-
-
-def kind_of(dtype: Any) -> str:
-    """Give a column's type as contracts name it.
-
-    Example:
-        >>> kind_of(pl.UInt8), kind_of(pl.Categorical), kind_of(pl.Datetime("ms"))
-        ('int', 'str', 'datetime')
-    """
-    if dtype.is_integer():
-        return "int"
-    if dtype.is_float():
-        return "float"
-    names = {
-        pl.String: "str",
-        pl.Categorical: "str",
-        pl.Enum: "str",
-        pl.Boolean: "bool",
-        pl.Date: "date",
-        pl.Datetime: "datetime",
-        pl.Time: "time",
-        pl.Duration: "duration",
-        pl.List: "list",
-        pl.Array: "list",
-        pl.Null: "null",
-    }
-    return names.get(dtype.base_type(), str(dtype))
 
 
 def polars_frame(table: Any) -> pl.DataFrame:

@@ -56,8 +56,9 @@ class Objects:
             StoreError: it cannot be written.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.folder, prefix=".part-")
+            folder = self.folder / "00"  # among the objects, where a sweep looks for what a kill left
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=folder, prefix=".part-")
             os.close(handle)
             part = Path(name)
             try:
