@@ -152,9 +152,10 @@ def test_a_registry_that_is_down_leaves_no_receipt_and_the_next_run_registers(ca
     down = campaign.process(
         "run", *QUICK, "tracking.enabled=false", "tracking.registry_uri=http://127.0.0.1:9"
     )
-    assert down.returncode == 1
-    assert "Hint:" in down.stdout
-    assert len(down.stdout.split("campaign: failed")[0].splitlines()) <= 5
+    assert down.returncode == 0
+    said = down.stdout.splitlines()
+    assert said[0].startswith("register is pending: MLflow at http://127.0.0.1:9 does not answer")
+    assert said[1].startswith("Hint: magical sync")
     again = campaign.process("run", *QUICK, "--json")
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["executed"] == ["register"]

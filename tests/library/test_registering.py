@@ -313,7 +313,7 @@ def test_a_champion_whose_files_are_gone_stays(desk: Desk) -> None:
 
 def test_a_model_on_pretended_steps_is_refused(desk: Desk) -> None:
     text = REGISTERED.replace("chosen=chosen)", "chosen=chosen, origin=('clean',))")
-    with pytest.raises(RegistryError, match="pretended: clean") as caught:
+    with pytest.raises(RegistryError, match="not real: clean") as caught:
         desk.register(workflow=text)
     assert "never registered" in caught.value.hint
     assert desk.registry.found == []

@@ -63,6 +63,11 @@ class RegistryConformance:
         assert registry.put(submit()) == first
         assert len(registry.versions()) == 1
 
+    def test_what_is_not_real_is_refused(self, registry: Registry, submit: Submit) -> None:
+        with pytest.raises(RegistryError, match="not real: clean"):
+            registry.put(replace(submit(), origin=("clean",)))
+        assert registry.versions() == []
+
     def test_putting_again_renews_the_words(self, registry: Registry, submit: Submit) -> None:
         registry.put(submit())
         again = registry.put(replace(submit(), tags={"magical.run": "r2"}, description="# Another"))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from magical.events import Log, Sink, current
+from magical.masking import mask
 
 __all__ = ["LINES", "capturing"]
 
@@ -98,7 +99,7 @@ class _Stream(io.TextIOBase):
         """Take some text of the body that runs in this thread, or pass it on."""
         sink = None if self._ended else current.get()
         if sink is None or self._echo:
-            self._stream.write(text)
+            self._stream.write(mask(text))
         if sink is not None:
             key = (id(sink), threading.get_ident())
             *whole, rest = (self._begun.pop(key, (sink, ""))[1] + text).split("\n")

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.engine.artifacts import Artifact, Record
+from magical.errors import RegistryError, listing
 from magical.events import Event
 
 __all__ = ["Listener", "Registry", "Runner", "Store", "Submission", "Swept", "Version"]
@@ -165,6 +166,10 @@ class Submission:
         requirements: pip requirements with versions.
         tags: short texts about it.
         description: Markdown for its page.
+        origin: what it stands on that is not real. With any, there is no submission: no registry can take it.
+
+    Raises:
+        RegistryError: it stands on a pretence or a sample.
     """
 
     name: str
@@ -178,6 +183,15 @@ class Submission:
     requirements: Sequence[str]
     tags: Mapping[str, str]
     description: str = ""
+    origin: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is not real before any registry sees it."""
+        if self.origin:
+            raise RegistryError(
+                f"{self.name}: this model stands on what is not real: {listing(self.origin)}.",
+                hint="what is pretended or sampled is never registered: magical run, with all steps written.",
+            )
 
 
 class Registry(Protocol):

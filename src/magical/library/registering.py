@@ -92,10 +92,10 @@ def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister())
     context = current_step()
     if context is None:
         return Receipt(False, "register: called outside a run it writes nothing.")
-    if model.origin:
+    if origin := sorted({*model.origin, *scores.origin}):
         raise RegistryError(
-            f"register: this model stands on steps that are pretended: {listing(model.origin)}.",
-            hint="write them; what is pretended is never registered.",
+            f"register: this model stands on what is not real: {listing(origin)}.",
+            hint="what is pretended or sampled is never registered.",
         )
     if context.registry is None:
         raise RegistryError(
@@ -207,6 +207,7 @@ class _Case:
             requirements=requirements(self.folder),
             tags=tags(facts, self.scores, self.criteria),
             description=words,
+            origin=self.model.origin,
         )
 
     def _typed(self) -> pl.DataFrame:
