@@ -50,7 +50,7 @@ def _main() -> None:
         said = str(stop) or str(stop.__cause__ or "")  # click gives its own word for it
         _leave(said or "Stopped. What is finished is kept; magical run goes on from there.")
     except Exception:  # a fault of magical itself; Python would write its traceback past the masking
-        traceback.print_exc()
+        click.echo(traceback.format_exc().rstrip(), err=True)
         sys.exit(1)
 
 
