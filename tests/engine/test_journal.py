@@ -130,7 +130,9 @@ def test_the_state_of_git_is_noted(small: Small) -> None:
     assert small.load().runs()[0].facts["git"] == {"commit": clean["commit"], "dirty": True}
 
 
-@pytest.mark.parametrize("line", [b'{"event": "StepCached", "ste`": "a"}', b"7", b'{"event": "RunStarted"}', b"\xff"])
+@pytest.mark.parametrize(
+    "line", [b'{"event": "StepCached", "ste`": "a"}', b"7", b'{"event": "RunStarted"}', b"\xff"]
+)
 def test_a_damaged_line_is_passed_over(tmp_path: Path, line: bytes) -> None:
     journal = Journal(tmp_path)
     run = journal.begin()

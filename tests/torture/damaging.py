@@ -90,7 +90,9 @@ def results(small: Small) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    value = value.model_dump() if isinstance(value, BaseModel) else value  # each load makes a class of its own
+    value = (
+        value.model_dump() if isinstance(value, BaseModel) else value
+    )  # each load makes a class of its own
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -101,7 +103,9 @@ def equal(one: Any, other: Any) -> bool:
     if isinstance(one, list):
         return len(one) == len(other) and all(map(equal, one, other))
     if hasattr(one, "assignment"):
-        return all(same(getattr(one, n), getattr(other, n)) for n in ("train", "validation", "test", "assignment"))
+        return all(
+            same(getattr(one, n), getattr(other, n)) for n in ("train", "validation", "test", "assignment")
+        )
     return same(one, other)
 
 
