@@ -53,13 +53,13 @@ def live_in(root: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
-def live_with_jumps(folder: Path) -> None:
-    """Run under a clock that jumps back, and afterwards under a right one."""
+def live_with_jumps(folder: Path, *moments: float) -> None:
+    """Run under a clock that jumps back after so many seconds, and afterwards under a right one."""
     small: Small = patient(folder / "p")
     place = folder / "clock"
     place.mkdir()
     path = {"PYTHONPATH": _before(place)}
-    for seed, after in enumerate((0.0, 0.6, 0.9, 1.2)):
+    for seed, after in enumerate(moments):
         (place / "sitecustomize.py").write_text(textwrap.dedent(CLOCK).replace("AFTER", str(after)))
         assert answer(start(small, "run", "--json", f"seed={seed}", **path))["state"] == "done"
         assert answer(start(small, "run", "--json", f"seed={seed}", **path))["executed"] == []

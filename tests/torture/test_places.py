@@ -30,4 +30,4 @@ def test_another_mount(mounted: Path) -> None:
 
 
 def test_a_clock_that_jumps_back(tmp_path: Path) -> None:
-    live_with_jumps(tmp_path)
+    live_with_jumps(tmp_path, 0.0, 0.6, 0.9, 1.2)
