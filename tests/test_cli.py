@@ -221,8 +221,8 @@ def test_runs(small: Small) -> None:
     lines = small.command("runs").out.splitlines()
     assert [line.split()[-2:] for line in lines] == [["3", "ran"], ["5", "ran"]]
     text = small.command("runs", "last").out
-    assert re.search(r"^clean +ran$", text, re.M)
-    assert re.search(r"^raw +fresh$", text, re.M)
+    assert re.search(r"^clean +ran +\d+ B$", text, re.M)
+    assert re.search(r"^raw +fresh +1.0 kB$", text, re.M)
 
 
 def test_inspecting(done: Small) -> None:
@@ -234,7 +234,7 @@ def test_inspecting(done: Small) -> None:
 def test_help_lists_the_verbs_in_order() -> None:
     out = command("--help").out
     verbs = re.findall(r"^  (\w+) ", out.partition("Commands:")[2], re.M)
-    assert verbs[:7] == ["run", "plan", "show", "why", "inspect", "runs", "models"]
+    assert verbs[:8] == ["run", "plan", "show", "why", "inspect", "runs", "replay", "models"]
     for verb in verbs:
         assert "--project PATH" in command(verb, "--help").out
 

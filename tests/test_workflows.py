@@ -355,8 +355,8 @@ MISFITS = {
     a_column_less: "y is missing",
     a_dictionary: "A dictionary of results (a)",
     a_dictionary_returned: "A dictionary of results (a)",
-    a_number_returned: "returns a int that no step made",
-    nothing_called: "nothing_called calls no step",
+    a_number_returned: "returns 3, which no step made",
+    nothing_called: "calls no step",
     too_many: "too many values to unpack",
     a_failure: "raised KeyError",
 }

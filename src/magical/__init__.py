@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from magical.contracts.tags import contract_of
     from magical.events import emit, keep, scratch
     from magical.project import load
-    from magical.settings import InputPath, OutputPath, Settings
+    from magical.settings import InputPath, OutputPath, Secret, Settings
     from magical.steps import Receipt, step
     from magical.workflows import workflow
 
@@ -37,7 +37,7 @@ _HOMES = {
     "magical.contracts.tags": ("contract_of",),
     "magical.events": ("emit", "keep", "scratch"),
     "magical.project": ("load",),
-    "magical.settings": ("InputPath", "OutputPath", "Settings"),
+    "magical.settings": ("InputPath", "OutputPath", "Secret", "Settings"),
     "magical.steps": ("Receipt", "step"),
     "magical.workflows": ("workflow",),
 }
@@ -58,6 +58,7 @@ __all__ = [
     "Parts",
     "PositiveInt",
     "Receipt",
+    "Secret",
     "Settings",
     "Target",
     "Time",

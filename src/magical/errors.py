@@ -14,7 +14,8 @@
     │   └── StepStopped       a step took longer than its timeout, or its process died
     ├── StoreError            an artifact cannot be kept or found
     │   └── DamagedArtifact   what was stored is not what was read back
-    └── RegistryError         the model registry does not answer or refuses
+    └── RegistryError         the model registry refuses
+        └── RegistryDown      it does not answer; what it missed is sent later
 
 Every message has one to five lines: who, what was promised, what came, and `Hint:` with the next move.
 """
@@ -22,8 +23,13 @@ Every message has one to five lines: who, what was promised, what came, and `Hin
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from magical.masking import mask
 
 __all__ = [
     "BrokenPromise",
@@ -33,6 +39,7 @@ __all__ = [
     "InputError",
     "MagicalError",
     "ProjectError",
+    "RegistryDown",
     "RegistryError",
     "SettingsError",
     "StepError",
@@ -46,6 +53,7 @@ __all__ = [
 
 MAX_LINES = 5
 MAX_WIDTH = 240
+_OTHERS = ("<", f"{Path(__file__).parent}{os.sep}", f"{Path(os.__file__).parent}{os.sep}")
 
 
 class MagicalError(Exception):
@@ -60,8 +68,8 @@ class MagicalError(Exception):
     exit_code = 1
 
     def __init__(self, *lines: str, hint: str = "") -> None:
-        super().__init__(*lines)
         self.lines = tuple(_bounded(lines, MAX_LINES - bool(hint)))
+        super().__init__(*self.lines)
         self.hint = shorten(hint, MAX_WIDTH)
 
     def __str__(self) -> str:
@@ -147,7 +155,11 @@ class DamagedArtifact(StoreError):
 
 
 class RegistryError(MagicalError):
-    """The model registry does not answer, or refuses."""
+    """The model registry, or MLflow's tracking, refuses."""
+
+
+class RegistryDown(RegistryError):
+    """It does not answer: down, out of reach, too slow or locked. What it missed is sent later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +210,7 @@ def shorten(text: object, width: int = 60) -> str:
         >>> shorten("x" * 100, 10)
         'xxxxxxxxx…'
     """
-    line = plain(str(text)).strip()
+    line = plain(mask(str(text))).strip()  # before it is cut: half a secret is not known for one
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
@@ -207,8 +219,23 @@ def plain(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
+def is_foreign(file: str) -> bool:
+    """Whether code in a file is not the author's: this package's, Python's, or an installed one's."""
+    return file.startswith(_OTHERS) or "site-packages" in file or "dist-packages" in file
+
+
+def author_line() -> str:
+    """Give the innermost line of the author's that is running, as `` (file:line)``; nothing without one."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        if not is_foreign(frame.f_code.co_filename):
+            return f" ({Path(frame.f_code.co_filename).name}:{frame.f_lineno})"
+        frame = frame.f_back
+    return ""
+
+
 def _bounded(lines: Sequence[str], most: int) -> list[str]:
-    flat = [part for line in lines for part in str(line).split("\n")]
+    flat = [part for line in lines for part in mask(str(line)).split("\n")]
     kept = flat if len(flat) <= most else [*flat[: most - 1], f"  … and {len(flat) - most + 1} lines more"]
     return [plain(line if len(line) <= MAX_WIDTH else line[: MAX_WIDTH - 1] + "…") for line in kept]
 

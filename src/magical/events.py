@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+
+from magical.masking import masked
 
 __all__ = [
     "Event",
@@ -28,6 +31,9 @@ __all__ = [
 ]
 
 
+_NAMES = {"step", "key", "keys", "run", "nodes", "workflow", "state", "content", "level"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """Something that happened in a run."""
@@ -36,18 +42,40 @@ class Event:
         """Give it as one line of the journal."""
         return {"event": type(self).__name__, **dataclasses.asdict(self)}
 
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Event | None:
+        """Read an event back from a line of the journal; none if it is of a kind that is not known here."""
+        kind = _kinds().get(str(data.get("event")))
+        if kind is None:
+            return None
+        known = {f.name for f in dataclasses.fields(kind)}
+        try:
+            return kind(**{name: value for name, value in data.items() if name in known})
+        except TypeError:  # a line of another release lacks a field
+            return None
+
+    def masked(self) -> Self:
+        """Give it without the secrets in its texts; what names steps, keys and runs stays as it is."""
+        own = {"step"} if type(self).__module__ != __name__ else _NAMES
+        said = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in own}
+        found = {name: masked(value) for name, value in said.items()}
+        return dataclasses.replace(self, **found) if found != said else self
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Event):
-    """A run began; what it is of, and which code and settings it used."""
+    """A run began; what it is of, which code and settings it used, and the process that it runs in."""
 
     run: str
     workflow: str
     settings: dict[str, Any]
     nodes: list[str]
     profile: str = ""
+    host: str = ""
+    process: int = 0
     git: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    sample: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +175,13 @@ class RunFinished(Event):
     seconds: float
     executed: int
     keys: dict[str, str] = field(default_factory=dict)
+
+
+def _kinds() -> dict[str, type[Event]]:
+    found: list[type[Event]] = [Event]
+    for kind in found:
+        found.extend(kind.__subclasses__())
+    return {kind.__name__: kind for kind in found if kind.__module__ == __name__}
 
 
 class Sink(Protocol):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 from magical.contracts.promises import PARTS, Promise
-from magical.errors import TouchedRef
+from magical.errors import TouchedRef, author_line
 
 __all__ = ["Link", "Ref", "Wire", "links_of"]
 
@@ -77,7 +74,7 @@ class Ref:
         return Ref(Link(self._link.node, item), self._promise.member(item), self._where)
 
     def _touched(self, how: str) -> NoReturn:
-        step, place = self._link.node.split("#")[0], _line_of_author()
+        step, place = self._link.node.split("#")[0], author_line()
         raise TouchedRef(
             f"The result of {step} was {how} in the workflow{place}, where it does not exist yet.",
             hint="move this line into a step: a workflow only passes results from step to step.",
@@ -113,17 +110,6 @@ _WAYS = {
 for _how, _names in _WAYS.items():
     for _name in _names.split():
         setattr(Ref, f"__{_name}__", _touching(_how))
-
-
-def _line_of_author() -> str:
-    """The innermost line that is not of this package, Python's, or an installed one."""
-    frame, others = sys._getframe(1), ("<", str(Path(__file__).parent), str(Path(os.__file__).parent))
-    while frame.f_back is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith(others) and "site-packages" not in file:
-            return f" ({Path(file).name}:{frame.f_lineno})"
-        frame = frame.f_back
-    return ""
 
 
 def links_of(wire: Wire) -> Iterator[Link]:

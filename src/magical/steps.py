@@ -141,8 +141,9 @@ class Step(Generic[P, R]):
         except TypeError as error:
             names = list(self.signature.parameters)
             unknown = next((k for k in kwargs if k not in names), "")
+            what = f"takes no argument {unknown!r}" if unknown else f"cannot be called so: {error}"
             raise WiringError(
-                f"{self.name} ({self.where}): {error}.",
+                f"{self.name} ({self.where}) {what}.",
                 hint=did_you_mean(unknown, names) if unknown else f"its parameters are: {', '.join(names)}.",
             ) from None
         bound.apply_defaults()

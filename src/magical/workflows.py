@@ -17,7 +17,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from magical.contracts.contract import location
 from magical.contracts.promises import Promise
-from magical.errors import MagicalError, WiringError, listing, shorten
+from magical.errors import MagicalError, WiringError, author_line, listing, shorten
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Ref, Wire
 from magical.settings import Settings, import_string
@@ -91,9 +91,10 @@ class Workflow(Generic[P, R]):
 
     def _raised(self, error: Exception) -> WiringError:
         lines = [f for f in traceback.extract_tb(error.__traceback__) if f.name == self.function.__name__]
-        place = f" ({Path(lines[-1].filename).name}:{lines[-1].lineno}: {lines[-1].line})" if lines else ""
+        place = f"{Path(lines[-1].filename).name}:{lines[-1].lineno}: {lines[-1].line}" if lines else ""
+        shown = f" ({shorten(place, 140)})" if place else ""
         return WiringError(
-            f"{self.name} raised {type(error).__name__}{shorten(place, 140)} while it was drawn:",
+            f"{self.name} raised {type(error).__name__}{shown} while it was drawn:",
             f"  {shorten(error, 160)}",
             hint="a workflow only passes results from step to step; the rest belongs into steps.",
         )
@@ -176,8 +177,8 @@ class _Sketch:
         wire, rest, _ = _wired(result)
         if wire is None and rest is not None:
             raise WiringError(
-                f"{self.workflow.name} ({location(self.workflow.function)}) returns a {type(rest).__name__} "
-                "that no step made.",
+                f"{self.workflow.name} ({location(self.workflow.function)}) returns {shorten(repr(rest))}, "
+                "which no step made.",
                 hint="return the result of a step.",
             )
         names = _names(self.nodes)
@@ -188,7 +189,8 @@ class _Sketch:
         graph = Graph(self.workflow.name, nodes, _renamed(wire, names))
         if not graph.nodes:
             raise WiringError(
-                f"{self.workflow.name} calls no step.", hint="call one, and return what it gives."
+                f"{self.workflow.name} ({location(self.workflow.function)}) calls no step.",
+                hint="call one, and return what it gives.",
             )
         return replace(graph, findings=tuple(wiring_findings(graph)))
 
@@ -205,7 +207,7 @@ def _wired(value: Any) -> tuple[Wire, Any, Promise | None]:
             return tuple(p[0] for p in parts), [p[1] for p in parts], Promise(kind, items=promises)
     if isinstance(value, dict) and any(isinstance(v, Ref) for v in value.values()):
         raise WiringError(
-            f"A dictionary of results ({listing(value)}) was passed to a step.",
+            f"A dictionary of results ({listing(value)}) was passed to a step{author_line()}.",
             hint="pass a list, or one by one.",
         )
     return None, value, None

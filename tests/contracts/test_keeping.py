@@ -2,6 +2,7 @@
 
 import datetime as dt
 import enum
+import time
 from typing import Annotated, Any, Literal
 
 import pandas as pd
@@ -15,6 +16,7 @@ from magical import Contract, Field, Id, filter, rule
 from magical.contracts.contract import schema_of
 from magical.contracts.keeping import Failure, failures, keep
 from magical.contracts.schema import Column, Schema
+from magical.contracts.tables import typed
 from magical.errors import BrokenPromise, ContractError
 
 
@@ -378,3 +380,19 @@ def test_ids_that_come_twice_are_counted(ids: list[int | None]) -> None:
     counts = {f.rule: f.count for f in failures(table, schema_of(Row))}
     assert counts.get("must be unique", 0) == sum(ids.count(i) > 1 for i in ids)
     assert counts.get("must not be null", 0) == ids.count(None)
+
+
+def test_the_cost_of_a_column_does_not_grow_with_their_number() -> None:
+    """5,000 columns took filter 30 s when each looked at the schema of all."""
+
+    def seconds(width: int) -> float:
+        columns = tuple(Column(f"c{i}", "int", bounds={"ge": 0}) for i in range(width))
+        schema, table = Schema("Wide", columns), pl.DataFrame({f"c{i}": [1, -1] for i in range(width)})
+        began = time.process_time()
+        assert len(failures(table, schema)) == width
+        assert filter(table, schema).good.height == 1
+        assert typed(table, schema).width == width
+        return time.process_time() - began
+
+    seconds(20)
+    assert seconds(2000) < 40 * max(seconds(200), 0.05)

@@ -76,6 +76,18 @@ def test_a_file_changed_just_now_is_not_trusted(digests: FileDigests, tmp_path: 
     assert not (tmp_path / "home").exists()
 
 
+def test_a_clock_that_was_set_back_makes_files_read_again(
+    digests: FileDigests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 86400)
+    for data in (BIG, BIG.replace(b"x", b"y")):
+        path.write_bytes(data)
+        assert digests.digest(path) == sha(data)
+    assert not (tmp_path / "home").exists()
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 3}', "\x00"])
 def test_a_damaged_memory_is_no_memory(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "RACY", -1.0)
@@ -89,14 +101,14 @@ def test_a_missing_file_names_those_beside_it(digests: FileDigests, tmp_path: Pa
     (tmp_path / "b.csv").write_text("")
     with pytest.raises(InputError, match="There is no file") as caught:
         digests.digest(tmp_path / "a.csv")
-    assert caught.value.hint == "in that folder there are: b.csv."
+    assert caught.value.hint == "did you mean 'b.csv'? There are: b.csv."
     with pytest.raises(InputError, match="There is no file") as caught:
         digests.digest(tmp_path / "none" / "a.csv")
     assert "does not exist either" in caught.value.hint
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError) as caught:
         digests.digest(tmp_path / "empty" / "a.csv")
-    assert caught.value.hint == "that folder is empty."
+    assert caught.value.hint.startswith("put it there; the folder ")
 
 
 def test_a_folder_is_no_file(digests: FileDigests, tmp_path: Path) -> None:
@@ -159,3 +171,25 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written") as caught:
         write_text(tmp_path / "file" / "a.txt", "x")
     assert "space and permissions" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["large.csv", "large.TXT"])
+def test_a_text_of_nothing_is_refused_before_it_is_hashed(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"a,b\n1,2\n")
+    os.truncate(path, 10 << 30)
+    with pytest.raises(InputError, match=r"is no text: from byte [\d,]+ on there are NULs only"):
+        FileDigests(tmp_path / "memory.json").digest(path)
+
+
+def test_what_is_not_called_a_text_may_hold_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "large.bin"
+    path.write_bytes(bytes(3 << 20))
+    assert len(FileDigests(tmp_path / "memory.json").digest(path)) == 64
+
+
+def test_a_long_path_leaves_room_for_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written: Not a directory") as caught:
+        write_text(tmp_path / "file" / ("x" * 200) / "a.txt", "x")
+    assert "x/a.txt cannot" in str(caught.value)

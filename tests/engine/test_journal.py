@@ -1,15 +1,17 @@
 """The journal: each run in a folder, as lines that a person can read."""
 
+import itertools
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from magical.engine.journal import Journal, git_state
-from magical.errors import UsageError
+from magical.errors import StoreError, UsageError
 from magical.events import Log, RunFinished, RunStarted, StepCached, StepFailed, StepFinished, StepStarted
-from projects import ALL, Small
+from projects import ALL, Small, is_well_worded
 
 
 @pytest.fixture
@@ -128,6 +130,60 @@ def test_the_state_of_git_is_noted(small: Small) -> None:
     assert git_state(small.root)["dirty"]
     small.run()
     assert small.load().runs()[0].facts["git"] == {"commit": clean["commit"], "dirty": True}
+
+
+# --- the clock ----------------------------------------------------------------------------------------------------
+
+
+def test_the_newest_run_is_the_newest_also_when_the_clock_jumps_back(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = itertools.accumulate((1_790_000_000.999, 0, -3600, -86400 * 400, 0.001, 10, -5, 0))
+    moments = [moment for moment in now for _ in range(3)]  # the name, and two lines
+    monkeypatch.setattr(time, "time", lambda: moments.pop(0) if len(moments) > 1 else moments[0])
+    names = [begun(journal) for _ in range(8)]
+    assert journal.names() == sorted(names, reverse=True) == names[::-1]
+    assert journal.find("last") == names[-1]
+
+
+def test_more_runs_than_the_clock_has_ticks(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_798_761_599.9999)  # the last moment of a year
+    names = [journal.begin() for _ in range(20)]
+    assert names == sorted(names)
+
+
+def test_what_else_lies_among_the_runs_is_passed_over(journal: Journal) -> None:
+    for name in ("zzz", "2999-01-01", "9999-99-99-999999-fffab"):
+        (journal.folder / name).mkdir(parents=True)
+    first, second = begun(journal), begun(journal)
+    assert journal.names()[:2] == [second, first]
+
+
+def test_several_processes_may_begin_at_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_790_000_000.5)
+    names: list[str] = []
+    threads = [threading.Thread(target=lambda: names.append(begun(journal))) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(names)) == 16
+    later = begun(journal)
+    assert journal.names() == sorted([*names, later], reverse=True)
+    assert journal.names()[0] == later
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(StoreError, match="cannot be written") as caught:
+        Journal(tmp_path / "runs").begin()
+    assert is_well_worded(str(caught.value))
+
+
+def test_a_body_that_began_is_known_by_its_key(journal: Journal) -> None:
+    run = begun(journal)
+    journal.write(run, StepStarted(step="x", key="k1"))
+    assert journal.read(run).begun == {"x": "k1"}
 
 
 @pytest.mark.parametrize(

@@ -341,7 +341,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Small:
     return small
 
 
-@pytest.mark.parametrize("words", [*QUIET, ["--help"], ["run", "--help"], ["--version"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [*QUIET, ["sync"], ["--help"], ["run", "--help"], ["--version"]], ids=" ".join
+)
 def test_a_command_that_runs_nothing_imports_nothing_heavy(finished: Small, words: list[str]) -> None:
     import json
 
@@ -433,3 +435,21 @@ def test_another_path_of_imports_draws_anew(
             patch.syspath_prepend(str(tmp_path / str(number)))
             patch.delitem(__import__("sys").modules, "shared", raising=False)
             assert small.run()["clean"]["x"].max() == wanted
+
+
+def test_a_drawing_made_when_the_clock_was_set_back_is_not_the_first_forgotten(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DrawnMemory, "KEPT", 2)
+    folder = small.root / ".magical" / "drawn"
+    for number in (2, 3, 4):
+        small.load().plan(max_id=number)
+        for path in folder.iterdir():
+            os.utime(path, (4e9, 4e9))
+    assert len(list(folder.iterdir())) == 2
+    before = set(folder.iterdir())
+    small.load().plan(max_id=5)
+    (new,) = set(folder.iterdir()) - before
+    small.load().plan(max_id=5)
+    assert new.exists()
+    assert len(list(folder.iterdir())) == 2

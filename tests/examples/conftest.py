@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from magical.stores.local import LocalStore
 from projects import Small
 
 ROOT = Path(__file__).parents[2]
@@ -39,4 +40,6 @@ def campaign(tmp_path: Path) -> Small:
 def done(finished: Path, tmp_path: Path) -> Small:
     """A copy of the finished campaign that a test may change; its paths are its own, so it is drawn anew."""
     shutil.copytree(finished, tmp_path / "campaign")
+    store = LocalStore(tmp_path / "campaign" / ".magical" / "store", trust=True)
+    assert all(store.record(p.parent.name + p.stem) for p in store.folder.glob("records/*/*.json"))
     return Small(tmp_path / "campaign")

@@ -12,7 +12,8 @@ from polars.testing import assert_frame_equal
 from pydantic import ValidationError
 
 from library.served import REGISTERED, Played, in_a_run, play, write
-from magical.errors import RegistryError
+from magical.engine.ports import Submission, Version
+from magical.errors import RegistryDown, RegistryError
 from magical.library.registering import HowToRegister, register
 from magical.library.scores import Score, Scores
 from magical.library.serving import Scorer
@@ -184,7 +185,7 @@ def test_registering_again_finds_the_version(desk: Desk) -> None:
 
 def test_after_a_kill_before_the_alias_the_gate_is_completed(desk: Desk) -> None:
     desk.registry.down = {"alias"}
-    with pytest.raises(RegistryError):
+    with pytest.raises(RegistryDown):
         desk.register()
     assert (len(desk.registry.versions()), desk.champion()) == (1, "")
     desk.registry.down = set()
@@ -195,7 +196,7 @@ def test_after_a_kill_before_the_alias_the_gate_is_completed(desk: Desk) -> None
 @pytest.mark.parametrize("call", ["champion", "put"])
 def test_a_registry_that_is_down_leaves_no_receipt(call: str, desk: Desk) -> None:
     desk.registry.down = {call}
-    with pytest.raises(RegistryError, match=f"does not {call}"):
+    with pytest.raises(RegistryDown, match=f"does not {call}"):
         desk.register()
     assert desk.registry.found == []
 
@@ -271,6 +272,39 @@ def test_a_champion_that_cannot_be_compared_stays(case: str, desk: Desk) -> None
     assert desk.champion() == "1"
 
 
+def test_one_that_became_champion_meanwhile_is_compared_with_too(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.register("a1", **POOR)
+    desk.register("a2")
+    good = desk.registry.versions()[0]
+    desk.registry.alias(desk.registry.versions()[1])
+    plain = desk.registry.put
+
+    def meanwhile(submission: Submission) -> Version:
+        version = plain(submission)
+        desk.registry.alias(good)
+        return version
+
+    monkeypatch.setattr(desk.registry, "put", meanwhile)
+    receipt = desk.register("a3")
+    assert receipt.text.startswith("campaign version 3, no alias: roc_auc 0.")
+    assert receipt.text.endswith(" of version 2")
+    assert desk.champion() == "2"
+    assert [row[0] for row in desk.kept["gate"].iter_rows()].count("better than the champion") == 1
+    assert "not held" in desk.registry.submissions["campaign/3"].tags["magical.gate"]
+
+
+def test_a_champion_that_cannot_be_had_now_is_no_verdict_on_the_model(desk: Desk) -> None:
+    desk.register("a1", **POOR)
+    desk.registry.down = {"folder"}
+    with pytest.raises(RegistryDown, match="does not folder"):
+        desk.register("a2")
+    assert len(desk.registry.versions()) == 1
+    desk.registry.down = set()
+    assert desk.register("a2").text == "campaign version 2, alias champion"
+
+
 def test_a_champion_whose_files_are_gone_stays(desk: Desk) -> None:
     desk.register("a1")
     (desk.home / "registry" / "campaign" / "1" / "scorer.json").unlink()
@@ -279,7 +313,7 @@ def test_a_champion_whose_files_are_gone_stays(desk: Desk) -> None:
 
 def test_a_model_on_pretended_steps_is_refused(desk: Desk) -> None:
     text = REGISTERED.replace("chosen=chosen)", "chosen=chosen, origin=('clean',))")
-    with pytest.raises(RegistryError, match="pretended: clean") as caught:
+    with pytest.raises(RegistryError, match="not real: clean") as caught:
         desk.register(workflow=text)
     assert "never registered" in caught.value.hint
     assert desk.registry.found == []

@@ -1,14 +1,22 @@
 """ingest: any usual csv as it is written, and a message of a few lines for every other file."""
 
+import bz2
+import gzip
+import lzma
+import os
+import resource
+import time
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from library.conftest import Run
+from magical.engine.files import FileDigests
 from magical.errors import InputError
 from magical.library import ingest
 from magical.settings import InputPath
+from projects import is_well_worded
 
 ROWS = [("007", "1,5", "é"), ("8", None, 'a "b"; c')]
 PLAIN = 'id;amount;text\n007;1,5;é\n8;;"a ""b""; c"\n'
@@ -112,6 +120,75 @@ def test_a_file_that_cannot_be_read_is_named_with_cause_and_fix(
     assert "Hint: " in text
     assert len(text.splitlines()) <= 5
     assert all(words in text for words in said), text
+
+
+@pytest.mark.parametrize(
+    ("begin", "kind"),
+    [
+        (gzip.compress(b"a,b\n1,2\n", mtime=0), "a gzip file"),
+        (bz2.compress(b"a,b\n1,2\n"), "a bzip2 file"),
+        (lzma.compress(b"a,b\n1,2\n"), "an xz file"),
+        (b"PK\x03\x04", "a zip or Excel file"),
+        (b"PAR1\x15\x04", "a parquet file"),
+        (b"SQLite format 3\0", "a SQLite database"),
+        (b"%PDF-1.7\n", "a PDF file"),
+    ],
+    ids=str,
+)
+def test_a_file_of_another_kind_is_named(tmp_path: Path, begin: bytes, kind: str) -> None:
+    with pytest.raises(InputError, match=rf"data\.csv is no text: it looks like {kind}") as error:
+        read(tmp_path, begin)
+    assert is_well_worded(str(error.value))
+
+
+def sparse(path: Path, begin: bytes, size: int) -> Path:
+    path.write_bytes(begin)
+    os.truncate(path, size)
+    return path
+
+
+UTF16 = "a,b\n1,2\n".encode("utf-16")
+
+
+@pytest.mark.parametrize("begin", [b"a,b\n1,2\n", b"a,b\n" + b"1,2\n" * 50_000, UTF16], ids=len)
+def test_a_file_of_10_gb_of_nothing_is_refused_before_it_is_read(tmp_path: Path, begin: bytes) -> None:
+    path = sparse(tmp_path / "large.csv", begin, 10 << 30)
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match=r"large\.csv is no text") as error:
+        ingest(InputPath(path))
+    assert is_well_worded(str(error.value))
+    assert time.monotonic() - began < 3
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+def test_where_a_file_has_nothing_in_it_is_said(tmp_path: Path) -> None:
+    begin = b"a,b\n" + b"1,2\n" * 50_000
+    path = sparse(tmp_path / "data.csv", begin, 1 << 20)
+    with pytest.raises(InputError, match=r"there are NUL bytes at byte \d{3},\d{3} of 1,048,576"):
+        ingest(InputPath(path))
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "device.csv", "folder.csv"])
+def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.startswith("pipe"):
+        os.mkfifo(path)
+    elif name.startswith("device"):
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    for reading in (lambda: ingest(InputPath(path)), lambda: FileDigests(tmp_path / "m").digest(path)):
+        with pytest.raises(InputError, match=r"a pipe or a device|is a folder") as error:
+            reading()
+        assert is_well_worded(str(error.value))
+
+
+def test_a_path_may_have_blanks_and_any_letters(tmp_path: Path) -> None:
+    folder = tmp_path / "Umsätze 2024 – 客户"
+    folder.mkdir()
+    assert read(folder, b"a,b\n1,2\n", "my data (1) [x]*.csv").rows() == [("1", "2")]
+    pl.DataFrame({"a": [1]}).write_parquet(folder / "my data (1) [x].parquet")
+    assert ingest(InputPath(folder / "my data (1) [x].parquet")).rows() == [(1,)]
 
 
 def test_a_missing_file_is_named_with_the_nearest_there_is(tmp_path: Path) -> None:

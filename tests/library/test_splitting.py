@@ -229,3 +229,11 @@ def test_settings_survive_json() -> None:
 def test_parts_know_their_contract() -> None:
     for part in split(people(), HowToSplit()):
         assert contract_of(part).name == Person.__name__
+
+
+@pytest.mark.parametrize(("kind", "hint"), [("stratified", "rarer classes"), ("random", "kind='stratified'")])
+def test_the_hint_for_one_class_fits_the_kind(kind: str, hint: str) -> None:
+    rare = people().with_columns(bought=pl.int_range(pl.len()) == 0)
+    with pytest.raises(BrokenPromise, match=r"one class only|is empty") as caught:
+        split(like(rare, people()), HowToSplit(kind=kind))
+    assert hint in caught.value.hint

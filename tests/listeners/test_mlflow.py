@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from magical.engine.processes import here
 from magical.engine.servers import reached
-from magical.errors import RegistryError
+from magical.errors import RegistryDown
 from magical.events import (
     Event,
     Log,
@@ -22,14 +23,17 @@ from magical.events import (
     StepStarted,
 )
 from magical.library.scores import Score, Scores
-from magical.listeners.mlflow import MlflowTracking, flat
+from magical.listeners.figures import flat
+from magical.listeners.marks import Marks
+from magical.listeners.mlflow import MlflowTracking
 from registries.databases import database, free_port
 
 AUC = Score(value=0.75, low=0.7, high=0.8)
 
 
-def scores(part: str = "test", **metrics: Score) -> Scores:
-    return Scores(task="binary", target="y", part=part, rows=9, metrics=metrics or {"roc_auc": AUC})
+def scores(part: str = "test", **metrics: Score) -> dict[str, Any]:
+    found = Scores(task="binary", target="y", part=part, rows=9, metrics=metrics or {"roc_auc": AUC})
+    return found.model_dump()
 
 
 @dataclass
@@ -48,6 +52,11 @@ class Desk:
     def hear(self, *events: Event) -> None:
         for event in events:
             self.tracking.on(event)
+
+    def later(self, moments: list[tuple[Event, float]]) -> None:
+        self.tracking._later = True
+        for event, at in moments:
+            self.tracking.on(event, at)
 
     @property
     def client(self) -> Any:
@@ -71,7 +80,9 @@ def desk(tmp_path: Path) -> Desk:
 
 def started(**settings: Any) -> RunStarted:
     git = {"commit": "abc", "dirty": True}
-    return RunStarted(run="r1", workflow="campaign", settings=settings, nodes=["ingest", "evaluate"], git=git)
+    return RunStarted(
+        run="r1", workflow="campaign", settings=settings, nodes=["ingest", "evaluate"], git=git, **here()
+    )
 
 
 def finished(state: str = "done", **keys: str) -> RunFinished:
@@ -126,14 +137,14 @@ def test_numbers_say_which_part_and_which_step_they_are_of(desk: Desk) -> None:
     assert names == {"roc_auc", "validation.roc_auc", "evaluate_3_.roc_auc"}
 
 
-def test_pretended_scores_are_not_told(desk: Desk) -> None:
-    class Pretended:
-        metrics = {"roc_auc": AUC}  # noqa: RUF012
-        origin = ("clean",)
-
-    desk.values["k2"] = Pretended()
-    desk.hear(started(), *ran("evaluate", "k2"), finished())
-    assert desk.runs()[0].data.metrics == {}
+@pytest.mark.parametrize("kind", [StepFinished, StepCached])
+def test_scores_that_stand_on_a_pretence_or_a_sample_are_not_told(kind: Any, desk: Desk) -> None:
+    facts = {"seconds": 0.1} if kind is StepFinished else {}
+    desk.values |= {"k2": scores(), "k3": scores("validation")}
+    pretended = kind(step="evaluate", key="k2", content="c", origin=["clean"], **facts)
+    desk.hear(started(), StepStarted(step="evaluate", key="k2"), pretended)
+    desk.hear(*ran("evaluate[2]", "k3"), finished())
+    assert set(desk.runs()[0].data.metrics) == {f"validation.roc_auc{b}" for b in ("", ".low", ".high")}
 
 
 @pytest.mark.parametrize(("state", "status"), [("failed", "FAILED"), ("stopped", "KILLED")])
@@ -185,7 +196,7 @@ def test_a_server_that_is_down_is_told_once_and_fast(tmp_path: Path) -> None:
     desk = Desk(f"http://127.0.0.1:{free_port()}", tmp_path, {})
     began = time.monotonic()
     desk.hear(started())
-    with pytest.raises(RegistryError, match="does not answer"):
+    with pytest.raises(RegistryDown, match="does not answer"):
         desk.hear(StepStarted(step="ingest", key="k"))
     desk.hear(*ran("evaluate", "k2"), Log(step="", text="more"), finished())
     assert desk.tracking.run_id is None
@@ -201,3 +212,94 @@ def test_what_the_store_cannot_give_ends_tracking_and_nothing_else(desk: Desk) -
         desk.hear(started(), *ran("ingest", "content-of-ingest"))
     desk.hear(finished())
     assert desk.tracking.run_id is None
+
+
+CALLS = ("create_run", "log_batch", "log_text", "log_inputs", "set_tag", "set_terminated")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("call", CALLS)
+def test_what_was_sent_by_half_is_completed_and_not_repeated(
+    call: str, when: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.values |= {"k2": scores(), "k3": scores("validation")}
+    events = [
+        started(**{f"s{i}": i for i in range(120)}),
+        *ran("ingest", "k1"),
+        *ran("evaluate", "k2"),
+        *ran("evaluate[2]", "k3"),
+        StepFailed(step="tune", key="k", message="tune raised ValueError"),
+        finished("failed", ingest="k1"),
+    ]
+    moments = [(event, 1000.0 + n) for n, event in enumerate(events)]
+    with reached(desk.uri):
+        from mlflow import MlflowClient
+    plain = getattr(MlflowClient, call)
+
+    def cut_off(*args: Any, **kwargs: Any) -> None:
+        if when == "after":
+            plain(*args, **kwargs)
+        raise ConnectionResetError("the server is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, call, cut_off)
+        with pytest.raises(RegistryDown, match="does not answer: the server is gone"):
+            desk.later(moments)
+    for _ in range(2):  # to send what is whole changes nothing
+        again = Desk(desk.uri, desk.folder, desk.values)
+        again.later(moments)
+        (run,) = desk.runs()
+        assert (run.info.status, run.info.start_time, run.info.end_time) == ("FAILED", 1_000_000, 1_008_000)
+        assert len(run.data.params) == 120
+        names = [f"{part}roc_auc{bound}" for part in ("", "validation.") for bound in ("", ".low", ".high")]
+        assert sorted(run.data.metrics) == sorted(names)
+        assert {len(desk.client.get_metric_history(run.info.run_id, n)) for n in names} == {1}
+        assert len(run.inputs.dataset_inputs) == 1
+        assert json.loads(desk.text(run, "lineage.json"))["run"] == "r1"
+        assert desk.text(run, "errors.txt") == "tune\ntune raised ValueError"
+
+
+def test_live_and_later_tell_the_same(desk: Desk, tmp_path: Path) -> None:
+    desk.values["k2"] = scores()
+    events = [started(a=1), *ran("ingest", "k1"), *ran("evaluate", "k2"), finished(ingest="k1")]
+    desk.hear(*events)
+    other = Desk(database(tmp_path / "other"), tmp_path / "other", desk.values)
+    other.tracking._later = True
+    other.hear(*(found for e in events if (found := Event.from_json({"at": 1.0, **e.to_json()}))))
+    ((live,), (later,)) = desk.runs(), other.runs()
+    assert live.data.params == later.data.params
+    assert live.data.metrics == later.data.metrics
+    assert live.data.tags == later.data.tags
+    assert desk.text(live, "lineage.json") == other.text(later, "lineage.json")
+
+
+def test_how_far_a_run_has_come_is_noted(desk: Desk) -> None:
+    marks = Marks(desk.folder / "runs")
+    (marks.folder / "r1").mkdir(parents=True)
+    desk.tracking._marks = marks
+    desk.hear(started())
+    assert marks.read("r1") is None
+    desk.hear(StepStarted(step="ingest", key="k"))
+    mark = marks.read("r1")
+    assert mark is not None
+    assert (mark.state, mark.uri, mark.experiment) == ("under way", desk.uri, "campaign")
+    run = str(desk.tracking.run_id)
+    desk.hear(finished())
+    mark = marks.read("r1")
+    assert mark is not None
+    assert (mark.state, mark.run_id) == ("sent", run)
+
+
+@pytest.mark.parametrize("event", [RunStarted, StepFailed, StepCached, Log, RunFinished])
+def test_events_are_read_back_from_the_journal(event: type[Event]) -> None:
+    made = {
+        RunStarted: started(a=1),
+        StepFailed: StepFailed(step="x", key="k", message="m"),
+        StepCached: StepCached(step="x", key="k", origin=["clean"]),
+        Log: Log(step="x", text="t"),
+        RunFinished: finished(a="k"),
+    }[event]
+    line = json.loads(json.dumps({"at": 3.5, **made.to_json(), "newer": True}))
+    assert Event.from_json(line) == made
+    assert Event.from_json({**line, "event": "Unheard"}) is None
+    assert Event.from_json({"event": type(made).__name__}) is None

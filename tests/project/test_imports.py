@@ -214,3 +214,28 @@ def test_modules_of_a_project_reached_twice_are_one(small: Small) -> None:
         "import helpers\nfrom helpers import twice\nassert helpers.twice is twice",
     )
     assert small.run().result == 38
+
+
+@pytest.mark.parametrize("name", ["random", "json"])
+def test_a_module_named_like_one_of_pythons_is_said(tmp_path: Path, name: str) -> None:
+    small = flow(tmp_path / "p")
+    small.write(f"{name}.py", "def mine():\n    return 1\n")
+    small.edit(
+        "workflow.py", "from helpers import twice", f"from {name} import mine\nfrom helpers import twice"
+    )
+    with pytest.raises(magical.errors.ProjectError) as caught:
+        small.load().plan()
+    assert (
+        caught.value.hint
+        == f"rename {name}.py of the project: Python's own module {name} is imported in its place."
+    )
+
+
+def test_a_name_that_a_module_of_the_project_lacks_is_said(tmp_path: Path) -> None:
+    small = flow(tmp_path / "p")
+    small.edit("workflow.py", "from helpers import twice", "from helpers import thrice as twice")
+    with pytest.raises(
+        magical.errors.ProjectError, match="cannot import name 'thrice' from 'helpers'"
+    ) as caught:
+        small.load().plan()
+    assert caught.value.hint == "define it in helpers.py, or mend the name."

@@ -10,6 +10,7 @@ import pytest
 
 from magical.contracts.schema import Column, Schema
 from magical.engine.ports import Registry, Submission
+from magical.errors import RegistryError
 
 ROW = Schema("Customer", (Column("id", "int", role="id"), Column("income", "float", nullable=True)))
 OUT = Schema("Prediction", (Column("prediction", "bool", nullable=True),))
@@ -62,6 +63,11 @@ class RegistryConformance:
         assert registry.put(submit()) == first
         assert len(registry.versions()) == 1
 
+    def test_what_is_not_real_is_refused(self, registry: Registry, submit: Submit) -> None:
+        with pytest.raises(RegistryError, match="not real: clean"):
+            registry.put(replace(submit(), origin=("clean",)))
+        assert registry.versions() == []
+
     def test_putting_again_renews_the_words(self, registry: Registry, submit: Submit) -> None:
         registry.put(submit())
         again = registry.put(replace(submit(), tags={"magical.run": "r2"}, description="# Another"))
@@ -93,6 +99,25 @@ class RegistryConformance:
             assert champion.aliases == ("champion",)
         registry.alias(second, "trial")
         assert {v.aliases for v in registry.versions("campaign")} == {("champion",), ("trial",)}
+
+    def test_the_alias_goes_back_to_the_champion_before(self, registry: Registry, submit: Submit) -> None:
+        one, two, three = (registry.put(submit(key=key * 40)) for key in "abc")
+        registry.put(submit(name="other"))
+        with pytest.raises(RegistryError, match="has had no champion before"):
+            registry.rollback("campaign")
+        for version in (one, two, two, three, one):
+            registry.alias(version)
+        registry.alias(two, "trial")
+        for wanted in ("3", "2", "1"):
+            back = registry.rollback("campaign")
+            assert (back.number, "champion" in back.aliases) == (wanted, True)
+            champion = registry.champion("campaign")
+            assert champion is not None
+            assert champion.number == wanted
+        with pytest.raises(RegistryError, match="has had no champion before"):
+            registry.rollback("campaign")
+        registry.alias(three)
+        assert registry.rollback("campaign").number == "1"
 
     def test_the_folder_comes_back(self, registry: Registry, submit: Submit) -> None:
         versions = [registry.put(submit(key=k * 40, note=k)) for k in "ab"]

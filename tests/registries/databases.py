@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from magical.engine.servers import reached
+from magical.engine.servers import _answered, reached
 
 
 def database(folder: Path) -> str:
@@ -40,34 +40,56 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+class Server:
+    """A real MLflow server on a port of its own, which can be started, killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self._store = database(folder)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command += ["--workers", "1", "--backend-store-uri", self._store]
+        command += ["--artifacts-destination", str(self.folder / "files")]
+        quiet = {
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "DO_NOT_TRACK": "true",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        with (self.folder / "server.log").open("a") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={**os.environ, **quiet},
+                start_new_session=True,
+            )
+        _wait(self.uri, self._process, self.folder / "server.log")
+
+    def stop(self, how: int = 15) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, how)
+            self._process.wait(20)
+            self._process = None
+        _answered.pop(self.uri, None)
+
+
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[str]:
     """Run a real MLflow server, and give its address."""
-    store, port = database(folder), free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += [
-        "--workers",
-        "1",
-        "--backend-store-uri",
-        store,
-        "--artifacts-destination",
-        str(folder / "files"),
-    ]
-    quiet = {
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "DO_NOT_TRACK": "true",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **quiet}, start_new_session=True
-        )
-        try:
-            _wait(f"http://127.0.0.1:{port}", process, folder / "server.log")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            os.killpg(process.pid, 15)
-            process.wait(20)
+    running = Server(folder)
+    try:
+        running.start()
+        yield running.uri
+    finally:
+        running.stop()
 
 
 def _wait(uri: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from magical.engine.ports import Submission, Version
-from magical.errors import RegistryError
+from magical.errors import RegistryDown, RegistryError
 
 
 @dataclass
@@ -16,6 +16,7 @@ class MemoryRegistry:
     down: set[str] = field(default_factory=set)
     found: list[Version] = field(default_factory=list)
     submissions: dict[str, Submission] = field(default_factory=dict)
+    champions: dict[str, list[str]] = field(default_factory=dict)
 
     def put(self, submission: Submission) -> Version:
         self._up("put")
@@ -39,10 +40,23 @@ class MemoryRegistry:
 
     def alias(self, version: Version, alias: str = "champion") -> None:
         self._up("alias")
+        champions = self.champions.setdefault(version.name, [])
+        if alias == "champion" and champions[-1:] != [version.number]:
+            champions.append(version.number)
         for known in [v for v in self.found if v.name == version.name]:
             rest = {a for a in known.aliases if a != alias}
             mine = {alias} if known.number == version.number else set()
             self._replace(known, aliases=tuple(sorted(rest | mine)))
+
+    def rollback(self, name: str) -> Version:
+        self._up("rollback")
+        there = {v.number: v for v in self.versions(name)}
+        champions = [n for n in self.champions.get(name, []) if n in there]
+        if len(champions) < 2:
+            raise RegistryError(f"{name} has had no champion before the present one.", hint="promote one.")
+        self.alias(there[champions[-2]])
+        self.champions[name] = champions[:-1]
+        return next(v for v in self.found if (v.name, v.number) == (name, champions[-2]))
 
     def folder(self, version: Version) -> Path:
         self._up("folder")
@@ -55,4 +69,4 @@ class MemoryRegistry:
 
     def _up(self, call: str) -> None:
         if call in self.down:
-            raise RegistryError(f"The registry does not {call}.", hint="start it.")
+            raise RegistryDown(f"The registry does not {call}.", hint="start it.")

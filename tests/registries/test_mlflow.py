@@ -1,9 +1,13 @@
 """The MLflow registry, in a database and on a server."""
 
+import contextlib
 import datetime as dt
+import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,18 +20,23 @@ import polars as pl
 import pytest
 
 from magical.contracts.schema import Column, Schema
-from magical.engine.ports import Registry
+from magical.engine.ports import Registry, Version
 from magical.engine.servers import reached
-from magical.errors import RegistryError
+from magical.errors import RegistryDown, RegistryError
 from magical.events import RunFinished, RunStarted, StepStarted
 from magical.listeners.mlflow import MlflowTracking
-from magical.registries.mlflow import MlflowRegistry, _signature
+from magical.registries.forms import signature
+from magical.registries.mlflow import MlflowRegistry
 from registries.conformance import OUT, RegistryConformance, submission
 from registries.databases import database, free_port, server
 
 
+def embedded_at(uri: str, folder: Path) -> MlflowRegistry:
+    return MlflowRegistry(uri, artifacts=folder / "artifacts", experiment="campaign")
+
+
 def embedded(folder: Path) -> MlflowRegistry:
-    return MlflowRegistry(database(folder), artifacts=folder / "artifacts", experiment="campaign")
+    return embedded_at(database(folder), folder)
 
 
 class TestEmbedded(RegistryConformance):
@@ -115,6 +124,126 @@ def test_killed_at_any_moment_there_is_one_version_for_one_key(
     experiment = client.get_experiment_by_name("campaign")
     assert experiment is not None
     assert len(client.search_runs([experiment.experiment_id])) == 1
+
+
+@pytest.mark.parametrize(("call", "when"), CALLS, ids=[f"{w} {c}" for c, w in CALLS])
+def test_cut_off_at_any_moment_it_is_down_and_there_is_one_version(
+    call: str, when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = embedded(tmp_path)
+    from mlflow import MlflowClient
+
+    plain = getattr(MlflowClient, call)
+
+    def cut_off(*args: Any, **kwargs: Any) -> None:
+        if when == "after":
+            plain(*args, **kwargs)
+        raise ConnectionResetError("the server is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, call, cut_off)
+        with contextlib.suppress(RegistryDown):  # one that made an experiment looks whether somebody else did
+            registry.put(submission(tmp_path))
+    version = registry.put(submission(tmp_path))
+    assert [v.number for v in registry.versions()] == [version.number] == ["1"]
+
+
+def test_two_that_put_one_key_at_once_get_one_version(tmp_path: Path) -> None:
+    uri = database(tmp_path)
+    found: list[str] = []
+
+    def put(note: str) -> None:
+        registry = MlflowRegistry(uri, artifacts=tmp_path / "artifacts", experiment="campaign")
+        found.append(registry.put(submission(tmp_path, note=note)).number)
+
+    threads = [threading.Thread(target=put, args=[note]) for note in ("one", "two", "three")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == ["1"] * 3
+    assert [v.number for v in embedded_at(uri, tmp_path).versions()] == ["1"]
+
+
+def test_a_second_version_of_one_key_is_taken_away(tmp_path: Path) -> None:
+    registry = embedded(tmp_path)
+    first = registry.put(submission(tmp_path))
+    client = registry._client()
+    source = client.get_model_version("campaign", "1").source
+    client.create_model_version("campaign", source=source, tags={"magical.key": first.key})
+    assert len(registry.versions()) == 2
+    assert registry.put(submission(tmp_path)).number == "1"
+    assert [v.number for v in registry.versions()] == ["1"]
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_registry_that_was_moved_or_copied_finds_its_files(
+    tmp_path: Path, copied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = tmp_path / "old [1] ü" / ".magical", tmp_path / "new" / "place" / ".magical"
+    registry = embedded(old)
+    first = registry.put(submission(tmp_path))
+    shutil.copytree(old, new)
+    if not copied:
+        shutil.rmtree(old)
+    files = sorted(p for p in (tmp_path / "old [1] ü").rglob("*") if p.is_file())
+    moved = embedded_at(f"sqlite:///{new / 'mlflow.db'}", new)
+    assert (moved.folder(first) / "note.txt").is_relative_to(new)
+    assert (moved.folder(first) / "note.txt").read_text() == "one"
+    second = moved.put(submission(tmp_path, key="b" * 40, note="two"))
+    assert moved.folder(second).is_relative_to(new)
+    assert files == sorted(p for p in (tmp_path / "old [1] ü").rglob("*") if p.is_file())
+    import mlflow
+
+    for which in ("TRACKING", "REGISTRY"):
+        monkeypatch.setenv(f"MLFLOW_{which}_URI", moved.uri)
+    assert Path(mlflow.artifacts.download_artifacts("models:/campaign/1/MLmodel")).is_file()
+
+
+def test_a_database_that_lies_elsewhere_is_left_as_it_is(tmp_path: Path) -> None:
+    uri = database(tmp_path / "shared")
+    mine, yours = tmp_path / "mine" / ".magical", tmp_path / "yours" / ".magical"
+    first = embedded_at(uri, mine).put(submission(tmp_path))
+    assert embedded_at(uri, yours).folder(first).is_relative_to(mine)
+
+
+def test_a_kill_between_alias_and_tag_does_not_confuse_the_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = embedded(tmp_path)
+    versions = [registry.put(submission(tmp_path, key=key * 40)) for key in "abc"]
+    registry.alias(versions[0])
+    registry.alias(versions[1])
+    from mlflow import MlflowClient
+
+    def killed(*args: Any) -> None:
+        raise Killed
+
+    for move in (lambda: registry.alias(versions[2]), lambda: registry.rollback("campaign")):
+        with monkeypatch.context() as patch:
+            patch.setattr(MlflowClient, "set_registered_model_tag", killed)
+            with pytest.raises(Killed):
+                move()
+    assert registry.rollback("campaign").number == "1"
+
+
+@pytest.mark.slow  # MLflow waits 20 s for a lock
+def test_a_locked_database_is_down(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    registry = embedded(tmp_path)
+    registry.versions()
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        with pytest.raises(RegistryDown, match=r"does not answer: .*database is locked"):
+            registry.put(submission(tmp_path))
+        other.execute("rollback")
+    assert registry.put(submission(tmp_path)).number == "1"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match="could not give nobody version 1") as caught:
+        embedded(tmp_path).alias(Version("nobody", "1", "k"))
+    assert not isinstance(caught.value, RegistryDown)
 
 
 def test_making_a_registry_does_not_import_mlflow(tmp_path: Path) -> None:
@@ -269,7 +398,7 @@ def test_mlflow_lets_every_usual_form_of_a_column_pass(column: Column, form: str
     with reached("sqlite://"):
         from mlflow.models import validate_schema
     frame = pd.DataFrame({"x": values, "other": 1})
-    validate_schema(frame, _signature(Schema("Row", (column,)), OUT).inputs)
+    validate_schema(frame, signature(Schema("Row", (column,)), OUT).inputs)
 
 
 def test_optional_columns_may_be_missing_and_others_not() -> None:
@@ -277,11 +406,11 @@ def test_optional_columns_may_be_missing_and_others_not() -> None:
         from mlflow.exceptions import MlflowException
         from mlflow.models import validate_schema
     row = Schema("Row", (Column("a", "int"), Column("b", "float", nullable=True)))
-    signature = _signature(row, OUT)
-    validate_schema(pd.DataFrame({"a": [1]}), signature.inputs)
+    given = signature(row, OUT)
+    validate_schema(pd.DataFrame({"a": [1]}), given.inputs)
     with pytest.raises(MlflowException, match="missing inputs"):
-        validate_schema(pd.DataFrame({"b": [1.0]}), signature.inputs)
-    assert [c.name for c in signature.outputs.inputs] == ["prediction"]
+        validate_schema(pd.DataFrame({"b": [1.0]}), given.inputs)
+    assert [c.name for c in given.outputs.inputs] == ["prediction"]
 
 
 def test_a_page_that_is_too_long_loses_its_last_sections(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ class RunnerConformance:
         from magical.project import project
         from projects import ALL, flow
 
-        def runner(policy: Any) -> Runner:
+        def runner(policy: Any, debugging: bool) -> Runner:
             return self.runner(policy.workers)
 
         monkeypatch.setattr(project, "_runner", runner)

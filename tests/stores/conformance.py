@@ -1,7 +1,7 @@
 """What every store must do. Inherit, and give a ``store`` and the ``objects`` it keeps."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +192,197 @@ class StoreConformance:
         store.clear_scratch(KEY)
         store.clear_scratch(KEY)
         assert not list(store.scratch(KEY).iterdir())
+
+    # --- several at once --------------------------------------------------------------------------------------
+
+    def at_once(self, work: Callable[[int], None], threads: int = 4) -> None:
+        """Do something in several threads that begin together."""
+        failed: list[BaseException] = []
+        gate = threading.Barrier(threads)
+
+        def body(number: int) -> None:
+            try:
+                gate.wait()
+                work(number)
+            except BaseException as error:
+                failed.append(error)
+
+        all_of_them = [threading.Thread(target=body, args=(n,)) for n in range(threads)]
+        for thread in all_of_them:
+            thread.start()
+        for thread in all_of_them:
+            thread.join()
+        assert not failed, failed
+
+    def test_several_may_put_the_same_at_once(self, store: Store) -> None:
+        def work(number: int) -> None:
+            mine = self.reopened(store)
+            for i in range(8):
+                record = self.kept(mine, TABLE.with_columns(i=i), key=f"{i:02}" * 20)
+                assert mine.record(record.key).result == record.result
+                assert mine.load(record.result, promise_of(Frame)).equals(TABLE.with_columns(i=i))
+
+        self.at_once(work)
+        assert len(self.objects(store)) == len(self.records(store)) == 8
+
+    def test_several_may_put_sweep_and_read_at_once(self, store: Store) -> None:
+        def work(number: int) -> None:
+            mine = self.reopened(store)
+            with mine.in_use(f"run-{number}"):
+                for i in range(8):
+                    key = f"{number}{i}" * 20
+                    with mine.writing():
+                        self.kept(mine, TABLE.with_columns(i=i), key=key)
+                    mine.sweep([])
+                    mine.sweep([], verify=True)
+                    record = mine.record(key)
+                    assert record is not None
+                    assert mine.load(record.result, promise_of(Frame)).equals(TABLE.with_columns(i=i))
+
+        self.at_once(work)
+        store.sweep([])
+        assert not [*self.objects(store), *self.records(store)]
+
+    # --- locks ------------------------------------------------------------------------------------------------
+
+    def test_one_at_a_time_holds_a_key(self, store: Store) -> None:
+        inside: list[int] = []
+
+        def work(number: int) -> None:
+            mine = self.reopened(store) if number % 2 else store
+            for _ in range(5):
+                with mine.lock(KEY):
+                    inside.append(number)
+                    assert len(inside) == 1
+                    inside.clear()
+
+        self.at_once(work)
+
+    def test_other_keys_can_be_held_meanwhile(self, store: Store) -> None:
+        def nobody() -> None:
+            raise AssertionError("it had to wait")
+
+        with store.lock(KEY, nobody), store.lock("cd" * 20, nobody):
+            pass
+
+    def test_who_waits_is_called_and_may_leave(self, store: Store) -> None:
+        class Enough(Exception): ...
+
+        calls: list[int] = []
+
+        def waits() -> None:
+            calls.append(1)
+            if len(calls) == 3:
+                raise Enough
+
+        with store.lock(KEY):
+            with pytest.raises(Enough), self.reopened(store).lock(KEY, waits):
+                raise AssertionError("two hold it")
+            with pytest.raises(ZeroDivisionError), store.lock("cd" * 20):
+                _ = 1 / 0
+        with store.lock(KEY, waits), store.lock("cd" * 20, waits):
+            assert len(calls) == 3
+
+    # --- sweeping ---------------------------------------------------------------------------------------------
+
+    def test_a_sweep_removes_what_is_not_alive(self, store: Store) -> None:
+        dead = self.kept(store, TABLE.reverse(), key="cd" * 20)
+        alive = self.kept(store)
+        (store.scratch(dead.key) / "half").write_text("123")
+        (store.scratch(KEY) / "half").write_text("123")
+        took = sum(p.stat().st_size for p in self.objects(store))
+        swept = store.sweep([KEY])
+        assert (swept.records, swept.objects, swept.kept_records, swept.kept_objects) == (1, 1, 1, 1)
+        assert swept.leftovers == 1
+        assert swept.bytes > took - sum(p.stat().st_size for p in self.objects(store)) > 0
+        assert store.record(dead.key) is None
+        assert store.record(KEY) == alive
+        assert store.load(alive.result, promise_of(Frame)).equals(TABLE)
+        assert list(store.scratch(KEY).iterdir())
+        assert not list(store.scratch(dead.key).iterdir())
+
+    def test_an_object_of_two_records_stays_for_the_one(self, store: Store) -> None:
+        self.kept(store, key="cd" * 20)
+        alive = self.kept(store)
+        swept = store.sweep([KEY])
+        assert (swept.records, swept.objects) == (1, 0)
+        assert store.load(alive.result, promise_of(Frame)).equals(TABLE)
+
+    def test_what_was_kept_beside_a_result_stays_with_it(self, store: Store) -> None:
+        result = store.save(TABLE, promise_of(Frame), KEY)
+        extra = store.save({"rejected": 3}, promise_of(dict[str, int]), f"{KEY}-x")
+        store.put_record(Record(KEY, "n", "m:n", {}, result, {"x": extra}))
+        assert store.sweep([KEY]).objects == 0
+        assert store.load(extra, promise_of(dict[str, int])) == {"rejected": 3}
+        assert store.size(KEY) == sum(p.stat().st_size for p in self.objects(store))
+        assert store.sweep([]).objects == 2
+        assert store.size(KEY) == 0
+
+    def test_a_dry_sweep_says_the_same_and_removes_nothing(self, store: Store) -> None:
+        self.kept(store, TABLE.reverse(), key="cd" * 20)
+        self.kept(store)
+        store.scratch("cd" * 20)
+        dry = store.sweep([KEY], dry=True)
+        assert len(self.objects(store)) == len(self.records(store)) == 2
+        assert store.sweep([KEY]) == dry
+        assert store.sweep([KEY]).bytes == 0
+
+    def test_what_is_alive_may_be_asked_when_nobody_writes(self, store: Store) -> None:
+        self.kept(store)
+        assert store.sweep(lambda: {KEY}).kept_records == 1
+        assert store.sweep(set).records == 1
+
+    def test_an_empty_store_is_swept(self, store: Store) -> None:
+        assert store.sweep([KEY], verify=True).records == 0
+
+    @pytest.mark.parametrize("how", [b"", b"xx", b"x" * 10_000])
+    def test_a_sweep_that_verifies_finds_each_damaged_object(self, store: Store, how: bytes) -> None:
+        self.kept(store, TABLE.reverse(), key="cd" * 20)
+        whole = self.kept(store)
+        (damaged,) = [p for p in self.objects(store) if p.name not in whole.result.blob]
+        damaged.write_bytes(how)
+        assert store.sweep([KEY, "cd" * 20]).damaged == []
+        dry = store.sweep([KEY, "cd" * 20], dry=True, verify=True)
+        assert (len(dry.damaged), damaged.exists()) == (1, True)
+        swept = store.sweep([KEY, "cd" * 20], verify=True)
+        assert swept.damaged == dry.damaged
+        assert not damaged.exists()
+        assert self.reopened(store).record("cd" * 20) is None
+        assert self.reopened(store).record(KEY) == whole
+
+    @pytest.mark.parametrize("how", ["put", "looked up", "asked for"])
+    def test_what_a_run_uses_is_not_swept(self, store: Store, how: str) -> None:
+        if how == "looked up":
+            self.kept(store)
+        with store.in_use("run"):
+            if how == "put":
+                self.kept(store)
+            elif how == "looked up":
+                assert store.record(KEY)
+            else:
+                assert store.record(KEY) is None
+            (store.scratch(KEY) / "half").write_text("x")
+            other = self.reopened(store)
+            other.sweep([])
+            assert (store.record(KEY) is None) == (how == "asked for")
+            assert list(store.scratch(KEY).iterdir())
+        swept = store.sweep([])
+        assert (swept.records, swept.objects) == ((0, 0) if how == "asked for" else (1, 1))
+        assert not list(store.scratch(KEY).iterdir())
+
+    def test_what_a_run_has_looked_up_stays_also_when_another_puts_it_anew(self, store: Store) -> None:
+        self.kept(store)
+        with store.in_use("run"):
+            record = store.record(KEY)
+            assert record is not None
+            self.kept(self.reopened(store), TABLE.reverse())
+            self.reopened(store).sweep([])
+            assert store.load(record.result, promise_of(Frame)).equals(TABLE)
+
+    def test_a_record_that_took_the_place_of_another_is_not_dropped_for_it(self, store: Store) -> None:
+        earlier = self.kept(store)
+        later = self.kept(store, TABLE.reverse())
+        store.drop_record(KEY, earlier)
+        assert store.record(KEY) == later
+        store.drop_record(KEY, later)
+        assert store.record(KEY) is None

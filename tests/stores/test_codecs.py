@@ -277,4 +277,4 @@ def test_two_values_that_differ_are_named_differently(store: LocalStore) -> None
 def test_a_folder_keeps_equal_objects_once(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     store.save((TABLE, TABLE, TABLE.clone()), promise_of(tuple[Frame, Frame, Frame]), "key")
-    assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 1
+    assert len([p for p in (tmp_path / "objects").rglob("*") if p.is_file()]) == 1

@@ -106,6 +106,11 @@ def location(thing: Callable[..., Any] | type[Any]) -> str:
         return Path(file).name
 
 
+def _place(contract: type[BaseModel]) -> str:
+    where = location(contract)
+    return f" ({where})" if where else ""
+
+
 def _rules(contract: type[BaseModel]) -> Iterator[Rule]:
     for name in dict.fromkeys(n for base in reversed(contract.__mro__) for n in vars(base)):
         method = inspect.getattr_static(contract, name)
@@ -119,7 +124,7 @@ def _check_roles(contract: type[BaseModel], columns: tuple[Column, ...]) -> None
         many = [c.name for c in columns if c.role == role]
         if len(many) > 1:
             raise ContractError(
-                f"{contract.__name__} has {len(many)} {role} columns: {', '.join(many)}.",
+                f"{contract.__name__} has {len(many)} {role} columns: {', '.join(many)}{_place(contract)}.",
                 hint=f"leave {role.capitalize()}[...] on one of them.",
             )
 
@@ -130,7 +135,8 @@ def _column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
     roles = [m for m in marks if isinstance(m, Role)]
     if len(roles) > 1:
         raise ContractError(
-            f"{contract.__name__}.{name} has {len(roles)} roles: {', '.join(r.name for r in roles)}.",
+            f"{contract.__name__}.{name} has {len(roles)} roles: "
+            f"{', '.join(r.name for r in roles)}{_place(contract)}.",
             hint="a column has one role.",
         )
     role = roles[0] if roles else None
@@ -181,7 +187,8 @@ def _kind(contract: type[BaseModel], name: str, plain: Any) -> tuple[str, tuple[
     elif origin in _TYPES:
         return _TYPES[origin], ()
     raise ContractError(
-        f"{contract.__name__}.{name} has the type {getattr(plain, '__name__', plain)}, which no column has.",
+        f"{contract.__name__}.{name} has the type {getattr(plain, '__name__', plain)}, "
+        f"which no column has{_place(contract)}.",
         hint="use int, float, str, bool, date, datetime, time, timedelta, Literal[...] or list.",
     )
 

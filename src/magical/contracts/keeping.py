@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import polars as pl
 from pydantic import BaseModel
 
+from magical.contracts.checks import Check, checks_of, rules_of, unique_of
 from magical.contracts.contract import schema_of
-from magical.contracts.schema import Column, Rule, Schema
+from magical.contracts.repeats import repeats
+from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import kind_of, polars_frame
 from magical.errors import BrokenPromise, ContractError, did_you_mean, listing, shorten
 
 __all__ = ["Failure", "Filtered", "failures", "filter", "keep"]
 
 EXAMPLES = 5
+SHOWN = 20
+"""Of more broken promises than these no examples are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,8 @@ class Failure:
             return f"{self.column} {self.rule}"
         got = f", got {', '.join(self.values)}" if self.values else ""
         plural = "row" if len(self.rows) == 1 else "rows"
-        return f"{self.column} {self.rule}{got} ({plural} {', '.join(map(str, self.rows))})"
+        places = f"{plural} {', '.join(map(str, self.rows))}" if self.rows else f"{self.count:,} rows"
+        return f"{self.column} {self.rule}{got} ({places})"
 
 
 class Filtered(NamedTuple):
@@ -56,37 +62,42 @@ class Filtered(NamedTuple):
     rejected: pl.DataFrame
 
 
-class _Check(NamedTuple):
-    name: str
-    words: str
-    holds: pl.Expr
-
-
-def failures(table: pl.DataFrame, schema: Schema) -> list[Failure]:
+def failures(table: pl.DataFrame | pl.LazyFrame, schema: Schema) -> list[Failure]:
     """Give every promise that a table breaks.
 
     Args:
-        table: any number of rows; columns that the schema does not know are not looked at.
+        table: any number of rows; columns that the schema does not know are not looked at. A lazy one is read
+            in streaming mode: of its rows nothing stays in memory but some ids, and what a rule asks for.
         schema: what it must keep.
     """
-    found = [f for c in schema.columns if (f := _misfit(table, c))]
+    dtypes, height = table.collect_schema(), _height(table)
+    found = [f for c in schema.columns if (f := _misfit(c, dtypes, height))]
     wrong = {f.column for f in found}
-    checks = [c for column in schema.columns if column.name not in wrong for c in _checks(column, table)]
-    checks += _unique(schema, wrong) + ([] if found else _rules(schema))
-    if not checks or table.is_empty():
+    checks = [k for c in schema.columns if c.name not in wrong for k in checks_of(c, dtypes[c.name])]
+    checks += unique_of(schema, wrong) + ([] if found else rules_of(schema))
+    if not checks or not height:
         return found
-    exprs = [_broken(c).alias(str(i)) for i, c in enumerate(checks)]
+    lazy = isinstance(table, pl.LazyFrame)
+    exprs = [(_pending(c) if lazy and c.ids else c.broken).alias(str(i)) for i, c in enumerate(checks)]
     try:
-        broken = table.lazy().select(exprs).select(pl.all().sum()).collect().row(0)
+        broken = _collected(table, table.lazy().select(exprs).select(pl.all().sum())).row(0)
     except pl.exceptions.PolarsError as error:
         raise _not_computed(table, schema, checks) or error from None
-    for i, (check, count) in enumerate(zip(checks, broken, strict=True)):
-        if count:
-            found.append(_examples(table, check, exprs[i], table.height if count > table.height else count))
+    for check, expr, count in zip(checks, exprs, broken, strict=True):
+        if isinstance(table, pl.LazyFrame) and check.ids:
+            again, first = repeats(table, list(check.ids), height, EXAMPLES)
+            found += [_failure(check, again, first, list(check.ids))] if again else []
+        elif count:
+            rows = min(count, height)
+            found.append(
+                _examples(table, dtypes, check, expr, rows)
+                if len(found) < SHOWN
+                else Failure(check.name, check.words, rows)
+            )
     return found
 
 
-def keep(table: pl.DataFrame, schema: Schema, *, who: str, hint: str = "") -> None:
+def keep(table: pl.DataFrame | pl.LazyFrame, schema: Schema, *, who: str, hint: str = "") -> None:
     """Check that a table keeps its schema.
 
     Raises:
@@ -96,15 +107,16 @@ def keep(table: pl.DataFrame, schema: Schema, *, who: str, hint: str = "") -> No
     if not found:
         return
     rows = max(f.count for f in found)
+    least = "at least " if len(found) > 1 else ""
     head = (
-        f"{who} promised Frame[{schema.name}], but {rows:,} of {table.height:,} rows break it:"
+        f"{who} promised Frame[{schema.name}], but {least}{rows:,} of {_height(table):,} rows break it:"
         if all(f.count for f in found)
         else f"{who} promised Frame[{schema.name}], but its columns differ:"
     )
     shown = [f"  {f}" for f in found[:3]]
     if len(found) > 3:
         shown[2] = f"  {listing((f'{f.column} {f.rule}' for f in found[2:]), 2)}"
-    raise BrokenPromise(head, *shown, hint=hint or _hint(found, table, schema))
+    raise BrokenPromise(head, *shown, hint=hint or _hint(found, table.collect_schema().names(), schema))
 
 
 def filter(table: Any, contract: type[BaseModel] | Schema) -> Filtered:
@@ -127,37 +139,61 @@ def filter(table: Any, contract: type[BaseModel] | Schema) -> Filtered:
     """
     frame = polars_frame(table)
     schema = contract if isinstance(contract, Schema) else schema_of(contract)
-    structural = [f for c in schema.columns if (f := _misfit(frame, c))]
+    dtypes = frame.schema
+    structural = [f for c in schema.columns if (f := _misfit(c, dtypes, frame.height))]
     if structural:
         raise BrokenPromise(
             f"filter: the table has not the columns of {schema.name}:",
             *(f"  {f}" for f in structural[:3]),
-            hint=_hint(structural, frame, schema),
+            hint=_hint(structural, frame.columns, schema),
         )
-    checks = [c for column in schema.columns for c in _checks(column, frame)]
-    checks += _unique(schema, set()) + _rules(schema)
-    texts: list[Any] = [pl.when(_broken(c)).then(pl.lit(f"{c.name} {c.words}")) for c in checks] or [
-        pl.lit("")
-    ]
-    reasons = pl.concat_str(texts, separator="; ", ignore_nulls=True).alias("reason")
-    try:
-        reason = frame.lazy().select(pl.repeat("", pl.len()) + reasons).collect().to_series()
-    except pl.exceptions.PolarsError as error:
-        raise _not_computed(frame, schema, checks) or error from None
+    checks = [k for c in schema.columns for k in checks_of(c, dtypes[c.name])]
+    reason = _reasons(frame, schema, checks + unique_of(schema, set()) + rules_of(schema))
     return Filtered(
         frame.filter(reason == ""), frame.with_columns(reason.alias("reason")).filter(reason != "")
     )
 
 
-def _broken(check: _Check) -> pl.Expr:
-    return (~check.holds).fill_null(True)
+def _reasons(frame: pl.DataFrame, schema: Schema, checks: list[Check]) -> pl.Series:
+    """What each row breaks, in words; a few checks at a time, since polars is slow to plan one long text."""
+    found = []
+    for start in range(0, len(checks), 100):
+        some = checks[start : start + 100]
+        texts = [pl.when(c.broken).then(pl.lit(f"{c.name} {c.words}")) for c in some]
+        reasons = pl.concat_str(texts, separator="; ", ignore_nulls=True)
+        try:
+            found.append(frame.lazy().select(pl.repeat("", pl.len()) + reasons).collect().to_series())
+        except pl.exceptions.PolarsError as error:
+            raise _not_computed(frame, schema, checks) or error from None
+    if not found:
+        return pl.repeat("", frame.height, eager=True)
+    columns = [series.replace("", None).alias(str(i)) for i, series in enumerate(found)]
+    joined = pl.concat_str(pl.all(), separator="; ", ignore_nulls=True)
+    return pl.DataFrame(columns).select(joined).to_series()
 
 
-def _not_computed(table: pl.DataFrame, schema: Schema, checks: list[_Check]) -> ContractError | None:
+def _height(table: pl.DataFrame | pl.LazyFrame) -> int:
+    if isinstance(table, pl.DataFrame):
+        return table.height
+    return int(_collected(table, table.select(pl.len())).item())
+
+
+def _collected(table: pl.DataFrame | pl.LazyFrame, query: pl.LazyFrame) -> pl.DataFrame:
+    return query.collect(engine="streaming" if isinstance(table, pl.LazyFrame) else "auto")
+
+
+def _pending(check: Check) -> pl.Expr:
+    """As many rows as a check would have that is made otherwise; a rule on all rows counts by it."""
+    return pl.col(check.ids[0]).is_null()
+
+
+def _not_computed(
+    table: pl.DataFrame | pl.LazyFrame, schema: Schema, checks: list[Check]
+) -> ContractError | None:
     """Find the one check that polars cannot compute."""
     for check in checks:
         try:
-            table.lazy().select(_broken(check)).collect()
+            _collected(table, table.lazy().select(check.broken))
         except pl.exceptions.PolarsError as error:
             return ContractError(
                 f"{schema.name}: whether {check.name} {check.words} cannot be computed:",
@@ -167,109 +203,33 @@ def _not_computed(table: pl.DataFrame, schema: Schema, checks: list[_Check]) -> 
     return None
 
 
-def _misfit(table: pl.DataFrame, column: Column) -> Failure | None:
-    if column.name not in table.columns:
+def _misfit(column: Column, dtypes: Mapping[str, Any], height: int) -> Failure | None:
+    if column.name not in dtypes:
         return Failure(column.name, "is missing", 0)
-    have = kind_of(table.schema[column.name])
-    if column.type in ("any", have) or (have == "null" and (column.nullable or table.is_empty())):
+    have = kind_of(dtypes[column.name])
+    if column.type in ("any", have) or (have == "null" and (column.nullable or not height)):
         return None
     return Failure(column.name, f"must be {column.promise}, and is {have}", 0)
 
 
-def _checks(column: Column, table: pl.DataFrame) -> list[_Check]:
-    col, out, dtype = pl.col(column.name), [], table.schema[column.name]
-    if not column.nullable:
-        out.append(_Check(column.name, "must not be null", col.is_not_null()))
-
-    def add(words: str, holds: pl.Expr) -> None:
-        out.append(_Check(column.name, words, holds | col.is_null()))
-
-    if column.choices:
-        add(f"must be one of {listing(map(repr, column.choices), 6)}", col.is_in(list(column.choices)))
-    for bound, value in column.bounds.items():
-        add(f"must {_WORDS[bound]} {value}", _holds(bound, value, col, dtype))
-    return out
-
-
-_WORDS = {
-    "ge": "be >=",
-    "gt": "be >",
-    "le": "be <=",
-    "lt": "be <",
-    "multiple_of": "be a multiple of",
-    "min_length": "have at least the length",
-    "max_length": "have at most the length",
-    "pattern": "match",
-}
-
-
-def _holds(bound: str, value: Any, col: pl.Expr, dtype: Any) -> pl.Expr:
-    match bound:
-        case "ge":
-            return col.ge(value) & _is_number(col, dtype)
-        case "gt":
-            return col.gt(value) & _is_number(col, dtype)
-        case "le":
-            return col.le(value)
-        case "lt":
-            return col.lt(value)
-        case "multiple_of" if dtype.is_float():  # as pydantic does it: 0.3 is a multiple of 0.1
-            return col.sub(col.truediv(value).round().mul(value)).abs().le(col.abs() / 1e9)
-        case "multiple_of":
-            return col.mod(value).eq(0)
-        case "pattern":
-            return col.cast(pl.String).str.contains(getattr(value, "pattern", value))
-    size = _size(col, dtype)
-    return size.ge(value) if bound == "min_length" else size.le(value)
-
-
-def _is_number(col: pl.Expr, dtype: Any) -> pl.Expr:
-    """NaN is greater than every number, says polars."""
-    return col.is_not_nan() if dtype.is_float() else pl.lit(True)
-
-
-def _size(col: pl.Expr, dtype: Any) -> pl.Expr:
-    if dtype.base_type() is pl.List:
-        return col.list.len()
-    return col.arr.len() if dtype.base_type() is pl.Array else col.cast(pl.String).str.len_chars()
-
-
-def _unique(schema: Schema, wrong: set[str]) -> list[_Check]:
-    ids = schema.ids
-    if not ids or wrong & set(ids):
-        return []
-    columns = pl.col(ids[0]) if len(ids) == 1 else pl.struct(ids)
-    return [
-        _Check(ids[0] if len(ids) == 1 else f"({', '.join(ids)})", "must be unique", ~columns.is_duplicated())
-    ]
-
-
-def _rules(schema: Schema) -> list[_Check]:
-    return [_rule(schema, rule) for rule in schema.rules]
-
-
-def _rule(schema: Schema, rule: Rule) -> _Check:
-    holds = rule.expression()
-    if not isinstance(holds, pl.Expr):
-        raise ContractError(
-            f"{schema.name}.{rule.name} gave a {type(holds).__name__}: a rule gives a polars expression.",
-            hint='such as pl.col("left") >= pl.col("arrived").',
-        )
-    words = "must hold" if rule.text == rule.name.replace("_", " ") else f"must hold ({rule.text})"
-    return _Check(rule.name, words, holds)
-
-
-def _examples(table: pl.DataFrame, check: _Check, broken: pl.Expr, count: int) -> Failure:
-    column = check.name.strip("()").split(", ")
-    shown = [c for c in column if c in table.columns]
-    rows = (
+def _examples(
+    table: pl.DataFrame | pl.LazyFrame, dtypes: Mapping[str, Any], check: Check, broken: pl.Expr, count: int
+) -> Failure:
+    shown = [c for c in check.ids or (check.name,) if c in dtypes]
+    roots = [] if broken.meta.has_multiple_outputs() else broken.meta.root_names()
+    if roots and isinstance(table, pl.DataFrame):  # a plan on all columns of a wide table is slow
+        table = pl.DataFrame([table.get_column(n) for n in dict.fromkeys([*shown, *roots])])
+    query = (
         table.lazy()
         .select(*shown, broken.alias("__broken"))
         .with_row_index("__row")
         .filter("__broken")
         .head(EXAMPLES)
-        .collect()
     )
+    return _failure(check, count, _collected(table, query), shown)
+
+
+def _failure(check: Check, count: int, rows: pl.DataFrame, shown: list[str]) -> Failure:
     values: tuple[str, ...] = ()
     if check.words != "must not be null" and shown:
         texts = [shorten(v[0] if len(shown) == 1 else v, 24) for v in rows.select(shown).iter_rows()]
@@ -277,14 +237,16 @@ def _examples(table: pl.DataFrame, check: _Check, broken: pl.Expr, count: int) -
     return Failure(check.name, check.words, count, values, tuple(rows["__row"].to_list()))
 
 
-def _hint(found: list[Failure], table: pl.DataFrame, schema: Schema) -> str:
+def _hint(found: list[Failure], names: list[str], schema: Schema) -> str:
     place = f" in {schema.source}" if schema.source else ""
     missing = [f.column for f in found if f.rule == "is missing"]
     if missing:
-        near = did_you_mean(missing[0], [c for c in table.columns if c not in schema.names])
+        near = did_you_mean(missing[0], [n for n in names if n not in schema.by_name])
         return (
             near if near.startswith("did you") else f"give {missing[0]}, or take it off {schema.name}{place}."
         )
+    if not any(f.count for f in found):
+        return f"cast it here, or change its type: {schema.name}{place}."
     if all(f.rule == "must be unique" for f in found):
         return f"drop the duplicates here, or take Id off {schema.name}{place}."
     return f"filter them here, or widen {schema.name}{place}."

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from magical.contracts.promises import PARTS, Parts
+from magical.contracts.tables import polars_frame
 from magical.contracts.tags import promised
 from magical.errors import BrokenPromise, listing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["partition"]
 
 
-def partition(table: pl.DataFrame, assignment: pl.Series | list[str | None]) -> Parts[Any]:
+def partition(table: pl.DataFrame | pd.DataFrame, assignment: pl.Series | list[str | None]) -> Parts[Any]:
     """Cut a table by what a column says of each row: ``train``, ``validation``, ``test``, or null for none.
 
     Args:
-        table: the rows; their order is kept within each part.
+        table: the rows, polars or pandas; their order is kept within each part.
         assignment: one text or null for each row.
 
     Returns:
@@ -32,6 +36,7 @@ def partition(table: pl.DataFrame, assignment: pl.Series | list[str | None]) -> 
         >>> test["x"].to_list()
         [2]
     """
+    promise, table = promised(table), polars_frame(table)
     part = pl.Series("part", assignment, dtype=pl.String)
     if len(part) != table.height:
         raise BrokenPromise(
@@ -44,7 +49,6 @@ def partition(table: pl.DataFrame, assignment: pl.Series | list[str | None]) -> 
             hint=f"use {listing(PARTS)} or null.",
         )
     cut = {name: table.filter(part == name) for name in PARTS}
-    promise = promised(table)
     schema = promise.schema if promise else None
     for name, rows in cut.items():
         if rows.is_empty():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Generic, get_args, get_origin
 
 from pydantic import BaseModel
@@ -13,6 +13,7 @@ from typing_extensions import TypeAliasType, TypeVar
 from magical.contracts.contract import Contract, schema_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
+from magical.pandas import Frame as PandasFrame
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,7 +26,10 @@ Frame = TypeAliasType("Frame", "pl.DataFrame", type_params=(C,))
 """A polars DataFrame whose rows keep a contract: ``Frame[Customer]``; bare, it promises no columns."""
 
 Lazy = TypeAliasType("Lazy", "pl.LazyFrame", type_params=(C,))
-"""The same for a polars LazyFrame."""
+"""The same for a polars LazyFrame: a step is given a scan of the stored file, and what it returns is streamed
+into a file. Its rows are never in memory as a whole, nor are they while they are checked."""
+
+_TABLES = ((Frame, "table"), (Lazy, "lazy"), (PandasFrame, "pandas"))
 
 PARTS = ("train", "validation", "test")
 
@@ -56,8 +60,8 @@ class Promise:
     """What one value is.
 
     Attributes:
-        kind: ``table``, ``lazy``, ``parts``, ``model``, ``pipeline``, ``tuple``, ``list``, ``receipt``,
-            ``value``, ``object``, ``none`` or ``any``.
+        kind: ``table``, ``lazy``, ``pandas``, ``parts``, ``model``, ``pipeline``, ``tuple``, ``list``,
+            ``receipt``, ``value``, ``object``, ``none`` or ``any``.
         hint: the type hint it was read from.
         schema: for tables and parts, what the rows promise; none for a raw table.
         items: for a tuple, its members; for a list, the one promise of all.
@@ -83,8 +87,10 @@ class Promise:
     def __str__(self) -> str:
         inner = f"[{self.schema.name}]" if self.schema else ""
         match self.kind:
-            case "table" | "pandas":
+            case "table":
                 return f"Frame{inner}"
+            case "pandas":
+                return f"pandas.Frame{inner}"
             case "lazy" | "parts" | "model" | "pipeline" | "receipt":
                 return f"{self.kind.capitalize()}{inner}"
             case "tuple" | "list" if self.items:
@@ -92,6 +98,13 @@ class Promise:
         if isinstance(self.hint, type) and not get_args(self.hint):
             return self.hint.__name__
         return re.sub(r"typing\.|collections\.abc\.| at 0x[0-9a-f]+", "", str(self.hint or self.kind))
+
+    def seen_as(self, wanted: Promise) -> Promise:
+        """Give this promise with its tables lazy where that is wanted, else whole: what to ask a store."""
+        if self.is_table:
+            return replace(self, kind="lazy" if wanted.kind == "lazy" else "table")
+        others = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(self.items)
+        return replace(self, items=tuple(m.seen_as(o) for m, o in zip(self.items, others, strict=False)))
 
     def member(self, item: str) -> Promise:
         """Give the promise of a part of a split or of a member of a tuple."""
@@ -143,7 +156,7 @@ def promise_of(hint: Any) -> Promise:
         return Promise("none", None)
     if hint is Any or isinstance(hint, TypeVar) or hint is object:
         return Promise("any", hint)
-    kind = "table" if origin is Frame else "lazy" if origin is Lazy else getattr(origin, "__promises__", "")
+    kind = next((k for alias, k in _TABLES if origin is alias), getattr(origin, "__promises__", ""))
     if origin is Parts:
         kind = "parts"
     if kind in ("table", "lazy", "pandas", "parts"):

@@ -7,21 +7,11 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 
+from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise, did_you_mean, listing, shorten
 
 __all__ = ["DTYPES", "kind_of", "polars_frame", "typed"]
-
-DTYPES: dict[str, Any] = {
-    "int": pl.Int64,
-    "float": pl.Float64,
-    "str": pl.String,
-    "bool": pl.Boolean,
-    "date": pl.Date,
-    "datetime": pl.Datetime("us"),
-    "time": pl.Time,
-    "duration": pl.Duration("us"),
-}
 
 
 def kind_of(dtype: Any) -> str:
@@ -62,7 +52,11 @@ def polars_frame(table: Any) -> pl.DataFrame:
     if isinstance(table, pl.LazyFrame):
         return table.collect()
     if type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns"):
-        return _from_pandas(table)
+        from magical.contracts.pandas_tables import from_pandas
+
+        return from_pandas(
+            table if _has_names(table) else table.set_axis(list(map(str, table.columns)), axis=1)
+        )
     if isinstance(table, list) and all(isinstance(row, dict) for row in table):
         return pl.DataFrame(table, infer_schema_length=None)
     raise BrokenPromise(
@@ -70,15 +64,8 @@ def polars_frame(table: Any) -> pl.DataFrame:
     )
 
 
-def _from_pandas(table: Any) -> pl.DataFrame:
-    """Times with a zone go another way, since polars' own warns under pandas 3."""
-    zoned = [c for c in table.columns if getattr(table[c].dtype, "tz", None) is not None]
-    frame: pl.DataFrame = pl.from_pandas(table.drop(columns=zoned), nan_to_null=True)
-    for name in zoned:
-        utc = table[name].dt.tz_convert("UTC").dt.tz_localize(None)
-        series = pl.from_pandas(utc).dt.replace_time_zone("UTC")
-        frame = frame.with_columns(series.dt.convert_time_zone(str(table[name].dtype.tz)).alias(str(name)))
-    return frame.select(map(str, table.columns))
+def _has_names(table: Any) -> bool:
+    return all(isinstance(label, str) for label in table.columns)
 
 
 def typed(table: Any, schema: Schema, *, whose: str = "") -> pl.DataFrame:
@@ -92,17 +79,15 @@ def typed(table: Any, schema: Schema, *, whose: str = "") -> pl.DataFrame:
     """
     frame = polars_frame(table)
     who = whose or f"A table of {schema.name}"
-    missing = [n for n in schema.names if n not in frame.columns]
+    missing = sorted(set(schema.names) - set(frame.columns), key=schema.names.index)
     if missing:
         raise BrokenPromise(
             f"{who} promised {len(schema.columns)} columns; missing: {listing(missing)}.",
             hint=did_you_mean(missing[0], frame.columns),
         )
     frame = frame.select(schema.names).with_columns(cs.float().fill_nan(None))
-    for column in schema.columns:
-        series = frame.get_column(column.name)
-        frame = frame.with_columns(_cast(series, column, who))
-    return frame
+    columns = [_cast(series, column, who) for series, column in zip(frame, schema.columns, strict=True)]
+    return frame.with_columns(columns)
 
 
 def _cast(series: pl.Series, column: Column, who: str) -> pl.Series:

@@ -26,7 +26,7 @@ def tag(value: Any, promise: Promise) -> Any:
         return value
     mark = Promise("table", schema=promise.schema.shape()) if promise.schema else None
     if _MARK not in value.__dict__ or value.__dict__[_MARK] != mark:
-        value = value.clone()
+        value = value.clone() if hasattr(value, "clone") else value.copy(deep=False)
     value.__dict__[_MARK] = mark
     return value
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from magical.masking import mask
+
 __all__ = ["Artifact", "Record"]
 
 
@@ -41,7 +43,7 @@ class Artifact:
         if self.blob:
             out["blob"] = self.blob
         if self.summary:
-            out["summary"] = self.summary
+            out["summary"] = mask(self.summary)
         if self.items:
             out["items"] = {k: v.to_json() for k, v in self.items.items()}
         return out
@@ -78,6 +80,10 @@ class Record:
     seconds: float = 0.0
     run: str = ""
     origin: tuple[str, ...] = ()
+
+    def blobs(self) -> list[str]:
+        """Give the names of all stored objects it needs."""
+        return [b for artifact in (self.result, *self.kept.values()) for b in artifact.blobs()]
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""

@@ -1,15 +1,39 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and what is said when the disk refuses."""
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from magical.errors import StoreError
 
-__all__ = ["write_file", "write_text"]
+__all__ = ["storing", "write_file", "write_text"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+_LOCKLESS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Say as one StoreError what the disk refuses in the block.
+
+    Args:
+        path: what is written there.
+
+    Raises:
+        StoreError: the disk is full, read-only or gone.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{_end(path)} cannot be written: {error.strerror or error}.", hint=_hint(error)
+        ) from error
 
 
 def write_file(path: Path, write: Callable[[Path], None], *, durable: bool = True) -> None:
@@ -23,7 +47,7 @@ def write_file(path: Path, write: Callable[[Path], None], *, durable: bool = Tru
     Raises:
         StoreError: the disk is full, read-only or gone.
     """
-    try:
+    with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
         os.close(handle)
@@ -36,11 +60,6 @@ def write_file(path: Path, write: Callable[[Path], None], *, durable: bool = Tru
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written: {error.strerror or error}.",
-            hint="look at the disk's space and permissions.",
-        ) from error
 
 
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:
@@ -50,3 +69,21 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
 
 def _write(part: Path, text: str) -> None:
     part.write_text(text, encoding="utf-8")
+
+
+def _end(path: Path, most: int = 160) -> str:
+    """A long path must not push the reason out of the line."""
+    text = str(path)
+    return text if len(text) <= most else f"…{text[-most:]}"
+
+
+def _hint(error: OSError) -> str:
+    if error.errno in _FULL:
+        return (
+            "free some space (magical gc removes what no run needs) and run again; what is finished is kept."
+        )
+    if error.errno in _FORBIDDEN:
+        return "make its folder writable for you, and run again."
+    if error.errno in _LOCKLESS:
+        return "put the project on a disk that knows file locks; some network disks do not."
+    return "look at the disk's space and permissions."

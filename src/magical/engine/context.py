@@ -50,8 +50,8 @@ class StepContext:
         return self.node.name
 
     def emit(self, event: Event) -> None:
-        """Pass an event on."""
-        self.tell(event)
+        """Pass an event on; masked here already, since another process may not know what was revealed."""
+        self.tell(event.masked())
 
     def keep(self, name: str, value: Any) -> None:
         """Note a value, to be stored beside the result."""

@@ -6,10 +6,11 @@ import hashlib
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from magical.engine.atomic import write_text
-from magical.errors import InputError
+from magical.errors import InputError, StoreError, did_you_mean
 
 __all__ = ["FileDigests"]
 
@@ -40,7 +41,9 @@ class FileDigests:
         try:
             stat = path.stat()
             if path.is_dir():
-                raise InputError(f"{path} is a folder, and a file is wanted.", hint="name the file in it.")
+                raise InputError(f"{path} is a folder, and a file is wanted.", hint="name one file in it.")
+            if not path.is_file():  # opening a pipe would wait for ever
+                raise InputError(f"{path} is a pipe or a device.", hint="write what it gives into a file.")
             if stat.st_size <= SMALL:
                 return hashlib.sha256(path.read_bytes()).hexdigest()
             return self._large(path, stat)
@@ -58,11 +61,13 @@ class FileDigests:
         known = self._known.get(str(path))
         if known and known[:4] == facts:
             return str(known[4])
+        _check_not_hollow(path, stat.st_size)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if time.time() - max(stat.st_mtime, stat.st_ctime) > RACY:
             self._known[str(path)] = [*facts, digest]
-            write_text(self._memory, json.dumps(self._known))
+            with suppress(StoreError):  # without a memory it is read each time
+                write_text(self._memory, json.dumps(self._known))
         return digest
 
     def _read(self) -> dict[str, list[object]]:
@@ -73,11 +78,25 @@ class FileDigests:
         return found if isinstance(found, dict) else {}
 
 
+def _check_not_hollow(path: Path, size: int) -> None:
+    """A text of 10 GB of nothing would be hashed for a minute before a step could refuse it."""
+    if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
+        return
+    with path.open("rb") as file:
+        for part in range(1, 9):
+            file.seek((size - 4096) * part // 8)
+            if not file.read(4096).strip(b"\0"):
+                raise InputError(
+                    f"{path} is no text: from byte {(size - 4096) * part // 8:,} on there are NULs only.",
+                    hint="write it again; it may have been cut off while it was copied.",
+                )
+
+
 def _nearest(path: Path) -> str:
     folder = path.parent
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
     if folder != path.parent:
-        return f"the folder {path.parent} does not exist either."
-    names = sorted(p.name for p in folder.iterdir() if p.is_file())[:6]
-    return f"in that folder there are: {', '.join(names)}." if names else "that folder is empty."
+        return f"put it there; the folder {path.parent} does not exist either."
+    names = sorted(p.name for p in folder.iterdir() if p.is_file())
+    return did_you_mean(path.name, names) if names else f"put it there; the folder {folder} is empty."

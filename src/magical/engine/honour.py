@@ -10,6 +10,7 @@ from pydantic.errors import PydanticUserError
 
 from magical.contracts.keeping import keep
 from magical.contracts.promises import PARTS, Parts, Promise
+from magical.contracts.streams import Stream
 from magical.errors import BrokenPromise, shorten
 from magical.graph import Node
 from magical.steps import Receipt
@@ -27,7 +28,7 @@ def honoured(value: Any, promise: Promise, node: Node) -> Any:
     if value is None and promise.kind not in ("none", "any", "value"):
         raise BrokenPromise(f"{who} promised {promise}, and returned None.", hint="is a return missing?")
     match promise.kind:
-        case "table" | "lazy":
+        case "table" | "lazy" | "pandas":
             return _table(value, promise, who)
         case "parts":
             return _parts(value, promise, who)
@@ -52,7 +53,15 @@ def honoured(value: Any, promise: Promise, node: Node) -> Any:
     return value
 
 
-def _table(value: Any, promise: Promise, who: str) -> pl.DataFrame:
+def _table(value: Any, promise: Promise, who: str) -> pl.DataFrame | Stream:
+    if promise.kind == "lazy" and isinstance(value, (pl.DataFrame, pl.LazyFrame)):
+        return Stream(value.lazy(), promise.schema, who)
+    if promise.kind == "pandas":
+        if not _is_pandas(value):
+            raise _other(value, promise, who)
+        from magical.contracts.pandas_tables import from_pandas
+
+        value = from_pandas(value, promise.schema, who=who)
     if isinstance(value, pl.LazyFrame):
         value = value.collect()
     if not isinstance(value, pl.DataFrame):
@@ -101,15 +110,24 @@ def _admits_none(hint: Any) -> bool:
     return type(None) in get_args(hint) or None in get_args(hint)
 
 
+def _is_pandas(value: Any) -> bool:
+    return type(value).__module__.startswith("pandas") and hasattr(value, "columns")
+
+
 def _other(value: Any, promise: Promise, who: str) -> BrokenPromise:
     kind = type(value)
-    pandas = kind.__module__.startswith("pandas") and kind.__name__ == "DataFrame"
-    hint = (
-        "give polars: pl.from_pandas(table)."
-        if pandas
-        else "return what it promises, or promise what it returns."
+    package = kind.__module__.split(".")[0]
+    name = f"{package}.{kind.__name__}" if package in ("pandas", "polars") else kind.__name__
+    hint = "return what it promises, or promise what it returns."
+    if promise.is_table and _is_pandas(value):
+        hint = "give polars: pl.from_pandas(table); or promise pandas: from magical.pandas import Frame."
+    elif promise.kind == "pandas" and isinstance(value, (pl.DataFrame, pl.LazyFrame)):
+        hint = "promise polars: from magical import Frame; or give table.to_pandas()."
+    elif promise.is_table and name == "pandas.Series":
+        hint = "make it a table: .reset_index(), or .to_frame()."
+    shown = (
+        f"{len(value):,} rows"
+        if hasattr(value, "iloc") or isinstance(value, pl.DataFrame)
+        else shorten(repr(value), 60)
     )
-    name = f"{kind.__module__.split('.')[0]}.{kind.__name__}" if pandas else kind.__name__
-    return BrokenPromise(
-        f"{who} promised {promise}, and returned {shorten(repr(value), 60)} ({name}).", hint=hint
-    )
+    return BrokenPromise(f"{who} promised {promise}, and returned {shown} ({name}).", hint=hint)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
+import re
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from magical.errors import UsageError
-from magical.events import Event
+from magical.engine.atomic import storing
+from magical.errors import StoreError, UsageError
+from magical.events import Event, RunStarted
+from magical.masking import mask
 
 __all__ = ["Journal", "RunSummary", "git_state"]
 
@@ -32,8 +37,10 @@ class RunSummary:
         keys: for each node that was fresh or finished, its key.
         executed: the nodes whose bodies ran.
         failed: the nodes that failed, with their messages.
+        pending: the nodes that the world did not answer, with their keys.
         settings: the settings it ran with.
         facts: what else the first line says.
+        begun: for each node whose body began to run, its key.
     """
 
     name: str
@@ -44,8 +51,10 @@ class RunSummary:
     keys: dict[str, str] = field(default_factory=dict)
     executed: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    begun: dict[str, str] = field(default_factory=dict)
 
 
 class Journal:
@@ -57,26 +66,45 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._torn: set[str] = set()
 
     def begin(self) -> str:
-        """Make a folder for a new run and give its name; names sort by time."""
-        while True:
-            now = time.time()
-            fraction = int(now % 1 * 4096)  # runs of one second sort by time too
-            moment = time.strftime("%Y-%m-%d-%H%M%S", time.localtime(now))
-            name = f"{moment}-{fraction:03x}{secrets.token_hex(1)}"
-            try:
-                (self.folder / name).mkdir(parents=True)
-            except FileExistsError:
-                continue
-            return name
+        """Make a folder for a new run and give its name; names sort as runs began, whatever the clock says.
 
-    def write(self, run: str, event: Event) -> None:
-        """Append one event."""
-        line = json.dumps({"at": round(time.time(), 3), **event.to_json()}, ensure_ascii=False, default=str)
-        with (self.folder / run / "journal.jsonl").open("ab") as file:
-            file.write(line.encode("utf-8", "backslashreplace") + b"\n")
-            file.flush()
+        Raises:
+            StoreError: the disk is full, read-only or gone.
+        """
+        with storing(self.folder):
+            while True:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                name = f"{_after(os.listdir(self.folder))}{secrets.token_hex(1)}"
+                try:
+                    (self.folder / name).mkdir()
+                except FileExistsError:
+                    continue
+                return name
+
+    def write(self, run: str, event: Event) -> str:
+        """Append one event, and give what there is to say: a run goes on if its journal cannot be written.
+
+        Raises:
+            StoreError: it is the first event, so nothing is lost.
+        """
+        said = {"at": round(time.time(), 3), **event.masked().to_json()}
+        line = json.dumps(said, ensure_ascii=False, default=lambda other: mask(str(other)))
+        data = line.encode("utf-8", "backslashreplace") + b"\n"
+        path = self.folder / run / "journal.jsonl"
+        torn = run in self._torn
+        try:
+            with storing(path):
+                _append(path, b"\n" * torn + data)  # what was cut short must not swallow this line
+        except StoreError as error:
+            if isinstance(event, RunStarted):
+                raise
+            self._torn.add(run)
+            return "" if torn else f"The run goes on, but its journal is not whole: {error.lines[0]}"
+        self._torn.discard(run)
+        return ""
 
     def names(self) -> list[str]:
         """Give the names of all runs, newest first."""
@@ -100,7 +128,8 @@ class Journal:
             raise UsageError(
                 f"{len(found)} runs are called {name!r}.", hint=f"say more of: {', '.join(found[:4])}"
             )
-        raise UsageError.unknown("run", name, names[:8])
+        hint = "" if names else "magical run makes the first one."
+        raise UsageError.unknown("run", name, names[:8], hint=hint)
 
     def events(self, run: str) -> Iterator[Mapping[str, Any]]:
         """Give the events of a run; a last line that a kill cut short is passed over."""
@@ -124,12 +153,42 @@ class Journal:
         return (self.read(name) for name in self.names())
 
 
+_FORMAT = "%Y-%m-%d-%H%M%S"
+_NAME = re.compile(r"(\d{4}-\d\d-\d\d-\d{6})-([0-9a-f]{3})[0-9a-f]{2}")
+
+
+def _after(names: Iterable[str]) -> str:
+    """The beginning of a name for now: after all that are there, also if the clock was set back since."""
+    now = time.time()
+    moment, fraction = dt.datetime.fromtimestamp(now), int(now % 1 * 4096)  # runs of one second sort too
+    newest = _NAME.fullmatch(max((n for n in names if _NAME.fullmatch(n)), default=""))
+    if newest and (f"{moment:{_FORMAT}}", f"{fraction:03x}") <= newest.groups():
+        with suppress(ValueError, OverflowError):  # a folder that is called like a run, and is none
+            last, ticks = dt.datetime.strptime(newest[1], _FORMAT), int(newest[2], 16) + 1
+            moment, fraction = last + dt.timedelta(seconds=ticks // 4096), ticks % 4096
+    return f"{moment:{_FORMAT}}-{fraction:03x}"
+
+
+def _append(path: Path, data: bytes) -> None:
+    try:
+        file = path.open("ab", buffering=0)
+    except FileNotFoundError:  # somebody deleted it while the run goes on
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab", buffering=0)
+    with file:
+        while data:
+            data = data[file.write(data) or 0 :]
+
+
 def _enter(summary: RunSummary, event: Mapping[str, Any]) -> None:
     match event.get("event"):
         case "RunStarted":
             summary.workflow, summary.settings = event["workflow"], event["settings"]
             summary.started = event["at"]
-            summary.facts = {k: event[k] for k in ("git", "profile", "versions", "nodes")}
+            facts = ("git", "profile", "versions", "nodes", "host", "process", "sample")
+            summary.facts = {k: event[k] for k in facts if k in event}
+        case "StepStarted" if "key" in event:
+            summary.begun[event["step"]] = event["key"]
         case "StepCached":
             summary.keys[event["step"]] = event["key"]
         case "StepFinished":
@@ -137,6 +196,8 @@ def _enter(summary: RunSummary, event: Mapping[str, Any]) -> None:
             summary.executed.append(event["step"])
         case "StepFailed":
             summary.failed[event["step"]] = event["message"]
+        case "StepPending":
+            summary.pending[event["step"]] = event["key"]
         case "RunFinished":
             summary.state, summary.seconds = event["state"], event["seconds"]
 

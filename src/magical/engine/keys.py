@@ -10,21 +10,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel
-
-from magical.contracts.contract import schema_of
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
+from magical.engine.arguments import argument_text
 from magical.engine.code import CodeReader
-from magical.engine.modules import is_project, package_of
+from magical.engine.modules import package_of
 from magical.engine.scoring import scoring_path
-from magical.errors import SettingsError, WiringError
+from magical.errors import InputError, SettingsError, WiringError
 from magical.graph import Graph, Node
-from magical.settings import InputPath, OutputPath, import_string, to_json
+from magical.masking import mask_uris
 
 __all__ = ["KEY_FORMAT", "Identity", "identify", "node_key"]
 
-KEY_FORMAT = "1"
+KEY_FORMAT = "2"
 """Changed when a release of ours changes what steps give, so that everything runs again."""
 
 
@@ -75,7 +73,10 @@ def identify(graph: Graph) -> dict[str, Identity]:
 
 
 def node_key(
-    identity: Identity, inputs: Mapping[str, str], digest: Callable[[Path], str]
+    identity: Identity,
+    inputs: Mapping[str, str],
+    digest: Callable[[Path], str],
+    brand: Mapping[str, str] | None = None,
 ) -> tuple[str, dict[str, str]]:
     """Give a node's key and all its parts.
 
@@ -83,17 +84,26 @@ def node_key(
         identity: what is known from drawing.
         inputs: for each connected parameter, what its values are, by content.
         digest: gives the digest of a file.
+        brand: what it stands on that is not real, if anything.
 
     Raises:
         InputError: a file it reads does not exist.
     """
-    parts = dict(identity.parts)
+    parts = {**identity.parts, **(brand or {})}
     for label, paths in identity.files.items():
-        marks = [f"{digest(Path(p))}{Path(p).suffix.lower()}" for p in paths]
+        marks = [f"{_digest(label, p, digest)}{Path(p).suffix.lower()}" for p in paths]
         parts[label] = f"{parts[label]} {' '.join(marks)}"
     parts |= {f"input:{name}": content for name, content in inputs.items()}
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:40], parts
+
+
+def _digest(label: str, path: str, digest: Callable[[Path], str]) -> str:
+    try:
+        return digest(Path(path))
+    except InputError as error:
+        first = error.lines[0].removesuffix(".")
+        raise InputError(f"{first}, given as {label.partition(':')[2]}.", hint=error.hint) from None
 
 
 def _with_scoring(graph: Graph, node: Node, found: Mapping[str, Identity]) -> Identity:
@@ -138,33 +148,23 @@ def _identity(node: Node, reader: CodeReader) -> Identity:
     packages = dict(code.packages)
     if any(_holds_tables(p) for p in promises) and (polars := package_of("polars")):
         packages[polars[0]] = polars[1]
+    seen = [call.promise, *call.step.wanted.values()]
+    if any(_holds_tables(p, "pandas") for p in seen) and (pandas := package_of("pandas")):
+        packages[pandas[0]] = pandas[1]
     parts |= {f"package:{name}": version for name, version in packages.items()}
     where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
-    return Identity(parts, where, files, tuple(sorted(code.files)))
+    # Only passwords in URIs: what else is masked depends on what was revealed, and a key must not.
+    safe = {label: mask_uris(text) for label, text in parts.items()}
+    return Identity(safe, where, files, tuple(sorted(code.files)))
 
 
 def _argument(node: Node, name: str, value: Any, paths: list[str], roots: list[Any]) -> str:
-    def special(item: Any) -> Any:
-        if isinstance(item, OutputPath):
-            return f"→{item.text}"
-        if isinstance(item, InputPath):
-            paths.append(str(Path.cwd() / item))
-            return "(content)"
-        if isinstance(item, type) and issubclass(item, BaseModel):
-            roots.append(item)
-            return {"contract": schema_of(item).to_json()}
-        if isinstance(item, BaseModel) and is_project(sys.modules.get(type(item).__module__)):
-            roots.append(type(item))
-        elif callable(item) and hasattr(item, "__qualname__"):
-            roots.append(item)
-            return import_string(item)
-        return NotImplemented
-
     try:
-        return json.dumps(to_json(value, special), sort_keys=True, ensure_ascii=False)
+        return argument_text(value, paths, roots)
     except SettingsError:
         raise WiringError(
-            f"{node.title} ({node.where}) gets {name}: a {type(value).__name__}, which no key can hold.",
+            f"{node.title} ({node.where}) gets {name}: a value of type {type(value).__name__}, "
+            "which no key can hold.",
             hint="pass settings, numbers or texts, or make it the result of a step.",
         ) from None
 
@@ -175,7 +175,7 @@ def _shape(wanted: Promise, call: Any, name: str) -> str:
     if have is None:
         return ""
     texts = [json.dumps(s.shape().to_json(), sort_keys=True, default=str) for s in _schemas(have)]
-    texts.append(str(have))
+    texts.append(str(have.seen_as(Promise("any"))))
     if name in call.wants:
         texts.append(json.dumps(wanted.to_json(), sort_keys=True, default=str))
     return "\n".join(texts)
@@ -186,9 +186,11 @@ def _schemas(promise: Promise) -> list[Schema]:
     return own + [s for item in promise.items for s in _schemas(item)]
 
 
-def _holds_tables(promise: Promise) -> bool:
-    """Whether a body has polars in its hands, whether it names it or not."""
-    return promise.is_table or promise.kind == "parts" or any(map(_holds_tables, promise.items))
+def _holds_tables(promise: Promise, kind: str = "") -> bool:
+    """Whether a body has tables (of that kind) in its hands, whether it names polars or pandas or not."""
+    if promise.kind == kind if kind else promise.is_table or promise.kind == "parts":
+        return True
+    return any(_holds_tables(item, kind) for item in promise.items)
 
 
 def _classes(promise: Promise) -> list[Any]:

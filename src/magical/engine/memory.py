@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from magical.engine.atomic import write_text
 from magical.engine.keys import KEY_FORMAT, Identity, identify
 from magical.engine.modules import installed
+from magical.errors import StoreError
 from magical.graph import Graph
 from magical.settings import FromLine, to_json
 
@@ -78,10 +80,12 @@ class DrawnMemory:
             "other": dict(drawn.other),
         }
         text = json.dumps({"digest": _digest(json.dumps(data)), **data})
-        write_text(self.folder / f"{digest}.json", text)
-        kept = sorted(self.folder.glob("*.json"), key=lambda p: p.stat().st_mtime, reverse=True)
-        for path in kept[self.KEPT :]:
-            path.unlink(missing_ok=True)
+        path = self.folder / f"{digest}.json"
+        with suppress(StoreError, OSError):  # a full or read-only disk: it is drawn again each time
+            write_text(path, text)
+            others = {p: p.stat().st_mtime for p in self.folder.glob("*.json") if p != path}
+            for old in sorted(others, key=lambda p: others[p], reverse=True)[self.KEPT - 1 :]:
+                old.unlink(missing_ok=True)
 
 
 def difference(drawn: Drawn, graph: Graph) -> str:

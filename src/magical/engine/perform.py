@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import os
 import threading
 import time
-import traceback
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,23 +12,30 @@ from typing import Any
 
 import polars as pl
 
+from magical.contracts.forms import formed
 from magical.contracts.keeping import keep
 from magical.contracts.promises import Parts, Promise
+from magical.contracts.streams import StreamFailed
 from magical.contracts.tables import polars_frame
 from magical.contracts.tags import tag
 from magical.engine.artifacts import Record
 from magical.engine.collecting import resume
 from magical.engine.context import StepContext
+from magical.engine.frames import own_frames, remember_trace
 from magical.engine.honour import honoured
 from magical.engine.keys import node_key
-from magical.engine.plan import NodePlan
+from magical.engine.plan import NodePlan, sampled
 from magical.engine.run import Request, RunResult
+from magical.engine.sampling import branded, few
+from magical.engine.sharing import once, waiting
 from magical.errors import InputError, MagicalError, StepError, StoreError, shorten
 from magical.events import current
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Wire
 
 __all__ = ["LocalPerformer"]
+
+_ANY = Promise("any")
 
 
 class LocalPerformer:
@@ -43,7 +48,7 @@ class LocalPerformer:
         self._lock = threading.RLock()
 
     def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        """Load the inputs, run the body, check and keep what it gives.
+        """Load the inputs, run the body, check and keep what it gives, unless another run does it meanwhile.
 
         Args:
             node: which one.
@@ -58,23 +63,61 @@ class LocalPerformer:
             InputError: a file that it reads changed meanwhile.
         """
         resume()
-        call = node.call
-        assert call is not None, "a living graph is performed"
-        arguments = {**call.arguments, **{n: self._input(node, n, w, known) for n, w in node.inputs.items()}}
-        self._check_borders(node, call, arguments)
+        waits = waiting(node, self._result, self._tell)
+        return once(self._request.store, node, made.key, lambda: self._made(node, made, known), waits)
+
+    def _made(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
+        arguments = self.arguments(node, known)
         context = self._context(node, made.key)
         began = time.monotonic()
-        value = self._called(node, call, arguments, context)
+        value = self.call(node, arguments, context)
+        if sampled(node, self._request.sample):
+            value = few(value, self._request.sample)
+        value = branded(value, made.origin)
         seconds = round(time.monotonic() - began, 3)
         self._check_files(node, made)
         try:
             record = self._kept(node, made, value, context, seconds)
         except StoreError as error:
             raise _named(node, error) from error
+        except StreamFailed as error:
+            raise _step_error(node, error.__cause__ or error) from error.__cause__
         if _may_be_shared(value):
             with self._lock:
                 self._values[node.name] = value
         return record
+
+    def arguments(self, node: Node, known: Mapping[str, Record]) -> dict[str, Any]:
+        """Give what a node's body is called with, its inputs loaded and held to what it wants of them.
+
+        Raises:
+            DamagedArtifact: a stored input is damaged.
+            BrokenPromise: an input breaks a rule that only this step has.
+        """
+        call = node.call
+        assert call is not None, "a living graph is performed"
+        arguments = {**call.arguments, **{n: self._input(node, n, w, known) for n, w in node.inputs.items()}}
+        self._check_borders(node, call, arguments)
+        return arguments | {n: formed(arguments[n], call.step.wanted[n]) for n in node.inputs}
+
+    def call(self, node: Node, arguments: Mapping[str, Any], context: StepContext | None = None) -> Any:
+        """Call a node's body, and hold what it gives to its promise.
+
+        Args:
+            node: which one.
+            arguments: for its body.
+            context: where what it tells and keeps goes; with none it is as if called plainly.
+
+        Raises:
+            StepError: the body raised.
+            BrokenPromise: it gave something else than it promised.
+        """
+        try:
+            return self._called(node, arguments, context)
+        except MagicalError as error:
+            if self._request.debug is not None:
+                self._request.debug(error.__cause__ or error)
+            raise
 
     def forget(self, node: str) -> None:
         """Drop what is held in memory of a node's result."""
@@ -85,7 +128,9 @@ class LocalPerformer:
         """Give the result of a node that has finished in this run."""
         return self._load(Link(name), self._result.records)
 
-    def _called(self, node: Node, call: Call, arguments: dict[str, Any], context: StepContext) -> Any:
+    def _called(self, node: Node, arguments: Mapping[str, Any], context: StepContext | None) -> Any:
+        call = node.call
+        assert call is not None, "a living graph is performed"
         token = current.set(context)
         try:
             bound = inspect.BoundArguments(call.step.signature, OrderedDict(arguments))
@@ -102,13 +147,18 @@ class LocalPerformer:
     def _kept(self, node: Node, made: NodePlan, value: Any, context: StepContext, seconds: float) -> Record:
         call, store = node.call, self._request.store
         assert call is not None
-        result = store.save(value, call.promise, made.key)
-        kept = {
-            name: store.save(item, Promise("any"), f"{made.key}-{name}")
-            for name, item in context.kept.items()
-        }
-        record = Record(made.key, node.name, node.step, made.parts, result, kept, seconds, self._result.name)
-        store.put_record(record)
+        began = time.monotonic()
+        with store.writing():
+            result = store.save(value, call.promise, made.key)
+            if call.promise.kind == "lazy":  # its rows are computed while they are stored
+                seconds = round(seconds + time.monotonic() - began, 3)
+            kept = {
+                name: store.save(item, Promise("any"), f"{made.key}-{name}")
+                for name, item in context.kept.items()
+            }
+            run, origin = self._result.name, made.origin
+            record = Record(made.key, node.name, node.step, made.parts, result, kept, seconds, run, origin)
+            store.put_record(record)
         store.clear_scratch(made.key)
         return record
 
@@ -128,19 +178,17 @@ class LocalPerformer:
 
     def _input(self, node: Node, name: str, wire: Wire, known: Mapping[str, Record]) -> Any:
         assert node.call is not None
-        value, wanted = self._wired(wire, node.call.arguments.get(name), known), node.call.step.wanted[name]
-        if wanted.kind == "lazy":
-            return tag(value.lazy(), node.call.takes[name])
-        return tuple(value) if isinstance(value, list) and str(wanted.hint).startswith("tuple") else value
+        return self._wired(wire, node.call.arguments.get(name), known, node.call.step.wanted[name])
 
-    def _wired(self, wire: Wire, plain: Any, known: Mapping[str, Record]) -> Any:
+    def _wired(self, wire: Wire, plain: Any, known: Mapping[str, Record], wanted: Promise) -> Any:
         if isinstance(wire, Link):
-            return self._load(wire, known)
+            return self._load(wire, known, wanted)
         if wire is None:
             return plain
-        return [self._wired(part, rest, known) for part, rest in zip(wire, plain, strict=True)]
+        several = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(wire)
+        return [self._wired(w, p, known, s) for w, p, s in zip(wire, plain, several, strict=True)]
 
-    def _load(self, link: Link, known: Mapping[str, Record]) -> Any:
+    def _load(self, link: Link, known: Mapping[str, Record], wanted: Promise = _ANY) -> Any:
         call = self._graph.by_name[link.node].call
         assert call is not None
         promise = call.promise.member(link.item) if link.item else call.promise
@@ -149,7 +197,8 @@ class LocalPerformer:
         if held:
             item = _item(value, link.item)
         else:
-            item = self._request.store.load(known[link.node].result.item(link.item), promise)
+            asked = promise.seen_as(wanted)
+            item = self._request.store.load(known[link.node].result.item(link.item), asked)
         return tag(item.clone() if isinstance(item, pl.DataFrame) else item, promise)
 
     def _check_files(self, node: Node, made: NodePlan) -> None:
@@ -177,7 +226,7 @@ def _keep_all(value: Any, wanted: Promise, who: str) -> None:
     elif wanted.schema is not None:
         tables = value if isinstance(value, Parts) else [value]
         for table in tables:
-            keep(polars_frame(table), wanted.schema, who=who)
+            keep(table if isinstance(table, pl.LazyFrame) else polars_frame(table), wanted.schema, who=who)
 
 
 def _may_be_shared(value: Any) -> bool:
@@ -199,30 +248,16 @@ def _named(node: Node, error: MagicalError) -> MagicalError:
     lines = (f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:])
     made = type(error)(*lines, hint=error.hint)
     made.__dict__.update({k: v for k, v in error.__dict__.items() if k not in ("lines", "hint")})
-    made.__dict__["trace"] = _trace(error)
-    return made
+    return remember_trace(made, error)
 
 
 def _step_error(node: Node, error: BaseException) -> StepError:
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/magical/engine/" not in f.filename]
-    own = next((f for f in reversed(frames) if not _foreign(f.filename)), frames[0] if frames else None)
+    own = next(reversed(own_frames(error)), None)
     place = f" ({Path(own.filename).name}:{own.lineno}: {shorten(own.line or '', 80)})" if own else ""
     made = StepError(
         f"{node.name} ({node.where}) raised {type(error).__name__}{place}:",
         *[f"  {line}" for line in (str(error).strip() or "no message").splitlines()[:2]],
-        hint=f"look at its inputs with: magical inspect {node.links[0].node}"
-        if node.links
-        else "mend the step.",
+        hint=f"open it with its inputs: magical replay last {node.name} --pdb",
     )
-    made.__dict__["trace"] = _trace(error)
+    remember_trace(made, error)
     return made
-
-
-def _foreign(filename: str) -> bool:
-    """Whether a line is not the author's: this package's, Python's, or an installed one's."""
-    others = ("<", str(Path(__file__).parent.parent), str(Path(os.__file__).parent))
-    return filename.startswith(others) or "site-packages" in filename
-
-
-def _trace(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))

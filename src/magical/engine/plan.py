@@ -12,9 +12,9 @@ from magical.engine.keys import Identity, node_key
 from magical.graph import Graph, Node
 from magical.refs import Link, Wire
 
-__all__ = ["FRESH", "RUN", "UNWRITTEN", "WAITS", "NodePlan", "contents", "decide", "plan"]
+__all__ = ["FRESH", "LEFT_OUT", "RUN", "UNWRITTEN", "WAITS", "NodePlan", "Planner", "contents", "sampled"]
 
-FRESH, RUN, WAITS, UNWRITTEN = "fresh", "to run", "waits", "unwritten"
+FRESH, RUN, WAITS, UNWRITTEN, LEFT_OUT = "fresh", "to run", "waits", "unwritten", "left out"
 
 
 class Records(Protocol):
@@ -30,12 +30,13 @@ class NodePlan:
 
     Attributes:
         name: the node's name.
-        state: ``fresh``, ``to run``, ``waits`` (its inputs are made again, and may come out the same) or
-            ``unwritten``.
+        state: ``fresh``, ``to run``, ``waits`` (its inputs are made again, and may come out the same),
+            ``unwritten``, or ``left out`` (it writes to the world, and stands on what is not real).
         key: where it is known.
         parts: what the key is a hash of.
         record: where it has been computed.
         after: the nodes it waits for.
+        origin: what it stands on that is not real.
     """
 
     name: str
@@ -44,55 +45,99 @@ class NodePlan:
     parts: Mapping[str, str] = field(default_factory=dict)
     record: Record | None = None
     after: tuple[str, ...] = ()
+    origin: tuple[str, ...] = ()
 
 
-def plan(
-    graph: Graph, identities: Mapping[str, Identity], store: Records, digest: Callable[[Path], str]
-) -> dict[str, NodePlan]:
-    """Decide for each node a run would execute.
-
-    Raises:
-        InputError: a file that a step reads does not exist.
-    """
-    plans: dict[str, NodePlan] = {}
-    known: dict[str, Record] = {}
-    for node in graph.wanted:
-        waits = tuple(dict.fromkeys(link.node for link in node.links if link.node not in known))
-        if node.facts.get("unwritten"):
-            plans[node.name] = NodePlan(node.name, UNWRITTEN, after=waits)
-        elif waits:
-            plans[node.name] = NodePlan(node.name, WAITS, after=waits)
-        else:
-            plans[node.name] = made = decide(node, identities[node.name], known, store, digest)
-            if made.record is not None:
-                known[node.name] = made.record
-    return plans
-
-
-def decide(
-    node: Node,
-    identity: Identity,
-    known: Mapping[str, Record],
-    store: Records,
-    digest: Callable[[Path], str],
-) -> NodePlan:
-    """Decide for one node whose inputs are all known.
+class Planner:
+    """Finds the key of a node, looks it up, and says what must run.
 
     Args:
-        node: the node.
-        identity: what its key holds of code and arguments.
-        known: the records of the nodes before it.
-        store: where to look it up.
+        graph: the whole workflow, or the part of it that is to run.
+        identities: of its nodes.
+        store: where results are looked up.
         digest: gives the digest of a file.
+        sample: how many rows each source gives; 0 for all.
     """
-    key, parts = node_key(identity, contents(node, known), digest)
-    record = None if node.facts.get("reads") == "world" else store.record(key)
-    return NodePlan(node.name, FRESH if record else RUN, key, parts, record)
+
+    def __init__(
+        self,
+        graph: Graph,
+        identities: Mapping[str, Identity],
+        store: Records,
+        digest: Callable[[Path], str],
+        sample: int = 0,
+    ) -> None:
+        self._graph, self._identities, self._store, self._digest = graph, identities, store, digest
+        self._sample = sample
+        self.origins = _origins(graph, sample)
+
+    def plan(self) -> dict[str, NodePlan]:
+        """Decide for each node a run would execute.
+
+        Raises:
+            InputError: a file that a step reads does not exist.
+        """
+        plans: dict[str, NodePlan] = {}
+        known: dict[str, Record] = {}
+        for node in self._graph.wanted:
+            waits = tuple(dict.fromkeys(link.node for link in node.links if link.node not in known))
+            origin = self.origins[node.name]
+            if node.facts.get("unwritten"):
+                plans[node.name] = NodePlan(node.name, UNWRITTEN, after=waits, origin=origin)
+            elif self.left_out(node, {n for n, p in plans.items() if p.state == LEFT_OUT} & {*waits}):
+                plans[node.name] = NodePlan(node.name, LEFT_OUT, origin=origin)
+            elif waits:
+                plans[node.name] = NodePlan(node.name, WAITS, after=waits, origin=origin)
+            else:
+                plans[node.name] = made = self.decide(node, known)
+                if made.record is not None:
+                    known[node.name] = made.record
+        return plans
+
+    def decide(self, node: Node, known: Mapping[str, Record]) -> NodePlan:
+        """Decide for one node whose inputs are all known.
+
+        Args:
+            node: the node.
+            known: the records of the nodes before it.
+        """
+        key, parts = self.key(node, contents(node, known))
+        record = None if node.facts.get("reads") == "world" else self._store.record(key)
+        return NodePlan(
+            node.name, FRESH if record else RUN, key, parts, record, origin=self.origins[node.name]
+        )
+
+    def key(self, node: Node, inputs: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        """Give a node's key and its parts, for inputs of these contents."""
+        brand = {"origin": ", ".join(origin)} if (origin := self.origins[node.name]) else {}
+        if brand and sampled(node, self._sample):
+            brand["sample"] = str(self._sample)
+        return node_key(self._identities[node.name], inputs, self._digest, brand)
+
+    def left_out(self, node: Node, before: object = ()) -> str:
+        """Say why a node is not run although all before it may be, or nothing."""
+        if node.writes and self.origins[node.name]:
+            return f"it stands on {', '.join(self.origins[node.name])}"
+        return "what it needs is left out" if before else ""
 
 
 def contents(node: Node, known: Mapping[str, Record]) -> dict[str, str]:
     """Name, for each connected parameter, what its values are."""
     return {name: _content(wire, known) for name, wire in node.inputs.items()}
+
+
+def sampled(node: Node, sample: int) -> bool:
+    """Whether a node is a source that gives only some of its rows."""
+    return bool(sample) and not node.links and not node.writes
+
+
+def _origins(graph: Graph, sample: int) -> dict[str, tuple[str, ...]]:
+    """What each node stands on that is not real; it is known before anything runs."""
+    found: dict[str, tuple[str, ...]] = {}
+    for node in graph.nodes:
+        own = [f"{node.name} (sample)"] if sampled(node, sample) else []
+        found[node.name] = tuple(sorted({*own, *(o for link in node.links for o in found[link.node])}))
+    return found
 
 
 def _content(wire: Wire, known: Mapping[str, Record]) -> str:

@@ -3,13 +3,54 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
 
+from magical.errors import SettingsError, did_you_mean
+from magical.graph import Graph, Node
 from magical.settings import Settings
 
-__all__ = ["Policy", "Tracking"]
+__all__ = ["Policy", "StepPolicy", "Tracking", "Wishes"]
+
+LONGEST_WAIT = 600.0
+"""Seconds between two attempts, at most."""
+
+
+class StepPolicy(Settings):
+    """What is wished for one step; what is not given is as for all steps.
+
+    Attributes:
+        retries: how often it begins again after a failure.
+        backoff: seconds before the first retry; twice as long before each further one, ten minutes at most.
+        timeout: seconds; it then runs in a process of its own, which is ended when the time is up.
+        workers: how many of its nodes run at a time.
+    """
+
+    retries: int | None = Field(default=None, ge=0, le=100)
+    backoff: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    workers: int | None = Field(default=None, ge=1, le=256)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What holds for one node: a step's own wishes, else those for all."""
+
+    retries: int = 0
+    backoff: float = 1.0
+    timeout: float | None = None
+    workers: int | None = None
+
+    def wait(self, attempt: int) -> float:
+        """Give the seconds to wait after an attempt, counted from 1.
+
+        Example:
+            >>> [Wishes(backoff=0.5).wait(n) for n in (1, 2, 3)]
+            [0.5, 1.0, 2.0]
+        """
+        return min(self.backoff * 2.0 ** (attempt - 1), LONGEST_WAIT)
 
 
 class Policy(Settings):
@@ -18,10 +59,42 @@ class Policy(Settings):
     Attributes:
         runner: where steps run.
         workers: how many steps run at a time.
+        retries: how often a step begins again after it raised, its source did not answer, or its time was up.
+        backoff: seconds before the first retry; twice as long before each further one, ten minutes at most.
+        timeout: seconds a step may take; none by default. A step with a timeout runs in a process of its own.
+        steps: the same for single steps, by the name of a step or of one node: ``tune``, ``tune[boosting]``.
     """
 
     runner: Literal["local"] = "local"
     workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=256)
+    retries: int = Field(default=0, ge=0, le=100)
+    backoff: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    steps: dict[str, StepPolicy] = Field(default_factory=dict)
+
+    def of(self, node: Node) -> Wishes:
+        """Give the wishes about one node: its own, its step's, or those for all."""
+        own = [s for s in (self.steps.get(node.name), self.steps.get(node.title)) if s is not None]
+
+        def first(name: str) -> object:
+            given = (getattr(s, name) for s in own)
+            return next((v for v in given if v is not None), getattr(self, name))
+
+        workers = next((s.workers for s in own if s.workers is not None), None)
+        return Wishes(**{n: first(n) for n in ("retries", "backoff", "timeout")}, workers=workers)  # type: ignore[arg-type]
+
+    def check(self, graph: Graph) -> None:
+        """Hold the names of steps to those that the workflow has.
+
+        Raises:
+            SettingsError: there is no such step.
+        """
+        known = list(dict.fromkeys([*(n.title for n in graph.nodes), *(n.name for n in graph.nodes)]))
+        for name in self.steps:
+            if name not in known:
+                raise SettingsError(
+                    f"[policy] steps.{name}: there is no such step.", hint=did_you_mean(name, known)
+                )
 
 
 class Tracking(Settings):

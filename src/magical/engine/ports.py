@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -11,15 +12,47 @@ from typing import Any, Protocol, TypeVar
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.engine.artifacts import Artifact, Record
+from magical.errors import RegistryError, listing
 from magical.events import Event
 
-__all__ = ["Listener", "Registry", "Runner", "Store", "Submission", "Version"]
+__all__ = ["Listener", "Registry", "Runner", "Store", "Submission", "Swept", "Version"]
 
 T = TypeVar("T")
 
 
+@dataclass
+class Swept:
+    """What a sweep of a store removed, or would have, and what stays.
+
+    Attributes:
+        records: results removed.
+        objects: stored objects removed.
+        leftovers: what kills left: scratch folders, locks, pins, half-written files.
+        bytes: what all that took.
+        damaged: the names of the objects that were not what was stored; counted among those removed.
+        kept_records: results that stay.
+        kept_objects: objects that stay.
+        kept_bytes: what these take.
+    """
+
+    records: int = 0
+    objects: int = 0
+    leftovers: int = 0
+    bytes: int = 0
+    damaged: list[str] = field(default_factory=list)
+    kept_records: int = 0
+    kept_objects: int = 0
+    kept_bytes: int = 0
+
+
 class Store(Protocol):
-    """Where artifacts and records live. Put if absent, atomic, verified when read."""
+    """Where artifacts and records live. Put if absent, atomic, verified when read, for many at once.
+
+    Attributes:
+        foreign: the keys whose results were not taken, since they are another store's and hold code.
+    """
+
+    foreign: set[str]
 
     def record(self, key: str) -> Record | None:
         """Give the record of a key, if it has been computed."""
@@ -27,8 +60,8 @@ class Store(Protocol):
     def put_record(self, record: Record) -> None:
         """Keep a record; from then on its key counts as computed."""
 
-    def drop_record(self, key: str) -> None:
-        """Forget that a key has been computed."""
+    def drop_record(self, key: str, only: Record | None = None) -> None:
+        """Forget that a key has been computed, unless another record than ``only`` stands there by now."""
 
     def save(self, value: Any, promise: Promise, key: str) -> Artifact:
         """Keep a value.
@@ -49,6 +82,33 @@ class Store(Protocol):
 
     def clear_scratch(self, key: str) -> None:
         """Delete that folder."""
+
+    def size(self, key: str) -> int:
+        """Give the bytes that a key's result and what was kept beside it take; 0 where they are gone."""
+
+    def in_use(self, run: str) -> AbstractContextManager[None]:
+        """Pin what is looked up and put, for the time of a run, which ``kill -9`` ends too."""
+
+    def lock(self, key: str, waits: Callable[[], None] = ...) -> AbstractContextManager[None]:
+        """Hold a key alone while it is computed; ``waits`` is called while another has it, and may raise."""
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Keep sweeps away, from the first object that is saved to the record that names it."""
+
+    def sweep(
+        self,
+        alive: Collection[str] | Callable[[], Collection[str]],
+        *,
+        dry: bool = False,
+        verify: bool = False,
+    ) -> Swept:
+        """Remove what no key that is alive or pinned needs.
+
+        Args:
+            alive: keys; or gives them, called when nothing can be put and no run can end any more.
+            dry: remove nothing, and say what would be.
+            verify: read every object that stays, and remove the damaged ones.
+        """
 
 
 class Runner(Protocol):
@@ -106,6 +166,10 @@ class Submission:
         requirements: pip requirements with versions.
         tags: short texts about it.
         description: Markdown for its page.
+        origin: what it stands on that is not real. With any, there is no submission: no registry can take it.
+
+    Raises:
+        RegistryError: it stands on a pretence or a sample.
     """
 
     name: str
@@ -119,6 +183,15 @@ class Submission:
     requirements: Sequence[str]
     tags: Mapping[str, str]
     description: str = ""
+    origin: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is not real before any registry sees it."""
+        if self.origin:
+            raise RegistryError(
+                f"{self.name}: this model stands on what is not real: {listing(self.origin)}.",
+                hint="what is pretended or sampled is never registered: magical run, with all steps written.",
+            )
 
 
 class Registry(Protocol):
@@ -128,7 +201,8 @@ class Registry(Protocol):
         """Register a version, or give the one that already carries the key.
 
         Raises:
-            RegistryError: the registry does not answer or refuses.
+            RegistryDown: the registry does not answer.
+            RegistryError: it refuses.
         """
 
     def versions(self, name: str = "") -> list[Version]:
@@ -139,6 +213,13 @@ class Registry(Protocol):
 
     def alias(self, version: Version, alias: str = "champion") -> None:
         """Point an alias at a version."""
+
+    def rollback(self, name: str) -> Version:
+        """Point the alias ``champion`` back at the version that had it before.
+
+        Raises:
+            RegistryError: there is none.
+        """
 
     def folder(self, version: Version) -> Path:
         """Give the folder that was submitted, on this machine."""

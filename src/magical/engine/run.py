@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Protocol
 
 from magical.engine.artifacts import Record
-from magical.engine.journal import Journal, git_state
+from magical.engine.journal import Journal
 from magical.engine.keys import Identity
-from magical.engine.plan import NodePlan, decide, plan
+from magical.engine.plan import LEFT_OUT, NodePlan, Planner
+from magical.engine.policy import Policy
 from magical.engine.ports import Listener, Registry, Runner, Store
-from magical.engine.turns import Turns
-from magical.errors import DamagedArtifact, MagicalError, UnwrittenStep, shorten
-from magical.events import (
-    Event,
-    Log,
-    RunFinished,
-    RunStarted,
-    StepCached,
-    StepFailed,
-    StepFinished,
-    StepLeftOut,
-    StepStarted,
-)
+from magical.errors import MagicalError, UnwrittenStep, listing
 from magical.graph import Graph, Node
 
-__all__ = ["Request", "RunResult", "execute"]
+__all__ = ["Execution", "Performer", "Request", "RunResult", "RunStopped", "execute"]
 
 
 @dataclass(frozen=True)
@@ -46,11 +31,17 @@ class Request:
         journal: where the run is told.
         root: the project's folder.
         digest: gives the digest of a file.
+        policy: gives the wishes about the run.
         runner: makes the runner.
         listeners: who hears the events.
         registry: makes the model registry, if there is one.
         settings: as JSON, for the journal.
         profile: its name.
+        sample: how many rows each source gives; 0 for all.
+        debug: called with what a body raised, where it was raised.
+        child: the command that runs one node in a process of its own.
+        ticket: by which such a process opens the same project.
+        echo: whether what bodies print also goes where it would have gone.
     """
 
     graph: Graph
@@ -60,11 +51,21 @@ class Request:
     journal: Journal
     root: Path
     digest: Callable[[Path], str]
+    policy: Callable[[], Policy]
     runner: Callable[[], Runner]
     listeners: tuple[Listener, ...] = ()
     registry: Callable[[], Registry] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     profile: str = ""
+    sample: int = 0
+    debug: Callable[[BaseException], None] | None = None
+    child: tuple[str, ...] = ()
+    ticket: Callable[[], Mapping[str, Any]] = dict
+    echo: bool = True
+
+    def planner(self, graph: Graph) -> Planner:
+        """Give what decides about nodes of the graph, drawn or living."""
+        return Planner(graph, self.identities, self.store, self.digest, self.sample)
 
 
 @dataclass
@@ -78,6 +79,7 @@ class RunResult:
         executed: the nodes whose bodies ran.
         errors: the nodes that failed.
         left_out: the nodes that were not run, with the reason.
+        pending: the nodes that found that the world does not answer, with the message.
         seconds: how long it took.
     """
 
@@ -87,11 +89,35 @@ class RunResult:
     executed: list[str] = field(default_factory=list)
     errors: dict[str, MagicalError] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
 
+class RunStopped(KeyboardInterrupt):
+    """A run was stopped by hand; the text says what is kept, and how to go on."""
+
+    @classmethod
+    def early(cls, workflow: str, finished: int, under_way: Sequence[str]) -> RunStopped:
+        """Word it.
+
+        Args:
+            workflow: the workflow's name.
+            finished: how many steps' bodies have run to their end.
+            under_way: the nodes whose work is lost.
+
+        Example:
+            >>> print(RunStopped.early("campaign", 3, ["tune"]))
+            campaign: stopped. 3 steps finished and are kept; tune was under way.
+            Hint: magical run goes on from there.
+        """
+        kept = "1 step finished and is kept" if finished == 1 else f"{finished} steps finished and are kept"
+        lost = f"; {listing(under_way, 4)} {'was' if len(under_way) == 1 else 'were'} under way"
+        rest = lost if under_way else ""
+        return cls(f"{workflow}: stopped. {kept}{rest}.\nHint: magical run goes on from there.")
+
+
 class Performer(Protocol):
-    """Runs the body of one node; see ``engine.perform``."""
+    """Runs the body of one node; see ``engine.perform`` and ``engine.apart``."""
 
     def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
         """Load the inputs, run the body, check and keep what it gives."""
@@ -100,20 +126,29 @@ class Performer(Protocol):
         """Drop what is held in memory of a node's result."""
 
 
+class Execution(Protocol):
+    """Carries out one run; see ``engine.schedule``."""
+
+    def __call__(self) -> RunResult:
+        """Run all that is not fresh."""
+
+
 def execute(
-    request: Request, performer: Callable[[Request, Graph, _Teller, RunResult], Performer]
+    request: Request,
+    execution: Callable[[Request], Execution],
 ) -> RunResult:
     """Run a graph; with nothing to do, nothing is imported and nothing is written.
 
     Args:
         request: what to run, and with what.
-        performer: makes what runs bodies; it is called, and so imported, only if something must run.
+        execution: makes what carries the run out; called, and so imported, only if something must run.
 
     Raises:
         UnwrittenStep: a step that is needed has no body.
         InputError: a file that a step reads does not exist.
     """
-    plans = plan(request.graph, request.identities, request.store, request.digest)
+    planner = request.planner(request.graph)
+    plans = planner.plan()
     unwritten = [n for n in request.graph.wanted if n.facts.get("unwritten")]
     if unwritten:
         names = ", ".join(f"{n.name} ({n.where})" for n in unwritten[:4])
@@ -121,180 +156,12 @@ def execute(
             f"{len(unwritten)} {'step has' if len(unwritten) == 1 else 'steps have'} no body yet: {names}.",
             hint="write it, or take it out of the workflow.",
         )
-    if all(p.record for p in plans.values()):
-        return RunResult(records={n: p.record for n, p in plans.items() if p.record})
-    return _Execution(request, performer).run()
+    if all(p.record or p.state == LEFT_OUT for p in plans.values()):
+        return _nothing(request, planner, plans)
+    return execution(request)()
 
 
-class _Teller:
-    """Passes events to the journal and the listeners; a listener that fails is reported once and left out."""
-
-    def __init__(self, request: Request, run: str) -> None:
-        self._request, self._run = request, run
-        self._listeners = list(request.listeners)
-        self._lock = threading.RLock()
-
-    def __call__(self, event: Event) -> None:
-        with self._lock:
-            self._pass_on(event)
-
-    def _pass_on(self, event: Event) -> None:
-        self._request.journal.write(self._run, event)
-        for listener in list(self._listeners):
-            try:
-                listener.on(event)
-            except Exception as error:  # a listener must never fail the run
-                self._listeners.remove(listener)
-                text = f"{type(listener).__name__} hears no more: {shorten(str(error) or repr(error), 160)}"
-                self(Log(step="", text=text, level="warning"))
-
-
-class _Execution:
-    """One run under way."""
-
-    def __init__(
-        self, request: Request, performer: Callable[[Request, Graph, _Teller, RunResult], Performer]
-    ) -> None:
-        self.request = request
-        self.graph = request.revive()
-        self.nodes = self.graph.wanted
-        self.result = RunResult(request.journal.begin())
-        self.tell = _Teller(request, self.result.name)
-        self.performer = performer(request, self.graph, self.tell, self.result)
-        self.turns = Turns(self.graph, [n.name for n in self.nodes])
-        self.twins: list[str] = []
-        self.running: dict[Future[Record], NodePlan] = {}
-        self.keys: set[str] = set()
-        self.done: SimpleQueue[Future[Record]] = SimpleQueue()
-        self.remade: set[tuple[str, str]] = set()
-        self.retried: set[tuple[str, str]] = set()
-
-    def run(self) -> RunResult:
-        began = time.monotonic()
-        state = "stopped"
-        self.tell(self._started())
-        try:
-            with self.request.runner() as runner:
-                self._submit(runner)
-                while self.running:
-                    future = self.done.get()
-                    self._finish(self.running.pop(future), future)
-                    self._submit(runner)
-            state = "failed" if self.result.errors else "done"
-        finally:
-            self.result.state = state
-            self.result.seconds = round(time.monotonic() - began, 3)
-            keys = {n: r.key for n, r in self.result.records.items()}
-            name, executed = self.result.name, len(self.result.executed)
-            self.tell(
-                RunFinished(run=name, state=state, seconds=self.result.seconds, executed=executed, keys=keys)
-            )
-        return self.result
-
-    def _started(self) -> RunStarted:
-        versions = {
-            label.partition(":")[2]: version
-            for identity in self.request.identities.values()
-            for label, version in identity.parts.items()
-            if label.startswith("package:")
-        }
-        return RunStarted(
-            run=self.result.name,
-            workflow=self.graph.workflow,
-            settings=dict(self.request.settings),
-            nodes=[n.name for n in self.nodes],
-            profile=self.request.profile,
-            git=git_state(self.request.root),
-            versions=versions,
-        )
-
-    def _submit(self, runner: Runner) -> None:
-        """Look up or start every node whose inputs are there, until no more can be."""
-        while self.twins:
-            self.turns.again(self.twins.pop())
-        for name in self.turns:
-            node = self.graph.by_name[name]
-            if lost := [link.node for link in node.links if self._is_lost(link.node)]:
-                how = "failed" if lost[0] in self.result.errors else "was left out"
-                self._leave_out(name, f"{lost[0]} {how}")
-            else:
-                self._begin(runner, node)
-
-    def _begin(self, runner: Runner, node: Node) -> None:
-        """Take a fresh result and say so, or start the body."""
-        made = self._decide(node)
-        if made.key in self.keys:
-            self.twins.append(node.name)  # the same work is under way under another name
-        elif made.record is not None:
-            self.result.records[node.name] = made.record
-            self.tell(StepCached(step=node.name, key=made.key, content=made.record.result.content))
-            self._settle(node.name)
-        else:
-            self.tell(StepStarted(step=node.name, key=made.key))
-            known = {link.node: self.result.records[link.node] for link in node.links}
-            future = runner.submit(lambda: self.performer.perform(node, made, known), node.name)
-            self.running[future] = made
-            self.keys.add(made.key)
-            future.add_done_callback(self.done.put)
-
-    def _decide(self, node: Node) -> NodePlan:
-        request = self.request
-        return decide(node, request.identities[node.name], self.result.records, request.store, request.digest)
-
-    def _finish(self, made: NodePlan, future: Future[Record]) -> None:
-        self.keys.discard(made.key)
-        error = future.exception()
-        if error is None:
-            record = future.result()
-            self.result.records[made.name] = record
-            if made.name not in self.result.executed:
-                self.result.executed.append(made.name)
-            self.tell(
-                StepFinished(
-                    step=made.name,
-                    key=made.key,
-                    seconds=record.seconds,
-                    summary=record.result.summary,
-                    content=record.result.content,
-                )
-            )
-            self._settle(made.name)
-        elif isinstance(error, DamagedArtifact) and self._make_again(made, error):
-            pass
-        elif isinstance(error, MagicalError):
-            self.result.errors[made.name] = error
-            trace = str(error.__dict__.get("trace", ""))
-            self.tell(StepFailed(step=made.name, key=made.key, message=str(error), trace=trace))
-            self._settle(made.name, lost=True)
-        else:
-            raise error
-
-    def _make_again(self, made: NodePlan, error: DamagedArtifact) -> bool:
-        """A stored input is damaged: the step that made it runs again, once, and then this one."""
-        blob = error.blob
-        makers = [n for n, r in self.result.records.items() if blob in r.result.blobs()]
-        under_way = any(b == blob and n not in self.result.records for n, b in self.remade)
-        if not blob or (made.name, blob) in self.retried or not (makers or under_way):
-            return False
-        self.retried.add((made.name, blob))
-        for name in (n for n in makers if (n, blob) not in self.remade):
-            self.remade.add((name, blob))
-            self.request.store.drop_record(self.result.records.pop(name).key)
-            self.performer.forget(name)
-            self.tell(Log(step=name, text="its stored result is damaged; it is made again.", level="warning"))
-            self.turns.unsettle(name)
-        self.turns.again(made.name)
-        return True
-
-    def _leave_out(self, name: str, reason: str) -> None:
-        self.result.left_out[name] = reason
-        self.tell(StepLeftOut(step=name, reason=reason))
-        self._settle(name, lost=True)
-
-    def _is_lost(self, name: str) -> bool:
-        return name in self.result.errors or name in self.result.left_out
-
-    def _settle(self, name: str, *, lost: bool = False) -> None:
-        """Whoever waits for a node may have its turn; values in memory that nobody needs are forgotten."""
-        for unused in self.turns.settle(name, lost=lost):
-            self.performer.forget(unused)
+def _nothing(request: Request, planner: Planner, plans: Mapping[str, NodePlan]) -> RunResult:
+    nodes = request.graph.by_name
+    left_out = {n: planner.left_out(nodes[n], "before") for n, p in plans.items() if not p.record}
+    return RunResult(records={n: p.record for n, p in plans.items() if p.record}, left_out=left_out)

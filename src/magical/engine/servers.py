@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import logging
 import os
 import threading
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from magical.errors import RegistryError, shorten
+from magical.engine.moving import follow
+from magical.errors import RegistryDown, RegistryError, shorten
 
 __all__ = ["experiment_id", "is_embedded", "reached", "shown", "talking"]
 
@@ -39,6 +41,14 @@ _KNOWN = (  # warnings about MLflow's own lines, which no user can mend
     "The ``noload`` loader strategy",
     "Operation with range is deprecated",
 )
+_DOWN = {  # kinds of errors of a connection; requests' and urllib3's own, which are imported late
+    "builtins.ConnectionError",
+    "builtins.TimeoutError",
+    "requests.ConnectionError",
+    "requests.Timeout",
+    "urllib3.HTTPError",
+}
+_UNAVAILABLE = ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "REQUEST_LIMIT_EXCEEDED")
 _PATIENCE = 3.0
 _THEIRS = ("mlflow", "requests", "sqlalchemy", "sqlite3", "urllib3")
 
@@ -51,14 +61,15 @@ def reached(uri: str) -> Iterator[None]:
     """Prepare a first import of MLflow or a first word to a server; one thread at a time.
 
     Raises:
-        RegistryError: the server does not answer within three seconds.
+        RegistryDown: the server does not answer within three seconds.
+        RegistryError: its address is none.
     """
     with _lock:
         os.environ.update(_SILENT)
         for name, value in _WISHES.items():
             os.environ.setdefault(name, value)
         for name in _CHATTY:
-            logging.getLogger(name).setLevel(logging.ERROR)
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         for words in _KNOWN:
             warnings.filterwarnings("ignore", f".*{words}")
         _probe(uri)
@@ -70,15 +81,20 @@ def talking(uri: str, what: str) -> Iterator[None]:
     """Give what goes wrong in a conversation with MLflow as one short error.
 
     Raises:
-        RegistryError: MLflow or its database refused or fell silent.
+        RegistryDown: MLflow or its database fell silent.
+        RegistryError: it refused.
     """
     try:
         yield
     except Exception as error:
+        if (reason := _silence(error)) is not None:
+            _answered.pop(uri, None)
+            raise _silent(uri, reason) from error
         if type(error).__module__.partition(".")[0] not in _THEIRS and not isinstance(error, OSError):
             raise
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
-        hint = "mlflow db upgrade, with that address." if "out-of-date" in text else _hint(uri)
+        hint = "is the file writable?" if is_embedded(uri) else "look at the server's log, and at [tracking]."
+        hint = "mlflow db upgrade, with that address." if "out-of-date" in text else hint
         raise RegistryError(
             f"MLflow at {shown(uri)} could not {what}:", shorten(text, 200), hint=hint
         ) from error
@@ -93,6 +109,7 @@ def experiment_id(client: Any, name: str, uri: str, artifacts: Path) -> str:
         uri: of server or database.
         artifacts: where files of an embedded database go.
     """
+    follow(uri, artifacts)
     found = client.get_experiment_by_name(name)
     if found is None:
         place = artifacts.resolve().as_uri() if is_embedded(uri) else None
@@ -124,32 +141,76 @@ def shown(uri: str) -> str:
         >>> shown("https://me:secret@host/mlflow")
         'https://me:***@host/mlflow'
     """
-    parts = urlsplit(uri)
-    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+    try:
+        password = urlsplit(uri).password
+    except ValueError:
+        return uri
+    return uri.replace(f":{password}@", ":***@") if password else uri
 
 
 def _probe(uri: str) -> None:
     if not uri.startswith(("http://", "https://")) or time.monotonic() - _answered.get(uri, -60.0) < 5:
         return
-    parts = urlsplit(uri)
-    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=f"{parts.path.rstrip('/')}/health")
     try:
+        parts = urlsplit(uri)
+        if not parts.hostname:
+            raise ValueError("it names no host")
+        host, path = parts.netloc.rpartition("@")[2], f"{parts.path.rstrip('/')}/health"
+        plain = parts._replace(netloc=host, path=path)
         with urllib.request.urlopen(urlunsplit(plain), timeout=_PATIENCE):
             pass
     except urllib.error.HTTPError as error:
         with error:
             if error.code in (502, 503, 504):
                 raise _silent(uri, f"HTTP {error.code}") from None
-    except (OSError, ValueError) as error:
+    except (ValueError, http.client.HTTPException) as error:
+        if isinstance(error, OSError):
+            raise _silent(uri, error) from None
+        raise RegistryError(
+            f"There is no MLflow at {shown(uri)}: {shorten(error, 120)}.",
+            hint="mend the address in [tracking] in settings.toml.",
+        ) from None
+    except OSError as error:
         raise _silent(uri, getattr(error, "reason", error)) from None
     _answered[uri] = time.monotonic()
 
 
-def _silent(uri: str, reason: object) -> RegistryError:
-    return RegistryError(f"MLflow at {shown(uri)} does not answer: {shorten(reason, 120)}.", hint=_hint(uri))
+def _silence(error: BaseException) -> object:
+    """What says that the other side is down, out of reach, too slow or locked; none if it answered."""
+    chain = [error]
+    while (below := chain[-1].__cause__ or chain[-1].__context__) is not None and below not in chain:
+        chain.append(below)
+    if "too many 500 error" in str(chain[-1]):  # tried several times, a fault of the server's stays one
+        return None
+    for one in chain:
+        kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(one).__mro__}
+        if kinds & _DOWN:
+            return getattr(chain[-1], "reason", None) or chain[-1]
+        code = getattr(one, "error_code", "")
+        if (code in _UNAVAILABLE and not _of_database(one)) or _is_locked(one):
+            return one
+        if getattr(getattr(one, "response", None), "status_code", 0) in (429, 502, 503, 504):
+            return one
+    return None
+
+
+def _of_database(error: BaseException) -> bool:
+    """Whether it is the database of this machine that refused: no table, a full disk, no permission."""
+    return any("sqlite3" in str(e) for e in (error, error.__cause__))
+
+
+def _is_locked(error: BaseException) -> bool:
+    return "database is locked" in str(error)
+
+
+def _silent(uri: str, reason: object) -> RegistryDown:
+    text = next(iter(str(reason).strip().splitlines()), "") or type(reason).__name__
+    return RegistryDown(
+        f"MLflow at {shown(uri)} does not answer: {shorten(text, 120).rstrip('.')}.", hint=_hint(uri)
+    )
 
 
 def _hint(uri: str) -> str:
     if is_embedded(uri):
-        return "is the file writable, and no other program writing to it?"
-    return "start it, or mend [tracking] in settings.toml; then run again: finished steps stay finished."
+        return "is another program writing to it? What it missed is sent by: magical sync"
+    return "start it, or mend [tracking] in settings.toml; what it missed is sent by: magical sync"

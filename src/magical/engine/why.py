@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from magical.engine.arguments import kind_of, without_marks
 from magical.engine.keys import Identity
 from magical.errors import shorten
 
@@ -93,12 +94,18 @@ def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
             return Cause("contract", name, "the contract of what it gives changed")
         case "takes":
             return Cause("contract", name, f"the contract of its input {name} changed")
+        case "origin" | "sample":
+            return Cause("input", kind, f"the sample it stands on went from {_difference(old, new)}")
         case "python":
             return Cause("python", "", f"Python went from {old} to {new}")
     return Cause("magical", "", "this release of magical computes keys anew")
 
 
 def _difference(old: str | None, new: str | None) -> str:
+    one, other = (without_marks(text) if text else text for text in (old, new))
+    if old and new and one == other:
+        return f"{_text(one)} ({kind_of(old)}) to {_text(other)} ({kind_of(new)})"
+    old, new = one, other
     try:
         changes = list(settings_changes(json.loads(old or "null"), json.loads(new or "null")))
     except ValueError:

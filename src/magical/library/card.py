@@ -19,6 +19,7 @@ from magical.contracts.schema import Schema
 from magical.engine.modules import package_of
 from magical.errors import shorten
 from magical.library.gate import Criterion, verdict
+from magical.masking import mask
 
 __all__ = ["Facts", "card", "requirements", "tags"]
 
@@ -63,7 +64,7 @@ def tags(facts: Facts, scores: Any, criteria: Iterable[Criterion]) -> dict[str, 
         "magical.summary": scores.summary(),
     }
     found |= {f"{scores.part}.{name}": f"{score.value:.6g}" for name, score in scores.metrics.items()}
-    return {name: text for name, text in found.items() if text}
+    return {name: mask(text) for name, text in found.items() if text}
 
 
 def card(model: Model, typed: Schema, scores: Any, criteria: Iterable[Criterion], facts: Facts) -> str:

@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +15,26 @@ import numpy as np
 from magical.errors import InputError, shorten
 from magical.library.telling import warn
 
-__all__ = ["DELIMITERS", "Dialect", "decoded", "delimiter_of", "is_regular", "records"]
+__all__ = ["DELIMITERS", "Dialect", "decoded", "delimiter_of", "is_regular", "probe", "records"]
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _OTHERS = (":", "^", "~", "\x01", "\u00a7", " ")
 _HEAD = 1 << 16
 _SAMPLE = 200
+_WINDOW = 1 << 12
+_PLACES = 16
+_KINDS = {
+    b"PK\x03\x04": ("a zip or Excel file", "export it as csv in UTF-8, or unpack it first."),
+    b"\x1f\x8b": ("a gzip file", "unpack it first, with gunzip."),
+    b"BZh": ("a bzip2 file", "unpack it first, with bunzip2."),
+    b"\xfd7zXZ": ("an xz file", "unpack it first, with unxz."),
+    b"(\xb5/\xfd": ("a zstd file", "unpack it first, with unzstd."),
+    b"PAR1": ("a parquet file", "let its name end in .parquet."),
+    b"SQLite format 3": ("a SQLite database", "export a table of it as csv in UTF-8."),
+    b"%PDF": ("a PDF file", "export it as csv in UTF-8."),
+    b"\xd0\xcf\x11\xe0": ("an old Excel file", "export it as csv in UTF-8."),
+}
+"""How files begin that are often called .csv and are none."""
 
 
 class Dialect(NamedTuple):
@@ -55,16 +70,45 @@ def decoded(data: bytes, name: str) -> bytes:
                 f"{name} begins as UTF-16, and byte {error.start:,} does not fit.",
                 hint="save it as csv in UTF-8 again.",
             ) from None
-    head = data[:_HEAD]
-    if b"\0" in head or sum(c < 32 and c not in b"\t\n\r\f\x01" for c in head) > len(head) / 100:
-        kind = "a zip or Excel file" if data.startswith(b"PK") else "binary"
-        raise InputError(f"{name} is no text: it looks like {kind}.", hint="export it as csv in UTF-8.")
+    _check_head(data[:_HEAD], name)
     try:
         data.decode()
     except UnicodeDecodeError as error:
         warn(f"{name} is not UTF-8 (byte {error.start:,}): it is read as Windows-1252 (Latin-1).")
         data = data.decode("cp1252" if _is_cp1252(data) else "latin-1").encode()
     return data if b"\n" in data else data.replace(b"\r", b"\n")
+
+
+def probe(path: Path, name: str) -> None:
+    """Look at a few places of a file, so that a large one that is no text is refused before it is read.
+
+    Raises:
+        InputError: it is of another kind, or has NUL bytes where it was looked at.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+        utf16 = bool(_utf16(head))
+        if not utf16:
+            _check_head(head, name)
+        size = file.seek(0, io.SEEK_END)
+        for number in range(_PLACES + 1):
+            place = max(0, (size - _WINDOW) * number // _PLACES)
+            file.seek(place)
+            window = file.read(_WINDOW)
+            if window and (not window.strip(b"\0") if utf16 else b"\0" in window):
+                at = place + window.index(b"\0")
+                raise InputError(
+                    f"{name} is no text: there are NUL bytes at byte {at:,} of {size:,}.",
+                    hint="export it again; it may have been cut off while it was copied.",
+                )
+
+
+def _check_head(head: bytes, name: str) -> None:
+    for magic, (kind, hint) in _KINDS.items():
+        if head.startswith(magic):
+            raise InputError(f"{name} is no text: it looks like {kind}.", hint=hint)
+    if b"\0" in head or sum(c < 32 and c not in b"\t\n\r\f\x01" for c in head) > len(head) / 100:
+        raise InputError(f"{name} is no text: it looks like binary.", hint="export it as csv in UTF-8.")
 
 
 def delimiter_of(text: bytes, name: str) -> Dialect:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 import polars as pl
@@ -71,9 +72,12 @@ def model_data(raw: Frame, contract: type[C]) -> Frame[C]:
 
 def _find(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
     """For each column of the schema the raw column it is found in."""
-    found, missing = {}, []
+    found: dict[str, str] = {}
+    missing, raw, by_snake = [], set(table.columns), defaultdict(list)
+    for name in table.columns:
+        by_snake[snake(name)].append(name)
     for column in schema.columns:
-        names = _candidates(table.columns, column)
+        names = _candidates(raw, by_snake, column)
         if len(names) > 1:
             raise BrokenPromise(
                 f"model_data: {listing(map(repr, names), 4)} could all be {schema.name}.{column.name}.",
@@ -97,14 +101,10 @@ def _find(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
     return found
 
 
-def _candidates(names: list[str], column: Column) -> list[str]:
+def _candidates(names: set[str], by_snake: Mapping[str, list[str]], column: Column) -> list[str]:
     """The raw columns that could be meant: those of the first rule that finds any, and who has the name."""
-    rules: tuple[Callable[[str], bool], ...] = (
-        lambda n: n == column.alias,
-        lambda n: n == column.name,
-        lambda n: snake(n) == column.name,
-    )
-    by_rule = [[n for n in names if rule(n)] for rule in rules]
+    exact = [[n] if n in names else [] for n in (column.alias, column.name)]
+    by_rule = [*exact, by_snake.get(column.name, [])]
     chosen = next((matches for matches in by_rule if matches), [])
     other = [n for n in by_rule[1] if n not in chosen]
     return chosen + other

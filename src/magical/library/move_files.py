@@ -17,6 +17,7 @@ from magical.errors import StoreError, shorten
 from magical.library.model_files import promise_in, promise_out, wire_in, wire_out
 from magical.library.packing import Package
 from magical.library.walking import Move
+from magical.masking import mask_uris
 from magical.refs import Link
 from magical.settings import InputPath, OutputPath, to_json
 
@@ -49,6 +50,7 @@ class MoveFiles:
         for name, value in move.arguments.items():
             if name in move.inputs and value is None:
                 continue
+            _refuse_passwords(move, name, value)
             try:
                 arguments[name] = self._as_json(value, hints[name])
             except Exception:  # whatever JSON and the hint cannot say together, a pickle can
@@ -138,6 +140,16 @@ class MoveFiles:
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(value, target)
         return target.relative_to(self.folder).as_posix()
+
+
+def _refuse_passwords(move: Move, name: str, value: Any) -> None:
+    shown = repr(value)
+    if mask_uris(shown) != shown:
+        raise StoreError(
+            f"{move.name} gets {name} with a password in a URI; scoring repeats this step, "
+            "so the registered model would hold the password.",
+            hint="pass the password as a Secret of its own, and put it into the URI in the step.",
+        )
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

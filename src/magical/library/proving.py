@@ -13,7 +13,7 @@ from magical.contracts.tags import promised, tag
 from magical.engine.context import StepContext
 from magical.engine.ports import Registry, Version
 from magical.engine.scoring import ScoringPath
-from magical.errors import MagicalError, shorten
+from magical.errors import MagicalError, RegistryDown, shorten
 from magical.events import current
 from magical.library.evaluating import evaluate
 from magical.library.gate import Criterion, number
@@ -120,12 +120,17 @@ def against_champion(
         model: the new one.
         rows: the test rows.
         metric: decides.
+
+    Raises:
+        RegistryDown: the champion cannot be had now, so nothing can be said of it.
     """
     if champion is None:
         return Criterion(BETTER, metric, "there is no champion yet", True)
     name = f"version {champion.number}"
     try:
         ours, theirs = _measured(Scorer.load(registry.folder(champion)), model, rows, metric)
+    except RegistryDown:
+        raise
     except Exception as error:  # whatever is wrong with an old model, the new one is not at fault
         lines = error.lines if isinstance(error, MagicalError) else (shorten(error, 120),)
         reason = f"cannot be compared with {name}: {lines[0]}"

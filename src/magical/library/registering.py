@@ -86,15 +86,16 @@ def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister())
         The version, and whether it is the champion. The gate is kept as ``gate``.
 
     Raises:
-        RegistryError: the registry does not answer, or the model stands on pretended steps.
+        RegistryDown: the registry does not answer.
+        RegistryError: it refuses, or the model stands on pretended steps.
     """
     context = current_step()
     if context is None:
         return Receipt(False, "register: called outside a run it writes nothing.")
-    if model.origin:
+    if origin := sorted({*model.origin, *scores.origin}):
         raise RegistryError(
-            f"register: this model stands on steps that are pretended: {listing(model.origin)}.",
-            hint="write them; what is pretended is never registered.",
+            f"register: this model stands on what is not real: {listing(origin)}.",
+            hint="what is pretended or sampled is never registered.",
         )
     if context.registry is None:
         raise RegistryError(
@@ -104,9 +105,13 @@ def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister())
     champion = registry.champion(name)
     case = _Case(context, model, scores, how)
     case.prove()
-    case.compare(registry, champion)
+    while True:
+        case.compare(registry, champion)
+        version = registry.put(case.submission(name))
+        compared, champion = champion, registry.champion(name)
+        if _number(compared) == _number(champion):  # else another became the champion meanwhile
+            break
     keep("gate", as_table(case.criteria))
-    version = registry.put(case.submission(name))
     return _finished(registry, version, case, champion)
 
 
@@ -179,7 +184,7 @@ class _Case:
             found = Criterion(BETTER, metric, "", False, f"{metric}, which is to decide, was not computed")
         else:
             found = against_champion(registry, champion, self.model, self.rows, metric)
-        self.criteria.append(found)
+        self.criteria = [*(c for c in self.criteria if c.criterion != BETTER), found]
 
     def submission(self, name: str) -> Submission:
         """Give all that the registry is to keep."""
@@ -202,6 +207,7 @@ class _Case:
             requirements=requirements(self.folder),
             tags=tags(facts, self.scores, self.criteria),
             description=words,
+            origin=self.model.origin,
         )
 
     def _typed(self) -> pl.DataFrame:
@@ -244,6 +250,10 @@ def _loaded(folder: Path) -> Scorer:
             f"where it is served the project's modules cannot be imported: {type(error).__name__}: {error}",
             hint="a module must not read files beside it while it is imported.",
         ) from error
+
+
+def _number(version: Version | None) -> str:
+    return version.number if version else ""
 
 
 def _outputs(model: Model) -> Schema:

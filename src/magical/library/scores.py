@@ -10,6 +10,9 @@ from magical.library.metrics import PRIMARY
 __all__ = ["Score", "Scores"]
 
 
+_STROKE = "\u0336"
+
+
 class Score(Contract):
     """One number with the interval in which it lies for 95 of 100 test sets like this one.
 
@@ -42,6 +45,7 @@ class Scores(Contract):
         rows: how many.
         positive: for ``binary`` the class that precision, recall and the like are of.
         metrics: by name, the most telling first.
+        origin: what they stand on that is not real; such scores are shown struck through, and never logged.
 
     Example:
         >>> auc = Score(value=0.891, low=0.86, high=0.918)
@@ -55,6 +59,7 @@ class Scores(Contract):
     rows: int
     positive: str = ""
     metrics: dict[str, Score]
+    origin: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.summary()
@@ -70,7 +75,8 @@ class Scores(Contract):
 
     def summary(self) -> str:
         """Give the most telling metric in one line, with its interval and the rows that it is from."""
-        return f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {self.part} rows"
+        text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {self.part} rows"
+        return f"{''.join(f'{c}{_STROKE}' for c in text)} (not real)" if self.origin else text
 
 
 def _written(number: float, width: float) -> str:

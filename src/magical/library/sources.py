@@ -9,7 +9,7 @@ import polars as pl
 
 from magical.contracts.promises import Frame
 from magical.errors import InputError, did_you_mean, listing
-from magical.library.dialects import Dialect, decoded, delimiter_of, is_regular, records
+from magical.library.dialects import Dialect, decoded, delimiter_of, is_regular, probe, records
 from magical.library.telling import warn
 from magical.settings import InputPath
 from magical.steps import step
@@ -64,6 +64,10 @@ def _check_file(path: Path, name: str) -> None:
         raise InputError(f"There is no file {name}{place}.", hint=hint)
     if path.is_dir():
         raise InputError(f"{name} is a folder, and a file is wanted.", hint="name one file in it.")
+    if not path.is_file():
+        raise InputError(
+            f"{name} is a pipe or a device, and a file is wanted.", hint="write what it gives into a file."
+        )
     known = (*_TEXTS, *_PARQUETS)
     if path.suffix.lower() not in known:
         raise InputError(
@@ -76,7 +80,7 @@ def _check_file(path: Path, name: str) -> None:
 
 def _parquet(path: Path, name: str) -> pl.DataFrame:
     try:
-        return pl.read_parquet(path)
+        return pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(
             f"{name} cannot be read as parquet: {error}",
@@ -85,7 +89,14 @@ def _parquet(path: Path, name: str) -> pl.DataFrame:
 
 
 def _csv(path: Path, name: str) -> pl.DataFrame:
-    text = decoded(path.read_bytes(), name)
+    try:
+        probe(path, name)
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{name} cannot be read: {error.strerror}.", hint="look at its permissions."
+        ) from None
+    text = decoded(data, name)
     if not text.strip():
         raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
     dialect = delimiter_of(text.lstrip(b"\r\n"), name)

@@ -96,7 +96,14 @@ def split(table: Frame[C], how: HowToSplit) -> Parts[C]:
     assignment[chosen.to_numpy()] = parts
     emit(f"split {kind}: " + ", ".join(f"{p} {int((parts == p).sum()):,}" for p in PARTS))
     _look_for_overlap(rows, schema, parts)
-    return partition(table, pl.Series(assignment.tolist(), dtype=pl.String))
+    try:
+        return partition(table, pl.Series(assignment.tolist(), dtype=pl.String))
+    except BrokenPromise as error:
+        if kind != "stratified":
+            raise
+        raise BrokenPromise(
+            *error.lines, hint="give more rows of the rarer classes, or other shares for validation and test."
+        ) from None
 
 
 def _usual(schema: Schema) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import polars as pl
 from polars.exceptions import ColumnNotFoundError
 
+from magical.contracts.forms import form_of, formed, wanted_by
+from magical.contracts.pandas_tables import from_pandas
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.contracts.tags import promised, tag
@@ -34,7 +36,7 @@ class Move:
         arguments: its plain arguments; those that are connected hold None, or a list with holes.
         inputs: where the connected ones come from.
         gives: what it promises, without targets.
-        forms: for connected parameters that want a ``lazy`` table or a ``tuple``, which of them.
+        forms: for connected parameters, the kinds of tables they want, as ``forms.form_of`` says it.
     """
 
     name: str
@@ -70,8 +72,7 @@ class Walk:
         moves = []
         for step in path.steps:
             node, call = step.node, step.call
-            kinds = {n: call.step.wanted[n].kind for n in step.inputs}
-            forms = {n: k for n, k in kinds.items() if k in ("lazy", "tuple")}
+            forms = {n: form_of(call.step.wanted[n]) for n in step.inputs}
             function = call.step.function
             moves.append(Move(node.name, node.step, function, call.arguments, step.inputs, step.gives, forms))
         return cls(path.typed, path.source, tuple(moves), path.result, {i: value(i) for i in path.frozen})
@@ -112,13 +113,12 @@ class Walk:
             value = self._wired(wire, arguments.get(name), start, results)
             for table in value if isinstance(value, list) else [value]:
                 before = table if before is None and _is_tracked(table) else before
-            form = move.forms.get(name)
-            arguments[name] = value.lazy() if form == "lazy" else tuple(value) if form == "tuple" else value
+            arguments[name] = formed(value, wanted_by(move.forms.get(name, "")))
         given = _called(move, arguments, self.typed)
         if move.gives.kind in ("tuple", "list"):
             promises = move.gives.items if move.gives.kind == "tuple" else move.gives.items[:1] * len(given)
-            return [_matched(v, p, before) for v, p in zip(given, promises, strict=True)]
-        return _matched(given, move.gives, before)
+            return [_matched(v, p, before, move.name) for v, p in zip(given, promises, strict=True)]
+        return _matched(given, move.gives, before, move.name)
 
     def _wired(self, wire: Wire, plain: Any, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
         if isinstance(wire, Link):
@@ -170,10 +170,12 @@ def _called(move: Move, arguments: dict[str, Any], typed: Schema) -> Any:
         current.reset(token)
 
 
-def _matched(given: Any, promise: Promise, before: pl.DataFrame | None) -> Any:
+def _matched(given: Any, promise: Promise, before: pl.DataFrame | None, who: str) -> Any:
     """A table that a step gave, marked with its promise; where it lost its row numbers, found by the ids."""
     if isinstance(given, pl.LazyFrame):
         given = given.collect()
+    if promise.kind == "pandas":
+        given = from_pandas(given, promise.schema, who=who)
     if not isinstance(given, pl.DataFrame):
         return given
     ids = promise.schema.ids if promise.schema else []

@@ -14,6 +14,8 @@ from magical.events import (
     StepFailed,
     StepFinished,
     StepLeftOut,
+    StepPending,
+    StepRetried,
     StepStarted,
 )
 
@@ -49,9 +51,17 @@ class Console:
                 self._line("=", "dim", event.step, "   fresh")
             case StepFailed():
                 self._line("✗", "red", event.step, "failed")
+            case StepPending():
+                self._line("-", "yellow", event.step, "pending")
             case StepLeftOut():
                 self._line("-", "yellow", event.step, f"left out: {event.reason}")
-            case Log() if self._lively or event.level != "info":
+            case StepRetried():
+                first = event.message.splitlines()[0]
+                self._line("↻", "yellow", event.step, f"attempt {event.attempt} failed: {first}")
+                self._line(" ", "dim", "", f"again in {event.wait:g} s")
+            case Log(level="print"):
+                self._line("│", "dim", event.step, event.text)
+            case Log() if self._lively or event.level not in ("info", "debug"):
                 self._line("!" if event.level != "info" else " ", "yellow", event.step, event.text)
 
     def _line(self, mark: str, colour: str, step: str, text: str, end: str = "\n") -> None:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import platform
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magical.engine.servers import experiment_id, reached, talking
-from magical.errors import shorten
+from magical.engine.processes import host, lives
+from magical.engine.servers import experiment_id, reached, shown, talking
 from magical.events import (
     Event,
     RunFinished,
@@ -24,14 +21,15 @@ from magical.events import (
     StepFinished,
     StepStarted,
 )
+from magical.listeners.figures import Metrics, flat, tags
+from magical.listeners.marks import MISSED, SENT, Mark, Marks
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput, Metric
+    from mlflow.entities import DatasetInput, Run
 
-__all__ = ["MlflowTracking", "flat"]
+__all__ = ["MlflowTracking"]
 
-LONGEST = 500
 _PARAMS_AT_ONCE = 100
 _STATES = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
@@ -43,25 +41,41 @@ class MlflowTracking:
         uri: ``sqlite:///…`` for a database in the project, ``http://…`` for a server.
         artifacts: the folder where an embedded one keeps files.
         experiment: the experiment's name.
-        value: gives, by its key, the result of a node that has finished; it is asked of every node, so it may
-            give none for those that are tables or models.
+        value: gives, by its key, the result of a node that has finished, as JSON; it is asked of every node,
+            so it may give none for those that are tables or models.
+        marks: where it is noted how far a run has come, so that what is missed can be sent later.
+        line: what the command line said of tracking, for the mark.
+        later: the events are of a run that is over; what MLflow has of it already is completed, not repeated.
 
     The MLflow run begins with the first step that executes; a run in which all is fresh leaves no trace.
     After the first failure nothing more is tried.
     """
 
-    def __init__(self, uri: str, *, artifacts: Path, experiment: str, value: Callable[[str], Any]) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        artifacts: Path,
+        experiment: str,
+        value: Callable[[str], Any],
+        marks: Marks | None = None,
+        line: Mapping[str, Any] | None = None,
+        later: bool = False,
+    ) -> None:
         self.uri, self._artifacts, self._experiment, self._value = uri, artifacts, experiment, value
+        self._marks, self._line, self._later = marks, line or {}, later
         self._lock = threading.RLock()
         self._client: MlflowClient | None = None
-        self._begun: RunStarted | None = None
+        self._begun = RunStarted(run="", workflow=experiment, settings={}, nodes=[])
+        self._since = 0.0
         self._run = ""
+        self._there: set[str] = set()
         self._broken = False
-        self._waiting: dict[str, str] = {}
+        self._waiting: list[tuple[str, str, float]] = []
         self._keys: dict[str, str] = {}
         self._contents: dict[str, str] = {}
         self._errors: dict[str, str] = {}
-        self._logged: set[str] = set()
+        self._figures = Metrics()
 
     @property
     def run_id(self) -> str | None:
@@ -69,92 +83,95 @@ class MlflowTracking:
         with self._lock:
             return self._run or None
 
-    def on(self, event: Event) -> None:
+    def on(self, event: Event, at: float | None = None) -> None:
         """Take an event.
 
+        Args:
+            event: of a run under way, or from its journal.
+            at: when it happened, in seconds since the epoch; now, unless given.
+
         Raises:
-            RegistryError: MLflow does not answer.
+            RegistryDown: MLflow does not answer.
         """
         with self._lock:
             if self._broken:
                 return
             try:
-                self._take(event)
+                self._take(event, time.time() if at is None else at)
             except Exception:
                 self._broken, self._run = True, ""
+                if self._marks is not None:
+                    self._marks.move(self._begun.run, MISSED)
                 raise
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: Event, at: float) -> None:
         match event:
             case RunStarted():
-                self._begun = event
+                self._begun, self._since = event, at
             case StepStarted():
                 if not self._run:
                     self._begin()
             case StepCached() | StepFinished():
-                self._keys[event.step] = self._waiting[event.step] = event.key
-                self._contents[event.step] = event.content
+                self._keys[event.step], self._contents[event.step] = event.key, event.content
+                if not event.origin:  # what stands on a pretence or a sample is no result
+                    self._waiting.append((event.step, event.key, at))
                 if self._run:
                     self._log_scores()
             case StepFailed():
                 self._errors[event.step] = event.message
             case RunFinished() if self._run:
-                self._end(event)
+                self._end(event, at)
 
     def _begin(self) -> None:
-        begun = self._begun or RunStarted(run="", workflow=self._experiment, settings={}, nodes=[])
+        begun = self._begun
+        if self._marks is not None and not self._later:
+            mark = Mark(uri=shown(self.uri), experiment=self._experiment, line=self._line)
+            self._marks.write(begun.run, mark)
         with talking(self.uri, "begin a run"), reached(self.uri):
             from mlflow import MlflowClient
-            from mlflow.entities import Param, RunTag
+            from mlflow.entities import Param
 
             self._client = client = MlflowClient(tracking_uri=self.uri)
             experiment = experiment_id(client, self._experiment, self.uri, self._artifacts)
-            _end_killed(client, experiment)
-            tags = [RunTag(k, v) for k, v in _tags(begun).items()]
-            run = client.create_run(experiment, run_name=begun.run or None)
+            run = self._sent_before(client, experiment) if self._later else None
+            if run is None:
+                if not self._later:
+                    _end_killed(client, experiment)
+                since = _milliseconds(self._since or time.time())
+                run = client.create_run(experiment, since, tags(begun), begun.run or None)
             self._run = run.info.run_id
-            params = [Param(k, v) for k, v in flat(begun.settings).items()]
-            client.log_batch(self._run, params=params[:_PARAMS_AT_ONCE], tags=tags)
-            for first in range(_PARAMS_AT_ONCE, len(params), _PARAMS_AT_ONCE):
+            data = run.inputs.dataset_inputs if run.inputs else []
+            self._there = {*run.data.metrics, *(f"data:{i.dataset.name}" for i in data)}
+            given = flat(begun.settings).items()
+            params = [Param(k, v) for k, v in given if k not in run.data.params]
+            for first in range(0, len(params), _PARAMS_AT_ONCE):
                 client.log_batch(self._run, params=params[first : first + _PARAMS_AT_ONCE])
+
+    def _sent_before(self, client: MlflowClient, experiment: str) -> Run | None:
+        """What MLflow has of this run; its name is a tag from its first moment on."""
+        found = client.search_runs([experiment], f"tags.`magical.run` = '{self._begun.run}'", max_results=1)
+        return found[0] if found else None
 
     def _log_scores(self) -> None:
         """Write the scores among the results that are new."""
-        metrics: list[Metric] = []
-        for step, key in self._waiting.items():
-            metrics.extend(self._metrics(step, self._value(key)))
+        found = [
+            (name, number, _milliseconds(at))
+            for step, key, at in self._waiting
+            for name, number in self._figures.of(step, self._value(key))
+            if name not in self._there
+        ]
         self._waiting.clear()
-        if metrics:
+        if found:
             with self._talking("log scores") as client:
-                client.log_batch(self._run, metrics=metrics)
+                from mlflow.entities import Metric
 
-    def _metrics(self, step: str, value: Any) -> Iterator[Metric]:
-        """What of a result is a score: anything with ``metrics``, each with a ``value``; no pretended one."""
-        scores = getattr(value, "metrics", None)
-        if not isinstance(scores, Mapping) or getattr(value, "origin", None):
-            return
-        from mlflow.entities import Metric
+                client.log_batch(self._run, metrics=[Metric(n, x, at, 0) for n, x, at in found])
 
-        now = int(time.time() * 1000)
-        part = getattr(value, "part", "test")
-        for name, score in scores.items():
-            if not isinstance(getattr(score, "value", None), float | int):
-                continue
-            label = _label(name if part == "test" else f"{part}.{name}")
-            if label in self._logged:
-                label = _label(f"{step}.{label}")
-            self._logged.add(label)
-            yield Metric(label, float(score.value), now, 0)
-            for bound in ("low", "high"):
-                if isinstance(getattr(score, bound, None), float | int):
-                    yield Metric(f"{label}.{bound}", float(getattr(score, bound)), now, 0)
-
-    def _end(self, event: RunFinished) -> None:
+    def _end(self, event: RunFinished, at: float) -> None:
         self._log_scores()
-        state = _STATES.get(event.state, "FAILED")
         keys = {**self._keys, **event.keys}
         with self._talking("end the run") as client:
-            lineage = {"workflow": self._begun and self._begun.workflow, "run": event.run, "keys": keys}
+            lineage = {"workflow": self._begun.workflow, "run": event.run, "keys": keys}
             client.log_text(self._run, json.dumps(lineage, indent=1), "lineage.json")
             if self._errors:
                 text = "\n\n".join(f"{step}\n{message}" for step, message in self._errors.items())
@@ -163,15 +180,18 @@ class MlflowTracking:
             if data is not None:
                 client.log_inputs(self._run, [data])
             client.set_tag(self._run, "magical.executed", str(event.executed))
-            client.set_terminated(self._run, status=state)
+            state = _STATES.get(event.state, "FAILED")
+            client.set_terminated(self._run, status=state, end_time=_milliseconds(at))
+        if self._marks is not None:
+            self._marks.move(self._begun.run, SENT, self._run)
         self._run = ""
 
     def _data(self, keys: Mapping[str, str]) -> DatasetInput | None:
         """The source as a data set: what the first node gave, by its content."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        first = next((n for n in (self._begun.nodes if self._begun else []) if n in keys), None)
-        if first is None:
+        first = next((n for n in self._begun.nodes if n in keys), None)
+        if first is None or f"data:{first}" in self._there:
             return None
         where = json.dumps({"node": first, "key": keys[first]})
         data = Dataset(
@@ -189,65 +209,14 @@ class MlflowTracking:
             yield self._client
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Give nested settings as MLflow's parameters: dotted names, short texts.
-
-    Example:
-        >>> flat({"split": {"seed": 7}, "experiments": [{"kind": "Linear"}], "columns": ["a", "b"]})
-        {'split.seed': '7', 'experiments.0.kind': 'Linear', 'columns': '["a", "b"]'}
-    """
-    out: dict[str, str] = {}
-    for key, given in settings.items():
-        name = _label(f"{prefix}{key}")
-        nested = isinstance(given, list) and any(isinstance(v, Mapping) for v in given)
-        value = {str(i): v for i, v in enumerate(given)} if nested else given
-        if isinstance(value, Mapping):
-            out |= flat(value, f"{name}.")
-        else:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-            out[name] = shorten(text, LONGEST)
-    return out
-
-
 def _end_killed(client: MlflowClient, experiment: str) -> None:
     """Mark runs as killed whose process on this machine is gone."""
-    query = f"attributes.status = 'RUNNING' and tags.`magical.host` = '{_host()}'"
+    query = f"attributes.status = 'RUNNING' and tags.`magical.host` = '{host()}'"
     for run in client.search_runs([experiment], query, max_results=50):
         process = run.data.tags.get("magical.process", "")
-        if process.isdecimal() and not _lives(int(process)):
+        if process.isdecimal() and not lives(int(process)):
             client.set_terminated(run.info.run_id, status="KILLED")
 
 
-def _host() -> str:
-    return re.sub(r"[^\w.-]", "_", platform.node())
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _tags(begun: RunStarted) -> dict[str, str]:
-    commit = str(begun.git.get("commit") or "")
-    found = {
-        "magical.run": begun.run,
-        "magical.workflow": begun.workflow,
-        "magical.profile": begun.profile,
-        "magical.host": _host(),
-        "magical.process": str(os.getpid()),
-        "magical.commit": commit,
-        "magical.dirty": str(bool(begun.git.get("dirty"))).lower() if commit else "",
-        "mlflow.source.name": begun.workflow,
-        "mlflow.source.git.commit": commit,
-    }
-    return {name: shorten(text, LONGEST) for name, text in found.items() if text}
-
-
-def _label(name: str) -> str:
-    """A name that MLflow takes: letters, digits and ``_-./ ``."""
-    return re.sub(r"[^\w\-./ ]", "_", name, flags=re.ASCII)[:250]
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from magical.engine.journal import RunSummary
@@ -13,23 +13,50 @@ from magical.engine.ports import Version
 from magical.engine.run import RunResult
 from magical.graph import Graph, Node
 
-__all__ = ["models_text", "plan_text", "run_text", "runs_text", "settings_text", "table", "tree_text"]
+__all__ = [
+    "models_text",
+    "plan_text",
+    "readable",
+    "run_text",
+    "runs_text",
+    "settings_text",
+    "table",
+    "tree_text",
+]
+
+Sizes = Callable[[str], int]
 
 _DEEPEST = 60
 """Columns of indentation of the tree; what lies deeper is not indented further."""
 
-_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?"}
+_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?", "left out": "-"}
 
 
-def run_text(graph: Graph, result: RunResult, option: str = "") -> str:
-    """Say what came of a run; ``option`` is what the commands to look further need."""
+def run_text(
+    graph: Graph,
+    result: RunResult,
+    option: str = "",
+    trace: Callable[[BaseException], list[str]] = lambda error: [],
+) -> str:
+    """Say what came of a run.
+
+    Args:
+        graph: what was run.
+        result: what came of it.
+        option: what the commands to look further need.
+        trace: gives the lines to show below an error's message.
+    """
     lines = [str(f) for f in graph.findings]
     for name, error in result.errors.items():
-        lines += [str(error)]
+        lines += [str(error), *trace(error)]
         if len(result.errors) > 1:
             lines += [f"  (step {name})"]
+    lines += [f"{n} is pending: {_bare(graph, n, text)}" for n, text in result.pending.items()]
+    if result.pending:
+        lines.append(f"Hint: magical sync{option} does it, once that answers again.")
     lines.append(f"{graph.workflow}: {_ending(graph, result)}")
     lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
+    lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
     if not result.errors:
         verbs = (f"inspect {_last(graph)}", "models", "show", "runs")
         lines += ["Look:", *(f"  magical {verb}{option}" for verb in verbs)]
@@ -38,10 +65,17 @@ def run_text(graph: Graph, result: RunResult, option: str = "") -> str:
 
 def _ending(graph: Graph, result: RunResult) -> str:
     if not result.name:
-        return f"nothing had to run; all {len(graph.wanted)} steps are fresh."
+        rest = f" {len(result.left_out)} are left out." if result.left_out else ""
+        return f"nothing had to run; all {len(graph.wanted) - len(result.left_out)} steps are fresh.{rest}"
     ran, fresh = len(result.executed), len(result.records) - len(result.executed)
     end = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out" if result.errors else "done"
+    end += f", {len(result.pending)} pending" if result.pending else ""
     return f"{end}. {ran} steps ran, {fresh} were fresh, {result.seconds:.1f} s."
+
+
+def _bare(graph: Graph, name: str, text: str) -> str:
+    """A message without the step, which is named before it."""
+    return text.removeprefix(f"{name} ({graph.by_name[name].where}): ")
 
 
 def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
@@ -54,6 +88,7 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
         "fresh": [n for n in result.records if n not in result.executed],
         "errors": {n: str(e) for n, e in result.errors.items()},
         "left_out": result.left_out,
+        "pending": result.pending,
         "results": dict(_results(graph, result)),
         "findings": [str(f) for f in graph.findings],
         "seconds": result.seconds,
@@ -63,12 +98,16 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
 def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
     """Say what a run would do."""
     rows = [
-        (f"{_MARKS[p.state]} {p.name}", p.state, f"after {', '.join(p.after)}" if p.after else "")
+        (f"{_MARKS[p.state]} {p.name}", p.state, f"after {', '.join(p.after)}" if p.after else _origin(p))
         for p in plans.values()
     ]
     count = {state: sum(p.state == state for p in plans.values()) for state in _MARKS}
     words = ", ".join(f"{n} {state}" for state, n in count.items() if n)
     return "\n".join([*(str(f) for f in graph.findings), table(rows), f"{graph.workflow}: {words}."])
+
+
+def _origin(plan: NodePlan) -> str:
+    return f"stands on {', '.join(plan.origin)}" if plan.origin else ""
 
 
 def tree_text(graph: Graph, states: Mapping[str, str]) -> str:
@@ -111,8 +150,8 @@ def settings_text(settings: Mapping[str, Any], spoken: Mapping[str, str]) -> str
     return table(rows)
 
 
-def runs_json(runs: Iterable[RunSummary]) -> list[dict[str, Any]]:
-    """Give runs as JSON."""
+def runs_json(runs: Iterable[RunSummary], size: Sizes = lambda _: 0) -> list[dict[str, Any]]:
+    """Give runs as JSON; ``size`` gives the bytes of a key's results, 0 where they are gone."""
     return [
         {
             "run": r.name,
@@ -122,7 +161,9 @@ def runs_json(runs: Iterable[RunSummary]) -> list[dict[str, Any]]:
             "seconds": r.seconds,
             "executed": r.executed,
             "failed": r.failed,
+            "pending": r.pending,
             "keys": r.keys,
+            "bytes": {n: size(k) for n, k in r.keys.items()},
             "settings": r.settings,
             **r.facts,
         }
@@ -130,13 +171,14 @@ def runs_json(runs: Iterable[RunSummary]) -> list[dict[str, Any]]:
     ]
 
 
-def runs_text(runs: Sequence[RunSummary], full: bool = False) -> str:
-    """List runs, or show one."""
+def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lambda _: 0) -> str:
+    """List runs, or show one; ``size`` gives the bytes of a key's results."""
     if not runs:
         return "There are no runs yet.\nHint: magical run"
     if full:
         run = runs[0]
-        commit = run.facts.get("git", {}).get("commit", "")
+        git = run.facts.get("git", {})
+        commit = git.get("commit", "") + (", with changes since" if git.get("dirty") else "")
         rows: list[tuple[str, ...]] = [
             ("run", run.name),
             ("workflow", run.workflow),
@@ -144,8 +186,11 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False) -> str:
             ("seconds", f"{run.seconds:.1f}"),
         ]
         rows += [("commit", commit)] if commit else []
-        rows += [(n, "ran" if n in run.executed else "fresh") for n in run.keys]
+        rows += [("sample", f"{run.facts['sample']} rows a source")] if run.facts.get("sample") else []
+        states = {n: "ran" if n in run.executed else "fresh" for n in run.keys}
+        rows += [(n, f"{states[n]:<5}  {readable(size(k))}") for n, k in run.keys.items()]
         rows += [(n, f"failed: {m.splitlines()[0]}") for n, m in run.failed.items()]
+        rows += [(n, "pending") for n in run.pending]
         return table(rows)
     rows = [
         (
@@ -182,6 +227,21 @@ def models_text(versions: Sequence[Version]) -> str:
     return table(
         [(v.name, v.number, ", ".join(v.aliases), v.tags.get("magical.summary", ""), v.uri) for v in versions]
     )
+
+
+def readable(size: int) -> str:
+    """Give a number of bytes in a unit that people read.
+
+    Example:
+        >>> readable(999), readable(12_345), readable(1_234_567_890)
+        ('999 B', '12 kB', '1.2 GB')
+    """
+    number, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if number < 999.5:
+            break
+        number, unit = number / 1000, larger
+    return f"{number:.1f} {unit}" if number < 9.95 and unit != "B" else f"{number:.0f} {unit}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

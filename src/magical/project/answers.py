@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from magical.engine.journal import Journal, RunSummary
+from magical.engine.journal import RunSummary
 from magical.engine.memory import Drawn
-from magical.engine.plan import FRESH, UNWRITTEN, WAITS, NodePlan
+from magical.engine.plan import FRESH, LEFT_OUT, UNWRITTEN, WAITS, NodePlan
 from magical.engine.ports import Store
 from magical.engine.why import Cause, causes, settings_changes
 
@@ -68,9 +68,11 @@ class _Past:
         return [(r, r.keys[name]) for r in self.runs if name in r.keys]
 
 
-def answer_why(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, journal: Journal, store: Store) -> Why:
+def answer_why(
+    name: str, plans: Mapping[str, NodePlan], drawn: Drawn, runs: Iterable[RunSummary], store: Store
+) -> Why:
     """Say why a node is in the state that it is in."""
-    past = _Past([r for r in journal.runs() if r.workflow == drawn.graph.workflow])
+    past = _Past([r for r in runs if r.workflow == drawn.graph.workflow])
     return _answer(name, plans, drawn, past, store)
 
 
@@ -78,6 +80,9 @@ def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past,
     made = plans[name]
     if made.state == UNWRITTEN:
         return Why(name, made.state, f"it has no body yet ({drawn.graph.by_name[name].where}).")
+    if made.state == LEFT_OUT:
+        origin = ", ".join(made.origin) or "a step that is left out"
+        return Why(name, made.state, f"it is left out: it would stand on {origin}.")
     if made.state == WAITS:
         after = tuple(_answer(n, plans, drawn, past, store) for n in _sources(made, plans))
         return Why(
@@ -93,7 +98,9 @@ def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past,
     run, key = earlier[0]
     record = store.record(key)
     if key == made.key:
-        return Why(name, made.state, "its stored result is gone.", run=run.name)
+        foreign = "comes from another store and holds code; --trust takes it."
+        text = f"its stored result {foreign if key in store.foreign else 'is gone.'}"
+        return Why(name, made.state, text, run=run.name)
     if record is None:
         return Why(name, made.state, f"it differs from {run.name}, whose result is gone.", run=run.name)
     return _compared(made, record.parts, f"it runs again; since {run.name}:", run, drawn)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from magical.engine.policy import Policy, Tracking
 from magical.errors import SettingsError, UsageError
 from magical.settings.base import Settings
-from magical.settings.layers import LINE, Layer, Loaded, load_settings, read_toml
+from magical.settings.layers import Layer, Loaded, load_settings, read_toml
+from magical.settings.paths import LINE, place_of
 
 __all__ = ["Configuration"]
 
@@ -58,7 +59,9 @@ class Configuration:
         layers = [Layer(x.name, {name: x.values[name]}) for x in self._layers(line) if name in x.values]
         odd = next((x.name for x in layers if not isinstance(x.values[name], Mapping)), "")
         if odd:
-            raise SettingsError(f"{name} is a group of settings (in {odd}).", hint=f"write {name}.KEY=VALUE.")
+            raise SettingsError(
+                f"{name} is a group of settings{place_of(odd)}.", hint=f"write {name}.KEY=VALUE."
+            )
         try:
             loaded = load_settings(cls, [Layer(x.name, x.values[name]) for x in layers], self.root)
         except SettingsError as error:
@@ -72,6 +75,7 @@ class Configuration:
             path = self.root / "profiles" / f"{self.profile}.toml"
             if not path.is_file():
                 known = sorted(p.stem for p in path.parent.glob("*.toml"))
-                raise UsageError.unknown("profile", self.profile, known)
+                hint = "" if known else f"write profiles/{self.profile}.toml, or leave --profile out."
+                raise UsageError.unknown("profile", self.profile, known, hint=hint)
             layers.append(Layer(f"profiles/{self.profile}.toml", read_toml(path)))
         return [*layers, Layer(LINE, line)]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.machinery
+import re
 import sys
 import threading
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from magical.engine.frames import own_frames
 from magical.errors import MagicalError, ProjectError, shorten
 from magical.project.location import Location
 from magical.workflows import Workflow
@@ -26,7 +27,11 @@ class _FreshLoader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        code: CodeType = self.source_to_code(self.get_data(path), path)
+        try:
+            code: CodeType = self.source_to_code(self.get_data(path), path)
+        except SyntaxError as error:
+            error.filename = error.filename or path
+            raise
         return code
 
 
@@ -74,7 +79,8 @@ def import_workflow(location: Location) -> Workflow[Any, Any]:
         importlib.invalidate_caches()
         try:
             module = importlib.import_module(location.module)
-        except MagicalError:
+        except MagicalError as error:
+            _place(error)
             raise
         except SyntaxError as error:
             raise _syntax_error(error) from error
@@ -136,25 +142,45 @@ def _workflow(location: Location, module: ModuleType) -> Workflow[Any, Any]:
 
 
 def _syntax_error(error: SyntaxError) -> ProjectError:
-    place = f"{Path(error.filename or '').name}:{error.lineno}"
+    place = f"{Path(error.filename or '').name}{f':{error.lineno}' if error.lineno else ''}"
+    line = [f"  {error.text.strip()}"] if error.text else []
     return ProjectError(
-        f"{place} is not Python: {error.msg}.", f"  {(error.text or '').strip()}", hint="mend that line."
+        f"{place} is not Python: {error.msg}.", *line, hint=f"mend that {'line' if line else 'file'}."
     )
+
+
+def _place(error: MagicalError) -> None:
+    """Name the author's line that raised an error, unless its message names one already."""
+    frames = own_frames(error)
+    if frames and error.lines and not re.search(r"\.py:\d", str(error)):
+        first = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: {error.lines[0]}"
+        error.lines = (first, *error.lines[1:])
 
 
 def _import_error(location: Location, error: BaseException) -> ProjectError:
-    frames = [
-        f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(str(location.root))
-    ]
-    place = (
-        f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line}"
-        if frames
-        else location.module
+    frames = own_frames(error)
+    words = str(error).strip()
+    if type(error).__name__ == "SchemaError":  # pydantic's: what is wrong stands in the last line, alone
+        field = re.search(r'Field "(\w+)"', words)
+        words = f"{f'field {field[1]}: ' if field else ''}{words.splitlines()[-1].strip()}"
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
+    return ProjectError(
+        f"The project cannot be imported: {type(error).__name__}: {shorten(words, 160)}",
+        *([f"  {shorten(place, 140)}"] if place else []),
+        hint=_import_hint(location, error),
     )
-    made = ProjectError(
-        f"The project cannot be imported: {type(error).__name__}: {shorten(error, 160)}",
-        f"  {shorten(place, 140)}",
-        hint="is the package installed?" if isinstance(error, ImportError) else "mend that line.",
-    )
-    made.__dict__["trace"] = "".join(traceback.format_exception(error))
-    return made
+
+
+def _import_hint(location: Location, error: BaseException) -> str:
+    if not isinstance(error, ImportError):
+        return "mend that line."
+    root, name = location.root, (error.name or "").partition(".")[0]
+    if name and name == location.module.partition(".")[0]:
+        return f"write {name}.py, or mend the name of the workflow in pyproject.toml."
+    own = root / f"{name}.py"
+    if name in sys.stdlib_module_names and (own.is_file() or own.with_suffix("").is_dir()):
+        shown = own.name if own.is_file() else f"{name}/"
+        return f"rename {shown} of the project: Python's own module {name} is imported in its place."
+    if _lies_in(error.path or "", root):
+        return f"define it in {Path(error.path or '').name}, or mend the name."
+    return f"is it installed? pip install {name}" if name else "is the package installed?"

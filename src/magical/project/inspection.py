@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
+from magical.engine.journal import Journal
 from magical.engine.ports import Store
 from magical.errors import UsageError, shorten
 from magical.graph import Node
+from magical.listeners.summary import readable
+from magical.masking import mask
 from magical.project.project import Project
 
 __all__ = ["Inspection", "inspect_step"]
+
+SHOWN = 30
+"""Lines of what a body said that are shown; JSON has them all."""
 
 
 @dataclass(frozen=True)
@@ -25,29 +32,38 @@ class Inspection:
         state: ``fresh``, or why what is shown is of an earlier run.
         record: what the store says of it.
         shown: its result, as text.
+        size: the bytes that its result and what was kept take.
         kept: what its body kept, as texts.
+        said: what its body printed and logged, line by line.
     """
 
     node: Node
     state: str
     record: Record
     shown: str
+    size: int = 0
     kept: Mapping[str, str] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
         record = {k: v for k, v in self.record.to_json().items() if k != "parts"}
-        return {**record, "step": self.node.name, "state": self.state, "promise": dict(self.node.promise)}
+        node = {"step": self.node.name, "state": self.state, "promise": dict(self.node.promise)}
+        return {**record, **node, "bytes": self.size, "said": list(self.said)}
 
     def __str__(self) -> str:
         node, record = self.node, self.record
         lines = [
             f"{node.name} ({node.where}) → {node.promise['text']}  [{self.state}]",
-            f"run {record.run}, {record.seconds:.2f} s, key {record.key[:12]}",
+            f"run {record.run}, {record.seconds:.2f} s, {readable(self.size)}, key {record.key[:12]}",
+            *([f"It is not real: it stands on {', '.join(record.origin)}."] if record.origin else []),
             self.shown,
         ]
         for name, text in self.kept.items():
             lines += [f"kept {name}:", text]
+        if self.said:
+            more = f", the last {SHOWN} of {len(self.said)} lines" if len(self.said) > SHOWN else ""
+            lines += [f"said{more}:", *(f"  {line}" for line in self.said[-SHOWN:])]
         return "\n".join(lines)
 
 
@@ -69,7 +85,17 @@ def inspect_step(project: Project, step: str, settings: Mapping[str, Any]) -> In
     if record is None:
         raise UsageError(f"{node.name} has not run yet.", hint=f"magical run {node.name}")
     kept = {n: _text(project.store, a) for n, a in record.kept.items()}
-    return Inspection(node, state, record, _text(project.store, record.result), kept)
+    said = tuple(_said(project.journal, record))
+    shown, size = _text(project.store, record.result), project.store.size(record.key)
+    return Inspection(node, state, record, shown, size, kept, said)
+
+
+def _said(journal: Journal, record: Record) -> Iterator[str]:
+    """The lines of the run that made a record, as its journal has them."""
+    with contextlib.suppress(OSError):
+        for event in journal.events(record.run):
+            if event.get("event") == "Log" and event.get("step") == record.node:
+                yield event["text"] if event["level"] == "print" else f"{event['level']}: {event['text']}"
 
 
 def _text(store: Store, artifact: Artifact) -> str:
@@ -79,8 +105,18 @@ def _text(store: Store, artifact: Artifact) -> str:
         return artifact.summary
     value = store.load(artifact, Promise("any"))
     if artifact.kind == "table":
-        return f"{value}"
+        return mask(f"{_without_secrets(value)}")
     return _json_text(value)
+
+
+def _without_secrets(table: Any) -> Any:
+    """Mask the cells that are shown before polars wraps them over several lines."""
+    import polars as pl
+
+    texts = [n for n, dtype in table.schema.items() if dtype == pl.String]
+    ends = pl.concat([table.select(texts).head(10), table.select(texts).tail(10)]) if texts else table.clear()
+    odd = {cell: mask(cell) for name in texts for cell in ends[name] if cell and mask(cell) != cell}
+    return table.with_columns(pl.col(texts).replace(odd)) if odd else table
 
 
 def _json_text(value: Any) -> str:

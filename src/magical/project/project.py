@@ -2,51 +2,53 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from magical.engine.atomic import storing
 from magical.engine.files import FileDigests
 from magical.engine.journal import Journal, RunSummary
-from magical.engine.keys import identify
-from magical.engine.memory import Drawn, DrawnMemory, difference, other_files, project_digest
-from magical.engine.plan import NodePlan, plan
-from magical.engine.policy import Policy, Tracking
-from magical.engine.ports import Listener, Registry
-from magical.engine.reads import files_read
+from magical.engine.memory import Drawn
+from magical.engine.plan import NodePlan, Planner
+from magical.engine.policy import Policy
+from magical.engine.policy import Tracking as HowToTrack
+from magical.engine.ports import Listener, Registry, Swept
 from magical.engine.run import Request, RunResult, execute
-from magical.errors import ProjectError, UsageError
+from magical.errors import UsageError
 from magical.graph import Graph
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
-from magical.project.imports import import_workflow
+from magical.project.drawing import Drawing, Drawings
 from magical.project.location import Location, find
 from magical.project.result import Run
-from magical.settings.base import to_json
-from magical.settings.layers import Loaded
-from magical.settings.paths import FromLine, InputPath
+from magical.project.tracking import Later, Tracking, tracker
+from magical.settings.layers import as_line
 from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
-    from magical.listeners.mlflow import MlflowTracking
+    from magical.project.syncing import Stored, Synced
 
 __all__ = ["Project", "load"]
 
 
-def load(path: str | Path = ".", *, profile: str = "") -> Project:
+def load(path: str | Path = ".", *, profile: str = "", sample: int = 0, trust: bool = False) -> Project:
     """Open a project for a notebook or a test.
 
     Args:
         path: its folder, or its one file.
         profile: the name of a file in its ``profiles`` folder.
+        sample: how many rows each source gives, for a quick look with the real code; 0 for all. What stands
+            on a sample is branded, and never registered.
+        trust: take also results that came from another store and can run code when loaded.
 
     Raises:
-        UsageError: there is no project.
+        UsageError: there is no project, or the sample is no number of rows.
     """
-    return Project(find(path), profile=profile)
+    return Project(find(path), profile=profile, sample=sample, trust=trust)
 
 
 class Project:
@@ -55,14 +57,18 @@ class Project:
     Settings are given by name: ``project.run(max_age=80, split={"seed": 3})``.
     """
 
-    def __init__(self, location: Location, *, profile: str = "") -> None:
-        self.location = location
+    def __init__(
+        self, location: Location, *, profile: str = "", sample: int = 0, trust: bool = False
+    ) -> None:
+        if sample < 0:
+            raise UsageError(f"A sample has at least one row, got {sample}.", hint="--sample 200")
+        self.location, self.sample, self.trust = location, sample, trust
         self.root, self.home = location.root, location.home
         self.configuration = Configuration(location.root, profile)
-        self.store = LocalStore(self.home / "store")
+        self.store = LocalStore(self.home / "store", trust=trust)
         self.journal = Journal(self.home / "runs")
         self._files = FileDigests(self.home / "files.json")
-        self._memory = DrawnMemory(self.home / "drawn")
+        self._drawings = Drawings(location, self.configuration, self.home / "drawn")
 
     def __repr__(self) -> str:
         return f"<project {self.root.name}>"
@@ -80,7 +86,7 @@ class Project:
         """Say what a run would do, without doing it."""
         drawn = self.drawn(settings)
         graph = drawn.graph.upto(step) if step else drawn.graph
-        return plan(graph, drawn.identities, self.store, self._files.digest)
+        return self._planner(graph, drawn).plan()
 
     def run(self, step: str = "", **settings: Any) -> Run:
         """Run what is not fresh, up to one step or all of it.
@@ -88,7 +94,7 @@ class Project:
         Raises:
             MagicalError: the first step that failed; the results of the others are kept.
         """
-        drawing = self._drawing(step, settings)
+        drawing = self.draw(settings, step)
         result = self._execute(drawing, ())
         if result.errors:
             raise next(iter(result.errors.values()))
@@ -98,12 +104,12 @@ class Project:
         """Say why a step runs again, or why it ran the last time."""
         drawn = self.drawn(settings)
         name = drawn.graph.node(step).name
-        plans = plan(drawn.graph, drawn.identities, self.store, self._files.digest)
+        plans = self._planner(drawn.graph, drawn).plan()
         if name not in plans:
             raise UsageError(
                 f"{name} is not run: nothing uses what it gives.", hint="return it, or pass it on."
             )
-        return answer_why(name, plans, drawn, self.journal, self.store)
+        return answer_why(name, plans, drawn, self._past(), self.store)
 
     def runs(self) -> list[RunSummary]:
         """Give the runs so far, newest first."""
@@ -111,36 +117,89 @@ class Project:
 
     def drawn(self, settings: Mapping[str, Any] | None = None) -> Drawn:
         """Give the drawn workflow, from memory if nothing that it depends on has changed."""
-        return self._drawn(_as_json(settings or {}))[0]
+        return self.draw(settings or {}).drawn
+
+    def gc(self, keep: int = 10, *, dry: bool = False, verify: bool = False) -> Swept:
+        """Remove the results that neither the newest runs, nor those under way, nor the present plan need."""
+        from magical.project.collecting import alive
+
+        plans = self.plan().values()
+        return self.store.sweep(lambda: alive(plans, self.journal, keep), dry=dry, verify=verify)
+
+    def draw(self, line: Mapping[str, Any], step: str = "") -> Drawing:
+        """Give the drawn workflow up to a step, with its code at hand."""
+        return self._drawings.drawing(as_line(line), step)
 
     def execute(
-        self, step: str = "", settings: Mapping[str, Any] | None = None, listeners: tuple[Listener, ...] = ()
+        self,
+        step: str = "",
+        settings: Mapping[str, Any] | None = None,
+        listeners: tuple[Listener, ...] = (),
+        debug: Callable[[BaseException], None] | None = None,
     ) -> RunResult:
         """Run, and give the bare result; what the command calls.
 
         Args:
             step: run only what this step needs.
             settings: as on the command line.
-            listeners: who hears the events.
+            listeners: who hears the events; what bodies print is then for them to show.
+            debug: called where a body raised, with what it raised; steps then run one by one in this thread.
         """
-        return self._execute(self._drawing(step, settings or {}), listeners)
+        return self._execute(self.draw(settings or {}, step), listeners, debug)
 
-    def registry(self, tracking: Tracking | None = None, run_id: Any = None) -> Registry:
+    def sync(self, listeners: tuple[Listener, ...] = ()) -> Synced:
+        """Send what MLflow's tracking or registry missed while it was down.
+
+        Args:
+            listeners: who hears what the steps tell that are made up for.
+        """
+        from magical.project.syncing import sync
+
+        return sync(self, listeners)
+
+    def stored(self, step: str, settings: Mapping[str, Any]) -> Stored:
+        """Draw up to a step, with nothing that is asked of the world again, as ``sync`` does."""
+        from magical.project.syncing import Stored, as_stored
+
+        drawing = replace(self.draw(settings, step), change=as_stored)
+        plans = self._planner(drawing.graph, drawing.drawn).plan()
+        return Stored(drawing.graph.workflow, plans, lambda listeners: self._execute(drawing, listeners))
+
+    def with_profile(self, profile: str) -> Project:
+        """Give the same project under another profile."""
+        return Project(self.location, profile=profile, sample=self.sample, trust=self.trust)
+
+    def registry(self, tracking: HowToTrack | None = None, run_id: Any = None) -> Registry:
         """Give the model registry: the project's own, unless ``[tracking]`` names another."""
         from magical.registries.mlflow import MlflowRegistry
 
         tracking = tracking or self.configuration.tracking({})
-        uri = tracking.registry_uri or tracking.uri or self._database()
+        uri = tracking.registry_uri or tracking.uri or self.database()
         experiment = tracking.experiment or self.drawn().graph.workflow
         return MlflowRegistry(
             uri, artifacts=self.home / "artifacts", experiment=experiment, run_id=run_id or (lambda: None)
         )
 
-    def _execute(self, drawing: _Drawing, listeners: tuple[Listener, ...]) -> RunResult:
-        line = drawing.line
-        tracking = self.configuration.tracking
-        watch = Later(lambda: self._tracker(tracking(line), drawing))
-        request = Request(
+    def request(
+        self,
+        drawing: Drawing,
+        listeners: tuple[Listener, ...] = (),
+        debug: Callable[[BaseException], None] | None = None,
+        mlflow_run: Callable[[], str | None] | None = None,
+    ) -> Request:
+        """Give all that a run of a drawing needs.
+
+        Args:
+            drawing: what is to run.
+            listeners: who hears the events.
+            debug: called where a body raised.
+            mlflow_run: gives the MLflow run that is under way, if it was begun elsewhere.
+        """
+        line, tracking = drawing.line, self.configuration.tracking
+        watch = Later(lambda: tracker(self, tracking(line), drawing.drawn.graph.workflow, line))
+        run_id = mlflow_run or (lambda: getattr(watch(), "run_id", None))
+        policy = Later(lambda: self.configuration.policy(line))
+        return Request(
             graph=drawing.graph,
             identities=drawing.drawn.identities,
             revive=lambda: drawing.living,
@@ -148,152 +207,67 @@ class Project:
             journal=self.journal,
             root=self.root,
             digest=self._files.digest,
-            runner=lambda: _runner(self.configuration.policy(line)),
-            listeners=(*listeners, _Late(watch)),
-            registry=lambda: self.registry(tracking(line), lambda: getattr(watch(), "run_id", None)),
+            policy=policy,
+            runner=lambda: _runner(policy(), debug is not None),
+            listeners=(*listeners, Tracking(watch)),
+            registry=lambda: self.registry(tracking(line), run_id),
             settings=drawing.drawn.settings,
             profile=self.configuration.profile,
-        )
-        return execute(request, _performer)
-
-    def _drawing(self, step: str, settings: Mapping[str, Any]) -> _Drawing:
-        line = _as_json(settings)
-        drawn, digest = self._drawn(line)
-        return _Drawing(drawn, step, line, lambda: self._draw_again(line, digest))
-
-    def _tracker(self, tracking: Tracking, drawing: _Drawing) -> MlflowTracking | None:
-        if not tracking.enabled:
-            return None
-        from magical.listeners.mlflow import MlflowTracking
-
-        return MlflowTracking(
-            tracking.uri or self._database(),
-            artifacts=self.home / "artifacts",
-            experiment=tracking.experiment or drawing.graph.workflow,
-            value=lambda key: self._value_of(drawing.living, key),
+            sample=self.sample,
+            debug=debug,
+            child=(sys.executable, "-m", "magical.project.child"),
+            ticket=lambda: self._ticket(drawing, run_id()),
+            echo=not listeners,
         )
 
-    def _value_of(self, graph: Graph, key: str) -> Any:
-        record = self.store.record(key)
-        node = graph.by_name.get(record.node) if record else None
-        if record is None or record.result.kind != "value" or node is None or node.call is None:
-            return None
-        return self.store.load(record.result, node.call.promise)
+    def _execute(
+        self,
+        drawing: Drawing,
+        listeners: tuple[Listener, ...],
+        debug: Callable[[BaseException], None] | None = None,
+    ) -> RunResult:
+        return execute(self.request(drawing, listeners, debug), _schedule)
 
-    def _database(self) -> str:
-        self.home.mkdir(parents=True, exist_ok=True)
+    def _ticket(self, drawing: Drawing, mlflow_run: str | None) -> dict[str, Any]:
+        """How a process of its own opens the same project, and draws the same."""
+        return {
+            "location": self.location,
+            "profile": self.configuration.profile,
+            "sample": self.sample,
+            "trust": self.trust,
+            "line": drawing.line,
+            "step": drawing.step,
+            "mlflow_run": mlflow_run,
+        }
+
+    def _planner(self, graph: Graph, drawn: Drawn) -> Planner:
+        return Planner(graph, drawn.identities, self.store, self._files.digest, self.sample)
+
+    def _past(self) -> list[RunSummary]:
+        """The runs to compare with: a sample is compared with samples."""
+        return [r for r in self.journal.runs() if bool(r.facts.get("sample")) == bool(self.sample)]
+
+    def database(self) -> str:
+        """Give the address of the project's own MLflow database."""
+        with storing(self.home):
+            self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.home / 'mlflow.db'}"
 
-    def _drawn(self, line: dict[str, Any]) -> tuple[Drawn, str]:
-        """Draw, or remember; what was read while somebody saved a file belongs to no digest."""
-        for _ in range(3):
-            digest = self._digest(line)
-            found = self._memory.recall(digest)
-            if found is not None:
-                return found, digest
-            found = self._draw(line)
-            if self._digest(line) == digest:
-                self._memory.remember(digest, found)
-                return found, digest
-        raise _changing()
 
-    def _draw_again(self, line: dict[str, Any], digest: str) -> Graph:
-        graph = self._import_and_draw(line)[0]
-        drawn = self._memory.recall(digest)
-        if self._digest(line) != digest or drawn is None:
-            raise _changing()
-        if odd := difference(drawn, graph):
-            raise ProjectError(
-                f"{odd} is another each time the project is imported, so no result can be kept for it.",
-                hint="make it a setting; clocks, random draws and environment variables belong into steps.",
-            )
-        return graph
+def _runner(policy: Policy, debugging: bool) -> Any:
+    from magical.runners.local import InlineRunner, LocalRunner
 
-    def _draw(self, line: dict[str, Any]) -> Drawn:
-        with files_read() as read:
-            graph, loaded = self._import_and_draw(line)
-        identities = identify(graph)
-        settings = to_json(loaded.settings)
-        return Drawn(graph, identities, settings, loaded.spoken, other_files(identities, read, self.root))
-
-    def _import_and_draw(self, line: dict[str, Any]) -> tuple[Graph, Loaded]:
-        workflow = import_workflow(self.location)
-        loaded = self.configuration.settings(workflow.settings, line)
-        return (workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)), loaded
-
-    def _digest(self, line: Mapping[str, Any]) -> str:
-        return project_digest(
-            self.root, f"{self.location.module}:{self.location.name} {self.configuration.profile}", line
-        )
+    return InlineRunner() if debugging else LocalRunner(policy.workers)
 
 
-@dataclass(frozen=True)
-class _Drawing:
-    """A drawn workflow up to one step; its living side is made when it is first needed."""
-
-    drawn: Drawn
-    step: str
-    line: dict[str, Any]
-    draw: Callable[[], Graph]
-
-    @property
-    def graph(self) -> Graph:
-        return self.drawn.graph.upto(self.step) if self.step else self.drawn.graph
-
-    @cached_property
-    def living(self) -> Graph:
-        graph = self.drawn.graph if self.drawn.graph.is_living else self.draw()
-        return graph.upto(self.step) if self.step else graph
-
-
-class Later:
-    """Computes a value when it is first asked for."""
-
-    def __init__(self, make: Any) -> None:
-        self._make, self._made, self._value = make, False, None
-
-    def __call__(self) -> Any:
-        """Give the value."""
-        if not self._made:
-            self._value, self._made = self._make(), True
-        return self._value
-
-
-class _Late:
-    """A listener that is made when the first event comes."""
-
-    def __init__(self, make: Later) -> None:
-        self._make = make
-
-    def on(self, event: Any) -> None:
-        listener = self._make()
-        if listener is not None:
-            listener.on(event)
-
-
-def _runner(policy: Policy) -> Any:
-    from magical.runners.local import LocalRunner
-
-    return LocalRunner(policy.workers)
-
-
-def _performer(*arguments: Any) -> Any:
+def _schedule(request: Request) -> Any:
+    from magical.engine.apart import ApartPerformer
     from magical.engine.perform import LocalPerformer
+    from magical.engine.schedule import Schedule
 
-    return LocalPerformer(*arguments)
+    def performer(*run: Any) -> ApartPerformer:
+        request, graph, tell, result, stopping = run
+        local = LocalPerformer(request, graph, tell, result)
+        return ApartPerformer(request, local, tell, result, stopping)
 
-
-def _changing() -> ProjectError:
-    return ProjectError("The project's files changed while they were read.", hint="run it again.")
-
-
-def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings given from Python as a line gives them; a path typed on the line stays one."""
-
-    def special(value: Any) -> Any:
-        if isinstance(value, InputPath) and value.base is not None:
-            return str(value)
-        return value if isinstance(value, FromLine) else NotImplemented
-
-    line: dict[str, Any] = to_json(settings, special)
-    return line
+    return Schedule(request, performer)

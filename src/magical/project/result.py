@@ -24,6 +24,7 @@ class Run:
         state: ``done`` or ``failed``.
         executed: the nodes whose bodies ran.
         errors: the nodes that failed, with their errors.
+        pending: the nodes that found that the world does not answer, with the message; see ``sync``.
     """
 
     def __init__(self, graph: Graph, result: RunResult, store: Store) -> None:
@@ -32,6 +33,7 @@ class Run:
         self.state = result.state
         self.executed: list[str] = list(result.executed)
         self.errors: Mapping[str, MagicalError] = dict(result.errors)
+        self.pending: Mapping[str, str] = dict(result.pending)
 
     def __repr__(self) -> str:
         ran = f"{len(self.executed)} of {len(self._graph.wanted)} steps ran"
@@ -89,6 +91,8 @@ class Run:
             return "failed"
         if name in self.executed:
             return "ran"
+        if name in self.pending:
+            return "pending"
         return "fresh" if name in self._result.records else f"left out: {self._result.left_out.get(name, '')}"
 
     def _summary(self, name: str) -> str:

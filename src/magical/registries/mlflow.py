@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -12,21 +13,22 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from magical.contracts.schema import Column, Schema
+from magical.engine.alone import alone
+from magical.engine.moving import follow
 from magical.engine.ports import Submission, Version
-from magical.engine.servers import experiment_id, reached, shown, talking
+from magical.engine.servers import experiment_id, is_embedded, reached, shown, talking
 from magical.errors import RegistryError
+from magical.registries.forms import save
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
-    from mlflow.models import ModelSignature
 
 __all__ = ["MlflowRegistry"]
 
-KEY = "magical.key"
+KEY, CHAMPIONS = "magical.key", "magical.champions"
+_CHAMPIONS_KEPT = 100
 LONGEST = 5000
-_RESULT_TYPES = {"int": "long", "float": "double", "bool": "boolean", "str": "string"}
 
 
 class MlflowRegistry:
@@ -65,13 +67,13 @@ class MlflowRegistry:
         Raises:
             RegistryError: the registry does not answer or refuses.
         """
-        with talking(self.uri, f"register {submission.name}"):
+        with talking(self.uri, f"register {submission.name}"), self._undisturbed():
             client = self._client()
+            if self._with_key(client, submission) is None:
+                self._create(client, submission)
             found = self._with_key(client, submission)
-            if found is None:
-                found = self._created(client, submission)
-            else:
-                found = self._renewed(client, found, submission)
+            assert found is not None, "it was created"
+            found = self._renewed(client, found, submission)
             return self._version(found, self._aliases(client, submission.name))
 
     def versions(self, name: str = "") -> list[Version]:
@@ -94,9 +96,46 @@ class MlflowRegistry:
             return self._version(client.get_model_version(name, aliases["champion"]), aliases)
 
     def alias(self, version: Version, alias: str = "champion") -> None:
-        """Point an alias at a version."""
+        """Point an alias at a version; which ones were champions before is kept as a tag of the model."""
         with talking(self.uri, f"give {version.name} version {version.number} the alias {alias}"):
-            self._client().set_registered_model_alias(version.name, alias, version.number)
+            client = self._client()
+            before = self._champions(client, version.name) if alias == "champion" else [version.number]
+            client.set_registered_model_alias(version.name, alias, version.number)
+            if before[-1:] != [version.number]:
+                self._note_champions(client, version.name, [*before, version.number])
+
+    def rollback(self, name: str) -> Version:
+        """Point the alias ``champion`` back at the version that had it before.
+
+        Raises:
+            RegistryError: there is none.
+        """
+        with talking(self.uri, f"look up the champions of {name}"):
+            client = self._client()
+            there = {
+                str(v.version): v for v in _pages(client.search_model_versions, f"name = {_quoted(name)}")
+            }
+            champions = [n for n in self._champions(client, name) if n in there]
+            if len(champions) > 1:
+                client.set_registered_model_alias(name, "champion", champions[-2])
+                self._note_champions(client, name, champions[:-1])
+                return self._version(there[champions[-2]], self._aliases(client, name))
+        raise RegistryError(
+            f"{name} has had no champion before the present one.",
+            hint="magical models lists its versions; --promote VERSION takes one of them.",
+        )
+
+    def _champions(self, client: MlflowClient, name: str) -> list[str]:
+        """The numbers of the champions so far, the present one last."""
+        found = client.get_registered_model(name)
+        told = str(found.tags.get(CHAMPIONS, "")).split()
+        present = str(found.aliases.get("champion", ""))
+        if present in told:  # a kill may have come between the alias and the tag
+            return told[: len(told) - told[::-1].index(present)]
+        return [*told, present] if present else told
+
+    def _note_champions(self, client: MlflowClient, name: str, numbers: list[str]) -> None:
+        client.set_registered_model_tag(name, CHAMPIONS, " ".join(numbers[-_CHAMPIONS_KEPT:]))
 
     def folder(self, version: Version) -> Path:
         """Give the folder that was submitted, on this machine.
@@ -122,22 +161,34 @@ class MlflowRegistry:
     def _client(self) -> MlflowClient:
         with reached(self.uri):
             if self._made is None:
+                follow(self.uri, self._artifacts)
                 from mlflow import MlflowClient
 
                 self._made = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             return self._made
 
+    def _undisturbed(self) -> contextlib.AbstractContextManager[None]:
+        """Two that write one model into an embedded registry would meet in the same folder."""
+        return alone(self._artifacts / "put.lock") if is_embedded(self.uri) else contextlib.nullcontext()
+
     def _with_key(self, client: MlflowClient, submission: Submission) -> ModelVersion | None:
         query = f"name = {_quoted(submission.name)} and tags.`{KEY}` = {_quoted(submission.key)}"
         found: list[ModelVersion] = _pages(client.search_model_versions, query)
-        return min(found, key=lambda v: int(v.version), default=None)
+        found.sort(key=lambda v: int(v.version))
+        for other in found[1:]:  # somebody put it at the same moment: the first one stays, whoever looks
+            try:
+                client.delete_model_version(other.name, other.version)
+            except Exception as error:
+                if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+        return found[0] if found else None
 
-    def _created(self, client: MlflowClient, submission: Submission) -> ModelVersion:
+    def _create(self, client: MlflowClient, submission: Submission) -> None:
         """Upload, then create: a kill in between leaves files that nobody points at, never half a version."""
         run_id, own = self._run(client, submission)
         path = f"model-{submission.key[:12]}"
         with tempfile.TemporaryDirectory(prefix="magical-") as folder:
-            _save(submission, Path(folder) / "model")
+            save(submission, Path(folder) / "model")
             client.log_artifacts(run_id, str(Path(folder) / "model"), path)
         if own:
             client.set_terminated(run_id)
@@ -146,7 +197,7 @@ class MlflowRegistry:
         except Exception as error:
             if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
                 raise
-        return client.create_model_version(
+        client.create_model_version(
             submission.name,
             source=f"runs:/{run_id}/{path}",
             run_id=run_id,
@@ -221,61 +272,11 @@ class MlflowRegistry:
         return place
 
 
-def _save(submission: Submission, folder: Path) -> None:
-    """Write a submission as an MLflow model; requirements and signature are given, so nothing is guessed."""
-    with reached(""):
-        import mlflow.pyfunc
-
-    mlflow.pyfunc.save_model(
-        str(folder),
-        loader_module=submission.loader,
-        data_path=str(submission.folder),
-        code_paths=[str(path) for path in submission.code],
-        signature=_signature(submission.inputs, submission.outputs),
-        input_example=submission.example.to_pandas(),
-        pip_requirements=list(submission.requirements),
-        metadata={"magical": {"key": submission.key, "inputs": _promises(submission.inputs)}},
-    )
-
-
-def _signature(inputs: Schema, outputs: Schema) -> ModelSignature:
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec
-    from mlflow.types import Schema as Columns
-    from mlflow.types.schema import AnyType
-
-    def given(column: Column) -> Any:
-        kind: Any = _given_type(column) or AnyType()  # type: ignore[no-untyped-call]
-        return ColSpec(kind, column.name, required=not column.nullable)
-
-    def made(column: Column) -> Any:
-        return ColSpec(_RESULT_TYPES.get(column.type, "string"), column.name, required=not column.nullable)
-
-    return ModelSignature(
-        Columns(list(map(given, inputs.columns))), Columns(list(map(made, outputs.columns)))
-    )
-
-
-def _given_type(column: Column) -> str:
-    """The type of an input, where MLflow takes every form that pandas and polars give such a column.
-
-    MLflow refuses an ``int64`` column for a ``double`` (pandas makes one of whole floats), NaN for anything
-    but a ``double``, and categories for a ``string``. What it checks less well than the scorer has no type.
-    """
-    if column.nullable:
-        return ""
-    return {"int": "long", "bool": "boolean", "date": "datetime", "datetime": "datetime"}.get(column.type, "")
-
-
 def _bounded(text: str) -> str:
     """Leave out the last sections of a page that MLflow's column cannot hold."""
     while len(text) > LONGEST and "\n## " in text:
         text = text[: text.rindex("\n## ")]
     return text[:LONGEST]
-
-
-def _promises(schema: Schema) -> dict[str, str]:
-    return {c.name: c.promise for c in schema.columns}
 
 
 def _pages(search: Callable[..., Any], query: str | None) -> list[Any]:

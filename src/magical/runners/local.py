@@ -1,4 +1,4 @@
-"""The local runner: threads of this process, no server."""
+"""The local runners: threads of this process, or the very thread that asks; no server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["LocalRunner"]
+__all__ = ["InlineRunner", "LocalRunner"]
 
 T = TypeVar("T")
 
@@ -30,8 +30,34 @@ class LocalRunner:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=exc[0] is not None)
+        stopped = isinstance(exc[1], KeyboardInterrupt)  # a thread cannot be stopped: it is left behind
+        self._pool.shutdown(wait=not stopped, cancel_futures=exc[0] is not None)
 
     def submit(self, work: Callable[[], T], name: str) -> Future[T]:
         """Begin a piece of work and give its future."""
         return self._pool.submit(work)
+
+
+class InlineRunner:
+    """Runs each step at once, in the thread that submits it: for a debugger.
+
+    Example:
+        >>> with InlineRunner() as runner:
+        ...     runner.submit(lambda: 1 + 1, "sum").result()
+        2
+    """
+
+    def __enter__(self) -> InlineRunner:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing is left to wait for."""
+
+    def submit(self, work: Callable[[], T], name: str) -> Future[T]:
+        """Do a piece of work and give its future, which is done."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(work())
+        except Exception as error:
+            future.set_exception(error)
+        return future

@@ -2,5 +2,6 @@
 
 from magical.settings.base import Settings, Tagged, import_string, to_json
 from magical.settings.paths import FromLine, InputPath, OutputPath
+from magical.settings.secrets import Secret
 
-__all__ = ["FromLine", "InputPath", "OutputPath", "Settings", "Tagged", "import_string", "to_json"]
+__all__ = ["FromLine", "InputPath", "OutputPath", "Secret", "Settings", "Tagged", "import_string", "to_json"]

@@ -16,6 +16,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from magical.errors import SettingsError, did_you_mean
 from magical.settings.paths import InputPath
+from magical.settings.secrets import Secret, refuse_pydantic
 
 __all__ = ["Settings", "Tagged", "home_of", "import_string", "to_json"]
 
@@ -40,11 +41,19 @@ class Settings(BaseModel):
         ser_json_inf_nan="constants",
     )
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse fields that would hold a secret in the clear."""
+        for name, field in cls.model_fields.items():
+            refuse_pydantic(cls.__name__, name, field.annotation)
+
     def model_post_init(self, context: Any) -> None:
         """Make the paths of defaults relative to the folder of the class's project."""
         for name, value in self.__dict__.items():
             if isinstance(value, InputPath) and value.base is None and not Path(value.text).is_absolute():
                 self.__dict__[name] = type(value)(value.text, home_of(type(self)))
+            elif isinstance(value, Secret) and value.is_relative:
+                self.__dict__[name] = Secret(value.reference, home_of(type(self)))
 
 
 def _write(value: Any) -> Any:
@@ -71,6 +80,7 @@ class Tagged(Settings):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Enter the class into its family."""
+        super().__pydantic_init_subclass__(**kwargs)
         if Tagged in cls.__bases__:
             cls.kinds = {}
         else:
@@ -125,7 +135,7 @@ def to_json(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
             return str(value)
         case None | bool() | int() | float():
             return value
-        case str() | Path():
+        case str() | Path() | Secret():
             return str(getattr(value, "text", value))
         case dt.datetime() | dt.date() | dt.time():
             return value.isoformat()

@@ -11,13 +11,15 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from magical.contracts.contract import location
 from magical.errors import SettingsError, did_you_mean, shorten
 from magical.settings.base import Settings, Tagged, to_json
-from magical.settings.paths import FromLine
+from magical.settings.paths import LINE, FromLine, InputPath, place_of
+from magical.settings.secrets import Secret, holds_secret
 
-__all__ = ["CLASS", "LINE", "Layer", "Loaded", "load_settings", "parse_line", "read_toml"]
+__all__ = ["CLASS", "LINE", "Layer", "Loaded", "as_line", "load_settings", "parse_line", "read_toml"]
 
-CLASS, LINE = "class", "command line"
+CLASS = "class"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def load_settings(cls: type[Settings], layers: Iterable[Layer], root: Path | Non
     for layer in layers:
         values = _merged(values, layer.values, "", layer.name, spoken)
     try:
-        settings = cls.model_validate(values, context={"root": root})
+        settings = cls.model_validate(values, context={"root": root, "spoken": spoken})
     except ValidationError as error:
         raise _error(cls, error, values, spoken) from None
     return Loaded(settings, spoken)
@@ -88,6 +90,20 @@ def parse_line(words: Iterable[str]) -> dict[str, Any]:
                 raise SettingsError(f"{key} is given twice, as a value and as a group.", hint="give it once.")
         place[last] = _value(text)
     return values
+
+
+def as_line(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings from Python as a line gives them; a path typed on the line stays one."""
+
+    def special(value: Any) -> Any:
+        if isinstance(value, InputPath) and value.base is not None:
+            return str(value)
+        if isinstance(value, Secret) and value.base is not None and value.reference.startswith("file:"):
+            return f"file:{value.path}"
+        return value if isinstance(value, FromLine) else NotImplemented
+
+    line: dict[str, Any] = to_json(settings, special)
+    return line
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -188,7 +204,7 @@ def _error(
     lines = [_line(cls, d, spoken) for d in details[:3]]
     if len(details) > 3:
         lines[2] = f"{len(details) - 2} more settings are wrong, such as {_path(details[2])}."
-    return SettingsError(*lines, hint=_hint(cls, details[0], values))
+    return SettingsError(*lines, hint=_hint(cls, details[0], values, _speaker(details[0], spoken)))
 
 
 def _path(detail: ErrorDetails) -> str:
@@ -196,12 +212,8 @@ def _path(detail: ErrorDetails) -> str:
 
 
 def _line(cls: type[Settings], detail: ErrorDetails, spoken: Mapping[str, str]) -> str:
-    path = _path(detail)
-    layer = next(
-        (s for p, s in spoken.items() if path == p or path.startswith(f"{p}.") or p.startswith(f"{path}.")),
-        "",
-    )
-    place = f" (in {layer})" if layer and layer != LINE else f" (on the {layer})" if layer else ""
+    path, layer = _path(detail), _speaker(detail, spoken)
+    place = place_of(layer)
     if detail["type"] == "extra_forbidden":
         return f"There is no setting {path!r}{place}."
     if detail["type"] == "missing":
@@ -209,21 +221,48 @@ def _line(cls: type[Settings], detail: ErrorDetails, spoken: Mapping[str, str]) 
     if detail["type"] == "value_error":
         return f"The setting {path}{place}: {detail['msg'].replace('Value error, ', '').rstrip('.')}."
     words = detail["msg"].replace("Input should be", "must be")
+    if holds_secret(_hint_at(cls, detail["loc"])):
+        return f"The setting {path}{place} {words}; what it got is not repeated, since a secret may be in it."
     return f"The setting {path}{place} {words}, got {shorten(repr(_plain(detail['input'])), 60)}."
+
+
+def _hint_at(cls: type[BaseModel], path: tuple[int | str, ...]) -> Any:
+    """The type hint of a setting, or of the innermost one on the way to it that has a name."""
+    here: Any = cls
+    for part in path:
+        model = _model_in(here, None)
+        if isinstance(part, str) and model is not None and part in model.model_fields:
+            here = model.model_fields[part].annotation
+    return here
+
+
+def _speaker(detail: ErrorDetails, spoken: Mapping[str, str]) -> str:
+    """The layer that gave a setting or a part of it; empty if it is the class's default."""
+    path = _path(detail)
+    found = (
+        s for p, s in spoken.items() if path == p or path.startswith(f"{p}.") or p.startswith(f"{path}.")
+    )
+    return next(found, "")
 
 
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, FromLine) else value
 
 
-def _hint(cls: type[Settings], detail: ErrorDetails, values: dict[str, Any]) -> str:
+def _hint(cls: type[Settings], detail: ErrorDetails, values: dict[str, Any], layer: str) -> str:
     path = _path(detail)
     if detail["type"] == "extra_forbidden":
         parent = _class_at(cls, detail["loc"][:-1], values)
         return did_you_mean(str(detail["loc"][-1]), list(parent.model_fields) if parent else [])
     if detail["type"] == "missing":
         return f"give it: {path}=... on the line, or in settings.toml."
-    return "see what there is and who set it: magical show --settings"
+    parent = _class_at(cls, detail["loc"][:-1], values) or cls
+    own = not parent.__module__.startswith("magical.")
+    home = f"{parent.__name__} ({location(parent)})" if own else ""
+    if not layer:
+        return f"mend its default{f' in {home}' if home else ''}."
+    move = "give another value" if layer == LINE else f"mend it in {layer}"
+    return f"{move}; what it may be stands in {home}." if home else f"{move}."
 
 
 def _class_at(cls: type[BaseModel], path: tuple[int | str, ...], values: Any) -> type[BaseModel] | None:

@@ -9,7 +9,14 @@ from typing import Any, Self
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["FromLine", "InputPath", "OutputPath"]
+__all__ = ["LINE", "FromLine", "InputPath", "OutputPath", "place_of"]
+
+LINE = "command line"
+
+
+def place_of(layer: str) -> str:
+    """Give `` (in LAYER)`` for a message; nothing without a layer."""
+    return f" ({'on the' if layer == LINE else 'in'} {layer})" if layer else ""
 
 
 class FromLine(str):

@@ -13,10 +13,11 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from magical.contracts.promises import PARTS, Frame, Parts, Promise
+from magical.contracts.streams import Stream
 from magical.contracts.tables import polars_frame
 from magical.engine.artifacts import Artifact
 from magical.errors import StoreError, shorten
-from magical.stores.digest import table_digest
+from magical.stores.digest import stream_digest, table_digest
 from magical.stores.objects import Objects
 
 __all__ = ["decode", "encode"]
@@ -36,8 +37,10 @@ def encode(value: Any, promise: Promise, key: str, objects: Objects) -> Artifact
     Raises:
         StoreError: the value has no form that can be stored.
     """
-    if isinstance(value, (pl.DataFrame, pl.LazyFrame)):
-        return _encode_table(value.collect() if isinstance(value, pl.LazyFrame) else value, objects)
+    if isinstance(value, pl.DataFrame):
+        return _encode_table(value, objects)
+    if isinstance(value, (Stream, pl.LazyFrame)):
+        return _encode_stream(value if isinstance(value, Stream) else Stream(value), objects)
     if isinstance(value, Parts):
         names = (*PARTS, "assignment")
         items = {n: encode(getattr(value, n), _TABLE, f"{key}.{n}", objects) for n in names}
@@ -70,6 +73,8 @@ def decode(artifact: Artifact, promise: Promise, objects: Objects) -> Any:
         objects: where the bytes are.
     """
     match artifact.kind:
+        case "table" if promise.kind == "lazy":
+            return pl.scan_parquet(objects.file(artifact.blob), glob=False)
         case "table":
             return pl.read_parquet(io.BytesIO(objects.get(artifact.blob)))
         case "none":
@@ -99,6 +104,14 @@ def _encode_table(table: pl.DataFrame, objects: Objects) -> Artifact:
     table.write_parquet(buffer, compression="zstd", compression_level=1)
     blob = objects.put(buffer.getvalue(), ".parquet")
     return Artifact("table", table_digest(table), blob, f"{table.height:,} × {table.width}")
+
+
+def _encode_stream(stream: Stream, objects: Objects) -> Artifact:
+    """The rows are never in memory as a whole, and their content is named as if they had been."""
+    blob = objects.put_file(stream.sink, ".parquet")
+    table = pl.scan_parquet(objects.path(blob), glob=False)
+    height = table.select(pl.len()).collect().item()
+    return Artifact("table", stream_digest(table), blob, f"{height:,} × {len(table.collect_schema())}")
 
 
 def _encode_value(value: Any, promise: Promise, key: str, objects: Objects) -> Artifact:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-__all__ = ["BLOCK", "table_digest"]
+__all__ = ["BLOCK", "stream_digest", "table_digest"]
 
 BLOCK = 65_536
 """Rows hashed at a time."""
@@ -23,14 +24,46 @@ def table_digest(table: pl.DataFrame) -> str:
         >>> table_digest(a) == table_digest(b), table_digest(a) == table_digest(a.reverse())
         (True, False)
     """
+    return _digest(table.schema, table.iter_slices(BLOCK))
+
+
+def stream_digest(table: pl.LazyFrame) -> str:
+    """Give the digest that the same rows have in memory, from a few blocks at a time.
+
+    Example:
+        >>> a = pl.DataFrame({"x": [1, 2]})
+        >>> stream_digest(a.lazy()) == table_digest(a)
+        True
+    """
+    batches = table.collect_batches(chunk_size=BLOCK, maintain_order=True, engine="streaming")
+    return _digest(table.collect_schema(), _blocks(batches))
+
+
+def _digest(schema: Mapping[str, Any], blocks: Iterable[pl.DataFrame]) -> str:
     digest = hashlib.sha256()
-    for name, dtype in table.schema.items():
+    for name, dtype in schema.items():
         digest.update(f"{name}\0{_type_name(dtype)}\0".encode())
-    for block in table.iter_slices(BLOCK):
+    for block in blocks:
         digest.update(f"\0{block.height}\0".encode())
         for series in block:
             _column(digest, series)
     return digest.hexdigest()[:40]
+
+
+def _blocks(batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Cut rows that come in any pieces where a table in memory is cut."""
+    waiting: list[pl.DataFrame] = []
+    count = 0
+    for batch in batches:
+        waiting.append(batch)
+        count += batch.height
+        if count >= BLOCK:
+            rows = pl.concat(waiting, rechunk=False) if len(waiting) > 1 else batch
+            whole = count - count % BLOCK
+            yield from rows[:whole].iter_slices(BLOCK)
+            waiting, count = [rows[whole:]], count - whole
+    if count:
+        yield pl.concat(waiting, rechunk=False)
 
 
 def _type_name(dtype: Any) -> str:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.atomic import write_text
+from magical.engine.atomic import storing, write_text
+from magical.engine.ports import Swept
+from magical.errors import StoreError
+from magical.stores.locks import Gate, acquire, no_wait, release
 from magical.stores.objects import Objects, digest_of
+from magical.stores.pins import Pins
+from magical.stores.seal import Seal, may_run_code
 
 __all__ = ["LocalStore"]
 
@@ -18,41 +26,57 @@ __all__ = ["LocalStore"]
 class LocalStore:
     """Keeps artifacts in a folder: written under a temporary name, synced, renamed, verified when read.
 
+    Several threads, processes and runs may use one folder at once, and sweep it meanwhile.
+
     Args:
         folder: it is made when first written to.
+        trust: take also results of other stores whose loading can run code.
+
+    Attributes:
+        foreign: the keys whose results were not taken, since they are another store's and hold code.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, trust: bool = False) -> None:
         self.folder = folder
         self.objects = Objects(folder / "objects")
+        self.foreign: set[str] = set()
+        self._trust = trust
+        self._gate = Gate(folder / "lock")
+        self._seal = Seal(folder)
+        self._pins: list[Pins] = []
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process opens the same folder; locks and pins stay here."""
+        return partial(LocalStore, trust=self._trust), (self.folder,)
 
     def record(self, key: str) -> Record | None:
-        """Give the record of a key, if it has been computed and its objects are there."""
-        try:
-            data = json.loads(self._record_path(key).read_bytes())
-            if data.pop("digest") != digest_of(json.dumps(data).encode()):
-                return None
-            record = Record.from_json(data)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-        kept = [blob for artifact in record.kept.values() for blob in artifact.blobs()]
-        if record.key != key or not all(
-            self.objects.path(b).is_file() for b in [*record.result.blobs(), *kept]
-        ):
-            return None
+        """Give the record of a key, if it has been computed, its objects are there, and it may be trusted."""
+        if not self._pins:
+            return self._trusted(key)
+        with self.writing():  # between looking up and pinning nobody sweeps
+            record = self._trusted(key)
+            self._pin(key, record)
         return record
 
     def put_record(self, record: Record) -> None:
         """Keep a record; from then on its key counts as computed."""
         data = record.to_json()
-        text = json.dumps({"digest": digest_of(json.dumps(data).encode()), **data})
-        write_text(self._record_path(record.key), text, durable=True)
+        digest = digest_of(json.dumps(data).encode())
+        with self.writing():
+            text = json.dumps({"digest": digest, "signature": self._seal.sign(digest), **data})
+            write_text(self.record_path(record.key), text, durable=True)
+            self._pin(record.key, record)
 
-    def drop_record(self, key: str) -> None:
-        """Forget that a key has been computed."""
-        self._record_path(key).unlink(missing_ok=True)
+    def drop_record(self, key: str, only: Record | None = None) -> None:
+        """Forget that a key has been computed.
+
+        Args:
+            key: which one.
+            only: unless another record than this has taken its place meanwhile.
+        """
+        if only is None or self.read(key)[0] == only:
+            with storing(self.record_path(key)), suppress(FileNotFoundError, NotADirectoryError):
+                self.record_path(key).unlink()
 
     def save(self, value: Any, promise: Promise, key: str) -> Artifact:
         """Keep a value, in the form that its kind asks for.
@@ -62,7 +86,8 @@ class LocalStore:
         """
         from magical.stores.codecs import encode
 
-        return encode(value, promise, key, self.objects)
+        with self.writing():
+            return encode(value, promise, key, self.objects)
 
     def load(self, artifact: Artifact, promise: Promise) -> Any:
         """Give a value back.
@@ -74,15 +99,124 @@ class LocalStore:
 
         return decode(artifact, promise, self.objects)
 
+    def size(self, key: str) -> int:
+        """Give the bytes that a key's result and what was kept beside it take; 0 where they are gone."""
+        record = self.read(key)[0]
+        return sum(map(self.objects.size, set(record.blobs()))) if record else 0
+
     def scratch(self, key: str) -> Path:
-        """Give a folder for a key that survives a kill."""
+        """Give a folder for a key that survives a kill.
+
+        Raises:
+            StoreError: it cannot be made.
+        """
         folder = self.folder / "scratch" / key
-        folder.mkdir(parents=True, exist_ok=True)
+        with storing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def clear_scratch(self, key: str) -> None:
         """Delete that folder."""
         shutil.rmtree(self.folder / "scratch" / key, ignore_errors=True)
 
-    def _record_path(self, key: str) -> Path:
+    @contextmanager
+    def in_use(self, run: str) -> Iterator[None]:
+        """Pin what is looked up and put, for the time of a run: no sweep removes it.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        with self.writing():
+            pins = Pins(self.folder / "pins", run)
+        self._pins.append(pins)
+        try:
+            yield
+        finally:
+            self._pins.remove(pins)
+            pins.close()
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Keep sweeps away, from the first object that is saved to the record that names it.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        return self._gate.passing()
+
+    @contextmanager
+    def lock(self, key: str, waits: Callable[[], None] = no_wait) -> Iterator[None]:
+        """Hold a key while it is computed, so that nobody else computes it too.
+
+        Args:
+            key: which one.
+            waits: called again and again while somebody else holds it; may raise to end the wait.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        path = self.folder / "locks" / key
+        handle = acquire(path, waits=waits)
+        try:
+            yield
+        finally:
+            release(handle, path)
+
+    def sweep(
+        self,
+        alive: Collection[str] | Callable[[], Collection[str]],
+        *,
+        dry: bool = False,
+        verify: bool = False,
+    ) -> Swept:
+        """Remove what no key that is alive or pinned needs, and what kills have left.
+
+        Args:
+            alive: keys; or gives them, called when nothing can be put and no run can end any more.
+            dry: remove nothing, and say what would be.
+            verify: read every object that stays, and remove the damaged ones.
+
+        Raises:
+            StoreError: something cannot be removed.
+        """
+        from magical.stores.sweeping import sweep
+
+        if not self.folder.is_dir():
+            return Swept()
+        with storing(self.folder):
+            suspects = {p for p in self.objects.paths() if not self.objects.is_whole(p)} if verify else set()
+        with self._gate.passing(alone=True), storing(self.folder):
+            return sweep(self, alive() if callable(alive) else alive, suspects, dry=dry)
+
+    def read(self, key: str) -> tuple[Record | None, bool]:
+        """Give what is written for a key, whether or not its objects are there, and whether it is our own."""
+        try:
+            data = json.loads(self.record_path(key).read_bytes())
+            digest, signature = data.pop("digest"), data.pop("signature", "")
+            if digest != digest_of(json.dumps(data).encode()):
+                return None, False
+            record = Record.from_json(data)
+            if record.key != key:
+                return None, False
+            return record, self._seal.is_own(signature, digest)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None, False
+
+    def record_path(self, key: str) -> Path:
+        """Give the path of a key's record."""
         return self.folder / "records" / key[:2] / f"{key[2:]}.json"
+
+    def _trusted(self, key: str) -> Record | None:
+        record, own = self.read(key)
+        if record is None or not all(self.objects.path(b).is_file() for b in record.blobs()):
+            return None
+        if not own and may_run_code(record):
+            if not self._trust:
+                self.foreign.add(key)
+                return None
+            with suppress(StoreError):  # from now on it is our own, if the disk can be written
+                self.put_record(record)
+        return record
+
+    def _pin(self, key: str, record: Record | None) -> None:
+        for pins in list(self._pins):
+            pins.add(key, record)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import filecmp
 import hashlib
+import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from magical.engine.atomic import write_file
 from magical.errors import DamagedArtifact, StoreError
 
 __all__ = ["Objects", "digest_of"]
+
+_verified: dict[Path, tuple[int, int, int]] = {}
+"""Files whose bytes this process has seen to be those of their names, with what tells that they changed."""
 
 
 class Objects:
@@ -37,6 +45,58 @@ class Objects:
             write_file(path, lambda part: _write(part, data))
         return blob
 
+    def put_file(self, write: Callable[[Path], None], suffix: str) -> str:
+        """Keep a file that is too large for memory, and give the object's name.
+
+        Args:
+            write: makes the file it is given; what it raises goes on, and nothing is kept.
+            suffix: of the name.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.folder, prefix=".part-")
+            os.close(handle)
+            part = Path(name)
+            try:
+                write(part)
+                blob = f"{_file_digest(part)}{suffix}"
+                path = self.path(blob)
+                if not path.is_file() or not filecmp.cmp(part, path, shallow=False):
+                    with part.open("rb") as file:
+                        os.fsync(file.fileno())
+                    path.parent.mkdir(exist_ok=True)
+                    part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+            _verified[path] = _stamp(path)
+        except OSError as error:
+            raise StoreError(
+                f"{self.folder} cannot be written to: {error.strerror or error}.",
+                hint="look at the disk's space and permissions.",
+            ) from error
+        return blob
+
+    def file(self, blob: str) -> Path:
+        """Give an object as a file, read through and verified when a process first asks for it.
+
+        Raises:
+            DamagedArtifact: it is gone, or not what was stored.
+        """
+        path = self.path(blob)
+        try:
+            stamp = _stamp(path)
+            if _verified.get(path) == stamp:
+                return path
+            if _file_digest(path) != blob.partition(".")[0]:
+                raise _damaged(path, blob)
+        except OSError as error:
+            raise _gone(path, blob, error) from None
+        _verified[path] = stamp
+        return path
+
     def get(self, blob: str) -> bytes:
         """Give an object's bytes.
 
@@ -47,22 +107,66 @@ class Objects:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise DamagedArtifact(
-                f"A stored object is gone: {path.name} ({error.strerror}).",
-                hint="magical run makes it again.",
-                blob=blob,
-            ) from None
+            raise _gone(path, blob, error) from None
         if digest_of(data) != blob.partition(".")[0]:
-            path.unlink(missing_ok=True)
-            raise DamagedArtifact(
-                f"A stored object is damaged: {path.name}.", hint="magical run makes it again.", blob=blob
-            )
+            raise _damaged(path, blob)
         return data
+
+    def size(self, blob: str) -> int:
+        """Give an object's bytes on disk; 0 where it is gone."""
+        try:
+            return self.path(blob).stat().st_size
+        except OSError:
+            return 0
+
+    def paths(self) -> list[Path]:
+        """Give the files of all objects, and what kills left beside them."""
+        return [p for p in self.folder.glob("*/*") if p.is_file()]
+
+    def is_whole(self, path: Path) -> bool:
+        """Whether an object's file is what its name says, read piece by piece.
+
+        Raises:
+            OSError: it may not be read, which says nothing of it.
+        """
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EIO):
+                return False
+            raise
+        return f"{path.parent.name}{path.name}".partition(".")[0] == digest[:40]
 
 
 def digest_of(data: bytes) -> str:
     """Give the digest that names bytes."""
     return hashlib.sha256(data).hexdigest()[:40]
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:40]
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _gone(path: Path, blob: str, error: OSError) -> DamagedArtifact:
+    return DamagedArtifact(
+        f"A stored object is gone: {path.name} ({error.strerror}).",
+        hint="magical run makes it again.",
+        blob=blob,
+    )
+
+
+def _damaged(path: Path, blob: str) -> DamagedArtifact:
+    path.unlink(missing_ok=True)
+    return DamagedArtifact(
+        f"A stored object is damaged: {path.name}.", hint="magical run makes it again.", blob=blob
+    )
 
 
 def _write(part: Path, data: bytes) -> None:

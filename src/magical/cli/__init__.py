@@ -1,0 +1,5 @@
+"""The command ``magical``."""
+
+from magical.cli.ending import main
+
+__all__ = ["main"]

@@ -1,0 +1,5 @@
+"""``python -m magical.cli``."""
+
+from magical.cli import main
+
+main()

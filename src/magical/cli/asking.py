@@ -1,0 +1,121 @@
+"""How a verb of the command is made: its options, its words, and how it answers."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from magical.errors import UsageError
+
+if TYPE_CHECKING:
+    from magical.project import Project
+
+__all__ = ["PDB", "SAMPLE", "TRUST", "Ask", "cli", "verb", "words_of"]
+
+
+class _Verbs(click.Group):
+    """The verbs, in the order in which a project needs them; an unknown one gets the nearest."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            raise UsageError.unknown("verb", args[0], list(self.commands))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="magical-thinking", message="%(version)s")
+def cli() -> None:
+    """Design the data-science project you wish you had; make it real one step at a time."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What every verb is told beside its own words.
+
+    Attributes:
+        path: the project's folder or file.
+        profile: the name of a file in ``profiles``.
+        as_json: whether to answer as JSON.
+        sample: how many rows each source gives.
+        trust: whether results of another store that hold code are taken.
+        traceback: whether whole tracebacks are shown, not only the author's own lines.
+    """
+
+    path: str
+    profile: str
+    as_json: bool
+    sample: int = 0
+    trust: bool = False
+    traceback: bool = False
+
+    def open(self) -> Project:
+        """Open the project."""
+        from magical.project import load
+
+        return load(self.path, profile=self.profile, sample=self.sample, trust=self.trust)
+
+    def trace(self, error: BaseException) -> list[str]:
+        """Give the lines below a message: the author's own frames, or the whole traceback."""
+        from magical.engine.frames import frames_text, trace_text
+
+        text = trace_text(error) if self.traceback else frames_text(error)
+        return [text] if text else []
+
+    def say(self, answer: Any, text: Callable[[], str]) -> None:
+        """Print an answer in the form that was asked for."""
+        as_json = partial(json.dumps, answer, indent=2, ensure_ascii=False, default=str)
+        click.echo(as_json() if self.as_json else text())
+
+
+_COMMON = (
+    click.option("--project", "path", default=".", metavar="PATH", help="The project's folder or file."),
+    click.option("--profile", default="", metavar="NAME", help="Take settings from profiles/NAME.toml."),
+    click.option("--json", "as_json", is_flag=True, help="Answer as JSON."),
+    click.option("--traceback", is_flag=True, help="Show whole tracebacks, not only your own lines."),
+)
+SAMPLE = click.option(
+    "--sample", default=0, metavar="N", help="Take N rows of each source; nothing is registered then."
+)
+TRUST = click.option("--trust", is_flag=True, help="Take results of another store that hold code.")
+PDB = click.option("--pdb", "debug", is_flag=True, help="Open the debugger where a step raises.")
+
+
+def verb(*options: Callable[..., Any]) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a verb of a function; the options that many verbs share reach it as one ``Ask``."""
+
+    def wrap(function: Callable[..., None]) -> click.Command:
+        @functools.wraps(function)
+        def called(**given: Any) -> None:
+            ask = Ask(**{f.name: given.pop(f.name) for f in fields(Ask) if f.name in given})
+            click.get_current_context().obj["ask"] = ask
+            function(ask, **given)
+
+        for option in reversed((*options, *_COMMON)):
+            option(called)
+        command: click.Command = cli.command(called)
+        return command
+
+    return wrap
+
+
+def words_of(words: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    """Part ``[STEP] [key=value ...]``."""
+    from magical.settings.layers import parse_line
+
+    steps = [w for w in words if "=" not in w]
+    if len(steps) > 1:
+        raise UsageError(
+            f"{len(steps)} steps were named: {', '.join(steps)}.", hint="name one; settings are key=value."
+        )
+    return (steps[0] if steps else ""), parse_line(w for w in words if "=" in w)

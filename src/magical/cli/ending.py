@@ -1,0 +1,90 @@
+"""Run the command, and end it well: exit codes, wording, and what a signal does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from typing import NoReturn
+
+import click
+
+from magical.cli.asking import Ask
+from magical.cli.verbs import cli
+from magical.engine.collecting import pause, resume
+from magical.errors import MagicalError, did_you_mean
+from magical.masking import MaskedStream
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command: exit code 0 if all is fine, 1 if the project failed, 2 if the call is wrong."""
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    out, err = MaskedStream.over(sys.stdout), MaskedStream.over(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        pause()
+        _stop_when_told()
+        try:
+            _main()
+        finally:
+            resume()
+
+
+def _main() -> None:
+    asked: dict[str, Ask] = {}
+    try:
+        cli.main(standalone_mode=False, obj=asked)
+    except MagicalError as error:
+        trace = asked["ask"].trace(error) if asked else []
+        _fail("\n".join([str(error), *trace]), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(2)
+    except click.ClickException as error:
+        _fail(_wording(error), 2)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        said = str(stop) or str(stop.__cause__ or "")  # click gives its own word for it
+        _leave(said or "Stopped. What is finished is kept; magical run goes on from there.")
+    except Exception:  # a fault of magical itself; Python would write its traceback past the masking
+        traceback.print_exc()
+        sys.exit(1)
+
+
+def _wording(error: click.ClickException) -> str:
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        known = [o for p in error.ctx.command.params for o in p.opts if o.startswith("--")]
+        hint = did_you_mean(error.option_name, [*known, "--help"])
+        return f"There is no option {error.option_name}.\nHint: {hint}"
+    ctx: click.Context | None = getattr(error, "ctx", None)
+    verb = f" {ctx.command.name}" if ctx and ctx.parent else ""
+    words = error.format_message()
+    return f"{words}{'' if words.endswith('.') else '.'}\nHint: magical{verb} --help says how it is called."
+
+
+def _stop_when_told() -> None:
+    """What a scheduler sends to stop a process ends a run as Ctrl-C does."""
+
+    def stop(number: int, frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
+
+
+def _leave(text: str) -> NoReturn:
+    """End although bodies may be under way: a thread cannot be stopped, and Python would wait for it."""
+    click.echo(text, err=True)
+    if any(t.name.startswith("magical") for t in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(130)
+    sys.exit(130)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(code)

@@ -1,0 +1,208 @@
+"""The verbs: one verb, one question."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+import click
+
+from magical.cli.asking import PDB, SAMPLE, TRUST, Ask, cli, verb, words_of
+from magical.errors import UsageError, listing
+
+if TYPE_CHECKING:
+    from magical.engine.ports import Registry
+    from magical.project import Project
+
+__all__ = ["cli", "gc", "inspect", "models", "plan", "replay", "run", "runs", "show", "sync", "why"]
+
+
+@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, PDB, TRUST)
+def run(ask: Ask, words: tuple[str, ...], debug: bool) -> None:
+    """Run what is not fresh, up to STEP or all of it."""
+    project = ask.open()
+    step, line = words_of(words)
+    from magical.listeners.console import Console
+
+    with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
+        result = project.execute(step, line, (Console(),), _debugger(debug))
+    graph = project.drawn(line).graph
+    from magical.listeners.summary import run_json, run_text
+
+    ask.say(run_json(graph, result), lambda: run_text(graph, result, _option(project), ask.trace))
+    if result.errors or any(f.severity == "error" for f in graph.findings):
+        sys.exit(1)
+
+
+@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, TRUST)
+def plan(ask: Ask, words: tuple[str, ...]) -> None:
+    """Say what a run would do, without doing it."""
+    project = ask.open()
+    step, line = words_of(words)
+    plans = project.plan(step, **line)
+    _warn_of_foreign(project)
+    from magical.listeners.summary import plan_text
+
+    answer = [
+        {"step": p.name, "state": p.state, "key": p.key, "after": list(p.after)} for p in plans.values()
+    ]
+    ask.say(answer, lambda: plan_text(project.drawn(line).graph, plans))
+
+
+@verb(
+    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
+    click.option("--mermaid", "form", flag_value="mermaid", help="Give the graph as Mermaid text."),
+    click.option("--settings", "form", flag_value="settings", help="Show the settings, and who set each."),
+)
+def show(ask: Ask, words: tuple[str, ...], form: str | None) -> None:
+    """Show the graph with the state of each step."""
+    project = ask.open()
+    line = words_of(words)[1]
+    drawn = project.drawn(line)
+    from magical.listeners.summary import settings_text, tree_text
+
+    if form == "settings":
+        answer = {"settings": drawn.settings, "spoken": dict(drawn.spoken)}
+        return ask.say(answer, lambda: settings_text(drawn.settings, drawn.spoken))
+    states = {name: p.state for name, p in project.plan(**line).items()}
+    answer = {**drawn.graph.to_json(), "states": states}
+    text = drawn.graph.mermaid if form == "mermaid" else partial(tree_text, drawn.graph)
+    return ask.say(answer, lambda: text(states))
+
+
+@verb(click.argument("step"), click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."), SAMPLE)
+def why(ask: Ask, step: str, words: tuple[str, ...]) -> None:
+    """Say why STEP runs again, or why it ran the last time."""
+    answer = ask.open().why(step, **words_of(words)[1])
+    ask.say(answer.to_json(), lambda: str(answer))
+
+
+@verb(click.argument("step"), click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."), SAMPLE, TRUST)
+def inspect(ask: Ask, step: str, words: tuple[str, ...]) -> None:
+    """Show what STEP gave, what it kept, and what it said."""
+    from magical.project.inspection import inspect_step
+
+    project = ask.open()
+    try:
+        seen = inspect_step(project, step, words_of(words)[1])
+    finally:
+        _warn_of_foreign(project)
+    ask.say(seen.to_json(), lambda: str(seen))
+
+
+@verb(click.argument("name", required=False, default="", metavar="[RUN]"))
+def runs(ask: Ask, name: str) -> None:
+    """List the runs, or show one."""
+    project = ask.open()
+    from magical.listeners.summary import runs_json, runs_text
+
+    size = cache(project.store.size)
+    if name:
+        summary = project.journal.read(project.journal.find(name))
+        return ask.say(runs_json([summary], size)[0], lambda: runs_text([summary], True, size))
+    found = project.runs()
+    return ask.say(runs_json(found, size) if ask.as_json else [], lambda: runs_text(found))
+
+
+@verb(click.argument("run"), click.argument("step"), PDB, TRUST)
+def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
+    """Open STEP of RUN (or "last") again: with the inputs that it had, and the code of now."""
+    from magical.project.replaying import replay as again
+
+    with contextlib.redirect_stdout(sys.stderr):
+        found = again(ask.open(), run, step, _debugger(debug))
+        click.echo(str(found), err=True)
+        value = found()
+    answer = {"step": found.node.name, "run": found.run.name, "moved": list(found.moved), "gave": repr(value)}
+    ask.say(answer, lambda: f"{found.node.name} gave, and nothing is kept of it:\n{value}")
+
+
+@verb(
+    click.argument("name", required=False, default="", metavar="[MODEL]"),
+    click.option("--promote", default="", metavar="VERSION", help="Point the alias champion at it."),
+    click.option("--rollback", is_flag=True, help="Point the alias champion back at the one before."),
+)
+def models(ask: Ask, name: str, promote: str, rollback: bool) -> None:
+    """List the registered models with their versions and aliases, or move the alias by hand."""
+    project = ask.open()
+    from magical.listeners.summary import models_json, models_text
+
+    registry = project.registry()
+    if promote or rollback:
+        _move_alias(registry, name, promote, rollback)
+    found = registry.versions(name)
+    ask.say(models_json(found), lambda: models_text(found))
+
+
+def _move_alias(registry: Registry, name: str, promote: str, rollback: bool) -> None:
+    if promote and rollback:
+        raise UsageError("--promote and --rollback both move the alias.", hint="give one of them.")
+    known = registry.versions()
+    found = [v for v in known if name in ("", v.name)]
+    names = list(dict.fromkeys(v.name for v in known))
+    if not known:
+        hint = "magical run registers one, if the workflow ends in register."
+        raise UsageError("There is no model yet.", hint=hint)
+    if not found:
+        raise UsageError.unknown("model", name, names)
+    if not name and len(names) > 1:
+        raise UsageError(f"There are {len(names)} models.", hint=f"name one of: {listing(names)}.")
+    if rollback:
+        registry.rollback(found[0].name)
+        return
+    chosen = next((v for v in found if v.number == promote.removeprefix("v")), None)
+    if chosen is None:
+        raise UsageError.unknown("version", promote, [v.number for v in found])
+    registry.alias(chosen, "champion")
+
+
+@verb()
+def sync(ask: Ask) -> None:
+    """Send what MLflow's tracking or registry missed while it was down."""
+    project = ask.open()
+    from magical.listeners.console import Console
+
+    with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
+        done = project.sync((Console(),))
+    ask.say(done.to_json(), lambda: str(done))
+    if done.failed:
+        sys.exit(1)
+
+
+@verb(
+    click.option("--keep", default=10, type=click.IntRange(min=0), metavar="N", help="Runs to keep."),
+    click.option("--dry-run", "dry", is_flag=True, help="Remove nothing, and say what would be removed."),
+    click.option("--verify", is_flag=True, help="Read all that stays, and remove what is damaged."),
+)
+def gc(ask: Ask, keep: int, dry: bool, verify: bool) -> None:
+    """Remove stored results that neither the newest runs nor the present plan need."""
+    from magical.project.collecting import swept_json, swept_text
+
+    swept = ask.open().gc(keep, dry=dry, verify=verify)
+    ask.say(swept_json(swept, dry=dry), lambda: swept_text(swept, dry=dry))
+
+
+def _warn_of_foreign(project: Project) -> None:
+    """Say beside the answer which results were not taken."""
+    from magical.engine.sharing import foreign_note
+
+    if note := foreign_note(project.store):
+        click.echo(note, err=True)
+
+
+def _option(project: Project) -> str:
+    """What to add to a command so that it finds the project from here."""
+    here = os.path.relpath(project.root)
+    return "" if here == "." else f" --project {here}"
+
+
+def _debugger(wanted: bool) -> Callable[[BaseException], None] | None:
+    if not wanted:
+        return None
+    from magical.project.debugging import post_mortem
+
+    return post_mortem

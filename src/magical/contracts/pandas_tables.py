@@ -1,0 +1,250 @@
+"""Tables between polars and pandas, there and back without a change of any value."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+
+from magical.contracts.dtypes import DTYPES
+from magical.contracts.schema import Schema
+from magical.errors import BrokenPromise, listing, shorten
+
+__all__ = ["from_pandas", "to_pandas"]
+
+_UNITS = {"s": 1000, "ms": 1, "us": 1, "ns": 1}
+
+
+def to_pandas(table: pl.DataFrame) -> pd.DataFrame:
+    """Give a polars table as pandas, in the types that ``magical.pandas`` lists; its memory is its own.
+
+    Raises:
+        BrokenPromise: pandas has no type for a column.
+
+    Example:
+        >>> from datetime import date
+        >>> to_pandas(pl.DataFrame({"n": [1, None], "day": [date(2024, 1, 31)] * 2})).dtypes.to_list()
+        [Int64Dtype(), dtype('<M8[s]')]
+    """
+    columns = {series.name: _there(series) for series in table}
+    return pd.DataFrame(columns, index=pd.RangeIndex(table.height))
+
+
+def from_pandas(table: pd.DataFrame, schema: Schema | None = None, *, who: str = "A table") -> pl.DataFrame:
+    """Give a pandas table as polars; its index is dropped.
+
+    Args:
+        table: its columns must have texts for names, each its own.
+        schema: what is promised of it, so that a type that pandas has not can be told.
+        who: whose table it is, for messages.
+
+    Raises:
+        BrokenPromise: a column's name or values have no form in polars; or it is in the index.
+
+    Example:
+        >>> from_pandas(pd.DataFrame({"x": [0.5, float("nan")], "s": ["a", None]})).rows()
+        [(0.5, 'a'), (None, None)]
+    """
+    _check_labels(table, schema, who)
+    types = {c.name: c.type for c in schema.columns} if schema else {}
+    columns = [_back(table[name], types.get(name, ""), who) for name in table.columns]
+    return pl.DataFrame(columns) if columns else pl.DataFrame(height=len(table))
+
+
+def _there(series: pl.Series) -> Any:
+    dtype, base = series.dtype, series.dtype.base_type()
+    mask = series.is_null().to_numpy()
+    if base in (pl.Int128, pl.UInt128, pl.Float16, pl.Object):
+        raise BrokenPromise(
+            f"pandas has no type for the column {series.name}: {dtype}.",
+            hint="cast it in the step before, such as to Int64, or leave it out.",
+        )
+    if dtype.is_integer():
+        return pd.arrays.IntegerArray(_writable(series.fill_null(0)), mask.copy())
+    if dtype.is_float():
+        return pd.arrays.FloatingArray(_writable(series.fill_null(0.0)), mask.copy())
+    if base is pl.Boolean:
+        return pd.arrays.BooleanArray(_writable(series.fill_null(False)), mask.copy())
+    if base is pl.String:
+        return pd.array(series.to_arrow(), dtype="str")
+    if base in (pl.Categorical, pl.Enum):
+        return _category(series)
+    if base is pl.Date:
+        seconds = series.cast(pl.Int64) * 86_400
+        return _moments(seconds, mask, "datetime64[s]")
+    if isinstance(dtype, pl.Duration):
+        return _moments(series.to_physical(), mask, f"timedelta64[{dtype.time_unit}]")
+    if isinstance(dtype, pl.Datetime):
+        moments = _moments(series.to_physical(), mask, f"datetime64[{dtype.time_unit}]")
+        zone = dtype.time_zone
+        return pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone).array if zone else moments
+    return pd.arrays.ArrowExtensionArray(pa.chunked_array([series.to_arrow()]))
+
+
+def _writable(series: pl.Series) -> Any:
+    return np.array(series.to_numpy())
+
+
+def _moments(numbers: pl.Series, mask: Any, dtype: str) -> Any:
+    values = _writable(numbers.fill_null(0)).view(dtype)
+    values[mask] = np.array("NaT", dtype=dtype)
+    return values
+
+
+def _category(series: pl.Series) -> Any:
+    """An Enum has an order in pandas, a Categorical has none; so each is found again."""
+    if isinstance(series.dtype, pl.Enum):
+        categories, ordered = series.dtype.categories, True
+    else:
+        categories, ordered = series.cast(pl.String).unique().drop_nulls().sort(), False
+    places = pl.DataFrame({"c": categories.cast(pl.String), "i": pl.int_range(len(categories), eager=True)})
+    texts = series.cast(pl.String).alias("c").to_frame()
+    codes = texts.join(places, on="c", how="left", maintain_order="left")["i"].fill_null(-1)
+    dtype = pd.CategoricalDtype(pd.Index(places["c"].to_list(), dtype="str"), ordered=ordered)
+    return pd.Categorical.from_codes(codes.to_numpy(), dtype=dtype)
+
+
+def _check_labels(table: pd.DataFrame, schema: Schema | None, who: str) -> None:
+    labels: list[Any] = table.columns.to_list()
+    odd = [label for label in labels if not isinstance(label, str)]
+    if odd:
+        several = table.columns.nlevels > 1
+        raise BrokenPromise(
+            f"{who}: {len(odd)} of {len(table.columns)} column names are no texts: {shorten(odd[0], 40)}.",
+            hint='join its levels: table.columns = ["_".join(map(str, c)) for c in table.columns].'
+            if several
+            else "name the columns: table.columns = table.columns.map(str).",
+        )
+    twice = table.columns[table.columns.duplicated()].unique()
+    if len(twice):
+        raise BrokenPromise(
+            f"{who}: two columns have one name: {listing(twice, 4)}.", hint="drop or rename one of them."
+        )
+    hidden = [n for n in table.index.names if schema and n in schema.names and n not in table.columns]
+    if hidden:
+        raise BrokenPromise(
+            f"{who}: {listing(hidden, 4)} is in the index, which is not part of the table.",
+            hint="make it a column: table.reset_index().",
+        )
+
+
+def _back(values: pd.Series[Any], wanted: str, who: str) -> pl.Series:
+    name, dtype = str(values.name), values.dtype
+    try:
+        return _as_promised(_series(values).rename(name), wanted)
+    except (pa.ArrowException, pl.exceptions.PolarsError, OverflowError, TypeError, ValueError) as error:
+        kind = pd.api.types.infer_dtype(values, skipna=True) if dtype == np.dtype(object) else str(dtype)
+        some = listing((shorten(repr(v), 30) for v in _examples(values)), 3)
+        raise BrokenPromise(
+            f"{who}: the column {name} holds {kind} values, for which polars has no one type ({some}):",
+            f"  {shorten(str(error).splitlines()[0], 120)}",
+            hint=f'give it one, such as table["{name}"].astype("str").',
+        ) from None
+
+
+def _series(values: pd.Series[Any]) -> pl.Series:
+    give = next((give for fits, give in _KINDS if fits(values.dtype)), None)
+    return give(values) if give else _plain(pa.Array.from_pandas(values))
+
+
+def _examples(values: pd.Series[Any]) -> list[Any]:
+    """One value of each class."""
+    return list({type(v): v for v in values.dropna().head(1000)}.values())[:3]
+
+
+def _numbers(values: pd.Series[Any]) -> pl.Series:
+    """In numpy's types NaN is all there is for what is missing."""
+    numbers = values.to_numpy()
+    return pl.Series(numbers, nan_to_null=True) if numbers.dtype.kind == "f" else pl.Series(numbers)
+
+
+def _masked(values: pd.Series[Any]) -> pl.Series:
+    return _plain(pa.array(values.array))
+
+
+def _timed(values: pd.Series[Any]) -> pl.Series:
+    """Datetimes and durations, by their numbers: polars itself knows no seconds, and warns about zones."""
+    zone = getattr(values.dtype, "tz", None)
+    moments = (values.dt.tz_convert("UTC").dt.tz_localize(None) if zone else values).to_numpy()
+    unit = np.datetime_data(moments.dtype)[0]
+    numbers = pl.Series(moments.view("int64"))
+    numbers = numbers.set(pl.Series(np.isnat(moments)), None)
+    if unit == "s" and not zone and moments.dtype.kind == "M" and (numbers % 86_400 == 0).all():
+        return (numbers // 86_400).cast(pl.Int32).cast(pl.Date)
+    kind: Any = pl.Datetime if moments.dtype.kind == "M" else pl.Duration
+    series = (numbers * _UNITS[unit]).cast(kind("ms" if unit == "s" else unit))
+    return series.dt.replace_time_zone("UTC").dt.convert_time_zone(_zone(zone)) if zone else series
+
+
+def _zone(zone: Any) -> str:
+    """A zone that has no name in the world, such as a fixed offset, is UTC: the moments stay."""
+    name = str(getattr(zone, "key", None) or getattr(zone, "zone", None) or zone)
+    try:
+        return str(zoneinfo.ZoneInfo(name))
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return "UTC"
+
+
+def _categories(values: pd.Series[Any]) -> pl.Series:
+    texts = pl.Series(values.cat.categories.to_list())
+    if len(texts) and texts.dtype != pl.String:
+        return _series(values.astype(values.cat.categories.dtype))
+    codes = pl.Series(values.cat.codes.to_numpy())
+    codes = codes.cast(pl.Int64).set(codes < 0, None)
+    given = texts.cast(pl.String).gather(codes)
+    return given.cast(pl.Enum(texts.cast(pl.String)) if values.cat.ordered else pl.Categorical())
+
+
+def _arrow(values: pd.Series[Any]) -> pl.Series:
+    return _plain(values.array.__arrow_array__())
+
+
+def _sparse(values: pd.Series[Any]) -> pl.Series:
+    dense: Any = values
+    return _series(dense.sparse.to_dense())
+
+
+def _plain(array: Any) -> pl.Series:
+    if isinstance(getattr(array, "type", None), pa.BaseExtensionType):
+        raise TypeError(f"polars has no type for {array.type}")
+    series = pl.from_arrow(array)
+    if not isinstance(series, pl.Series) or series.dtype == pl.Object:
+        raise TypeError("polars has no type for it")
+    return series
+
+
+def _as_promised(series: pl.Series, wanted: str) -> pl.Series:
+    """What pandas has no type for: dates, and (in its oldest types) missing integers and empty columns."""
+    if series.dtype == pl.Null and wanted in DTYPES:
+        return series.cast(DTYPES[wanted])
+    if wanted == "date" and isinstance(series.dtype, pl.Datetime) and not series.dtype.time_zone:
+        days = series.cast(pl.Date)
+        return days if (days.cast(series.dtype) == series).all() else series
+    if wanted == "datetime" and series.dtype == pl.Date:
+        return series.cast(pl.Datetime("ms"))
+    if wanted == "int" and series.dtype.is_float():
+        whole = series.cast(pl.Int64, strict=False)
+        return whole if (whole.cast(series.dtype).eq_missing(series)).all() else series
+    return series
+
+
+_KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], pl.Series]], ...] = (
+    (lambda d: isinstance(d, pd.SparseDtype), _sparse),
+    (lambda d: isinstance(d, pd.CategoricalDtype), _categories),
+    (lambda d: isinstance(d, pd.ArrowDtype), _arrow),
+    (lambda d: isinstance(d, pd.DatetimeTZDtype), _timed),
+    (lambda d: isinstance(d, np.dtype) and d.kind in "Mm", _timed),
+    (lambda d: isinstance(d, np.dtype) and d.kind in "iufb", _numbers),
+    (lambda d: isinstance(d, (pd.PeriodDtype, pd.IntervalDtype)), lambda v: _unknown(v.dtype)),
+    (lambda d: isinstance(d, np.dtype) and d.kind == "c", lambda v: _unknown(v.dtype)),
+    (pd.api.types.is_extension_array_dtype, _masked),
+)
+
+
+def _unknown(dtype: Any) -> pl.Series:
+    raise TypeError(f"polars has no type for {dtype}")

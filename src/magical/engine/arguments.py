@@ -1,0 +1,130 @@
+"""The form of an argument in a key: JSON, with a mark on what JSON alone cannot tell apart."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from magical.contracts.contract import schema_of
+from magical.engine.modules import is_project
+from magical.settings import InputPath, OutputPath, Secret, import_string, to_json
+
+__all__ = ["argument_text", "kind_of", "without_marks"]
+
+_MARK = "!"
+_KINDS: dict[type, str] = {
+    tuple: "tuple",
+    set: "set",
+    frozenset: "frozenset",
+    dt.datetime: "datetime",
+    dt.date: "date",
+    dt.time: "time",
+    dt.timedelta: "timedelta",
+    Secret: "secret",
+}
+
+
+def argument_text(value: Any, paths: list[str], roots: list[Any]) -> str:
+    """Give an argument as a key holds it.
+
+    Args:
+        value: what a step is given.
+        paths: the files that are found in it are added here; the text has ``(content)`` in their place.
+        roots: the classes and functions that are found in it are added here.
+
+    Raises:
+        SettingsError: it has no form in JSON.
+
+    Example:
+        >>> argument_text([1, 2], [], []), argument_text((1, 2), [], [])
+        ('[1, 2]', '{"!tuple": [1, 2]}')
+    """
+
+    def special(item: Any) -> Any:
+        if isinstance(item, OutputPath):
+            return f"→{item.text}"
+        if isinstance(item, InputPath):
+            paths.append(str(Path.cwd() / item))
+            return "(content)"
+        if isinstance(item, type) and issubclass(item, BaseModel):
+            roots.append(item)
+            return {"contract": schema_of(item).to_json()}
+        if isinstance(item, BaseModel) and is_project(sys.modules.get(type(item).__module__)):
+            roots.append(type(item))
+        elif callable(item) and hasattr(item, "__qualname__"):
+            roots.append(item)
+            return import_string(item)
+        return _marked(item, special, roots)
+
+    return json.dumps(to_json(value, special), sort_keys=True, ensure_ascii=False)
+
+
+def without_marks(text: str) -> str:
+    """Give the text of an argument as the reader knows it.
+
+    Example:
+        >>> without_marks('{"!tuple": [1, {"!date": "2024-01-31"}]}')
+        '[1, "2024-01-31"]'
+    """
+    try:
+        value, end = json.JSONDecoder().raw_decode(text)
+    except ValueError:
+        return text
+    return json.dumps(_bare(value), sort_keys=True, ensure_ascii=False) + text[end:]
+
+
+def kind_of(text: str) -> str:
+    """Say what kind of value an argument's text is of.
+
+    Example:
+        >>> kind_of('{"!tuple": [1]}'), kind_of("[1]"), kind_of('"2024-01-31"')
+        ('tuple', 'list', 'str')
+    """
+    value = json.JSONDecoder().raw_decode(text)[0]
+    return _mark_of(value).partition(":")[0] or type(value).__name__
+
+
+def _marked(item: Any, special: Callable[[Any], Any], roots: list[Any]) -> Any:
+    if isinstance(item, enum.Enum):
+        if is_project(sys.modules.get(type(item).__module__)):
+            roots.append(type(item))
+        return {f"{_MARK}enum:{import_string(type(item))}": to_json(item.value, special)}
+    if isinstance(item, float) and not math.isfinite(item):
+        return {f"{_MARK}float": str(item)}
+    if isinstance(item, Mapping):
+        if all(isinstance(k, str) and not k.startswith(_MARK) for k in item):
+            return NotImplemented
+        pairs = [[to_json(k, special), to_json(v, special)] for k, v in item.items()]
+        return {f"{_MARK}dict": sorted(pairs, key=json.dumps)}
+    if isinstance(item, Path):
+        return {f"{_MARK}path": str(item)}
+    kind = next((name for cls, name in _KINDS.items() if isinstance(item, cls)), "")
+    if not kind:
+        return NotImplemented
+    if kind == "tuple":
+        return {f"{_MARK}{kind}": to_json(list(item), special)}
+    if isinstance(item, (set, frozenset)):
+        return {f"{_MARK}{kind}": sorted((to_json(v, special) for v in item), key=json.dumps)}
+    return {f"{_MARK}{kind}": to_json(item)}
+
+
+def _mark_of(value: Any) -> str:
+    name = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else ""
+    return name.removeprefix(_MARK) if name.startswith(_MARK) else ""
+
+
+def _bare(value: Any) -> Any:
+    if mark := _mark_of(value):
+        inner = value[f"{_MARK}{mark}"]
+        return {str(_bare(k)): _bare(v) for k, v in inner} if mark == "dict" else _bare(inner)
+    if isinstance(value, dict):
+        return {k: _bare(v) for k, v in value.items()}
+    return [_bare(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,65 @@
+"""A run on few rows: what its sources give is cut, and what it makes is branded."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel
+
+from magical.contracts.streams import Stream
+
+__all__ = ["branded", "few"]
+
+SEED = 0
+
+
+def few(value: Any, rows: int) -> Any:
+    """Give at most so many rows of each table in a value: drawn at random, the same each time, in order.
+
+    Args:
+        value: a table, or a list, tuple or dictionary of them; anything else is given as it is.
+        rows: at most.
+
+    Example:
+        >>> few(pl.DataFrame({"x": range(1000)}), 3).height
+        3
+    """
+    match value:
+        case list() | tuple():
+            return type(value)(few(v, rows) for v in value)
+        case dict():
+            return {name: few(v, rows) for name, v in value.items()}
+        case Stream():
+            return dataclasses.replace(value, frame=few(value.frame, rows))
+        case pl.LazyFrame():
+            return few(value.collect(engine="streaming"), rows).lazy()
+        case pl.DataFrame():
+            return value[_drawn(value.height, rows)]
+    return value
+
+
+def branded(value: Any, origin: tuple[str, ...]) -> Any:
+    """Write on a model or on scores what they stand on that is not real.
+
+    Args:
+        value: what a body gave.
+        origin: pretended or sampled steps; with none the value is given as it is.
+    """
+    if not origin:
+        return value
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return type(value)(branded(v, origin) for v in value)
+    if isinstance(value, BaseModel) and "origin" in type(value).model_fields:
+        return value.model_copy(update={"origin": origin})
+    if dataclasses.is_dataclass(value) and not isinstance(value, type) and hasattr(value, "origin"):
+        return dataclasses.replace(value, origin=origin)
+    return value
+
+
+def _drawn(height: int, rows: int) -> Any:
+    if height <= rows:
+        return slice(None)
+    return np.sort(np.random.default_rng(SEED).choice(height, rows, replace=False))

@@ -1,0 +1,298 @@
+"""Carry out one run: start each node when its inputs are there, and go on after failures as policy wishes."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+
+from magical.engine.artifacts import Record
+from magical.engine.capture import capturing
+from magical.engine.plan import NodePlan
+from magical.engine.policy import Wishes
+from magical.engine.ports import Runner
+from magical.engine.run import Performer, Request, RunResult, RunStopped
+from magical.engine.sharing import sharing, stopping
+from magical.engine.telling import Teller, started
+from magical.engine.turns import Turns
+from magical.errors import (
+    DamagedArtifact,
+    InputError,
+    MagicalError,
+    RegistryDown,
+    RegistryError,
+    StepError,
+    StepStopped,
+    UnwrittenStep,
+    listing,
+    shorten,
+)
+from magical.events import (
+    Log,
+    RunFinished,
+    StepCached,
+    StepFailed,
+    StepFinished,
+    StepLeftOut,
+    StepPending,
+    StepRetried,
+    StepStarted,
+)
+from magical.graph import Graph, Node
+
+__all__ = ["Schedule"]
+
+GRACE = 3.0
+"""Seconds that bodies under way are given to end when a run is stopped."""
+
+GLANCE = 0.2
+"""Seconds of one wait at most: polars takes Ctrl-C first, and a wait without end would sleep through it."""
+
+_WORTH_A_RETRY = (StepError, InputError, RegistryError)
+
+
+class Schedule:
+    """One run under way.
+
+    Args:
+        request: what to run, and with what.
+        performer: makes what runs bodies: here, or in a process of their own.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        performer: Callable[[Request, Graph, Teller, RunResult, threading.Event], Performer],
+    ) -> None:
+        self._request = request
+        self._graph = request.revive()
+        self._policy = request.policy()
+        self._planner = request.planner(self._graph)
+        self._result = RunResult(request.journal.begin())
+        self._tell = Teller(request.journal, self._result.name, request.listeners)
+        self._stopping = threading.Event()
+        self._performer = performer(request, self._graph, self._tell, self._result, self._stopping)
+        self._names = [n.name for n in self._graph.wanted]
+        self._turns = Turns(self._graph, self._names)
+        self._held: list[str] = []
+        self._later: list[tuple[float, str]] = []
+        self._readers: dict[str, list[str]] = {}
+        self._running: dict[str, NodePlan] = {}
+        self._done: queue.SimpleQueue[tuple[NodePlan, Future[Record]]] = queue.SimpleQueue()
+        self._attempts: Counter[str] = Counter()
+        self._remade: set[tuple[str, str]] = set()
+        self._again: set[tuple[str, str]] = set()
+        self._lost: dict[str, str] = {}
+        self._stopped: list[str] = []
+
+    def __call__(self) -> RunResult:
+        """Run all that is not fresh.
+
+        Raises:
+            RunStopped: it was stopped by Ctrl-C or a signal.
+        """
+        began = time.monotonic()
+        self._tell(started(self._request, self._result.name, self._graph))
+        try:
+            shared = sharing(self._request.store, self._result, self._tell)
+            with shared, capturing(echo=self._request.echo), self._request.runner() as runner:
+                self._loop(runner)
+        except KeyboardInterrupt:
+            self._end("stopped", began)
+            names = [*self._stopped, *self._running]
+            raise RunStopped.early(self._graph.workflow, len(self._result.executed), names) from None
+        except BaseException:
+            with contextlib.suppress(MagicalError):  # what stopped the run is what the reader must see
+                self._end("stopped", began)
+            raise
+        self._end("failed" if self._result.errors else "done", began)
+        return self._result
+
+    def _loop(self, runner: Runner) -> None:
+        try:
+            with stopping(self._result):
+                self._submit(runner)
+                while self._running or self._later:
+                    self._take()
+                    self._submit(runner)
+        except KeyboardInterrupt:
+            self._stop()
+            raise
+
+    def _take(self) -> None:
+        """Wait for a body to end, or for a retry to be due."""
+        wait = min(max(self._later[0][0] - time.monotonic(), 0), GLANCE) if self._later else GLANCE
+        with contextlib.suppress(queue.Empty):
+            made, future = self._done.get(timeout=wait)
+            self._finish(made, future)
+        while self._later and self._later[0][0] <= time.monotonic():
+            self._turns.again(heapq.heappop(self._later)[1])
+
+    def _submit(self, runner: Runner) -> None:
+        """Look up or start every node whose inputs are there, as many at a time as there are workers."""
+        if len(self._running) >= self._policy.workers:
+            return
+        for name in self._turns:
+            node = self._graph.by_name[name]
+            parents = [link.node for link in node.links]
+            if lost := [p for p in parents if p in self._lost]:
+                self._leave_out(name, f"{lost[0]} {self._lost[lost[0]]}")
+            elif reason := self._planner.left_out(node):
+                self._leave_out(name, reason)
+            else:
+                self._begin(runner, node)
+            if len(self._running) >= self._policy.workers:
+                break
+
+    def _begin(self, runner: Runner, node: Node) -> None:
+        """Take a fresh result and say so, or start the body."""
+        made, wishes = self._planner.decide(node, self._result.records), self._policy.of(node)
+        if self._must_wait(node, made, wishes):
+            self._held.append(node.name)
+        elif made.record is not None:
+            self._found(made, made.record)
+        else:
+            self._tell(StepStarted(step=node.name, key=made.key))
+            known = {link.node: self._result.records[link.node] for link in node.links}
+            self._running[node.name] = made
+            future = runner.submit(partial(self._performer.perform, node, made, known), node.name)
+            future.add_done_callback(lambda f: self._done.put((made, f)))
+
+    def _must_wait(self, node: Node, made: NodePlan, wishes: Wishes) -> bool:
+        """Whether the same work is under way under another name, or enough of its kind is."""
+        if any(other.key == made.key for other in self._running.values()):
+            return True
+        alike = sum(self._graph.by_name[name].step == node.step for name in self._running)
+        return made.record is None and wishes.workers is not None and alike >= wishes.workers
+
+    def _finish(self, made: NodePlan, future: Future[Record]) -> None:
+        del self._running[made.name]
+        while self._held:
+            self._turns.again(self._held.pop())
+        error = future.exception()
+        if error is None:
+            self._finished(made, future.result())
+        elif isinstance(error, DamagedArtifact) and self._make_again(made, error):
+            pass
+        elif not isinstance(error, MagicalError):
+            raise error
+        elif self._stopping.is_set() and isinstance(error, StepStopped):
+            self._stopped.append(made.name)
+        else:
+            self._failed(made, error)
+
+    def _found(self, made: NodePlan, record: Record) -> None:
+        """Enter a result that was there, or that another run has made meanwhile."""
+        self._result.records[made.name] = record
+        content, origin = record.result.content, list(made.origin)
+        self._tell(StepCached(step=made.name, key=made.key, content=content, origin=origin))
+        self._settle(made.name)
+
+    def _finished(self, made: NodePlan, record: Record) -> None:
+        if record.run != self._result.name:
+            return self._found(made, record)
+        self._result.records[made.name] = record
+        if made.name not in self._result.executed:
+            self._result.executed.append(made.name)
+        self._tell(
+            StepFinished(
+                step=made.name,
+                key=made.key,
+                seconds=record.seconds,
+                summary=record.result.summary,
+                content=record.result.content,
+                origin=list(made.origin),
+            )
+        )
+        self._settle(made.name)
+
+    def _failed(self, made: NodePlan, error: MagicalError) -> None:
+        wishes = self._policy.of(self._graph.by_name[made.name])
+        self._attempts[made.name] += 1
+        attempt = self._attempts[made.name]
+        worth = isinstance(error, _WORTH_A_RETRY) and not isinstance(error, UnwrittenStep)
+        if worth and attempt <= wishes.retries and not self._stopping.is_set():
+            wait = wishes.wait(attempt)
+            self._tell(
+                StepRetried(step=made.name, key=made.key, attempt=attempt, message=str(error), wait=wait)
+            )
+            heapq.heappush(self._later, (time.monotonic() + wait, made.name))
+            return
+        if isinstance(error, RegistryDown) and self._graph.by_name[made.name].writes:
+            self._result.pending[made.name] = text = shorten(" ".join(error.lines), 240)
+            self._tell(StepPending(step=made.name, key=made.key, message=text))
+            self._settle(made.name, lost="is pending")
+            return
+        self._result.errors[made.name] = error
+        trace = str(error.__dict__.get("trace", ""))
+        self._tell(StepFailed(step=made.name, key=made.key, message=str(error), trace=trace))
+        self._settle(made.name, lost="failed")
+
+    def _make_again(self, made: NodePlan, error: DamagedArtifact) -> bool:
+        """A stored input is damaged: the step that made it runs again, once, and then this one."""
+        blob = error.blob
+        makers = [n for n, r in self._result.records.items() if blob in r.result.blobs()]
+        under_way = [n for n, b in self._remade if b == blob and n not in self._result.records]
+        if not blob or (made.name, blob) in self._again or not (makers or under_way):
+            return False
+        self._again.add((made.name, blob))
+        for name in (n for n in makers if (n, blob) not in self._remade):
+            self._remade.add((name, blob))
+            under_way.append(name)
+            record = self._result.records.pop(name)
+            self._request.store.drop_record(record.key, record)
+            self._performer.forget(name)
+            self._tell(
+                Log(step=name, text="its stored result is damaged; it is made again.", level="warning")
+            )
+            self._turns.unsettle(name)
+        if not {link.node for link in self._graph.by_name[made.name].links} & set(under_way):
+            self._readers.setdefault(under_way[0], []).append(made.name)  # it was read by a way of its own
+        else:
+            self._turns.again(made.name)
+        return True
+
+    def _leave_out(self, name: str, reason: str) -> None:
+        self._result.left_out[name] = reason
+        self._tell(StepLeftOut(step=name, reason=reason))
+        self._settle(name, lost="was left out")
+
+    def _settle(self, name: str, *, lost: str = "") -> None:
+        """A node has ended one way or another: others may have their turn, and values be forgotten."""
+        if lost:
+            self._lost[name] = lost
+        for unused in self._turns.settle(name, lost=bool(lost)):
+            self._performer.forget(unused)
+        for reader in self._readers.pop(name, ()):
+            self._turns.again(reader)
+
+    def _stop(self) -> None:
+        """Begin nothing more, end what runs in other processes, and give the rest a moment."""
+        self._stopping.set()
+        if self._running:
+            names = listing(self._running, 4)
+            self._tell(Log(step="", text=f"stopping; {names} may end. Ctrl-C again to leave at once."))
+        until = time.monotonic() + GRACE
+        while self._running and (left := until - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self._finish(*self._done.get(timeout=left))
+
+    def _end(self, state: str, began: float) -> None:
+        self._result.state = state
+        self._result.seconds = round(time.monotonic() - began, 3)
+        keys = {n: r.key for n, r in self._result.records.items()}
+        self._tell(
+            RunFinished(
+                run=self._result.name,
+                state=state,
+                seconds=self._result.seconds,
+                executed=len(self._result.executed),
+                keys=keys,
+            )
+        )

@@ -1,0 +1,68 @@
+"""Pass what happens in a run to the journal and to whoever listens."""
+
+from __future__ import annotations
+
+import threading
+
+from magical.engine.journal import Journal, git_state
+from magical.engine.ports import Listener
+from magical.engine.processes import here
+from magical.engine.run import Request
+from magical.errors import shorten
+from magical.events import Event, Log, RunStarted
+from magical.graph import Graph
+
+__all__ = ["Teller", "started"]
+
+
+class Teller:
+    """Passes events to the journal and the listeners; a listener that fails is reported once and left out.
+
+    Args:
+        journal: where the run is told.
+        run: its name.
+        listeners: who hears the events.
+    """
+
+    def __init__(self, journal: Journal, run: str, listeners: tuple[Listener, ...]) -> None:
+        self._journal, self._run = journal, run
+        self._listeners = list(listeners)
+        self._lock = threading.RLock()
+
+    def __call__(self, event: Event) -> None:
+        """Tell one event; events of several threads are told one after the other."""
+        event = event.masked()
+        with self._lock:
+            if trouble := self._journal.write(self._run, event):
+                self(Log(step="", text=trouble, level="warning"))
+            for listener in list(self._listeners):
+                self._pass_on(listener, event)
+
+    def _pass_on(self, listener: Listener, event: Event) -> None:
+        try:
+            listener.on(event)
+        except Exception as error:  # a listener must never fail the run
+            self._listeners.remove(listener)
+            text = f"{type(listener).__name__} hears no more: {shorten(str(error) or repr(error), 240)}"
+            self(Log(step="", text=text, level="warning"))
+
+
+def started(request: Request, run: str, graph: Graph) -> RunStarted:
+    """Give what a run says of itself when it begins."""
+    versions = {
+        label.partition(":")[2]: version
+        for identity in request.identities.values()
+        for label, version in identity.parts.items()
+        if label.startswith("package:")
+    }
+    return RunStarted(
+        run=run,
+        workflow=graph.workflow,
+        settings=dict(request.settings),
+        nodes=[n.name for n in graph.wanted],
+        profile=request.profile,
+        **here(),
+        git=git_state(request.root),
+        versions=versions,
+        sample=request.sample,
+    )

@@ -1,0 +1,96 @@
+"""What of a run MLflow keeps as parameters, metrics and tags, and under which names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from magical.errors import shorten
+from magical.events import RunStarted
+
+__all__ = ["LONGEST", "Metrics", "flat", "tags"]
+
+LONGEST = 500
+
+
+class Metrics:
+    """Names the scores of a run: the first of a name keeps it, a later one is named after its step too."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def of(self, step: str, value: Any) -> Iterator[tuple[str, float]]:
+        """Give what of a result is a score: of anything with ``metrics``, each with a ``value``.
+
+        Args:
+            step: the node that gave it.
+            value: the result, as JSON.
+
+        Example:
+            >>> auc = {"value": 0.75, "low": 0.7, "high": 0.8}
+            >>> dict(Metrics().of("evaluate", {"part": "test", "metrics": {"roc_auc": auc}}))
+            {'roc_auc': 0.75, 'roc_auc.low': 0.7, 'roc_auc.high': 0.8}
+        """
+        scores = value.get("metrics") if isinstance(value, Mapping) else None
+        if not isinstance(scores, Mapping):
+            return
+        part = value.get("part", "test")
+        for name, score in scores.items():
+            if not isinstance(score, Mapping) or not _is_number(score.get("value")):
+                continue
+            label = _label(name if part == "test" else f"{part}.{name}")
+            if label in self._taken:
+                label = _label(f"{step}.{label}")
+            self._taken.add(label)
+            yield label, float(score["value"])
+            for bound in ("low", "high"):
+                if _is_number(score.get(bound)):
+                    yield f"{label}.{bound}", float(score[bound])
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Give nested settings as MLflow's parameters: dotted names, short texts.
+
+    Example:
+        >>> flat({"split": {"seed": 7}, "experiments": [{"kind": "Linear"}], "columns": ["a", "b"]})
+        {'split.seed': '7', 'experiments.0.kind': 'Linear', 'columns': '["a", "b"]'}
+    """
+    out: dict[str, str] = {}
+    for key, given in settings.items():
+        name = _label(f"{prefix}{key}")
+        nested = isinstance(given, list) and any(isinstance(v, Mapping) for v in given)
+        value = {str(i): v for i, v in enumerate(given)} if nested else given
+        if isinstance(value, Mapping):
+            out |= flat(value, f"{name}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            out[name] = shorten(text, LONGEST)
+    return out
+
+
+def tags(begun: RunStarted) -> dict[str, str]:
+    """Give the short texts by which a run is found."""
+    commit = str(begun.git.get("commit") or "")
+    found = {
+        "magical.run": begun.run,
+        "magical.workflow": begun.workflow,
+        "magical.profile": begun.profile,
+        "magical.host": begun.host,
+        "magical.process": str(begun.process or ""),
+        "magical.commit": commit,
+        "magical.dirty": str(bool(begun.git.get("dirty"))).lower() if commit else "",
+        "mlflow.source.name": begun.workflow,
+        "mlflow.source.git.commit": commit,
+    }
+    return {name: shorten(text, LONGEST) for name, text in found.items() if text}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)
+
+
+def _label(name: str) -> str:
+    """A name that MLflow takes: letters, digits and ``_-./ ``."""
+    return re.sub(r"[^\w\-./ ]", "_", name, flags=re.ASCII)[:250]

@@ -1,0 +1,139 @@
+"""Masking: what was revealed of a secret, and passwords inside URIs, are ``***`` wherever text leaves."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import threading
+from collections.abc import Mapping
+from typing import Any, TextIO, cast
+from urllib.parse import quote
+
+__all__ = ["SHORTEST", "MaskedStream", "hide", "mask", "mask_uris", "masked"]
+
+MASK = "***"
+SHORTEST = 4
+"""A secret of fewer characters is not masked: it would blank out half of every text."""
+
+_CUT = 8  # so many characters of a secret, before what marks a cut, are taken for the secret
+_URI = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s/?#:@]{0,200}):(?!\d{1,5}(?:[/?#\s\"',;)\]]|$))[^\s<>]{1,2000}@"
+)
+_lock = threading.Lock()
+_hidden: dict[str, None] = {}
+_pattern: re.Pattern[str] | None = None
+
+
+def hide(value: str) -> None:
+    """Mask a value from now on, in this process, in whatever form a text may hold it."""
+    global _pattern  # noqa: PLW0603 - one for the process, since one process has one standard output
+    if len(value) < SHORTEST or value in _hidden:
+        return
+    with _lock:
+        _hidden[value] = None
+        forms = [form for text in sorted(_hidden, key=len, reverse=True) for form in _forms(text)]
+        _pattern = re.compile("|".join(dict.fromkeys(forms)))
+
+
+def mask(text: str) -> str:
+    """Give a text without the secrets that it holds.
+
+    Example:
+        >>> mask("postgresql://me:tiger@db/sales")
+        'postgresql://me:***@db/sales'
+    """
+    pattern = _pattern
+    return mask_uris(pattern.sub(MASK, text) if pattern else text)
+
+
+def mask_uris(text: str) -> str:
+    """Give a text without the passwords of the URIs in it; whatever was revealed, the answer is the same."""
+    return _URI.sub(rf"\1:{MASK}@", text) if "://" in text else text
+
+
+def masked(value: Any) -> Any:
+    """Give the same value with every text in its lists and objects masked; their keys stay."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {k: masked(v) for k, v in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(masked, value))
+    return value
+
+
+class MaskedStream:
+    """A stream that masks what is written to it.
+
+    Args:
+        stream: where it goes.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, masked."""
+        self._stream.write(mask(text))
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """Write texts, masked."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @classmethod
+    def over(cls, stream: TextIO) -> TextIO:
+        """Put one over a stream, unless there is one already."""
+        return stream if isinstance(stream, cls) else cast(TextIO, cls(stream))
+
+
+def _forms(value: str) -> list[str]:
+    """What to look for: the text with each character written plainly or escaped, its lines, its base64."""
+    letters = [_letter(c) for c in value]
+    forms = ["".join(letters)]
+    if len(value) > _CUT:
+        forms.append("".join(letters[:_CUT]) + rf".{{0,{4 * len(value)}}}?(?:…|\.\.\.)")
+    lines = [line for line in value.splitlines() if len(line) >= 2 * _CUT]
+    forms += ["".join(map(_letter, line)) for line in lines if line != value]
+    return forms + [re.escape(core) for core in _cores(value.encode("utf-8", "surrogatepass"))]
+
+
+def _letter(char: str) -> str:
+    """One character as it is, or as a URL, JSON, Python or HTML writes it."""
+    if char.isascii() and char.isalnum():
+        return char
+    if char.isspace():
+        named = {"\n": "n", "\r": "r", "\t": "t"}.get(char)
+        escapes = rf"|\\+{named}" if named else ""
+        return rf"(?:\s|\+|{_percent(char)}{escapes})"
+    if char == "\\":
+        return r"(?:\\+|%5[Cc])"
+    ways = [re.escape(char), _percent(char)]
+    if (shown := html.escape(char)) != char:
+        ways.append(re.escape(shown))
+    if (shown := json.dumps(char)[1:-1]) != char and char != '"':
+        ways.append(r"\\*" + re.escape(shown))
+    return rf"\\*(?:{'|'.join(ways)})" if char in "\"'/" else f"(?:{'|'.join(ways)})"
+
+
+def _percent(char: str) -> str:
+    encoded = quote(char, safe="") if char not in "~-_." else f"%{ord(char):02X}"
+    return "".join(f"[{c}{c.lower()}]" if c in "ABCDEF" else re.escape(c) for c in encoded)
+
+
+def _cores(data: bytes) -> list[str]:
+    """What is certain of its base64 wherever in a longer text it begins."""
+    found = []
+    for before in range(3):
+        text = base64.b64encode(b"\0" * before + data).decode()
+        first, spare = (before * 8 + 5) // 6, (before + len(data)) % 3
+        core = text.rstrip("=")[first : -1 if spare else None]
+        if len(core) >= SHORTEST + 1:
+            found += [core, core.replace("+", "-").replace("/", "_")]
+    return found

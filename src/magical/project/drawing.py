@@ -1,0 +1,123 @@
+"""Draw a project's workflow, or remember how it was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from magical.engine.keys import identify
+from magical.engine.memory import Drawn, DrawnMemory, difference, other_files, project_digest
+from magical.engine.reads import files_read
+from magical.errors import ProjectError
+from magical.graph import Graph
+from magical.masking import masked
+from magical.project.configuration import Configuration
+from magical.project.imports import import_workflow
+from magical.project.location import Location
+from magical.settings.base import to_json
+from magical.settings.layers import Loaded
+from magical.settings.secrets import learn, sealed
+
+__all__ = ["Drawing", "Drawings"]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawn workflow up to one step; its living side is made when it is first needed.
+
+    Attributes:
+        drawn: as it is remembered.
+        step: up to which.
+        line: the settings given by hand.
+        draw: imports the project and draws it.
+        change: what is made of the graph before it is run.
+    """
+
+    drawn: Drawn
+    step: str
+    line: dict[str, Any]
+    draw: Callable[[], Graph]
+    change: Callable[[Graph], Graph] = lambda graph: graph
+
+    @property
+    def graph(self) -> Graph:
+        """What is to run; it may have been read back."""
+        return self._part(self.drawn.graph)
+
+    @cached_property
+    def living(self) -> Graph:
+        """The same, with its code."""
+        return self._part(self.drawn.graph if self.drawn.graph.is_living else self.draw())
+
+    def _part(self, graph: Graph) -> Graph:
+        return self.change(graph.upto(self.step) if self.step else graph)
+
+
+class Drawings:
+    """Draws a workflow with the settings of a line, from memory if nothing that it depends on has changed.
+
+    Args:
+        location: the project.
+        configuration: what its files say.
+        memory: the folder of what is remembered.
+    """
+
+    def __init__(self, location: Location, configuration: Configuration, memory: Path) -> None:
+        self._location, self._configuration = location, configuration
+        self._memory = DrawnMemory(memory)
+
+    def drawing(self, line: dict[str, Any], step: str = "") -> Drawing:
+        """Draw, or remember; what was read while somebody saved a file belongs to no digest.
+
+        Args:
+            line: settings as a command line gives them.
+            step: up to which.
+        """
+        for _ in range(3):
+            digest = self._digest(line)
+            found = self._memory.recall(digest)
+            if found is None:
+                found = self._draw(line)
+                if self._digest(line) != digest:
+                    continue
+                self._memory.remember(digest, found)
+            learn(found.settings, self._location.root)
+            return Drawing(found, step, line, partial(self._draw_again, line, digest))
+        raise _changing()
+
+    def _draw_again(self, line: dict[str, Any], digest: str) -> Graph:
+        graph = self._import_and_draw(line)[0]
+        drawn = self._memory.recall(digest)
+        if self._digest(line) != digest or drawn is None:
+            raise _changing()
+        if odd := difference(drawn, graph):
+            raise ProjectError(
+                f"{odd} is another each time the project is imported, so no result can be kept for it.",
+                hint="make it a setting; clocks, random draws and environment variables belong into steps.",
+            )
+        return graph
+
+    def _draw(self, line: dict[str, Any]) -> Drawn:
+        with files_read() as read:
+            graph, loaded = self._import_and_draw(line)
+        self._configuration.policy(line).check(graph)
+        identities = identify(graph)
+        other = other_files(identities, read, self._location.root)
+        return Drawn(graph, identities, masked(to_json(loaded.settings)), loaded.spoken, other)
+
+    def _import_and_draw(self, line: dict[str, Any]) -> tuple[Graph, Loaded]:
+        with sealed():
+            workflow = import_workflow(self._location)
+            loaded = self._configuration.settings(workflow.settings, line)
+            return (workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)), loaded
+
+    def _digest(self, line: Mapping[str, Any]) -> str:
+        place, profile = self._location, self._configuration.profile
+        return project_digest(place.root, f"{place.module}:{place.name} {profile}", line)
+
+
+def _changing() -> ProjectError:
+    return ProjectError("The project's files changed while they were read.", hint="run it again.")

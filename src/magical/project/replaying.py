@@ -1,0 +1,109 @@
+"""Open a step of an earlier run again: with the inputs that it had then, and the code of now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from magical.engine.artifacts import Record
+from magical.engine.journal import RunSummary
+from magical.engine.perform import LocalPerformer
+from magical.engine.run import RunResult
+from magical.errors import StoreError, UsageError
+from magical.graph import Node
+from magical.project.project import Project
+
+__all__ = ["Replay", "replay"]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A step with the inputs that it had in a run; calling it calls the body as it is written now.
+
+    Attributes:
+        node: the step in the graph as it is drawn now, with the run's settings.
+        run: the run.
+        arguments: what its body is called with, by parameter.
+        moved: the inputs that the project would make anew now.
+    """
+
+    node: Node
+    run: RunSummary
+    arguments: Mapping[str, Any]
+    moved: tuple[str, ...]
+    call: Callable[[], Any]
+
+    def __call__(self) -> Any:
+        """Call the body, and hold what it gives to its promise; nothing is kept, nothing is registered.
+
+        Raises:
+            StepError: the body raised.
+            BrokenPromise: it gave something else than it promised.
+        """
+        return self.call()
+
+    def __str__(self) -> str:
+        lines = [f"{self.node.name} ({self.node.where}) with the inputs of {self.run.name}:"]
+        lines += [f"  {name}: {_brief(value)}" for name, value in self.arguments.items()]
+        if self.moved:
+            lines.append(f"  The project would make anew now: {', '.join(self.moved)}.")
+        return "\n".join(lines)
+
+
+def replay(
+    project: Project, run: str, step: str, debug: Callable[[BaseException], None] | None = None
+) -> Replay:
+    """Give a step of a run with the inputs that it had there.
+
+    Args:
+        project: where the run was.
+        run: its name, the beginning of it, or ``last``.
+        step: which step.
+        debug: called where its body raises.
+
+    Raises:
+        UsageError: there is no such run or step.
+        StoreError: an input is no longer in the store.
+    """
+    summary = project.journal.read(project.journal.find(run))
+    opened = Project(
+        project.location, profile=summary.facts.get("profile", ""), sample=summary.facts.get("sample", 0)
+    )
+    drawing = opened.draw(summary.settings)
+    node = drawing.living.node(step)
+    parents = tuple(dict.fromkeys(link.node for link in node.links))
+    records = {parent: _record(opened, summary, parent, node) for parent in parents}
+    request, graph = opened.request(drawing, debug=debug), drawing.living
+    plans = request.planner(graph).plan()
+    moved = tuple(p for p in parents if p in plans and plans[p].key != records[p].key)
+    performer = LocalPerformer(request, graph, lambda _: None, RunResult(summary.name, records=records))
+    arguments = performer.arguments(node, records)
+    return Replay(node, summary, arguments, moved, lambda: performer.call(node, arguments))
+
+
+def _record(project: Project, run: RunSummary, name: str, node: Node) -> Record:
+    key = run.keys.get(name)
+    if key is None:
+        raise UsageError(
+            f"{node.name} had no inputs in {run.name}: {name} did not finish there.",
+            hint=f"magical run {name}",
+        )
+    record = project.store.record(key)
+    if record is None:
+        raise StoreError(
+            f"What {name} gave in {run.name} is no longer in the store.",
+            hint=f"make it again: magical run {name}",
+        )
+    return record
+
+
+def _brief(value: Any) -> str:
+    """One line about an argument."""
+    shape = getattr(value, "shape", None)
+    if shape is not None:
+        return f"{type(value).__name__} of {' × '.join(f'{n:,}' for n in shape)}"
+    if isinstance(value, list):
+        return f"list of {len(value)}"
+    text = repr(value).split("\n", maxsplit=1)[0]
+    return text if len(text) <= 100 else f"{text[:99]}…"

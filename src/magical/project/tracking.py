@@ -1,0 +1,114 @@
+"""How a run reaches MLflow, and the note of how far it came, so that what is missed is sent later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from magical.contracts.promises import Promise
+from magical.engine.journal import Journal
+from magical.engine.policy import Tracking as HowToTrack
+from magical.engine.ports import Store
+from magical.errors import StoreError
+from magical.events import Event
+
+if TYPE_CHECKING:
+    from magical.listeners.mlflow import MlflowTracking
+
+__all__ = ["Later", "Tracked", "Tracking", "tracker"]
+
+
+class Tracked(Protocol):
+    """The part of a project that tracking needs."""
+
+    @property
+    def home(self) -> Path:
+        """Its folder ``.magical``."""
+
+    @property
+    def store(self) -> Store:
+        """Where its artifacts live."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where its runs are told."""
+
+    def database(self) -> str:
+        """Give the address of its own MLflow database."""
+
+
+class Later:
+    """Computes a value when it is first asked for."""
+
+    def __init__(self, make: Any) -> None:
+        self._make, self._made, self._value = make, False, None
+
+    def __call__(self) -> Any:
+        """Give the value."""
+        if not self._made:
+            self._value, self._made = self._make(), True
+        return self._value
+
+
+class Tracking:
+    """A listener that is made when the first event comes.
+
+    Args:
+        make: gives it, or none if nothing is to be tracked.
+    """
+
+    def __init__(self, make: Later) -> None:
+        self._make = make
+
+    def on(self, event: Event) -> None:
+        """Pass an event on."""
+        listener = self._make()
+        if listener is not None:
+            listener.on(event)
+
+
+def tracker(
+    project: Tracked, tracking: HowToTrack, workflow: str, line: Mapping[str, Any], *, later: bool = False
+) -> MlflowTracking | None:
+    """Give what tells MLflow of one run, or none if that is switched off.
+
+    Args:
+        project: whose run it is.
+        tracking: where it is told.
+        workflow: its name.
+        line: the settings of the command line.
+        later: the run is over.
+    """
+    if not tracking.enabled:
+        return None
+    from magical.listeners.marks import Marks
+    from magical.listeners.mlflow import MlflowTracking
+
+    return MlflowTracking(
+        tracking.uri or project.database(),
+        artifacts=project.home / "artifacts",
+        experiment=tracking.experiment or workflow,
+        value=lambda key: _value(project, key),
+        marks=Marks(project.journal.folder),
+        line={k: line[k] for k in ("tracking",) if k in line and not _holds_password(line[k])},
+        later=later,
+    )
+
+
+def _value(project: Tracked, key: str) -> Any:
+    """A result as JSON, if it has that form; what stands on a pretence or a sample is none."""
+    record = project.store.record(key)
+    if record is None or record.result.kind != "value" or record.origin:
+        return None
+    try:
+        return project.store.load(record.result, Promise("any"))
+    except StoreError:
+        return None
+
+
+def _holds_password(given: Any) -> bool:
+    """Whether an address on the line holds a password, which no file may keep."""
+    texts = [str(v) for v in given.values()] if isinstance(given, Mapping) else []
+    return any("@" in text and urlsplit(text).password for text in texts)

@@ -1,0 +1,211 @@
+"""Secrets in settings: references to where a value is kept, never the value."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, GetCoreSchemaHandler, SecretBytes, SecretStr
+from pydantic_core import CoreSchema, core_schema
+
+from magical.errors import InputError, SettingsError, WiringError, author_line
+from magical.masking import hide
+from magical.settings.paths import FromLine, place_of
+
+__all__ = ["Secret", "holds_secret", "learn", "refuse_pydantic", "sealed"]
+
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:\S.*")
+_LARGEST = 64 * 1024
+_sealed: contextvars.ContextVar[bool] = contextvars.ContextVar("magical_sealed", default=False)
+
+
+class Secret:
+    """A reference to a value that must not be shown: ``env:NAME`` or ``file:PATH``.
+
+    Settings, keys, journals and trackers hold the reference; the value is read by ``reveal()`` in a step's
+    body, and from then on masked in all that the run says. What a step *returns* is data, and kept as it is.
+    A relative path starts from the project; made by hand, from the working directory.
+
+    Attributes:
+        reference: where the value is.
+        base: the folder that a relative path starts from.
+
+    Raises:
+        SettingsError: it is no reference. The message does not repeat it, and it is masked from then on.
+
+    Example:
+        >>> password = Secret("env:DB_PASSWORD")
+        >>> password, str(password)
+        (Secret('env:DB_PASSWORD'), 'env:DB_PASSWORD')
+    """
+
+    __slots__ = ("base", "reference")
+
+    reference: str
+    base: Path | None
+
+    def __init__(self, reference: str, base: Path | None = None) -> None:
+        if not _is_reference(reference):
+            raise _no_reference(f"Secret(...){author_line()}", reference)
+        object.__setattr__(self, "reference", str(reference))
+        object.__setattr__(self, "base", base if reference.startswith("file:") else None)
+
+    def reveal(self) -> str:
+        """Read the value; call it in a step's body.
+
+        Raises:
+            InputError: the variable or file is not there, or empty.
+            WiringError: the project is being drawn: the value would end in a key.
+        """
+        if _sealed.get():
+            raise WiringError(
+                f"The secret {self} was revealed outside a step{author_line()}: it would end in a key.",
+                hint="pass the Secret itself to a step, and reveal it in the step's body.",
+            )
+        value = self._read()
+        hide(value)
+        return value
+
+    def _read(self) -> str:
+        kind, _, place = self.reference.partition(":")
+        if kind == "env":
+            if value := os.environ.get(place):
+                return value
+            state = "is empty" if place in os.environ else "is not set"
+            raise InputError(
+                f"The secret {self} cannot be read: the variable {place} {state}.",
+                hint=f"set it where the command is started: export {place}=...",
+            )
+        try:
+            value = self.path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise InputError(
+                f"The secret {self} cannot be read from {self.path}: {reason}.",
+                hint="write the value into that file, and let only yourself read it (chmod 600).",
+            ) from None
+        if not (value := value.removesuffix("\n").removesuffix("\r")):
+            raise InputError(f"The secret {self} is an empty file.", hint="write the value into it.")
+        return value
+
+    @property
+    def path(self) -> Path:
+        """The file, for a reference to one."""
+        path = Path(self.reference.partition(":")[2]).expanduser()
+        return self.base / path if self.base is not None else path
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether it is a file whose place depends on where one starts from."""
+        return self.reference.startswith("file:") and self.base is None and not self.path.is_absolute()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a Secret is frozen: {name} cannot be set")
+
+    def __repr__(self) -> str:
+        return f"Secret({self.reference!r})"
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and (other.reference, other.base) == (self.reference, self.base)
+
+    def __hash__(self) -> int:
+        return hash((self.reference, self.base))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Secret, (self.reference, self.base))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def read(value: Any, info: core_schema.ValidationInfo) -> Secret:
+            context = info.context or {}
+            if isinstance(value, Secret):
+                return Secret(value.reference, context.get("root")) if value.is_relative else value
+            if not _is_reference(value):  # no ValueError: pydantic's own message would repeat the value
+                raise _no_reference(f"The setting {info.field_name}{_layer(info)}", value)
+            if isinstance(value, FromLine) and value.startswith("file:"):
+                return Secret(f"file:{Path.cwd() / Secret(value).path}")
+            return Secret(value, context.get("root"))
+
+        return core_schema.with_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+
+@contextlib.contextmanager
+def sealed() -> Iterator[None]:
+    """Refuse to reveal secrets meanwhile."""
+    token = _sealed.set(True)
+    try:
+        yield
+    finally:
+        _sealed.reset(token)
+
+
+def learn(settings: Any, root: Path) -> None:
+    """Mask the values of the secrets that settings refer to, also where another process reveals them."""
+    if isinstance(settings, Mapping):
+        settings = list(settings.values())
+    if isinstance(settings, list):
+        for value in settings:
+            learn(value, root)
+    elif isinstance(settings, str) and _is_reference(settings) and not settings.startswith("file://"):
+        secret = Secret(settings, root)
+        with contextlib.suppress(InputError, OSError, ValueError):
+            if settings.startswith("env:") or (
+                secret.path.is_file() and secret.path.stat().st_size <= _LARGEST
+            ):
+                hide(secret._read())
+
+
+def refuse_pydantic(owner: str, name: str, hint: Any) -> None:
+    """Refuse pydantic's own secrets as a setting: they hold the value itself.
+
+    Raises:
+        SettingsError: the type hint has one in it.
+    """
+    if isinstance(hint, type) and issubclass(hint, (SecretStr, SecretBytes)):
+        raise SettingsError(
+            f"{owner}.{name}{author_line()} is pydantic's {hint.__name__}, "
+            "which would keep the value itself in the settings.",
+            hint=f'use magical.Secret, a reference: {name}: Secret = Secret("env:{name.upper()}").',
+        )
+    for inner in get_args(hint):
+        refuse_pydantic(owner, name, inner)
+
+
+def holds_secret(hint: Any, seen: tuple[Any, ...] = ()) -> bool:
+    """Whether a type hint, or a class of settings in it, has a secret."""
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        hints = [] if hint in seen else [field.annotation for field in hint.model_fields.values()]
+        return any(holds_secret(inner, (*seen, hint)) for inner in hints)
+    return hint is Secret or any(holds_secret(inner, seen) for inner in get_args(hint))
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
+
+
+def _layer(info: core_schema.ValidationInfo) -> str:
+    """Which layer of the settings gave the value, if it was one."""
+    spoken: Mapping[str, str] = (info.context or {}).get("spoken", {})
+    found = [layer for path, layer in spoken.items() if path.rpartition(".")[2] == info.field_name]
+    return place_of(found[-1] if found else "")
+
+
+def _no_reference(who: str, value: Any) -> SettingsError:
+    given: Any = value.get_secret_value() if isinstance(value, (SecretStr, SecretBytes)) else value
+    if isinstance(given, str):
+        hide(given)
+    return SettingsError(
+        f'{who} wants a reference to a secret, "env:NAME" or "file:PATH"; '
+        "what it was given is none, and is not repeated here.",
+        hint="put the value into a variable or a file of its own, and name that.",
+    )

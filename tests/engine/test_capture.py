@@ -1,0 +1,134 @@
+"""What bodies print and log is told step by step, and shown by inspect."""
+
+from pathlib import Path
+
+import pytest
+
+from magical.engine import capture
+from projects import Small, one, python
+
+SPEAKS = """
+import logging, sys, threading, warnings
+
+@step
+def speaks(n: int) -> int:
+    print("one", "two", sep="-")
+    print("half", end=" ")
+    print("and half")
+    sys.stderr.write("to stderr\\n")
+    sys.stdout.write("10%\\r50%\\r100%\\n")
+    logging.getLogger("mine").warning("careful with %s", "this")
+    logging.getLogger("mine").info("too quiet")
+    print("no end of line", end="")
+    return n
+
+@step
+def other(n: int) -> int:
+    for i in range(n):
+        print("other", i)
+    return n
+
+@workflow
+def flow() -> tuple[int, int]:
+    return speaks(1), other(3)
+"""
+
+
+def said(small: Small, step: str) -> list[tuple[str, str]]:
+    return [(e["level"], e["text"]) for e in small.events() if e["event"] == "Log" and e["step"] == step]
+
+
+@pytest.fixture
+def speaks(tmp_path: Path) -> Small:
+    return one(tmp_path, SPEAKS)
+
+
+WORDS = [
+    ("print", "one-two"),
+    ("print", "half and half"),
+    ("print", "to stderr"),
+    ("print", "100%"),
+    ("warning", "mine: careful with this"),
+    ("print", "no end of line"),
+]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_what_a_body_says_is_told_as_its_own(speaks: Small, workers: int) -> None:
+    speaks.load().execute("", {"policy": {"workers": workers}})
+    assert sorted(said(speaks, "speaks")) == sorted(WORDS)
+    assert said(speaks, "other") == [("print", f"other {i}") for i in range(3)]
+
+
+def test_the_command_shows_it_once_and_not_in_its_answer(speaks: Small) -> None:
+    done = speaks.process("run")
+    assert done.stderr.count("one-two") == 1
+    assert done.stderr.count("careful with this") == 1
+    assert "one-two" not in done.stdout
+    assert "other 2" in done.stderr
+
+
+def test_a_notebook_sees_it_where_it_always_was(speaks: Small, capsys: pytest.CaptureFixture[str]) -> None:
+    speaks.run()
+    shown = capsys.readouterr()
+    assert "one-two\n" in shown.out
+    assert "to stderr\n" in shown.err
+    print("as ever")
+    assert capsys.readouterr().out == "as ever\n"
+    assert [e for e in speaks.events() if e.get("text") == "as ever"] == []
+
+
+def test_inspect_shows_what_was_said(speaks: Small) -> None:
+    speaks.run()
+    speaks.run()  # nothing runs again, and nothing is forgotten
+    out = speaks.command("inspect", "speaks").out
+    assert out.endswith(
+        "said:\n  one-two\n  half and half\n  to stderr\n  100%\n  warning: mine: careful with this\n  no end of line\n"
+    )
+    assert "warning: mine: careful with this" in speaks.command("inspect", "speaks", "--json").json["said"]
+
+
+def test_inspect_shows_the_last_lines_of_many(tmp_path: Path) -> None:
+    small = one(tmp_path, SPEAKS.replace("other(3)", "other(100)"))
+    small.run()
+    out = small.command("inspect", "other").out
+    assert "said, the last 30 of 100 lines:" in out
+    assert "other 99" in out
+    assert "  other 69\n" not in out
+
+
+def test_a_body_that_never_stops_talking_does_not_fill_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture, "LINES", 50)
+    small = one(tmp_path, SPEAKS.replace("other(3)", "other(500)"))
+    small.run()
+    lines = said(small, "other")
+    assert len(lines) == 51
+    assert lines[-1] == ("warning", "it has said 50 lines; what it says from here on is not kept.")
+
+
+def test_streams_and_loggers_are_left_as_they_were(speaks: Small) -> None:
+    done = python(
+        "-c",
+        "import logging, sys, magical\n"
+        "before = sys.stdout, sys.stderr, list(logging.getLogger().handlers)\n"
+        f"magical.load({str(speaks.root)!r}).run()\n"
+        "assert before == (sys.stdout, sys.stderr, list(logging.getLogger().handlers))\n",
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_logger_of_the_authors_own_is_heard_as_it_wants(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        SPEAKS.replace("@step\ndef speaks", "logging.basicConfig(level=logging.INFO)\n\n@step\ndef speaks"),
+    )
+    assert small.process("run").returncode == 0
+    assert ("info", "mine: too quiet") in said(small, "speaks")
+
+
+def test_warnings_are_seen_in_a_notebook_without_any_logging_set_up(speaks: Small) -> None:
+    done = python("-c", f"import magical; magical.load({str(speaks.root)!r}).run()")
+    assert done.stderr.count("careful with this") == 1
+    assert done.stdout.count("one-two") == 1

@@ -1,0 +1,170 @@
+"""A run on few rows: real code, few rows, branded, and never registered."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import magical
+from magical.engine.sampling import few
+from magical.errors import UsageError
+from projects import IMPORTS, Small, command, flow, one, project
+
+WORLD = """
+from pathlib import Path
+from magical import Receipt
+
+class Row(Contract):
+    x: int
+
+@step
+def source() -> Frame[Row]:
+    return pl.DataFrame({"x": range(1000)})
+
+@step
+def other() -> Frame[Row]:
+    return pl.DataFrame({"x": [1, 2]})
+
+@step
+def both(source: Frame[Row], other: Frame[Row]) -> Frame[Row]:
+    return pl.concat([source, other])
+
+@step
+def height(table: Frame[Row]) -> int:
+    return table.height
+
+@step(writes="world")
+def publish(height: int) -> Receipt:
+    path = Path(__file__).with_name("world")
+    path.write_text(path.read_text() + "x" if path.exists() else "x")
+    return Receipt(True, "published")
+
+@step
+def after(receipt: Receipt) -> int:
+    return 1
+
+@workflow
+def flow() -> tuple[int, int]:
+    n = height(both(source(), other()))
+    return n, after(publish(n))
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Small:
+    return one(tmp_path, WORLD)
+
+
+def test_sources_give_few_rows_and_nothing_goes_to_the_world(world: Small) -> None:
+    result = magical.load(world.root, sample=100).execute()
+    assert set(result.executed) == {"source", "other", "both", "height"}
+    assert result.left_out == {
+        "publish": "it stands on other (sample), source (sample)",
+        "after": "publish was left out",
+    }
+    assert result.state == "done"
+    assert not (world.root / "world").exists()
+    assert result.records["height"].origin == ("other (sample)", "source (sample)")
+
+
+def test_rows_are_drawn_from_all_over_and_the_same_each_time(world: Small) -> None:
+    table = magical.load(world.root, sample=100).run("source")["source"]
+    assert table.height == 100
+    assert table["x"].is_sorted()
+    assert table["x"].max() > 900
+    assert few(pl.DataFrame({"x": range(1000)}), 100).equals(table)
+
+
+def test_a_sample_is_never_taken_for_the_real_thing(world: Small) -> None:
+    sampled = magical.load(world.root, sample=10_000)  # all rows, and still a sample
+    assert sampled.run("height").result == 1002
+    run = world.run()
+    assert set(run.executed) == {"source", "other", "both", "height", "publish", "after"}
+    assert (world.root / "world").read_text() == "x"
+    assert sampled.run("height").executed == []
+    assert magical.load(world.root, sample=20).run("height").result == 22
+    assert world.ran() == []
+
+
+def test_the_plan_says_what_it_stands_on(world: Small) -> None:
+    plans = magical.load(world.root, sample=5).plan()
+    assert plans["source"].state == "to run"
+    assert plans["source"].origin == ("source (sample)",)
+    magical.load(world.root, sample=5).run("height")
+    plans = magical.load(world.root, sample=5).plan()
+    assert {n: p.state for n, p in plans.items()} == {
+        "source": "fresh", "other": "fresh", "both": "fresh", "height": "fresh",
+        "publish": "left out", "after": "left out",
+    }  # fmt: skip
+
+
+def test_the_command_says_it_plainly(world: Small) -> None:
+    said = world.command("run", "--sample", "7")
+    assert said.code == 0
+    assert "publish was left out: it stands on other (sample), source (sample)." in said.out
+    seen = world.command("inspect", "height", "--sample", "7").out
+    assert "It is not real: it stands on other (sample), source (sample)." in seen
+    assert "nothing had to run" in world.command("run", "--sample", "7").out
+    assert world.command("inspect", "height").out.count("It is not real") == 1  # there is nothing else yet
+    world.run()
+    assert "not real" not in world.command("inspect", "height").out
+
+
+def test_why_compares_like_with_like(world: Small) -> None:
+    world.run()
+    magical.load(world.root, sample=5).run("height")
+    assert "it ran first" in world.why("height")
+    assert "it is left out" in str(magical.load(world.root, sample=5).why("publish"))
+
+
+@pytest.mark.parametrize("words", [("--sample", "-1"), ("--sample", "many"), ("--sample", "0.5")])
+def test_a_wrong_sample_is_said(world: Small, words: tuple[str, str]) -> None:
+    said = world.command("run", *words)
+    assert said.code == 2
+    assert "Hint:" in said.err
+
+
+def test_a_step_in_a_process_of_its_own_takes_the_sample_too(world: Small) -> None:
+    sampled = magical.load(world.root, sample=11)
+    assert sampled.run("height", policy={"timeout": 60}).result == 13
+
+
+def test_a_run_says_in_its_journal_that_it_is_a_sample(tmp_path: Path) -> None:
+    small = flow(tmp_path)
+    small.command("run", "--sample", "20")
+    shown = json.loads(small.command("runs", "last", "--json").out)
+    assert shown["sample"] == 20
+    assert "20 rows a source" in small.command("runs", "last").out
+    with pytest.raises(UsageError):
+        magical.load(small.root, sample=-3)
+
+
+def test_models_and_scores_carry_the_brand(tmp_path: Path) -> None:
+    text = (
+        IMPORTS
+        + """
+from magical.library import Score, Scores
+
+@step
+def rows() -> Frame:
+    return pl.DataFrame({"x": [1, 2, 3]})
+
+@step
+def scored(rows: Frame) -> Scores:
+    one = Score(value=0.8, low=0.7, high=0.9)
+    return Scores(task="binary", target="y", part="test", rows=3, metrics={"roc_auc": one})
+
+@workflow
+def flow() -> Scores:
+    return scored(rows())
+"""
+    )
+    small = project(tmp_path, {"workflow.py": text})
+    scores = magical.load(small.root, sample=2).run().result
+    assert scores.origin == ("rows (sample)",)
+    assert "\u0336" in str(scores)
+    assert "not real" in str(scores)
+    said = command("run", "--sample", "2", "--project", str(small.root)).out
+    assert "r\u0336o\u0336c\u0336" in said
+    assert "\u0336" not in str(small.run().result)

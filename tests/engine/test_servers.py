@@ -1,0 +1,119 @@
+"""What counts as a server that does not answer, and what as one that refuses."""
+
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from magical.engine.servers import reached, shown, talking
+from magical.errors import MagicalError, RegistryDown, RegistryError
+from projects import is_well_worded
+from registries.databases import free_port
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Answers everything but the first question, whether it is well, with one code."""
+
+    code = 200
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else self.code)
+        self.end_headers()
+        self.wfile.write(b"no")
+
+    do_POST = do_GET
+
+    def log_message(self, *words: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def place() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+
+
+def asked(uri: str) -> MagicalError:
+    """How a question fails, once the server has been reached."""
+    with reached("sqlite://"):
+        from mlflow import MlflowClient
+    client = MlflowClient(uri, uri)
+    with pytest.raises(RegistryError) as caught, talking(uri, "list experiments"):
+        client.search_experiments()
+    assert is_well_worded(str(caught.value)), str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (429, RegistryDown),
+        (502, RegistryDown),
+        (503, RegistryDown),
+        (504, RegistryDown),
+        (500, RegistryError),
+        (404, RegistryError),
+        (403, RegistryError),
+    ],
+)
+def test_a_server_that_cannot_answer_now_is_down_and_another_refuses(
+    place: str, code: int, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Answers, "code", code)
+    assert type(asked(place)) is kind
+
+
+def test_a_server_that_is_gone_or_silent_is_down() -> None:
+    error = asked(f"http://127.0.0.1:{free_port()}")
+    assert (type(error), "Connection refused" in str(error)) == (RegistryDown, True)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        error = asked(f"http://127.0.0.1:{silent.getsockname()[1]}")
+    assert (type(error), "timed out" in str(error)) == (RegistryDown, True)
+
+
+def refused(error: Exception, uri: str = "sqlite:///x.db") -> MagicalError:
+    with pytest.raises(RegistryError) as caught, talking(uri, "say so"):
+        raise error
+    return caught.value
+
+
+def test_a_database_is_down_when_it_is_locked_only() -> None:
+    with reached("sqlite://"):
+        from mlflow.exceptions import MlflowException
+        from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+    for words, kind in (("database is locked", RegistryDown), ("disk is full", RegistryError)):
+        error = MlflowException(f"(sqlite3.OperationalError) {words}", TEMPORARILY_UNAVAILABLE)
+        assert type(refused(error)) is kind
+    assert type(
+        refused(MlflowException("(psycopg2) no host", TEMPORARILY_UNAVAILABLE), "postgresql://h")
+    ) is (RegistryDown)
+
+
+def test_errors_of_others_pass() -> None:
+    with pytest.raises(ZeroDivisionError), talking("sqlite:///x.db", "divide"):
+        raise ZeroDivisionError
+
+
+def test_a_file_that_is_missing_is_no_silence() -> None:
+    assert type(refused(FileNotFoundError("no such file"))) is RegistryError
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:abc", "http://[::1", "http://"])
+def test_an_address_that_is_none_is_said(uri: str) -> None:
+    with pytest.raises(RegistryError) as caught, reached(uri):
+        pass
+    assert type(caught.value) is RegistryError
+    assert is_well_worded(str(caught.value))
+    assert shown(uri) == uri

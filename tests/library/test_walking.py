@@ -1,0 +1,80 @@
+"""A scoring path gives each step the kind of table it annotates, as the training run did."""
+
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+
+from magical import Contract, Frame, Id, Lazy, step
+from magical.contracts.contract import schema_of
+from magical.contracts.forms import form_of
+from magical.errors import BrokenPromise
+from magical.library.walking import ROW, Move, Walk, numbered
+from magical.pandas import Frame as PandasFrame
+from magical.refs import Link
+from magical.steps import Step
+
+
+class Row(Contract):
+    id: Id[int]
+    x: float | None
+
+
+@step
+def in_pandas(rows: PandasFrame[Row]) -> PandasFrame[Row]:
+    assert isinstance(rows, pd.DataFrame)
+    return rows[rows["x"].notna()].assign(x=rows["x"] * 2).sort_values("id", ascending=False)
+
+
+@step
+def without_rows(rows: PandasFrame[Row]) -> PandasFrame[Row]:
+    return rows[["id", "x"]].set_index("id").reset_index()
+
+
+@step
+def lazily(rows: Lazy[Row]) -> Lazy[Row]:
+    assert isinstance(rows, pl.LazyFrame)
+    return rows.with_columns(pl.col("x") * 2).filter(pl.col("x").is_not_null())
+
+
+@step
+def several(rows: list[PandasFrame[Row]]) -> Frame[Row]:
+    assert isinstance(rows[0], pd.DataFrame)
+    return pl.DataFrame({"id": rows[0]["id"].to_numpy(), "x": (rows[0]["x"] * 2).to_numpy()}).drop_nans()
+
+
+@step
+def indexed(rows: PandasFrame[Row]) -> PandasFrame[Row]:
+    return rows.set_index("id")
+
+
+def walk(made: Step[Any, Any]) -> Walk:
+    schema, source = schema_of(Row), Link("typed")
+    wire = [source] if made is several else source
+    arguments = {"rows": [None]} if made is several else {}
+    forms = {"rows": form_of(made.wanted["rows"])}
+    given = made.given
+    move = Move(made.name, made.name, made.function, arguments, {"rows": wire}, given, forms)
+    return Walk(schema, source, (move,), Link(made.name))
+
+
+ROWS = numbered(pl.DataFrame({"id": [3, 4, 5], "x": [1.0, None, 2.0]}))
+
+
+@pytest.mark.parametrize("made", [in_pandas, lazily, several], ids=lambda s: s.name)
+def test_rows_go_through_steps_of_every_kind(made: Step[Any, Any]) -> None:
+    given, lost = walk(made).served(ROWS)
+    assert sorted(given.select("id", "x").rows()) == [(3, 2.0), (5, 4.0)]
+    assert lost["reason"].to_list() == [f"{made.name} left it out"]
+
+
+def test_rows_that_lost_their_numbers_in_pandas_are_found_by_their_ids() -> None:
+    given, lost = walk(without_rows).served(ROWS)
+    assert given[ROW].to_list() == ROWS[ROW].to_list()
+    assert lost.is_empty()
+
+
+def test_an_id_in_the_index_is_said() -> None:
+    with pytest.raises(BrokenPromise, match="indexed: id is in the index"):
+        walk(indexed).served(ROWS)

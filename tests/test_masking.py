@@ -1,0 +1,164 @@
+"""What is hidden is found in every form that a text may give it."""
+
+import base64
+import html
+import io
+import json
+import time
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import magical.masking
+from magical.errors import MagicalError, shorten
+from magical.events import Log, Progress, RunFinished, StepFailed
+from magical.masking import MaskedStream, hide, mask, masked
+from projects import command
+
+
+@pytest.fixture(autouse=True)
+def nothing_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(magical.masking, "_hidden", {})
+    monkeypatch.setattr(magical.masking, "_pattern", None)
+
+
+HARD = "p@ss/w\"ö rd\\x~1+2&<'%=?"
+FORMS = {
+    "plain": str,
+    "repr": repr,
+    "in a list": lambda v: repr([v]),
+    "url": quote,
+    "url, slashes too": lambda v: quote(v, safe=""),
+    "url, lower case": lambda v: quote(v, safe="").replace("%C3%B6", "%c3%b6").replace("%2F", "%2f"),
+    "form": quote_plus,
+    "json": json.dumps,
+    "json, not ascii": lambda v: json.dumps(v, ensure_ascii=False),
+    "json in json": lambda v: json.dumps(json.dumps({"password": v})),
+    "html": html.escape,
+    "cut": lambda v: v[:12] + "…",
+    "cut with dots": lambda v: v[:10] + "...",
+    "base64": lambda v: base64.b64encode(v.encode()).decode(),
+    "base64 with a user": lambda v: base64.b64encode(b"user:" + v.encode()).decode(),
+    "base64 with another": lambda v: base64.urlsafe_b64encode(b"me:" + v.encode() + b";").decode(),
+    "a line of a journal": lambda v: json.dumps(Log(step="a", text=repr(v)).to_json()),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("value", [HARD, "tiger-in-the-tank", "ÄÖ ü日本語-schlüssel"])
+def test_every_form_is_found(form: str, value: str) -> None:
+    text = FORMS[form](value)
+    hide(value)
+    shown = mask(f"before {text} after")
+    assert text not in shown
+    assert value[:8] not in shown
+    assert "***" in shown
+    assert shown.startswith("before ")
+    assert shown.endswith(" after")
+
+
+@given(st.text(min_size=4, max_size=30), st.text(max_size=10), st.text(max_size=10))
+def test_no_hidden_text_comes_through(value: str, before: str, after: str) -> None:
+    magical.masking._hidden.clear()
+    hide(value)
+    if value not in before and value not in after and value not in "***":
+        assert value not in mask(f"{before}{value}{after}").replace("***", "\0")
+
+
+def test_lines_of_a_long_secret_are_found_alone() -> None:
+    hide("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END KEY-----\n")
+    assert mask("  MIIEvQIBADANBgkqhkiG9w0B") == "  ***"
+
+
+def test_the_longer_of_two_secrets_is_masked_as_one() -> None:
+    hide("tiger")
+    hide("tiger-in-the-tank")
+    assert mask("tiger-in-the-tank tiger") == "*** ***"
+
+
+def test_short_secrets_are_left() -> None:
+    hide("abc")
+    hide("")
+    assert mask("abc") == "abc"
+
+
+URIS = {
+    "postgresql://me:tiger@db:5432/sales": "postgresql://me:***@db:5432/sales",
+    "redis://:tiger@cache": "redis://:***@cache",
+    "mysql+pymysql://me:ti/g@r@db/sales": "mysql+pymysql://me:***@db/sales",
+    "http://me:12345@host": "http://me:***@host",
+    "see https://a:b@c, https://d:e@f": "see https://a:***@c, https://d:***@f",
+    "http://host:80/path?mail=a@b.c": "http://host:80/path?mail=a@b.c",
+    "http://host:8080 write to a@b.c": "http://host:8080 write to a@b.c",
+    "https://host/me:tiger@x": "https://host/me:tiger@x",
+    "me:tiger@host": "me:tiger@host",
+}
+
+
+@pytest.mark.parametrize("uri", URIS)
+def test_passwords_in_uris_are_masked(uri: str) -> None:
+    assert mask(uri) == URIS[uri]
+    assert mask(mask(uri)) == URIS[uri]
+
+
+def test_masking_takes_no_time_even_on_odd_texts() -> None:
+    hide("tiger-in-the-tank")
+    began = time.process_time()
+    for text in ("a" * 1_000_000, "x://u:" * 20_000, "tiger-in" * 100_000, "://" + "a:" * 200_000):
+        mask(text)
+    assert time.process_time() - began < 5
+
+
+def test_events_are_masked_but_for_names() -> None:
+    hide("size")
+    failed = StepFailed(step="size", key="size", message="size", trace="a size").masked()
+    assert (failed.step, failed.key, failed.message, failed.trace) == ("size", "size", "***", "a ***")
+    assert RunFinished(run="r", state="done", seconds=1, executed=1, keys={"size": "k"}).masked().keys == {
+        "size": "k"
+    }
+
+    class Found(Progress):
+        """An author's own event."""
+
+    assert Found(step="size", done=1, total=2, text="size").masked() == Found(
+        step="size", done=1, total=2, text="***"
+    )
+
+
+def test_values_inside_others_are_masked() -> None:
+    hide("tiger")
+    assert masked({"tiger": ["a tiger", ("tiger", 1)], "n": 2}) == {"tiger": ["a ***", ("***", 1)], "n": 2}
+
+
+def test_errors_are_masked_before_they_are_cut() -> None:
+    hide("tiger-in-the-tank" * 3)
+    text = "x" * 230 + "tiger-in-the-tank" * 3
+    error = MagicalError(text, hint=text)
+    assert "tiger" not in str(error) + repr(error)
+    assert "tiger" not in shorten("tiger-in-the-tank" * 3, 30)
+
+
+def test_streams_are_masked_and_stay_streams() -> None:
+    hide("tiger")
+    below = io.StringIO()
+    stream = MaskedStream.over(below)
+    print("a", "tiger", file=stream)
+    stream.writelines(["tiger\n"])
+    assert stream.write("tiger") == 5
+    assert below.getvalue() == "a ***\n***\n***"
+    assert not stream.isatty()
+    assert MaskedStream.over(stream) is stream
+
+
+def test_a_fault_of_the_command_itself_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide("tiger")
+
+    def fault(path: str, profile: str) -> None:
+        raise RuntimeError("tiger")
+
+    monkeypatch.setattr("magical.cli._open", fault)
+    answer = command("plan")
+    assert answer.code == 1
+    assert "RuntimeError: ***" in answer.err
