@@ -6,6 +6,9 @@ BIN := .venv/bin
 LOWEST := .venv-lowest/bin
 WORKERS ?= 2
 PYTEST_FLAGS := -n $(WORKERS) --dist worksteal
+KILLS ?= 100
+DAMAGES ?= 50
+EDITED ?= 300
 COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
@@ -15,7 +18,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-lowest check format bench lock news clean
+.PHONY: help venv demo test test-lowest check format torture bench lock news clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -49,6 +52,9 @@ check: venv ## style, types (the examples' too), layers, import cycles, house li
 format: venv ## mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+torture: venv ## kills, damage, runs at once, thousands of steps, odd places, random edits: KILLS=100 DAMAGES=50 EDITED=300
+	KILLS=$(KILLS) DAMAGES=$(DAMAGES) EDITED=$(EDITED) $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/torture $(ARGS)
 
 bench: venv ## measure what a run costs beside a plain script
 	$(BIN)/python benchmarks/run.py $(ARGS)

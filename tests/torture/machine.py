@@ -20,6 +20,7 @@ from torture.living import KINDS, Call, Living, same
 PROMISES = {"int": Promise("value", int), "Frame[Row]": Promise("table", Frame)}
 NUMBER = st.integers(0, 3)
 PICK = st.integers(0, 10_000)
+KIND = st.sampled_from(list(KINDS))
 MEMORY = Path("/dev/shm")  # a folder in memory, where there is one: a disk would make most of the time
 
 
@@ -45,17 +46,18 @@ class Edited(RuleBasedStateMachine):
 
     # --- edits --------------------------------------------------------------------------------------------------
 
-    @initialize(picks=st.lists(st.tuples(PICK, PICK, NUMBER), min_size=3, max_size=7))
-    def begin(self, picks: list[tuple[int, int, int]]) -> None:
-        for pick, wires, number in picks:
-            self._add(pick, wires, number)
+    @initialize(picks=st.lists(st.tuples(KIND, PICK, NUMBER), min_size=3, max_size=7))
+    def begin(self, picks: list[tuple[str, int, int]]) -> None:
+        self._add("constant", 0, 1)
+        for kind, wires, number in picks:
+            self._add(kind, wires, number)
         self.living.write()
 
-    @rule(pick=PICK, wires=PICK, number=NUMBER)
-    def add_a_step(self, pick: int, wires: int, number: int) -> None:
+    @rule(kind=KIND, wires=PICK, number=NUMBER)
+    def add_a_step(self, kind: str, wires: int, number: int) -> None:
         if len(self.living.state.calls) < 12:
             self._edit()
-            self._add(pick, wires, number)
+            self._add(kind, wires, number)
 
     @rule(pick=PICK, wires=PICK)
     def call_a_step_again(self, pick: int, wires: int) -> None:
@@ -71,7 +73,7 @@ class Edited(RuleBasedStateMachine):
         calls = self.living.state.calls
         self.living.drop(calls[pick % len(calls)])
         if not self.living.state.calls:
-            self._add(0, 0, 1)
+            self._add("constant", 0, 1)
 
     @rule(pick=PICK)
     def rename_a_step(self, pick: int) -> None:
@@ -114,8 +116,8 @@ class Edited(RuleBasedStateMachine):
         self._edit()
         numbers = self.living.state.numbers
         used = [n for n in sorted(numbers) if n in self.living.used()]
-        among = used if used and pick % 5 else sorted(numbers)
-        name = among[pick % len(among)]
+        dice = random.Random(pick)
+        name = dice.choice(used if used and dice.random() < 0.9 else sorted(numbers))
         numbers[name] = (numbers[name] + 1) % 4
 
     @rule(name=st.sampled_from(["n0", "n1"]), file=st.sampled_from(["a.txt", "b.txt", ""]))
@@ -233,10 +235,9 @@ class Edited(RuleBasedStateMachine):
         self.settled = False
         self.edits += 1
 
-    def _add(self, pick: int, wires: int, number: int) -> None:
-        kinds = list(KINDS)
+    def _add(self, kind: str, wires: int, number: int) -> None:
         function = self.living.name("step")
-        self.living.state.functions[function] = (kinds[pick % len(kinds)], number)
+        self.living.state.functions[function] = (kind, number)
         if not self._call(function, wires):
             self.living.state.functions[function] = ("constant", number)
             self._call(function, wires)

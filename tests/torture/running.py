@@ -1,6 +1,7 @@
 """Runs that are killed, started together or measured, as processes of their own."""
 
 import contextlib
+import functools
 import importlib.util
 import json
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from magical.engine.policy import Policy
-from projects import IMPORTS, NO_TRACKING, Small, project
+from projects import IMPORTS, NO_TRACKING, Small, project, python
 
 WIDE = 4
 LONG = 5
@@ -109,11 +110,10 @@ def has_locks() -> bool:
     return importlib.util.find_spec("magical.stores.locks") is not None
 
 
+@functools.cache
 def has_verb(name: str) -> bool:
     """Whether the command knows a verb."""
-    from magical.cli import cli
-
-    return name in cli.commands
+    return python("-m", "magical.cli", name, "--help").returncode == 0
 
 
 @dataclass
