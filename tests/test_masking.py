@@ -155,10 +155,10 @@ def test_streams_are_masked_and_stay_streams() -> None:
 def test_a_fault_of_the_command_itself_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     hide("tiger")
 
-    def fault(path: str, profile: str) -> None:
+    def fault(*_: object) -> None:
         raise RuntimeError("tiger")
 
-    monkeypatch.setattr("magical.cli._open", fault)
+    monkeypatch.setattr("magical.cli.asking.Ask.open", fault)
     answer = command("plan")
     assert answer.code == 1
     assert "RuntimeError: ***" in answer.err

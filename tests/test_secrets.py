@@ -145,6 +145,29 @@ def test_no_secret_leaves_by_any_way(tmp_path: Path) -> None:
     assert (small.root / ".magical/mlflow.db").is_file()
 
 
+@pytest.mark.slow
+def test_a_secret_that_only_a_process_of_its_own_knows_does_not_leave_it(tmp_path: Path) -> None:
+    small = talking(tmp_path / "talking")
+    small.edit("settings.toml", "uri =", "policy.timeout = 300\ntracking.enabled = false\nuri =")
+    small.edit("workflow.py", "s.access.password, s.uri, s.fails", 'Secret("env:OTHER"), s.uri, s.fails')
+    small.edit(
+        "workflow.py",
+        "        try:\n",
+        "        print(value)\n        print('x' * 1990 + value)\n        print(value, file=sys.stderr)\n"
+        "        logging.getLogger('mine').error(value)\n        emit(value)\n        os.write(1, b'raw')\n        try:\n",
+    )
+    small.edit("workflow.py", "import logging\n", "import logging\nimport os\n")
+    other = "only/in the%child"
+    for words in (["run", "fails=true"], ["run", "fails=true", "--traceback"], ["run", "--json"]):
+        done = small.process(*words, DB_PASSWORD=VALUE, OTHER=other)
+        assert [f for f in (*FORMS, other, quote(other), other[:8]) if f in done.stdout + done.stderr] == []
+    journals = "".join(p.read_text() for p in small.root.rglob("journal.jsonl"))
+    assert '"text": "***"' in journals
+    assert "raw" in journals
+    assert other[:8] not in journals
+    assert leaks(small) == []
+
+
 def test_a_failure_shows_the_own_lines_and_no_secret(tmp_path: Path) -> None:
     small = talking(tmp_path / "talking")
     small.edit("settings.toml", "uri =", "fails = true\nuri =")

@@ -23,6 +23,7 @@ from magical.engine.telling import Teller
 from magical.errors import MagicalError, StepStopped
 from magical.events import Event, Log
 from magical.graph import Node
+from magical.masking import mask
 
 __all__ = ["ApartPerformer", "Errand", "answer"]
 
@@ -155,7 +156,7 @@ class ApartPerformer:
             for line in stream:
                 if text := line.rstrip().rpartition("\r")[2]:
                     with contextlib.suppress(MagicalError):
-                        self._tell(Log(step=node.name, text=text[:WIDTH], level="print"))
+                        self._tell(Log(step=node.name, text=mask(text)[:WIDTH], level="print"))
 
 
 def answer(pipe: Connection, kind: str, said: Any) -> None:
@@ -172,7 +173,7 @@ def answer(pipe: Connection, kind: str, said: Any) -> None:
         try:
             said = pickle.dumps(said)
         except Exception:  # what a body attached to its own event stays in its process
-            said = pickle.dumps(Log(step=getattr(said, "step", ""), text=repr(said)[:WIDTH]))
+            said = pickle.dumps(Log(step=getattr(said, "step", ""), text=mask(repr(said))[:WIDTH]))
     with _sending:
         pipe.send_bytes(pickle.dumps((kind, said)))
 

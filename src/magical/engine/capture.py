@@ -56,7 +56,7 @@ class _Lines:
         """Tell one line of a step."""
         self._told[sink.name] += 1
         if self._told[sink.name] <= LINES:
-            sink.emit(Log(step=sink.name, text=text[:WIDTH], level=level))
+            sink.emit(Log(step=sink.name, text=mask(text)[:WIDTH], level=level))
         elif self._told[sink.name] == LINES + 1:
             text = f"it has said {LINES:,} lines; what it says from here on is not kept."
             sink.emit(Log(step=sink.name, text=text, level="warning"))

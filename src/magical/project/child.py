@@ -15,6 +15,7 @@ from magical.engine.artifacts import Record
 from magical.engine.collecting import pause
 from magical.engine.run import RunResult
 from magical.errors import MagicalError, ProjectError, StepError
+from magical.masking import MaskedStream
 from magical.project.project import Project
 
 __all__ = ["main"]
@@ -23,6 +24,8 @@ __all__ = ["main"]
 def main() -> None:
     """Take an errand from the pipe named on the command line, and answer it."""
     pause()
+    # The run reads what is written here, and does not know what is revealed here.
+    sys.stdout, sys.stderr = MaskedStream.over(sys.stdout), MaskedStream.over(sys.stderr)
     with Connection(int(sys.argv[1])) as pipe:
         errand: Errand = pickle.loads(pipe.recv_bytes())
         threading.Thread(target=_watch, args=(pipe,), daemon=True).start()
