@@ -6,15 +6,17 @@ import polars as pl
 
 __all__ = ["AT_ONCE", "repeats"]
 
+_HASH, _ROW = "__hash", "__row"
+
 AT_ONCE = 4_000_000
-"""Rows whose ids are held in memory at a time."""
+"""Rows whose ids' hashes are held in memory at a time."""
 
 
 def repeats(table: pl.LazyFrame, ids: list[str], height: int, examples: int) -> tuple[int, pl.DataFrame]:
     """Count the rows whose id another row has too, and give the first few.
 
-    The ids are looked at in as many passes as memory asks for, each over those of one residue of their hash,
-    so that equal ones meet in one pass.
+    Rows of one id have one hash, so only rows that share a hash are looked at themselves. The hashes are
+    looked at in as many passes as memory asks for, each over those of one residue.
 
     Args:
         table: is read once for each ``AT_ONCE`` rows, the columns ``ids`` only.
@@ -28,23 +30,21 @@ def repeats(table: pl.LazyFrame, ids: list[str], height: int, examples: int) -> 
         (2, [(0, 7), (2, 7)])
     """
     passes = -(-height // AT_ONCE) or 1
-    keyed = table.select(ids)
-    residue = (pl.col(ids[0]) if len(ids) == 1 else pl.struct(ids)).hash() % passes
+    one = (pl.col(ids[0]) if len(ids) == 1 else pl.struct(ids)).hash().alias(_HASH)
+    hashes, keyed = table.select(one), table.select(ids).with_row_index(_ROW).with_columns(one)
     count, found = 0, []
     for number in range(passes):
-        some = keyed if passes == 1 else keyed.filter(residue == number)
-        several = some.group_by(ids).agg(pl.len().alias("__rows")).filter(pl.col("__rows") > 1)
-        again = several.select(pl.col("__rows").sum()).collect(engine="streaming").item()
-        count += again
-        if again:
-            found.append(_first(keyed, ids, pl.lit(True) if passes == 1 else residue == number, examples))
-    none = table.select(ids).head(0).with_row_index("__row").collect()
-    return count, pl.concat([none, *found]).sort("__row").head(examples)
-
-
-def _first(keyed: pl.LazyFrame, ids: list[str], chosen: pl.Expr, examples: int) -> pl.DataFrame:
-    rows = keyed.with_row_index("__row").filter(chosen).group_by(ids)
-    places = rows.agg(pl.len().alias("__rows"), pl.col("__row").bottom_k(examples))
-    several = places.filter(pl.col("__rows") > 1).drop("__rows")
-    first = several.explode("__row").bottom_k(examples, by="__row").select("__row", *ids)
-    return first.collect(engine="streaming")
+        some = hashes if passes == 1 else hashes.filter(pl.col(_HASH) % passes == number)
+        shared = (
+            some.group_by(_HASH).len().filter(pl.col("len") > 1).select(_HASH).collect(engine="streaming")
+        )
+        if shared.is_empty():
+            continue
+        rows = keyed.join(shared.lazy(), on=_HASH, how="semi").group_by(ids)
+        several = rows.agg(pl.len().alias(_HASH), pl.col(_ROW).bottom_k(examples))
+        again = several.filter(pl.col(_HASH) > 1).collect(engine="streaming")
+        count += int(again[_HASH].sum())
+        first = again.drop(_HASH).explode(_ROW).bottom_k(examples, by=_ROW)
+        found.append(first.select(_ROW, *ids))
+    none = table.select(ids).head(0).with_row_index(_ROW).collect()
+    return count, pl.concat([none, *found]).sort(_ROW).head(examples)
