@@ -122,7 +122,7 @@ class Objects:
 
     def paths(self) -> list[Path]:
         """Give the files of all objects, and what kills left beside them."""
-        return [p for p in self.folder.glob("*/*") if p.is_file()]
+        return [p for pattern in ("*/*", ".part-*") for p in self.folder.glob(pattern) if p.is_file()]
 
     def is_whole(self, path: Path) -> bool:
         """Whether an object's file is what its name says, read piece by piece.
