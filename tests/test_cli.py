@@ -231,6 +231,16 @@ def test_inspecting(done: Small) -> None:
     assert "shape: (40, 2)" in out
 
 
+def test_inspecting_a_large_table_reads_its_first_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("magical.project.inspection.MANY", 30)
+    small = flow(tmp_path)
+    small.run()
+    out = small.command("inspect", "customers").out
+    assert "40 × 2; the first rows:\nshape: (10, 2)" in out
+
+
 def test_help_lists_the_verbs_in_order() -> None:
     out = command("--help").out
     verbs = re.findall(r"^  (\w+) ", out.partition("Commands:")[2], re.M)

@@ -19,6 +19,9 @@ from magical.project.project import Project
 
 __all__ = ["Inspection", "inspect_step"]
 
+MANY = 1_000_000
+"""Rows of a table from which on only the first are read, to be shown."""
+
 SHOWN = 30
 """Lines of what a body said that are shown; JSON has them all."""
 
@@ -103,10 +106,18 @@ def _text(store: Store, artifact: Artifact) -> str:
         return "\n".join(f"{name}: {item.summary}" for name, item in artifact.items.items())
     if artifact.kind == "object":
         return artifact.summary
-    value = store.load(artifact, Promise("any"))
-    if artifact.kind == "table":
-        return mask(f"{_without_secrets(value)}")
-    return _json_text(value)
+    if artifact.kind != "table":
+        return _json_text(store.load(artifact, Promise("any")))
+    if _rows(artifact) > MANY:
+        first = store.load(artifact, Promise("lazy")).head(10).collect()
+        return mask(f"{artifact.summary}; the first rows:\n{_without_secrets(first)}")
+    return mask(f"{_without_secrets(store.load(artifact, Promise('any')))}")
+
+
+def _rows(artifact: Artifact) -> int:
+    """How many rows a table has, as its summary says."""
+    number = artifact.summary.partition(" ")[0].replace(",", "")
+    return int(number) if number.isdecimal() else 0
 
 
 def _without_secrets(table: Any) -> Any:
