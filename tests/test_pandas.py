@@ -180,7 +180,10 @@ WRONG = {
     "return table.drop(columns='f')": ("f is missing", "give f"),
     "return table.rename(columns={'f': 7})": ("no texts: 7", "columns.map(str)"),
     "return table.assign(s=[1, 'a'] * 4)": ("column s holds mixed-integer", "astype"),
-    "return table.assign(x=0.5)": ("x must be int | None, and is float", "widen Row"),
+    "return table.assign(x=0.5)": (
+        "x must be int | None, and is float",
+        "change its type: Row in workflow.py",
+    ),
     "return table['x']": ("returned", "to_frame()"),
     "return made(n)": ("promised pandas.Frame[Row]", "promise polars"),
     "return None": ("returned None", "is a return missing?"),

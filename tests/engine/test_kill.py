@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -92,7 +93,8 @@ def test_an_interrupted_run_says_that_it_goes_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, (out, err)
-    assert "Stopped. What is finished is kept; magical run goes on from there." in err
+    assert re.search(r"flow: stopped\. \d steps? finished", err)
+    assert err.endswith("Hint: magical run goes on from there.\n")
     assert "Traceback" not in err
     (run,) = small.load().runs()
     assert run.state == "stopped"

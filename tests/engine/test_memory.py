@@ -9,7 +9,7 @@ import pytest
 
 from magical.engine.memory import Drawn, DrawnMemory
 from magical.errors import ProjectError
-from magical.project import project as module
+from magical.project import drawing as module
 from projects import Small, command, flow, one, python
 
 
