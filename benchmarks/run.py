@@ -31,7 +31,6 @@ AIMS = (
     ("1,000 values: plan, remembered", "", 0.5),
     ("1,000 values: cold, less three steps", "", 5.0),
     ("1,000 tables: cold, less three steps", "", 5.0),
-    ("1,000 values: cold", "1,000 values, joblib loop: cold", 3.0),
     ("campaign: unchanged", 'python -c "import sklearn"', 0.5),
     ("campaign: cold", "", 44.0),
     ("campaign: unchanged", "", 3.2),

@@ -1,6 +1,7 @@
 """Odd places and odd clocks for a project."""
 
 import os
+import shlex
 import textwrap
 from pathlib import Path
 
@@ -39,6 +40,9 @@ time.time = jumping
 def live_in(root: Path) -> None:
     """Run, run again, and ask, in some folder."""
     small = patient(root)
+    said = small.process("run", "seed=4").stdout
+    (line,) = [line for line in said.splitlines() if line.startswith("  magical runs")]
+    assert Path(shlex.split(line)[-1]).resolve() == root.resolve(), "what is said can be typed"
     assert answer(start(small, "run", "--json", "seed=3"))["state"] == "done"
     assert answer(start(small, "run", "--json", "seed=3"))["executed"] == []
     assert small.run(seed=3)["total"] == result_of(3)

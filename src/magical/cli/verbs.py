@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from functools import cache, partial
@@ -197,7 +198,7 @@ def _warn_of_foreign(project: Project) -> None:
 def _option(project: Project) -> str:
     """What to add to a command so that it finds the project from here."""
     here = os.path.relpath(project.root)
-    return "" if here == "." else f" --project {here}"
+    return "" if here == "." else f" --project {shlex.quote(here)}"
 
 
 def _debugger(wanted: bool) -> Callable[[BaseException], None] | None:
