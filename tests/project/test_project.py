@@ -1,6 +1,10 @@
 """The project in Python: the verbs as methods."""
 
+import shutil
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,3 +178,27 @@ def test_a_failure_inside_of_a_library_names_the_line_of_the_author(tmp_path: Pa
     small.edit("helpers.py", "return inner(e) * FACTOR", "import json\n    return json.loads('{')")
     error = small.fails()["clean"]
     assert "raised JSONDecodeError (helpers.py:6: return json.loads('{'))" in str(error)
+
+
+def test_threads_that_open_one_project_at_once_find_the_same_keys(tmp_path: Path) -> None:
+    """The modules of one are dropped while another reads their code."""
+    small = flow(tmp_path)
+    right = small.load().drawn().identities["clean"].parts
+    drawn: list[Any] = []
+
+    def draw() -> None:
+        drawn.append(small.load().drawn().identities["clean"].parts)
+
+    before = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(1e-5)
+        for _ in range(10):
+            shutil.rmtree(small.root / ".magical", ignore_errors=True)
+            threads = [threading.Thread(target=draw) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert drawn == [right] * 40

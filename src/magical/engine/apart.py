@@ -19,6 +19,7 @@ from magical.engine.artifacts import Record
 from magical.engine.capture import WIDTH
 from magical.engine.plan import NodePlan
 from magical.engine.run import Performer, Request, RunResult
+from magical.engine.sharing import once, waiting
 from magical.engine.telling import Teller
 from magical.errors import MagicalError, StepStopped
 from magical.events import Event, Log
@@ -71,7 +72,7 @@ class ApartPerformer:
         self._policy = request.policy()
 
     def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        """Run one node's body, and give its record.
+        """Run one node's body and give its record, unless another run does so meanwhile.
 
         Args:
             node: which one.
@@ -83,9 +84,14 @@ class ApartPerformer:
             MagicalError: as the body's own performer raises.
         """
         timeout = self._policy.of(node).timeout
-        if timeout is None or self._request.debug is not None or not self._request.child:
-            return self._local.perform(node, made, known)
-        return self._apart(node, made, timeout)
+
+        def make() -> Record:
+            if timeout is None or self._request.debug is not None or not self._request.child:
+                return self._local.perform(node, made, known)
+            return self._apart(node, made, timeout)
+
+        waits = waiting(node, self._result, self._tell)
+        return once(self._request.store, node, made.key, make, waits)
 
     def forget(self, node: str) -> None:
         """Drop what is held in memory of a node's result."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from magical.engine.artifacts import Record
 from magical.engine.ports import Registry, Store
 from magical.events import Event, current
 from magical.graph import Graph, Node
@@ -24,7 +25,7 @@ class StepContext:
         graph: the whole graph, living.
         store: where its inputs came from.
         load: gives the result of a node that has finished in this run.
-        keys: the keys of the nodes that have finished in this run.
+        records: what is known of the nodes that have finished in this run.
         tell: takes an event.
         registry: gives the model registry, if the project has one.
         run: the run's name.
@@ -37,12 +38,17 @@ class StepContext:
     graph: Graph
     store: Store
     load: Callable[[str], Any]
-    keys: Mapping[str, str]
+    records: Mapping[str, Record]
     tell: Callable[[Event], None]
     registry: Callable[[], Registry] | None
     run: str
     root: Path
     kept: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys of the nodes that have finished in this run."""
+        return {name: record.key for name, record in list(self.records.items())}
 
     @property
     def name(self) -> str:

@@ -27,7 +27,6 @@ from magical.engine.keys import node_key
 from magical.engine.plan import NodePlan, sampled
 from magical.engine.run import Request, RunResult
 from magical.engine.sampling import branded, few
-from magical.engine.sharing import once, waiting
 from magical.errors import InputError, MagicalError, StepError, StoreError, shorten
 from magical.events import current
 from magical.graph import Call, Graph, Node
@@ -48,7 +47,7 @@ class LocalPerformer:
         self._lock = threading.RLock()
 
     def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        """Load the inputs, run the body, check and keep what it gives, unless another run does it meanwhile.
+        """Load the inputs, run the body, check and keep what it gives.
 
         Args:
             node: which one.
@@ -63,10 +62,6 @@ class LocalPerformer:
             InputError: a file that it reads changed meanwhile.
         """
         resume()
-        waits = waiting(node, self._result, self._tell)
-        return once(self._request.store, node, made.key, lambda: self._made(node, made, known), waits)
-
-    def _made(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
         arguments = self.arguments(node, known)
         context = self._context(node, made.key)
         began = time.monotonic()
@@ -169,7 +164,7 @@ class LocalPerformer:
             graph=self._graph,
             store=self._request.store,
             load=self.value,
-            keys={n: r.key for n, r in list(self._result.records.items())},
+            records=self._result.records,
             tell=self._tell,
             registry=self._request.registry,
             run=self._result.name,

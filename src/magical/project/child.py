@@ -74,9 +74,9 @@ def perform(errand: Errand, pipe: Connection) -> Record:
     def tell(event: object) -> None:
         answer(pipe, "event", event)
 
-    return LocalPerformer(request, graph, tell, RunResult(errand.run, records=records)).perform(
-        node, made, known
-    )
+    performer = LocalPerformer(request, graph, tell, RunResult(errand.run, records=records))
+    with project.store.in_use(errand.run):
+        return performer.perform(node, made, known)
 
 
 def _watch(pipe: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -22,6 +23,10 @@ from magical.settings.layers import Loaded
 from magical.settings.secrets import learn, sealed
 
 __all__ = ["Drawing", "Drawings"]
+
+
+_importing = threading.RLock()
+"""Held while modules are dropped, imported and read: two threads at once would see half of each other's."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +94,13 @@ class Drawings:
         raise _changing()
 
     def _draw_again(self, line: dict[str, Any], digest: str) -> Graph:
-        graph = self._import_and_draw(line)[0]
-        drawn = self._memory.recall(digest)
-        if self._digest(line) != digest or drawn is None:
-            raise _changing()
-        if odd := difference(drawn, graph):
+        with _importing:
+            graph = self._import_and_draw(line)[0]
+            drawn = self._memory.recall(digest)
+            if self._digest(line) != digest or drawn is None:
+                raise _changing()
+            odd = difference(drawn, graph)
+        if odd:
             raise ProjectError(
                 f"{odd} is another each time the project is imported, so no result can be kept for it.",
                 hint="make it a setting; clocks, random draws and environment variables belong into steps.",
@@ -101,10 +108,11 @@ class Drawings:
         return graph
 
     def _draw(self, line: dict[str, Any]) -> Drawn:
-        with files_read() as read:
-            graph, loaded = self._import_and_draw(line)
-        self._configuration.policy(line).check(graph)
-        identities = identify(graph)
+        with _importing:
+            with files_read() as read:
+                graph, loaded = self._import_and_draw(line)
+            self._configuration.policy(line).check(graph)
+            identities = identify(graph)
         other = other_files(identities, read, self._location.root)
         return Drawn(graph, identities, masked(to_json(loaded.settings)), loaded.spoken, other)
 

@@ -18,7 +18,7 @@ from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry, Swept
 from magical.engine.run import Request, RunResult, execute
-from magical.errors import UsageError
+from magical.errors import ProjectError, UsageError
 from magical.graph import Graph
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
@@ -248,7 +248,16 @@ class Project:
         return [r for r in self.journal.runs() if bool(r.facts.get("sample")) == bool(self.sample)]
 
     def database(self) -> str:
-        """Give the address of the project's own MLflow database."""
+        """Give the address of the project's own MLflow database.
+
+        Raises:
+            ProjectError: the folder's name has letters that an address cannot hold.
+        """
+        if odd := [c for c in "?%#" if c in str(self.home)]:
+            raise ProjectError(
+                f"{self.root} has {odd[0]!r} in its name, and MLflow's database cannot be addressed there.",
+                hint="rename the folder, or name another place: [tracking] uri.",
+            )
         with storing(self.home):
             self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.home / 'mlflow.db'}"
