@@ -1,5 +1,6 @@
 """What the command prints."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,7 +132,9 @@ def test_runs() -> None:
         "run-1", "flow", "failed", 0.0, 1.5, {"rows": "k"}, ["rows"], {"split": "why\nmore"}, {"a": 1}
     )
     assert "run-1" in runs_text([run])
-    assert "1 ran" in runs_text([run])
+    assert runs_text([run]).endswith("1 ran")
+    sampled = replace(run, facts={"sample": 20})
+    assert [line.endswith("sample of 20") for line in runs_text([run, sampled]).splitlines()] == [False, True]
     full = runs_text([run], full=True)
     assert "failed: why" in full
     assert "more" not in full

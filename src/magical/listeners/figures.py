@@ -79,6 +79,7 @@ def tags(begun: RunStarted) -> dict[str, str]:
         "magical.profile": begun.profile,
         "magical.host": begun.host,
         "magical.process": str(begun.process or ""),
+        "magical.sample": str(begun.sample or ""),
         "magical.commit": commit,
         "magical.dirty": str(bool(begun.git.get("dirty"))).lower() if commit else "",
         "mlflow.source.name": begun.workflow,

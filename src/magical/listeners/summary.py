@@ -65,7 +65,8 @@ def run_text(
 
 def _ending(graph: Graph, result: RunResult) -> str:
     if not result.name:
-        rest = f" {len(result.left_out)} are left out." if result.left_out else ""
+        many = len(result.left_out)
+        rest = f" {many} {'is' if many == 1 else 'are'} left out." if many else ""
         return f"nothing had to run; all {len(graph.wanted) - len(result.left_out)} steps are fresh.{rest}"
     ran, fresh = len(result.executed), len(result.records) - len(result.executed)
     end = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out" if result.errors else "done"
@@ -199,6 +200,7 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
             time.strftime("%Y-%m-%d %H:%M", time.localtime(r.started)),
             f"{r.seconds:.1f} s" if r.seconds else "",
             f"{len(r.executed)} ran",
+            f"sample of {r.facts['sample']}" if r.facts.get("sample") else "",
         )
         for r in runs
     ]
