@@ -88,7 +88,15 @@ def test_a_failed_run_names_each_step() -> None:
 
 
 def test_nothing_to_do() -> None:
-    assert "flow: nothing had to run; all 5 steps are fresh." in run_text(GRAPH, RunResult())
+    everything = RunResult(records=result().records)
+    assert "flow: nothing had to run; all 5 steps are fresh." in run_text(GRAPH, everything)
+
+
+def test_up_to_one_step_it_speaks_of_what_was_asked_for() -> None:
+    records = {name: record for name, record in result().records.items() if name in ("rows", "split")}
+    text = run_text(GRAPH, RunResult(records=records, left_out={"publish": "it stands on rows (sample)"}))
+    assert "flow: nothing had to run; all 2 steps are fresh. 1 is left out." in text
+    assert "magical inspect split" in text
 
 
 def test_a_plan() -> None:
