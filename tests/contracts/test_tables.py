@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from magical.contracts.dtypes import DTYPES, kind_of
 from magical.contracts.schema import Column, Schema
-from magical.contracts.tables import DTYPES, kind_of, polars_frame, typed
+from magical.contracts.tables import polars_frame, typed
 from magical.errors import BrokenPromise
 
 DAY, NOON = dt.date(2024, 1, 31), dt.datetime(2024, 1, 31, 12)

@@ -6,13 +6,14 @@ import pytest
 
 from torture.damaging import damage_often, mixed
 from torture.places import live_in, live_with_jumps
-from torture.running import has_timeouts, kill_often, patient, run_together
+from torture.running import kill_often, patient, run_together
 from torture.thousands import live_through
+from torture.wide import live_wide
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("in_children", [False, True] if has_timeouts() else [False])
+@pytest.mark.parametrize("in_children", [False, True])
 def test_killed_process_groups(tmp_path: Path, in_children: bool) -> None:
     assert kill_often(patient(tmp_path / "p", in_children=in_children), 2, 7) >= 2
 
@@ -28,6 +29,10 @@ def test_three_runs_at_once(tmp_path: Path) -> None:
 
 def test_four_hundred_steps(tmp_path: Path) -> None:
     live_through(tmp_path / "p", "mixed", 400)
+
+
+def test_five_thousand_columns(tmp_path: Path) -> None:
+    live_wide(tmp_path / "p", 5000)
 
 
 def test_an_odd_folder(tmp_path: Path) -> None:

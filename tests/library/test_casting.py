@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Column
-from magical.contracts.tables import DTYPES
 from magical.errors import ContractError
 from magical.library.casting import cast
 

@@ -14,6 +14,8 @@ from magical.events import (
     StepFailed,
     StepFinished,
     StepLeftOut,
+    StepPending,
+    StepRetried,
     StepStarted,
 )
 from magical.listeners.console import Console
@@ -92,3 +94,22 @@ def test_a_text_of_several_lines_stays_on_one() -> None:
     stream = io.StringIO()
     Console(stream).on(Log(step="x", text="one\ntwo\x1b[31m\rthree", level="warning"))
     assert stream.getvalue() == "! x one two [31m three\n"
+
+
+def test_a_step_that_is_tried_again_says_why_and_when() -> None:
+    stream = io.StringIO()
+    message = "ask (workflow.py:7) raised OSError (workflow.py:9: read()):\n  it is asleep\nHint: wake it."
+    Console(stream).on(StepRetried(step="ask", key="k", attempt=1, message=message, wait=0.5))
+    Console(stream).on(StepRetried(step="ask", key="k", attempt=2, message="ask was stopped.", wait=1.0))
+    assert [" ".join(line.split()) for line in stream.getvalue().splitlines()] == [
+        "↻ ask attempt 1 failed: ask (workflow.py:7) raised OSError (workflow.py:9: read()): it is asleep",
+        "again in 0.5 s",
+        "↻ ask attempt 2 failed: ask was stopped.",
+        "again in 1 s",
+    ]
+
+
+def test_a_step_that_waits_for_the_registry_is_pending() -> None:
+    stream = io.StringIO()
+    Console(stream).on(StepPending(step="register", key="k", message="it does not answer"))
+    assert stream.getvalue() == "- register pending\n"

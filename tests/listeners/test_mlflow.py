@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,11 @@ def test_scores_that_stand_on_a_pretence_or_a_sample_are_not_told(kind: Any, des
     desk.hear(started(), StepStarted(step="evaluate", key="k2"), pretended)
     desk.hear(*ran("evaluate[2]", "k3"), finished())
     assert set(desk.runs()[0].data.metrics) == {f"validation.roc_auc{b}" for b in ("", ".low", ".high")}
+
+
+def test_a_run_on_a_sample_is_marked_as_one(desk: Desk) -> None:
+    desk.hear(replace(started(), sample=20), *ran("ingest", "c"), finished())
+    assert desk.runs()[0].data.tags["magical.sample"] == "20"
 
 
 @pytest.mark.parametrize(("state", "status"), [("failed", "FAILED"), ("stopped", "KILLED")])

@@ -1,5 +1,6 @@
 """What the command prints."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,7 +88,15 @@ def test_a_failed_run_names_each_step() -> None:
 
 
 def test_nothing_to_do() -> None:
-    assert "flow: nothing had to run; all 5 steps are fresh." in run_text(GRAPH, RunResult())
+    everything = RunResult(records=result().records)
+    assert "flow: nothing had to run; all 5 steps are fresh." in run_text(GRAPH, everything)
+
+
+def test_up_to_one_step_it_speaks_of_what_was_asked_for() -> None:
+    records = {name: record for name, record in result().records.items() if name in ("rows", "split")}
+    text = run_text(GRAPH, RunResult(records=records, left_out={"publish": "it stands on rows (sample)"}))
+    assert "flow: nothing had to run; all 2 steps are fresh. 1 is left out." in text
+    assert "magical inspect split" in text
 
 
 def test_a_plan() -> None:
@@ -131,7 +140,9 @@ def test_runs() -> None:
         "run-1", "flow", "failed", 0.0, 1.5, {"rows": "k"}, ["rows"], {"split": "why\nmore"}, {"a": 1}
     )
     assert "run-1" in runs_text([run])
-    assert "1 ran" in runs_text([run])
+    assert runs_text([run]).endswith("1 ran")
+    sampled = replace(run, facts={"sample": 20})
+    assert [line.endswith("sample of 20") for line in runs_text([run, sampled]).splitlines()] == [False, True]
     full = runs_text([run], full=True)
     assert "failed: why" in full
     assert "more" not in full

@@ -1,8 +1,6 @@
 """Runs that are killed, started together or measured, as processes of their own."""
 
 import contextlib
-import functools
-import importlib.util
 import json
 import os
 import random
@@ -18,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from magical.engine.policy import Policy
-from projects import IMPORTS, NO_TRACKING, Small, project, python
+from projects import IMPORTS, NO_TRACKING, Small, project
 
 WIDE = 4
 LONG = 5
@@ -93,27 +90,11 @@ def result_of(seed: int) -> int:
 
 
 def patient(root: Path, *, in_children: bool = False, workers: int = 3) -> Small:
-    """The workflow above; in child processes where the policy knows a timeout."""
+    """The workflow above; with a timeout each step has a child process of its own."""
     policy = f"[policy]\nworkers = {workers}\n"
-    if in_children and has_timeouts():
+    if in_children:
         policy += "timeout = 600\n"
     return project(root, {"workflow.py": PATIENT, "settings.toml": f"{policy}\n{NO_TRACKING}"})
-
-
-def has_timeouts() -> bool:
-    """Whether a step can have a timeout, and so a process of its own."""
-    return "timeout" in Policy.model_fields
-
-
-def has_locks() -> bool:
-    """Whether two runs share the work on one key."""
-    return importlib.util.find_spec("magical.stores.locks") is not None
-
-
-@functools.cache
-def has_verb(name: str) -> bool:
-    """Whether the command knows a verb."""
-    return python("-m", "magical.cli", name, "--help").returncode == 0
 
 
 @dataclass
@@ -217,19 +198,17 @@ def left_parts(small: Small) -> list[Path]:
 def run_together(small: Small, count: int, seed: int) -> None:
     """Several runs of the same at once, while ``magical gc`` goes on and on."""
     runs = [start(small, "run", "--json", f"seed={seed}") for _ in range(count)]
-    while has_verb("gc") and any(run.process.poll() is None for run in runs):
+    while any(run.process.poll() is None for run in runs):
         done = small.process("gc")
         assert done.returncode == 0, done.stdout + done.stderr
     for run in runs:
         assert answer(run)["state"] == "done"
     finished = Counter((e["step"], e["key"]) for e in small.events() if e["event"] == "StepFinished")
-    if has_locks():
-        assert set(finished.values()) == {1}, "two runs did the same work"
+    assert set(finished.values()) == {1}, "two runs did the same work"
     again = small.run(seed=seed)
     assert again.executed == []
     assert again["total"] == result_of(seed)
-    if has_locks():
-        assert (small.root / "log.txt").read_text().splitlines().count(f"{seed} {result_of(seed)}") == 1
+    assert (small.root / "log.txt").read_text().splitlines().count(f"{seed} {result_of(seed)}") == 1
 
 
 def cpu_of(small: Small, *words: str) -> tuple[float, str]:

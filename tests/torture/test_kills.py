@@ -10,7 +10,7 @@ import pytest
 
 from examples import test_kills as campaign_kills
 from examples.conftest import QUICK
-from torture.running import has_timeouts, has_verb, kill_often, left_parts, patient
+from torture.running import kill_often, left_parts, patient
 
 KILLS = int(os.environ.get("KILLS", "100"))
 SHARES = 4
@@ -22,13 +22,11 @@ def test_steps_on_threads(tmp_path: Path, share: int) -> None:
     small = patient(tmp_path / "p", workers=1 + share)
     kills = -(-KILLS // SHARES // 2)
     assert kill_often(small, kills, share) >= kills
-    if has_verb("gc"):
-        assert small.process("gc").returncode == 0
-        assert not left_parts(small)
+    assert small.process("gc").returncode == 0
+    assert not left_parts(small)
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-@pytest.mark.skipif(not has_timeouts(), reason="no step has a process of its own yet")
 def test_steps_in_child_processes(tmp_path: Path, share: int) -> None:
     kills = -(-KILLS // SHARES // 4)
     assert kill_often(patient(tmp_path / "p", in_children=True, workers=1 + share), kills, share) >= kills

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 
 from magical.contracts.checks import Check, checks_of, rules_of, unique_of
 from magical.contracts.contract import schema_of
+from magical.contracts.dtypes import kind_of
 from magical.contracts.repeats import repeats
 from magical.contracts.schema import Column, Schema
-from magical.contracts.tables import kind_of, polars_frame
+from magical.contracts.tables import polars_frame
 from magical.errors import BrokenPromise, ContractError, did_you_mean, listing, shorten
 
 __all__ = ["Failure", "Filtered", "failures", "filter", "keep"]

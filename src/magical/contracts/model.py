@@ -47,7 +47,7 @@ class Model:
         threshold: at or above this probability the positive class is predicted.
         chosen: the experiment it came from, with its score on validation.
         candidates: those it beat.
-        origin: the pretended steps it stands on.
+        origin: what it stands on that is not real: pretended or sampled steps.
 
     Pandas and polars input give the same numbers.
     """

@@ -11,7 +11,7 @@ from magical.contracts.dtypes import DTYPES, kind_of
 from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise, did_you_mean, listing, shorten
 
-__all__ = ["DTYPES", "kind_of", "polars_frame", "typed"]
+__all__ = ["polars_frame", "typed"]
 
 
 def polars_frame(table: Any) -> pl.DataFrame:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from magical.contracts.dtypes import DTYPES, kind_of
 from magical.contracts.schema import Column
-from magical.contracts.tables import DTYPES, kind_of
 from magical.errors import ContractError, shorten
 from magical.library.dates import date_of, datetime_of, time_of
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from magical.contracts.tables import kind_of
+from magical.contracts.dtypes import kind_of
 
 __all__ = ["date_of", "datetime_of", "likely_format", "time_of"]
 

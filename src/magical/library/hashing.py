@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from magical.contracts.tables import kind_of
+from magical.contracts.dtypes import kind_of
 
 __all__ = ["row_hashes", "shares"]
 

@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 from pydantic import Field, field_validator
 
+from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Model
 from magical.contracts.schema import Column, Schema
-from magical.contracts.tables import DTYPES
 from magical.engine.context import StepContext, current_step
 from magical.engine.journal import git_state
 from magical.engine.ports import Registry, Submission, Version

@@ -56,8 +56,9 @@ class Console:
             case StepLeftOut():
                 self._line("-", "yellow", event.step, f"left out: {event.reason}")
             case StepRetried():
-                first = event.message.splitlines()[0]
-                self._line("↻", "yellow", event.step, f"attempt {event.attempt} failed: {first}")
+                self._line(
+                    "↻", "yellow", event.step, f"attempt {event.attempt} failed: {_first(event.message)}"
+                )
                 self._line(" ", "dim", "", f"again in {event.wait:g} s")
             case Log(level="print"):
                 self._line("│", "dim", event.step, event.text)
@@ -70,3 +71,9 @@ class Console:
             mark = f"\x1b[{_COLOURS[colour]}m{mark}\x1b[0m"
         self._stream.write(f"{clear}{mark} {plain(step):<{self._width}} {plain(text)}".rstrip() + end)
         self._stream.flush()
+
+
+def _first(message: str) -> str:
+    """The first line of a message, with what it announces."""
+    first, *rest = message.splitlines()
+    return f"{first} {rest[0].strip()}" if first.endswith(":") and rest else first

@@ -79,6 +79,7 @@ def tags(begun: RunStarted) -> dict[str, str]:
         "magical.profile": begun.profile,
         "magical.host": begun.host,
         "magical.process": str(begun.process or ""),
+        "magical.sample": str(begun.sample or ""),
         "magical.commit": commit,
         "magical.sample": f"{begun.sample} rows a source" if begun.sample else "",
         "magical.dirty": str(bool(begun.git.get("dirty"))).lower() if commit else "",

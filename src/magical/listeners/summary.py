@@ -58,15 +58,16 @@ def run_text(
     lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
     lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
     if not result.errors:
-        verbs = (f"inspect {_last(graph)}", "models", "show", "runs")
+        verbs = (f"inspect {_last(graph, result)}", "models", "show", "runs")
         lines += ["Look:", *(f"  magical {verb}{option}" for verb in verbs)]
     return "\n".join(lines)
 
 
 def _ending(graph: Graph, result: RunResult) -> str:
     if not result.name:
-        rest = f" {len(result.left_out)} are left out." if result.left_out else ""
-        return f"nothing had to run; all {len(graph.wanted) - len(result.left_out)} steps are fresh.{rest}"
+        many = len(result.left_out)
+        rest = f" {many} {'is' if many == 1 else 'are'} left out." if many else ""
+        return f"nothing had to run; all {len(result.records)} steps are fresh.{rest}"
     ran, fresh = len(result.executed), len(result.records) - len(result.executed)
     end = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out" if result.errors else "done"
     end += f", {len(result.pending)} pending" if result.pending else ""
@@ -199,6 +200,7 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
             time.strftime("%Y-%m-%d %H:%M", time.localtime(r.started)),
             f"{r.seconds:.1f} s" if r.seconds else "",
             f"{len(r.executed)} ran",
+            f"sample of {r.facts['sample']}" if r.facts.get("sample") else "",
         )
         for r in runs
     ]
@@ -265,9 +267,11 @@ def _results(graph: Graph, result: RunResult) -> list[tuple[str, str]]:
     return [(n.name, result.records[n.name].result.summary) for n in shown]
 
 
-def _last(graph: Graph) -> str:
-    values = [n.name for n in graph.wanted if n.promise["kind"] == "value"]
-    return (values or [n.name for n in graph.wanted])[-1]
+def _last(graph: Graph, result: RunResult) -> str:
+    """What to look at first: the last value that there is, else the last of all."""
+    there = [n for n in graph.wanted if n.name in result.records] or graph.wanted
+    values = [n for n in there if n.promise["kind"] == "value"]
+    return (values or there)[-1].name
 
 
 def _speaker(path: str, spoken: Mapping[str, str]) -> str:
