@@ -49,12 +49,22 @@ def mask(text: str) -> str:
 
 
 def mask_uris(text: str) -> str:
-    """Give a text without the passwords of the URIs in it; whatever was revealed, the answer is the same."""
+    """Give a text without the passwords of the URIs in it; whatever was revealed, the answer is the same.
+
+    Example:
+        >>> mask_uris("from s3://me:tiger@store/sales to http://127.0.0.1:5000")
+        'from s3://me:***@store/sales to http://127.0.0.1:5000'
+    """
     return _URI.sub(rf"\1:{MASK}@", text) if "://" in text else text
 
 
 def masked(value: Any) -> Any:
-    """Give the same value with every text in its lists and objects masked; their keys stay."""
+    """Give the same value with every text in its lists and objects masked; their keys stay.
+
+    Example:
+        >>> masked({"uri": ["s3://me:tiger@store", 5000]})
+        {'uri': ['s3://me:***@store', 5000]}
+    """
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, Mapping):

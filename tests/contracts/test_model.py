@@ -2,6 +2,7 @@
 
 import datetime as dt
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -192,3 +193,12 @@ def test_a_model_is_frozen_and_travels(model: Model) -> None:
     assert model.features == SCHEMA.names
     assert promise_of(Model).kind == "model"
     assert Candidate("linear", 0.7, "roc_auc").params == {}
+
+
+def test_its_summary_is_struck_through_where_it_is_not_real(model: Model) -> None:
+    chosen = replace(model, chosen=Candidate("linear", 0.28184, "log_loss"))
+    assert chosen.summary() == "linear, log_loss 0.2818 on validation"
+    sampled = replace(chosen, origin=("ingest (sample)",)).summary()
+    assert sampled.startswith("not real: l\u0336")
+    assert sampled.replace("\u0336", "") == f"not real: {chosen.summary()}"
+    assert replace(model, chosen=None).summary() == f"{model.task} model of y"

@@ -164,7 +164,7 @@ def flow() -> Scores:
     scores = magical.load(small.root, sample=2).run().result
     assert scores.origin == ("rows (sample)",)
     assert "\u0336" in str(scores)
-    assert "not real" in str(scores)
+    assert str(scores).startswith("not real: r\u0336")
     said = command("run", "--sample", "2", "--project", str(small.root)).out
     assert "r\u0336o\u0336c\u0336" in said
     assert "\u0336" not in str(small.run().result)

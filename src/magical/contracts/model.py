@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from magical.contracts.brand import struck
 from magical.contracts.schema import Schema
 from magical.contracts.tables import typed
 from magical.errors import BrokenPromise
@@ -68,6 +69,13 @@ class Model:
     def features(self) -> list[str]:
         """The names of the columns it learnt from, in order."""
         return self.schema.names
+
+    def summary(self) -> str:
+        """Say in one line which experiment it came from, and how it did on validation."""
+        if self.chosen is None:
+            return f"{self.task} model of {self.target}"
+        text = f"{self.chosen.name}, {self.chosen.metric} {self.chosen.score:.4g} on validation"
+        return struck(text) if self.origin else text
 
     def probabilities(self, table: Any) -> np.ndarray[Any, Any]:
         """Give the probability of each class.

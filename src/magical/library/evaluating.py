@@ -10,7 +10,7 @@ from magical.contracts.schema import Schema
 from magical.contracts.tags import contract_of
 from magical.engine.context import current_step
 from magical.errors import BrokenPromise, listing
-from magical.events import current, emit, keep
+from magical.events import current, keep
 from magical.library.judging import judge_classes, judge_numbers
 from magical.library.scores import Scores
 from magical.library.showing import show
@@ -81,7 +81,6 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
         positive=judged.positive,
         metrics=judged.metrics,
     )
-    emit(scores.summary())
     if current.get() is not None:
         for name, value in show(known, target, names, schema.ids).items():
             keep(name, value)

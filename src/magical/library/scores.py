@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 
+from magical.contracts.brand import struck
 from magical.contracts.contract import Contract
 from magical.library.metrics import PRIMARY
 
 __all__ = ["Score", "Scores"]
-
-
-_STROKE = "\u0336"
 
 
 class Score(Contract):
@@ -76,7 +74,7 @@ class Scores(Contract):
     def summary(self) -> str:
         """Give the most telling metric in one line, with its interval and the rows that it is from."""
         text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {self.part} rows"
-        return f"{''.join(f'{c}{_STROKE}' for c in text)} (not real)" if self.origin else text
+        return struck(text) if self.origin else text
 
 
 def _written(number: float, width: float) -> str:
