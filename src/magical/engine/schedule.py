@@ -14,12 +14,12 @@ from functools import partial
 
 from magical.engine.artifacts import Record
 from magical.engine.capture import capturing
-from magical.engine.plan import NodePlan
+from magical.engine.plan import RUN, NodePlan
 from magical.engine.policy import Wishes
 from magical.engine.ports import Runner
 from magical.engine.run import Performer, Request, RunResult, RunStopped
 from magical.engine.sharing import sharing, stopping
-from magical.engine.telling import Teller, started
+from magical.engine.telling import Teller, finished, started
 from magical.engine.turns import Turns
 from magical.errors import (
     DamagedArtifact,
@@ -35,7 +35,6 @@ from magical.errors import (
 )
 from magical.events import (
     Log,
-    RunFinished,
     StepCached,
     StepFailed,
     StepFinished,
@@ -124,6 +123,9 @@ class Schedule:
         except KeyboardInterrupt:
             self._stop()
             raise
+        except BaseException:
+            self._stopping.set()  # nobody waits for what other processes make
+            raise
 
     def _take(self) -> None:
         """Wait for a body to end, or for a retry to be due."""
@@ -152,7 +154,11 @@ class Schedule:
 
     def _begin(self, runner: Runner, node: Node) -> None:
         """Take a fresh result and say so, or start the body."""
-        made, wishes = self._planner.decide(node, self._result.records), self._policy.of(node)
+        try:
+            made, wishes = self._planner.decide(node, self._result.records), self._policy.of(node)
+        except InputError as error:  # a file that it reads is gone; it costs this node only
+            self._failed(NodePlan(node.name, RUN, origin=self._planner.origins[node.name]), error)
+            return
         if self._must_wait(node, made, wishes):
             self._held.append(node.name)
         elif made.record is not None:
@@ -238,9 +244,10 @@ class Schedule:
         """A stored input is damaged: the step that made it runs again, once, and then this one."""
         blob = error.blob
         makers = [n for n, r in self._result.records.items() if blob in r.result.blobs()]
-        under_way = [n for n, b in self._remade if b == blob and n not in self._result.records]
-        if not blob or (made.name, blob) in self._again or not (makers or under_way):
+        remade = [n for n, b in self._remade if b == blob]
+        if not blob or (made.name, blob) in self._again or not (makers or remade):
             return False
+        under_way = [n for n in remade if n not in self._result.records]
         self._again.add((made.name, blob))
         for name in (n for n in makers if (n, blob) not in self._remade):
             self._remade.add((name, blob))
@@ -252,7 +259,7 @@ class Schedule:
                 Log(step=name, text="its stored result is damaged; it is made again.", level="warning")
             )
             self._turns.unsettle(name)
-        if not {link.node for link in self._graph.by_name[made.name].links} & set(under_way):
+        if under_way and not {k.node for k in self._graph.by_name[made.name].links} & set(under_way):
             self._readers.setdefault(under_way[0], []).append(made.name)  # it was read by a way of its own
         else:
             self._turns.again(made.name)
@@ -286,13 +293,4 @@ class Schedule:
     def _end(self, state: str, began: float) -> None:
         self._result.state = state
         self._result.seconds = round(time.monotonic() - began, 3)
-        keys = {n: r.key for n, r in self._result.records.items()}
-        self._tell(
-            RunFinished(
-                run=self._result.name,
-                state=state,
-                seconds=self._result.seconds,
-                executed=len(self._result.executed),
-                keys=keys,
-            )
-        )
+        self._tell(finished(self._result))
