@@ -1,5 +1,6 @@
 """Open a failed step again: with the inputs that it had, and the code of now; and a debugger where it raised."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import magical
 from magical.errors import StepError, StoreError, UsageError
 from magical.project.replaying import replay
-from projects import FLOW, Small, flow, is_well_worded
+from projects import FLOW, Small, flow, is_well_worded, one
 
 BODY = '    good = customers.filter(pl.col("id") < max_id)\n'
 
@@ -134,3 +135,31 @@ def test_the_debugger_leaves_a_run_that_does_not_fail_alone(tmp_path: Path) -> N
     done = debugged(flow(tmp_path), "run", "--pdb", typed="")
     assert done.returncode == 0
     assert "flow: done." in done.stdout
+
+
+def test_inputs_of_another_store_are_taken_when_they_are_trusted(tmp_path: Path) -> None:
+    small = one(
+        tmp_path / "first",
+        """
+        class Thing:
+            def __init__(self) -> None:
+                self.x = 1
+
+        @step
+        def thing() -> Thing:
+            return Thing()
+
+        @step
+        def used(thing: Thing) -> int:
+            return thing.x
+
+        @workflow
+        def flow() -> int:
+            return used(thing())
+        """,
+    )
+    small.run()
+    copy = shutil.copytree(small.root, tmp_path / "copy")
+    with pytest.raises(StoreError):
+        replay(magical.load(copy), "last", "used")
+    assert replay(magical.load(copy, trust=True), "last", "used")() == 1

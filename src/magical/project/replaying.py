@@ -67,8 +67,12 @@ def replay(
         StoreError: an input is no longer in the store.
     """
     summary = project.journal.read(project.journal.find(run))
+    facts = summary.facts
     opened = Project(
-        project.location, profile=summary.facts.get("profile", ""), sample=summary.facts.get("sample", 0)
+        project.location,
+        profile=facts.get("profile", ""),
+        sample=facts.get("sample", 0),
+        trust=project.trust,
     )
     drawing = opened.draw(summary.settings)
     node = drawing.living.node(step)
