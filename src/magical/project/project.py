@@ -18,7 +18,7 @@ from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry, Swept
 from magical.engine.run import Request, RunResult, execute
-from magical.errors import ProjectError, UsageError
+from magical.errors import MagicalError, ProjectError, UsageError
 from magical.graph import Graph
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
@@ -197,7 +197,7 @@ class Project:
         """
         line, tracking = drawing.line, self.configuration.tracking
         watch = Later(lambda: tracker(self, tracking(line), drawing.drawn.graph.workflow, line))
-        run_id = mlflow_run or (lambda: getattr(watch(), "run_id", None))
+        run_id = mlflow_run or (lambda: _run_id(watch))
         policy = Later(lambda: self.configuration.policy(line))
         return Request(
             graph=drawing.graph,
@@ -267,6 +267,14 @@ def _runner(policy: Policy, debugging: bool) -> Any:
     from magical.runners.local import InlineRunner, LocalRunner
 
     return InlineRunner() if debugging else LocalRunner(policy.workers)
+
+
+def _run_id(watch: Later) -> str | None:
+    """MLflow's run; none where tracking could not begin, which costs no step anything."""
+    try:
+        return getattr(watch(), "run_id", None)
+    except MagicalError:
+        return None
 
 
 def _schedule(request: Request) -> Any:
