@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from magical.errors import InputError, SettingsError, StepError, StepStopped
+from magical.errors import DamagedArtifact, InputError, SettingsError, StepError, StepStopped
+from magical.stores.objects import Objects
 from projects import Small, is_well_worded, one
 
 TIMES = '''
@@ -541,3 +542,58 @@ def test_tracking_that_cannot_begin_costs_no_step_in_a_process_of_its_own(tmp_pa
     small = one(tmp_path / "odd#name", SLOW)
     small.write("settings.toml", "")
     assert small.run(**alone(60)).result == 15
+
+
+TWINS = """
+import os
+
+class FlowSettings(Settings):
+    n: int = 1
+
+class Odd:
+    def __init__(self) -> None:
+        self.x = os.urandom(8)
+
+@step
+def table() -> Frame:
+    return pl.DataFrame({"x": [1, 2]})
+
+@step
+def height(table: Frame, n: int) -> int:
+    return table.height + n
+
+@step
+def odd() -> Odd:
+    return Odd()
+
+@step
+def uses(odd: Odd, n: int) -> int:
+    return n
+
+@workflow
+def flow(s: FlowSettings) -> tuple[int, int, int, int]:
+    t, u = table(), table()
+    return height(t, s.n), height(u, s.n), height(t, 5), uses(odd(), s.n)
+"""
+
+
+def test_damage_is_mended_where_the_same_work_has_two_names(tmp_path: Path) -> None:
+    small = one(tmp_path, TWINS)
+    small.run()
+    (path,) = (tmp_path / ".magical/store/objects").glob("*/*.parquet")
+    path.write_bytes(b"x")
+    assert small.run(n=2, policy={"workers": 4}).result == [4, 4, 7, 2]
+
+
+def test_a_disk_that_damages_everything_does_not_keep_a_run_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = one(tmp_path, TWINS)
+    small.run()
+
+    def get(self: Objects, blob: str) -> bytes:
+        raise DamagedArtifact("It is damaged.", hint="magical run", blob=blob)
+
+    monkeypatch.setattr(Objects, "get", get)
+    result = small.load().execute("uses", {"n": 2})
+    assert isinstance(result.errors["uses"], DamagedArtifact)

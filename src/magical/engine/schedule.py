@@ -53,6 +53,9 @@ GRACE = 3.0
 GLANCE = 0.2
 """Seconds of one wait at most: polars takes Ctrl-C first, and a wait without end would sleep through it."""
 
+MENDED = 3
+"""Times that one step is made again in a run: a disk that damages all it is given must not keep it busy."""
+
 _WORTH_A_RETRY = (StepError, InputError, RegistryError)
 
 
@@ -244,6 +247,8 @@ class Schedule:
         """A stored input is damaged: the step that made it runs again, once, and then this one."""
         blob = error.blob
         makers = [n for n, r in self._result.records.items() if blob in r.result.blobs()]
+        if any(sum(n == name for n, _ in self._remade) >= MENDED for name in makers):
+            return False
         remade = [n for n, b in self._remade if b == blob]
         if not blob or (made.name, blob) in self._again or not (makers or remade):
             return False
