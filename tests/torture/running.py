@@ -107,7 +107,7 @@ def has_timeouts() -> bool:
 
 def has_locks() -> bool:
     """Whether two runs share the work on one key."""
-    return importlib.util.find_spec("magical.stores.locks") is not None
+    return importlib.util.find_spec("magical.engine.locks") is not None
 
 
 @functools.cache

@@ -184,8 +184,7 @@ class Schedule:
         del self._running[made.name]
         while self._held:
             self._turns.again(self._held.pop())
-        error = future.exception()
-        if error is None:
+        if (error := future.exception()) is None:
             self._finished(made, future.result())
         elif isinstance(error, DamagedArtifact) and self._make_again(made, error):
             pass
@@ -288,8 +287,8 @@ class Schedule:
         """Begin nothing more, end what runs in other processes, and give the rest a moment."""
         self._stopping.set()
         if self._running:
-            names = listing(self._running, 4)
-            self._tell(Log(step="", text=f"stopping; {names} may end. Ctrl-C again to leave at once."))
+            text = f"stopping; {listing(self._running, 4)} may end. Ctrl-C again to leave at once."
+            self._tell(Log(step="", text=text))
         until = time.monotonic() + GRACE
         while self._running and (left := until - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
