@@ -597,3 +597,21 @@ def test_a_disk_that_damages_everything_does_not_keep_a_run_busy(
     monkeypatch.setattr(Objects, "get", get)
     result = small.load().execute("uses", {"n": 2})
     assert isinstance(result.errors["uses"], DamagedArtifact)
+
+
+def test_ctrl_c_under_a_debugger_waits_for_nothing(tmp_path: Path) -> None:
+    text = """
+    @step
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    @workflow
+    def flow() -> int:
+        return interrupted()
+    """
+    project = one(tmp_path, text).load()
+    project.drawn()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt, match="interrupted was under way"):
+        project.execute("", {}, (), lambda error: None)
+    assert time.monotonic() - began < 2.5
