@@ -22,12 +22,14 @@ Every message has one to five lines: who, what was promised, what came, and `Hin
 
 from __future__ import annotations
 
+import copy
 import difflib
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from magical.masking import mask
 
@@ -78,6 +80,12 @@ class MagicalError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         state = {k: v for k, v in self.__dict__.items() if k not in ("lines", "hint")}
         return (_rebuild, (type(self), self.lines, self.hint), state)
+
+    def worded(self, *lines: str) -> Self:
+        """Give the same error in other words, with the same hint and all else that it carries."""
+        made = copy.copy(self)
+        made.args = made.lines = tuple(_bounded(lines, MAX_LINES - bool(self.hint)))
+        return made
 
 
 class UsageError(MagicalError):
@@ -241,4 +249,6 @@ def _bounded(lines: Sequence[str], most: int) -> list[str]:
 
 
 def _rebuild(cls: type[MagicalError], lines: tuple[str, ...], hint: str) -> MagicalError:
-    return cls(*lines, hint=hint)
+    made = cls.__new__(cls)
+    MagicalError.__init__(made, *lines, hint=hint)  # a project's own class may ask for other arguments
+    return made

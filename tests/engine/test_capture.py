@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from magical.engine import capture
+from magical.events import Event
 from projects import Small, one, python
 
 SPEAKS = """
@@ -97,15 +98,17 @@ def test_inspect_shows_the_last_lines_of_many(tmp_path: Path) -> None:
     assert "  other 69\n" not in out
 
 
+@pytest.mark.parametrize("apart", [False, True])
 def test_a_body_that_never_stops_talking_does_not_fill_the_journal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], apart: bool
 ) -> None:
     monkeypatch.setattr(capture, "LINES", 50)
     small = one(tmp_path, SPEAKS.replace("other(3)", "other(500)"))
-    small.run()
+    small.run(policy={"steps": {"other": {"timeout": 60}}} if apart else {})
     lines = said(small, "other")
     assert len(lines) == 51
     assert lines[-1] == ("warning", "it has said 50 lines; what it says from here on is not kept.")
+    assert "other 499\n" in capsys.readouterr().out  # a notebook sees it all
 
 
 def test_streams_and_loggers_are_left_as_they_were(speaks: Small) -> None:
@@ -132,3 +135,54 @@ def test_warnings_are_seen_in_a_notebook_without_any_logging_set_up(speaks: Smal
     done = python("-c", f"import magical; magical.load({str(speaks.root)!r}).run()")
     assert done.stderr.count("careful with this") == 1
     assert done.stdout.count("one-two") == 1
+
+
+COUNTS = """
+import logging, time
+
+@step
+def counts(n: int) -> int:
+    for i in range(n):
+        print("line", i)
+        logging.getLogger("mine").warning("logged %s", i)
+        time.sleep(0.05)
+    return n
+
+@workflow
+def flow() -> int:
+    return counts(TIMES)
+"""
+
+
+def test_runs_in_two_threads_tell_each_line_once_and_leave_the_streams_as_they_were(tmp_path: Path) -> None:
+    short, long = (
+        one(tmp_path / "short", COUNTS.replace("TIMES", "8")),
+        one(tmp_path / "long", COUNTS.replace("TIMES", "16")),
+    )
+    done = python(
+        "-c",
+        "import logging, sys, threading, time, magical\n"
+        "before = sys.stdout, sys.stderr, list(logging.getLogger().handlers)\n"
+        f"runs = [magical.load(p).run for p in ({str(short.root)!r}, {str(long.root)!r})]\n"
+        "threads = [threading.Thread(target=run) for run in runs]\n"
+        "threads[0].start(); time.sleep(0.2); threads[1].start()\n"
+        "[t.join() for t in threads]\n"
+        "assert before == (sys.stdout, sys.stderr, list(logging.getLogger().handlers))\n",
+    )
+    assert done.returncode == 0, done.stderr
+    for small, n in ((short, 8), (long, 16)):
+        assert [t for kind, t in said(small, "counts") if kind == "print"] == [f"line {i}" for i in range(n)]
+        logged = [t for kind, t in said(small, "counts") if kind == "warning"]
+        assert logged == [f"mine: logged {i}" for i in range(n)]
+
+
+def test_a_listener_that_prints_does_not_hear_of_it(
+    speaks: Small, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Prints:
+        def on(self, event: Event) -> None:
+            print("heard", type(event).__name__)
+
+    speaks.load().execute("", {}, (Prints(),))
+    assert "heard RunFinished" in capsys.readouterr().out
+    assert not any("heard" in text for _, text in said(speaks, "speaks"))

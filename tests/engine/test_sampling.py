@@ -168,3 +168,30 @@ def flow() -> Scores:
     said = command("run", "--sample", "2", "--project", str(small.root)).out
     assert "r\u0336o\u0336c\u0336" in said
     assert "\u0336" not in str(small.run().result)
+
+
+def test_what_a_project_calls_origin_is_its_own(tmp_path: Path) -> None:
+    text = """
+    from typing import NamedTuple
+    from pydantic import BaseModel
+
+    class Flight(BaseModel):
+        origin: str
+
+    class Two(NamedTuple):
+        number: int
+        flight: Flight
+
+    @step
+    def two() -> Two:
+        return Two(2, Flight(origin="BER"))
+
+    @step
+    def flight(two: Two) -> Flight:
+        return two.flight
+
+    @workflow
+    def flow() -> Flight:
+        return flight(two())
+    """
+    assert magical.load(one(tmp_path, text).root, sample=3).run().result.origin == "BER"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from magical.errors import SettingsError, StepError, StepStopped
+from magical.errors import DamagedArtifact, InputError, SettingsError, StepError, StepStopped
+from magical.stores.objects import Objects
 from projects import Small, is_well_worded, one
 
 TIMES = '''
@@ -400,3 +401,217 @@ def test_the_process_of_a_step_dies_with_its_run(tmp_path: Path) -> None:
 def _line(small: Small, text: str) -> int:
     lines = (small.root / "workflow.py").read_text().splitlines()
     return next(i for i, line in enumerate(lines, 1) if line.startswith(text))
+
+
+MANY = """
+import time
+from pathlib import Path
+from magical.errors import DamagedArtifact
+
+HERE = Path(__file__).parent
+
+class FlowSettings(Settings):
+    n: int = 1
+    file: InputPath = InputPath("there.txt")
+
+@step
+def table() -> Frame:
+    return pl.DataFrame({"x": [1, 2]})
+
+@step
+def soon(table: Frame, n: int) -> int:
+    return read(table, 0.0) + n
+
+@step
+def late(table: Frame, n: int) -> int:
+    return read(table, 1.5) + n
+
+@step
+def reads(table: Frame, file: InputPath) -> int:
+    return len(file.read_bytes())
+
+def read(table: pl.DataFrame, seconds: float) -> int:
+    if (HERE / "damaged").exists() and not (HERE / str(seconds)).exists():
+        (HERE / str(seconds)).touch()
+        blob = (HERE / "damaged").read_text()
+        time.sleep(seconds)
+        raise DamagedArtifact("It is damaged.", hint="wait.", blob=blob)
+    return table.height
+
+@workflow
+def flow(s: FlowSettings) -> tuple[int, int, int]:
+    t = table()
+    return soon(t, s.n), late(t, s.n), reads(t, s.file)
+"""
+
+
+def test_who_hears_of_damage_when_all_is_mended_has_another_turn(tmp_path: Path) -> None:
+    small = one(tmp_path, MANY)
+    small.write("there.txt", "four")
+    small.run()
+    (path,) = (tmp_path / ".magical/store/objects").glob("*/*.parquet")
+    small.write("damaged", path.parent.name + path.name)
+    run = small.run(n=2, policy={"workers": 3})
+    assert run.result == [4, 4, 4]
+    assert sorted(run.executed) == ["late", "soon", "table"]
+
+
+def test_a_file_that_is_missing_costs_the_step_that_reads_it_only(tmp_path: Path) -> None:
+    small = one(tmp_path, MANY)
+    result = small.load().execute("", {})
+    assert result.state == "failed"
+    assert isinstance(result.errors["reads"], InputError)
+    assert sorted(result.executed) == ["late", "soon", "table"]
+
+
+ODD = """
+import asyncio
+from magical.errors import MagicalError
+
+class Mine(MagicalError):
+    def __init__(self, number: int) -> None:
+        super().__init__(f"number {number}")
+        self.number = number
+
+class Thing:
+    def summary(self, much: int) -> str:
+        return "no summary of ours"
+
+class Stubborn:
+    def __init__(self) -> None:
+        self.x = 1
+
+    def __setstate__(self, state: object) -> None:
+        raise RuntimeError("no way back")
+
+@step
+def panics() -> int:
+    raise pl.exceptions.PanicException("polars gave up")
+
+@step
+def cancelled() -> int:
+    raise asyncio.CancelledError("by itself")
+
+@step
+def empty() -> Frame:
+    return pl.DataFrame({"x": pl.Series("x", [{}], dtype=pl.Struct([]))})
+
+@step
+def mine() -> int:
+    raise Mine(3)
+
+@step
+def thing() -> Thing:
+    return Thing()
+
+@step
+def stubborn() -> Stubborn:
+    return Stubborn()
+
+@step
+def loads(it: Stubborn) -> int:
+    return 1
+
+@step
+def fine() -> int:
+    return 1
+
+@workflow
+def flow() -> tuple[int, Any, Any, int, Thing, int, int]:
+    return panics(), cancelled(), empty(), mine(), thing(), loads(stubborn()), fine()
+"""
+
+
+@pytest.mark.parametrize("timeout", [None, 60.0])
+def test_whatever_a_body_raises_or_gives_costs_its_own_step_only(
+    tmp_path: Path, timeout: float | None
+) -> None:
+    policy = {"steps": {name: {"timeout": timeout} for name in ("panics", "mine", "empty")}}
+    result = one(tmp_path, ODD).load().execute("", {"policy": policy if timeout else {}})
+    assert sorted(result.executed) == ["fine", "stubborn", "thing"]
+    said = {name: str(error).splitlines()[0] for name, error in result.errors.items()}
+    assert "raised PanicException" in said["panics"]
+    assert "raised CancelledError" in said["cancelled"]
+    assert "raised InvalidOperationError" in said["empty"]
+    assert said["mine"].endswith("number 3")
+    assert "no way back" in said["loads"]
+    assert "stubborn" not in said
+
+
+def test_tracking_that_cannot_begin_costs_no_step_in_a_process_of_its_own(tmp_path: Path) -> None:
+    small = one(tmp_path / "odd#name", SLOW)
+    small.write("settings.toml", "")
+    assert small.run(**alone(60)).result == 15
+
+
+TWINS = """
+import os
+
+class FlowSettings(Settings):
+    n: int = 1
+
+class Odd:
+    def __init__(self) -> None:
+        self.x = os.urandom(8)
+
+@step
+def table() -> Frame:
+    return pl.DataFrame({"x": [1, 2]})
+
+@step
+def height(table: Frame, n: int) -> int:
+    return table.height + n
+
+@step
+def odd() -> Odd:
+    return Odd()
+
+@step
+def uses(odd: Odd, n: int) -> int:
+    return n
+
+@workflow
+def flow(s: FlowSettings) -> tuple[int, int, int, int]:
+    t, u = table(), table()
+    return height(t, s.n), height(u, s.n), height(t, 5), uses(odd(), s.n)
+"""
+
+
+def test_damage_is_mended_where_the_same_work_has_two_names(tmp_path: Path) -> None:
+    small = one(tmp_path, TWINS)
+    small.run()
+    (path,) = (tmp_path / ".magical/store/objects").glob("*/*.parquet")
+    path.write_bytes(b"x")
+    assert small.run(n=2, policy={"workers": 4}).result == [4, 4, 7, 2]
+
+
+def test_a_disk_that_damages_everything_does_not_keep_a_run_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = one(tmp_path, TWINS)
+    small.run()
+
+    def get(self: Objects, blob: str) -> bytes:
+        raise DamagedArtifact("It is damaged.", hint="magical run", blob=blob)
+
+    monkeypatch.setattr(Objects, "get", get)
+    result = small.load().execute("uses", {"n": 2})
+    assert isinstance(result.errors["uses"], DamagedArtifact)
+
+
+def test_ctrl_c_under_a_debugger_waits_for_nothing(tmp_path: Path) -> None:
+    text = """
+    @step
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    @workflow
+    def flow() -> int:
+        return interrupted()
+    """
+    project = one(tmp_path, text).load()
+    project.drawn()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt, match="interrupted was under way"):
+        project.execute("", {}, (), lambda error: None)
+    assert time.monotonic() - began < 2.5

@@ -319,3 +319,43 @@ def test_kills_among_several_runs_lose_nothing(work: Small) -> None:
     assert work.run().result == right(3)
     finished = Counter((e["step"], e["key"]) for e in work.events() if e["event"] == "StepFinished")
     assert set(finished.values()) == {1}
+
+
+def test_a_source_in_the_world_keeps_what_it_made_in_a_process_of_its_own(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        """
+        import subprocess, sys
+        from pathlib import Path
+
+        class FlowSettings(Settings):
+            n: int = 2
+
+        @step(reads="world")
+        def source(n: int) -> Frame:
+            return pl.DataFrame({"x": range(n)})
+
+        @step
+        def between(source: Frame) -> int:
+            words = ["gc", "--keep", "0", "--project", str(Path(__file__).parent)]
+            subprocess.run([sys.executable, "-m", "magical.cli", *words], check=True)
+            return source.height
+
+        @step
+        def later(source: Frame, between: int) -> int:
+            return source.height + between
+
+        @workflow
+        def flow(s: FlowSettings) -> int:
+            t = source(s.n)
+            return later(t, between(t))
+        """,
+    )
+    run = small.run(n=3, policy={"steps": {"source": {"timeout": 60}}})
+    assert run.result == 6
+    assert run["source"].height == 3
+    assert [e["step"] for e in small.events() if e["event"] == "StepStarted"] == [
+        "source",
+        "between",
+        "later",
+    ]

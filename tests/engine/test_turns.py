@@ -83,3 +83,13 @@ def test_a_damaged_result_is_waited_for_and_those_that_are_done_do_not_run_again
     assert list(turns) == ["n2"]
     assert turns.settle("n2") == ["n0"]
     assert list(turns) == ["n3"]
+
+
+def test_who_had_its_turn_before_it_missed_something_waits_for_it() -> None:
+    turns = turns_of(set(), {0})
+    assert list(turns) == ["n0"]
+    turns.settle("n0")
+    turns.unsettle("n0")  # n1 was next
+    assert list(turns) == ["n0"]
+    turns.settle("n0")
+    assert list(turns) == ["n1"]

@@ -1,5 +1,6 @@
 """Open a failed step again: with the inputs that it had, and the code of now; and a debugger where it raised."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import magical
 from magical.errors import StepError, StoreError, UsageError
 from magical.project.replaying import replay
-from projects import FLOW, Small, flow, is_well_worded
+from projects import FLOW, Small, flow, is_well_worded, one
 
 BODY = '    good = customers.filter(pl.col("id") < max_id)\n'
 
@@ -134,3 +135,69 @@ def test_the_debugger_leaves_a_run_that_does_not_fail_alone(tmp_path: Path) -> N
     done = debugged(flow(tmp_path), "run", "--pdb", typed="")
     assert done.returncode == 0
     assert "flow: done." in done.stdout
+
+
+def test_inputs_of_another_store_are_taken_when_they_are_trusted(tmp_path: Path) -> None:
+    small = one(
+        tmp_path / "first",
+        """
+        class Thing:
+            def __init__(self) -> None:
+                self.x = 1
+
+        @step
+        def thing() -> Thing:
+            return Thing()
+
+        @step
+        def used(thing: Thing) -> int:
+            return thing.x
+
+        @workflow
+        def flow() -> int:
+            return used(thing())
+        """,
+    )
+    small.run()
+    copy = shutil.copytree(small.root, tmp_path / "copy")
+    with pytest.raises(StoreError):
+        replay(magical.load(copy), "last", "used")
+    assert replay(magical.load(copy, trust=True), "last", "used")() == 1
+
+
+def test_what_a_replay_of_a_sample_gives_is_branded(tmp_path: Path) -> None:
+    small = flow(tmp_path)
+    text = FLOW.replace("def flow(s: FlowSettings) -> int", "def flow(s: FlowSettings) -> Scores")
+    text = text.replace("size(table: Frame[C]) -> int", "size(table: Frame[C]) -> Scores")
+    text = text.replace(
+        "    return table.height\n",
+        "    return Scores(task='binary', target='y', part='test', rows=1, metrics={'auc': ONE})\n",
+    )
+    top = "from magical.library import Score, Scores\n\nONE = Score(value=0.8, low=0.7, high=0.9)\n\n\nclass Customer"
+    small.write("workflow.py", text.replace("class Customer", top, 1))
+    assert small.command("run", "--sample", "20").code == 0
+    assert replay(small.load(), "last", "size")().origin == ("raw (sample)",)
+    assert "not real" in small.command("replay", "last", "size").out
+
+
+def test_a_password_that_the_journal_masks_is_taken_from_the_settings_of_now(tmp_path: Path) -> None:
+    small = flow(
+        tmp_path,
+        FLOW.replace(
+            "    unread: int = 1\n", '    unread: int = 1\n    uri: str = "postgresql://me:tiger@db/sales"\n'
+        )
+        .replace("def size(table: Frame[C])", "def size(table: Frame[C], uri: str)")
+        .replace("size(train)", "size(train, s.uri)"),
+    )
+    small.run()
+    assert replay(small.load(), "last", "size").arguments["uri"] == "postgresql://me:tiger@db/sales"
+
+
+def test_the_debugger_masks_what_is_secret(tmp_path: Path) -> None:
+    small = flow(tmp_path)
+    small.edit(
+        "workflow.py", BODY, "    uri = 'postgresql://me:tiger99@db/sales'\n    raise ValueError(uri)\n"
+    )
+    done = debugged(small, "run", "--pdb", typed="p uri\nq\n")
+    assert "ValueError: postgresql://me:***@db/sales" in done.stdout
+    assert "tiger99" not in done.stdout.replace("(Pdb) 'postgresql", "") + done.stderr

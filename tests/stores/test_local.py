@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -239,3 +240,15 @@ class TestLocalStore(StoreConformance):
 
 
 LEFT = ("locks", "pins", "scratch")
+
+
+@pytest.mark.parametrize("name", ["..//{path}", "../../{name}", "ab", ""])
+def test_a_record_that_names_a_file_elsewhere_is_none(tmp_path: Path, name: str) -> None:
+    other = tmp_path / "mine.txt"
+    other.write_text("keep me")
+    store = LocalStore(tmp_path / "store")
+    saved = store.save(TABLE, promise_of(Frame), KEY)
+    wrong = replace(saved, blob=name.format(path=other, name=other.name) or "..//")
+    store.put_record(Record(KEY, "clean", "workflow:clean", {}, wrong))
+    assert store.record(KEY) is None
+    assert other.read_text() == "keep me"

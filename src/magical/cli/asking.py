@@ -69,8 +69,8 @@ class Ask:
         """Give the lines below a message: the author's own frames, or the whole traceback."""
         from magical.engine.frames import frames_text, trace_text
 
-        text = trace_text(error) if self.traceback else frames_text(error)
-        return [text] if text else []
+        texts = [frames_text(error), trace_text(error) if self.traceback else ""]
+        return [text for text in texts if text]
 
     def say(self, answer: Any, text: Callable[[], str]) -> None:
         """Print an answer in the form that was asked for."""
@@ -85,7 +85,11 @@ _COMMON = (
     click.option("--traceback", is_flag=True, help="Show whole tracebacks, not only your own lines."),
 )
 SAMPLE = click.option(
-    "--sample", default=0, metavar="N", help="Take N rows of each source; nothing is registered then."
+    "--sample",
+    default=0,
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Take N rows of each source; nothing is registered then.",
 )
 TRUST = click.option("--trust", is_flag=True, help="Take results of another store that hold code.")
 PDB = click.option("--pdb", "debug", is_flag=True, help="Open the debugger where a step raises.")

@@ -51,7 +51,7 @@ class Stream:
             self.frame.sink_parquet(
                 path, compression="zstd", compression_level=1, row_group_size=rows, engine="streaming"
             )
-        except Exception as error:
+        except (Exception, pl.exceptions.PanicException) as error:
             said = re.search(r"\(os error (\d+)\)", str(error))  # polars tells it in words only
             if said and int(said[1]) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise OSError(int(said[1]), os.strerror(int(said[1]))) from error

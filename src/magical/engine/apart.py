@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -16,12 +17,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.capture import WIDTH
+from magical.engine.capture import WIDTH, Lines
 from magical.engine.plan import NodePlan
 from magical.engine.run import Performer, Request, RunResult
 from magical.engine.sharing import once, waiting
 from magical.engine.telling import Teller
-from magical.errors import MagicalError, StepStopped
+from magical.errors import MagicalError, StepError, StepStopped
 from magical.events import Event, Log
 from magical.graph import Node
 from magical.masking import mask
@@ -70,6 +71,7 @@ class ApartPerformer:
         self._request, self._local, self._tell = request, local, tell
         self._result, self._stopping = result, stopping
         self._policy = request.policy()
+        self._lines = Lines()
 
     def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
         """Run one node's body and give its record, unless another run does so meanwhile.
@@ -101,8 +103,9 @@ class ApartPerformer:
         records = {n: r.to_json() for n, r in list(self._result.records.items())}
         errand = Errand(self._request.ticket(), node.name, made.key, self._result.name, records)
         with self._process(node) as (process, pipe):
-            pipe.send_bytes(pickle.dumps(errand))
             until = time.monotonic() + timeout
+            with contextlib.suppress(OSError):  # it died already, which is found out below
+                pipe.send_bytes(pickle.dumps(errand))
             while True:
                 if self._stopping.is_set():
                     raise StepStopped(f"{node.name} was stopped with the run.", hint="magical run")
@@ -119,7 +122,7 @@ class ApartPerformer:
                 elif kind == "record":
                     return Record.from_json(said)
                 else:
-                    raise pickle.loads(said)
+                    raise _raised(node, said)
 
     def _pass_on(self, node: Node, said: bytes) -> None:
         try:
@@ -160,9 +163,11 @@ class ApartPerformer:
         assert process.stdout is not None
         with process.stdout as stream:
             for line in stream:
+                if self._request.echo:
+                    sys.stdout.write(line)
                 if text := line.rstrip().rpartition("\r")[2]:
                     with contextlib.suppress(MagicalError):
-                        self._tell(Log(step=node.name, text=mask(text)[:WIDTH], level="print"))
+                        self._lines(self._tell, node.name, text, "print")
 
 
 def answer(pipe: Connection, kind: str, said: Any) -> None:
@@ -178,10 +183,24 @@ def answer(pipe: Connection, kind: str, said: Any) -> None:
     else:
         try:
             said = pickle.dumps(said)
-        except Exception:  # what a body attached to its own event stays in its process
-            said = pickle.dumps(Log(step=getattr(said, "step", ""), text=mask(repr(said))[:WIDTH]))
+        except Exception:  # what a body attached to its own event or error stays in its process
+            other = Log(step=getattr(said, "step", ""), text=mask(repr(said))[:WIDTH])
+            said = pickle.dumps(StepError(*said.lines, hint=said.hint) if kind == "error" else other)
     with _sending:
         pipe.send_bytes(pickle.dumps((kind, said)))
+
+
+def _raised(node: Node, said: bytes) -> BaseException:
+    try:
+        error = pickle.loads(said)
+    except Exception:  # its class is known to its own process only
+        error = None
+    if isinstance(error, MagicalError):
+        return error
+    return StepError(
+        f"{node.name} ({node.where}) raised what only its own process can read.",
+        hint=f"magical replay last {node.name}",
+    )
 
 
 def _too_long(node: Node, timeout: float) -> StepStopped:

@@ -8,19 +8,21 @@ import logging
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, TextIO
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO, cast
 
-from magical.events import Log, Sink, current
+from magical.events import Event, Log, Sink, current
 from magical.masking import mask
 
-__all__ = ["LINES", "capturing"]
+__all__ = ["LINES", "WIDTH", "Lines", "capturing"]
 
 LINES = 2_000
 """Lines of one step that are told; what it prints beyond them is passed on, and not kept."""
 
 WIDTH = 2_000
 """Characters of one line that are told."""
+
+_lock = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -30,45 +32,57 @@ def capturing(*, echo: bool) -> Iterator[None]:
     Args:
         echo: whether lines also go where they would have gone, such as a notebook's cell.
 
-    What threads of the body's own, or compiled code, write is not seen here.
+    What threads of the body's own, or compiled code, write is not seen here. Several runs at once, in
+    threads of one process, may end in any order.
     """
-    lines = _Lines()
+    lines, root = Lines(), logging.getLogger()
     handler = _Handler(lines, echo)
-    streams = _Stream(sys.stdout, lines, echo), _Stream(sys.stderr, lines, echo)
-    root = logging.getLogger()
-    root.addHandler(handler)
+    with _lock:
+        streams = _Stream(sys.stdout, lines, echo), _Stream(sys.stderr, lines, echo)
+        sys.stdout, sys.stderr = streams
+        root.addHandler(handler)
     try:
-        with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
-            yield
+        yield
     finally:
-        root.removeHandler(handler)
         for stream in streams:
             stream.end()
+        with _lock:
+            root.removeHandler(handler)
+            sys.stdout, sys.stderr = _under(sys.stdout), _under(sys.stderr)
 
 
-class _Lines:
+def _under(stream: TextIO | _Stream) -> TextIO:
+    """What stands below the streams of runs that have ended."""
+    while isinstance(stream, _Stream) and stream.ended:
+        stream = stream.before
+    return cast(TextIO, stream)
+
+
+class Lines:
     """Tells lines until a step has said enough."""
 
     def __init__(self) -> None:
         self._told: Counter[str] = Counter()
 
-    def __call__(self, sink: Sink, text: str, level: str) -> None:
+    def __call__(self, tell: Callable[[Event], None], step: str, text: str, level: str) -> None:
         """Tell one line of a step."""
-        self._told[sink.name] += 1
-        if self._told[sink.name] <= LINES:
-            sink.emit(Log(step=sink.name, text=mask(text)[:WIDTH], level=level))
-        elif self._told[sink.name] == LINES + 1:
+        self._told[step] += 1
+        if self._told[step] <= LINES:
+            tell(Log(step=step, text=mask(text)[:WIDTH], level=level))
+        elif self._told[step] == LINES + 1:
             text = f"it has said {LINES:,} lines; what it says from here on is not kept."
-            sink.emit(Log(step=sink.name, text=text, level="warning"))
+            tell(Log(step=step, text=text, level="warning"))
 
 
 class _Stream(io.TextIOBase):
     """Stands for a stream: what a body writes is told line by line, all else is passed on."""
 
-    def __init__(self, stream: TextIO, lines: _Lines, echo: bool) -> None:
-        self._stream, self._lines, self._echo = stream, lines, echo
+    def __init__(self, before: TextIO | _Stream, lines: Lines, echo: bool) -> None:
+        self.before, self._lines, self._echo = before, lines, echo
+        # Another run's stream would tell the same lines once more.
+        self._stream: TextIO = before._stream if isinstance(before, _Stream) else before
         self._begun: dict[tuple[int, int], tuple[Sink, str]] = {}
-        self._ended = False
+        self.ended = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -97,7 +111,7 @@ class _Stream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Take some text of the body that runs in this thread, or pass it on."""
-        sink = None if self._ended else current.get()
+        sink = None if self.ended else current.get()
         if sink is None or self._echo:
             self._stream.write(mask(text))
         if sink is not None:
@@ -116,30 +130,35 @@ class _Stream(io.TextIOBase):
 
     def end(self) -> None:
         """Tell the lines that never ended; from here on all is passed on."""
-        self._ended = True
-        for sink, line in self._begun.values():
+        self.ended = True
+        for sink, line in list(self._begun.values()):
             self._say(sink, line)
         self._begun.clear()
 
     def _say(self, sink: Sink, line: str) -> None:
         """A progress bar writes over its line again and again: its last state is what counts."""
         if text := line.rstrip("\r").rpartition("\r")[2].rstrip():
-            self._lines(sink, text, "print")
+            self._lines(sink.emit, sink.name, text, "print")
 
 
 class _Handler(logging.Handler):
     """Tells log records, of the levels that their loggers let through."""
 
-    def __init__(self, lines: _Lines, echo: bool) -> None:
+    def __init__(self, lines: Lines, echo: bool) -> None:
         super().__init__()
         self._lines, self._echo = lines, echo
 
     def emit(self, record: logging.LogRecord) -> None:
         """Tell a record of the body that runs in this thread; others are treated as without us."""
-        sink = current.get()
-        last, alone = logging.lastResort, logging.getLogger().handlers == [self]
+        sink, others = current.get(), logging.getLogger().handlers
+        if self is not next((h for h in reversed(others) if isinstance(h, _Handler)), self):
+            return  # of several runs at once one tells it
+        last, alone = logging.lastResort, all(isinstance(h, _Handler) for h in others)
         if last is not None and alone and (sink is None or self._echo) and record.levelno >= last.level:
+            within = current.set(None)  # it is told below, and not once more as what was printed
             last.handle(record)
+            current.reset(within)
         if sink is not None:
             with contextlib.suppress(Exception):
-                self._lines(sink, f"{record.name}: {record.getMessage()}", record.levelname.lower())
+                text = f"{record.name}: {record.getMessage()}"
+                self._lines(sink.emit, sink.name, text, record.levelname.lower())

@@ -43,7 +43,7 @@ def frames_text(error: BaseException) -> str:
 
 
 def trace_text(error: BaseException) -> str:
-    """Give the whole traceback, with the frames of magical and of libraries."""
+    """Give the whole traceback, with the frames of magical and of libraries, below the author's own."""
     return str(error.__dict__.get("trace") or mask("".join(traceback.format_exception(error)))).rstrip()
 
 

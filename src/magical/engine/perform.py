@@ -62,6 +62,14 @@ class LocalPerformer:
             InputError: a file that it reads changed meanwhile.
         """
         resume()
+        try:
+            return self._performed(node, made, known)
+        except (MagicalError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # also what is no Exception, such as a panic of polars
+            raise _step_error(node, error) from error
+
+    def _performed(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
         arguments = self.arguments(node, known)
         context = self._context(node, made.key)
         began = time.monotonic()
@@ -134,7 +142,9 @@ class LocalPerformer:
             if str(error).startswith((f"{node.title} ", f"{node.name} ")):
                 raise
             raise _named(node, error) from error
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise _step_error(node, error) from error
         finally:
             current.reset(token)
@@ -240,10 +250,8 @@ def _item(value: Any, item: str) -> Any:
 
 def _named(node: Node, error: MagicalError) -> MagicalError:
     """The same error, with the step that it is about."""
-    lines = (f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:])
-    made = type(error)(*lines, hint=error.hint)
-    made.__dict__.update({k: v for k, v in error.__dict__.items() if k not in ("lines", "hint")})
-    return remember_trace(made, error)
+    first, *rest = error.lines or (type(error).__name__,)
+    return remember_trace(error.worded(f"{node.name} ({node.where}): {first}", *rest), error)
 
 
 def _step_error(node: Node, error: BaseException) -> StepError:

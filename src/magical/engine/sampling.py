@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ def few(value: Any, rows: int) -> Any:
         3
     """
     match value:
+        case tuple() if hasattr(value, "_fields"):
+            return type(value)(*(few(v, rows) for v in value))
         case list() | tuple():
             return type(value)(few(v, rows) for v in value)
         case dict():
@@ -52,11 +55,17 @@ def branded(value: Any, origin: tuple[str, ...]) -> Any:
         return value
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
         return type(value)(branded(v, origin) for v in value)
-    if isinstance(value, BaseModel) and "origin" in type(value).model_fields:
+    if not _has_origin(type(value)):
+        return value
+    if isinstance(value, BaseModel):
         return value.model_copy(update={"origin": origin})
-    if dataclasses.is_dataclass(value) and not isinstance(value, type) and hasattr(value, "origin"):
-        return dataclasses.replace(value, origin=origin)
-    return value
+    return dataclasses.replace(value, origin=origin)
+
+
+def _has_origin(kind: type) -> bool:
+    """Whether a class is one of ours with a place for the brand; a project's own ``origin`` is its own."""
+    ours = [c for c in kind.__mro__ if c.__module__.startswith("magical.")]
+    return any("origin" in inspect.get_annotations(c) for c in ours)
 
 
 def _drawn(height: int, rows: int) -> Any:

@@ -14,12 +14,12 @@ from functools import partial
 
 from magical.engine.artifacts import Record
 from magical.engine.capture import capturing
-from magical.engine.plan import NodePlan
+from magical.engine.plan import RUN, NodePlan
 from magical.engine.policy import Wishes
 from magical.engine.ports import Runner
 from magical.engine.run import Performer, Request, RunResult, RunStopped
 from magical.engine.sharing import sharing, stopping
-from magical.engine.telling import Teller, started
+from magical.engine.telling import Teller, finished, started
 from magical.engine.turns import Turns
 from magical.errors import (
     DamagedArtifact,
@@ -35,7 +35,6 @@ from magical.errors import (
 )
 from magical.events import (
     Log,
-    RunFinished,
     StepCached,
     StepFailed,
     StepFinished,
@@ -53,6 +52,9 @@ GRACE = 3.0
 
 GLANCE = 0.2
 """Seconds of one wait at most: polars takes Ctrl-C first, and a wait without end would sleep through it."""
+
+MENDED = 3
+"""Times that one step is made again in a run: a disk that damages all it is given must not keep it busy."""
 
 _WORTH_A_RETRY = (StepError, InputError, RegistryError)
 
@@ -124,6 +126,9 @@ class Schedule:
         except KeyboardInterrupt:
             self._stop()
             raise
+        except BaseException:
+            self._stopping.set()  # nobody waits for what other processes make
+            raise
 
     def _take(self) -> None:
         """Wait for a body to end, or for a retry to be due."""
@@ -152,7 +157,11 @@ class Schedule:
 
     def _begin(self, runner: Runner, node: Node) -> None:
         """Take a fresh result and say so, or start the body."""
-        made, wishes = self._planner.decide(node, self._result.records), self._policy.of(node)
+        try:
+            made, wishes = self._planner.decide(node, self._result.records), self._policy.of(node)
+        except InputError as error:  # a file that it reads is gone; it costs this node only
+            self._failed(NodePlan(node.name, RUN, origin=self._planner.origins[node.name]), error)
+            return
         if self._must_wait(node, made, wishes):
             self._held.append(node.name)
         elif made.record is not None:
@@ -175,8 +184,7 @@ class Schedule:
         del self._running[made.name]
         while self._held:
             self._turns.again(self._held.pop())
-        error = future.exception()
-        if error is None:
+        if (error := future.exception()) is None:
             self._finished(made, future.result())
         elif isinstance(error, DamagedArtifact) and self._make_again(made, error):
             pass
@@ -238,9 +246,12 @@ class Schedule:
         """A stored input is damaged: the step that made it runs again, once, and then this one."""
         blob = error.blob
         makers = [n for n, r in self._result.records.items() if blob in r.result.blobs()]
-        under_way = [n for n, b in self._remade if b == blob and n not in self._result.records]
-        if not blob or (made.name, blob) in self._again or not (makers or under_way):
+        if any(sum(n == name for n, _ in self._remade) >= MENDED for name in makers):
             return False
+        remade = [n for n, b in self._remade if b == blob]
+        if not blob or (made.name, blob) in self._again or not (makers or remade):
+            return False
+        under_way = [n for n in remade if n not in self._result.records]
         self._again.add((made.name, blob))
         for name in (n for n in makers if (n, blob) not in self._remade):
             self._remade.add((name, blob))
@@ -252,7 +263,7 @@ class Schedule:
                 Log(step=name, text="its stored result is damaged; it is made again.", level="warning")
             )
             self._turns.unsettle(name)
-        if not {link.node for link in self._graph.by_name[made.name].links} & set(under_way):
+        if under_way and not {k.node for k in self._graph.by_name[made.name].links} & set(under_way):
             self._readers.setdefault(under_way[0], []).append(made.name)  # it was read by a way of its own
         else:
             self._turns.again(made.name)
@@ -276,9 +287,10 @@ class Schedule:
         """Begin nothing more, end what runs in other processes, and give the rest a moment."""
         self._stopping.set()
         if self._running:
-            names = listing(self._running, 4)
-            self._tell(Log(step="", text=f"stopping; {names} may end. Ctrl-C again to leave at once."))
-        until = time.monotonic() + GRACE
+            text = f"stopping; {listing(self._running, 4)} may end. Ctrl-C again to leave at once."
+            self._tell(Log(step="", text=text))
+        here = self._request.debug is not None  # what ran in this very thread has ended
+        until = time.monotonic() + (0 if here else GRACE)
         while self._running and (left := until - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 self._finish(*self._done.get(timeout=left))
@@ -286,13 +298,4 @@ class Schedule:
     def _end(self, state: str, began: float) -> None:
         self._result.state = state
         self._result.seconds = round(time.monotonic() - began, 3)
-        keys = {n: r.key for n, r in self._result.records.items()}
-        self._tell(
-            RunFinished(
-                run=self._result.name,
-                state=state,
-                seconds=self._result.seconds,
-                executed=len(self._result.executed),
-                keys=keys,
-            )
-        )
+        self._tell(finished(self._result))

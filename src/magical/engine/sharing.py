@@ -54,8 +54,8 @@ def once(store: Store, node: Node, key: str, make: Callable[[], Record], waits: 
         waits: see ``Store.lock``.
     """
     with store.lock(key, waits):
-        record = None if node.facts.get("reads") == "world" else store.record(key)
-        return make() if record is None else record
+        record = store.record(key)  # whatever comes of it, the key is pinned from here on
+        return make() if record is None or node.facts.get("reads") == "world" else record
 
 
 def waiting(node: Node, result: Ending, tell: Callable[[Event], None]) -> Callable[[], None]:

@@ -7,12 +7,12 @@ import threading
 from magical.engine.journal import Journal, git_state
 from magical.engine.ports import Listener
 from magical.engine.processes import here
-from magical.engine.run import Request
+from magical.engine.run import Request, RunResult
 from magical.errors import shorten
-from magical.events import Event, Log, RunStarted
+from magical.events import Event, Log, RunFinished, RunStarted, current
 from magical.graph import Graph
 
-__all__ = ["Teller", "started"]
+__all__ = ["Teller", "finished", "started"]
 
 
 class Teller:
@@ -39,12 +39,15 @@ class Teller:
                 self._pass_on(listener, event)
 
     def _pass_on(self, listener: Listener, event: Event) -> None:
+        within = current.set(None)  # what a listener prints is no step's, or it would hear of it again
         try:
             listener.on(event)
         except Exception as error:  # a listener must never fail the run
             self._listeners.remove(listener)
             text = f"{type(listener).__name__} hears no more: {shorten(str(error) or repr(error), 240)}"
             self(Log(step="", text=text, level="warning"))
+        finally:
+            current.reset(within)
 
 
 def started(request: Request, run: str, graph: Graph) -> RunStarted:
@@ -65,4 +68,15 @@ def started(request: Request, run: str, graph: Graph) -> RunStarted:
         git=git_state(request.root),
         versions=versions,
         sample=request.sample,
+    )
+
+
+def finished(result: RunResult) -> RunFinished:
+    """Give what a run says when it ends."""
+    return RunFinished(
+        run=result.name,
+        state=result.state,
+        seconds=result.seconds,
+        executed=len(result.executed),
+        keys={name: record.key for name, record in result.records.items()},
     )

@@ -48,13 +48,14 @@ class Turns:
         self._users = {n: set(children) for n, children in self._children.items()}
         self._waiting = set(self._names)
         self._settled: set[str] = set()
+        self._doomed: set[str] = set()
         self._ready = [number for n, number in self._order.items() if not self._missing[n]]
 
     def __iter__(self) -> Iterator[str]:
         """Give each node whose turn it is, once; those whose turn comes meanwhile too."""
         while self._ready:
             name = self._names[heapq.heappop(self._ready)]
-            if name in self._waiting:
+            if name in self._waiting and (name in self._doomed or not self._missing[name]):
                 self._waiting.remove(name)
                 yield name
 
@@ -68,6 +69,8 @@ class Turns:
         self._settled.add(name)
         for child in self._children[name]:
             self._missing[child].discard(name)
+            if lost:
+                self._doomed.add(child)
             if child in self._waiting and (lost or not self._missing[child]):
                 heapq.heappush(self._ready, self._order[child])
         for parent in self._parents[name]:

@@ -81,7 +81,6 @@ def tags(begun: RunStarted) -> dict[str, str]:
         "magical.process": str(begun.process or ""),
         "magical.sample": str(begun.sample or ""),
         "magical.commit": commit,
-        "magical.sample": f"{begun.sample} rows a source" if begun.sample else "",
         "magical.dirty": str(bool(begun.git.get("dirty"))).lower() if commit else "",
         "mlflow.source.name": begun.workflow,
         "mlflow.source.git.commit": commit,

@@ -90,6 +90,7 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
         "errors": {n: str(e) for n, e in result.errors.items()},
         "left_out": result.left_out,
         "pending": result.pending,
+        "origin": {n: list(r.origin) for n, r in result.records.items() if r.origin},
         "results": dict(_results(graph, result)),
         "findings": [str(f) for f in graph.findings],
         "seconds": result.seconds,

@@ -8,6 +8,7 @@ import sys
 from types import TracebackType
 
 from magical.errors import MagicalError, is_foreign
+from magical.masking import MaskedStream
 
 __all__ = ["post_mortem"]
 
@@ -20,7 +21,7 @@ def post_mortem(error: BaseException) -> None:
     """
     trace = _own(error.__traceback__)
     text = str(error) if isinstance(error, MagicalError) else f"{type(error).__name__}: {error}"
-    with contextlib.redirect_stdout(sys.__stdout__):
+    with contextlib.redirect_stdout(MaskedStream.over(sys.__stdout__ or sys.stdout)):
         print(text)
         print("You are where it happened. w: where, p NAME: show, u and d: up and down, q: go on.")
         debugger = pdb.Pdb()

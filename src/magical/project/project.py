@@ -18,7 +18,7 @@ from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry, Swept
 from magical.engine.run import Request, RunResult, execute
-from magical.errors import ProjectError, UsageError
+from magical.errors import MagicalError, ProjectError, UsageError
 from magical.graph import Graph
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
@@ -60,8 +60,8 @@ class Project:
     def __init__(
         self, location: Location, *, profile: str = "", sample: int = 0, trust: bool = False
     ) -> None:
-        if sample < 0:
-            raise UsageError(f"A sample has at least one row, got {sample}.", hint="--sample 200")
+        if type(sample) is not int or sample < 0:
+            raise UsageError(f"A sample is a number of rows, got {sample!r}.", hint="such as 200; 0 for all.")
         self.location, self.sample, self.trust = location, sample, trust
         self.root, self.home = location.root, location.home
         self.configuration = Configuration(location.root, profile)
@@ -197,7 +197,7 @@ class Project:
         """
         line, tracking = drawing.line, self.configuration.tracking
         watch = Later(lambda: tracker(self, tracking(line), drawing.drawn.graph.workflow, line))
-        run_id = mlflow_run or (lambda: getattr(watch(), "run_id", None))
+        run_id = mlflow_run or (lambda: _run_id(watch))
         policy = Later(lambda: self.configuration.policy(line))
         return Request(
             graph=drawing.graph,
@@ -267,6 +267,14 @@ def _runner(policy: Policy, debugging: bool) -> Any:
     from magical.runners.local import InlineRunner, LocalRunner
 
     return InlineRunner() if debugging else LocalRunner(policy.workers)
+
+
+def _run_id(watch: Later) -> str | None:
+    """MLflow's run; none where tracking could not begin, which costs no step anything."""
+    try:
+        return getattr(watch(), "run_id", None)
+    except MagicalError:
+        return None
 
 
 def _schedule(request: Request) -> Any:

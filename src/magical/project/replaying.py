@@ -10,6 +10,7 @@ from magical.engine.artifacts import Record
 from magical.engine.journal import RunSummary
 from magical.engine.perform import LocalPerformer
 from magical.engine.run import RunResult
+from magical.engine.sampling import branded
 from magical.errors import StoreError, UsageError
 from magical.graph import Node
 from magical.project.project import Project
@@ -67,19 +68,30 @@ def replay(
         StoreError: an input is no longer in the store.
     """
     summary = project.journal.read(project.journal.find(run))
+    facts = summary.facts
     opened = Project(
-        project.location, profile=summary.facts.get("profile", ""), sample=summary.facts.get("sample", 0)
+        project.location,
+        profile=facts.get("profile", ""),
+        sample=facts.get("sample", 0),
+        trust=project.trust,
     )
-    drawing = opened.draw(summary.settings)
+    drawing = opened.draw(_without_masks(summary.settings))
     node = drawing.living.node(step)
     parents = tuple(dict.fromkeys(link.node for link in node.links))
     records = {parent: _record(opened, summary, parent, node) for parent in parents}
     request, graph = opened.request(drawing, debug=debug), drawing.living
-    plans = request.planner(graph).plan()
+    planner = request.planner(graph)
+    plans, origin = planner.plan(), planner.origins[node.name]
     moved = tuple(p for p in parents if p in plans and plans[p].key != records[p].key)
     performer = LocalPerformer(request, graph, lambda _: None, RunResult(summary.name, records=records))
     arguments = performer.arguments(node, records)
-    return Replay(node, summary, arguments, moved, lambda: performer.call(node, arguments))
+    return Replay(node, summary, arguments, moved, lambda: branded(performer.call(node, arguments), origin))
+
+
+def _without_masks(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings without those in which the journal has a mask for a password: they are as they are now."""
+    left = {n: _without_masks(v) if isinstance(v, Mapping) else v for n, v in settings.items()}
+    return {n: v for n, v in left.items() if not (isinstance(v, str) and ":***@" in v)}
 
 
 def _record(project: Project, run: RunSummary, name: str, node: Node) -> Record:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from magical.engine.alone import alone
 from magical.engine.journal import RunSummary
+from magical.engine.locks import alone
 from magical.engine.plan import FRESH, NodePlan
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from magical.engine.alone import alone
+from magical.engine.locks import alone
 from magical.engine.moving import follow
 from magical.engine.ports import Submission, Version
 from magical.engine.servers import experiment_id, is_embedded, reached, shown, talking

@@ -82,7 +82,7 @@ def decode(artifact: Artifact, promise: Promise, objects: Objects) -> Any:
         case "value":
             return _from_json(objects.get(artifact.blob), promise)
         case "object":
-            return cloudpickle.loads(objects.get(artifact.blob))
+            return _loaded(objects.get(artifact.blob), artifact)
     if set(artifact.items) == {*PARTS, "assignment"}:
         return Parts(**{n: decode(a, _TABLE, objects) for n, a in artifact.items.items()})
     inner = (
@@ -92,6 +92,18 @@ def decode(artifact: Artifact, promise: Promise, objects: Objects) -> Any:
     )
     members = [decode(a, p, objects) for a, p in zip(artifact.items.values(), inner, strict=True)]
     return tuple(members) if promise.kind == "tuple" else members
+
+
+def _loaded(data: bytes, artifact: Artifact) -> Any:
+    """Its bytes are right, but what they name may be gone, or may refuse."""
+    try:
+        return cloudpickle.loads(data)
+    except Exception as error:
+        raise StoreError(
+            f"What is stored as {shorten(artifact.summary, 60) or 'an object'} cannot be read back: "
+            f"{type(error).__name__}: {shorten(error, 100)}.",
+            hint="was a class renamed, or a package removed? An edit of its step makes it again.",
+        ) from error
 
 
 def _encode_table(table: pl.DataFrame, objects: Objects) -> Artifact:
@@ -167,12 +179,17 @@ def _encode_object(value: Any, key: str, objects: Objects) -> Artifact:
 
 
 def _summary(value: Any) -> str:
+    try:
+        return _words(value)
+    except Exception:  # a class of somebody else's, whose methods mean something else
+        return type(value).__name__
+
+
+def _words(value: Any) -> str:
     own = getattr(value, "summary", None)
     if callable(own):
         return shorten(own(), 100)
-    chosen, text = getattr(value, "chosen", None), getattr(value, "text", None)
-    if chosen is not None:
-        return shorten(f"{chosen.name}, {chosen.metric} {chosen.score:.4g} on validation", 100)
+    text = getattr(value, "text", None)
     if isinstance(text, str):
         return shorten(text, 100)
     return shorten(type(value).__name__ if hasattr(value, "fit") else repr(value), 60)

@@ -13,10 +13,10 @@ from typing import Any
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.atomic import storing, write_text
+from magical.engine.locks import Gate, acquire, no_wait, release
 from magical.engine.ports import Swept
 from magical.errors import StoreError
-from magical.stores.locks import Gate, acquire, no_wait, release
-from magical.stores.objects import Objects, digest_of
+from magical.stores.objects import Objects, digest_of, is_name
 from magical.stores.pins import Pins
 from magical.stores.seal import Seal, may_run_code
 
@@ -195,7 +195,7 @@ class LocalStore:
             if digest != digest_of(json.dumps(data).encode()):
                 return None, False
             record = Record.from_json(data)
-            if record.key != key:
+            if record.key != key or not all(map(is_name, record.blobs())):
                 return None, False
             return record, self._seal.is_own(signature, digest)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

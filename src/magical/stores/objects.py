@@ -6,6 +6,7 @@ import errno
 import filecmp
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from magical.engine.atomic import write_file
 from magical.errors import DamagedArtifact, StoreError
 
-__all__ = ["Objects", "digest_of"]
+__all__ = ["Objects", "digest_of", "is_name"]
 
 _verified: dict[Path, tuple[int, int, int]] = {}
 """Files whose bytes this process has seen to be those of their names, with what tells that they changed."""
@@ -138,6 +139,16 @@ class Objects:
                 return False
             raise
         return f"{path.parent.name}{path.name}".partition(".")[0] == digest[:40]
+
+
+def is_name(blob: str) -> bool:
+    """Whether a text can name an object: no record leads out of the folder.
+
+    Example:
+        >>> is_name("ab" * 20 + ".json"), is_name("..//etc/passwd")
+        (True, False)
+    """
+    return re.fullmatch(r"[0-9a-f]{40}(\.[a-z]+)?", blob) is not None
 
 
 def digest_of(data: bytes) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from magical.engine.artifacts import Record
 from magical.engine.atomic import storing
-from magical.stores.locks import acquire, attempt, release
+from magical.engine.locks import acquire, attempt, release
 
 __all__ = ["Pins", "pinned"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.atomic import storing
-from magical.stores.locks import acquire, release
+from magical.engine.locks import acquire, release
 
 __all__ = ["Seal", "may_run_code"]
 

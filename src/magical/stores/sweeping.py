@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from magical.engine.artifacts import Record
+from magical.engine.locks import attempt, release
 from magical.engine.ports import Swept
-from magical.stores.locks import attempt, release
 from magical.stores.objects import Objects
 from magical.stores.pins import pinned
 

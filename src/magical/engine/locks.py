@@ -13,7 +13,7 @@ from pathlib import Path
 
 from magical.engine.atomic import storing
 
-__all__ = ["Gate", "acquire", "attempt", "no_wait", "release"]
+__all__ = ["Gate", "acquire", "alone", "attempt", "no_wait", "release"]
 
 _PATIENCE = 0.05
 """Seconds between two attempts, at most."""
@@ -96,6 +96,23 @@ def release(handle: int, path: Path | None = None) -> None:
         with contextlib.suppress(OSError):
             path.unlink()
     os.close(handle)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until nobody else holds a file, and hold it for a block.
+
+    Args:
+        path: of the lock; it and its folder are made, and the file stays.
+
+    Raises:
+        StoreError: the file cannot be made, or its disk knows no locks.
+    """
+    handle = acquire(path)
+    try:
+        yield
+    finally:
+        release(handle)
 
 
 class Gate:
