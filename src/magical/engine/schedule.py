@@ -289,8 +289,7 @@ class Schedule:
         if self._running:
             text = f"stopping; {listing(self._running, 4)} may end. Ctrl-C again to leave at once."
             self._tell(Log(step="", text=text))
-        here = self._request.debug is not None  # what ran in this very thread has ended
-        until = time.monotonic() + (0 if here else GRACE)
+        until = time.monotonic() + (0 if self._request.debug else GRACE)  # a debugged body ran in this thread
         while self._running and (left := until - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 self._finish(*self._done.get(timeout=left))
