@@ -112,13 +112,13 @@ class _Stream(io.TextIOBase):
     def write(self, text: str) -> int:
         """Take some text of the body that runs in this thread, or pass it on."""
         sink = None if self.ended else current.get()
-        if sink is None or self._echo:
+        if sink is None or (self._echo and "\r" in text):  # a progress bar lives
             self._stream.write(mask(text))
         if sink is not None:
             key = (id(sink), threading.get_ident())
             *whole, rest = (self._begun.pop(key, (sink, ""))[1] + text).split("\n")
             for line in whole:
-                self._say(sink, line)
+                self._say(sink, line + "\n")
             if rest:
                 self._begun[key] = (sink, rest[-WIDTH * 4 :])
         return len(text)
@@ -137,7 +137,10 @@ class _Stream(io.TextIOBase):
 
     def _say(self, sink: Sink, line: str) -> None:
         """A progress bar writes over its line again and again: its last state is what counts."""
-        if text := line.rstrip("\r").rpartition("\r")[2].rstrip():
+        last = line.rstrip("\r\n").rpartition("\r")[2]
+        if self._echo:  # whole lines, so that those of steps side by side do not mix
+            self._stream.write(mask(last) + line[len(line.rstrip("\n")) :])
+        if text := last.rstrip():
             self._lines(sink.emit, sink.name, text, "print")
 
 
