@@ -318,3 +318,47 @@ def test_nothing_is_written_outside_of_the_home(small: Small) -> None:
         p: p.stat().st_mtime_ns for p in small.root.rglob("*") if ".magical" not in p.parts
     }
     assert after == {p: t for p, t in before.items() if ".magical" not in p.parts}
+
+
+def test_the_line_to_look_further_finds_the_same_results(tmp_path: Path) -> None:
+    small = flow(tmp_path)
+    out = small.command("run", "max_id=20", "--sample", "30").out
+    line = next(line.split()[1:] for line in out.splitlines() if "magical inspect" in line)
+    assert line[:4] == ["inspect", "size", "max_id=20", "--sample"]
+    seen = command(*line).out
+    assert "[fresh]" in seen
+    assert "raw (sample)" in seen
+
+
+def test_a_sample_of_nothing_is_refused(tmp_path: Path) -> None:
+    answer = flow(tmp_path).command("run", "--sample", "0")
+    assert answer.code == 2
+    assert "--sample" in answer.err
+
+
+def test_an_error_is_json_too(tmp_path: Path) -> None:
+    answer = flow(tmp_path).command("run", "clena", "--json")
+    assert answer.code == 2
+    assert answer.json["error"]["kind"] == "UsageError"
+    assert answer.json["error"]["hint"].startswith("did you mean 'clean'?")
+    assert "There is no step 'clena'." in answer.err
+
+
+def test_a_failed_run_is_shown_with_its_whole_message(tmp_path: Path) -> None:
+    small = flow(tmp_path)
+    small.write("x.csv", "id,x\n1,-3\n2,5\n3,1\n")
+    small.command("run")
+    out = small.command("runs", "last").out
+    assert "x must be >= 0, got -3 (row 0)" in out
+    assert "Hint: " in out
+
+
+def test_entries_of_entries_are_shown_line_by_line(tmp_path: Path) -> None:
+    value = "{'metrics': {f'm{i}': {'value': i, 'low': i, 'high': i} for i in range(30)}, 'rows': 3}"
+    small = one(
+        tmp_path,
+        f"@step\ndef a() -> dict[str, Any]:\n    return {value}\n\n@workflow\ndef f() -> Any:\n    return a()\n",
+    )
+    small.run()
+    out = small.command("inspect", "a").out
+    assert "  m29: {'value': 29, 'low': 29, 'high': 29}\n" in out

@@ -333,6 +333,7 @@ WRONG: dict[str, Case] = {
     # contracts
     "a type that no column has": (w("x: int = Field", "y: complex\n    x: int = Field"), "run", 1),
     "two targets": (w("x: int = Field", "y: Target[bool]\n    z: Target[int]\n    x: int = Field"), "run", 1),
+    "a keyword that Field does not know": (w("Field(ge=0, le=900,", "Field(gee=0, le=900,"), "run", 1),
     "two roles": (w("id: Id[int]", "id: Id[Target[int]]"), "run", 1),
     "a pattern that is none": (w("x: int = Field", 's: str = Field(pattern="(?=a)")\n    x: int = Field'), "run", 1),
     # wiring

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import dataclasses
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -25,9 +26,11 @@ __all__ = [
     "StepPending",
     "StepRetried",
     "StepStarted",
+    "Unheard",
     "emit",
     "keep",
     "scratch",
+    "unheard",
 ]
 
 
@@ -201,7 +204,38 @@ class Sink(Protocol):
         """Give a folder that survives a kill."""
 
 
+class Unheard:
+    """A sink for bodies whose words are nobody's business."""
+
+    name = ""
+
+    def emit(self, event: Event) -> None:
+        """Take an event, and forget it."""
+
+    def keep(self, name: str, value: Any) -> None:
+        """Take a value, and forget it."""
+
+    def scratch(self) -> Path:
+        """Give a new temporary folder."""
+        return Path(tempfile.mkdtemp(prefix="magical-"))
+
+
 current: contextvars.ContextVar[Sink | None] = contextvars.ContextVar("magical_step", default=None)
+
+
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """Let bodies run whose prints, events and kept values reach nobody: steps that are only tried.
+
+    Example:
+        >>> with unheard():
+        ...     emit("to nobody")
+    """
+    token = current.set(Unheard())
+    try:
+        yield
+    finally:
+        current.reset(token)
 
 
 def emit(event: Event | str) -> None:

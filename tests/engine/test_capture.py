@@ -186,3 +186,16 @@ def test_a_listener_that_prints_does_not_hear_of_it(
     speaks.load().execute("", {}, (Prints(),))
     assert "heard RunFinished" in capsys.readouterr().out
     assert not any("heard" in text for _, text in said(speaks, "speaks"))
+
+
+def test_bodies_that_are_only_tried_are_not_heard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = one(
+        tmp_path,
+        SPEAKS.replace(
+            "    return n\n\n@step",
+            "    from magical.events import unheard\n    with unheard():\n        print('hidden')\n        logging.getLogger('mine').error('hidden too')\n    return n\n\n@step",
+        ),
+    )
+    small.run()
+    assert "hidden" not in str(said(small, "speaks"))
+    assert "hidden" not in capsys.readouterr().out

@@ -19,6 +19,56 @@ def calling(call: str, top: str) -> str:
 
 CASES: dict[str, tuple[Mapping[str, str], tuple[str, str, str]]] = {
     # how it is reached: (files, an edit that changes the result)
+    "an implementation for a type": (
+        {
+            "workflow.py": calling(
+                "show(n)",
+                """
+                import functools
+
+                @functools.singledispatch
+                def show(n):
+                    return 0
+
+                @show.register
+                def _(n: int):
+                    return n + 1
+                """,
+            )
+        },
+        ("workflow.py", "return n + 1", "return n + 2"),
+    ),
+    "a class that its base is told of": (
+        {
+            "workflow.py": calling("Base.all[0]().go(n)", "from kinds import Base\nimport more"),
+            "kinds.py": "class Base:\n    all = []\n    def __init_subclass__(cls):\n        Base.all.append(cls)\n",
+            "more.py": "from kinds import Base\n\nclass More(Base):\n    def go(self, n):\n        return n + 1\n",
+        },
+        ("more.py", "n + 1", "n + 2"),
+    ),
+    "the subclasses of a class": (
+        {
+            "workflow.py": calling("Base.__subclasses__()[0]().go(n)", "from kinds import Base\nimport more"),
+            "kinds.py": "class Base:\n    pass\n",
+            "more.py": "from kinds import Base\n\nclass More(Base):\n    def go(self, n):\n        return n + 1\n",
+        },
+        ("more.py", "n + 1", "n + 2"),
+    ),
+    "the methods of a dictionary's own class": (
+        {
+            "workflow.py": calling(
+                "D['none'] + n",
+                """
+                class Odd(dict):
+                    def __missing__(self, key):
+                        return 1
+
+                D = Odd(a=1)
+                """,
+            )
+        },
+        ("workflow.py", "        return 1", "        return 2"),
+    ),
     "from m import *": (
         {"workflow.py": calling("f(n)", "from m import *"), "m.py": "def f(n):\n    return n\n"},
         ("m.py", "return n", "return n + 1"),

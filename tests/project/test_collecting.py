@@ -215,7 +215,7 @@ def test_what_another_store_pickled_is_made_again(sent: Small, tmp_path: Path) -
     assert (tmp_path / "loaded").read_text() == "mine", "their pickle was loaded"
     again = sent.command("run", "unread=6")
     assert "another store" not in again.err
-    assert "1 steps ran" in again.out
+    assert "1 step ran" in again.out
 
 
 def test_why_it_is_made_again(sent: Small) -> None:
@@ -233,7 +233,7 @@ def test_it_is_said_before_a_run_too(sent: Small, verb: str) -> None:
 def test_what_is_trusted_is_taken(sent: Small, tmp_path: Path) -> None:
     assert "another store" not in sent.command("plan", "--trust").err
     answer = sent.command("run", "--trust", "unread=5")
-    assert "1 steps ran" in answer.out
+    assert "1 step ran" in answer.out
     assert "another store" not in answer.err
     assert (tmp_path / "loaded").read_text() == "theirs"
 

@@ -202,3 +202,24 @@ def test_threads_that_open_one_project_at_once_find_the_same_keys(tmp_path: Path
     finally:
         sys.setswitchinterval(before)
     assert drawn == [right] * 40
+
+
+def test_a_project_may_add_to_the_path_of_imports(tmp_path: Path) -> None:
+    small = flow(tmp_path / "p")
+    library = tmp_path / "lib"
+    library.mkdir()
+    (library / "beside_it.py").write_text("FACTOR = 3\n")
+    small.edit(
+        "deep.py",
+        "FACTOR = 2\n",
+        f"import sys\nsys.path.insert(0, {str(library)!r})\nfrom beside_it import FACTOR\n",
+    )
+    try:
+        assert small.run()["clean"]["x"].max() == 18
+        assert small.run().executed == []
+        done = small.process("run")
+        assert (done.returncode, "nothing had to run" in done.stdout) == (0, True), done.stderr
+        (library / "beside_it.py").write_text("FACTOR = 5\n")
+        assert "done" in small.process("run").stdout
+    finally:
+        sys.path.remove(str(library))

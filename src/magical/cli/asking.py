@@ -86,8 +86,7 @@ _COMMON = (
 )
 SAMPLE = click.option(
     "--sample",
-    default=0,
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=1),
     metavar="N",
     help="Take N rows of each source; nothing is registered then.",
 )
@@ -101,7 +100,8 @@ def verb(*options: Callable[..., Any]) -> Callable[[Callable[..., None]], click.
     def wrap(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
         def called(**given: Any) -> None:
-            ask = Ask(**{f.name: given.pop(f.name) for f in fields(Ask) if f.name in given})
+            asked = {f.name: given.pop(f.name) for f in fields(Ask) if f.name in given}
+            ask = Ask(**{name: value for name, value in asked.items() if value is not None})
             click.get_current_context().obj["ask"] = ask
             function(ask, **given)
 

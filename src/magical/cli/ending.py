@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -40,6 +41,9 @@ def _main() -> None:
         cli.main(standalone_mode=False, obj=asked)
     except MagicalError as error:
         trace = asked["ask"].trace(error) if asked else []
+        if asked and asked["ask"].as_json:
+            answer = {"kind": type(error).__name__, "message": list(error.lines), "hint": error.hint}
+            click.echo(json.dumps({"error": answer}, indent=2, ensure_ascii=False))
         _fail("\n".join([str(error), *trace]), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())

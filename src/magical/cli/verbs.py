@@ -34,7 +34,10 @@ def run(ask: Ask, words: tuple[str, ...], debug: bool) -> None:
     graph = project.drawn(line).graph
     from magical.listeners.summary import run_json, run_text
 
-    ask.say(run_json(graph, result), lambda: run_text(graph, result, _option(project), ask.trace))
+    again = "".join(f" {shlex.quote(word)}" for word in words if "=" in word)
+    again += f" --sample {ask.sample}" if ask.sample else ""
+    text = partial(run_text, graph, result, _option(project), ask.trace, again)
+    ask.say(run_json(graph, result), text)
     if result.errors or any(f.severity == "error" for f in graph.findings):
         sys.exit(1)
 

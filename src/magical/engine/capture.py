@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO, cast
 
-from magical.events import Event, Log, Sink, current
+from magical.events import Event, Log, Sink, Unheard, current
 from magical.masking import mask
 
 __all__ = ["LINES", "WIDTH", "Lines", "capturing"]
@@ -112,6 +112,8 @@ class _Stream(io.TextIOBase):
     def write(self, text: str) -> int:
         """Take some text of the body that runs in this thread, or pass it on."""
         sink = None if self.ended else current.get()
+        if isinstance(sink, Unheard):
+            return len(text)
         if sink is None or (self._echo and "\r" in text):  # a progress bar lives
             self._stream.write(mask(text))
         if sink is not None:
@@ -154,6 +156,8 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Tell a record of the body that runs in this thread; others are treated as without us."""
         sink, others = current.get(), logging.getLogger().handlers
+        if isinstance(sink, Unheard):
+            return
         if self is not next((h for h in reversed(others) if isinstance(h, _Handler)), self):
             return  # of several runs at once one tells it
         last, alone = logging.lastResort, all(isinstance(h, _Handler) for h in others)

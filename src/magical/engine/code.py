@@ -15,6 +15,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from magical.engine.constants import code_facts, is_simple, members, text_of
+from magical.engine.kin import registered, subclasses
 from magical.engine.modules import file_of, is_project, package_of
 from magical.engine.origins import import_targets, module_named, star_modules
 from magical.engine.syntax import bindings, chains, local_imports, normal
@@ -167,6 +168,9 @@ class CodeReader:
                     yield from self._imported(module, statement, chain, code)
                 else:
                     yield self._definition(module, name)
+                    if "__subclasses__" in chain:
+                        for kind in subclasses(getattr(module, name, None)):
+                            yield from self._of_object(kind, code)
         elif (sub := sys.modules.get(f"{module.__name__}.{name}")) is not None:
             yield from self._into(sub, chain[1:], code)
         elif hasattr(module, name) and getattr(builtins, name, _MISSING) is not getattr(module, name):
@@ -247,8 +251,8 @@ class CodeReader:
         tree = ast.Module(statements, [])
         text, others = normal(tree), tuple(c for c in chains(tree) if c[0] != name)
         if is_code or ours:
-            inner = local_imports(tree)
-            return _Definition(label, Piece(_digest(text), where), module, others, imports=inner)
+            inner, kin = local_imports(tree), () if ours else registered(value)
+            return _Definition(label, Piece(_digest(text), where), module, others, imports=inner, code=kin)
         held = members(value)
         piece = Piece(_digest(f"{text}\n{held.text}"), where)
         return _Definition(label, piece, module, others, code=held.code)

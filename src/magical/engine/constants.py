@@ -34,9 +34,9 @@ class Members:
 
 def is_simple(value: Any) -> bool:
     """Whether a value says all by its text."""
-    if isinstance(value, (tuple, list, set, frozenset)):
+    if type(value) in (tuple, list, set, frozenset):
         return all(map(is_simple, value))
-    if isinstance(value, dict):
+    if type(value) is dict:
         return all(is_simple(k) and is_simple(v) for k, v in value.items())
     return value is None or isinstance(value, (bool, int, float, complex, str, bytes))
 
@@ -63,6 +63,9 @@ def text_of(value: Any, code: list[Any] | None = None, path: tuple[int, ...] = (
     found = code if code is not None else []
     if id(value) in path or len(path) > DEPTH:
         return "…"
+
+    if isinstance(value, (set, frozenset, dict, list, tuple)) and _is_projects(type(value)):
+        found.append(type(value))  # a collection of a class of its own, whose methods count
 
     def inner(item: Any) -> str:
         return text_of(item, found, (*path, id(value)))
@@ -94,13 +97,17 @@ def code_facts(code: CodeType) -> tuple[Any, ...]:
 
 def _attributes(value: Any, found: list[Any]) -> Iterator[tuple[str, Any]]:
     """What is in an object of a project's class; others change only with the expression that makes them."""
-    if is_project(sys.modules.get(type(value).__module__)):
+    if _is_projects(type(value)):
         found.append(type(value))
         attributes: Mapping[str, Any] = getattr(value, "__dict__", {})
         yield from ((k, v) for k, v in attributes.items() if not k.startswith("__"))
         for name in getattr(type(value), "__slots__", ()):
             if hasattr(value, name):
                 yield name, getattr(value, name)
+
+
+def _is_projects(cls: type[Any]) -> bool:
+    return is_project(sys.modules.get(cls.__module__))
 
 
 def _name(thing: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,8 +20,9 @@ from magical.errors import StoreError
 from magical.graph import Graph
 from magical.settings import FromLine, to_json
 
-__all__ = ["Drawn", "DrawnMemory", "difference", "other_files", "project_digest"]
+__all__ = ["Drawn", "DrawnMemory", "difference", "importing", "other_files", "project_digest"]
 
+_ADDED: set[str] = set()
 _SKIPPED = {"node_modules", "__pycache__", "site-packages"}
 
 
@@ -136,7 +138,17 @@ def project_digest(root: Path, profile: str, line: Mapping[str, Any]) -> str:
 def _import_path() -> list[str]:
     """Where modules are looked for, without the folder that the way of starting Python puts first."""
     first = {os.getcwd(), os.path.dirname(os.path.abspath((sys.argv or [""])[0]))}
-    return [place for place in map(os.path.abspath, sys.path) if place not in first]
+    return [place for place in map(os.path.abspath, sys.path) if place not in first | _ADDED]
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """While a project is imported: where it adds to the path itself depends on nothing but its own code."""
+    before = set(map(os.path.abspath, sys.path))
+    try:
+        yield
+    finally:
+        _ADDED.update(set(map(os.path.abspath, sys.path)) - before)
 
 
 def _digest(text: str) -> str:

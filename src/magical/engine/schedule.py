@@ -225,11 +225,11 @@ class Schedule:
         self._attempts[made.name] += 1
         attempt = self._attempts[made.name]
         worth = isinstance(error, _WORTH_A_RETRY) and not isinstance(error, UnwrittenStep)
-        if worth and attempt <= wishes.retries and not self._stopping.is_set():
+        calm = not self._stopping.is_set() and self._request.debug is None
+        if worth and calm and attempt <= wishes.retries:
             wait = wishes.wait(attempt)
-            self._tell(
-                StepRetried(step=made.name, key=made.key, attempt=attempt, message=str(error), wait=wait)
-            )
+            said = {"attempt": attempt, "message": str(error), "wait": wait}
+            self._tell(StepRetried(step=made.name, key=made.key, **said))  # type: ignore[arg-type]
             heapq.heappush(self._later, (time.monotonic() + wait, made.name))
             return
         if isinstance(error, RegistryDown) and self._graph.by_name[made.name].writes:

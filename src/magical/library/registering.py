@@ -18,7 +18,7 @@ from magical.engine.journal import git_state
 from magical.engine.ports import Registry, Submission, Version
 from magical.engine.scoring import scoring_path
 from magical.errors import MagicalError, RegistryError, did_you_mean, listing
-from magical.events import keep
+from magical.events import keep, unheard
 from magical.library.card import Facts, card, requirements, tags
 from magical.library.gate import METRICS, Criterion, as_table, blocking, findings, thresholds
 from magical.library.metrics import PRIMARY
@@ -168,12 +168,14 @@ class _Case:
         try:
             loaded = _loaded(self.folder)
             typed = self._typed()
-            batch = loaded.predict(typed)
+            with unheard():  # its steps have spoken in the run
+                batch = loaded.predict(typed)
+                alone = one_at_a_time(loaded, typed, batch)
         except MagicalError as error:
             self.criteria.append(as_in_the_run(error, self.rows))
             return
         self.criteria.append(as_in_the_run(batch, self.rows))
-        self.criteria.append(one_at_a_time(loaded, typed, batch))
+        self.criteria.append(alone)
 
     def compare(self, registry: Registry, champion: Version | None) -> None:
         """Hold the model against the present champion, unless it is that itself."""

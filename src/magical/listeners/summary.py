@@ -37,6 +37,7 @@ def run_text(
     result: RunResult,
     option: str = "",
     trace: Callable[[BaseException], list[str]] = lambda error: [],
+    again: str = "",
 ) -> str:
     """Say what came of a run.
 
@@ -45,6 +46,7 @@ def run_text(
         result: what came of it.
         option: what the commands to look further need.
         trace: gives the lines to show below an error's message.
+        again: what else a command needs to look at this very run's results: its settings, its sample.
     """
     lines = [str(f) for f in graph.findings]
     for name, error in result.errors.items():
@@ -56,9 +58,9 @@ def run_text(
         lines.append(f"Hint: magical sync{option} does it, once that answers again.")
     lines.append(f"{graph.workflow}: {_ending(graph, result)}")
     lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
-    lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
     if not result.errors:
-        verbs = (f"inspect {_last(graph, result)}", "models", "show", "runs")
+        lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
+        verbs = (f"inspect {_last(graph, result)}{again}", "models", "show", "runs")
         lines += ["Look:", *(f"  magical {verb}{option}" for verb in verbs)]
     return "\n".join(lines)
 
@@ -71,7 +73,8 @@ def _ending(graph: Graph, result: RunResult) -> str:
     ran, fresh = len(result.executed), len(result.records) - len(result.executed)
     end = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out" if result.errors else "done"
     end += f", {len(result.pending)} pending" if result.pending else ""
-    return f"{end}. {ran} steps ran, {fresh} were fresh, {result.seconds:.1f} s."
+    steps = f"{ran} {'step' if ran == 1 else 'steps'} ran, {fresh} {'was' if fresh == 1 else 'were'} fresh"
+    return f"{end}. {steps}, {result.seconds:.1f} s."
 
 
 def _bare(graph: Graph, name: str, text: str) -> str:
@@ -191,9 +194,11 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
         rows += [("sample", f"{run.facts['sample']} rows a source")] if run.facts.get("sample") else []
         states = {n: "ran" if n in run.executed else "fresh" for n in run.keys}
         rows += [(n, f"{states[n]:<5}  {readable(size(k))}") for n, k in run.keys.items()]
-        rows += [(n, f"failed: {m.splitlines()[0]}") for n, m in run.failed.items()]
+        rows += [(n, "failed") for n in run.failed]
         rows += [(n, "pending") for n in run.pending]
-        return table(rows)
+        lost = [n for n in run.begun if n not in {*run.keys, *run.failed, *run.pending}]
+        rows += [(n, "was under way") for n in lost]
+        return "\n".join([table(rows), *run.failed.values()])
     rows = [
         (
             r.name,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from magical.engine.keys import identify
-from magical.engine.memory import Drawn, DrawnMemory, difference, other_files, project_digest
+from magical.engine.memory import Drawn, DrawnMemory, difference, importing, other_files, project_digest
 from magical.engine.reads import files_read
 from magical.errors import ProjectError
 from magical.graph import Graph
@@ -117,7 +117,7 @@ class Drawings:
         return Drawn(graph, identities, masked(to_json(loaded.settings)), loaded.spoken, other)
 
     def _import_and_draw(self, line: dict[str, Any]) -> tuple[Graph, Loaded]:
-        with sealed():
+        with sealed(), importing():
             workflow = import_workflow(self._location)
             loaded = self._configuration.settings(workflow.settings, line)
             return (workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)), loaded

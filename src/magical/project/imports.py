@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.machinery
+import inspect
 import re
 import sys
 import threading
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from pydantic import Field
+
 from magical.engine.frames import own_frames
-from magical.errors import MagicalError, ProjectError, shorten
+from magical.errors import MagicalError, ProjectError, did_you_mean, shorten
 from magical.project.location import Location
 from magical.workflows import Workflow
 
 __all__ = ["import_workflow"]
 
 _lock = threading.RLock()
+_UNKNOWN = "Using extra keyword arguments on `Field`"
 
 
 class _FreshLoader(importlib.machinery.SourceFileLoader):
@@ -78,7 +84,8 @@ def import_workflow(location: Location) -> Workflow[Any, Any]:
         sys.meta_path.append(_ProjectFinder(location.root, bare=True))
         importlib.invalidate_caches()
         try:
-            module = importlib.import_module(location.module)
+            with _strict_fields():
+                module = importlib.import_module(location.module)
         except MagicalError as error:
             _place(error)
             raise
@@ -87,6 +94,18 @@ def import_workflow(location: Location) -> Workflow[Any, Any]:
         except (Exception, SystemExit) as error:
             raise _import_error(location, error) from error
     return _workflow(location, module)
+
+
+@contextlib.contextmanager
+def _strict_fields() -> Iterator[None]:
+    """A keyword that ``Field`` does not know is a mistake, and no mere warning, as pydantic has it."""
+    warnings.filterwarnings("error", message=_UNKNOWN)
+    strict = warnings.filters[0]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            warnings.filters.remove(strict)  # type: ignore[attr-defined]
 
 
 def _forget_projects(root: Path) -> None:
@@ -164,6 +183,11 @@ def _import_error(location: Location, error: BaseException) -> ProjectError:
         field = re.search(r'Field "(\w+)"', words)
         words = f"{f'field {field[1]}: ' if field else ''}{words.splitlines()[-1].strip()}"
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
+    if words.startswith(_UNKNOWN):
+        known, odd = list(inspect.signature(Field).parameters), re.findall(r"'(\w+)'", words) or ["?"]
+        return ProjectError(
+            f"Field knows no {odd[0]!r}:", f"  {shorten(place, 140)}", hint=did_you_mean(odd[0], known)
+        )
     return ProjectError(
         f"The project cannot be imported: {type(error).__name__}: {shorten(words, 160)}",
         *([f"  {shorten(place, 140)}"] if place else []),

@@ -132,5 +132,14 @@ def _without_secrets(table: Any) -> Any:
 
 def _json_text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "\n".join(f"{k}: {shorten(v, 200)}" for k, v in value.items())
+        return "\n".join(line for k, v in value.items() for line in _entry(str(k), v))
     return shorten(value, 2000)
+
+
+def _entry(name: str, value: Any) -> list[str]:
+    """One entry of a value: on one line, or, where it has entries of its own, with these below it."""
+    if isinstance(value, Mapping) and value:
+        return [f"{name}:", *(f"  {k}: {shorten(v, 200)}" for k, v in value.items())]
+    if isinstance(value, list) and any(isinstance(v, Mapping) for v in value):
+        return [f"{name}:", *(f"  {shorten(v, 240)}" for v in value)]
+    return [f"{name}: {shorten(value, 200)}"]

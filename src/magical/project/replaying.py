@@ -14,6 +14,7 @@ from magical.engine.sampling import branded
 from magical.errors import StoreError, UsageError
 from magical.graph import Node
 from magical.project.project import Project
+from magical.settings.layers import without_masks
 
 __all__ = ["Replay", "replay"]
 
@@ -75,7 +76,7 @@ def replay(
         sample=facts.get("sample", 0),
         trust=project.trust,
     )
-    drawing = opened.draw(_without_masks(summary.settings))
+    drawing = opened.draw(without_masks(summary.settings))
     node = drawing.living.node(step)
     parents = tuple(dict.fromkeys(link.node for link in node.links))
     records = {parent: _record(opened, summary, parent, node) for parent in parents}
@@ -86,12 +87,6 @@ def replay(
     performer = LocalPerformer(request, graph, lambda _: None, RunResult(summary.name, records=records))
     arguments = performer.arguments(node, records)
     return Replay(node, summary, arguments, moved, lambda: branded(performer.call(node, arguments), origin))
-
-
-def _without_masks(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings without those in which the journal has a mask for a password: they are as they are now."""
-    left = {n: _without_masks(v) if isinstance(v, Mapping) else v for n, v in settings.items()}
-    return {n: v for n, v in left.items() if not (isinstance(v, str) and ":***@" in v)}
 
 
 def _record(project: Project, run: RunSummary, name: str, node: Node) -> Record:

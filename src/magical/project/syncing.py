@@ -19,6 +19,7 @@ from magical.graph import Graph
 from magical.listeners.marks import MISSED, SENT, Mark, Marks
 from magical.project.configuration import Configuration
 from magical.project.tracking import Tracked, tracker
+from magical.settings.layers import without_masks
 
 __all__ = ["Stored", "Sync", "Synced", "Synchronised", "as_stored", "sync"]
 
@@ -198,7 +199,7 @@ class _Steps:
     def _sent(self, run: RunSummary, step: str, key: str) -> Sync:
         project, mark = _of(self._project, run), self._marks.read(run.name)
         line = mark.line if mark else {}
-        stored = project.stored(step, {**run.settings, **line})
+        stored = project.stored(step, {**without_masks(run.settings), **line})
         if stored.workflow != run.workflow or not _is_next(stored.plans, step, key):
             return _changed(run, step)
         tracking = project.configuration.tracking(line)

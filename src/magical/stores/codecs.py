@@ -191,7 +191,7 @@ def _words(value: Any) -> str:
         return shorten(own(), 100)
     text = getattr(value, "text", None)
     if isinstance(text, str):
-        return shorten(text, 100)
+        return shorten(text, 240)
     return shorten(type(value).__name__ if hasattr(value, "fit") else repr(value), 60)
 
 
