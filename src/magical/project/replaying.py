@@ -14,7 +14,7 @@ from magical.engine.sampling import branded
 from magical.errors import StoreError, UsageError
 from magical.graph import Node
 from magical.project.project import Project
-from magical.settings.layers import without_masks
+from magical.settings.secrets import without_masks
 
 __all__ = ["Replay", "replay"]
 

@@ -19,7 +19,7 @@ from magical.graph import Graph
 from magical.listeners.marks import MISSED, SENT, Mark, Marks
 from magical.project.configuration import Configuration
 from magical.project.tracking import Tracked, tracker
-from magical.settings.layers import without_masks
+from magical.settings.secrets import without_masks
 
 __all__ = ["Stored", "Sync", "Synced", "Synchronised", "as_stored", "sync"]
 

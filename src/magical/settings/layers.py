@@ -17,17 +17,7 @@ from magical.settings.base import Settings, Tagged, to_json
 from magical.settings.paths import LINE, FromLine, InputPath, place_of
 from magical.settings.secrets import Secret, holds_secret
 
-__all__ = [
-    "CLASS",
-    "LINE",
-    "Layer",
-    "Loaded",
-    "as_line",
-    "load_settings",
-    "parse_line",
-    "read_toml",
-    "without_masks",
-]
+__all__ = ["CLASS", "LINE", "Layer", "Loaded", "as_line", "load_settings", "parse_line", "read_toml"]
 
 CLASS = "class"
 
@@ -114,17 +104,6 @@ def as_line(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     line: dict[str, Any] = to_json(settings, special)
     return line
-
-
-def without_masks(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a run's settings without those whose password its journal masks: they are taken as they are now.
-
-    Example:
-        >>> without_masks({"uri": "postgresql://me:***@db/sales", "seed": 7})
-        {'seed': 7}
-    """
-    left = {n: without_masks(v) if isinstance(v, Mapping) else v for n, v in settings.items()}
-    return {n: v for n, v in left.items() if not (isinstance(v, str) and ":***@" in v)}
 
 
 def read_toml(path: Path) -> dict[str, Any]:

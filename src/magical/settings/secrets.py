@@ -17,7 +17,7 @@ from magical.errors import InputError, SettingsError, WiringError, author_line
 from magical.masking import hide
 from magical.settings.paths import FromLine, place_of
 
-__all__ = ["Secret", "holds_secret", "learn", "refuse_pydantic", "sealed"]
+__all__ = ["Secret", "holds_secret", "learn", "refuse_pydantic", "sealed", "without_masks"]
 
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:\S.*")
 _LARGEST = 64 * 1024
@@ -163,6 +163,17 @@ def learn(settings: Any, root: Path) -> None:
                 secret.path.is_file() and secret.path.stat().st_size <= _LARGEST
             ):
                 hide(secret._read())
+
+
+def without_masks(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a run's settings without those whose password its journal masks: they are taken as they are now.
+
+    Example:
+        >>> without_masks({"uri": "postgresql://me:***@db/sales", "seed": 7})
+        {'seed': 7}
+    """
+    left = {n: without_masks(v) if isinstance(v, Mapping) else v for n, v in settings.items()}
+    return {n: v for n, v in left.items() if not (isinstance(v, str) and ":***@" in v)}
 
 
 def refuse_pydantic(owner: str, name: str, hint: Any) -> None:
