@@ -940,3 +940,24 @@ def test_a_broken_promise_names_the_node_once(tmp_path: Path) -> None:
         """,
     )
     assert str(small.fails()["odd[1]"]).count("odd[1]") == 1
+
+
+def test_names_from_data_never_become_paths(tmp_path: Path) -> None:
+    small = one(
+        tmp_path / "deep" / "er" / "p",
+        f"""
+        @step
+        def a() -> Frame:
+            keep("../../../evil", {{"x": 1}})
+            keep({str(tmp_path / "evil")!r}, 3)
+            return pl.DataFrame({{"../../evil": ["../../evil", "/etc/passwd"]}})
+
+        @workflow
+        def flow() -> Frame:
+            return a()
+        """,
+    )
+    small.root.mkdir(parents=True, exist_ok=True)
+    run = small.run()
+    assert run.kept("a") == {"../../../evil": {"x": 1}, str(tmp_path / "evil"): 3}
+    assert [p for p in tmp_path.rglob("*") if "evil" in p.name] == []
