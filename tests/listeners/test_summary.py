@@ -72,11 +72,16 @@ def test_a_run() -> None:
         "  scores: of scores",
         "Look:",
         "  magical inspect scores --project p",
-        "  magical models --project p",
         "  magical show --project p",
         "  magical runs --project p",
     ]
     assert run_json(GRAPH, result())["results"]["scores"] == "of scores"
+
+
+def test_models_are_pointed_at_where_something_is_registered() -> None:
+    nodes = (*GRAPH.nodes[:-1], replace(GRAPH.nodes[-1], facts={"writes": "world"}))
+    text = run_text(replace(GRAPH, nodes=nodes), result(), " --project p")
+    assert "  magical models --project p" in text.splitlines()
 
 
 def test_a_failed_run_names_each_step() -> None:

@@ -60,7 +60,8 @@ def run_text(
     lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
     if not result.errors:
         lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
-        verbs = (f"inspect {_last(graph, result)}{again}", "models", "show", "runs")
+        models = ["models"] if any(n.writes for n in graph.nodes) else []
+        verbs = (f"inspect {_last(graph, result)}{again}", *models, "show", "runs")
         lines += ["Look:", *(f"  magical {verb}{option}" for verb in verbs)]
     return "\n".join(lines)
 
