@@ -347,3 +347,9 @@ def test_a_secret_has_no_place_yet() -> None:
     with pytest.raises(SettingsError, match="SecretStr") as caught:
         to_json(SecretStr("hush"))
     assert "hush" not in str(caught.value)
+
+
+def test_the_layer_that_gave_the_very_setting_is_named(small: Small) -> None:
+    small.write("settings.toml", "[tracking]\nenabled = false\n[policy.steps.clean]\nretries = 1\n")
+    with pytest.raises(SettingsError, match=r"steps.clean.timout' \(on the command line\)"):
+        small.run(policy={"steps": {"clean": {"timout": 1}}})

@@ -239,10 +239,8 @@ def _hint_at(cls: type[BaseModel], path: tuple[int | str, ...]) -> Any:
 def _speaker(detail: ErrorDetails, spoken: Mapping[str, str]) -> str:
     """The layer that gave a setting or a part of it; empty if it is the class's default."""
     path = _path(detail)
-    found = (
-        s for p, s in spoken.items() if path == p or path.startswith(f"{p}.") or p.startswith(f"{path}.")
-    )
-    return next(found, "")
+    near = (p for p in spoken if path == p or path.startswith(f"{p}.") or p.startswith(f"{path}."))
+    return spoken[found] if (found := max(near, key=len, default="")) else ""
 
 
 def _plain(value: Any) -> Any:
