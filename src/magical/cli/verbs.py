@@ -121,10 +121,8 @@ def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
         found = again(ask.open(), run, step, _debugger(debug))
         click.echo(str(found), err=True)
         value = found()
-    own = getattr(value, "summary", None)
-    text = str(own()) if callable(own) else str(value)
-    answer = {"step": found.node.name, "run": found.run.name, "moved": list(found.moved), "gave": text}
-    ask.say(answer, lambda: f"{found.node.name} gave, and nothing is kept of it:\n{text}")
+    answer = {"step": found.node.name, "run": found.run.name, "moved": list(found.moved), "gave": str(value)}
+    ask.say(answer, lambda: f"{found.node.name} gave, and nothing is kept of it:\n{value}")
 
 
 @verb(

@@ -70,6 +70,9 @@ class Model:
         """The names of the columns it learnt from, in order."""
         return self.schema.names
 
+    def __str__(self) -> str:
+        return self.summary()
+
     def summary(self) -> str:
         """Say in one line which experiment it came from, and how it did on validation."""
         if self.chosen is None:

@@ -92,7 +92,7 @@ class ApartPerformer:
                 return self._local.perform(node, made, known)
             return self._apart(node, made, timeout)
 
-        waits = waiting(node, self._result, self._tell)
+        waits = waiting(node, self._stopping, self._tell)
         return once(self._request.store, node, made.key, make, waits)
 
     def forget(self, node: str) -> None:

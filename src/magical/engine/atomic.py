@@ -11,7 +11,7 @@ from pathlib import Path
 
 from magical.errors import StoreError
 
-__all__ = ["storing", "write_file", "write_text"]
+__all__ = ["part_in", "storing", "sync", "write_file", "write_text"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -36,6 +36,25 @@ def storing(path: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def part_in(folder: Path) -> Iterator[Path]:
+    """Give a new temporary file in a folder, which is made; what is not renamed in the block is deleted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".part-")
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has a file."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def write_file(path: Path, write: Callable[[Path], None], *, durable: bool = True) -> None:
     """Write a file under a temporary name beside it, sync it, and rename it.
 
@@ -47,19 +66,11 @@ def write_file(path: Path, write: Callable[[Path], None], *, durable: bool = Tru
     Raises:
         StoreError: the disk is full, read-only or gone.
     """
-    with storing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-        os.close(handle)
-        part = Path(name)
-        try:
-            write(part)
-            if durable:
-                with part.open("rb") as file:
-                    os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+    with storing(path), part_in(path.parent) as part:
+        write(part)
+        if durable:
+            sync(part)
+        part.replace(path)
 
 
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:

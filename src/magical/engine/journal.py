@@ -90,7 +90,7 @@ class Journal:
         Raises:
             StoreError: it is the first event, so nothing is lost.
         """
-        said = {"at": round(time.time(), 3), **event.masked().to_json()}
+        said = {"at": round(time.time(), 3), **event.to_json()}
         line = json.dumps(said, ensure_ascii=False, default=lambda other: mask(str(other)))
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         path = self.folder / run / "journal.jsonl"

@@ -16,7 +16,7 @@ from magical.engine.ports import Listener, Registry, Runner, Store
 from magical.errors import MagicalError, UnwrittenStep, listing
 from magical.graph import Graph, Node
 
-__all__ = ["Execution", "Performer", "Request", "RunResult", "RunStopped", "execute"]
+__all__ = ["Performer", "Request", "RunResult", "RunStopped", "execute"]
 
 
 @dataclass(frozen=True)
@@ -126,17 +126,7 @@ class Performer(Protocol):
         """Drop what is held in memory of a node's result."""
 
 
-class Execution(Protocol):
-    """Carries out one run; see ``engine.schedule``."""
-
-    def __call__(self) -> RunResult:
-        """Run all that is not fresh."""
-
-
-def execute(
-    request: Request,
-    execution: Callable[[Request], Execution],
-) -> RunResult:
+def execute(request: Request, execution: Callable[[Request], Callable[[], RunResult]]) -> RunResult:
     """Run a graph; with nothing to do, nothing is imported and nothing is written.
 
     Args:

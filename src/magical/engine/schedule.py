@@ -18,7 +18,7 @@ from magical.engine.plan import RUN, NodePlan
 from magical.engine.policy import Wishes
 from magical.engine.ports import Runner
 from magical.engine.run import Performer, Request, RunResult, RunStopped
-from magical.engine.sharing import sharing, stopping
+from magical.engine.sharing import sharing
 from magical.engine.telling import Teller, finished, started
 from magical.engine.turns import Turns
 from magical.errors import (
@@ -80,8 +80,7 @@ class Schedule:
         self._tell = Teller(request.journal, self._result.name, request.listeners)
         self._stopping = threading.Event()
         self._performer = performer(request, self._graph, self._tell, self._result, self._stopping)
-        self._names = [n.name for n in self._graph.wanted]
-        self._turns = Turns(self._graph, self._names)
+        self._turns = Turns(self._graph, [n.name for n in self._graph.wanted])
         self._held: list[str] = []
         self._later: list[tuple[float, str]] = []
         self._readers: dict[str, list[str]] = {}
@@ -102,7 +101,7 @@ class Schedule:
         began = time.monotonic()
         self._tell(started(self._request, self._result.name, self._graph))
         try:
-            shared = sharing(self._request.store, self._result, self._tell)
+            shared = sharing(self._request.store, self._result.name, self._tell)
             with shared, capturing(echo=self._request.echo), self._request.runner() as runner:
                 self._loop(runner)
         except KeyboardInterrupt:
@@ -118,16 +117,15 @@ class Schedule:
 
     def _loop(self, runner: Runner) -> None:
         try:
-            with stopping(self._result):
+            self._submit(runner)
+            while self._running or self._later:
+                self._take()
                 self._submit(runner)
-                while self._running or self._later:
-                    self._take()
-                    self._submit(runner)
         except KeyboardInterrupt:
             self._stop()
             raise
         except BaseException:
-            self._stopping.set()  # nobody waits for what other processes make
+            self._stopping.set()  # nobody waits for what others make
             raise
 
     def _take(self) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.ports import Store
@@ -12,35 +12,18 @@ from magical.errors import StepStopped
 from magical.events import Event, Log
 from magical.graph import Node
 
-__all__ = ["foreign_note", "once", "sharing", "stopping", "waiting"]
-
-
-class Ending(Protocol):
-    """The part of a run's result that says whether it goes on."""
-
-    name: str
-    state: str
+__all__ = ["foreign_note", "once", "sharing", "waiting"]
 
 
 @contextmanager
-def sharing(store: Store, result: Ending, tell: Callable[[Event], None]) -> Iterator[None]:
+def sharing(store: Store, run: str, tell: Callable[[Event], None]) -> Iterator[None]:
     """For a run's time, keep what it looks up and makes from being swept; tell what was not trusted."""
-    with store.in_use(result.name):
+    with store.in_use(run):
         try:
             yield
         finally:
             if note := foreign_note(store):
                 tell(Log(step="", text=note, level="warning"))
-
-
-@contextmanager
-def stopping(result: Ending) -> Iterator[None]:
-    """Let steps that wait for another run know when this one ends early, so that it can."""
-    try:
-        yield
-    except BaseException:
-        result.state = "stopped"
-        raise
 
 
 def once(store: Store, node: Node, key: str, make: Callable[[], Record], waits: Callable[[], None]) -> Record:
@@ -58,13 +41,13 @@ def once(store: Store, node: Node, key: str, make: Callable[[], Record], waits: 
         return make() if record is None or node.facts.get("reads") == "world" else record
 
 
-def waiting(node: Node, result: Ending, tell: Callable[[Event], None]) -> Callable[[], None]:
+def waiting(node: Node, stopping: threading.Event, tell: Callable[[Event], None]) -> Callable[[], None]:
     """Give what to do while another run computes a node: say so once, and leave when this run is stopped."""
     said = False
 
     def waits() -> None:
         nonlocal said
-        if result.state == "stopped":
+        if stopping.is_set():
             raise StepStopped(f"{node.name} waited for another run.", hint="magical run goes on from there.")
         if not said:
             said = True

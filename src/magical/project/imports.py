@@ -8,7 +8,6 @@ import importlib.machinery
 import inspect
 import re
 import sys
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +23,6 @@ from magical.workflows import Workflow
 
 __all__ = ["import_workflow"]
 
-_lock = threading.RLock()
 _UNKNOWN = "Using extra keyword arguments on `Field`"
 
 
@@ -73,26 +71,25 @@ def _lies_in(file: str, root: Path) -> bool:
 
 
 def import_workflow(location: Location) -> Workflow[Any, Any]:
-    """Import the project anew and give its workflow.
+    """Import the project anew and give its workflow; the caller sees to it that one thread does at a time.
 
     Raises:
         ProjectError: a module cannot be imported, or there is not exactly one workflow.
     """
-    with _lock:
-        _forget_projects(location.root)
-        sys.meta_path.insert(0, _ProjectFinder(location.root))
-        sys.meta_path.append(_ProjectFinder(location.root, bare=True))
-        importlib.invalidate_caches()
-        try:
-            with _strict_fields():
-                module = importlib.import_module(location.module)
-        except MagicalError as error:
-            _place(error)
-            raise
-        except SyntaxError as error:
-            raise _syntax_error(error) from error
-        except (Exception, SystemExit) as error:
-            raise _import_error(location, error) from error
+    _forget_projects(location.root)
+    sys.meta_path.insert(0, _ProjectFinder(location.root))
+    sys.meta_path.append(_ProjectFinder(location.root, bare=True))
+    importlib.invalidate_caches()
+    try:
+        with _strict_fields():
+            module = importlib.import_module(location.module)
+    except MagicalError as error:
+        _place(error)
+        raise
+    except SyntaxError as error:
+        raise _syntax_error(error) from error
+    except (Exception, SystemExit) as error:
+        raise _import_error(location, error) from error
     return _workflow(location, module)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import errno
 import filecmp
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from magical.engine.atomic import write_file
+from magical.engine.atomic import part_in, storing, sync, write_file
 from magical.errors import DamagedArtifact, StoreError
 
 __all__ = ["Objects", "digest_of", "is_name"]
@@ -56,29 +54,16 @@ class Objects:
         Raises:
             StoreError: it cannot be written.
         """
-        try:
-            folder = self.folder / "00"  # among the objects, where a sweep looks for what a kill left
-            folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=folder, prefix=".part-")
-            os.close(handle)
-            part = Path(name)
-            try:
-                write(part)
-                blob = f"{_file_digest(part)}{suffix}"
-                path = self.path(blob)
-                if not path.is_file() or not filecmp.cmp(part, path, shallow=False):
-                    with part.open("rb") as file:
-                        os.fsync(file.fileno())
-                    path.parent.mkdir(exist_ok=True)
-                    part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
+        # Among the objects, where a sweep looks for what a kill left.
+        with storing(self.folder), part_in(self.folder / "00") as part:
+            write(part)
+            blob = f"{_file_digest(part)}{suffix}"
+            path = self.path(blob)
+            if not path.is_file() or not filecmp.cmp(part, path, shallow=False):
+                sync(part)
+                path.parent.mkdir(exist_ok=True)
+                part.replace(path)
             _verified[path] = _stamp(path)
-        except OSError as error:
-            raise StoreError(
-                f"{self.folder} cannot be written to: {error.strerror or error}.",
-                hint="look at the disk's space and permissions.",
-            ) from error
         return blob
 
     def file(self, blob: str) -> Path:
@@ -132,13 +117,12 @@ class Objects:
             OSError: it may not be read, which says nothing of it.
         """
         try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = _file_digest(path)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.EIO):
                 return False
             raise
-        return f"{path.parent.name}{path.name}".partition(".")[0] == digest[:40]
+        return f"{path.parent.name}{path.name}".partition(".")[0] == digest
 
 
 def is_name(blob: str) -> bool:
