@@ -1,0 +1,156 @@
+"""Find the columns that identify a row, say when it happened, and to whom it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import polars as pl
+
+from magical.contracts.facts import Facts
+from magical.contracts.naming import says, words_in
+
+__all__ = ["Roles", "roles_in"]
+
+_FEW = 20
+_PLAUSIBLE = 0.95
+_KEY_LENGTH = 64
+
+
+class Roles(NamedTuple):
+    """The roles of a table's columns, by raw name.
+
+    Attributes:
+        ids: the columns that together identify a row.
+        time: the column that says when a row happened; empty if there is none.
+        group: the column of those to whom several rows belong; empty if there is none.
+        why: for each of these, in words.
+        in_order: whether the rows are events that follow each other in time.
+    """
+
+    ids: tuple[str, ...]
+    time: str
+    group: str
+    why: Mapping[str, str]
+    in_order: bool
+
+
+def roles_in(columns: Sequence[Facts], table: pl.DataFrame) -> Roles:
+    """Find the roles, each only where it is clear.
+
+    Args:
+        columns: the facts of all columns but the target, in order.
+        table: the rows.
+
+    Example:
+        >>> table = pl.DataFrame({"nr": [1, 2, 3], "x": [0.5, 0.1, 0.3]})
+        >>> roles_in([Facts(c) for c in table.get_columns()], table).ids
+        ('nr',)
+    """
+    usable = [f for f in columns if f.kind and f.different > 1]
+    why: dict[str, str] = {}
+    best = max(enumerate(usable), key=lambda pair: (_as_id(*pair), -pair[0]), default=None)
+    ids: tuple[str, ...] = (best[1].name,) if best and _as_id(*best) > 0 else ()
+    if best and ids:
+        why[ids[0]] = f"different in each of {best[1].rows:,} rows"
+    time = _time(usable)
+    if time:
+        why[time.name] = "when the row happened"
+    group = _group([f for f in usable if f.name not in ids])
+    if not ids and not time:
+        ids = _panel(usable, table)
+        why |= dict.fromkeys(ids, f"together different in each of {table.height:,} rows")
+    if group and group.name not in ids:
+        rows = len(group.present) / group.different
+        why[group.name] = f"{group.different:,} of them, with {rows:.1f} rows each on average"
+    return Roles(
+        ids,
+        time.name if time else "",
+        group.name if group and group.name not in ids else "",
+        why,
+        bool(time and (time.is_sorted or (says(time.name, "happened") and not ids))),
+    )
+
+
+def _as_id(place: int, facts: Facts) -> int:
+    """How plausible it is that a column alone identifies a row; 0 for not at all."""
+    if not facts.is_unique or says(facts.name, "birth"):
+        return 0
+    named = says(facts.name, "identifier", where="last") or words_in(facts.name)[0] in ("id", "uuid", "guid")
+    numbered = says(facts.name, "number", where="last") and not says(facts.name, "count", where="last")
+    nameless = facts.name.lower().startswith("unnamed") or not facts.name.strip("_")
+    first = place == 0
+    if facts.kind == "str":
+        if facts.longest > _KEY_LENGTH or says(facts.name, "prose", where="last"):
+            return 0
+        code = facts.is_codes
+        score = 8 * named + 4 * (code and (first or numbered)) + 3 * (nameless and first) + 2 * numbered
+        return score + 2 * (code and score > 0) + first * (score > 0)
+    if not facts.whole or (facts.kind == "float" and not (named or nameless)):
+        return 0
+    score = 8 * named + 3 * numbered + (3 + first) * (facts.is_dense and (first or nameless))
+    return score + first * (score > 0)
+
+
+def _time(columns: Sequence[Facts]) -> Facts | None:
+    """The date by which rows happened: not one of birth, rather none of an end."""
+    dates = [f for f in columns if f.kind in ("date", "datetime") and f.different >= 3]
+    likely = [f for f in dates if not says(f.name, "birth") and len(f.present) >= _PLAUSIBLE * f.rows]
+
+    def score(facts: Facts) -> float:
+        named = says(facts.name, "happened") + says(facts.name, "when") - 2 * says(facts.name, "later")
+        return named + 2 * facts.is_sorted + len(facts.present) / facts.rows
+
+    best = max(likely, key=score, default=None)
+    if best is None or (says(best.name, "later") and not says(best.name, "happened", "when")):
+        return None
+    return best
+
+
+def _group(columns: Sequence[Facts]) -> Facts | None:
+    """The entity that several rows belong to, if one is named and comes again and again."""
+    found = [
+        f
+        for f in columns
+        if f.kind in ("int", "str", "float")
+        and (f.kind == "str" or f.whole)
+        and _names_an_entity(f)
+        and f.different > _FEW
+        and not f.is_unique
+        and len(f.present) >= _PLAUSIBLE * f.rows
+    ]
+    return max(found, key=lambda f: f.different, default=None)
+
+
+def _names_an_entity(facts: Facts) -> bool:
+    """``customer_id``, ``CustomerID`` and ``patient`` do; ``customer_age`` does not."""
+    words = words_in(facts.name)
+    named = says(facts.name, "identifier", where="last") or words[-1] in ("no", "nr", "number", "code")
+    alone = len(words) == 1 and (facts.kind != "str" or facts.is_codes)
+    return says(facts.name, "entity") and (alone or named)
+
+
+def _panel(columns: Sequence[Facts], table: pl.DataFrame) -> tuple[str, ...]:
+    """An entity and a period, such as country and year, that together are different in each row."""
+    periods = [f for f in columns if says(f.name, "year", "month", "quarter") and f.whole and not f.nulls]
+    periods = [f for f in periods if len(words_in(f.name)) == 1 or words_in(f.name)[-1] == "id"]
+    entities = [f for f in columns if f.kind == "str" and not f.nulls and f.share <= 0.5]
+    entities += [
+        f for f in columns if f.kind == "int" and f not in periods and says(f.name, "identifier", "code")
+    ]
+    for count in range(1, len(periods) + 1):
+        for some in combinations(periods, count):
+            for entity in entities:
+                together = (entity.name, *(p.name for p in some))
+                enough = entity.different * _most(some) >= table.height
+                if enough and not table.select(pl.struct(together).is_duplicated().any()).item():
+                    return together
+    return ()
+
+
+def _most(periods: Sequence[Facts]) -> int:
+    most = 1
+    for facts in periods:
+        most *= facts.different
+    return most

@@ -1,0 +1,149 @@
+"""Read the texts of a raw table as what they are: numbers, truths, dates, by the rules of ``model_data``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import polars as pl
+
+from magical.contracts.dtypes import kind_of
+from magical.contracts.naming import says
+from magical.contracts.schema import Column
+from magical.library.casting import cast
+from magical.library.dates import likely_format
+
+__all__ = ["Guessed", "guessed"]
+
+_LEADING_ZERO = r"^[+-]?0\d+$"
+_WRITTEN_AS_FLOAT = r"[.,eE]"
+_ONE_LETTER = ({"t", "f"}, {"y", "n"}, {"j", "n"})
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_DAY = (19000101, 21001231)
+_NEARLY = 0.9
+_HEAD = 1000
+
+
+class Guessed(NamedTuple):
+    """A table whose texts have their types.
+
+    Attributes:
+        table: the same rows and columns; a text that is nothing else stays one.
+        formats: for a date that is not written as ISO, how it is.
+        remarks: for a column that is nearly of a type, and stays a text, what stands against it.
+    """
+
+    table: pl.DataFrame
+    formats: Mapping[str, str]
+    remarks: Mapping[str, str]
+
+
+def guessed(raw: pl.DataFrame) -> Guessed:
+    """Give each text column the type that all its values have, so that ``model_data`` will cast them all.
+
+    Digits with leading zeros stay texts, since they are codes. Whole numbers such as 20140629 are dates where
+    the column's name says so.
+
+    Example:
+        >>> raw = pl.DataFrame({"zip": ["01067"], "n": ["7"], "day": ["29.06.2014"], "ok": ["n/a"]})
+        >>> table, formats, _ = guessed(raw)
+        >>> table.row(0), dict(formats)
+        (('01067', 7, datetime.date(2014, 6, 29), 'n/a'), {'day': '%d.%m.%Y'})
+    """
+    columns, formats, remarks = [], {}, {}
+    for values in raw.get_columns():
+        found, format = values, ""
+        if values.dtype == pl.String:
+            found, format = _typed(values)
+            if found.dtype == pl.String and (remark := _remark(values)):
+                remarks[values.name] = remark
+        elif kind_of(values.dtype) == "int" and _is_days(values):
+            found = cast(values, Column(values.name, "date")).values
+        columns.append(found)
+        if format:
+            formats[values.name] = format
+            if "%d" in format and _swapped_fits(values, format):
+                remarks[values.name] = "whether the day or the month comes first is a guess"
+    return Guessed(pl.DataFrame(columns), formats, remarks)
+
+
+def _typed(raw: pl.Series) -> tuple[pl.Series, str]:
+    """Give a column of texts its type, and how dates are written in it."""
+    texts = raw.str.strip_chars()
+    if texts.str.contains(_LEADING_ZERO).any():
+        return raw, ""
+    head = texts.head(_HEAD)
+    for kind, format in (("int", ""), ("float", ""), ("bool", ""), ("date", ""), ("datetime", "")):
+        if _reads(head, kind, format) and (values := _all(texts, kind, format)) is not None:
+            if kind == "int":
+                return _number(raw, texts, values), ""
+            if kind == "bool" and not _are_opposites(texts, values):
+                continue
+            return values, ""
+    return _dates(raw, texts)
+
+
+def _number(raw: pl.Series, texts: pl.Series, values: pl.Series) -> pl.Series:
+    """Numbers that are whole, but written like 12.0, are floats in the source."""
+    if texts.str.contains(_WRITTEN_AS_FLOAT).any():
+        return values.cast(pl.Float64)
+    return cast(raw, Column(raw.name, "date")).values if _is_days(values) else values
+
+
+def _dates(raw: pl.Series, texts: pl.Series) -> tuple[pl.Series, str]:
+    present = texts.filter(texts != "")
+    for clock in _CLOCKS:
+        format = likely_format(present.head(_HEAD), clock)
+        if format and (format := likely_format(present, clock)):
+            kind = "datetime" if clock else "date"
+            values = _all(texts, kind, format)
+            if values is not None:
+                return values, format
+    return raw, ""
+
+
+def _swapped_fits(raw: pl.Series, format: str) -> bool:
+    swapped = format.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
+    kind = "datetime" if "%H" in format or "%I" in format else "date"
+    return "%m" in format and _reads(raw.str.strip_chars(), kind, swapped)
+
+
+def _reads(texts: pl.Series, kind: str, format: str) -> bool:
+    return not cast(texts, Column(texts.name, kind, format=format)).failed.any()
+
+
+def _all(texts: pl.Series, kind: str, format: str) -> pl.Series | None:
+    """The values, if each text that is there is one, and there is one."""
+    values, failed = cast(texts, Column(texts.name, kind, format=format))
+    return None if failed.any() or values.null_count() == len(values) else values
+
+
+def _are_opposites(texts: pl.Series, values: pl.Series) -> bool:
+    """Whether yes and no are both there; of single letters a pair that belongs together."""
+    words = set(texts.str.to_lowercase().filter(values.is_not_null()).unique())
+    letters = {w for w in words if len(w) == 1}
+    return values.drop_nulls().n_unique() == 2 and (not letters or letters in _ONE_LETTER)
+
+
+def _is_days(values: pl.Series) -> bool:
+    """Whether whole numbers are days such as 20140629: each one is, and the name says so."""
+    if not says(values.name, "when", "birth", "later") or says(values.name, "identifier"):
+        return False
+    present = values.drop_nulls()
+    if present.is_empty() or not present.is_between(*_DAY).all():
+        return False
+    return cast(present, Column(values.name, "date")).values.null_count() == 0
+
+
+def _remark(raw: pl.Series) -> str:
+    """Say of texts that are nearly all numbers or dates which are not."""
+    texts = raw.str.strip_chars()
+    if texts.str.contains(_LEADING_ZERO).any():
+        return "written with leading zeros"
+    for kind, words in (("float", "numbers"), ("date", "dates")):
+        values, failed = cast(texts, Column(raw.name, kind))
+        count, there = int(failed.sum()), len(values) - values.null_count()
+        if 0 < count <= (1 - _NEARLY) * there:
+            odd = ", ".join(repr(t[:20]) for t in texts.filter(failed).unique(maintain_order=True).head(3))
+            return f"{words} but for {count:,} values such as {odd}"
+    return ""
