@@ -25,7 +25,7 @@ NATURAL: tuple[tuple[str, float, float], ...] = (
     ("dayofyear yday", 1, 366),
     ("percent percentage pct humidity humid clouds cloudiness", 0, 100),
     ("share fraction probability prob proportion", 0, 1),
-    ("direction degrees bearing heading azimuth", 0, 360),
+    ("direction dir degrees bearing heading azimuth", 0, 360),
     ("latitude lat", -90, 90),
     ("longitude lon lng long", -180, 180),
 )
@@ -112,12 +112,12 @@ def _text(facts: Facts) -> Described:
 def _code(facts: Facts) -> Described:
     """A number that names something: months and weekdays as they are, others as texts."""
     low, high = int(facts.low), int(facts.high)
-    if says(facts.name, "month") and 1 <= low and high <= 12:
+    if says(facts.name, "month") and low >= 1 and high <= 12:
         return Described("int", tuple(range(1, 13)), why="a number that names something: a category")
-    if says(facts.name, "weekday") and 0 <= low and high <= 7:
+    if says(facts.name, "weekday") and low >= 0 and high <= 7:
         days = range(1, 8) if high == 7 else range(0, 7)
         return Described("int", tuple(days), why="a number that names something: a category")
-    if says(facts.name, "quarter") and 1 <= low and high <= 4:
+    if says(facts.name, "quarter") and low >= 1 and high <= 4:
         return Described("int", (1, 2, 3, 4), why="a number that names something: a category")
     if is_closed(facts):
         choices = tuple(str(int(c)) for c in facts.choices)
@@ -127,14 +127,14 @@ def _code(facts: Facts) -> Described:
 
 def _is_code(facts: Facts) -> bool:
     name = facts.name
+    if says(name, "count"):
+        return False
     if says(name, "month", "weekday", "quarter", where="last"):
         limits = {"month": 12, "weekday": 7, "quarter": 4}
         return any(facts.low >= 0 and facts.high <= m and says(name, k) for k, m in limits.items())
     if says(name, "identifier", where="last") or "code" in words_in(name):
         return True
-    if says(name, "count") or facts.low < 0:
-        return False
-    return says(name, "code", where="last")
+    return bool(facts.low >= 0) and says(name, "code", where="last")
 
 
 def _number(facts: Facts, has_ints: bool) -> Described:
@@ -156,7 +156,7 @@ def _year(facts: Facts) -> dict[str, int]:
     if years.is_empty():
         return {}
     low, high = int(years.min()), int(years.max())  # type: ignore[arg-type]
-    if not (1000 <= low and high <= LAST_YEAR):
+    if not (low >= 1000 and high <= LAST_YEAR):
         return {}
     least = 0 if facts.low == 0 else math.floor(low / 50) * 50
     return {"ge": least, "le": LAST_YEAR}

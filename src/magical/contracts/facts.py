@@ -114,9 +114,7 @@ class Facts:
     @cached_property
     def is_dense(self) -> bool:
         """Whether it counts: whole numbers from 0 or 1, each once."""
-        return (
-            self.is_unique and self.whole and self.low in (0, 1) and self.high - self.low + 1 == self.rows
-        )
+        return self.is_unique and self.whole and self.low in (0, 1) and self.high - self.low + 1 == self.rows
 
     @cached_property
     def is_codes(self) -> bool:

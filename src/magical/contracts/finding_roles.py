@@ -11,7 +11,7 @@ import polars as pl
 from magical.contracts.facts import Facts
 from magical.contracts.naming import says, words_in
 
-__all__ = ["Roles", "roles_in"]
+__all__ = ["Roles", "likely_targets", "roles_in"]
 
 _FEW = 20
 _PLAUSIBLE = 0.95
@@ -71,6 +71,32 @@ def roles_in(columns: Sequence[Facts], table: pl.DataFrame) -> Roles:
         why,
         bool(time and (time.is_sorted or (says(time.name, "happened") and not ids))),
     )
+
+
+def likely_targets(columns: Sequence[Facts]) -> list[str]:
+    """Give the names of all columns that could be predicted, the likeliest first.
+
+    Example:
+        >>> table = pl.DataFrame({"id": [1, 2, 3], "price": [1.5, 2.5, 9.0], "sold": [0, 1, 1]})
+        >>> likely_targets([Facts(c) for c in table.get_columns()])
+        ['price', 'sold', 'id']
+    """
+    last = len(columns) - 1
+
+    def score(place: int, facts: Facts) -> int:
+        named = says(facts.name, "target", where="last") + says(facts.name, "target")
+        binary = facts.kind == "bool" or facts.different == 2
+        edge = 2 * (place == last) + (place == 0)
+        return 2 * named + binary + edge - 6 * says(facts.name, "identifier", where="last")
+
+    possible = [
+        (score(place, f), -place, f.name)
+        for place, f in enumerate(columns)
+        if f.different > 1
+        and f.kind in ("int", "float", "bool", "str")
+        and (f.kind != "str" or f.share <= 0.5)
+    ]
+    return [name for _, _, name in sorted(possible, reverse=True)]
 
 
 def _as_id(place: int, facts: Facts) -> int:

@@ -14,7 +14,7 @@ from magical.contracts.finding_roles import Roles, roles_in
 from magical.contracts.naming import field_names, says
 from magical.contracts.relating import related
 from magical.contracts.schema import Column, Schema, snake
-from magical.errors import BrokenPromise, UsageError, did_you_mean, listing, shorten
+from magical.errors import BrokenPromise, UsageError, listing, shorten
 
 __all__ = ["Inferred", "inferred", "inferred_all"]
 
@@ -123,9 +123,7 @@ def inferred_all(
             columns[names[raw]] = replace(key, name=names[raw], alias=alias)
         order = [names[c] for c in tables[name].columns if names[c] in columns]
         reasons = {**schema.reasons, **{names[raw]: why for raw, (_, why) in keys.items()}}
-        out[name] = replace(
-            schema, columns=tuple(columns[n] for n in order), reasons=reasons, left_out=taken
-        )
+        out[name] = replace(schema, columns=tuple(columns[n] for n in order), reasons=reasons, left_out=taken)
     return out
 
 
@@ -133,7 +131,8 @@ def _check_target(facts: Facts) -> None:
     name, rows = facts.name, facts.rows
     if not facts.different:
         raise BrokenPromise(
-            f"The target {name} has no value in any of {rows:,} rows.", hint="name another column as --target."
+            f"The target {name} has no value in any of {rows:,} rows.",
+            hint="name another column as --target.",
         )
     if facts.different == 1:
         raise BrokenPromise(
@@ -179,7 +178,12 @@ def _left_out(facts: Facts, roles: Roles, remark: str) -> str:
 
 def _is_long(facts: Facts) -> bool:
     """Whether it is of numbers like those of tickets or telephones: long, of one length."""
-    if facts.kind != "int" or facts.share < 0.9 or facts.low < 0 or says(facts.name, "when", "count", "signed"):
+    if (
+        facts.kind != "int"
+        or facts.share < 0.9
+        or facts.low < 0
+        or says(facts.name, "when", "count", "signed")
+    ):
         return False
     digits = len(str(facts.low))
     return digits >= _CONSTANT_DIGITS and digits == len(str(facts.high))

@@ -40,11 +40,11 @@ _WORDS: dict[str, str] = {
     "bathrooms doors cylinders visits purchases orders items clicks age days hours minutes duration months "
     "years anzahl times",
     "signed": "temp temperature temperatur delta diff difference change balance profit margin growth return "
-    "returns yield altitude alt elevation dew dewp log logit zscore x y z delay lag residual error net gain_loss "
+    "returns yield altitude alt elevation dew dewp log logit zscore x y z delay lag residual error net "
     "momentum sentiment tz offset skew coef slope latitude longitude lat lon lng long anomaly pca",
-    "when": "date time datetime timestamp ts dt day when created ordered purchased occurred event started start "
-    "begin enrolled joined recorded observed measured sold posted published visit sale booked admission "
-    "pickup datum zeit hour",
+    "when": "date time datetime timestamp ts dt day when created ordered purchased occurred event started "
+    "start begin enrolled joined recorded observed measured sold posted published visit sale booked "
+    "admission pickup datum zeit hour",
     "birth": "birth born birthday birthdate dob geburt geburtsdatum death died",
     "later": "end ended due expiry expires expiration closed close last updated modified changed deleted "
     "discharge dropoff delivered returned cancelled scheduled planned valid",

@@ -33,7 +33,10 @@ def related(
     Example:
         >>> shop = Schema("Shop", (Column("id", "str", role="id"),))
         >>> tables = {"Shop": pl.DataFrame({"id": ["a"]}), "Sale": pl.DataFrame({"shop_id": ["a", "a"]})}
-        >>> [c.parent for c, _ in related("Sale", tables, {"Shop": shop, "Sale": Schema("Sale", ())}).values()]
+        >>> [
+        ...     c.parent
+        ...     for c, _ in related("Sale", tables, {"Shop": shop, "Sale": Schema("Sale", ())}).values()
+        ... ]
         ['Shop']
     """
     found: dict[str, tuple[Column, str]] = {}
@@ -70,7 +73,7 @@ def _share(values: pl.Series, parent: str, table: pl.DataFrame, schema: Schema) 
 
 
 def _is_called(name: str, parent: str, id_name: str) -> bool:
-    """``tailnum`` is where the id is ``tailnum``; ``shop_id`` and ``shop`` are where the contract is ``Shop``."""
+    """``tailnum`` is, where the id is so; ``shop_id`` and ``shop`` are, where the contract is ``Shop``."""
     own, theirs, table = words_in(name), words_in(id_name), words_in(parent)
     if own == theirs:
         return theirs not in (("id",), ("key",), ("code",), ("nr",), ("number",))
@@ -82,6 +85,6 @@ def _words(values: pl.Series, parent: str, score: float) -> str:
     different = values.n_unique() - (values.null_count() > 0)
     share = score - 1 if score > 1 else score
     if share in (0, 1):
-        return f"each value is the id of a {parent}"
+        return f"each value is an id of {parent}"
     lost = different - round(share * different)
-    return f"the id of a {parent}, but for {lost:,} of {different:,} values"
+    return f"an id of {parent}, but for {lost:,} of {different:,} values"

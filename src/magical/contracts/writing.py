@@ -16,13 +16,16 @@ _DATES = ("date", "datetime", "time", "timedelta")
 _IMPORTED = ("Contract", "Field", "Format", "Group", "Id", "Key", "Literal", "Annotated", "Target", "Time")
 
 
-def contract_source(schema: Schema, docstring: str = "", taken: Iterable[str] = ()) -> str:
+def contract_source(
+    schema: Schema, docstring: str = "", taken: Iterable[str] = (), *, dates: str | None = None
+) -> str:
     """Write the class, and above it the choices that are too long to stand in it.
 
     Args:
         schema: what the class promises; of an inferred one the reasons are written as comments.
         docstring: what one row is.
         taken: names that the choices must not have.
+        dates: what stands before ``date``; found from the columns unless given.
 
     Example:
         >>> columns = (
@@ -30,16 +33,14 @@ def contract_source(schema: Schema, docstring: str = "", taken: Iterable[str] = 
         ...     Column("spent", "float", True, bounds={"ge": 0}, alias="Total €"),
         ...     Column("answer", "str", role="target", choices=("no", "yes")),
         ... )
-        >>> print(contract_source(Schema("Customer", columns), "One customer."))
-        class Customer(Contract):
-            '''One customer.'''
-        <BLANKLINE>
+        >>> for line in contract_source(Schema("Customer", columns)).splitlines()[3:]:
+        ...     print(line)
             id: Id[int]
             spent: float | None = Field(ge=0, alias="Total €")
             answer: Target[Literal["no", "yes"]]
-        <BLANKLINE>
     """
-    return _Writer(schema, (*taken, *_IMPORTED, schema.name)).source(docstring)
+    prefix = _dates_of(schema.columns) if dates is None else dates
+    return _Writer(schema, (*taken, *_IMPORTED, schema.name), prefix).source(docstring)
 
 
 def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping[str, str]) -> str:
@@ -51,24 +52,18 @@ def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping
         docstrings: of the classes, by name.
 
     Example:
-        >>> print(module_source([Schema("Shop", (Column("id", "str", role="id"),))], "What is promised.", {}))
-        '''What is promised.'''
-        <BLANKLINE>
-        from magical import Contract, Id
-        <BLANKLINE>
-        <BLANKLINE>
-        class Shop(Contract):
-            '''One row.'''
-        <BLANKLINE>
-            id: Id[str]
-        <BLANKLINE>
+        >>> shop = Schema("Shop", (Column("id", "str", role="id"),))
+        >>> module_source([shop], "What is promised.", {}).splitlines()[2]
+        'from magical import Contract, Id'
     """
     ordered = _parents_first(schemas)
-    taken = [s.name for s in schemas]
-    bodies = [contract_source(s, docstrings.get(s.name, ""), taken) for s in ordered]
-    text = "\n\n".join(bodies)
     columns = [c for s in schemas for c in s.columns]
-    return f'"""{docstring}"""\n\n{_imports(columns, text)}\n\n{text}'.replace("\n\n\n\n", "\n\n\n")
+    dates = _dates_of(columns)
+    taken = [s.name for s in schemas]
+    bodies = [contract_source(s, docstrings.get(s.name, ""), taken, dates=dates) for s in ordered]
+    text = "\n\n".join(bodies)
+    gap = "\n\n" if text.startswith("class ") else "\n"
+    return f'"""{docstring}"""\n\n{_imports(columns, text)}{gap}{text}'
 
 
 def quoted(value: Any) -> str:
@@ -86,19 +81,20 @@ def quoted(value: Any) -> str:
 
 
 class _Writer:
-    def __init__(self, schema: Schema, taken: Iterable[str]) -> None:
-        self.schema, self.taken = schema, set(taken)
+    def __init__(self, schema: Schema, taken: Iterable[str], dates: str) -> None:
+        self.schema, self.taken, self.dates = schema, set(taken), dates
         self.reasons: Mapping[str, str] = getattr(schema, "reasons", {})
         self.left_out: Mapping[str, str] = getattr(schema, "left_out", {})
         self.aliases: dict[tuple[Any, ...], str] = {}
-        self.dates = _dates_of(schema.columns)
 
     def source(self, docstring: str) -> str:
         fields = [line for c in self.schema.columns for line in self._field(c)]
         if not fields and not self.left_out:
             fields = ["    pass"]
         gone = [
-            line for raw, why in self.left_out.items() for line in _comment(f"{quoted(raw)} is left out: {why}.")
+            line
+            for raw, why in self.left_out.items()
+            for line in _comment(f"{quoted(raw)} is left out: {why}.")
         ]
         above = [_choices(name, choices) for choices, name in self.aliases.items()]
         head = f'class {self.schema.name}(Contract):\n    """{docstring or "One row."}"""\n'
@@ -136,7 +132,7 @@ class _Writer:
 
     def _plain(self, kind: str) -> str:
         kind = {"duration": "timedelta", "any": "Any"}.get(kind, kind)
-        return f"dt.{kind}" if kind in _DATES and self.dates == "dt" else kind
+        return f"{self.dates}{kind}" if kind in _DATES else kind
 
     def _literal(self, column: Column) -> str:
         inline = f"Literal[{', '.join(map(quoted, column.choices))}]"
@@ -182,15 +178,15 @@ def _escaped(character: str, quote: str) -> str:
 
 
 def _dates_of(columns: Iterable[Column]) -> str:
-    """Whether ``date`` can be imported by its name: not where a column is called so."""
-    return "dt" if {c.name for c in columns} & set(_DATES) else ""
+    """What stands before ``date``: nothing, unless a column is called so."""
+    return "dt." if {c.name for c in columns} & set(_DATES) else ""
 
 
 def _imports(columns: Sequence[Column], text: str) -> str:
     kinds = sorted({"timedelta" if c.type == "duration" else c.type for c in columns if not c.parent})
-    dates = [k for k in kinds if k in _DATES and f"dt.{k}" not in text]
-    lines = ["import datetime as dt"] if any(f"dt.{k}" in text for k in _DATES) else []
-    lines += [f"from datetime import {', '.join(dates)}"] if dates else []
+    dates = [k for k in kinds if k in _DATES]
+    lines = [f"from datetime import {', '.join(dates)}"] if dates else []
+    lines = ["import datetime as dt"] if dates and _dates_of(columns) else lines
     typing = [n for n in ("Annotated", "Any", "Literal") if f"{n}[" in text or f": {n}" in text]
     lines += [f"from typing import {', '.join(typing)}"] if typing else []
     own = [n for n in sorted(_IMPORTED) if n not in ("Annotated", "Literal") and _uses(text, n)]
