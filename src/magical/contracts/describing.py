@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from magical.contracts.facts import Facts
-from magical.contracts.naming import says, words_in
+from magical.contracts.naming import endings, is_numbered, says, words_in
 
 __all__ = ["Described", "described", "described_target"]
 
@@ -20,9 +20,11 @@ NATURAL: tuple[tuple[str, float, float], ...] = (
     ("hour hr", 0, 23),
     ("minute", 0, 59),
     ("second", 0, 59),
-    ("day dayofmonth mday", 1, 31),
-    ("week weekofyear", 1, 53),
     ("dayofyear yday", 1, 366),
+    ("dayofmonth mday", 1, 31),
+    ("weekofyear", 1, 53),
+    ("day", 1, 31),
+    ("week", 1, 53),
     ("percent percentage pct humidity humid clouds cloudiness", 0, 100),
     ("share fraction probability prob proportion", 0, 1),
     ("direction dir degrees bearing heading azimuth", 0, 360),
@@ -127,11 +129,15 @@ def _code(facts: Facts) -> Described:
 
 def _is_code(facts: Facts) -> bool:
     name = facts.name
+    limits = {"month": 12, "weekday": 7, "quarter": 4}
+    if not says(name, "count") or is_numbered(name):
+        for kind, most in limits.items():
+            if says(name, kind, where="last"):
+                return bool(facts.low >= 0 and facts.high <= most)
+    if is_numbered(name) and words_in(name)[-1] != "num" and facts.low >= 0:
+        return not _natural(facts)
     if says(name, "count"):
         return False
-    if says(name, "month", "weekday", "quarter", where="last"):
-        limits = {"month": 12, "weekday": 7, "quarter": 4}
-        return any(facts.low >= 0 and facts.high <= m and says(name, k) for k, m in limits.items())
     if says(name, "identifier", where="last") or "code" in words_in(name):
         return True
     return bool(facts.low >= 0) and says(name, "code", where="last")
@@ -170,7 +176,11 @@ def _natural(facts: Facts) -> dict[str, float]:
         return {"ge": 0, "le": 168} if facts.low >= 0 and facts.high <= 168 else {}
     for names, least, most in NATURAL:
         known = names.split()
-        if (words[-1] in known or words[0] in known) and least <= facts.low and facts.high <= most:
+        if (
+            any(w in known for w in (*endings(facts.name), words[0]))
+            and least <= facts.low
+            and facts.high <= most
+        ):
             if most == 100 and facts.high <= 1:  # a share that is called a percentage
                 return {"ge": 0}
             if "lat" in names or "lon" in names:

@@ -13,7 +13,6 @@ __all__ = ["Facts"]
 
 _CODE = r"^[A-Z0-9][A-Z0-9_.:/#-]*$"
 _UUID = r"(?i)^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$"
-_INT64 = 2**63
 _EXACT = 2**53  # from here on a float no longer holds every whole number
 
 
@@ -144,8 +143,12 @@ def _kind(values: pl.Series) -> str:
         return "float"
     kind = kind_of(dtype)
     if kind == "int" and dtype in (pl.UInt64, pl.Int128):
-        inside = values.drop_nulls().is_between(-_INT64, _INT64 - 1)
-        return "int" if inside.all() else "str"
-    if kind == "datetime" and len(times := values.drop_nulls().dt.time().cast(pl.Int64).unique()):
-        return "date" if times.to_list() == [0] else kind
+        fits = values.cast(pl.Int64, strict=False).null_count() == values.null_count()
+        return "int" if fits else "str"
+    if kind == "datetime" and (moments := _in_utc(values.drop_nulls())).len():
+        return "date" if (moments.dt.time().cast(pl.Int64) == 0).all() else kind
     return kind if kind in DTYPES else ""
+
+
+def _in_utc(moments: pl.Series) -> pl.Series:
+    return moments.dt.convert_time_zone("UTC") if getattr(moments.dtype, "time_zone", None) else moments

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from magical.contracts.facts import Facts
-from magical.contracts.naming import says, words_in
+from magical.contracts.naming import is_nameless, is_numbered, says, words_in
 
 __all__ = ["Roles", "likely_targets", "roles_in"]
 
@@ -69,7 +69,7 @@ def roles_in(columns: Sequence[Facts], table: pl.DataFrame) -> Roles:
         time.name if time else "",
         group.name if group and group.name not in ids else "",
         why,
-        bool(time and (time.is_sorted or (says(time.name, "happened") and not ids))),
+        bool(time and (time.is_sorted or says(time.name, "happened"))),
     )
 
 
@@ -104,18 +104,25 @@ def _as_id(place: int, facts: Facts) -> int:
     if not facts.is_unique or says(facts.name, "birth"):
         return 0
     named = says(facts.name, "identifier", where="last") or words_in(facts.name)[0] in ("id", "uuid", "guid")
-    numbered = says(facts.name, "number", where="last") and not says(facts.name, "count", where="last")
-    nameless = facts.name.lower().startswith("unnamed") or not facts.name.strip("_")
+    numbered = is_numbered(facts.name)
+    nameless = is_nameless(facts.name)
+    entity = named and says(facts.name, "entity")
     first = place == 0
     if facts.kind == "str":
         if facts.longest > _KEY_LENGTH or says(facts.name, "prose", where="last"):
             return 0
         code = facts.is_codes
-        score = 8 * named + 4 * (code and (first or numbered)) + 3 * (nameless and first) + 2 * numbered
+        score = (
+            10 * named
+            + 2 * entity
+            + 4 * (code and (first or numbered))
+            + 3 * (nameless and first)
+            + 2 * numbered
+        )
         return score + 2 * (code and score > 0) + first * (score > 0)
     if not facts.whole or (facts.kind == "float" and not (named or nameless)):
         return 0
-    score = 8 * named + 3 * numbered + (3 + first) * (facts.is_dense and (first or nameless))
+    score = 10 * named + 2 * entity + 3 * numbered + (3 + first) * (facts.is_dense and (first or nameless))
     return score + first * (score > 0)
 
 
@@ -129,7 +136,7 @@ def _time(columns: Sequence[Facts]) -> Facts | None:
         return named + 2 * facts.is_sorted + len(facts.present) / facts.rows
 
     best = max(likely, key=score, default=None)
-    if best is None or (says(best.name, "later") and not says(best.name, "happened", "when")):
+    if best and says(best.name, "later") and not (best.is_sorted or says(best.name, "happened")):
         return None
     return best
 
@@ -152,7 +159,7 @@ def _group(columns: Sequence[Facts]) -> Facts | None:
 def _names_an_entity(facts: Facts) -> bool:
     """``customer_id``, ``CustomerID`` and ``patient`` do; ``customer_age`` does not."""
     words = words_in(facts.name)
-    named = says(facts.name, "identifier", where="last") or words[-1] in ("no", "nr", "number", "code")
+    named = says(facts.name, "identifier", where="last") or is_numbered(facts.name)
     alone = len(words) == 1 and (facts.kind != "str" or facts.is_codes)
     return says(facts.name, "entity") and (alone or named)
 

@@ -11,7 +11,7 @@ import polars as pl
 from magical.contracts.describing import Described, described, described_target
 from magical.contracts.facts import Facts
 from magical.contracts.finding_roles import Roles, roles_in
-from magical.contracts.naming import field_names, says
+from magical.contracts.naming import field_names, is_nameless, is_numbered, says
 from magical.contracts.relating import related
 from magical.contracts.schema import Column, Schema, snake
 from magical.errors import BrokenPromise, UsageError, listing, shorten
@@ -20,6 +20,7 @@ __all__ = ["Inferred", "inferred", "inferred_all"]
 
 _HARDLY_REPEATS = 0.5
 _FEW = 30
+_ENOUGH = 10  # rows; of fewer it says nothing that each has a value of its own
 _CONSTANT_DIGITS = 9  # whole numbers of so many digits each, nearly all different, name things
 
 
@@ -74,7 +75,7 @@ def inferred(
     names = field_names(table.columns)
     if target:
         _check_target(facts[target])
-    others = [f for f in facts.values() if f.name != target]
+    others = [f for f in facts.values() if not target or f.name != target]
     roles = roles_in(others, table)
     has_ints = any(f.kind == "int" and not f.is_zero_one and f.different > 1 for f in others)
     left_out = {f.name: why for f in others if (why := _left_out(f, roles, remarks.get(f.name, "")))}
@@ -82,7 +83,7 @@ def inferred(
     for fact in facts.values():
         if fact.name in left_out:
             continue
-        is_target = fact.name == target
+        is_target = bool(target) and fact.name == target
         say = described_target(fact, has_ints) if is_target else _said(fact, roles, has_ints)
         role = "target" if is_target else _role(fact.name, roles)
         columns.append(_column(fact, names, say, role))
@@ -155,21 +156,29 @@ def _check_target(facts: Facts) -> None:
 
 def _left_out(facts: Facts, roles: Roles, remark: str) -> str:
     """Why a column is not declared, so that it is never a feature; empty if it is."""
+    if not facts.name:
+        return "it has no name"
+    if facts.values.null_count() == facts.rows:
+        return "there is no value in any row"
     if not facts.kind:
         return f"a {str(facts.values.dtype).split('(')[0]}, which no feature is made of"
     if not facts.different:
         return "there is no value in any row"
-    if facts.different == 1 and not facts.nulls:
+    if facts.different == 1 and not facts.nulls and facts.rows > 1:
         return f"it is {_shown(facts.low)} in every row"
     if _role(facts.name, roles):
         return ""
+    if is_nameless(facts.name) and facts.whole:
+        return "it counts rows"
     count = f"{facts.different:,} different values in {len(facts.present):,} rows"
-    many = facts.different > max(_FEW, _HARDLY_REPEATS * len(facts.present)) or facts.is_unique
+    alone = facts.is_unique and facts.rows >= _ENOUGH
+    many = facts.different > max(_FEW, _HARDLY_REPEATS * len(facts.present)) or alone
     if not many:
         return ""
     if facts.kind == "str":
         return f"a text that hardly repeats ({count}{f'; {remark}' if remark else ''})"
-    if facts.whole and (says(facts.name, "identifier", where="last") or facts.is_dense or _is_long(facts)):
+    named = says(facts.name, "identifier", where="last") or is_numbered(facts.name)
+    if facts.whole and (named or facts.is_dense or _is_long(facts)):
         return f"a number that names something ({count})"
     if facts.whole and says(facts.name, "person") and not says(facts.name, "count"):
         return f"it names somebody ({count})"

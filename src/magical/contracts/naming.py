@@ -11,7 +11,7 @@ from functools import cache
 from magical.contracts.contract import Contract
 from magical.contracts.schema import snake
 
-__all__ = ["class_name", "field_names", "says", "words_in"]
+__all__ = ["class_name", "endings", "field_names", "is_nameless", "is_numbered", "says", "words_in"]
 
 _ENTITIES = (
     "customer cust client user patient member person people employee emp household account acct subject "
@@ -21,18 +21,19 @@ _ENTITIES = (
 )
 _WORDS: dict[str, str] = {
     "entity": _ENTITIES,
-    "identifier": "id key uid uuid guid pk rowid index idx identifier kennung",
+    "identifier": "id key uid uuid guid pk rowid identifier kennung",
     "number": "no nr number num code ref reference sku isbn ean serial",
     "person": "email mail phone telephone mobile ssn iban passport name surname firstname lastname fullname "
     "username login address street url link ip",
     "prose": "name title description desc text comment comments note notes review message body summary "
     "abstract remark remarks content question answer caption",
-    "code": "code zip zipcode postcode postal plz pincode store shop branch outlet warehouse dept department "
-    "category cat class pclass subclass mssubclass type kind status state region district area county "
-    "county_code sector segment cluster group route flight line channel vendor supplier carrier agent agency "
-    "brand make model product item sku region_code sic naics icd fips country city cell zone campaign gate "
-    "terminal filiale",
-    "month": "month mon monat mes mois",
+    "code": "code sex gender race ethnicity marriage marital occupation language religion nationality "
+    "species breed color colour company zip zipcode postcode postal plz pincode store shop branch "
+    "outlet warehouse dept department category cat class pclass subclass mssubclass type kind status "
+    "state region district area county sector segment cluster group route flight line channel vendor "
+    "supplier carrier agent agency brand make model product item sku sic naics icd fips country city "
+    "zone gate terminal filiale",
+    "month": "month mnth mon monat mes mois",
     "weekday": "weekday dow dayofweek wochentag",
     "quarter": "quarter qtr quartal",
     "year": "year yr jahr vintage yyyy",
@@ -86,13 +87,49 @@ def says(name: str, *kinds: str, where: str = "any") -> bool:
         >>> says("customer_id", "identifier", where="last"), says("humid", "identifier")
         (True, False)
     """
-    words = words_in(name)[-1:] if where == "last" else words_in(name)
+    words = endings(name) if where == "last" else (*words_in(name), *endings(name))
     wanted: frozenset[str] = frozenset().union(*(_SETS[k] for k in kinds))
     if "identifier" in kinds and any(_ID.fullmatch(w) for w in words):
         return True
     if "entity" in kinds:  # `custid` names a customer, too
         words = (*words, *(w.removesuffix("id") for w in words))
     return any(re.sub(r"\d+$", "", w) in wanted or w in wanted for w in words)
+
+
+def is_numbered(name: str) -> bool:
+    """Whether a name is that of a number by which something is called.
+
+    Example:
+        >>> is_numbered("invoice_number"), is_numbered("number_of_rooms"), is_numbered("code")
+        (True, False, False)
+    """
+    words = words_in(name)
+    return len(words) > 1 and words[-1] in _SETS["number"]
+
+
+def is_nameless(name: str) -> bool:
+    """Whether a name is that which the index of a table gets when it is written to a file.
+
+    Example:
+        >>> is_nameless("Unnamed: 0"), is_nameless("index"), is_nameless("price_index")
+        (True, True, False)
+    """
+    plain = name.lower().strip("_ ")
+    return plain.startswith("unnamed") or plain in ("", "index", "idx", "level_0", "row", "row_index")
+
+
+@cache
+def endings(name: str) -> tuple[str, ...]:
+    """Give the last word of a name, and the last ones written as one; a number behind a word is none.
+
+    Example:
+        >>> endings("Day_of_Week"), endings("week_number")
+        (('week', 'ofweek', 'dayofweek'), ('number', 'weeknumber', 'week'))
+    """
+    words = words_in(name)
+    joined = ("".join(words[-count:]) for count in range(1, min(len(words), 4) + 1))
+    before = words[-2:-1] if words[-1] in ("number", "no", "nr", "num") else ()
+    return tuple(dict.fromkeys((*joined, *before)))
 
 
 def field_names(raw: Sequence[str]) -> Mapping[str, str]:

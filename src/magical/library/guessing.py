@@ -16,6 +16,8 @@ from magical.library.dates import likely_format
 __all__ = ["Guessed", "guessed"]
 
 _LEADING_ZERO = r"^[+-]?0\d+$"
+_TOO_LONG = r"^[+-]?\d{16,}$"  # a float would not hold each digit
+_ANY_COMMA = r"^[+-]?\d{1,3}(,\d{3})+$"
 _WRITTEN_AS_FLOAT = r"[.,eE]"
 _ONE_LETTER = ({"t", "f"}, {"y", "n"}, {"j", "n"})
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
@@ -64,7 +66,7 @@ def guessed(raw: pl.DataFrame) -> Guessed:
             formats[values.name] = format
             if "%d" in format and _swapped_fits(values, format):
                 remarks[values.name] = "whether the day or the month comes first is a guess"
-    return Guessed(pl.DataFrame(columns), formats, remarks)
+    return Guessed(raw.with_columns(columns), formats, remarks)
 
 
 def _typed(raw: pl.Series) -> tuple[pl.Series, str]:
@@ -73,12 +75,14 @@ def _typed(raw: pl.Series) -> tuple[pl.Series, str]:
     if texts.str.contains(_LEADING_ZERO).any():
         return raw, ""
     head = texts.head(_HEAD)
-    for kind, format in (("int", ""), ("float", ""), ("bool", ""), ("date", ""), ("datetime", "")):
-        if _reads(head, kind, format) and (values := _all(texts, kind, format)) is not None:
-            if kind == "int":
-                return _number(raw, texts, values), ""
-            if kind == "bool" and not _are_opposites(texts, values):
-                continue
+    for kind in ("int", "float", "bool", "date", "datetime"):
+        if not _reads(head, kind, "") or (values := _all(texts, kind, "")) is None:
+            continue
+        if kind == "int":
+            return _number(raw, texts, values), ""
+        if kind == "float" and texts.str.contains(_TOO_LONG).any():
+            return raw, ""
+        if kind != "bool" or _are_opposites(texts, values):
             return values, ""
     return _dates(raw, texts)
 
@@ -140,10 +144,14 @@ def _remark(raw: pl.Series) -> str:
     texts = raw.str.strip_chars()
     if texts.str.contains(_LEADING_ZERO).any():
         return "written with leading zeros"
+    if texts.str.contains(_TOO_LONG).any():
+        return "whole numbers of more digits than a number holds"
+    if (texts.str.contains(_ANY_COMMA) | (texts == "")).all():
+        return "numbers, if the comma parts thousands; it could part decimals, too"
     for kind, words in (("float", "numbers"), ("date", "dates")):
         values, failed = cast(texts, Column(raw.name, kind))
-        count, there = int(failed.sum()), len(values) - values.null_count()
+        count, there = int(failed.sum()), len(values) - values.null_count()  # those that can be read
         if 0 < count <= (1 - _NEARLY) * there:
             odd = ", ".join(repr(t[:20]) for t in texts.filter(failed).unique(maintain_order=True).head(3))
-            return f"{words} but for {count:,} values such as {odd}"
+            return f"{words} but for {count:,} of {there + count:,} values: {odd}{' …' * (count > 3)}"
     return ""
