@@ -16,16 +16,13 @@ _DATES = ("date", "datetime", "time", "timedelta")
 _IMPORTED = ("Contract", "Field", "Format", "Group", "Id", "Key", "Literal", "Annotated", "Target", "Time")
 
 
-def contract_source(
-    schema: Schema, docstring: str = "", taken: Iterable[str] = (), *, dates: str | None = None
-) -> str:
+def contract_source(schema: Schema, docstring: str = "", taken: Iterable[str] = ()) -> str:
     """Write the class, and above it the choices that are too long to stand in it.
 
     Args:
         schema: what the class promises; of an inferred one the reasons are written as comments.
         docstring: what one row is.
         taken: names that the choices must not have.
-        dates: what stands before ``date``; found from the columns unless given.
 
     Example:
         >>> columns = (
@@ -39,8 +36,8 @@ def contract_source(
             spent: float | None = Field(ge=0, alias="Total €")
             answer: Target[Literal["no", "yes"]]
     """
-    prefix = _dates_of(schema.columns) if dates is None else dates
-    return _Writer(schema, (*taken, *_IMPORTED, schema.name), prefix).source(docstring)
+    writer = _Writer(schema, (*taken, *_IMPORTED, schema.name), _dates_of(schema.columns))
+    return writer.source(docstring)
 
 
 def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping[str, str]) -> str:
@@ -59,8 +56,12 @@ def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping
     ordered = _parents_first(schemas)
     columns = [c for s in schemas for c in s.columns]
     dates = _dates_of(columns)
-    taken = [s.name for s in schemas]
-    bodies = [contract_source(s, docstrings.get(s.name, ""), taken, dates=dates) for s in ordered]
+    taken = {s.name for s in schemas} | {*_IMPORTED}
+    bodies = []
+    for schema in ordered:
+        writer = _Writer(schema, taken, dates)
+        bodies.append(writer.source(docstrings.get(schema.name, "")))
+        taken |= writer.taken
     text = "\n\n".join(bodies)
     gap = "\n\n" if text.startswith("class ") else "\n"
     return f'"""{docstring}"""\n\n{_imports(columns, text)}{gap}{text}'
