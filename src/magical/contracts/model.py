@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import pandas as pd
 import polars as pl
 
 from magical.contracts.brand import struck
 from magical.contracts.schema import Schema
 from magical.contracts.tables import typed
 from magical.errors import BrokenPromise
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Candidate", "Model", "canonical"]
 
@@ -75,9 +77,9 @@ class Model:
 
     def summary(self) -> str:
         """Say in one line which experiment it came from, and how it did on validation."""
-        if self.chosen is None:
-            return f"{self.task} model of {self.target}"
-        text = f"{self.chosen.name}, {self.chosen.metric} {self.chosen.score:.4g} on validation"
+        text = f"{self.task} model of {self.target}"
+        if self.chosen is not None:
+            text = f"{self.chosen.name}, {self.chosen.metric} {self.chosen.score:.4g} on validation"
         return struck(text) if self.origin else text
 
     def probabilities(self, table: Any) -> np.ndarray[Any, Any]:
@@ -142,6 +144,8 @@ def canonical(table: Any, schema: Schema) -> pd.DataFrame:
         >>> frame["a"].dtype
         dtype('float64')
     """
+    import pandas as pd
+
     frame = typed(table, schema)
     columns: dict[str, Any] = {}
     for column in schema.columns:
