@@ -28,8 +28,7 @@ def sample(name: str) -> pl.DataFrame:
 
 def infer(raw: pl.DataFrame, target: str = "", name: str = "Row") -> Inferred:
     """Infer as `magical new` does."""
-    table, formats, remarks = guessed(raw)
-    return inferred(table, name, target, formats=formats, remarks=remarks)
+    return inferred(guessed(raw), name, target)
 
 
 def living(schema: Inferred) -> type[Contract]:

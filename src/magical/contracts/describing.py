@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from magical.contracts.facts import Facts
 from magical.contracts.naming import endings, is_numbered, says, words_in
 
-__all__ = ["Described", "described", "described_target"]
+__all__ = ["Described", "as_texts", "described", "described_target"]
 
 MOST_CHOICES = 20
 FEWEST_EACH = 5  # rows for each choice on average; of fewer the choices may not be all there are
@@ -95,6 +95,15 @@ def described_target(facts: Facts, has_ints: bool = False) -> Described:
         words = f"{facts.different} classes; write int to predict a number"
         return Described("int", tuple(int(c) for c in facts.choices), why=words)
     return _number(facts, has_ints) if facts.kind in ("int", "float") else Described(facts.kind)
+
+
+def as_texts(facts: Facts, said: Described) -> Described:
+    """Say what a column of numbers promises that a contract calls texts, with the choices of the source."""
+    texts = facts.as_texts
+    if texts is facts:
+        return said
+    choices = sorted(texts.choices, key=lambda t: (len(t), t)) if is_closed(texts) else ()
+    return replace(said, choices=tuple(choices))
 
 
 def is_closed(facts: Facts) -> bool:

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from magical.contracts.dtypes import DTYPES, kind_of
 
-__all__ = ["Facts"]
+__all__ = ["Facts", "Typed"]
 
 _CODE = r"^[A-Z0-9][A-Z0-9_.:/#-]*$"
 _UUID = r"(?i)^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$"
 _EXACT = 2**53  # from here on a float no longer holds every whole number
+
+
+class Typed(NamedTuple):
+    """A table whose texts were read as what they are.
+
+    Attributes:
+        table: the same rows and columns as in the source, typed.
+        raw: as it came from the source.
+        formats: for a date that is not written as ISO, how it is.
+        remarks: for a column, what else there is to say of it.
+    """
+
+    table: pl.DataFrame
+    raw: pl.DataFrame
+    formats: Mapping[str, str]
+    remarks: Mapping[str, str]
 
 
 class Facts:
@@ -22,6 +39,7 @@ class Facts:
     Args:
         values: the column, typed.
         format: how the source writes it, if it is a date that is not ISO.
+        raw: as it came from the source.
 
     Attributes:
         name: the raw name.
@@ -34,11 +52,18 @@ class Facts:
         ('float', 2, 1, True)
     """
 
-    def __init__(self, values: pl.Series, format: str = "") -> None:
-        self.name, self.format = values.name, format
+    def __init__(self, values: pl.Series, format: str = "", raw: pl.Series | None = None) -> None:
+        self.name, self.format, self.raw = values.name, format, raw
         self.kind = _kind(values)
         self.values = values.fill_nan(None) if values.dtype.is_float() else values
         self.rows = len(values)
+
+    @cached_property
+    def as_texts(self) -> Facts:
+        """The same column as a text: what stands for a missing number is a text then."""
+        if self.kind == "str" or self.raw is None or self.raw.dtype != pl.String:
+            return self
+        return Facts(self.raw)
 
     @cached_property
     def nulls(self) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from magical.contracts.describing import Described, described, described_target
-from magical.contracts.facts import Facts
+from magical.contracts.describing import Described, as_texts, described, described_target
+from magical.contracts.facts import Facts, Typed
 from magical.contracts.finding_roles import Roles, roles_in
 from magical.contracts.naming import field_names, is_nameless, is_numbered, says
 from magical.contracts.relating import related
@@ -41,22 +41,13 @@ class Inferred(Schema):
     in_order: bool = False
 
 
-def inferred(
-    table: pl.DataFrame,
-    name: str,
-    target: str = "",
-    *,
-    formats: Mapping[str, str] | None = None,
-    remarks: Mapping[str, str] | None = None,
-) -> Inferred:
+def inferred(table: pl.DataFrame | Typed, name: str, target: str = "") -> Inferred:
     """Infer what a table promises, so that ``model_data`` takes it with nothing lost.
 
     Args:
-        table: its texts are taken for texts; ``magical.library.guessing`` reads numbers and dates from them.
+        table: texts are taken for texts; ``magical.library.guessing`` reads numbers and dates from them.
         name: of the contract.
         target: the raw name of the column to be predicted.
-        formats: for a date that is not written as ISO, how it is.
-        remarks: for a column, what else there is to say of it.
 
     Raises:
         UsageError: there is no such target.
@@ -68,10 +59,10 @@ def inferred(
         >>> [c.promise for c in schema.columns], schema.ids, dict(schema.left_out)
         (['int', 'float | None'], ['id'], {'kind': "it is 'x' in every row"})
     """
-    formats, remarks = formats or {}, remarks or {}
+    table, raw, formats, remarks = _typed(table)
     if target and target not in table.columns:
         raise UsageError.unknown("column", target, table.columns)
-    facts = {c.name: Facts(c, formats.get(c.name, "")) for c in table.get_columns()}
+    facts = {c.name: Facts(c, formats.get(c.name, ""), raw[c.name]) for c in table.get_columns()}
     names = field_names(table.columns)
     if target:
         _check_target(facts[target])
@@ -83,25 +74,24 @@ def inferred(
     for fact in facts.values():
         if fact.name in left_out:
             continue
-        is_target = bool(target) and fact.name == target
-        say = described_target(fact, has_ints) if is_target else _said(fact, roles, has_ints)
-        role = "target" if is_target else _role(fact.name, roles)
-        columns.append(_column(fact, names, say, role))
-        words = [roles.why.get(fact.name, ""), say.why, remarks.get(fact.name, ""), _missing(fact)]
+        if target and fact.name == target:
+            role, say = "target", described_target(fact, has_ints)
+        else:
+            role, say = _role(fact.name, roles), _said(fact, roles, has_ints)
+        column, missing = _column(fact, names, say, role)
+        columns.append(column)
+        words = [roles.why.get(fact.name, ""), say.why, remarks.get(fact.name, ""), missing]
         if why := "; ".join(dict.fromkeys(w for w in words if w)):
-            reasons[names[fact.name]] = why
+            reasons[column.name] = why
     aliased = _with_aliases(columns, table.columns, names)
     return Inferred(name, aliased, (), "", reasons, left_out, table.height, roles.in_order)
 
 
-def inferred_all(
-    tables: Mapping[str, pl.DataFrame], formats: Mapping[str, Mapping[str, str]] | None = None
-) -> dict[str, Inferred]:
+def inferred_all(tables: Mapping[str, pl.DataFrame | Typed]) -> dict[str, Inferred]:
     """Infer what several tables promise, and which columns hold the id of a row of another.
 
     Args:
         tables: by the names of their contracts.
-        formats: for each name, how dates are written that are not ISO.
 
     Example:
         >>> tables = {
@@ -111,21 +101,27 @@ def inferred_all(
         >>> inferred_all(tables)["Sale"].column("shop_id").parent
         'Shop'
     """
-    formats = formats or {}
-    found = {n: inferred(t, n, formats=formats.get(n)) for n, t in tables.items()}
-    out = {}
-    for name, schema in found.items():
-        keys = related(name, tables, found)
-        taken = {k: v for k, v in schema.left_out.items() if k not in keys}
-        names = field_names(tables[name].columns)
-        columns = {c.name: c for c in schema.columns}
-        for raw, (key, _) in keys.items():
-            alias = "" if snake(raw) == names[raw] else raw
-            columns[names[raw]] = replace(key, name=names[raw], alias=alias)
-        order = [names[c] for c in tables[name].columns if names[c] in columns]
-        reasons = {**schema.reasons, **{names[raw]: why for raw, (_, why) in keys.items()}}
-        out[name] = replace(schema, columns=tuple(columns[n] for n in order), reasons=reasons, left_out=taken)
-    return out
+    found = {n: inferred(t, n) for n, t in tables.items()}
+    plain = {n: _typed(t).table for n, t in tables.items()}
+    return {n: _with_keys(schema, related(n, plain, found), plain[n]) for n, schema in found.items()}
+
+
+def _with_keys(schema: Inferred, keys: Mapping[str, tuple[Column, str]], table: pl.DataFrame) -> Inferred:
+    """Give what was inferred with some columns as keys, also such as were left out."""
+    names = field_names(table.columns)
+    columns = {c.name: c for c in schema.columns}
+    for raw, (key, _) in keys.items():
+        columns[names[raw]] = replace(key, name=names[raw], alias="" if snake(raw) == names[raw] else raw)
+    return replace(
+        schema,
+        columns=tuple(columns[names[c]] for c in table.columns if names[c] in columns),
+        reasons={**schema.reasons, **{names[raw]: why for raw, (_, why) in keys.items()}},
+        left_out={k: v for k, v in schema.left_out.items() if k not in keys},
+    )
+
+
+def _typed(table: pl.DataFrame | Typed) -> Typed:
+    return table if isinstance(table, Typed) else Typed(table, table, {}, {})
 
 
 def _check_target(facts: Facts) -> None:
@@ -210,8 +206,11 @@ def _said(facts: Facts, roles: Roles, has_ints: bool) -> Described:
     return described(facts, has_ints)
 
 
-def _column(facts: Facts, names: Mapping[str, str], say: Described, role: str) -> Column:
-    return Column(
+def _column(facts: Facts, names: Mapping[str, str], say: Described, role: str) -> tuple[Column, str]:
+    """A column, and how many of its values are missing, in words."""
+    if say.type == "str":
+        facts, say = facts.as_texts, as_texts(facts, say)
+    column = Column(
         name=names[facts.name],
         type=say.type,
         nullable=facts.nulls > 0,
@@ -221,6 +220,7 @@ def _column(facts: Facts, names: Mapping[str, str], say: Described, role: str) -
         alias=facts.name,
         format=facts.format,
     )
+    return column, f"missing in {facts.nulls:,} of {facts.rows:,} rows" if facts.nulls else ""
 
 
 def _with_aliases(columns: list[Column], raw: list[str], names: Mapping[str, str]) -> tuple[Column, ...]:
@@ -235,10 +235,6 @@ def _with_aliases(columns: list[Column], raw: list[str], names: Mapping[str, str
         )
 
     return tuple(replace(c, alias="") if needless(c) else c for c in columns)
-
-
-def _missing(facts: Facts) -> str:
-    return f"missing in {facts.nulls:,} of {facts.rows:,} rows" if facts.nulls else ""
 
 
 def _shown(value: Any) -> str:

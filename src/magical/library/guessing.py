@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 import polars as pl
 
 from magical.contracts.dtypes import kind_of
+from magical.contracts.facts import Typed
 from magical.contracts.naming import says
 from magical.contracts.schema import Column
 from magical.library.casting import cast
 from magical.library.dates import likely_format
 
-__all__ = ["Guessed", "guessed"]
+__all__ = ["guessed"]
 
 _LEADING_ZERO = r"^[+-]?0\d+$"
 _TOO_LONG = r"^[+-]?\d{16,}$"  # a float would not hold each digit
@@ -26,30 +24,16 @@ _NEARLY = 0.9
 _HEAD = 1000
 
 
-class Guessed(NamedTuple):
-    """A table whose texts have their types.
-
-    Attributes:
-        table: the same rows and columns; a text that is nothing else stays one.
-        formats: for a date that is not written as ISO, how it is.
-        remarks: for a column that is nearly of a type, and stays a text, what stands against it.
-    """
-
-    table: pl.DataFrame
-    formats: Mapping[str, str]
-    remarks: Mapping[str, str]
-
-
-def guessed(raw: pl.DataFrame) -> Guessed:
+def guessed(raw: pl.DataFrame) -> Typed:
     """Give each text column the type that all its values have, so that ``model_data`` will cast them all.
 
     Digits with leading zeros stay texts, since they are codes. Whole numbers such as 20140629 are dates where
-    the column's name says so.
+    the column's name says so. A text that is nearly a number or a date stays one, with a remark.
 
     Example:
         >>> raw = pl.DataFrame({"zip": ["01067"], "n": ["7"], "day": ["29.06.2014"], "ok": ["n/a"]})
-        >>> table, formats, _ = guessed(raw)
-        >>> table.row(0), dict(formats)
+        >>> typed = guessed(raw)
+        >>> typed.table.row(0), typed.formats
         (('01067', 7, datetime.date(2014, 6, 29), 'n/a'), {'day': '%d.%m.%Y'})
     """
     columns, formats, remarks = [], {}, {}
@@ -66,7 +50,7 @@ def guessed(raw: pl.DataFrame) -> Guessed:
             formats[values.name] = format
             if "%d" in format and _swapped_fits(values, format):
                 remarks[values.name] = "whether the day or the month comes first is a guess"
-    return Guessed(raw.with_columns(columns), formats, remarks)
+    return Typed(raw.with_columns(columns), raw, formats, remarks)
 
 
 def _typed(raw: pl.Series) -> tuple[pl.Series, str]:

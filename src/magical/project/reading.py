@@ -102,11 +102,11 @@ def read(file: Path, target: str) -> Reading:
         InputError: the file cannot be read.
         BrokenPromise: the target cannot be predicted, or there are too few rows.
     """
-    raw = ingest(InputPath(file))
-    table, formats, remarks = guessed(raw)
+    typed = guessed(ingest(InputPath(file)))
+    table = typed.table
     name = class_name(file.stem, _IMPORTED)
     column = _named(target, table)
-    schema = inferred(table, name, column, formats=formats, remarks=remarks)
+    schema = inferred(typed, name, column)
     labelled = table.filter(pl.col(column).is_not_null())
     if labelled.height < FEWEST_ROWS:
         raise BrokenPromise(
