@@ -166,7 +166,9 @@ def _by_time(table: pl.DataFrame, schema: Inferred, target: str) -> bool:
 
 
 def _all_gone(schema: Inferred) -> str:
-    return listing((f"{raw} is left out, {why}" for raw, why in schema.left_out.items()), 2) or "it is alone"
+    gone = [f"{c.name} is the {c.role}" for c in schema.columns if c.role not in ("", "target")]
+    gone += [f"{raw} is left out, {why}" for raw, why in schema.left_out.items()]
+    return listing(gone, 2) or "it is alone"
 
 
 def _plain(text: str) -> str:
