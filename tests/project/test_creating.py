@@ -164,9 +164,12 @@ SCORED = {
     "kc_house.parquet": ("price", "r2", 0.4),
     "adult.parquet": ("income", "roc_auc", 0.75),
 }
+QUICK = ("telco_churn.parquet", "metro_traffic.parquet")
 
 
-@pytest.mark.parametrize("file", SCORED)
+@pytest.mark.parametrize(
+    "file", [*QUICK, *(pytest.param(f, marks=pytest.mark.slow) for f in SCORED if f not in QUICK)]
+)
 def test_a_run_ends_with_a_scored_and_registered_model(tmp_path: Path, file: str) -> None:
     target, metric, least = SCORED[file]
     made = create(str(tmp_path / "shop"), str(DATA / file), target)
