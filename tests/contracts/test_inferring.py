@@ -274,6 +274,7 @@ COLUMNS: dict[str, tuple[str, list[Any], str]] = {
     "a number in order": ("education_num", texts(*range(1, 17)), "int"),
     "a rating": ("condition", texts(1, 2, 3, 4, 5), "int"),
     "a status code": ("status_code", texts(200, 404, 500), "str[3]"),
+    "a subject's number": ("Subject", texts(*range(1, 11)), "str[10]"),
     "an hour": ("hour", texts(*range(24)), "int"),
     "a kind in words": ("weather", texts("rain", "sun", "snow"), "str[3]"),
     "rare kinds in words": ("job", ["clerk"] * (N - 4) + ["a", "b", "c", "d"], "str"),
@@ -372,6 +373,7 @@ def test_ids() -> None:
     assert ids(instant=range(1, N + 1), x=half) == ["instant"]
     assert ids(uuid=numbered("{:08x}-0000-4000-8000-000000000000"), x=half) == ["uuid"]
     assert ids(account=numbered("1234567890123456{:04}"), x=half) == ["account"]
+    assert ids(x=half, abbrev=numbered("K{:02}")) == ["abbrev"]
     assert ids(x=half, population=[i * 37 + 5 for i in range(N)]) == []
     assert ids(name=numbered("Smith, Mr. {}"), x=half) == []
     assert ids(id=[1, 1, *range(2, N)], x=half) == []
@@ -385,6 +387,7 @@ def test_an_entity_and_a_period_are_an_id_together() -> None:
         "gdp": [1, 2] * 30,
     }
     assert ids(**panel) == ["country", "year"]
+    assert ids(country=panel["country"], year=panel["year"]) == []
     assert ids(**{**panel, "year": [2000, 2000, *range(2002, 2010)] * 6}) == []
 
 
@@ -409,6 +412,8 @@ def test_times() -> None:
 def test_groups() -> None:
     many = {"x": [i / 7 for i in range(N * 4)], "patient_id": [f"P{i // 4}" for i in range(N * 4)]}
     assert infer(pl.DataFrame(many)).role("group") == ["patient_id"]
+    again = {"x": [i / 7 for i in range(N * 4)], "id": [i // 4 for i in range(N * 4)]}
+    assert infer(pl.DataFrame(again)).role("group") == ["id"]
     few = {"x": [i / 7 for i in range(N)], "patient_id": texts("P1", "P2", "P3")}
     assert infer(pl.DataFrame(few)).role("group") == []
     ages = {"x": [i / 7 for i in range(N * 4)], "patient_age": [i // 4 for i in range(N * 4)]}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from magical.contracts.facts import Facts
-from magical.contracts.naming import endings, is_numbered, says, words_in
+from magical.contracts.naming import endings, is_numbered, names_an_entity, says, words_in
 
 __all__ = ["Described", "as_texts", "described", "described_target"]
 
@@ -147,7 +147,8 @@ def _is_code(facts: Facts) -> bool:
         return not _natural(facts)
     if says(name, "count"):
         return False
-    if says(name, "identifier", where="last") or "code" in words_in(name):
+    named = says(name, "identifier", where="last") or names_an_entity(name, alone=True)
+    if named or "code" in words_in(name):
         return True
     return bool(facts.low >= 0) and says(name, "code", where="last")
 

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import polars as pl
 
 from magical.contracts.facts import Facts
-from magical.contracts.naming import is_nameless, is_numbered, says, words_in
+from magical.contracts.naming import is_nameless, is_numbered, names_an_entity, says, words_in
 
 __all__ = ["Roles", "likely_targets", "roles_in"]
 
 _FEW = 20
+_MANY = 30  # rows; of so many a code is not unique by chance
 _PLAUSIBLE = 0.95
 _KEY_LENGTH = 64
 
@@ -112,13 +113,8 @@ def _as_id(place: int, facts: Facts) -> int:
         if facts.longest > _KEY_LENGTH or says(facts.name, "prose", where="last"):
             return 0
         code = facts.is_codes
-        score = (
-            10 * named
-            + 2 * entity
-            + 4 * (code and (first or numbered))
-            + 3 * (nameless and first)
-            + 2 * numbered
-        )
+        score = 10 * named + 2 * entity + 2 * numbered + 3 * (nameless and first)
+        score += 4 * (code and (first or numbered)) + (code and facts.rows >= _MANY)
         return score + 2 * (code and score > 0) + first * (score > 0)
     if not facts.whole or (facts.kind == "float" and not (named or nameless)):
         return 0
@@ -148,20 +144,12 @@ def _group(columns: Sequence[Facts]) -> Facts | None:
         for f in columns
         if f.kind in ("int", "str", "float")
         and (f.kind == "str" or f.whole)
-        and _names_an_entity(f)
+        and names_an_entity(f.name, alone=f.kind != "str" or f.is_codes)
         and f.different > _FEW
         and not f.is_unique
         and len(f.present) >= _PLAUSIBLE * f.rows
     ]
     return max(found, key=lambda f: f.different, default=None)
-
-
-def _names_an_entity(facts: Facts) -> bool:
-    """``customer_id``, ``CustomerID`` and ``patient`` do; ``customer_age`` does not."""
-    words = words_in(facts.name)
-    named = says(facts.name, "identifier", where="last") or is_numbered(facts.name)
-    alone = len(words) == 1 and (facts.kind != "str" or facts.is_codes)
-    return says(facts.name, "entity") and (alone or named)
 
 
 def _panel(columns: Sequence[Facts], table: pl.DataFrame) -> tuple[str, ...]:
@@ -176,6 +164,8 @@ def _panel(columns: Sequence[Facts], table: pl.DataFrame) -> tuple[str, ...]:
         for some in combinations(periods, count):
             for entity in entities:
                 together = (entity.name, *(p.name for p in some))
+                if len(columns) == len(together):
+                    continue  # nothing would be left to predict from
                 enough = entity.different * _most(some) >= table.height
                 if enough and not table.select(pl.struct(together).is_duplicated().any()).item():
                     return together

@@ -11,12 +11,30 @@ from functools import cache
 from magical.contracts.contract import Contract
 from magical.contracts.schema import snake
 
-__all__ = ["class_name", "endings", "field_names", "is_nameless", "is_numbered", "says", "words_in"]
+__all__ = [
+    "class_name",
+    "endings",
+    "field_names",
+    "is_nameless",
+    "is_numbered",
+    "names_an_entity",
+    "says",
+    "words_in",
+]
+    "class_name",
+    "endings",
+    "field_names",
+    "is_nameless",
+    "is_numbered",
+    "names_an_entity",
+    "says",
+    "words_in",
+]
 
 _ENTITIES = (
-    "customer cust client user patient member person people employee emp household account acct subject "
+    "customer cust client user patient member person employee emp household account acct subject "
     "student player visitor session card device machine unit vehicle animal company driver passenger "
-    "subscriber borrower applicant contact lead guest host seller buyer donor voter citizen athlete "
+    "subscriber borrower applicant contact guest host seller buyer donor voter citizen athlete "
     "kunde nutzer mitarbeiter"
 )
 _WORDS: dict[str, str] = {
@@ -105,6 +123,24 @@ def is_numbered(name: str) -> bool:
     """
     words = words_in(name)
     return len(words) > 1 and words[-1] in _SETS["number"]
+
+
+def names_an_entity(name: str, *, alone: bool) -> bool:
+    """Whether a name is that of whom rows belong to: ``customer_id``, ``CustomerNo``, not ``customer_age``.
+
+    Args:
+        name: of a column.
+        alone: whether ``customer`` will do.
+
+    Example:
+        >>> names_an_entity("patient_id", alone=False), names_an_entity("patient", alone=True)
+        (True, True)
+    """
+    words = words_in(name)
+    if words == ("id",):
+        return True
+    named = says(name, "identifier", where="last") or is_numbered(name)
+    return says(name, "entity") and (named or (alone and len(words) == 1))
 
 
 def is_nameless(name: str) -> bool:

@@ -113,7 +113,7 @@ def read(file: Path, target: str) -> Reading:
             f"{file.name} has {labelled.height} rows with a value of {column}, too few to train and test on.",
             hint=f"give {FEWEST_ROWS} rows at least; a few hundred say something.",
         )
-    if not schema.features:
+    if not schema.features and not schema.role("time"):
         raise BrokenPromise(
             f"{file.name} has no column to predict {column} from: {_all_gone(schema)}.",
             hint="give a file with more columns.",
