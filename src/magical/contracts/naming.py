@@ -21,15 +21,6 @@ __all__ = [
     "says",
     "words_in",
 ]
-    "class_name",
-    "endings",
-    "field_names",
-    "is_nameless",
-    "is_numbered",
-    "names_an_entity",
-    "says",
-    "words_in",
-]
 
 _ENTITIES = (
     "customer cust client user patient member person employee emp household account acct subject "
