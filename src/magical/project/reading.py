@@ -12,7 +12,7 @@ from magical.contracts.finding_roles import likely_targets
 from magical.contracts.inferring import Inferred, inferred
 from magical.contracts.naming import class_name, field_names
 from magical.contracts.writing import module_source, quoted
-from magical.errors import BrokenPromise, UsageError, did_you_mean, listing
+from magical.errors import BrokenPromise, UsageError, did_you_mean, listing, shorten
 from magical.library import ingest
 from magical.library.assigning import by_time
 from magical.library.guessing import guessed
@@ -173,4 +173,4 @@ def _all_gone(schema: Inferred) -> str:
 
 def _plain(text: str) -> str:
     """A text that may stand in a docstring."""
-    return "".join(c if c.isprintable() and c not in '"\\' else "_" for c in text)
+    return "".join(c if c.isprintable() and c not in '"\\' else "_" for c in shorten(text, 40))
