@@ -1,4 +1,6 @@
-"""What every runner must do. Inherit, and give a ``runner``."""
+"""What every runner must do. Inherit `RunnerConformance`, and give ``runner``."""
+
+from __future__ import annotations
 
 import threading
 import time
@@ -9,21 +11,82 @@ from typing import Any
 import pytest
 
 from magical.engine.ports import Runner
+from magical.testing.conformance import Conformance
+
+__all__ = ["RunnerConformance"]
+
+PROJECT = """\
+import polars as pl
+
+from magical import Contract, Frame, Id, Parts, Settings, partition, step, workflow
 
 
-class RunnerConformance:
-    """Runs pieces of work, several at a time."""
+class Row(Contract):
+    id: Id[int]
+
+
+class HowMany(Settings):
+    rows: int = 40
+
+
+@step
+def raw(rows: int) -> Frame[Row]:
+    return pl.DataFrame({"id": range(rows)})
+
+
+@step
+def split(rows: Frame[Row]) -> Parts[Row]:
+    return partition(rows, ["train"] * (rows.height - 2) + ["test", "validation"])
+
+
+@step
+def size(table: Frame[Row]) -> int:
+    return table.height
+
+
+@workflow
+def flow(s: HowMany) -> int:
+    train, validation, test = split(raw(s.rows))
+    return size(train)
+"""
+
+
+class RunnerConformance(Conformance):
+    """Hold a runner to what `magical.engine.ports.Runner` promises.
+
+    Example:
+        >>> from magical.runners.local import LocalRunner
+        >>> class TestLocalRunner(RunnerConformance):
+        ...     def runner(self, workers):
+        ...         return LocalRunner(workers)
+    """
 
     def runner(self, workers: int) -> Runner:
-        """A new runner."""
-        raise NotImplementedError
+        """Give a new runner that does so many pieces of work at a time."""
+        raise NotImplementedError(f"{type(self).__name__} must say how it is made: def runner(self, workers)")
 
     def test_work_gives_its_result(self) -> None:
+        """Runner.submit: gives a future of what the work returns."""
         with self.runner(2) as runner:
-            futures = [runner.submit(lambda n=n: n * n, f"square[{n}]") for n in range(20)]
+            futures = [runner.submit(lambda n=n: n * n, f"square[{n}]") for n in range(20)]  # type: ignore[misc]
             assert [f.result(timeout=30) for f in futures] == [n * n for n in range(20)]
 
+    def test_work_is_done_once(self) -> None:
+        """Runner.submit: does each piece of work once, also when it raises."""
+        done: list[int] = []
+
+        def fail() -> None:
+            done.append(-1)
+            raise ValueError("no")
+
+        with self.runner(2) as runner:
+            wait([runner.submit(lambda n=n: done.append(n), str(n)) for n in range(5)], timeout=30)  # type: ignore[misc]
+            wait([runner.submit(fail, "fails")], timeout=30)
+        assert sorted(done) == [-1, *range(5)]
+
     def test_an_exception_comes_back_as_it_was(self) -> None:
+        """Runner.submit: the future holds the very exception that the work raised; the next work is done."""
+
         class Odd(Exception):
             pass
 
@@ -40,6 +103,8 @@ class RunnerConformance:
         "error", [SystemExit(3), KeyboardInterrupt(), MemoryError()], ids=lambda e: type(e).__name__
     )
     def test_no_exception_ends_a_worker(self, error: BaseException) -> None:
+        """Runner.submit: an exception that would end a thread or a process ends no worker."""
+
         def work() -> None:
             raise error
 
@@ -48,6 +113,7 @@ class RunnerConformance:
             assert runner.submit(lambda: 3, "after it").result(timeout=30) == 3
 
     def test_as_many_run_at_a_time_as_asked_for(self) -> None:
+        """Runner.submit: as many pieces of work run at a time as there are workers, and no more."""
         inside, most, lock = [0], [0], threading.Lock()
 
         def work() -> None:
@@ -65,6 +131,7 @@ class RunnerConformance:
             assert most[0] == workers
 
     def test_leaving_waits_for_what_has_begun(self) -> None:
+        """Runner.__exit__: waits for all that was submitted."""
         done: list[int] = []
 
         def work() -> None:
@@ -77,6 +144,7 @@ class RunnerConformance:
         assert done == [1] * 4
 
     def test_leaving_on_an_exception_begins_nothing_more(self) -> None:
+        """Runner.__exit__: left by an exception, it begins nothing more, and lets the exception through."""
         done: list[int] = []
 
         def work() -> None:
@@ -94,19 +162,22 @@ class RunnerConformance:
         assert len(done) <= 2
 
     def test_work_may_be_submitted_from_where_results_are_awaited(self) -> None:
+        """Runner.submit: a piece of work may await the result of an earlier one."""
         with self.runner(1) as runner:
             first = runner.submit(lambda: 1, "first")
             second = runner.submit(lambda: first.result() + 1, "second")
             assert second.result(timeout=30) == 2
 
     def test_a_project_runs_on_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from magical.project import project
-        from projects import ALL, flow
+        """Runner.submit: a whole project runs on it, and its second run executes only what changed."""
+        from magical.project import load, project
 
         def runner(policy: Any, debugging: bool) -> Runner:
             return self.runner(policy.workers)
 
         monkeypatch.setattr(project, "_runner", runner)
-        small = flow(tmp_path)
-        assert small.run().executed == ALL
-        assert small.run(max_id=11).result == 8
+        (tmp_path / "workflow.py").write_text(PROJECT)
+        (tmp_path / "settings.toml").write_text("[tracking]\nenabled = false\n")
+        assert load(tmp_path).run().executed == ["raw", "split", "size"]
+        assert load(tmp_path).run().executed == []
+        assert load(tmp_path).run(rows=10).result == 8
