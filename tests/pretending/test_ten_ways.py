@@ -174,7 +174,7 @@ def test_9_pickling_a_pretended_model(project: Tenfold, form: str, piece: str) -
         "skops": skops.io.dumps,
         "store": lambda given: project.load().store.save(given, promise_of(object), "ab" * 20),
     }
-    with pytest.raises(MagicalError, match="pretended.*choose"):
+    with pytest.raises(MagicalError, match=r"pretended.*choose"):
         forms[form](value)
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 from magical.testing.fixtures import Pretend, pretended
 
+# No pytest11 entry point: pytest would then rewrite the assertions of all of magical in every run on the machine,
+# and each test of anybody would see a fixture that nobody asked for.
 __all__ = ["Pretend", "RegistryConformance", "RunnerConformance", "StoreConformance", "pretended"]
 
 # Before any of them is imported, so that a failing assertion shows its values.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 import pytest
+
+from magical.errors import ContractError, UsageError, shorten
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from magical.contracts.promises import Promise
 
 __all__ = ["Pretend", "pretended"]
 
@@ -17,11 +20,11 @@ __all__ = ["Pretend", "pretended"]
 class Pretend:
     """Makes up what contracts and type hints promise; the same for the same test, each time.
 
-    Args:
-        seed: the test's name.
-
     Tables of one test join: after ``pretend(Customer)``, a ``Key[Customer]`` of another table draws from the
     ids of these customers.
+
+    Args:
+        seed: the test's name.
 
     Example:
         >>> from magical import Contract, Field, Id
@@ -50,18 +53,91 @@ class Pretend:
         """Make up a value.
 
         Args:
-            promise: a contract (gives a table of it), or a type hint as a step has it: ``Frame[Customer]``,
-                ``Parts[Customer]``, ``Model``, ``Scores``, ``float``.
-            rows: of each table; 1,000 unless told. Rows of a table that carries over another's are as many.
-            like: a table, or several, that a step with this promise would be given: columns of the same name
-                and type are carried over.
+            promise: a contract (gives a table; one of values only, such as ``Scores``, gives a value), or a type
+                hint as a step has it: ``Frame[Customer]``, ``Parts[Customer]``, ``Model``, ``float``.
+            rows: of a table that is made up new; 1,000 unless told.
+            like: a table, or a list of tables and models, that a step with this promise would be given: columns
+                of the same name and type are carried over.
             nulls: the share of missing values where they may be missing.
             seed: for another draw than the test's name gives.
+
+        Raises:
+            UsageError: it is neither a contract nor a hint.
+            ContractError: what it promises cannot be made up.
         """
-        raise NotImplementedError
+        from magical.contracts.forms import formed
+        from magical.contracts.pretending import NULLS, ROWS, How, pretended
+        from magical.contracts.tags import tag
+
+        wanted = _promise(promise)
+        self._calls[str(wanted)] = call = self._calls.get(str(wanted), 0) + 1
+        how = How(
+            f"{wanted} for {seed or f'{self._seed}, call {call}'}",
+            ROWS if rows is None else rows,
+            NULLS if nulls is None else nulls,
+        )
+        given = [_given(value, wanted) for value in (like if isinstance(like, (list, tuple)) else [like])]
+        value = pretended(wanted, how, given=[g for g in given if g[1] is not None], parents=self._parents)
+        self._remember(wanted, value)
+        return tag(formed(value, wanted), wanted)
+
+    def _remember(self, promise: Promise, value: Any) -> None:
+        """Keys of later tables draw from the ids of these."""
+        import polars as pl
+
+        from magical.contracts.tables import polars_frame
+
+        if promise.kind == "parts":
+            value, promise = pl.concat(list(value)), promise.member("train")
+        if promise.is_table and promise.schema is not None:
+            self._parents[promise.schema.name] = polars_frame(value)
+        elif promise.items:
+            items = promise.items if promise.kind == "tuple" else promise.items[:1] * len(value)
+            for item, member in zip(items, value, strict=True):
+                self._remember(item, member)
 
 
 @pytest.fixture
 def pretended(request: pytest.FixtureRequest) -> Iterator[Pretend]:
     """Give what makes up tables, models and values for this test; see `Pretend`."""
-    yield Pretend(request.node.name)
+    from magical.contracts.stand_ins import pretending_run
+
+    with pretending_run():
+        yield Pretend(request.node.name)
+
+
+def _promise(promise: Any) -> Promise:
+    from magical.contracts.contract import Contract, schema_of
+    from magical.contracts.promises import Frame, Promise, promise_of
+
+    if isinstance(promise, type) and issubclass(promise, Contract):
+        try:
+            return Promise("table", Frame, schema_of(promise))
+        except ContractError:  # no column has a type such as dict: it is no row, but a value
+            return promise_of(promise)
+    if isinstance(promise, type) or get_origin(promise) is not None or hasattr(promise, "__value__"):
+        return promise_of(promise)
+    raise UsageError(
+        f"pretended takes a contract or a type hint, got {shorten(repr(promise), 60)}.",
+        hint="such as pretended(Customer), pretended(Frame[Customer], rows=50) or pretended(float).",
+    )
+
+
+def _given(value: Any, wanted: Promise) -> tuple[Promise, Any]:
+    """What a step would be given, with its promise: a table without one promises the columns that it has."""
+    from magical.contracts.model import Model
+    from magical.contracts.promises import Promise, promise_of
+    from magical.contracts.tags import promised
+
+    known = promised(value)
+    if known is not None or value is None or isinstance(value, Model):
+        return known or promise_of(Model), value
+    from magical.contracts.dtypes import kind_of
+    from magical.contracts.schema import Column, Schema
+    from magical.contracts.tables import polars_frame
+
+    table = polars_frame(value)
+    mine = wanted.schema.by_name if wanted.schema else {}
+    roles = {name: mine[name].role for name in table.columns if name in mine}
+    columns = (Column(n, kind_of(d), role=roles.get(n, "")) for n, d in table.schema.items())
+    return Promise("table", schema=Schema("Table", tuple(columns))), table
