@@ -24,7 +24,7 @@ HEAVY = ("sklearn", "mlflow", "optuna", "lightgbm", "skrub")
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Small:
     """The campaign on 300 rows, run once in full up to its scores: what is real comes from its cache."""
     project = empty(copy_campaign(tmp_path_factory.mktemp("emptied") / "campaign", rows=300))
-    assert project.run("evaluate", **QUICK).executed == list(PARENTS)
+    assert set(project.run("evaluate", **QUICK).executed) == set(PARENTS)
     return project
 
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 from magical.testing.fixtures import Pretend, pretended
 
-# No pytest11 entry point: pytest would then rewrite the assertions of all of magical in every run on the machine,
-# and each test of anybody would see a fixture that nobody asked for.
 __all__ = ["Pretend", "RegistryConformance", "RunnerConformance", "StoreConformance", "pretended"]
 
 # Before any of them is imported, so that a failing assertion shows its values.
@@ -38,6 +36,9 @@ _SUITES = (
     "stores_swept",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{suite}" for suite in _SUITES))
+
+# It is no pytest11 entry point: pytest would then rewrite the assertions of all of magical in every run on the
+# machine, and everybody's tests would see a fixture that nobody asked for.
 
 _HOMES = {
     "RegistryConformance": "registries",

@@ -53,10 +53,10 @@ class Pretend:
         """Make up a value.
 
         Args:
-            promise: a contract (gives a table; one of values only, such as ``Scores``, gives a value), or a type
-                hint as a step has it: ``Frame[Customer]``, ``Parts[Customer]``, ``Model``, ``float``.
+            promise: a contract (gives a table; one that is no row, such as ``Scores``, gives a value), or a hint
+                as a step has it: ``Frame[Customer]``, ``Parts[Customer]``, ``Model``, ``float``.
             rows: of a table that is made up new; 1,000 unless told.
-            like: a table, or a list of tables and models, that a step with this promise would be given: columns
+            like: a table, or a list of tables and models: what a step with this promise would be given. Columns
                 of the same name and type are carried over.
             nulls: the share of missing values where they may be missing.
             seed: for another draw than the test's name gives.
