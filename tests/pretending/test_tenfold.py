@@ -76,9 +76,7 @@ def test_written_in_any_order_it_goes_on_running_and_nothing_pretended_is_taken_
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["from the source", "from the end"])
-def test_in_the_order_of_the_workflow_or_against_it(
-    back: bool, reference: Reference, tmp_path: Path
-) -> None:
+def test_in_the_order_of_the_workflow_or_against_it(back: bool, reference: Reference, tmp_path: Path) -> None:
     project = Tenfold(tmp_path / "tenfold")
     for step in STEPS[:: -1 if back else 1]:
         assert project.enrolled == []

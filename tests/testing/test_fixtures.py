@@ -12,7 +12,7 @@ import magical.pandas
 from magical import Contract, Field, Frame, Id, Key, Lazy, Model, Parts, Target, Time, contract_of, step
 from magical.contracts.contract import schema_of
 from magical.contracts.keeping import failures
-from magical.errors import UnwrittenStep, UsageError
+from magical.errors import ContractError, UnwrittenStep, UsageError
 from magical.library import Scores
 from magical.testing import Pretend
 from projects import is_well_worded
@@ -140,6 +140,15 @@ def test_what_is_no_promise_is_said(pretended: Pretend, promise: Any) -> None:
         pretended(promise)
     assert str(caught.value).startswith(f"pretended takes a contract or a type hint, got {promise!r}"[:60])
     assert is_well_worded(str(caught.value))
+
+
+def test_a_contract_that_says_nonsense_is_said_as_ever(pretended: Pretend) -> None:
+    class Odd(Contract):
+        id: Id[int]
+        what: object
+
+    with pytest.raises(ContractError, match=r"Odd\.what has the type object, which no column has"):
+        pretended(Odd)
 
 
 def test_what_it_makes_up_keeping_accepts(pretended: Pretend) -> None:

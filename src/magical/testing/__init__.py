@@ -37,8 +37,8 @@ _SUITES = (
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{suite}" for suite in _SUITES))
 
-# It is no pytest11 entry point: pytest would then rewrite the assertions of all of magical in every run on the
-# machine, and everybody's tests would see a fixture that nobody asked for.
+# It is no pytest11 entry point: pytest would then rewrite the assertions of all of magical in every run on
+# the machine, and everybody's tests would see a fixture that nobody asked for.
 
 _HOMES = {
     "RegistryConformance": "registries",

@@ -1,7 +1,5 @@
 """The fixture ``pretended``: what a contract or a type hint promises, made up for a test."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, get_origin
 
@@ -53,11 +51,11 @@ class Pretend:
         """Make up a value.
 
         Args:
-            promise: a contract (gives a table; one that is no row, such as ``Scores``, gives a value), or a hint
-                as a step has it: ``Frame[Customer]``, ``Parts[Customer]``, ``Model``, ``float``.
+            promise: a contract (gives a table; one that is no row, such as ``Scores``, gives a value), or a
+                hint as a step has it: ``Frame[Customer]``, ``Parts[Customer]``, ``Model``, ``float``.
             rows: of a table that is made up new; 1,000 unless told.
-            like: a table, or a list of tables and models: what a step with this promise would be given. Columns
-                of the same name and type are carried over.
+            like: a table, or a list of tables and models: what a step with this promise would be given.
+                Columns of the same name and type are carried over.
             nulls: the share of missing values where they may be missing.
             seed: for another draw than the test's name gives.
 
@@ -81,7 +79,7 @@ class Pretend:
         self._remember(wanted, value)
         return tag(formed(value, wanted), wanted)
 
-    def _remember(self, promise: Promise, value: Any) -> None:
+    def _remember(self, promise: "Promise", value: Any) -> None:
         """Keys of later tables draw from the ids of these."""
         import polars as pl
 
@@ -106,15 +104,18 @@ def pretended(request: pytest.FixtureRequest) -> Iterator[Pretend]:
         yield Pretend(request.node.name)
 
 
-def _promise(promise: Any) -> Promise:
+def _promise(promise: Any) -> "Promise":
     from magical.contracts.contract import Contract, schema_of
+    from magical.contracts.pretending import cannot_pretend
     from magical.contracts.promises import Frame, Promise, promise_of
 
     if isinstance(promise, type) and issubclass(promise, Contract):
         try:
             return Promise("table", Frame, schema_of(promise))
         except ContractError:  # no column has a type such as dict: it is no row, but a value
-            return promise_of(promise)
+            if cannot_pretend(value := promise_of(promise)):
+                raise
+            return value
     if isinstance(promise, type) or get_origin(promise) is not None or hasattr(promise, "__value__"):
         return promise_of(promise)
     raise UsageError(
@@ -123,7 +124,7 @@ def _promise(promise: Any) -> Promise:
     )
 
 
-def _given(value: Any, wanted: Promise) -> tuple[Promise, Any]:
+def _given(value: Any, wanted: "Promise") -> tuple["Promise", Any]:
     """What a step would be given, with its promise: a table without one promises the columns that it has."""
     from magical.contracts.model import Model
     from magical.contracts.promises import Promise, promise_of
