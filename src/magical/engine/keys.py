@@ -160,6 +160,8 @@ def _identity(node: Node, reader: CodeReader) -> Identity:
     seen = [call.promise, *call.step.wanted.values()]
     if any(_holds_tables(p, "pandas") for p in seen) and (pandas := package_of("pandas")):
         packages[pandas[0]] = pandas[1]
+    if any(_holds_tables(p, "pipeline") for p in promises) and (sklearn := package_of("sklearn")):
+        packages[sklearn[0]] = sklearn[1]
     parts |= {f"package:{name}": version for name, version in packages.items()}
     where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
     # Only passwords in URIs: what else is masked depends on what was revealed, and a key must not.
