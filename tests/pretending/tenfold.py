@@ -190,7 +190,7 @@ def enroll(model: Model, scores: Scores) -> Receipt:
     """The standard step, under the project's own name."""
     from magical.library import HowToRegister, register
 
-    return register(model, scores, HowToRegister(name="tenfold"))
+    return register.function(model, scores, HowToRegister(name="tenfold"))
 '''
 
 HELPERS = '''

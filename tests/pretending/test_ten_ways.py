@@ -5,6 +5,7 @@ The project is `tenfold`, with a real MLflow database and the standard `register
 
 import copy
 import io
+import json
 import pickle
 import re
 import shutil
@@ -50,7 +51,7 @@ def test_1_the_standard_register(project: Tenfold) -> None:
     assert "enroll was left out: it stands on customers." in said.out
     project.bodies["enroll"] = ENROLL_FOR_REAL.replace('(writes="world")', "")  # it hides what it does
     with pytest.raises(MagicalError, match="stands on what is not real: customers"):
-        project.empty("customers").run()
+        project.empty("customers").run("enroll")
     assert versions(project) == []
 
 
@@ -172,10 +173,18 @@ def test_9_pickling_a_pretended_model(project: Tenfold, form: str, piece: str) -
         "joblib": lambda given: joblib.dump(given, io.BytesIO()),
         "deepcopy": copy.deepcopy,
         "skops": skops.io.dumps,
-        "store": lambda given: project.load().store.save(given, promise_of(object), "ab" * 20),
+        "store": lambda given: project.load().store.save([given], promise_of(object), "ab" * 20),
     }
     with pytest.raises(MagicalError, match=r"pretended.*choose"):
         forms[form](value)
+
+
+def test_9_it_is_stored_as_json_with_the_brand_in_it(project: Tenfold) -> None:
+    project.empty("choose").run("choose")
+    store = project.load().store
+    (record,) = [r for r in map(store.record, project.load().runs()[0].keys.values()) if r.node == "choose"]
+    stored = json.loads(store.objects.get(record.result.blob))
+    assert (stored["origin"], stored["stand_in"]["origin"]) == (["choose"], ["choose"])
 
 
 def test_10_the_metrics_of_the_tracking_listener(project: Tenfold) -> None:
@@ -191,7 +200,7 @@ def test_10_the_metrics_of_the_tracking_listener(project: Tenfold) -> None:
         runs = client.search_runs(experiments, order_by=["attributes.start_time ASC"])
     assert [sorted(r.data.metrics) for r in runs[:2]] == [[], []]
     assert "accuracy" in runs[2].data.metrics
-    origins = [r.data.tags.get("magical.origin", "") for r in runs]
+    origins = [r.data.tags.get("magical.pretended", "") for r in runs]
     assert [re.findall(r"\w+", o) for o in origins] == [["customers"], ["judge"], []]
 
 

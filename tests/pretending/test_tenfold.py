@@ -137,7 +137,8 @@ def test_it_ends_with_a_registered_model(tmp_path: Path) -> None:
     assert [(v.name, v.number) for v in registry.versions()] == [("tenfold", "1")]
     *before, last = told(project)
     assert "accuracy" in last
-    assert before == [{}] * 9
+    assert len(before) >= 8
+    assert not any(before)
 
 
 def told(project: Small) -> list[dict[str, float]]:
