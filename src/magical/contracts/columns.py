@@ -23,7 +23,7 @@ __all__ = ["different", "drawn", "dtype_of", "examples_of", "listed", "spread", 
 _LISTS, _LONGER = 256, 3
 _GRID = 1 << 20
 _DAY = 86_400_000_000
-_STEPS = {"datetime": (3_600_000_000, 60_000_000, 1_000_000, 1)}
+_STEPS: dict[str, tuple[int, ...]] = {"datetime": (3_600_000_000, 60_000_000, 1_000_000, 1)}
 _STEPS |= {"time": (60_000_000, 1_000_000, 1), "duration": _STEPS["datetime"]}
 
 
@@ -89,7 +89,9 @@ def different(column: Column, size: int) -> pl.Series:
         case "bool":
             return pl.Series(column.name, [False, True][:size], dtype=pl.Boolean)
         case "list":
-            raise CannotDraw("a list cannot identify a row", "take the Id off it, or promise a number or a text.")
+            raise CannotDraw(
+                "a list cannot identify a row", "take the Id off it, or promise a number or a text."
+            )
     return whole(column, _different_whole(column, size))
 
 
@@ -125,7 +127,9 @@ def examples_of(column: Column) -> pl.Series:
     for check in checks_of(column, series.dtype):
         wrong = table.filter(check.broken)
         if wrong.height:
-            raise CannotDraw(f"its example {wrong.item(0, 0)!r} {check.words}", "mend the example, or widen the bounds.")
+            raise CannotDraw(
+                f"its example {wrong.item(0, 0)!r} {check.words}", "mend the example, or widen the bounds."
+            )
     return series
 
 

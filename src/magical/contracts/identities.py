@@ -71,7 +71,12 @@ def matched(keys: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
 
 
 def references(
-    schema: Schema, sources: Sequence[Source], parents: Mapping[str, pl.DataFrame], *, own: pl.DataFrame, rows: int
+    schema: Schema,
+    sources: Sequence[Source],
+    parents: Mapping[str, pl.DataFrame],
+    *,
+    own: pl.DataFrame,
+    rows: int,
 ) -> list[Reference]:
     """Give what the keys of a table may hold.
 

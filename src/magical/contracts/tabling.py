@@ -111,9 +111,7 @@ class _Maker:
         self.schema, self.how, self.profiles = schema, how, profiles
         self.units: list[_Unit] = []
 
-    def made(
-        self, rows: pl.DataFrame, found: Sequence[Reference], height: int, carry: bool
-    ) -> pl.DataFrame:
+    def made(self, rows: pl.DataFrame, found: Sequence[Reference], height: int, carry: bool) -> pl.DataFrame:
         """Give the whole table: the rows that are there, and all else that it wants."""
         schema = self.schema
         have = {s.name: s for s in rows.get_columns()}
@@ -157,7 +155,9 @@ class _Maker:
 
         def draw(chance: Chance, size: int) -> pl.DataFrame:
             with told(self.schema, column.name):
-                values = profile.drawn(column, chance, size) if profile else self._values(column, chance, size)
+                values = (
+                    profile.drawn(column, chance, size) if profile else self._values(column, chance, size)
+                )
             return values.to_frame(column.name)
 
         return draw
@@ -170,12 +170,15 @@ class _Maker:
 
     def _first(self, unit: _Unit, size: int) -> pl.DataFrame:
         column = self.schema.column(unit.names[0])
-        if column.role == "time" and column.type in ("int", *_TEMPORAL) and listed(column) is None:
-            if column.name not in self.profiles:
-                with told(self.schema, column.name):
-                    return self._nulled(unit, _ordered(column, self._chance(unit), size), "")
-        made = self._drawn(unit, size, "")
-        return made.sort(column.name, nulls_last=True) if column.role == "time" else made
+        if column.role != "time":
+            return self._drawn(unit, size, "")
+        with told(self.schema, column.name):
+            spread_out = column.type in ("int", *_TEMPORAL) and listed(column) is None
+        if not spread_out or column.name in self.profiles:
+            made = unit.draw(self._chance(unit), size)
+            return self._nulled(unit, made.sort(column.name), "")
+        with told(self.schema, column.name):
+            return self._nulled(unit, _ordered(column, self._chance(unit), size), "")
 
     def _drawn(self, unit: _Unit, size: int, turn: str) -> pl.DataFrame:
         return self._nulled(unit, unit.draw(self._chance(unit, turn), size), turn)

@@ -45,7 +45,9 @@ def target_of(schema: Schema, table: pl.DataFrame, chance: Chance) -> pl.Series:
         most = high if high is not None else least + max(1000.0, abs(least) / 8)
         return pl.Series(column.name, np.clip(least * (1.0 - share) + most * share, least, most))
     span = span_of(column)
-    places = np.minimum((share * float(min(span.count, 1 << 52))).astype(np.uint64), np.uint64(span.count - 1))
+    places = np.minimum(
+        (share * float(min(span.count, 1 << 52))).astype(np.uint64), np.uint64(span.count - 1)
+    )
     return whole(column, spread(span, places))
 
 
