@@ -134,12 +134,12 @@ def _mended(
     fresh = redraw(names, places.len(), turn)
     names = list(fresh.columns)
     tried = table[places].with_columns(fresh.get_columns())
-    good = tried.select(names).with_columns(places.alias("__row")).filter(~_broken(tried, rules))
+    good = tried.select(names).with_columns(places.alias("__place")).filter(~_broken(tried, rules))
     if good.is_empty():
         return table
-    good = good.unique("__row", keep="first", maintain_order=True)
+    good = good.unique("__place", keep="first", maintain_order=True)
     kept = table.select(
         n if table.schema[n] == good.schema[n] else pl.col(n).cast(good.schema[n]) for n in names
     )
-    patched = [kept.get_column(n).clone().scatter(good["__row"], good.get_column(n)) for n in names]
+    patched = [kept.get_column(n).clone().scatter(good["__place"], good.get_column(n)) for n in names]
     return table.with_columns(patched)

@@ -31,7 +31,7 @@ ROWS = 1000
 NULLS = 0.05
 """Which share of a nullable column is null."""
 
-_GROUPS = 40
+_GROUPS, _ROW = 40, "__row"
 _TEMPORAL = ("date", "datetime", "time", "duration")
 
 _Drawer = Callable[[Chance, int], pl.DataFrame]
@@ -119,7 +119,8 @@ class _Maker:
         for unit in self.units:
             if schema.target not in unit.names:
                 have |= {s.name: s for s in self._first(unit, height).get_columns()}
-        table = pl.DataFrame([have[n] for n in schema.names if n in have])
+        have[_ROW] = pl.int_range(height, eager=True)  # holds the height of a table that has nothing but a target
+        table = pl.DataFrame([have[n].alias(n) for n in (*schema.names, _ROW) if n in have])
         if carry:
             table = self._mended(table)
         redrawn = {n for u in self.units for n in u.names}
@@ -237,7 +238,7 @@ class _Maker:
         ids = {n for r in rules_of(schema) for n in roots_of(r, schema.names)} & set(schema.ids)
         if time is None or carry or ids or table.get_column(time).is_sorted(nulls_last=True):
             return table
-        rest = table.drop(schema.ids).sort(time, nulls_last=True, maintain_order=True)
+        rest = table.drop(schema.ids, _ROW).sort(time, nulls_last=True, maintain_order=True)
         return table.with_columns(rest.get_columns())
 
 
