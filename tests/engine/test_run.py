@@ -816,6 +816,32 @@ def test_what_takes_a_table_counts_the_version_of_polars(small: Small) -> None:
     assert "package:polars" in parts["size"], "it names polars nowhere"
 
 
+def test_what_takes_a_pipeline_counts_the_version_of_scikit_learn(tmp_path: Path) -> None:
+    body = """
+        from magical.contracts.promises import Pipeline
+
+        @step
+        def made() -> Pipeline:
+            from sklearn.pipeline import make_pipeline
+            return make_pipeline("passthrough")
+
+        @step
+        def taken(pipeline: Any) -> int:
+            return len(pipeline.steps)
+
+        @step
+        def counted(n: int) -> int:
+            return n
+
+        @workflow
+        def flow() -> int:
+            return counted(taken(made()))
+        """
+    parts = {n: i.parts for n, i in one(tmp_path, body).load().drawn().identities.items()}
+    assert "package:scikit-learn" in parts["taken"], "it names scikit-learn nowhere"
+    assert "package:scikit-learn" not in parts["counted"]
+
+
 BORDERS = """
 from magical import Lazy
 

@@ -11,7 +11,9 @@ from magical.engine.journal import RunSummary
 from magical.engine.plan import NodePlan
 from magical.engine.ports import Version
 from magical.engine.run import RunResult
+from magical.errors import listing
 from magical.graph import Graph, Node
+from magical.listeners.pretences import pretended_lines
 
 __all__ = [
     "models_text",
@@ -29,7 +31,7 @@ Sizes = Callable[[str], int]
 _DEEPEST = 60
 """Columns of indentation of the tree; what lies deeper is not indented further."""
 
-_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?", "left out": "-"}
+_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "left out": "-"}
 
 
 def run_text(
@@ -60,6 +62,7 @@ def run_text(
     lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
     if not result.errors:
         lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
+        lines += pretended_lines(graph, result.records)
         models = ["models"] if any(n.writes for n in graph.nodes) else []
         verbs = (f"inspect {_last(graph, result)}{again}", *models, "show", "runs")
         lines += ["Look:", *(f"  magical {verb}{option}" for verb in verbs)]
@@ -74,7 +77,10 @@ def _ending(graph: Graph, result: RunResult) -> str:
     ran, fresh = len(result.executed), len(result.records) - len(result.executed)
     end = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out" if result.errors else "done"
     end += f", {len(result.pending)} pending" if result.pending else ""
-    steps = f"{ran} {'step' if ran == 1 else 'steps'} ran, {fresh} {'was' if fresh == 1 else 'were'} fresh"
+    made = sum(bool(graph.by_name[n].facts.get("pretended")) for n in result.executed)
+    steps = f"{ran - made} {'step' if ran - made == 1 else 'steps'} ran, "
+    steps += f"{made} {'was' if made == 1 else 'were'} made up, " if made else ""
+    steps += f"{fresh} {'was' if fresh == 1 else 'were'} fresh"
     return f"{end}. {steps}, {result.seconds:.1f} s."
 
 
@@ -113,7 +119,9 @@ def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
 
 
 def _origin(plan: NodePlan) -> str:
-    return f"stands on {', '.join(plan.origin)}" if plan.origin else ""
+    if plan.name in plan.origin and plan.state != "left out":
+        return "pretended"
+    return f"stands on {listing(plan.origin, 4)}" if plan.origin else ""
 
 
 def tree_text(graph: Graph, states: Mapping[str, str]) -> str:
