@@ -22,8 +22,9 @@ def test_each_example_has_a_file() -> None:
 def test_the_tests_on_the_page_pass(pytester: pytest.Pytester, name: str, passes: int) -> None:
     written = files()
     pytester.makepyfile(**{n: written[n] for n in ("conftest", "workflow", name)})
-    pytester.syspathinsert()
-    result = pytester.runpytest("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-q")
+    result = pytester.runpytest_subprocess(
+        "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-q"
+    )
     outcomes = result.parseoutcomes()
     assert outcomes.keys() == {"passed"}
     assert outcomes["passed"] >= passes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,16 +169,20 @@ class RunnerConformance(Conformance):
             second = runner.submit(lambda: first.result() + 1, "second")
             assert second.result(timeout=30) == 2
 
-    def test_a_project_runs_on_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_project_runs_on_it(self, tmp_path: Path) -> None:
         """Runner.submit: a whole project runs on it, and its second run executes only what changed."""
-        from magical.project import load, project
+        from magical.engine.run import execute
+        from magical.project import Run, load
+        from magical.project.executing import schedule
 
-        def runner(policy: Any, debugging: bool) -> Runner:
-            return self.runner(policy.workers)
+        def run(**settings: Any) -> Run:
+            project = load(tmp_path)
+            drawing = project.draw(settings)
+            request = replace(project.request(drawing), runner=lambda: self.runner(2))
+            return Run(drawing.living, execute(request, schedule), project.store)
 
-        monkeypatch.setattr(project, "_runner", runner)
         (tmp_path / "workflow.py").write_text(PROJECT)
         (tmp_path / "settings.toml").write_text("[tracking]\nenabled = false\n")
-        assert load(tmp_path).run().executed == ["raw", "split", "size"]
-        assert load(tmp_path).run().executed == []
-        assert load(tmp_path).run(rows=10).result == 8
+        assert run().executed == ["raw", "split", "size"]
+        assert run().executed == []
+        assert run(rows=10).result == 8
