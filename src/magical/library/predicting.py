@@ -16,7 +16,7 @@ C = TypeVar("C", bound=Contract)
 
 
 def _predicted(model: Any, table: Schema | None) -> Schema:
-    """The ids, the prediction, and both probabilities of a truth; other classes are known once the model is."""
+    """The ids, the prediction, and both probabilities of a truth; other classes only the model knows."""
     if table is None:
         raise WiringError(
             "predict wants a table with a contract, and this one promises no columns.",
