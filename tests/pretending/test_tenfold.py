@@ -1,6 +1,7 @@
 """Ten wished steps run on day one; written one by one in any order the project goes on running, and what is real
 is exactly what the written project alone gives."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magical.errors import MagicalError
+from magical.project import Run
 from pretending.tenfold import ENROLL_FOR_REAL, STEPS, Tenfold, origin, plain
 from projects import Small
 
@@ -31,23 +33,33 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
     return Reference({name: plain(run[name]) for name in STEPS})
 
 
-def holds(project: Tenfold, reference: Reference) -> list[str]:
+RUNS: dict[str, tuple[Callable[[Tenfold], Run], set[str]]] = {
+    "run": (lambda project: project.run(), set()),
+    "pretend": (lambda project: project.load().pretend(), {"customers", "products", "orders", "enroll"}),
+    "pretend --all": (lambda project: project.load().pretend(all=True), {*STEPS}),
+}
+"""The ways to run, each with the steps that it makes up although they are written."""
+
+
+def holds(project: Tenfold, reference: Reference, way: str = "run") -> list[str]:
     """Run; all that must hold of any mix of written and unwritten steps does. Gives what was executed."""
-    run = project.run()
+    runs, made_up = RUNS[way]
+    made_up = project.unwritten | made_up
+    run = runs(project)
     assert run.state == "done"
     for name in STEPS[:-1]:
-        assert run.origin(name) == origin(name, project.unwritten), name
+        assert run.origin(name) == origin(name, made_up), name
         if not run.origin(name):
             assert plain(run[name]) == reference[name], name
     kinds = {"customers": "id", "products": "sku"}
     for parent, key in kinds.items():
         column = parent.removesuffix("s")
-        if "orders" in project.unwritten:  # what is made up joins
+        if "orders" in made_up:  # what is made up joins
             assert set(run["orders"][column]) <= set(run[parent][key]), column
     scores = run["judge"]
-    assert scores.origin == origin("judge", project.unwritten)
+    assert scores.origin == origin("judge", made_up)
     assert ("\u0336" in str(scores)) == bool(scores.origin)
-    if project.unwritten:
+    if made_up:
         with pytest.raises(MagicalError, match="enroll"):
             run["enroll"]
     return list(run.executed)
@@ -72,6 +84,22 @@ def test_written_in_any_order_it_goes_on_running_and_nothing_pretended_is_taken_
     taken_back = again.draw(st.sampled_from(STEPS), label="taken back")
     holds(project.empty(taken_back), reference)
     assert holds(project.empty(), reference) == []
+    assert project.enrolled == ["() ()"]
+
+
+@given(st.lists(st.tuples(st.sets(st.sampled_from(STEPS)), st.sampled_from([*RUNS])), min_size=4, max_size=8))
+@settings(max_examples=5, derandomize=True)
+def test_whatever_is_written_and_however_it_is_run_one_cache_serves_each_its_own(
+    reference: Reference, tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[set[str], str]]
+) -> None:
+    project = Tenfold(tmp_path_factory.mktemp("mixed") / "tenfold")
+    for unwritten, way in runs:
+        before = len(project.enrolled)
+        holds(project.empty(*unwritten), reference, way)
+        assert holds(project, reference, way) == []
+        real = not unwritten and way == "run"
+        assert len(project.enrolled) == (1 if real else before)
+    holds(project.empty(), reference)
     assert project.enrolled == ["() ()"]
 
 
