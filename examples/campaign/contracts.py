@@ -18,7 +18,7 @@ class Customer(Contract):
     income: float | None = Field(ge=0, description="EUR a year")
     kidhome: int = Field(ge=0, description="small children at home")
     teenhome: int = Field(ge=0, description="teenagers at home")
-    enrolled: Time[date] = Field(alias="Dt_Customer", ge=date(2012, 1, 1), le=date(2014, 12, 31))
+    enrolled: Time[date] = Field(alias="Dt_Customer", ge=date(2012, 1, 1), le=date(2014, 6, 30))
     recency: int = Field(ge=0, description="days since the last purchase")
     mnt_wines: int = Field(ge=0, description="EUR spent on wine in two years; the next five likewise")
     mnt_fruits: int = Field(ge=0)
