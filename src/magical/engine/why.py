@@ -98,7 +98,7 @@ def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
         case "takes":
             return Cause("contract", name, f"the contract of its input {name} changed")
         case "origin":
-            return Cause("origin", kind, f"what it stands on that is not real went from {_difference(old, new)}")
+            return Cause("origin", kind, f"what it stands on, not real, went from {_difference(old, new)}")
         case "sample":
             return Cause("input", kind, f"the sample went from {_difference(old, new)}")
         case "pretended":

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from magical.contracts.brand import struck
+from magical.engine.artifacts import Record
 from magical.engine.journal import RunSummary
 from magical.engine.plan import NodePlan
 from magical.engine.ports import Version
@@ -109,13 +111,16 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
 
 def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
     """Say what a run would do."""
-    rows = [
-        (f"{_MARKS[p.state]} {p.name}", p.state, f"after {', '.join(p.after)}" if p.after else _origin(p))
-        for p in plans.values()
-    ]
+    rows = [(f"{_MARKS[p.state]} {p.name}", p.state, _more(p)) for p in plans.values()]
     count = {state: sum(p.state == state for p in plans.values()) for state in _MARKS}
     words = ", ".join(f"{n} {state}" for state, n in count.items() if n)
     return "\n".join([*(str(f) for f in graph.findings), table(rows), f"{graph.workflow}: {words}."])
+
+
+def _more(plan: NodePlan) -> str:
+    """What a node waits for, and what it stands on that is not real."""
+    after = f"after {', '.join(plan.after)}" if plan.after else ""
+    return "; ".join(text for text in (after, _origin(plan)) if text)
 
 
 def _origin(plan: NodePlan) -> str:
@@ -279,7 +284,13 @@ def _results(graph: Graph, result: RunResult) -> list[tuple[str, str]]:
     """What people look for: values, models and receipts."""
     kinds = ("value", "receipt", "model")
     shown = [n for n in graph.wanted if n.promise["kind"] in kinds and n.name in result.records]
-    return [(n.name, result.records[n.name].result.summary) for n in shown]
+    return [(n.name, _shown(result.records[n.name])) for n in shown]
+
+
+def _shown(record: Record) -> str:
+    """What came of a step in one line; what is not real is struck through, whatever kind of value it is."""
+    text = record.result.summary
+    return struck(text) if record.origin and not text.startswith(struck("")) else text
 
 
 def _last(graph: Graph, result: RunResult) -> str:
