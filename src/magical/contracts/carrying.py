@@ -81,8 +81,10 @@ def _rows(schema: Schema, sources: Sequence[Source]) -> tuple[pl.DataFrame, Sche
     if same:
         return _allowed(same[0].table, ids), same[0].schema
     if able:
-        distinct = able[0].table.select(schema.ids).drop_nulls().unique(maintain_order=True)
-        return _allowed(distinct, ids), None
+        table, origin = able[0].table, able[0].schema
+        distinct = table.select(schema.ids).drop_nulls().unique(maintain_order=True)
+        one_each = distinct.height == table.height
+        return (_allowed(table, ids), origin) if one_each else (_allowed(distinct, ids), None)
     return None
 
 

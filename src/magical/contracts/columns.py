@@ -89,7 +89,7 @@ def different(column: Column, size: int) -> pl.Series:
             return pl.Series(column.name, [False, True][:size], dtype=pl.Boolean)
         case "list":
             raise CannotDraw(
-                "a list cannot identify a row", "take the Id off it, or promise a number or a text."
+                "a list cannot identify a row", "promise a number or a text, or take Id off it"
             )
     return whole(column, _different_whole(column, size))
 
@@ -115,19 +115,19 @@ def examples_of(column: Column) -> pl.Series:
     """
     values = [_plain(v, column.type) for v in column.examples if v is not None]
     if not values:
-        raise CannotDraw("its examples are all null", "give one that is a value.")
+        raise CannotDraw("its examples are all null", "give one that is a value")
     for value in values:
         try:
             pl.Series([value], dtype=dtype_of(column), strict=True)
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-            raise CannotDraw(f"its example {value!r} is not {column.promise}", "mend the example.") from None
+            raise CannotDraw(f"its example {value!r} is not {column.promise}", "mend the example") from None
     series = pl.Series(column.name, values, dtype=dtype_of(column))
     table = series.to_frame()
     for check in checks_of(column, series.dtype):
         wrong = table.filter(check.broken)
         if wrong.height:
             raise CannotDraw(
-                f"its example {wrong.item(0, 0)!r} {check.words}", "mend the example, or widen the bounds."
+                f"its example {wrong.item(0, 0)!r} {check.words}", "mend the example, or widen its bounds"
             )
     return series
 

@@ -48,7 +48,7 @@ def pretended(
         (521646, False)
     """
     if cannot_pretend(promise):
-        raise refusal(str(promise), promise)
+        raise refusal("This", promise)
     match promise.kind:
         case "table" | "lazy" | "pandas":
             return pretended_table(_schema(promise), how, given=given, parents=parents)
@@ -71,7 +71,7 @@ def pretended(
             from magical.contracts.stand_ins import pipeline_like
 
             return pipeline_like(how.seed)
-    return None if promise.kind in ("none", "receipt") else value_of(promise.hint, how.seed)
+    return None if promise.kind in ("none", "receipt") else value_of(promise.whole or promise.hint, how.seed)
 
 
 def pretended_table(
@@ -111,7 +111,7 @@ def pretended_table(
 
 def _schema(promise: Promise) -> Schema:
     if promise.schema is None:
-        raise refusal(str(promise), promise)
+        raise refusal("This", promise)
     return promise.schema
 
 

@@ -83,7 +83,7 @@ def cannot_pretend(promise: Promise) -> str:
     Example:
         >>> from magical.contracts.promises import promise_of
         >>> cannot_pretend(promise_of(dict[str, int])), cannot_pretend(promise_of(slice))
-        ('', 'it promises slice, and nobody can guess what is in it')
+        ('', 'it promises slice, and nobody can guess what slice is')
     """
     if promise.is_table or promise.kind == "parts":
         return (
@@ -94,12 +94,11 @@ def cannot_pretend(promise: Promise) -> str:
     if promise.kind in ("none", "model", "pipeline", "receipt"):
         return ""
     if promise.kind == "any":
-        return "it promises nothing that could be made up"
+        return f"it promises {promise}, which says nothing of what it is"
     try:
-        recipe_of(promise.hint)
+        recipe_of(promise.whole or promise.hint)
     except Unknown as error:
-        inside = "" if str(error) == str(promise) else f" of {error}"
-        return f"it promises {promise}, and nobody can guess what is in it{inside and f': what a{inside} is'}"
+        return f"it promises {promise}, and nobody can guess what {error} is"
     return ""
 
 
@@ -109,7 +108,7 @@ def refusal(who: str, promise: Promise) -> ContractError:
     Example:
         >>> from magical.contracts.promises import promise_of
         >>> print(refusal("load (flow.py:3)", promise_of(slice)))
-        load (flow.py:3) cannot be made up: it promises slice, and nobody can guess what is in it.
+        load (flow.py:3) cannot be made up: it promises slice, and nobody can guess what slice is.
         Hint: promise a table, a model, numbers, texts or a pydantic model.
     """
     return ContractError(f"{who} cannot be made up: {cannot_pretend(promise)}.", hint=HINT)

@@ -47,7 +47,7 @@ def value_of(hint: Any, seed: str) -> Any:
             problem = f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
         except CannotDraw as error:
             raise ContractError(
-                f"{name} cannot be made up: {error.what}.", hint=error.hint or "widen its bounds."
+                f"{name} cannot be made up: {error.what}.", hint=f"{error.hint or 'widen its bounds'}."
             ) from None
     raise ContractError(
         f"{name} cannot be made up: its validators refused {_TRIES} values that fit its types.",
