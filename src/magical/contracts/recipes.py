@@ -36,7 +36,7 @@ from magical.contracts.roles import Role
 from magical.contracts.schema import Column, Schema
 from magical.errors import ContractError, did_you_mean, shorten
 
-__all__ = ["FIGURES", "HINT", "OMITTED", "Recipe", "cannot_pretend", "Unknown", "recipe_of", "refusal", "unknown_parent"]
+__all__ = ["FIGURES", "HINT", "OMITTED", "Recipe", "cannot_pretend", "Unknown", "pretence_json", "recipe_of", "refusal", "unknown_parent"]
 
 HINT = "promise a table, a model, numbers, texts or a pydantic model."
 FIGURES = {"matplotlib": "Figure", "plotly": "Figure", "altair": "Chart"}
@@ -100,6 +100,24 @@ def cannot_pretend(promise: Promise) -> str:
     except Unknown as error:
         return f"it promises {promise}, and nobody can guess what {error} is"
     return ""
+
+
+def pretence_json(promise: Promise) -> dict[str, Any]:
+    """Give all that a made-up value depends on, for its key.
+
+    Example:
+        >>> from magical.contracts.promises import promise_of
+        >>> pretence_json(promise_of(bool))["recipe"][:40]
+        "Recipe(kind='column', hint=<class 'bool'"
+    """
+    out = promise.to_json()
+    if promise.schema is not None:
+        out["schema"] = promise.schema.pretence_json()
+    if promise.items:
+        out["items"] = [pretence_json(item) for item in promise.items]
+    elif promise.kind == "value" and not cannot_pretend(promise):
+        out["recipe"] = repr(recipe_of(promise.whole or promise.hint))
+    return out
 
 
 def refusal(who: str, promise: Promise) -> ContractError:
