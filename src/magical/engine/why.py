@@ -101,6 +101,8 @@ def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
             return Cause("origin", kind, f"what it stands on, not real, went from {_difference(old, new)}")
         case "sample":
             return Cause("input", kind, f"the sample went from {_difference(old, new)}")
+        case "examples":
+            return Cause("origin", kind, "the examples or the sample that it is drawn from changed")
         case "pretended":
             return Cause("origin", kind, f"what is made up went from {_difference(old, new)}")
         case "python":
