@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +30,7 @@ from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
     from magical.project.syncing import Stored, Synced
+    from magical.views.picture import Picture
 
 __all__ = ["Project", "load"]
 
@@ -74,9 +74,9 @@ class Project:
         return f"<project {self.root.name}>"
 
     def _repr_html_(self) -> str:
-        plans = self.plan()
-        rows = "".join(f"<tr><td>{escape(n)}</td><td>{escape(p.state)}</td></tr>" for n, p in plans.items())
-        return f"<table><thead><tr><th>step</th><th>state</th></tr></thead><tbody>{rows}</tbody></table>"
+        from magical.views.page import figure
+
+        return figure(self.picture())
 
     def graph(self, **settings: Any) -> Graph:
         """Give the drawn graph; its nodes may have been remembered, not drawn anew."""
@@ -87,6 +87,13 @@ class Project:
         drawn = self.drawn(settings)
         graph = drawn.graph.upto(step) if step else drawn.graph
         return self._planner(graph, drawn).plan()
+
+    def picture(self, **settings: Any) -> Picture:
+        """Give what ``magical show`` draws: steps and their data, each step with its state."""
+        from magical.project.states import drawn_with_states
+
+        drawn = self.drawn(settings)
+        return drawn_with_states(drawn.graph, self._planner(drawn.graph, drawn).plan, self._past())
 
     def run(self, step: str = "", **settings: Any) -> Run:
         """Run what is not fresh, up to one step or all of it.
@@ -243,9 +250,9 @@ class Project:
     def _planner(self, graph: Graph, drawn: Drawn) -> Planner:
         return Planner(graph, drawn.identities, self.store, self._files.digest, self.sample)
 
-    def _past(self) -> list[RunSummary]:
+    def _past(self) -> Iterator[RunSummary]:
         """The runs to compare with: a sample is compared with samples."""
-        return [r for r in self.journal.runs() if bool(r.facts.get("sample")) == bool(self.sample)]
+        return (r for r in self.journal.runs() if bool(r.facts.get("sample")) == bool(self.sample))
 
     def database(self) -> str:
         """Give the address of the project's own MLflow database.
