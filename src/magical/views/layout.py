@@ -148,7 +148,7 @@ def _linked(grid: _Grid, edges: Sequence[Edge]) -> None:
     for number, ((name, offset), end) in enumerate(last.items()):
         for i in range(row[name] + 1, end if passes <= _MOST_PASSES else 0):
             here = f"{number}|{i}"
-            grid.rows[i].append(here)
+            grid.rows[i].insert(len(grid.rows[i]) // 2, here)
             grid.width[here] = _PASS
             above = f"{number}|{i - 1}" if i > row[name] + 1 else name
             grid.link(above, here, offset - grid.width[name] / 2 if above == name else 0.0)

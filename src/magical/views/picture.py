@@ -163,7 +163,8 @@ def picture(
         )
         for i, node in enumerate(graph.nodes)
     ]
-    return Picture(shown(graph.workflow), tuple(steps), (*(str(f) for f in graph.findings), *notes))
+    said = ("\n".join(map(shown, str(note).splitlines())) for note in (*graph.findings, *notes))
+    return Picture(shown(graph.workflow), tuple(steps), tuple(said))
 
 
 def shown(text: str) -> str:

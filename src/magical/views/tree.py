@@ -40,7 +40,8 @@ def tree_text(picture: Picture, width: int = WIDTH, colour: bool = False) -> str
     """
     many = len(picture.steps)
     count = counted(s.standing for s in picture.steps)
-    lines = [f"{picture.workflow}: {many} {'step' if many == 1 else 'steps'}{', ' * bool(count)}{count}"]
+    head = f"{picture.workflow}: {many} {'step' if many == 1 else 'steps'}{', ' * bool(count)}{count}"
+    lines = [*_wrapped(head, width, "")]
     rows = {step.id: _row(step, picture) for step in picture.steps}
     widths = [min(max(len(row[i]) for row in rows.values()), most) for i, most in enumerate(_WIDEST)]
     for group, steps in picture.groups.items():
@@ -70,33 +71,26 @@ def _lines(step: StepNode, row: Sequence[str], widths: Sequence[int], how: tuple
     """The line of a step; what it does not hold follows on lines of its own."""
     width, colour = how
     name, words, takes, gives = row
-    code = LOOKS[step.standing.state].colour if step.standing.state else "0"
+    code = LOOKS[step.standing.state].colour if step.standing.state else ""
     head = f"  {step.standing.marks} "
     start = len(head) + sum(w + len(_GAP) for w in widths[:2] if w)
     wide = start <= width * 0.6
-    room = max(width - len(head) - (len(_GAP) + _width(words) if words else 0), 8)
-    title = _filled(_cut(name, min(widths[0], room) if wide else room), widths[0] if wide else 0)
-    line, used = head + title, len(head) + _width(title)
-    if words:
-        line, used = f"{line}{_GAP}{_painted(words, code, colour)}", used + len(_GAP) + _width(words)
-    line = _painted(head, code, colour) + line[len(head) :]
-    for text, column, paint in (
-        (takes, start, "0"),
-        (gives, start + widths[2] + len(_GAP) * bool(widths[2]), "36"),
-    ):
+    title = _cut(name, width - len(head))
+    line, used = _painted(head, code, colour) + title, len(head) + _width(title)
+    texts = [(words, len(head) + widths[0] + len(_GAP), code), (takes, start, "")]
+    texts += [(gives, start + (widths[2] + len(_GAP) if widths[2] else 0), "36")]
+    for text, column, paint in texts if wide else [(t, 0, p) for t, _, p in texts]:
         gap = " " * max(column - used, len(_GAP))
         gap = gap if used + len(gap) + _width(text) <= width else _GAP
-        if wide and text and used + len(gap) + _width(text) <= width:
-            line, used = (
-                line + gap + _painted(text, paint, colour and paint != "0"),
-                used + len(gap) + _width(text),
-            )
+        fits = used + len(gap) + _width(text) <= width and (wide or text == words)
+        if text and fits:
+            line, used = line + gap + _painted(text, paint, colour), used + len(gap) + _width(text)
         elif text:
-            yield line.rstrip()
+            yield line
             *before, line = _wrapped(text, width, " " * (start if wide else 7))
             yield from before
             used = width
-    yield line.rstrip()
+    yield line
 
 
 def _wrapped(text: str, width: int, indent: str) -> Iterator[str]:
@@ -113,11 +107,7 @@ def _wrapped(text: str, width: int, indent: str) -> Iterator[str]:
 
 
 def _painted(text: str, code: str, colour: bool) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if colour and text.strip() else text
-
-
-def _filled(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
+    return f"\x1b[{code}m{text}\x1b[0m" if colour and code and text.strip() else text
 
 
 def _cut(text: str, width: int) -> str:
