@@ -129,7 +129,8 @@ def test_nothing_overlaps_is_cut_off_or_hard_to_read(
     assert found["page"] <= width
     assert found["nodes"] == len(shown.steps) + len(shown.data)
     assert (found["overlapping"], found["spilt"], found["outside"], found["fetched"]) == (0, [], 0, 0)
-    assert found["moved"] <= (width < 500), "only the drawing, and only on a narrow page"
+    if drawn is campaign:
+        assert found["moved"] <= (width < 500), "only the drawing, and only on a narrow page"
     assert found["contrast"] >= 4.5
     assert found["opened"]
     assert found["reached"]

@@ -3,6 +3,7 @@
 import re
 import time
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from magical.views.states import LOOKS, Standing
 from magical.views.tree import tree_text
 from views.graphs import CAMPAIGN, chain, fan, graphs, node, standings
 
+DOCS = Path(__file__).parents[2] / "docs"
 STATES = {
     "ingest": Standing("fresh"),
     "clean": Standing("pretended"),
@@ -100,3 +102,8 @@ def test_a_thousand_steps_are_quick_and_not_indented(graph: Graph) -> None:
 def test_notes_stand_below() -> None:
     text = tree_text(picture(Graph("flow", (node("a"), node("b", "value", Link("a")))), notes=["mind this"]))
     assert text.endswith("\n\nmind this")
+
+
+def test_the_page_of_the_docs_lists_the_states_as_they_are() -> None:
+    rows = re.findall(r"^\| (\S) \| ([\w ]+) \| (.*) \|$", (DOCS / "show.md").read_text("utf-8"), re.M)
+    assert rows == [(look.mark, state, look.text) for state, look in LOOKS.items()]

@@ -87,10 +87,12 @@ def _text(picture: Picture, form: str | None) -> Callable[[], str]:
 def _write(ask: Ask, picture: Picture, path: Path) -> None:
     import time
 
-    from magical.engine.atomic import write_text
+    from magical.engine.atomic import storing
     from magical.views.page import page
 
-    write_text(path, page(picture, time.strftime("%Y-%m-%d %H:%M")))
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page(picture, time.strftime("%Y-%m-%d %H:%M")), encoding="utf-8")
     ask.say({"file": str(path.absolute())}, lambda: f"{picture.workflow} is drawn in {_near(path)}.")
 
 

@@ -34,7 +34,7 @@ LOOKS = {
     "unwritten": Look("?", "35", "it has no body yet"),
     "pretended": Look("~", "35", "its result is made up"),
     "failed": Look("✗", "31", "it failed the last time, and has not succeeded since"),
-    "left out": Look("-", "2", "it writes to the world, and stands on what is not real"),
+    "left out": Look("-", "2", "it would write to the world what is not real, or it follows such a step"),
     "unused": Look("·", "2", "nothing uses what it gives, so it is not run"),
 }
 

@@ -135,7 +135,7 @@ class _Unit:
         floor = y + self.tall + _LINK
         for data, middle in zip(step.gives, self._middles(), strict=True):
             yield _edge([(x + self.width / 2, y + self.tall, x + middle, floor)], step.id, data.id)
-        yield f'<g class="m-step {state_class(step.standing.state)}" id="{step.id}">'
+        yield f'<g class="m-step {state_class(step.standing.state)}" data-id="{step.id}">'
         yield f"<title>{escape(_told(step))}</title>"
         radius = 'rx="3"'
         yield _rect(left, y, self.own, self.tall, radius)
@@ -158,7 +158,7 @@ class _Unit:
         unreal = standing.is_unreal or standing.state == "pretended"
         marks = "m-data" + " m-returned" * data.returned + " m-unreal" * unreal
         yield f'<a href="{escape(address)}">' if address else "<g>"
-        yield f'<g class="{marks}" id="{data.id}"><title>{escape(told)}</title>'
+        yield f'<g class="{marks}" data-id="{data.id}"><title>{escape(told)}</title>'
         radius = f'rx="{min(self.pill / 2, 16):.0f}"'
         yield _rect(x, y, wide, self.pill, radius)
         for i, text in enumerate(texts):
