@@ -55,7 +55,7 @@ def tree_text(picture: Picture, width: int = WIDTH, colour: bool = False) -> str
 
 
 def _row(step: StepNode, picture: Picture) -> tuple[str, str, str, str]:
-    takes = ", ".join(picture.label(source) for source in step.takes)
+    takes = listing(picture.label(source) for source in step.takes)
     gives = "; ".join(_given(step.gives))
     return step.name, step.standing.words, f"← {takes}" if takes else "", f"→ {gives}" if gives else ""
 
