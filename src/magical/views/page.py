@@ -27,7 +27,7 @@ summary,li,p,dd,h1{overflow-wrap:anywhere}td{overflow-wrap:break-word;max-width:
 dl{display:grid;grid-template-columns:auto 1fr;gap:.1rem .8rem;font-size:.87rem}
 dd{margin:0}summary{cursor:pointer;padding:.2rem 0}:target{outline:2px solid var(--round)}
 ul{padding-left:1.2rem}
-@media (max-width:700px){thead{display:none}table,tbody,tr,td{display:block;max-width:100%}
+@media (max-width:860px){thead{display:none}table,tbody,tr,td{display:block;max-width:100%}
 tr{padding:.4rem 0;border-bottom:1px solid var(--line)}
 td{display:grid;grid-template-columns:6rem 1fr;border:0;padding:.05rem 0;overflow-wrap:anywhere}
 td::before{content:attr(data-head);color:var(--faint)}td:empty{display:none}}
