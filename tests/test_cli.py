@@ -197,23 +197,6 @@ def test_a_plan_of_unwritten_steps(small: Small) -> None:
     assert "… size   waits   after split; pretended" in small.command("plan").out
 
 
-def test_the_tree(done: Small) -> None:
-    assert done.command("show").out.splitlines() == [
-        "flow",
-        "└─ raw → Frame  [fresh]",
-        "   └─ model ← raw → Frame[Customer]  [fresh]",
-        "      └─ clean ← model → customers: Frame[Customer]  [fresh]",
-        "         └─ split ← clean → Parts[Customer]  [fresh]",
-        "            └─ size ← split.train → int  [fresh]",
-    ]
-
-
-def test_mermaid(done: Small) -> None:
-    out = done.command("show", "--mermaid").out
-    assert out.startswith("flowchart TD\n")
-    assert 'n2["clean<br/><small>fresh</small>"]' in out
-
-
 def test_runs(small: Small) -> None:
     assert small.command("runs").out == "There are no runs yet.\nHint: magical run\n"
     small.run()
