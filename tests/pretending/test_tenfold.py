@@ -131,6 +131,31 @@ def test_two_pretences_are_not_taken_for_one_another(reference: Reference, tmp_p
     assert "shoppers" in holds(project.empty("products"), reference)
 
 
+WISHING = """
+@step
+def shoppers(customers: Frame[Customer], orders: Frame[Order], products: Frame[Product]) -> Frame[Shopper]:
+    from magical import wish
+
+    return customers.join(wish(Shopper, like=customers).drop("age", "region", "income"), on="id")
+"""
+
+
+def test_a_wish_brands_its_step_as_if_it_had_no_body(reference: Reference, tmp_path: Path) -> None:
+    project = Tenfold(tmp_path / "tenfold").empty()
+    written = project.bodies["shoppers"]
+    for body, unwritten, enrolled in (
+        (WISHING, {"shoppers"}, 0),
+        (written, set(), 1),
+        (WISHING, {"shoppers"}, 1),
+    ):
+        project.bodies["shoppers"] = body
+        run = project.empty().run()
+        assert [run.origin(n) for n in STEPS[:-1]] == [origin(n, unwritten) for n in STEPS[:-1]]
+        assert len(project.enrolled) == enrolled
+    project.bodies["shoppers"] = written
+    assert holds(project.empty(), reference) == []
+
+
 def test_on_day_one_there_is_no_data_and_check_show_pretend_and_run_work(tmp_path: Path) -> None:
     project = Tenfold(tmp_path / "tenfold", data=False)
     for words in (("check",), ("show",), ("show", "--mermaid"), ("pretend", "--rows", "50"), ("run",)):

@@ -142,6 +142,29 @@ def test_what_is_no_promise_is_said(pretended: Pretend, promise: Any) -> None:
     assert is_well_worded(str(caught.value))
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"rows": -1}, {"rows": 2.5}, {"rows": True}, {"nulls": 2.0}, {"nulls": -0.1}], ids=str
+)
+def test_rows_and_shares_that_are_none_are_said(pretended: Pretend, wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"pretended\(Frame\[Customer\]\) cannot have rows=") as caught:
+        pretended(Customer, **wrong)
+    assert is_well_worded(str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("promise", "says"),
+    [
+        (Frame, r"pretended\(Frame\): .*cannot be made up"),
+        (Model, r"pretended\(Model\): a model cannot be made up: nothing that the step takes has a target"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_made_up_is_said_with_its_name(pretended: Pretend, promise: Any, says: str) -> None:
+    with pytest.raises(ContractError, match=says) as caught:
+        pretended(promise)
+    assert is_well_worded(str(caught.value))
+
+
 def test_a_contract_that_says_nonsense_is_said_as_ever(pretended: Pretend) -> None:
     class Odd(Contract):
         id: Id[int]

@@ -60,7 +60,7 @@ class Pretend:
             seed: for another draw than the test's name gives.
 
         Raises:
-            UsageError: it is neither a contract nor a hint.
+            UsageError: it is neither a contract nor a hint; or the rows or the share are none.
             ContractError: what it promises cannot be made up.
         """
         from magical.contracts.forms import formed
@@ -69,13 +69,19 @@ class Pretend:
 
         wanted = _promise(promise)
         self._calls[str(wanted)] = call = self._calls.get(str(wanted), 0) + 1
-        how = How(
-            f"{wanted} for {seed or f'{self._seed}, call {call}'}",
-            ROWS if rows is None else rows,
-            NULLS if nulls is None else nulls,
-        )
+        rows, nulls = ROWS if rows is None else rows, NULLS if nulls is None else nulls
+        if type(rows) is not int or rows < 0 or not 0 <= nulls <= 1:
+            raise UsageError(
+                f"pretended({wanted}) cannot have rows={rows!r}, nulls={nulls!r}.",
+                hint="rows is a number from 0, nulls a share from 0 to 1.",
+            )
+        how = How(f"{wanted} for {seed or f'{self._seed}, call {call}'}", rows, nulls)
         given = [_given(value, wanted) for value in (like if isinstance(like, (list, tuple)) else [like])]
-        value = pretended(wanted, how, given=[g for g in given if g[1] is not None], parents=self._parents)
+        given = [(known, value) for known, value in given if value is not None]
+        try:
+            value = pretended(wanted, how, given=given, parents=self._parents)
+        except ContractError as error:
+            raise error.worded(f"pretended({wanted}): {error.lines[0]}", *error.lines[1:]) from None
         self._remember(wanted, value)
         return tag(formed(value, wanted), wanted)
 
