@@ -1,7 +1,5 @@
 """A wish: a piece of a written step that is made up from its contract until it is written, too."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any, TypeVar, overload
 
