@@ -1,0 +1,86 @@
+"""Contracts too weak to mean much: numbers without a bound, columns of any type, steps that promise nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from magical.checks.sources import is_own
+from magical.contracts.contract import schema_of
+from magical.contracts.promises import Promise
+from magical.contracts.schema import Column
+from magical.errors import Finding, listing
+from magical.graph import Graph
+
+__all__ = ["weak_contracts", "weak_steps"]
+
+_NAMES = ("id", "key", "group")
+"""Roles whose numbers are names: they have no size."""
+
+
+def weak_contracts(graph: Graph) -> Iterator[Finding]:
+    """Find the contracts of tables with numbers that may be anything, each where the column is declared."""
+    weak: dict[type[Any], list[str]] = {}
+    for contract in _contracts(graph):
+        for column in schema_of(contract).columns:
+            if words := _weakness(column):
+                owner = next(c for c in contract.__mro__ if column.name in vars(c).get("__annotations__", {}))
+                named = weak.setdefault(owner, [])
+                named += [words] if words not in named else []
+    for owner, words in weak.items():
+        source = schema_of(owner).source
+        yield Finding(
+            "WEAK001",
+            "warning",
+            owner.__name__,
+            f"{f'({source}) ' if source else ''}says little of {listing(words, 6)}: any number will do.",
+            "write the bounds that make sense, such as Field(ge=0): wrong data are then noticed.",
+        )
+
+
+def weak_steps(graph: Graph) -> Iterator[Finding]:
+    """Find the steps that promise nothing: no hint says what they give, or it is ``Any``."""
+    seen = set()
+    for node in graph.wanted:
+        step = node.call.step if node.call else None
+        if step is None or step in seen or not is_own(step.function):
+            continue
+        seen.add(step)
+        if step.given.kind == "any" and step.given.hint in (None, Any, object):
+            yield Finding(
+                "WEAK002",
+                "warning",
+                node.title,
+                f"({node.where}) promises nothing, so that nothing it gives is ever held to anything.",
+                "say what it gives: def STEP(...) -> Frame[Contract], Model, float.".replace("STEP", node.title),
+            )
+
+
+def _weakness(column: Column) -> str:
+    if column.role in _NAMES or column.choices:
+        return ""
+    if column.type == "any":
+        return f"{column.name} (Any)"
+    return column.name if column.type in ("int", "float") and not column.bounds else ""
+
+
+def _contracts(graph: Graph) -> list[type[BaseModel]]:
+    """The contracts of tables that the project's own steps and the workflow name."""
+    found: dict[type[BaseModel], None] = {}
+    for node in graph.wanted:
+        if node.call is None:
+            continue
+        values = node.call.arguments.values()
+        found |= dict.fromkeys(v for v in values if isinstance(v, type) and issubclass(v, BaseModel))
+        for promise in (*node.call.step.wanted.values(), node.call.step.given):
+            found |= dict.fromkeys(_named(promise))
+    return [contract for contract in found if is_own(contract)]
+
+
+def _named(promise: Promise) -> Iterator[type[BaseModel]]:
+    if promise.schema is not None:
+        yield from (a for a in get_args(promise.hint) if isinstance(a, type) and issubclass(a, BaseModel))
+    for item in promise.items:
+        yield from _named(item)
