@@ -75,9 +75,9 @@ class Model:
 
     def summary(self) -> str:
         """Say in one line which experiment it came from, and how it did on validation."""
-        if self.chosen is None:
-            return f"{self.task} model of {self.target}"
-        text = f"{self.chosen.name}, {self.chosen.metric} {self.chosen.score:.4g} on validation"
+        text = f"{self.task} model of {self.target}"
+        if self.chosen is not None:
+            text = f"{self.chosen.name}, {self.chosen.metric} {self.chosen.score:.4g} on validation"
         return struck(text) if self.origin else text
 
     def probabilities(self, table: Any) -> np.ndarray[Any, Any]:

@@ -1,0 +1,256 @@
+"""What stands in for a model that nobody has trained: right in shape, and of no use for anything else."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+import polars as pl
+
+from magical.contracts.model import Candidate, Model
+from magical.contracts.promises import Parts, Promise
+from magical.contracts.schema import Schema
+from magical.errors import ContractError, UnwrittenStep, listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+__all__ = [
+    "StandIn",
+    "UnfittedStandIn",
+    "is_stand_in",
+    "model_like",
+    "pipeline_like",
+    "pretending_run",
+    "stood_in",
+    "written_down",
+]
+
+_RAW = 2.0**-53
+_under_way = threading.Semaphore(0)
+
+
+@contextlib.contextmanager
+def pretending_run() -> Iterator[None]:
+    """Let pretended models predict, in all threads: what comes of it is branded by whoever runs this.
+
+    Example:
+        >>> with pretending_run():
+        ...     pass
+    """
+    _under_way.release()
+    try:
+        yield
+    finally:
+        _under_way.acquire()
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """The pipeline of a pretended model: its predictions are a hash of the row.
+
+    It stands for nothing outside a pretending run, and cannot be pickled.
+
+    Attributes:
+        seed: another seed gives other predictions.
+        classes: how many; 0 for numbers.
+        low: the least number it predicts.
+        high: the greatest.
+        origin: the pretended steps that it comes from.
+    """
+
+    seed: str
+    classes: int = 0
+    low: float = 0.0
+    high: float = 1.0
+    origin: tuple[str, ...] = ()
+
+    def predict_proba(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """Give made-up probabilities of shape (rows, classes).
+
+        Raises:
+            UnwrittenStep: no pretending run is under way.
+        """
+        shares = [self._uniform(frame, str(i)) for i in range(self.classes)]
+        if self.classes == 2:
+            return np.column_stack([1 - shares[1], shares[1]])
+        weights = np.column_stack(shares) + 1e-9
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """Give made-up numbers, or class numbers.
+
+        Raises:
+            UnwrittenStep: no pretending run is under way.
+        """
+        if self.classes:
+            return np.asarray(self.predict_proba(frame).argmax(axis=1))
+        return self.low + self._uniform(frame, "") * (self.high - self.low)
+
+    def __reduce__(self) -> NoReturn:
+        raise self._refusal("it cannot be pickled or copied to another place")
+
+    def _uniform(self, frame: pd.DataFrame, salt: str) -> np.ndarray[Any, Any]:
+        if not _under_way.acquire(blocking=False):
+            raise self._refusal("outside a pretending run it predicts nothing")
+        _under_way.release()
+        from pandas.util import hash_pandas_object
+
+        key = sha256(f"{self.seed}/{salt}".encode()).hexdigest()[:16]
+        hashes = hash_pandas_object(frame, index=False, hash_key=key).to_numpy()
+        # Numbers are hashed without the key, so it is mixed in.
+        mixed = (hashes ^ np.uint64(int(key, 16))) * np.uint64(0x9E3779B97F4A7C15)
+        return np.asarray((mixed >> np.uint64(11)) * _RAW)
+
+    def _refusal(self, what: str) -> UnwrittenStep:
+        steps = listing(self.origin) or "a step without a body"
+        return UnwrittenStep(
+            f"This model is pretended ({steps}): {what}.",
+            hint="write the step, and magical run makes a real one.",
+        )
+
+
+@dataclass(frozen=True)
+class UnfittedStandIn:
+    """Stands for an unfitted Pipeline until a body wants one; ``fit`` is what promises it."""
+
+    seed: str
+
+    def fit(self, frame: Any, target: Any = None) -> Pipeline:
+        """Give a fitted Pipeline that makes plain numbers of whatever comes."""
+        return self.pipeline().fit(frame, target)
+
+    def pipeline(self) -> Pipeline:
+        """Give an unfitted scikit-learn Pipeline that makes plain numbers of whatever comes."""
+        from sklearn.pipeline import Pipeline
+        from sklearn.preprocessing import FunctionTransformer
+
+        return Pipeline([("pretended", FunctionTransformer(plain_numbers))])
+
+
+def plain_numbers(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """Give a frame as numbers: texts by a hash from 0 to 1, dates as days, 0 where a value is missing."""
+    from pandas.util import hash_array
+
+    columns = []
+    for name in frame.columns:
+        values = frame[name]
+        if values.dtype.kind in "OU":
+            numbers = (hash_array(values.astype(str).to_numpy(object)) >> np.uint64(11)) * _RAW
+        elif values.dtype.kind == "M":
+            numbers = values.to_numpy("datetime64[us]").astype(np.int64) / 86_400e6
+            numbers = np.where(values.isna(), 0.0, numbers)
+        else:
+            numbers = np.nan_to_num(values.to_numpy(np.float64))
+        columns.append(numbers)
+    return np.column_stack(columns) if columns else np.empty((len(frame), 0))
+
+
+def model_like(given: Sequence[tuple[Promise, Any]], seed: str) -> Model:
+    """Give a pretended model with the signature and classes that what a step is given asks for.
+
+    Args:
+        given: the step's inputs; a model among them lends its signature, else the first table with a target.
+        seed: of its predictions.
+
+    Raises:
+        ContractError: nothing says what it should predict.
+    """
+    models = [value for _, value in _members(given) if isinstance(value, Model)]
+    if models:
+        chosen = replace(models[0], pipeline=replace(_stand_in(models[0]), seed=seed), chosen=None)
+        return replace(chosen, candidates=())
+    for promise, value in _members(given):
+        table, schema = value.train if isinstance(value, Parts) else value, promise.schema
+        if schema and isinstance(table, pl.DataFrame) and schema.target in table.columns:
+            return _for_table(table, schema, seed)
+    raise ContractError(
+        "a model cannot be made up: nothing that the step takes has a target to predict.",
+        hint="give it a table whose contract has a Target[...], or a Model.",
+    )
+
+
+def pipeline_like(seed: str) -> UnfittedStandIn:
+    """Give what stands for an unfitted Pipeline."""
+    return UnfittedStandIn(seed)
+
+
+def is_stand_in(value: Any) -> bool:
+    """Whether a value is a pretended model, or stands for a pipeline."""
+    return isinstance(value, UnfittedStandIn) or isinstance(getattr(value, "pipeline", None), StandIn)
+
+
+def written_down(value: Model | UnfittedStandIn) -> dict[str, Any]:
+    """Give a stand-in as JSON: the only form in which one is kept."""
+    if isinstance(value, UnfittedStandIn):
+        return {"pipeline": value.seed}
+    return {
+        "stand_in": asdict(value.pipeline),
+        "task": value.task,
+        "target": value.target,
+        "schema": value.schema.to_json(),
+        "classes": list(value.classes),
+        "threshold": value.threshold,
+        "chosen": asdict(value.chosen) if value.chosen else None,
+        "candidates": [asdict(c) for c in value.candidates],
+        "origin": list(value.origin),
+    }
+
+
+def stood_in(data: Mapping[str, Any]) -> Any:
+    """Read a stand-in back: a pretended model, or a Pipeline that makes plain numbers."""
+    if "pipeline" in data:
+        return UnfittedStandIn(data["pipeline"]).pipeline()
+    stand_in = data["stand_in"]
+    return Model(
+        pipeline=StandIn(**{**stand_in, "origin": tuple(stand_in["origin"])}),
+        task=data["task"],
+        target=data["target"],
+        schema=Schema.from_json(data["schema"]),
+        classes=tuple(data["classes"]),
+        threshold=data["threshold"],
+        chosen=Candidate(**data["chosen"]) if data["chosen"] else None,
+        candidates=tuple(Candidate(**c) for c in data["candidates"]),
+        origin=tuple(data["origin"]),
+    )
+
+
+def _members(given: Sequence[tuple[Promise, Any]]) -> Iterator[tuple[Promise, Any]]:
+    """All inputs, those in lists and tuples one by one."""
+    for promise, value in given:
+        if isinstance(value, (list, tuple)) and promise.items:
+            items = promise.items if len(promise.items) == len(value) else promise.items[:1] * len(value)
+            yield from _members(list(zip(items, value, strict=True)))
+        else:
+            yield promise, value
+
+
+def _stand_in(model: Model) -> StandIn:
+    if isinstance(model.pipeline, StandIn):
+        return model.pipeline
+    return StandIn("", len(model.classes))
+
+
+def _for_table(table: pl.DataFrame, schema: Schema, seed: str) -> Model:
+    target = schema.column(str(schema.target))
+    values = table.get_column(target.name).drop_nulls()
+    inputs = Schema(f"{schema.name}Features", tuple(schema.features))
+    if target.choices or target.type in ("bool", "str"):
+        seen = set(values.cast(pl.String).unique() if target.type == "str" else values.unique())
+        classes = tuple(c for c in (target.choices or sorted(seen)) if c in seen)
+        if len(classes) < 2:
+            raise ContractError(
+                f"a model of {target.name} cannot be made up: its table has {len(classes)} class.",
+                hint="give rows of at least two classes.",
+            )
+        task = "binary" if len(classes) == 2 else "multiclass"
+        return Model(StandIn(seed, len(classes)), task, target.name, inputs, classes)
+    numbers = values.cast(pl.Float64, strict=False).drop_nulls().drop_nans()
+    low, high = (float(numbers.min()), float(numbers.max())) if numbers.len() else (0.0, 1.0)  # type: ignore[arg-type]
+    return Model(StandIn(seed, 0, low, high), "regression", target.name, inputs)
