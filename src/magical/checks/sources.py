@@ -147,9 +147,7 @@ class Source:
 
     @cached_property
     def _stored(self) -> Counter[str]:
-        return Counter(
-            n.id for n in self.walk() if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-        )
+        return Counter(n.id for n in self.walk() if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
 
     @cached_property
     def _locals(self) -> set[str]:
@@ -172,10 +170,10 @@ class Source:
     def _once(self) -> dict[str, ast.expr]:
         """The names that are bound once, and to what."""
         found: dict[str, ast.expr] = {}
-        for node in self.walk():
-            if isinstance(node, ast.Assign) and isinstance(name := node.targets[0], ast.Name):
-                if self._stored[name.id] == 1 and name.id not in self._given:
-                    found[name.id] = node.value
+        for node in (n for n in self.walk() if isinstance(n, ast.Assign)):
+            name = node.targets[0]
+            if isinstance(name, ast.Name) and self._stored[name.id] == 1 and name.id not in self._given:
+                found[name.id] = node.value
         return found
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from magical.checks.unseen import unseen_in_steps, unseen_in_workflow
 from magical.checks.unused import unused_outputs, unused_settings
+from magical.checks.unwritten import unwritten_steps
 from magical.checks.weak import weak_contracts, weak_steps
-from magical.checks.wishes import wishes
 from magical.errors import Finding
 from magical.graph import Graph
 from magical.workflows import Workflow
@@ -37,7 +37,7 @@ def static_findings(graph: Graph, workflow: Workflow[Any, Any]) -> list[Finding]
         *graph.findings,
         *unused_settings(workflow),
         *unused_outputs(graph),
-        *wishes(graph),
+        *unwritten_steps(graph),
         *weak_contracts(graph),
         *weak_steps(graph),
         *unseen_in_workflow(workflow),

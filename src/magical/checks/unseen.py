@@ -1,25 +1,22 @@
-"""What decides a result although neither settings nor keys can see it: files, the clock, chance, the shell."""
+"""What decides a result although no setting and no key sees it: files, the clock, chance, the shell."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from magical.checks.sources import Source, is_own, reached
 from magical.errors import Finding, listing, shorten
 from magical.graph import Graph, Node
-from magical.settings import Settings
 from magical.workflows import Workflow
 
 __all__ = ["unseen_in_steps", "unseen_in_workflow"]
 
 _ENVIRONMENT = re.compile(r"os\.(environ|environb|getenv|getenvb)(\.|$)")
-_CLOCK = re.compile(
-    r"time\.(time|time_ns|localtime|gmtime|ctime|monotonic|monotonic_ns|perf_counter|perf_counter_ns)$"
-    r"|datetime\.(datetime|date)\.(now|utcnow|today)$|pandas\..*Timestamp\.(now|today|utcnow)$"
-)
-_TODAY = re.compile(r"datetime\.(datetime|date)\.(now|utcnow|today)$|pandas\..*Timestamp\.(now|today|utcnow)$")
+_DAY = r"datetime\.(datetime|date)\.(now|utcnow|today)$|pandas\..*Timestamp\.(now|today|utcnow)$"
+_TODAY = re.compile(_DAY)
+_CLOCK = re.compile(rf"{_DAY}|time\.(time|localtime|gmtime|ctime|monotonic|perf_counter)(_ns)?$")
 _CHANCE = re.compile(
     r"(random|numpy\.random)\.(?!seed$|Random$|default_rng$|RandomState$|Generator$|SeedSequence$|PCG64$)"
     r"|uuid\.uuid[14]$|secrets\.|os\.urandom$|random\.SystemRandom$"
@@ -39,7 +36,7 @@ _SETS = ("setdefault", "update")
 
 
 def unseen_in_workflow(workflow: Workflow[..., object]) -> Iterator[Finding]:
-    """Find the clock, chance and the environment in a workflow, in its helpers and in its settings' defaults."""
+    """Find the clock, chance and the environment in a workflow, its helpers and the class of its settings."""
     name, seen = workflow.name, set[str]()
     sources = reached(workflow.function)
     if workflow.settings is not None and is_own(workflow.settings):

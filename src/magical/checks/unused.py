@@ -77,15 +77,19 @@ def _fields(settings: type[Settings]) -> Iterator[Path]:
         kind = field.annotation
         if name in used:
             continue
-        nested = isinstance(kind, type) and issubclass(kind, Settings) and not issubclass(kind, Tagged)
-        if nested and not _is_ours(kind):
+        if isinstance(kind, type) and issubclass(kind, Settings) and not _is_whole(kind):
             yield from ((name, *path) for path in _fields(kind))
         else:
             yield (name,)
 
 
-def _is_ours(kind: Any) -> bool:
-    return str(kind.__module__).startswith("magical.")
+def _is_whole(kind: type[Settings]) -> bool:
+    """Whether a group of settings is only of use as a whole."""
+    return issubclass(kind, Tagged) or _is_ours(kind)
+
+
+def _is_ours(kind: type[Any]) -> bool:
+    return kind.__module__.startswith("magical.")
 
 
 def _used_inside(settings: type[Settings]) -> set[str]:

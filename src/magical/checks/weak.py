@@ -1,4 +1,4 @@
-"""Contracts too weak to mean much: numbers without a bound, columns of any type, steps that promise nothing."""
+"""Contracts too weak to mean much: numbers without a bound, columns of any type, steps without a promise."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def weak_contracts(graph: Graph) -> Iterator[Finding]:
                 owner = next(c for c in contract.__mro__ if column.name in vars(c).get("__annotations__", {}))
                 named = weak.setdefault(owner, [])
                 named += [words] if words not in named else []
-    for owner, words in weak.items():
+    for owner, all_words in weak.items():
         source = schema_of(owner).source
         yield Finding(
             "WEAK001",
             "warning",
             owner.__name__,
-            f"{f'({source}) ' if source else ''}says little of {listing(words, 6)}: any number will do.",
+            f"{f'({source}) ' if source else ''}says little of {listing(all_words, 6)}: any number will do.",
             "write the bounds that make sense, such as Field(ge=0): wrong data are then noticed.",
         )
 
@@ -54,7 +54,7 @@ def weak_steps(graph: Graph) -> Iterator[Finding]:
                 "warning",
                 node.title,
                 f"({node.where}) promises nothing, so that nothing it gives is ever held to anything.",
-                "say what it gives: def STEP(...) -> Frame[Contract], Model, float.".replace("STEP", node.title),
+                f"say what it gives, such as def {node.title}(...) -> Frame[Contract].",
             )
 
 

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import click
 
+import magical.cli.check  # noqa: F401 - makes itself a verb
 from magical.cli.asking import Ask
 from magical.cli.verbs import cli
 from magical.engine.collecting import pause, resume

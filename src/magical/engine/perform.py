@@ -28,7 +28,7 @@ from magical.engine.plan import NodePlan, sampled
 from magical.engine.run import Request, RunResult
 from magical.engine.sampling import branded, few
 from magical.errors import InputError, MagicalError, StepError, StoreError, shorten
-from magical.events import current
+from magical.events import Sink, current
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Wire
 
@@ -97,13 +97,21 @@ class LocalPerformer:
             DamagedArtifact: a stored input is damaged.
             BrokenPromise: an input breaks a rule that only this step has.
         """
+        return self.taken(node, {n: self._input(node, n, w, known) for n, w in node.inputs.items()})
+
+    def taken(self, node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what a node's body is called with, of inputs that are at hand.
+
+        Raises:
+            BrokenPromise: an input breaks a rule that only this step has.
+        """
         call = node.call
         assert call is not None, "a living graph is performed"
-        arguments = {**call.arguments, **{n: self._input(node, n, w, known) for n, w in node.inputs.items()}}
+        arguments = {**call.arguments, **inputs}
         self._check_borders(node, call, arguments)
         return arguments | {n: formed(arguments[n], call.step.wanted[n]) for n in node.inputs}
 
-    def call(self, node: Node, arguments: Mapping[str, Any], context: StepContext | None = None) -> Any:
+    def call(self, node: Node, arguments: Mapping[str, Any], context: Sink | None = None) -> Any:
         """Call a node's body, and hold what it gives to its promise.
 
         Args:
@@ -131,7 +139,7 @@ class LocalPerformer:
         """Give the result of a node that has finished in this run."""
         return self._load(Link(name), self._result.records)
 
-    def _called(self, node: Node, arguments: Mapping[str, Any], context: StepContext | None) -> Any:
+    def _called(self, node: Node, arguments: Mapping[str, Any], context: Sink | None) -> Any:
         call = node.call
         assert call is not None, "a living graph is performed"
         token = current.set(context)

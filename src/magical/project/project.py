@@ -18,7 +18,7 @@ from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry, Swept
 from magical.engine.run import Request, RunResult, execute
-from magical.errors import MagicalError, ProjectError, UsageError
+from magical.errors import Finding, MagicalError, ProjectError, UsageError
 from magical.graph import Graph
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
@@ -68,7 +68,7 @@ class Project:
         self.store = LocalStore(self.home / "store", trust=trust)
         self.journal = Journal(self.home / "runs")
         self._files = FileDigests(self.home / "files.json")
-        self._drawings = Drawings(location, self.configuration, self.home / "drawn")
+        self.drawings = Drawings(location, self.configuration, self.home / "drawn")
 
     def __repr__(self) -> str:
         return f"<project {self.root.name}>"
@@ -100,6 +100,12 @@ class Project:
             raise next(iter(result.errors.values()))
         return Run(drawing.living, result, self.store)
 
+    def check(self, hard: bool = False, **settings: Any) -> list[Finding]:
+        """Say what is weak, unused or unwritten; ``hard`` calls each written step with made-up rows, too."""
+        from magical.project.checking import check
+
+        return list(check(self, settings, hard).findings)
+
     def why(self, step: str, **settings: Any) -> Why:
         """Say why a step runs again, or why it ran the last time."""
         drawn = self.drawn(settings)
@@ -128,7 +134,7 @@ class Project:
 
     def draw(self, line: Mapping[str, Any], step: str = "") -> Drawing:
         """Give the drawn workflow up to a step, with its code at hand."""
-        return self._drawings.drawing(as_line(line), step)
+        return self.drawings.drawing(as_line(line), step)
 
     def execute(
         self,

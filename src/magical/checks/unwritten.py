@@ -9,10 +9,10 @@ from magical.errors import Finding
 from magical.graph import Graph, Node
 from magical.refs import links_of
 
-__all__ = ["wishes"]
+__all__ = ["unwritten_steps"]
 
 
-def wishes(graph: Graph) -> Iterator[Finding]:
+def unwritten_steps(graph: Graph) -> Iterator[Finding]:
     """Find unwritten steps, and those of them whose results cannot be made up."""
     seen = set()
     for node in graph.wanted:
@@ -53,12 +53,12 @@ def _is_raw(promise: Promise) -> bool:
 
 
 def _open_end(graph: Graph, node: Node) -> str:
-    """Who wants a raw table that no step after it types: a run cuts such a table away, up to the first that does."""
+    """Who wants a raw table that no step after it types; up to the first that does, a run cuts it away."""
     if any(link.node == node.name for link in links_of(graph.result)):
         return graph.workflow
     wanted = {n.name for n in graph.wanted}
     for child in (graph.by_name[name] for name in graph.children[node.name] if name in wanted):
-        if child.call is not None and _is_raw(child.call.promise):
-            if found := _open_end(graph, child):
-                return found
+        is_raw = child.call is not None and _is_raw(child.call.promise)
+        if is_raw and (found := _open_end(graph, child)):
+            return found
     return ""

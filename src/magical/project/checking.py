@@ -1,0 +1,86 @@
+"""Check a project: what its design shows, and, the hard way, what its steps do with made-up rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from magical.checks.static import static_findings
+from magical.engine.run import RunResult
+from magical.errors import Finding
+from magical.settings.layers import as_line
+
+if TYPE_CHECKING:
+    from magical.checks.hard import Outcome
+    from magical.project.project import Project
+
+__all__ = ["Checked", "check"]
+
+_SEVERITIES = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found.
+
+    Attributes:
+        workflow: its name.
+        findings: the gravest first, those of one step together.
+        outcomes: what the hard check says of each step; none where it was not asked for.
+    """
+
+    workflow: str
+    findings: tuple[Finding, ...]
+    outcomes: tuple[Outcome, ...] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error was found."""
+        return any(f.severity == "error" for f in self.findings)
+
+    def __str__(self) -> str:
+        lines = [str(f) for f in self.findings]
+        lines += [f"{o.step} was not assessed: {o.reason}." for o in self._with("not assessed")]
+        return "\n".join([*lines, f"{self.workflow}: {'; '.join(self._counts())}."])
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all of it as JSON."""
+        hard = None if self.outcomes is None else [asdict(o) for o in self.outcomes]
+        return {"workflow": self.workflow, "findings": [asdict(f) for f in self.findings], "hard": hard}
+
+    def _counts(self) -> list[str]:
+        many = {s: sum(f.severity == s for f in self.findings) for s in _SEVERITIES}
+        said = [f"{n} {s}{'' if n == 1 else 's'}" for s, n in many.items() if n]
+        counts = [", ".join(said) or "nothing found"]
+        if self.outcomes is not None:
+            passed, skipped = len(self._with("passed")), len(self._with("not assessed"))
+            words = f"{passed} {'step' if passed == 1 else 'steps'} passed the hard check"
+            counts.append(f"{words}, {skipped} not assessed" if skipped else words)
+        return counts
+
+    def _with(self, state: str) -> list[Outcome]:
+        return [o for o in self.outcomes or () if o.state == state]
+
+
+def check(project: Project, settings: Mapping[str, Any], hard: bool = False) -> Checked:
+    """Check a project's design.
+
+    Args:
+        project: which one.
+        settings: as on the command line.
+        hard: whether each written step is called with made-up rows as well.
+    """
+    workflow, graph = project.drawings.anew(as_line(settings))
+    findings, outcomes = static_findings(graph, workflow), None
+    if hard:
+        from magical.checks.hard import held
+        from magical.engine.perform import LocalPerformer
+
+        request = project.request(project.draw(settings))
+        performer = LocalPerformer(request, graph, lambda _: None, RunResult(""))
+        outcomes = held(graph, performer)
+        findings += [f for o in outcomes for f in o.findings]
+    order = {n.name: i for i, n in enumerate(graph.nodes)} | {n.title: i for i, n in enumerate(graph.nodes)}
+    findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), order.get(f.step, -1), f.step))
+    return Checked(graph.workflow, tuple(findings), outcomes)
