@@ -66,7 +66,7 @@ def unseen_in_steps(graph: Graph) -> Iterator[Finding]:
                 yield Finding(
                     "PURE002",
                     "warning",
-                    node.title,
+                    node.call.step.name,
                     f"fetches by itself what the cache does not see: {listing(found, 3)}.",
                     "take it as an argument from the settings (a file: InputPath), "
                     'or mark the step @step(reads="world").',

@@ -28,7 +28,7 @@ def unused_settings(workflow: Workflow[..., Any]) -> Iterator[Finding]:
     tree = _tree(workflow.function)
     if settings is None or tree is None or not parameters:
         return
-    read = _read(tree, parameters[0])
+    read = [_known(settings, path) for path in _read(tree, parameters[0])]
     for path in _fields(settings):
         if not any(path[: len(p)] == p or p[: len(path)] == path for p in read):
             yield Finding(
@@ -68,6 +68,14 @@ def _read(tree: ast.AST, parameter: str) -> list[Path]:
             here = above
         found.append(tuple(path))
     return found
+
+
+def _known(settings: Any, path: Path) -> Path:
+    """The part of a path that leads to fields: what else is asked of a group may read all of it."""
+    fields = settings.model_fields if isinstance(settings, type) and issubclass(settings, Settings) else {}
+    if not path or path[0] not in fields:
+        return ()
+    return (path[0], *_known(fields[path[0]].annotation, path[1:]))
 
 
 def _fields(settings: type[Settings]) -> Iterator[Path]:

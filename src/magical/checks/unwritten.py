@@ -23,15 +23,15 @@ def unwritten_steps(graph: Graph) -> Iterator[Finding]:
             yield Finding(
                 "WISH002",
                 "error",
-                node.title,
-                f"({node.where}) is not written yet, and cannot be made up: {reason}.",
+                node.call.step.name,
+                f"is not written yet ({node.where}), and cannot be made up: {reason}.",
                 "say in its signature what it gives, such as -> Frame[Contract], or write it.",
             )
         else:
             yield Finding(
                 "WISH001",
                 "note",
-                node.title,
+                node.call.step.name,
                 f"is not written yet: a run makes up {node.promise['text']} in its place.",
                 f"write it in {node.where}." if node.where else "write it.",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -26,17 +27,17 @@ def weak_contracts(graph: Graph) -> Iterator[Finding]:
     for contract in _contracts(graph):
         for column in schema_of(contract).columns:
             if words := _weakness(column):
-                owner = next(c for c in contract.__mro__ if column.name in vars(c).get("__annotations__", {}))
-                named = weak.setdefault(owner, [])
+                named = weak.setdefault(_owner(contract, column.name), [])
                 named += [words] if words not in named else []
     for owner, all_words in weak.items():
-        source = schema_of(owner).source
+        source = f" ({schema_of(owner).source})" if schema_of(owner).source else ""
+        columns = "column" if len(all_words) == 1 else "columns"
         yield Finding(
             "WEAK001",
             "warning",
             owner.__name__,
-            f"{f'({source}) ' if source else ''}says little of {listing(all_words, 6)}: any number will do.",
-            "write the bounds that make sense, such as Field(ge=0): wrong data are then noticed.",
+            f"says little of its {columns} {listing(all_words, 6)}{source}: any value will do.",
+            "write the type and bounds that make sense, such as Field(ge=0): wrong data are then noticed.",
         )
 
 
@@ -52,9 +53,9 @@ def weak_steps(graph: Graph) -> Iterator[Finding]:
             yield Finding(
                 "WEAK002",
                 "warning",
-                node.title,
-                f"({node.where}) promises nothing, so that nothing it gives is ever held to anything.",
-                f"say what it gives, such as def {node.title}(...) -> Frame[Contract].",
+                step.name,
+                f"promises nothing ({node.where}): what it gives is held to nothing.",
+                f"say what it gives, such as def {step.name}(...) -> Frame[Contract].",
             )
 
 
@@ -64,6 +65,11 @@ def _weakness(column: Column) -> str:
     if column.type == "any":
         return f"{column.name} (Any)"
     return column.name if column.type in ("int", "float") and not column.bounds else ""
+
+
+def _owner(contract: type[Any], column: str) -> type[Any]:
+    """The class that declares a column, which may be a base of the contract."""
+    return next((c for c in contract.__mro__ if column in inspect.get_annotations(c)), contract)
 
 
 def _contracts(graph: Graph) -> list[type[BaseModel]]:

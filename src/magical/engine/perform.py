@@ -97,17 +97,9 @@ class LocalPerformer:
             DamagedArtifact: a stored input is damaged.
             BrokenPromise: an input breaks a rule that only this step has.
         """
-        return self.taken(node, {n: self._input(node, n, w, known) for n, w in node.inputs.items()})
-
-    def taken(self, node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what a node's body is called with, of inputs that are at hand.
-
-        Raises:
-            BrokenPromise: an input breaks a rule that only this step has.
-        """
         call = node.call
         assert call is not None, "a living graph is performed"
-        arguments = {**call.arguments, **inputs}
+        arguments = {**call.arguments, **{n: self._input(node, n, w, known) for n, w in node.inputs.items()}}
         self._check_borders(node, call, arguments)
         return arguments | {n: formed(arguments[n], call.step.wanted[n]) for n in node.inputs}
 
@@ -129,6 +121,11 @@ class LocalPerformer:
             if self._request.debug is not None:
                 self._request.debug(error.__cause__ or error)
             raise
+
+    def hold(self, node: str, value: Any) -> None:
+        """Take a value for what a node gave, such as a made-up one."""
+        with self._lock:
+            self._values[node] = value
 
     def forget(self, node: str) -> None:
         """Drop what is held in memory of a node's result."""
