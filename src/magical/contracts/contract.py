@@ -8,7 +8,7 @@ import types
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
@@ -18,9 +18,9 @@ from magical.contracts.roles import Format, Role
 from magical.contracts.schema import Column, Rule, Schema
 from magical.errors import ContractError
 
-__all__ = ["Contract", "rule", "schema_of"]
+__all__ = ["TYPES", "Contract", "bounds_of", "location", "rule", "schema_of", "stripped"]
 
-_TYPES: dict[Any, str] = {
+TYPES: dict[Any, str] = {
     int: "int",
     float: "float",
     str: "str",
@@ -57,6 +57,16 @@ class Contract(BaseModel):
         protected_namespaces=(),
         ser_json_inf_nan="constants",
     )
+
+    __examples_from__: ClassVar[Path | None] = None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, examples_from: str | Path = "", **kwargs: Any) -> None:
+        """Remember the real sample that made-up rows learn from; its path starts from the class's file."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if examples_from:
+            home = getattr(sys.modules.get(cls.__module__), "__file__", None)
+            cls.__examples_from__ = Path(home).resolve().parent / examples_from if home else Path(examples_from)
 
 
 class rule(classmethod):  # type: ignore[type-arg]
@@ -131,7 +141,7 @@ def _check_roles(contract: type[BaseModel], columns: tuple[Column, ...]) -> None
 
 def _column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
     marks: list[Any] = list(info.metadata)
-    plain, nullable = _strip(info.annotation, marks)
+    plain, nullable = stripped(info.annotation, marks)
     roles = [m for m in marks if isinstance(m, Role)]
     if len(roles) > 1:
         raise ContractError(
@@ -141,10 +151,11 @@ def _column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
         )
     role = roles[0] if roles else None
     kind, choices = _kind(contract, name, plain)
-    parent = ""
+    parent, parents = "", ()
     if role is not None and role.parent is not None:
         parent = role.parent if isinstance(role.parent, str) else role.parent.__name__
-        kind = _parent_type(role.parent)
+        parents = _parent_ids(role.parent)
+        kind = parents[0].type if len(parents) == 1 else "any"
     return Column(
         name=name,
         type=kind,
@@ -152,26 +163,30 @@ def _column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
         role=role.name if role else "",
         parent=parent,
         choices=choices,
-        bounds=_bounds(marks),
+        bounds=bounds_of(marks),
         alias=info.alias or "",
         format=next((m.text for m in marks if isinstance(m, Format)), ""),
         description=info.description or "",
+        examples=tuple(info.examples or ()),
+        inner=_inner(plain) if kind == "list" else "",
+        parents=parents,
+        sample=str(getattr(contract, "__examples_from__", None) or ""),
     )
 
 
-def _strip(hint: Any, marks: list[Any]) -> tuple[Any, bool]:
+def stripped(hint: Any, marks: list[Any]) -> tuple[Any, bool]:
     """Take ``Annotated``, ``| None`` and aliases off a hint, and keep what they say."""
     origin = get_origin(hint)
     if origin is Annotated:
         for mark in hint.__metadata__:
             marks.extend(mark.metadata if isinstance(mark, FieldInfo) else [mark])
-        return _strip(hint.__origin__, marks)
+        return stripped(hint.__origin__, marks)
     if isinstance(hint, TypeAliasType):
-        return _strip(hint.__value__, marks)
+        return stripped(hint.__value__, marks)
     if origin in (Union, types.UnionType):
         rest = [a for a in get_args(hint) if a is not type(None)]
         if len(rest) == 1 and len(rest) < len(get_args(hint)):
-            return _strip(rest[0], marks)[0], True
+            return stripped(rest[0], marks)[0], True
     return hint, False
 
 
@@ -179,13 +194,13 @@ def _kind(contract: type[BaseModel], name: str, plain: Any) -> tuple[str, tuple[
     origin = get_origin(plain) or plain
     if origin is Literal:
         choices = get_args(plain)
-        kinds = {_TYPES.get(type(c), "") for c in choices}
+        kinds = {TYPES.get(type(c), "") for c in choices}
         if len(kinds) == 1 and kinds <= {"str", "int", "bool"}:
             return kinds.pop(), choices
     elif isinstance(origin, type) and issubclass(origin, enum.Enum):
         return "str", tuple(str(m.value) for m in origin)
-    elif origin in _TYPES:
-        return _TYPES[origin], ()
+    elif origin in TYPES:
+        return TYPES[origin], ()
     raise ContractError(
         f"{contract.__name__}.{name} has the type {getattr(plain, '__name__', plain)}, "
         f"which no column has{_place(contract)}.",
@@ -193,14 +208,19 @@ def _kind(contract: type[BaseModel], name: str, plain: Any) -> tuple[str, tuple[
     )
 
 
-def _parent_type(parent: type[Any] | str) -> str:
-    if isinstance(parent, str):
-        return "any"
-    ids = [c for c in schema_of(parent).columns if c.role == "id"]
-    return ids[0].type if len(ids) == 1 else "any"
+def _inner(plain: Any) -> str:
+    """The type of a list's members, if they have one."""
+    hints = {stripped(a, [])[0] for a in get_args(plain) if a is not ...}
+    found = {TYPES.get(get_origin(h) or h, "") for h in hints}
+    return found.pop() if len(found) == 1 else ""
 
 
-def _bounds(marks: list[Any]) -> dict[str, Any]:
+def _parent_ids(parent: type[Any] | str) -> tuple[Column, ...]:
+    return () if isinstance(parent, str) else tuple(c for c in schema_of(parent).columns if c.role == "id")
+
+
+def bounds_of(marks: list[Any]) -> dict[str, Any]:
+    """Give the bounds among the marks of a type."""
     found: dict[str, Any] = {}
     for mark in marks:
         for bound in _BOUNDS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,10 @@ class Column:
         alias: its name in the source.
         format: how the source writes it, as ``strptime`` codes.
         description: one sentence.
+        examples: values of it, which a made-up column is drawn from.
+        inner: for a list, the type of its members.
+        parents: for a key, the columns of its parent's id, where the parent is known.
+        sample: a file with a real sample, which a made-up column learns from.
     """
 
     name: str
@@ -44,6 +49,10 @@ class Column:
     alias: str = ""
     format: str = ""
     description: str = ""
+    examples: tuple[Any, ...] = ()
+    inner: str = ""
+    parents: tuple[Column, ...] = field(default=(), compare=False, repr=False)
+    sample: str = field(default="", compare=False, repr=False)
 
     @property
     def promise(self) -> str:
@@ -52,7 +61,7 @@ class Column:
         return f"{name} | None" if self.nullable else name
 
     def to_json(self) -> dict[str, Any]:
-        """Give what counts of it, without words that only people read."""
+        """Give what counts of it, without words that only people read; nor examples, which no step sees."""
         full = {
             "name": self.name,
             "type": self.type,
@@ -63,8 +72,18 @@ class Column:
             "bounds": {k: str(v) for k, v in sorted(self.bounds.items())},
             "alias": self.alias,
             "format": self.format,
+            "inner": self.inner,
         }
         return {k: v for k, v in full.items() if v not in ("", [], {}, False)}
+
+    def pretence_json(self) -> dict[str, Any]:
+        """Give all that a made-up column depends on."""
+        more = {
+            "examples": list(map(repr, self.examples)),
+            "parents": [p.pretence_json() for p in self.parents],
+            "sample": digest_of(self.sample) if self.sample else "",
+        }
+        return self.to_json() | {k: v for k, v in more.items() if v}
 
     def misfit(self, wanted: Column) -> str:
         """Say why this column does not serve where ``wanted`` is; empty if it does."""
@@ -167,7 +186,8 @@ class Schema:
 
     def shape(self) -> Schema:
         """Give what the body of a step may know of a table: names, types, roles; no bounds, no rules."""
-        bare = (replace(c, bounds={}, alias="", format="", description="") for c in self.columns)
+        none: dict[str, Any] = {"examples": (), "parents": (), "sample": ""}
+        bare = (replace(c, bounds={}, alias="", format="", description="", **none) for c in self.columns)
         return Schema(self.name, tuple(bare))
 
     def misfits(self, wanted: Schema) -> list[str]:
@@ -194,6 +214,10 @@ class Schema:
             "columns": [c.to_json() for c in self.columns],
             "rules": [r.name for r in self.rules],
         }
+
+    def pretence_json(self) -> dict[str, Any]:
+        """Give all that a made-up table depends on: what counts of it, its examples, its sample's content."""
+        return self.to_json() | {"columns": [c.pretence_json() for c in self.columns]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
@@ -226,6 +250,15 @@ def _bound(name: str, text: str, kind: str) -> Any:
         except ValueError:
             continue
     return text
+
+
+def digest_of(path: str) -> str:
+    """Give the digest of a file's content; nothing where there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def snake(name: str) -> str:

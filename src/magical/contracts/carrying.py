@@ -1,0 +1,116 @@
+"""What made-up rows take over from the inputs of the step that promises them.
+
+Rows come from the first input with the same ``Id`` columns, else from the different values of those columns
+where an input has them all, else they are new; without an ``Id``, from the first input that has one column
+in common. A column that this input has with the same name and type is copied. Other inputs give their columns
+too where no row can meet two of theirs: by their own id, or by a key that names it. A copied value that the
+new contract forbids is drawn anew, and a row whose id it forbids is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from magical.contracts.checks import checks_of
+from magical.contracts.dtypes import kind_of
+from magical.contracts.promises import PARTS, Promise
+from magical.contracts.schema import Column, Schema
+from magical.contracts.tables import polars_frame
+
+__all__ = ["Source", "carried", "sources_of"]
+
+
+class Source(NamedTuple):
+    """A table among the inputs, and what it promises, if anything."""
+
+    schema: Schema | None
+    table: pl.DataFrame
+
+    def has(self, column: Column) -> bool:
+        """Whether it has a column of this name and type."""
+        dtype = self.table.schema.get(column.name)
+        return dtype is not None and column.type in ("any", kind_of(dtype))
+
+
+def sources_of(given: Sequence[tuple[Promise, Any]]) -> list[Source]:
+    """Give the tables among the inputs in order; the parts of a split are one table."""
+    return [source for promise, value in given for source in _sources(promise, value)]
+
+
+def _sources(promise: Promise, value: Any) -> Iterator[Source]:
+    if promise.is_table and value is not None:
+        yield Source(promise.schema, polars_frame(value))
+    elif promise.kind == "parts" and hasattr(value, "assignment"):
+        tables = [polars_frame(getattr(value, name)) for name in PARTS]
+        yield Source(promise.schema, pl.concat(tables, how="vertical_relaxed"))
+    elif promise.kind in ("list", "tuple") and isinstance(value, (list, tuple)):
+        items = promise.items if promise.kind == "tuple" else promise.items[:1] * len(value)
+        for item, member in zip(items, value, strict=False):
+            yield from _sources(item, member)
+
+
+def carried(schema: Schema, sources: Sequence[Source]) -> pl.DataFrame | None:
+    """Give the rows that a table takes over, and those of their columns that it wants; nothing if all is new."""
+    found = _rows(schema, sources)
+    if found is None:
+        return None
+    base, origin = found
+    taken = {c.name for c in schema.columns if c.name in base.columns and Source(None, base).has(c)}
+    for source in sources:
+        wanted = [c.name for c in schema.columns if c.name not in taken and source.has(c)]
+        on = _joined_by(base, [schema, *([origin] if origin else [])], source)
+        wanted = [n for n in wanted if n not in on.values()]
+        joined = _join(base, source.table, on, wanted) if on and wanted else None
+        if joined is not None:
+            base, taken = joined, taken | set(wanted)
+    return base.select(n for n in schema.names if n in taken)
+
+
+def _rows(schema: Schema, sources: Sequence[Source]) -> tuple[pl.DataFrame, Schema | None] | None:
+    ids = [schema.column(n) for n in schema.ids]
+    if not ids:
+        shared = (s for s in sources if any(map(s.has, schema.columns)))
+        return next(((s.table, s.schema) for s in shared), None)
+    able = [s for s in sources if all(map(s.has, ids))]
+    same = [s for s in able if s.schema and set(s.schema.ids) == set(schema.ids)]
+    if same:
+        return _allowed(same[0].table, ids), same[0].schema
+    if able:
+        distinct = able[0].table.select(schema.ids).drop_nulls().unique(maintain_order=True)
+        return _allowed(distinct, ids), None
+    return None
+
+
+def _allowed(table: pl.DataFrame, ids: Sequence[Column]) -> pl.DataFrame:
+    checks = [k for c in ids for k in checks_of(c, table.schema[c.name])]
+    broken = table.select(pl.any_horizontal(c.broken for c in checks)).to_series() if checks else None
+    return table if broken is None or not broken.any() else table.filter(~broken)
+
+
+def _joined_by(base: pl.DataFrame, schemas: Sequence[Schema], source: Source) -> dict[str, str]:
+    """Which columns of the rows name one row of a source: by its id, else by keys that hold it."""
+    from magical.contracts.identities import matched
+
+    ids = source.schema.ids if source.schema else []
+    if not ids or not source.schema:
+        return {}
+    if all(n in base.columns and kind_of(base.schema[n]) == kind_of(source.table.schema[n]) for n in ids):
+        return {n: n for n in ids}
+    for schema in schemas:
+        keys = [c.name for c in schema.columns if c.role == "key" and c.parent == source.schema.name]
+        if len(keys) == len(ids) and set(keys) <= set(base.columns):
+            return matched(keys, ids)
+    return {}
+
+
+def _join(
+    base: pl.DataFrame, other: pl.DataFrame, on: dict[str, str], wanted: list[str]
+) -> pl.DataFrame | None:
+    right = other.select(pl.col(i).cast(base.schema[k], strict=False).alias(k) for k, i in on.items())
+    right = right.with_columns(other.get_columns()[other.columns.index(n)] for n in wanted)
+    if right.select(pl.struct(on.keys()).is_duplicated().any()).item():
+        return None
+    return base.drop(wanted, strict=False).join(right, on=list(on), how="left", maintain_order="left")

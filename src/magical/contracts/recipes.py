@@ -1,0 +1,229 @@
+"""What a value is made of, read from its type hint: enough to make one up, or the reason why nobody can.
+
+Nothing heavy is imported here, so that what cannot be made up is known before anything runs.
+"""
+
+from __future__ import annotations
+
+import collections.abc as abc
+import dataclasses
+import decimal
+import enum
+import inspect
+import types
+import uuid
+from collections.abc import Mapping
+from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from typing_extensions import NotRequired, ReadOnly, Required
+
+from magical.contracts.contract import TYPES, bounds_of, stripped
+from magical.contracts.promises import Promise
+from magical.contracts.roles import Role
+from magical.contracts.schema import Column
+from magical.errors import ContractError, shorten
+
+__all__ = ["FIGURES", "HINT", "OMITTED", "Recipe", "cannot_pretend", "recipe_of", "refusal"]
+
+HINT = "promise a table, a model, numbers, texts or a pydantic model."
+FIGURES = {"matplotlib": "Figure", "plotly": "Figure", "altair": "Chart"}
+
+_LISTS = (list, abc.Sequence, abc.Iterable, abc.Collection, abc.MutableSequence)
+_SETS = (set, frozenset, abc.Set, abc.MutableSet)
+_MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)
+_OTHERS: dict[Any, str] = {bytes: "bytes", decimal.Decimal: "decimal", uuid.UUID: "uuid"}
+_BARE = (list, tuple, set, frozenset, dict)
+
+
+class Unknown(Exception):
+    """A hint whose values nobody can guess."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How to make up one value.
+
+    Attributes:
+        kind: ``none``, ``column``, ``choice``, ``list``, ``set``, ``tuple``, ``mapping``, ``record``, ``figure``,
+            or ``omitted`` for a field that keeps its default.
+        hint: the type itself.
+        column: for one number, text, truth or time, what bounds it.
+        choices: the values to choose from.
+        parts: the members; for a mapping its keys and values, for a record its fields.
+        names: of a record's fields, as it takes them.
+    """
+
+    kind: str
+    hint: Any = None
+    column: Column | None = None
+    choices: tuple[Any, ...] = ()
+    parts: tuple[Recipe, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+OMITTED = Recipe("omitted")
+
+
+def cannot_pretend(promise: Promise) -> str:
+    """Say why what is promised cannot be made up; empty if it can.
+
+    Example:
+        >>> from magical.contracts.promises import promise_of
+        >>> cannot_pretend(promise_of(dict[str, int])), cannot_pretend(promise_of(slice))
+        ('', 'it promises slice, and nobody can guess what is in it')
+    """
+    if promise.is_table or promise.kind == "parts":
+        return "" if promise.schema is not None else f"it promises {promise}, which says nothing of its columns"
+    if promise.kind in ("tuple", "list"):
+        return next((reason for item in promise.items if (reason := cannot_pretend(item))), "")
+    if promise.kind in ("none", "model", "pipeline", "receipt"):
+        return ""
+    if promise.kind == "any":
+        return "it promises nothing that could be made up"
+    try:
+        recipe_of(promise.hint)
+    except Unknown as error:
+        inside = "" if str(error) == str(promise) else f" of {error}"
+        return f"it promises {promise}, and nobody can guess what is in it{inside and f': what a{inside} is'}"
+    return ""
+
+
+def refusal(who: str, promise: Promise) -> ContractError:
+    """Word that something cannot be made up.
+
+    Example:
+        >>> from magical.contracts.promises import promise_of
+        >>> print(refusal("load (flow.py:3)", promise_of(slice)))
+        load (flow.py:3) cannot be made up: it promises slice, and nobody can guess what is in it.
+        Hint: promise a table, a model, numbers, texts or a pydantic model.
+    """
+    return ContractError(f"{who} cannot be made up: {cannot_pretend(promise)}.", hint=HINT)
+
+
+def recipe_of(hint: Any, inside: tuple[Any, ...] = (), marks: tuple[Any, ...] = ()) -> Recipe:
+    """Read a type hint.
+
+    Raises:
+        Unknown: its values cannot be made up.
+    """
+    found = list(marks)
+    hint, nullable = stripped(hint, found)
+    try:
+        return _recipe(hint, inside, found)
+    except Unknown:
+        if nullable:
+            return Recipe("none")
+        raise
+
+
+def _recipe(hint: Any, inside: tuple[Any, ...], marks: list[Any]) -> Recipe:
+    origin, arguments = get_origin(hint) or hint, get_args(hint)
+    if hint is None or hint is type(None):
+        return Recipe("none")
+    if isinstance(hint, NewType):
+        return recipe_of(hint.__supertype__, inside, tuple(marks))
+    if origin is Literal:
+        return Recipe("choice", hint, choices=arguments)
+    if origin in (Union, types.UnionType):
+        return _first(arguments, inside, marks)
+    if origin in (Required, NotRequired, ReadOnly):
+        return recipe_of(arguments[0], inside, tuple(marks))
+    if any(isinstance(m, Role) and m.name == "key" for m in marks):
+        return Recipe("column", hint, Column("id", "int", bounds={"ge": 1} | bounds_of(marks)))
+    if origin in (*_LISTS, *_SETS, *_MAPPINGS, tuple) and (arguments or origin in _BARE):
+        return _several(origin, arguments, inside, marks)
+    if isinstance(origin, type):
+        return _of_class(origin, hint, inside, marks)
+    raise Unknown(_name(hint))
+
+
+def _first(arguments: tuple[Any, ...], inside: tuple[Any, ...], marks: list[Any]) -> Recipe:
+    """The first of several types that can be made up."""
+    problem = Unknown("nothing")
+    for argument in arguments:
+        try:
+            return recipe_of(argument, inside, tuple(marks))
+        except Unknown as error:
+            problem = error
+    raise problem
+
+
+def _several(origin: Any, arguments: tuple[Any, ...], inside: tuple[Any, ...], marks: list[Any]) -> Recipe:
+    sizes = Column("size", "list", bounds=bounds_of(marks))
+    if origin is tuple and arguments and arguments[-1] is not ...:
+        return Recipe("tuple", tuple, parts=tuple(recipe_of(a, inside) for a in arguments if a != ()))
+    kind = "mapping" if origin in _MAPPINGS else "set" if origin in _SETS else "list"
+    defaults = (str, int) if kind == "mapping" else (str,)
+    members = tuple(recipe_of(a, inside) for a in (arguments or defaults) if a is not ...)
+    return Recipe(kind, origin, sizes, parts=members)
+
+
+def _of_class(cls: type[Any], hint: Any, inside: tuple[Any, ...], marks: list[Any]) -> Recipe:
+    if cls in inside:
+        raise Unknown(_name(cls))
+    if issubclass(cls, enum.Enum):
+        return Recipe("choice", cls, choices=tuple(cls))
+    if cls in TYPES and cls is not Any:
+        return Recipe("column", cls, Column("value", TYPES[cls], bounds=bounds_of(marks)))
+    if cls in _OTHERS:
+        kind = "float" if cls is decimal.Decimal else "str"
+        return Recipe(_OTHERS[cls], cls, Column("value", kind, bounds=bounds_of(marks)))
+    if FIGURES.get(cls.__module__.split(".")[0]) == cls.__name__:
+        return Recipe("figure", cls)
+    if fields := _fields(cls):
+        names, parts = [], []
+        for name, (field, optional) in fields.items():
+            try:
+                part = _field(field, optional, (*inside, cls))
+            except Unknown as error:
+                raise Unknown(f"{cls.__name__}.{name} ({error})") from None
+            names.append(name)
+            parts.append(part)
+        return Recipe("record", hint, parts=tuple(parts), names=tuple(names))
+    if issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls) or is_typeddict(cls):
+        return Recipe("record", hint)
+    raise Unknown(_name(hint))
+
+
+def _field(field: Any, optional: bool, inside: tuple[Any, ...]) -> Recipe:
+    """One field of a record: its examples, else its default, else what its type says."""
+    if isinstance(field, FieldInfo):
+        if field.examples:
+            return Recipe("choice", choices=tuple(field.examples))
+        if not field.is_required() and not (field.default is None and field.default_factory is None):
+            return OMITTED
+        hint, marks = field.annotation, tuple(field.metadata)
+    else:
+        hint, marks = field, ()
+    try:
+        return recipe_of(hint, inside, marks)
+    except Unknown:
+        if optional or (isinstance(field, FieldInfo) and not field.is_required()):
+            return OMITTED
+        raise
+
+
+def _fields(cls: type[Any]) -> Mapping[str, tuple[Any, bool]]:
+    """The fields of a record by the names that it takes, and whether they may be left out."""
+    if issubclass(cls, BaseModel):
+        return {f.alias or name: (f, False) for name, f in cls.model_fields.items()}
+    if dataclasses.is_dataclass(cls):
+        hints = get_type_hints(cls, include_extras=True)
+        none = dataclasses.MISSING
+        return {
+            f.name: (hints[f.name], False)
+            for f in dataclasses.fields(cls)
+            if f.init and f.default is none and f.default_factory is none
+        }
+    if is_typeddict(cls) or (issubclass(cls, tuple) and hasattr(cls, "_fields")):
+        hints = get_type_hints(cls, include_extras=True)
+        names = getattr(cls, "_fields", tuple(hints))
+        missing = set(getattr(cls, "__optional_keys__", ()))
+        return {n: (hints.get(n, str), n in missing) for n in names}
+    return {}
+
+
+def _name(hint: Any) -> str:
+    return hint.__name__ if inspect.isclass(hint) and not get_args(hint) else shorten(hint)

@@ -1,0 +1,115 @@
+"""One value made up from its type hint: a number, a text, a list of them, a record."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import uuid
+from typing import Any
+
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
+from magical.contracts.bounds import CannotDraw, lengths_of
+from magical.contracts.chance import Chance
+from magical.contracts.columns import drawn
+from magical.contracts.figures import figure_like
+from magical.contracts.recipes import Recipe, recipe_of
+from magical.contracts.schema import Column
+from magical.errors import ContractError, shorten
+
+__all__ = ["MEMBERS", "value_of"]
+
+MEMBERS = 3
+"""How many members a list or a mapping has, where its bounds allow it."""
+
+_TRIES = 8
+
+
+def value_of(hint: Any, seed: str) -> Any:
+    """Make up one value that pydantic takes for the hint.
+
+    Raises:
+        ContractError: its bounds leave nothing, or its validators refuse what chance gives.
+
+    Example:
+        >>> from typing import Annotated
+        >>> from magical import Field
+        >>> value_of(Annotated[int, Field(ge=2, le=3)], "seed"), value_of(list[bool], "seed")
+        (3, [True, False, True])
+    """
+    recipe, name = recipe_of(hint), getattr(hint, "__name__", shorten(hint))
+    problem = ""
+    for turn in range(_TRIES):
+        try:
+            value = _made(recipe, seed, f"try {turn}")
+            return value if recipe.kind in ("figure", "none") else _adapted(hint, value)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            problem = f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
+        except CannotDraw as error:
+            raise ContractError(
+                f"{name} cannot be made up: {error.what}.", hint=error.hint or "widen its bounds."
+            ) from None
+    raise ContractError(
+        f"{name} cannot be made up: its validators refused {_TRIES} values that fit its types.",
+        f"  {shorten(problem, 160)}",
+        hint="give the fields it looks at Field(examples=[...]) that it accepts.",
+    )
+
+
+def _adapted(hint: Any, value: Any) -> Any:
+    try:
+        return TypeAdapter(hint).validate_python(value)
+    except PydanticUserError:
+        return value
+
+
+def _made(recipe: Recipe, *seed: str) -> Any:
+    chance, inner = Chance(*seed), recipe.column
+    match recipe.kind:
+        case "none":
+            return None
+        case "choice":
+            return recipe.choices[chance.one(len(recipe.choices))]
+        case "tuple":
+            return tuple(_made(p, *seed, str(i)) for i, p in enumerate(recipe.parts))
+        case "record":
+            return _record(recipe, seed)
+        case "figure":
+            return figure_like(recipe.hint, seed[0])
+        case "uuid":
+            return uuid.UUID(bytes=chance.raw(2).tobytes())
+    if inner is None:
+        raise CannotDraw(f"nobody knows what {recipe.hint} holds")
+    if recipe.kind in ("list", "set", "mapping"):
+        return _several(recipe, inner, seed)
+    value = drawn(inner, chance, 1).to_list()[0]
+    if recipe.kind == "bytes":
+        return value.encode()
+    return decimal.Decimal(repr(value)) if recipe.kind == "decimal" else value
+
+
+def _several(recipe: Recipe, sizes: Column, seed: tuple[str, ...]) -> Any:
+    least, most = lengths_of(sizes)
+    size = max(least, MEMBERS) if most is None else min(max(least, MEMBERS), most)
+    members = [_made(recipe.parts[0], *seed, str(i)) for i in range(size)]
+    if recipe.kind == "list":
+        return tuple(members) if recipe.hint is tuple else members
+    extra = size
+    while len(set(members)) < size and extra < 20 * (size + 1):  # equal ones fall together
+        members.append(_made(recipe.parts[0], *seed, str(extra)))
+        extra += 1
+    different = list(dict.fromkeys(members))[:size]
+    if recipe.kind == "set":
+        return set(different)
+    return {key: _made(recipe.parts[1], *seed, f"value {i}") for i, key in enumerate(different)}
+
+
+def _record(recipe: Recipe, seed: tuple[str, ...]) -> Any:
+    fields = {
+        name: _made(part, *seed, name)
+        for name, part in zip(recipe.names, recipe.parts, strict=True)
+        if part.kind != "omitted"
+    }
+    cls = recipe.hint
+    return cls(**fields) if isinstance(cls, type) and issubclass(cls, tuple) else fields
