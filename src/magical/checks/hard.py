@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from magical.checks.inputs import cannot_be_made_up, made_up
+from magical.checks.inputs import cannot_be_made_up, made_up, predictors
+from magical.checks.sources import is_own
 from magical.contracts.promises import Promise
 from magical.contracts.stand_ins import pretending_run
 from magical.contracts.streams import Stream, StreamFailed
 from magical.engine.capture import capturing
 from magical.engine.honour import honoured
 from magical.engine.perform import LocalPerformer
-from magical.errors import BrokenPromise, Finding, MagicalError, StepError, UnwrittenStep, listing, shorten
+from magical.errors import Finding, MagicalError, StepError, UnwrittenStep, listing, shorten
 from magical.events import Unheard
 from magical.graph import Graph, Node
 from magical.settings import InputPath, OutputPath, Secret, to_json
@@ -26,6 +27,8 @@ __all__ = ["ROWS", "Outcome", "held"]
 
 ROWS = (0, 1, 200)
 """How many rows each table has, in turn."""
+
+_PROMISE_MORE = "promise more of what it takes: bounds, no `| None`."
 
 
 @dataclass(frozen=True)
@@ -89,16 +92,19 @@ class _Trial:
     quiet: _Quiet
 
     def outcome(self) -> Outcome:
-        name, rows = self.node.name, ROWS[-1:] if _needs_many(self.node) else ROWS
-        if reason := self._cannot():
+        name, reason = self.node.name, self._cannot()
+        tried: dict[int, MagicalError | None] = {}
+        for rows in () if reason else ROWS[-1:] if _needs_many(self.node) else ROWS:
+            try:
+                tried[rows] = self._failure(rows)
+            except _CannotTry as why:  # a split has no parts without rows
+                reason = str(why)
+        if ROWS[-1] not in tried:
             return Outcome(name, "not assessed", reason)
-        try:
-            errors = {n: error for n in rows if (error := self._failure(n)) is not None}
-        except _CannotTry as why:
-            return Outcome(name, "not assessed", str(why))
+        errors = {rows: error for rows, error in tried.items() if error is not None}
         if not errors:
-            return Outcome(name, "passed", rows=rows)
-        return Outcome(name, "finding", rows=rows, findings=(_finding(self.node, errors),))
+            return Outcome(name, "passed", rows=tuple(tried))
+        return Outcome(name, "finding", rows=tuple(tried), findings=(_finding(self.node, errors),))
 
     def _cannot(self) -> str:
         node = self.node
@@ -117,13 +123,18 @@ class _Trial:
         try:
             for name, value in made_up(self.graph, node, rows).items():
                 self.performer.hold(name, value)
+            for other in predictors(self.graph, node):
+                value = self.performer.call(other, self.performer.arguments(other, {}), self.quiet)
+                self.performer.hold(other.name, value)
             arguments = self.performer.arguments(node, {})
         except MagicalError as error:
-            raise _CannotTry(f"its input cannot be made up: {shorten(error.lines[0], 160)}") from error
+            reason = shorten(error.lines[0], 160).rstrip(".")
+            raise _CannotTry(f"its input cannot be made up: {reason}") from error
         try:
             _compute(self.performer.call(node, arguments, self.quiet), self.quiet.scratch())
         except UnwrittenStep as error:
-            raise _CannotTry(f"a piece of it is not written: {shorten(error.lines[0], 120)}") from error
+            reason = shorten(error.lines[0], 120).rstrip(".")
+            raise _CannotTry(f"a piece of it is not written: {reason}") from error
         except StreamFailed as error:
             return StepError(f"raised {type(error.__cause__).__name__}: {shorten(error, 160)}")
         except StepError as error:
@@ -131,8 +142,8 @@ class _Trial:
         except MagicalError as error:
             return None if rows < 2 and not _is_broken(error) else error
         finally:
-            for name in {link.node for link in node.links}:
-                self.performer.forget(name)
+            for other in self.graph.nodes:
+                self.performer.forget(other.name)
         return None
 
 
@@ -194,22 +205,30 @@ def _finding(node: Node, errors: dict[int, MagicalError]) -> Finding:
     more = f" (and on {listing(others)})" if others else ""
     first, *rest = error.lines
     said = first.removeprefix(f"{node.name} ({node.where})").lstrip(": ")
-    what = "\n".join([f"on {most} made-up {'row' if most == 1 else 'rows'}{more} it {said}", *rest[:2]])
-    if isinstance(error, BrokenPromise) and _is_broken(error):
+    broken = _is_broken(error)
+    refused = "" if broken or isinstance(error, StepError) else "refused: "
+    what = "\n".join(
+        [f"on {most} made-up {'row' if most == 1 else 'rows'}{more} it {refused}{said}", *rest[:2]]
+    )
+    if broken:
         return Finding("HARD002", "error", node.name, what, _mend(node))
     return Finding("HARD001", "error", node.name, what, _handle(node, most))
 
 
 def _mend(node: Node) -> str:
     assert node.call is not None
+    if not is_own(node.call.step.function):
+        return _PROMISE_MORE
     schema = node.call.promise.schema
     source = f" ({schema.source})" if schema and schema.source else ""
     wider = f"widen {schema.name}{source}" if schema else "promise what it gives"
-    return f"mend it in {node.where}, or {wider}; or promise more of what it takes: bounds, no `| None`."
+    return f"mend it in {node.where}, or {wider}; or {_PROMISE_MORE}"
 
 
 def _handle(node: Node, rows: int) -> str:
+    if node.call is None or not is_own(node.call.step.function):
+        return _PROMISE_MORE
     if rows < 2:
-        some = "a table without rows" if rows == 0 else "a single row, all null that may be"
+        some = "a table without rows" if rows == 0 else "a single row (null where it may be)"
         return f"handle {some} in {node.where}, or refuse it clearly: raise MagicalError(...)."
-    return f"handle it in {node.where}, or promise more of what it takes: bounds, no `| None`."
+    return f"handle it in {node.where}, or {_PROMISE_MORE}"

@@ -15,10 +15,19 @@ from magical.contracts.stand_ins import UnfittedStandIn
 from magical.graph import Graph, Node
 from magical.refs import Link, Wire
 
-__all__ = ["cannot_be_made_up", "made_up"]
+__all__ = ["cannot_be_made_up", "made_up", "predictors"]
 
 _NULLS = 0.2
 """The share of values that are null where they may be, in a table of many rows."""
+
+
+def predictors(graph: Graph, node: Node) -> list[Node]:
+    """Give the written steps before a node that predict: how many classes there are, only a model knows.
+
+    What they give is not made up but computed, from a made-up model and made-up rows.
+    """
+    before = [graph.by_name[name] for name in dict.fromkeys(link.node for link in node.links)]
+    return [n for n in before if _predicts(n) and not n.facts.get("unwritten") and not n.writes]
 
 
 def cannot_be_made_up(graph: Graph, node: Node) -> str:
@@ -40,7 +49,7 @@ def made_up(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
         rows: of each table; in a single row all is null that may be.
 
     Returns:
-        Values by the names of the nodes that they stand for.
+        Values by the names of the nodes that they stand for; those of predictors are not among them.
 
     Raises:
         MagicalError: a promise cannot be kept by chance.
@@ -68,15 +77,24 @@ def _as_pipeline(value: Any) -> Any:
 
 def _promises(graph: Graph, node: Node) -> dict[str, Promise]:
     """What is promised by each node before this one, with the rules that only this one has."""
+    computed = predictors(graph, node)
+    links = [link for n in (node, *computed) for link in n.links]
     found: dict[str, Promise] = {}
-    for link in node.links:
-        call = graph.by_name[link.node].call
+    for name in dict.fromkeys(link.node for link in links if graph.by_name[link.node] not in computed):
+        call = graph.by_name[name].call
         assert call is not None, "a living graph is checked"
-        found.setdefault(link.node, call.promise)
-    for name, wanted in node.call.wants.items() if node.call else ():
-        for link, promise in _asked(node.inputs[name], wanted):
-            found[link.node] = _narrowed(found[link.node], promise, link.item)
+        found[name] = call.promise
+    for taker in (node, *computed):
+        for name, wanted in taker.call.wants.items() if taker.call else ():
+            for link, promise in _asked(taker.inputs[name], wanted):
+                if link.node in found:
+                    found[link.node] = _narrowed(found[link.node], promise, link.item)
     return found
+
+
+def _predicts(node: Node) -> bool:
+    call = node.call
+    return call is not None and call.promise.is_table and any(p.is_fit for p in call.takes.values())
 
 
 def _asked(wire: Wire, wanted: Promise) -> Iterator[tuple[Link, Promise]]:
