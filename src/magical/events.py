@@ -68,7 +68,11 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Event):
-    """A run began; what it is of, which code and settings it used, and the process that it runs in."""
+    """A run began; what it is of, which code and settings it used, and the process that it runs in.
+
+    ``pretend`` and ``rows`` say what it makes up beside steps without a body; ``origin`` names all that is
+    not real in it.
+    """
 
     run: str
     workflow: str
@@ -80,6 +84,9 @@ class RunStarted(Event):
     git: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     sample: int = 0
+    pretend: str = ""
+    rows: int = 0
+    origin: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +211,9 @@ class Sink(Protocol):
     def scratch(self) -> Path:
         """Give a folder that survives a kill."""
 
+    def may_wish(self) -> bool:
+        """Whether it is known that the body makes up a piece of what it gives."""
+
 
 class Unheard:
     """A sink for bodies whose words are nobody's business."""
@@ -219,6 +229,10 @@ class Unheard:
     def scratch(self) -> Path:
         """Give a new temporary folder."""
         return Path(tempfile.mkdtemp(prefix="magical-"))
+
+    def may_wish(self) -> bool:
+        """Nothing comes of what such a body gives."""
+        return True
 
 
 current: contextvars.ContextVar[Sink | None] = contextvars.ContextVar("magical_step", default=None)

@@ -45,7 +45,8 @@ class Node:
         inputs: for each parameter that takes results, what it is connected to.
         promise: what it gives, as JSON.
         facts: the step's facts that are set: ``reads``, ``writes``, ``random``, ``training_only``,
-            ``unwritten``.
+            ``unwritten``, ``reads_files`` and ``writes_files`` (an argument names them); in a run also
+            ``pretended``, with the rows of a new table, and ``cut``, where nothing can be made up.
         call: its living side.
     """
 

@@ -20,7 +20,7 @@ from magical.contracts.promises import Promise
 from magical.errors import MagicalError, WiringError, author_line, listing, shorten
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Ref, Wire
-from magical.settings import Settings, import_string
+from magical.settings import OutputPath, Settings, import_string, paths_in
 from magical.steps import Step, drawing
 from magical.wiring import wiring_findings
 
@@ -148,7 +148,7 @@ class _Sketch:
                 step.where,
                 wires,
                 promise.to_json(),
-                _facts(step),
+                _facts(step, plain),
                 Call(step, plain, promise, {k: p for k, p in have.items() if p is not None}, wants),
             )
         )
@@ -221,8 +221,11 @@ def _stricter(have: Promise, wanted: Promise) -> bool:
     return any(map(_stricter, have.items, promises))
 
 
-def _facts(step: Step[Any, Any]) -> dict[str, Any]:
+def _facts(step: Step[Any, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     facts = {n: getattr(step, n) for n in ("reads", "writes", "random", "training_only", "unwritten")}
+    paths = list(paths_in(arguments))
+    facts["writes_files"] = any(isinstance(p, OutputPath) for p in paths)
+    facts["reads_files"] = any(not isinstance(p, OutputPath) for p in paths)
     return {k: v for k, v in facts.items() if v}
 
 

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from magical import Contract, Frame, Id, Lazy, Model, Parts, Receipt
 from magical.contracts.contract import schema_of
+from magical.contracts.promises import Pipeline as LightPipeline
 from magical.contracts.promises import Promise, as_schema, bind, promise_of
 from magical.errors import BrokenPromise
 
@@ -48,6 +49,8 @@ KINDS = {
     Receipt: ("receipt", "Receipt"),
     Pipeline: ("pipeline", "Pipeline"),
     MyPipeline: ("pipeline", "Pipeline"),
+    LightPipeline: ("pipeline", "Pipeline"),
+    list[LightPipeline]: ("list", "list[Pipeline]"),
     tuple[Frame, int]: ("tuple", "tuple[Frame, int]"),
     tuple[Frame[Row], tuple[int, str]]: ("tuple", "tuple[Frame[Row], tuple[int, str]]"),
     tuple[Model, ...]: ("list", "list[Model]"),
@@ -87,6 +90,7 @@ FITS = [
         (Any, Frame[Row]),
     ],
     *[(int, int), (int, float), (bool, int), (int, Any), (Any, int), (int, object), (Model, Model)],
+    *[(LightPipeline, Pipeline), (MyPipeline, LightPipeline)],
     *[(MyPipeline, Pipeline), (list[Model], list[Model]), (list[int], list), (list[int], list[int])],
     *[
         (tuple[Frame, int], tuple[Frame, int]),

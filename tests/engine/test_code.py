@@ -1,6 +1,7 @@
 """What counts as the code of a step: ways in which one definition leads to another."""
 
 import shutil
+import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -614,4 +615,46 @@ def test_packages_outside_the_project_count_as_its_code_unless_they_are_installe
     outside.edit("shared/a.py", "return n + 1", "return n")
     assert small.states()["one"] == "fresh"
     outside.edit("shared/__init__.py", ".a", ".b")
+    assert small.states()["one"] == "to run"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from thirdlib.deep import f",
+        "from thirdlib import deep\n    f = deep.f",
+        "import thirdlib.deep\n    f = thirdlib.deep.f",
+    ],
+)
+def test_a_third_party_package_that_a_body_imports_is_in_the_key_and_not_imported_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    place = project(
+        tmp_path / "site-packages",
+        {
+            "thirdlib/__init__.py": "",
+            "thirdlib/deep.py": "def f(n):\n    return n\n",
+            "Third_Lib-1.5.dist-info/RECORD": "thirdlib/__init__.py,,\n",
+        },
+    )
+    monkeypatch.syspath_prepend(str(place.root))
+    body = f"def g(n):\n    {statement}\n    return f(n)\n"
+    small = project(tmp_path / "p", {"workflow.py": calling("g(n)", body)})
+    parts = small.load().drawn().identities["one"].parts
+    assert parts["package:third-lib"] == "1.5"
+    assert "thirdlib" not in sys.modules
+    assert small.run().result == 1
+    del sys.modules["thirdlib.deep"], sys.modules["thirdlib"]
+
+
+def test_an_outside_package_that_only_a_body_imports_counts_as_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = project(tmp_path / "lib", {"bare/inner/a.py": "def f(n):\n    return n\n"})
+    monkeypatch.syspath_prepend(str(outside.root))
+    body = "def g(n):\n    from bare.inner.a import f\n    return f(n)\n"
+    small = project(tmp_path / "p", {"workflow.py": calling("g(n)", body)})
+    assert small.run().result == 1
+    assert small.ran() == []
+    outside.edit("bare/inner/a.py", "return n", "return n + 1")
     assert small.states()["one"] == "to run"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from magical.engine.perform import LocalPerformer
 from magical.errors import Finding, MagicalError, StepError, UnwrittenStep, listing, shorten
 from magical.events import Unheard
 from magical.graph import Graph, Node
-from magical.settings import InputPath, OutputPath, Secret, to_json
+from magical.settings import Secret, to_json
 
 __all__ = ["ROWS", "Outcome", "held"]
 
@@ -113,8 +113,12 @@ class _Trial:
             return "it writes to the world"
         if node.facts.get("reads") == "world":
             return "it asks the world"
-        if touched := _touches(node.call.arguments):
-            return touched
+        if node.facts.get("reads_files"):
+            return "it reads files"
+        if node.facts.get("writes_files"):
+            return "it writes files"
+        if _has_secret(node.call.arguments):
+            return "it logs in somewhere"
         return cannot_be_made_up(self.graph, node) if node.links else "it is a source: it takes no rows"
 
     def _failure(self, rows: int) -> MagicalError | None:
@@ -170,19 +174,15 @@ def _all(promise: Promise) -> Iterator[Promise]:
         yield from _all(item)
 
 
-def _touches(arguments: dict[str, Any]) -> str:
-    """Say what of the world its plain arguments lead to, if anything."""
-    found: list[Any] = []
+def _has_secret(arguments: Mapping[str, Any]) -> bool:
+    found: list[Secret] = []
 
     def special(item: Any) -> Any:
-        if isinstance(item, (InputPath, Secret)):
-            found.append(item)
-            return ""
+        found.extend([item] if isinstance(item, Secret) else [])
         return NotImplemented
 
     to_json(arguments, special)
-    kinds = ((OutputPath, "it writes files"), (InputPath, "it reads files"), (Secret, "it logs in somewhere"))
-    return next((words for kind, words in kinds if any(isinstance(f, kind) for f in found)), "")
+    return bool(found)
 
 
 def _is_broken(error: BaseException) -> bool:

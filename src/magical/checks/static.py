@@ -25,13 +25,14 @@ def static_findings(graph: Graph, workflow: Workflow[Any, Any]) -> list[Finding]
     Example:
         >>> from magical import step, workflow
         >>> @step
-        ... def one():
+        ... def one() -> int:
         ...     return 1
         >>> @workflow
-        ... def flow():
+        ... def flow() -> int:
+        ...     one()
         ...     return one()
         >>> [f.code for f in static_findings(flow.draw(), flow)]
-        ['WEAK002']
+        ['WIRE001']
     """
     return [
         *graph.findings,

@@ -16,7 +16,7 @@ from magical.errors import UsageError
 if TYPE_CHECKING:
     from magical.project import Project
 
-__all__ = ["PDB", "SAMPLE", "TRUST", "Ask", "cli", "verb", "words_of"]
+__all__ = ["PDB", "PRETEND", "ROWS", "SAMPLE", "TRUST", "Ask", "cli", "verb", "words_of"]
 
 
 class _Verbs(click.Group):
@@ -48,6 +48,8 @@ class Ask:
         profile: the name of a file in ``profiles``.
         as_json: whether to answer as JSON.
         sample: how many rows each source gives.
+        pretend: what is made up beside steps without a body: ``sources``, ``all``, or nothing.
+        rows: of a table that is made up.
         trust: whether results of another store that hold code are taken.
         traceback: whether whole tracebacks are shown, not only the author's own lines.
     """
@@ -56,6 +58,8 @@ class Ask:
     profile: str
     as_json: bool
     sample: int = 0
+    pretend: str = ""
+    rows: int = 1000
     trust: bool = False
     traceback: bool = False
 
@@ -63,7 +67,12 @@ class Ask:
         """Open the project."""
         from magical.project import load
 
-        return load(self.path, profile=self.profile, sample=self.sample, trust=self.trust)
+        project = load(self.path, profile=self.profile, sample=self.sample, trust=self.trust)
+        if not self.pretend:
+            return project
+        from magical.engine.pretence import Pretence
+
+        return project.pretending(Pretence(self.pretend, self.rows))
 
     def trace(self, error: BaseException) -> list[str]:
         """Give the lines below a message: the author's own frames, or the whole traceback."""
@@ -89,6 +98,12 @@ SAMPLE = click.option(
     type=click.IntRange(min=1),
     metavar="N",
     help="Take N rows of each source; nothing is registered then.",
+)
+PRETEND = click.option(
+    "--pretend", type=click.Choice(["sources", "all"]), help="Look at what magical pretend (--all) made up."
+)
+ROWS = click.option(
+    "--rows", type=click.IntRange(min=1), metavar="N", help="Rows of a made-up table; 1000 unless given."
 )
 TRUST = click.option("--trust", is_flag=True, help="Take results of another store that hold code.")
 PDB = click.option("--pdb", "debug", is_flag=True, help="Open the debugger where a step raises.")

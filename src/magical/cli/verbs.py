@@ -7,42 +7,74 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import click
 
-from magical.cli.asking import PDB, SAMPLE, TRUST, Ask, cli, verb, words_of
+from magical.cli.asking import PDB, PRETEND, ROWS, SAMPLE, TRUST, Ask, cli, verb, words_of
 from magical.errors import UsageError, listing
 
 if TYPE_CHECKING:
     from magical.engine.ports import Registry
     from magical.project import Project
 
-__all__ = ["cli", "gc", "inspect", "models", "plan", "replay", "run", "runs", "show", "sync", "why"]
+__all__ = [
+    "cli",
+    "gc",
+    "inspect",
+    "models",
+    "plan",
+    "pretend",
+    "replay",
+    "run",
+    "runs",
+    "show",
+    "sync",
+    "why",
+]
 
 
 @verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, PDB, TRUST)
 def run(ask: Ask, words: tuple[str, ...], debug: bool) -> None:
     """Run what is not fresh, up to STEP or all of it."""
+    _carry_out(ask, words, _debugger(debug))
+
+
+@verb(
+    click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."),
+    ROWS,
+    click.option("--all", "every", is_flag=True, help="Make up every step, those with a body too."),
+)
+def pretend(ask: Ask, words: tuple[str, ...], every: bool) -> None:
+    """Run with made-up sources, up to STEP or all of it: no file is needed, nothing is registered."""
+    _carry_out(replace(ask, pretend="all" if every else "sources"), words)
+
+
+def _carry_out(
+    ask: Ask, words: tuple[str, ...], debug: Callable[[BaseException], None] | None = None
+) -> None:
     project = ask.open()
     step, line = words_of(words)
     from magical.listeners.console import Console
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
-        result = project.execute(step, line, (Console(),), _debugger(debug))
-    graph = project.drawn(line).graph
+        result = project.execute(step, line, (Console(),), debug)
+    graph = project.draw(line).graph
     from magical.listeners.summary import run_json, run_text
 
     again = "".join(f" {shlex.quote(word)}" for word in words if "=" in word)
     again += f" --sample {ask.sample}" if ask.sample else ""
+    again += f" --pretend {ask.pretend}" if ask.pretend else ""
+    again += f" --rows {ask.rows}" if ask.pretend and ask.rows != Ask.rows else ""
     text = partial(run_text, graph, result, _option(project), ask.trace, again)
     ask.say(run_json(graph, result), text)
     if result.errors or any(f.severity == "error" for f in graph.findings):
         sys.exit(1)
 
 
-@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, TRUST)
+@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, PRETEND, ROWS, TRUST)
 def plan(ask: Ask, words: tuple[str, ...]) -> None:
     """Say what a run would do, without doing it."""
     project = ask.open()
@@ -78,14 +110,27 @@ def show(ask: Ask, words: tuple[str, ...], form: str | None) -> None:
     return ask.say(answer, lambda: text(states))
 
 
-@verb(click.argument("step"), click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."), SAMPLE)
+@verb(
+    click.argument("step"),
+    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
+    SAMPLE,
+    PRETEND,
+    ROWS,
+)
 def why(ask: Ask, step: str, words: tuple[str, ...]) -> None:
     """Say why STEP runs again, or why it ran the last time."""
     answer = ask.open().why(step, **words_of(words)[1])
     ask.say(answer.to_json(), lambda: str(answer))
 
 
-@verb(click.argument("step"), click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."), SAMPLE, TRUST)
+@verb(
+    click.argument("step"),
+    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
+    SAMPLE,
+    PRETEND,
+    ROWS,
+    TRUST,
+)
 def inspect(ask: Ask, step: str, words: tuple[str, ...]) -> None:
     """Show what STEP gave, what it kept, and what it said."""
     from magical.project.inspection import inspect_step

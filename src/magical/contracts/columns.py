@@ -18,12 +18,12 @@ from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Column
 from magical.contracts.texts import matching, numbered, words
 
-__all__ = ["different", "drawn", "dtype_of", "examples_of", "listed", "spread", "whole"]
+__all__ = ["different", "drawn", "dtype_of", "examples_of", "listed", "multiples_of", "spread", "whole"]
 
 _LISTS, _LONGER = 256, 3
 _GRID = 1 << 20
 _DAY = 86_400_000_000
-_STEPS = {"datetime": (3_600_000_000, 60_000_000, 1_000_000, 1)}
+_STEPS: dict[str, tuple[int, ...]] = {"datetime": (3_600_000_000, 60_000_000, 1_000_000, 1)}
 _STEPS |= {"time": (60_000_000, 1_000_000, 1), "duration": _STEPS["datetime"]}
 
 
@@ -89,7 +89,9 @@ def different(column: Column, size: int) -> pl.Series:
         case "bool":
             return pl.Series(column.name, [False, True][:size], dtype=pl.Boolean)
         case "list":
-            raise CannotDraw("a list cannot identify a row", "take the Id off it, or promise a number or a text.")
+            raise CannotDraw(
+                "a list cannot identify a row", "take the Id off it, or promise a number or a text."
+            )
     return whole(column, _different_whole(column, size))
 
 
@@ -125,7 +127,9 @@ def examples_of(column: Column) -> pl.Series:
     for check in checks_of(column, series.dtype):
         wrong = table.filter(check.broken)
         if wrong.height:
-            raise CannotDraw(f"its example {wrong.item(0, 0)!r} {check.words}", "mend the example, or widen the bounds.")
+            raise CannotDraw(
+                f"its example {wrong.item(0, 0)!r} {check.words}", "mend the example, or widen the bounds."
+            )
     return series
 
 
@@ -177,10 +181,10 @@ def _picked(values: pl.Series, chance: Chance, size: int) -> pl.Series:
 
 
 def _floats(column: Column, chance: Chance, size: int) -> Integers:
-    multiple = column.bounds.get("multiple_of")
+    if "multiple_of" in column.bounds:
+        span, multiple = multiples_of(column)
+        return spread(span, chance.below(span.count, size)).astype(np.float64) * multiple
     low, high = interval_of(column)
-    if multiple:
-        return _multiples(column, abs(float(multiple)), chance, size)
     if low is None and high is None:
         return chance.normal(size)
     if low is None or high is None:
@@ -192,19 +196,19 @@ def _floats(column: Column, chance: Chance, size: int) -> Integers:
     return np.clip(low * (1.0 - share) + high * share, low, high)
 
 
-def _multiples(column: Column, multiple: float, chance: Chance, size: int) -> Integers:
-    """Multiples of a fraction: whole numbers of it, themselves within the bounds after rounding."""
+def multiples_of(column: Column) -> tuple[Span, float]:
+    """Give the multiples of a fraction that a column of floats may hold: how many times, and the fraction."""
+    multiple = abs(float(column.bounds["multiple_of"]))
     low, high = interval_of(column)
     span = span_of(Column(column.name, "int", bounds=_in_units(low, high, multiple)))
     least, most = span.low, span.high
-    while low is not None and least <= most and least * multiple < low:
+    while low is not None and least <= most and least * multiple < low:  # it is rounded
         least += 1
     while high is not None and least <= most and most * multiple > high:
         most -= 1
     if least > most:
-        raise CannotDraw(f"no multiple of {multiple} lies within its bounds")
-    places = chance.below(most - least + 1, size)
-    return spread(Span(least, most), places).astype(np.float64) * multiple
+        raise CannotDraw(f"no multiple of {multiple} is within its bounds")
+    return Span(least, most), multiple
 
 
 def _in_units(low: float | None, high: float | None, multiple: float) -> dict[str, Any]:

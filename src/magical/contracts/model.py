@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import pandas as pd
 import polars as pl
 
 from magical.contracts.brand import struck
 from magical.contracts.schema import Schema
 from magical.contracts.tables import typed
 from magical.errors import BrokenPromise
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Candidate", "Model", "canonical"]
 
@@ -142,6 +144,8 @@ def canonical(table: Any, schema: Schema) -> pd.DataFrame:
         >>> frame["a"].dtype
         dtype('float64')
     """
+    import pandas as pd
+
     frame = typed(table, schema)
     columns: dict[str, Any] = {}
     for column in schema.columns:

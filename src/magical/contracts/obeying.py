@@ -25,7 +25,9 @@ def roots_of(check: Check, columns: Sequence[str]) -> list[str]:
     return [n for n in columns if n in set(check.holds.meta.root_names())]
 
 
-def obedient(table: pl.DataFrame, schema: Schema, redraw: Redraw, fixed: Sequence[Sequence[str]]) -> pl.DataFrame:
+def obedient(
+    table: pl.DataFrame, schema: Schema, redraw: Redraw, fixed: Sequence[Sequence[str]]
+) -> pl.DataFrame:
     """Draw the rows again that break a rule which looks at one row at a time.
 
     Only what a broken rule reads is drawn anew.
@@ -132,10 +134,12 @@ def _mended(
     fresh = redraw(names, places.len(), turn)
     names = list(fresh.columns)
     tried = table[places].with_columns(fresh.get_columns())
-    good = tried.select(names).with_columns(places.alias("__row")).filter(~_broken(tried, rules))
+    good = tried.select(names).with_columns(places.alias("__place")).filter(~_broken(tried, rules))
     if good.is_empty():
         return table
-    good = good.unique("__row", keep="first", maintain_order=True)
-    kept = table.select(n if table.schema[n] == good.schema[n] else pl.col(n).cast(good.schema[n]) for n in names)
-    patched = [kept.get_column(n).clone().scatter(good["__row"], good.get_column(n)) for n in names]
+    good = good.unique("__place", keep="first", maintain_order=True)
+    kept = table.select(
+        n if table.schema[n] == good.schema[n] else pl.col(n).cast(good.schema[n]) for n in names
+    )
+    patched = [kept.get_column(n).clone().scatter(good["__place"], good.get_column(n)) for n in names]
     return table.with_columns(patched)

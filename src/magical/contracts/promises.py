@@ -17,8 +17,9 @@ from magical.pandas import Frame as PandasFrame
 
 if TYPE_CHECKING:
     import polars as pl
+    import sklearn.pipeline
 
-__all__ = ["PARTS", "Frame", "Lazy", "Parts", "Promise", "bind", "promise_of"]
+__all__ = ["PARTS", "Frame", "Lazy", "Parts", "Pipeline", "Promise", "bind", "promise_of"]
 
 C = TypeVar("C", default=Any)
 
@@ -28,6 +29,9 @@ Frame = TypeAliasType("Frame", "pl.DataFrame", type_params=(C,))
 Lazy = TypeAliasType("Lazy", "pl.LazyFrame", type_params=(C,))
 """The same for a polars LazyFrame: a step is given a scan of the stored file, and what it returns is computed
 into a file in streaming mode. Its rows are never in memory as a whole, not even while they are checked."""
+
+Pipeline = TypeAliasType("Pipeline", "sklearn.pipeline.Pipeline")
+"""scikit-learn's Pipeline as a hint that does not import it: drawing a workflow needs no scikit-learn."""
 
 _TABLES = ((Frame, "table"), (Lazy, "lazy"), (PandasFrame, "pandas"))
 
@@ -204,6 +208,8 @@ def _rows(kind: str, hint: Any, contract: Any) -> Promise:
 
 
 def _is_pipeline(origin: Any) -> bool:
+    if origin is Pipeline:
+        return True
     names = {f"{c.__module__}.{c.__name__}" for c in getattr(origin, "__mro__", ())}
     return "sklearn.pipeline.Pipeline" in names
 

@@ -5,19 +5,30 @@ Nothing heavy is imported here, so that what cannot be made up is known before a
 
 from __future__ import annotations
 
-import collections.abc as abc
 import dataclasses
 import decimal
 import enum
 import inspect
 import types
 import uuid
+from collections import abc
 from collections.abc import Mapping
-from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Any,
+    Literal,
+    NewType,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from typing_extensions import NotRequired, ReadOnly, Required
+from typing_extensions import ReadOnly
 
 from magical.contracts.contract import TYPES, bounds_of, stripped
 from magical.contracts.promises import Promise
@@ -46,8 +57,8 @@ class Recipe:
     """How to make up one value.
 
     Attributes:
-        kind: ``none``, ``column``, ``choice``, ``list``, ``set``, ``tuple``, ``mapping``, ``record``, ``figure``,
-            or ``omitted`` for a field that keeps its default.
+        kind: ``none``, ``column``, ``choice``, ``list``, ``set``, ``tuple``, ``mapping``, ``record``,
+            ``figure``, ``bytes``, ``decimal``, ``uuid``, or ``omitted`` for a field that keeps its default.
         hint: the type itself.
         column: for one number, text, truth or time, what bounds it.
         choices: the values to choose from.
@@ -75,7 +86,9 @@ def cannot_pretend(promise: Promise) -> str:
         ('', 'it promises slice, and nobody can guess what is in it')
     """
     if promise.is_table or promise.kind == "parts":
-        return "" if promise.schema is not None else f"it promises {promise}, which says nothing of its columns"
+        return (
+            "" if promise.schema is not None else f"it promises {promise}, which says nothing of its columns"
+        )
     if promise.kind in ("tuple", "list"):
         return next((reason for item in promise.items if (reason := cannot_pretend(item))), "")
     if promise.kind in ("none", "model", "pipeline", "receipt"):

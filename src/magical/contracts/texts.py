@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-import re._constants as code
-import re._parser as parser
+import re._constants as code  # type: ignore[import-not-found]
+import re._parser as parser  # type: ignore[import-not-found]
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -18,10 +18,10 @@ from magical.contracts.chance import Chance, Integers
 __all__ = ["WORDS", "matching", "numbered", "words"]
 
 WORDS = (
-    "amber", "apple", "birch", "brook", "cedar", "cloud", "copper", "coral", "delta", "ember", "fern", "field",
-    "flint", "grove", "harbor", "hazel", "island", "ivory", "jade", "lake", "lemon", "linen", "maple", "meadow",
-    "mint", "north", "oak", "olive", "opal", "pearl", "pine", "plum", "quartz", "river", "rose", "sage", "silver",
-    "slate", "stone", "willow",
+    "amber", "apple", "birch", "brook", "cedar", "cloud", "copper", "coral", "delta", "ember",
+    "fern", "field", "flint", "grove", "harbor", "hazel", "island", "ivory", "jade", "lake",
+    "lemon", "linen", "maple", "meadow", "mint", "north", "oak", "olive", "opal", "pearl", "pine",
+    "plum", "quartz", "river", "rose", "sage", "silver", "slate", "stone", "willow",
 )  # fmt: skip
 
 _LETTERS, _DIGITS = string.ascii_lowercase, string.digits
@@ -144,7 +144,7 @@ class _Writer:
             case code.BRANCH:
                 return self.branch(argument[1], size)
             case code.MAX_REPEAT | code.MIN_REPEAT | code.POSSESSIVE_REPEAT:
-                return self.repeat(*argument, size)
+                return self.repeat(argument, size)
         raise CannotDraw(f"it has {str(op).lower().replace('_', ' ')}")
 
     def branch(self, branches: Sequence[Any], size: int) -> pl.Series:
@@ -153,7 +153,8 @@ class _Writer:
             out = _where(picked == number, self.sequence(tree, size), out)
         return out
 
-    def repeat(self, least: int, most: Any, tree: Any, size: int) -> pl.Series:
+    def repeat(self, argument: tuple[int, Any, Any], size: int) -> pl.Series:
+        least, most, tree = argument
         most = min(int(most), least + max(self.more, 1))
         counts = self.chance.below(most - least + 1, size) + least
         out = _same("", size)

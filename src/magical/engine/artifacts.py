@@ -16,7 +16,8 @@ class Artifact:
     """A stored value.
 
     Attributes:
-        kind: ``table``, ``value``, ``object``, ``group`` (a split, a tuple or a list of others) or ``none``.
+        kind: ``table``, ``value``, ``object``, ``group`` (a split, a tuple or a list of others), ``none``, or
+            ``pretended`` (what stands in for a model).
         content: names what is in it; equal content, equal name. For a model, the key that made it.
         blob: the stored object's name, empty for a group.
         summary: one short text for the reader, such as ``2,240 × 29``.

@@ -39,11 +39,13 @@ class Code:
         pieces: project definitions by their dotted names.
         packages: third-party distributions with their versions.
         files: the project files that the pieces, and the imports that lead to them, stand in.
+        wishes: whether something of it calls ``magical.wish``.
     """
 
     pieces: dict[str, Piece] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
     files: set[str] = field(default_factory=set)
+    wishes: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,7 @@ class CodeReader:
     def _into(self, module: ModuleType, chain: tuple[str, ...], code: Code) -> Iterator[_Definition]:
         """Go on in another module; where it is used as a whole, all of it counts."""
         if not is_project(module):
+            code.wishes |= chain[:1] == ("wish",) and module.__name__ in ("magical", "magical.wishes")
             self._package(module.__name__, code)
         elif chain:
             yield from self._resolve(module, chain, code)

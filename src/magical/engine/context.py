@@ -30,6 +30,7 @@ class StepContext:
         registry: gives the model registry, if the project has one.
         run: the run's name.
         root: the project's folder.
+        origin: what the node stands on that is not real.
         kept: what the body has kept so far.
     """
 
@@ -43,6 +44,7 @@ class StepContext:
     registry: Callable[[], Registry] | None
     run: str
     root: Path
+    origin: tuple[str, ...] = ()
     kept: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -66,6 +68,10 @@ class StepContext:
     def scratch(self) -> Path:
         """Give this key's folder."""
         return self.store.scratch(self.key)
+
+    def may_wish(self) -> bool:
+        """Whether the node's own name is among what its result stands on."""
+        return self.name in self.origin
 
 
 def current_step() -> StepContext | None:

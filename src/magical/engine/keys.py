@@ -35,12 +35,14 @@ class Identity:
         where: for code, ``file:line``.
         files: for arguments with files, the absolute paths in the order of their placeholders.
         sources: the project files that the code stands in.
+        wishes: whether the code makes up a piece of what it gives.
     """
 
     parts: Mapping[str, str]
     where: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    wishes: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
@@ -49,25 +51,32 @@ class Identity:
             "where": dict(self.where),
             "files": {k: list(v) for k, v in self.files.items()},
             "sources": list(self.sources),
+            "wishes": self.wishes,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Identity:
         """Read one back."""
         files = {k: tuple(v) for k, v in data["files"].items()}
-        return cls(data["parts"], data["where"], files, tuple(data["sources"]))
+        return cls(data["parts"], data["where"], files, tuple(data["sources"]), data["wishes"])
 
 
 def identify(graph: Graph) -> dict[str, Identity]:
-    """Give the identity of each node of a living graph.
+    """Give the identity of each node of a living graph; the code of what is pretended is not read.
 
     Raises:
         WiringError: an argument has no form that a key could hold.
     """
     reader = CodeReader()
-    found = {node.name: _identity(node, reader) for node in graph.nodes}
+    found: dict[str, Identity] = {}
+    pretended: set[str] = set()
     for node in graph.nodes:
-        if node.writes:
+        made_up = node.facts.get("pretended") or node.facts.get("cut")
+        found[node.name] = _pretended(node, reader) if made_up else _identity(node, reader)
+        if made_up or any(link.node in pretended for link in node.links):
+            pretended.add(node.name)
+    for node in graph.nodes:
+        if node.writes and node.name not in pretended:
             found[node.name] = _with_scoring(graph, node, found)
     return found
 
@@ -151,11 +160,32 @@ def _identity(node: Node, reader: CodeReader) -> Identity:
     seen = [call.promise, *call.step.wanted.values()]
     if any(_holds_tables(p, "pandas") for p in seen) and (pandas := package_of("pandas")):
         packages[pandas[0]] = pandas[1]
+    if any(_holds_tables(p, "pipeline") for p in promises) and (sklearn := package_of("sklearn")):
+        packages[sklearn[0]] = sklearn[1]
     parts |= {f"package:{name}": version for name, version in packages.items()}
     where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
     # Only passwords in URIs: what else is masked depends on what was revealed, and a key must not.
     safe = {label: mask_uris(text) for label, text in parts.items()}
-    return Identity(safe, where, files, tuple(sorted(code.files)))
+    return Identity(safe, where, files, tuple(sorted(code.files)), code.wishes)
+
+
+def _pretended(node: Node, reader: CodeReader) -> Identity:
+    """What is made up depends on what is promised, and on the rules and classes in that; not on a body."""
+    assert node.call is not None, "a living graph is identified"
+    promise = node.call.promise
+    parts = {
+        "format": KEY_FORMAT,
+        "pretended": f"{node.facts.get('pretended', 0)} rows for {node.name}",
+        "gives": json.dumps(promise.to_json(), sort_keys=True, default=str),
+    }
+    code = reader.read(*_rule_functions(promise), *(c for c in _classes(promise) if not _is_ours(c)))
+    parts |= {f"code:{name}": piece.digest for name, piece in code.pieces.items()}
+    where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
+    return Identity(parts, where, {}, tuple(sorted(code.files)))
+
+
+def _is_ours(kind: type) -> bool:
+    return kind.__module__.split(".")[0] == "magical"
 
 
 def _argument(node: Node, name: str, value: Any, paths: list[str], roots: list[Any]) -> str:

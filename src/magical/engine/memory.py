@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,16 +90,17 @@ class DrawnMemory:
                 old.unlink(missing_ok=True)
 
 
-def difference(drawn: Drawn, graph: Graph) -> str:
+def difference(drawn: Drawn, graph: Graph, pretence: Callable[[Graph], Graph]) -> str:
     """Name what of a remembered drawing is another now, although no file has changed, if anything is.
 
     Args:
         drawn: as it was remembered.
         graph: drawn anew.
+        pretence: what is made up of it.
     """
     if graph != drawn.graph:
         return f"What {graph.workflow} draws"
-    for node, identity in identify(graph).items():
+    for node, identity in identify(pretence(graph)).items():
         old, new = drawn.identities[node].parts, identity.parts
         for label in {**old, **new}:
             if old.get(label) != new.get(label):

@@ -18,13 +18,11 @@ def module_named(name: str) -> ModuleType | None:
     """Give a module; a project module that is only imported inside a function is imported now."""
     if name in sys.modules:
         return sys.modules[name]
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
-    probe = ModuleType(name)
-    probe.__file__ = spec.origin if spec is not None else None
-    return importlib.import_module(name) if probe.__file__ and is_project(probe) else None
+    top = name.partition(".")[0]
+    if top != name and top not in sys.modules and not is_project(_probe(top)):
+        return None  # looking for a module in a package imports the package: a third party's is left alone
+    found = _probe(name)
+    return importlib.import_module(name) if found.__file__ and is_project(found) else None
 
 
 def import_targets(
@@ -54,6 +52,19 @@ def star_modules(module: ModuleType, statements: list[ast.stmt]) -> Iterator[Mod
             found = module_named(_base(module, statement))
             if found is not None:
                 yield found
+
+
+def _probe(name: str) -> ModuleType:
+    """A module with nothing but its place, without importing it."""
+    probe = ModuleType(name)
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
+    probe.__file__ = spec.origin if spec is not None else None
+    if spec is not None and spec.submodule_search_locations is not None:
+        probe.__path__ = list(spec.submodule_search_locations)
+    return probe
 
 
 def _base(module: ModuleType, statement: ast.ImportFrom) -> str:

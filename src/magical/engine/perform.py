@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import threading
 import time
@@ -15,6 +16,7 @@ import polars as pl
 from magical.contracts.forms import formed
 from magical.contracts.keeping import keep
 from magical.contracts.promises import Parts, Promise
+from magical.contracts.stand_ins import pretending_run
 from magical.contracts.streams import StreamFailed
 from magical.contracts.tables import polars_frame
 from magical.contracts.tags import tag
@@ -24,6 +26,7 @@ from magical.engine.context import StepContext
 from magical.engine.frames import own_frames, remember_trace
 from magical.engine.honour import honoured
 from magical.engine.keys import node_key
+from magical.engine.making_up import made_up
 from magical.engine.plan import NodePlan, sampled
 from magical.engine.run import Request, RunResult
 from magical.engine.sampling import branded, few
@@ -70,10 +73,15 @@ class LocalPerformer:
             raise _step_error(node, error) from error
 
     def _performed(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        arguments = self.arguments(node, known)
-        context = self._context(node, made.key)
+        context = self._context(node, made)
         began = time.monotonic()
-        value = self.call(node, arguments, context)
+        if node.facts.get("pretended"):
+            value = made_up(node, lambda name, wire, wanted: self._wired(wire, None, known, wanted))
+        else:
+            arguments = self.arguments(node, known)
+            began = time.monotonic()
+            with pretending_run() if made.origin else contextlib.nullcontext():
+                value = self.call(node, arguments, context)
         if sampled(node, self._request.sample):
             value = few(value, self._request.sample)
         value = branded(value, made.origin)
@@ -172,10 +180,11 @@ class LocalPerformer:
         store.clear_scratch(made.key)
         return record
 
-    def _context(self, node: Node, key: str) -> StepContext:
+    def _context(self, node: Node, made: NodePlan) -> StepContext:
         return StepContext(
             node=node,
-            key=key,
+            key=made.key,
+            origin=made.origin,
             graph=self._graph,
             store=self._request.store,
             load=self.value,
@@ -196,7 +205,8 @@ class LocalPerformer:
         if wire is None:
             return plain
         several = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(wire)
-        return [self._wired(w, p, known, s) for w, p, s in zip(wire, plain, several, strict=True)]
+        plains = plain or [None] * len(wire)
+        return [self._wired(w, p, known, s) for w, p, s in zip(wire, plains, several, strict=True)]
 
     def _load(self, link: Link, known: Mapping[str, Record], wanted: Promise = _ANY) -> Any:
         call = self._graph.by_name[link.node].call

@@ -9,12 +9,13 @@ from typing import Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.keys import Identity, node_key
+from magical.errors import listing
 from magical.graph import Graph, Node
 from magical.refs import Link, Wire
 
-__all__ = ["FRESH", "LEFT_OUT", "RUN", "UNWRITTEN", "WAITS", "NodePlan", "Planner", "contents", "sampled"]
+__all__ = ["FRESH", "LEFT_OUT", "RUN", "WAITS", "NodePlan", "Planner", "contents", "sampled"]
 
-FRESH, RUN, WAITS, UNWRITTEN, LEFT_OUT = "fresh", "to run", "waits", "unwritten", "left out"
+FRESH, RUN, WAITS, LEFT_OUT = "fresh", "to run", "waits", "left out"
 
 
 class Records(Protocol):
@@ -31,7 +32,7 @@ class NodePlan:
     Attributes:
         name: the node's name.
         state: ``fresh``, ``to run``, ``waits`` (its inputs are made again, and may come out the same),
-            ``unwritten``, or ``left out`` (it writes to the world, and stands on what is not real).
+            or ``left out`` (it writes to the world, and stands on what is not real).
         key: where it is known.
         parts: what the key is a hash of.
         record: where it has been computed.
@@ -69,7 +70,7 @@ class Planner:
     ) -> None:
         self._graph, self._identities, self._store, self._digest = graph, identities, store, digest
         self._sample = sample
-        self.origins = _origins(graph, sample)
+        self.origins = _origins(graph, identities, sample)
 
     def plan(self) -> dict[str, NodePlan]:
         """Decide for each node a run would execute.
@@ -82,9 +83,7 @@ class Planner:
         for node in self._graph.wanted:
             waits = tuple(dict.fromkeys(link.node for link in node.links if link.node not in known))
             origin = self.origins[node.name]
-            if node.facts.get("unwritten"):
-                plans[node.name] = NodePlan(node.name, UNWRITTEN, after=waits, origin=origin)
-            elif self.left_out(node, {n for n, p in plans.items() if p.state == LEFT_OUT} & {*waits}):
+            if self.left_out(node, {n for n, p in plans.items() if p.state == LEFT_OUT} & {*waits}):
                 plans[node.name] = NodePlan(node.name, LEFT_OUT, origin=origin)
             elif waits:
                 plans[node.name] = NodePlan(node.name, WAITS, after=waits, origin=origin)
@@ -116,8 +115,12 @@ class Planner:
 
     def left_out(self, node: Node, before: object = ()) -> str:
         """Say why a node is not run although all before it may be, or nothing."""
-        if node.writes and self.origins[node.name]:
-            return f"it stands on {', '.join(self.origins[node.name])}"
+        writes = node.writes or (node.facts.get("writes_files") and not node.facts.get("pretended"))
+        if writes and (others := [o for o in self.origins[node.name] if o != node.name]):
+            return f"it stands on {listing(others, 4)}"
+        if writes and self.origins[node.name]:
+            unwritten = node.facts.get("unwritten")
+            return "it has no body yet" if unwritten else "nothing is written while pretending"
         return "what it needs is left out" if before else ""
 
 
@@ -128,14 +131,16 @@ def contents(node: Node, known: Mapping[str, Record]) -> dict[str, str]:
 
 def sampled(node: Node, sample: int) -> bool:
     """Whether a node is a source that gives only some of its rows."""
-    return bool(sample) and not node.links and not node.writes
+    return bool(sample) and not (node.links or node.writes or node.facts.get("pretended"))
 
 
-def _origins(graph: Graph, sample: int) -> dict[str, tuple[str, ...]]:
+def _origins(graph: Graph, identities: Mapping[str, Identity], sample: int) -> dict[str, tuple[str, ...]]:
     """What each node stands on that is not real; it is known before anything runs."""
     found: dict[str, tuple[str, ...]] = {}
     for node in graph.nodes:
         own = [f"{node.name} (sample)"] if sampled(node, sample) else []
+        if node.facts.get("pretended") or identities[node.name].wishes:
+            own = [node.name]
         found[node.name] = tuple(sorted({*own, *(o for link in node.links for o in found[link.node])}))
     return found
 

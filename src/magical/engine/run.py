@@ -13,7 +13,8 @@ from magical.engine.keys import Identity
 from magical.engine.plan import LEFT_OUT, NodePlan, Planner
 from magical.engine.policy import Policy
 from magical.engine.ports import Listener, Registry, Runner, Store
-from magical.errors import MagicalError, UnwrittenStep, listing
+from magical.engine.pretence import Pretence
+from magical.errors import MagicalError, listing
 from magical.graph import Graph, Node
 
 __all__ = ["Performer", "Request", "RunResult", "RunStopped", "execute"]
@@ -38,6 +39,7 @@ class Request:
         settings: as JSON, for the journal.
         profile: its name.
         sample: how many rows each source gives; 0 for all.
+        pretence: what is made up; the graph has been rewritten by it.
         debug: called with what a body raised, where it was raised.
         child: the command that runs one node in a process of its own.
         ticket: by which such a process opens the same project.
@@ -58,6 +60,7 @@ class Request:
     settings: Mapping[str, Any] = field(default_factory=dict)
     profile: str = ""
     sample: int = 0
+    pretence: Pretence = field(default_factory=Pretence)
     debug: Callable[[BaseException], None] | None = None
     child: tuple[str, ...] = ()
     ticket: Callable[[], Mapping[str, Any]] = dict
@@ -134,18 +137,10 @@ def execute(request: Request, execution: Callable[[Request], Callable[[], RunRes
         execution: makes what carries the run out; called, and so imported, only if something must run.
 
     Raises:
-        UnwrittenStep: a step that is needed has no body.
         InputError: a file that a step reads does not exist.
     """
     planner = request.planner(request.graph)
     plans = planner.plan()
-    unwritten = [n for n in request.graph.wanted if n.facts.get("unwritten")]
-    if unwritten:
-        names = ", ".join(f"{n.name} ({n.where})" for n in unwritten[:4])
-        raise UnwrittenStep(
-            f"{len(unwritten)} {'step has' if len(unwritten) == 1 else 'steps have'} no body yet: {names}.",
-            hint="write it, or take it out of the workflow.",
-        )
     if all(p.record or p.state == LEFT_OUT for p in plans.values()):
         return _nothing(request, planner, plans)
     return execution(request)()

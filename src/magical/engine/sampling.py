@@ -59,7 +59,9 @@ def branded(value: Any, origin: tuple[str, ...]) -> Any:
         return value
     if isinstance(value, BaseModel):
         return value.model_copy(update={"origin": origin})
-    return dataclasses.replace(value, origin=origin)
+    inner: Any = getattr(value, "pipeline", None)
+    pretended = {"pipeline": dataclasses.replace(inner, origin=origin)} if _has_origin(type(inner)) else {}
+    return dataclasses.replace(value, origin=origin, **pretended)
 
 
 def _has_origin(kind: type) -> bool:

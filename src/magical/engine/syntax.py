@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import symtable
 from collections.abc import Iterator
 from typing import Any
@@ -29,6 +30,7 @@ def bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
     return found
 
 
+@functools.lru_cache(maxsize=1)  # asked for by ``chains``, and then again
 def local_imports(tree: ast.AST) -> dict[str, list[ast.stmt]]:
     """The imports inside functions, by the names they bind."""
     found: dict[str, list[ast.stmt]] = {}
@@ -103,13 +105,18 @@ class _Normaliser(ast.NodeTransformer):
 
 def normal(tree: ast.AST) -> str:
     """Give the syntax without comments, docstrings, formatting and places."""
-    copied = ast.parse(ast.unparse(tree))
+    copied = ast.parse(_text(tree))
     return ast.dump(_Normaliser().visit(copied), annotate_fields=False)
+
+
+@functools.lru_cache(maxsize=1)  # it costs more than all else, and one tree is read in two ways
+def _text(tree: ast.AST) -> str:
+    return ast.unparse(tree)
 
 
 def chains(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
     """Give the dotted global names that a piece of code reads, and those it imports by itself."""
-    text = ast.unparse(tree)
+    text = _text(tree)
     try:
         names = {*_globals(symtable.symtable(text, "<step>", "exec")), *local_imports(tree)}
     except SyntaxError:  # a ``nonlocal`` whose outer function is not here: take every name

@@ -68,6 +68,9 @@ def started(request: Request, run: str, graph: Graph) -> RunStarted:
         git=git_state(request.root),
         versions=versions,
         sample=request.sample,
+        pretend=request.pretence.mode,
+        rows=request.pretence.rows,
+        origin=sorted({o for names in request.planner(graph).origins.values() for o in names}),
     )
 
 

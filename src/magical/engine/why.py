@@ -47,9 +47,12 @@ def causes(old: Mapping[str, str], new: Mapping[str, str], identity: Identity | 
         'the argument max_age went from 90 to 80'
     """
     where = identity.where if identity else {}
+    if ("pretended" in old) != ("pretended" in new):
+        text = "it is made up now" if "pretended" in new else "it was made up then, and is real now"
+        return [Cause("origin", "pretended", text)]
     labels = [k for k in dict.fromkeys([*new, *old]) if old.get(k) != new.get(k)]
     found = [_cause(label, old.get(label), new.get(label), where.get(label, "")) for label in labels]
-    order = ["code", "argument", "scoring", "input", "package", "contract", "python", "magical"]
+    order = ["origin", "code", "argument", "scoring", "input", "package", "contract", "python", "magical"]
     shown = {c.kind for c in found}
     if shown & {"code", "argument"}:
         found = [c for c in found if c.kind != "contract"] or found
@@ -94,8 +97,12 @@ def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
             return Cause("contract", name, "the contract of what it gives changed")
         case "takes":
             return Cause("contract", name, f"the contract of its input {name} changed")
-        case "origin" | "sample":
-            return Cause("input", kind, f"the sample it stands on went from {_difference(old, new)}")
+        case "origin":
+            return Cause("origin", kind, f"what it stands on, not real, went from {_difference(old, new)}")
+        case "sample":
+            return Cause("input", kind, f"the sample went from {_difference(old, new)}")
+        case "pretended":
+            return Cause("origin", kind, f"what is made up went from {_difference(old, new)}")
         case "python":
             return Cause("python", "", f"Python went from {old} to {new}")
     return Cause("magical", "", "this release of magical computes keys anew")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ _FEWEST = (
 )
 
 
+@functools.cache
 def _load() -> tuple[Any, str]:
     """Give LightGBM, or none and why it cannot be loaded: it needs the system's ``libgomp.so.1``."""
     try:
@@ -25,9 +27,6 @@ def _load() -> tuple[Any, str]:
     except (ImportError, OSError) as error:
         return None, str(error)
     return lightgbm, ""
-
-
-lightgbm, _why = _load()
 
 
 def booster(task: Kind, params: Mapping[str, Any], patience: int, seed: int) -> Any:
@@ -43,8 +42,9 @@ def booster(task: Kind, params: Mapping[str, Any], patience: int, seed: int) -> 
         >>> type(booster("regression", {"num_leaves": 8}, patience=10, seed=0)).__name__
         'LGBMRegressor'
     """
+    lightgbm, why = _load()
     if lightgbm is None:
-        return _histogram_booster(task, params, min(patience, _FEWEST), seed)
+        return _histogram_booster(task, params, min(patience, _FEWEST), seed, why)
     kind = lightgbm.LGBMRegressor if task == "regression" else lightgbm.LGBMClassifier
     return kind(
         **params,
@@ -69,17 +69,18 @@ def fit_until(estimator: Any, train: Examples, validation: Examples, patience: i
     """
     known = validation.y >= 0 if np.issubdtype(validation.y.dtype, np.integer) else slice(None)
     X, y = validation.X[known], validation.y[known]
+    lightgbm, _ = _load()
     if lightgbm is None:
         return estimator.fit(train.X, train.y, X_val=X, y_val=y)
     stop = lightgbm.early_stopping(patience, verbose=False)
     return estimator.fit(train.X, train.y, eval_X=(X,), eval_y=(y,), callbacks=[stop])
 
 
-def _histogram_booster(task: Kind, params: Mapping[str, Any], patience: int, seed: int) -> Any:
+def _histogram_booster(task: Kind, params: Mapping[str, Any], patience: int, seed: int, why: str) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     warnings.warn(
-        f"LightGBM cannot be loaded ({_why}): scikit-learn's boosting takes its place.", stacklevel=2
+        f"LightGBM cannot be loaded ({why}): scikit-learn's boosting takes its place.", stacklevel=2
     )
     kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
     named = {

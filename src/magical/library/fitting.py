@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 
 from magical.contracts.model import Candidate, Model
+from magical.contracts.promises import Pipeline
 from magical.contracts.schema import Schema
 from magical.contracts.tags import contract_of
 from magical.errors import BrokenPromise
 from magical.library.experiments import Experiment
 from magical.library.metrics import loss
-from magical.library.preprocessing import inputs_of
+from magical.library.preprocessing import chained, inputs_of
 from magical.library.tasks import Examples, Task, examples, task_of
 from magical.library.telling import quietly
 
@@ -81,7 +80,7 @@ class Bench:
     def model(self, experiment: Experiment, fit: Fit) -> Model:
         """Make a Model of a fitted estimator: the whole Pipeline, from features to predictions."""
         return Model(
-            pipeline=Pipeline([*self.preprocessing.steps, ("estimator", fit.estimator)]),
+            pipeline=chained(*self.preprocessing.steps, ("estimator", fit.estimator)),
             task=self.task.kind,
             target=self.task.target,
             schema=self.inputs,
@@ -96,6 +95,8 @@ def prepare(train: pl.DataFrame, validation: pl.DataFrame, preprocessing: Pipeli
     Raises:
         BrokenPromise: there is no target, or validation has no row with one.
     """
+    from sklearn.base import clone
+
     task = task_of(train)
     inputs = inputs_of(preprocessing, contract_of(train))
     learnt = examples(train, task, inputs)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-import skops.io
 
 from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Promise
@@ -159,6 +158,8 @@ def wire_in(data: Any) -> Wire:
 
 def _as_skops(pipeline: Any, file: Path) -> bool:
     """Write a Pipeline as skops; false where it cannot be, or where it could not be read back."""
+    import skops.io
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -170,6 +171,8 @@ def _as_skops(pipeline: Any, file: Path) -> bool:
 
 
 def _from_skops(file: Path) -> Any:
+    import skops.io
+
     types = skops.io.get_untrusted_types(file=file)
     strange = [t for t in types if t.partition(".")[0] not in _TRUSTED]
     if strange:

@@ -1,19 +1,12 @@
 """transform: what must be learnt from train before an estimator can, as an unfitted scikit-learn Pipeline."""
 
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
-import pandas as pd
 import polars as pl
-from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 
 from magical.contracts.contract import Contract
-from magical.contracts.promises import Frame
+from magical.contracts.promises import Frame, Pipeline
 from magical.contracts.schema import Column, Schema
 from magical.contracts.tags import contract_of
 from magical.errors import BrokenPromise, WiringError, listing
@@ -23,7 +16,11 @@ from magical.library.tasks import Task, examples, task_of
 from magical.library.telling import quietly, warn
 from magical.steps import step
 
-__all__ = ["days", "inputs_of", "transform"]
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+__all__ = ["chained", "days", "inputs_of", "transform"]
 
 C = TypeVar("C", bound=Contract)
 
@@ -83,21 +80,38 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
             f"{schema.name} has no feature that a model could learn from.",
             hint="declare columns without a role in its contract; what is not declared is no feature.",
         )
-    pipeline = Pipeline(
-        [("columns", ColumnTransformer(_blocks(facts, task, _folds(train, task)), sparse_threshold=0.0))]
-    )
+    from sklearn.compose import ColumnTransformer
+
+    blocks = _blocks(facts, task, _folds(train, task))
+    pipeline = chained(("columns", ColumnTransformer(blocks, sparse_threshold=0.0)))
     if current.get() is not None:
         _show(pipeline, train.gather_every(1 + train.height // FITTED_FOR_THE_EYE), task, schema)
     return pipeline
 
 
-def days(frame: pd.DataFrame) -> pd.DataFrame:
+def chained(*steps: tuple[str, Any]) -> Pipeline:
+    """Make a Pipeline of named steps.
+
+    Example:
+        >>> from sklearn.preprocessing import StandardScaler
+        >>> chained(("scale", StandardScaler()))
+        Pipeline(steps=[('scale', StandardScaler())])
+    """
+    import sklearn.pipeline
+
+    return sklearn.pipeline.Pipeline(list(steps))
+
+
+def days(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Give dates as days since 1970, with their time of day as a fraction; a missing one is NaN.
 
     Example:
+        >>> import pandas as pd
         >>> days(pd.DataFrame({"when": pd.to_datetime(["1970-01-02 12:00"])})).to_numpy().tolist()
         [[1.5]]
     """
+    import pandas as pd
+
     days: pd.DataFrame = frame.apply(lambda dates: (dates - pd.Timestamp(0)) / pd.Timedelta(days=1))
     return days
 
@@ -109,6 +123,8 @@ def inputs_of(preprocessing: Pipeline, schema: Schema) -> Schema:
         preprocessing: fitted or not.
         schema: what the table promises.
     """
+    from sklearn.compose import ColumnTransformer
+
     names = {c.name for c in schema.features}
     first = preprocessing.steps[0][1]
     if isinstance(first, ColumnTransformer) and first.remainder == "drop":
@@ -155,8 +171,10 @@ def _hardly_repeats(facts: _Facts) -> bool:
     return facts.different > max(FEW, REPEATED * (facts.rows - facts.missing))
 
 
-def _folds(train: pl.DataFrame, task: Task) -> KFold | StratifiedKFold:
+def _folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
     """How rows are dealt so that none is encoded by its own target: by class where each has enough rows."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
     target = train.get_column(task.target).drop_nulls()
     if task.classes and target.value_counts()["count"].to_numpy().min() >= FOLDS:
         return StratifiedKFold(FOLDS, shuffle=True, random_state=0)
@@ -164,9 +182,10 @@ def _folds(train: pl.DataFrame, task: Task) -> KFold | StratifiedKFold:
 
 
 def _blocks(
-    facts: list[_Facts], task: Task, folds: KFold | StratifiedKFold
+    facts: list[_Facts], task: Task, folds: "KFold | StratifiedKFold"
 ) -> list[tuple[str, Any, list[str]]]:
     """Give the blocks of the ColumnTransformer that have columns."""
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 
     def named(*types: str) -> list[str]:
         return [f.column.name for f in facts if f.column.type in types]
@@ -179,11 +198,9 @@ def _blocks(
         ("numbers", _imputed("median", StandardScaler()), named("int", "float", "duration")),
         (
             "dates",
-            Pipeline(
-                [
-                    ("days", FunctionTransformer(days, feature_names_out="one-to-one")),
-                    *_imputed("median", StandardScaler()).steps,
-                ]
+            chained(
+                ("days", FunctionTransformer(days, feature_names_out="one-to-one")),
+                *_imputed("median", StandardScaler()).steps,
             ),
             named("date", "datetime"),
         ),
@@ -199,7 +216,7 @@ def _blocks(
         ),
         (
             "many",
-            Pipeline([("mean", TargetEncoder(target_type=kind, cv=folds)), ("scale", StandardScaler())]),
+            chained(("mean", TargetEncoder(target_type=kind, cv=folds)), ("scale", StandardScaler())),
             many,
         ),
     ]
@@ -207,12 +224,16 @@ def _blocks(
 
 
 def _imputed(strategy: str, *then: Any) -> Pipeline:
+    from sklearn.impute import SimpleImputer
+
     impute = SimpleImputer(strategy=strategy, add_indicator=True, keep_empty_features=True)
-    return Pipeline([("impute", impute), *(("scale", t) for t in then)])
+    return chained(("impute", impute), *(("scale", t) for t in then))
 
 
 def _show(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> None:
     """Keep the first transformed rows, from a copy that is fitted for this alone."""
+    from sklearn.base import clone
+
     X, y = examples(train, task, inputs_of(pipeline, schema))
     with quietly():
         fitted = clone(pipeline)

@@ -7,9 +7,8 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import polars as pl
 
 from magical.contracts.dtypes import DTYPES
@@ -24,6 +23,9 @@ from magical.library.move_files import MoveFiles
 from magical.library.packing import Package
 from magical.library.walking import ROW, Walk, numbered
 from magical.refs import Link
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Scorer"]
 
@@ -186,6 +188,8 @@ class _Pyfunc:
 
     def predict(self, model_input: Any, params: Any = None) -> pd.DataFrame:
         """Give ``prediction``, the probabilities, and ``reason`` where no prediction is made."""
+        import pandas as pd
+
         scored = self._scorer.score(model_input)
         out = scored.to_pandas()
         out["reason"] = pd.Series(scored["reason"].to_list(), dtype=object)  # None, since JSON knows no NaN

@@ -2,11 +2,9 @@
 
 from typing import TypeVar
 
-from sklearn.pipeline import Pipeline
-
 from magical.contracts.contract import Contract
 from magical.contracts.model import Model
-from magical.contracts.promises import Frame
+from magical.contracts.promises import Frame, Pipeline
 from magical.library.experiments import Experiment
 from magical.library.fitting import prepare
 from magical.steps import step

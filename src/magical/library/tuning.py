@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import optuna
 import polars as pl
-from sklearn.pipeline import Pipeline
 
 from magical.contracts.contract import Contract
 from magical.contracts.model import Model
-from magical.contracts.promises import Frame
+from magical.contracts.promises import Frame, Pipeline
 from magical.errors import BrokenPromise
 from magical.events import current, keep, scratch
 from magical.library.experiments import Experiment
@@ -95,6 +93,8 @@ def _search(bench: Bench, experiment: Experiment) -> Fit:
 
 def _trials(bench: Bench, experiment: Experiment, log: "_Log") -> Iterator[Fit]:
     """Give the trials in order; those that an earlier attempt finished come without their estimator."""
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="minimize")
     defaults = experiment.defaults(bench.task.kind)

@@ -10,7 +10,6 @@ import polars as pl
 from polars.exceptions import ColumnNotFoundError
 
 from magical.contracts.forms import form_of, formed, wanted_by
-from magical.contracts.pandas_tables import from_pandas
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.contracts.tags import promised, tag
@@ -175,6 +174,8 @@ def _matched(given: Any, promise: Promise, before: pl.DataFrame | None, who: str
     if isinstance(given, pl.LazyFrame):
         given = given.collect()
     if promise.kind == "pandas":
+        from magical.contracts.pandas_tables import from_pandas
+
         given = from_pandas(given, promise.schema, who=who)
     if not isinstance(given, pl.DataFrame):
         return given

@@ -45,6 +45,8 @@ class Console:
                 self._width = min(max((len(n) for n in event.nodes), default=0), 32)
             case StepStarted() if self._lively and self._terminal:
                 self._line("…", "dim", event.step, "", end="\r")
+            case StepFinished() if self._lively and event.step in event.origin:
+                self._line("~", "yellow", event.step, f"pretended  {event.summary}")
             case StepFinished() if self._lively:
                 self._line("✓", "green", event.step, f"{event.seconds:6.2f} s  {event.summary}")
             case StepCached() if self._lively:

@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from magical.contracts.brand import struck
+from magical.engine.artifacts import Record
 from magical.engine.journal import RunSummary
 from magical.engine.plan import NodePlan
 from magical.engine.ports import Version
 from magical.engine.run import RunResult
+from magical.errors import listing
 from magical.graph import Graph, Node
+from magical.listeners.pretences import pretended_lines
 
 __all__ = [
     "models_text",
@@ -29,7 +33,7 @@ Sizes = Callable[[str], int]
 _DEEPEST = 60
 """Columns of indentation of the tree; what lies deeper is not indented further."""
 
-_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "unwritten": "?", "left out": "-"}
+_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "left out": "-"}
 
 
 def run_text(
@@ -60,6 +64,7 @@ def run_text(
     lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
     if not result.errors:
         lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
+        lines += pretended_lines(graph, result.records)
         models = ["models"] if any(n.writes for n in graph.nodes) else []
         verbs = (f"inspect {_last(graph, result)}{again}", *models, "show", "runs")
         lines += ["Look:", *(f"  magical {verb}{option}" for verb in verbs)]
@@ -74,7 +79,10 @@ def _ending(graph: Graph, result: RunResult) -> str:
     ran, fresh = len(result.executed), len(result.records) - len(result.executed)
     end = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out" if result.errors else "done"
     end += f", {len(result.pending)} pending" if result.pending else ""
-    steps = f"{ran} {'step' if ran == 1 else 'steps'} ran, {fresh} {'was' if fresh == 1 else 'were'} fresh"
+    made = sum(bool(graph.by_name[n].facts.get("pretended")) for n in result.executed)
+    steps = f"{ran - made} {'step' if ran - made == 1 else 'steps'} ran, "
+    steps += f"{made} {'was' if made == 1 else 'were'} made up, " if made else ""
+    steps += f"{fresh} {'was' if fresh == 1 else 'were'} fresh"
     return f"{end}. {steps}, {result.seconds:.1f} s."
 
 
@@ -103,17 +111,22 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
 
 def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
     """Say what a run would do."""
-    rows = [
-        (f"{_MARKS[p.state]} {p.name}", p.state, f"after {', '.join(p.after)}" if p.after else _origin(p))
-        for p in plans.values()
-    ]
+    rows = [(f"{_MARKS[p.state]} {p.name}", p.state, _more(p)) for p in plans.values()]
     count = {state: sum(p.state == state for p in plans.values()) for state in _MARKS}
     words = ", ".join(f"{n} {state}" for state, n in count.items() if n)
     return "\n".join([*(str(f) for f in graph.findings), table(rows), f"{graph.workflow}: {words}."])
 
 
+def _more(plan: NodePlan) -> str:
+    """What a node waits for, and what it stands on that is not real."""
+    after = f"after {', '.join(plan.after)}" if plan.after else ""
+    return "; ".join(text for text in (after, _origin(plan)) if text)
+
+
 def _origin(plan: NodePlan) -> str:
-    return f"stands on {', '.join(plan.origin)}" if plan.origin else ""
+    if plan.name in plan.origin and plan.state != "left out":
+        return "pretended"
+    return f"stands on {listing(plan.origin, 4)}" if plan.origin else ""
 
 
 def tree_text(graph: Graph, states: Mapping[str, str]) -> str:
@@ -271,7 +284,13 @@ def _results(graph: Graph, result: RunResult) -> list[tuple[str, str]]:
     """What people look for: values, models and receipts."""
     kinds = ("value", "receipt", "model")
     shown = [n for n in graph.wanted if n.promise["kind"] in kinds and n.name in result.records]
-    return [(n.name, result.records[n.name].result.summary) for n in shown]
+    return [(n.name, _shown(result.records[n.name])) for n in shown]
+
+
+def _shown(record: Record) -> str:
+    """What came of a step in one line; what is not real is struck through, whatever kind of value it is."""
+    text = record.result.summary
+    return struck(text) if record.origin and not text.startswith(struck("")) else text
 
 
 def _last(graph: Graph, result: RunResult) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from magical.engine.journal import RunSummary
 from magical.engine.memory import Drawn
-from magical.engine.plan import FRESH, LEFT_OUT, UNWRITTEN, WAITS, NodePlan
+from magical.engine.plan import FRESH, LEFT_OUT, WAITS, NodePlan
 from magical.engine.ports import Store
 from magical.engine.why import Cause, causes, settings_changes
 
@@ -78,8 +78,6 @@ def answer_why(
 
 def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past, store: Store) -> Why:
     made = plans[name]
-    if made.state == UNWRITTEN:
-        return Why(name, made.state, f"it has no body yet ({drawn.graph.by_name[name].where}).")
     if made.state == LEFT_OUT:
         origin = ", ".join(made.origin) or "a step that is left out"
         return Why(name, made.state, f"it is left out: it would stand on {origin}.")

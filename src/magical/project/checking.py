@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from magical.checks.static import static_findings
+from magical.engine.pretence import Pretence
 from magical.engine.run import RunResult
 from magical.errors import Finding
+from magical.graph import Graph
+from magical.project.drawing import Drawing, Drawings
+from magical.project.executing import Opened, request_of
 from magical.settings.layers import as_line
 
 if TYPE_CHECKING:
     from magical.checks.hard import Outcome
-    from magical.project.project import Project
 
 __all__ = ["Checked", "check"]
 
@@ -63,7 +66,25 @@ class Checked:
         return [o for o in self.outcomes or () if o.state == state]
 
 
-def check(project: Project, settings: Mapping[str, Any], hard: bool = False) -> Checked:
+class _AsDrawn(Pretence):
+    """Makes nothing up: the inputs of a hard check are its own."""
+
+    def __call__(self, graph: Graph) -> Graph:
+        return graph
+
+
+class Checkable(Opened, Protocol):
+    """The part of a project that a check needs."""
+
+    @property
+    def drawings(self) -> Drawings:
+        """Draws its workflow."""
+
+    def draw(self, line: Mapping[str, Any]) -> Drawing:
+        """Give the drawn workflow."""
+
+
+def check(project: Checkable, settings: Mapping[str, Any], hard: bool = False) -> Checked:
     """Check a project's design.
 
     Args:
@@ -77,7 +98,8 @@ def check(project: Project, settings: Mapping[str, Any], hard: bool = False) -> 
         from magical.checks.hard import held
         from magical.engine.perform import LocalPerformer
 
-        request = project.request(project.draw(settings))
+        drawing = replace(project.draw(settings), pretence=_AsDrawn())
+        request = request_of(project, drawing)
         performer = LocalPerformer(request, graph, lambda _: None, RunResult(""))
         outcomes = held(graph, performer)
         findings += [f for o in outcomes for f in o.findings]

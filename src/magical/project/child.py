@@ -55,9 +55,7 @@ def perform(errand: Errand, pipe: Connection) -> Record:
     from magical.engine.perform import LocalPerformer
 
     ticket = errand.ticket
-    project = Project(
-        ticket["location"], profile=ticket["profile"], sample=ticket["sample"], trust=ticket["trust"]
-    )
+    project = Project(ticket["opening"])
     drawing = project.draw(ticket["line"], ticket["step"])
     request = project.request(drawing, mlflow_run=lambda: ticket["mlflow_run"])
     records = {name: Record.from_json(data) for name, data in errand.records.items()}

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from magical.engine.keys import identify
 from magical.engine.memory import Drawn, DrawnMemory, difference, importing, other_files, project_digest
+from magical.engine.pretence import Pretence
 from magical.engine.reads import files_read
-from magical.errors import ProjectError
+from magical.errors import ProjectError, UsageError
 from magical.graph import Graph
 from magical.masking import masked
 from magical.project.configuration import Configuration
@@ -39,16 +40,18 @@ class Drawing:
         step: up to which.
         line: the settings given by hand.
         draw: imports the project and draws it.
-        change: what is made of the graph before it is run.
+        pretence: what is made up when it is run.
+        change: what else is made of the graph before it is run.
     """
 
     drawn: Drawn
     step: str
     line: dict[str, Any]
     draw: Callable[[], Graph]
+    pretence: Pretence = field(default_factory=Pretence)
     change: Callable[[Graph], Graph] = lambda graph: graph
 
-    @property
+    @cached_property
     def graph(self) -> Graph:
         """What is to run; it may have been read back."""
         return self._part(self.drawn.graph)
@@ -59,7 +62,13 @@ class Drawing:
         return self._part(self.drawn.graph if self.drawn.graph.is_living else self.draw())
 
     def _part(self, graph: Graph) -> Graph:
-        return self.change(graph.upto(self.step) if self.step else graph)
+        whole = self.change(self.pretence(graph))
+        if self.step and whole.node(self.step).facts.get("cut"):
+            raise UsageError(
+                f"{self.step} promises a table without columns, so nothing can be made up for it.",
+                hint="ask for a step behind it, or give it a contract: Frame[Contract].",
+            )
+        return whole.upto(self.step) if self.step else whole
 
 
 class Drawings:
@@ -69,10 +78,13 @@ class Drawings:
         location: the project.
         configuration: what its files say.
         memory: the folder of what is remembered.
+        pretence: what is made up when a drawing is run.
     """
 
-    def __init__(self, location: Location, configuration: Configuration, memory: Path) -> None:
-        self._location, self._configuration = location, configuration
+    def __init__(
+        self, location: Location, configuration: Configuration, memory: Path, pretence: Pretence
+    ) -> None:
+        self._location, self._configuration, self._pretence = location, configuration, pretence
         self._memory = DrawnMemory(memory)
 
     def drawing(self, line: dict[str, Any], step: str = "") -> Drawing:
@@ -91,7 +103,7 @@ class Drawings:
                     continue
                 self._memory.remember(digest, found)
             learn(found.settings, self._location.root)
-            return Drawing(found, step, line, partial(self._draw_again, line, digest))
+            return Drawing(found, step, line, partial(self._draw_again, line, digest), self._pretence)
         raise _changing()
 
     def _draw_again(self, line: dict[str, Any], digest: str) -> Graph:
@@ -100,7 +112,7 @@ class Drawings:
             drawn = self._memory.recall(digest)
             if self._digest(line) != digest or drawn is None:
                 raise _changing()
-            odd = difference(drawn, graph)
+            odd = difference(drawn, graph, self._pretence)
         if odd:
             raise ProjectError(
                 f"{odd} is another each time the project is imported, so no result can be kept for it.",
@@ -113,7 +125,7 @@ class Drawings:
             with files_read() as read:
                 _, graph, loaded = self._import_and_draw(line)
             self._configuration.policy(line).check(graph)
-            identities = identify(graph)
+            identities = identify(self._pretence(graph))
         other = other_files(identities, read, self._location.root)
         return Drawn(graph, identities, masked(to_json(loaded.settings)), loaded.spoken, other)
 
@@ -136,7 +148,7 @@ class Drawings:
 
     def _digest(self, line: Mapping[str, Any]) -> str:
         place, profile = self._location, self._configuration.profile
-        return project_digest(place.root, f"{place.module}:{place.name} {profile}", line)
+        return project_digest(place.root, f"{place.module}:{place.name} {profile} {self._pretence}", line)
 
 
 def _changing() -> ProjectError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html import escape
@@ -14,18 +13,18 @@ from magical.engine.files import FileDigests
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.memory import Drawn
 from magical.engine.plan import NodePlan, Planner
-from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry, Swept
+from magical.engine.pretence import ALL, ROWS, SOURCES, Pretence
 from magical.engine.run import Request, RunResult, execute
-from magical.errors import Finding, MagicalError, ProjectError, UsageError
+from magical.errors import Finding, ProjectError, UsageError
 from magical.graph import Graph
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
 from magical.project.drawing import Drawing, Drawings
-from magical.project.location import Location, find
+from magical.project.executing import Opening, request_of, schedule
+from magical.project.location import find
 from magical.project.result import Run
-from magical.project.tracking import Later, Tracking, tracker
 from magical.settings.layers import as_line
 from magical.stores.local import LocalStore
 
@@ -48,7 +47,7 @@ def load(path: str | Path = ".", *, profile: str = "", sample: int = 0, trust: b
     Raises:
         UsageError: there is no project, or the sample is no number of rows.
     """
-    return Project(find(path), profile=profile, sample=sample, trust=trust)
+    return Project(Opening(find(path), profile, sample, trust))
 
 
 class Project:
@@ -57,18 +56,17 @@ class Project:
     Settings are given by name: ``project.run(max_age=80, split={"seed": 3})``.
     """
 
-    def __init__(
-        self, location: Location, *, profile: str = "", sample: int = 0, trust: bool = False
-    ) -> None:
+    def __init__(self, opening: Opening) -> None:
+        sample, location = opening.sample, opening.location
         if type(sample) is not int or sample < 0:
             raise UsageError(f"A sample is a number of rows, got {sample!r}.", hint="such as 200; 0 for all.")
-        self.location, self.sample, self.trust = location, sample, trust
+        self.opening, self.location = opening, location
         self.root, self.home = location.root, location.home
-        self.configuration = Configuration(location.root, profile)
-        self.store = LocalStore(self.home / "store", trust=trust)
+        self.configuration = Configuration(location.root, opening.profile)
+        self.store = LocalStore(self.home / "store", trust=opening.trust)
         self.journal = Journal(self.home / "runs")
-        self._files = FileDigests(self.home / "files.json")
-        self.drawings = Drawings(location, self.configuration, self.home / "drawn")
+        self.digest = FileDigests(self.home / "files.json").digest
+        self.drawings = Drawings(location, self.configuration, self.home / "drawn", opening.pretence)
 
     def __repr__(self) -> str:
         return f"<project {self.root.name}>"
@@ -84,9 +82,8 @@ class Project:
 
     def plan(self, step: str = "", **settings: Any) -> dict[str, NodePlan]:
         """Say what a run would do, without doing it."""
-        drawn = self.drawn(settings)
-        graph = drawn.graph.upto(step) if step else drawn.graph
-        return self._planner(graph, drawn).plan()
+        drawing = self.draw(settings, step)
+        return self._planner(drawing.graph, drawing.drawn).plan()
 
     def run(self, step: str = "", **settings: Any) -> Run:
         """Run what is not fresh, up to one step or all of it.
@@ -106,11 +103,29 @@ class Project:
 
         return list(check(self, settings, hard).findings)
 
+    def pretend(self, step: str = "", *, rows: int = ROWS, all: bool = False, **settings: Any) -> Run:
+        """Run with made-up sources, so that no file is needed; or with every step made up from its contract.
+
+        Args:
+            step: up to which.
+            rows: of a table that is made up new.
+            all: make up every step, those with a body too.
+            settings: as for ``run``.
+
+        Raises:
+            MagicalError: the first step that failed; the results of the others are kept.
+        """
+        return self.pretending(Pretence(ALL if all else SOURCES, rows)).run(step, **settings)
+
+    def pretending(self, pretence: Pretence) -> Project:
+        """Give the same project with more made up."""
+        return Project(replace(self.opening, pretence=pretence))
+
     def why(self, step: str, **settings: Any) -> Why:
         """Say why a step runs again, or why it ran the last time."""
-        drawn = self.drawn(settings)
-        name = drawn.graph.node(step).name
-        plans = self._planner(drawn.graph, drawn).plan()
+        drawing = self.draw(settings)
+        drawn, name = drawing.drawn, drawing.graph.node(step).name
+        plans = self._planner(drawing.graph, drawn).plan()
         if name not in plans:
             raise UsageError(
                 f"{name} is not run: nothing uses what it gives.", hint="return it, or pass it on."
@@ -173,7 +188,7 @@ class Project:
 
     def with_profile(self, profile: str) -> Project:
         """Give the same project under another profile."""
-        return Project(self.location, profile=profile, sample=self.sample, trust=self.trust)
+        return Project(replace(self.opening, profile=profile))
 
     def registry(self, tracking: HowToTrack | None = None, run_id: Any = None) -> Registry:
         """Give the model registry: the project's own, unless ``[tracking]`` names another."""
@@ -193,38 +208,8 @@ class Project:
         debug: Callable[[BaseException], None] | None = None,
         mlflow_run: Callable[[], str | None] | None = None,
     ) -> Request:
-        """Give all that a run of a drawing needs.
-
-        Args:
-            drawing: what is to run.
-            listeners: who hears the events.
-            debug: called where a body raised.
-            mlflow_run: gives the MLflow run that is under way, if it was begun elsewhere.
-        """
-        line, tracking = drawing.line, self.configuration.tracking
-        watch = Later(lambda: tracker(self, tracking(line), drawing.drawn.graph.workflow, line))
-        run_id = mlflow_run or (lambda: _run_id(watch))
-        policy = Later(lambda: self.configuration.policy(line))
-        return Request(
-            graph=drawing.graph,
-            identities=drawing.drawn.identities,
-            revive=lambda: drawing.living,
-            store=self.store,
-            journal=self.journal,
-            root=self.root,
-            digest=self._files.digest,
-            policy=policy,
-            runner=lambda: _runner(policy(), debug is not None),
-            listeners=(*listeners, Tracking(watch)),
-            registry=lambda: self.registry(tracking(line), run_id),
-            settings=drawing.drawn.settings,
-            profile=self.configuration.profile,
-            sample=self.sample,
-            debug=debug,
-            child=(sys.executable, "-m", "magical.project.child"),
-            ticket=lambda: self._ticket(drawing, run_id()),
-            echo=not listeners,
-        )
+        """Give all that a run of a drawing needs; see ``executing.request_of``."""
+        return request_of(self, drawing, listeners, debug, mlflow_run)
 
     def _execute(
         self,
@@ -232,26 +217,16 @@ class Project:
         listeners: tuple[Listener, ...],
         debug: Callable[[BaseException], None] | None = None,
     ) -> RunResult:
-        return execute(self.request(drawing, listeners, debug), _schedule)
-
-    def _ticket(self, drawing: Drawing, mlflow_run: str | None) -> dict[str, Any]:
-        """How a process of its own opens the same project, and draws the same."""
-        return {
-            "location": self.location,
-            "profile": self.configuration.profile,
-            "sample": self.sample,
-            "trust": self.trust,
-            "line": drawing.line,
-            "step": drawing.step,
-            "mlflow_run": mlflow_run,
-        }
+        return execute(self.request(drawing, listeners, debug), schedule)
 
     def _planner(self, graph: Graph, drawn: Drawn) -> Planner:
-        return Planner(graph, drawn.identities, self.store, self._files.digest, self.sample)
+        return Planner(graph, drawn.identities, self.store, self.digest, self.opening.sample)
 
     def _past(self) -> list[RunSummary]:
-        """The runs to compare with: a sample is compared with samples."""
-        return [r for r in self.journal.runs() if bool(r.facts.get("sample")) == bool(self.sample)]
+        """The runs to compare with: a sample is compared with samples, a pretence with pretences."""
+        alike = (bool(self.opening.sample), self.opening.pretence.mode)
+        runs = self.journal.runs()
+        return [r for r in runs if (bool(r.facts.get("sample")), r.facts.get("pretend", "")) == alike]
 
     def database(self) -> str:
         """Give the address of the project's own MLflow database.
@@ -267,30 +242,3 @@ class Project:
         with storing(self.home):
             self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.home / 'mlflow.db'}"
-
-
-def _runner(policy: Policy, debugging: bool) -> Any:
-    from magical.runners.local import InlineRunner, LocalRunner
-
-    return InlineRunner() if debugging else LocalRunner(policy.workers)
-
-
-def _run_id(watch: Later) -> str | None:
-    """MLflow's run; none where tracking could not begin, which costs no step anything."""
-    try:
-        return getattr(watch(), "run_id", None)
-    except MagicalError:
-        return None
-
-
-def _schedule(request: Request) -> Any:
-    from magical.engine.apart import ApartPerformer
-    from magical.engine.perform import LocalPerformer
-    from magical.engine.schedule import Schedule
-
-    def performer(*run: Any) -> ApartPerformer:
-        request, graph, tell, result, stopping = run
-        local = LocalPerformer(request, graph, tell, result)
-        return ApartPerformer(request, local, tell, result, stopping)
-
-    return Schedule(request, performer)

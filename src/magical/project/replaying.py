@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 from magical.engine.artifacts import Record
 from magical.engine.journal import RunSummary
 from magical.engine.perform import LocalPerformer
+from magical.engine.pretence import ROWS, Pretence
 from magical.engine.run import RunResult
 from magical.engine.sampling import branded
-from magical.errors import StoreError, UsageError
+from magical.errors import StoreError, UnwrittenStep, UsageError
 from magical.graph import Node
 from magical.project.project import Project
 from magical.settings.secrets import without_masks
@@ -70,14 +72,14 @@ def replay(
     """
     summary = project.journal.read(project.journal.find(run))
     facts = summary.facts
-    opened = Project(
-        project.location,
-        profile=facts.get("profile", ""),
-        sample=facts.get("sample", 0),
-        trust=project.trust,
-    )
+    past = Pretence(facts.get("pretend", ""), facts.get("rows") or ROWS)
+    how = {"profile": facts.get("profile", ""), "sample": facts.get("sample", 0), "pretence": past}
+    opened = Project(dataclasses.replace(project.opening, **how))
     drawing = opened.draw(without_masks(summary.settings))
     node = drawing.living.node(step)
+    if node.facts.get("pretended") or node.facts.get("cut"):
+        why = "has no body yet" if node.facts.get("unwritten") else "was made up in this run"
+        raise UnwrittenStep(f"{node.name} ({node.where}) {why}: there is nothing to call.", hint=_look(node))
     parents = tuple(dict.fromkeys(link.node for link in node.links))
     records = {parent: _record(opened, summary, parent, node) for parent in parents}
     request, graph = opened.request(drawing, debug=debug), drawing.living
@@ -103,6 +105,10 @@ def _record(project: Project, run: RunSummary, name: str, node: Node) -> Record:
             hint=f"make it again: magical run {name}",
         )
     return record
+
+
+def _look(node: Node) -> str:
+    return f"write it; magical inspect {node.name} shows what was made up."
 
 
 def _brief(value: Any) -> str:

@@ -64,6 +64,10 @@ class Run:
         record = self._record(self._graph.node(step).name)
         return {name: self._store.load(artifact, Promise("any")) for name, artifact in record.kept.items()}
 
+    def origin(self, step: str) -> tuple[str, ...]:
+        """Give what a step's result stands on that is not real; empty if all of it is."""
+        return self._record(self._graph.node(step).name).origin
+
     def _record(self, name: str) -> Record:
         record = self._result.records.get(name)
         if record is None:

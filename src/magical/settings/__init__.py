@@ -1,7 +1,17 @@
 """Settings: what may vary between runs. Strict, layered, and the same after JSON and back."""
 
 from magical.settings.base import Settings, Tagged, import_string, to_json
-from magical.settings.paths import FromLine, InputPath, OutputPath
+from magical.settings.paths import FromLine, InputPath, OutputPath, paths_in
 from magical.settings.secrets import Secret
 
-__all__ = ["FromLine", "InputPath", "OutputPath", "Secret", "Settings", "Tagged", "import_string", "to_json"]
+__all__ = [
+    "FromLine",
+    "InputPath",
+    "OutputPath",
+    "Secret",
+    "Settings",
+    "Tagged",
+    "import_string",
+    "paths_in",
+    "to_json",
+]

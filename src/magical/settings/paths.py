@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["LINE", "FromLine", "InputPath", "OutputPath", "place_of"]
+__all__ = ["LINE", "FromLine", "InputPath", "OutputPath", "paths_in", "place_of"]
 
 LINE = "command line"
 
@@ -81,6 +82,24 @@ class InputPath(type(Path())):  # type: ignore[misc]
 
 class OutputPath(InputPath):
     """A file that is written. Its name, not its content, decides what runs again."""
+
+
+def paths_in(value: Any) -> Iterator[InputPath]:
+    """Give the paths in an argument, those in lists and in settings included.
+
+    Example:
+        >>> list(paths_in({"sources": [InputPath("a.csv")]}))
+        [InputPath('a.csv')]
+    """
+    match value:
+        case InputPath():
+            yield value
+        case BaseModel():
+            yield from (path for _, item in value for path in paths_in(item))
+        case Mapping():
+            yield from (path for item in value.values() for path in paths_in(item))
+        case list() | tuple() | set() | frozenset():
+            yield from (path for item in value for path in paths_in(item))
 
 
 def _full(text: str | Path, base: Path | None) -> Path:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from magical.contracts.promises import PARTS, Frame, Parts, Promise
+from magical.contracts.stand_ins import is_stand_in, stood_in, written_down
 from magical.contracts.streams import Stream
 from magical.contracts.tables import polars_frame
 from magical.engine.artifacts import Artifact
@@ -57,6 +58,8 @@ def encode(value: Any, promise: Promise, key: str, objects: Objects) -> Artifact
             for i, (v, p) in enumerate(zip(value, inner, strict=True))
         }
         return Artifact("group", _joined(items), summary=f"{len(value)} items", items=items)
+    if is_stand_in(value):
+        return _encode_stand_in(value, objects)
     if promise.kind in ("model", "pipeline", "object"):
         return _encode_object(value, key, objects)
     if type(value).__module__.split(".")[0] == "pandas" and promise.kind == "any":
@@ -81,6 +84,8 @@ def decode(artifact: Artifact, promise: Promise, objects: Objects) -> Any:
             return None
         case "value":
             return _from_json(objects.get(artifact.blob), promise)
+        case "pretended":
+            return stood_in(json.loads(objects.get(artifact.blob)))
         case "object":
             return _loaded(objects.get(artifact.blob), artifact)
     if set(artifact.items) == {*PARTS, "assignment"}:
@@ -124,6 +129,12 @@ def _encode_stream(stream: Stream, objects: Objects) -> Artifact:
     table = pl.scan_parquet(objects.path(blob), glob=False)
     height = table.select(pl.len()).collect().item()
     return Artifact("table", stream_digest(table), blob, f"{height:,} × {len(table.collect_schema())}")
+
+
+def _encode_stand_in(value: Any, objects: Objects) -> Artifact:
+    data = json.dumps(written_down(value), sort_keys=True).encode()
+    content = hashlib.sha256(data).hexdigest()[:40]
+    return Artifact("pretended", content, objects.put(data, ".json"), _summary(value))
 
 
 def _encode_value(value: Any, promise: Promise, key: str, objects: Objects) -> Artifact:

@@ -1,0 +1,42 @@
+"""What a run made up, in words: which steps, what stands on them, and what could be written next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from magical.engine.artifacts import Record
+from magical.errors import listing
+from magical.graph import Graph, Node
+
+__all__ = ["pretended_lines"]
+
+
+def pretended_lines(graph: Graph, records: Mapping[str, Record]) -> list[str]:
+    """Say what was made up, what stands on that, and what could be written next; nothing if all is real.
+
+    Args:
+        graph: as it was run.
+        records: what came of its nodes.
+    """
+    made = [n for n in graph.nodes if n.name in records and n.name in records[n.name].origin]
+    if not made:
+        return []
+    names = {n.name for n in made}
+    standing = [n for n, r in records.items() if n not in names and {*r.origin} & names]
+    told = [f"{n.name} ({'' if n.facts.get('pretended') else 'a wish in '}{n.where})" for n in made]
+    lines = [f"Pretended: {listing(told, 6)}."]
+    lines += [f"  Standing on that: {listing(standing, 8)}."] if standing else []
+    return [*lines, f"Next: {_next(graph, made)}"]
+
+
+def _next(graph: Graph, made: list[Node]) -> str:
+    unwritten = {n.name for n in graph.nodes if n.facts.get("unwritten")}
+    waiting = [n for n in graph.nodes if n.name in unwritten]
+    free = [n for n in waiting if not (graph.ancestors([n.name]) & unwritten) - {n.name}] or waiting
+    wishes = [n for n in made if not n.facts.get("pretended")]
+    if not free:
+        return f"fulfil the wish in {wishes[0].where}." if wishes else "magical run, with what is real."
+    first, rest = free[0], [n.name for n in free[1:]]
+    takes = listing(dict.fromkeys(str(link) for link in first.links), 4)
+    text = f"write {first.name} ({first.where}): {f'{takes} → ' if takes else ''}{first.promise['text']}"
+    return f"{text}; or {listing(rest, 3)}." if rest else f"{text}."

@@ -1,0 +1,144 @@
+"""What a run of a project is carried out with: policy, runner, listeners, registry, child processes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from magical.engine.journal import Journal
+from magical.engine.policy import Policy
+from magical.engine.policy import Tracking as HowToTrack
+from magical.engine.ports import Listener, Registry, Store
+from magical.engine.pretence import Pretence
+from magical.engine.run import Request
+from magical.errors import MagicalError
+from magical.project.configuration import Configuration
+from magical.project.drawing import Drawing
+from magical.project.location import Location
+from magical.project.tracking import Later, Tracked, Tracking, tracker
+
+__all__ = ["Opening", "request_of", "schedule"]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How a project is opened.
+
+    Attributes:
+        location: where it lies.
+        profile: the name of a file in its ``profiles`` folder.
+        sample: how many rows each source gives; 0 for all.
+        trust: whether results that came from another store and can run code are taken.
+        pretence: what is made up when it is run.
+    """
+
+    location: Location
+    profile: str = ""
+    sample: int = 0
+    trust: bool = False
+    pretence: Pretence = field(default_factory=Pretence)
+
+
+class Opened(Tracked, Protocol):
+    """The part of a project that a run needs."""
+
+    @property
+    def opening(self) -> Opening:
+        """How it was opened."""
+
+    @property
+    def root(self) -> Path:
+        """Its folder."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What its files say."""
+
+    @property
+    def store(self) -> Store:
+        """Where its artifacts live."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where its runs are told."""
+
+    def digest(self, file: Path) -> str:
+        """Give the digest of a file."""
+
+    def registry(self, tracking: HowToTrack, run_id: Callable[[], str | None]) -> Registry:
+        """Give its model registry."""
+
+
+def request_of(
+    project: Opened,
+    drawing: Drawing,
+    listeners: tuple[Listener, ...] = (),
+    debug: Callable[[BaseException], None] | None = None,
+    mlflow_run: Callable[[], str | None] | None = None,
+) -> Request:
+    """Give all that a run of a drawing needs.
+
+    Args:
+        project: whose run it is.
+        drawing: what is to run.
+        listeners: who hears the events.
+        debug: called where a body raised.
+        mlflow_run: gives the MLflow run that is under way, if it was begun elsewhere.
+    """
+    line, tracking, opening = drawing.line, project.configuration.tracking, project.opening
+    watch = Later(lambda: tracker(project, tracking(line), drawing.drawn.graph.workflow, line))
+    run_id = mlflow_run or (lambda: _run_id(watch))
+    policy = Later(lambda: project.configuration.policy(line))
+    how = {"line": line, "step": drawing.step}
+    return Request(
+        graph=drawing.graph,
+        identities=drawing.drawn.identities,
+        revive=lambda: drawing.living,
+        store=project.store,
+        journal=project.journal,
+        root=project.root,
+        digest=project.digest,
+        policy=policy,
+        runner=lambda: _runner(policy(), debug is not None),
+        listeners=listeners if opening.pretence.mode else (*listeners, Tracking(watch)),
+        registry=lambda: project.registry(tracking(line), run_id),
+        settings=drawing.drawn.settings,
+        profile=opening.profile,
+        sample=opening.sample,
+        pretence=opening.pretence,
+        debug=debug,
+        child=(sys.executable, "-m", "magical.project.child"),
+        ticket=lambda: {"opening": opening, **how, "mlflow_run": run_id()},
+        echo=not listeners,
+    )
+
+
+def schedule(request: Request) -> Any:
+    """Give what carries a run out; what it needs is imported only if something must run."""
+    from magical.engine.apart import ApartPerformer
+    from magical.engine.perform import LocalPerformer
+    from magical.engine.schedule import Schedule
+
+    def performer(*run: Any) -> ApartPerformer:
+        request, graph, tell, result, stopping = run
+        local = LocalPerformer(request, graph, tell, result)
+        return ApartPerformer(request, local, tell, result, stopping)
+
+    return Schedule(request, performer)
+
+
+def _runner(policy: Policy, debugging: bool) -> Any:
+    from magical.runners.local import InlineRunner, LocalRunner
+
+    return InlineRunner() if debugging else LocalRunner(policy.workers)
+
+
+def _run_id(watch: Later) -> str | None:
+    """MLflow's run; none where tracking could not begin, which costs no step anything."""
+    try:
+        return getattr(watch(), "run_id", None)
+    except MagicalError:
+        return None

@@ -1,0 +1,73 @@
+"""A wish: a piece of a written step that is made up from its contract until it is written, too."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TypeVar, overload
+
+from pydantic import BaseModel
+
+from magical.contracts.forms import formed
+from magical.contracts.pretending import How, pretended
+from magical.contracts.promises import Frame, Promise, promise_of
+from magical.contracts.tags import promised, tag
+from magical.errors import WiringError
+from magical.events import current
+
+__all__ = ["wish"]
+
+T = TypeVar("T")
+
+
+@overload
+def wish(promise: type[BaseModel], like: Any = ..., *, rows: int = ...) -> Any: ...
+@overload
+def wish(promise: type[T], like: Any = ..., *, rows: int = ...) -> T: ...
+@overload
+def wish(promise: Any, like: Any = ..., *, rows: int = ...) -> Any: ...
+def wish(promise: Any, like: Any = None, *, rows: int = 1000) -> Any:
+    """Make up a piece of what a step needs, from its contract; the step then stands on a pretence.
+
+    Args:
+        promise: a contract (of a table's rows), or a hint such as ``Lazy[Weather]``, ``Model`` or ``float``.
+        like: a table, or several: columns of the same name and type are taken over, and so are its rows
+            where both have the same ``Id``.
+        rows: of a table whose rows come from nowhere else.
+
+    Returns:
+        The same in each run. The engine finds the call in the step's code before it runs anything.
+
+    Raises:
+        ContractError: the promise cannot be made up.
+        WiringError: the call is hidden, so that nobody would know that the result is not real.
+
+    Example:
+        >>> import polars as pl
+        >>> from magical import Contract, Field, Id
+        >>> class Order(Contract):
+        ...     id: Id[int]
+        >>> class Weather(Contract):
+        ...     id: Id[int]
+        ...     rain: float = Field(ge=0, le=100)
+        >>> orders = pl.DataFrame({"id": [7, 9]})
+        >>> wish(Weather, like=orders)["id"].to_list()
+        [7, 9]
+    """
+    is_rows = isinstance(promise, type) and issubclass(promise, BaseModel)
+    wanted = promise_of(Frame[promise] if is_rows else promise)
+    sink = current.get()
+    step = sink.name if sink is not None else ""
+    if sink is None:
+        print(f"wish: {wanted} is made up; it is not real.", file=sys.stderr)
+    elif not sink.may_wish():
+        raise WiringError(
+            f"{step} calls wish() in a way that its source does not show, so its result would pass as real.",
+            hint="write `from magical import wish`, and call wish(...) in the step or in a helper.",
+        )
+    given = [] if like is None else [(_promise(like), like)]
+    value = pretended(wanted, How(f"{step}/{wanted}", rows), given=given)
+    return tag(formed(value, wanted), wanted)
+
+
+def _promise(like: Any) -> Promise:
+    return promised(like) or Promise("list" if isinstance(like, (list, tuple)) else "table")
