@@ -6,7 +6,7 @@ import pytest
 
 import magical
 from magical.errors import Finding
-from projects import FLOW, flow, one, python
+from projects import flow, one, python
 
 CAMPAIGN = Path(__file__).parents[2] / "examples" / "campaign"
 
@@ -145,14 +145,14 @@ def test_the_campaign_is_clean() -> None:
     assert magical.load(CAMPAIGN).check() == []
 
 
-def test_without_hard_no_library_for_fitting_is_imported(tmp_path: Path) -> None:
-    one(tmp_path, FLOW.replace("from helpers import twice", "def twice(e):\n    return e"))
-    small = flow(tmp_path)
-    text = (
+@pytest.mark.parametrize("text", [WEAK, None], ids=["unwritten", "campaign"])
+def test_without_hard_no_library_for_fitting_is_imported(tmp_path: Path, text: str | None) -> None:
+    root = one(tmp_path, text).root if text else CAMPAIGN
+    code = (
         "import sys, magical; magical.load('.').check(); "
         "print([m for m in ('sklearn', 'mlflow', 'pandas', 'optuna') if m in sys.modules])"
     )
-    answer = python("-c", text, cwd=str(small.root))
+    answer = python("-c", code, cwd=str(root))
     assert answer.stdout == "[]\n", answer.stderr
 
 
