@@ -105,6 +105,7 @@ def test_settings_are_taken_from_the_line(tmp_path: Path) -> None:
     small = flow(tmp_path)
     assert "warning WIRE003 unread: " in small.command("check", "max_id=5").out
     assert small.command("check", "max_id=1000").code == 2
+    assert "not at 'clean' by itself" in small.command("check", "clean").err
 
 
 def test_the_method_gives_findings(tmp_path: Path) -> None:

@@ -144,6 +144,21 @@ def test_what_the_class_itself_uses_is_used() -> None:
     assert unread(plain) == ["step"]
 
 
+def one_of_two(s: Some) -> Any:
+    return number(s.a)
+
+
+def the_other(s: Some) -> Any:
+    return [number(s.b), number(s.cleaning)]
+
+
+def test_what_another_workflow_of_the_module_reads_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "other_flow", workflow(the_other))
+    assert unread(one_of_two) == []
+    monkeypatch.delitem(globals(), "other_flow")
+    assert unread(one_of_two) == ["b", "cleaning.max_age", "cleaning.min_age"]
+
+
 # --- outputs ----------------------------------------------------------------------------------------------------
 
 
@@ -218,6 +233,16 @@ def any_rows(table: Frame[C]) -> Frame[C]:
     return table
 
 
+@step
+def trained(table: Frame[Row]) -> Model:
+    raise AssertionError
+
+
+@step
+def by_selector(table: Frame[Row]) -> float:
+    return float(table.select(pl.selectors.starts_with("ha")).sum().item())
+
+
 @step(promises=lambda table: table.without(["half"]))
 def without_half(table: Frame[Row]) -> Frame:
     return table
@@ -283,7 +308,9 @@ def test_a_column_that_is_taken_out_again_is_not_needed() -> None:
     assert lost(lambda: fit(without_half(widened(rows())))) == []
 
 
-@pytest.mark.parametrize("taker", [by_text, by_attribute, passes, wide, any_table, any_rows, cut, fit])
+@pytest.mark.parametrize(
+    "taker", [by_text, by_attribute, passes, wide, any_table, any_rows, cut, fit, trained, by_selector]
+)
 def test_a_column_may_be_needed_in_many_ways(taker: Any) -> None:
     assert lost(lambda: taker(widened(rows()))) == []
 

@@ -33,6 +33,8 @@ def predictors(graph: Graph, node: Node) -> list[Node]:
 def cannot_be_made_up(graph: Graph, node: Node) -> str:
     """Say why the inputs of a node cannot be made up; empty if they can."""
     for name, promise in _promises(graph, node).items():
+        if promise.kind == "receipt":
+            return f"{name} writes to the world"
         if promise.is_table and promise.schema is None:
             return f"{name} promises a table without columns"
         if reason := cannot_pretend(promise):
@@ -56,17 +58,35 @@ def made_up(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     promises = _promises(graph, node)
-    given: list[tuple[Promise, Any]] = []
+    made: list[tuple[str, Promise, Any]] = []
     parents: dict[str, pl.DataFrame] = {}
     for name in _in_order(promises):
         promise = promises[name]
         how = How(f"check {name}", rows, 1.0 if rows == 1 else _NULLS)
-        value = pretended(promise, how, given=given, parents=parents)
-        given.append((promise, value))
+        mine = [(p, v) for n, p, v in made if promise.is_fit or _related(graph, n, name)]
+        value = pretended(promise, how, given=mine, parents=parents)
+        made.append((name, promise, value))
         if promise.is_table and promise.schema is not None:
             parents.setdefault(promise.schema.name, value)
         values[name] = _as_pipeline(value)
     return values
+
+
+def _related(graph: Graph, one: str, other: str) -> bool:
+    """Whether two tables come from one with their ids, so that rows of the one are rows of the other."""
+    ids = {tuple(t.ids) for name in (one, other) for t in _tables(graph.by_name[name])}
+    common = graph.ancestors([one]) & graph.ancestors([other])
+    before = {tuple(t.ids) for name in common for t in _tables(graph.by_name[name])}
+    return len(ids) == 1 and ids <= before
+
+
+def _tables(node: Node) -> Iterator[Schema]:
+    waiting = [node.call.promise] if node.call else []
+    while waiting:
+        promise = waiting.pop()
+        waiting.extend(promise.items)
+        if promise.schema is not None:
+            yield promise.schema
 
 
 def _as_pipeline(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -20,15 +21,19 @@ __all__ = ["unused_outputs", "unused_settings"]
 
 Path = tuple[str, ...]
 
+_WHOLE = {"all", "columns", "contract_of", "exclude", "rows", "schema", "selectors", "to_dicts", "to_numpy"}
+"""Words of bodies that look at whatever columns there are."""
+
 
 def unused_settings(workflow: Workflow[..., Any]) -> Iterator[Finding]:
     """Find the settings that the workflow never reads; one that is passed on whole counts as read."""
     settings = workflow.settings
-    parameters = list(inspect.signature(workflow.function).parameters)
-    tree = _tree(workflow.function)
-    if settings is None or tree is None or not parameters:
+    if settings is None:
         return
-    read = [_known(settings, path) for path in _read(tree, parameters[0])]
+    read: list[Path] = []
+    for other in _with_the_same(workflow):
+        tree, parameters = _tree(other.function), list(inspect.signature(other.function).parameters)
+        read += [()] if tree is None else [_known(settings, path) for path in _read(tree, parameters[0])]
     for path in _fields(settings):
         if not any(path[: len(p)] == p or p[: len(path)] == path for p in read):
             yield Finding(
@@ -39,6 +44,13 @@ def unused_settings(workflow: Workflow[..., Any]) -> Iterator[Finding]:
                 "setting it changes nothing.",
                 "pass it to a step, or delete it.",
             )
+
+
+def _with_the_same(workflow: Workflow[..., Any]) -> list[Workflow[..., Any]]:
+    """The workflows of one module that share a class of settings: what one reads, it is there for."""
+    there = list(getattr(sys.modules.get(workflow.function.__module__), "__dict__", {}).values())
+    others = [v for v in there if isinstance(v, Workflow) and v is not workflow]
+    return [workflow, *(o for o in others if o.settings is workflow.settings)]
 
 
 def unused_outputs(graph: Graph) -> Iterator[Finding]:
@@ -141,7 +153,7 @@ def _lost_columns(graph: Graph, node: Node) -> list[str]:
 def _needs(taker: Node, source: str, column: str) -> bool:
     """Whether a step wants a column, passes it on, or names it in its body."""
     call = taker.call
-    if call is None:
+    if call is None or taker.is_fit or taker.is_split:
         return True
     for name, wire in taker.inputs.items():
         if source in {link.node for link in links_of(wire)}:
@@ -150,7 +162,8 @@ def _needs(taker: Node, source: str, column: str) -> bool:
                 return True
     given = [t.schema for t in _tables(call.promise) if t.schema is not None]
     tree = _tree(call.step.function)
-    return any(column in s.by_name for s in given) or tree is None or column in _texts(tree)
+    texts = set() if tree is None else _texts(tree)
+    return tree is None or any(column in s.by_name for s in given) or bool(texts & {column, *_WHOLE})
 
 
 def _tables(promise: Promise) -> Iterator[Promise]:
@@ -165,6 +178,7 @@ def _texts(tree: ast.AST) -> set[str]:
     nodes = list(ast.walk(tree))
     found = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     found |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    found |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} & _WHOLE
     return found | {str(n.arg) for n in nodes if isinstance(n, ast.keyword)}
 
 

@@ -8,6 +8,7 @@ import sys
 import click
 
 from magical.cli.asking import Ask, verb, words_of
+from magical.errors import UsageError
 
 __all__ = ["check"]
 
@@ -20,8 +21,11 @@ def check(ask: Ask, words: tuple[str, ...], hard: bool) -> None:
     """Say what is weak, unused or unwritten in the design, without running it."""
     from magical.project.checking import check as checked
 
+    step, line = words_of(words)
+    if step:
+        raise UsageError(f"check looks at the whole design, not at {step!r} by itself.", hint="take it off.")
     with contextlib.redirect_stdout(sys.stderr):  # what bodies print must not mix with the answer
-        found = checked(ask.open(), words_of(words)[1], hard)
+        found = checked(ask.open(), line, hard)
     ask.say(found.to_json(), lambda: str(found))
     if found.failed:
         sys.exit(1)
