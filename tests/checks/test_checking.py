@@ -83,7 +83,7 @@ def test_what_was_not_assessed_is_told_with_the_reason(tmp_path: Path) -> None:
     answer = one(tmp_path, SOUND).command("check", "--hard")
     assert answer.code == 0
     assert answer.out.splitlines() == [
-        "rows was not assessed: it is a source: it takes no rows.",
+        "not assessed (a source takes no rows): rows",
         "flow: nothing found; 0 steps passed the hard check, 1 not assessed.",
     ]
 

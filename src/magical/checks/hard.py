@@ -119,7 +119,7 @@ class _Trial:
             return "it writes files"
         if _has_secret(node.call.arguments):
             return "it logs in somewhere"
-        return cannot_be_made_up(self.graph, node) if node.links else "it is a source: it takes no rows"
+        return cannot_be_made_up(self.graph, node) if node.links else "a source takes no rows"
 
     def _failure(self, rows: int) -> MagicalError | None:
         """Call the body with so many rows; a clear refusal of none or one is no failure."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_origin
 
 import polars as pl
 
@@ -36,10 +36,18 @@ def cannot_be_made_up(graph: Graph, node: Node) -> str:
         if promise.kind == "receipt":
             return f"{name} writes to the world"
         if promise.is_table and promise.schema is None:
-            return f"{name} promises a table without columns"
+            return "it takes a table without columns"
+        if _is_mapping(promise):
+            return f"{name} promises {promise}, and not which keys"
         if reason := cannot_pretend(promise):
             return f"what {name} gives cannot be made up: {reason.rstrip('.')}"
     return ""
+
+
+def _is_mapping(promise: Promise) -> bool:
+    """Whether a value may have any keys: a body that looks for one of them finds none that is made up."""
+    kind = get_origin(promise.hint) or promise.hint
+    return promise.kind == "value" and isinstance(kind, type) and issubclass(kind, Mapping)
 
 
 def made_up(graph: Graph, node: Node, rows: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from magical.checks.static import static_findings
 from magical.engine.pretence import Pretence
 from magical.engine.run import RunResult
-from magical.errors import Finding
+from magical.errors import Finding, listing
 from magical.graph import Graph
 from magical.project.drawing import Drawing, Drawings
 from magical.project.executing import Opened, request_of
@@ -44,7 +44,9 @@ class Checked:
 
     def __str__(self) -> str:
         lines = [str(f) for f in self.findings]
-        lines += [f"{o.step} was not assessed: {o.reason}." for o in self._with("not assessed")]
+        skipped = self._with("not assessed")
+        for reason in dict.fromkeys(o.reason for o in skipped):
+            lines.append(f"not assessed ({reason}): {listing(o.step for o in skipped if o.reason == reason)}")
         return "\n".join([*lines, f"{self.workflow}: {'; '.join(self._counts())}."])
 
     def to_json(self) -> dict[str, Any]:
