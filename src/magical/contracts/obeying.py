@@ -8,7 +8,7 @@ import polars as pl
 
 from magical.contracts.checks import Check, rules_of
 from magical.contracts.schema import Schema
-from magical.errors import ContractError
+from magical.errors import ContractError, listing
 
 __all__ = ["Redraw", "check_rules", "obedient", "roots_of"]
 
@@ -77,11 +77,10 @@ def check_rules(table: pl.DataFrame, schema: Schema) -> None:
 
 def _rarely_met(rule: Check, schema: Schema, count: int, height: int) -> ContractError:
     columns = roots_of(rule, schema.names)
-    about = f" of {' and '.join(columns[:3])}" if 0 < len(columns) <= 3 else ""
     return ContractError(
         f"{schema.name} cannot be made up: its rule {rule.name} {rule.words}, and chance rarely meets it.",
         f"  {count:,} of {height:,} made-up rows still break it.",
-        hint=f"give Field(examples=[...]) that meet it{about}, or widen the rule{_in(schema)}.",
+        hint=f"give {listing(columns, 4)} Field(examples=[...]) that meet it, or widen the rule{_in(schema)}.",
     )
 
 

@@ -116,10 +116,10 @@ def _read(path: str, changed: tuple[int, int]) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise CannotDraw(
             f"its sample {Path(path).name} cannot be read: {shorten(str(error).strip().splitlines()[0], 100)}",
-            "examples_from= takes csv and parquet.",
+            "give examples_from= a csv or parquet file",
         ) from None
     raise CannotDraw(
-        f"its sample {Path(path).name} is of no known kind", "examples_from= takes csv and parquet."
+        f"its sample {Path(path).name} is of no known kind", "give examples_from= a csv or parquet file"
     )
 
 

@@ -91,7 +91,7 @@ def told(schema: Schema, column: str = "") -> Iterator[None]:
         place = f" in {schema.source}" if schema.source else ""
         name = f"{schema.name}.{column}" if column else schema.name
         raise ContractError(
-            f"{name} cannot be made up: {error.what}.", hint=error.hint or f"widen its bounds{place}."
+            f"{name} cannot be made up: {error.what}.", hint=f"{error.hint or 'widen its bounds'}{place}."
         ) from None
 
 
@@ -131,8 +131,9 @@ class _Maker:
         else:
             table = self._with_target(table) if schema.target in redrawn else table
             table = self._in_time(obedient(table, schema, self._redraw, fixed), redrawn, carry)
+        table = table.select(schema.names)
         check_rules(table, schema)
-        return table.select(schema.names)
+        return table
 
     def _units(self, found: Sequence[Reference], have: set[str]) -> list[_Unit]:
         """What is drawn: each column that is not there, keys of one composite id together."""

@@ -35,6 +35,7 @@ _CLASSES = {
 }
 _PRINTABLE = [chr(c) for c in range(32, 127)]
 _BLOCK, _POOL = 4096, 1000
+_ASK = "give Field(examples=[...]) that match it"
 
 
 @functools.cache
@@ -94,7 +95,7 @@ def _matching(pattern: str, least: int, most: int | None, different: int) -> pl.
     try:
         tree = parser.parse(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        raise CannotDraw(f"no text was found that matches {pattern}: {error}") from None
+        raise CannotDraw(f"Python cannot read the pattern {pattern}: {error}", _ASK) from None
     found, chance = pl.Series([], dtype=pl.String), Chance("pattern", pattern)
     longest = 0
     for turn in range(64):
@@ -104,7 +105,7 @@ def _matching(pattern: str, least: int, most: int | None, different: int) -> pl.
             made = _Writer(chance, more).sequence(tree, size)
             fits = made.str.contains(pattern) & (made.str.len_chars() >= least)
         except (CannotDraw, pl.exceptions.PolarsError) as error:
-            raise CannotDraw(f"no text was found that matches {pattern}: {_first(error)}") from None
+            raise CannotDraw(f"no text was found that matches {pattern}: {_first(error)}", _ASK) from None
         if most is not None:
             fits &= made.str.len_chars() <= most
         found = pl.concat([found, made.filter(fits)]).unique(maintain_order=True)
@@ -112,9 +113,9 @@ def _matching(pattern: str, least: int, most: int | None, different: int) -> pl.
         if found.len() >= different or (turn >= 5 and found.len() == before):
             break
     if found.is_empty():
-        lengths = f" and has a length >= {least}" if least else ""
-        lengths += f" and <= {most}" if most is not None else ""
-        raise CannotDraw(f"no text was found that matches {pattern}{lengths}")
+        lengths = [f">= {least}"] * bool(least) + [f"<= {most}"] * (most is not None)
+        sized = f" and has a length {' and '.join(lengths)}" if lengths else ""
+        raise CannotDraw(f"no text was found that matches {pattern}{sized}", _ASK)
     return found.head(different)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,13 @@ class Drawing:
     def graph(self) -> Graph:
         """What is to run; it may have been read back."""
         return self._part(self.drawn.graph)
+
+    @property
+    def shown(self) -> Graph:
+        """The workflow as its author wired it, with the facts about what is made up."""
+        facts = {n.name: n.facts for n in self.graph.nodes}
+        nodes = tuple(replace(n, facts=facts.get(n.name, n.facts)) for n in self.drawn.graph.nodes)
+        return replace(self.drawn.graph, nodes=nodes)
 
     @cached_property
     def living(self) -> Graph:

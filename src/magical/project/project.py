@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
     from magical.project.syncing import Stored, Synced
+    from magical.views.picture import Picture
 
 __all__ = ["Project", "load"]
 
@@ -72,9 +72,9 @@ class Project:
         return f"<project {self.root.name}>"
 
     def _repr_html_(self) -> str:
-        plans = self.plan()
-        rows = "".join(f"<tr><td>{escape(n)}</td><td>{escape(p.state)}</td></tr>" for n, p in plans.items())
-        return f"<table><thead><tr><th>step</th><th>state</th></tr></thead><tbody>{rows}</tbody></table>"
+        from magical.views.page import figure
+
+        return figure(self.picture())
 
     def graph(self, **settings: Any) -> Graph:
         """Give the drawn graph; its nodes may have been remembered, not drawn anew."""
@@ -84,6 +84,14 @@ class Project:
         """Say what a run would do, without doing it."""
         drawing = self.draw(settings, step)
         return self._planner(drawing.graph, drawing.drawn).plan()
+
+    def picture(self, **settings: Any) -> Picture:
+        """Give what ``magical show`` draws: steps and their data, each step with its state."""
+        from magical.project.states import drawn_with_states
+
+        drawing = self.draw(settings)
+        planner = self._planner(drawing.graph, drawing.drawn)
+        return drawn_with_states(drawing.shown, planner.plan, self._past())
 
     def run(self, step: str = "", **settings: Any) -> Run:
         """Run what is not fresh, up to one step or all of it.
@@ -222,11 +230,11 @@ class Project:
     def _planner(self, graph: Graph, drawn: Drawn) -> Planner:
         return Planner(graph, drawn.identities, self.store, self.digest, self.opening.sample)
 
-    def _past(self) -> list[RunSummary]:
+    def _past(self) -> Iterator[RunSummary]:
         """The runs to compare with: a sample is compared with samples, a pretence with pretences."""
         alike = (bool(self.opening.sample), self.opening.pretence.mode)
         runs = self.journal.runs()
-        return [r for r in runs if (bool(r.facts.get("sample")), r.facts.get("pretend", "")) == alike]
+        return (r for r in runs if (bool(r.facts.get("sample")), r.facts.get("pretend", "")) == alike)
 
     def database(self) -> str:
         """Give the address of the project's own MLflow database.
