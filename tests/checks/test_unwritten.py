@@ -144,7 +144,7 @@ def test_bounds_and_rules_that_chance_does_not_keep_are_told_with_their_own_hint
     assert (
         "and Ruled cannot be made up: its rule equal must hold, and chance rarely meets it." in finding.what
     )
-    assert finding.hint.startswith("give Field(examples=[...])")
+    assert "Field(examples=[...])" in finding.hint
     assert codes(lambda: carried(ruled())) == [("WISH002", "ruled"), ("WISH001", "carried")]
 
 

@@ -131,8 +131,9 @@ class _Trial:
                 value = self.performer.call(other, self.performer.arguments(other, {}), self.quiet)
                 self.performer.hold(other.name, value)
             arguments = self.performer.arguments(node, {})
-        except MagicalError as error:
-            reason = shorten(error.lines[0], 160).rstrip(".")
+        except Exception as error:
+            reason = error.lines[0] if isinstance(error, MagicalError) and error.lines else repr(error)
+            reason = shorten(reason, 160).rstrip(".")
             raise _CannotTry(f"its input cannot be made up: {reason}") from error
         try:
             _compute(self.performer.call(node, arguments, self.quiet), self.quiet.scratch())

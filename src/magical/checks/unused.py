@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import sys
 import textwrap
@@ -182,6 +183,7 @@ def _texts(tree: ast.AST) -> set[str]:
     return found | {str(n.arg) for n in nodes if isinstance(n, ast.keyword)}
 
 
+@functools.lru_cache(maxsize=256)
 def _tree(thing: Any) -> ast.AST | None:
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(thing)))
