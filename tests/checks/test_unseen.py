@@ -20,7 +20,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from magical import Frame, InputPath, Receipt, Settings, step, workflow
+from magical import Contract, Frame, InputPath, Receipt, Settings, rule, step, workflow
 from magical.checks.unseen import unseen_in_steps, unseen_in_workflow
 from magical.graph import Graph
 
@@ -143,6 +143,20 @@ def test_helpers_and_the_class_of_the_settings_are_looked_at_too() -> None:
         (found,) = unseen_in_workflow(workflow(function))
         assert (found.code, found.severity, found.step) == ("PURE001", "error", function.__name__)
         assert place in found.what
+
+
+def test_what_a_contract_does_is_not_the_workflows() -> None:
+    class Row(Contract):
+        day: date
+
+        @rule
+        def is_past(cls) -> pl.Expr:
+            return pl.col("day") <= date.today()
+
+    def function() -> Any:
+        return number(Row)
+
+    assert depends(function) == []
 
 
 def test_what_steps_do_is_not_the_workflows() -> None:
@@ -280,6 +294,20 @@ def test_the_projects_own_helpers_are_read() -> None:
 def test_several_in_one_function_are_one_finding() -> None:
     (what,) = fetches("\n".join(f"open('{i}.csv')" for i in range(5)))
     assert "and 2 more" in what
+
+
+def test_names_of_a_closure_are_known_once_they_are_bound() -> None:
+    name = "x.csv"
+
+    @step
+    def clean() -> str:
+        return open(name).read() + later()
+
+    (found,) = unseen_in_steps(alone(clean))
+    assert "open(name) (test_unseen.py:" in found.what
+
+    def later() -> str:
+        return ""
 
 
 def test_a_step_without_source_is_passed_over() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import inspect
 import os
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
-from types import FunctionType, ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from magical.engine.modules import is_project
@@ -64,23 +65,14 @@ class Source:
         first, rest = chain[0], chain[1:]
         if first in self._imported:
             return ".".join([self._imported[first], *rest])
-        if first in self._locals:
-            return ""
-        if first not in self._names:
-            return ""
-        base = _dotted(self._names[first])
+        base = "" if first in self._locals else _dotted(self._names.get(first))
         return ".".join([base, *rest]) if base else ""
 
     def refers(self) -> Iterator[Any]:
         """Give the project's own functions and classes that it names."""
-        for node in self.walk():
-            chain = _chain(node)
-            if chain and chain[0] in self._names and chain[0] not in self._locals:
-                value = self._names[chain[0]]
-                for name in chain[1:]:
-                    value = getattr(value, name, None) if isinstance(value, ModuleType) else None
-                if isinstance(value, (FunctionType, type)) and is_own(value):
-                    yield value
+        for value in map(self._valued, self.walk()):
+            if isinstance(value, (FunctionType, type)) and is_own(value):
+                yield value
 
     def is_fixed(self, node: ast.AST | None) -> bool:
         """Whether an expression gives the same path each time: of texts and constants, not of arguments."""
@@ -125,6 +117,7 @@ class Source:
         return is_project(sys.modules.get(name)) and not name.startswith("magical.")
 
     def _valued(self, node: ast.AST) -> Any:
+        """What a name from outside stands for, through modules; none for all else."""
         chain = _chain(node)
         if not chain or chain[0] in self._locals:
             return None
@@ -137,8 +130,8 @@ class Source:
     def _names(self) -> Mapping[str, Any]:
         if isinstance(self.thing, type):
             return {**vars(builtins), **vars(sys.modules[self.thing.__module__])}
-        held = inspect.getclosurevars(self.thing).nonlocals
-        return {**vars(builtins), **self.thing.__globals__, **held}
+        cells = zip(self.thing.__code__.co_freevars, self.thing.__closure__ or (), strict=False)
+        return {**vars(builtins), **self.thing.__globals__, **{n: v for n, c in cells for v in _held(c)}}
 
     @cached_property
     def _given(self) -> set[str]:
@@ -177,10 +170,20 @@ class Source:
         return found
 
 
-def reached(thing: Any) -> list[Source]:
+def reached(thing: Any, *, classes: bool = True) -> list[Source]:
     """Give the source of a function or class, and of all of the project's own that it leads to.
 
-    Steps that it calls are not followed; what has no source is left out.
+    Args:
+        thing: the function or class.
+        classes: whether classes that it names are followed; steps that it calls never are.
+
+    Returns:
+        What has a source, itself first.
+
+    Example:
+        >>> from magical import errors
+        >>> [source.thing.__name__ for source in reached(errors.listing)]
+        ['listing']
     """
     found: dict[int, Source] = {}
     waiting, seen = [inspect.unwrap(thing)], set()
@@ -192,7 +195,8 @@ def reached(thing: Any) -> list[Source]:
         source = _read(one)
         if source is not None:
             found[id(one)] = source
-            waiting.extend(inspect.unwrap(other) for other in source.refers())
+            others = (o for o in source.refers() if classes or not isinstance(o, type))
+            waiting.extend(map(inspect.unwrap, others))
     return list(found.values())
 
 
@@ -222,6 +226,12 @@ def _chain(node: ast.AST) -> tuple[str, ...]:
         parts.append(node.attr)
         node = node.value
     return (node.id, *reversed(parts)) if isinstance(node, ast.Name) else ()
+
+
+def _held(cell: CellType) -> Iterator[Any]:
+    """What a closure holds; nothing where it is not bound yet."""
+    with contextlib.suppress(ValueError):
+        yield cell.cell_contents
 
 
 def _is_path(value: Any) -> bool:

@@ -38,7 +38,7 @@ _SETS = ("setdefault", "update")
 def unseen_in_workflow(workflow: Workflow[..., object]) -> Iterator[Finding]:
     """Find the clock, chance and the environment in a workflow, its helpers and the class of its settings."""
     name, seen = workflow.name, set[str]()
-    sources = reached(workflow.function)
+    sources = reached(workflow.function, classes=False)
     if workflow.settings is not None and is_own(workflow.settings):
         sources += reached(workflow.settings)
     for source in sources:
