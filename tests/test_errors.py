@@ -353,10 +353,6 @@ WRONG: dict[str, Case] = {
     "an unknown world": (w("@step\ndef clean", "@step(reads='moon')\ndef clean"), "run", 1),
     "an argument that no key can hold": (w(LAST, "    return size(split(clean(model(raw(s.source), Customer), object())).train)\n"), "run", 1),
     "a hint that cannot be read": (w("def size(table: Frame[C])", 'def size(table: "Frame[Nope]")'), "run", 1),
-    # unwritten steps
-    "unwritten": (body("    ...\n"), "run", 1),
-    "unwritten, with words": (body("    raise NotImplementedError('later')\n"), "run", 1),
-    "two unwritten": (body("    ...\n") + [(W, HEIGHT, "    ...\n")], "run", 1),
     # data
     "a missing file": ([(S, "[track", 'source = "y.csv"\n[track')], "run", 1),
     "a folder": ([(S, "[track", 'source = "."\n[track')], "run", 1),
@@ -531,7 +527,7 @@ EACH = {
     "BrokenPromise": (w(RETURN, ""), ""),
     "InputError": (w("x.csv", "y.csv"), ""),
     "StepError": (body("    raise ValueError\n"), ""),
-    "UnwrittenStep": (body("    ...\n"), ""),
+    "UnwrittenStep": (body("    return size(customers)\n") + w(HEIGHT, "    ...\n"), ""),
     "StoreError": (w("-> int:\n" + HEIGHT, "-> Any:\n    return open\n"), ""),
     "RegistryError": (WRONG["no registry"][0], ""),
     "MagicalError": (w("split(customers)", "split()"), ""),

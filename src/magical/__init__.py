@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from magical.project import load
     from magical.settings import InputPath, OutputPath, Secret, Settings
     from magical.steps import Receipt, step
+    from magical.wishes import wish
     from magical.workflows import workflow
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ _HOMES = {
     "magical.project": ("load",),
     "magical.settings": ("InputPath", "OutputPath", "Secret", "Settings"),
     "magical.steps": ("Receipt", "step"),
+    "magical.wishes": ("wish",),
     "magical.workflows": ("workflow",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -71,6 +73,7 @@ __all__ = [
     "rule",
     "scratch",
     "step",
+    "wish",
     "workflow",
 ]
 

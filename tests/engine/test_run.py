@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from magical.engine.run import RunResult
-from magical.errors import BrokenPromise, DamagedArtifact, StepError, UnwrittenStep, UsageError
+from magical.errors import BrokenPromise, DamagedArtifact, StepError, UsageError
 from magical.events import Event
 from projects import ALL, DEEP, IMPORTS, NO_TRACKING, Small, flow, one, project
 
@@ -221,12 +221,16 @@ def test_a_broken_promise_keeps_nothing(small: Small) -> None:
     assert small.states()["size"] == "to run"
 
 
-def test_an_unwritten_step_stops_the_run_before_it_begins(small: Small) -> None:
-    small.edit("workflow.py", "    return table.height\n", "    ...\n")
-    with pytest.raises(UnwrittenStep, match=r"1 step has no body yet: size \(workflow.py:"):
-        small.run()
-    assert not list(small.events())
-    assert small.run("split").executed == ["raw", "model", "clean", "split"]
+def test_an_unwritten_step_is_made_up_and_what_follows_is_branded(small: Small) -> None:
+    small.edit("workflow.py", '    good = customers.filter(pl.col("id") < max_id)\n', "    ...\n")
+    small.edit("workflow.py", '    return good.with_columns(x=twice(pl.col("x")))\n', "")
+    run = small.run()
+    assert run.executed == ["raw", "model", "clean", "split", "size"]
+    assert [run.origin(n) for n in ALL] == [(), (), ("clean",), ("clean",), ("clean",)]
+    assert run["clean"].equals(run["model"])
+    begun = next(e for e in small.events() if e["event"] == "RunStarted")
+    assert begun["origin"] == ["clean"]
+    assert small.ran() == []
 
 
 # --- what a body tells --------------------------------------------------------------------------------------------

@@ -91,7 +91,10 @@ def test_lost_results(done: Small) -> None:
 
 def test_unwritten_and_unused(done: Small) -> None:
     done.edit("workflow.py", "    return table.height\n", "    ...\n")
-    assert re.fullmatch(r"size: it has no body yet \(workflow.py:\d+\)\.", done.why("size"))
+    assert re.search(r"^size: it runs again; since .*:\n  it is made up now$", done.why("size"))
+    done.run()
+    done.edit("workflow.py", "    ...\n", "    return table.height\n")
+    assert done.states()["size"] == "fresh"
     done.edit("workflow.py", "    return size(train)\n", "    size(train)\n    return train\n")
     with pytest.raises(UsageError, match="size is not run: nothing uses what it gives"):
         done.why("size")

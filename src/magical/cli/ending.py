@@ -13,7 +13,8 @@ from typing import NoReturn
 
 import click
 
-import magical.cli.new  # noqa: F401
+import magical.cli.check  # noqa: F401 - makes itself a verb
+import magical.cli.new  # noqa: F401 - likewise
 from magical.cli.asking import Ask
 from magical.cli.verbs import cli
 from magical.engine.collecting import pause, resume

@@ -171,9 +171,12 @@ def _units(column: Column, bound: str) -> Any:
         days = (value - _EPOCH.date()).days
         return days * _DAY if column.type == "datetime" else days
     if isinstance(value, dt.time):
-        return dt.timedelta(
-            hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond
-        ) // microsecond
+        return (
+            dt.timedelta(
+                hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond
+            )
+            // microsecond
+        )
     if isinstance(value, dt.timedelta):
         return value // microsecond
     if value in (math.inf, -math.inf):

@@ -2,9 +2,10 @@
 
 Rows come from the first input with the same ``Id`` columns, else from the different values of those columns
 where an input has them all, else they are new; without an ``Id``, from the first input that has one column
-in common. A column that this input has with the same name and type is copied. Other inputs give their columns
-too where no row can meet two of theirs: by their own id, or by a key that names it. A copied value that the
-new contract forbids is drawn anew, and a row whose id it forbids is left out.
+in common; never from one that the table names by a ``Key``. A column that this input has with the same name
+and type is copied. Other inputs give their columns too where a row can meet but one of theirs: by a key that
+names it, else by their own id. A copied value that the new contract forbids is drawn anew, and a row whose id
+it forbids is left out.
 """
 
 from __future__ import annotations
@@ -71,17 +72,26 @@ def carried(schema: Schema, sources: Sequence[Source]) -> pl.DataFrame | None:
 
 def _rows(schema: Schema, sources: Sequence[Source]) -> tuple[pl.DataFrame, Schema | None] | None:
     ids = [schema.column(n) for n in schema.ids]
+    mine = [s for s in sources if not _refers(schema, s)]
     if not ids:
-        shared = (s for s in sources if any(map(s.has, schema.columns)))
+        shared = (s for s in mine if any(map(s.has, schema.columns)))
         return next(((s.table, s.schema) for s in shared), None)
-    able = [s for s in sources if all(map(s.has, ids))]
+    able = [s for s in mine if all(map(s.has, ids))]
     same = [s for s in able if s.schema and set(s.schema.ids) == set(schema.ids)]
     if same:
         return _allowed(same[0].table, ids), same[0].schema
     if able:
-        distinct = able[0].table.select(schema.ids).drop_nulls().unique(maintain_order=True)
-        return _allowed(distinct, ids), None
+        table, origin = able[0].table, able[0].schema
+        distinct = table.select(schema.ids).drop_nulls().unique(maintain_order=True)
+        one_each = distinct.height == table.height
+        return (_allowed(table, ids), origin) if one_each else (_allowed(distinct, ids), None)
     return None
+
+
+def _refers(schema: Schema, source: Source) -> bool:
+    """Whether a table's rows are not those of a source, but name them by a key which that has not itself."""
+    keys = [c for c in schema.columns if c.role == "key" and source.schema and c.parent == source.schema.name]
+    return any(not source.has(k) for k in keys)
 
 
 def _allowed(table: pl.DataFrame, ids: Sequence[Column]) -> pl.DataFrame:
@@ -97,13 +107,16 @@ def _joined_by(base: pl.DataFrame, schemas: Sequence[Schema], source: Source) ->
     ids = source.schema.ids if source.schema else []
     if not ids or not source.schema:
         return {}
-    if all(n in base.columns and kind_of(base.schema[n]) == kind_of(source.table.schema[n]) for n in ids):
-        return {n: n for n in ids}
     for schema in schemas:
         keys = [c.name for c in schema.columns if c.role == "key" and c.parent == source.schema.name]
         if len(keys) == len(ids) and set(keys) <= set(base.columns):
             return matched(keys, ids)
-    return {}
+    if any(c.role == "key" and c.parent in {s.name for s in schemas} for c in source.schema.columns):
+        return {}  # it has several rows for one of these
+    same = all(
+        n in base.columns and kind_of(base.schema[n]) == kind_of(source.table.schema[n]) for n in ids
+    )
+    return {n: n for n in ids} if same else {}
 
 
 def _join(

@@ -45,7 +45,7 @@ class Chance:
             raw *= np.uint64(count)
             raw >>= _HALF
             return raw
-        return raw if count >= 1 << 64 else raw % np.uint64(count)
+        return raw if count >= 1 << 64 else np.asarray(raw % np.uint64(count))
 
     def one(self, count: int) -> int:
         """Give one whole number from 0, below ``count``."""
@@ -53,19 +53,19 @@ class Chance:
 
     def unit(self, size: int) -> Integers:
         """Give floats from 0, below 1."""
-        return (self.raw(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return np.asarray((self.raw(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
     def normal(self, size: int) -> Integers:
-        """Give floats that look normal, with mean 0 and deviation 1, and none beyond 3: three uniform ones added."""
+        """Give floats that look normal: three uniform ones added, with mean 0 and deviation 1, none beyond 3."""
         raw = self.raw(size)
         total = (raw & _LOW) + ((raw >> np.uint64(21)) & _LOW) + ((raw >> np.uint64(42)) & _LOW)
-        return total.astype(np.float64) * 2.0**-20 - 3.0
+        return np.asarray(total.astype(np.float64) * 2.0**-20 - 3.0)
 
     def mask(self, share: float, size: int) -> Integers:
         """Say true for about a share of places, and for at least one where there is any share and place."""
         if share <= 0 or not size:
             return np.zeros(size, dtype=bool)
-        chosen = self.raw(size) < np.uint64(min(int(share * 2.0**64), (1 << 64) - 1))
+        chosen = np.asarray(self.raw(size) < np.uint64(min(int(share * 2.0**64), (1 << 64) - 1)))
         if not chosen.any():
             chosen[self.one(size)] = True
         return chosen

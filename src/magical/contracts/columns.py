@@ -18,12 +18,11 @@ from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Column
 from magical.contracts.texts import matching, numbered, words
 
-__all__ = ["different", "drawn", "dtype_of", "examples_of", "listed", "spread", "whole"]
+__all__ = ["different", "drawn", "dtype_of", "examples_of", "listed", "multiples_of", "spread", "whole"]
 
 _LISTS, _LONGER = 256, 3
-_GRID = 1 << 20
-_DAY = 86_400_000_000
-_STEPS = {"datetime": (3_600_000_000, 60_000_000, 1_000_000, 1)}
+_EXACT, _MOST = float(1 << 52), 1.7976931348623157e308
+_STEPS: dict[str, tuple[int, ...]] = {"datetime": (3_600_000_000, 60_000_000, 1_000_000, 1)}
 _STEPS |= {"time": (60_000_000, 1_000_000, 1), "duration": _STEPS["datetime"]}
 
 
@@ -89,7 +88,9 @@ def different(column: Column, size: int) -> pl.Series:
         case "bool":
             return pl.Series(column.name, [False, True][:size], dtype=pl.Boolean)
         case "list":
-            raise CannotDraw("a list cannot identify a row", "take the Id off it, or promise a number or a text.")
+            raise CannotDraw(
+                "a list cannot identify a row", "promise a number or a text, or take Id off it"
+            )
     return whole(column, _different_whole(column, size))
 
 
@@ -114,18 +115,20 @@ def examples_of(column: Column) -> pl.Series:
     """
     values = [_plain(v, column.type) for v in column.examples if v is not None]
     if not values:
-        raise CannotDraw("its examples are all null", "give one that is a value.")
+        raise CannotDraw("its examples are all null", "give one that is a value")
     for value in values:
         try:
             pl.Series([value], dtype=dtype_of(column), strict=True)
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-            raise CannotDraw(f"its example {value!r} is not {column.promise}", "mend the example.") from None
+            raise CannotDraw(f"its example {value!r} is not {column.promise}", "mend the example") from None
     series = pl.Series(column.name, values, dtype=dtype_of(column))
     table = series.to_frame()
     for check in checks_of(column, series.dtype):
         wrong = table.filter(check.broken)
         if wrong.height:
-            raise CannotDraw(f"its example {wrong.item(0, 0)!r} {check.words}", "mend the example, or widen the bounds.")
+            raise CannotDraw(
+                f"its example {wrong.item(0, 0)!r} {check.words}", "mend the example, or widen its bounds"
+            )
     return series
 
 
@@ -177,56 +180,54 @@ def _picked(values: pl.Series, chance: Chance, size: int) -> pl.Series:
 
 
 def _floats(column: Column, chance: Chance, size: int) -> Integers:
-    multiple = column.bounds.get("multiple_of")
+    if "multiple_of" in column.bounds:
+        span, multiple = multiples_of(column)
+        return spread(span, chance.below(span.count, size)).astype(np.float64) * multiple
     low, high = interval_of(column)
-    if multiple:
-        return _multiples(column, abs(float(multiple)), chance, size)
     if low is None and high is None:
         return chance.normal(size)
     if low is None or high is None:
         edge = low if low is not None else high or 0.0
         width = max(1000.0, abs(edge) / 8)
-        low = edge if low is not None else max(edge - width, -1.7976931348623157e308)
-        high = edge if high is not None else min(edge + width, 1.7976931348623157e308)
+        low = edge if low is not None else max(edge - width, -_MOST)
+        high = edge if high is not None else min(edge + width, _MOST)
     share = chance.unit(size)
     return np.clip(low * (1.0 - share) + high * share, low, high)
 
 
-def _multiples(column: Column, multiple: float, chance: Chance, size: int) -> Integers:
-    """Multiples of a fraction: whole numbers of it, themselves within the bounds after rounding."""
+def multiples_of(column: Column) -> tuple[Span, float]:
+    """Give the multiples of a fraction that a column of floats may hold: how many times, and the fraction."""
+    multiple = abs(float(column.bounds["multiple_of"]))
     low, high = interval_of(column)
     span = span_of(Column(column.name, "int", bounds=_in_units(low, high, multiple)))
     least, most = span.low, span.high
-    while low is not None and least <= most and least * multiple < low:
+    while low is not None and least <= most and least * multiple < low:  # it is rounded
         least += 1
     while high is not None and least <= most and most * multiple > high:
         most -= 1
     if least > most:
-        raise CannotDraw(f"no multiple of {multiple} lies within its bounds")
-    places = chance.below(most - least + 1, size)
-    return spread(Span(least, most), places).astype(np.float64) * multiple
+        raise CannotDraw(f"no multiple of {multiple} is within its bounds")
+    return Span(least, most), multiple
 
 
 def _in_units(low: float | None, high: float | None, multiple: float) -> dict[str, Any]:
-    most = float(1 << 52)
-    bounds = {} if low is None else {"ge": math.floor(max(low / multiple, -most))}
-    return bounds | ({} if high is None else {"le": math.ceil(min(high / multiple, most))})
+    bounds = {} if low is None else {"ge": math.floor(max(low / multiple, -_EXACT))}
+    return bounds | ({} if high is None else {"le": math.ceil(min(high / multiple, _EXACT))})
 
 
 def _different_floats(column: Column, size: int) -> Any:
-    """Whole numbers where they fit, else floats that follow each other."""
+    """Whole numbers (or multiples) where they fit, else floats that follow each other."""
     low, high = interval_of(column)
+    low, high = -_MOST if low is None else low, _MOST if high is None else high
     multiple = abs(float(column.bounds.get("multiple_of", 1.0)))
     inside = Column(column.name, "int", bounds=_in_units(low, high, multiple))
     try:
-        numbers = _different_whole(inside, size + 2).astype(np.float64) * multiple
+        numbers = np.unique(_different_whole(inside, size + 2).astype(np.float64) * multiple)
     except CannotDraw:
         numbers = np.empty(0)
-    fits = np.ones(len(numbers), dtype=bool)
-    fits &= (numbers >= low) if low is not None else True
-    fits &= (numbers <= high) if high is not None else True
-    if fits.sum() >= size or "multiple_of" in column.bounds or low is None or high is None:
-        return numbers[fits][:size]
+    numbers = numbers[(numbers >= low) & (numbers <= high)][:size]
+    if len(numbers) == size or "multiple_of" in column.bounds:
+        return numbers
     first, last = _ordered(low), _ordered(high)
     step = max(1, (last - first) // max(size, 1))
     places = np.arange(min(size, (last - first) // step + 1), dtype=np.uint64)

@@ -66,7 +66,9 @@ class Contract(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         if examples_from:
             home = getattr(sys.modules.get(cls.__module__), "__file__", None)
-            cls.__examples_from__ = Path(home).resolve().parent / examples_from if home else Path(examples_from)
+            cls.__examples_from__ = (
+                Path(home).resolve().parent / examples_from if home else Path(examples_from)
+            )
 
 
 class rule(classmethod):  # type: ignore[type-arg]
@@ -151,7 +153,7 @@ def _column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
         )
     role = roles[0] if roles else None
     kind, choices = _kind(contract, name, plain)
-    parent, parents = "", ()
+    parent, parents = "", tuple[Column, ...]()
     if role is not None and role.parent is not None:
         parent = role.parent if isinstance(role.parent, str) else role.parent.__name__
         parents = _parent_ids(role.parent)

@@ -71,7 +71,12 @@ def matched(keys: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
 
 
 def references(
-    schema: Schema, sources: Sequence[Source], parents: Mapping[str, pl.DataFrame], *, own: pl.DataFrame, rows: int
+    schema: Schema,
+    sources: Sequence[Source],
+    parents: Mapping[str, pl.DataFrame],
+    *,
+    own: pl.DataFrame,
+    rows: int,
 ) -> list[Reference]:
     """Give what the keys of a table may hold.
 
@@ -88,7 +93,7 @@ def references(
     found = []
     for parent in dict.fromkeys(c.parent for c in schema.columns if c.role == "key"):
         keys = [c for c in schema.columns if c.role == "key" and c.parent == parent]
-        ids = _ids(keys, sources, parents, own if parent == schema.name else None, rows)
+        ids = _ids(keys, sources, parents, own if parent == schema.name and own.width else None, rows)
         together = len(keys) == ids.width
         for group in [keys] if together else [[k] for k in keys]:
             names = [k.name for k in group]

@@ -8,7 +8,7 @@ import polars as pl
 
 from magical.contracts.checks import Check, rules_of
 from magical.contracts.schema import Schema
-from magical.errors import ContractError
+from magical.errors import ContractError, listing
 
 __all__ = ["Redraw", "check_rules", "obedient", "roots_of"]
 
@@ -25,7 +25,9 @@ def roots_of(check: Check, columns: Sequence[str]) -> list[str]:
     return [n for n in columns if n in set(check.holds.meta.root_names())]
 
 
-def obedient(table: pl.DataFrame, schema: Schema, redraw: Redraw, fixed: Sequence[Sequence[str]]) -> pl.DataFrame:
+def obedient(
+    table: pl.DataFrame, schema: Schema, redraw: Redraw, fixed: Sequence[Sequence[str]]
+) -> pl.DataFrame:
     """Draw the rows again that break a rule which looks at one row at a time.
 
     Only what a broken rule reads is drawn anew.
@@ -75,11 +77,10 @@ def check_rules(table: pl.DataFrame, schema: Schema) -> None:
 
 def _rarely_met(rule: Check, schema: Schema, count: int, height: int) -> ContractError:
     columns = roots_of(rule, schema.names)
-    about = f" of {' and '.join(columns[:3])}" if 0 < len(columns) <= 3 else ""
     return ContractError(
         f"{schema.name} cannot be made up: its rule {rule.name} {rule.words}, and chance rarely meets it.",
         f"  {count:,} of {height:,} made-up rows still break it.",
-        hint=f"give Field(examples=[...]) that meet it{about}, or widen the rule{_in(schema)}.",
+        hint=f"give {listing(columns, 4)} Field(examples=[...]) that meet it, or widen the rule{_in(schema)}.",
     )
 
 
@@ -132,10 +133,12 @@ def _mended(
     fresh = redraw(names, places.len(), turn)
     names = list(fresh.columns)
     tried = table[places].with_columns(fresh.get_columns())
-    good = tried.select(names).with_columns(places.alias("__row")).filter(~_broken(tried, rules))
+    good = tried.select(names).with_columns(places.alias("__place")).filter(~_broken(tried, rules))
     if good.is_empty():
         return table
-    good = good.unique("__row", keep="first", maintain_order=True)
-    kept = table.select(n if table.schema[n] == good.schema[n] else pl.col(n).cast(good.schema[n]) for n in names)
-    patched = [kept.get_column(n).clone().scatter(good["__row"], good.get_column(n)) for n in names]
+    good = good.unique("__place", keep="first", maintain_order=True)
+    kept = table.select(
+        n if table.schema[n] == good.schema[n] else pl.col(n).cast(good.schema[n]) for n in names
+    )
+    patched = [kept.get_column(n).clone().scatter(good["__place"], good.get_column(n)) for n in names]
     return table.with_columns(patched)

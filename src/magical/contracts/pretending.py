@@ -48,7 +48,7 @@ def pretended(
         (521646, False)
     """
     if cannot_pretend(promise):
-        raise refusal(str(promise), promise)
+        raise refusal("This", promise)
     match promise.kind:
         case "table" | "lazy" | "pandas":
             return pretended_table(_schema(promise), how, given=given, parents=parents)
@@ -71,7 +71,7 @@ def pretended(
             from magical.contracts.stand_ins import pipeline_like
 
             return pipeline_like(how.seed)
-    return None if promise.kind in ("none", "receipt") else value_of(promise.hint, how.seed)
+    return None if promise.kind in ("none", "receipt") else value_of(promise.whole or promise.hint, how.seed)
 
 
 def pretended_table(
@@ -84,10 +84,11 @@ def pretended_table(
     """Make up a table that keeps its contract; the same seed gives the same table on any machine.
 
     Rows come from the first input with the same ``Id`` columns, else from the different values of those columns
-    where an input has them all, else they are new; without an ``Id``, from the first input with a column in
-    common. A column that this input has with the same name and type is copied. Other inputs give their columns
-    too where no row can meet two of theirs: by their own id, or by a key that names it. A copied value that the
-    contract forbids is drawn anew, and a row whose id it forbids is left out.
+    where an input has them all, else they are new; without an ``Id``, from the first input that has one column
+    in common; never from one that the table names by a ``Key``. A column that this input has with the same name
+    and type is copied. Other inputs give their columns too where a row can meet but one of theirs: by a key that
+    names it, else by their own id. A copied value that the new contract forbids is drawn anew, and a row whose id
+    it forbids is left out.
 
     Args:
         schema: what the table promises.
@@ -110,7 +111,7 @@ def pretended_table(
 
 def _schema(promise: Promise) -> Schema:
     if promise.schema is None:
-        raise refusal(str(promise), promise)
+        raise refusal("This", promise)
     return promise.schema
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from magical.contracts.bounds import CannotDraw, interval_of, lengths_of, span_of, limits_of
+from magical.contracts.bounds import CannotDraw, interval_of, lengths_of, limits_of, span_of
 from magical.contracts.chance import Chance, Integers
 from magical.contracts.checks import checks_of
-from magical.contracts.columns import drawn, dtype_of, spread, whole
+from magical.contracts.columns import drawn, dtype_of, whole
 from magical.contracts.dtypes import kind_of
 from magical.contracts.schema import Column, Schema, snake
 from magical.errors import did_you_mean, listing, shorten
@@ -116,9 +116,11 @@ def _read(path: str, changed: tuple[int, int]) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise CannotDraw(
             f"its sample {Path(path).name} cannot be read: {shorten(str(error).strip().splitlines()[0], 100)}",
-            "examples_from= takes csv and parquet.",
+            "give examples_from= a csv or parquet file",
         ) from None
-    raise CannotDraw(f"its sample {Path(path).name} is of no known kind", "examples_from= takes csv and parquet.")
+    raise CannotDraw(
+        f"its sample {Path(path).name} is of no known kind", "give examples_from= a csv or parquet file"
+    )
 
 
 def _name_in(column: Column, names: list[str]) -> str:
@@ -152,8 +154,8 @@ def _profile(values: pl.Series, column: Column) -> Profile:
         return Profile(nulls, grid=_grid(some.to_physical().cast(pl.Float64).sort(), column))
     if column.type == "str":
         lengths = some.str.len_chars().value_counts(sort=False).sort(some.name)
-        often = lengths.filter(pl.col(lengths.columns[1]) >= _LEAST).to_series(0)
-        return Profile(nulls, lengths=tuple(often))
+        usual = lengths.filter(pl.col(lengths.columns[1]) >= _LEAST)
+        return Profile(nulls, lengths=tuple(usual.to_series(0)))
     return Profile(nulls)
 
 
@@ -172,7 +174,9 @@ def _grid(values: pl.Series, column: Column) -> tuple[float, ...]:
 def _weighted(column: Column, profile: Profile, chance: Chance, size: int) -> pl.Series:
     values = pl.Series(column.name, profile.values, dtype=dtype_of(column))
     counts, checks = np.array(profile.counts, dtype=np.uint64), checks_of(column, values.dtype)
-    good = ~values.to_frame().select(pl.any_horizontal(pl.lit(False), *(c.broken for c in checks))).to_series()
+    good = (
+        ~values.to_frame().select(pl.any_horizontal(pl.lit(False), *(c.broken for c in checks))).to_series()
+    )
     values, counts = values.filter(good), counts[good.to_numpy()]
     if values.is_empty():
         return drawn(column, chance, size)

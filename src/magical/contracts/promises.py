@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Generic, get_args, get_origin
 
 from pydantic import BaseModel
@@ -70,6 +70,7 @@ class Promise:
         schema: for tables and parts, what the rows promise; none for a raw table.
         items: for a tuple, its members; for a list, the one promise of all.
         variable: the type variable that still stands for the schema.
+        whole: for a value, its hint with the bounds that ``Annotated`` gives it.
     """
 
     kind: str
@@ -77,6 +78,7 @@ class Promise:
     schema: Schema | None = None
     items: tuple[Promise, ...] = ()
     variable: Any = None
+    whole: Any = field(default=None, compare=False, repr=False)
 
     @property
     def is_table(self) -> bool:
@@ -153,7 +155,8 @@ def promise_of(hint: Any) -> Promise:
         'tuple[int, Frame]'
     """
     if get_origin(hint) is Annotated:
-        hint = hint.__origin__
+        bare = promise_of(hint.__origin__)
+        return replace(bare, whole=hint) if bare.kind == "value" else bare
     origin, arguments = get_origin(hint) or hint, get_args(hint)
     first = arguments[0] if arguments else None
     if hint is None or hint is type(None):

@@ -5,27 +5,38 @@ Nothing heavy is imported here, so that what cannot be made up is known before a
 
 from __future__ import annotations
 
-import collections.abc as abc
 import dataclasses
 import decimal
 import enum
 import inspect
 import types
 import uuid
-from collections.abc import Mapping
-from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints, is_typeddict
+from collections import abc
+from collections.abc import Iterable, Mapping
+from typing import (
+    Any,
+    Literal,
+    NewType,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from typing_extensions import NotRequired, ReadOnly, Required
+from typing_extensions import ReadOnly
 
 from magical.contracts.contract import TYPES, bounds_of, stripped
 from magical.contracts.promises import Promise
 from magical.contracts.roles import Role
-from magical.contracts.schema import Column
-from magical.errors import ContractError, shorten
+from magical.contracts.schema import Column, Schema
+from magical.errors import ContractError, did_you_mean, shorten
 
-__all__ = ["FIGURES", "HINT", "OMITTED", "Recipe", "cannot_pretend", "recipe_of", "refusal"]
+__all__ = ["FIGURES", "HINT", "OMITTED", "Recipe", "cannot_pretend", "Unknown", "pretence_json", "recipe_of", "refusal", "unknown_parent"]
 
 HINT = "promise a table, a model, numbers, texts or a pydantic model."
 FIGURES = {"matplotlib": "Figure", "plotly": "Figure", "altair": "Chart"}
@@ -46,8 +57,8 @@ class Recipe:
     """How to make up one value.
 
     Attributes:
-        kind: ``none``, ``column``, ``choice``, ``list``, ``set``, ``tuple``, ``mapping``, ``record``, ``figure``,
-            or ``omitted`` for a field that keeps its default.
+        kind: ``none``, ``column``, ``choice``, ``list``, ``set``, ``tuple``, ``mapping``, ``record``,
+            ``figure``, ``bytes``, ``decimal``, ``uuid``, or ``omitted`` for a field that keeps its default.
         hint: the type itself.
         column: for one number, text, truth or time, what bounds it.
         choices: the values to choose from.
@@ -72,22 +83,41 @@ def cannot_pretend(promise: Promise) -> str:
     Example:
         >>> from magical.contracts.promises import promise_of
         >>> cannot_pretend(promise_of(dict[str, int])), cannot_pretend(promise_of(slice))
-        ('', 'it promises slice, and nobody can guess what is in it')
+        ('', 'it promises slice, and nobody can guess what slice is')
     """
     if promise.is_table or promise.kind == "parts":
-        return "" if promise.schema is not None else f"it promises {promise}, which says nothing of its columns"
+        return (
+            "" if promise.schema is not None else f"it promises {promise}, which says nothing of its columns"
+        )
     if promise.kind in ("tuple", "list"):
         return next((reason for item in promise.items if (reason := cannot_pretend(item))), "")
     if promise.kind in ("none", "model", "pipeline", "receipt"):
         return ""
     if promise.kind == "any":
-        return "it promises nothing that could be made up"
+        return f"it promises {promise}, which says nothing of what it is"
     try:
-        recipe_of(promise.hint)
+        recipe_of(promise.whole or promise.hint)
     except Unknown as error:
-        inside = "" if str(error) == str(promise) else f" of {error}"
-        return f"it promises {promise}, and nobody can guess what is in it{inside and f': what a{inside} is'}"
+        return f"it promises {promise}, and nobody can guess what {error} is"
     return ""
+
+
+def pretence_json(promise: Promise) -> dict[str, Any]:
+    """Give all that a made-up value depends on, for its key.
+
+    Example:
+        >>> from magical.contracts.promises import promise_of
+        >>> pretence_json(promise_of(bool))["recipe"][:40]
+        "Recipe(kind='column', hint=<class 'bool'"
+    """
+    out = promise.to_json()
+    if promise.schema is not None:
+        out["schema"] = promise.schema.pretence_json()
+    if promise.items:
+        out["items"] = [pretence_json(item) for item in promise.items]
+    elif promise.kind == "value" and not cannot_pretend(promise):
+        out["recipe"] = repr(recipe_of(promise.whole or promise.hint))
+    return out
 
 
 def refusal(who: str, promise: Promise) -> ContractError:
@@ -96,7 +126,7 @@ def refusal(who: str, promise: Promise) -> ContractError:
     Example:
         >>> from magical.contracts.promises import promise_of
         >>> print(refusal("load (flow.py:3)", promise_of(slice)))
-        load (flow.py:3) cannot be made up: it promises slice, and nobody can guess what is in it.
+        load (flow.py:3) cannot be made up: it promises slice, and nobody can guess what slice is.
         Hint: promise a table, a model, numbers, texts or a pydantic model.
     """
     return ContractError(f"{who} cannot be made up: {cannot_pretend(promise)}.", hint=HINT)
@@ -227,3 +257,25 @@ def _fields(cls: type[Any]) -> Mapping[str, tuple[Any, bool]]:
 
 def _name(hint: Any) -> str:
     return hint.__name__ if inspect.isclass(hint) and not get_args(hint) else shorten(hint)
+
+
+def unknown_parent(schema: Schema, column: Column, known: Iterable[str]) -> ContractError:
+    """Word that a key names a contract which no table promises.
+
+    Args:
+        schema: has the key.
+        column: the key.
+        known: the names of the contracts of the tables that there are.
+
+    Example:
+        >>> key = Column("customer", "any", role="key", parent="Custmer")
+        >>> print(unknown_parent(Schema("Order", (key,), source="flow.py:3"), key, ["Customer", "Order"]))
+        Order.customer is Key['Custmer'] (flow.py:3), and no table promises Frame[Custmer].
+        Hint: did you mean 'Customer'? There are: Customer, Order.
+    """
+    place = f" ({schema.source})" if schema.source else ""
+    return ContractError(
+        f"{schema.name}.{column.name} is Key[{column.parent!r}]{place}, "
+        f"and no table promises Frame[{column.parent}].",
+        hint=did_you_mean(column.parent, list(known)),
+    )

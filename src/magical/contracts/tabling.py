@@ -31,7 +31,7 @@ ROWS = 1000
 NULLS = 0.05
 """Which share of a nullable column is null."""
 
-_GROUPS = 40
+_GROUPS, _ROW = 40, "__row"
 _TEMPORAL = ("date", "datetime", "time", "duration")
 
 _Drawer = Callable[[Chance, int], pl.DataFrame]
@@ -91,7 +91,7 @@ def told(schema: Schema, column: str = "") -> Iterator[None]:
         place = f" in {schema.source}" if schema.source else ""
         name = f"{schema.name}.{column}" if column else schema.name
         raise ContractError(
-            f"{name} cannot be made up: {error.what}.", hint=error.hint or f"widen its bounds{place}."
+            f"{name} cannot be made up: {error.what}.", hint=f"{error.hint or 'widen its bounds'}{place}."
         ) from None
 
 
@@ -111,9 +111,7 @@ class _Maker:
         self.schema, self.how, self.profiles = schema, how, profiles
         self.units: list[_Unit] = []
 
-    def made(
-        self, rows: pl.DataFrame, found: Sequence[Reference], height: int, carry: bool
-    ) -> pl.DataFrame:
+    def made(self, rows: pl.DataFrame, found: Sequence[Reference], height: int, carry: bool) -> pl.DataFrame:
         """Give the whole table: the rows that are there, and all else that it wants."""
         schema = self.schema
         have = {s.name: s for s in rows.get_columns()}
@@ -121,7 +119,8 @@ class _Maker:
         for unit in self.units:
             if schema.target not in unit.names:
                 have |= {s.name: s for s in self._first(unit, height).get_columns()}
-        table = pl.DataFrame([have[n] for n in schema.names if n in have])
+        have[_ROW] = pl.int_range(height, eager=True)  # holds the height of a table that has nothing but a target
+        table = pl.DataFrame([have[n].alias(n) for n in (*schema.names, _ROW) if n in have])
         if carry:
             table = self._mended(table)
         redrawn = {n for u in self.units for n in u.names}
@@ -132,8 +131,9 @@ class _Maker:
         else:
             table = self._with_target(table) if schema.target in redrawn else table
             table = self._in_time(obedient(table, schema, self._redraw, fixed), redrawn, carry)
+        table = table.select(schema.names)
         check_rules(table, schema)
-        return table.select(schema.names)
+        return table
 
     def _units(self, found: Sequence[Reference], have: set[str]) -> list[_Unit]:
         """What is drawn: each column that is not there, keys of one composite id together."""
@@ -157,7 +157,9 @@ class _Maker:
 
         def draw(chance: Chance, size: int) -> pl.DataFrame:
             with told(self.schema, column.name):
-                values = profile.drawn(column, chance, size) if profile else self._values(column, chance, size)
+                values = (
+                    profile.drawn(column, chance, size) if profile else self._values(column, chance, size)
+                )
             return values.to_frame(column.name)
 
         return draw
@@ -170,12 +172,15 @@ class _Maker:
 
     def _first(self, unit: _Unit, size: int) -> pl.DataFrame:
         column = self.schema.column(unit.names[0])
-        if column.role == "time" and column.type in ("int", *_TEMPORAL) and listed(column) is None:
-            if column.name not in self.profiles:
-                with told(self.schema, column.name):
-                    return self._nulled(unit, _ordered(column, self._chance(unit), size), "")
-        made = self._drawn(unit, size, "")
-        return made.sort(column.name, nulls_last=True) if column.role == "time" else made
+        if column.role != "time":
+            return self._drawn(unit, size, "")
+        with told(self.schema, column.name):
+            spread_out = column.type in ("int", *_TEMPORAL) and listed(column) is None
+        if not spread_out or column.name in self.profiles:
+            made = unit.draw(self._chance(unit), size)
+            return self._nulled(unit, made.sort(column.name), "")
+        with told(self.schema, column.name):
+            return self._nulled(unit, _ordered(column, self._chance(unit), size), "")
 
     def _drawn(self, unit: _Unit, size: int, turn: str) -> pl.DataFrame:
         return self._nulled(unit, unit.draw(self._chance(unit, turn), size), turn)
@@ -234,7 +239,7 @@ class _Maker:
         ids = {n for r in rules_of(schema) for n in roots_of(r, schema.names)} & set(schema.ids)
         if time is None or carry or ids or table.get_column(time).is_sorted(nulls_last=True):
             return table
-        rest = table.drop(schema.ids).sort(time, nulls_last=True, maintain_order=True)
+        rest = table.drop(schema.ids, _ROW).sort(time, nulls_last=True, maintain_order=True)
         return table.with_columns(rest.get_columns())
 
 

@@ -7,9 +7,9 @@ import hashlib
 import numpy as np
 import polars as pl
 
-from magical.contracts.bounds import interval_of, span_of
+from magical.contracts.bounds import Span, interval_of, span_of
 from magical.contracts.chance import Chance, Integers
-from magical.contracts.columns import different, dtype_of, listed, spread, whole
+from magical.contracts.columns import different, dtype_of, listed, multiples_of, spread, whole
 from magical.contracts.schema import Column, Schema
 
 __all__ = ["target_of"]
@@ -37,16 +37,23 @@ def target_of(schema: Schema, table: pl.DataFrame, chance: Chance) -> pl.Series:
         values, weights = classes
         return values.gather(_ranked(score, weights)).alias(column.name)
     share = np.clip(score * 0.25 + 0.5, 0.0, 1.0)
-    if column.type == "float" and "multiple_of" not in column.bounds:
+    if column.type == "float" and "multiple_of" in column.bounds:
+        span, multiple = multiples_of(column)
+        return pl.Series(column.name, _filling(span, share).astype(np.float64) * multiple)
+    if column.type == "float":
         low, high = interval_of(column)
         if low is None and high is None:
             return pl.Series(column.name, score)
         least = low if low is not None else (high or 0.0) - max(1000.0, abs(high or 0.0) / 8)
         most = high if high is not None else least + max(1000.0, abs(least) / 8)
         return pl.Series(column.name, np.clip(least * (1.0 - share) + most * share, least, most))
-    span = span_of(column)
-    places = np.minimum((share * float(min(span.count, 1 << 52))).astype(np.uint64), np.uint64(span.count - 1))
-    return whole(column, spread(span, places))
+    return whole(column, _filling(span_of(column), share))
+
+
+def _filling(span: Span, share: Integers) -> Integers:
+    """The numbers of a span, from its low end to its high one as the shares say."""
+    most = min(span.count, 1 << 52)
+    return spread(span, np.minimum((share * float(most)).astype(np.uint64), np.uint64(most - 1)))
 
 
 def _classes(column: Column) -> tuple[pl.Series, list[int]] | None:

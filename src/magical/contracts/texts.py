@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-import re._constants as code
-import re._parser as parser
+import re._constants as code  # type: ignore[import-not-found]
+import re._parser as parser  # type: ignore[import-not-found]
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -18,10 +18,10 @@ from magical.contracts.chance import Chance, Integers
 __all__ = ["WORDS", "matching", "numbered", "words"]
 
 WORDS = (
-    "amber", "apple", "birch", "brook", "cedar", "cloud", "copper", "coral", "delta", "ember", "fern", "field",
-    "flint", "grove", "harbor", "hazel", "island", "ivory", "jade", "lake", "lemon", "linen", "maple", "meadow",
-    "mint", "north", "oak", "olive", "opal", "pearl", "pine", "plum", "quartz", "river", "rose", "sage", "silver",
-    "slate", "stone", "willow",
+    "amber", "apple", "birch", "brook", "cedar", "cloud", "copper", "coral", "delta", "ember",
+    "fern", "field", "flint", "grove", "harbor", "hazel", "island", "ivory", "jade", "lake",
+    "lemon", "linen", "maple", "meadow", "mint", "north", "oak", "olive", "opal", "pearl", "pine",
+    "plum", "quartz", "river", "rose", "sage", "silver", "slate", "stone", "willow",
 )  # fmt: skip
 
 _LETTERS, _DIGITS = string.ascii_lowercase, string.digits
@@ -35,6 +35,7 @@ _CLASSES = {
 }
 _PRINTABLE = [chr(c) for c in range(32, 127)]
 _BLOCK, _POOL = 4096, 1000
+_ASK = "give Field(examples=[...]) that match it"
 
 
 @functools.cache
@@ -94,7 +95,7 @@ def _matching(pattern: str, least: int, most: int | None, different: int) -> pl.
     try:
         tree = parser.parse(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        raise CannotDraw(f"no text was found that matches {pattern}: {error}") from None
+        raise CannotDraw(f"Python cannot read the pattern {pattern}: {error}", _ASK) from None
     found, chance = pl.Series([], dtype=pl.String), Chance("pattern", pattern)
     longest = 0
     for turn in range(64):
@@ -104,7 +105,7 @@ def _matching(pattern: str, least: int, most: int | None, different: int) -> pl.
             made = _Writer(chance, more).sequence(tree, size)
             fits = made.str.contains(pattern) & (made.str.len_chars() >= least)
         except (CannotDraw, pl.exceptions.PolarsError) as error:
-            raise CannotDraw(f"no text was found that matches {pattern}: {_first(error)}") from None
+            raise CannotDraw(f"no text was found that matches {pattern}: {_first(error)}", _ASK) from None
         if most is not None:
             fits &= made.str.len_chars() <= most
         found = pl.concat([found, made.filter(fits)]).unique(maintain_order=True)
@@ -112,9 +113,9 @@ def _matching(pattern: str, least: int, most: int | None, different: int) -> pl.
         if found.len() >= different or (turn >= 5 and found.len() == before):
             break
     if found.is_empty():
-        lengths = f" and has a length >= {least}" if least else ""
-        lengths += f" and <= {most}" if most is not None else ""
-        raise CannotDraw(f"no text was found that matches {pattern}{lengths}")
+        lengths = [f">= {least}"] * bool(least) + [f"<= {most}"] * (most is not None)
+        sized = f" and has a length {' and '.join(lengths)}" if lengths else ""
+        raise CannotDraw(f"no text was found that matches {pattern}{sized}", _ASK)
     return found.head(different)
 
 
@@ -144,7 +145,7 @@ class _Writer:
             case code.BRANCH:
                 return self.branch(argument[1], size)
             case code.MAX_REPEAT | code.MIN_REPEAT | code.POSSESSIVE_REPEAT:
-                return self.repeat(*argument, size)
+                return self.repeat(argument, size)
         raise CannotDraw(f"it has {str(op).lower().replace('_', ' ')}")
 
     def branch(self, branches: Sequence[Any], size: int) -> pl.Series:
@@ -153,7 +154,8 @@ class _Writer:
             out = _where(picked == number, self.sequence(tree, size), out)
         return out
 
-    def repeat(self, least: int, most: Any, tree: Any, size: int) -> pl.Series:
+    def repeat(self, argument: tuple[int, Any, Any], size: int) -> pl.Series:
+        least, most, tree = argument
         most = min(int(most), least + max(self.more, 1))
         counts = self.chance.below(most - least + 1, size) + least
         out = _same("", size)

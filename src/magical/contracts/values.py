@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import decimal
 import uuid
 from typing import Any
@@ -12,6 +11,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from magical.contracts.bounds import CannotDraw, lengths_of
 from magical.contracts.chance import Chance
 from magical.contracts.columns import drawn
+from magical.contracts.contract import stripped
 from magical.contracts.figures import figure_like
 from magical.contracts.recipes import Recipe, recipe_of
 from magical.contracts.schema import Column
@@ -37,7 +37,8 @@ def value_of(hint: Any, seed: str) -> Any:
         >>> value_of(Annotated[int, Field(ge=2, le=3)], "seed"), value_of(list[bool], "seed")
         (3, [True, False, True])
     """
-    recipe, name = recipe_of(hint), getattr(hint, "__name__", shorten(hint))
+    recipe, bare = recipe_of(hint), stripped(hint, [])[0]
+    name = getattr(bare, "__name__", shorten(bare))
     problem = ""
     for turn in range(_TRIES):
         try:
@@ -48,7 +49,7 @@ def value_of(hint: Any, seed: str) -> Any:
             problem = f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
         except CannotDraw as error:
             raise ContractError(
-                f"{name} cannot be made up: {error.what}.", hint=error.hint or "widen its bounds."
+                f"{name} cannot be made up: {error.what}.", hint=f"{error.hint or 'widen its bounds'}."
             ) from None
     raise ContractError(
         f"{name} cannot be made up: its validators refused {_TRIES} values that fit its types.",

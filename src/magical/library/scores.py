@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from pydantic import Field
+
 from magical.contracts.brand import struck
 from magical.contracts.contract import Contract
 from magical.library.metrics import PRIMARY
@@ -51,12 +53,12 @@ class Scores(Contract):
         roc_auc 0.891 (0.860 to 0.918), 448 test rows
     """
 
-    task: str
-    target: str
-    part: str
-    rows: int
+    task: str = Field(examples=["binary"])
+    target: str = Field(examples=["target"])
+    part: str = Field(examples=["test"])
+    rows: int = Field(examples=[200])
     positive: str = ""
-    metrics: dict[str, Score]
+    metrics: dict[str, Score] = Field(examples=[{"roc_auc": {"value": 0.5, "low": 0.4, "high": 0.6}}])
     origin: tuple[str, ...] = ()
 
     def __str__(self) -> str:

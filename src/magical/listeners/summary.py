@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from magical.contracts.brand import struck
+from magical.engine.artifacts import Record
 from magical.engine.journal import RunSummary
 from magical.engine.plan import NodePlan
 from magical.engine.ports import Version
 from magical.engine.run import RunResult
 from magical.errors import listing
-from magical.graph import Graph, Node
+from magical.graph import Graph
 from magical.listeners.pretences import pretended_lines
+from magical.views.states import LOOKS
 
 __all__ = [
     "models_text",
@@ -23,15 +26,9 @@ __all__ = [
     "runs_text",
     "settings_text",
     "table",
-    "tree_text",
 ]
 
 Sizes = Callable[[str], int]
-
-_DEEPEST = 60
-"""Columns of indentation of the tree; what lies deeper is not indented further."""
-
-_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "left out": "-"}
 
 
 def run_text(
@@ -109,50 +106,22 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
 
 def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
     """Say what a run would do."""
-    rows = [
-        (f"{_MARKS[p.state]} {p.name}", p.state, f"after {', '.join(p.after)}" if p.after else _origin(p))
-        for p in plans.values()
-    ]
-    count = {state: sum(p.state == state for p in plans.values()) for state in _MARKS}
+    rows = [(f"{LOOKS[p.state].mark} {p.name}", p.state, _more(p)) for p in plans.values()]
+    count = {state: sum(p.state == state for p in plans.values()) for state in LOOKS}
     words = ", ".join(f"{n} {state}" for state, n in count.items() if n)
     return "\n".join([*(str(f) for f in graph.findings), table(rows), f"{graph.workflow}: {words}."])
+
+
+def _more(plan: NodePlan) -> str:
+    """What a node waits for, and what it stands on that is not real."""
+    after = f"after {', '.join(plan.after)}" if plan.after else ""
+    return "; ".join(text for text in (after, _origin(plan)) if text)
 
 
 def _origin(plan: NodePlan) -> str:
     if plan.name in plan.origin and plan.state != "left out":
         return "pretended"
     return f"stands on {listing(plan.origin, 4)}" if plan.origin else ""
-
-
-def tree_text(graph: Graph, states: Mapping[str, str]) -> str:
-    """Give the graph as a tree: each step under the last of its inputs, the others named behind an arrow."""
-    children: dict[str, list[Node]] = {n.name: [] for n in graph.nodes}
-    tops: list[Node] = []
-    order = {n.name: i for i, n in enumerate(graph.nodes)}
-    for node in graph.nodes:
-        parents = sorted({link.node for link in node.links}, key=lambda n: order[n])
-        (children[parents[-1]] if parents else tops).append(node)
-    lines = [graph.workflow]
-    waiting = _branches(tops, "")
-    while waiting:
-        node, indent, last = waiting.pop()
-        lines.append(f"{indent}{'└─' if last else '├─'} {_tree_line(node, states)}")
-        deeper = indent + ("   " if last else "│  ") if len(indent) < _DEEPEST else indent
-        waiting += _branches(children[node.name], deeper)
-    return "\n".join([*lines, *(str(f) for f in graph.findings)])
-
-
-def _branches(nodes: list[Node], indent: str) -> list[tuple[Node, str, bool]]:
-    """The nodes below one, the first to be taken last."""
-    return [(node, indent, not i) for i, node in enumerate(reversed(nodes))]
-
-
-def _tree_line(node: Node, states: Mapping[str, str]) -> str:
-    inputs = ", ".join(dict.fromkeys(str(link) for link in node.links))
-    takes = f" ← {inputs}" if inputs else ""
-    data = f"{node.data}: " if node.data and node.data != node.title else ""
-    state = states.get(node.name, "unused")
-    return f"{node.name}{takes} → {data}{node.promise['text']}  [{state}]"
 
 
 def settings_text(settings: Mapping[str, Any], spoken: Mapping[str, str]) -> str:
@@ -200,7 +169,8 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
             ("seconds", f"{run.seconds:.1f}"),
         ]
         rows += [("commit", commit)] if commit else []
-        rows += [("sample", f"{run.facts['sample']} rows a source")] if run.facts.get("sample") else []
+        rows += [("not real", text)] if (text := _unreal(run)) else []
+        rows += [("stands on", listing(run.facts["origin"], 6))] if run.facts.get("origin") else []
         states = {n: "ran" if n in run.executed else "fresh" for n in run.keys}
         rows += [(n, f"{states[n]:<5}  {readable(size(k))}") for n, k in run.keys.items()]
         rows += [(n, "failed") for n in run.failed]
@@ -215,11 +185,19 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
             time.strftime("%Y-%m-%d %H:%M", time.localtime(r.started)),
             f"{r.seconds:.1f} s" if r.seconds else "",
             f"{len(r.executed)} ran",
-            f"sample of {r.facts['sample']}" if r.facts.get("sample") else "",
+            _unreal(r),
         )
         for r in runs
     ]
     return table(rows)
+
+
+def _unreal(run: RunSummary) -> str:
+    """Say what kind of run it was, if something in it was not real."""
+    facts = run.facts
+    words = [f"sample of {facts['sample']}"] if facts.get("sample") else []
+    words += ["pretend --all" if facts["pretend"] == "all" else "pretend"] if facts.get("pretend") else []
+    return ", ".join(words) or ("pretended in part" if facts.get("origin") else "")
 
 
 def models_json(versions: Iterable[Version]) -> list[dict[str, Any]]:
@@ -279,7 +257,13 @@ def _results(graph: Graph, result: RunResult) -> list[tuple[str, str]]:
     """What people look for: values, models and receipts."""
     kinds = ("value", "receipt", "model")
     shown = [n for n in graph.wanted if n.promise["kind"] in kinds and n.name in result.records]
-    return [(n.name, result.records[n.name].result.summary) for n in shown]
+    return [(n.name, _shown(result.records[n.name])) for n in shown]
+
+
+def _shown(record: Record) -> str:
+    """What came of a step in one line; what is not real is struck through, whatever kind of value it is."""
+    text = record.result.summary
+    return struck(text) if record.origin and not text.startswith(struck("")) else text
 
 
 def _last(graph: Graph, result: RunResult) -> str:

@@ -1,0 +1,139 @@
+"""A wish: a piece of a written step that is made up."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from magical import Contract, Field, Frame, Id, Lazy, Model, Target, wish
+from magical.contracts.tags import contract_of
+from magical.errors import ContractError, WiringError
+from projects import NO_TRACKING, Small, is_well_worded
+
+FLOW = """\
+import polars as pl
+
+import weather
+from magical import Contract, Field, Frame, Id, step, workflow
+
+
+class Order(Contract):
+    id: Id[int]
+
+
+class Weather(Contract):
+    id: Id[int]
+    rain: float = Field(ge=0, le=100)
+
+
+@step
+def orders() -> Frame[Order]:
+    return pl.DataFrame({"id": [3, 1, 4]})
+
+
+@step
+def wet(orders: Frame[Order]) -> Frame[Weather]:
+    return WISH
+
+
+@step
+def mean(weather: Frame[Weather]) -> float:
+    return weather["rain"].mean()
+
+
+@workflow
+def flow() -> float:
+    return mean(wet(orders()))
+"""
+HELPER = "from magical import wish\n\n\ndef of(contract, like):\n    return wish(contract, like=like)\n"
+WAYS = {
+    "a name": ("from magical import wish\n", "wish(Weather, like=orders)"),
+    "a module": ("import magical\n", "magical.wish(Weather, like=orders)"),
+    "its home": ("from magical.wishes import wish as please\n", "please(Weather, like=orders)"),
+    "a helper": ("", "weather.of(Weather, orders)"),
+}
+
+
+class Order(Contract):
+    id: Id[int]
+    answer: Target[bool]
+
+
+class Weather(Contract):
+    id: Id[int]
+    rain: float = Field(ge=0, le=100)
+
+
+def project(root: Path, first: str, call: str) -> Small:
+    small = Small(root)
+    small.write("workflow.py", first + FLOW.replace("WISH", call))
+    small.write("weather.py", HELPER)
+    small.write("settings.toml", NO_TRACKING)
+    return small
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_step_and_what_follows_are_branded_before_anything_runs(tmp_path: Path, way: str) -> None:
+    small = project(tmp_path, *WAYS[way])
+    assert {n: p.origin for n, p in small.load().plan().items()} == {
+        "orders": (),
+        "wet": ("wet",),
+        "mean": ("wet",),
+    }
+    run = small.run()
+    assert [run.origin(n) for n in ("orders", "wet", "mean")] == [(), ("wet",), ("wet",)]
+    assert run["wet"]["id"].to_list() == [3, 1, 4]
+    assert small.ran() == []
+    answer = small.command("run")
+    assert "mean: not real: " in answer.out
+    assert "Pretended: wet (a wish in workflow.py:" in answer.out
+    assert "Next: fulfil the wish in workflow.py:" in answer.out
+
+
+def test_a_fulfilled_wish_makes_all_of_it_real(tmp_path: Path) -> None:
+    small = project(tmp_path, *WAYS["a name"])
+    pretended = small.run().result
+    small.edit("workflow.py", "wish(Weather, like=orders)", "orders.with_columns(rain=pl.lit(50.0))")
+    run = small.run()
+    assert run.executed == ["wet", "mean"]
+    assert run.origin("mean") == ()
+    assert run.result == 50.0 != pretended
+
+
+def test_a_hidden_wish_is_refused(tmp_path: Path) -> None:
+    call = '__import__("importlib").import_module("magi" + "cal").wish(Weather, like=orders)'
+    errors = project(tmp_path, "", call).fails()
+    assert isinstance(errors["wet"], WiringError)
+    assert "calls wish() in a way that its source does not show" in str(errors["wet"])
+    assert is_well_worded(str(errors["wet"]))
+
+
+def test_outside_a_run_it_says_that_it_is_made_up(capsys: pytest.CaptureFixture[str]) -> None:
+    made = wish(Weather, rows=5)
+    assert made.height == 5
+    assert contract_of(made).name == "Weather"
+    assert capsys.readouterr().err == "wish: Frame[Weather] is made up; it is not real.\n"
+    assert wish(Weather, rows=5).equals(made)
+
+
+def test_of_several_tables_each_counts() -> None:
+    orders, others = pl.DataFrame({"id": [7, 9], "rain": [1.0, 2.0]}), pl.DataFrame({"other": [1]})
+    for like in ([orders], [others, orders], (orders, others)):
+        assert wish(Weather, like=like).rows() == [(7, 1.0), (9, 2.0)]
+
+
+def test_other_promises() -> None:
+    orders = pl.DataFrame({"id": range(40), "answer": [True, False] * 20})
+    assert wish(Weather, like=orders)["id"].to_list() == list(range(40))
+    assert isinstance(wish(Lazy[Weather]), pl.LazyFrame)
+    assert isinstance(wish(float), float)
+    typed: Any = wish(Frame[Order], like=orders)
+    assert wish(Model, like=typed).target == "answer"
+    assert len(wish(list[int])) > 0
+
+
+def test_what_cannot_be_wished() -> None:
+    with pytest.raises(ContractError) as caught:
+        wish(Frame)
+    assert is_well_worded(str(caught.value))
