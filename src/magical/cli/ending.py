@@ -13,8 +13,9 @@ from typing import NoReturn
 
 import click
 
-import magical.cli.check  # noqa: F401 - makes itself a verb
-import magical.cli.new  # noqa: F401 - likewise
+import magical.cli.check
+import magical.cli.new
+import magical.cli.show  # noqa: F401  it is a verb
 from magical.cli.asking import Ask
 from magical.cli.verbs import cli
 from magical.engine.collecting import pause, resume
