@@ -4,6 +4,7 @@ import json
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -23,6 +24,15 @@ COMMON = [".gitignore", "README.md", "contracts.py", "pyproject.toml"]
 WAITS = (
     [] if hasattr(Project, "check") else ["--deselect", "tests/test_shop.py::test_the_design_has_no_fault"]
 )
+
+
+@pytest.fixture(autouse=True)
+def no_module_is_lost() -> Iterator[None]:
+    """Put modules of tests back: a written project has a folder `tests` too, and loading it drops those of others."""
+    modules = dict(sys.modules)
+    yield
+    for name in set(modules) - set(sys.modules):
+        sys.modules[name] = modules[name]
 
 
 def new(folder: Path, *words: str, file: str = "", target: str = "") -> Answer:
@@ -152,7 +162,7 @@ def test_a_design_runs_and_pretends(tmp_path: Path) -> None:
     for verb in ("pretend", "run"):
         answer = command(verb, "--project", str(shop.root))
         assert answer.code == 0, answer
-        assert "assess: Quality(" in answer.out
+        assert "7 were made up" in answer.out or "all 7 steps are fresh" in answer.out
 
 
 FAST = ("experiments.linear.trials=1", "experiments.boosting.trials=1", "experiments.boosting.rounds=60")
