@@ -39,6 +39,7 @@ class Reading:
         target: the raw name of the column to be predicted.
         contracts: the source of ``contracts.py``.
         by_time: whether later rows should be test.
+        classes: how many the target has; 0 where it is a number.
     """
 
     schema: Inferred
@@ -46,6 +47,7 @@ class Reading:
     target: str
     contracts: str
     by_time: bool
+    classes: int = 0
 
     def words(self, name: str) -> dict[str, str]:
         """Give what stands in the templates for a project of this name."""
@@ -59,7 +61,14 @@ class Reading:
             "features": f"({features},)" if features else "()",
             "feature_imports": "DateParts, Feature" if features else "Feature",
             **self._split(),
+            **self._budget(),
         }
+
+    def _budget(self) -> dict[str, str]:
+        """Few trials where a fit is long: with many rows, or many classes, each of which takes trees."""
+        rows, trees = self.schema.rows, max(2, self.classes)
+        trials = 4 if rows <= 100_000 else 2 if rows <= 300_000 else 1
+        return {"trials": str(trials), "rounds": str(max(40, 600 // trees))}
 
     def _split(self) -> dict[str, str]:
         if self.by_time:
@@ -120,7 +129,11 @@ def read(file: Path, target: str) -> Reading:
         )
     docstring = f"One row of {_plain(file.name)}, as {schema.rows:,} rows show it; correct what is wrong."
     contracts = module_source([schema], "What the tables promise.", {schema.name: docstring})
-    return Reading(schema, file.name, column, contracts, _by_time(labelled, schema, column))
+    later = _by_time(labelled, schema, column)
+    kind = schema.column(str(schema.target))
+    is_class = bool(kind.choices) or kind.type in ("bool", "str")
+    classes = labelled.get_column(column).n_unique() if is_class else 0
+    return Reading(schema, file.name, column, contracts, later, classes)
 
 
 def _named(target: str, table: pl.DataFrame) -> str:
