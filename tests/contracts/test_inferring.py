@@ -16,10 +16,11 @@ from magical.contracts.facts import Facts, Typed
 from magical.contracts.finding_roles import likely_targets
 from magical.contracts.inferring import inferred, inferred_all
 from magical.contracts.naming import class_name
+from magical.contracts.writing import module_source
 from magical.errors import BrokenPromise, InputError, UsageError
 from magical.library import ingest
 from magical.library.guessing import guessed
-from projects import is_well_worded
+from projects import is_well_worded, python
 
 # Each file: its target; what each column must be found to be (role, type, number of categories, ? where a value may be
 # missing); and the columns that must be left out.
@@ -503,6 +504,27 @@ def test_odd_categories() -> None:
     schema = infer(raw)
     assert set(schema.column("kind").choices) == set(odd)
     check_kept(raw, schema)
+
+
+def test_what_is_written_is_formatted_whatever_the_names(tmp_path: Path) -> None:
+    frames = [pl.DataFrame({name: [i / 7 + n for i in range(N)] for n, name in enumerate(NAMES)})]
+    for width in (40, 75, 90, 95, 100, 105, 110, 150):
+        columns = {
+            "x" * width: [1.5, None] * 30,
+            "y" * width: ["a" * width, "b" * width] * 30,
+            "z " * width: DAYS,
+        }
+        frames.append(pl.DataFrame(columns))
+    for count in range(2, 21):
+        kinds = [f"a kind of thing {i % count}" for i in range(count * 6)]
+        frames.append(pl.DataFrame({"Thing in kind": kinds, "other": [*kinds[1:], None]}))
+    for number, raw in enumerate(frames):
+        source = module_source([infer(raw)], "What is promised.", {})
+        (tmp_path / f"contracts_{number}.py").write_text(source, encoding="utf-8")
+    done = python(
+        "-m", "ruff", "format", "--check", "--no-cache", "--config", "line-length=110", str(tmp_path)
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_column_called_date_does_not_hide_the_type() -> None:

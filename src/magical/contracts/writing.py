@@ -117,7 +117,7 @@ class _Writer:
         inner = f"        {', '.join(options)}"
         if len(inner) <= WIDTH:
             return [*_comment(why), f"{start} = Field(", inner, "    )"]
-        each = [f"        {o}," + ("  # noqa: E501" if len(o) + 9 > WIDTH else "") for o in options]
+        each = [f"        {option}," for option in options]
         return [*_comment(why), f"{start} = Field(", *each, "    )"]
 
     def _hint(self, column: Column) -> str:
