@@ -23,12 +23,11 @@ from typing import (
     get_args,
     get_origin,
     get_type_hints,
-    is_typeddict,
 )
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from typing_extensions import ReadOnly
+from typing_extensions import ReadOnly, is_typeddict
 
 from magical.contracts.contract import TYPES, bounds_of, stripped
 from magical.contracts.promises import Promise
