@@ -48,7 +48,7 @@ class Order(Contract):
 
 class Employee(Contract):
     id: Id[str]
-    boss: Key["Employee"] | None  # noqa: F821
+    boss: Key["Employee"] | None
 
 
 class Everything(Contract):
@@ -156,7 +156,12 @@ IDS = {
     "choices": (Literal["a", "b"], Field(), 3, ["a", "b"]),
     "truths": (bool, Field(), 3, [False, True]),
     "days": (dt.date, Field(), 2, [dt.date(2021, 1, 1), dt.date(2021, 1, 2)]),
-    "moments": (dt.datetime, Field(ge=dt.datetime(2024, 1, 1)), 2, [dt.datetime(2024, 1, 1, h) for h in (0, 1)]),
+    "moments": (
+        dt.datetime,
+        Field(ge=dt.datetime(2024, 1, 1)),
+        2,
+        [dt.datetime(2024, 1, 1, h) for h in (0, 1)],
+    ),
     "examples": (str, Field(examples=["x", "y", "x"]), 3, ["x", "y"]),
 }
 
@@ -184,7 +189,9 @@ def test_keys_join_their_parents() -> None:
     customers, shops = table(Customer, 200), table(Shop, 30)
     orders = table(Order, parents={"Customer": customers, "Shop": shops})
     assert orders.join(customers, left_on="customer", right_on="id").height == 1000
-    assert orders.join(shops, left_on=["shop_town", "shop_number"], right_on=["town", "number"]).height == 1000
+    assert (
+        orders.join(shops, left_on=["shop_town", "shop_number"], right_on=["town", "number"]).height == 1000
+    )
     few = table(Order, 100, parents={"Customer": customers, "Shop": shops})
     assert 1 < few["customer"].n_unique() < 100  # some have several, some none
 
@@ -193,7 +200,9 @@ def test_keys_without_a_parents_table_are_what_its_ids_would_be() -> None:
     orders = table(Order, 50)
     assert orders.join(table(Customer, 50), left_on="customer", right_on="id", how="anti").is_empty()
     shops = table(Shop, 50)
-    assert orders.join(shops, left_on=["shop_town", "shop_number"], right_on=["town", "number"], how="anti").is_empty()
+    assert orders.join(
+        shops, left_on=["shop_town", "shop_number"], right_on=["town", "number"], how="anti"
+    ).is_empty()
 
 
 def test_a_key_of_an_input_and_of_the_table_itself() -> None:
@@ -219,8 +228,10 @@ def test_times_increase_and_groups_are_few() -> None:
 
 def learnt(made: pl.DataFrame, target: str, features: list[str]) -> float:
     """The share of the target's variance that a linear model explains."""
-    columns = made.select(features).fill_null(strategy="mean").to_dummies(
-        [f for f in features if made[f].dtype == pl.String]
+    columns = (
+        made.select(features)
+        .fill_null(strategy="mean")
+        .to_dummies([f for f in features if made[f].dtype == pl.String])
     )
     x = np.column_stack([np.ones(made.height), columns.cast(pl.Float64).to_numpy()])
     x = (x - x.mean(0)) / np.where(x.std(0) > 0, x.std(0), 1) + (x.std(0) == 0)

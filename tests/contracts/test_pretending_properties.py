@@ -1,15 +1,13 @@
 """What pretending makes, keeping accepts: over contracts made by hypothesis."""
 
 import datetime as dt
-import math
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import polars as pl
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from magical import Contract, Field, Group, Id, Key, Target, Time, rule
+from magical import Contract, Field, Group, Id, Key, Target, Time
 from magical.contracts.contract import schema_of
 from magical.contracts.keeping import failures
 from magical.contracts.pretending import How, pretended_table
@@ -39,13 +37,20 @@ TEMPORAL = {
     dt.date: st.dates(),
     dt.datetime: st.datetimes(),
     dt.time: st.times(),
-    dt.timedelta: st.timedeltas(dt.timedelta(days=-10**5), dt.timedelta(days=10**5)),
+    dt.timedelta: st.timedeltas(dt.timedelta(days=-(10**5)), dt.timedelta(days=10**5)),
 }
 NUMBERS = {
     int: st.integers(-(2**62), 2**62) | st.integers(-5, 50),
     float: st.floats(allow_nan=False, allow_infinity=False) | st.integers(-5, 50).map(float),
 }
-PATTERNS = [r"^[A-Z]{2}-\d{3}$", r"a|bc|[x-z]+", r"^\w+@\w+\.(com|org)$", r"\d", r"^(ab?){2,4}$", r"^[^a-z]{3}$"]
+PATTERNS = [
+    r"^[A-Z]{2}-\d{3}$",
+    r"a|bc|[x-z]+",
+    r"^\w+@\w+\.(com|org)$",
+    r"\d",
+    r"^(ab?){2,4}$",
+    r"^[^a-z]{3}$",
+]
 
 
 @st.composite
@@ -112,10 +117,13 @@ def test_what_pretending_makes_keeping_accepts(
 ) -> None:
     schema = schema_of(contract)
     how = How(str(seed), rows=rows, nulls=nulls)
+    said, table = "", pl.DataFrame()
     try:
         table = pretended_table(schema, how)
     except ContractError as error:
-        assert "cannot be made up: no " in str(error), error
+        said = str(error)
+    if said:
+        assert "cannot be made up: no " in said
         return
     assert table.columns == schema.names
     assert failures(table, schema) == []

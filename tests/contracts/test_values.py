@@ -1,18 +1,18 @@
 """Made-up values: whatever pydantic knows, inside its bounds."""
 
-import collections.abc as abc
 import dataclasses
 import datetime as dt
 import decimal
 import enum
 import uuid
-from typing import Annotated, Any, Literal, NamedTuple, NewType, Optional
+from collections import abc
+from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Optional
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, PositiveInt, StringConstraints, TypeAdapter, model_validator
-from typing_extensions import NotRequired, TypeAliasType, TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from magical import Contract, Field, Id, Key, Settings
 from magical.contracts.pretending import How, cannot_pretend, pretended

@@ -88,9 +88,7 @@ def different(column: Column, size: int) -> pl.Series:
         case "bool":
             return pl.Series(column.name, [False, True][:size], dtype=pl.Boolean)
         case "list":
-            raise CannotDraw(
-                "a list cannot identify a row", "promise a number or a text, or take Id off it"
-            )
+            raise CannotDraw("a list cannot identify a row", "promise a number or a text, or take Id off it")
     return whole(column, _different_whole(column, size))
 
 

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from magical.contracts.carrying import Source
+from magical.contracts.carrying import Source, matched
 from magical.contracts.chance import Chance
 from magical.contracts.checks import checks_of
 from magical.contracts.columns import different
 from magical.contracts.dtypes import kind_of
 from magical.contracts.schema import Column, Schema
 
-__all__ = ["Reference", "assumed", "ids_of", "matched", "references"]
+__all__ = ["Reference", "assumed", "ids_of", "references"]
 
 
 class Reference(NamedTuple):
@@ -55,19 +55,6 @@ def ids_of(columns: Sequence[Column], size: int) -> pl.DataFrame:
         out[name] = values[name].gather(places % np.uint64(max(bases[name], 1)))
         places //= np.uint64(max(bases[name], 1))
     return pl.DataFrame({name: out[name].alias(name) for name in values})
-
-
-def matched(keys: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
-    """Say which of a parent's ids each key holds: by name, else in order.
-
-    Example:
-        >>> matched(["visit_day", "visit_shop"], ["shop", "day"]), matched(["a", "b"], ["shop", "day"])
-        ({'visit_day': 'day', 'visit_shop': 'shop'}, {'a': 'shop', 'b': 'day'})
-    """
-    named = {k: next((i for i in ids if k == i or k.endswith(f"_{i}")), "") for k in keys}
-    if all(named.values()) and len(set(named.values())) == len(keys):
-        return named
-    return dict(zip(keys, ids, strict=False))
 
 
 def references(

@@ -78,9 +78,9 @@ def check_rules(table: pl.DataFrame, schema: Schema) -> None:
 def _rarely_met(rule: Check, schema: Schema, count: int, height: int) -> ContractError:
     columns = roots_of(rule, schema.names)
     return ContractError(
-        f"{schema.name} cannot be made up: its rule {rule.name} {rule.words}, and chance rarely meets it.",
+        f"{schema.name} cannot be made up: its rule {rule.name} {rule.words}, which chance rarely meets.",
         f"  {count:,} of {height:,} made-up rows still break it.",
-        hint=f"give {listing(columns, 4)} Field(examples=[...]) that meet it, or widen the rule{_in(schema)}.",
+        hint=f"give {listing(columns, 4)} Field(examples=[...]) that meet it, or widen it{_in(schema)}.",
     )
 
 

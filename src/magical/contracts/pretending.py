@@ -83,12 +83,12 @@ def pretended_table(
 ) -> pl.DataFrame:
     """Make up a table that keeps its contract; the same seed gives the same table on any machine.
 
-    Rows come from the first input with the same ``Id`` columns, else from the different values of those columns
-    where an input has them all, else they are new; without an ``Id``, from the first input that has one column
-    in common; never from one that the table names by a ``Key``. A column that this input has with the same name
-    and type is copied. Other inputs give their columns too where a row can meet but one of theirs: by a key that
-    names it, else by their own id. A copied value that the new contract forbids is drawn anew, and a row whose id
-    it forbids is left out.
+    Rows come from the first input with the same ``Id`` columns, else from the different values of those
+    columns where an input has them all, else they are new; without an ``Id``, from the first input that has
+    one column in common; never from one that the table names by a ``Key``. A column that this input has with
+    the same name and type is copied. Other inputs give their columns too where a row can meet but one of
+    theirs: by a key that names it, else by their own id. A copied value that the contract forbids is drawn
+    anew, and a row whose id it forbids is left out.
 
     Args:
         schema: what the table promises.

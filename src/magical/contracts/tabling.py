@@ -119,7 +119,9 @@ class _Maker:
         for unit in self.units:
             if schema.target not in unit.names:
                 have |= {s.name: s for s in self._first(unit, height).get_columns()}
-        have[_ROW] = pl.int_range(height, eager=True)  # holds the height of a table that has nothing but a target
+        have[_ROW] = pl.int_range(
+            height, eager=True
+        )  # holds the height of a table that has nothing but a target
         table = pl.DataFrame([have[n].alias(n) for n in (*schema.names, _ROW) if n in have])
         if carry:
             table = self._mended(table)
