@@ -14,11 +14,11 @@ class Customer(Contract):
     id: Id[int]
     year_birth: int = Field(ge=1890, le=2010)
     education: Education
-    marital_status: str
+    marital_status: str = Field(examples=["Married", "Together", "Single", "Divorced"])
     income: float | None = Field(ge=0, description="EUR a year")
     kidhome: int = Field(ge=0, description="small children at home")
     teenhome: int = Field(ge=0, description="teenagers at home")
-    enrolled: Time[date] = Field(alias="Dt_Customer")
+    enrolled: Time[date] = Field(alias="Dt_Customer", examples=[date(2012, 9, 1), date(2014, 3, 1)])
     recency: int = Field(ge=0, description="days since the last purchase")
     mnt_wines: int = Field(ge=0, description="EUR spent on wine in two years; the next five likewise")
     mnt_fruits: int = Field(ge=0)

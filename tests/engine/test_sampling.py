@@ -135,7 +135,7 @@ def test_a_run_says_in_its_journal_that_it_is_a_sample(tmp_path: Path) -> None:
     small.command("run", "--sample", "20")
     shown = json.loads(small.command("runs", "last", "--json").out)
     assert shown["sample"] == 20
-    assert "20 rows a source" in small.command("runs", "last").out
+    assert "sample of 20" in small.command("runs", "last").out
     with pytest.raises(UsageError):
         magical.load(small.root, sample=-3)
 

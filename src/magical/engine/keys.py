@@ -177,6 +177,7 @@ def _pretended(node: Node, reader: CodeReader) -> Identity:
         "format": KEY_FORMAT,
         "pretended": f"{node.facts.get('pretended', 0)} rows for {node.name}",
         "gives": json.dumps(promise.to_json(), sort_keys=True, default=str),
+        "examples": json.dumps([s.pretence_json() for s in _schemas(promise)], sort_keys=True, default=str),
     }
     code = reader.read(*_rule_functions(promise), *(c for c in _classes(promise) if not _is_ours(c)))
     parts |= {f"code:{name}": piece.digest for name, piece in code.pieces.items()}

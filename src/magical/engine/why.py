@@ -76,6 +76,9 @@ def settings_changes(old: Any, new: Any, path: str = "") -> Iterator[str]:
         yield f"{path} went from {_text(json.dumps(old))} to {_text(json.dumps(new))}"
 
 
+_DRAWN = "the examples or the sample that it is drawn from changed"
+
+
 def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
     kind, _, name = label.partition(":")
     place = f" ({where})" if where else ""
@@ -101,8 +104,9 @@ def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
             return Cause("origin", kind, f"what it stands on, not real, went from {_difference(old, new)}")
         case "sample":
             return Cause("input", kind, f"the sample went from {_difference(old, new)}")
-        case "pretended":
-            return Cause("origin", kind, f"what is made up went from {_difference(old, new)}")
+        case "examples" | "pretended":
+            text = f"what is made up went from {_difference(old, new)}" if kind == "pretended" else _DRAWN
+            return Cause("origin", kind, text)
         case "python":
             return Cause("python", "", f"Python went from {old} to {new}")
     return Cause("magical", "", "this release of magical computes keys anew")

@@ -205,7 +205,8 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
             ("seconds", f"{run.seconds:.1f}"),
         ]
         rows += [("commit", commit)] if commit else []
-        rows += [("sample", f"{run.facts['sample']} rows a source")] if run.facts.get("sample") else []
+        rows += [("not real", text)] if (text := _unreal(run)) else []
+        rows += [("stands on", listing(run.facts["origin"], 6))] if run.facts.get("origin") else []
         states = {n: "ran" if n in run.executed else "fresh" for n in run.keys}
         rows += [(n, f"{states[n]:<5}  {readable(size(k))}") for n, k in run.keys.items()]
         rows += [(n, "failed") for n in run.failed]
@@ -220,11 +221,19 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
             time.strftime("%Y-%m-%d %H:%M", time.localtime(r.started)),
             f"{r.seconds:.1f} s" if r.seconds else "",
             f"{len(r.executed)} ran",
-            f"sample of {r.facts['sample']}" if r.facts.get("sample") else "",
+            _unreal(r),
         )
         for r in runs
     ]
     return table(rows)
+
+
+def _unreal(run: RunSummary) -> str:
+    """Say what kind of run it was, if something in it was not real."""
+    facts = run.facts
+    words = [f"sample of {facts['sample']}"] if facts.get("sample") else []
+    words += ["pretend --all" if facts["pretend"] == "all" else "pretend"] if facts.get("pretend") else []
+    return ", ".join(words) or ("pretended in part" if facts.get("origin") else "")
 
 
 def models_json(versions: Iterable[Version]) -> list[dict[str, Any]]:

@@ -1,0 +1,192 @@
+"""run and pretend: what they make up, what they say of it, and what moves it."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from projects import ALL, NO_TRACKING, Small
+
+BODY = (
+    '    good = customers.filter(pl.col("id") < max_id)\n    return good.with_columns(x=twice(pl.col("x")))\n'
+)
+
+
+@pytest.fixture
+def unwritten(small: Small) -> Small:
+    small.edit("workflow.py", BODY, "    ...\n")
+    return small
+
+
+def test_a_run_ends_well_and_says_what_is_pretended(unwritten: Small) -> None:
+    answer = unwritten.command("run")
+    assert answer.code == 0
+    lines = answer.out.splitlines()
+    assert lines[0].startswith("flow: done. 4 steps ran, 1 was made up, 0 were fresh")
+    assert lines[1].startswith("  size: not real: 3\u0336")
+    where = next(line for line in lines if line.startswith("Pretended: clean (workflow.py:"))
+    place = where.removeprefix("Pretended: clean (").removesuffix(").")
+    assert f"Next: write clean ({place}): model → Frame[Customer]." in lines
+    assert "  Standing on that: split, size." in lines
+
+
+def test_pretend_needs_no_file_and_runs_the_bodies_that_it_can(small: Small) -> None:
+    small.edit("workflow.py", 'x=twice(pl.col("x"))', 'x=pl.col("x") // 2')
+    (small.root / "x.csv").unlink()
+    run = small.load().pretend(rows=50)
+    assert run.executed == ["model", "clean", "split", "size"]
+    assert run["model"].height == 50
+    assert run.origin("size") == ("model",)
+    assert run["clean"].height < 90
+    again = small.load().pretend(rows=50)
+    assert again.executed == []
+    assert small.load().pretend(rows=51).executed[0] == "model"
+    assert small.load().pretend(rows=50, all=True).executed == ["clean", "split", "size"]
+
+
+def test_pretend_on_the_command_line(small: Small) -> None:
+    (small.root / "x.csv").unlink()
+    answer = small.command("pretend", "--rows", "30", "--all")
+    assert answer.code == 0
+    assert "0 steps ran, 4 were made up" in answer.out
+    assert "Next: magical run, with what is real." in answer.out
+    look = next(line for line in answer.out.splitlines() if "magical inspect" in line)
+    assert "--pretend all --rows 30" in look
+    shown = small.command("inspect", "model", "--pretend", "all", "--rows", "30").out
+    assert "It is not real: it stands on model." in shown
+    assert "shape: (30, 2)" in shown
+    assert small.command("plan", "--pretend", "all", "--rows", "30").out.endswith("flow: 4 fresh.\n")
+    origin = small.command("pretend", "--all", "--rows", "30", "--json").json["origin"]
+    assert origin == {"model": ["model"], "clean": ["clean", "model"]} | {
+        "split": ["clean", "model", "split"],
+        "size": ["clean", "model", "size", "split"],
+    }
+
+
+def test_a_source_that_promises_no_columns_cannot_be_asked_for(small: Small) -> None:
+    answer = small.command("pretend", "raw")
+    assert answer.code == 2
+    assert answer.err == (
+        "raw promises a table without columns, so nothing can be made up for it.\n"
+        "Hint: ask for a step behind it, or give it a contract: Frame[Contract].\n"
+    )
+
+
+def test_written_for_real_it_renews_all_that_stands_on_it(unwritten: Small) -> None:
+    unwritten.run()
+    unwritten.edit("workflow.py", "    ...\n", BODY)
+    assert unwritten.states() == dict(zip(ALL, ["fresh", "fresh", "to run", "waits", "waits"], strict=True))
+    assert "it was made up then, and is real now" in unwritten.why("clean")
+    run = unwritten.run()
+    assert run.executed == ["clean", "split", "size"]
+    assert [run.origin(n) for n in ALL] == [()] * 5
+    unwritten.edit("workflow.py", BODY, "    ...\n")
+    assert unwritten.ran() == []
+    assert unwritten.run().origin("size") == ("clean",)
+
+
+def test_what_moves_what_is_made_up(unwritten: Small) -> None:
+    unwritten.run()
+    unwritten.edit("workflow.py", 'description="how much")', 'description="another word")')
+    assert unwritten.ran() == []
+    unwritten.edit("workflow.py", "max_id: int) -> Frame[Customer]", "max_id: int) -> Frame[Client]")
+    unwritten.edit(
+        "workflow.py",
+        "class FlowSettings",
+        "class Client(Contract):\n    id: Id[int]\n    y: int = Field(ge=3, le=4, examples=[3])\n\n\nclass FlowSettings",
+    )
+    assert unwritten.ran() == ["clean", "split", "size"]
+    assert set(unwritten.run()["clean"]["y"]) == {3}
+    unwritten.edit("workflow.py", "examples=[3]", "examples=[4]")
+    assert "the examples or the sample that it is drawn from changed" in unwritten.why("clean")
+    assert set(unwritten.run()["clean"]["y"]) == {4}
+    assert unwritten.ran(max_id=30) == []
+
+
+def test_what_cannot_be_made_up_fails_that_step_and_says_why(small: Small) -> None:
+    small.edit("workflow.py", "-> int:\n    return table.height\n", "-> Any:\n    ...\n")
+    answer = small.command("run")
+    assert answer.code == 1
+    assert "size (workflow.py:" in answer.out + answer.err
+    assert "cannot be made up" in answer.out + answer.err
+    assert small.load().plan()["split"].state == "fresh"
+
+
+def test_a_step_that_would_write_files_of_made_up_rows_is_made_up_itself(tmp_path: Path) -> None:
+    small = Small(tmp_path)
+    small.write("settings.toml", NO_TRACKING)
+    small.write(
+        "workflow.py",
+        """\
+from magical import Contract, Frame, Id, OutputPath, step, workflow
+
+class Row(Contract):
+    id: Id[int]
+
+@step
+def rows() -> Frame[Row]: ...
+
+@step
+def export(rows: Frame[Row], file: OutputPath) -> int:
+    rows.write_csv(file)
+    return rows.height
+
+@workflow
+def flow() -> int:
+    return export(rows(), OutputPath("out.csv"))
+""",
+    )
+    assert small.run().origin("export") == ("export", "rows")
+    assert not list(tmp_path.glob("**/out.csv"))
+
+
+def test_a_step_with_a_timeout_stands_on_what_is_made_up(unwritten: Small) -> None:
+    unwritten.write("settings.toml", NO_TRACKING + "[policy.steps.size]\ntimeout = 60\n")
+    run = unwritten.run()
+    assert run.origin("size") == ("clean",)
+    assert run.executed[-1] == "size"
+
+
+def test_a_replay_of_a_step_without_a_body(unwritten: Small) -> None:
+    unwritten.run()
+    answer = unwritten.command("replay", "last", "clean")
+    assert answer.code == 1
+    assert "has no body yet: there is nothing to call" in answer.err
+    assert "not real" not in unwritten.command("replay", "last", "raw").out
+
+
+def test_made_up_lists_and_tables_in_other_kinds(tmp_path: Path) -> None:
+    small = Small(tmp_path)
+    small.write("settings.toml", NO_TRACKING)
+    small.write(
+        "workflow.py",
+        """\
+import magical.pandas
+from magical import Contract, Frame, Id, Lazy, step, workflow
+
+class Row(Contract):
+    id: Id[int]
+    x: float
+
+@step
+def pandas() -> magical.pandas.Frame[Row]: ...
+
+@step
+def lazy(rows: magical.pandas.Frame[Row]) -> Lazy[Row]: ...
+
+@step
+def several(rows: Lazy[Row]) -> list[Frame[Row]]: ...
+
+@step
+def total(tables: list[Frame[Row]]) -> int:
+    return sum(t.height for t in tables)
+
+@workflow
+def flow() -> int:
+    return total(several(lazy(pandas())))
+""",
+    )
+    run = small.run()
+    assert isinstance(run["lazy"], pl.LazyFrame)
+    assert run.result == sum(t.height for t in run["several"]) > 0
+    assert run.origin("total") == ("lazy", "pandas", "several")
