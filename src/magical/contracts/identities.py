@@ -30,7 +30,9 @@ class Reference(NamedTuple):
     ids: pl.DataFrame
 
     def drawn(self, chance: Chance, size: int) -> pl.DataFrame:
-        """Draw parents: several rows may share one, and some have none."""
+        """Draw parents: several rows may share one, and some have none; null where there is no parent."""
+        if self.ids.is_empty():
+            return self.ids.clear(size)
         return self.ids[chance.below(self.ids.height, size).astype(np.uint32)]
 
 
@@ -110,9 +112,10 @@ def _ids(
     tables += [(s.table, s.schema.ids) for s in sources if s.schema and s.schema.name == parent]
     tables += [(own, own.columns)] if own is not None else []
     for table, names in tables:
-        there = [n for n in names if n in table.columns]
-        if there or not names:
-            return table.select(there or _likely(table.columns))
+        there = [n for n in names if n in table.columns] or ([] if names else _likely(table.columns))
+        kinds = [kind_of(table.schema[n]) for n in there]
+        if there and (keys[0].type == "any" or kinds == [keys[0].type]):
+            return table.select(there)
     if known:
         return ids_of(keys[0].parents, rows)
     return pl.DataFrame({"id": pl.int_range(1, rows + 1, eager=True)})
