@@ -144,7 +144,7 @@ def assert_kept(table: pl.DataFrame, schema: Schema, how: How) -> None:
     assert again.equals(table)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(contracts(), contracts(), contracts(), st.integers(0, 100))
 def test_whatever_the_inputs_are_the_contract_is_kept(
     one: type[Contract], other: type[Contract], wanted: type[Contract], rows: int

@@ -33,7 +33,9 @@ class Source(NamedTuple):
     def has(self, column: Column) -> bool:
         """Whether it has a column of this name and type."""
         dtype = self.table.schema.get(column.name)
-        return dtype is not None and column.type in ("any", kind_of(dtype))
+        if dtype is None or column.type not in ("any", kind_of(dtype)):
+            return False
+        return not column.inner or column.inner in ("any", kind_of(dtype.inner))  # type: ignore[attr-defined]
 
 
 def sources_of(given: Sequence[tuple[Promise, Any]]) -> list[Source]:

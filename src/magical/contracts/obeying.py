@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from magical.contracts.checks import Check, rules_of
+from magical.contracts.dtypes import kind_of
 from magical.contracts.schema import Schema
 from magical.errors import ContractError, listing
 
@@ -131,8 +132,8 @@ def _mended(
     each = max(1, _AT_ONCE // rows.len())
     places = pl.concat([rows] * each)
     fresh = redraw(names, places.len(), turn)
-    names = list(fresh.columns)
-    tried = table[places].with_columns(fresh.get_columns())
+    names = [n for n in fresh.columns if kind_of(fresh.schema[n]) == kind_of(table.schema[n])]
+    tried = table[places].with_columns(fresh.select(names).get_columns())
     good = tried.select(names).with_columns(places.alias("__place")).filter(~_broken(tried, rules))
     if good.is_empty():
         return table

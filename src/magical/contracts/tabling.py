@@ -15,7 +15,7 @@ from magical.contracts.carrying import Source, carried
 from magical.contracts.chance import Chance
 from magical.contracts.checks import checks_of, rules_of
 from magical.contracts.columns import different, drawn, listed, spread, whole
-from magical.contracts.dtypes import DTYPES
+from magical.contracts.dtypes import DTYPES, kind_of
 from magical.contracts.identities import Reference, assumed, ids_of, references
 from magical.contracts.obeying import check_rules, obedient, roots_of
 from magical.contracts.profiles import Profile, learnt
@@ -215,8 +215,11 @@ class _Maker:
             broken = table.select(pl.any_horizontal(c.broken for c in checks)).to_series()
             if broken.any():
                 fresh = self._redraw([column.name], table.height, -1).get_column(column.name)
-                wide = DTYPES.get(column.type, fresh.dtype)
-                kept = table.get_column(column.name).cast(wide)
+                kept, wide = table.get_column(column.name), DTYPES.get(column.type, fresh.dtype)
+                if kind_of(kept.dtype) != kind_of(fresh.dtype):  # of any type, and none of it is right
+                    table = table.with_columns(fresh)
+                    continue
+                kept = kept.cast(wide)
                 table = table.with_columns(fresh.cast(wide).zip_with(broken, kept).alias(column.name))
         return table
 
