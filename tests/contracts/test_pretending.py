@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import time
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -14,7 +15,10 @@ from magical.contracts.contract import schema_of
 from magical.contracts.keeping import failures
 from magical.contracts.pretending import How, pretended, pretended_table
 from magical.contracts.promises import Frame, Parts, Promise, promise_of
-from magical.errors import BrokenPromise, ContractError
+from magical.contracts.recipes import pretence_json
+from magical.contracts.schema import Schema
+from magical.errors import ContractError
+from projects import python
 
 
 class Shop(Contract):
@@ -93,7 +97,7 @@ def digest(made: pl.DataFrame) -> str:
 
 def test_the_same_on_every_machine() -> None:
     made = table(Everything, 300)
-    assert digest(made) == "bfe7a8072284d570"
+    assert digest(made) == "6658f9ab0161e589"
     assert made.row(0)[:5] == (1, "AV-856x", 59, 288670, 40)
 
 
@@ -374,7 +378,7 @@ def test_a_split_of_an_input_has_its_rows() -> None:
 def test_few_rows_are_still_split() -> None:
     parts = pretended(promise_of(Parts[Customer]), How("seed", rows=20))
     assert all(p["response"].n_unique() == 2 for p in parts)
-    with pytest.raises(BrokenPromise, match="The train part has one class only"):
+    with pytest.raises(ContractError, match="cannot be made up from 1 row: The train part"):
         pretended(promise_of(Parts[Customer]), How("seed", rows=1))
 
 
@@ -398,3 +402,43 @@ def test_choices_are_those_that_the_bounds_leave() -> None:
 def test_a_promise_of_none_gives_none() -> None:
     assert pretended(promise_of(None), How("seed")) is None
     assert pretended(Promise("receipt"), How("seed")) is None
+
+
+def test_neither_kinds_nor_tables_need_what_is_heavy() -> None:
+    light = (
+        "import sys, magical.contracts.recipes; assert not {'polars', 'numpy', 'pandas'} & set(sys.modules)"
+    )
+    assert python("-c", light).returncode == 0
+    made = """
+import sys
+from magical.contracts.pretending import How, pretended_table
+from magical.contracts.schema import Column, Schema
+columns = (Column("id", "int", role="id"), Column("x", "float", nullable=True), Column("y", "bool", role="target"))
+assert pretended_table(Schema("Row", columns), How("seed")).height == 1000
+assert not {"pandas", "sklearn", "mlflow", "pyarrow"} & set(sys.modules)
+"""
+    done = python("-c", made)
+    assert done.returncode == 0, done.stderr
+
+
+def test_examples_move_no_real_steps_key() -> None:
+    class With(Contract):
+        x: int = Field(examples=[1, 2])
+
+    schema = schema_of(With)
+    without = Schema("With", (replace(schema.columns[0], examples=()),))
+    assert schema.to_json() == without.to_json()
+    assert schema.shape() == without.shape()
+    assert schema.pretence_json() != without.pretence_json()
+    assert pretence_json(promise_of(Frame[With])) != promise_of(Frame[With]).to_json()
+
+
+@pytest.mark.parametrize(
+    ("hint", "inner"), [(list[int], "int"), (list[dt.date], "date"), (list, ""), (list[list[int]], "list")]
+)
+def test_a_list_knows_what_it_holds(hint: Any, inner: str) -> None:
+    class Row(Contract):
+        x: hint
+
+    assert schema_of(Row).columns[0].inner == inner
+    assert table(Row).height == 1000

@@ -65,6 +65,8 @@ def bounded(draw: st.DrawFn, hint: Any, values: Any) -> tuple[Any, Any]:
         bounds[draw(st.sampled_from(["le", "lt"]))] = high
     if hint is int and draw(st.booleans()):
         bounds["multiple_of"] = draw(st.integers(1, 1000))
+    if hint is dt.timedelta and draw(st.booleans()):
+        bounds["multiple_of"] = dt.timedelta(seconds=draw(st.integers(1, 10**6)))
     return hint, Field(**bounds) if bounds else None
 
 

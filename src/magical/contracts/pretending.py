@@ -16,6 +16,7 @@ from magical.contracts.schema import Schema
 from magical.contracts.tabling import NULLS, ROWS, How, table_of
 from magical.contracts.tags import tag
 from magical.contracts.values import MEMBERS, value_of
+from magical.errors import BrokenPromise, ContractError
 
 __all__ = ["NULLS", "ROWS", "How", "cannot_pretend", "pretended", "pretended_table", "refusal"]
 
@@ -54,7 +55,13 @@ def pretended(
             return pretended_table(_schema(promise), how, given=given, parents=parents)
         case "parts":
             table = pretended_table(_schema(promise), how, given=given, parents=parents)
-            return _parts(table, _schema(promise), given)
+            try:
+                return _parts(table, _schema(promise), given)
+            except BrokenPromise as error:
+                rows = f"{table.height:,} row{'s' * (table.height != 1)}"
+                raise ContractError(
+                    f"{promise} cannot be made up from {rows}: {error.lines[0]}", hint="pretend more rows."
+                ) from None
         case "tuple":
             made = [
                 pretended(p, _member(how, i), given=given, parents=parents)
