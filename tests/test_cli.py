@@ -197,23 +197,6 @@ def test_a_plan_of_unwritten_steps(small: Small) -> None:
     assert "… size   waits   after split; pretended" in small.command("plan").out
 
 
-def test_the_tree(done: Small) -> None:
-    assert done.command("show").out.splitlines() == [
-        "flow",
-        "└─ raw → Frame  [fresh]",
-        "   └─ model ← raw → Frame[Customer]  [fresh]",
-        "      └─ clean ← model → customers: Frame[Customer]  [fresh]",
-        "         └─ split ← clean → Parts[Customer]  [fresh]",
-        "            └─ size ← split.train → int  [fresh]",
-    ]
-
-
-def test_mermaid(done: Small) -> None:
-    out = done.command("show", "--mermaid").out
-    assert out.startswith("flowchart TD\n")
-    assert 'n2["clean<br/><small>fresh</small>"]' in out
-
-
 def test_runs(small: Small) -> None:
     assert small.command("runs").out == "There are no runs yet.\nHint: magical run\n"
     small.run()
@@ -244,7 +227,7 @@ def test_inspecting_a_large_table_reads_its_first_rows(
 def test_help_lists_the_verbs_in_order() -> None:
     out = command("--help").out
     verbs = re.findall(r"^  (\w+) ", out.partition("Commands:")[2], re.M)
-    assert verbs[:8] == ["run", "pretend", "plan", "show", "why", "inspect", "runs", "replay"]
+    assert verbs[:8] == ["run", "pretend", "plan", "show", "check", "why", "inspect", "runs"]
     for verb in verbs:
         assert "--project PATH" in command(verb, "--help").out
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from magical.project import Project
+from magical.testing.registries import submission
 from projects import Small, flow, is_well_worded
-from registries.conformance import submission
 from registries.memory import MemoryRegistry
 
 

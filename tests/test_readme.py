@@ -1,9 +1,10 @@
 """The README says what is true: its code stands in the example, its graph is the drawn one."""
 
 import re
+import shutil
 from pathlib import Path
 
-import magical
+from projects import command
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "campaign"
@@ -24,5 +25,6 @@ def test_the_code_on_one_screen_is_the_examples_own() -> None:
     assert [line for line in shown if line not in lines] == []
 
 
-def test_the_graph_is_the_drawn_one() -> None:
-    assert blocks("mermaid")[0].strip() == magical.load(EXAMPLE).graph().mermaid()
+def test_the_drawing_is_what_the_command_gives_before_anything_has_run(tmp_path: Path) -> None:
+    copy = shutil.copytree(EXAMPLE, tmp_path / "campaign", ignore=shutil.ignore_patterns(".magical"))
+    assert blocks("mermaid")[0] == command("show", "--mermaid", "--project", str(copy)).out

@@ -121,6 +121,7 @@ def test_no_secret_leaves_by_any_way(tmp_path: Path) -> None:
         ["run"],
         ["show", "--settings"],
         ["show", "--json"],
+        ["show", "--html"],
         ["plan", "--json"],
         ["why", "rows"],
         ["why", "rows", "fails=true"],

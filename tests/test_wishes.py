@@ -117,6 +117,12 @@ def test_outside_a_run_it_says_that_it_is_made_up(capsys: pytest.CaptureFixture[
     assert wish(Weather, rows=5).equals(made)
 
 
+def test_of_several_tables_each_counts() -> None:
+    orders, others = pl.DataFrame({"id": [7, 9], "rain": [1.0, 2.0]}), pl.DataFrame({"other": [1]})
+    for like in ([orders], [others, orders], (orders, others)):
+        assert wish(Weather, like=like).rows() == [(7, 1.0), (9, 2.0)]
+
+
 def test_other_promises() -> None:
     orders = pl.DataFrame({"id": range(40), "answer": [True, False] * 20})
     assert wish(Weather, like=orders)["id"].to_list() == list(range(40))

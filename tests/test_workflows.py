@@ -11,6 +11,9 @@ from magical import Contract, Field, Frame, Id, Parts, Settings, partition, rule
 from magical.errors import WiringError
 from magical.graph import Graph
 from magical.refs import Link
+from magical.views.mermaid import mermaid_text
+from magical.views.page import page
+from magical.views.picture import picture
 
 C = TypeVar("C")
 
@@ -424,24 +427,8 @@ def test_ancestors_and_children() -> None:
     assert graph.children["total"] == []
 
 
-def test_mermaid() -> None:
-    text = drawn(flow_of_attributes).mermaid({"rows": "fresh"})
-    assert text.splitlines() == [
-        "flowchart TD",
-        '    n0["rows<br/><small>fresh</small>"]',
-        '    n1["split"]',
-        '    n2["size"]',
-        '    n3["part_sizes"]',
-        '    n4["total"]',
-        "    n0 --> n1",
-        "    n1 -->|test| n2",
-        "    n1 -->|parts| n3",
-        "    n2 --> n4",
-        "    n3 --> n4",
-    ]
-
-
-def test_mermaid_escapes_names_that_come_from_settings() -> None:
+def test_names_that_come_from_settings_are_never_markup() -> None:
     evil = '"]--><script>alert(1)</script>|&'
-    text = drawn(flow_of_ways, Ways(ways=(Named(name=evil), Named(name="b")))).mermaid({"rows": evil})
+    drawing = picture(drawn(flow_of_ways, Ways(ways=(Named(name=evil), Named(name="b")))))
+    text = mermaid_text(drawing) + page(drawing)
     assert "<script>" not in text

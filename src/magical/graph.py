@@ -189,32 +189,6 @@ class Graph:
         findings = tuple(Finding(**f) for f in data["findings"])
         return cls(data["workflow"], nodes, _wire_in(data["result"]), findings)
 
-    def mermaid(self, states: Mapping[str, str] | None = None) -> str:
-        """Give the graph as Mermaid text; ``states`` are shown under the names.
-
-        Example:
-            >>> node = Node("clean", "workflow:clean", "", "", {}, {"kind": "table", "text": "Frame"})
-            >>> print(Graph("w", (node,)).mermaid())
-            flowchart TD
-                n0["clean"]
-        """
-        number = {n.name: f"n{i}" for i, n in enumerate(self.nodes)}
-        lines = ["flowchart TD"]
-        for node in self.nodes:
-            state = (
-                f"<br/><small>{_escape(states[node.name])}</small>" if states and node.name in states else ""
-            )
-            left, right = ("[/", "/]") if node.writes else ("[", "]")
-            lines.append(f'    {number[node.name]}{left}"{_escape(node.name)}{state}"{right}')
-        for node in self.nodes:
-            for link in node.links:
-                label = link.item or self.by_name[link.node].data
-                arrow = (
-                    f"-->|{_escape(label)}|" if label and label != self.by_name[link.node].title else "-->"
-                )
-                lines.append(f"    {number[link.node]} {arrow} {number[node.name]}")
-        return "\n".join(lines)
-
 
 def _wire_out(wire: Wire) -> Any:
     if isinstance(wire, Link):
@@ -226,8 +200,3 @@ def _wire_in(data: Any) -> Wire:
     if isinstance(data, dict):
         return Link(data["node"], data["item"])
     return None if data is None else tuple(_wire_in(part) for part in data)
-
-
-def _escape(text: str) -> str:
-    table = {'"': "#quot;", "<": "#lt;", ">": "#gt;", "|": "#124;", "&": "#amp;"}
-    return "".join(table.get(c, c) for c in text)

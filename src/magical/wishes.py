@@ -1,7 +1,5 @@
 """A wish: a piece of a written step that is made up from its contract until it is written, too."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any, TypeVar, overload
 
@@ -64,10 +62,7 @@ def wish(promise: Any, like: Any = None, *, rows: int = 1000) -> Any:
             f"{step} calls wish() in a way that its source does not show, so its result would pass as real.",
             hint="write `from magical import wish`, and call wish(...) in the step or in a helper.",
         )
-    given = [] if like is None else [(_promise(like), like)]
+    tables = like if isinstance(like, (list, tuple)) else [like]
+    given = [(promised(table) or Promise("table"), table) for table in tables if table is not None]
     value = pretended(wanted, How(f"{step}/{wanted}", rows), given=given)
     return tag(formed(value, wanted), wanted)
-
-
-def _promise(like: Any) -> Promise:
-    return promised(like) or Promise("list" if isinstance(like, (list, tuple)) else "table")

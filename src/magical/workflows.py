@@ -46,6 +46,15 @@ class Workflow(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<workflow {self.name} ({location(self.function)})>"
 
+    def _repr_html_(self) -> str:
+        from magical.views.page import figure, said
+        from magical.views.picture import picture
+
+        try:
+            return figure(picture(self.draw()))
+        except Exception as error:  # a notebook shows the object all the same
+            return said(f"{self!r}\n{error}")
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the steps one after the other, with no cache and no journal."""
         return self.function(*args, **kwargs)

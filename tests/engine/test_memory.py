@@ -329,7 +329,7 @@ except SystemExit as stop:
 print("loaded", json.dumps([n for n in {names} if n in sys.modules]), file=sys.stderr)
 """
 QUIET = [
-    ["run"], ["run", "clean"], ["plan"], ["show"], ["show", "--mermaid"], ["show", "--settings"], ["why", "clean"],
+    ["run"], ["run", "clean"], ["plan"], ["show"], ["show", "--mermaid"], ["show", "--html"], ["show", "--settings"], ["why", "clean"],
     ["runs"], ["runs", "last"], ["plan", "--json"], ["run", "--json"],
 ]  # fmt: skip
 

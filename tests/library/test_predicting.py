@@ -29,7 +29,7 @@ def test_what_comes_out(table: object, columns: list[str]) -> None:
     out = predict(model, test)
     assert out.columns == columns
     assert out["id"].equals(test["id"])
-    assert contract_of(out).names == ["id", "prediction"]
+    assert contract_of(out).names == (columns if table is people else ["id", "prediction"])
     if len(columns) > 2:
         total = out.select(pl.sum_horizontal("^probability_.*$")).to_series()
         assert (total - 1).abs().max() < 1e-12  # type: ignore[operator]

@@ -22,7 +22,6 @@ from magical.listeners.summary import (
     runs_text,
     settings_text,
     table,
-    tree_text,
 )
 from magical.refs import Link
 
@@ -113,20 +112,6 @@ def test_a_plan() -> None:
     ]
 
 
-def test_a_tree_shows_each_node_once_under_its_last_input() -> None:
-    lines = tree_text(GRAPH, {"rows": "fresh"}).splitlines()
-    assert lines == [
-        "flow",
-        "└─ rows → customers: table  [fresh]",
-        "   └─ split ← rows → parts  [unused]",
-        "      ├─ tune[a] ← split.train, split.validation → model  [unused]",
-        "      └─ tune[b] ← split.train, split.validation → model  [unused]",
-        "         └─ scores ← tune[a], tune[b], split.test → value  [unused]",
-        "warning WIRE001 rows: is odd.",
-        "Hint: mend it.",
-    ]
-
-
 def test_settings_with_who_spoke() -> None:
     settings = {"a": 1, "b": {"c": "ü", "d": {}}, "e": [{"f": 1}, {"f": 2}], "g": [1, 2]}
     spoken = {"b": "settings.toml", "e.1.f": "command line"}
@@ -164,13 +149,3 @@ def test_models() -> None:
 @pytest.mark.parametrize("rows", [[], [("a",)], [("a", ""), ("", "b")]])
 def test_a_table_of_texts(rows: list[tuple[str, ...]]) -> None:
     assert len(table(rows).splitlines()) == len(rows)
-
-
-def test_the_tree_of_a_long_chain_is_not_indented_without_end() -> None:
-    promise = {"kind": "value", "text": "int"}
-    nodes = [
-        Node(f"n{i}", "w:f", "", "", {"x": Link(f"n{i - 1}")} if i else {}, promise) for i in range(3000)
-    ]
-    lines = tree_text(Graph("many", tuple(nodes)), {}).splitlines()
-    assert [line.split("─ ")[1].split()[0] for line in lines[1:]] == [n.name for n in nodes]
-    assert max(map(len, lines)) < 120

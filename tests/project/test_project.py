@@ -27,7 +27,7 @@ def test_the_verbs(small: Small) -> None:
 
 def test_a_project_shows_itself(small: Small) -> None:
     project = small.load()
-    assert "<td>clean</td><td>waits</td>" in project._repr_html_()
+    assert ">clean</text>" in project._repr_html_()
     run = project.run()
     assert "<td>size</td><td>ran</td><td>38</td>" in run._repr_html_()
     assert "<td>size</td><td>fresh</td>" in project.run()._repr_html_()

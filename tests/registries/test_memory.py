@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from magical.engine.ports import Registry
-from registries.conformance import RegistryConformance
+from magical.testing import RegistryConformance
 from registries.memory import MemoryRegistry
 
 

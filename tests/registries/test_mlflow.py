@@ -27,7 +27,7 @@ from magical.events import RunFinished, RunStarted, StepStarted
 from magical.listeners.mlflow import MlflowTracking
 from magical.registries.forms import signature
 from magical.registries.mlflow import MlflowRegistry
-from registries.conformance import OUT, RegistryConformance, submission
+from magical.testing.registries import OUT, RegistryConformance, submission
 from registries.databases import database, free_port, server
 
 

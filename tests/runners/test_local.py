@@ -1,7 +1,7 @@
 """The local runner: the conformance suite."""
 
 from magical.runners.local import LocalRunner
-from runners.conformance import RunnerConformance
+from magical.testing import RunnerConformance
 
 
 class TestLocalRunner(RunnerConformance):

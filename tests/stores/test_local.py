@@ -17,7 +17,8 @@ from magical.contracts.promises import Frame, promise_of
 from magical.engine.artifacts import Record
 from magical.errors import StoreError
 from magical.stores.local import LocalStore
-from stores.conformance import KEY, TABLE, StoreConformance
+from magical.testing import StoreConformance
+from magical.testing.stores_kept import KEY, TABLE
 
 
 class TestLocalStore(StoreConformance):

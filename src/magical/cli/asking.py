@@ -19,17 +19,20 @@ if TYPE_CHECKING:
 __all__ = ["PDB", "PRETEND", "ROWS", "SAMPLE", "TRUST", "Ask", "cli", "verb", "words_of"]
 
 
+_FIRST = ("run", "pretend", "plan", "show")
+
+
 class _Verbs(click.Group):
     """The verbs, in the order in which a project needs them; an unknown one gets the nearest."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
+        return list(dict.fromkeys((*_FIRST, *self.commands)))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.commands:
-            raise UsageError.unknown("verb", args[0], list(self.commands))
+            raise UsageError.unknown("verb", args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
 

@@ -20,20 +20,7 @@ if TYPE_CHECKING:
     from magical.engine.ports import Registry
     from magical.project import Project
 
-__all__ = [
-    "cli",
-    "gc",
-    "inspect",
-    "models",
-    "plan",
-    "pretend",
-    "replay",
-    "run",
-    "runs",
-    "show",
-    "sync",
-    "why",
-]
+__all__ = ["cli", "gc", "inspect", "models", "plan", "pretend", "replay", "run", "runs", "sync", "why"]
 
 
 @verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, PDB, TRUST)
@@ -87,27 +74,6 @@ def plan(ask: Ask, words: tuple[str, ...]) -> None:
         {"step": p.name, "state": p.state, "key": p.key, "after": list(p.after)} for p in plans.values()
     ]
     ask.say(answer, lambda: plan_text(project.drawn(line).graph, plans))
-
-
-@verb(
-    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
-    click.option("--mermaid", "form", flag_value="mermaid", help="Give the graph as Mermaid text."),
-    click.option("--settings", "form", flag_value="settings", help="Show the settings, and who set each."),
-)
-def show(ask: Ask, words: tuple[str, ...], form: str | None) -> None:
-    """Show the graph with the state of each step."""
-    project = ask.open()
-    line = words_of(words)[1]
-    drawn = project.drawn(line)
-    from magical.listeners.summary import settings_text, tree_text
-
-    if form == "settings":
-        answer = {"settings": drawn.settings, "spoken": dict(drawn.spoken)}
-        return ask.say(answer, lambda: settings_text(drawn.settings, drawn.spoken))
-    states = {name: p.state for name, p in project.plan(**line).items()}
-    answer = {**drawn.graph.to_json(), "states": states}
-    text = drawn.graph.mermaid if form == "mermaid" else partial(tree_text, drawn.graph)
-    return ask.say(answer, lambda: text(states))
 
 
 @verb(

@@ -15,7 +15,7 @@ import cloudpickle
 from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
-from magical.errors import SettingsError, StoreError, shorten
+from magical.errors import SettingsError, StoreError, UnwrittenStep, shorten
 from magical.refs import Link, Wire
 from magical.settings import to_json
 
@@ -56,6 +56,8 @@ def save_model(model: Model, folder: Path) -> dict[str, Any]:
         (folder / _SKOPS).unlink(missing_ok=True)
         try:
             (folder / _PICKLE).write_bytes(cloudpickle.dumps(model.pipeline))
+        except UnwrittenStep:
+            raise
         except Exception as error:
             raise StoreError(
                 f"The Pipeline cannot be stored: {shorten(error, 120)}.",

@@ -16,7 +16,7 @@ C = TypeVar("C", bound=Contract)
 
 
 def _predicted(model: Any, table: Schema | None) -> Schema:
-    """The ids and the prediction; which probabilities there are is known once the model is."""
+    """The ids, the prediction, and both probabilities of a truth; other classes only the model knows."""
     if table is None:
         raise WiringError(
             "predict wants a table with a contract, and this one promises no columns.",
@@ -28,7 +28,9 @@ def _predicted(model: Any, table: Schema | None) -> Schema:
     if target is not None:
         is_class = target.choices or target.type in ("bool", "str")
         kind = target.type if is_class else "float"
-    return Schema("Prediction", (*ids, Column("prediction", kind)), source=table.source)
+    chances = [f"probability_{truth}" for truth in (False, True) if kind == "bool"]
+    probabilities = (Column(name, "float", bounds={"ge": 0, "le": 1}) for name in chances)
+    return Schema("Prediction", (*ids, Column("prediction", kind), *probabilities), source=table.source)
 
 
 @step(promises=_predicted)

@@ -89,14 +89,14 @@ def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister())
         RegistryDown: the registry does not answer.
         RegistryError: it refuses, or the model stands on pretended steps.
     """
-    context = current_step()
-    if context is None:
-        return Receipt(False, "register: called outside a run it writes nothing.")
     if origin := sorted({*model.origin, *scores.origin}):
         raise RegistryError(
             f"register: this model stands on what is not real: {listing(origin)}.",
             hint="what is pretended or sampled is never registered.",
         )
+    context = current_step()
+    if context is None:
+        return Receipt(False, "register: called outside a run it writes nothing.")
     if context.registry is None:
         raise RegistryError(
             "register: this project has no model registry.", hint="switch it on in [tracking]."

@@ -14,8 +14,9 @@ from magical.engine.plan import NodePlan
 from magical.engine.ports import Version
 from magical.engine.run import RunResult
 from magical.errors import listing
-from magical.graph import Graph, Node
+from magical.graph import Graph
 from magical.listeners.pretences import pretended_lines
+from magical.views.states import LOOKS
 
 __all__ = [
     "models_text",
@@ -25,15 +26,9 @@ __all__ = [
     "runs_text",
     "settings_text",
     "table",
-    "tree_text",
 ]
 
 Sizes = Callable[[str], int]
-
-_DEEPEST = 60
-"""Columns of indentation of the tree; what lies deeper is not indented further."""
-
-_MARKS = {"fresh": "=", "to run": "▶", "waits": "…", "left out": "-"}
 
 
 def run_text(
@@ -111,8 +106,8 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
 
 def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
     """Say what a run would do."""
-    rows = [(f"{_MARKS[p.state]} {p.name}", p.state, _more(p)) for p in plans.values()]
-    count = {state: sum(p.state == state for p in plans.values()) for state in _MARKS}
+    rows = [(f"{LOOKS[p.state].mark} {p.name}", p.state, _more(p)) for p in plans.values()]
+    count = {state: sum(p.state == state for p in plans.values()) for state in LOOKS}
     words = ", ".join(f"{n} {state}" for state, n in count.items() if n)
     return "\n".join([*(str(f) for f in graph.findings), table(rows), f"{graph.workflow}: {words}."])
 
@@ -127,37 +122,6 @@ def _origin(plan: NodePlan) -> str:
     if plan.name in plan.origin and plan.state != "left out":
         return "pretended"
     return f"stands on {listing(plan.origin, 4)}" if plan.origin else ""
-
-
-def tree_text(graph: Graph, states: Mapping[str, str]) -> str:
-    """Give the graph as a tree: each step under the last of its inputs, the others named behind an arrow."""
-    children: dict[str, list[Node]] = {n.name: [] for n in graph.nodes}
-    tops: list[Node] = []
-    order = {n.name: i for i, n in enumerate(graph.nodes)}
-    for node in graph.nodes:
-        parents = sorted({link.node for link in node.links}, key=lambda n: order[n])
-        (children[parents[-1]] if parents else tops).append(node)
-    lines = [graph.workflow]
-    waiting = _branches(tops, "")
-    while waiting:
-        node, indent, last = waiting.pop()
-        lines.append(f"{indent}{'└─' if last else '├─'} {_tree_line(node, states)}")
-        deeper = indent + ("   " if last else "│  ") if len(indent) < _DEEPEST else indent
-        waiting += _branches(children[node.name], deeper)
-    return "\n".join([*lines, *(str(f) for f in graph.findings)])
-
-
-def _branches(nodes: list[Node], indent: str) -> list[tuple[Node, str, bool]]:
-    """The nodes below one, the first to be taken last."""
-    return [(node, indent, not i) for i, node in enumerate(reversed(nodes))]
-
-
-def _tree_line(node: Node, states: Mapping[str, str]) -> str:
-    inputs = ", ".join(dict.fromkeys(str(link) for link in node.links))
-    takes = f" ← {inputs}" if inputs else ""
-    data = f"{node.data}: " if node.data and node.data != node.title else ""
-    state = states.get(node.name, "unused")
-    return f"{node.name}{takes} → {data}{node.promise['text']}  [{state}]"
 
 
 def settings_text(settings: Mapping[str, Any], spoken: Mapping[str, str]) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry, Swept
 from magical.engine.pretence import ALL, ROWS, SOURCES, Pretence
 from magical.engine.run import Request, RunResult, execute
-from magical.errors import ProjectError, UsageError
+from magical.errors import Finding, ProjectError, UsageError
 from magical.graph import Graph
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
@@ -30,6 +29,7 @@ from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
     from magical.project.syncing import Stored, Synced
+    from magical.views.picture import Picture
 
 __all__ = ["Project", "load"]
 
@@ -66,15 +66,15 @@ class Project:
         self.store = LocalStore(self.home / "store", trust=opening.trust)
         self.journal = Journal(self.home / "runs")
         self.digest = FileDigests(self.home / "files.json").digest
-        self._drawings = Drawings(location, self.configuration, self.home / "drawn", opening.pretence)
+        self.drawings = Drawings(location, self.configuration, self.home / "drawn", opening.pretence)
 
     def __repr__(self) -> str:
         return f"<project {self.root.name}>"
 
     def _repr_html_(self) -> str:
-        plans = self.plan()
-        rows = "".join(f"<tr><td>{escape(n)}</td><td>{escape(p.state)}</td></tr>" for n, p in plans.items())
-        return f"<table><thead><tr><th>step</th><th>state</th></tr></thead><tbody>{rows}</tbody></table>"
+        from magical.views.page import figure
+
+        return figure(self.picture())
 
     def graph(self, **settings: Any) -> Graph:
         """Give the drawn graph; its nodes may have been remembered, not drawn anew."""
@@ -84,6 +84,14 @@ class Project:
         """Say what a run would do, without doing it."""
         drawing = self.draw(settings, step)
         return self._planner(drawing.graph, drawing.drawn).plan()
+
+    def picture(self, **settings: Any) -> Picture:
+        """Give what ``magical show`` draws: steps and their data, each step with its state."""
+        from magical.project.states import drawn_with_states
+
+        drawing = self.draw(settings)
+        planner = self._planner(drawing.graph, drawing.drawn)
+        return drawn_with_states(drawing.shown, planner.plan, self._past())
 
     def run(self, step: str = "", **settings: Any) -> Run:
         """Run what is not fresh, up to one step or all of it.
@@ -96,6 +104,12 @@ class Project:
         if result.errors:
             raise next(iter(result.errors.values()))
         return Run(drawing.living, result, self.store)
+
+    def check(self, hard: bool = False, **settings: Any) -> list[Finding]:
+        """Say what is weak, unused or unwritten; ``hard`` calls each written step with made-up rows, too."""
+        from magical.project.checking import check
+
+        return list(check(self, settings, hard).findings)
 
     def pretend(self, step: str = "", *, rows: int = ROWS, all: bool = False, **settings: Any) -> Run:
         """Run with made-up sources, so that no file is needed; or with every step made up from its contract.
@@ -143,7 +157,7 @@ class Project:
 
     def draw(self, line: Mapping[str, Any], step: str = "") -> Drawing:
         """Give the drawn workflow up to a step, with its code at hand."""
-        return self._drawings.drawing(as_line(line), step)
+        return self.drawings.drawing(as_line(line), step)
 
     def execute(
         self,
@@ -216,11 +230,11 @@ class Project:
     def _planner(self, graph: Graph, drawn: Drawn) -> Planner:
         return Planner(graph, drawn.identities, self.store, self.digest, self.opening.sample)
 
-    def _past(self) -> list[RunSummary]:
+    def _past(self) -> Iterator[RunSummary]:
         """The runs to compare with: a sample is compared with samples, a pretence with pretences."""
         alike = (bool(self.opening.sample), self.opening.pretence.mode)
         runs = self.journal.runs()
-        return [r for r in runs if (bool(r.facts.get("sample")), r.facts.get("pretend", "")) == alike]
+        return (r for r in runs if (bool(r.facts.get("sample")), r.facts.get("pretend", "")) == alike)
 
     def database(self) -> str:
         """Give the address of the project's own MLflow database.

@@ -84,7 +84,9 @@ def replay(
     records = {parent: _record(opened, summary, parent, node) for parent in parents}
     request, graph = opened.request(drawing, debug=debug), drawing.living
     planner = request.planner(graph)
-    plans, origin = planner.plan(), planner.origins[node.name]
+    plans = planner.plan()
+    # What was made up in that run stays made up, whatever has been written since.
+    origin = tuple(sorted({*planner.origins[node.name], *(o for r in records.values() for o in r.origin)}))
     moved = tuple(p for p in parents if p in plans and plans[p].key != records[p].key)
     performer = LocalPerformer(request, graph, lambda _: None, RunResult(summary.name, records=records))
     arguments = performer.arguments(node, records)

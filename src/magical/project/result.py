@@ -42,7 +42,7 @@ class Run:
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{escape(n.name)}</td><td>{escape(self._state(n.name))}</td>"
-            f"<td>{escape(self._summary(n.name))}</td></tr>"
+            f"<td>{self._branded(n.name)}</td></tr>"
             for n in self._graph.wanted
         )
         head = "<tr><th>step</th><th>state</th><th>result</th></tr>"
@@ -98,6 +98,15 @@ class Run:
         if name in self.pending:
             return "pending"
         return "fresh" if name in self._result.records else f"left out: {self._result.left_out.get(name, '')}"
+
+    def _branded(self, name: str) -> str:
+        """The result in HTML: what is not real is struck through, and says what it stands on."""
+        record, text = self._result.records.get(name), escape(self._summary(name))
+        if record is None or not record.origin:
+            return text
+        others = ", ".join(o for o in record.origin if o != name)
+        why = " and ".join(["pretended"] * (name in record.origin) + [f"stands on {others}"] * bool(others))
+        return f"not real: <s>{text}</s> ({escape(why)})"
 
     def _summary(self, name: str) -> str:
         record = self._result.records.get(name)

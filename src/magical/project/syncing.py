@@ -13,7 +13,7 @@ from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry
 from magical.engine.processes import host, lives
 from magical.engine.run import RunResult
-from magical.errors import InputError, MagicalError, RegistryDown, RegistryError, UsageError
+from magical.errors import InputError, MagicalError, RegistryDown, RegistryError, UsageError, listing
 from magical.events import Event, RunFinished
 from magical.graph import Graph
 from magical.listeners.marks import MISSED, SENT, Mark, Marks
@@ -200,6 +200,9 @@ class _Steps:
         project, mark = _of(self._project, run), self._marks.read(run.name)
         line = mark.line if mark else {}
         stored = project.stored(step, {**without_masks(run.settings), **line})
+        if stored.workflow == run.workflow and (origin := stored.plans[step].origin):
+            text = f"not sent: it stands on what is not real now: {listing(origin)}"
+            return Sync(run.name, step, "changed", text, "magical run, with all steps written")
         if stored.workflow != run.workflow or not _is_next(stored.plans, step, key):
             return _changed(run, step)
         tracking = project.configuration.tracking(line)

@@ -1,4 +1,6 @@
-"""What every registry must do: inherit `RegistryConformance` and give the fixture `registry`."""
+"""What every model registry must do. Inherit `RegistryConformance`, and give the fixture ``registry``."""
+
+from __future__ import annotations
 
 import threading
 from collections.abc import Callable
@@ -11,6 +13,9 @@ import pytest
 from magical.contracts.schema import Column, Schema
 from magical.engine.ports import Registry, Submission
 from magical.errors import RegistryError
+from magical.testing.conformance import Conformance
+
+__all__ = ["RegistryConformance", "submission"]
 
 ROW = Schema("Customer", (Column("id", "int", role="id"), Column("income", "float", nullable=True)))
 OUT = Schema("Prediction", (Column("prediction", "bool", nullable=True),))
@@ -19,7 +24,19 @@ Submit = Callable[..., Submission]
 
 
 def submission(folder: Path, *, name: str = "campaign", key: str = "k" * 40, note: str = "one") -> Submission:
-    """A model as files: a note, and a package of code."""
+    """Give a model as files: a note, and a package of code.
+
+    Args:
+        folder: where they are written.
+        name: the registered model's name.
+        key: a version with this key is not put again.
+        note: what the folder's note.txt says.
+
+    Example:
+        >>> import tempfile
+        >>> submission(Path(tempfile.mkdtemp())).name
+        'campaign'
+    """
     home = folder / f"{name}-{key[:6]}-{note}"
     package = home / "code" / f"magical_{key[:12]}"
     package.mkdir(parents=True, exist_ok=True)
@@ -40,18 +57,33 @@ def submission(folder: Path, *, name: str = "campaign", key: str = "k" * 40, not
     )
 
 
-class RegistryConformance:
-    """Inherit, and give the fixture `registry`: an empty one."""
+class RegistryConformance(Conformance):
+    """Hold a registry to what `magical.engine.ports.Registry` promises.
+
+    Example:
+        >>> class TestOurRegistry(RegistryConformance):
+        ...     @pytest.fixture
+        ...     def registry(self, tmp_path):
+        ...         return OurRegistry(tmp_path)
+    """
+
+    @pytest.fixture
+    def registry(self) -> Registry:
+        """Give an empty registry."""
+        raise NotImplementedError(f"{type(self).__name__} must make an empty one: a fixture named registry")
 
     @pytest.fixture
     def submit(self, tmp_path: Path) -> Submit:
+        """Give what makes submissions."""
         return lambda **given: submission(tmp_path, **given)
 
     def test_an_empty_registry_holds_nothing(self, registry: Registry) -> None:
+        """Registry.versions: none where nothing was put, and no champion."""
         assert registry.versions() == registry.versions("campaign") == []
         assert registry.champion("campaign") is None
 
     def test_a_version_says_what_it_is(self, registry: Registry, submit: Submit) -> None:
+        """Registry.put: gives the version with its name, number, key, tags and address."""
         version = registry.put(submit())
         assert (version.name, version.number, version.key) == ("campaign", "1", "k" * 40)
         assert (version.aliases, version.tags["magical.run"]) == ((), "r1")
@@ -59,22 +91,26 @@ class RegistryConformance:
         assert registry.versions("campaign") == [version]
 
     def test_one_key_has_one_version(self, registry: Registry, submit: Submit) -> None:
+        """Registry.put: gives the version that already carries the key."""
         first = registry.put(submit())
         assert registry.put(submit()) == first
         assert len(registry.versions()) == 1
 
     def test_what_is_not_real_is_refused(self, registry: Registry, submit: Submit) -> None:
+        """Registry.put: what stands on a pretence or a sample is refused."""
         with pytest.raises(RegistryError, match="not real: clean"):
             registry.put(replace(submit(), origin=("clean",)))
         assert registry.versions() == []
 
     def test_putting_again_renews_the_words(self, registry: Registry, submit: Submit) -> None:
+        """Registry.put: put again, the version carries the tags and description of now."""
         registry.put(submit())
         again = registry.put(replace(submit(), tags={"magical.run": "r2"}, description="# Another"))
         assert again.tags["magical.run"] == "r2"
         assert registry.versions("campaign") == [again]
 
     def test_versions_come_newest_first_with_their_aliases(self, registry: Registry, submit: Submit) -> None:
+        """Registry.versions: of a model or of all, newest first, with their aliases."""
         first, second = registry.put(submit(key="a" * 40)), registry.put(submit(key="b" * 40))
         other = registry.put(submit(name="other", key="a" * 40))
         registry.alias(first)
@@ -82,14 +118,12 @@ class RegistryConformance:
             ("2", ()),
             ("1", ("champion",)),
         ]
-        assert {(v.name, v.number) for v in registry.versions()} == {
-            ("campaign", "1"),
-            ("campaign", "2"),
-            ("other", "1"),
-        }
+        everything = {(v.name, v.number) for v in registry.versions()}
+        assert everything == {("campaign", "1"), ("campaign", "2"), ("other", "1")}
         assert (second.number, other.number) == ("2", "1")
 
     def test_the_alias_moves(self, registry: Registry, submit: Submit) -> None:
+        """Registry.alias: points at one version, and another alias leaves it alone."""
         first, second = registry.put(submit(key="a" * 40)), registry.put(submit(key="b" * 40))
         for version in (first, second, first):
             registry.alias(version)
@@ -101,6 +135,7 @@ class RegistryConformance:
         assert {v.aliases for v in registry.versions("campaign")} == {("champion",), ("trial",)}
 
     def test_the_alias_goes_back_to_the_champion_before(self, registry: Registry, submit: Submit) -> None:
+        """Registry.rollback: points the alias at the champion before, and refuses where there was none."""
         one, two, three = (registry.put(submit(key=key * 40)) for key in "abc")
         registry.put(submit(name="other"))
         with pytest.raises(RegistryError, match="has had no champion before"):
@@ -120,6 +155,7 @@ class RegistryConformance:
         assert registry.rollback("campaign").number == "1"
 
     def test_the_folder_comes_back(self, registry: Registry, submit: Submit) -> None:
+        """Registry.folder: gives the files that were submitted, on this machine."""
         versions = [registry.put(submit(key=k * 40, note=k)) for k in "ab"]
         for version, note in zip(versions, "ab", strict=True):
             folder = registry.folder(version)
@@ -128,11 +164,13 @@ class RegistryConformance:
             assert registry.folder(version) == folder
 
     def test_names_with_quotes_do_no_harm(self, registry: Registry, submit: Submit) -> None:
+        """Registry.put: a name may hold a quote."""
         version = registry.put(submit(name="it's ours"))
         assert [v.number for v in registry.versions("it's ours")] == [version.number]
         assert registry.put(submit(name="it's ours")).number == version.number
 
     def test_threads_may_ask_at_once(self, registry: Registry, submit: Submit) -> None:
+        """Registry.versions: several threads may ask at once."""
         registry.put(submit())
         found: list[int] = []
         threads = [threading.Thread(target=lambda: found.append(len(registry.versions()))) for _ in range(4)]

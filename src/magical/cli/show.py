@@ -1,0 +1,102 @@
+"""``magical show``: how the workflow hangs together, and how each step stands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from magical.cli.asking import SAMPLE, Ask, verb, words_of
+from magical.errors import UsageError
+
+if TYPE_CHECKING:
+    from magical.graph import Graph
+    from magical.views.picture import Picture
+
+__all__ = ["show"]
+
+
+@verb(
+    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
+    click.option("--mermaid", "form", flag_value="mermaid", help="Give the drawing as Mermaid text."),
+    click.option("--settings", "form", flag_value="settings", help="Show the settings, and who set each."),
+    click.option(
+        "--html",
+        "file",
+        is_flag=False,
+        flag_value="",
+        metavar="[FILE]",
+        help="Write the drawing as one HTML page, to .magical/show.html if no FILE is named.",
+    ),
+    SAMPLE,
+)
+def show(ask: Ask, words: tuple[str, ...], form: str | None, file: str | None) -> None:
+    """Show the steps and their data, with the state of each step."""
+    if file is not None and form:
+        raise UsageError(f"--html and --{form} are two answers.", hint="ask for one of them.")
+    if file and "=" in file:  # magical show --html max_age=80
+        words, file = (file, *words), ""
+    step, line = words_of(words)
+    if step:
+        raise UsageError(f"show draws the whole workflow, not {step!r}.", hint=f"magical inspect {step}")
+    project = ask.open()
+    if form == "settings":
+        from magical.listeners.summary import settings_text
+
+        drawn = project.drawn(line)
+        answer = {"settings": drawn.settings, "spoken": dict(drawn.spoken)}
+        return ask.say(answer, lambda: settings_text(drawn.settings, drawn.spoken))
+    picture = project.picture(**line)
+    if file is not None:
+        return _write(ask, picture, Path(file) if file else project.home / "show.html")
+    answer = _answer(project.graph(**line), picture) if ask.as_json else {}
+    return ask.say(answer, _text(picture, form))
+
+
+def _answer(graph: Graph, picture: Picture) -> dict[str, Any]:
+    steps = {node.name: step for node, step in zip(graph.nodes, picture.steps, strict=True)}
+    return {
+        **graph.to_json(),
+        "states": {name: s.standing.state for name, s in steps.items()},
+        "origin": {name: list(s.standing.origin) for name, s in steps.items() if s.standing.origin},
+        "groups": {name: s.group for name, s in steps.items()},
+        "notes": list(picture.notes),
+    }
+
+
+def _text(picture: Picture, form: str | None) -> Callable[[], str]:
+    if form == "mermaid":
+        from magical.views.mermaid import mermaid_text
+
+        return partial(mermaid_text, picture)
+    from magical.views.tree import WIDTH, tree_text
+
+    if not sys.stdout.isatty():
+        return partial(tree_text, picture, WIDTH)
+    import shutil
+
+    colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    return partial(tree_text, picture, shutil.get_terminal_size((WIDTH, 24)).columns, colour)
+
+
+def _write(ask: Ask, picture: Picture, path: Path) -> None:
+    import time
+
+    from magical.engine.atomic import storing
+    from magical.views.page import page
+
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page(picture, time.strftime("%Y-%m-%d %H:%M")), encoding="utf-8")
+    ask.say({"file": str(path.absolute())}, lambda: f"{picture.workflow} is drawn in {_near(path)}.")
+
+
+def _near(path: Path) -> str:
+    """A path as one would type it here."""
+    near = os.path.relpath(path)
+    return str(path.absolute()) if near.startswith("..") else near

@@ -1,0 +1,92 @@
+"""How each step stands, from what a run would do and what the journal says of earlier runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+
+from magical.engine.journal import RunSummary
+from magical.engine.plan import FRESH, LEFT_OUT, RUN, NodePlan
+from magical.errors import InputError
+from magical.graph import Graph, Node
+from magical.views.picture import Picture, picture
+from magical.views.states import Standing
+
+__all__ = ["LOOKED_AT", "drawn_with_states", "standings"]
+
+LOOKED_AT = 100
+"""How many runs are read at most; a step that none of them had counts as one that never ran."""
+
+
+def drawn_with_states(
+    graph: Graph, plan: Callable[[], Mapping[str, NodePlan]], runs: Iterable[RunSummary]
+) -> Picture:
+    """Give the picture of a graph with its states; without a file that a step reads, only with what is known.
+
+    Args:
+        graph: what is drawn.
+        plan: says what a run would do.
+        runs: the earlier ones, newest first.
+    """
+    try:
+        plans = plan()
+    except InputError as error:
+        said = error.worded(*error.lines, "So it is not known which steps are fresh.")
+        return picture(graph, notes=(str(said),))
+    return picture(graph, standings(graph, plans, runs))
+
+
+def standings(graph: Graph, plans: Mapping[str, NodePlan], runs: Iterable[RunSummary]) -> dict[str, Standing]:
+    """Say how each node stands.
+
+    Args:
+        graph: the whole workflow.
+        plans: what a run would do with the nodes that it wants.
+        runs: the earlier ones, newest first; no more of them are read than are needed.
+
+    Example:
+        >>> node = Node("clean", "workflow:clean", "", "", {}, {"kind": "value", "text": "int"})
+        >>> standings(Graph("flow", (node,)), {"clean": NodePlan("clean", "to run")}, [])["clean"].state
+        'to run'
+    """
+    states = {n.name: _state(n, plans.get(n.name)) for n in graph.nodes}
+    past = _past(graph.workflow, {name for name, state in states.items() if not state}, runs)
+    found = {}
+    for name, state in states.items():
+        plan = plans.get(name)
+        origin = tuple(o for o in plan.origin if o != name) if plan else ()
+        found[name] = Standing(state or _since(plan, past.get(name, "")), origin)
+    return found
+
+
+def _state(node: Node, plan: NodePlan | None) -> str:
+    """The state as far as the plan tells it; empty where the journal must be asked."""
+    if plan is None and not node.facts.get("cut"):
+        return "unused"
+    if plan is not None and plan.state == FRESH:
+        return "pretended" if node.name in plan.origin else FRESH
+    if node.facts.get("unwritten"):
+        return "unwritten"
+    if plan is None:
+        return LEFT_OUT
+    return LEFT_OUT if plan.state == LEFT_OUT else ""
+
+
+def _since(plan: NodePlan | None, before: str) -> str:
+    """The state of a node that would run: what came of it before tells more than that."""
+    planned = plan.state if plan else ""
+    return before if before == "failed" or (before and planned == RUN) else planned
+
+
+def _past(workflow: str, names: set[str], runs: Iterable[RunSummary]) -> dict[str, str]:
+    """For each of these nodes what came of it in the newest run in which it ended: failed, or stale."""
+    found: dict[str, str] = {}
+    if not names:
+        return found
+    for run in islice(runs, LOOKED_AT):
+        if run.workflow == workflow:
+            ended = {**dict.fromkeys(run.failed, "failed"), **dict.fromkeys(run.keys, "stale")}
+            found.update({name: ended[name] for name in names & ended.keys() - found.keys()})
+            if len(found) == len(names):
+                break
+    return found

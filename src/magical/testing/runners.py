@@ -1,0 +1,188 @@
+"""What every runner must do. Inherit `RunnerConformance`, and give ``runner``."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import wait
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magical.engine.ports import Runner
+from magical.testing.conformance import Conformance
+
+__all__ = ["RunnerConformance"]
+
+PROJECT = """\
+import polars as pl
+
+from magical import Contract, Frame, Id, Parts, Settings, partition, step, workflow
+
+
+class Row(Contract):
+    id: Id[int]
+
+
+class HowMany(Settings):
+    rows: int = 40
+
+
+@step
+def raw(rows: int) -> Frame[Row]:
+    return pl.DataFrame({"id": range(rows)})
+
+
+@step
+def split(rows: Frame[Row]) -> Parts[Row]:
+    return partition(rows, ["train"] * (rows.height - 2) + ["test", "validation"])
+
+
+@step
+def size(table: Frame[Row]) -> int:
+    return table.height
+
+
+@workflow
+def flow(s: HowMany) -> int:
+    train, validation, test = split(raw(s.rows))
+    return size(train)
+"""
+
+
+class RunnerConformance(Conformance):
+    """Hold a runner to what `magical.engine.ports.Runner` promises.
+
+    Example:
+        >>> from magical.runners.local import LocalRunner
+        >>> class TestLocalRunner(RunnerConformance):
+        ...     def runner(self, workers):
+        ...         return LocalRunner(workers)
+    """
+
+    def runner(self, workers: int) -> Runner:
+        """Give a new runner that does so many pieces of work at a time."""
+        raise NotImplementedError(f"{type(self).__name__} must say how it is made: def runner(self, workers)")
+
+    def test_work_gives_its_result(self) -> None:
+        """Runner.submit: gives a future of what the work returns."""
+        with self.runner(2) as runner:
+            futures = [runner.submit(lambda n=n: n * n, f"square[{n}]") for n in range(20)]  # type: ignore[misc]
+            assert [f.result(timeout=30) for f in futures] == [n * n for n in range(20)]
+
+    def test_work_is_done_once(self) -> None:
+        """Runner.submit: does each piece of work once, also when it raises."""
+        done: list[int] = []
+
+        def fail() -> None:
+            done.append(-1)
+            raise ValueError("no")
+
+        with self.runner(2) as runner:
+            wait([runner.submit(lambda n=n: done.append(n), str(n)) for n in range(5)], timeout=30)  # type: ignore[misc]
+            wait([runner.submit(fail, "fails")], timeout=30)
+        assert sorted(done) == [-1, *range(5)]
+
+    def test_an_exception_comes_back_as_it_was(self) -> None:
+        """Runner.submit: the future holds the very exception that the work raised; the next work is done."""
+
+        class Odd(Exception):
+            pass
+
+        error = Odd("why", 3)
+
+        def work() -> None:
+            raise error
+
+        with self.runner(1) as runner:
+            assert runner.submit(work, "odd").exception(timeout=30) is error
+            assert runner.submit(lambda: 3, "after it").result(timeout=30) == 3
+
+    @pytest.mark.parametrize(
+        "error", [SystemExit(3), KeyboardInterrupt(), MemoryError()], ids=lambda e: type(e).__name__
+    )
+    def test_no_exception_ends_a_worker(self, error: BaseException) -> None:
+        """Runner.submit: an exception that would end a thread or a process ends no worker."""
+
+        def work() -> None:
+            raise error
+
+        with self.runner(1) as runner:
+            assert runner.submit(work, "ends").exception(timeout=30) is error
+            assert runner.submit(lambda: 3, "after it").result(timeout=30) == 3
+
+    def test_as_many_run_at_a_time_as_asked_for(self) -> None:
+        """Runner.submit: as many pieces of work run at a time as there are workers, and no more."""
+        inside, most, lock = [0], [0], threading.Lock()
+
+        def work() -> None:
+            with lock:
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+            time.sleep(0.02)
+            with lock:
+                inside[0] -= 1
+
+        for workers in (1, 3):
+            most[0] = 0
+            with self.runner(workers) as runner:
+                wait([runner.submit(work, str(n)) for n in range(9)], timeout=30)
+            assert most[0] == workers
+
+    def test_leaving_waits_for_what_has_begun(self) -> None:
+        """Runner.__exit__: waits for all that was submitted."""
+        done: list[int] = []
+
+        def work() -> None:
+            time.sleep(0.05)
+            done.append(1)
+
+        with self.runner(2) as runner:
+            for n in range(4):
+                runner.submit(work, str(n))
+        assert done == [1] * 4
+
+    def test_leaving_on_an_exception_begins_nothing_more(self) -> None:
+        """Runner.__exit__: left by an exception, it begins nothing more, and lets the exception through."""
+        done: list[int] = []
+
+        def work() -> None:
+            time.sleep(0.05)
+            done.append(1)
+
+        def fail() -> None:
+            with self.runner(1) as runner:
+                for n in range(10):
+                    runner.submit(work, str(n))
+                raise KeyError("stop")
+
+        with pytest.raises(KeyError, match="stop"):
+            fail()
+        assert len(done) <= 2
+
+    def test_work_may_be_submitted_from_where_results_are_awaited(self) -> None:
+        """Runner.submit: a piece of work may await the result of an earlier one."""
+        with self.runner(1) as runner:
+            first = runner.submit(lambda: 1, "first")
+            second = runner.submit(lambda: first.result() + 1, "second")
+            assert second.result(timeout=30) == 2
+
+    def test_a_project_runs_on_it(self, tmp_path: Path) -> None:
+        """Runner.submit: a whole project runs on it, and its second run executes only what changed."""
+        from magical.engine.run import execute
+        from magical.project import Run, load
+        from magical.project.executing import schedule
+
+        def run(**settings: Any) -> Run:
+            project = load(tmp_path)
+            drawing = project.draw(settings)
+            request = replace(project.request(drawing), runner=lambda: self.runner(2))
+            return Run(drawing.living, execute(request, schedule), project.store)
+
+        (tmp_path / "workflow.py").write_text(PROJECT)
+        (tmp_path / "settings.toml").write_text("[tracking]\nenabled = false\n")
+        assert run().executed == ["raw", "split", "size"]
+        assert run().executed == []
+        assert run(rows=10).result == 8

@@ -1,0 +1,181 @@
+"""A picture as one HTML file that needs nothing else: no script, no network; every name in it is text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from magical.masking import mask
+from magical.views.columns import HEADS, cells
+from magical.views.picture import DataNode, Picture, StepNode, shown
+from magical.views.states import LOOKS, NOT_REAL, counted
+from magical.views.svg import STYLE, drawing, state_class
+
+__all__ = ["figure", "page", "said"]
+
+_STYLE = """
+body{margin:0 auto;max-width:1200px;padding:16px;font:15px/1.5 system-ui,sans-serif;
+background:var(--ground);color:var(--ink)}
+h1{font-size:1.4rem;margin:0 0 .2rem}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}p{margin:.2rem 0}
+.scroll{overflow-x:auto;max-width:100%}.scroll svg{margin:0 auto}
+.scroll:focus-visible{outline:2px solid var(--run)}
+table{border-collapse:collapse;font-size:.87rem}
+th,td{text-align:left;vertical-align:top;padding:.25rem .7rem .25rem 0;border-bottom:1px solid var(--band)}
+summary,li,p,dd,h1{overflow-wrap:anywhere}td{overflow-wrap:break-word;max-width:26rem}
+.state{color:var(--state,var(--faint))}
+dl{display:grid;grid-template-columns:auto 1fr;gap:.1rem .8rem;font-size:.87rem}
+dd{margin:0}summary{cursor:pointer;padding:.2rem 0}:target{outline:2px solid var(--round)}
+ul{padding-left:1.2rem}
+@media (max-width:860px){thead{display:none}table,tbody,tr,td{display:block;max-width:100%}
+tr{padding:.4rem 0;border-bottom:1px solid var(--line)}
+td{display:grid;grid-template-columns:6rem 1fr;border:0;padding:.05rem 0;overflow-wrap:anywhere}
+td::before{content:attr(data-head);color:var(--faint)}td:empty{display:none}}
+""".strip()
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def page(picture: Picture, when: str = "") -> str:
+    """Give a picture as a whole HTML page: the drawing, then its steps and contracts as tables.
+
+    Args:
+        picture: what is drawn.
+        when: the moment of which the states are.
+
+    Example:
+        >>> from magical.graph import Graph, Node
+        >>> from magical.views.picture import picture
+        >>> node = Node("clean", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
+        >>> page(picture(Graph("flow", (node,)))).startswith("<!DOCTYPE html>")
+        True
+    """
+    contracts = _contracts(picture)
+    anchors = {d.id: f"#contract-{i}" for i, same in enumerate(contracts) for d in same}
+    title = escape(picture.workflow)
+    counts = counted(s.standing for s in picture.steps)
+    said = ", ".join(filter(None, [f"{len(picture.steps)} steps", counts]))
+    body = [
+        f"<header><h1>{title}</h1><p>{escape(said)}{escape(f' ({when})') if when else ''}</p></header><main>",
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Drawing of {title}">',
+        drawing(picture, lambda data: anchors.get(data.id, "")),
+        "</div>",
+        *_notes(picture),
+        *_legend(picture),
+        *_steps(picture, anchors),
+        *_contract_parts(contracts),
+        "</main>",
+    ]
+    head = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><title>{title}</title><style>{STYLE}\n{_STYLE}</style></head>'
+    )
+    return "\n".join([head, '<body class="magical">', *body, "</body></html>", ""])
+
+
+def figure(picture: Picture) -> str:
+    """Give a picture as a piece of HTML, for a notebook.
+
+    Example:
+        >>> from magical.graph import Graph, Node
+        >>> from magical.views.picture import picture
+        >>> node = Node("clean", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
+        >>> figure(picture(Graph("flow", (node,)))).startswith("<style>")
+        True
+    """
+    notes = "".join(f"<p>{escape(note)}</p>" for note in picture.notes)
+    drawn = drawing(picture)
+    return f'<style>{STYLE}</style><div class="magical" style="overflow-x:auto">{drawn}{notes}</div>'
+
+
+def said(text: str) -> str:
+    """Give a text as HTML, where there is nothing to draw.
+
+    Example:
+        >>> said("<workflow flow>")
+        '<pre>&lt;workflow flow&gt;</pre>'
+    """
+    return f"<pre>{escape(mask(text))}</pre>"
+
+
+def _contracts(picture: Picture) -> list[list[DataNode]]:
+    """The data that have contracts; those with the same one stand together."""
+    found: dict[str, list[DataNode]] = {}
+    for data in picture.data.values():
+        if data.contracts:
+            found.setdefault(json.dumps(data.contracts, sort_keys=True, default=str), []).append(data)
+    return list(found.values())
+
+
+def _notes(picture: Picture) -> list[str]:
+    lines = [f"<li>{escape(note)}</li>" for note in picture.notes]
+    return ["<h2>To be seen to</h2><ul>", *lines, "</ul>"] if lines else []
+
+
+def _legend(picture: Picture) -> list[str]:
+    there = {s.standing.state for s in picture.steps}
+    rows = [
+        f'<dt class="state {state_class(state)}">{look.mark} {state}</dt><dd>{escape(look.text)}</dd>'
+        for state, look in LOOKS.items()
+        if state in there
+    ]
+    if picture.origin:
+        origin = escape(", ".join(picture.origin))
+        rows.append(f"<dt>{NOT_REAL} not real</dt><dd>it stands on what was not computed: {origin}</dd>")
+    return ["<h2>States</h2><dl>", *rows, "</dl>"] if rows else []
+
+
+def _steps(picture: Picture, anchors: dict[str, str]) -> list[str]:
+    rows = []
+    for step in picture.steps:
+        gives = f"<span>{', '.join(_data(d, anchors.get(d.id, '')) for d in step.gives)}</span>" * bool(
+            step.gives
+        )
+        state = f'<span class="state {state_class(step.standing.state)}">{escape(_standing(step))}</span>'
+        takes = escape(", ".join(picture.label(source) for source in step.takes))
+        texts = (escape(step.name), step.group, state, takes, gives, escape(step.promise), escape(step.where))
+        rows.append(texts)
+    heads = ("step", "group", "state", "takes", "gives", "promise", "where")
+    return ["<h2>Steps</h2>", *_table(heads, rows, "Steps")]
+
+
+def _standing(step: StepNode) -> str:
+    origin = ", ".join(map(shown, step.standing.origin))
+    return step.standing.words + (f": stands on {origin}" if origin else "")
+
+
+def _data(data: DataNode, address: str) -> str:
+    text = escape(data.name or data.promise)
+    return f'<a href="{address}">{text}</a>' if address else text
+
+
+def _contract_parts(contracts: Sequence[list[DataNode]]) -> list[str]:
+    lines = ["<h2>Contracts</h2>"] if contracts else []
+    for number, same in enumerate(contracts):
+        names = escape(", ".join(d.label for d in same))
+        lines.append(
+            f'<details><summary>{escape(same[0].promise)}: {names}</summary><div id="contract-{number}">'
+        )
+        for contract in same[0].contracts:
+            rows = [tuple(map(escape, row)) for row in cells(contract)]
+            kept = [i for i, _ in enumerate(HEADS) if i < 2 or any(row[i] for row in rows)]
+            lines += _table(
+                [HEADS[i] for i in kept],
+                [[row[i] for i in kept] for row in rows],
+                f"Columns of {escape(shown(str(contract['contract'])))}",
+            )
+            rules = escape(shown(", ".join(map(str, contract.get("rules", ())))))
+            lines += [f"<p>Rules: {rules}</p>"] if rules else []
+        lines.append("</div></details>")
+    return lines
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], label: str) -> list[str]:
+    """A table of cells that are HTML already."""
+    heads = list(heads)
+    head = "".join(f'<th scope="col">{h}</th>' for h in heads)
+    lines = ([f'<td data-head="{h}">{cell}</td>' for h, cell in zip(heads, row, strict=True)] for row in rows)
+    body = [f"<tr>{''.join(cells)}</tr>" for cells in lines]
+    begin = f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table>'
+    return [begin, f"<thead><tr>{head}</tr></thead><tbody>", *body, "</tbody></table></div>"]

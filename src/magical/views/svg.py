@@ -1,0 +1,229 @@
+"""A picture as SVG, for a page and for notebooks."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
+
+from magical.errors import shorten
+from magical.views.columns import described
+from magical.views.groups import GROUPS
+from magical.views.layout import Box, Edge, Hop, Layout, Placed, laid_out
+from magical.views.picture import DataNode, Picture, StepNode, shown
+
+__all__ = ["STYLE", "drawing", "state_class"]
+
+_LETTER, _LINE, _PAD, _MARGIN = 7.3, 16.0, 12.0, 14.0
+_LINK, _SIDE = 14.0, 10.0
+_LONGEST = 30
+_SMALLEST = 0.62
+"""How far a drawing shrinks on a narrow page before it is moved sideways instead."""
+_IS = ("is", "are")
+
+_LIGHT = (
+    "--ground:#fff;--ink:#1f2328;--faint:#59636e;--line:#8c959f;--step:#f6f8fa;--data:#ddf4ff;--round:#0969da;"
+    "--fresh:#1a7f37;--stale:#9a6700;--run:#0969da;--unwritten:#8250df;--pretended:#bf3989;--failed:#cf222e;"
+    "--band:#f6f8fa"
+)
+_DARK = (
+    "--ground:#0d1117;--ink:#e6edf3;--faint:#9198a1;--line:#7d8590;--step:#21262d;--data:#12273d;--round:#58a6ff;"
+    "--fresh:#3fb950;--stale:#d29922;--run:#58a6ff;--unwritten:#bc8cff;--pretended:#f778ba;--failed:#ff7b72;"
+    "--band:#161b22"
+)
+STYLE = f"""
+.magical{{{_LIGHT};color-scheme:light dark}}
+@media (prefers-color-scheme:dark){{.magical{{{_DARK}}}}}
+.magical svg{{display:block;max-width:100%;height:auto;background:var(--ground)}}
+.magical svg text{{fill:var(--ink);
+font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}}
+.magical .m-band{{fill:var(--band);stroke:none}}
+.magical svg .m-group{{fill:var(--faint);font-weight:600}}
+.magical .m-edge{{fill:none;stroke:var(--line);stroke-width:1.3}}
+.magical .m-step rect{{fill:var(--step);stroke:var(--line)}}
+.magical .m-data rect{{fill:var(--data);stroke:var(--round)}}
+.magical .m-data.m-returned rect{{stroke-width:2.5}}
+.magical .m-step.m-unwritten rect,.magical .m-step.m-pretended rect,
+.magical .m-unreal rect{{stroke-dasharray:5 3}}
+.magical .m-step.m-unused rect,.magical .m-step.m-left-out rect{{stroke-dasharray:2 3}}
+.magical svg .m-small{{fill:var(--faint);font-size:11px}}
+.magical a{{color:var(--run)}}
+.magical a:focus-visible rect{{stroke:var(--ink);stroke-width:3}}
+.magical .m-fresh{{--state:var(--fresh)}}.magical .m-stale{{--state:var(--stale)}}
+.magical .m-to-run{{--state:var(--run)}}
+.magical .m-unwritten{{--state:var(--unwritten)}}.magical .m-pretended{{--state:var(--pretended)}}
+.magical .m-failed{{--state:var(--failed)}}
+.magical svg .m-state{{fill:var(--state,var(--faint));font-size:11px}}
+.magical .m-step .m-bar{{fill:var(--state,var(--faint));stroke:none}}
+""".strip()
+"""How drawings look; the colours follow what the reader's system asks for, and text keeps its contrast."""
+
+
+def drawing(picture: Picture, link: Callable[[DataNode], str] = lambda data: "") -> str:
+    """Give a picture as an SVG element.
+
+    Args:
+        picture: what is drawn.
+        link: gives the address of what is told of data elsewhere on the page, or nothing.
+
+    Example:
+        >>> from magical.graph import Graph, Node
+        >>> from magical.views.picture import picture
+        >>> node = Node("<b>", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
+        >>> text = drawing(picture(Graph("flow", (node,))))
+        >>> "&lt;b&gt;" in text, "<b>" in text
+        (True, False)
+    """
+    units = {step.id: _Unit(step) for step in picture.steps}
+    boxes = [Box(s.id, units[s.id].width, units[s.id].height, GROUPS.index(s.group)) for s in picture.steps]
+    edges: dict[Edge, tuple[str, str]] = {}
+    for step in picture.steps:
+        for source in step.takes:
+            maker = picture.makers[source].id
+            edges[Edge(maker, step.id, units[maker].port(source))] = source, step.id
+    layout = laid_out(boxes, list(edges))
+    wide = max(layout.width, *(_wide(g) for g in GROUPS)) + 2 * _MARGIN
+    body = [*_bands(layout, wide), *(_edge(layout.routes[e], *ends) for e, ends in edges.items())]
+    for step in picture.steps:
+        body += units[step.id].drawn(layout.boxes[step.id], link)
+    label = escape(f"{picture.workflow}: {len(picture.steps)} steps and their data")
+    box = f"{-_MARGIN:.0f} 0 {wide:.0f} {layout.height + 2:.0f}"
+    size = f'width="{wide:.0f}" height="{layout.height + 2:.0f}" viewBox="{box}"'
+    least = f'style="min-width:{_SMALLEST * wide:.0f}px"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" role="group" aria-label="{label}" {size} {least}>'
+    told = "Steps are boxes, data are round; a line leads from data to the step that takes them."
+    return "\n".join([head, f"<title>{label}</title><desc>{told}</desc>", *body, "</svg>"])
+
+
+def state_class(state: str) -> str:
+    """Give the class under which a state is coloured.
+
+    Example:
+        >>> state_class("to run")
+        'm-to-run'
+    """
+    return f"m-{state.replace(' ', '-')}" if state else ""
+
+
+class _Unit:
+    """A step with its data below it, as one box of the layout."""
+
+    def __init__(self, step: StepNode) -> None:
+        self.step = step
+        self.name, self.words = _fitting(step.name), step.standing.words
+        self.own = max(_wide(self.name), _wide(f"  {self.words}")) + 2 * _PAD
+        self.tall = _LINE * (2 if self.words else 1) + 12
+        self.texts = [[_fitting(t) for t in (d.name, d.promise) if t] for d in step.gives]
+        self.pills = [max(map(_wide, texts)) + 2 * _PAD + 4 for texts in self.texts]
+        self.row = sum(self.pills) + _SIDE * max(len(self.pills) - 1, 0)
+        self.width = max(self.own, self.row)
+        deep = max((len(texts) for texts in self.texts), default=0)
+        self.pill = _LINE * deep + 8
+        self.height = self.tall + (_LINK + self.pill if deep else 0)
+
+    def port(self, source: str) -> float:
+        """Where below it the line from some of its data begins; from its own middle for a receipt."""
+        for data, middle in zip(self.step.gives, self._middles(), strict=True):
+            if data.id == source:
+                return middle
+        return self.width / 2
+
+    def drawn(self, place: Placed, link: Callable[[DataNode], str]) -> Iterator[str]:
+        """Draw it where it was placed."""
+        x, y, step = place.x, place.y, self.step
+        left = x + (self.width - self.own) / 2
+        floor = y + self.tall + _LINK
+        for data, middle in zip(step.gives, self._middles(), strict=True):
+            yield _edge([(x + self.width / 2, y + self.tall, x + middle, floor)], step.id, data.id)
+        yield f'<g class="m-step {state_class(step.standing.state)}" data-id="{step.id}">'
+        yield f"<title>{escape(_told(step))}</title>"
+        radius = 'rx="3"'
+        yield _rect(left, y, self.own, self.tall, radius)
+        yield _rect(left, y, 4, self.tall, 'class="m-bar"')
+        yield _text(left + _PAD, y + 18, self.name)
+        if self.words:
+            yield _text(left + _PAD, y + 18 + _LINE, self._state(), "m-state")
+        yield "</g>"
+        for data, texts, middle, wide in zip(
+            step.gives, self.texts, self._middles(), self.pills, strict=True
+        ):
+            yield from self._pill(data, texts, (x + middle - wide / 2, floor, wide), link(data))
+
+    def _pill(
+        self, data: DataNode, texts: list[str], place: tuple[float, float, float], address: str
+    ) -> Iterator[str]:
+        x, y, wide = place
+        told = described(data) + "\nthe workflow returns it" * data.returned
+        standing = self.step.standing
+        unreal = standing.is_unreal or standing.state == "pretended"
+        marks = "m-data" + " m-returned" * data.returned + " m-unreal" * unreal
+        yield f'<a href="{escape(address)}">' if address else "<g>"
+        yield f'<g class="{marks}" data-id="{data.id}"><title>{escape(told)}</title>'
+        radius = f'rx="{min(self.pill / 2, 16):.0f}"'
+        yield _rect(x, y, wide, self.pill, radius)
+        for i, text in enumerate(texts):
+            yield _text(x + _PAD + 2, y + 16 + i * _LINE, text, "" if i == 0 and data.name else "m-small")
+        yield "</g></a>" if address else "</g></g>"
+
+    def _state(self) -> str:
+        standing = self.step.standing
+        return f"{standing.marks.strip()} {self.words}"
+
+    def _middles(self) -> list[float]:
+        x, middles = (self.width - self.row) / 2, []
+        for wide in self.pills:
+            middles.append(x + wide / 2)
+            x += wide + _SIDE
+        return middles
+
+
+def _told(step: StepNode) -> str:
+    origin = step.standing.origin
+    stands = (
+        [f"stands on {', '.join(map(shown, origin))}, which {_IS[len(origin) > 1]} not real"]
+        if origin
+        else []
+    )
+    return "\n".join(
+        filter(None, [step.name, step.standing.state, *stands, f"gives {step.promise}", step.where])
+    )
+
+
+def _bands(layout: Layout, wide: float) -> Iterator[str]:
+    if len(layout.bands) < 2:
+        return
+    for band, (top, bottom) in layout.bands.items():
+        place = f'x="{8 - _MARGIN:.1f}" y="{top + 2:.1f}" width="{wide - 16:.1f}" height="{bottom - top:.1f}"'
+        yield f'<rect class="m-band" rx="6" {place}/>'
+        yield _text(14 - _MARGIN, top + 18, GROUPS[band], "m-group")
+
+
+def _edge(hops: Sequence[Hop], source: str, target: str) -> str:
+    x, y, *_ = hops[0]
+    path = f"M{x:.1f} {y:.1f}"
+    for x0, y0, x1, y1 in hops:
+        middle = (y0 + y1) / 2
+        path += (
+            f"V{y1:.1f}" if x0 == x1 else f"C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
+        )
+    return f'<path class="m-edge" data-from="{source}" data-to="{target}" d="{path}"/>'
+
+
+def _rect(x: float, y: float, width: float, height: float, more: str) -> str:
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" {more}/>'
+
+
+def _text(x: float, y: float, text: str, style: str = "") -> str:
+    marked = f' class="{style}"' if style else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}"{marked}>{escape(text)}</text>'
+
+
+def _fitting(text: str) -> str:
+    return shorten(text, _LONGEST)
+
+
+def _wide(text: str) -> float:
+    """How wide a text is at most, without a font to measure it by."""
+    return _LETTER * sum(
+        2 if unicodedata.east_asian_width(c) in "WFA" and not c.isascii() else 1 for c in text
+    )

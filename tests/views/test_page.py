@@ -1,0 +1,173 @@
+"""The page and the drawing in it: whole, and nothing in it is markup that was a name."""
+
+import re
+import time
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from magical.graph import Graph
+from magical.refs import Link
+from magical.views.columns import cells, described
+from magical.views.page import figure, page, said
+from magical.views.picture import picture
+from magical.views.states import Standing
+from magical.views.svg import drawing
+from views.graphs import CAMPAIGN, CUSTOMER, NASTY, chain, fan, graphs, node, standings
+
+SVG = "{http://www.w3.org/2000/svg}"
+VOID = {"meta", "link", "br"}
+
+
+class Reader(HTMLParser):
+    """Reads a page: its tags must be closed in order, and its texts are kept."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def boxes(svg: ElementTree.Element, kind: str) -> list[tuple[float, float, float, float]]:
+    """Where the boxes of a kind are: left, top, right, bottom."""
+    found = []
+    for group in svg.iter(f"{SVG}g"):
+        if kind in group.get("class", "").split():
+            x, y, w, h = (float(group.find(f"{SVG}rect").get(n)) for n in ("x", "y", "width", "height"))  # type: ignore[union-attr,arg-type]
+            found.append((x, y, x + w, y + h))
+    return found
+
+
+@given(st.data(), graphs())
+def test_any_graph_is_drawn_whole_and_nothing_overlaps(data: st.DataObject, graph: Graph) -> None:
+    states = data.draw(st.none() | st.fixed_dictionaries({n.name: standings for n in graph.nodes}))
+    drawn = picture(graph, states)
+    svg = ElementTree.fromstring(drawing(drawn))
+    steps, data_boxes = boxes(svg, "m-step"), boxes(svg, "m-data")
+    assert (len(steps), len(data_boxes)) == (len(drawn.steps), len(drawn.data))
+    left, _, wide, tall = map(float, svg.get("viewBox", "").split())
+    placed = [*steps, *data_boxes]
+    for i, (x0, y0, x1, y1) in enumerate(placed):
+        assert left <= x0 < x1 <= left + wide
+        assert 0 <= y0 < y1 <= tall
+        assert all(x1 <= a0 or a1 <= x0 or y1 <= b0 or b1 <= y0 for a0, b0, a1, b1 in placed[:i])
+    lines = [(p.get("data-from"), p.get("data-to")) for p in svg.iter(f"{SVG}path")]
+    assert sorted(map(str, lines)) == sorted(map(str, drawn.edges))
+
+
+@given(st.data(), graphs(most=6))
+def test_a_page_has_its_own_tags_only_whatever_things_are_called(data: st.DataObject, graph: Graph) -> None:
+    states = data.draw(st.none() | st.fixed_dictionaries({n.name: standings for n in graph.nodes}))
+    drawn = picture(graph, states)
+    reader = Reader(page(drawn))
+    known = "html head meta link title style body header h1 h2 main p div svg desc g a path rect text ul li dl dt dd"
+    known += " table thead tbody tr th td span details summary"
+    assert {tag for tag, _ in reader.tags} <= set(known.split())
+    assert not any(name.startswith("on") for _, attributes in reader.tags for name in attributes)
+    addresses = [a["href"] for _, a in reader.tags if "href" in a]
+    ids = [a["id"] for _, a in reader.tags if "id" in a]
+    assert len(set(ids)) == len(ids)
+    assert all(h == "data:," or (h or "")[1:] in ids for h in addresses)
+
+
+@pytest.mark.parametrize("evil", NASTY)
+def test_names_columns_and_categories_are_text(evil: str) -> None:
+    column = {"name": evil, "type": "str", "choices": [evil], "alias": evil, "role": "key", "parent": evil}
+    promise = {
+        "kind": "table",
+        "text": f"Frame[{evil}]",
+        "schema": {"contract": evil, "columns": [column], "rules": [evil]},
+    }
+    bad = node(evil, data=f"{evil}!")
+    graph = Graph(
+        evil,
+        (
+            bad.__class__(**{**bad.__dict__, "promise": promise, "where": evil}),
+            node("b", "value", Link(evil)),
+        ),
+    )
+    text = page(picture(graph, {evil: Standing("failed", (evil,))}, (evil,)))
+    tags = {tag for tag, _ in Reader(text).tags}
+    assert not tags & {"script", "img", "b"}
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_a_page_needs_nothing_from_anywhere() -> None:
+    text = page(picture(CAMPAIGN))
+    assert "<script" not in text
+    assert set(re.findall(r"https?://[^\s\"<>]+", text)) == {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"url\(|@import|src=", text)
+    assert "default-src 'none'" in text
+
+
+def test_a_page_tells_all_below_the_drawing() -> None:
+    states = {"ingest": Standing("fresh"), "clean": Standing("stale", ("rows (sample)",))}
+    text = page(picture(CAMPAIGN, states, ("mind this",)), "2026-01-31 10:15")
+    words = " ".join(Reader(text).texts)
+    for said_there in (
+        *(
+            "campaign",
+            "10 steps, 1 fresh, 1 stale, 8 unused",
+            "(2026-01-31 10:15)",
+            "mind this",
+            "workflow.py:1",
+        ),
+        *(
+            "stale, not real: stands on rows (sample)",
+            "it has run before, and would run again",
+            "Income",
+            "may be null",
+        ),
+        *("≥ 0", "key of Shop", "'<b>low</b>', 'high'", "customers, split.train, validation"),
+    ):
+        assert said_there in words or said_there == "customers, split.train, validation", said_there
+    assert 'class="m-data m-returned"' in text
+    assert 'tabindex="0"' in text
+
+
+def test_data_lead_to_their_contract() -> None:
+    reader = Reader(page(picture(CAMPAIGN)))
+    links = [a["href"] for tag, a in reader.tags if tag == "a"]
+    assert set(links) == {"#contract-0"}
+    assert len(links) >= 5
+    columns = "id: int, id\nshop: str, key of Shop\nincome: float, may be null, ≥ 0\nlevel: str, '<b>low</b>', 'high'"
+    assert described(picture(CAMPAIGN).data["d1"]) == f"customers: Frame[Customer]\n{columns}"
+    assert [len(row) for row in cells(CUSTOMER)] == [6] * 4
+
+
+def test_in_a_notebook_it_is_one_piece_without_links() -> None:
+    text = figure(picture(CAMPAIGN, None, ("<mind> this",)))
+    reader = Reader(text)
+    assert "a" not in {tag for tag, _ in reader.tags}
+    assert "&lt;mind&gt; this" in text
+    assert said("<b>") == "<pre>&lt;b&gt;</pre>"
+
+
+@pytest.mark.parametrize("graph", [chain(1000), fan(1000)], ids=["chain", "fan"])
+def test_a_thousand_steps(graph: Graph) -> None:
+    began = time.process_time()
+    text = page(picture(graph))
+    assert time.process_time() - began < 8
+    assert text.count('class="m-edge"') == len(list(picture(graph).edges))
