@@ -84,6 +84,29 @@ def test_made_up_rows_are_spread_as_the_sample_is(file: Path) -> None:
     assert 0.05 < table["stays"].mean() < 0.15
 
 
+def test_a_target_of_the_samples_balance_can_be_learnt(file: Path) -> None:
+    class Scored(Contract, examples_from=str(file)):
+        one: float
+        other: int
+        stays: Target[bool]
+        income: float
+
+    class Paid(Scored):
+        stays: bool
+        income: Target[float] = Field(alias="Income")
+
+    table = made(Scored)
+    groups = table.group_by("stays").agg(pl.col("one", "other").mean()).sort("stays")
+    assert 0.05 < table["stays"].mean() < 0.15
+    assert (
+        abs(groups["one"][0] - groups["one"][1]) > 0.4
+        or abs(groups["other"][0] - groups["other"][1]) > 150_000
+    )
+    paid = made(Paid)
+    assert abs(paid["income"].mean() - 50_000) < 1_000
+    assert max(abs(paid.select(pl.corr(c, "income")).item()) for c in ("one", "other")) > 0.5
+
+
 def test_no_single_rows_value_is_shown(file: Path) -> None:
     real, table = sample(), made(contract(file))
     assert not set(table["income"].drop_nulls()) & set(real["Income"].drop_nulls())

@@ -20,7 +20,7 @@ from magical.contracts.identities import Reference, assumed, ids_of, references
 from magical.contracts.obeying import check_rules, obedient, roots_of
 from magical.contracts.profiles import Profile, learnt
 from magical.contracts.schema import Column, Schema
-from magical.contracts.targets import target_of
+from magical.contracts.targets import arranged, target_of
 from magical.errors import ContractError
 
 __all__ = ["NULLS", "ROWS", "How", "table_of"]
@@ -230,8 +230,11 @@ class _Maker:
         unit = next(u for u in self.units if self.schema.target in u.names)
         with told(self.schema, unit.names[0]):
             column = self.schema.column(unit.names[0])
-            if column.type == "list" or column.name in self.profiles:
+            if column.type == "list":
                 made = unit.draw(self._chance(unit), table.height)
+            elif column.name in self.profiles and not column.examples:
+                values = unit.draw(self._chance(unit), table.height).to_series()
+                made = arranged(values, self.schema, table, self._chance(unit, "rule")).to_frame()
             else:
                 made = target_of(self.schema, table, self._chance(unit)).to_frame()
         made = self._nulled(unit, made, "")

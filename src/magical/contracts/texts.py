@@ -90,7 +90,7 @@ def matching(pattern: str, least: int, most: int | None, *, different: int = 0) 
     return _matching(pattern, least, most, different or _POOL)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=16)
 def _matching(pattern: str, least: int, most: int | None, different: int) -> pl.Series:
     try:
         tree = parser.parse(pattern)
