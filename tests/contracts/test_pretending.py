@@ -1,7 +1,10 @@
 """Made-up tables: roles, keys that join, targets that can be learnt, rules, and the same on any machine."""
 
 import datetime as dt
+import decimal
+import enum
 import hashlib
+import re
 import time
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -442,3 +445,47 @@ def test_a_list_knows_what_it_holds(hint: Any, inner: str) -> None:
 
     assert schema_of(Row).columns[0].inner == inner
     assert table(Row).height == 1000
+
+
+class Size(enum.Enum):
+    SMALL = "s"
+    BIG = "b"
+
+
+ODD: dict[str, tuple[Any, Any]] = {
+    "aware": (dt.datetime, Field(ge=dt.datetime(2024, 1, 1, tzinfo=dt.UTC), lt=dt.datetime(2024, 1, 2, tzinfo=dt.UTC))),
+    "decimal bounds": (float, Field(gt=decimal.Decimal("0.1"), le=decimal.Decimal("0.2"))),
+    "compiled pattern": (str, Field(pattern=re.compile("^[a-f]+$"))),
+    "pattern anywhere": (str, Field(pattern="x[0-9]", min_length=6)),
+    "dates as texts": (dt.date, Field(examples=["2024-02-29"])),
+    "members": (Size, Field(examples=[Size.BIG])),
+    "whole floats": (float, Field(examples=[1, 2])),
+    "null among examples": (int | None, Field(examples=[None, 3])),
+    "infinite": (float, Field(ge=float("-inf"), le=float("inf"))),
+    "greatest": (int, Field(ge=2**63 - 1)),
+    "least": (int, Field(le=-(2**63))),
+    "all integers": (int, Field(ge=-(2**63), le=2**63 - 1)),
+    "all floats": (float, Field(ge=-1.7e308, le=1.7e308)),
+    "next to a float": (float, Field(gt=1.0, lt=1.0000000000000004)),
+    "microseconds": (dt.datetime, Field(gt=dt.datetime(2024, 1, 1), lt=dt.datetime(2024, 1, 1, 0, 0, 0, 2))),
+    "first day": (dt.date, Field(le=dt.date(1, 1, 1))),
+    "last time": (dt.time, Field(ge=dt.time(23, 59, 59, 999999))),
+    "a date for a datetime": (dt.datetime, Field(ge=dt.datetime(2024, 1, 1))),
+    "negative durations": (dt.timedelta, Field(lt=dt.timedelta(0), ge=dt.timedelta(days=-2))),
+    "no text": (str, Field(max_length=0)),
+    "no member": (list[int], Field(max_length=0)),
+    "long texts": (str, Field(min_length=100, max_length=101)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ["", "id", "target", "time", "group"])
+@pytest.mark.parametrize("name", ODD)
+def test_odd_bounds_are_kept(name: str, role: str) -> None:
+    hint, field = ODD[name]
+    if name == "no member" and role == "id":
+        return
+    roles = {"id": Id, "target": Target, "time": Time, "group": Group}
+    hint = roles[role][hint] if role else hint
+    body = {"__annotations__": {"other": float, "x": hint}, "__module__": __name__, "x": field}
+    made = table(type("Row", (Contract,), body), 40)
+    assert made.height == 40 if role != "id" else 1 <= made.height <= 40

@@ -145,7 +145,7 @@ def lengths_of(column: Column) -> tuple[int, int | None]:
 
 def _at_least(value: Any, included: bool) -> float:
     number = float(value)
-    if number < value or (number == value and not included):
+    if number < value or not included:
         return math.nextafter(number, math.inf)
     return number
 
