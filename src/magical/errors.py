@@ -176,8 +176,8 @@ class Finding:
 
     Attributes:
         code: such as ``LEAK001``.
-        severity: ``error`` or ``warning``.
-        step: the node it is about.
+        severity: ``error``, ``warning``, or ``note`` for what is no fault.
+        step: the node, step, contract or setting it is about.
         what: one sentence.
         hint: the next move.
     """

@@ -19,6 +19,7 @@ __all__ = [
     "Progress",
     "RunFinished",
     "RunStarted",
+    "Sink",
     "StepCached",
     "StepFailed",
     "StepFinished",

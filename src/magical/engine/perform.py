@@ -31,7 +31,7 @@ from magical.engine.plan import NodePlan, sampled
 from magical.engine.run import Request, RunResult
 from magical.engine.sampling import branded, few
 from magical.errors import InputError, MagicalError, StepError, StoreError, shorten
-from magical.events import current
+from magical.events import Sink, current
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Wire
 
@@ -111,7 +111,7 @@ class LocalPerformer:
         self._check_borders(node, call, arguments)
         return arguments | {n: formed(arguments[n], call.step.wanted[n]) for n in node.inputs}
 
-    def call(self, node: Node, arguments: Mapping[str, Any], context: StepContext | None = None) -> Any:
+    def call(self, node: Node, arguments: Mapping[str, Any], context: Sink | None = None) -> Any:
         """Call a node's body, and hold what it gives to its promise.
 
         Args:
@@ -130,6 +130,11 @@ class LocalPerformer:
                 self._request.debug(error.__cause__ or error)
             raise
 
+    def hold(self, node: str, value: Any) -> None:
+        """Take a value for what a node gave, such as a made-up one."""
+        with self._lock:
+            self._values[node] = value
+
     def forget(self, node: str) -> None:
         """Drop what is held in memory of a node's result."""
         with self._lock:
@@ -139,7 +144,7 @@ class LocalPerformer:
         """Give the result of a node that has finished in this run."""
         return self._load(Link(name), self._result.records)
 
-    def _called(self, node: Node, arguments: Mapping[str, Any], context: StepContext | None) -> Any:
+    def _called(self, node: Node, arguments: Mapping[str, Any], context: Sink | None) -> Any:
         call = node.call
         assert call is not None, "a living graph is performed"
         token = current.set(context)

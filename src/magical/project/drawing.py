@@ -22,6 +22,7 @@ from magical.project.location import Location
 from magical.settings.base import to_json
 from magical.settings.layers import Loaded
 from magical.settings.secrets import learn, sealed
+from magical.workflows import Workflow
 
 __all__ = ["Drawing", "Drawings"]
 
@@ -114,7 +115,7 @@ class Drawings:
 
     def _draw_again(self, line: dict[str, Any], digest: str) -> Graph:
         with _importing:
-            graph = self._import_and_draw(line)[0]
+            _, graph, _ = self._import_and_draw(line)
             drawn = self._memory.recall(digest)
             if self._digest(line) != digest or drawn is None:
                 raise _changing()
@@ -129,17 +130,28 @@ class Drawings:
     def _draw(self, line: dict[str, Any]) -> Drawn:
         with _importing:
             with files_read() as read:
-                graph, loaded = self._import_and_draw(line)
+                _, graph, loaded = self._import_and_draw(line)
             self._configuration.policy(line).check(graph)
             identities = identify(self._pretence(graph))
         other = other_files(identities, read, self._location.root)
         return Drawn(graph, identities, masked(to_json(loaded.settings)), loaded.spoken, other)
 
-    def _import_and_draw(self, line: dict[str, Any]) -> tuple[Graph, Loaded]:
+    def anew(self, line: dict[str, Any]) -> tuple[Workflow[Any, Any], Graph]:
+        """Import the project again, and give its workflow and what that draws now.
+
+        Args:
+            line: settings as a command line gives them.
+        """
+        with _importing:
+            workflow, graph, _ = self._import_and_draw(line)
+        return workflow, graph
+
+    def _import_and_draw(self, line: dict[str, Any]) -> tuple[Workflow[Any, Any], Graph, Loaded]:
         with sealed(), importing():
             workflow = import_workflow(self._location)
             loaded = self._configuration.settings(workflow.settings, line)
-            return (workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)), loaded
+            graph = workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)
+            return workflow, graph, loaded
 
     def _digest(self, line: Mapping[str, Any]) -> str:
         place, profile = self._location, self._configuration.profile

@@ -16,7 +16,7 @@ from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry, Swept
 from magical.engine.pretence import ALL, ROWS, SOURCES, Pretence
 from magical.engine.run import Request, RunResult, execute
-from magical.errors import ProjectError, UsageError
+from magical.errors import Finding, ProjectError, UsageError
 from magical.graph import Graph
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
@@ -66,7 +66,7 @@ class Project:
         self.store = LocalStore(self.home / "store", trust=opening.trust)
         self.journal = Journal(self.home / "runs")
         self.digest = FileDigests(self.home / "files.json").digest
-        self._drawings = Drawings(location, self.configuration, self.home / "drawn", opening.pretence)
+        self.drawings = Drawings(location, self.configuration, self.home / "drawn", opening.pretence)
 
     def __repr__(self) -> str:
         return f"<project {self.root.name}>"
@@ -104,6 +104,12 @@ class Project:
         if result.errors:
             raise next(iter(result.errors.values()))
         return Run(drawing.living, result, self.store)
+
+    def check(self, hard: bool = False, **settings: Any) -> list[Finding]:
+        """Say what is weak, unused or unwritten; ``hard`` calls each written step with made-up rows, too."""
+        from magical.project.checking import check
+
+        return list(check(self, settings, hard).findings)
 
     def pretend(self, step: str = "", *, rows: int = ROWS, all: bool = False, **settings: Any) -> Run:
         """Run with made-up sources, so that no file is needed; or with every step made up from its contract.
@@ -151,7 +157,7 @@ class Project:
 
     def draw(self, line: Mapping[str, Any], step: str = "") -> Drawing:
         """Give the drawn workflow up to a step, with its code at hand."""
-        return self._drawings.drawing(as_line(line), step)
+        return self.drawings.drawing(as_line(line), step)
 
     def execute(
         self,

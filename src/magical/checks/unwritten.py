@@ -1,0 +1,101 @@
+"""The steps that are not written yet, and whether a run can make up what they will give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from magical.checks.sources import is_own
+from magical.contracts.pretending import How, cannot_pretend, pretended
+from magical.contracts.promises import Promise
+from magical.engine.code import CodeReader
+from magical.engine.pretence import Pretence
+from magical.errors import Finding, MagicalError, WiringError
+from magical.graph import Graph, Node
+from magical.refs import links_of
+
+__all__ = ["unwritten_steps"]
+
+_ROWS = 200
+"""How many rows are made up to see whether bounds and rules can be kept."""
+
+_IT = "what it gives cannot be made up:"
+_SAY = "say in its signature what it gives, such as -> Frame[Contract], or write it."
+
+
+def unwritten_steps(graph: Graph) -> Iterator[Finding]:
+    """Find unwritten steps, and what of all that a run makes up for them cannot be made up."""
+    try:
+        pretence = Pretence()(graph)
+    except WiringError as error:
+        yield Finding("WISH002", "error", graph.workflow, "\n".join(error.lines), error.hint)
+        pretence = graph
+    seen, reader = set(), CodeReader()
+    for node in graph.wanted:
+        if node.call is None or node.call.step in seen:
+            continue
+        seen.add(node.call.step)
+        facts = pretence.by_name[node.name].facts
+        if facts.get("cut") or facts.get("pretended"):
+            words, hint = (_open_end(graph, pretence, node), _SAY) if facts.get("cut") else _cannot(node)
+            if words:
+                what = f"{_why(node)} ({node.where}), and {words.rstrip('.')}."
+                yield Finding("WISH002", "error", node.call.step.name, what, hint)
+            elif node.facts.get("unwritten"):
+                yield _unwritten(node, "what follows it" if facts.get("cut") else node.promise["text"])
+        elif is_own(node.call.step.function) and reader.read(node.call.step.function).wishes:
+            yield _wish(node)
+
+
+def _unwritten(node: Node, what: str) -> Finding:
+    hint = f"write it in {node.where}." if node.where else "write it."
+    what = f"is not written yet: a run makes up {what} in its place."
+    return Finding("WISH001", "note", _step(node), what, hint)
+
+
+def _wish(node: Node) -> Finding:
+    what = "makes up a piece of what it gives by wish(): what follows it stands on a pretence, too."
+    return Finding("WISH001", "note", _step(node), what, f"write that piece in {node.where}.")
+
+
+def _step(node: Node) -> str:
+    return str(node.call.step.name) if node.call else node.title
+
+
+def _why(node: Node) -> str:
+    return "is not written yet" if node.facts.get("unwritten") else "takes what is not there yet"
+
+
+def _cannot(node: Node) -> tuple[str, str]:
+    """Say why what a node gives cannot be made up, with a hint: its type, or bounds that no value keeps."""
+    assert node.call is not None
+    promise = node.call.promise
+    if node.writes:
+        return "", ""
+    if reason := cannot_pretend(promise):
+        return f"{_IT} {reason}", _SAY
+    if promise.kind == "model" and not any(map(_says_what_to_predict, node.call.takes.values())):
+        return f"{_IT} nothing that it takes has a Target[...]", "mark the column to predict: Target[bool]."
+    if promise.is_fit:
+        return "", ""
+    if node.links and promise.schema is not None:  # what is carried over may keep rules that chance does not
+        promise = replace(promise, schema=replace(promise.schema, rules=()))
+    try:
+        pretended(promise, How(node.name, _ROWS))
+    except MagicalError as error:
+        return " ".join(line.strip() for line in error.lines), error.hint
+    return "", ""
+
+
+def _says_what_to_predict(promise: Promise) -> bool:
+    has_target = promise.schema is not None and promise.schema.target is not None
+    return promise.kind == "model" or has_target or any(map(_says_what_to_predict, promise.items))
+
+
+def _open_end(graph: Graph, pretence: Graph, node: Node) -> str:
+    """Say who wants a table without columns as it is; a step that types it is made up in its place."""
+    if any(link.node == node.name for link in links_of(graph.result)):
+        return f"{_IT} it promises no columns, and {graph.workflow} returns it"
+    followers = [graph.by_name[name] for name in graph.children[node.name]]
+    cut = [n for n in followers if pretence.by_name[n.name].facts.get("cut") and n in graph.wanted]
+    return next((reason for n in cut if (reason := _open_end(graph, pretence, n))), "")

@@ -1,0 +1,110 @@
+"""Check a project: what its design shows, and, the hard way, what its steps do with made-up rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from magical.checks.static import static_findings
+from magical.engine.pretence import Pretence
+from magical.engine.run import RunResult
+from magical.errors import Finding, listing
+from magical.graph import Graph
+from magical.project.drawing import Drawing, Drawings
+from magical.project.executing import Opened, request_of
+from magical.settings.layers import as_line
+
+if TYPE_CHECKING:
+    from magical.checks.hard import Outcome
+
+__all__ = ["Checked", "check"]
+
+_SEVERITIES = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found.
+
+    Attributes:
+        workflow: its name.
+        findings: the gravest first, those of one step together.
+        outcomes: what the hard check says of each step; none where it was not asked for.
+    """
+
+    workflow: str
+    findings: tuple[Finding, ...]
+    outcomes: tuple[Outcome, ...] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error was found."""
+        return any(f.severity == "error" for f in self.findings)
+
+    def __str__(self) -> str:
+        lines = [str(f) for f in self.findings]
+        skipped = self._with("not assessed")
+        for reason in dict.fromkeys(o.reason for o in skipped):
+            lines.append(f"not assessed ({reason}): {listing(o.step for o in skipped if o.reason == reason)}")
+        return "\n".join([*lines, f"{self.workflow}: {'; '.join(self._counts())}."])
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all of it as JSON."""
+        hard = None if self.outcomes is None else [asdict(o) for o in self.outcomes]
+        return {"workflow": self.workflow, "findings": [asdict(f) for f in self.findings], "hard": hard}
+
+    def _counts(self) -> list[str]:
+        many = {s: sum(f.severity == s for f in self.findings) for s in _SEVERITIES}
+        said = [f"{n} {s}{'' if n == 1 else 's'}" for s, n in many.items() if n]
+        counts = [", ".join(said) or "nothing found"]
+        if self.outcomes is not None:
+            passed, skipped = len(self._with("passed")), len(self._with("not assessed"))
+            words = f"{passed} {'step' if passed == 1 else 'steps'} passed the hard check"
+            counts.append(f"{words}, {skipped} not assessed" if skipped else words)
+        return counts
+
+    def _with(self, state: str) -> list[Outcome]:
+        return [o for o in self.outcomes or () if o.state == state]
+
+
+class _AsDrawn(Pretence):
+    """Makes nothing up: the inputs of a hard check are its own."""
+
+    def __call__(self, graph: Graph) -> Graph:
+        return graph
+
+
+class Checkable(Opened, Protocol):
+    """The part of a project that a check needs."""
+
+    @property
+    def drawings(self) -> Drawings:
+        """Draws its workflow."""
+
+    def draw(self, line: Mapping[str, Any]) -> Drawing:
+        """Give the drawn workflow."""
+
+
+def check(project: Checkable, settings: Mapping[str, Any], hard: bool = False) -> Checked:
+    """Check a project's design.
+
+    Args:
+        project: which one.
+        settings: as on the command line.
+        hard: whether each written step is called with made-up rows as well.
+    """
+    workflow, graph = project.drawings.anew(as_line(settings))
+    findings, outcomes = static_findings(graph, workflow), None
+    if hard:
+        from magical.checks.hard import held
+        from magical.engine.perform import LocalPerformer
+
+        drawing = replace(project.draw(settings), pretence=_AsDrawn())
+        request = request_of(project, drawing)
+        performer = LocalPerformer(request, graph, lambda _: None, RunResult(""))
+        outcomes = held(graph, performer)
+        findings += [f for o in outcomes for f in o.findings]
+    order = {n.name: i for i, n in enumerate(graph.nodes)} | {n.title: i for i, n in enumerate(graph.nodes)}
+    findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), order.get(f.step, -1), f.step))
+    return Checked(graph.workflow, tuple(findings), outcomes)
