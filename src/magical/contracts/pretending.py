@@ -147,7 +147,7 @@ def _parts(table: pl.DataFrame, schema: Schema, given: Given) -> Parts[Any]:
         if sizes and sum(sizes) == table.height:
             return partition(table, [n for n, size in zip(PARTS, sizes, strict=True) for _ in range(size)])
     target = schema.column(schema.target) if schema.target else None
-    classed = target is not None and bool(target.choices or target.type in ("bool", "str"))
+    classed = target is not None and target.is_class
     names = [target.name] if target and classed else []
     groups = schema.role("group")
     if groups:

@@ -146,7 +146,7 @@ def _profile(values: pl.Series, column: Column) -> Profile:
     if some.dtype.is_float():
         some = some.filter(some.is_finite())
     counts = some.value_counts(sort=False).sort(some.name)
-    if column.choices or column.type in ("bool", "str") or counts.height <= _FEW:
+    if column.is_class or counts.height <= _FEW:
         often = counts.filter(pl.col(counts.columns[1]) >= _LEAST)
         if often.height and (column.type not in _ORDERED or often.height == counts.height):
             return Profile(nulls, tuple(often.to_series(0)), tuple(often.to_series(1)))

@@ -32,8 +32,9 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
     Two classes: ``roc_auc``, ``average_precision``, ``log_loss`` (natural logarithm), ``brier``,
     ``accuracy``, ``f1``, ``precision``, ``recall``, of the positive class (the last). More classes:
     ``log_loss``, ``accuracy``, ``f1_macro`` and ``roc_auc_ovr`` (plain means over classes). Numbers: ``rmse``
-    and ``mae`` in the target's unit, ``r2``. Of classes without probabilities what needs none. Each with the 95 % interval of a percentile bootstrap over rows
-    (Efron 1979), 500 resamples, seeded. Rows without a target or a prediction are left out and counted.
+    and ``mae`` in the target's unit, ``r2``. Of classes without probabilities what needs none. Each with the
+    95 % interval of a percentile bootstrap over rows (Efron 1979), 500 resamples, seeded. Rows without a
+    target or a prediction are left out and counted.
 
     Args:
         predictions: as ``predict`` gives them.
