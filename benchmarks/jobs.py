@@ -1,5 +1,6 @@
 """What is measured: each job does one round in an empty folder and gives what each phase of it cost."""
 
+import importlib.util
 import json
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ ROOT = HERE.parent
 SCRIPT = HERE / "nine_steps" / "script.py"
 PROJECT = HERE / "nine_steps" / "magical_project"
 THOUSAND = HERE / "thousand"
+TABLES = HERE / "pretend" / "tables.py"
 CAMPAIGN = ROOT / "examples" / "campaign"
 OFF = "tracking.enabled=false"
 FEW_TRIALS = ("experiments.0.trials=1", "experiments.1.trials=1")
@@ -93,6 +95,16 @@ def thousand(folder: Path) -> dict[str, Cost]:
     return costs
 
 
+def pretend(folder: Path) -> dict[str, Cost]:
+    """A table of 20 columns, made up from its contract; starting Python and importing do not count."""
+    return _tables(folder, "magical")
+
+
+def dataframely(folder: Path) -> dict[str, Cost]:
+    """The same columns by dataframely's own sampler."""
+    return _tables(folder, "dataframely")
+
+
 def same_results(folder: Path) -> tuple[float, float]:
     """Give the ROC AUC that the script and the project wrote out, after a round of each in this folder."""
     paths = [folder / "script" / "model.joblib", folder / "magical" / "model.joblib"]
@@ -125,6 +137,11 @@ def why_not_tracked(folder: Path) -> str:
     return "" if heard else f"the listener failed: {cost.err.strip() or 'it recorded nothing'}"
 
 
+def why_no_dataframely(folder: Path) -> str:
+    """Say why dataframely cannot be measured; empty if it can."""
+    return "" if importlib.util.find_spec("dataframely") else "dataframely is not installed"
+
+
 def why_no_campaign(folder: Path) -> str:
     """Say why the campaign cannot be measured, empty if it can; this warms its bytecode too."""
     if not (CAMPAIGN / "workflow.py").is_file():
@@ -151,6 +168,15 @@ def _nine_steps(folder: Path, title: str, *words: str) -> dict[str, Cost]:
         f"{title}: unchanged": again,
         f"{title}: after an edit of train": edited,
     }
+
+
+def _tables(folder: Path, kind: str) -> dict[str, Cost]:
+    costs = {}
+    for title, rows in (("1e5", 100_000), ("1e6", 1_000_000)):
+        cost = json.loads(cost_of([PYTHON, TABLES, kind, str(rows)], folder).out)
+        _expect(cost["shape"] == [rows, 20], f"{kind} made {cost['shape']}")
+        costs[f"{title} rows by {kind}"] = Cost(cost["cpu"], cost["wall"])
+    return costs
 
 
 def _edit_train(path: Path) -> None:

@@ -20,6 +20,8 @@ ROUNDS: dict[str, jobs.Round] = {
     "tracked": jobs.tracked,
     "starts": jobs.starts,
     "thousand": jobs.thousand,
+    "pretend": jobs.pretend,
+    "dataframely": jobs.dataframely,
     "campaign": jobs.campaign,
 }
 AIMS = (
@@ -31,6 +33,10 @@ AIMS = (
     ("1,000 values: plan, remembered", "", 0.5),
     ("1,000 values: cold, less three steps", "", 5.0),
     ("1,000 tables: cold, less three steps", "", 5.0),
+    ("1e5 rows by magical", "", 0.15),
+    ("1e6 rows by magical", "", 1.0),
+    ("1e5 rows by magical", "1e5 rows by dataframely", 0.5),
+    ("1e6 rows by magical", "1e6 rows by dataframely", 0.5),
     ("campaign: unchanged", 'python -c "import sklearn"', 0.5),
     ("campaign: cold", "", 44.0),
     ("campaign: unchanged", "", 3.2),
@@ -89,6 +95,8 @@ def _options() -> argparse.Namespace:
 def _unavailable(names: list[str], place: Path) -> Iterator[tuple[str, str]]:
     if "tracked" in names and (reason := jobs.why_not_tracked(place)):
         yield "tracked", reason
+    if "dataframely" in names and (reason := jobs.why_no_dataframely(place)):
+        yield "dataframely", reason
     if "campaign" in names and (reason := jobs.why_no_campaign(place)):
         yield "campaign", reason
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from magical.contracts.keeping import filter
     from magical.contracts.model import Model
     from magical.contracts.parts import partition
-    from magical.contracts.promises import Frame, Lazy, Parts
+    from magical.contracts.promises import Frame, Lazy, Parts, Pipeline
     from magical.contracts.roles import Format, Group, Id, Key, Target, Time
     from magical.contracts.tags import contract_of
     from magical.events import emit, keep, scratch
@@ -33,7 +33,7 @@ _HOMES = {
     "magical.contracts.keeping": ("filter",),
     "magical.contracts.model": ("Model",),
     "magical.contracts.parts": ("partition",),
-    "magical.contracts.promises": ("Frame", "Lazy", "Parts"),
+    "magical.contracts.promises": ("Frame", "Lazy", "Parts", "Pipeline"),
     "magical.contracts.roles": ("Format", "Group", "Id", "Key", "Target", "Time"),
     "magical.contracts.tags": ("contract_of",),
     "magical.events": ("emit", "keep", "scratch"),
@@ -58,6 +58,7 @@ __all__ = [
     "Model",
     "OutputPath",
     "Parts",
+    "Pipeline",
     "PositiveInt",
     "Receipt",
     "Secret",

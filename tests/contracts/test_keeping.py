@@ -50,6 +50,7 @@ BROKEN = {
     "lt": (int, Field(lt=3), [3, 2], "x must be < 3, got 3 (row 0)"),
     "multiple_of": (int, Field(multiple_of=5), [5, 7, 0], "x must be a multiple of 5, got 7 (row 1)"),
     "multiple_of a fraction": (float, Field(multiple_of=0.1), [0.3, 0.35], "x must be a multiple of 0.1, got 0.35 (row 1)"),
+    "multiple_of a duration": (dt.timedelta, Field(multiple_of=dt.timedelta(seconds=5)), [dt.timedelta(seconds=s) for s in (10, 11)], "x must be a multiple of 0:00:05, got 0:00:11 (row 1)"),
     "min_length": (str, Field(min_length=2), ["aä", "ä"], "x must have at least the length 2, got ä (row 1)"),
     "max_length": (str, Field(max_length=2), ["ab", "abc"], "x must have at most the length 2, got abc (row 1)"),
     "pattern": (str, Field(pattern="^a+$"), ["aa", "ab"], "x must match ^a+$, got ab (row 1)"),

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from pydantic import BaseModel, field_validator
 
-from magical import Contract, Field, Frame, Id, Key, Parts, Target, rule
+from magical import Contract, Field, Frame, Id, Key, Parts, rule
 from magical.contracts.contract import schema_of
 from magical.contracts.pretending import How, cannot_pretend, pretended, pretended_table, refusal
 from magical.contracts.promises import promise_of
@@ -95,7 +95,9 @@ def refused() -> None:
 
 
 def parent() -> None:
-    key = schema_of(type("Order", (Contract,), {"__annotations__": {"customer": Key["Custmer"]}, "__module__": __name__}))  # noqa: F821
+    key = schema_of(
+        type("Order", (Contract,), {"__annotations__": {"customer": Key["Custmer"]}, "__module__": __name__})
+    )
     raise unknown_parent(key, key.columns[0], ["Customer", "Order"])
 
 
@@ -115,6 +117,7 @@ MESSAGES: dict[str, Callable[[], Any]] = {
     "step": refused,
     "parent": parent,
 }
+
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_the_whole_text(name: str) -> None:

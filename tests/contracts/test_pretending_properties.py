@@ -1,19 +1,19 @@
 """What pretending makes, keeping accepts: over contracts made by hypothesis."""
 
 import datetime as dt
-import math
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 import polars as pl
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from magical import Contract, Field, Group, Id, Key, Target, Time, rule
+from magical import Contract, Field, Group, Id, Key, Target, Time
 from magical.contracts.contract import schema_of
 from magical.contracts.keeping import failures
 from magical.contracts.pretending import How, pretended_table
 from magical.contracts.promises import Promise
+from magical.contracts.schema import Schema
 from magical.errors import ContractError
 
 
@@ -39,13 +39,20 @@ TEMPORAL = {
     dt.date: st.dates(),
     dt.datetime: st.datetimes(),
     dt.time: st.times(),
-    dt.timedelta: st.timedeltas(dt.timedelta(days=-10**5), dt.timedelta(days=10**5)),
+    dt.timedelta: st.timedeltas(dt.timedelta(days=-(10**5)), dt.timedelta(days=10**5)),
 }
 NUMBERS = {
     int: st.integers(-(2**62), 2**62) | st.integers(-5, 50),
     float: st.floats(allow_nan=False, allow_infinity=False) | st.integers(-5, 50).map(float),
 }
-PATTERNS = [r"^[A-Z]{2}-\d{3}$", r"a|bc|[x-z]+", r"^\w+@\w+\.(com|org)$", r"\d", r"^(ab?){2,4}$", r"^[^a-z]{3}$"]
+PATTERNS = [
+    r"^[A-Z]{2}-\d{3}$",
+    r"a|bc|[x-z]+",
+    r"^\w+@\w+\.(com|org)$",
+    r"\d",
+    r"^(ab?){2,4}$",
+    r"^[^a-z]{3}$",
+]
 
 
 @st.composite
@@ -58,6 +65,8 @@ def bounded(draw: st.DrawFn, hint: Any, values: Any) -> tuple[Any, Any]:
         bounds[draw(st.sampled_from(["le", "lt"]))] = high
     if hint is int and draw(st.booleans()):
         bounds["multiple_of"] = draw(st.integers(1, 1000))
+    if hint is dt.timedelta and draw(st.booleans()):
+        bounds["multiple_of"] = dt.timedelta(seconds=draw(st.integers(1, 10**6)))
     return hint, Field(**bounds) if bounds else None
 
 
@@ -105,6 +114,16 @@ def contracts(draw: st.DrawFn) -> type[Contract]:
     return made("Row", fields)
 
 
+def possible(schema: Schema, how: How, **more: Any) -> list[pl.DataFrame]:
+    """The table; none where the bounds of a column leave nothing."""
+    try:
+        return [pretended_table(schema, how, **more)]
+    except ContractError as error:
+        if "cannot be made up: no " not in str(error):
+            raise
+    return []
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(contracts(), st.integers(0, 200), st.integers(0, 3), st.sampled_from([0.0, 0.05, 1.0]))
 def test_what_pretending_makes_keeping_accepts(
@@ -112,16 +131,33 @@ def test_what_pretending_makes_keeping_accepts(
 ) -> None:
     schema = schema_of(contract)
     how = How(str(seed), rows=rows, nulls=nulls)
-    try:
-        table = pretended_table(schema, how)
-    except ContractError as error:
-        assert "cannot be made up: no " in str(error), error
-        return
+    for table in possible(schema, how):
+        assert_kept(table, schema, how)
+
+
+def assert_kept(table: pl.DataFrame, schema: Schema, how: How) -> None:
     assert table.columns == schema.names
     assert failures(table, schema) == []
-    assert table.height == rows if not schema.ids else table.height <= rows
-    if nulls and table.height:
+    assert table.height == how.rows if not schema.ids else table.height <= how.rows
+    if how.nulls and table.height:
         assert all(table[c.name].null_count() for c in schema.columns if c.nullable)
     again = pretended_table(schema, how, given=[(Promise("table", schema=schema), table)])
     assert failures(again, schema) == []
     assert again.equals(table)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(contracts(), contracts(), contracts(), st.integers(0, 100))
+def test_whatever_the_inputs_are_the_contract_is_kept(
+    one: type[Contract], other: type[Contract], wanted: type[Contract], rows: int
+) -> None:
+    given = []
+    for number, contract in enumerate((one, other)):
+        schema = replace(schema_of(contract), name=("Row", "Parent")[number])
+        if table := possible(schema, How(str(number), rows=rows)):
+            given.append((Promise("table", schema=schema), table[0]))
+    schema = schema_of(wanted)
+    parents = {"Visit": pretended_table(schema_of(Visit), How("visits", rows=rows))}
+    for table in possible(schema, How("seed", rows=rows), given=given, parents=parents):
+        assert table.columns == schema.names
+        assert failures(table, schema) == []

@@ -1,6 +1,6 @@
 """evaluate: the field's metrics with intervals, on rows that are matched and counted."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -10,7 +10,7 @@ from sklearn import metrics as known
 from library.conftest import Run
 from library.tables import houses, people, pupils
 from library.test_splitting import like
-from magical import Contract, Target
+from magical import Contract, Id, Target
 from magical.errors import BrokenPromise
 from magical.library import HowToSplit, Linear, evaluate, model_data, predict, split, train, transform
 
@@ -186,3 +186,27 @@ def test_small_tables_are_kept_for_the_eye(run: Run, table: Any, names: set[str]
         curve = run.kept["curve"]
         assert curve["true_positive_rate"].is_sorted()
         assert curve.row(-1)[1:] == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("kind", ["yes and no", "three kinds"])
+def test_classes_without_probabilities(kind: str) -> None:
+    if kind == "yes and no":
+
+        class Row(Contract):
+            id: Id[int]
+            answer: Target[Literal["yes", "no"]]
+
+        truth, picked = ["yes", "yes", "no", "no"], ["yes", "no", "no", "no"]
+    else:
+
+        class Row(Contract):  # type: ignore[no-redef]
+            id: Id[int]
+            answer: Target[str]
+
+        truth, picked = ["a", "b", "c", "a"], ["a", "b", "b", "a"]
+    rows = model_data(pl.DataFrame({"id": range(4), "answer": truth}), Row)
+    scores = evaluate(pl.DataFrame({"id": range(4), "prediction": picked}), rows)
+    assert scores["accuracy"] == 0.75
+    assert scores.task == ("binary" if kind == "yes and no" else "multiclass")
+    assert scores.positive == ("no" if kind == "yes and no" else "")
+    assert not {"log_loss", "roc_auc", "brier"} & set(scores.metrics)

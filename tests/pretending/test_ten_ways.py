@@ -138,6 +138,19 @@ def test_6_a_copied_store(project: Tenfold, tmp_path: Path) -> None:
     assert unwritten.enrolled == []
 
 
+def test_6_a_record_whose_origin_was_erased_counts_no_more(tmp_path: Path) -> None:
+    project = Tenfold(tmp_path / "tenfold").empty("customers")
+    project.run()
+    branded = '"origin": ["customers"]'
+    records = list((project.root / ".magical" / "store" / "records").rglob("*.json"))
+    assert sum(branded in path.read_text() for path in records) == 7
+    for path in records:
+        path.write_text(path.read_text().replace(branded, '"origin": []'))
+    run = project.run()
+    assert {"customers", "shoppers", "choose", "judge"} <= {*run.executed}
+    assert run.origin("judge") == ("customers",)
+
+
 def test_7_replay(project: Tenfold) -> None:
     project.run()
     assert replay(project.load(), "last", "judge")().origin == ("customers",)

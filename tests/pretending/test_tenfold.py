@@ -156,6 +156,14 @@ def test_a_wish_brands_its_step_as_if_it_had_no_body(reference: Reference, tmp_p
     assert holds(project.empty(), reference) == []
 
 
+def test_steps_in_processes_of_their_own_pretend_as_well(tmp_path: Path) -> None:
+    project = Tenfold(tmp_path / "tenfold").empty("customers", "steady")
+    run = project.run(policy={"timeout": 100})
+    assert run.origin("judge") == run["judge"].origin == ("customers", "steady")
+    apart = Tenfold(tmp_path / "again").empty("customers", "steady").run()
+    assert run["judge"] == apart["judge"]
+
+
 def test_on_day_one_there_is_no_data_and_check_show_pretend_and_run_work(tmp_path: Path) -> None:
     project = Tenfold(tmp_path / "tenfold", data=False)
     for words in (("check",), ("show",), ("show", "--mermaid"), ("pretend", "--rows", "50"), ("run",)):

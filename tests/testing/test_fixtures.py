@@ -134,7 +134,7 @@ def test_out_of_a_test_a_pretended_model_refuses() -> None:
         pretend(Model, like=customers).predict(customers)
 
 
-@pytest.mark.parametrize("promise", [3, "Customer", None, object()], ids=repr)
+@pytest.mark.parametrize("promise", [3, "Customer", None, object()], ids=["number", "text", "none", "object"])
 def test_what_is_no_promise_is_said(pretended: Pretend, promise: Any) -> None:
     with pytest.raises(UsageError) as caught:
         pretended(promise)

@@ -49,7 +49,8 @@ def unwritten_steps(graph: Graph) -> Iterator[Finding]:
 
 def _unwritten(node: Node, what: str) -> Finding:
     hint = f"write it in {node.where}." if node.where else "write it."
-    what = f"is not written yet: a run makes up {what} in its place."
+    what = f"makes up {what} in its place" if not node.writes else "leaves it out"
+    what = f"is not written yet: a run {what}."
     return Finding("WISH001", "note", _step(node), what, hint)
 
 

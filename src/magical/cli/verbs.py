@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING
 
 import click
@@ -45,17 +45,25 @@ def _carry_out(
     project = ask.open()
     step, line = words_of(words)
     from magical.listeners.console import Console
+    from magical.listeners.pretences import design_text
+    from magical.listeners.summary import run_json, run_text
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
         result = project.execute(step, line, (Console(),), debug)
-    graph = project.draw(line).graph
-    from magical.listeners.summary import run_json, run_text
-
+        graph = project.draw(line).graph
+        found = [f for f in project.check(**line) if f.severity != "note"] if ask.pretend else None
     again = "".join(f" {shlex.quote(word)}" for word in words if "=" in word)
     again += f" --sample {ask.sample}" if ask.sample else ""
     again += f" --pretend {ask.pretend}" if ask.pretend else ""
     again += f" --rows {ask.rows}" if ask.pretend and ask.rows != Ask.rows else ""
-    text = partial(run_text, graph, result, _option(project), ask.trace, again)
+
+    def text() -> str:
+        shown = graph if found is None else replace(graph, findings=())
+        said = run_text(shown, result, _option(project), ask.trace, again)
+        return said if found is None else f"{said}\n{design_text(found)}"
+
+    if found is not None:
+        graph = replace(graph, findings=tuple(found))
     ask.say(run_json(graph, result), text)
     if result.errors or any(f.severity == "error" for f in graph.findings):
         sys.exit(1)

@@ -130,7 +130,7 @@ def interval_of(column: Column) -> Interval:
     highs = [-_at_least(-bounds["le"], True)] if "le" in bounds else []
     highs += [-_at_least(-bounds["lt"], False)] if "lt" in bounds else []
     low, high = max(lows, default=-math.inf), min(highs, default=math.inf)
-    if not low <= high or low == math.inf or high == -math.inf or any(x != x for x in lows + highs):
+    if not low <= high or low == math.inf or high == -math.inf or any(map(math.isnan, lows + highs)):
         raise _impossible(column)
     return Interval(None if low == -math.inf else low, None if high == math.inf else high)
 
@@ -145,7 +145,7 @@ def lengths_of(column: Column) -> tuple[int, int | None]:
 
 def _at_least(value: Any, included: bool) -> float:
     number = float(value)
-    if number < value or (number == value and not included):
+    if number < value or not included:
         return math.nextafter(number, math.inf)
     return number
 
@@ -182,7 +182,7 @@ def _units(column: Column, bound: str) -> Any:
     if value in (math.inf, -math.inf):
         side = _KINDS[column.type]
         return side.most + 1 if value > 0 else side.least - 1
-    if isinstance(value, str) or value != value:
+    if isinstance(value, str) or math.isnan(value):
         raise CannotDraw(f"its bound {bound}={value!r} is no {column.type}")
     return value
 

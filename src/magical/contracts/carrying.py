@@ -21,7 +21,7 @@ from magical.contracts.promises import PARTS, Promise
 from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import polars_frame
 
-__all__ = ["Source", "carried", "sources_of"]
+__all__ = ["Source", "carried", "matched", "sources_of"]
 
 
 class Source(NamedTuple):
@@ -33,7 +33,9 @@ class Source(NamedTuple):
     def has(self, column: Column) -> bool:
         """Whether it has a column of this name and type."""
         dtype = self.table.schema.get(column.name)
-        return dtype is not None and column.type in ("any", kind_of(dtype))
+        if dtype is None or column.type not in ("any", kind_of(dtype)):
+            return False
+        return not column.inner or column.inner in ("any", kind_of(dtype.inner))  # type: ignore[attr-defined]
 
 
 def sources_of(given: Sequence[tuple[Promise, Any]]) -> list[Source]:
@@ -54,7 +56,7 @@ def _sources(promise: Promise, value: Any) -> Iterator[Source]:
 
 
 def carried(schema: Schema, sources: Sequence[Source]) -> pl.DataFrame | None:
-    """Give the rows that a table takes over, and those of their columns that it wants; nothing if all is new."""
+    """Give the rows that a table takes over, with the columns that it wants; none if all is new."""
     found = _rows(schema, sources)
     if found is None:
         return None
@@ -68,6 +70,19 @@ def carried(schema: Schema, sources: Sequence[Source]) -> pl.DataFrame | None:
         if joined is not None:
             base, taken = joined, taken | set(wanted)
     return base.select(n for n in schema.names if n in taken)
+
+
+def matched(keys: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
+    """Say which of a parent's ids each key holds: by name, else in order.
+
+    Example:
+        >>> matched(["visit_day", "visit_shop"], ["shop", "day"]), matched(["a", "b"], ["shop", "day"])
+        ({'visit_day': 'day', 'visit_shop': 'shop'}, {'a': 'shop', 'b': 'day'})
+    """
+    named = {k: next((i for i in ids if k == i or k.endswith(f"_{i}")), "") for k in keys}
+    if all(named.values()) and len(set(named.values())) == len(keys):
+        return named
+    return dict(zip(keys, ids, strict=False))
 
 
 def _rows(schema: Schema, sources: Sequence[Source]) -> tuple[pl.DataFrame, Schema | None] | None:
@@ -102,8 +117,6 @@ def _allowed(table: pl.DataFrame, ids: Sequence[Column]) -> pl.DataFrame:
 
 def _joined_by(base: pl.DataFrame, schemas: Sequence[Schema], source: Source) -> dict[str, str]:
     """Which columns of the rows name one row of a source: by its id, else by keys that hold it."""
-    from magical.contracts.identities import matched
-
     ids = source.schema.ids if source.schema else []
     if not ids or not source.schema:
         return {}
@@ -113,9 +126,7 @@ def _joined_by(base: pl.DataFrame, schemas: Sequence[Schema], source: Source) ->
             return matched(keys, ids)
     if any(c.role == "key" and c.parent in {s.name for s in schemas} for c in source.schema.columns):
         return {}  # it has several rows for one of these
-    same = all(
-        n in base.columns and kind_of(base.schema[n]) == kind_of(source.table.schema[n]) for n in ids
-    )
+    same = all(n in base.columns and kind_of(base.schema[n]) == kind_of(source.table.schema[n]) for n in ids)
     return {n: n for n in ids} if same else {}
 
 

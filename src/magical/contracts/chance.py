@@ -56,7 +56,7 @@ class Chance:
         return np.asarray((self.raw(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
     def normal(self, size: int) -> Integers:
-        """Give floats that look normal: three uniform ones added, with mean 0 and deviation 1, none beyond 3."""
+        """Give floats that look normal (three uniform ones added): mean 0, deviation 1, none beyond 3."""
         raw = self.raw(size)
         total = (raw & _LOW) + ((raw >> np.uint64(21)) & _LOW) + ((raw >> np.uint64(42)) & _LOW)
         return np.asarray(total.astype(np.float64) * 2.0**-20 - 3.0)

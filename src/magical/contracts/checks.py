@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -73,6 +74,8 @@ def _holds(bound: str, value: Any, col: pl.Expr, dtype: Any) -> pl.Expr:
             return col.lt(value)
         case "multiple_of" if dtype.is_float():  # as pydantic does it: 0.3 is a multiple of 0.1
             return col.sub(col.truediv(value).round().mul(value)).abs().le(col.abs() / 1e9)
+        case "multiple_of" if isinstance(value, dt.timedelta):
+            return col.dt.total_nanoseconds().mod(value // dt.timedelta(microseconds=1) * 1000).eq(0)
         case "multiple_of":
             return col.mod(value).eq(0)
         case "pattern":

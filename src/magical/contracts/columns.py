@@ -88,9 +88,7 @@ def different(column: Column, size: int) -> pl.Series:
         case "bool":
             return pl.Series(column.name, [False, True][:size], dtype=pl.Boolean)
         case "list":
-            raise CannotDraw(
-                "a list cannot identify a row", "promise a number or a text, or take Id off it"
-            )
+            raise CannotDraw("a list cannot identify a row", "promise a number or a text, or take Id off it")
     return whole(column, _different_whole(column, size))
 
 
@@ -281,6 +279,7 @@ def _lists(column: Column, chance: Chance) -> pl.Series:
     inner = Column(column.name, column.inner or "any")
     members = drawn(inner, chance, _LISTS * max(longest, 1))
     lengths = pl.Series(chance.below(longest - least + 1, _LISTS) + np.uint64(least))
-    rows = members.reshape((_LISTS, max(longest, 1))).arr.to_list()
-    table = pl.DataFrame({"rows": rows, "length": lengths})
+    place = pl.int_range(members.len(), eager=True) % _LISTS
+    table = pl.DataFrame({"place": place, "rows": members}).group_by("place", maintain_order=True).agg("rows")
+    table = table.with_columns(lengths.alias("length"))
     return table.select(pl.col("rows").list.head(pl.col("length"))).to_series().alias(column.name)

@@ -60,10 +60,9 @@ class Contract(BaseModel):
 
     __examples_from__: ClassVar[Path | None] = None
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, examples_from: str | Path = "", **kwargs: Any) -> None:
+    def __init_subclass__(cls, examples_from: str | Path = "", **kwargs: Any) -> None:
         """Remember the real sample that made-up rows learn from; its path starts from the class's file."""
-        super().__pydantic_init_subclass__(**kwargs)
+        super().__init_subclass__(**kwargs)
         if examples_from:
             home = getattr(sys.modules.get(cls.__module__), "__file__", None)
             cls.__examples_from__ = (

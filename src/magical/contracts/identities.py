@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from magical.contracts.carrying import Source
+from magical.contracts.carrying import Source, matched
 from magical.contracts.chance import Chance
 from magical.contracts.checks import checks_of
 from magical.contracts.columns import different
 from magical.contracts.dtypes import kind_of
 from magical.contracts.schema import Column, Schema
 
-__all__ = ["Reference", "assumed", "ids_of", "matched", "references"]
+__all__ = ["Reference", "assumed", "ids_of", "references"]
 
 
 class Reference(NamedTuple):
@@ -30,7 +30,9 @@ class Reference(NamedTuple):
     ids: pl.DataFrame
 
     def drawn(self, chance: Chance, size: int) -> pl.DataFrame:
-        """Draw parents: several rows may share one, and some have none."""
+        """Draw parents: several rows may share one, and some have none; null where there is no parent."""
+        if self.ids.is_empty():
+            return self.ids.clear(size)
         return self.ids[chance.below(self.ids.height, size).astype(np.uint32)]
 
 
@@ -55,19 +57,6 @@ def ids_of(columns: Sequence[Column], size: int) -> pl.DataFrame:
         out[name] = values[name].gather(places % np.uint64(max(bases[name], 1)))
         places //= np.uint64(max(bases[name], 1))
     return pl.DataFrame({name: out[name].alias(name) for name in values})
-
-
-def matched(keys: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
-    """Say which of a parent's ids each key holds: by name, else in order.
-
-    Example:
-        >>> matched(["visit_day", "visit_shop"], ["shop", "day"]), matched(["a", "b"], ["shop", "day"])
-        ({'visit_day': 'day', 'visit_shop': 'shop'}, {'a': 'shop', 'b': 'day'})
-    """
-    named = {k: next((i for i in ids if k == i or k.endswith(f"_{i}")), "") for k in keys}
-    if all(named.values()) and len(set(named.values())) == len(keys):
-        return named
-    return dict(zip(keys, ids, strict=False))
 
 
 def references(
@@ -123,9 +112,10 @@ def _ids(
     tables += [(s.table, s.schema.ids) for s in sources if s.schema and s.schema.name == parent]
     tables += [(own, own.columns)] if own is not None else []
     for table, names in tables:
-        there = [n for n in names if n in table.columns]
-        if there or not names:
-            return table.select(there or _likely(table.columns))
+        there = [n for n in names if n in table.columns] or ([] if names else _likely(table.columns))
+        kinds = [kind_of(table.schema[n]) for n in there]
+        if there and (keys[0].type == "any" or kinds == [keys[0].type]):
+            return table.select(there)
     if known:
         return ids_of(keys[0].parents, rows)
     return pl.DataFrame({"id": pl.int_range(1, rows + 1, eager=True)})

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from magical.contracts.checks import Check, rules_of
+from magical.contracts.dtypes import kind_of
 from magical.contracts.schema import Schema
 from magical.errors import ContractError, listing
 
@@ -78,9 +79,9 @@ def check_rules(table: pl.DataFrame, schema: Schema) -> None:
 def _rarely_met(rule: Check, schema: Schema, count: int, height: int) -> ContractError:
     columns = roots_of(rule, schema.names)
     return ContractError(
-        f"{schema.name} cannot be made up: its rule {rule.name} {rule.words}, and chance rarely meets it.",
+        f"{schema.name} cannot be made up: its rule {rule.name} {rule.words}, which chance rarely meets.",
         f"  {count:,} of {height:,} made-up rows still break it.",
-        hint=f"give {listing(columns, 4)} Field(examples=[...]) that meet it, or widen the rule{_in(schema)}.",
+        hint=f"give {listing(columns, 4)} Field(examples=[...]) that meet it, or widen it{_in(schema)}.",
     )
 
 
@@ -131,8 +132,8 @@ def _mended(
     each = max(1, _AT_ONCE // rows.len())
     places = pl.concat([rows] * each)
     fresh = redraw(names, places.len(), turn)
-    names = list(fresh.columns)
-    tried = table[places].with_columns(fresh.get_columns())
+    names = [n for n in fresh.columns if kind_of(fresh.schema[n]) == kind_of(table.schema[n])]
+    tried = table[places].with_columns(fresh.select(names).get_columns())
     good = tried.select(names).with_columns(places.alias("__place")).filter(~_broken(tried, rules))
     if good.is_empty():
         return table

@@ -58,7 +58,7 @@ def partition(table: pl.DataFrame | pd.DataFrame, assignment: pl.Series | list[s
                 hint="change its share, or give more rows.",
             )
         target = schema.column(schema.target) if schema and schema.target else None
-        if target and (target.choices or target.type in ("bool", "str")) and rows[target.name].n_unique() < 2:
+        if target and target.is_class and rows[target.name].n_unique() < 2:
             raise BrokenPromise(
                 f"The {name} part has one class only: {target.name} is {rows[target.name][0]} "
                 f"in all of its {rows.height:,} rows.",

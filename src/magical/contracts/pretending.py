@@ -16,6 +16,7 @@ from magical.contracts.schema import Schema
 from magical.contracts.tabling import NULLS, ROWS, How, table_of
 from magical.contracts.tags import tag
 from magical.contracts.values import MEMBERS, value_of
+from magical.errors import BrokenPromise, ContractError
 
 __all__ = ["NULLS", "ROWS", "How", "cannot_pretend", "pretended", "pretended_table", "refusal"]
 
@@ -54,7 +55,13 @@ def pretended(
             return pretended_table(_schema(promise), how, given=given, parents=parents)
         case "parts":
             table = pretended_table(_schema(promise), how, given=given, parents=parents)
-            return _parts(table, _schema(promise), given)
+            try:
+                return _parts(table, _schema(promise), given)
+            except BrokenPromise as error:
+                rows = f"{table.height:,} row{'s' * (table.height != 1)}"
+                raise ContractError(
+                    f"{promise} cannot be made up from {rows}: {error.lines[0]}", hint="pretend more rows."
+                ) from None
         case "tuple":
             made = [
                 pretended(p, _member(how, i), given=given, parents=parents)
@@ -83,12 +90,12 @@ def pretended_table(
 ) -> pl.DataFrame:
     """Make up a table that keeps its contract; the same seed gives the same table on any machine.
 
-    Rows come from the first input with the same ``Id`` columns, else from the different values of those columns
-    where an input has them all, else they are new; without an ``Id``, from the first input that has one column
-    in common; never from one that the table names by a ``Key``. A column that this input has with the same name
-    and type is copied. Other inputs give their columns too where a row can meet but one of theirs: by a key that
-    names it, else by their own id. A copied value that the new contract forbids is drawn anew, and a row whose id
-    it forbids is left out.
+    Rows come from the first input with the same ``Id`` columns, else from the different values of those
+    columns where an input has them all, else they are new; without an ``Id``, from the first input that has
+    one column in common; never from one that the table names by a ``Key``. A column that this input has with
+    the same name and type is copied. Other inputs give their columns too where a row can meet but one of
+    theirs: by a key that names it, else by their own id. A copied value that the contract forbids is drawn
+    anew, and a row whose id it forbids is left out.
 
     Args:
         schema: what the table promises.
@@ -140,7 +147,7 @@ def _parts(table: pl.DataFrame, schema: Schema, given: Given) -> Parts[Any]:
         if sizes and sum(sizes) == table.height:
             return partition(table, [n for n, size in zip(PARTS, sizes, strict=True) for _ in range(size)])
     target = schema.column(schema.target) if schema.target else None
-    classed = target is not None and bool(target.choices or target.type in ("bool", "str"))
+    classed = target is not None and target.is_class
     names = [target.name] if target and classed else []
     groups = schema.role("group")
     if groups:

@@ -16,7 +16,7 @@ from magical.contracts.checks import checks_of
 from magical.contracts.columns import drawn, dtype_of, whole
 from magical.contracts.dtypes import kind_of
 from magical.contracts.schema import Column, Schema, snake
-from magical.errors import did_you_mean, listing, shorten
+from magical.errors import listing, shorten
 
 __all__ = ["Profile", "learnt", "profile_of"]
 
@@ -88,8 +88,7 @@ def learnt(schema: Schema) -> dict[str, Profile]:
         if len(columns) == len(schema.columns) and not any(_name_in(c, table.columns) for c in columns):
             raise CannotDraw(
                 f"its sample {Path(path).name} has none of its columns, but {listing(table.columns, 6)}",
-                "examples_from= wants a file with the contract's columns, by name or alias; "
-                + did_you_mean(columns[0].name, table.columns),
+                f"give examples_from= a file with columns such as {listing([c.name for c in columns], 3)}",
             )
         found |= profile_of(table, Schema(schema.name, columns))
     return found
@@ -101,7 +100,7 @@ def _changed(path: str) -> tuple[int, int]:
     except OSError:
         raise CannotDraw(
             f"there is no sample {Path(path).name}",
-            f"examples_from= is relative to the file of the class: put {Path(path).name} there, or mend the path.",
+            "mend the path examples_from= (it starts from the folder of the class's file)",
         ) from None
     return state.st_mtime_ns, state.st_size
 
@@ -114,8 +113,9 @@ def _read(path: str, changed: tuple[int, int]) -> pl.DataFrame:
         if path.endswith((".csv", ".tsv", ".txt")):
             return pl.read_csv(path, try_parse_dates=True, infer_schema_length=None, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
+        why = shorten(str(error).strip().splitlines()[0], 100)
         raise CannotDraw(
-            f"its sample {Path(path).name} cannot be read: {shorten(str(error).strip().splitlines()[0], 100)}",
+            f"its sample {Path(path).name} cannot be read: {why}",
             "give examples_from= a csv or parquet file",
         ) from None
     raise CannotDraw(
@@ -146,7 +146,7 @@ def _profile(values: pl.Series, column: Column) -> Profile:
     if some.dtype.is_float():
         some = some.filter(some.is_finite())
     counts = some.value_counts(sort=False).sort(some.name)
-    if column.choices or column.type in ("bool", "str") or counts.height <= _FEW:
+    if column.is_class or counts.height <= _FEW:
         often = counts.filter(pl.col(counts.columns[1]) >= _LEAST)
         if often.height and (column.type not in _ORDERED or often.height == counts.height):
             return Profile(nulls, tuple(often.to_series(0)), tuple(often.to_series(1)))

@@ -23,12 +23,11 @@ from typing import (
     get_args,
     get_origin,
     get_type_hints,
-    is_typeddict,
 )
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from typing_extensions import ReadOnly
+from typing_extensions import ReadOnly, is_typeddict
 
 from magical.contracts.contract import TYPES, bounds_of, stripped
 from magical.contracts.promises import Promise
@@ -36,7 +35,18 @@ from magical.contracts.roles import Role
 from magical.contracts.schema import Column, Schema
 from magical.errors import ContractError, did_you_mean, shorten
 
-__all__ = ["FIGURES", "HINT", "OMITTED", "Recipe", "cannot_pretend", "Unknown", "pretence_json", "recipe_of", "refusal", "unknown_parent"]
+__all__ = [
+    "FIGURES",
+    "HINT",
+    "OMITTED",
+    "Recipe",
+    "Unknown",
+    "cannot_pretend",
+    "pretence_json",
+    "recipe_of",
+    "refusal",
+    "unknown_parent",
+]
 
 HINT = "promise a table, a model, numbers, texts or a pydantic model."
 FIGURES = {"matplotlib": "Figure", "plotly": "Figure", "altair": "Chart"}

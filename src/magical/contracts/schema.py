@@ -55,6 +55,11 @@ class Column:
     sample: str = field(default="", compare=False, repr=False)
 
     @property
+    def is_class(self) -> bool:
+        """Whether its values are classes: truths, texts or a closed set; to predict, not to measure."""
+        return bool(self.choices) or self.type in ("bool", "str")
+
+    @property
     def promise(self) -> str:
         """Its type as an author writes it, such as ``float | None``."""
         name = f"Literal[{listing(map(repr, self.choices), 6)}]" if self.choices else self.type

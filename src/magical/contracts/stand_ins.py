@@ -240,7 +240,7 @@ def _for_table(table: pl.DataFrame, schema: Schema, seed: str) -> Model:
     target = schema.column(str(schema.target))
     values = table.get_column(target.name).drop_nulls()
     inputs = Schema(f"{schema.name}Features", tuple(schema.features))
-    if target.choices or target.type in ("bool", "str"):
+    if target.is_class:
         seen = set(values.cast(pl.String).unique() if target.type == "str" else values.unique())
         classes = tuple(c for c in (target.choices or sorted(seen)) if c in seen)
         if len(classes) < 2:

@@ -15,12 +15,12 @@ from magical.contracts.carrying import Source, carried
 from magical.contracts.chance import Chance
 from magical.contracts.checks import checks_of, rules_of
 from magical.contracts.columns import different, drawn, listed, spread, whole
-from magical.contracts.dtypes import DTYPES
+from magical.contracts.dtypes import DTYPES, kind_of
 from magical.contracts.identities import Reference, assumed, ids_of, references
 from magical.contracts.obeying import check_rules, obedient, roots_of
 from magical.contracts.profiles import Profile, learnt
 from magical.contracts.schema import Column, Schema
-from magical.contracts.targets import target_of
+from magical.contracts.targets import arranged, target_of
 from magical.errors import ContractError
 
 __all__ = ["NULLS", "ROWS", "How", "table_of"]
@@ -119,7 +119,9 @@ class _Maker:
         for unit in self.units:
             if schema.target not in unit.names:
                 have |= {s.name: s for s in self._first(unit, height).get_columns()}
-        have[_ROW] = pl.int_range(height, eager=True)  # holds the height of a table that has nothing but a target
+        have[_ROW] = pl.int_range(
+            height, eager=True
+        )  # holds the height of a table that has nothing but a target
         table = pl.DataFrame([have[n].alias(n) for n in (*schema.names, _ROW) if n in have])
         if carry:
             table = self._mended(table)
@@ -213,8 +215,11 @@ class _Maker:
             broken = table.select(pl.any_horizontal(c.broken for c in checks)).to_series()
             if broken.any():
                 fresh = self._redraw([column.name], table.height, -1).get_column(column.name)
-                wide = DTYPES.get(column.type, fresh.dtype)
-                kept = table.get_column(column.name).cast(wide)
+                kept, wide = table.get_column(column.name), DTYPES.get(column.type, fresh.dtype)
+                if kind_of(kept.dtype) != kind_of(fresh.dtype):  # of any type, and none of it is right
+                    table = table.with_columns(fresh)
+                    continue
+                kept = kept.cast(wide)
                 table = table.with_columns(fresh.cast(wide).zip_with(broken, kept).alias(column.name))
         return table
 
@@ -225,8 +230,11 @@ class _Maker:
         unit = next(u for u in self.units if self.schema.target in u.names)
         with told(self.schema, unit.names[0]):
             column = self.schema.column(unit.names[0])
-            if column.type == "list" or column.name in self.profiles:
+            if column.type == "list":
                 made = unit.draw(self._chance(unit), table.height)
+            elif column.name in self.profiles and not column.examples:
+                values = unit.draw(self._chance(unit), table.height).to_series()
+                made = arranged(values, self.schema, table, self._chance(unit, "rule")).to_frame()
             else:
                 made = target_of(self.schema, table, self._chance(unit)).to_frame()
         made = self._nulled(unit, made, "")

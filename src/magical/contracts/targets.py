@@ -12,7 +12,7 @@ from magical.contracts.chance import Chance, Integers
 from magical.contracts.columns import different, dtype_of, listed, multiples_of, spread, whole
 from magical.contracts.schema import Column, Schema
 
-__all__ = ["target_of"]
+__all__ = ["arranged", "target_of"]
 
 _CAUSES, _NOISE, _SAMPLED, _KINDS = 3, 0.15, 4096, 200
 _POSITIVE = (7, 3)
@@ -48,6 +48,21 @@ def target_of(schema: Schema, table: pl.DataFrame, chance: Chance) -> pl.Series:
         most = high if high is not None else least + max(1000.0, abs(least) / 8)
         return pl.Series(column.name, np.clip(least * (1.0 - share) + most * share, least, most))
     return whole(column, _filling(span_of(column), share))
+
+
+def arranged(values: pl.Series, schema: Schema, table: pl.DataFrame, chance: Chance) -> pl.Series:
+    """Give values as the target of made-up rows: the higher a row's score, the later its value in order.
+
+    Args:
+        values: as many as there are rows, spread as they should be.
+        schema: has a target.
+        table: the other columns.
+        chance: decides what the target depends on, and how.
+    """
+    order = np.argsort(_score(schema, table, chance), kind="stable")
+    places = np.empty(len(order), dtype=np.uint32)
+    places[order] = np.arange(len(order), dtype=np.uint32)
+    return values.sort().gather(places)
 
 
 def _filling(span: Span, share: Integers) -> Integers:

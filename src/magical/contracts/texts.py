@@ -90,26 +90,26 @@ def matching(pattern: str, least: int, most: int | None, *, different: int = 0) 
     return _matching(pattern, least, most, different or _POOL)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=16)
 def _matching(pattern: str, least: int, most: int | None, different: int) -> pl.Series:
     try:
         tree = parser.parse(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         raise CannotDraw(f"Python cannot read the pattern {pattern}: {error}", _ASK) from None
     found, chance = pl.Series([], dtype=pl.String), Chance("pattern", pattern)
-    longest = 0
     for turn in range(64):
         size, before = max(_BLOCK, different), found.len()
         more = (0, 2, 8)[turn % 3] + (least if turn % 2 else 0)
         try:
             made = _Writer(chance, more).sequence(tree, size)
+            if least:  # what matches anywhere may be made longer
+                made = pl.concat([made, made.str.pad_end(least, "a"), made.str.pad_start(least, "a")])
             fits = made.str.contains(pattern) & (made.str.len_chars() >= least)
         except (CannotDraw, pl.exceptions.PolarsError) as error:
             raise CannotDraw(f"no text was found that matches {pattern}: {_first(error)}", _ASK) from None
         if most is not None:
             fits &= made.str.len_chars() <= most
         found = pl.concat([found, made.filter(fits)]).unique(maintain_order=True)
-        longest = max(longest, found.len())
         if found.len() >= different or (turn >= 5 and found.len() == before):
             break
     if found.is_empty():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from magical.contracts.promises import Promise
+from magical.contracts.recipes import pretence_json
 from magical.contracts.schema import Schema
 from magical.engine.arguments import argument_text
 from magical.engine.code import CodeReader
@@ -177,7 +178,7 @@ def _pretended(node: Node, reader: CodeReader) -> Identity:
         "format": KEY_FORMAT,
         "pretended": f"{node.facts.get('pretended', 0)} rows for {node.name}",
         "gives": json.dumps(promise.to_json(), sort_keys=True, default=str),
-        "examples": json.dumps([s.pretence_json() for s in _schemas(promise)], sort_keys=True, default=str),
+        "examples": json.dumps(pretence_json(promise), sort_keys=True, default=str),
     }
     code = reader.read(*_rule_functions(promise), *(c for c in _classes(promise) if not _is_ours(c)))
     parts |= {f"code:{name}": piece.digest for name, piece in code.pieces.items()}

@@ -190,7 +190,7 @@ class LocalPerformer:
             load=self.value,
             records=self._result.records,
             tell=self._tell,
-            registry=self._request.registry,
+            registry=None if made.origin else self._request.registry,
             run=self._result.name,
             root=Path(self._request.root),
         )

@@ -11,7 +11,7 @@ from magical.contracts.tags import contract_of
 from magical.engine.context import current_step
 from magical.errors import BrokenPromise, listing
 from magical.events import current, keep
-from magical.library.judging import judge_classes, judge_numbers
+from magical.library.judging import judge_classes, judge_numbers, judge_picks
 from magical.library.scores import Scores
 from magical.library.showing import show
 from magical.library.telling import warn
@@ -32,8 +32,9 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
     Two classes: ``roc_auc``, ``average_precision``, ``log_loss`` (natural logarithm), ``brier``,
     ``accuracy``, ``f1``, ``precision``, ``recall``, of the positive class (the last). More classes:
     ``log_loss``, ``accuracy``, ``f1_macro`` and ``roc_auc_ovr`` (plain means over classes). Numbers: ``rmse``
-    and ``mae`` in the target's unit, ``r2``. Each with the 95 % interval of a percentile bootstrap over rows
-    (Efron 1979), 500 resamples, seeded. Rows without a target or a prediction are left out and counted.
+    and ``mae`` in the target's unit, ``r2``. Of classes without probabilities what needs none. Each with the
+    95 % interval of a percentile bootstrap over rows (Efron 1979), 500 resamples, seeded. Rows without a
+    target or a prediction are left out and counted.
 
     Args:
         predictions: as ``predict`` gives them.
@@ -72,7 +73,10 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
             hint="give rows whose outcome is known.",
         )
     names = [c for c in predictions.columns if c.startswith(PROBABILITY)]
-    judged = judge_classes(known, target, names) if names else judge_numbers(known, target)
+    if names:
+        judged = judge_classes(known, target, names)
+    else:
+        judged = (judge_picks if target.is_class else judge_numbers)(known, target)
     scores = Scores(
         task=judged.task,
         target=target.name,

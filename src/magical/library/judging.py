@@ -15,7 +15,7 @@ from magical.library.metrics import of_confusion, of_ranking, of_residuals, surp
 from magical.library.scores import Score
 from magical.library.telling import warn
 
-__all__ = ["Judged", "class_numbers", "judge_classes", "judge_numbers"]
+__all__ = ["Judged", "class_numbers", "judge_classes", "judge_numbers", "judge_picks"]
 
 Array = np.ndarray[Any, Any]
 
@@ -92,6 +92,28 @@ def judge_classes(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> J
     }
     if areas:
         found["roc_auc_ovr"] = np.mean(areas, axis=0)
+    return Judged("multiclass", _with_intervals(found))
+
+
+def judge_picks(rows: pl.DataFrame, target: Column) -> Judged:
+    """Compare predicted classes with the truth, where no probabilities are told.
+
+    Args:
+        rows: with the target and ``prediction``, none missing.
+        target: the column of the truth.
+    """
+    both = rows.select(pl.col(target.name, "prediction").cast(pl.String))
+    seen = set(both[target.name]) | set(both["prediction"])
+    classes = [*(str(c) for c in target.choices if str(c) in seen)]
+    classes += sorted(seen - set(classes))
+    truth, picked = (class_numbers(both.get_column(n), classes) for n in (target.name, "prediction"))
+    size, resamples = len(classes), Resamples(len(truth), SEED)
+    confusion = resamples.counts(truth * size + picked, size * size).reshape(-1, size, size)
+    by_class = of_confusion(confusion)
+    if size == 2:
+        found = {name: by_class[name][:, 1] for name in ("f1", "precision", "recall")}
+        return Judged("binary", _with_intervals({"accuracy": by_class["accuracy"]} | found), classes[-1])
+    found = {"accuracy": by_class["accuracy"], "f1_macro": by_class["f1"].mean(axis=1)}
     return Judged("multiclass", _with_intervals(found))
 
 

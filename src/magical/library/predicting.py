@@ -24,13 +24,14 @@ def _predicted(model: Any, table: Schema | None) -> Schema:
         )
     ids = tuple(c for c in table.columns if c.role == "id")
     target = table.by_name.get(table.target or "")
-    kind = "any"
+    kind, choices = "any", ()
     if target is not None:
-        is_class = target.choices or target.type in ("bool", "str")
-        kind = target.type if is_class else "float"
+        kind, choices = (target.type, target.choices) if target.is_class else ("float", ())
     chances = [f"probability_{truth}" for truth in (False, True) if kind == "bool"]
     probabilities = (Column(name, "float", bounds={"ge": 0, "le": 1}) for name in chances)
-    return Schema("Prediction", (*ids, Column("prediction", kind), *probabilities), source=table.source)
+    return Schema(
+        "Prediction", (*ids, Column("prediction", kind, choices=choices), *probabilities), source=table.source
+    )
 
 
 @step(promises=_predicted)

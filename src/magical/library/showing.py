@@ -37,6 +37,8 @@ def show(
         greatest surprise); for two classes also ``curve`` (the ROC curve, at most 100 points) and
         ``calibration``. For numbers ``calibration`` (mean truth and prediction in tenths) and ``worst``.
     """
+    if not probabilities and target.is_class:
+        return {"confusion": _confusion(rows, target)}
     if not probabilities:
         error = (rows["prediction"] - rows[target.name]).abs().alias("error")
         return {
@@ -46,17 +48,21 @@ def show(
     classes = [p[PREFIX:] for p in probabilities]
     truth = class_numbers(rows[target.name], classes)
     chances = rows.select(probabilities).to_numpy().astype(np.float64)
-    pairs = rows.select(
-        truth=pl.col(target.name).cast(pl.String), prediction=pl.col("prediction").cast(pl.String)
-    )
     tables = {
-        "confusion": pairs.group_by(pl.all()).len("rows").sort("truth", "prediction"),
+        "confusion": _confusion(rows, target),
         "worst": _worst(rows, pl.Series("surprise", surprise(chances, truth)), target, ids),
     }
     if len(classes) == 2:
         tables["curve"] = _curve(chances[:, 1], truth == 1)
         tables["calibration"] = _tenths(chances[:, 1], (truth == 1).astype(float))
     return tables
+
+
+def _confusion(rows: pl.DataFrame, target: Column) -> pl.DataFrame:
+    pairs = rows.select(
+        truth=pl.col(target.name).cast(pl.String), prediction=pl.col("prediction").cast(pl.String)
+    )
+    return pairs.group_by(pl.all()).len("rows").sort("truth", "prediction")
 
 
 def _worst(rows: pl.DataFrame, by: pl.Series, target: Column, ids: Sequence[str]) -> pl.DataFrame:

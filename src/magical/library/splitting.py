@@ -114,7 +114,7 @@ def _usual(schema: Schema) -> str:
 
 def _is_class(schema: Schema) -> bool:
     target = schema.by_name.get(schema.target or "")
-    return target is not None and (bool(target.choices) or target.type in ("bool", "str"))
+    return target is not None and target.is_class
 
 
 def _complete(table: pl.DataFrame, schema: Schema, kind: str) -> pl.Series:

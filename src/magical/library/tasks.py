@@ -75,7 +75,7 @@ def task_of(table: pl.DataFrame) -> Task:
         )
     column = schema.column(schema.target)
     values = table.get_column(column.name).drop_nulls()
-    if column.choices or column.type in ("bool", "str"):
+    if column.is_class:
         seen = set((values.cast(pl.String) if column.type == "str" else values).unique())
         classes = tuple(c for c in (column.choices or sorted(seen)) if c in seen)
         if len(classes) < 2:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from magical.engine.artifacts import Record
-from magical.errors import listing
+from magical.errors import Finding, listing
 from magical.graph import Graph, Node
 
-__all__ = ["pretended_lines"]
+__all__ = ["design_text", "pretended_lines"]
 
 
 def pretended_lines(graph: Graph, records: Mapping[str, Record]) -> list[str]:
@@ -27,6 +27,19 @@ def pretended_lines(graph: Graph, records: Mapping[str, Record]) -> list[str]:
     lines = [f"Pretended: {listing(told, 6)}."]
     lines += [f"  Standing on that: {listing(standing, 8)}."] if standing else []
     return [*lines, f"Next: {_next(graph, made)}"]
+
+
+def design_text(findings: Sequence[Finding]) -> str:
+    """Say where a design does not hold together, or that it does.
+
+    Example:
+        >>> print(design_text([Finding("WIRE001", "warning", "one", "is drawn, but nothing uses it.")]))
+        Where the design does not hold together:
+        warning WIRE001 one: is drawn, but nothing uses it.
+    """
+    if not findings:
+        return "The design holds together."
+    return "\n".join(["Where the design does not hold together:", *map(str, findings)])
 
 
 def _next(graph: Graph, made: list[Node]) -> str:

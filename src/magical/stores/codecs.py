@@ -199,7 +199,7 @@ def _summary(value: Any) -> str:
 def _words(value: Any) -> str:
     own = getattr(value, "summary", None)
     if callable(own):
-        return shorten(own(), 100)
+        return shorten(own(), 240)
     text = getattr(value, "text", None)
     if isinstance(text, str):
         return shorten(text, 240)
