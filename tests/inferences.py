@@ -31,13 +31,13 @@ def infer(raw: pl.DataFrame, target: str = "", name: str = "Row") -> Inferred:
     return inferred(guessed(raw), name, target)
 
 
-def living(schema: Inferred) -> type[Contract]:
-    """The class that is written for a schema."""
-    source = module_source([schema], "What is promised.", {})
+def living(*schemas: Inferred) -> type[Contract]:
+    """The class that is written for the first schema, in a module with those of the others."""
+    source = module_source(schemas, "What is promised.", {})
     module = types.ModuleType(f"inferred_{next(_number)}")
     sys.modules[module.__name__] = module
     exec(compile(source, module.__name__, "exec"), module.__dict__)
-    found: type[Contract] = module.__dict__[schema.name]
+    found: type[Contract] = module.__dict__[schemas[0].name]
     return found
 
 

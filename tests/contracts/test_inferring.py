@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 
 from inferences import DATA, check_kept, infer, kind, living, sample
 from magical import InputPath
+from magical.contracts.contract import schema_of
 from magical.contracts.describing import described_target
 from magical.contracts.facts import Facts, Typed
 from magical.contracts.finding_roles import likely_targets
 from magical.contracts.inferring import inferred, inferred_all
+from magical.contracts.keeping import failures
 from magical.contracts.naming import class_name
 from magical.contracts.writing import module_source
 from magical.errors import BrokenPromise, InputError, UsageError
-from magical.library import ingest
+from magical.library import ingest, model_data
 from magical.library.guessing import guessed
 from projects import is_well_worded, python
 
@@ -222,6 +224,17 @@ def test_the_keys_of_related_tables_are_found() -> None:
     for name, (columns, left_out) in RELATED.items():
         assert "; ".join(f"{c.name}: {kind(c)}" for c in found[name].columns) == columns
         assert list(found[name].left_out) == left_out
+
+
+@pytest.mark.parametrize("name", RELATED)
+def test_related_classes_live_and_their_tables_keep_them(name: str) -> None:
+    found = inferred_all(related())
+    others = [schema for other, schema in found.items() if other != name]
+    contract = living(found[name], *others)
+    table = model_data(related()[name].raw, contract)
+    assert failures(table, schema_of(contract)) == []
+    keys = {c.name: c.parent for c in schema_of(contract).columns if c.role == "key"}
+    assert keys == {c.name: c.parent for c in found[name].columns if c.role == "key"}
 
 
 def test_a_key_whose_ids_are_not_all_there_says_so() -> None:
