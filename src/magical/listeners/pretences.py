@@ -44,7 +44,7 @@ def design_text(findings: Sequence[Finding]) -> str:
 
 def _next(graph: Graph, made: list[Node]) -> str:
     unwritten = {n.name for n in graph.nodes if n.facts.get("unwritten")}
-    waiting = [n for n in graph.nodes if n.name in unwritten]
+    waiting = [n for n in made if n.name in unwritten]
     free = [n for n in waiting if not (graph.ancestors([n.name]) & unwritten) - {n.name}] or waiting
     wishes = [n for n in made if not n.facts.get("pretended")]
     if not free:
