@@ -107,6 +107,7 @@ def keep(table: pl.DataFrame | pl.LazyFrame, schema: Schema, *, who: str, hint: 
     found = failures(table, schema)
     if not found:
         return
+    found.sort(key=lambda f: f.rule != "must be unique")  # a wrong join shows in its ids first
     rows = max(f.count for f in found)
     least = "at least " if len(found) > 1 else ""
     head = (
