@@ -32,6 +32,7 @@ __all__ = [
     "keep",
     "scratch",
     "unheard",
+    "unwished",
 ]
 
 
@@ -247,6 +248,29 @@ def unheard() -> Iterator[None]:
         ...     emit("to nobody")
     """
     token = current.set(Unheard())
+    try:
+        yield
+    finally:
+        current.reset(token)
+
+
+class _Unwished(Unheard):
+    """A sink for the lines of modules and workflows: what they give is in no step's origin."""
+
+    def may_wish(self) -> bool:
+        """What is made up here would pass as real."""
+        return False
+
+
+@contextlib.contextmanager
+def unwished() -> Iterator[None]:
+    """Let no wish be made: while modules are imported and workflows drawn, nobody would know of it.
+
+    Example:
+        >>> with unwished():
+        ...     emit("to nobody")
+    """
+    token = current.set(_Unwished())
     try:
         yield
     finally:

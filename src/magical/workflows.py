@@ -18,6 +18,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from magical.contracts.contract import location
 from magical.contracts.promises import Promise
 from magical.errors import MagicalError, WiringError, author_line, listing, shorten
+from magical.events import unwished
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Ref, Wire
 from magical.settings import OutputPath, Settings, import_string, paths_in
@@ -89,7 +90,8 @@ class Workflow(Generic[P, R]):
         token = drawing.set(sketch)
         try:
             function: Callable[..., Any] = self.function
-            result = function() if self.settings is None else function(settings or self.settings())
+            with unwished():
+                result = function() if self.settings is None else function(settings or self.settings())
         except MagicalError:
             raise
         except Exception as error:
