@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from projects import ALL, NO_TRACKING, Small
+from projects import ALL, NO_TRACKING, Small, one
 
 BODY = (
     '    good = customers.filter(pl.col("id") < max_id)\n    return good.with_columns(x=twice(pl.col("x")))\n'
@@ -190,3 +190,43 @@ def flow() -> int:
     assert isinstance(run["lazy"], pl.LazyFrame)
     assert run.result == sum(t.height for t in run["several"]) > 0
     assert run.origin("total") == ("lazy", "pandas", "several")
+
+
+def test_the_contract_of_what_it_takes_moves_what_is_made_up(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        """
+        from magical import Model
+
+        class Row(Contract):
+            id: Id[int]
+            x: float
+            y: Target[bool]
+
+        class Derived(Contract):
+            id: Id[int]
+            z: float
+
+        @step
+        def rows() -> Frame[Row]:
+            n = range(40)
+            return pl.DataFrame({"id": n, "x": map(float, n), "z": map(float, n), "y": [i % 2 > 0 for i in n]})
+
+        @step
+        def fitted(rows: Frame[Row]) -> Model: ...
+
+        @step
+        def derived(rows: Frame[Row]) -> Frame[Derived]: ...
+
+        @workflow
+        def flow() -> Any:
+            table = rows()
+            return [fitted(table), derived(table)]
+        """,
+    )
+    assert small.run()["fitted"].features == ["x"]
+    small.edit("workflow.py", "x: float\n", "x: float\n    z: float\n")
+    run = small.run()  # the rows are the same
+    assert run["fitted"].features == ["x", "z"]
+    assert run["derived"]["z"].to_list() == list(range(40))
+    assert "the contract of its input rows changed" in small.why("fitted")
