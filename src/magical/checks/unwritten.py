@@ -49,7 +49,7 @@ def unwritten_steps(graph: Graph) -> Iterator[Finding]:
 
 def _unwritten(node: Node, what: str) -> Finding:
     hint = f"write it in {node.where}." if node.where else "write it."
-    what = f"makes up {what} in its place" if not node.writes else "leaves it out"
+    what = f"makes up {what} in its place" if not node.must_be_real else "leaves it out"
     what = f"is not written yet: a run {what}."
     return Finding("WISH001", "note", _step(node), what, hint)
 
@@ -71,7 +71,7 @@ def _cannot(node: Node) -> tuple[str, str]:
     """Say why what a node gives cannot be made up, with a hint: its type, or bounds that no value keeps."""
     assert node.call is not None
     promise = node.call.promise
-    if node.writes:
+    if node.must_be_real:
         return "", ""
     if reason := cannot_pretend(promise):
         return f"{_IT} {reason}", _SAY
