@@ -160,6 +160,24 @@ def test_a_model_needs_a_target_to_predict() -> None:
     assert codes(lambda: fit(typed(raw(), Known))) == [("WISH001", "raw"), ("WISH001", "fit")]
 
 
+def test_members_of_a_tuple_are_looked_at_one_by_one() -> None:
+    class Known(Row):
+        answered: Target[bool]
+
+    @step
+    def known() -> Frame[Known]: ...
+
+    @step
+    def both(table: Frame[Row]) -> tuple[Frame[Row], Model]: ...
+
+    @step
+    def broken(table: Frame[Known]) -> tuple[Model, Frame[Impossible]]: ...
+
+    assert codes(lambda: both(known())) == [("WISH001", "known"), ("WISH001", "both")]
+    assert codes(lambda: both(rows())) == [("WISH001", "rows"), ("WISH002", "both")]
+    assert codes(lambda: broken(known())) == [("WISH001", "known"), ("WISH002", "broken")]
+
+
 def test_a_raw_table_is_made_up_where_it_is_typed() -> None:
     (finding,) = found(lambda: typed(raw(), Row))
     assert (finding.code, finding.step) == ("WISH001", "raw")

@@ -396,3 +396,17 @@ def test_a_parent_whose_ids_are_named_is_no_input_of_the_step(tmp_path: Path) ->
     answer = small.command("run").out
     assert "Next: write owned (workflow.py:" in answer
     assert "→" not in answer
+
+
+def test_a_run_remembers_what_it_made_up(small: Small) -> None:
+    first = small.load().pretend(rows=30, all=True)
+    assert "pretend --all" in small.command("runs").out
+    shown = small.command("runs", first.name).out
+    assert "not real   pretend --all\n" in shown
+    assert "stands on  " in shown
+    small.run()
+    assert small.why("clean").startswith("clean: it is fresh; it ran first in ")
+    small.load().pretend(rows=30)
+    answer = small.command("replay", "last", "clean")
+    assert "customers: DataFrame of 30 × " in answer.err
+    assert "What it gives is not real: it stands on model." in answer.err

@@ -75,17 +75,30 @@ def _cannot(node: Node) -> tuple[str, str]:
         return "", ""
     if reason := cannot_pretend(promise):
         return f"{_IT} {reason}", _SAY
-    if promise.kind == "model" and not any(map(_says_what_to_predict, node.call.takes.values())):
+    pieces = list(_pieces(promise))
+    if any(p.kind == "model" for p in pieces) and not any(
+        map(_says_what_to_predict, node.call.takes.values())
+    ):
         return f"{_IT} nothing that it takes has a Target[...]", "mark the column to predict: Target[bool]."
-    if promise.is_fit:
-        return "", ""
-    if node.links and promise.schema is not None:  # what is carried over may keep rules that chance does not
-        promise = replace(promise, schema=replace(promise.schema, rules=()))
-    try:
-        pretended(promise, How(node.name, _ROWS))
-    except MagicalError as error:
-        return " ".join(line.strip() for line in error.lines), error.hint
+    for piece in pieces:
+        if piece.is_fit:
+            continue
+        if node.links and piece.schema is not None:  # what is carried over may keep rules that chance does not
+            piece = replace(piece, schema=replace(piece.schema, rules=()))
+        try:
+            pretended(piece, How(node.name, _ROWS))
+        except MagicalError as error:
+            return " ".join(line.strip() for line in error.lines), error.hint
     return "", ""
+
+
+def _pieces(promise: Promise) -> Iterator[Promise]:
+    """What is promised, the members of tuples and lists one by one."""
+    if promise.items:
+        for item in promise.items:
+            yield from _pieces(item)
+    else:
+        yield promise
 
 
 def _says_what_to_predict(promise: Promise) -> bool:
