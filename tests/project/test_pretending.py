@@ -399,6 +399,7 @@ def test_a_parent_whose_ids_are_named_is_no_input_of_the_step(tmp_path: Path) ->
 
 
 def test_a_run_remembers_what_it_made_up(small: Small) -> None:
+    small.edit("deep.py", "FACTOR = 2", "FACTOR = 1")
     first = small.load().pretend(rows=30, all=True)
     assert "pretend --all" in small.command("runs").out
     shown = small.command("runs", first.name).out
@@ -410,3 +411,29 @@ def test_a_run_remembers_what_it_made_up(small: Small) -> None:
     answer = small.command("replay", "last", "clean")
     assert "customers: DataFrame of 30 × " in answer.err
     assert "What it gives is not real: it stands on model." in answer.err
+
+
+def test_why_tells_a_body_on_made_up_inputs_from_a_real_step(unwritten: Small) -> None:
+    unwritten.edit("workflow.py", "    return raw\n", "    ...\n")
+    unwritten.edit("deep.py", "FACTOR = 2", "FACTOR = 1")
+    unwritten.run()
+    unwritten.edit("workflow.py", 'ones."""\n    ...\n', f'ones."""\n{BODY}')
+    assert unwritten.why("clean").endswith("it was made up then, and its body runs now, on model, not real")
+
+
+def test_rows_without_a_pretence_are_a_mistake(small: Small) -> None:
+    for verb in (["plan"], ["why", "clean"], ["inspect", "clean"]):
+        answer = small.command(*verb, "--rows", "5")
+        assert answer.code == 2
+        assert answer.err.startswith("--rows goes with --pretend")
+
+
+def test_inspect_tells_a_pretence_from_a_run(small: Small) -> None:
+    small.edit("deep.py", "FACTOR = 2", "FACTOR = 1")
+    for mode, verb in (("sources", "pretend"), ("all", "pretend --all")):
+        small.run()
+        answer = small.command("inspect", "clean", "--pretend", mode)
+        assert answer.err == f"clean has not run yet.\nHint: magical {verb} clean\n"
+        assert small.command(*verb.split(), "clean").code == 0
+        assert "It is not real" in small.command("inspect", "clean", "--pretend", mode).out
+        assert "It is not real" not in small.command("inspect", "clean").out

@@ -48,7 +48,8 @@ def causes(old: Mapping[str, str], new: Mapping[str, str], identity: Identity | 
     """
     where = identity.where if identity else {}
     if ("pretended" in old) != ("pretended" in new):
-        text = "it is made up now" if "pretended" in new else "it was made up then, and is real now"
+        real = f"its body runs now, on {new['origin']}, not real" if "origin" in new else "is real now"
+        text = "it is made up now" if "pretended" in new else f"it was made up then, and {real}"
         return [Cause("origin", "pretended", text)]
     labels = [k for k in dict.fromkeys([*new, *old]) if old.get(k) != new.get(k)]
     found = [_cause(label, old.get(label), new.get(label), where.get(label, "")) for label in labels]
