@@ -82,8 +82,9 @@ def inspect_step(project: Project, step: str, settings: Mapping[str, Any]) -> In
     made = project.plan("", **settings).get(node.name)
     record, state = (made.record, "fresh") if made else (None, "unused")
     if record is None:
-        runs = (r for r in project.past() if node.name in r.keys)
-        found = ((r.name, project.store.record(r.keys[node.name])) for r in runs)
+        asked = project.opening.sample or project.opening.pretence.mode
+        runs = project.past() if asked else project.journal.runs()
+        found = ((r.name, project.store.record(r.keys[node.name])) for r in runs if node.name in r.keys)
         name, record = next(((n, r) for n, r in found if r is not None), ("", None))
         state = f"of {name}; it would run again now"
     if record is None:
