@@ -240,18 +240,22 @@ current: contextvars.ContextVar[Sink | None] = contextvars.ContextVar("magical_s
 
 
 @contextlib.contextmanager
-def unheard() -> Iterator[None]:
+def _heard_by(sink: Sink) -> Iterator[None]:
+    token = current.set(sink)
+    try:
+        yield
+    finally:
+        current.reset(token)
+
+
+def unheard() -> contextlib.AbstractContextManager[None]:
     """Let bodies run whose prints, events and kept values reach nobody: steps that are only tried.
 
     Example:
         >>> with unheard():
         ...     emit("to nobody")
     """
-    token = current.set(Unheard())
-    try:
-        yield
-    finally:
-        current.reset(token)
+    return _heard_by(Unheard())
 
 
 class _Unwished(Unheard):
@@ -262,19 +266,14 @@ class _Unwished(Unheard):
         return False
 
 
-@contextlib.contextmanager
-def unwished() -> Iterator[None]:
+def unwished() -> contextlib.AbstractContextManager[None]:
     """Let no wish be made: while modules are imported and workflows drawn, nobody would know of it.
 
     Example:
         >>> with unwished():
         ...     emit("to nobody")
     """
-    token = current.set(_Unwished())
-    try:
-        yield
-    finally:
-        current.reset(token)
+    return _heard_by(_Unwished())
 
 
 def emit(event: Event | str) -> None:

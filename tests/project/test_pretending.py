@@ -437,3 +437,34 @@ def test_inspect_tells_a_pretence_from_a_run(small: Small) -> None:
         assert small.command(*verb.split(), "clean").code == 0
         assert "It is not real" in small.command("inspect", "clean", "--pretend", mode).out
         assert "It is not real" not in small.command("inspect", "clean").out
+
+
+def test_a_real_step_before_one_without_columns_is_left_out_and_not_unused(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        """
+        @step
+        def read() -> Frame:
+            return pl.DataFrame({"id": [1]})
+
+        @step
+        def tidied(table: Frame) -> Frame: ...
+
+        @step
+        def typed(table: Frame) -> Frame[Row]:
+            return table
+
+        @workflow
+        def flow() -> Any:
+            return typed(tidied(read()))
+        """,
+        top=ROW,
+    )
+    assert small.command("show", "--json").json["states"] == {
+        "read": "left out",
+        "tidied": "unwritten",
+        "typed": "to run",
+    }
+    for name in ("read", "tidied"):
+        said = small.command("why", name).err
+        assert said.startswith(f"{name} is not run: what follows it is made up without it.\nHint: ")

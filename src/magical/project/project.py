@@ -135,9 +135,7 @@ class Project:
         drawn, name = drawing.drawn, drawing.graph.node(step).name
         plans = self._planner(drawing.graph, drawn).plan()
         if name not in plans:
-            raise UsageError(
-                f"{name} is not run: nothing uses what it gives.", hint="return it, or pass it on."
-            )
+            raise _not_run(drawing, name)
         return answer_why(name, plans, drawn, self.past(), self.store)
 
     def runs(self) -> list[RunSummary]:
@@ -250,3 +248,11 @@ class Project:
         with storing(self.home):
             self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.home / 'mlflow.db'}"
+
+
+def _not_run(drawing: Drawing, name: str) -> UsageError:
+    if name in {n.name for n in drawing.shown.wanted}:
+        return UsageError(
+            f"{name} is not run: what follows it is made up without it.", hint="ask for a step behind it."
+        )
+    return UsageError(f"{name} is not run: nothing uses what it gives.", hint="return it, or pass it on.")
