@@ -227,9 +227,9 @@ def test_inspecting_a_large_table_reads_its_first_rows(
 def test_help_lists_the_verbs_in_order() -> None:
     out = command("--help").out
     verbs = re.findall(r"^  (\w+) ", out.partition("Commands:")[2], re.M)
-    assert verbs[:8] == ["run", "pretend", "plan", "show", "check", "why", "inspect", "runs"]
+    assert verbs[:9] == ["run", "pretend", "plan", "show", "check", "new", "why", "inspect", "runs"]
     for verb in verbs:
-        assert "--project PATH" in command(verb, "--help").out
+        assert ("--project PATH" in command(verb, "--help").out) == (verb != "new")  # which makes one
 
 
 def test_without_a_verb_the_verbs_are_shown() -> None:

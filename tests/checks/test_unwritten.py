@@ -142,7 +142,7 @@ def test_bounds_and_rules_that_chance_does_not_keep_are_told_with_their_own_hint
     assert finding.hint.startswith("widen its bounds in test_unwritten.py:")
     (finding,) = found(lambda: [ruled()])
     assert (
-        "and Ruled cannot be made up: its rule equal must hold, and chance rarely meets it." in finding.what
+        "and Ruled cannot be made up: its rule equal must hold, which chance rarely meets." in finding.what
     )
     assert "Field(examples=[...])" in finding.hint
     assert codes(lambda: carried(ruled())) == [("WISH002", "ruled"), ("WISH001", "carried")]

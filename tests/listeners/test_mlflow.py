@@ -152,6 +152,11 @@ def test_a_run_on_a_sample_is_marked_as_one(desk: Desk) -> None:
     assert desk.runs()[0].data.tags["magical.sample"] == "20"
 
 
+def test_a_run_names_what_is_not_real_in_it(desk: Desk) -> None:
+    desk.hear(replace(started(), origin=["clean", "tune[linear]"]), *ran("ingest", "c"), finished())
+    assert desk.runs()[0].data.tags["magical.origin"] == "clean, tune[linear]"
+
+
 @pytest.mark.parametrize(("state", "status"), [("failed", "FAILED"), ("stopped", "KILLED")])
 def test_a_run_that_ends_badly_says_so(state: str, status: str, desk: Desk) -> None:
     failed = StepFailed(step="tune", key="k", message="tune raised ValueError", trace="")

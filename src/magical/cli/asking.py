@@ -58,9 +58,9 @@ class Ask:
         traceback: whether whole tracebacks are shown, not only the author's own lines.
     """
 
-    path: str
-    profile: str
-    as_json: bool
+    path: str = "."
+    profile: str = ""
+    as_json: bool = False
     sample: int = 0
     pretend: str = ""
     rows: int = 1000
@@ -93,9 +93,11 @@ class Ask:
         click.echo(as_json() if self.as_json else text())
 
 
-_COMMON = (
+_PROJECT = (
     click.option("--project", "path", default=".", metavar="PATH", help="The project's folder or file."),
     click.option("--profile", default="", metavar="NAME", help="Take settings from profiles/NAME.toml."),
+)
+_COMMON = (
     click.option("--json", "as_json", is_flag=True, help="Answer as JSON."),
     click.option("--traceback", is_flag=True, help="Show whole tracebacks, not only your own lines."),
 )
@@ -115,8 +117,15 @@ TRUST = click.option("--trust", is_flag=True, help="Take results of another stor
 PDB = click.option("--pdb", "debug", is_flag=True, help="Open the debugger where a step raises.")
 
 
-def verb(*options: Callable[..., Any]) -> Callable[[Callable[..., None]], click.Command]:
-    """Make a verb of a function; the options that many verbs share reach it as one ``Ask``."""
+def verb(
+    *options: Callable[..., Any], project: bool = True
+) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a verb of a function; the options that many verbs share reach it as one ``Ask``.
+
+    Args:
+        options: the verb's own.
+        project: whether it is asked of a project that is there.
+    """
 
     def wrap(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
@@ -126,7 +135,7 @@ def verb(*options: Callable[..., Any]) -> Callable[[Callable[..., None]], click.
             click.get_current_context().obj["ask"] = ask
             function(ask, **given)
 
-        for option in reversed((*options, *_COMMON)):
+        for option in reversed((*options, *(_PROJECT if project else ()), *_COMMON)):
             option(called)
         command: click.Command = cli.command(called)
         return command

@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 import magical.cli.check
+import magical.cli.new
 import magical.cli.show  # noqa: F401  it is a verb
 from magical.cli.asking import Ask
 from magical.cli.verbs import cli

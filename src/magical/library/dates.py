@@ -78,15 +78,20 @@ def time_of(raw: pl.Series, format: str = "") -> pl.Series:
     return pl.select(pl.coalesce(moments)).to_series()
 
 
-def likely_format(texts: Iterable[str]) -> str:
+def likely_format(texts: Iterable[str], clock: str = "") -> str:
     """Give the usual way of writing dates that reads all of some texts, or an empty text.
 
+    Args:
+        texts: none missing.
+        clock: how a time of day is written behind the date.
+
     Example:
-        >>> likely_format(["29-06-2014", "01-07-2014"])
-        '%d-%m-%Y'
+        >>> likely_format(["29-06-2014", "01-07-2014"]), likely_format(["6/29/2014 14:30"], " %H:%M")
+        ('%d-%m-%Y', '%m/%d/%Y %H:%M')
     """
     examples = pl.Series(list(texts), dtype=pl.String)
-    reads_all = (f for f in _USUAL if _parsed(examples, f).null_count() == 0)
+    usual = (f"{date}{clock}" for date in _USUAL)
+    reads_all = (f for f in usual if _parsed(examples, f).null_count() == 0)
     return next(reads_all, "") if len(examples) else ""
 
 

@@ -103,7 +103,7 @@ def _find(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
 
 def _candidates(names: set[str], by_snake: Mapping[str, list[str]], column: Column) -> list[str]:
     """The raw columns that could be meant: those of the first rule that finds any, and who has the name."""
-    exact = [[n] if n in names else [] for n in (column.alias, column.name)]
+    exact = [[n] if n and n in names else [] for n in (column.alias, column.name)]
     by_rule = [*exact, by_snake.get(column.name, [])]
     chosen = next((matches for matches in by_rule if matches), [])
     other = [n for n in by_rule[1] if n not in chosen]

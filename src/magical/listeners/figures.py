@@ -80,7 +80,7 @@ def tags(begun: RunStarted) -> dict[str, str]:
         "magical.host": begun.host,
         "magical.process": str(begun.process or ""),
         "magical.sample": str(begun.sample or ""),
-        "magical.pretended": ", ".join(begun.origin),
+        "magical.origin": ", ".join(begun.origin),
         "magical.commit": commit,
         "magical.dirty": str(bool(begun.git.get("dirty"))).lower() if commit else "",
         "mlflow.source.name": begun.workflow,

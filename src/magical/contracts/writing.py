@@ -1,0 +1,209 @@
+"""Write a schema as the class that a careful person would write, formatted as ruff formats it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from magical.contracts.naming import class_name
+from magical.contracts.schema import Column, Schema
+
+__all__ = ["contract_source", "module_source", "quoted"]
+
+WIDTH = 110
+_ROLES = {"id": "Id", "time": "Time", "group": "Group", "target": "Target"}
+_DATES = ("date", "datetime", "time", "timedelta")
+_IMPORTED = ("Contract", "Field", "Format", "Group", "Id", "Key", "Literal", "Annotated", "Target", "Time")
+
+
+def contract_source(schema: Schema, docstring: str = "", taken: Iterable[str] = ()) -> str:
+    """Write the class, and above it the choices that are too long to stand in it.
+
+    Args:
+        schema: what the class promises; of an inferred one the reasons are written as comments.
+        docstring: what one row is.
+        taken: names that the choices must not have.
+
+    Example:
+        >>> columns = (
+        ...     Column("id", "int", role="id"),
+        ...     Column("spent", "float", True, bounds={"ge": 0}, alias="Total €"),
+        ...     Column("answer", "str", role="target", choices=("no", "yes")),
+        ... )
+        >>> for line in contract_source(Schema("Customer", columns)).splitlines()[3:]:
+        ...     print(line)
+            id: Id[int]
+            spent: float | None = Field(ge=0, alias="Total €")
+            answer: Target[Literal["no", "yes"]]
+    """
+    writer = _Writer(schema, (*taken, *_IMPORTED, schema.name), _dates_of(schema.columns))
+    return writer.source(docstring)
+
+
+def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping[str, str]) -> str:
+    """Write a module of contracts with its imports; who is referred to comes first.
+
+    Args:
+        schemas: one for each class.
+        docstring: of the module.
+        docstrings: of the classes, by name.
+
+    Example:
+        >>> shop = Schema("Shop", (Column("id", "str", role="id"),))
+        >>> module_source([shop], "What is promised.", {}).splitlines()[2]
+        'from magical import Contract, Id'
+    """
+    ordered = _parents_first(schemas)
+    columns = [c for s in schemas for c in s.columns]
+    dates = _dates_of(columns)
+    taken = {s.name for s in schemas} | {*_IMPORTED}
+    bodies = []
+    for schema in ordered:
+        writer = _Writer(schema, taken, dates)
+        bodies.append(writer.source(docstrings.get(schema.name, "")))
+        taken |= writer.taken
+    text = "\n\n".join(bodies)
+    gap = "\n\n" if text.startswith("class ") else "\n"
+    return f'"""{docstring}"""\n\n{_imports(columns, text)}{gap}{text}'
+
+
+def quoted(value: Any) -> str:
+    r"""Give a value as Python writes it, texts in the quotes that ruff prefers.
+
+    Example:
+        >>> print(quoted("it's"), quoted('5" pipe'), quoted(7))
+        "it's" '5" pipe' 7
+    """
+    if not isinstance(value, str):
+        return repr(value)
+    quote = "'" if value.count('"') > value.count("'") else '"'
+    inner = "".join(_escaped(c, quote) for c in value)
+    return f"{quote}{inner}{quote}"
+
+
+class _Writer:
+    def __init__(self, schema: Schema, taken: Iterable[str], dates: str) -> None:
+        self.schema, self.taken, self.dates = schema, set(taken), dates
+        self.reasons: Mapping[str, str] = getattr(schema, "reasons", {})
+        self.left_out: Mapping[str, str] = getattr(schema, "left_out", {})
+        self.aliases: dict[tuple[Any, ...], str] = {}
+
+    def source(self, docstring: str) -> str:
+        fields = [line for c in self.schema.columns for line in self._field(c)]
+        if not fields and not self.left_out:
+            fields = ["    pass"]
+        gone = [
+            line
+            for raw, why in self.left_out.items()
+            for line in _comment(f"{quoted(raw)} is left out: {why}.")
+        ]
+        above = [_choices(name, choices) for choices, name in self.aliases.items()]
+        head = f'class {self.schema.name}(Contract):\n    """{docstring or "One row."}"""\n'
+        body = "\n".join([*fields, *(["", *gone] if gone and fields else gone)])
+        return "".join(f"{a}\n" for a in above) + ("\n\n" if above else "") + f"{head}\n{body}\n"
+
+    def _field(self, column: Column) -> list[str]:
+        hint = self._hint(column)
+        options = [f"{k}={quoted(v)}" for k, v in column.bounds.items()]
+        options += [f"alias={quoted(column.alias)}"] if column.alias else []
+        options += [f"description={quoted(column.description)}"] if column.description else []
+        start = f"    {column.name}: {hint}"
+        line = f"{start} = Field({', '.join(options)})" if options else start
+        why = self.reasons.get(column.name, "")
+        if len(line) <= WIDTH:
+            if why and len(line) + len(why) + 4 <= WIDTH:
+                return [f"{line}  # {why}"]
+            return [*_comment(why), line]
+        inner = f"        {', '.join(options)}"
+        if len(inner) <= WIDTH:
+            return [*_comment(why), f"{start} = Field(", inner, "    )"]
+        each = [f"        {option}," for option in options]
+        return [*_comment(why), f"{start} = Field(", *each, "    )"]
+
+    def _hint(self, column: Column) -> str:
+        if column.role == "key":
+            key = f"Key[{column.parent}]"
+            return f"{key} | None" if column.nullable else key
+        plain = self._literal(column) if column.choices else self._plain(column.type)
+        if column.format:
+            plain = f"Annotated[{plain}, Format({quoted(column.format)})]"
+        if column.nullable:
+            plain = f"{plain} | None"
+        return f"{_ROLES[column.role]}[{plain}]" if column.role else plain
+
+    def _plain(self, kind: str) -> str:
+        kind = {"duration": "timedelta", "any": "Any"}.get(kind, kind)
+        return f"{self.dates}{kind}" if kind in _DATES else kind
+
+    def _literal(self, column: Column) -> str:
+        inline = f"Literal[{', '.join(map(quoted, column.choices))}]"
+        if len(inline) <= 60:
+            return inline
+        if column.choices not in self.aliases:
+            name = next(n for n in _tries(class_name(column.name)) if n not in self.taken)
+            self.taken.add(name)
+            self.aliases[column.choices] = name
+        return self.aliases[column.choices]
+
+
+def _tries(name: str) -> Iterable[str]:
+    yield name
+    yield from (f"{name}{number}" for number in range(2, 10_000))
+
+
+def _choices(name: str, choices: tuple[Any, ...]) -> str:
+    line = f"{name} = Literal[{', '.join(map(quoted, choices))}]"
+    if len(line) <= WIDTH:
+        return line
+    inner = f"    {', '.join(map(quoted, choices))}"
+    if len(inner) <= WIDTH:
+        return f"{name} = Literal[\n{inner}\n]"
+    return f"{name} = Literal[\n" + "".join(f"    {quoted(c)},\n" for c in choices) + "]"
+
+
+def _comment(text: str) -> list[str]:
+    """A comment of several lines within the width."""
+    lines, line = [], "    #"
+    for word in "".join(c if c.isprintable() else " " for c in text).split():
+        if len(line) + len(word) + 1 > WIDTH and line != "    #":
+            lines.append(line)
+            line = "    #"
+        line = f"{line} {word}"[:WIDTH]
+    return [*lines, line] if text else []
+
+
+def _escaped(character: str, quote: str) -> str:
+    if character in (quote, "\\"):
+        return f"\\{character}"
+    return character if character.isprintable() else repr(character)[1:-1]
+
+
+def _dates_of(columns: Iterable[Column]) -> str:
+    """What stands before ``date``: nothing, unless a column is called so."""
+    return "dt." if {c.name for c in columns} & set(_DATES) else ""
+
+
+def _imports(columns: Sequence[Column], text: str) -> str:
+    kinds = sorted({"timedelta" if c.type == "duration" else c.type for c in columns if not c.parent})
+    dates = [k for k in kinds if k in _DATES]
+    lines = [f"from datetime import {', '.join(dates)}"] if dates else []
+    lines = ["import datetime as dt"] if dates and _dates_of(columns) else lines
+    typing = [n for n in ("Annotated", "Any", "Literal") if f"{n}[" in text or f": {n}" in text]
+    lines += [f"from typing import {', '.join(typing)}"] if typing else []
+    own = [n for n in sorted(_IMPORTED) if n not in ("Annotated", "Literal") and _uses(text, n)]
+    return "\n".join([*lines, *([""] if lines else []), f"from magical import {', '.join(own)}", ""])
+
+
+def _uses(text: str, name: str) -> bool:
+    return any(f"{before}{name}{after}" in text for before in " [(" for after in "[()")
+
+
+def _parents_first(schemas: Sequence[Schema]) -> list[Schema]:
+    """Order them so that a class stands above those that refer to it."""
+    left, done = list(schemas), list[Schema]()
+    while left:
+        names = {s.name for s in left}
+        free = [s for s in left if not ({c.parent for c in s.columns} & (names - {s.name}))]
+        done += free or left[:1]
+        left = [s for s in left if s not in done]
+    return done

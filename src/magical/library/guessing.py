@@ -1,0 +1,141 @@
+"""Read the texts of a raw table as what they are: numbers, truths, dates, by the rules of ``model_data``."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from magical.contracts.dtypes import kind_of
+from magical.contracts.facts import Typed
+from magical.contracts.naming import says
+from magical.contracts.schema import Column
+from magical.library.casting import cast
+from magical.library.dates import likely_format
+
+__all__ = ["guessed"]
+
+_LEADING_ZERO = r"^[+-]?0\d+$"
+_TOO_LONG = r"^[+-]?\d{16,}$"  # a float would not hold each digit
+_ANY_COMMA = r"^[+-]?\d{1,3}(,\d{3})+$"
+_WRITTEN_AS_FLOAT = r"[.,eE]"
+_ONE_LETTER = ({"t", "f"}, {"y", "n"}, {"j", "n"})
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_DAY = (19000101, 21001231)
+_NEARLY = 0.9
+_HEAD = 1000
+
+
+def guessed(raw: pl.DataFrame) -> Typed:
+    """Give each text column the type that all its values have, so that ``model_data`` will cast them all.
+
+    Digits with leading zeros stay texts, since they are codes. Whole numbers such as 20140629 are dates where
+    the column's name says so. A text that is nearly a number or a date stays one, with a remark.
+
+    Example:
+        >>> raw = pl.DataFrame({"zip": ["01067"], "n": ["7"], "day": ["29.06.2014"], "ok": ["n/a"]})
+        >>> typed = guessed(raw)
+        >>> typed.table.row(0), typed.formats
+        (('01067', 7, datetime.date(2014, 6, 29), 'n/a'), {'day': '%d.%m.%Y'})
+    """
+    columns, formats, remarks = [], {}, {}
+    for values in raw.get_columns():
+        found, format = values, ""
+        if values.dtype == pl.String:
+            found, format = _typed(values)
+            if found.dtype == pl.String and (remark := _remark(values)):
+                remarks[values.name] = remark
+        elif kind_of(values.dtype) == "int" and _is_days(values):
+            found = cast(values, Column(values.name, "date")).values
+        columns.append(found)
+        if format:
+            formats[values.name] = format
+            if "%d" in format and _swapped_fits(values, format):
+                remarks[values.name] = "whether the day or the month comes first is a guess"
+    return Typed(raw.with_columns(columns), raw, formats, remarks)
+
+
+def _typed(raw: pl.Series) -> tuple[pl.Series, str]:
+    """Give a column of texts its type, and how dates are written in it."""
+    texts = raw.str.strip_chars()
+    if texts.str.contains(_LEADING_ZERO).any():
+        return raw, ""
+    head = texts.head(_HEAD)
+    for kind in ("int", "float", "bool", "date", "datetime"):
+        if not _reads(head, kind, "") or (values := _all(texts, kind, "")) is None:
+            continue
+        if kind == "int":
+            return _number(raw, texts, values), ""
+        if kind == "float" and texts.str.contains(_TOO_LONG).any():
+            return raw, ""
+        if kind != "bool" or _are_opposites(texts, values):
+            return values, ""
+    return _dates(raw, texts)
+
+
+def _number(raw: pl.Series, texts: pl.Series, values: pl.Series) -> pl.Series:
+    """Numbers that are whole, but written like 12.0, are floats in the source."""
+    if texts.str.contains(_WRITTEN_AS_FLOAT).any():
+        return values.cast(pl.Float64)
+    return cast(raw, Column(raw.name, "date")).values if _is_days(values) else values
+
+
+def _dates(raw: pl.Series, texts: pl.Series) -> tuple[pl.Series, str]:
+    present = texts.filter(texts != "")
+    for clock in _CLOCKS:
+        format = likely_format(present.head(_HEAD), clock)
+        if format and (format := likely_format(present, clock)):
+            kind = "datetime" if clock else "date"
+            values = _all(texts, kind, format)
+            if values is not None:
+                return values, format
+    return raw, ""
+
+
+def _swapped_fits(raw: pl.Series, format: str) -> bool:
+    swapped = format.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
+    kind = "datetime" if "%H" in format or "%I" in format else "date"
+    return "%m" in format and _reads(raw.str.strip_chars(), kind, swapped)
+
+
+def _reads(texts: pl.Series, kind: str, format: str) -> bool:
+    return not cast(texts, Column(texts.name, kind, format=format)).failed.any()
+
+
+def _all(texts: pl.Series, kind: str, format: str) -> pl.Series | None:
+    """The values, if each text that is there is one, and there is one."""
+    values, failed = cast(texts, Column(texts.name, kind, format=format))
+    return None if failed.any() or values.null_count() == len(values) else values
+
+
+def _are_opposites(texts: pl.Series, values: pl.Series) -> bool:
+    """Whether yes and no are both there; of single letters a pair that belongs together."""
+    words = set(texts.str.to_lowercase().filter(values.is_not_null()).unique())
+    letters = {w for w in words if len(w) == 1}
+    return values.drop_nulls().n_unique() == 2 and (not letters or letters in _ONE_LETTER)
+
+
+def _is_days(values: pl.Series) -> bool:
+    """Whether whole numbers are days such as 20140629: each one is, and the name says so."""
+    if not says(values.name, "when", "birth", "later") or says(values.name, "identifier"):
+        return False
+    present = values.drop_nulls()
+    if present.is_empty() or not present.is_between(*_DAY).all():
+        return False
+    return cast(present, Column(values.name, "date")).values.null_count() == 0
+
+
+def _remark(raw: pl.Series) -> str:
+    """Say of texts that are nearly all numbers or dates which are not."""
+    texts = raw.str.strip_chars()
+    if texts.str.contains(_LEADING_ZERO).any():
+        return "written with leading zeros"
+    if texts.str.contains(_TOO_LONG).any():
+        return "whole numbers of more digits than a number holds"
+    if (texts.str.contains(_ANY_COMMA) | (texts == "")).all():
+        return "numbers, if the comma parts thousands; it could part decimals, too"
+    for kind, words in (("float", "numbers"), ("date", "dates")):
+        values, failed = cast(texts, Column(raw.name, kind))
+        count, there = int(failed.sum()), len(values) - values.null_count()  # those that can be read
+        if 0 < count <= (1 - _NEARLY) * there:
+            odd = ", ".join(repr(t[:20]) for t in texts.filter(failed).unique(maintain_order=True).head(3))
+            return f"{words} but for {count:,} of {there + count:,} values: {odd}{' …' * (count > 3)}"
+    return ""

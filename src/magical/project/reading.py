@@ -1,0 +1,189 @@
+"""Read the file of a new project: its contract, and what its workflow should do by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from magical.contracts.facts import Facts
+from magical.contracts.finding_roles import likely_targets
+from magical.contracts.inferring import Inferred, inferred
+from magical.contracts.naming import class_name, field_names
+from magical.contracts.writing import module_source, quoted
+from magical.errors import BrokenPromise, UsageError, did_you_mean, listing, shorten
+from magical.library import ingest
+from magical.library.assigning import by_time
+from magical.library.guessing import guessed
+from magical.settings import InputPath
+
+__all__ = ["Reading", "read"]
+
+FEWEST_ROWS = 10
+_IMPORTED = (
+    "Boosting", "Contract", "DateParts", "Experiment", "Feature", "Field", "Format", "Frame", "Group",
+    "HowToRegister", "HowToSplit", "Id", "InputPath", "Key", "Literal", "Scores", "Settings", "Target",
+    "Time", "Annotated", "Any",
+)  # fmt: skip
+_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read from a file.
+
+    Attributes:
+        schema: the contract of a row.
+        file: its name.
+        target: the raw name of the column to be predicted.
+        contracts: the source of ``contracts.py``.
+        by_time: whether later rows should be test.
+        classes: how many the target has; 0 where it is a number.
+    """
+
+    schema: Inferred
+    file: str
+    target: str
+    contracts: str
+    by_time: bool
+    classes: int = 0
+
+    def words(self, name: str) -> dict[str, str]:
+        """Give what stands in the templates for a project of this name."""
+        features = self._features()
+        return {
+            "title": f"{name}: what will {self.schema.target} be, in rows like those of {_plain(self.file)}?",
+            "contract": self.schema.name,
+            "file": self.file,
+            "rows": f"{self.schema.rows:,}",
+            "source": quoted(f"data/{self.file}"),
+            "features": f"({features},)" if features else "()",
+            "feature_imports": "DateParts, Feature" if features else "Feature",
+            **self._split(),
+            **self._budget(),
+        }
+
+    def _budget(self) -> dict[str, str]:
+        """Few trials where a fit is long: with many rows, or many classes, each of which takes trees."""
+        rows, trees = self.schema.rows, max(2, self.classes)
+        trials = 4 if rows <= 100_000 else 2 if rows <= 300_000 else 1
+        return {"trials": str(trials), "rounds": str(max(40, 600 // trees))}
+
+    def _split(self) -> dict[str, str]:
+        if self.by_time:
+            how, why = 'kind="time", ', "The rows follow each other in time: the last ones are test."
+        elif self.schema.role("group"):
+            how, why = "", f"All rows of one {self.schema.role('group')[0]} go to the same part."
+        elif self.schema.role("time"):
+            how, why = (
+                "",
+                'By chance; kind="time" makes the last rows test.',
+            )
+        else:
+            how, why = "", "By chance, a class in the same share of each part where classes are predicted."
+        return {
+            "split": f"HowToSplit({how}validation=0.2, test=0.2, seed=7)",
+            "split_comment": f"    # {why}",
+        }
+
+    def _features(self) -> str:
+        """The parts of the time, which itself is no feature."""
+        times = self.schema.role("time")
+        if not times:
+            return ""
+        parts = _PARTS[self.schema.column(times[0]).type]
+        parts = parts if self.by_time else ("year", *parts)
+        free = [p for p in parts if f"{times[0]}_{p}" not in self.schema.by_name]
+        listed = ", ".join(map(quoted, free)) + ("," if len(free) == 1 else "")
+        return f"DateParts({quoted(times[0])}, ({listed}))" if free else ""
+
+
+def read(file: Path, target: str) -> Reading:
+    """Read a file, and infer its contract.
+
+    Args:
+        file: as ``ingest`` takes it.
+        target: the column to be predicted; its name in snake case will do.
+
+    Raises:
+        UsageError: there is no such column, or none was named.
+        InputError: the file cannot be read.
+        BrokenPromise: the target cannot be predicted, or there are too few rows.
+    """
+    typed = guessed(ingest(InputPath(file)))
+    table = typed.table
+    name = class_name(file.stem, _IMPORTED)
+    column = _named(target, table)
+    schema = inferred(typed, name, column)
+    labelled = table.filter(pl.col(column).is_not_null())
+    if labelled.height < FEWEST_ROWS:
+        raise BrokenPromise(
+            f"{file.name} has {labelled.height} rows with a value of {column}, too few to train and test on.",
+            hint=f"give {FEWEST_ROWS} rows at least; a few hundred say something.",
+        )
+    if not schema.features and not schema.role("time"):
+        raise BrokenPromise(
+            f"{file.name} has no column to predict {column} from: {_all_gone(schema)}.",
+            hint="give a file with more columns.",
+        )
+    docstring = f"One row of {_plain(file.name)}, as {schema.rows:,} rows show it; correct what is wrong."
+    contracts = module_source([schema], "What the tables promise.", {schema.name: docstring})
+    later = _by_time(labelled, schema, column)
+    kind = schema.column(str(schema.target))
+    is_class = bool(kind.choices) or kind.type in ("bool", "str")
+    classes = labelled.get_column(column).n_unique() if is_class else 0
+    return Reading(schema, file.name, column, contracts, later, classes)
+
+
+def _named(target: str, table: pl.DataFrame) -> str:
+    """The raw column that is meant.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if target in table.columns:
+        return target
+    names = field_names(table.columns)
+    meant = [raw for raw, name in names.items() if target and target.lower() in (raw.lower(), name)]
+    if len(meant) == 1:
+        return meant[0]
+    likely = likely_targets([Facts(c) for c in table.get_columns()])
+    others = [c for c in table.columns if c not in likely]
+    if target:
+        raise UsageError(
+            f"There is no column {target!r} to be the target.", hint=did_you_mean(target, [*likely, *others])
+        )
+    raise UsageError(
+        "What is to be predicted? --target is missing.",
+        hint=f"add --target COLUMN, the likeliest first: {listing([*likely, *others])}.",
+    )
+
+
+def _by_time(table: pl.DataFrame, schema: Inferred, target: str) -> bool:
+    """Whether rows are events in time, and a split by it leaves two classes at least in each part."""
+    times = schema.role("time")
+    if not times or not schema.in_order:
+        return False
+    raw = next(r for r, name in field_names(table.columns).items() if name == times[0])
+    rows = table.filter(pl.col(raw).is_not_null())
+    try:
+        parts, _ = by_time(rows.get_column(raw), 0.2, 0.2)
+    except BrokenPromise:
+        return False
+    column = schema.column(str(schema.target))
+    if not (column.choices or column.type in ("bool", "str")):
+        return True
+    parted = pl.DataFrame({"part": pl.Series(parts.tolist()), "value": rows.get_column(target)})
+    return bool(parted.group_by("part").agg(pl.col("value").n_unique())["value"].min() >= 2)  # type: ignore[operator]
+
+
+def _all_gone(schema: Inferred) -> str:
+    gone = [f"{c.name} is the {c.role}" for c in schema.columns if c.role not in ("", "target")]
+    gone += [f"{raw} is left out, {why}" for raw, why in schema.left_out.items()]
+    return listing(gone, 2) or "it is alone"
+
+
+def _plain(text: str) -> str:
+    """A text that may stand in a docstring."""
+    return "".join(c if c.isprintable() and c not in '"\\' else "_" for c in shorten(text, 40))

@@ -1,0 +1,68 @@
+"""What tests of inferring share: the samples, and an inferred contract as a class that lives."""
+
+import itertools
+import sys
+import types
+from pathlib import Path
+
+import polars as pl
+
+from magical import Contract, InputPath
+from magical.contracts.contract import schema_of
+from magical.contracts.inferring import Inferred, inferred
+from magical.contracts.keeping import failures
+from magical.contracts.schema import Column, snake
+from magical.contracts.writing import module_source
+from magical.library import ingest, model_data
+from magical.library.casting import cast
+from magical.library.guessing import guessed
+
+DATA = Path(__file__).parent / "data"
+_number = itertools.count()
+
+
+def sample(name: str) -> pl.DataFrame:
+    """The raw rows of a sample."""
+    return ingest(InputPath(DATA / name))
+
+
+def infer(raw: pl.DataFrame, target: str = "", name: str = "Row") -> Inferred:
+    """Infer as `magical new` does."""
+    return inferred(guessed(raw), name, target)
+
+
+def living(*schemas: Inferred) -> type[Contract]:
+    """The class that is written for the first schema, in a module with those of the others."""
+    source = module_source(schemas, "What is promised.", {})
+    module = types.ModuleType(f"inferred_{next(_number)}")
+    sys.modules[module.__name__] = module
+    exec(compile(source, module.__name__, "exec"), module.__dict__)
+    found: type[Contract] = module.__dict__[schemas[0].name]
+    return found
+
+
+def check_kept(raw: pl.DataFrame, schema: Inferred) -> None:
+    """Hold a table to what was inferred from it, through the class that is written for it."""
+    contract = living(schema)
+    written = schema_of(contract)
+    assert [c.to_json() for c in written.columns] == [c.to_json() for c in schema.columns]
+    table = model_data(raw, contract)
+    assert failures(table, written) == []
+    for column in schema.columns:
+        assert not cast(raw.get_column(raw_name(raw, column)), column).failed.any(), column
+
+
+def raw_name(raw: pl.DataFrame, column: Column) -> str:
+    """The raw column in which a column is found."""
+    if column.alias or column.name in raw.columns:
+        return column.alias or column.name
+    (name,) = (n for n in raw.columns if snake(n) == column.name)
+    return name
+
+
+def kind(column: Column) -> str:
+    """A column in short: its role, its type, whether it is a category, whether it may be missing."""
+    shown = f"{column.type}[{len(column.choices)}]" if column.choices else column.type
+    shown = f"{shown}?" if column.nullable else shown
+    role = f"{column.role}({column.parent})" if column.parent else column.role
+    return f"{role} {shown}" if column.role else shown
