@@ -113,10 +113,10 @@ def test_a_hidden_wish_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("class Order(", 'RATE = wish(float)\n\n\nclass Order('),
+        ("class Order(", "RATE = wish(float)\n\n\nclass Order("),
         ("return mean(wet(orders()))", "return mean(wet(orders()), wish(float))"),
         ("weather: Frame[Weather])", "weather: Frame[Weather], by: float = wish(float))"),
-        ("class Order(", 'RATE = weather.of(float, None)\n\n\nclass Order('),
+        ("class Order(", "RATE = weather.of(float, None)\n\n\nclass Order("),
     ],
     ids=["a module", "a workflow", "a default", "a helper, at the top of a module"],
 )

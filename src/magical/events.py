@@ -32,7 +32,6 @@ __all__ = [
     "keep",
     "scratch",
     "unheard",
-    "unwished",
 ]
 
 
@@ -221,6 +220,9 @@ class Unheard:
 
     name = ""
 
+    def __init__(self, wishing: bool = True) -> None:
+        self._wishing = wishing
+
     def emit(self, event: Event) -> None:
         """Take an event, and forget it."""
 
@@ -232,48 +234,29 @@ class Unheard:
         return Path(tempfile.mkdtemp(prefix="magical-"))
 
     def may_wish(self) -> bool:
-        """Nothing comes of what such a body gives."""
-        return True
+        """Whether nothing comes of what such a body gives."""
+        return self._wishing
 
 
 current: contextvars.ContextVar[Sink | None] = contextvars.ContextVar("magical_step", default=None)
 
 
 @contextlib.contextmanager
-def _heard_by(sink: Sink) -> Iterator[None]:
-    token = current.set(sink)
-    try:
-        yield
-    finally:
-        current.reset(token)
-
-
-def unheard() -> contextlib.AbstractContextManager[None]:
+def unheard(*, wishing: bool = True) -> Iterator[None]:
     """Let bodies run whose prints, events and kept values reach nobody: steps that are only tried.
+
+    Args:
+        wishing: whether wishes may be made; not where nobody would know that what comes of it is made up.
 
     Example:
         >>> with unheard():
         ...     emit("to nobody")
     """
-    return _heard_by(Unheard())
-
-
-class _Unwished(Unheard):
-    """A sink for the lines of modules and workflows: what they give is in no step's origin."""
-
-    def may_wish(self) -> bool:
-        """What is made up here would pass as real."""
-        return False
-
-
-def unwished() -> contextlib.AbstractContextManager[None]:
-    """Let no wish be made: while modules are imported and workflows drawn, nobody would know of it.
-
-    Example:
-        >>> with unwished():
-        ...     emit("to nobody")
-    """
-    return _heard_by(_Unwished())
+    token = current.set(Unheard(wishing))
+    try:
+        yield
+    finally:
+        current.reset(token)
 
 
 def emit(event: Event | str) -> None:

@@ -19,7 +19,6 @@ from magical.contracts.contract import location
 from magical.contracts.promises import Promise
 from magical.contracts.recipes import cannot_pretend
 from magical.errors import MagicalError, WiringError, author_line, listing, shorten
-from magical.events import unwished
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Ref, Wire
 from magical.settings import OutputPath, Settings, import_string, paths_in
@@ -91,8 +90,7 @@ class Workflow(Generic[P, R]):
         token = drawing.set(sketch)
         try:
             function: Callable[..., Any] = self.function
-            with unwished():
-                result = function() if self.settings is None else function(settings or self.settings())
+            result = function() if self.settings is None else function(settings or self.settings())
         except MagicalError:
             raise
         except Exception as error:
@@ -235,11 +233,9 @@ def _stricter(have: Promise, wanted: Promise) -> bool:
 
 def _facts(step: Step[Any, Any], arguments: Mapping[str, Any], promise: Promise) -> dict[str, Any]:
     facts = {n: getattr(step, n) for n in ("reads", "writes", "random", "training_only", "unwritten")}
-    paths = list(paths_in(arguments))
-    facts["writes_files"] = any(isinstance(p, OutputPath) for p in paths)
-    facts["reads_files"] = any(not isinstance(p, OutputPath) for p in paths)
-    if facts["writes_files"] and not (promise.is_table or promise.kind == "parts"):
-        facts["unguessable"] = bool(cannot_pretend(promise))
+    written = [isinstance(p, OutputPath) for p in paths_in(arguments)]
+    facts["writes_files"], facts["reads_files"] = any(written), not all(written)
+    facts["unguessable"] = any(written) and bool(cannot_pretend(promise))
     return {k: v for k, v in facts.items() if v}
 
 

@@ -141,9 +141,7 @@ def test_bounds_and_rules_that_chance_does_not_keep_are_told_with_their_own_hint
     assert "and Impossible.x cannot be made up: no int is >= 5 and <= 3." in finding.what
     assert finding.hint.startswith("widen its bounds in test_unwritten.py:")
     (finding,) = found(lambda: [ruled()])
-    assert (
-        "and Ruled cannot be made up: its rule equal must hold, which chance rarely meets." in finding.what
-    )
+    assert "and Ruled cannot be made up: its rule equal must hold, which chance rarely meets." in finding.what
     assert "Field(examples=[...])" in finding.hint
     assert codes(lambda: carried(ruled())) == [("WISH002", "ruled"), ("WISH001", "carried")]
 

@@ -76,20 +76,22 @@ def _cannot(node: Node) -> tuple[str, str]:
     if reason := cannot_pretend(promise):
         return f"{_IT} {reason}", _SAY
     pieces = list(_pieces(promise))
-    if any(p.kind == "model" for p in pieces) and not any(
-        map(_says_what_to_predict, node.call.takes.values())
-    ):
+    taken = node.call.takes.values()
+    if any(p.kind == "model" for p in pieces) and not any(map(_says_what_to_predict, taken)):
         return f"{_IT} nothing that it takes has a Target[...]", "mark the column to predict: Target[bool]."
-    for piece in pieces:
-        if piece.is_fit:
-            continue
-        if node.links and piece.schema is not None:  # what is carried over may keep rules that chance does not
-            piece = replace(piece, schema=replace(piece.schema, rules=()))
-        try:
-            pretended(piece, How(node.name, _ROWS))
-        except MagicalError as error:
-            return " ".join(line.strip() for line in error.lines), error.hint
+    try:
+        for piece in pieces:
+            if not piece.is_fit:
+                pretended(_without_rules(piece) if node.links else piece, How(node.name, _ROWS))
+    except MagicalError as error:
+        return " ".join(line.strip() for line in error.lines), error.hint
     return "", ""
+
+
+def _without_rules(promise: Promise) -> Promise:
+    """What is carried over may keep rules that chance does not."""
+    schema = promise.schema and replace(promise.schema, rules=())
+    return replace(promise, schema=schema)
 
 
 def _pieces(promise: Promise) -> Iterator[Promise]:

@@ -51,7 +51,8 @@ class Pretence:
 
         A step without a body is made up. What promises a table without columns cannot be: it is cut off, and
         the first step behind it that promises something is made up in its place. So is a step that would
-        write files of what is made up (where nobody can, it is left out later). A made-up table gets the tables whose ids its keys name as inputs.
+        write files of what is made up; where nobody can, it is left out when it is planned. A made-up table
+        gets the tables whose ids its keys name as inputs.
 
         Raises:
             WiringError: a key names no contract, or two made-up tables each need the other's ids first.
@@ -68,7 +69,7 @@ class Pretence:
                 continue
             unreal.add(node.name)
             facts = {k: v for k, v in node.facts.items() if k != "reads"}
-            if not node.must_be_real and _is_raw(node.promise):
+            if not node.writes and _is_raw(node.promise):
                 cut.add(node.name)
                 facts["cut"] = True
             else:

@@ -60,7 +60,7 @@ def branded(value: Any, origin: tuple[str, ...]) -> Any:
 
 
 def _branded(value: Any, origin: tuple[str, ...], above: frozenset[int]) -> Any:
-    """The value itself where there is nothing to brand in it, else a copy; what holds itself is left alone."""
+    """The value itself where nothing in it takes the brand, else a copy; what holds itself is left alone."""
     if id(value) in above:
         return value
     if _has_origin(type(value)):

@@ -15,7 +15,7 @@ from magical.engine.memory import Drawn, DrawnMemory, difference, importing, oth
 from magical.engine.pretence import Pretence
 from magical.engine.reads import files_read
 from magical.errors import ProjectError, UsageError
-from magical.events import unwished
+from magical.events import unheard
 from magical.graph import Graph
 from magical.masking import masked
 from magical.project.configuration import Configuration
@@ -35,7 +35,7 @@ _importing = threading.RLock()
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """While modules are dropped, imported and read: two threads at once would see half of each other's."""
-    with _importing, unwished():
+    with _importing, unheard(wishing=False):
         yield
 
 

@@ -183,8 +183,8 @@ def _encode_object(value: Any, key: str, objects: Objects) -> Artifact:
         data = cloudpickle.dumps(value)
     except UnwrittenStep:
         raise StoreError(
-            f"A {type(value).__name__} cannot be stored: a pretended model is in it, and is kept as a text only.",
-            hint="give it by itself: promise Model, list[Model] or tuple[Model, ...]; or write what makes it.",
+            f"A {type(value).__name__} cannot be stored: it holds a pretended model, which only JSON keeps.",
+            hint="give it by itself: promise Model, or list[Model]; or write what makes it.",
         ) from None
     except Exception as error:
         raise StoreError(
