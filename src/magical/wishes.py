@@ -37,7 +37,8 @@ def wish(promise: Any, like: Any = None, *, rows: int = 1000) -> Any:
 
     Raises:
         ContractError: the promise cannot be made up.
-        WiringError: the call is hidden, so that nobody would know that the result is not real.
+        WiringError: the call is hidden, or stands outside of the steps of a project that is run, so that
+            nobody would know that the result is not real.
 
     Example:
         >>> import polars as pl

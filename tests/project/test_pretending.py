@@ -95,10 +95,13 @@ def test_what_moves_what_is_made_up(unwritten: Small) -> None:
         "class FlowSettings",
         "class Client(Contract):\n    id: Id[int]\n    y: int = Field(ge=3, le=4, examples=[3])\n\n\nclass FlowSettings",
     )
+    said = unwritten.why("clean")
+    assert "the contract of what it gives changed" in said
+    assert "drawn from" not in said
     assert unwritten.ran() == ["clean", "split", "size"]
     assert set(unwritten.run()["clean"]["y"]) == {3}
     unwritten.edit("workflow.py", "examples=[3]", "examples=[4]")
-    assert "the examples or the sample that it is drawn from changed" in unwritten.why("clean")
+    assert "the bounds, the examples or the sample that it is drawn from changed" in unwritten.why("clean")
     assert set(unwritten.run()["clean"]["y"]) == {4}
     assert unwritten.ran(max_id=30) == []
 
