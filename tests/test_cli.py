@@ -337,11 +337,13 @@ def test_a_failed_run_is_shown_with_its_whole_message(tmp_path: Path) -> None:
 
 
 def test_entries_of_entries_are_shown_line_by_line(tmp_path: Path) -> None:
-    value = "{'metrics': {f'm{i}': {'value': i, 'low': i, 'high': i} for i in range(30)}, 'rows': 3}"
+    value = (
+        "{'metrics': {f'm{i}': {'value': i, 'low': i + 0.12345, 'high': i} for i in range(30)}, 'rows': 3}"
+    )
     small = one(
         tmp_path,
         f"@step\ndef a() -> dict[str, Any]:\n    return {value}\n\n@workflow\ndef f() -> Any:\n    return a()\n",
     )
     small.run()
     out = small.command("inspect", "a").out
-    assert "  m29: {'value': 29, 'low': 29, 'high': 29}\n" in out
+    assert "  m29: value 29, low 29.12, high 29\n" in out

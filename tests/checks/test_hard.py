@@ -121,6 +121,38 @@ def clean(orders: Frame[Order], totals: Frame[Total], others: Frame[Order]) -> f
     assert passes(tmp_path, body, flow) == (0, 1, 200)
 
 
+@pytest.mark.parametrize("given", ["orders, visits", "visits, orders"])
+def test_what_sums_up_the_rows_that_it_is_joined_to_has_all_their_groups(tmp_path: Path, given: str) -> None:
+    body = f"""
+class Sale(Contract):
+    number: Id[int]
+    town: str
+
+class Visits(Contract):
+    town: Id[str]
+    many: int = Field(ge=1)
+
+@step
+def sales() -> Frame[Sale]: ...
+
+@step
+def few(orders: Frame[Sale]) -> Frame[Sale]: ...
+
+@step
+def count(orders: Frame[Sale]) -> Frame[Visits]: ...
+
+@step
+def clean({", ".join(f"{n}: Frame[{'Sale' if n == 'orders' else 'Visits'}]" for n in given.split(", "))}) -> float:
+    assert orders.join(visits, on="town", how="left")["many"].null_count() == 0
+    return 1.0
+"""
+    arguments = given.replace("orders", "few(s)").replace("visits", "count(s)")
+    assert passes(tmp_path, body, f"(lambda s: clean({arguments}))(sales())") == (0, 1, 200)
+    others = given.replace("orders", "few(s)").replace("visits", "count(sales())")
+    apart = outcomes(tmp_path, body, f"(lambda s: clean({others}))(sales())")["clean"]
+    assert [f.code for f in apart.findings] == ["HARD001"]
+
+
 @pytest.mark.parametrize("kind", ["Lazy", "Pandas"])
 def test_a_step_gets_and_gives_the_kind_of_table_it_asks_for(tmp_path: Path, kind: str) -> None:
     method = "collect" if kind == "Lazy" else "itertuples"

@@ -149,6 +149,27 @@ def test_two_tables_of_one_id_are_joined_and_gaps_are_drawn() -> None:
     assert out["score"].null_count() == 0
 
 
+def test_a_table_of_which_no_row_is_met_gives_nothing() -> None:
+    class Weather(Contract):
+        town: Id[str]
+        day: Id[dt.date]
+        rain: float = Field(ge=0, le=9)
+
+    class Trip(Contract):
+        number: Id[int]
+        town: str
+        day: dt.date
+
+    class Wet(Trip):
+        rain: float | None = Field(ge=0, le=9)
+
+    trips = pl.DataFrame({"number": [1, 2, 3], "town": ["Ulm"] * 3, "day": [dt.date(2020, 1, 1)] * 3})
+    weather = pl.DataFrame({"town": ["Ulm"], "day": [dt.date(2021, 1, 1)], "rain": [8.5]})
+    assert made(Wet, (Trip, trips), (Weather, weather))["rain"].null_count() == 1
+    met = weather.with_columns(day=dt.date(2020, 1, 1))
+    assert made(Wet, (Trip, trips), (Weather, met))["rain"].to_list() == [8.5] * 3
+
+
 def test_what_the_new_contract_forbids_is_drawn_anew_and_the_rest_stays() -> None:
     class Living(Contract):
         id: Id[int]

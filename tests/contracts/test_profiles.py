@@ -171,6 +171,17 @@ def test_a_sample_counts_for_what_is_made_up_and_for_nothing_else(file: Path) ->
     assert schema.pretence_json() != before
 
 
+def test_whole_numbers_are_learnt_from_floats_as_pandas_writes_them_beside_nulls() -> None:
+    schema = schema_of(contract("built.parquet", built=int | None))
+    years = [1600.0 + i if i % 4 else None for i in range(400)]
+    profile = profile_of(pl.DataFrame({"built": years}), schema)["built"]
+    assert profile.nulls == 0.25
+    assert 1600 <= profile.grid[0] <= profile.grid[-1] <= 2000
+    assert profile_of(pl.DataFrame({"built": [*years, 1990.5]}), schema) == {}
+    spoilt = [float("nan") if y is None else y for y in years]
+    assert profile_of(pl.DataFrame({"built": spoilt}), schema)["built"] == profile
+
+
 def test_a_small_sample_teaches_nothing_that_it_should_not() -> None:
     schema = schema_of(contract("x.csv"))
     assert all(not p.values and not p.grid for p in profile_of(sample(4), schema).values())

@@ -350,6 +350,7 @@ def campaign() -> Receipt:
 def test_a_model_of_several_tables_gets_a_version_and_no_alias(desk: Desk) -> None:
     receipt = desk.register(workflow=REGISTERED + RELATIONS)
     assert "no alias: a row alone cannot be scored: its features are made from 2 tables" in receipt.text
+    assert receipt.text.count("cannot be scored") == 1
     sent = desk.registry.submissions["campaign/1"]
     assert sent.example.columns == sent.inputs.names
     assert "richness" in sent.inputs.names

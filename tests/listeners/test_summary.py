@@ -83,6 +83,15 @@ def test_models_are_pointed_at_where_something_is_registered() -> None:
     assert "  magical models --project p" in text.splitlines()
 
 
+def test_models_are_not_pointed_at_where_registering_was_left_out() -> None:
+    nodes = (*GRAPH.nodes[:-1], replace(GRAPH.nodes[-1], facts={"writes": "world"}))
+    last = GRAPH.nodes[-1].name
+    records = {n: r for n, r in result().records.items() if n != last}
+    text = run_text(replace(GRAPH, nodes=nodes), RunResult("r", records=records, left_out={last: "x"}))
+    assert "magical show" in text
+    assert "magical models" not in text
+
+
 def test_a_failed_run_names_each_step() -> None:
     errors = {n: StepError(f"{n} failed", hint="h") for n in ("rows", "split")}
     text = run_text(GRAPH, result(errors=errors, left_out={"scores": "x"}))
@@ -94,6 +103,11 @@ def test_a_failed_run_names_each_step() -> None:
 def test_nothing_to_do() -> None:
     everything = RunResult(records=result().records)
     assert "flow: nothing had to run; all 5 steps are fresh." in run_text(GRAPH, everything)
+
+
+def test_nothing_to_do_for_one_step() -> None:
+    one = RunResult(records={"rows": result().records["rows"]})
+    assert "flow: nothing had to run; the step is fresh." in run_text(GRAPH, one)
 
 
 def test_up_to_one_step_it_speaks_of_what_was_asked_for() -> None:

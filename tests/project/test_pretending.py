@@ -44,6 +44,26 @@ def test_pretend_needs_no_file_and_runs_the_bodies_that_it_can(small: Small) -> 
     assert small.load().pretend(rows=50, all=True).executed == ["clean", "split", "size"]
 
 
+def test_what_could_be_written_next_is_among_what_was_asked_for(unwritten: Small) -> None:
+    assert "Next: write clean" not in unwritten.command("pretend", "model").out
+
+
+def test_a_design_that_fails_is_not_said_to_hold_together(tmp_path: Path) -> None:
+    small = one(
+        tmp_path,
+        "class Row(Contract):\n    id: Id[int]\n\n"
+        "@step\ndef rows() -> Frame[Row]: ...\n\n"
+        "@step\ndef count(rows: Frame[Row]) -> int:\n    return len(rows)\n\n"
+        "@workflow\ndef f() -> int:\n    return count(rows())\n",
+    )
+    assert small.command("pretend").out.splitlines()[-1] == "The design holds together."
+    small.edit("workflow.py", "return len(rows)", "return str(rows)")
+    answer = small.command("pretend")
+    assert answer.code == 1
+    assert "count (workflow.py:" in answer.out
+    assert "holds together" not in answer.out
+
+
 def test_pretend_on_the_command_line(small: Small) -> None:
     (small.root / "x.csv").unlink()
     answer = small.command("pretend", "--rows", "30", "--all")
@@ -76,7 +96,7 @@ def test_written_for_real_it_renews_all_that_stands_on_it(unwritten: Small) -> N
     unwritten.run()
     unwritten.edit("workflow.py", "    ...\n", BODY)
     assert unwritten.states() == dict(zip(ALL, ["fresh", "fresh", "to run", "waits", "waits"], strict=True))
-    assert "it was made up then, and is real now" in unwritten.why("clean")
+    assert "it was made up then, and its body runs now" in unwritten.why("clean")
     run = unwritten.run()
     assert run.executed == ["clean", "split", "size"]
     assert [run.origin(n) for n in ALL] == [()] * 5
@@ -421,7 +441,7 @@ def test_why_tells_a_body_on_made_up_inputs_from_a_real_step(unwritten: Small) -
     unwritten.edit("deep.py", "FACTOR = 2", "FACTOR = 1")
     unwritten.run()
     unwritten.edit("workflow.py", 'ones."""\n    ...\n', f'ones."""\n{BODY}')
-    assert unwritten.why("clean").endswith("it was made up then, and its body runs now, on model, not real")
+    assert unwritten.why("clean").endswith("it was made up then, and its body runs now")
 
 
 def test_rows_without_a_pretence_are_a_mistake(small: Small) -> None:
@@ -468,6 +488,7 @@ def test_a_real_step_before_one_without_columns_is_left_out_and_not_unused(tmp_p
         "tidied": "unwritten",
         "typed": "to run",
     }
+    assert "Next: write tidied (workflow.py:" in small.command("run").out
     for name in ("read", "tidied"):
         said = small.command("why", name).err
         assert said.startswith(f"{name} is not run: what follows it is made up without it.\nHint: ")

@@ -73,6 +73,7 @@ def test_one_opened_project_sees_every_edit(small: Small) -> None:
 def test_results_by_the_name_of_the_step_or_its_data(small: Small) -> None:
     run = small.run()
     assert run["customers"].equals(run["clean"])
+    assert run["test"].equals(run["split"].test)
     with pytest.raises(UsageError, match="There is no step 'clena'"):
         run["clena"]
 

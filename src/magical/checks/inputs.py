@@ -68,10 +68,10 @@ def made_up(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
     promises = _promises(graph, node)
     made: list[tuple[str, Promise, Any]] = []
     parents: dict[str, pl.DataFrame] = {}
-    for name in _in_order(promises):
+    for name in _in_order(graph, promises):
         promise = promises[name]
         how = How(f"check {name}", rows, 1.0 if rows == 1 else _NULLS)
-        mine = [(p, v) for n, p, v in made if promise.is_fit or _related(graph, n, name)]
+        mine = [(p, v) for n, p, v in made if promise.is_fit or _gives_to(graph, n, name)]
         value = pretended(promise, how, given=mine, parents=parents)
         made.append((name, promise, value))
         if promise.is_table and promise.schema is not None:
@@ -80,12 +80,28 @@ def made_up(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
     return values
 
 
+def _gives_to(graph: Graph, one: str, other: str) -> bool:
+    return _related(graph, one, other) or _sums_up(graph, other, one)
+
+
 def _related(graph: Graph, one: str, other: str) -> bool:
     """Whether two tables come from one with their ids, so that rows of the one are rows of the other."""
     ids = {tuple(t.ids) for name in (one, other) for t in _tables(graph.by_name[name])}
+    return len(ids) == 1 and ids <= _ids_before(graph, one, other)
+
+
+def _sums_up(graph: Graph, one: str, other: str) -> bool:
+    """Whether a table has a row for each value of some columns of the other, and both come from such rows."""
+    groups, rows = (list(_tables(graph.by_name[name])) for name in (one, other))
+    if len(groups) != 1 or len(rows) != 1 or not groups[0].ids or groups[0].ids == rows[0].ids:
+        return False
+    return {*groups[0].ids} <= {*rows[0].names} and tuple(rows[0].ids) in _ids_before(graph, one, other)
+
+
+def _ids_before(graph: Graph, one: str, other: str) -> set[tuple[str, ...]]:
+    """The ids of the tables from which both come."""
     common = graph.ancestors([one]) & graph.ancestors([other])
-    before = {tuple(t.ids) for name in common for t in _tables(graph.by_name[name])}
-    return len(ids) == 1 and ids <= before
+    return {tuple(t.ids) for name in common for t in _tables(graph.by_name[name])}
 
 
 def _tables(node: Node) -> Iterator[Schema]:
@@ -171,13 +187,14 @@ def _both_columns(have: Column, wanted: Column) -> Column:
     )
 
 
-def _in_order(promises: Mapping[str, Promise]) -> list[str]:
-    """Tables before what is made for tables, and among them those that others refer to first."""
+def _in_order(graph: Graph, promises: Mapping[str, Promise]) -> list[str]:
+    """Tables before what is made for tables, and among them those that others refer to or sum up first."""
     tables = {n: p for n, p in promises.items() if p.is_table and p.schema is not None}
     waiting, ordered = dict(tables), list[str]()
     while waiting:
         contracts = {p.schema.name for p in waiting.values() if p.schema}
         free = [n for n, p in waiting.items() if not _parents(p) & (contracts - {_name(p)})]
+        free = [n for n in free if not any(_sums_up(graph, n, m) for m in waiting)] or free
         for name in free or list(waiting)[:1]:
             ordered.append(name)
             del waiting[name]

@@ -60,7 +60,8 @@ def _carry_out(
     def text() -> str:
         shown = graph if found is None else replace(graph, findings=())
         said = run_text(shown, result, _option(project), ask.trace, again)
-        return said if found is None else f"{said}\n{design_text(found)}"
+        silent = found is None or (result.errors and not found)  # after a failure nothing "holds together"
+        return said if silent else f"{said}\n{design_text(found or ())}"
 
     if found is not None:
         graph = replace(graph, findings=tuple(found))

@@ -4,8 +4,8 @@ Rows come from the first input with the same ``Id`` columns, else from the diffe
 where an input has them all, else they are new; without an ``Id``, from the first input that has one column
 in common; never from one that the table names by a ``Key``. A column that this input has with the same name
 and type is copied. Other inputs give their columns too where a row can meet but one of theirs: by a key that
-names it, else by their own id. A copied value that the new contract forbids is drawn anew, and a row whose id
-it forbids is left out.
+names it, else by their own id; where no row meets any, these columns are drawn. A copied value that the new
+contract forbids is drawn anew, and a row whose id it forbids is left out.
 """
 
 from __future__ import annotations
@@ -137,4 +137,6 @@ def _join(
     right = right.with_columns(other.get_columns()[other.columns.index(n)] for n in wanted)
     if right.select(pl.struct(on.keys()).is_duplicated().any()).item():
         return None
+    if not base.join(right, on=list(on), how="semi").height:
+        return None  # it meets none of them: all would be missing
     return base.drop(wanted, strict=False).join(right, on=list(on), how="left", maintain_order="left")

@@ -135,7 +135,11 @@ def _typed(values: pl.Series, column: Column) -> pl.Series | None:
     wanted = dtype_of(column)
     if column.type == "date" and column.format and values.dtype == pl.String:
         values = values.str.to_date(column.format, strict=False)
+    if values.dtype.is_float():
+        values = values.fill_nan(None)
     near = {"float": ("int", "float"), "str": ("str", "int"), "datetime": ("date", "datetime")}
+    if column.type == "int" and values.dtype.is_float() and (values % 1 == 0).all():
+        near["int"] = ("int", "float")  # whole numbers of which some are missing, as pandas writes them
     if kind_of(values.dtype) not in near.get(column.type, (column.type,)):
         return None
     return values.cast(wanted, strict=False)

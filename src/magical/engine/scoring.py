@@ -110,8 +110,7 @@ class _Tracer:
         served = self._walk(result)
         if len(self.sources) > 1:
             raise _Refused(
-                f"its features are made from {len(self.sources)} tables ({listing(self.sources)}), "
-                "so one row alone cannot be scored."
+                f"its features are made from {len(self.sources)} tables ({listing(self.sources)})."
             )
         source, schema = next(iter(self.sources.items()))
         order = {n.name: i for i, n in enumerate(self.graph.nodes)}

@@ -48,8 +48,7 @@ def causes(old: Mapping[str, str], new: Mapping[str, str], identity: Identity | 
     """
     where = identity.where if identity else {}
     if ("pretended" in old) != ("pretended" in new):
-        real = f"its body runs now, on {new['origin']}, not real" if "origin" in new else "is real now"
-        text = "it is made up now" if "pretended" in new else f"it was made up then, and {real}"
+        text = "it is made up now" if "pretended" in new else "it was made up then, and its body runs now"
         return [Cause("origin", "pretended", text)]
     labels = [k for k in dict.fromkeys([*new, *old]) if old.get(k) != new.get(k)]
     if "gives" in labels and "examples" in labels:  # these hold the whole contract once more

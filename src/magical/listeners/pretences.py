@@ -48,7 +48,8 @@ def design_text(findings: Sequence[Finding]) -> str:
 
 def _next(graph: Graph, made: list[Node]) -> str:
     unwritten = {n.name for n in graph.nodes if n.facts.get("unwritten")}
-    waiting = [n for n in graph.nodes if n.name in unwritten]
+    touched = {n.name for n in graph.nodes if n in made or n.facts.get("cut") or not made}
+    waiting = [n for n in graph.nodes if n.name in unwritten & touched]
     free = [n for n in waiting if not (graph.ancestors([n.name]) & unwritten) - {n.name}] or waiting
     wishes = [n for n in made if not n.facts.get("pretended")]
     if not free:

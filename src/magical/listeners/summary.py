@@ -60,7 +60,7 @@ def run_text(
     if not result.errors:
         lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
         lines += pretended_lines(graph, result.records, left_out=bool(result.left_out))
-        models = ["models"] if any(n.writes for n in graph.nodes) else []
+        models = ["models"] if any(n.writes and n.name in result.records for n in graph.nodes) else []
         verbs = (f"inspect {_last(graph, result)}{again}", *models, "show", "runs")
         lines += ["Look:", *(f"  magical {verb}{option}" for verb in verbs)]
     return "\n".join(lines)
@@ -70,9 +70,8 @@ def _ending(graph: Graph, result: RunResult) -> str:
     if not result.name:
         many = len(result.left_out)
         rest = f" {many} {'is' if many == 1 else 'are'} left out." if many else ""
-        fresh = len(result.records)
-        said = "1 step is fresh" if fresh == 1 else f"all {fresh} steps are fresh"
-        return f"nothing had to run; {said}.{rest}"
+        many = len(result.records)
+        return f"nothing had to run; {'the step is' if many == 1 else f'all {many} steps are'} fresh.{rest}"
     ran, fresh = len(result.executed), len(result.records) - len(result.executed)
     end = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out" if result.errors else "done"
     end += f", {len(result.pending)} pending" if result.pending else ""

@@ -149,7 +149,15 @@ def _json_text(value: Any) -> str:
 def _entry(name: str, value: Any) -> list[str]:
     """One entry of a value: on one line, or, where it has entries of its own, with these below it."""
     if isinstance(value, Mapping) and value:
-        return [f"{name}:", *(f"  {k}: {shorten(v, 200)}" for k, v in value.items())]
+        return [f"{name}:", *(f"  {k}: {_inner(v)}" for k, v in value.items())]
     if isinstance(value, list) and any(isinstance(v, Mapping) for v in value):
         return [f"{name}:", *(f"  {shorten(v, 240)}" for v in value)]
     return [f"{name}: {shorten(value, 200)}"]
+
+
+def _inner(value: Any) -> str:
+    """An entry of an entry, as figures are: value 0.81, low 0.78, high 0.84."""
+    if not isinstance(value, Mapping):
+        return shorten(value, 200)
+    shown = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items())
+    return shorten(", ".join(shown), 200)

@@ -49,8 +49,8 @@ class Run:
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
     def __getitem__(self, name: str) -> Any:
-        """Give what a step gave, by the step's name or the name of its data."""
-        return self._value(Link(self._graph.node(name).name))
+        """Give what a step gave, by its name or that of its data, such as a part of a lone split."""
+        return self._value(self._part(name) or Link(self._graph.node(name).name))
 
     @property
     def result(self) -> Any:
@@ -67,6 +67,13 @@ class Run:
     def origin(self, step: str) -> tuple[str, ...]:
         """Give what a step's result stands on that is not real; empty if all of it is."""
         return self._record(self._graph.node(step).name).origin
+
+    def _part(self, name: str) -> Link | None:
+        from magical.contracts.promises import PARTS
+
+        named = any(name in (node.name, node.data) for node in self._graph.nodes)
+        splits = [node.name for node in self._graph.nodes if node.is_split]
+        return Link(splits[0], name) if name in PARTS and len(splits) == 1 and not named else None
 
     def _record(self, name: str) -> Record:
         record = self._result.records.get(name)

@@ -181,9 +181,9 @@ def _same(one: Any, other: Any) -> bool:
 def _encode_object(value: Any, key: str, objects: Objects) -> Artifact:
     try:
         data = cloudpickle.dumps(value)
-    except UnwrittenStep:
+    except UnwrittenStep as error:
         raise StoreError(
-            f"A {type(value).__name__} cannot be stored: it holds a pretended model, which only JSON keeps.",
+            f"A {type(value).__name__} cannot be stored: {error.lines[0]}",
             hint="give it by itself: promise Model, or list[Model]; or write what makes it.",
         ) from None
     except Exception as error:
