@@ -1,5 +1,6 @@
 """A wish: a piece of a written step that is made up."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,26 @@ def test_a_hidden_wish_is_refused(tmp_path: Path) -> None:
     assert isinstance(errors["wet"], WiringError)
     assert "calls wish() in a way that its source does not show" in str(errors["wet"])
     assert is_well_worded(str(errors["wet"]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("class Order(", "RATE = wish(float)\n\n\nclass Order("),
+        ("return mean(wet(orders()))", "return mean(wet(orders()), wish(float))"),
+        ("weather: Frame[Weather])", "weather: Frame[Weather], by: float = wish(float))"),
+        ("class Order(", "RATE = weather.of(float, None)\n\n\nclass Order("),
+    ],
+    ids=["a module", "a workflow", "a default", "a helper, at the top of a module"],
+)
+def test_a_wish_outside_of_the_steps_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    first, _ = WAYS["a name"]
+    small = project(tmp_path, first, "orders.with_columns(rain=RATE)" if "RATE" in new else "orders")
+    small.edit("workflow.py", old, new)
+    with pytest.raises(WiringError, match="would pass as real") as caught:
+        small.run()
+    assert is_well_worded(str(caught.value))
+    assert re.search(r"(workflow|weather)\.py:\d+", str(caught.value))
 
 
 def test_outside_a_run_it_says_that_it_is_made_up(capsys: pytest.CaptureFixture[str]) -> None:

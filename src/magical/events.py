@@ -220,6 +220,9 @@ class Unheard:
 
     name = ""
 
+    def __init__(self, wishing: bool = True) -> None:
+        self._wishing = wishing
+
     def emit(self, event: Event) -> None:
         """Take an event, and forget it."""
 
@@ -231,22 +234,25 @@ class Unheard:
         return Path(tempfile.mkdtemp(prefix="magical-"))
 
     def may_wish(self) -> bool:
-        """Nothing comes of what such a body gives."""
-        return True
+        """Whether nothing comes of what such a body gives."""
+        return self._wishing
 
 
 current: contextvars.ContextVar[Sink | None] = contextvars.ContextVar("magical_step", default=None)
 
 
 @contextlib.contextmanager
-def unheard() -> Iterator[None]:
+def unheard(*, wishing: bool = True) -> Iterator[None]:
     """Let bodies run whose prints, events and kept values reach nobody: steps that are only tried.
+
+    Args:
+        wishing: whether wishes may be made; not where nobody would know that what comes of it is made up.
 
     Example:
         >>> with unheard():
         ...     emit("to nobody")
     """
-    token = current.set(Unheard())
+    token = current.set(Unheard(wishing))
     try:
         yield
     finally:

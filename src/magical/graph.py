@@ -45,7 +45,8 @@ class Node:
         inputs: for each parameter that takes results, what it is connected to.
         promise: what it gives, as JSON.
         facts: the step's facts that are set: ``reads``, ``writes``, ``random``, ``training_only``,
-            ``unwritten``, ``reads_files`` and ``writes_files`` (an argument names them); in a run also
+            ``unwritten``, ``reads_files`` and ``writes_files`` (an argument names them), ``unguessable`` (it
+            writes files, and nobody can make up what it gives); in a run also
             ``pretended``, with the rows of a new table, and ``cut``, where nothing can be made up.
         call: its living side.
     """
@@ -78,6 +79,11 @@ class Node:
     def writes(self) -> bool:
         """Whether it writes to the world."""
         return self.facts.get("writes") == "world"
+
+    @property
+    def must_be_real(self) -> bool:
+        """Whether it is left out where others are made up: it writes, and nothing could stand for it."""
+        return self.writes or bool(self.facts.get("unguessable"))
 
     @cached_property
     def links(self) -> tuple[Link, ...]:

@@ -9,7 +9,7 @@ from magical.contracts.forms import formed
 from magical.contracts.pretending import How, pretended
 from magical.contracts.promises import Frame, Promise, promise_of
 from magical.contracts.tags import promised, tag
-from magical.errors import WiringError
+from magical.errors import WiringError, author_line
 from magical.events import current
 
 __all__ = ["wish"]
@@ -37,7 +37,8 @@ def wish(promise: Any, like: Any = None, *, rows: int = 1000) -> Any:
 
     Raises:
         ContractError: the promise cannot be made up.
-        WiringError: the call is hidden, so that nobody would know that the result is not real.
+        WiringError: the call is hidden, or stands outside of the steps of a project that is run, so that
+            nobody would know that the result is not real.
 
     Example:
         >>> import polars as pl
@@ -58,11 +59,20 @@ def wish(promise: Any, like: Any = None, *, rows: int = 1000) -> Any:
     if sink is None:
         print(f"wish: {wanted} is made up; it is not real.", file=sys.stderr)
     elif not sink.may_wish():
-        raise WiringError(
-            f"{step} calls wish() in a way that its source does not show, so its result would pass as real.",
-            hint="write `from magical import wish`, and call wish(...) in the step or in a helper.",
-        )
+        raise _hidden(step)
     tables = like if isinstance(like, (list, tuple)) else [like]
     given = [(promised(table) or Promise("table"), table) for table in tables if table is not None]
     value = pretended(wanted, How(f"{step}/{wanted}", rows), given=given)
     return tag(formed(value, wanted), wanted)
+
+
+def _hidden(step: str) -> WiringError:
+    if not step:
+        return WiringError(
+            f"wish() is called outside of the steps{author_line()}, so what it gives would pass as real.",
+            hint="call wish(...) in the step that needs it, or in a helper that the step calls.",
+        )
+    return WiringError(
+        f"{step} calls wish() in a way that its source does not show, so its result would pass as real.",
+        hint="write `from magical import wish`, and call wish(...) in the step or in a helper.",
+    )

@@ -17,6 +17,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from magical.contracts.contract import location
 from magical.contracts.promises import Promise
+from magical.contracts.recipes import cannot_pretend
 from magical.errors import MagicalError, WiringError, author_line, listing, shorten
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Ref, Wire
@@ -157,7 +158,7 @@ class _Sketch:
                 step.where,
                 wires,
                 promise.to_json(),
-                _facts(step, plain),
+                _facts(step, plain, promise),
                 Call(step, plain, promise, {k: p for k, p in have.items() if p is not None}, wants),
             )
         )
@@ -230,11 +231,11 @@ def _stricter(have: Promise, wanted: Promise) -> bool:
     return any(map(_stricter, have.items, promises))
 
 
-def _facts(step: Step[Any, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(step: Step[Any, Any], arguments: Mapping[str, Any], promise: Promise) -> dict[str, Any]:
     facts = {n: getattr(step, n) for n in ("reads", "writes", "random", "training_only", "unwritten")}
-    paths = list(paths_in(arguments))
-    facts["writes_files"] = any(isinstance(p, OutputPath) for p in paths)
-    facts["reads_files"] = any(not isinstance(p, OutputPath) for p in paths)
+    written = [isinstance(p, OutputPath) for p in paths_in(arguments)]
+    facts["writes_files"], facts["reads_files"] = any(written), not all(written)
+    facts["unguessable"] = any(written) and bool(cannot_pretend(promise))
     return {k: v for k, v in facts.items() if v}
 
 

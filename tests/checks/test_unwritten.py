@@ -141,9 +141,7 @@ def test_bounds_and_rules_that_chance_does_not_keep_are_told_with_their_own_hint
     assert "and Impossible.x cannot be made up: no int is >= 5 and <= 3." in finding.what
     assert finding.hint.startswith("widen its bounds in test_unwritten.py:")
     (finding,) = found(lambda: [ruled()])
-    assert (
-        "and Ruled cannot be made up: its rule equal must hold, which chance rarely meets." in finding.what
-    )
+    assert "and Ruled cannot be made up: its rule equal must hold, which chance rarely meets." in finding.what
     assert "Field(examples=[...])" in finding.hint
     assert codes(lambda: carried(ruled())) == [("WISH002", "ruled"), ("WISH001", "carried")]
 
@@ -158,6 +156,24 @@ def test_a_model_needs_a_target_to_predict() -> None:
     assert codes(lambda: fit(known())) == [("WISH001", "known"), ("WISH001", "fit")]
     assert codes(lambda: fit(rows())) == [("WISH001", "rows"), ("WISH002", "fit")]
     assert codes(lambda: fit(typed(raw(), Known))) == [("WISH001", "raw"), ("WISH001", "fit")]
+
+
+def test_members_of_a_tuple_are_looked_at_one_by_one() -> None:
+    class Known(Row):
+        answered: Target[bool]
+
+    @step
+    def known() -> Frame[Known]: ...
+
+    @step
+    def both(table: Frame[Row]) -> tuple[Frame[Row], Model]: ...
+
+    @step
+    def broken(table: Frame[Known]) -> tuple[Model, Frame[Impossible]]: ...
+
+    assert codes(lambda: both(known())) == [("WISH001", "known"), ("WISH001", "both")]
+    assert codes(lambda: both(rows())) == [("WISH001", "rows"), ("WISH002", "both")]
+    assert codes(lambda: broken(known())) == [("WISH001", "known"), ("WISH002", "broken")]
 
 
 def test_a_raw_table_is_made_up_where_it_is_typed() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,14 +20,14 @@ def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "runs")
 
 
-def begun(journal: Journal, **facts: str) -> str:
+def begun(journal: Journal, **facts: Any) -> str:
     run = journal.begin()
     journal.write(run, RunStarted(run=run, workflow="flow", settings={"a": 1}, nodes=["x", "y"], **facts))
     return run
 
 
 def test_a_run_is_read_back(journal: Journal) -> None:
-    run = begun(journal, profile="quick")
+    run = begun(journal, profile="quick", pretend="all", rows=30, origin=["x"])
     for event in (
         StepCached(step="x", key="k1"),
         StepStarted(step="y", key="k2"),
@@ -43,6 +44,7 @@ def test_a_run_is_read_back(journal: Journal) -> None:
     assert read.failed == {"z": "z failed:\n  why"}
     assert read.settings == {"a": 1}
     assert read.facts["profile"] == "quick"
+    assert [read.facts[name] for name in ("pretend", "rows", "origin")] == ["all", 30, ["x"]]
     assert read.started > 0
     assert len((journal.folder / run / "journal.jsonl").read_text().splitlines()) == 7
 

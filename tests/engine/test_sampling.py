@@ -1,13 +1,19 @@
 """A run on few rows: real code, few rows, branded, and never registered."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
+from pydantic import BaseModel
 
 import magical
-from magical.engine.sampling import few
+from magical import Model
+from magical.contracts.schema import Schema
+from magical.engine.sampling import branded, few
 from magical.errors import UsageError
 from projects import IMPORTS, Small, command, flow, one, project
 
@@ -195,3 +201,47 @@ def test_what_a_project_calls_origin_is_its_own(tmp_path: Path) -> None:
         return flight(two())
     """
     assert magical.load(one(tmp_path, text).root, sample=3).run().result.origin == "BER"
+
+
+@dataclass(frozen=True)
+class Box:
+    model: Any
+    number: int = 1
+
+
+class Pair(NamedTuple):
+    model: Any
+    number: int
+
+
+class Record(BaseModel):
+    model: Any
+    number: int = 1
+
+
+HOLDERS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "nothing": (lambda model: model, lambda value: value),
+    "a list": (lambda model: [1, model], lambda value: value[1]),
+    "a named tuple": (lambda model: Pair(model, 1), lambda value: value.model),
+    "a mapping": (lambda model: {"m": model, "n": 1}, lambda value: value["m"]),
+    "a dataclass": (Box, lambda value: value.model),
+    "a pydantic model": (lambda model: Record(model=model), lambda value: value.model),
+    "several in one another": (lambda model: {"m": [Box((model,))]}, lambda value: value["m"][0].model[0]),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_the_brand_reaches_models_wherever_they_are(holder: str) -> None:
+    put, take = HOLDERS[holder]
+    value = put(Model("pipeline", "binary", "y", Schema("Row", ()), (False, True)))
+    made = branded(value, ("orders",))
+    assert type(made) is type(value)
+    assert take(made).origin == ("orders",)
+    assert take(value).origin == ()
+
+
+def test_what_holds_no_model_stays_the_object_that_it_is() -> None:
+    ring: list[Any] = [1]
+    ring.append(ring)
+    for value in (ring, {"a": [1, 2]}, Box(pl.DataFrame()), Pair(None, 1), Record(model=None)):
+        assert branded(value, ("orders",)) is value

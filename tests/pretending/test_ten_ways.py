@@ -213,7 +213,7 @@ def test_10_the_metrics_of_the_tracking_listener(project: Tenfold) -> None:
         runs = client.search_runs(experiments, order_by=["attributes.start_time ASC"])
     assert [sorted(r.data.metrics) for r in runs[:2]] == [[], []]
     assert "accuracy" in runs[2].data.metrics
-    origins = [r.data.tags.get("magical.pretended", "") for r in runs]
+    origins = [r.data.tags.get("magical.origin", "") for r in runs]
     assert [re.findall(r"\w+", o) for o in origins] == [["customers"], ["judge"], []]
 
 

@@ -49,7 +49,7 @@ def unwritten_steps(graph: Graph) -> Iterator[Finding]:
 
 def _unwritten(node: Node, what: str) -> Finding:
     hint = f"write it in {node.where}." if node.where else "write it."
-    what = f"makes up {what} in its place" if not node.writes else "leaves it out"
+    what = f"makes up {what} in its place" if not node.must_be_real else "leaves it out"
     what = f"is not written yet: a run {what}."
     return Finding("WISH001", "note", _step(node), what, hint)
 
@@ -71,21 +71,36 @@ def _cannot(node: Node) -> tuple[str, str]:
     """Say why what a node gives cannot be made up, with a hint: its type, or bounds that no value keeps."""
     assert node.call is not None
     promise = node.call.promise
-    if node.writes:
+    if node.must_be_real:
         return "", ""
     if reason := cannot_pretend(promise):
         return f"{_IT} {reason}", _SAY
-    if promise.kind == "model" and not any(map(_says_what_to_predict, node.call.takes.values())):
+    pieces = list(_pieces(promise))
+    taken = node.call.takes.values()
+    if any(p.kind == "model" for p in pieces) and not any(map(_says_what_to_predict, taken)):
         return f"{_IT} nothing that it takes has a Target[...]", "mark the column to predict: Target[bool]."
-    if promise.is_fit:
-        return "", ""
-    if node.links and promise.schema is not None:  # what is carried over may keep rules that chance does not
-        promise = replace(promise, schema=replace(promise.schema, rules=()))
     try:
-        pretended(promise, How(node.name, _ROWS))
+        for piece in pieces:
+            if not piece.is_fit:
+                pretended(_without_rules(piece) if node.links else piece, How(node.name, _ROWS))
     except MagicalError as error:
         return " ".join(line.strip() for line in error.lines), error.hint
     return "", ""
+
+
+def _without_rules(promise: Promise) -> Promise:
+    """What is carried over may keep rules that chance does not."""
+    schema = promise.schema and replace(promise.schema, rules=())
+    return replace(promise, schema=schema)
+
+
+def _pieces(promise: Promise) -> Iterator[Promise]:
+    """What is promised, the members of tuples and lists one by one."""
+    if promise.items:
+        for item in promise.items:
+            yield from _pieces(item)
+    else:
+        yield promise
 
 
 def _says_what_to_predict(promise: Promise) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PDB", "PRETEND", "ROWS", "SAMPLE", "TRUST", "Ask", "cli", "verb", "words_of"]
 
 
+_ROWS = "--pretend sources, or --pretend all."
 _FIRST = ("run", "pretend", "plan", "show")
 
 
@@ -72,6 +73,8 @@ class Ask:
 
         project = load(self.path, profile=self.profile, sample=self.sample, trust=self.trust)
         if not self.pretend:
+            if self.rows != Ask.rows:
+                raise UsageError("--rows goes with --pretend: nothing is made up without it.", hint=_ROWS)
             return project
         from magical.engine.pretence import Pretence
 

@@ -141,7 +141,13 @@ def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
         found = again(ask.open(), run, step, _debugger(debug))
         click.echo(str(found), err=True)
         value = found()
-    answer = {"step": found.node.name, "run": found.run.name, "moved": list(found.moved), "gave": str(value)}
+    answer = {
+        "step": found.node.name,
+        "run": found.run.name,
+        "moved": list(found.moved),
+        "origin": list(found.origin),
+        "gave": str(value),
+    }
     ask.say(answer, lambda: f"{found.node.name} gave, and nothing is kept of it:\n{value}")
 
 

@@ -185,8 +185,8 @@ def _enter(summary: RunSummary, event: Mapping[str, Any]) -> None:
         case "RunStarted":
             summary.workflow, summary.settings = event["workflow"], event["settings"]
             summary.started = event["at"]
-            facts = ("git", "profile", "versions", "nodes", "host", "process", "sample")
-            summary.facts = {k: event[k] for k in facts if k in event}
+            own = {"event", "at", "run", "workflow", "settings"}
+            summary.facts = {k: v for k, v in event.items() if k not in own}
         case "StepStarted" if "key" in event:
             summary.begun[event["step"]] = event["key"]
         case "StepCached":

@@ -171,7 +171,11 @@ def _identity(node: Node, reader: CodeReader) -> Identity:
 
 
 def _pretended(node: Node, reader: CodeReader) -> Identity:
-    """What is made up depends on what is promised, and on the rules and classes in that; not on a body."""
+    """What is made up depends on what is promised, on the rules and classes in that, and on what it takes.
+
+    A body does not count. Of an input the contract counts beside its content: it says what is carried over,
+    and what a model predicts.
+    """
     assert node.call is not None, "a living graph is identified"
     promise = node.call.promise
     parts = {
@@ -180,6 +184,9 @@ def _pretended(node: Node, reader: CodeReader) -> Identity:
         "gives": json.dumps(promise.to_json(), sort_keys=True, default=str),
         "examples": json.dumps(pretence_json(promise), sort_keys=True, default=str),
     }
+    for name, taken in node.call.takes.items():
+        if name in node.inputs and (schemas := _schemas(taken)):
+            parts[f"takes:{name}"] = json.dumps([s.to_json() for s in schemas], sort_keys=True, default=str)
     code = reader.read(*_rule_functions(promise), *(c for c in _classes(promise) if not _is_ours(c)))
     parts |= {f"code:{name}": piece.digest for name, piece in code.pieces.items()}
     where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}

@@ -171,7 +171,7 @@ class LocalPerformer:
             if call.promise.kind == "lazy":  # its rows are computed while they are stored
                 seconds = round(seconds + time.monotonic() - began, 3)
             kept = {
-                name: store.save(item, Promise("any"), f"{made.key}-{name}")
+                name: store.save(branded(item, made.origin), Promise("any"), f"{made.key}-{name}")
                 for name, item in context.kept.items()
             }
             run, origin = self._result.name, made.origin

@@ -38,6 +38,7 @@ class NodePlan:
         record: where it has been computed.
         after: the nodes it waits for.
         origin: what it stands on that is not real.
+        reason: why it is left out.
     """
 
     name: str
@@ -47,6 +48,7 @@ class NodePlan:
     record: Record | None = None
     after: tuple[str, ...] = ()
     origin: tuple[str, ...] = ()
+    reason: str = ""
 
 
 class Planner:
@@ -83,8 +85,9 @@ class Planner:
         for node in self._graph.wanted:
             waits = tuple(dict.fromkeys(link.node for link in node.links if link.node not in known))
             origin = self.origins[node.name]
-            if self.left_out(node, {n for n, p in plans.items() if p.state == LEFT_OUT} & {*waits}):
-                plans[node.name] = NodePlan(node.name, LEFT_OUT, origin=origin)
+            lost = [n for n in waits if plans[n].state == LEFT_OUT]
+            if reason := f"{lost[0]} is left out" if lost else self.left_out(node):
+                plans[node.name] = NodePlan(node.name, LEFT_OUT, origin=origin, reason=reason)
             elif waits:
                 plans[node.name] = NodePlan(node.name, WAITS, after=waits, origin=origin)
             else:
@@ -113,15 +116,16 @@ class Planner:
             brand["sample"] = str(self._sample)
         return node_key(self._identities[node.name], inputs, self._digest, brand)
 
-    def left_out(self, node: Node, before: object = ()) -> str:
+    def left_out(self, node: Node) -> str:
         """Say why a node is not run although all before it may be, or nothing."""
-        writes = node.writes or (node.facts.get("writes_files") and not node.facts.get("pretended"))
-        if writes and (others := [o for o in self.origins[node.name] if o != node.name]):
+        made_up, origin = node.facts.get("pretended"), self.origins[node.name]
+        if not origin or not (node.must_be_real or (node.facts.get("writes_files") and not made_up)):
+            return ""
+        if node.facts.get("unwritten"):
+            return "it has no body yet"
+        if others := [o for o in origin if o != node.name]:
             return f"it stands on {listing(others, 4)}"
-        if writes and self.origins[node.name]:
-            unwritten = node.facts.get("unwritten")
-            return "it has no body yet" if unwritten else "nothing is written while pretending"
-        return "what it needs is left out" if before else ""
+        return "what it would write is made up" if made_up else "a piece of it is made up by wish()"
 
 
 def contents(node: Node, known: Mapping[str, Record]) -> dict[str, str]:

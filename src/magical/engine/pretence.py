@@ -51,7 +51,8 @@ class Pretence:
 
         A step without a body is made up. What promises a table without columns cannot be: it is cut off, and
         the first step behind it that promises something is made up in its place. So is a step that would
-        write files of what is made up. A made-up table gets the tables whose ids its keys name as inputs.
+        write files of what is made up; where nobody can, it is left out when it is planned. A made-up table
+        gets the tables whose ids its keys name as inputs.
 
         Raises:
             WiringError: a key names no contract, or two made-up tables each need the other's ids first.
@@ -112,7 +113,7 @@ def _with_parents(graph: Graph) -> Graph:
     """Give made-up tables the tables that hold the ids which their keys name, and bring all into order."""
     nodes = dict(graph.by_name)
     for node in graph.nodes:
-        if node.facts.get("pretended") and not node.writes:
+        if node.facts.get("pretended") and not node.must_be_real:
             added = {f"{KEY_OF}{parent}": link for parent, link in _parents(graph, node)}
             if added:
                 nodes[node.name] = replace(node, inputs={**node.inputs, **added})

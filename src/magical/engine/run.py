@@ -14,7 +14,7 @@ from magical.engine.plan import LEFT_OUT, NodePlan, Planner
 from magical.engine.policy import Policy
 from magical.engine.ports import Listener, Registry, Runner, Store
 from magical.engine.pretence import Pretence
-from magical.errors import MagicalError, listing
+from magical.errors import MagicalError, WiringError, listing
 from magical.graph import Graph, Node
 
 __all__ = ["Performer", "Request", "RunResult", "RunStopped", "execute"]
@@ -138,15 +138,30 @@ def execute(request: Request, execution: Callable[[Request], Callable[[], RunRes
 
     Raises:
         InputError: a file that a step reads does not exist.
+        WiringError: no step is wanted, or nothing of what is wanted can be made up.
     """
-    planner = request.planner(request.graph)
-    plans = planner.plan()
+    plans = request.planner(request.graph).plan()
+    if not plans:
+        raise _nothing_wanted(request.graph)
     if all(p.record or p.state == LEFT_OUT for p in plans.values()):
-        return _nothing(request, planner, plans)
+        return _nothing(plans)
     return execution(request)()
 
 
-def _nothing(request: Request, planner: Planner, plans: Mapping[str, NodePlan]) -> RunResult:
-    nodes = request.graph.by_name
-    left_out = {n: planner.left_out(nodes[n], "before") for n, p in plans.items() if not p.record}
+def _nothing(plans: Mapping[str, NodePlan]) -> RunResult:
+    left_out = {n: p.reason for n, p in plans.items() if not p.record}
     return RunResult(records={n: p.record for n, p in plans.items() if p.record}, left_out=left_out)
+
+
+def _nothing_wanted(graph: Graph) -> WiringError:
+    cut = [f"{n.name} ({n.where})" for n in graph.nodes if n.facts.get("cut")]
+    if cut:
+        what = "promises a table" if len(cut) == 1 else "promise tables"
+        return WiringError(
+            f"{graph.workflow}: nothing can be made up: {listing(cut, 4)} {what} without columns.",
+            hint="say what it gives, such as -> Frame[Contract], or write it.",
+        )
+    return WiringError(
+        f"{graph.workflow} returns nothing, and no step of it writes to the world: there is nothing to run.",
+        hint="return the result of a step.",
+    )

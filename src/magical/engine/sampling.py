@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import inspect
 from typing import Any
@@ -45,18 +46,54 @@ def few(value: Any, rows: int) -> Any:
 
 
 def branded(value: Any, origin: tuple[str, ...]) -> Any:
-    """Write on a model or on scores what they stand on that is not real.
+    """Write on models and on scores what they stand on that is not real, wherever in a value they are.
 
     Args:
         value: what a body gave.
         origin: pretended or sampled steps; with none the value is given as it is.
+
+    Example:
+        >>> branded({"a": 1}, ("orders",))
+        {'a': 1}
     """
-    if not origin:
+    return _branded(value, origin, frozenset()) if origin else value
+
+
+def _branded(value: Any, origin: tuple[str, ...], above: frozenset[int]) -> Any:
+    """The value itself where nothing in it takes the brand, else a copy; what holds itself is left alone."""
+    if id(value) in above:
         return value
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return type(value)(branded(v, origin) for v in value)
-    if not _has_origin(type(value)):
+    if _has_origin(type(value)):
+        return _with_origin(value, origin)
+    held = _held(value)
+    made = {k: _branded(v, origin, above | {id(value)}) for k, v in held.items()}
+    changed = {k: v for k, v in made.items() if v is not held[k]}
+    if not changed:
         return value
+    if isinstance(value, (list, tuple)):
+        several = type(value)
+        return several(*made.values()) if hasattr(value, "_fields") else several(made.values())
+    other = copy.copy(value)
+    for key, member in changed.items():
+        if isinstance(other, dict):
+            other[key] = member
+        else:
+            object.__setattr__(other, key, member)
+    return other
+
+
+def _held(value: Any) -> dict[Any, Any]:
+    """What a value of several holds, by place or name."""
+    if isinstance(value, (list, tuple)):
+        return dict(enumerate(value))
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, BaseModel) or dataclasses.is_dataclass(value):
+        return dict(getattr(value, "__dict__", {}))
+    return {}
+
+
+def _with_origin(value: Any, origin: tuple[str, ...]) -> Any:
     if isinstance(value, BaseModel):
         return value.model_copy(update={"origin": origin})
     inner: Any = getattr(value, "pipeline", None)

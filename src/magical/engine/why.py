@@ -51,6 +51,8 @@ def causes(old: Mapping[str, str], new: Mapping[str, str], identity: Identity | 
         text = "it is made up now" if "pretended" in new else "it was made up then, and its body runs now"
         return [Cause("origin", "pretended", text)]
     labels = [k for k in dict.fromkeys([*new, *old]) if old.get(k) != new.get(k)]
+    if "gives" in labels and "examples" in labels:  # these hold the whole contract once more
+        labels.remove("examples")
     found = [_cause(label, old.get(label), new.get(label), where.get(label, "")) for label in labels]
     order = ["origin", "code", "argument", "scoring", "input", "package", "contract", "python", "magical"]
     shown = {c.kind for c in found}
@@ -76,7 +78,7 @@ def settings_changes(old: Any, new: Any, path: str = "") -> Iterator[str]:
         yield f"{path} went from {_text(json.dumps(old))} to {_text(json.dumps(new))}"
 
 
-_DRAWN = "the examples or the sample that it is drawn from changed"
+_DRAWN = "the bounds, the examples or the sample that it is drawn from changed"
 
 
 def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:

@@ -59,7 +59,7 @@ def run_text(
     lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
     if not result.errors:
         lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
-        lines += pretended_lines(graph, result.records)
+        lines += pretended_lines(graph, result.records, left_out=bool(result.left_out))
         models = ["models"] if any(n.writes and n.name in result.records for n in graph.nodes) else []
         verbs = (f"inspect {_last(graph, result)}{again}", *models, "show", "runs")
         lines += ["Look:", *(f"  magical {verb}{option}" for verb in verbs)]
@@ -109,18 +109,19 @@ def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
     """Say what a run would do."""
     rows = [(f"{LOOKS[p.state].mark} {p.name}", p.state, _more(p)) for p in plans.values()]
     count = {state: sum(p.state == state for p in plans.values()) for state in LOOKS}
-    words = ", ".join(f"{n} {state}" for state, n in count.items() if n)
-    return "\n".join([*(str(f) for f in graph.findings), table(rows), f"{graph.workflow}: {words}."])
+    words = ", ".join(f"{n} {state}" for state, n in count.items() if n) or "there is nothing to run"
+    lines = [*(str(f) for f in graph.findings), *([table(rows)] if rows else [])]
+    return "\n".join([*lines, f"{graph.workflow}: {words}."])
 
 
 def _more(plan: NodePlan) -> str:
-    """What a node waits for, and what it stands on that is not real."""
+    """What a node waits for, and what it stands on that is not real; or why it is left out."""
     after = f"after {', '.join(plan.after)}" if plan.after else ""
-    return "; ".join(text for text in (after, _origin(plan)) if text)
+    return plan.reason or "; ".join(text for text in (after, _origin(plan)) if text)
 
 
 def _origin(plan: NodePlan) -> str:
-    if plan.name in plan.origin and plan.state != "left out":
+    if plan.name in plan.origin:
         return "pretended"
     return f"stands on {listing(plan.origin, 4)}" if plan.origin else ""
 

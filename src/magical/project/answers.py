@@ -79,8 +79,7 @@ def answer_why(
 def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past, store: Store) -> Why:
     made = plans[name]
     if made.state == LEFT_OUT:
-        origin = ", ".join(made.origin) or "a step that is left out"
-        return Why(name, made.state, f"it is left out: it would stand on {origin}.")
+        return Why(name, made.state, f"it is left out: {made.reason}.")
     if made.state == WAITS:
         after = tuple(_answer(n, plans, drawn, past, store) for n in _sources(made, plans))
         return Why(

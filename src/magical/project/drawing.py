@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from magical.engine.memory import Drawn, DrawnMemory, difference, importing, oth
 from magical.engine.pretence import Pretence
 from magical.engine.reads import files_read
 from magical.errors import ProjectError, UsageError
+from magical.events import unheard
 from magical.graph import Graph
 from magical.masking import masked
 from magical.project.configuration import Configuration
@@ -28,7 +30,13 @@ __all__ = ["Drawing", "Drawings"]
 
 
 _importing = threading.RLock()
-"""Held while modules are dropped, imported and read: two threads at once would see half of each other's."""
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """While modules are dropped, imported and read: two threads at once would see half of each other's."""
+    with _importing, unheard(wishing=False):
+        yield
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,7 @@ class Drawings:
         raise _changing()
 
     def _draw_again(self, line: dict[str, Any], digest: str) -> Graph:
-        with _importing:
+        with _alone():
             _, graph, _ = self._import_and_draw(line)
             drawn = self._memory.recall(digest)
             if self._digest(line) != digest or drawn is None:
@@ -128,7 +136,7 @@ class Drawings:
         return graph
 
     def _draw(self, line: dict[str, Any]) -> Drawn:
-        with _importing:
+        with _alone():
             with files_read() as read:
                 _, graph, loaded = self._import_and_draw(line)
             self._configuration.policy(line).check(graph)
@@ -142,7 +150,7 @@ class Drawings:
         Args:
             line: settings as a command line gives them.
         """
-        with _importing:
+        with _alone():
             workflow, graph, _ = self._import_and_draw(line)
         return workflow, graph
 

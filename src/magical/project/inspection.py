@@ -11,6 +11,7 @@ from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.journal import Journal
 from magical.engine.ports import Store
+from magical.engine.pretence import ALL
 from magical.errors import UsageError, shorten
 from magical.graph import Node
 from magical.listeners.summary import readable
@@ -81,16 +82,25 @@ def inspect_step(project: Project, step: str, settings: Mapping[str, Any]) -> In
     made = project.plan("", **settings).get(node.name)
     record, state = (made.record, "fresh") if made else (None, "unused")
     if record is None:
-        runs = (r for r in project.journal.runs() if node.name in r.keys)
-        found = ((r.name, project.store.record(r.keys[node.name])) for r in runs)
+        asked = project.opening.sample or project.opening.pretence.mode
+        runs = project.past() if asked else project.journal.runs()
+        found = ((r.name, project.store.record(r.keys[node.name])) for r in runs if node.name in r.keys)
         name, record = next(((n, r) for n, r in found if r is not None), ("", None))
         state = f"of {name}; it would run again now"
     if record is None:
-        raise UsageError(f"{node.name} has not run yet.", hint=f"magical run {node.name}")
+        raise UsageError(f"{node.name} has not run yet.", hint=f"{_command(project)} {node.name}")
     kept = {n: _text(project.store, a) for n, a in record.kept.items()}
     said = tuple(_said(project.journal, record))
     shown, size = _text(project.store, record.result), project.store.size(record.key)
     return Inspection(node, state, record, shown, size, kept, said)
+
+
+def _command(project: Project) -> str:
+    """The command whose results are asked for."""
+    mode, sample = project.opening.pretence.mode, project.opening.sample
+    if mode:
+        return "magical pretend --all" if mode == ALL else "magical pretend"
+    return f"magical run --sample {sample}" if sample else "magical run"
 
 
 def _said(journal: Journal, record: Record) -> Iterator[str]:

@@ -91,7 +91,7 @@ class Project:
 
         drawing = self.draw(settings)
         planner = self._planner(drawing.graph, drawing.drawn)
-        return drawn_with_states(drawing.shown, planner.plan, self._past())
+        return drawn_with_states(drawing.shown, planner.plan, self.past())
 
     def run(self, step: str = "", **settings: Any) -> Run:
         """Run what is not fresh, up to one step or all of it.
@@ -135,10 +135,8 @@ class Project:
         drawn, name = drawing.drawn, drawing.graph.node(step).name
         plans = self._planner(drawing.graph, drawn).plan()
         if name not in plans:
-            raise UsageError(
-                f"{name} is not run: nothing uses what it gives.", hint="return it, or pass it on."
-            )
-        return answer_why(name, plans, drawn, self._past(), self.store)
+            raise _not_run(drawing, name)
+        return answer_why(name, plans, drawn, self.past(), self.store)
 
     def runs(self) -> list[RunSummary]:
         """Give the runs so far, newest first."""
@@ -230,7 +228,7 @@ class Project:
     def _planner(self, graph: Graph, drawn: Drawn) -> Planner:
         return Planner(graph, drawn.identities, self.store, self.digest, self.opening.sample)
 
-    def _past(self) -> Iterator[RunSummary]:
+    def past(self) -> Iterator[RunSummary]:
         """The runs to compare with: a sample is compared with samples, a pretence with pretences."""
         alike = (bool(self.opening.sample), self.opening.pretence.mode)
         runs = self.journal.runs()
@@ -250,3 +248,11 @@ class Project:
         with storing(self.home):
             self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{self.home / 'mlflow.db'}"
+
+
+def _not_run(drawing: Drawing, name: str) -> UsageError:
+    if name in {n.name for n in drawing.shown.wanted}:
+        return UsageError(
+            f"{name} is not run: what follows it is made up without it.", hint="ask for a step behind it."
+        )
+    return UsageError(f"{name} is not run: nothing uses what it gives.", hint="return it, or pass it on.")

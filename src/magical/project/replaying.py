@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from magical.contracts.stand_ins import pretending_run
 from magical.engine.artifacts import Record
 from magical.engine.journal import RunSummary
 from magical.engine.perform import LocalPerformer
 from magical.engine.pretence import ROWS, Pretence
 from magical.engine.run import RunResult
 from magical.engine.sampling import branded
-from magical.errors import StoreError, UnwrittenStep, UsageError
+from magical.errors import StoreError, UnwrittenStep, UsageError, listing
 from magical.graph import Node
 from magical.project.project import Project
 from magical.settings.secrets import without_masks
@@ -30,6 +32,8 @@ class Replay:
         run: the run.
         arguments: what its body is called with, by parameter.
         moved: the inputs that the project would make anew now.
+        call: calls its body.
+        origin: what it stands on that is not real.
     """
 
     node: Node
@@ -37,6 +41,7 @@ class Replay:
     arguments: Mapping[str, Any]
     moved: tuple[str, ...]
     call: Callable[[], Any]
+    origin: tuple[str, ...] = ()
 
     def __call__(self) -> Any:
         """Call the body, and hold what it gives to its promise; nothing is kept, nothing is registered.
@@ -50,6 +55,8 @@ class Replay:
     def __str__(self) -> str:
         lines = [f"{self.node.name} ({self.node.where}) with the inputs of {self.run.name}:"]
         lines += [f"  {name}: {_brief(value)}" for name, value in self.arguments.items()]
+        if self.origin:
+            lines.append(f"  What it gives is not real: it stands on {listing(self.origin, 4)}.")
         if self.moved:
             lines.append(f"  The project would make anew now: {', '.join(self.moved)}.")
         return "\n".join(lines)
@@ -90,7 +97,12 @@ def replay(
     moved = tuple(p for p in parents if p in plans and plans[p].key != records[p].key)
     performer = LocalPerformer(request, graph, lambda _: None, RunResult(summary.name, records=records))
     arguments = performer.arguments(node, records)
-    return Replay(node, summary, arguments, moved, lambda: branded(performer.call(node, arguments), origin))
+
+    def call() -> Any:
+        with pretending_run() if origin else contextlib.nullcontext():
+            return branded(performer.call(node, arguments), origin)
+
+    return Replay(node, summary, arguments, moved, call, origin)
 
 
 def _record(project: Project, run: RunSummary, name: str, node: Node) -> Record:

@@ -49,7 +49,8 @@ def standings(graph: Graph, plans: Mapping[str, NodePlan], runs: Iterable[RunSum
         >>> standings(Graph("flow", (node,)), {"clean": NodePlan("clean", "to run")}, [])["clean"].state
         'to run'
     """
-    states = {n.name: _state(n, plans.get(n.name)) for n in graph.nodes}
+    wanted = {n.name for n in graph.wanted}
+    states = {n.name: _state(n, plans.get(n.name), n.name in wanted) for n in graph.nodes}
     past = _past(graph.workflow, {name for name, state in states.items() if not state}, runs)
     found = {}
     for name, state in states.items():
@@ -59,9 +60,9 @@ def standings(graph: Graph, plans: Mapping[str, NodePlan], runs: Iterable[RunSum
     return found
 
 
-def _state(node: Node, plan: NodePlan | None) -> str:
+def _state(node: Node, plan: NodePlan | None, is_wanted: bool) -> str:
     """The state as far as the plan tells it; empty where the journal must be asked."""
-    if plan is None and not node.facts.get("cut"):
+    if plan is None and not is_wanted and not node.facts.get("cut"):
         return "unused"
     if plan is not None and plan.state == FRESH:
         return "pretended" if node.name in plan.origin else FRESH

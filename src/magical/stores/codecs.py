@@ -17,7 +17,7 @@ from magical.contracts.stand_ins import is_stand_in, stood_in, written_down
 from magical.contracts.streams import Stream
 from magical.contracts.tables import polars_frame
 from magical.engine.artifacts import Artifact
-from magical.errors import StoreError, shorten
+from magical.errors import StoreError, UnwrittenStep, shorten
 from magical.stores.digest import stream_digest, table_digest
 from magical.stores.objects import Objects
 
@@ -181,6 +181,11 @@ def _same(one: Any, other: Any) -> bool:
 def _encode_object(value: Any, key: str, objects: Objects) -> Artifact:
     try:
         data = cloudpickle.dumps(value)
+    except UnwrittenStep as error:
+        raise StoreError(
+            f"A {type(value).__name__} cannot be stored: {error.lines[0]}",
+            hint="give it by itself: promise Model, or list[Model]; or write what makes it.",
+        ) from None
     except Exception as error:
         raise StoreError(
             f"A {type(value).__name__} cannot be stored: {shorten(error, 120)}.",
