@@ -37,7 +37,7 @@ class Candidate:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Model:
     """A fitted scikit-learn Pipeline with its task, classes, threshold and input contract.
 
@@ -74,9 +74,6 @@ class Model:
 
     def __str__(self) -> str:
         return self.summary()
-
-    def __repr__(self) -> str:
-        return f"<model: {self.summary()}>"
 
     def summary(self) -> str:
         """Say in one line which experiment it came from, and how it did on validation."""
