@@ -80,7 +80,15 @@ def plan(ask: Ask, words: tuple[str, ...]) -> None:
     from magical.listeners.summary import plan_text
 
     answer = [
-        {"step": p.name, "state": p.state, "key": p.key, "after": list(p.after)} for p in plans.values()
+        {
+            "step": p.name,
+            "state": p.state,
+            "key": p.key,
+            "after": list(p.after),
+            "origin": list(p.origin),
+            "reason": p.reason,
+        }
+        for p in plans.values()
     ]
     ask.say(answer, lambda: plan_text(project.drawn(line).graph, plans))
 

@@ -12,6 +12,9 @@ from magical.refs import links_of
 
 __all__ = ["design_text", "pretended_lines"]
 
+_FEW = 3
+"""Of more steps than these only the names are told, which fit on a line."""
+
 
 def pretended_lines(graph: Graph, records: Mapping[str, Record], *, left_out: bool = False) -> list[str]:
     """Say what was made up, what stands on that, and what could be written next; nothing if all is real.
@@ -27,9 +30,11 @@ def pretended_lines(graph: Graph, records: Mapping[str, Record], *, left_out: bo
         return [f"Next: {_next(graph, made)}"] if waits else []
     names = {n.name for n in made}
     standing = [n for n, r in records.items() if n not in names and {*r.origin} & names]
-    told = [f"{n.name} ({'' if n.facts.get('pretended') else 'a wish in '}{n.where})" for n in made]
+    places = [f" ({'' if n.facts.get('pretended') else 'a wish in '}{n.where})" for n in made]
+    few = len(made) <= _FEW
+    told = [f"{n.name}{place if few else ''}" for n, place in zip(made, places, strict=True)]
     lines = [f"Pretended: {listing(told, 6)}."]
-    lines += [f"  Standing on that: {listing(standing, 8)}."] if standing else []
+    lines += [f"  Standing on that: {listing(standing, 6)}."] if standing else []
     return [*lines, f"Next: {_next(graph, made)}"]
 
 
