@@ -178,3 +178,13 @@ def test_a_customer_who_enrolled_after_the_day_of_the_campaign_breaks_a_promise(
     (found,) = small.load().check(hard=True)
     assert (found.code, found.step) == ("HARD002", "household")
     assert "years_enrolled must be >= 0" in found.what
+
+
+def test_of_many_unwritten_steps_only_the_names_are_told(tmp_path: Path) -> None:
+    steps = "".join(f"\n\n@step\ndef s{i}(x: int) -> int: ...\n" for i in range(5))
+    calls = "    x = 1\n" + "".join(f"    x = s{i}(x)\n" for i in range(5))
+    small = one(tmp_path, f"{steps}\n\n@workflow\ndef flow() -> int:\n{calls}    return x\n")
+    assert small.command("check").out == (
+        "note WISH001 5 steps are not written yet, or wish for a piece: s0, s1, s2, s3, s4.\nflow: 5 notes.\n"
+    )
+    assert len(small.command("check", "--json").json["findings"]) == 5

@@ -83,6 +83,14 @@ def test_pretend_on_the_command_line(small: Small) -> None:
     }
 
 
+def test_inspect_shows_a_made_up_value_struck_through(unwritten: Small) -> None:
+    unwritten.run()
+    out = unwritten.command("inspect", "size").out
+    assert "It is not real: it stands on clean." in out
+    assert "3\u0336" in out
+    assert "\u0336" not in unwritten.command("inspect", "model").out
+
+
 def test_a_source_that_promises_no_columns_cannot_be_asked_for(small: Small) -> None:
     answer = small.command("pretend", "raw")
     assert answer.code == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["struck"]
+__all__ = ["struck", "struck_lines"]
 
 _STROKE = "\u0336"
 
@@ -16,4 +16,18 @@ def struck(text: str) -> str:
         >>> struck("0.8").replace("\u0336", "~")
         'not real: 0~.~8~'
     """
-    return "not real: " + "".join(f"{c}{_STROKE}" for c in text)
+    return f"not real: {_through(text)}"
+
+
+def struck_lines(text: str) -> str:
+    """Strike each line of a text through, where it has been said before that it is not real.
+
+    Example:
+        >>> struck_lines("a: 1").replace("\u0336", "~")
+        'a~:~ ~1~'
+    """
+    return "\n".join(map(_through, text.splitlines()))
+
+
+def _through(text: str) -> str:
+    return "".join(f"{c}{_STROKE}" for c in text)

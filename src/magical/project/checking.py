@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Checked", "check"]
 
 _SEVERITIES = ("error", "warning", "note")
+_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,20 @@ class Checked:
         return any(f.severity == "error" for f in self.findings)
 
     def __str__(self) -> str:
-        lines = [str(f) for f in self.findings]
+        lines = self._told()
         skipped = self._with("not assessed")
         for reason in dict.fromkeys(o.reason for o in skipped):
             lines.append(f"not assessed ({reason}): {listing(o.step for o in skipped if o.reason == reason)}")
         return "\n".join([*lines, f"{self.workflow}: {'; '.join(self._counts())}."])
+
+    def _told(self) -> list[str]:
+        """The findings; of many unwritten steps only the names, since that is how a design begins."""
+        unwritten = [f for f in self.findings if f.code == "WISH001"]
+        if len(unwritten) <= _FEW:
+            return [str(f) for f in self.findings]
+        names = listing((f.step for f in unwritten), 20)
+        line = f"note WISH001 {len(unwritten)} steps are not written yet, or wish for a piece: {names}."
+        return [*(str(f) for f in self.findings if f.code != "WISH001"), line]
 
     def to_json(self) -> dict[str, Any]:
         """Give all of it as JSON."""
