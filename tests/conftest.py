@@ -19,12 +19,12 @@ settings.load_profile("calm")
 @pytest.fixture(autouse=True)
 def no_trace_of_projects() -> Iterator[None]:
     """Leave no finder and no module of a loaded project behind."""
-    modules, finders = set(sys.modules), list(sys.meta_path)
+    modules, finders = dict(sys.modules), list(sys.meta_path)
     yield
     sys.meta_path[:] = [f for f in sys.meta_path if f in finders or "_ProjectFinder" not in repr(f)]
-    for name in set(sys.modules) - modules:
-        file = getattr(sys.modules[name], "__file__", None) or ""
-        if "pytest-of-" in file:
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        if module is not modules.get(name) and "pytest-of-" in file:  # also one of a name that was there
             del sys.modules[name]
 
 
