@@ -113,7 +113,8 @@ def _digest(label: str, path: str, digest: Callable[[Path], str]) -> str:
         return digest(Path(path))
     except InputError as error:
         first = error.lines[0].removesuffix(".")
-        raise InputError(f"{first}, given as {label.partition(':')[2]}.", hint=error.hint) from None
+        hint = error.hint if Path(path).exists() else f"{error.hint} Without it: magical pretend"
+        raise InputError(f"{first}, given as {label.partition(':')[2]}.", hint=hint) from None
 
 
 def _with_scoring(graph: Graph, node: Node, found: Mapping[str, Identity]) -> Identity:
