@@ -6,7 +6,7 @@ from typing import Any, TypeVar, overload
 from pydantic import BaseModel
 
 from magical.contracts.forms import formed
-from magical.contracts.pretending import How, pretended
+from magical.contracts.pretending import ROWS, How, pretended
 from magical.contracts.promises import Frame, Promise, promise_of
 from magical.contracts.tags import promised, tag
 from magical.errors import WiringError, author_line
@@ -23,7 +23,7 @@ def wish(promise: type[BaseModel], like: Any = ..., *, rows: int = ...) -> Any: 
 def wish(promise: type[T], like: Any = ..., *, rows: int = ...) -> T: ...
 @overload
 def wish(promise: Any, like: Any = ..., *, rows: int = ...) -> Any: ...
-def wish(promise: Any, like: Any = None, *, rows: int = 1000) -> Any:
+def wish(promise: Any, like: Any = None, *, rows: int = ROWS) -> Any:
     """Make up a piece of what a step needs, from its contract; the step then stands on a pretence.
 
     Args:

@@ -9,11 +9,10 @@ import polars as pl
 import pytest
 from pydantic import BaseModel, field_validator
 
-from magical import Contract, Field, Frame, Id, Key, Parts, rule
+from magical import Contract, Field, Frame, Id, Parts, rule
 from magical.contracts.contract import schema_of
 from magical.contracts.pretending import How, cannot_pretend, pretended, pretended_table, refusal
 from magical.contracts.promises import promise_of
-from magical.contracts.recipes import unknown_parent
 from magical.contracts.schema import Column, Schema
 from magical.errors import ContractError
 from projects import is_well_worded
@@ -94,13 +93,6 @@ def refused() -> None:
     raise refusal("load (flow.py:3)", promise_of(Thing))
 
 
-def parent() -> None:
-    key = schema_of(
-        type("Order", (Contract,), {"__annotations__": {"customer": Key["Custmer"]}, "__module__": __name__})
-    )
-    raise unknown_parent(key, key.columns[0], ["Customer", "Order"])
-
-
 MESSAGES: dict[str, Callable[[], Any]] = {
     **{name: column(name) for name in Stay.model_fields},
     "fractions": lambda: pretended_table(Schema("Row", (FRACTION,), source="flow.py:3"), How("seed")),
@@ -115,7 +107,6 @@ MESSAGES: dict[str, Callable[[], Any]] = {
     "validator": value(Picky),
     "number": value(Annotated[int, Field(ge=5, le=3)]),
     "step": refused,
-    "parent": parent,
 }
 
 

@@ -93,27 +93,23 @@ def plan(ask: Ask, words: tuple[str, ...]) -> None:
     ask.say(answer, lambda: plan_text(project.drawn(line).graph, plans))
 
 
-@verb(
+_A_STEP = (
     click.argument("step"),
     click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
     SAMPLE,
     PRETEND,
     ROWS,
 )
+
+
+@verb(*_A_STEP)
 def why(ask: Ask, step: str, words: tuple[str, ...]) -> None:
     """Say why STEP runs again, or why it ran the last time."""
     answer = ask.open().why(step, **words_of(words)[1])
     ask.say(answer.to_json(), lambda: str(answer))
 
 
-@verb(
-    click.argument("step"),
-    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
-    SAMPLE,
-    PRETEND,
-    ROWS,
-    TRUST,
-)
+@verb(*_A_STEP, TRUST)
 def inspect(ask: Ask, step: str, words: tuple[str, ...]) -> None:
     """Show what STEP gave, what it kept, and what it said."""
     from magical.project.inspection import inspect_step

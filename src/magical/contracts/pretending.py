@@ -11,9 +11,9 @@ import polars as pl
 from magical.contracts.carrying import sources_of
 from magical.contracts.parts import partition
 from magical.contracts.promises import PARTS, Parts, Promise
-from magical.contracts.recipes import cannot_pretend, refusal
+from magical.contracts.recipes import ROWS, cannot_pretend, refusal
 from magical.contracts.schema import Schema
-from magical.contracts.tabling import NULLS, ROWS, How, table_of
+from magical.contracts.tabling import NULLS, How, table_of
 from magical.contracts.tags import tag
 from magical.contracts.values import MEMBERS, value_of
 from magical.errors import BrokenPromise, ContractError

@@ -12,7 +12,7 @@ import inspect
 import types
 import uuid
 from collections import abc
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import (
     Any,
     Literal,
@@ -32,24 +32,27 @@ from typing_extensions import ReadOnly, is_typeddict
 from magical.contracts.contract import TYPES, bounds_of, stripped
 from magical.contracts.promises import Promise
 from magical.contracts.roles import Role
-from magical.contracts.schema import Column, Schema
-from magical.errors import ContractError, did_you_mean, shorten
+from magical.contracts.schema import Column
+from magical.errors import ContractError, shorten
 
 __all__ = [
     "FIGURES",
     "HINT",
     "OMITTED",
+    "ROWS",
     "Recipe",
     "Unknown",
     "cannot_pretend",
     "pretence_json",
     "recipe_of",
     "refusal",
-    "unknown_parent",
 ]
 
 HINT = "promise a table, a model, numbers, texts or a pydantic model."
 FIGURES = {"matplotlib": "Figure", "plotly": "Figure", "altair": "Chart"}
+
+ROWS = 1000
+"""Rows of a table that is made up, unless its rows come from a table that the step is given."""
 
 _LISTS = (list, abc.Sequence, abc.Iterable, abc.Collection, abc.MutableSequence)
 _SETS = (set, frozenset, abc.Set, abc.MutableSet)
@@ -267,25 +270,3 @@ def _fields(cls: type[Any]) -> Mapping[str, tuple[Any, bool]]:
 
 def _name(hint: Any) -> str:
     return hint.__name__ if inspect.isclass(hint) and not get_args(hint) else shorten(hint)
-
-
-def unknown_parent(schema: Schema, column: Column, known: Iterable[str]) -> ContractError:
-    """Word that a key names a contract which no table promises.
-
-    Args:
-        schema: has the key.
-        column: the key.
-        known: the names of the contracts of the tables that there are.
-
-    Example:
-        >>> key = Column("customer", "any", role="key", parent="Custmer")
-        >>> print(unknown_parent(Schema("Order", (key,), source="flow.py:3"), key, ["Customer", "Order"]))
-        Order.customer is Key['Custmer'] (flow.py:3), and no table promises Frame[Custmer].
-        Hint: did you mean 'Customer'? There are: Customer, Order.
-    """
-    place = f" ({schema.source})" if schema.source else ""
-    return ContractError(
-        f"{schema.name}.{column.name} is Key[{column.parent!r}]{place}, "
-        f"and no table promises Frame[{column.parent}].",
-        hint=did_you_mean(column.parent, list(known)),
-    )

@@ -19,14 +19,12 @@ from magical.contracts.dtypes import DTYPES, kind_of
 from magical.contracts.identities import Reference, assumed, ids_of, references
 from magical.contracts.obeying import check_rules, obedient, roots_of
 from magical.contracts.profiles import Profile, learnt
+from magical.contracts.recipes import ROWS
 from magical.contracts.schema import Column, Schema
 from magical.contracts.targets import arranged, target_of
 from magical.errors import ContractError
 
-__all__ = ["NULLS", "ROWS", "How", "table_of"]
-
-ROWS = 1000
-"""How many rows a new table has."""
+__all__ = ["NULLS", "How", "table_of"]
 
 NULLS = 0.05
 """Which share of a nullable column is null."""

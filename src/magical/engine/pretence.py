@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from magical.contracts.recipes import ROWS
 from magical.errors import UsageError, WiringError, did_you_mean, listing
 from magical.graph import Graph, Node
 from magical.refs import Link, Wire, links_of
@@ -14,9 +15,6 @@ from magical.refs import Link, Wire, links_of
 __all__ = ["ALL", "KEY_OF", "ROWS", "SOURCES", "UNWRITTEN", "Pretence"]
 
 UNWRITTEN, SOURCES, ALL = "", "sources", "all"
-
-ROWS = 1000
-"""Rows of a table that is made up, unless its rows come from a table that the step is given."""
 
 KEY_OF = "key of "
 """Before the name of a contract: the input by which a made-up table is given the ids that its keys name."""
