@@ -9,7 +9,8 @@ PYTEST_FLAGS := -n $(WORKERS) --dist worksteal
 KILLS ?= 100
 DAMAGES ?= 50
 EDITED ?= 300
-COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 \
+EXTRAS := --extra prefect --extra dask --extra remote
+COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml $(EXTRAS) --group dev --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 # Nothing is sent anywhere, and compiled modules are kept, whatever the shell says.

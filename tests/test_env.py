@@ -20,6 +20,10 @@ PYTHONS = ("3.11", "3.12", "3.13")
 
 CORE = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
 DEV = [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
+LOCKED_EXTRAS = ("prefect", "dask", "remote")
+EXTRAS = [
+    Requirement(text) for name in LOCKED_EXTRAS for text in PROJECT["project"]["optional-dependencies"][name]
+]
 
 
 def conda_requirements() -> dict[str, SpecifierSet]:
@@ -42,7 +46,7 @@ def locked_version(name: str, python: str) -> Version | None:
 
 
 def test_env_yaml_lists_what_pyproject_lists() -> None:
-    wanted = {canonicalize_name(r.name): r.specifier for r in CORE + DEV}
+    wanted = {canonicalize_name(r.name): r.specifier for r in CORE + EXTRAS + DEV}
     wanted["python"] = SpecifierSet(PROJECT["project"]["requires-python"])
     assert conda_requirements() == wanted
 
@@ -52,8 +56,13 @@ def test_lower_and_upper_bounds_are_stated(requirement: Requirement) -> None:
     assert {s.operator for s in requirement.specifier} == {">=", "<"}
 
 
+def test_the_locked_extras_are_the_makefiles() -> None:
+    said = re.findall(r"--extra (\w+)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert tuple(said) == LOCKED_EXTRAS
+
+
 @pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize("requirement", CORE + DEV, ids=lambda r: r.name)
+@pytest.mark.parametrize("requirement", CORE + EXTRAS + DEV, ids=lambda r: r.name)
 def test_lock_pins_within_the_bounds(requirement: Requirement, python: str) -> None:
     version = locked_version(requirement.name, python)
     assert version is not None, f"{requirement.name} is not in requirements.lock. Hint: make lock"

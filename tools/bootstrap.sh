@@ -35,7 +35,7 @@ fi
 
 locked="$(pwd -P) $(identity "$python") $(cksum <"$lock")"
 if [ "$locked" != "$(cat "$venv/.locked" 2>/dev/null)" ]; then
-    echo "Making $venv with Python $(identity "$python" | cut -d ' ' -f 1) from $lock (about 1 GB)"
+    echo "Making $venv with Python $(identity "$python" | cut -d ' ' -f 1) from $lock (about 2 GB)"
     real=$("$python" -c 'import os, sys; print(os.path.realpath(sys.executable))')
     "$real" -m venv --clear "$venv"
     # uv comes from the lock itself, hashes checked; it installs the rest many times faster than pip.

@@ -19,7 +19,7 @@ import polars as pl
 
 from magical.contracts.promises import PARTS, Parts, Promise
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.ports import Swept
+from magical.engine.ports import Swept, Work
 from magical.errors import DamagedArtifact, StoreError
 
 
@@ -270,9 +270,9 @@ class ThreadRunner:
         for thread in self.threads:
             thread.join()
 
-    def submit(self, work: Callable[[], Any], name: str) -> Future[Any]:
+    def submit(self, work: Work[Any]) -> Future[Any]:
         future: Future[Any] = Future()
-        self.threads.append(threading.Thread(target=self._body, args=(work, future), name=name))
+        self.threads.append(threading.Thread(target=self._body, args=(work, future), name=work.name))
         self.threads[-1].start()
         return future
 

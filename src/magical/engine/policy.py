@@ -26,12 +26,15 @@ class StepPolicy(Settings):
         backoff: seconds before the first retry; twice as long before each further one, ten minutes at most.
         timeout: seconds; it then runs in a process of its own, which is ended when the time is up.
         workers: how many of its nodes run at a time.
+        tags: of its tasks in Prefect, beside those of the run; Prefect can limit how many tasks of a tag run
+            at a time, over all runs.
     """
 
     retries: int | None = Field(default=None, ge=0, le=100)
     backoff: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     workers: int | None = Field(default=None, ge=1, le=256)
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Wishes:
     backoff: float = 1.0
     timeout: float | None = None
     workers: int | None = None
+    tags: tuple[str, ...] = ()
 
     def wait(self, attempt: int) -> float:
         """Give the seconds to wait after an attempt, counted from 1.
@@ -57,19 +61,30 @@ class Policy(Settings):
     """How a run is carried out.
 
     Attributes:
-        runner: where steps run.
+        runner: who runs the steps: ``local``, this process alone; or ``prefect``, as tasks of a flow run.
+        cluster: where bodies run: empty for threads of this process; ``dask`` for as many processes of this
+            machine as there are workers; or the address of a Dask scheduler, such as ``tcp://10.0.0.5:8786``.
+        server: the API of Prefect's server; empty for the one that Prefect is set up for, or else that of
+            ``magical ui``.
+        store: where artifacts live: empty for ``.magical/store``, or any path of fsspec, such as
+            ``s3://bucket/campaign``, that workers elsewhere reach, too. Not on the command line.
         workers: how many steps run at a time.
         retries: how often a step begins again after it raised, its source did not answer, or its time was up.
         backoff: seconds before the first retry; twice as long before each further one, ten minutes at most.
         timeout: seconds a step may take; none by default. A step with a timeout runs in a process of its own.
+        tags: of the flow run in Prefect.
         steps: the same for single steps, by the name of a step or of one node: ``tune``, ``tune[boosting]``.
     """
 
-    runner: Literal["local"] = "local"
+    runner: Literal["local", "prefect"] = "local"
+    cluster: str = Field(default="", pattern=r"^(dask|[a-z]+://\S+|)$")
+    server: str = Field(default="", pattern=r"^(https?://\S+|)$")
+    store: str = ""
     workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=256)
     retries: int = Field(default=0, ge=0, le=100)
     backoff: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    tags: tuple[str, ...] = ()
     steps: dict[str, StepPolicy] = Field(default_factory=dict)
 
     def of(self, node: Node) -> Wishes:
@@ -81,7 +96,9 @@ class Policy(Settings):
             return next((v for v in given if v is not None), getattr(self, name))
 
         workers = next((s.workers for s in own if s.workers is not None), None)
-        return Wishes(**{n: first(n) for n in ("retries", "backoff", "timeout")}, workers=workers)  # type: ignore[arg-type]
+        tags = tuple(dict.fromkeys(tag for s in own for tag in s.tags))
+        common = {n: first(n) for n in ("retries", "backoff", "timeout")}
+        return Wishes(**common, workers=workers, tags=tags)  # type: ignore[arg-type]
 
     def check(self, graph: Graph) -> None:
         """Hold the names of steps to those that the workflow has.

@@ -7,15 +7,16 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.engine.artifacts import Artifact, Record
+from magical.engine.policy import Wishes
 from magical.errors import RegistryError, listing
 from magical.events import Event
 
-__all__ = ["Listener", "Registry", "Runner", "Store", "Submission", "Swept", "Version"]
+__all__ = ["Listener", "Registry", "Runner", "Store", "Submission", "Swept", "Version", "Work"]
 
 T = TypeVar("T")
 
@@ -111,6 +112,34 @@ class Store(Protocol):
         """
 
 
+def _never(error: BaseException) -> float | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Work(Generic[T]):
+    """A piece of work as a runner takes it; calling it does it.
+
+    Attributes:
+        call: does it.
+        name: the node's name, as ``magical show`` has it.
+        after: the names of the works whose results it needs; they have ended.
+        wishes: what is wished for it, for a runner that shows it.
+        again: told what it raised, gives the seconds after which it is to begin again; none if it has failed
+            for good. A runner may ask and do so by itself. For one that does not, whoever submitted does.
+    """
+
+    call: Callable[[], T]
+    name: str
+    after: tuple[str, ...] = ()
+    wishes: Wishes = field(default_factory=Wishes)
+    again: Callable[[BaseException], float | None] = _never
+
+    def __call__(self) -> T:
+        """Do it."""
+        return self.call()
+
+
 class Runner(Protocol):
     """Runs pieces of work, several at a time."""
 
@@ -118,7 +147,7 @@ class Runner(Protocol):
 
     def __exit__(self, *exc: object) -> None: ...
 
-    def submit(self, work: Callable[[], T], name: str) -> Future[T]:
+    def submit(self, work: Work[T]) -> Future[T]:
         """Begin a piece of work and give its future."""
 
 

@@ -7,7 +7,6 @@ import heapq
 import queue
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -16,7 +15,8 @@ from magical.engine.artifacts import Record
 from magical.engine.capture import capturing
 from magical.engine.plan import RUN, NodePlan
 from magical.engine.policy import Wishes
-from magical.engine.ports import Runner
+from magical.engine.ports import Runner, Work
+from magical.engine.retries import Retries
 from magical.engine.run import Performer, Request, RunResult, RunStopped
 from magical.engine.sharing import sharing
 from magical.engine.telling import Teller, finished, started
@@ -26,10 +26,7 @@ from magical.errors import (
     InputError,
     MagicalError,
     RegistryDown,
-    RegistryError,
-    StepError,
     StepStopped,
-    UnwrittenStep,
     listing,
     shorten,
 )
@@ -40,7 +37,6 @@ from magical.events import (
     StepFinished,
     StepLeftOut,
     StepPending,
-    StepRetried,
     StepStarted,
 )
 from magical.graph import Graph, Node
@@ -55,8 +51,6 @@ GLANCE = 0.2
 
 MENDED = 3
 """Times that one step is made again in a run: a disk that damages all it is given must not keep it busy."""
-
-_WORTH_A_RETRY = (StepError, InputError, RegistryError)
 
 
 class Schedule:
@@ -86,9 +80,9 @@ class Schedule:
         self._readers: dict[str, list[str]] = {}
         self._running: dict[str, NodePlan] = {}
         self._done: queue.SimpleQueue[tuple[NodePlan, Future[Record]]] = queue.SimpleQueue()
-        self._attempts: Counter[str] = Counter()
+        self._retries = Retries(self._tell, self._may_repeat)
         self._remade: set[tuple[str, str]] = set()
-        self._again: set[tuple[str, str]] = set()
+        self._repeated: set[tuple[str, str]] = set()
         self._lost: dict[str, str] = {}
         self._stopped: list[str] = []
 
@@ -168,7 +162,9 @@ class Schedule:
             self._tell(StepStarted(step=node.name, key=made.key))
             known = {link.node: self._result.records[link.node] for link in node.links}
             self._running[node.name] = made
-            future = runner.submit(partial(self._performer.perform, node, made, known), node.name)
+            call = partial(self._performer.perform, node, made, known)
+            again = partial(self._retries.after, made, wishes)
+            future = runner.submit(Work(call, node.name, tuple(known), wishes, again))
             future.add_done_callback(lambda f: self._done.put((made, f)))
 
     def _must_wait(self, node: Node, made: NodePlan, wishes: Wishes) -> bool:
@@ -219,15 +215,8 @@ class Schedule:
         self._settle(made.name)
 
     def _failed(self, made: NodePlan, error: MagicalError) -> None:
-        wishes = self._policy.of(self._graph.by_name[made.name])
-        self._attempts[made.name] += 1
-        attempt = self._attempts[made.name]
-        worth = isinstance(error, _WORTH_A_RETRY) and not isinstance(error, UnwrittenStep)
-        calm = not self._stopping.is_set() and self._request.debug is None
-        if worth and calm and attempt <= wishes.retries:
-            wait = wishes.wait(attempt)
-            said = {"attempt": attempt, "message": str(error), "wait": wait}
-            self._tell(StepRetried(step=made.name, key=made.key, **said))  # type: ignore[arg-type]
+        wait = self._retries.after(made, self._policy.of(self._graph.by_name[made.name]), error)
+        if wait is not None:
             heapq.heappush(self._later, (time.monotonic() + wait, made.name))
             return
         if isinstance(error, RegistryDown) and self._graph.by_name[made.name].writes:
@@ -247,10 +236,10 @@ class Schedule:
         if any(sum(n == name for n, _ in self._remade) >= MENDED for name in makers):
             return False
         remade = [n for n, b in self._remade if b == blob]
-        if not blob or (made.name, blob) in self._again or not (makers or remade):
+        if not blob or (made.name, blob) in self._repeated or not (makers or remade):
             return False
         under_way = [n for n in remade if n not in self._result.records]
-        self._again.add((made.name, blob))
+        self._repeated.add((made.name, blob))
         for name in (n for n in makers if (n, blob) not in self._remade):
             self._remade.add((name, blob))
             under_way.append(name)
@@ -280,6 +269,9 @@ class Schedule:
             self._performer.forget(unused)
         for reader in self._readers.pop(name, ()):
             self._turns.again(reader)
+
+    def _may_repeat(self) -> bool:
+        return not self._stopping.is_set() and self._request.debug is None
 
     def _stop(self) -> None:
         """Begin nothing more, end what runs in other processes, and give the rest a moment."""

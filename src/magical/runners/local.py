@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from magical.engine.ports import Work
 
 __all__ = ["InlineRunner", "LocalRunner"]
 
@@ -19,7 +20,7 @@ class LocalRunner:
 
     Example:
         >>> with LocalRunner(2) as runner:
-        ...     runner.submit(lambda: 1 + 1, "sum").result()
+        ...     runner.submit(Work(lambda: 1 + 1, "sum")).result()
         2
     """
 
@@ -33,7 +34,7 @@ class LocalRunner:
         stopped = isinstance(exc[1], KeyboardInterrupt)  # a thread cannot be stopped: it is left behind
         self._pool.shutdown(wait=not stopped, cancel_futures=exc[0] is not None)
 
-    def submit(self, work: Callable[[], T], name: str) -> Future[T]:
+    def submit(self, work: Work[T]) -> Future[T]:
         """Begin a piece of work and give its future."""
         return self._pool.submit(work)
 
@@ -43,7 +44,7 @@ class InlineRunner:
 
     Example:
         >>> with InlineRunner() as runner:
-        ...     runner.submit(lambda: 1 + 1, "sum").result()
+        ...     runner.submit(Work(lambda: 1 + 1, "sum")).result()
         2
     """
 
@@ -53,7 +54,7 @@ class InlineRunner:
     def __exit__(self, *exc: object) -> None:
         """Nothing is left to wait for."""
 
-    def submit(self, work: Callable[[], T], name: str) -> Future[T]:
+    def submit(self, work: Work[T]) -> Future[T]:
         """Do a piece of work and give its future, which is done."""
         future: Future[T] = Future()
         try:

@@ -6,12 +6,13 @@ import threading
 import time
 from concurrent.futures import wait
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from magical.engine.ports import Runner
+from magical.engine.ports import Runner, Work
 from magical.testing.conformance import Conformance
 
 __all__ = ["RunnerConformance"]
@@ -69,7 +70,7 @@ class RunnerConformance(Conformance):
     def test_work_gives_its_result(self) -> None:
         """Runner.submit: gives a future of what the work returns."""
         with self.runner(2) as runner:
-            futures = [runner.submit(lambda n=n: n * n, f"square[{n}]") for n in range(20)]  # type: ignore[misc]
+            futures = [runner.submit(Work(partial(pow, n, 2), f"square[{n}]")) for n in range(20)]
             assert [f.result(timeout=30) for f in futures] == [n * n for n in range(20)]
 
     def test_work_is_done_once(self) -> None:
@@ -81,8 +82,8 @@ class RunnerConformance(Conformance):
             raise ValueError("no")
 
         with self.runner(2) as runner:
-            wait([runner.submit(lambda n=n: done.append(n), str(n)) for n in range(5)], timeout=30)  # type: ignore[misc]
-            wait([runner.submit(fail, "fails")], timeout=30)
+            wait([runner.submit(Work(partial(done.append, n), str(n))) for n in range(5)], timeout=30)
+            wait([runner.submit(Work(fail, "fails"))], timeout=30)
         assert sorted(done) == [-1, *range(5)]
 
     def test_an_exception_comes_back_as_it_was(self) -> None:
@@ -97,8 +98,8 @@ class RunnerConformance(Conformance):
             raise error
 
         with self.runner(1) as runner:
-            assert runner.submit(work, "odd").exception(timeout=30) is error
-            assert runner.submit(lambda: 3, "after it").result(timeout=30) == 3
+            assert runner.submit(Work(work, "odd")).exception(timeout=30) is error
+            assert runner.submit(Work(lambda: 3, "after it")).result(timeout=30) == 3
 
     @pytest.mark.parametrize(
         "error", [SystemExit(3), KeyboardInterrupt(), MemoryError()], ids=lambda e: type(e).__name__
@@ -110,8 +111,8 @@ class RunnerConformance(Conformance):
             raise error
 
         with self.runner(1) as runner:
-            assert runner.submit(work, "ends").exception(timeout=30) is error
-            assert runner.submit(lambda: 3, "after it").result(timeout=30) == 3
+            assert runner.submit(Work(work, "ends")).exception(timeout=30) is error
+            assert runner.submit(Work(lambda: 3, "after it")).result(timeout=30) == 3
 
     def test_as_many_run_at_a_time_as_asked_for(self) -> None:
         """Runner.submit: as many pieces of work run at a time as there are workers, and no more."""
@@ -128,7 +129,7 @@ class RunnerConformance(Conformance):
         for workers in (1, 3):
             most[0] = 0
             with self.runner(workers) as runner:
-                wait([runner.submit(work, str(n)) for n in range(9)], timeout=30)
+                wait([runner.submit(Work(work, str(n))) for n in range(9)], timeout=30)
             assert most[0] == workers
 
     def test_leaving_waits_for_what_has_begun(self) -> None:
@@ -141,7 +142,7 @@ class RunnerConformance(Conformance):
 
         with self.runner(2) as runner:
             for n in range(4):
-                runner.submit(work, str(n))
+                runner.submit(Work(work, str(n)))
         assert done == [1] * 4
 
     def test_leaving_on_an_exception_begins_nothing_more(self) -> None:
@@ -155,7 +156,7 @@ class RunnerConformance(Conformance):
         def fail() -> None:
             with self.runner(1) as runner:
                 for n in range(10):
-                    runner.submit(work, str(n))
+                    runner.submit(Work(work, str(n)))
                 raise KeyError("stop")
 
         with pytest.raises(KeyError, match="stop"):
@@ -165,8 +166,8 @@ class RunnerConformance(Conformance):
     def test_work_may_be_submitted_from_where_results_are_awaited(self) -> None:
         """Runner.submit: a piece of work may await the result of an earlier one."""
         with self.runner(1) as runner:
-            first = runner.submit(lambda: 1, "first")
-            second = runner.submit(lambda: first.result() + 1, "second")
+            first = runner.submit(Work(lambda: 1, "first"))
+            second = runner.submit(Work(lambda: first.result() + 1, "second"))
             assert second.result(timeout=30) == 2
 
     def test_a_project_runs_on_it(self, tmp_path: Path) -> None:
