@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from projects import Small, flow
 
-pytest_plugins = ["magical.testing", "pytester"]
+pytest_plugins = ["magical.testing", "pytester", "servers"]
 
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,0 +1,202 @@
+"""Servers of this machine: how Prefect's and MLflow's are started, small, quiet and for this machine only."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+import socket
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from magical.engine.atomic import storing
+from magical.engine.guarding import Guarded
+from magical.engine.moving import follow
+from magical.errors import ProjectError
+
+__all__ = ["HOST", "Server", "await_all", "free_port", "mlflow_server", "occupant", "prefect_server"]
+
+HOST = "127.0.0.1"
+
+_LOOK = 0.1
+_LONGEST_START = 180.0
+_QUIET = {"DO_NOT_TRACK": "true", "PYTHONUNBUFFERED": "1"}
+_OTHERS = ("PREFECT_", "MLFLOW_", "_MLFLOW_", "UVICORN_")
+
+
+@dataclass(frozen=True)
+class Server:
+    """What a server is started with.
+
+    Attributes:
+        name: as one speaks of it.
+        port: that it listens on.
+        words: of its command, after Python's own.
+        settings: its part of the environment.
+        folder: its working directory, which takes its log.
+        health: the path that answers when it is up.
+    """
+
+    name: str
+    port: int
+    words: tuple[str, ...]
+    settings: Mapping[str, str]
+    folder: Path
+    health: str
+
+    @property
+    def address(self) -> str:
+        """Where a browser finds it."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """The file that takes what it writes."""
+        return self.folder / f"{self.name.lower()}.log"
+
+    def start(self) -> Guarded:
+        """Give its process, which begins when it is entered and ends with this one.
+
+        What the shell says of Prefect and MLflow is meant for their clients, and does not reach it.
+        """
+        with storing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        env = {k: v for k, v in os.environ.items() if not k.startswith(_OTHERS)}
+        command = [sys.executable, "-m", *self.words]
+        return Guarded(command, env={**env, **_QUIET, **self.settings}, cwd=self.folder, log=self.log)
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+        return _asked(self.port, self.health) is not None
+
+
+def prefect_server(home: Path, port: int) -> Server:
+    """Say how Prefect's server is started.
+
+    Args:
+        home: the folder for its database and its log.
+        port: that it listens on.
+    """
+    address = f"http://{HOST}:{port}"
+    settings = {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # The option --port does not reach the page, which would ask port 4200.
+        "PREFECT_SERVER_API_HOST": HOST,
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_UI_API_URL": f"{address}/api",
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(_origins(port)),
+        # All of its loops stay on: together they cost 1.5 % of a core, and it is one process of 0.2 GB.
+        # Events are seen after a second instead of five.
+        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
+        "PREFECT_LOGGING_COLORS": "false",
+    }
+    words = ("prefect", "server", "start", "--host", HOST, "--port", str(port))
+    return Server("Prefect", port, words, settings, home, "/api/health")
+
+
+def mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> Server:
+    """Say how MLflow's server is started.
+
+    Args:
+        home: the folder for its log.
+        uri: of the database; it is made if need be.
+        artifacts: the folder with the files of an embedded one.
+        port: that it listens on.
+    """
+    follow(uri, artifacts)
+    settings = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        # As installed it starts 15 processes and takes 2 GB; so it is two, of which one only waits.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_BACKEND_STORE_URI": uri,  # not on the command line, where all can read a password
+    }
+    options = {
+        "host": HOST,
+        "port": str(port),
+        "workers": "1",
+        "artifacts-destination": artifacts.resolve().as_uri(),  # of what clients send over HTTP
+        "allowed-hosts": ",".join(origin.removeprefix("http://") for origin in _origins(port)),
+        "cors-allowed-origins": ",".join(_origins(port)),
+    }
+    words = ("mlflow", "server", *(word for name, x in options.items() for word in (f"--{name}", x)))
+    return Server("MLflow", port, words, settings, home, "/health")
+
+
+def await_all(servers: Iterable[tuple[Server, Guarded]]) -> None:
+    """Wait until servers answer.
+
+    Raises:
+        ProjectError: one ended, or took too long.
+    """
+    until = time.monotonic() + _LONGEST_START
+    for server, process in servers:
+        while not server.answers():
+            look_after([(server, process)])
+            if time.monotonic() > until:
+                raise ProjectError(
+                    f"{server.name} was started and did not answer within {_LONGEST_START:.0f} s.",
+                    *process.tail(2),
+                    hint=f"its log is {server.log}",
+                )
+            time.sleep(_LOOK)
+
+
+def look_after(servers: Iterable[tuple[Server, Guarded]]) -> None:
+    """See that servers run.
+
+    Raises:
+        ProjectError: one ended.
+    """
+    for server, process in servers:
+        if (code := process.poll()) is not None:
+            raise ProjectError(
+                f"{server.name} ended with exit code {code}.",
+                *process.tail(),
+                hint=f"its log is {server.log}",
+            )
+
+
+def free_port() -> int:
+    """Give a port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        return int(listener.getsockname()[1])
+
+
+def occupant(port: int) -> str:
+    """Say who listens on a port of this machine; empty if it is free.
+
+    Example:
+        >>> occupant(free_port())
+        ''
+    """
+    with socket.socket() as listener, contextlib.suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, after one that ended
+        listener.bind((HOST, port))
+        return ""
+    if _asked(port, "/api/health") == b"true":
+        return "a Prefect server"
+    if _asked(port, "/health") == b"OK" and re.match(rb"\d+\.\d+", _asked(port, "/version") or b""):
+        return "an MLflow server"
+    return "another program"
+
+
+def _origins(port: int) -> Iterator[str]:
+    return (f"http://{host}:{port}" for host in (HOST, "localhost"))
+
+
+def _asked(port: int, path: str) -> bytes | None:
+    """What a server of this machine answers, if it does; proxies have no part in it."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=3)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.read(1000).strip() if answer.status == 200 else None
+    return None
