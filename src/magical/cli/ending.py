@@ -15,7 +15,8 @@ import click
 
 import magical.cli.check
 import magical.cli.new
-import magical.cli.show  # noqa: F401  it is a verb
+import magical.cli.show
+import magical.cli.ui  # noqa: F401  it is a verb
 from magical.cli.asking import Ask
 from magical.cli.verbs import cli
 from magical.engine.collecting import pause, resume

@@ -121,6 +121,7 @@ def mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> Server:
         "host": HOST,
         "port": str(port),
         "workers": "1",
+        "uvicorn-opts": "--no-access-log",  # a line for each request would fill the log
         "artifacts-destination": artifacts.resolve().as_uri(),  # of what clients send over HTTP
         "allowed-hosts": ",".join(origin.removeprefix("http://") for origin in _origins(port)),
         "cors-allowed-origins": ",".join(_origins(port)),
