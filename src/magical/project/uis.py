@@ -60,7 +60,7 @@ class UIs:
             )
         self.addresses: dict[str, str | None] = {}
         self.notes: list[str] = []
-        self._home, self._servers = project.home, list[Server]()
+        self._project, self._servers = project, list[Server]()
         self._processes: list[tuple[Server, Guarded]] = []
         self._stack = contextlib.ExitStack()
         database = project.database()  # it also says if the folder's name cannot be part of an address
@@ -73,13 +73,13 @@ class UIs:
                 _taken(server, who)
         with contextlib.ExitStack() as stack:
             if self._servers:
-                lock = acquire(self._home / "ui.lock", waits=_no_second)
+                lock = acquire(self._project.home / "ui.lock", waits=_no_second)
                 stack.callback(release, lock)
             for server in self._servers:
                 self._processes.append((server, stack.enter_context(server.start())))
             stack.callback(self._stop)
             await_all(self._processes)
-            # Both answer: what is to be put right in Prefect before anybody looks is done here.
+            # Both answer now: what has to be put right in Prefect before anybody looks belongs here.
             self._stack = stack.pop_all()
         return self
 
