@@ -276,10 +276,15 @@ def test_the_pages_render_and_ask_nobody_else(pages: tuple[Up, dict[str, str]], 
     flow = "from prefect import flow\nflow(name='tiny', flow_run_name='a run to see')(lambda: 1)()"
     assert python("-c", flow, **home).returncode == 0
     assert up.small.process("run", "number=9").returncode == 0
-    page = rendered(f"{at['prefect']}/runs", tmp_path)
-    assert "a run to see" in page
-    assert "Completed" in page
-    assert re.search(r"\bsums\b", rendered(f"{at['mlflow']}/#/experiments", tmp_path))
+    for address, words in (
+        (f"{at['prefect']}/runs", ("a run to see", "Completed")),
+        (f"{at['mlflow']}/#/experiments", ("Experiments", "sums")),
+    ):
+        for _ in range(5):  # on a busy machine the browser's own clock is over before the page is whole
+            page = rendered(address, tmp_path)
+            if all(word in page for word in words):
+                break
+        assert [word for word in words if word not in page] == []
 
 
 @pytest.mark.parametrize("moment", ["starting", "up"])
@@ -309,7 +314,8 @@ def test_when_one_dies_the_other_ends_too_and_it_is_said_which(name: str, small:
     with ui(small) as up:
         up.answer()
         module = name.lower()
-        victim = next(p for p in up.look() if p.cmdline()[1:4] == ["-m", module, "server"])
+        servers = [p for p in up.look() if "server" in p.cmdline()[:4]]
+        victim = next(p for p in servers if any(module in word for word in p.cmdline()[2:4]))
         victim.kill()
         code, said = up.ends()
     assert code == 1

@@ -184,7 +184,7 @@ def test_what_the_shell_says_of_prefect_does_not_reach_its_server(
 
 def test_a_server_that_ends_is_named_with_the_last_lines_of_its_log(tmp_path: Path) -> None:
     (tmp_path / "talking.py").write_text(TALKING, encoding="utf-8")
-    server = Server("Prefect", free_port(), ("talking",), {}, tmp_path, "/")
+    server = Server("Prefect", free_port(), ("-m", "talking"), {}, tmp_path, "/")
     with pytest.raises(ProjectError) as caught, server.start() as process:
         hosting.await_all([(server, process)])
     assert str(caught.value).splitlines()[:-1] == ["Prefect ended with exit code 3.", "one", "two", "three"]
@@ -193,7 +193,7 @@ def test_a_server_that_ends_is_named_with_the_last_lines_of_its_log(tmp_path: Pa
 
 def test_a_server_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosting, "_LONGEST_START", 0.3)
-    server = Server("MLflow", free_port(), ("http.server", "--help"), {}, tmp_path, "/")
+    server = Server("MLflow", free_port(), ("-c", ""), {}, tmp_path, "/")
     sleeping = Guarded([sys.executable, "-c", "import time; time.sleep(60)"])
     silent = pytest.raises(MagicalError, match=r"MLflow was started and did not answer within 0 s\.")
     with sleeping as process, silent:

@@ -66,7 +66,7 @@ class Server:
         with storing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         env = {k: v for k, v in os.environ.items() if not k.startswith(_OTHERS)}
-        command = [sys.executable, "-m", *self.words]
+        command = [sys.executable, *self.words]
         return Guarded(command, env={**env, **_QUIET, **self.settings}, cwd=self.folder, log=self.log)
 
     def answers(self) -> bool:
@@ -97,7 +97,16 @@ def prefect_server(home: Path, port: int) -> Server:
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
         "PREFECT_LOGGING_COLORS": "false",
     }
-    words = ("prefect", "server", "start", "--host", HOST, "--port", str(port))
+    words = (
+        "-P",
+        str(Path(__file__).with_name("prefect_host.py")),
+        "server",
+        "start",
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+    )
     return Server("Prefect", port, words, settings, home, "/api/health")
 
 
@@ -126,7 +135,7 @@ def mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> Server:
         "allowed-hosts": ",".join(origin.removeprefix("http://") for origin in _origins(port)),
         "cors-allowed-origins": ",".join(_origins(port)),
     }
-    words = ("mlflow", "server", *(word for name, x in options.items() for word in (f"--{name}", x)))
+    words = ("-m", "mlflow", "server", *(word for name, x in options.items() for word in (f"--{name}", x)))
     return Server("MLflow", port, words, settings, home, "/health")
 
 
