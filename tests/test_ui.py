@@ -76,9 +76,9 @@ with get_client(sync_client=True) as client:
     wanted = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployed]))
     for _ in range(150):
         tasks = client.read_task_runs(limit=9, sort=TaskRunSort.END_TIME_DESC)
-        logs = client.read_logs(limit=9, offset=0)
+        logs = client.read_logs(limit=50, offset=0)
         coming = client.read_flow_runs(flow_run_filter=wanted, **newest)
-        if tasks and logs and coming:
+        if tasks and coming and any(x.message == "it adds" for x in logs):
             break
         time.sleep(0.2)
     runs = [r.name for r in client.read_flow_runs(**newest) if r.deployment_id is None]
