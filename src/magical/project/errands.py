@@ -14,6 +14,7 @@ from typing import Any
 from magical.engine.apart import Apart
 from magical.engine.artifacts import Record
 from magical.engine.capture import capturing
+from magical.engine.collecting import pause
 from magical.engine.errands import Errand
 from magical.engine.processes import host
 from magical.engine.run import RunResult
@@ -141,6 +142,7 @@ def _found(ticket: Mapping[str, Any]) -> _Held | None:
     if any(held.users for held in _held):
         return None
     _held.clear()
+    pause()  # until a body runs
     drawing = project.drawings.drawing(line, step)
     _ = drawing.living  # imported here, where one thread does at a time
     if project.drawings.digest(line) == what[-1]:

@@ -70,24 +70,20 @@ class DaskCluster:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        busy = bool(self._jobs)
         for job in list(self._jobs.values()):
             job.fail(stopped(job.errand.node))
         self._leaving = True
         with contextlib.suppress(Exception):
             self._close(self._ready.result(timeout=STARTS if exc[0] is None else 0))
         if self._process is not None:
-            self._process.end(kindly=exc[0] is None and not busy)
+            self._process.end()
 
     def submit(self, errand: Errand, tell: Tell) -> Future[Record]:
         """Begin an errand; see ``Cluster.submit``."""
         job = Job(errand, tell)
         try:
             client = self._ready.result(timeout=STARTS)
-            if self._process is None and not client.scheduler_info()["workers"]:
-                text = f"{self._place} has no worker yet; it waits for one."
-                tell(Log(step=errand.node, text=text, level="warning"))
-            self._send(client, job)
+            self._send(client, job, self._chosen(client, job))
         except UsageError as error:
             job.fail(error)
         except Exception as error:
@@ -98,6 +94,8 @@ class DaskCluster:
         """Connect while the run begins; who submits first waits for it."""
         assert self._process is not None
         try:
+            import distributed  # noqa: F401  meanwhile it starts
+
             client = self._connected(self._process.address(STARTS), STARTS)
             self._ready.set_result(client)
             if self._leaving:
@@ -127,7 +125,22 @@ class DaskCluster:
         client.subscribe_topic(self._topic, self._hear)
         return client
 
-    def _send(self, client: Any, job: Job) -> None:
+    def _chosen(self, client: Any, job: Job) -> str:
+        """The worker that should have it; none where its scheduler knows best."""
+        if self._process is not None:
+            worker = self._process.take()
+            job.future.add_done_callback(partial(self._give_back, worker))
+            return worker
+        if not client.scheduler_info()["workers"]:
+            text = f"{self._place} has no worker yet; it waits for one."
+            job.tell(Log(step=job.errand.node, text=text, level="warning"))
+        return ""
+
+    def _give_back(self, worker: str, future: Future[Record]) -> None:
+        assert self._process is not None
+        self._process.give_back(worker)
+
+    def _send(self, client: Any, job: Job, worker: str = "") -> None:
         self._jobs[job.name] = job
         asked = client.submit(
             do_errand,
@@ -137,6 +150,8 @@ class DaskCluster:
             job.name,
             key=f"{job.errand.node}-{uuid.uuid4().hex}",
             pure=False,
+            workers=[worker] if worker else None,
+            allow_other_workers=bool(worker),
         )
         job.asked = asked  # Dask forgets what nobody holds
         asked.add_done_callback(partial(self._done, client, job))

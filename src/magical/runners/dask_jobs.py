@@ -27,13 +27,15 @@ class Job:
         tell: takes its events, each once, in order.
 
     Attributes:
+        errand: which.
+        tell: takes its events.
         name: by which its events are known.
         future: of its record.
         asked: Dask's own future.
     """
 
     def __init__(self, errand: Errand, tell: Tell) -> None:
-        self.errand, self._tell = errand, tell
+        self.errand, self.tell = errand, tell
         self.name = uuid.uuid4().hex
         self.future: Future[Record] = Future()
         self.asked: Any = None
@@ -61,7 +63,7 @@ class Job:
                 self._hear(answer.attempt, number, said)
             if lost := answer.count - self._told:
                 text = f"{lost} lines or events of it were lost on the way."
-                self._tell(Log(step=self.errand.node, text=text, level="warning"))
+                self.tell(Log(step=self.errand.node, text=text, level="warning"))
 
     def deaths(self) -> int:
         """Give how many workers died under it, as far as was heard; called when Dask gave it up."""
@@ -79,9 +81,9 @@ class Job:
         if attempt not in self._attempts:
             if self._attempts:
                 text = "the worker it ran on died; it runs again on another one."
-                self._tell(Log(step=node, text=text, level="warning"))
+                self.tell(Log(step=node, text=text, level="warning"))
             self._attempts.append(attempt)
             self._told = 0
         if attempt == self._attempts[-1] and number > self._told:
             self._told = number
-            self._tell(heard(node, said))
+            self.tell(heard(node, said))

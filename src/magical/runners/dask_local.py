@@ -9,12 +9,15 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 __all__ = ["main"]
 
 WORKERS_DIE = 3
 """Workers that one body may take with it, before it is taken for the culprit."""
+
+QUICK, SLOW = 0.02, 0.25
+"""Seconds between two looks at which workers there are."""
 
 CONFIGURATION: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": WORKERS_DIE - 1,
@@ -33,36 +36,33 @@ CONFIGURATION: dict[str, Any] = {
 
 
 def main() -> None:
-    """Start a cluster of so many workers; say its address; end when the standard input does.
+    """Start a cluster of one worker; let it grow when told so; end when the standard input does.
 
-    The command line has the number of workers, the folder in which Dask's own one is made, and a descriptor.
+    The command line has the folder in which Dask's own one is made, and the descriptor of a pipe that takes
+    a line of addresses, the scheduler's first, whenever workers have come or gone.
     """
-    workers, home, descriptor = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    parent = os.getppid()
+    home, parent = Path(sys.argv[1]), os.getppid()
     home.mkdir(parents=True, exist_ok=True)
     _sweep(home)
     folder = tempfile.mkdtemp(prefix=f"dask-{os.getpid()}-", dir=home)
-    kindly = False
+    cluster = None
     try:
-        cluster = _started(workers, folder)
-        with os.fdopen(descriptor, "w") as said:
-            said.write(f"{cluster.scheduler_address}\n")
-        kindly = _until_told(parent)
-        if kindly:
-            cluster.close(timeout=5)
+        cluster = _started(folder)
+        with os.fdopen(int(sys.argv[2]), "w") as said, contextlib.suppress(BrokenPipeError):
+            _until_told(cluster, parent, said)
     finally:
-        _end_children(all_of_them=not kindly)
+        _end(cluster)
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 
 
-def _started(workers: int, folder: str) -> Any:
+def _started(folder: str) -> Any:
     import dask
     from distributed import LocalCluster
 
     dask.config.set({**CONFIGURATION, "temporary-directory": folder})
     return LocalCluster(
-        n_workers=workers,
+        n_workers=1,
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
@@ -73,34 +73,36 @@ def _started(workers: int, folder: str) -> Any:
     )
 
 
-def _until_told(parent: int) -> bool:
-    """Wait; whether the run said goodbye, or is just gone."""
+def _until_told(cluster: Any, parent: int, said: TextIO) -> None:
+    """Say who has come, and grow when told, until the run says no more or is gone."""
+    wanted, there = 1, ""
     while os.getppid() == parent:
-        ready, _, _ = select.select([0], [], [], 1.0)
-        if ready:
-            return bool(os.read(0, 1))
-    return False
+        now = " ".join([cluster.scheduler_address, *list(cluster.scheduler.workers)])
+        if now != there:
+            said.write(f"{now}\n")
+            said.flush()
+            there = now
+        growing = len(cluster.scheduler.workers) < wanted
+        if select.select([0], [], [], QUICK if growing else SLOW)[0]:
+            if not (told := os.read(0, 4096)):
+                return
+            wanted = int(told.split()[-1])
+            cluster.scale(wanted)
 
 
-def _end_children(*, all_of_them: bool) -> None:
-    """Kill what is left of the workers and of what they began, but for what tidies up after them."""
+def _end(cluster: Any) -> None:
+    """Kill the workers and what they began, but for what tidies up after them and ends by itself."""
     import psutil
 
-    left = psutil.Process().children(recursive=True)
-    tidying = [p for p in left if any("resource_tracker" in word for word in _words(p))]
-    for process in left:
-        if process not in tidying:
-            with contextlib.suppress(psutil.Error):
+    for nanny in cluster.workers.values() if cluster is not None else ():
+        nanny.auto_restart = False
+    ended = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if not any("resource_tracker import main" in word for word in process.cmdline()):
                 process.kill()
-    psutil.wait_procs([p for p in left if p not in tidying], timeout=3)
-
-
-def _words(process: Any) -> list[str]:
-    import psutil
-
-    with contextlib.suppress(psutil.Error):
-        return list(process.cmdline())
-    return []
+                ended.append(process)
+    psutil.wait_procs(ended, timeout=3)
 
 
 def _sweep(home: Path) -> None:
