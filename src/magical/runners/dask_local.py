@@ -8,6 +8,8 @@ import select
 import shutil
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -94,8 +96,10 @@ def _end(cluster: Any) -> None:
     """Kill the workers and what they began, but for what tidies up after them and ends by itself."""
     import psutil
 
-    for nanny in cluster.workers.values() if cluster is not None else ():
-        nanny.auto_restart = False
+    if cluster is not None:  # from here on Dask does nothing more, such as begin a worker anew
+        held = threading.Event()
+        cluster.loop.add_callback(lambda: (held.set(), time.sleep(60)))
+        held.wait(3)
     ended = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
