@@ -53,7 +53,7 @@ class DaskCluster:
         self._topic = f"magical-{sha256(str(home).encode()).hexdigest()[:16]}"
         self._ready: Future[Any] = Future()
         self._jobs: dict[str, Job] = {}
-        self._level = logging.NOTSET
+        self._levels: dict[str, int] = {}
         self._leaving = False
 
     def __enter__(self) -> DaskCluster:
@@ -96,7 +96,7 @@ class DaskCluster:
         try:
             import distributed  # noqa: F401  meanwhile it starts
 
-            client = self._connected(self._process.address(STARTS), STARTS)
+            client = self._connected(self._process.address(STARTS), ANSWERS)
             self._ready.set_result(client)
             if self._leaving:
                 self._close(client)
@@ -106,18 +106,20 @@ class DaskCluster:
     def _close(self, client: Any) -> None:
         with contextlib.suppress(Exception):
             client.close(timeout=2)
-        logging.getLogger("distributed").setLevel(self._level)
+        self._loud()
+
+    def _loud(self) -> None:
+        for name, level in self._levels.items():
+            logging.getLogger(name).setLevel(level)
 
     def _connected(self, address: str, seconds: float) -> Any:
         from distributed import Client
 
-        noisy = logging.getLogger("distributed")
-        self._level = noisy.level
-        noisy.setLevel(logging.CRITICAL + 1)
+        self._levels = _quiet()
         try:
             client = Client(address, timeout=seconds, set_as_default=False, name="magical")
         except (OSError, ValueError, TimeoutError) as error:
-            noisy.setLevel(self._level)
+            self._loud()
             raise UsageError(
                 f"[policy] cluster: no Dask scheduler answers at {address} ({shorten(error, 100)}).",
                 hint="dask scheduler starts one; or run on this machine: policy.cluster=",
@@ -216,3 +218,12 @@ def _died(errand: Errand, times: int) -> StepStopped:
         f"{errand.node} ({errand.where}): the worker it ran on died {times} times.",
         hint="was there too little memory?",
     )
+
+
+def _quiet() -> dict[str, int]:
+    """Let Dask log nothing, since each trouble is an error of a step; give the levels as they were."""
+    names = [n for n in logging.root.manager.loggerDict if n.partition(".")[0] == "distributed"]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    return levels
