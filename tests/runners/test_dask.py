@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 import magical
-from magical.errors import BrokenPromise, MagicalError, StepError, StepStopped, UsageError
+from magical.errors import BrokenPromise, StepError, StepStopped, UsageError
 from magical.runners.local import LocalRunner
 from magical.testing import RunnerConformance
 from magical.testing.runners_projects import RunnerRunsProjects
@@ -272,7 +272,16 @@ def test_without_dask_it_says_what_to_install(tmp_path: Path, monkeypatch: pytes
 
 def begun(small: Small, *words: str) -> "subprocess.Popen[str]":
     """A run whose step slow is under way on a worker."""
-    command = [sys.executable, "-m", "magical.cli", "run", "--project", str(small.root), "seconds=300", *words]
+    command = [
+        sys.executable,
+        "-m",
+        "magical.cli",
+        "run",
+        "--project",
+        str(small.root),
+        "seconds=300",
+        *words,
+    ]
     process = subprocess.Popen(
         [*command, "policy.cluster=dask", "policy.workers=2"],
         stdout=subprocess.PIPE,
@@ -426,7 +435,10 @@ def test_a_path_typed_on_the_line_means_the_same_there(tmp_path: Path, scheduler
 
 
 def test_a_body_that_nobody_waits_for_is_stopped_there(tmp_path: Path, scheduler: str) -> None:
-    text = STEPS.replace("        time.sleep(0.05)\n", '        time.sleep(0.05)\n        (HERE / "alive").write_text(str(time.time()))\n')
+    text = STEPS.replace(
+        "        time.sleep(0.05)\n",
+        '        time.sleep(0.05)\n        (HERE / "alive").write_text(str(time.time()))\n',
+    )
     small = one(tmp_path, text)
     process = begun(small, f"policy.cluster={scheduler}")
     wait_for((small.root / "alive").exists)
@@ -490,5 +502,3 @@ def campaign(root: Path, *words: str) -> dict[str, Any]:
         found[name] = made.content if made.kind != "model" else plan.record.key
     assert len(found) == len(graph.wanted)
     return found
-
-

@@ -141,7 +141,8 @@ def stopped(node: str) -> StepStopped:
 def _too_long(errand: Errand) -> StepStopped:
     seconds = errand.timeout or 0.0
     return StepStopped(
-        f"{errand.node} ({errand.where}) was promised to end within {seconds:g} s, and did not: it was stopped.",
+        f"{errand.node} ({errand.where}) was promised to end within {seconds:g} s, and did not: "
+        "it was stopped.",
         hint=f"give it longer: policy.steps.{errand.title}.timeout={2 * seconds:g}",
     )
 

@@ -1,4 +1,4 @@
-"""What another process is told so that it runs one body, and how its answers travel: references, no tables."""
+"""What another process is told to run one body, and how its answers travel: references, no tables."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def heard(node: str, answer: bytes) -> Any:
         there = None
     if kind == EVENT:
         known = isinstance(there, Event)
-        return there if known else Log(step=node, text="it told something that only its own process can read.")
+        return (
+            there if known else Log(step=node, text="it told something that only its own process can read.")
+        )
     if isinstance(there, MagicalError):
         return there
     hint = f"magical replay last {node}"

@@ -107,7 +107,7 @@ class PlacedPerformer:
         )
 
     def _afar(self, cluster: Cluster, errand: Errand) -> Record:
-        """Wait for a body on the cluster; what it tells is told in this thread, not in one of the cluster's."""
+        """Wait for a body on the cluster; what it tells is told in this thread, not in one of Dask's."""
         resume()
         said: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         future = cluster.submit(errand, said.put)

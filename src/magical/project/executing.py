@@ -141,11 +141,10 @@ def schedule(request: Request) -> Any:
 
 
 def _cluster(request: Request) -> Cluster:
-    from magical.project.errands import work
     from magical.runners.dask import DaskCluster
 
-    policy = request.policy()
-    return DaskCluster(policy.cluster, policy.workers, request.root / ".magical", work)
+    policy, home = request.policy(), request.root / ".magical"
+    return DaskCluster(policy.cluster, policy.workers, home, "magical.project.errands:work")
 
 
 def _runner(policy: Policy, debugging: bool) -> Any:

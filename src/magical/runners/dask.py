@@ -1,4 +1,4 @@
-"""Bodies on a Dask cluster: one of this machine for the time of a run, or one whose scheduler has an address."""
+"""Bodies on a Dask cluster: one of this machine for the time of a run, or one at an address."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from magical.errors import MagicalError, StepError, StepStopped, UsageError, sho
 from magical.events import Log
 from magical.runners.dask_jobs import Job, Tell
 from magical.runners.dask_process import ClusterProcess
-from magical.runners.dask_worker import Answer, Work, do_errand, packed_errand
+from magical.runners.dask_worker import Answer, do_errand, packed_errand
 
 __all__ = ["LOCAL", "DaskCluster"]
 
@@ -44,10 +44,10 @@ class DaskCluster:
         place: ``dask``, or a scheduler's address.
         workers: how many processes ``dask`` has.
         home: the project's ``.magical``.
-        work: does an errand in a worker; it must be importable there.
+        work: the name of what does an errand in a worker, as ``module:name``; see ``dask_worker.Work``.
     """
 
-    def __init__(self, place: str, workers: int, home: Path, work: Work) -> None:
+    def __init__(self, place: str, workers: int, home: Path, work: str) -> None:
         self._place, self._work = place, work
         self._process = ClusterProcess(workers, home) if place == LOCAL else None
         self._topic = f"magical-{sha256(str(home).encode()).hexdigest()[:16]}"
@@ -83,7 +83,8 @@ class DaskCluster:
         job = Job(errand, tell)
         try:
             client = self._ready.result(timeout=STARTS)
-            self._send(client, job, self._chosen(client, job))
+            self._make_room(client, job)
+            self._send(client, job)
         except UsageError as error:
             job.fail(error)
         except Exception as error:
@@ -117,7 +118,7 @@ class DaskCluster:
 
         self._levels = _quiet()
         try:
-            client = Client(address, timeout=seconds, set_as_default=False, name="magical")
+            client: Any = Client(address, timeout=seconds, set_as_default=False, name="magical")  # type: ignore[no-untyped-call]
         except (OSError, ValueError, TimeoutError) as error:
             self._loud()
             raise UsageError(
@@ -127,22 +128,19 @@ class DaskCluster:
         client.subscribe_topic(self._topic, self._hear)
         return client
 
-    def _chosen(self, client: Any, job: Job) -> str:
-        """The worker that should have it; none where its scheduler knows best."""
-        if self._process is not None:
-            worker = self._process.take()
-            job.future.add_done_callback(partial(self._give_back, worker))
-            return worker
-        if not client.scheduler_info()["workers"]:
+    def _make_room(self, client: Any, job: Job) -> None:
+        """See to it that somebody does it; which worker does is the scheduler's to say.
+
+        Dask forgets what was meant for one worker where that dies and no other is there.
+        """
+        if (process := self._process) is not None:
+            process.make_room()
+            job.future.add_done_callback(lambda _: process.give_back())
+        elif not client.scheduler_info()["workers"]:
             text = f"{self._place} has no worker yet; it waits for one."
             job.tell(Log(step=job.errand.node, text=text, level="warning"))
-        return ""
 
-    def _give_back(self, worker: str, future: Future[Record]) -> None:
-        assert self._process is not None
-        self._process.give_back(worker)
-
-    def _send(self, client: Any, job: Job, worker: str = "") -> None:
+    def _send(self, client: Any, job: Job) -> None:
         self._jobs[job.name] = job
         asked = client.submit(
             do_errand,
@@ -152,8 +150,6 @@ class DaskCluster:
             job.name,
             key=f"{job.errand.node}-{uuid.uuid4().hex}",
             pure=False,
-            workers=[worker] if worker else None,
-            allow_other_workers=bool(worker),
         )
         job.asked = asked  # Dask forgets what nobody holds
         asked.add_done_callback(partial(self._done, client, job))

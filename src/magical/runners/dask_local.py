@@ -63,7 +63,7 @@ def _started(folder: str) -> Any:
     from distributed import LocalCluster
 
     dask.config.set({**CONFIGURATION, "temporary-directory": folder})
-    return LocalCluster(
+    return LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=1,
         threads_per_worker=1,
         processes=True,
@@ -94,11 +94,12 @@ def _until_told(cluster: Any, parent: int, said: TextIO) -> None:
 
 def _end(cluster: Any) -> None:
     """Kill the workers and what they began, but for what tidies up after them and ends by itself."""
-    import psutil
+    import psutil  # type: ignore[import-untyped]
 
     if cluster is not None:  # from here on Dask does nothing more, such as begin a worker anew
         held = threading.Event()
-        cluster.loop.add_callback(lambda: (held.set(), time.sleep(60)))
+        cluster.loop.add_callback(held.set)
+        cluster.loop.add_callback(time.sleep, 60)
         held.wait(3)
     ended = []
     for process in psutil.Process().children(recursive=True):

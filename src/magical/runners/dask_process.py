@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import Counter
 from pathlib import Path
 
 from magical.errors import UsageError
@@ -20,7 +19,7 @@ ENDS = 8.0
 """Seconds in which it has ended by itself; it is killed then."""
 
 GROWS = 10.0
-"""Seconds that are waited for one more worker; what is to be done goes to one that is busy then."""
+"""Seconds that are waited for one more worker; then Dask has to find one that is free."""
 
 
 QUIET = "ignore:resource_tracker:UserWarning"
@@ -41,12 +40,10 @@ class ClusterProcess:
 
     def __init__(self, workers: int, home: Path) -> None:
         self._most, self._home = workers, home
-        self._asked = 1
+        self._asked, self._bodies = 1, 0
         self._process: subprocess.Popen[bytes] | None = None
         self._address, self._ended = "", False
         self._workers: list[str] = []
-        self._taken: Counter[str] = Counter()
-        self._warm: set[str] = set()
         self._news = threading.Condition()
 
     def start(self) -> None:
@@ -54,7 +51,15 @@ class ClusterProcess:
         ours, theirs = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", QUIET, "-m", "magical.runners.dask_local", str(self._home), str(theirs)],
+                [
+                    sys.executable,
+                    "-W",
+                    QUIET,
+                    "-m",
+                    "magical.runners.dask_local",
+                    str(self._home),
+                    str(theirs),
+                ],
                 stdin=subprocess.PIPE,
                 pass_fds=[theirs],
                 start_new_session=True,
@@ -78,24 +83,20 @@ class ClusterProcess:
                 )
             return self._address
 
-    def take(self) -> str:
-        """Give a worker that has nothing to do: one that knows the project, else another, else a new one."""
+    def make_room(self) -> None:
+        """Count one more body; where all workers have one, begin another worker and wait for it."""
         with self._news:
-            if not self._idle() and self._asked < self._most:
-                self._asked += 1
-                self._say(f"{self._asked}\n")
-            self._news.wait_for(lambda: self._idle() or self._ended, GROWS)
-            idle = sorted(self._idle(), key=lambda worker: worker not in self._warm)
-            worker = idle[0] if idle else ""
-            self._taken[worker] += 1
-            self._warm.add(worker)
-            return worker
+            self._bodies += 1
+            wanted = min(self._bodies, self._most)
+            if wanted > self._asked:
+                self._asked = wanted
+                self._say(f"{wanted}\n")
+            self._news.wait_for(lambda: len(self._workers) >= wanted or self._ended, GROWS)
 
-    def give_back(self, worker: str) -> None:
-        """Say that what was given to a worker is done."""
+    def give_back(self) -> None:
+        """Count one body less."""
         with self._news:
-            self._taken[worker] -= 1
-            self._news.notify_all()
+            self._bodies -= 1
 
     def end(self) -> None:
         """End it with all that it began; when this returns, nothing of it is left."""
@@ -112,9 +113,6 @@ class ClusterProcess:
             process.wait()
         for folder in self._home.glob(f"dask-{process.pid}-*"):
             shutil.rmtree(folder, ignore_errors=True)
-
-    def _idle(self) -> list[str]:
-        return [worker for worker in self._workers if not self._taken[worker]]
 
     def _say(self, text: str) -> None:
         assert self._process is not None

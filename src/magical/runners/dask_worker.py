@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import pickle
+import pkgutil
 import sys
 import threading
 import uuid
@@ -58,11 +59,11 @@ def packed_errand(errand: Errand) -> bytes:
     return zlib.compress(pickle.dumps(errand), 1)
 
 
-def do_errand(work: Work, text: bytes, topic: str, name: str) -> Answer:
+def do_errand(work: str, text: bytes, topic: str, name: str) -> Answer:
     """Do an errand; what its body raises comes with the answer, and is no fault of the worker's.
 
     Args:
-        work: does it.
+        work: the name of what does it.
         text: the packed errand.
         topic: of its events.
         name: of the errand, for those who hear them.
@@ -73,7 +74,8 @@ def do_errand(work: Work, text: bytes, topic: str, name: str) -> Answer:
     stopping = threading.Event()
     try:
         with _left_alone(stopping):
-            said = packed(RECORD, work(errand, teller, stopping))
+            do: Work = pkgutil.resolve_name(work)
+            said = packed(RECORD, do(errand, teller, stopping))
     except MagicalError as error:
         said = packed(ERROR, error)
     except BaseException as error:
@@ -83,7 +85,7 @@ def do_errand(work: Work, text: bytes, topic: str, name: str) -> Answer:
 
 
 def dask_setup(worker: Any) -> None:
-    """Keep the worker's own folder off the path, on which it puts it: what is importable counts in drawing."""
+    """Take the worker's own folder off the path, where Dask put it: what is importable counts in drawing."""
     own = os.path.dirname(worker.local_directory)
     sys.path[:] = [place for place in sys.path if not place.startswith(own)]
 

@@ -14,6 +14,7 @@ from magical.testing.runners_projects import RunnerRunsProjects
 
 __all__ = ["RunnerConformance"]
 
+
 class RunnerConformance(RunnerRunsProjects):
     """Hold a runner to what `magical.engine.ports.Runner` promises.
 
@@ -23,7 +24,7 @@ class RunnerConformance(RunnerRunsProjects):
         ...     def runner(self, workers):
         ...         return LocalRunner(workers)
 
-    Where a project has to say something for it to run there, ``policy`` does: ``policy = {"cluster": "dask"}``.
+    What a project has to say for it to run there, ``policy`` says: ``policy = {"cluster": "dask"}``.
     """
 
     def test_work_gives_its_result(self) -> None:

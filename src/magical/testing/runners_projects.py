@@ -139,7 +139,7 @@ class RunnerRunsProjects(Conformance):
         assert set(result.executed) == {"raw", "split", "size"}
 
     def test_a_step_begins_again_as_policy_wishes(self, tmp_path: Path) -> None:
-        """Runner.submit: with two retries, a step that fails twice succeeds the third time, and is told so."""
+        """Runner.submit: with two retries, a step that fails twice succeeds the third time, and says so."""
         result, events = self._run(tmp_path, {"retries": 2, "backoff": 0.05}, fails=2)
         assert result.state == "done"
         assert (tmp_path / "tries").read_text() == "..."
