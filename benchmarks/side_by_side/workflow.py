@@ -1,4 +1,4 @@
-"""Experiments that do not wait for each other: so many of them, each a fit by gradient descent in plain Python.
+"""Experiments that do not wait for each other, each a fit by gradient descent in plain Python.
 
 Plain Python, so that no library's threads blur how many experiments run at a time.
 """
@@ -8,7 +8,7 @@ from magical import Settings, step, workflow
 
 class HowMany(Settings):
     experiments: int = 6
-    passes: int = 170_000
+    passes: int = 3_000_000
 
 
 @step

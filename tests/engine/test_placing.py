@@ -109,7 +109,7 @@ def test_a_cluster_is_wanted_only_where_something_travels(
 
 def test_what_is_made_up_stays(tmp_path: Path) -> None:
     graph = one(tmp_path, FLOW.replace("return number * 2", "...")).load().draw({}).graph
-    assert {n.name: travels(n) for n in graph.nodes if n.step == "twice"} == {"twice": False}
+    assert {n.name: travels(n) for n in graph.nodes if n.name == "twice"} == {"twice": False}
 
 
 class Odd(Exception):
