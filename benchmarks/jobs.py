@@ -12,6 +12,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 SCRIPT = HERE / "nine_steps" / "script.py"
 PROJECT = HERE / "nine_steps" / "magical_project"
+SIDE_BY_SIDE = HERE / "side_by_side"
 THOUSAND = HERE / "thousand"
 TABLES = HERE / "pretend" / "tables.py"
 CAMPAIGN = ROOT / "examples" / "campaign"
@@ -63,6 +64,26 @@ def campaign(folder: Path) -> dict[str, Cost]:
         edited, steps = magical_run(project, f"experiments.{number}.trials={fewer}")
         _expect(0 < len(steps) < len(ran), f"after an edit of one experiment these ran: {steps}")
         costs[f"campaign: after an edit of {experiment['name']}"] = edited
+    return costs
+
+
+def cluster(folder: Path) -> dict[str, Cost]:
+    """The nine steps in threads and on a Dask cluster of two; and experiments on one worker and on two."""
+    costs: dict[str, Cost] = {}
+    for title, words in (("local", ()), ("Dask of two", ("policy.cluster=dask",))):
+        place = Path(shutil.copytree(PROJECT, folder / title.replace(" ", "-"), ignore=LEFT_BEHIND))
+        cost, ran = magical_run(place, OFF, "policy.workers=2", *words)
+        _expect(len(ran) == 9, f"on {title} ran {ran}")
+        costs[f"nine steps, {title}"] = cost
+        costs[f"nine steps, {title}: beyond the steps' own"] = _beyond(place, cost)
+    results = set()
+    for workers in (1, 2):
+        place = Path(shutil.copytree(SIDE_BY_SIDE, folder / str(workers), ignore=LEFT_BEHIND))
+        cost, _ = magical_run(place, OFF, "policy.cluster=dask", f"policy.workers={workers}")
+        results.add(json.loads(cost.out)["results"]["best"])
+        costs[f"experiments on Dask, {workers} at a time"] = cost
+        costs[f"experiments on Dask, {workers} at a time: longest"] = Cost(0.0, max(_seconds(place)))
+    _expect(len(results) == 1, f"one worker and two gave {results}")
     return costs
 
 
@@ -168,6 +189,18 @@ def _nine_steps(folder: Path, title: str, *words: str) -> dict[str, Cost]:
         f"{title}: unchanged": again,
         f"{title}: after an edit of train": edited,
     }
+
+
+def _seconds(project: Path) -> list[float]:
+    """Give the seconds of each step's body in the one run of a project."""
+    (journal,) = (project / ".magical" / "runs").glob("*/journal.jsonl")
+    events = map(json.loads, journal.read_text(encoding="utf-8").splitlines())
+    return [float(e["seconds"]) for e in events if e["event"] == "StepFinished"]
+
+
+def _beyond(project: Path, cost: Cost) -> Cost:
+    own = sum(_seconds(project))  # nine steps in a row: one at a time, and next to no waiting in them
+    return Cost(cost.cpu - own, cost.wall - own)
 
 
 def _tables(folder: Path, kind: str) -> dict[str, Cost]:

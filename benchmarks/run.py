@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import jobs
 from measuring import CommandFailed, Figures, hand_written
@@ -19,6 +20,7 @@ ROUNDS: dict[str, jobs.Round] = {
     "magical": jobs.nine_steps,
     "tracked": jobs.tracked,
     "starts": jobs.starts,
+    "cluster": jobs.cluster,
     "thousand": jobs.thousand,
     "pretend": jobs.pretend,
     "dataframely": jobs.dataframely,
@@ -138,20 +140,28 @@ def _print(
     figures: Figures, aims: list[dict[str, object]], heavy: dict[str, list[str]], notes: list[str]
 ) -> None:
     base = figures.cpu("script: cold")
-    print(f"{'CPU seconds, medians':<42} {'s':>7} {'× script':>9} {'Recipes':>8}")
+    print(f"{'CPU seconds, medians':<42} {'s':>7} {'× script':>9} {'Recipes':>8} {'wall':>7}")
     for name, facts in figures.to_json().items():
         ratio = f"{facts['cpu'] / base:.2f}" if base else ""
         recipes = next((f"{v:g}" for k, v in RECIPES.items() if name.startswith(k)), "")
-        print(f"{name:<42} {facts['cpu']:>7.2f} {ratio:>9} {recipes:>8}".rstrip())
+        print(f"{name:<42} {facts['cpu']:>7.2f} {ratio:>9} {recipes:>8} {facts['wall']:>7.2f}")
     print(f"\nAims (load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)")
     for aim in aims:
         print(f"  {'holds ' if aim['holds'] else 'MISSED'}  {aim['aim']}")
     for command, modules in heavy.items():
         mark, what = ("MISSED", ", ".join(modules)) if modules else ("holds ", "nothing heavy")
         print(f"  {mark}  {command} imports {what}")
+    print("\n".join(_speed_up(figures)))
     lines = {p.name: hand_written(p) for p in (jobs.SCRIPT, jobs.PROJECT / "workflow.py")}
     print("\n" + ", ".join(f"{name} {count} lines" for name, count in lines.items()) + " of code.")
     print("\n".join(notes))
+
+
+def _speed_up(figures: Figures) -> Iterator[str]:
+    one, two = (figures.costs.get(f"experiments on Dask, {n} at a time") for n in (1, 2))
+    if one and two:
+        ratio = median(a.wall / b.wall for a, b in zip(one, two, strict=True))
+        yield f"\nExperiments side by side: two workers are {ratio:.2f} times as fast as one, by the clock."
 
 
 def _progress(text: str) -> None:

@@ -44,6 +44,10 @@ class Drawn:
     spoken: Mapping[str, str] = field(default_factory=dict)
     other: Mapping[str, str] = field(default_factory=dict)
 
+    def stands(self) -> bool:
+        """Whether what it depends on beside the project's own modules is what it was."""
+        return all(_file_digest(Path(path)) == digest for path, digest in self.other.items())
+
 
 class DrawnMemory:
     """Keeps drawn graphs under the digest of all that drawing depends on.
@@ -63,12 +67,10 @@ class DrawnMemory:
             data = json.loads((self.folder / f"{digest}.json").read_text(encoding="utf-8"))
             if data.pop("digest") != _digest(json.dumps(data)):
                 return None
-            if any(_file_digest(Path(p)) != d for p, d in data["other"].items()):
-                return None
             identities = {k: Identity.from_json(v) for k, v in data["identities"].items()}
-            return Drawn(
-                Graph.from_json(data["graph"]), identities, data["settings"], data["spoken"], data["other"]
-            )
+            graph = Graph.from_json(data["graph"])
+            found = Drawn(graph, identities, data["settings"], data["spoken"], data["other"])
+            return found if found.stands() else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 

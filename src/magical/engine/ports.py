@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
@@ -16,7 +16,20 @@ from magical.engine.policy import Wishes
 from magical.errors import RegistryError, listing
 from magical.events import Event
 
-__all__ = ["Listener", "Registry", "Runner", "Store", "Submission", "Swept", "Version", "Work"]
+if TYPE_CHECKING:
+    from magical.engine.errands import Errand
+
+__all__ = [
+    "Cluster",
+    "Listener",
+    "Registry",
+    "Runner",
+    "Store",
+    "Submission",
+    "Swept",
+    "Version",
+    "Work",
+]
 
 T = TypeVar("T")
 
@@ -149,6 +162,31 @@ class Runner(Protocol):
 
     def submit(self, work: Work[T]) -> Future[T]:
         """Begin a piece of work and give its future."""
+
+
+class Cluster(Protocol):
+    """Runs the bodies of nodes in other processes, here or on other machines."""
+
+    def __enter__(self) -> Cluster:
+        """Begin; where others run it, it answers by now.
+
+        Raises:
+            UsageError: it does not answer, or what it needs is not installed.
+        """
+
+    def __exit__(self, *exc: object) -> None:
+        """Leave nothing behind: no process of ours, no folder; left by an exception, at once."""
+
+    def submit(self, errand: Errand, tell: Callable[[Event], None]) -> Future[Record]:
+        """Begin an errand.
+
+        Args:
+            errand: which body.
+            tell: takes what it tells, in order, each event once, and all of it before the future is done.
+
+        Returns:
+            Its record, or a ``MagicalError``; a future that is cancelled stops the body if it can be stopped.
+        """
 
 
 class Listener(Protocol):

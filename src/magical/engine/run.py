@@ -120,7 +120,7 @@ class RunStopped(KeyboardInterrupt):
 
 
 class Performer(Protocol):
-    """Runs the body of one node; see ``engine.perform`` and ``engine.apart``."""
+    """Runs the body of one node; see ``engine.perform`` and ``engine.placing``."""
 
     def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
         """Load the inputs, run the body, check and keep what it gives."""

@@ -110,11 +110,11 @@ class Drawings:
             step: up to which.
         """
         for _ in range(3):
-            digest = self._digest(line)
+            digest = self.digest(line)
             found = self._memory.recall(digest)
             if found is None:
                 found = self._draw(line)
-                if self._digest(line) != digest:
+                if self.digest(line) != digest:
                     continue
                 self._memory.remember(digest, found)
             learn(found.settings, self._location.root)
@@ -125,7 +125,7 @@ class Drawings:
         with _alone():
             _, graph, _ = self._import_and_draw(line)
             drawn = self._memory.recall(digest)
-            if self._digest(line) != digest or drawn is None:
+            if self.digest(line) != digest or drawn is None:
                 raise _changing()
             odd = difference(drawn, graph, self._pretence)
         if odd:
@@ -161,7 +161,8 @@ class Drawings:
             graph = workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)
             return workflow, graph, loaded
 
-    def _digest(self, line: Mapping[str, Any]) -> str:
+    def digest(self, line: Mapping[str, Any]) -> str:
+        """Give the digest of all that a drawing with this line depends on."""
         place, profile = self._location, self._configuration.profile
         return project_digest(place.root, f"{place.module}:{place.name} {profile} {self._pretence}", line)
 

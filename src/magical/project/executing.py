@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,9 +12,9 @@ from typing import Any, Protocol
 from magical.engine.journal import Journal
 from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
-from magical.engine.ports import Listener, Registry, Store
+from magical.engine.ports import Cluster, Listener, Registry, Store
 from magical.engine.pretence import Pretence
-from magical.engine.run import Request
+from magical.engine.run import Request, RunResult
 from magical.errors import MagicalError
 from magical.project.configuration import Configuration
 from magical.project.drawing import Drawing
@@ -111,23 +112,39 @@ def request_of(
         pretence=opening.pretence,
         debug=debug,
         child=(sys.executable, "-m", "magical.project.child"),
-        ticket=lambda: {"opening": opening, **how, "mlflow_run": run_id()},
+        ticket=lambda: {"opening": opening, **how, "mlflow_run": run_id(), "folder": os.getcwd()},
         echo=not listeners,
     )
 
 
 def schedule(request: Request) -> Any:
     """Give what carries a run out; what it needs is imported only if something must run."""
-    from magical.engine.apart import ApartPerformer
     from magical.engine.perform import LocalPerformer
+    from magical.engine.placing import PlacedPerformer, wants_cluster
     from magical.engine.schedule import Schedule
 
-    def performer(*run: Any) -> ApartPerformer:
-        request, graph, tell, result, stopping = run
-        local = LocalPerformer(request, graph, tell, result)
-        return ApartPerformer(request, local, tell, result, stopping)
+    def performing(cluster: Cluster | None) -> Any:
+        def performer(*run: Any) -> PlacedPerformer:
+            request, graph, tell, result, stopping = run
+            local = LocalPerformer(request, graph, tell, result)
+            return PlacedPerformer(request, local, tell, result, stopping, cluster)
 
-    return Schedule(request, performer)
+        return performer
+
+    def carried_out() -> RunResult:
+        if not wants_cluster(request):
+            return Schedule(request, performing(None))()
+        with _cluster(request) as cluster:  # it starts, or is found not to answer, before anything else
+            return Schedule(request, performing(cluster))()
+
+    return carried_out
+
+
+def _cluster(request: Request) -> Cluster:
+    from magical.runners.dask import DaskCluster
+
+    policy, home = request.policy(), request.root / ".magical"
+    return DaskCluster(policy.cluster, policy.workers, home, "magical.project.errands:work")
 
 
 def _runner(policy: Policy, debugging: bool) -> Any:

@@ -29,6 +29,7 @@ __all__ = ["Pretend", "RegistryConformance", "RunnerConformance", "StoreConforma
 _SUITES = (
     "registries",
     "runners",
+    "runners_projects",
     "stores",
     "stores_damaged",
     "stores_kept",

@@ -5,55 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import wait
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from magical.engine.ports import Runner, Work
-from magical.testing.conformance import Conformance
+from magical.engine.ports import Work
+from magical.testing.runners_projects import RunnerRunsProjects
 
 __all__ = ["RunnerConformance"]
 
-PROJECT = """\
-import polars as pl
 
-from magical import Contract, Frame, Id, Parts, Settings, partition, step, workflow
-
-
-class Row(Contract):
-    id: Id[int]
-
-
-class HowMany(Settings):
-    rows: int = 40
-
-
-@step
-def raw(rows: int) -> Frame[Row]:
-    return pl.DataFrame({"id": range(rows)})
-
-
-@step
-def split(rows: Frame[Row]) -> Parts[Row]:
-    return partition(rows, ["train"] * (rows.height - 2) + ["test", "validation"])
-
-
-@step
-def size(table: Frame[Row]) -> int:
-    return table.height
-
-
-@workflow
-def flow(s: HowMany) -> int:
-    train, validation, test = split(raw(s.rows))
-    return size(train)
-"""
-
-
-class RunnerConformance(Conformance):
+class RunnerConformance(RunnerRunsProjects):
     """Hold a runner to what `magical.engine.ports.Runner` promises.
 
     Example:
@@ -61,11 +23,9 @@ class RunnerConformance(Conformance):
         >>> class TestLocalRunner(RunnerConformance):
         ...     def runner(self, workers):
         ...         return LocalRunner(workers)
-    """
 
-    def runner(self, workers: int) -> Runner:
-        """Give a new runner that does so many pieces of work at a time."""
-        raise NotImplementedError(f"{type(self).__name__} must say how it is made: def runner(self, workers)")
+    What a project has to say for it to run there, ``policy`` says: ``policy = {"cluster": "dask"}``.
+    """
 
     def test_work_gives_its_result(self) -> None:
         """Runner.submit: gives a future of what the work returns."""
@@ -169,21 +129,3 @@ class RunnerConformance(Conformance):
             first = runner.submit(Work(lambda: 1, "first"))
             second = runner.submit(Work(lambda: first.result() + 1, "second"))
             assert second.result(timeout=30) == 2
-
-    def test_a_project_runs_on_it(self, tmp_path: Path) -> None:
-        """Runner.submit: a whole project runs on it, and its second run executes only what changed."""
-        from magical.engine.run import execute
-        from magical.project import Run, load
-        from magical.project.executing import schedule
-
-        def run(**settings: Any) -> Run:
-            project = load(tmp_path)
-            drawing = project.draw(settings)
-            request = replace(project.request(drawing), runner=lambda: self.runner(2))
-            return Run(drawing.living, execute(request, schedule), project.store)
-
-        (tmp_path / "workflow.py").write_text(PROJECT)
-        (tmp_path / "settings.toml").write_text("[tracking]\nenabled = false\n")
-        assert run().executed == ["raw", "split", "size"]
-        assert run().executed == []
-        assert run(rows=10).result == 8

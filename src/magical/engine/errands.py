@@ -1,0 +1,108 @@
+"""What another process is told to run one body, and how its answers travel: references, no tables."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from magical.engine.artifacts import Record
+from magical.engine.capture import WIDTH
+from magical.errors import MagicalError, StepError
+from magical.events import Event, Log
+from magical.masking import mask
+
+__all__ = ["ERROR", "EVENT", "RECORD", "Errand", "heard", "outcome", "packed"]
+
+EVENT, RECORD, ERROR = "event", "record", "error"
+"""The kinds of answers."""
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What the process of a node is told.
+
+    Attributes:
+        ticket: by which the project is opened.
+        node: which one.
+        title: as policy knows it.
+        where: the step's file and line.
+        key: its key, as the run knows it.
+        run: the run's name.
+        timeout: seconds that it may take; with any, it runs in a process of its own, wherever that is.
+        records: what is known of the nodes before it, and of all others that have finished.
+    """
+
+    ticket: Mapping[str, Any]
+    node: str
+    title: str
+    where: str
+    key: str
+    run: str
+    timeout: float | None = None
+    records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def packed(kind: str, said: Any) -> bytes:
+    """Give an event, a record or an error as it travels.
+
+    Args:
+        kind: one of the three.
+        said: an event, a record or an error.
+
+    Example:
+        >>> heard("clean", packed(EVENT, Log(step="clean", text="half way"))).text
+        'half way'
+    """
+    if kind == RECORD:
+        said = said.to_json()
+    else:
+        try:
+            said = pickle.dumps(said)
+        except Exception:  # what a body attached to its own event or error stays in its process
+            other = Log(step=getattr(said, "step", ""), text=mask(repr(said))[:WIDTH])
+            said = pickle.dumps(StepError(*said.lines, hint=said.hint) if kind == ERROR else other)
+    return pickle.dumps((kind, said))
+
+
+def heard(node: str, answer: bytes) -> Any:
+    """Give what was packed: an event, a record, or an error.
+
+    Args:
+        node: who said it.
+        answer: as it came.
+    """
+    kind, said = pickle.loads(answer)
+    if kind == RECORD:
+        return Record.from_json(said)
+    try:
+        there = pickle.loads(said)
+    except Exception:  # its class is known to the project's own process only
+        there = None
+    if kind == EVENT:
+        known = isinstance(there, Event)
+        return (
+            there if known else Log(step=node, text="it told something that only its own process can read.")
+        )
+    if isinstance(there, MagicalError):
+        return there
+    hint = f"magical replay last {node}"
+    return StepError(f"{node} raised what only its own process can read.", hint=hint)
+
+
+def outcome(node: str, answer: bytes) -> Record:
+    """Give the record that came back.
+
+    Args:
+        node: whose.
+        answer: a packed record or error.
+
+    Raises:
+        MagicalError: it is an error.
+    """
+    there = heard(node, answer)
+    if isinstance(there, BaseException):
+        raise there
+    assert isinstance(there, Record)
+    return there

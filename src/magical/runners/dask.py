@@ -1,0 +1,225 @@
+"""Bodies on a Dask cluster: one of this machine for the time of a run, or one at an address."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import threading
+import uuid
+from concurrent.futures import Future, InvalidStateError
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from magical.engine.apart import stopped
+from magical.engine.artifacts import Record
+from magical.engine.errands import Errand, outcome
+from magical.errors import MagicalError, StepError, StepStopped, UsageError, shorten
+from magical.events import Log
+from magical.runners.dask_jobs import Job, Tell
+from magical.runners.dask_process import ClusterProcess
+from magical.runners.dask_worker import Answer, do_errand, packed_errand
+
+__all__ = ["LOCAL", "DaskCluster"]
+
+LOCAL = "dask"
+"""What stands for a cluster of this machine's own processes."""
+
+ANSWERS = 5.0
+"""Seconds in which a scheduler answers, or is taken not to be there."""
+
+STARTS = 60.0
+"""Seconds in which a cluster of this machine has started."""
+
+DEATHS = 3
+"""Workers that die under one body before it is taken for the culprit."""
+
+
+class DaskCluster:
+    """Sends errands to the workers of a Dask cluster.
+
+    Args:
+        place: ``dask``, or a scheduler's address.
+        workers: how many processes ``dask`` has.
+        home: the project's ``.magical``.
+        work: the name of what does an errand in a worker, as ``module:name``; see ``dask_worker.Work``.
+    """
+
+    def __init__(self, place: str, workers: int, home: Path, work: str) -> None:
+        self._place, self._work = place, work
+        self._process = ClusterProcess(workers, home) if place == LOCAL else None
+        self._topic = f"magical-{sha256(str(home).encode()).hexdigest()[:16]}"
+        self._ready: Future[Any] = Future()
+        self._jobs: dict[str, Job] = {}
+        self._levels: dict[str, int] = {}
+        self._leaving = False
+
+    def __enter__(self) -> DaskCluster:
+        if importlib.util.find_spec("distributed") is None:
+            raise UsageError(
+                f"[policy] cluster = {self._place!r} needs Dask, and it is not installed.",
+                hint="pip install magical-thinking[dask]",
+            )
+        if self._process is None:
+            self._ready.set_result(self._connected(self._place, ANSWERS))
+        else:
+            self._process.start()
+            threading.Thread(target=self._begin, name="magical dask", daemon=True).start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for job in list(self._jobs.values()):
+            job.fail(stopped(job.errand.node))
+        self._leaving = True
+        with contextlib.suppress(Exception):
+            self._close(self._ready.result(timeout=STARTS if exc[0] is None else 0))
+        if self._process is not None:
+            self._process.end()
+
+    def submit(self, errand: Errand, tell: Tell) -> Future[Record]:
+        """Begin an errand; see ``Cluster.submit``."""
+        job = Job(errand, tell)
+        try:
+            client = self._ready.result(timeout=STARTS)
+            self._make_room(client, job)
+            self._send(client, job)
+        except UsageError as error:
+            job.fail(error)
+        except Exception as error:
+            job.fail(self._gone(errand, error))
+        return job.future
+
+    def _begin(self) -> None:
+        """Connect while the run begins; who submits first waits for it."""
+        assert self._process is not None
+        try:
+            import distributed  # noqa: F401  meanwhile it starts
+
+            client = self._connected(self._process.address(STARTS), ANSWERS)
+            self._ready.set_result(client)
+            if self._leaving:
+                self._close(client)
+        except BaseException as error:
+            self._ready.set_exception(error)
+
+    def _close(self, client: Any) -> None:
+        with contextlib.suppress(Exception):
+            client.close(timeout=2)
+        self._loud()
+
+    def _loud(self) -> None:
+        for name, level in self._levels.items():
+            logging.getLogger(name).setLevel(level)
+
+    def _connected(self, address: str, seconds: float) -> Any:
+        from distributed import Client
+
+        self._levels = _quiet()
+        try:
+            client: Any = Client(address, timeout=seconds, set_as_default=False, name="magical")  # type: ignore[no-untyped-call]
+        except (OSError, ValueError, TimeoutError) as error:
+            self._loud()
+            raise UsageError(
+                f"[policy] cluster: no Dask scheduler answers at {address} ({shorten(error, 100)}).",
+                hint="dask scheduler starts one; or run on this machine: policy.cluster=",
+            ) from None
+        client.subscribe_topic(self._topic, self._hear)
+        return client
+
+    def _make_room(self, client: Any, job: Job) -> None:
+        """See to it that somebody does it; which worker does is the scheduler's to say.
+
+        Dask forgets what was meant for one worker where that dies and no other is there.
+        """
+        if (process := self._process) is not None:
+            process.make_room()
+            job.future.add_done_callback(lambda _: process.give_back())
+        elif not client.scheduler_info()["workers"]:
+            text = f"{self._place} has no worker yet; it waits for one."
+            job.tell(Log(step=job.errand.node, text=text, level="warning"))
+
+    def _send(self, client: Any, job: Job) -> None:
+        self._jobs[job.name] = job
+        asked = client.submit(
+            do_errand,
+            self._work,
+            packed_errand(job.errand),
+            self._topic,
+            job.name,
+            key=f"{job.errand.node}-{uuid.uuid4().hex}",
+            pure=False,
+        )
+        job.asked = asked  # Dask forgets what nobody holds
+        asked.add_done_callback(partial(self._done, client, job))
+        job.future.add_done_callback(lambda future: self._cancel(asked) if future.cancelled() else None)
+
+    def _cancel(self, asked: Any) -> None:
+        with contextlib.suppress(Exception):
+            asked.cancel()
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        """Take an event, in the client's own thread."""
+        name, attempt, number, said = event[1]
+        if (job := self._jobs.get(name)) is not None:
+            job.hear(attempt, number, said)
+
+    def _done(self, client: Any, job: Job, asked: Any) -> None:
+        """Take what came of an errand, in the thread that Dask has for that."""
+        try:
+            if asked.status == "finished":
+                answer: Answer = asked.result(timeout=STARTS)
+                job.catch_up(answer)
+                with contextlib.suppress(InvalidStateError):
+                    job.future.set_result(outcome(job.errand.node, answer.said))
+            elif asked.status == "error":
+                self._failed(client, job, asked.exception(timeout=STARTS))
+            else:
+                job.fail(self._gone(job.errand, "it was cancelled there"))
+        except BaseException as error:
+            job.fail(error if isinstance(error, MagicalError) else self._gone(job.errand, error))
+        finally:
+            if job.future.done():
+                self._jobs.pop(job.name, None)
+                job.asked = None
+
+    def _failed(self, client: Any, job: Job, error: BaseException) -> None:
+        from distributed import KilledWorker
+
+        if not isinstance(error, KilledWorker):
+            job.fail(self._odd(job.errand, error))
+        elif job.deaths() < DEATHS and not job.future.cancelled():
+            self._send(client, job)  # a worker that died of another body counts against this one, too
+        else:
+            job.fail(_died(job.errand, job.deaths()))
+
+    def _gone(self, errand: Errand, error: object) -> StepStopped:
+        place = "this machine's cluster" if self._process is not None else self._place
+        return StepStopped(
+            f"{errand.node} ({errand.where}): {place} is gone: {shorten(error, 160)}.",
+            hint="magical run goes on from there.",
+        )
+
+    def _odd(self, errand: Errand, error: BaseException) -> StepError:
+        return StepError(
+            f"{errand.node} ({errand.where}) was sent to {self._place}, and could not begin there:",
+            f"  {type(error).__name__}: {shorten(error, 200)}",
+            hint="its workers need the packages of this environment, magical-thinking among them.",
+        )
+
+
+def _died(errand: Errand, times: int) -> StepStopped:
+    return StepStopped(
+        f"{errand.node} ({errand.where}): the worker it ran on died {times} times.",
+        hint="was there too little memory?",
+    )
+
+
+def _quiet() -> dict[str, int]:
+    """Let Dask log nothing, since each trouble is an error of a step; give the levels as they were."""
+    names = [n for n in logging.root.manager.loggerDict if n.partition(".")[0] == "distributed"]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    return levels

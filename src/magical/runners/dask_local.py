@@ -1,0 +1,124 @@
+"""A process that holds a Dask cluster of this machine for the time of one run, and ends when that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+__all__ = ["main"]
+
+WORKERS_DIE = 3
+"""Workers that one body may take with it, before it is taken for the culprit."""
+
+QUICK, SLOW = 0.02, 0.25
+"""Seconds between two looks at which workers there are."""
+
+CONFIGURATION: dict[str, Any] = {
+    "distributed.scheduler.allowed-failures": WORKERS_DIE - 1,
+    "distributed.scheduler.worker-ttl": None,  # a body may hold Python's lock for longer than that
+    "distributed.scheduler.active-memory-manager.start": False,  # no tables lie in Dask's memory
+    "distributed.worker.multiprocessing-method": "spawn",
+    "distributed.worker.daemon": False,  # a body may start processes of its own
+    "distributed.worker.preload": ["magical.runners.dask_worker"],
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.limit": "1d",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.system-monitor.disk": False,
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.diagnostics.nvml": False,
+}
+
+
+def main() -> None:
+    """Start a cluster of one worker; let it grow when told so; end when the standard input does.
+
+    The command line has the folder in which Dask's own one is made, and the descriptor of a pipe that takes
+    a line of addresses, the scheduler's first, whenever workers have come or gone.
+    """
+    home, parent = Path(sys.argv[1]), os.getppid()
+    home.mkdir(parents=True, exist_ok=True)
+    _sweep(home)
+    folder = tempfile.mkdtemp(prefix=f"dask-{os.getpid()}-", dir=home)
+    cluster = None
+    try:
+        cluster = _started(folder)
+        with os.fdopen(int(sys.argv[2]), "w") as said, contextlib.suppress(BrokenPipeError):
+            _until_told(cluster, parent, said)
+    finally:
+        _end(cluster)
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
+
+
+def _started(folder: str) -> Any:
+    import dask
+    from distributed import LocalCluster
+
+    dask.config.set({**CONFIGURATION, "temporary-directory": folder})
+    return LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=1,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # or it takes port 8787, with no dashboard
+        memory_limit=0,
+        silence_logs=60,
+    )
+
+
+def _until_told(cluster: Any, parent: int, said: TextIO) -> None:
+    """Say who has come, and grow when told, until the run says no more or is gone."""
+    wanted, there = 1, ""
+    while os.getppid() == parent:
+        now = " ".join([cluster.scheduler_address, *list(cluster.scheduler.workers)])
+        if now != there:
+            said.write(f"{now}\n")
+            said.flush()
+            there = now
+        growing = len(cluster.scheduler.workers) < wanted
+        if select.select([0], [], [], QUICK if growing else SLOW)[0]:
+            if not (told := os.read(0, 4096)):
+                return
+            wanted = int(told.split()[-1])
+            cluster.scale(wanted)
+
+
+def _end(cluster: Any) -> None:
+    """Kill the workers and what they began, but for what tidies up after them and ends by itself."""
+    import psutil  # type: ignore[import-untyped]
+
+    if cluster is not None:  # from here on Dask does nothing more, such as begin a worker anew
+        held = threading.Event()
+        cluster.loop.add_callback(held.set)
+        cluster.loop.add_callback(time.sleep, 60)
+        held.wait(3)
+    ended = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if not any("resource_tracker import main" in word for word in process.cmdline()):
+                process.kill()
+                ended.append(process)
+    psutil.wait_procs(ended, timeout=3)
+
+
+def _sweep(home: Path) -> None:
+    """Remove what a process like this left, if one was killed."""
+    from magical.engine.processes import lives
+
+    for folder in home.glob("dask-*"):
+        with contextlib.suppress(ValueError, IndexError):
+            if not lives(int(folder.name.split("-")[1])):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""What holds for a project's run, whoever runs it and wherever its bodies do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from magical.engine.ports import Runner
+from magical.engine.run import RunResult
+from magical.errors import StepError, StepStopped
+from magical.events import Event, Log, StepFinished, StepRetried
+from magical.testing.conformance import Conformance
+
+__all__ = ["RunnerRunsProjects"]
+
+PROJECT = """\
+import time
+from pathlib import Path
+
+import polars as pl
+
+from magical import Contract, Frame, Id, Parts, Settings, partition, step, workflow
+
+HERE = Path(__file__).parent
+
+
+class Row(Contract):
+    id: Id[int]
+
+
+class HowMany(Settings):
+    rows: int = 40
+    fails: int = 0
+    seconds: float = 0.0
+
+
+@step
+def raw(rows: int) -> Frame[Row]:
+    print("so many rows:", rows)
+    return pl.DataFrame({"id": range(rows)})
+
+
+@step
+def split(rows: Frame[Row]) -> Parts[Row]:
+    return partition(rows, ["train"] * (rows.height - 2) + ["test", "validation"])
+
+
+@step
+def size(table: Frame[Row]) -> int:
+    return table.height
+
+
+@step
+def often(rows: Frame[Row], fails: int, seconds: float) -> Frame[Row]:
+    with (HERE / "tries").open("a") as tries:
+        tries.write(".")
+    time.sleep(seconds)
+    if len((HERE / "tries").read_text()) <= fails:
+        raise OSError("it did not answer")
+    return rows.with_columns(twice=pl.col("id") * 2)
+
+
+@step
+def after(rows: Frame[Row]) -> int:
+    return int(rows["twice"].sum())
+
+
+@step
+def both(one: int, two: int) -> list[int]:
+    return [one, two]
+
+
+@workflow
+def flow(s: HowMany) -> list[int]:
+    rows = raw(s.rows)
+    train, validation, test = split(rows)
+    return both(size(train), after(often(rows, s.fails, s.seconds)))
+"""
+NAMES = {"raw", "split", "size", "often", "after", "both"}
+
+
+@dataclass
+class _Heard:
+    """A listener that keeps what it hears."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def on(self, event: Event) -> None:
+        self.events.append(event)
+
+
+class RunnerRunsProjects(Conformance):
+    """Hold a runner to what a run of a project promises; a part of ``RunnerConformance``.
+
+    Attributes:
+        policy: what the project's ``settings.toml`` says under ``[policy]``, such as where bodies run.
+    """
+
+    policy: ClassVar[Mapping[str, Any]] = {}
+
+    def runner(self, workers: int) -> Runner:
+        """Give a new runner that does so many pieces of work at a time."""
+        raise NotImplementedError(f"{type(self).__name__} must say how it is made: def runner(self, workers)")
+
+    def test_a_project_runs_on_it(self, tmp_path: Path) -> None:
+        """Runner.submit: a whole project runs on it, and its second run executes only what changed."""
+        first, _ = self._run(tmp_path)
+        assert set(first.executed) == NAMES
+        again, _ = self._run(tmp_path)
+        assert again.executed == []
+        fewer, _ = self._run(tmp_path, rows=10)
+        assert fewer.state == "done"
+        assert fewer.records["both"].result.content != first.records["both"].result.content
+
+    def test_results_are_those_of_a_local_run(self, tmp_path: Path) -> None:
+        """Runner.submit: tables and values are, by content, what they are in threads of one process."""
+        from magical.project import load
+
+        here, there = tmp_path / "here", tmp_path / "there"
+        result, _ = self._run(there)
+        _write(here, {})
+        load(here).run()
+        plans = load(here).plan()
+        contents = {name: record.result.content for name, record in result.records.items()}
+        assert contents == {name: p.record.result.content for name, p in plans.items() if p.record}
+        assert set(contents) == NAMES
+
+    def test_a_step_that_fails_costs_its_followers_only(self, tmp_path: Path) -> None:
+        """Runner.submit: after a step that fails for good, what does not need it is finished."""
+        result, _ = self._run(tmp_path, fails=100)
+        assert result.state == "failed"
+        assert set(result.errors) == {"often"}
+        assert isinstance(result.errors["often"], StepError)
+        assert "it did not answer" in str(result.errors["often"])
+        assert set(result.left_out) == {"after", "both"}
+        assert set(result.executed) == {"raw", "split", "size"}
+
+    def test_a_step_begins_again_as_policy_wishes(self, tmp_path: Path) -> None:
+        """Runner.submit: with two retries, a step that fails twice succeeds the third time, and says so."""
+        result, events = self._run(tmp_path, {"retries": 2, "backoff": 0.05}, fails=2)
+        assert result.state == "done"
+        assert (tmp_path / "tries").read_text() == "..."
+        retried = [(e.step, e.attempt) for e in events if isinstance(e, StepRetried)]
+        assert retried == [("often", 1), ("often", 2)]
+
+    def test_what_a_body_prints_is_told_under_its_step(self, tmp_path: Path) -> None:
+        """Runner.submit: what a body prints is told once, under its step's name, before that is finished."""
+        _, events = self._run(tmp_path)
+        said = [e for e in events if isinstance(e, Log) and e.level == "print"]
+        assert [(e.step, e.text) for e in said] == [("raw", "so many rows: 40")]
+        finished = next(n for n, e in enumerate(events) if isinstance(e, StepFinished) and e.step == "raw")
+        assert events.index(said[0]) < finished
+
+    def test_a_step_that_takes_too_long_is_stopped(self, tmp_path: Path) -> None:
+        """Runner.submit: a step is stopped when its time is up, and costs its followers only."""
+        result, _ = self._run(tmp_path, {"steps": {"often": {"timeout": 5}}}, seconds=60.0)
+        assert isinstance(result.errors["often"], StepStopped)
+        assert "within 5 s" in str(result.errors["often"])
+        assert result.seconds < 40
+        assert set(result.executed) == {"raw", "split", "size"}
+
+    def _run(
+        self, root: Path, policy: Mapping[str, Any] | None = None, **settings: Any
+    ) -> tuple[RunResult, list[Event]]:
+        from magical.engine.run import execute
+        from magical.project import load
+        from magical.project.executing import schedule
+
+        _write(root, {**self.policy, **(policy or {})})
+        project, heard = load(root), _Heard()
+        request = project.request(project.draw(settings), (heard,))
+        return execute(replace(request, runner=lambda: self.runner(2)), schedule), heard.events
+
+
+def _write(root: Path, policy: Mapping[str, Any]) -> None:
+    root.mkdir(exist_ok=True)
+    (root / "workflow.py").write_text(PROJECT)
+    lines = ["[tracking]", "enabled = false", "[policy]", *(f"{k} = {_toml(v)}" for k, v in policy.items())]
+    (root / "settings.toml").write_text("\n".join(lines) + "\n")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value)

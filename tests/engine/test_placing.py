@@ -1,0 +1,128 @@
+"""Where a body runs: what travels, what stays, and how a run hears of it."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magical.engine.artifacts import Record
+from magical.engine.errands import ERROR, EVENT, Errand, heard, packed
+from magical.engine.perform import LocalPerformer
+from magical.engine.placing import PlacedPerformer, travels, wants_cluster
+from magical.engine.run import RunResult
+from magical.engine.schedule import Schedule
+from magical.errors import StepError, StepStopped
+from magical.events import Event, Log
+from projects import Small, one
+
+FLOW = """
+class FlowSettings(Settings):
+    wrong: bool = False
+
+@step
+def made() -> Frame: ...
+
+@step
+def number(wrong: bool) -> int:
+    return 3
+
+@step
+def twice(number: int) -> int:
+    return number * 2
+
+@step(writes="world")
+def publish(twice: int) -> dict[str, Any]:
+    return {"told": twice}
+
+@workflow
+def flow(s: FlowSettings) -> int:
+    twofold = twice(number(s.wrong))
+    publish(twofold)
+    return twofold
+"""
+
+
+@dataclass
+class Elsewhere:
+    """A cluster in this very process."""
+
+    performer: Any = None
+    errands: list[Errand] = field(default_factory=list)
+    fails: StepError | None = None
+
+    def submit(self, errand: Errand, tell: Callable[[Event], None]) -> "Future[Record]":
+        self.errands.append(errand)
+        future: Future[Record] = Future()
+        tell(Log(step=errand.node, text="from afar", level="print"))
+        if self.fails is not None:
+            future.set_exception(self.fails)
+            return future
+        performer, request, graph = self.performer
+        known = {name: Record.from_json(data) for name, data in errand.records.items()}
+        node = graph.by_name[errand.node]
+        made = request.planner(graph).decide(node, known)
+        future.set_result(performer.perform(node, made, known))
+        return future
+
+
+def run_with(small: Small, cluster: Elsewhere, policy: str = "") -> RunResult:
+    project = small.load()
+    request = replace(project.request(project.draw({})), echo=False)
+
+    def performer(*run: Any) -> PlacedPerformer:
+        request, graph, tell, result, stopping = run
+        local = LocalPerformer(request, graph, tell, result)
+        cluster.performer = (local, request, graph)
+        return PlacedPerformer(request, local, tell, result, stopping, cluster)  # type: ignore[arg-type]
+
+    return Schedule(request, performer)()
+
+
+def test_what_writes_to_the_world_stays(tmp_path: Path) -> None:
+    small, cluster = one(tmp_path, FLOW), Elsewhere()
+    result = run_with(small, cluster)
+    assert [errand.node for errand in cluster.errands] == ["number", "twice"]
+    assert set(result.executed) == {"number", "twice", "publish"}
+    said = [e["step"] for e in small.events() if e["event"] == "Log" and e["text"] == "from afar"]
+    assert said == ["number", "twice"]
+
+
+def test_an_error_from_afar_is_the_step_s_own(tmp_path: Path) -> None:
+    error = StepError("number raised ValueError:", hint="look.")
+    result = run_with(one(tmp_path, FLOW), Elsewhere(fails=error))
+    assert result.errors == {"number": error}
+
+
+@pytest.mark.parametrize(("settings", "wanted"), [({}, False), ({"policy": {"cluster": "dask"}}, True)])
+def test_a_cluster_is_wanted_only_where_something_travels(
+    tmp_path: Path, settings: dict[str, Any], wanted: bool
+) -> None:
+    small = one(tmp_path, FLOW)
+    project = small.load()
+    assert wants_cluster(project.request(project.draw(settings))) is wanted
+    small.run()
+    assert not wants_cluster(project.request(project.draw(settings)))
+
+
+def test_what_is_made_up_stays(tmp_path: Path) -> None:
+    graph = one(tmp_path, FLOW.replace("return number * 2", "...")).load().draw({}).graph
+    assert {n.name: travels(n) for n in graph.nodes if n.name == "twice"} == {"twice": False}
+
+
+class Odd(Exception):
+    """Something that cannot be sent."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError("no")
+
+
+def test_what_cannot_be_sent_is_told_as_a_line() -> None:
+    there = heard("clean", packed(EVENT, Log(step="clean", text=Odd("x"))))  # type: ignore[arg-type]
+    assert isinstance(there, Log)
+    assert there.step == "clean"
+    error = StepStopped("clean stopped.", hint="look.")
+    error.__dict__["odd"] = Odd("x")
+    assert str(heard("clean", packed(ERROR, error))) == str(error)
