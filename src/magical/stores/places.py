@@ -1,0 +1,281 @@
+"""A place on a filesystem of fsspec: files that are there whole or not at all, and one short error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import fsspec
+
+from magical.engine.atomic import write_file
+from magical.errors import MagicalError, StoreError, shorten
+from magical.masking import hide, mask
+
+__all__ = ["Found", "Place", "place_at"]
+
+_ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
+"""Where a file that is put is there whole or not at all, and can be made only if nobody else has made it."""
+
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"} | dict.fromkeys(
+    ("abfs", "abfss", "az"), "adlfs"
+)
+_HINTS = {
+    "credential": "give credentials, as docs/stores.md says.",
+    "permission": "may these credentials read and write there?",
+    "denied": "may these credentials read and write there?",
+    "forbidden": "may these credentials read and write there?",
+    "connect": "is the network up, and the address right?",
+    "timeout": "is the network up, and the address right?",
+    "filenotfound": "make the bucket or the folder, or mend [policy] store.",
+}
+_making = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that is there.
+
+    Attributes:
+        size: in bytes.
+        stamp: changes when the file does.
+    """
+
+    size: int
+    stamp: str
+
+
+class Place:
+    """Files below a URL, by names such as ``records/ab/cd.json``.
+
+    Args:
+        url: such as ``s3://bucket/campaign``.
+        filesystem: of fsspec.
+        root: the URL without its protocol.
+
+    Attributes:
+        shown: the URL as a person may see it, without a password.
+    """
+
+    def __init__(self, url: str, filesystem: Any, root: str) -> None:
+        self.url, self.shown = url, mask(url)
+        self.filesystem, self._root = filesystem, root.rstrip("/")
+        self._protocol = url.partition("://")[0]
+
+    def path(self, name: str) -> str:
+        """Give a file's name as the filesystem has it."""
+        return f"{self._root}/{name}"
+
+    def read(self, name: str) -> bytes | None:
+        """Give a file's bytes; nothing where there is none.
+
+        Raises:
+            StoreError: the filesystem does not answer, or refuses.
+        """
+        with self.reaching(), suppress(FileNotFoundError):
+            return bytes(self.filesystem.cat_file(self.path(name)))
+        return None
+
+    def read_all(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Give the bytes of those files that are there, several read at once where that can be."""
+        paths = {self.path(name): name for name in names}
+        if not paths:
+            return {}
+        with self.reaching():
+            found: Mapping[str, Any] = self.filesystem.cat(list(paths), on_error="return")
+            for data in found.values():
+                if isinstance(data, Exception) and not isinstance(data, FileNotFoundError):
+                    raise data
+            return {paths[p]: data for p, data in found.items() if isinstance(data, bytes)}
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, whole or not at all."""
+        with self.reaching():
+            if self._protocol in _ATOMIC:
+                self.filesystem.pipe_file(self.path(name), data)
+                return
+            with self._part(name) as part:
+                self.filesystem.pipe_file(part, data)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a small file if there is none; say whether there was none."""
+        with self.reaching():
+            try:
+                self._create(self.path(name), data)
+            except FileExistsError:
+                return False
+            except Exception as error:
+                if "ConditionalRequestConflict" in str(error):  # several made it at once
+                    return False
+                raise
+        return True
+
+    def upload(self, file: Path, name: str) -> None:
+        """Copy a local file here, whole or not at all."""
+        with self.reaching():
+            if self._protocol in _ATOMIC:
+                self.filesystem.put_file(str(file), self.path(name))
+                return
+            with self._part(name) as part:
+                self.filesystem.put_file(str(file), part)
+
+    def download(self, name: str, file: Path) -> bool:
+        """Copy a file to a local one; say whether there was one."""
+        with self.reaching():
+            try:
+                self.filesystem.get_file(self.path(name), str(file))
+            except FileNotFoundError:
+                return False
+        return True
+
+    def found(self, name: str) -> Found | None:
+        """Say what a file is; nothing where there is none."""
+        with self.reaching(), suppress(FileNotFoundError):
+            info = self.filesystem.info(self.path(name))
+            stamps = (info.get(k, "") for k in ("ETag", "etag", "LastModified", "mtime", "ino", "created"))
+            return Found(int(info["size"]), " ".join(map(str, stamps))) if info["type"] == "file" else None
+        return None
+
+    def remove(self, *names: str) -> None:
+        """Delete files; those that are gone already are passed over."""
+        with self.reaching():
+            for name in names:
+                with suppress(FileNotFoundError):
+                    self.filesystem.rm_file(self.path(name))
+
+    def below(self, folder: str) -> dict[str, int]:
+        """Give the names of all files below a folder, with their sizes."""
+        top = self.path(folder)
+        with self.reaching():
+            found = self.filesystem.find(top, detail=True)
+        begin = len(self.path(""))
+        return {_from_root(path, top, begin): int(info["size"]) for path, info in found.items()}
+
+    @contextmanager
+    def reaching(self) -> Iterator[None]:
+        """Say as one StoreError what the filesystem refuses in the block, but not that a file is missing.
+
+        Raises:
+            StoreError: it does not answer, or refuses.
+        """
+        try:
+            yield
+        except MagicalError:
+            raise
+        except Exception as error:  # each filesystem has exceptions of its own
+            raise _worded(self.shown, error) from error
+
+    def _create(self, path: str, data: bytes) -> None:
+        if self._protocol == "memory":  # it looks and writes in two steps
+            with _making:
+                self.filesystem.pipe_file(path, data, mode="create")
+        elif self._protocol in _ATOMIC:
+            self.filesystem.pipe_file(path, data, mode="create")
+        else:
+            self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+            with self.filesystem.open(path, "xb") as file:
+                file.write(data)
+
+    @contextmanager
+    def _part(self, name: str) -> Iterator[str]:
+        """A temporary name beside a file, which is moved to it at the end of the block."""
+        folder, _, last = self.path(name).rpartition("/")
+        part = f"{folder}/.part-{os.urandom(6).hex()}-{last}"
+        self.filesystem.makedirs(folder, exist_ok=True)
+        try:
+            yield part
+            self.filesystem.mv(part, self.path(name))
+        except BaseException:
+            with suppress(Exception):
+                self.filesystem.rm_file(part)
+            raise
+
+
+class FolderPlace(Place):
+    """Files in a folder of this machine, or of a disk that several share: synced and renamed."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, whole or not at all."""
+        # A lease is worth nothing after a crash of the machine, so that it needs not be on the disk.
+        durable = name.startswith(("objects/", "records/"))
+        write_file(self._file(name), lambda part: _all(part, data), durable=durable)
+
+    def upload(self, file: Path, name: str) -> None:
+        """Copy a local file here, whole or not at all."""
+        write_file(self._file(name), lambda part: _copy(file, part))
+
+    def _create(self, path: str, data: bytes) -> None:
+        file = Path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("xb") as stream:
+            stream.write(data)
+
+    def _file(self, name: str) -> Path:
+        return Path(self.path(name))
+
+
+def place_at(url: str) -> Place:
+    """Give a place by its URL.
+
+    Args:
+        url: of any protocol of fsspec. What else its filesystem needs, such as an endpoint, comes from the
+            configuration of fsspec, or from the variables that its package reads.
+
+    Raises:
+        StoreError: the protocol is unknown, or the package for it is not installed.
+
+    Example:
+        >>> place = place_at("memory://example")
+        >>> place.write("a/b", b"1")
+        >>> place.read("a/b"), place.read("a/c"), place.create("a/b", b"2"), place.below("a")
+        (b'1', None, False, {'a/b': 1})
+    """
+    with suppress(ValueError):
+        hide(urlsplit(url).password or "")
+    protocol, _, rest = url.partition("://")
+    if not rest or "::" in url:
+        raise StoreError(f"{mask(url)} is no place for a store.", hint="such as s3://bucket/campaign.")
+    if protocol in ("file", "local") and not rest.startswith("/"):
+        raise StoreError(f"{url} is not a whole path.", hint=f"such as {protocol}:///mnt/team/campaign.")
+    try:
+        # What others write is to be seen at once.
+        filesystem, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    except ImportError as error:
+        package = _PACKAGES.get(protocol, "")
+        hint = f"pip install {package}" if package else shorten(error, 160)
+        raise StoreError(f"{mask(url)} needs a package that is not here.", hint=hint) from None
+    except ValueError as error:
+        hint = "s3, gs, abfs, file and many more are known to fsspec."
+        raise StoreError(f"{mask(url)}: {shorten(error, 160)}.", hint=hint) from None
+    except Exception as error:
+        raise _worded(mask(url), error) from error
+    kind = FolderPlace if protocol in ("file", "local") else Place
+    return kind(url, filesystem, root)
+
+
+def _worded(shown: str, error: Exception) -> StoreError:
+    name = type(error).__name__
+    text = f"{name} {error}".lower()
+    hint = next((h for word, h in _HINTS.items() if word in text), "look at its settings and permissions.")
+    what = shorten(str(error) or name, 160).rstrip(".")
+    return StoreError(f"The store {shown} cannot be used: {what}.", hint=hint)
+
+
+def _from_root(path: str, top: str, begin: int) -> str:
+    """The name of a file that a listing found, whether or not it writes a first slash."""
+    return path[begin:] if path.startswith(top) else path.lstrip("/")[begin - 1 :]
+
+
+def _all(part: Path, data: bytes) -> None:
+    if part.write_bytes(data) != len(data):
+        raise StoreError(f"{part} was not written whole.", hint="look at the disk's space.")
+
+
+def _copy(file: Path, part: Path) -> None:
+    shutil.copyfile(file, part)
