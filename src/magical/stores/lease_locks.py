@@ -72,7 +72,7 @@ class Lock:
 
     def is_taken(self) -> bool:
         """Whether somebody has it, dead or alive."""
-        return self._place.found(self._head) is not None
+        return self._place.read(self._head) is not None
 
     def is_dead(self) -> bool:
         """Whether its first holder has not renewed it for long."""

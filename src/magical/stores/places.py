@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,9 @@ _HINTS = {
     "timeout": "is the network up, and the address right?",
     "filenotfound": "make the bucket or the folder, or mend [policy] store.",
 }
+_AT_ONCE = 8
+"""Requests under way, where many files are deleted."""
+
 _making = threading.Lock()
 
 
@@ -88,11 +92,16 @@ class Place:
         if not paths:
             return {}
         with self.reaching():
-            found: Mapping[str, Any] = self.filesystem.cat(list(paths), on_error="return")
-            for data in found.values():
-                if isinstance(data, Exception) and not isinstance(data, FileNotFoundError):
+            found = self.filesystem.cat_ranges(list(paths), None, None, on_error="return")
+        texts: dict[str, bytes] = {}
+        for name, data in zip(paths.values(), found, strict=True):
+            if isinstance(data, FileNotFoundError):
+                continue
+            with self.reaching():
+                if isinstance(data, Exception):
                     raise data
-            return {paths[p]: data for p, data in found.items() if isinstance(data, bytes)}
+                texts[name] = bytes(data)
+        return texts
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file, whole or not at all."""
@@ -144,10 +153,16 @@ class Place:
 
     def remove(self, *names: str) -> None:
         """Delete files; those that are gone already are passed over."""
-        with self.reaching():
-            for name in names:
-                with suppress(FileNotFoundError):
-                    self.filesystem.rm_file(self.path(name))
+
+        def remove_one(name: str) -> None:
+            with self.reaching(), suppress(FileNotFoundError):
+                self.filesystem.rm_file(self.path(name))
+
+        if len(names) <= 2:
+            list(map(remove_one, names))
+            return
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            list(threads.map(remove_one, names))
 
     def below(self, folder: str) -> dict[str, int]:
         """Give the names of all files below a folder, with their sizes."""
@@ -155,7 +170,9 @@ class Place:
         with self.reaching():
             found = self.filesystem.find(top, detail=True)
         begin = len(self.path(""))
-        return {_from_root(path, top, begin): int(info["size"]) for path, info in found.items()}
+        files = {_from_root(path, top, begin): int(info["size"]) for path, info in found.items()}
+        files.pop(folder, None)  # a folder that lost its last file meanwhile may be given for one
+        return files
 
     @contextmanager
     def reaching(self) -> Iterator[None]:

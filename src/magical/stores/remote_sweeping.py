@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,9 @@ LOCKS = "locks"
 _PART = ".part-"
 _OFTEN = 1.0
 """Seconds between two looks whether the gate is still ours."""
+
+_OLD = 24 * 3600.0
+"""Seconds after which a half-made copy on this machine is what a kill left."""
 
 
 class Sweepable(Protocol):
@@ -130,6 +134,10 @@ class RemoteSweep:
     def _cached(self, needed: set[str]) -> None:
         """Copies of objects on this machine; they are counted where they were copied from."""
         for path in self._store.objects.cache.paths():
+            if path.name.startswith(_PART):  # another process may be copying it, and needs no gate for that
+                with suppress(FileNotFoundError):
+                    if time.time() - path.stat().st_mtime < _OLD:
+                        continue
             if path.parent.name + path.name not in needed:
                 path.unlink(missing_ok=True)
 
