@@ -69,11 +69,23 @@ def served() -> Iterator[dict[str, str]]:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     try:
-        with mock.patch.dict(os.environ, variables):
+        with mock.patch.dict(os.environ, variables), reading_variables():
             bucket(BUCKET)
             yield variables
     finally:
         server.stop()
+
+
+@contextmanager
+def reading_variables() -> Iterator[None]:
+    """Have s3fs read the variables anew: it keeps what it made with others."""
+    from s3fs import S3FileSystem
+
+    S3FileSystem.clear_instance_cache()
+    try:
+        yield
+    finally:
+        S3FileSystem.clear_instance_cache()
 
 
 def bucket(name: str) -> None:

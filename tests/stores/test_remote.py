@@ -48,3 +48,11 @@ class TestOnS3(Remote):
     @pytest.fixture
     def store(self, tmp_path: Path, bucket: str) -> RemoteStore:
         return RemoteStore(f"{bucket}/{uuid4().hex}/campaign", tmp_path / "cache", QUICK)
+
+    @pytest.mark.slow
+    def test_several_may_put_sweep_and_read_at_once(self, store: RemoteStore) -> None:
+        super().test_several_may_put_sweep_and_read_at_once(store)
+
+    @pytest.mark.slow
+    def test_a_damaged_record_does_not_count(self, store: RemoteStore) -> None:
+        super().test_a_damaged_record_does_not_count(store)

@@ -13,12 +13,49 @@ from magical.stores.places import Place
 __all__ = ["Held", "Lock"]
 
 
+class LockLease(Lease):
+    """The lease of a lock, which is lost when somebody took it for dead and follows.
+
+    Args:
+        place: where it lies.
+        name: its file.
+        patience: seconds after which others take it for dead.
+    """
+
+    def __init__(self, place: Place, name: str, patience: float) -> None:
+        super().__init__(place, name)
+        self._patience, self._over = patience, False
+
+    def is_own(self) -> bool:
+        """Look whether it is there and nobody follows."""
+        return not self._over and super().is_own() and not self._is_followed()
+
+    def holds(self) -> bool:
+        """Whether it is held still; looked up only if it was not renewed for long."""
+        return not self._over and (self.is_sure(self._patience / 2) or self.is_own())
+
+    def _renew(self) -> None:
+        late = not self.is_sure(self._patience / 2)
+        if self._over or not Lease.is_own(self):
+            self._over = True
+            return
+        self.put()
+        # Who follows makes a lease and then looks whether this one was renewed; here it is the other way
+        # round. So one of the two sees the other.
+        self._over = late and self._is_followed()
+
+    def _is_followed(self) -> bool:
+        head = self.name.partition("~")[0]
+        return self.place.read(f"{head}~{self.token}") is not None
+
+
 class Lock:
     """Something that one at a time may have, by a lease that is made only if there is none.
 
     A lease that is dead is not deleted and made anew, since two might do so at once: who follows makes a
     lease that is named after the dead one's token, which again only one can. Such a chain is deleted from its
-    head when its last holder lets go, and who makes a lease in a chain looks whether its head still stands.
+    head when its last holder lets go, and who makes a lease in a chain looks whether all before it stand as
+    they did.
 
     Args:
         heart: renews what is held.
@@ -53,11 +90,11 @@ class Lock:
         Args:
             look: whether to look first, since it is probably taken.
         """
-        name, chain = self._head, list[tuple[str, str]]()
+        name, chain = self._head, list[tuple[str, bytes]]()
         while True:
             text = self._place.read(name) if look or chain else None
             if text is None:
-                lease = Lease(self._place, name)
+                lease = LockLease(self._place, name, self._timing.patience)
                 made = self._place.create(name, lease.text())
                 text = None if made else self._place.read(name)
                 # An answer may be lost on its way, and the request be sent again.
@@ -67,7 +104,7 @@ class Lock:
                     return None
             if not self._watch.is_dead(name, text):
                 return None
-            chain.append((name, token_of(text)))
+            chain.append((name, text))
             name = f"{self._head}~{token_of(text)}"
 
     def is_taken(self) -> bool:
@@ -79,14 +116,12 @@ class Lock:
         text = self._place.read(self._head)
         return text is not None and self._watch.is_dead(self._head, text)
 
-    def _taken(self, lease: Lease, chain: list[tuple[str, str]]) -> Held | None:
-        if chain:
-            head = self._place.read(self._head)
-            if head is None or token_of(head) != chain[0][1]:
-                self._place.remove(lease.name)
-                return None
+    def _taken(self, lease: LockLease, chain: list[tuple[str, bytes]]) -> Held | None:
+        if any(self._place.read(name) != text for name, text in chain):
+            self._place.remove(lease.name)
+            return None
         self._heart.add(lease)
-        return Held(lease, chain, self._heart, self._timing)
+        return Held(lease, chain, self._heart)
 
 
 class Held:
@@ -94,13 +129,12 @@ class Held:
 
     Args:
         lease: its own lease.
-        chain: the dead ones before it, by name and token.
+        chain: the dead ones before it, by name, as they stood.
         heart: renews it.
-        timing: how often.
     """
 
-    def __init__(self, lease: Lease, chain: list[tuple[str, str]], heart: Heart, timing: Timing) -> None:
-        self._lease, self._chain, self._heart, self._timing = lease, chain, heart, timing
+    def __init__(self, lease: LockLease, chain: list[tuple[str, bytes]], heart: Heart) -> None:
+        self._lease, self._chain, self._heart = lease, chain, heart
 
     def confirm(self) -> None:
         """Hold it to be one's own still.
@@ -109,7 +143,7 @@ class Held:
             StoreError: this process was asleep for so long that another took it.
         """
         lease = self._lease
-        if lease.is_sure(self._timing.patience / 2) or lease.is_own():
+        if lease.holds():
             return
         raise StoreError(
             f"{lease.place.shown}: another took over, since this process did not answer for long.",
@@ -121,14 +155,9 @@ class Held:
         lease, place = self._lease, self._lease.place
         self._heart.drop(lease)
         with suppress(StoreError):  # what cannot be deleted now runs out
-            for name, token in self._chain:
+            for name, before in self._chain:
                 text = place.read(name)
-                if text is not None and token_of(text) == token:
+                if text is not None and token_of(text) == token_of(before):
                     place.remove(name)
-            if lease.is_sure(self._timing.patience / 2) or self._is_last():
+            if lease.holds():
                 place.remove(lease.name)
-
-    def _is_last(self) -> bool:
-        lease = self._lease
-        head = lease.name.partition("~")[0]
-        return lease.is_own() and lease.place.found(f"{head}~{lease.token}") is None

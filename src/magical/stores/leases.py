@@ -74,12 +74,8 @@ class Lease:
     def renew(self) -> None:
         """Say that its holder lives; called by the heart."""
         with self._renewing:
-            if self._ended:
-                return
-            if self.is_own():
-                self.put()
-            else:
-                self._lost()
+            if not self._ended:
+                self._renew()
 
     def is_sure(self, seconds: float) -> bool:
         """Whether it was surely its own so many seconds ago; the wall's clock counts a machine's sleep."""
@@ -90,6 +86,12 @@ class Lease:
         """Look whether it is there and its own."""
         text = self.place.read(self.name)
         return text is not None and token_of(text) == self.token
+
+    def _renew(self) -> None:
+        if self.is_own():
+            self.put()
+        else:
+            self._lost()
 
     def when_lost(self, call: Callable[[], None]) -> None:
         """Say what to do when it is found to be lost."""
