@@ -41,22 +41,29 @@ def kept(store: RemoteStore, key: str = KEY) -> Record:
     return record
 
 
-def begun(store: RemoteStore, work: str) -> subprocess.Popen[bytes]:
-    """A process with the same store that does something, says so, and waits for its input to end."""
+def begun(store: RemoteStore, work: str, elsewhere: str = "boot/space/1/2") -> subprocess.Popen[bytes]:
+    """A process with the same store that does something, says so, and waits for its input to end.
+
+    Unless told otherwise, it is one of another machine, as far as others can see.
+    """
+    there = f"from magical.stores import leases\nleases.process_name = lambda pid: {elsewhere!r}\n"
+    there = there if elsewhere else ""
     script = (
         "import sys\nfrom pathlib import Path\n"
         "from magical.stores.leases import Timing\nfrom magical.stores.remote import RemoteStore\n"
         f"store = RemoteStore({store.url!r}, Path({str(store.local)!r}), {store.timing!r})\n"
-        f"KEY = {KEY!r}\n{work}\nprint('ready', flush=True)\nsys.stdin.read()\n"
+        f"{there}KEY = {KEY!r}\n{work}\nprint('ready', flush=True)\nsys.stdin.read()\n"
         "for held in reversed(all_held):\n    held.__exit__(None, None, None)\nprint('ended', flush=True)\n"
     )
     return subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 @contextmanager
-def another(store: RemoteStore, *lines: str) -> Iterator[subprocess.Popen[bytes]]:
+def another(
+    store: RemoteStore, *lines: str, elsewhere: str = "boot/space/1/2"
+) -> Iterator[subprocess.Popen[bytes]]:
     """Such a process, which is killed at the end at the latest."""
-    with begun(store, "\n".join(lines)) as process:
+    with begun(store, "\n".join(lines), elsewhere) as process:
         try:
             assert process.stdout
             assert process.stdout.readline() == b"ready\n"
@@ -93,6 +100,21 @@ def test_what_a_killed_process_held_is_free_after_a_while(store: RemoteStore) ->
     swept = store.sweep([])
     assert (swept.leftovers, swept.records, swept.objects) == (1, 1, 1), "the scratch folder"
     assert not left(store)
+
+
+def test_what_a_process_of_this_machine_held_is_free_at_once(tmp_path: Path) -> None:
+    store = RemoteStore(f"file://{tmp_path}/store", tmp_path / "cache", Timing(beat=600, patience=600))
+    kept(store)
+    what = holding("store.in_use('run')", "store.lock(KEY)", "store.writing()")
+    with another(store, what, elsewhere="") as process:
+        process.kill()
+        process.wait()
+    began = time.monotonic()
+    with store.lock(KEY):
+        pass
+    assert store.sweep([]).leftovers == 2
+    assert not left(store)
+    assert time.monotonic() - began < 60
 
 
 def test_locks_and_writers_that_were_killed_are_swept(store: RemoteStore) -> None:

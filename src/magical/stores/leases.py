@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from magical.stores.places import Place
 
-__all__ = ["Heart", "Lease", "Timing", "Watch", "no_loss", "token_of"]
+__all__ = ["Heart", "Lease", "Timing", "Watch", "has_ended", "no_loss", "process_name", "token_of"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,34 @@ def token_of(text: bytes) -> str:
     return words[0] if words and words[0].isalnum() else "none"
 
 
+def process_name(pid: int) -> str:
+    """Give what tells a process from all others, elsewhere too; empty where that is not known, or it has ended.
+
+    It names the start of the kernel, its space of process numbers, the number, and the process's own start.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        space = os.readlink("/proc/self/ns/pid").strip("pid:[]")
+        facts = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return "" if facts[0] in ("Z", "X") else f"{boot}/{space}/{pid}/{facts[19]}"
+    except (OSError, ValueError, IndexError):
+        return ""
+
+
+def has_ended(text: bytes) -> bool:
+    """Whether a lease was written by a process of this machine that is no more, so that nobody need wait.
+
+    Example:
+        >>> has_ended(b"3f2a 17"), has_ended(f"3f2a 17 {process_name(os.getpid())}".encode())
+        (False, False)
+    """
+    words, own = text.decode("ascii", "replace").split(), process_name(os.getpid())
+    if len(words) != 3 or not own:
+        return False
+    boot, space, pid, *_ = [*words[2].split("/"), "", "", ""]
+    return own.split("/")[:2] == [boot, space] and pid.isdigit() and process_name(int(pid)) != words[2]
+
+
 class Lease:
     """A small file that says who has something, renewed by a heart while it is held.
 
@@ -55,14 +85,14 @@ class Lease:
 
     def __init__(self, place: Place, name: str, lost: Callable[[], None] = no_loss) -> None:
         self.place, self.name, self.token = place, name, secrets.token_hex(8)
-        self._lost, self._count = lost, 0
+        self._lost, self._count, self._process = lost, 0, process_name(os.getpid())
         self._renewing = threading.Lock()
         self._ended = False
         self._seen = (time.monotonic(), time.time())
 
     def text(self) -> bytes:
         """Give what stands in the file."""
-        return f"{self.token} {self._count}".encode()
+        return f"{self.token} {self._count} {self._process}".encode()
 
     def put(self) -> None:
         """Write it, whatever is there."""
@@ -158,7 +188,9 @@ class Watch:
         self._seen: dict[str, tuple[bytes, float]] = {}
 
     def is_dead(self, name: str, text: bytes) -> bool:
-        """Whether a lease has stood so for long."""
+        """Whether a lease has stood so for long, or its process is known to have ended."""
+        if has_ended(text):
+            return True
         before, now = self._seen.get(name), time.monotonic()
         if before is None or before[0] != text:
             self._seen[name] = (text, now)
