@@ -47,7 +47,7 @@ def token_of(text: bytes) -> str:
 
 
 def process_name(pid: int) -> str:
-    """Give what tells a process from all others, elsewhere too; empty where that is not known, or it has ended.
+    """Give what tells a process from all others, elsewhere too; empty if that is not known, or it has ended.
 
     It names the start of the kernel, its space of process numbers, the number, and the process's own start.
     """
