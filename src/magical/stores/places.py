@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,31 +10,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import fsspec
+from magical.errors import MagicalError
+from magical.masking import mask
+from magical.stores.refusals import refusal
 
-from magical.engine.atomic import write_file
-from magical.errors import MagicalError, StoreError, shorten
-from magical.masking import hide, mask
-
-__all__ = ["Found", "Place", "place_at"]
+__all__ = ["Found", "Place"]
 
 _ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
 """Where a file that is put is there whole or not at all, and can be made only if nobody else has made it."""
 
-_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"} | dict.fromkeys(
-    ("abfs", "abfss", "az"), "adlfs"
-)
-_HINTS = {
-    "credential": "give credentials, as docs/stores.md says.",
-    "permission": "may these credentials read and write there?",
-    "denied": "may these credentials read and write there?",
-    "forbidden": "may these credentials read and write there?",
-    "connect": "is the network up, and the address right?",
-    "timeout": "is the network up, and the address right?",
-    "filenotfound": "make the bucket or the folder, or mend [policy] store.",
-}
 _AT_ONCE = 8
 """Requests under way, where many files are deleted."""
 
@@ -71,19 +55,25 @@ class Place:
         self.url, self.shown = url, mask(url)
         self.filesystem, self._root = filesystem, root.rstrip("/")
         self._protocol = url.partition("://")[0]
+        # Else s3fs asks how large a file is before it reads it, and looks for a folder if there is none.
+        self._small = {"max_concurrency": 1} if self._protocol in ("s3", "s3a") else {}
 
     def path(self, name: str) -> str:
         """Give a file's name as the filesystem has it."""
         return f"{self._root}/{name}"
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, *, large: bool = False) -> bytes | None:
         """Give a file's bytes; nothing where there is none.
+
+        Args:
+            name: which one.
+            large: whether it may be worth reading in several pieces at once.
 
         Raises:
             StoreError: the filesystem does not answer, or refuses.
         """
         with self.reaching(), suppress(FileNotFoundError):
-            return bytes(self.filesystem.cat_file(self.path(name)))
+            return bytes(self.filesystem.cat_file(self.path(name), **({} if large else self._small)))
         return None
 
     def read_all(self, names: Iterable[str]) -> dict[str, bytes]:
@@ -92,7 +82,7 @@ class Place:
         if not paths:
             return {}
         with self.reaching():
-            found = self.filesystem.cat_ranges(list(paths), None, None, on_error="return")
+            found = self.filesystem.cat_ranges(list(paths), None, None, on_error="return", **self._small)
         texts: dict[str, bytes] = {}
         for name, data in zip(paths.values(), found, strict=True):
             if isinstance(data, FileNotFoundError):
@@ -186,7 +176,7 @@ class Place:
         except MagicalError:
             raise
         except Exception as error:  # each filesystem has exceptions of its own
-            raise _worded(self.shown, error) from error
+            raise refusal(self.shown, error) from error
 
     def _create(self, path: str, data: bytes) -> None:
         if self._protocol == "memory":  # it looks and writes in two steps
@@ -214,85 +204,6 @@ class Place:
             raise
 
 
-class FolderPlace(Place):
-    """Files in a folder of this machine, or of a disk that several share: synced and renamed."""
-
-    def write(self, name: str, data: bytes) -> None:
-        """Write a file, whole or not at all."""
-        # A lease is worth nothing after a crash of the machine, so that it needs not be on the disk.
-        durable = name.startswith(("objects/", "records/"))
-        write_file(self._file(name), lambda part: _all(part, data), durable=durable)
-
-    def upload(self, file: Path, name: str) -> None:
-        """Copy a local file here, whole or not at all."""
-        write_file(self._file(name), lambda part: _copy(file, part))
-
-    def _create(self, path: str, data: bytes) -> None:
-        file = Path(path)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("xb") as stream:
-            stream.write(data)
-
-    def _file(self, name: str) -> Path:
-        return Path(self.path(name))
-
-
-def place_at(url: str) -> Place:
-    """Give a place by its URL.
-
-    Args:
-        url: of any protocol of fsspec. What else its filesystem needs, such as an endpoint, comes from the
-            configuration of fsspec, or from the variables that its package reads.
-
-    Raises:
-        StoreError: the protocol is unknown, or the package for it is not installed.
-
-    Example:
-        >>> place = place_at("memory://example")
-        >>> place.write("a/b", b"1")
-        >>> place.read("a/b"), place.read("a/c"), place.create("a/b", b"2"), place.below("a")
-        (b'1', None, False, {'a/b': 1})
-    """
-    with suppress(ValueError):
-        hide(urlsplit(url).password or "")
-    protocol, _, rest = url.partition("://")
-    if not rest or "::" in url:
-        raise StoreError(f"{mask(url)} is no place for a store.", hint="such as s3://bucket/campaign.")
-    if protocol in ("file", "local") and not rest.startswith("/"):
-        raise StoreError(f"{url} is not a whole path.", hint=f"such as {protocol}:///mnt/team/campaign.")
-    try:
-        # What others write is to be seen at once.
-        filesystem, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
-    except ImportError as error:
-        package = _PACKAGES.get(protocol, "")
-        hint = f"pip install {package}" if package else shorten(error, 160)
-        raise StoreError(f"{mask(url)} needs a package that is not here.", hint=hint) from None
-    except ValueError as error:
-        hint = "s3, gs, abfs, file and many more are known to fsspec."
-        raise StoreError(f"{mask(url)}: {shorten(error, 160)}.", hint=hint) from None
-    except Exception as error:
-        raise _worded(mask(url), error) from error
-    kind = FolderPlace if protocol in ("file", "local") else Place
-    return kind(url, filesystem, root)
-
-
-def _worded(shown: str, error: Exception) -> StoreError:
-    name = type(error).__name__
-    text = f"{name} {error}".lower()
-    hint = next((h for word, h in _HINTS.items() if word in text), "look at its settings and permissions.")
-    what = shorten(str(error) or name, 160).rstrip(".")
-    return StoreError(f"The store {shown} cannot be used: {what}.", hint=hint)
-
-
 def _from_root(path: str, top: str, begin: int) -> str:
     """The name of a file that a listing found, whether or not it writes a first slash."""
     return path[begin:] if path.startswith(top) else path.lstrip("/")[begin - 1 :]
-
-
-def _all(part: Path, data: bytes) -> None:
-    if part.write_bytes(data) != len(data):
-        raise StoreError(f"{part} was not written whole.", hint="look at the disk's space.")
-
-
-def _copy(file: Path, part: Path) -> None:
-    shutil.copyfile(file, part)

@@ -19,7 +19,7 @@ from magical.errors import StoreError
 from magical.stores.lease_locks import Lock
 from magical.stores.leases import Heart, Timing, Watch
 from magical.stores.objects import digest_of, is_name
-from magical.stores.places import place_at
+from magical.stores.placing import place_at
 from magical.stores.remote_gate import RemoteGate
 from magical.stores.remote_objects import RemoteObjects
 from magical.stores.remote_pins import RemotePins, pin_leases

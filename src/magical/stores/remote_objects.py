@@ -62,7 +62,7 @@ class RemoteObjects:
         Raises:
             DamagedArtifact: it is gone, or not what was stored.
         """
-        data = self._place.read(name_of(blob))
+        data = self._place.read(name_of(blob), large=True)
         if data is None:
             raise gone(blob, blob)
         if digest_of(data) != digest_in(blob):
