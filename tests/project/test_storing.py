@@ -1,7 +1,9 @@
 """A project whose store is elsewhere: run, edited, damaged and swept by the command; what is refused."""
 
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -235,3 +237,33 @@ def test_a_folder_that_cannot_be_written_is_said(small: Small, tmp_path: Path) -
     with pytest.raises(MagicalError) as caught:
         at(small, f"file://{tmp_path}/shared").run()
     assert is_well_worded(str(caught.value))
+
+
+def test_a_killed_run_goes_on_at_once_on_the_same_machine(tmp_path: Path, url: str) -> None:
+    body = """
+    import os, pathlib, signal
+
+    @step
+    def rows() -> int:
+        return 1
+
+    @step
+    def total(rows: int) -> int:
+        mark = pathlib.Path(__file__).with_name("once")
+        if not mark.exists():
+            mark.write_text("")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return rows + 1
+
+    @workflow
+    def flow() -> int:
+        return total(rows())
+    """
+    small = at(one(tmp_path / "killed", body), url)
+    assert small.process("run").returncode == -signal.SIGKILL
+    assert small.states() == {"rows": "fresh", "total": "to run"}
+    began = time.monotonic()
+    assert small.ran() == ["total"]
+    assert time.monotonic() - began < 30, "a lease that nobody of this machine renews is not waited for"
+    small.command("gc")
+    assert not [f for folder in ("locks", "pins", "gate") for f in files(store_in(small), folder)]
