@@ -78,7 +78,7 @@ def test_a_file_that_changed_is_never_given(objects: Objects, how: str) -> None:
 def test_a_file_is_read_through_once_in_a_process(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
     blob = objects.put(b"abc", ".bin")
     read: list[Path] = []
-    digest = module._file_digest
-    monkeypatch.setattr(module, "_file_digest", lambda path: read.append(path) or digest(path))
+    digest = module.file_digest
+    monkeypatch.setattr(module, "file_digest", lambda path: read.append(path) or digest(path))
     assert objects.file(blob) == objects.file(blob)
     assert len(read) == 1

@@ -48,7 +48,17 @@ class Configuration:
         return load_settings(cls or Settings, layers, self.root)
 
     def policy(self, line: Mapping[str, Any]) -> Policy:
-        """Give the wishes about a run."""
+        """Give the wishes about a run.
+
+        Raises:
+            SettingsError: the line names a store; a store is the project's, whatever is asked of it.
+        """
+        given = line.get("policy")
+        if isinstance(given, Mapping) and "store" in given:
+            raise SettingsError(
+                "policy.store is the project's, not a single call's: others would not find what it makes.",
+                hint="write it in settings.toml, or in a profile: [policy] store.",
+            )
         return self._group("policy", Policy, line)
 
     def tracking(self, line: Mapping[str, Any]) -> Tracking:

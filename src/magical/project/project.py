@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from magical.engine.journal import Journal, RunSummary
 from magical.engine.memory import Drawn
 from magical.engine.plan import NodePlan, Planner
 from magical.engine.policy import Tracking as HowToTrack
-from magical.engine.ports import Listener, Registry, Swept
+from magical.engine.ports import Listener, Registry, Store, Swept
 from magical.engine.pretence import ALL, ROWS, SOURCES, Pretence
 from magical.engine.run import Request, RunResult, execute
 from magical.errors import Finding, ProjectError, UsageError
@@ -24,8 +25,8 @@ from magical.project.drawing import Drawing, Drawings
 from magical.project.executing import Opening, request_of, schedule
 from magical.project.location import find
 from magical.project.result import Run
+from magical.project.storing import store_of
 from magical.settings.layers import as_line
-from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
     from magical.project.syncing import Stored, Synced
@@ -63,7 +64,6 @@ class Project:
         self.opening, self.location = opening, location
         self.root, self.home = location.root, location.home
         self.configuration = Configuration(location.root, opening.profile)
-        self.store = LocalStore(self.home / "store", trust=opening.trust)
         self.journal = Journal(self.home / "runs")
         self.digest = FileDigests(self.home / "files.json").digest
         self.drawings = Drawings(location, self.configuration, self.home / "drawn", opening.pretence)
@@ -75,6 +75,16 @@ class Project:
         from magical.views.page import figure
 
         return figure(self.picture())
+
+    @cached_property
+    def store(self) -> Store:
+        """Where artifacts live: ``.magical/store``, or what ``[policy] store`` names.
+
+        Raises:
+            SettingsError: a setting is wrong.
+            StoreError: there can be no store where it says.
+        """
+        return store_of(self.configuration.policy({}).store, self.home, trust=self.opening.trust)
 
     def graph(self, **settings: Any) -> Graph:
         """Give the drawn graph; its nodes may have been remembered, not drawn anew."""

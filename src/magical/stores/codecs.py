@@ -19,14 +19,14 @@ from magical.contracts.tables import polars_frame
 from magical.engine.artifacts import Artifact
 from magical.errors import StoreError, UnwrittenStep, shorten
 from magical.stores.digest import stream_digest, table_digest
-from magical.stores.objects import Objects
+from magical.stores.objects import Shelf
 
 __all__ = ["decode", "encode"]
 
 _TABLE = Promise("table", Frame)
 
 
-def encode(value: Any, promise: Promise, key: str, objects: Objects) -> Artifact:
+def encode(value: Any, promise: Promise, key: str, objects: Shelf) -> Artifact:
     """Store a value and say what it is.
 
     Args:
@@ -67,7 +67,7 @@ def encode(value: Any, promise: Promise, key: str, objects: Objects) -> Artifact
     return _encode_value(value, promise, key, objects)
 
 
-def decode(artifact: Artifact, promise: Promise, objects: Objects) -> Any:
+def decode(artifact: Artifact, promise: Promise, objects: Shelf) -> Any:
     """Give a stored value back.
 
     Args:
@@ -111,7 +111,7 @@ def _loaded(data: bytes, artifact: Artifact) -> Any:
         ) from error
 
 
-def _encode_table(table: pl.DataFrame, objects: Objects) -> Artifact:
+def _encode_table(table: pl.DataFrame, objects: Shelf) -> Artifact:
     odd = [n for n, d in table.schema.items() if d == pl.Object]
     if odd:
         raise StoreError(
@@ -123,21 +123,21 @@ def _encode_table(table: pl.DataFrame, objects: Objects) -> Artifact:
     return Artifact("table", table_digest(table), blob, f"{table.height:,} × {table.width}")
 
 
-def _encode_stream(stream: Stream, objects: Objects) -> Artifact:
+def _encode_stream(stream: Stream, objects: Shelf) -> Artifact:
     """The rows are never in memory as a whole, and their content is named as if they had been."""
     blob = objects.put_file(stream.sink, ".parquet")
-    table = pl.scan_parquet(objects.path(blob), glob=False)
+    table = pl.scan_parquet(objects.file(blob), glob=False)
     height = table.select(pl.len()).collect().item()
     return Artifact("table", stream_digest(table), blob, f"{height:,} × {len(table.collect_schema())}")
 
 
-def _encode_stand_in(value: Any, objects: Objects) -> Artifact:
+def _encode_stand_in(value: Any, objects: Shelf) -> Artifact:
     data = json.dumps(written_down(value), sort_keys=True).encode()
     content = hashlib.sha256(data).hexdigest()[:40]
     return Artifact("pretended", content, objects.put(data, ".json"), _summary(value))
 
 
-def _encode_value(value: Any, promise: Promise, key: str, objects: Objects) -> Artifact:
+def _encode_value(value: Any, promise: Promise, key: str, objects: Shelf) -> Artifact:
     if value is None:
         return Artifact("none", "none")
     try:
@@ -178,7 +178,7 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other) or repr(one) == repr(other)
 
 
-def _encode_object(value: Any, key: str, objects: Objects) -> Artifact:
+def _encode_object(value: Any, key: str, objects: Shelf) -> Artifact:
     try:
         data = cloudpickle.dumps(value)
     except UnwrittenStep as error:

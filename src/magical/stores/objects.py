@@ -8,14 +8,31 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from magical.engine.atomic import part_in, storing, sync, write_file
 from magical.errors import DamagedArtifact, StoreError
 
-__all__ = ["Objects", "digest_of", "is_name"]
+__all__ = ["Objects", "Shelf", "damaged", "digest_of", "file_digest", "gone", "is_name"]
 
 _verified: dict[Path, tuple[int, int, int]] = {}
 """Files whose bytes this process has seen to be those of their names, with what tells that they changed."""
+
+
+class Shelf(Protocol):
+    """Where the bytes of stored values are, by names made of what they are."""
+
+    def put(self, data: bytes, suffix: str) -> str:
+        """Keep bytes, and give the object's name."""
+
+    def put_file(self, write: Callable[[Path], None], suffix: str) -> str:
+        """Keep a file that is too large for memory, and give the object's name."""
+
+    def get(self, blob: str) -> bytes:
+        """Give an object's bytes, verified."""
+
+    def file(self, blob: str) -> Path:
+        """Give an object as a file on this machine, verified."""
 
 
 class Objects:
@@ -57,7 +74,7 @@ class Objects:
         # Among the objects, where a sweep looks for what a kill left.
         with storing(self.folder), part_in(self.folder / "00") as part:
             write(part)
-            blob = f"{_file_digest(part)}{suffix}"
+            blob = f"{file_digest(part)}{suffix}"
             path = self.path(blob)
             if not path.is_file() or not filecmp.cmp(part, path, shallow=False):
                 sync(part)
@@ -77,10 +94,10 @@ class Objects:
             stamp = _stamp(path)
             if _verified.get(path) == stamp:
                 return path
-            if _file_digest(path) != blob.partition(".")[0]:
+            if file_digest(path) != blob.partition(".")[0]:
                 raise _damaged(path, blob)
         except OSError as error:
-            raise _gone(path, blob, error) from None
+            raise gone(path.name, blob, error.strerror or "") from None
         _verified[path] = stamp
         return path
 
@@ -94,7 +111,7 @@ class Objects:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise _gone(path, blob, error) from None
+            raise gone(path.name, blob, error.strerror or "") from None
         if digest_of(data) != blob.partition(".")[0]:
             raise _damaged(path, blob)
         return data
@@ -117,7 +134,7 @@ class Objects:
             OSError: it may not be read, which says nothing of it.
         """
         try:
-            digest = _file_digest(path)
+            digest = file_digest(path)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.EIO):
                 return False
@@ -140,7 +157,8 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:40]
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Give the digest that names a file's bytes, read piece by piece."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:40]
 
@@ -150,19 +168,24 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _gone(path: Path, blob: str, error: OSError) -> DamagedArtifact:
+def gone(name: str, blob: str, why: str = "") -> DamagedArtifact:
+    """Word that an object is not there any more."""
+    reason = f" ({why})" if why else ""
     return DamagedArtifact(
-        f"A stored object is gone: {path.name} ({error.strerror}).",
-        hint="magical run makes it again.",
-        blob=blob,
+        f"A stored object is gone: {name}{reason}.", hint="magical run makes it again.", blob=blob
+    )
+
+
+def damaged(name: str, blob: str) -> DamagedArtifact:
+    """Word that an object is not what was stored."""
+    return DamagedArtifact(
+        f"A stored object is damaged: {name}.", hint="magical run makes it again.", blob=blob
     )
 
 
 def _damaged(path: Path, blob: str) -> DamagedArtifact:
     path.unlink(missing_ok=True)
-    return DamagedArtifact(
-        f"A stored object is damaged: {path.name}.", hint="magical run makes it again.", blob=blob
-    )
+    return damaged(path.name, blob)
 
 
 def _write(part: Path, data: bytes) -> None:

@@ -1,0 +1,209 @@
+"""A place on a filesystem of fsspec: files that are there whole or not at all, and one short error."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from magical.errors import MagicalError
+from magical.masking import mask
+from magical.stores.refusals import refusal
+
+__all__ = ["Found", "Place"]
+
+_ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
+"""Where a file that is put is there whole or not at all, and can be made only if nobody else has made it."""
+
+_AT_ONCE = 8
+"""Requests under way, where many files are deleted."""
+
+_making = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that is there.
+
+    Attributes:
+        size: in bytes.
+        stamp: changes when the file does.
+    """
+
+    size: int
+    stamp: str
+
+
+class Place:
+    """Files below a URL, by names such as ``records/ab/cd.json``.
+
+    Args:
+        url: such as ``s3://bucket/campaign``.
+        filesystem: of fsspec.
+        root: the URL without its protocol.
+
+    Attributes:
+        shown: the URL as a person may see it, without a password.
+    """
+
+    def __init__(self, url: str, filesystem: Any, root: str) -> None:
+        self.url, self.shown = url, mask(url)
+        self.filesystem, self._root = filesystem, root.rstrip("/")
+        self._protocol = url.partition("://")[0]
+        # Else s3fs asks how large a file is before it reads it, and looks for a folder if there is none.
+        self._small = {"max_concurrency": 1} if self._protocol in ("s3", "s3a") else {}
+
+    def path(self, name: str) -> str:
+        """Give a file's name as the filesystem has it."""
+        return f"{self._root}/{name}"
+
+    def read(self, name: str, *, large: bool = False) -> bytes | None:
+        """Give a file's bytes; nothing where there is none.
+
+        Args:
+            name: which one.
+            large: whether it may be worth reading in several pieces at once.
+
+        Raises:
+            StoreError: the filesystem does not answer, or refuses.
+        """
+        with self.reaching(), suppress(FileNotFoundError):
+            return bytes(self.filesystem.cat_file(self.path(name), **({} if large else self._small)))
+        return None
+
+    def read_all(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Give the bytes of those files that are there, several read at once where that can be."""
+        paths = {self.path(name): name for name in names}
+        if not paths:
+            return {}
+        with self.reaching():
+            found = self.filesystem.cat_ranges(list(paths), None, None, on_error="return", **self._small)
+        texts: dict[str, bytes] = {}
+        for name, data in zip(paths.values(), found, strict=True):
+            if isinstance(data, FileNotFoundError):
+                continue
+            with self.reaching():
+                if isinstance(data, Exception):
+                    raise data
+                texts[name] = bytes(data)
+        return texts
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, whole or not at all."""
+        with self.reaching():
+            if self._protocol in _ATOMIC:
+                self.filesystem.pipe_file(self.path(name), data)
+                return
+            with self._part(name) as part:
+                self.filesystem.pipe_file(part, data)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a small file if there is none; say whether there was none."""
+        with self.reaching():
+            try:
+                self._create(self.path(name), data)
+            except FileExistsError:
+                return False
+            except Exception as error:
+                if "ConditionalRequestConflict" in str(error):  # several made it at once
+                    return False
+                raise
+        return True
+
+    def upload(self, file: Path, name: str) -> None:
+        """Copy a local file here, whole or not at all."""
+        with self.reaching():
+            if self._protocol in _ATOMIC:
+                self.filesystem.put_file(str(file), self.path(name))
+                return
+            with self._part(name) as part:
+                self.filesystem.put_file(str(file), part)
+
+    def download(self, name: str, file: Path) -> bool:
+        """Copy a file to a local one; say whether there was one."""
+        with self.reaching():
+            try:
+                self.filesystem.get_file(self.path(name), str(file))
+            except FileNotFoundError:
+                return False
+        return True
+
+    def found(self, name: str) -> Found | None:
+        """Say what a file is; nothing where there is none."""
+        with self.reaching(), suppress(FileNotFoundError):
+            info = self.filesystem.info(self.path(name))
+            stamps = (info.get(k, "") for k in ("ETag", "etag", "LastModified", "mtime", "ino", "created"))
+            return Found(int(info["size"]), " ".join(map(str, stamps))) if info["type"] == "file" else None
+        return None
+
+    def remove(self, *names: str) -> None:
+        """Delete files; those that are gone already are passed over."""
+
+        def remove_one(name: str) -> None:
+            with self.reaching(), suppress(FileNotFoundError):
+                self.filesystem.rm_file(self.path(name))
+
+        if len(names) <= 2:
+            list(map(remove_one, names))
+            return
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            list(threads.map(remove_one, names))
+
+    def below(self, folder: str) -> dict[str, int]:
+        """Give the names of all files below a folder, with their sizes."""
+        top = self.path(folder)
+        with self.reaching():
+            found = self.filesystem.find(top, detail=True)
+        begin = len(self.path(""))
+        files = {_from_root(path, top, begin): int(info["size"]) for path, info in found.items()}
+        files.pop(folder, None)  # a folder that lost its last file meanwhile may be given for one
+        return files
+
+    @contextmanager
+    def reaching(self) -> Iterator[None]:
+        """Say as one StoreError what the filesystem refuses in the block, but not that a file is missing.
+
+        Raises:
+            StoreError: it does not answer, or refuses.
+        """
+        try:
+            yield
+        except MagicalError:
+            raise
+        except Exception as error:  # each filesystem has exceptions of its own
+            raise refusal(self.shown, error) from error
+
+    def _create(self, path: str, data: bytes) -> None:
+        if self._protocol == "memory":  # it looks and writes in two steps
+            with _making:
+                self.filesystem.pipe_file(path, data, mode="create")
+        elif self._protocol in _ATOMIC:
+            self.filesystem.pipe_file(path, data, mode="create")
+        else:
+            self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+            with self.filesystem.open(path, "xb") as file:
+                file.write(data)
+
+    @contextmanager
+    def _part(self, name: str) -> Iterator[str]:
+        """A temporary name beside a file, which is moved to it at the end of the block."""
+        folder, _, last = self.path(name).rpartition("/")
+        part = f"{folder}/.part-{os.urandom(6).hex()}-{last}"
+        self.filesystem.makedirs(folder, exist_ok=True)
+        try:
+            yield part
+            self.filesystem.mv(part, self.path(name))
+        except BaseException:
+            with suppress(Exception):
+                self.filesystem.rm_file(part)
+            raise
+
+
+def _from_root(path: str, top: str, begin: int) -> str:
+    """The name of a file that a listing found, whether or not it writes a first slash."""
+    return path[begin:] if path.startswith(top) else path.lstrip("/")[begin - 1 :]

@@ -1,0 +1,254 @@
+"""The store on any filesystem of fsspec: what a machine made is there for all others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from magical.contracts.promises import Promise
+from magical.engine.artifacts import Artifact, Record
+from magical.engine.atomic import storing
+from magical.engine.locks import no_wait
+from magical.engine.ports import Swept
+from magical.errors import StoreError
+from magical.stores.lease_locks import Lock
+from magical.stores.leases import Heart, Timing, Watch
+from magical.stores.objects import digest_of, is_name
+from magical.stores.placing import place_at
+from magical.stores.remote_gate import RemoteGate
+from magical.stores.remote_objects import RemoteObjects
+from magical.stores.remote_pins import RemotePins, pin_leases
+from magical.stores.remote_sweeping import LOCKS, RECORDS, RemoteSweep, settle
+
+__all__ = ["RemoteStore"]
+
+_FORMAT = "format"
+
+
+class RemoteStore:
+    """Keeps artifacts at a URL of fsspec, such as ``s3://bucket/campaign``; many machines may use it at once.
+
+    Locks and pins are leases: files that their holders renew. What a killed process held is free, and swept,
+    when its lease has not been renewed for a minute.
+
+    All records are taken, those too whose loading runs code: a store that several share is for what others
+    made. So whoever may write there can run code where the store is read.
+
+    Args:
+        url: where.
+        local: a folder of this machine, for scratch folders and for objects that must be files.
+        timing: how leases are kept.
+
+    Attributes:
+        foreign: no keys; a local store has some.
+
+    Raises:
+        StoreError: the protocol is unknown, or the package for it is not installed.
+    """
+
+    def __init__(self, url: str, local: Path, timing: Timing | None = None) -> None:
+        self.url, self.local = url, local
+        self.place = place_at(url)
+        self.objects = RemoteObjects(self.place, local / "objects")
+        self.foreign: set[str] = set()
+        self.timing = timing or Timing()
+        self.watch = Watch(self.timing.patience)
+        self._heart = Heart(self.timing.beat)
+        self._gate = RemoteGate(self.place, self._heart, self.watch, self.timing)
+        self._pins: list[RemotePins] = []
+        self._proven = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process opens the same place; locks and pins stay here."""
+        return partial(RemoteStore, timing=self.timing), (self.url, self.local)
+
+    def record(self, key: str) -> Record | None:
+        """Give the record of a key, if it has been computed and its objects are there."""
+        record = self.read(key)
+        if self._pins:
+            self._pin(key, record)
+            # It is pinned before this look for a sweeper, and so any that is not seen here sees the pin.
+            if self._gate.wait():
+                record = self.read(key)
+                self._pin(key, record)
+        whole = record is not None and all(map(self.objects.is_there, set(record.blobs())))
+        return record if whole else None
+
+    def put_record(self, record: Record) -> None:
+        """Keep a record; from then on its key counts as computed."""
+        data = record.to_json()
+        text = json.dumps({"digest": digest_of(json.dumps(data).encode()), **data})
+        with self.writing():
+            self.place.write(_record_name(record.key), text.encode())
+            self._pin(record.key, record)
+
+    def drop_record(self, key: str, only: Record | None = None) -> None:
+        """Forget that a key has been computed.
+
+        Args:
+            key: which one.
+            only: unless another record than this has taken its place meanwhile.
+        """
+        if only is None or self.read(key) == only:
+            self.place.remove(_record_name(key))
+
+    def save(self, value: Any, promise: Promise, key: str) -> Artifact:
+        """Keep a value, in the form that its kind asks for.
+
+        Raises:
+            StoreError: the value cannot be kept.
+        """
+        from magical.stores.codecs import encode
+
+        with self.writing():
+            return encode(value, promise, key, self.objects)
+
+    def load(self, artifact: Artifact, promise: Promise) -> Any:
+        """Give a value back.
+
+        Raises:
+            DamagedArtifact: what was read is not what was stored.
+        """
+        from magical.stores.codecs import decode
+
+        return decode(artifact, promise, self.objects)
+
+    def size(self, key: str) -> int:
+        """Give the bytes that a key's result and what was kept beside it take; 0 where they are gone."""
+        record = self.read(key)
+        return sum(map(self.objects.size, set(record.blobs()))) if record else 0
+
+    @property
+    def scratches(self) -> Path:
+        """The folder of scratch folders, on this machine."""
+        return self.local / "scratch"
+
+    def scratch(self, key: str) -> Path:
+        """Give a folder of this machine for a key that survives a kill.
+
+        Raises:
+            StoreError: it cannot be made.
+        """
+        folder = self.scratches / key
+        with storing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def clear_scratch(self, key: str) -> None:
+        """Delete that folder."""
+        shutil.rmtree(self.scratches / key, ignore_errors=True)
+
+    @contextmanager
+    def in_use(self, run: str) -> Iterator[None]:
+        """Pin what is looked up and put, for the time of a run: no sweep removes it.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        self._prove()
+        pins = RemotePins(self.place, self._heart, run)
+        self._pins.append(pins)
+        try:
+            yield
+        finally:
+            self._pins.remove(pins)
+            pins.close()
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Keep sweeps away, from the first object that is saved to the record that names it.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        return self._gate.writing()
+
+    @contextmanager
+    def lock(self, key: str, waits: Callable[[], None] = no_wait) -> Iterator[None]:
+        """Hold a key while it is computed, so that nobody else computes it too.
+
+        Args:
+            key: which one.
+            waits: called again and again while somebody else holds it; may raise to end the wait.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        held = self.key_lock(f"{LOCKS}/{key}").acquire(waits)
+        try:
+            yield
+        finally:
+            held.release()
+
+    def key_lock(self, name: str) -> Lock:
+        """Give the lock that a file is."""
+        return Lock(self._heart, self.watch, (self.place, name), self.timing)
+
+    def sweep(
+        self,
+        alive: Collection[str] | Callable[[], Collection[str]],
+        *,
+        dry: bool = False,
+        verify: bool = False,
+    ) -> Swept:
+        """Remove what no key that is alive or pinned needs, and what kills have left.
+
+        It waits first until it is known who lives: up to a beat for a run that does, a minute for one that
+        was killed.
+
+        Args:
+            alive: keys; or gives them, called when nothing can be put any more.
+            dry: remove nothing, and say what would be.
+            verify: read every object that stays, and remove the damaged ones.
+
+        Raises:
+            StoreError: something cannot be removed.
+        """
+        looks = (partial(pin_leases, self.place), self._gate.leases)
+        settle(self.place, self.watch, looks, self.timing.beat / 4)
+        suspects = self._damaged() if verify else set()
+        with self._gate.alone() as gate, storing(self.local):
+            return RemoteSweep(self, gate, dry=dry).run(alive, suspects)
+
+    def read(self, key: str) -> Record | None:
+        """Give what is written for a key, whether or not its objects are there."""
+        return self.parsed(key, self.place.read(_record_name(key)))
+
+    def parsed(self, key: str, data: bytes | None) -> Record | None:
+        """Give the record of a key that bytes are, if they are one as it was written."""
+        try:
+            said = json.loads(data or b"")
+            if said.pop("digest") != digest_of(json.dumps(said).encode()):
+                return None
+            record = Record.from_json(said)
+            return record if record.key == key and all(map(is_name, record.blobs())) else None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def _prove(self) -> None:
+        """Before anything is computed: it can be written, and what one has made exclusively no other can."""
+        if self._proven:
+            return
+        made = self.place.create(_FORMAT, b"1")
+        if made and self.place.create(_FORMAT, b"1"):
+            raise StoreError(
+                f"{self.place.shown} lets two make the same file at once, so that no lock would hold.",
+                hint="an object store that knows conditional writes, or file:// on a shared disk, does.",
+            )
+        self._proven = True
+
+    def _damaged(self) -> set[str]:
+        names = ("".join(name.split("/")[-2:]) for name in self.objects.all())
+        return {blob for blob in names if is_name(blob) and not self.objects.is_whole(blob)}
+
+    def _pin(self, key: str, record: Record | None) -> None:
+        for pins in list(self._pins):
+            pins.add(key, record)
+
+
+def _record_name(key: str) -> str:
+    return f"{RECORDS}/{key[:2]}/{key[2:]}.json"

@@ -1,0 +1,176 @@
+"""Remove from a store on a filesystem of fsspec what nobody needs any more."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from magical.engine.artifacts import Record
+from magical.engine.ports import Swept
+from magical.stores.lease_locks import Lock
+from magical.stores.leases import Watch
+from magical.stores.places import Place
+from magical.stores.remote_gate import Alone
+from magical.stores.remote_objects import RemoteObjects, blob_of
+from magical.stores.remote_pins import pinned
+
+__all__ = ["LOCKS", "RECORDS", "RemoteSweep", "settle"]
+
+RECORDS = "records"
+LOCKS = "locks"
+_PART = ".part-"
+_OFTEN = 1.0
+"""Seconds between two looks whether the gate is still ours."""
+
+_OLD = 24 * 3600.0
+"""Seconds after which a half-made copy on this machine is what a kill left."""
+
+
+class Sweepable(Protocol):
+    """The part of a remote store that a sweep needs."""
+
+    place: Place
+    objects: RemoteObjects
+    watch: Watch
+
+    def parsed(self, key: str, data: bytes | None) -> Record | None:
+        """Give the record that bytes are."""
+
+    def key_lock(self, name: str) -> Lock:
+        """Give the lock of a key."""
+
+    @property
+    def scratches(self) -> Path:
+        """The folder of scratch folders."""
+
+
+class RemoteSweep:
+    """A sweep; the caller has the store's gate alone.
+
+    Args:
+        store: the store.
+        gate: as the caller has it.
+        dry: remove nothing.
+    """
+
+    def __init__(self, store: Sweepable, gate: Alone, *, dry: bool) -> None:
+        self._store, self._place, self._dry = store, store.place, dry
+        self._gate, self._confirmed = gate, 0.0
+        self.swept = Swept()
+
+    def run(self, alive: Collection[str] | Callable[[], Collection[str]], suspects: Collection[str]) -> Swept:
+        """Remove what is neither alive nor pinned.
+
+        Args:
+            alive: keys; or gives them, asked after the pins: what a run that ends meanwhile has made is among
+                the one or the other.
+            suspects: objects that did not read as what was stored; they are read once more.
+        """
+        pins = pinned(self._place, self._store.watch)
+        keys = pins.keys | set(alive() if callable(alive) else alive)
+        for names in [*pins.stale, *([name] for name in self._gate.dead)]:
+            self.swept.leftovers += 1
+            self._delete(*names)
+        needed = pins.blobs | self._records(keys)
+        self._objects(needed, suspects)
+        self._locks()
+        self._scratches(keys)
+        if not self._dry:
+            self._cached(needed)
+        return self.swept
+
+    def _records(self, keys: set[str]) -> set[str]:
+        found = self._place.below(RECORDS)
+        named = {name: "".join(name.split("/")[-2:]).removesuffix(".json") for name in found}
+        texts = self._place.read_all(n for n, key in named.items() if key in keys)
+        needed: set[str] = set()
+        for name, size in found.items():
+            record = self._store.parsed(named[name], texts.get(name))
+            if record is None:
+                self._remove(name, size, "records")
+                continue
+            needed.update(record.blobs())
+            self.swept.kept_records += 1
+            self.swept.kept_bytes += size
+        return needed
+
+    def _objects(self, needed: set[str], suspects: Collection[str]) -> None:
+        for name, size in self._store.objects.all().items():
+            blob = blob_of(name)
+            if blob not in needed:
+                self._remove(name, size, "objects")
+            elif blob in suspects and not self._store.objects.is_whole(blob):
+                self.swept.damaged.append(blob)
+                self._remove(name, size, "objects")
+            else:
+                self.swept.kept_objects += 1
+                self.swept.kept_bytes += size
+
+    def _locks(self) -> None:
+        """The locks of the dead go whatever their keys: who asks for one would wait for them to run out."""
+        texts = self._place.read_all(self._place.below(LOCKS))
+        dead = {name for name, text in texts.items() if self._store.watch.is_dead(name, text)}
+        for name in sorted(dead):
+            if "~" in name.rpartition("/")[2]:
+                continue
+            if self._dry:
+                self.swept.leftovers += 1
+            elif held := self._store.key_lock(name).attempt():
+                held.release()
+                self.swept.leftovers += 1
+
+    def _scratches(self, keys: set[str]) -> None:
+        for scratch in self._store.scratches.glob("*"):
+            if scratch.name not in keys:
+                self.swept.bytes += sum(p.stat().st_size for p in scratch.rglob("*") if p.is_file())
+                self.swept.leftovers += 1
+                if not self._dry:
+                    shutil.rmtree(scratch)
+
+    def _cached(self, needed: set[str]) -> None:
+        """Copies of objects on this machine; they are counted where they were copied from."""
+        for path in self._store.objects.cache.paths():
+            if path.name.startswith(_PART):  # another process may be copying it, and needs no gate for that
+                with suppress(FileNotFoundError):
+                    if time.time() - path.stat().st_mtime < _OLD:
+                        continue
+            if path.parent.name + path.name not in needed:
+                path.unlink(missing_ok=True)
+
+    def _remove(self, name: str, size: int, kind: str) -> None:
+        """Count a file and delete it; what a kill left half written is neither a record nor an object."""
+        self._delete(name)
+        kind = "leftovers" if name.rpartition("/")[2].startswith(_PART) else kind
+        setattr(self.swept, kind, getattr(self.swept, kind) + 1)
+        self.swept.bytes += size
+
+    def _delete(self, *names: str) -> None:
+        if self._dry:
+            return
+        if time.monotonic() - self._confirmed > _OFTEN:
+            self._gate.held.confirm()
+            self._confirmed = time.monotonic()
+        self._place.remove(*names)
+
+
+def settle(
+    place: Place, watch: Watch, looks: Collection[Callable[[], Mapping[str, bytes]]], pause: float
+) -> None:
+    """Wait until it is known of each lease that there is whether its holder lives; nobody is kept waiting.
+
+    Args:
+        place: the store's.
+        watch: learns it.
+        looks: give leases by name.
+        pause: seconds between two looks.
+    """
+
+    def look() -> dict[str, bytes]:
+        locks = place.read_all(place.below(LOCKS))
+        return {**locks, **{name: text for one in looks for name, text in one().items()}}
+
+    watch.settle(look, pause)
