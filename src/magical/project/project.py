@@ -28,6 +28,7 @@ from magical.settings.layers import as_line
 from magical.stores.local import LocalStore
 
 if TYPE_CHECKING:
+    from magical.project.reproduced import Reproduction
     from magical.project.syncing import Stored, Synced
     from magical.views.picture import Picture
 
@@ -148,8 +149,11 @@ class Project:
 
     def gc(self, keep: int = 10, *, dry: bool = False, verify: bool = False) -> Swept:
         """Remove the results that neither the newest runs, nor those under way, nor the present plan need."""
+        from magical.project.aside import clear_aside
         from magical.project.collecting import alive
 
+        if not dry:
+            clear_aside(self.home)
         plans = self.plan().values()
         return self.store.sweep(lambda: alive(plans, self.journal, keep), dry=dry, verify=verify)
 
@@ -191,6 +195,17 @@ class Project:
         drawing = replace(self.draw(settings, step), change=as_stored)
         plans = self._planner(drawing.graph, drawing.drawn).plan()
         return Stored(drawing.graph.workflow, plans, lambda listeners: self._execute(drawing, listeners))
+
+    def reproduce(self, run: str | Path, **settings: Any) -> Reproduction:
+        """Run an earlier run again in a fresh store, and compare what it gives with what it gave then.
+
+        Args:
+            run: its name, the beginning of it, or ``last``; or a file that ``magical runs RUN --json`` wrote.
+            settings: what is to be another than in the run, such as where a file lies.
+        """
+        from magical.project.reproducing import reproduce
+
+        return reproduce(self, run, settings)
 
     def with_profile(self, profile: str) -> Project:
         """Give the same project under another profile."""
