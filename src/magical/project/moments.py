@@ -28,7 +28,7 @@ def moments(values: _Numbers) -> dict[str, Any]:
 
     Returns:
         ``holes``, where values are not finite, and for each of up to 16 pieces the sum, the sum weighted by
-        the place in it, and the sum of sizes.
+        the place in it, and the sum of sizes; ``rounding``, as much as no sum can mean.
 
     Example:
         >>> moments(np.array([1.0, -2.0, np.nan]))["sums"]
@@ -38,12 +38,14 @@ def moments(values: _Numbers) -> dict[str, Any]:
     holes = np.where(finite, 0, np.where(np.isnan(values), 1, np.where(values > 0, 2, 3))).astype(np.uint8)
     filled = np.where(finite, values, 0.0)
     pieces = np.array_split(filled, min(BLOCKS, max(1, len(filled))))
+    most = float(np.max(np.abs(filled), initial=0.0))
     with np.errstate(over="ignore", invalid="ignore"):
         return {
             "holes": hashlib.sha256(holes.tobytes()).hexdigest()[:16],
             "sums": [float(p.sum()) for p in pieces],
             "weighted": [float(p @ ((np.arange(len(p)) + 1.0) / max(1, len(p)))) for p in pieces],
             "sizes": [float(np.abs(p).sum()) for p in pieces],
+            "rounding": _ROUNDING * most * max(map(len, pieces)),
         }
 
 
@@ -60,12 +62,12 @@ def distance(old: Mapping[str, Any], new: Mapping[str, Any]) -> float | None:
     if old["holes"] != new["holes"] or len(old["sums"]) != len(new["sums"]):
         return None
     sizes = np.maximum(np.array(old["sizes"]), np.array(new["sizes"]))
-    found = 0.0
+    found, rounding = 0.0, float(old["rounding"])
     for name in ("sums", "weighted", "sizes"):
         with np.errstate(invalid="ignore", divide="ignore"):
-            apart = np.abs(np.array(old[name]) - np.array(new[name])) / sizes
-        same = np.array(old[name]) == np.array(new[name])
-        found = max(found, float(np.max(np.where(same, 0.0, apart), initial=0.0)))
+            apart = np.abs(np.array(old[name]) - np.array(new[name]))
+            same = (apart <= rounding) | (np.array(old[name]) == np.array(new[name]))
+            found = max(found, float(np.max(np.where(same, 0.0, apart / sizes), initial=0.0)))
     return None if np.isnan(found) else found
 
 
