@@ -209,7 +209,11 @@ class Project:
 
     def with_profile(self, profile: str) -> Project:
         """Give the same project under another profile."""
-        return Project(replace(self.opening, profile=profile))
+        return self.opened(replace(self.opening, profile=profile))
+
+    def opened(self, opening: Opening) -> Project:
+        """Give a project that is opened in another way."""
+        return Project(opening)
 
     def registry(self, tracking: HowToTrack | None = None, run_id: Any = None) -> Registry:
         """Give the model registry: the project's own, unless ``[tracking]`` names another."""

@@ -9,18 +9,17 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from magical.engine.artifacts import Record
-from magical.engine.journal import RunSummary
+from magical.engine.journal import Journal, RunSummary
+from magical.engine.ports import Store
 from magical.errors import MagicalError, StoreError, UsageError, shorten
 from magical.listeners.summary import runs_json
+from magical.project.drawing import Drawing
 from magical.settings.secrets import without_masks
 
-if TYPE_CHECKING:
-    from magical.project.project import Project
-
-__all__ = ["FORMAT", "portable", "portable_parts", "read_record", "record_of", "records_of"]
+__all__ = ["FORMAT", "Recorded", "portable", "portable_parts", "read_record", "record_of", "records_of"]
 
 FORMAT = 1
 """Changed when a record of an earlier release can no longer be compared with."""
@@ -30,7 +29,26 @@ _LONG = ("gives", "takes:", "examples")
 _ABSOLUTE = re.compile(r"(?<![\w.:/~-])/(?:[^\s/'\",:;()]+/)+([^\s/'\",:;()]*)")
 
 
-def record_of(project: Project, run: str) -> dict[str, Any]:
+class Recorded(Protocol):
+    """The part of a project that a record needs."""
+
+    @property
+    def root(self) -> Path:
+        """Its folder."""
+
+    @property
+    def store(self) -> Store:
+        """Where its artifacts live."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where its runs are told."""
+
+    def draw(self, line: Mapping[str, Any]) -> Drawing:
+        """Draw its workflow."""
+
+
+def record_of(project: Recorded, run: str) -> dict[str, Any]:
     """Give the record of a run: what the list of runs says of it, and of each step its key and result.
 
     Args:
@@ -51,7 +69,7 @@ def record_of(project: Project, run: str) -> dict[str, Any]:
     return record
 
 
-def records_of(project: Project, keys: Mapping[str, str]) -> dict[str, Record]:
+def records_of(project: Recorded, keys: Mapping[str, str]) -> dict[str, Record]:
     """Give what the store has of the nodes of a run, in their order."""
     found = ((name, project.store.record(key)) for name, key in keys.items())
     return {name: record for name, record in found if record is not None}
@@ -112,7 +130,7 @@ def portable_parts(parts: Mapping[str, str], root: Path) -> dict[str, str]:
     }
 
 
-def _steps(project: Project, run: RunSummary) -> Iterator[tuple[str, dict[str, Any]]]:
+def _steps(project: Recorded, run: RunSummary) -> Iterator[tuple[str, dict[str, Any]]]:
     records = records_of(project, run.keys)
     fingerprint = _fingerprint(project, records)
     nodes = run.facts.get("nodes") or list({**run.keys, **run.begun, **run.failed, **run.left_out})
@@ -134,7 +152,7 @@ def _steps(project: Project, run: RunSummary) -> Iterator[tuple[str, dict[str, A
 
 
 def _fingerprint(
-    project: Project, records: Mapping[str, Record]
+    project: Recorded, records: Mapping[str, Record]
 ) -> Callable[[str, Record], dict[str, Any] | None]:
     if not records:
         return lambda name, record: None

@@ -6,21 +6,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from magical.engine.artifacts import Artifact
 from magical.engine.ports import Listener
 from magical.engine.pretence import ROWS, Pretence
-from magical.engine.run import RunResult, RunStopped, execute
+from magical.engine.run import Request, RunResult, RunStopped, execute
 from magical.errors import ProjectError, SettingsError, StoreError, UsageError
 from magical.graph import Graph, Node
 from magical.project.agreeing import DIFFERS, SAME, UNKNOWN, compared
 from magical.project.aside import aside
 from magical.project.drawing import Drawing
-from magical.project.executing import schedule
-from magical.project.project import Project
+from magical.project.executing import Opening, schedule
 from magical.project.rechecking import Change, changed_data, changes
-from magical.project.recording import read_record, record_of
+from magical.project.recording import Recorded, read_record, record_of
 from magical.project.reproduced import LEFT_OUT, Reproduced, Reproduction
 from magical.refs import Link
 from magical.settings.layers import on_top
@@ -31,6 +30,25 @@ __all__ = ["reproduce"]
 _HERE = {"enabled": False, "uri": "", "registry_uri": ""}
 """Nothing of it is tracked, whatever the profile says."""
 
+
+class Reproducible(Recorded, Protocol):
+    """The part of a project that running it again needs."""
+
+    @property
+    def opening(self) -> Opening:
+        """How it was opened."""
+
+    @property
+    def home(self) -> Path:
+        """Its folder ``.magical``."""
+
+    def opened(self, opening: Opening) -> Reproducible:
+        """Give a project that is opened in another way."""
+
+    def request(self, drawing: Drawing, listeners: tuple[Listener, ...] = ()) -> Request:
+        """Give all that a run of a drawing needs."""
+
+
 Tell = Callable[[str, tuple[Change, ...]], None]
 
 
@@ -39,7 +57,7 @@ def _nothing(run: str, found: tuple[Change, ...]) -> None:
 
 
 def reproduce(
-    project: Project,
+    project: Reproducible,
     run: str | Path,
     settings: Mapping[str, Any] | None = None,
     listeners: tuple[Listener, ...] = (),
@@ -77,7 +95,7 @@ def reproduce(
     return Reproduction(record["workflow"], record["run"], tuple(found), steps, seconds)
 
 
-def _record(project: Project, run: str | Path) -> dict[str, Any]:
+def _record(project: Reproducible, run: str | Path) -> dict[str, Any]:
     path = Path(run)
     if path.is_file():
         record = read_record(path)
@@ -98,11 +116,11 @@ def _record(project: Project, run: str | Path) -> dict[str, Any]:
     return record
 
 
-def _beside(project: Project, record: Mapping[str, Any], home: Path) -> Project:
+def _beside(project: Reproducible, record: Mapping[str, Any], home: Path) -> Reproducible:
     """The project with a store of its own, as the run had opened it."""
     opening = project.opening
     past = Pretence(record.get("pretend", ""), record.get("rows") or ROWS)
-    return Project(
+    return project.opened(
         replace(
             opening,
             location=replace(opening.location, aside=home),
@@ -113,7 +131,7 @@ def _beside(project: Project, record: Mapping[str, Any], home: Path) -> Project:
     )
 
 
-def _drawing(fresh: Project, record: Mapping[str, Any], given: dict[str, Any]) -> Drawing:
+def _drawing(fresh: Reproducible, record: Mapping[str, Any], given: dict[str, Any]) -> Drawing:
     line = {**on_top(without_masks(record["settings"]), given), "tracking": _HERE}
     try:
         drawing = fresh.draw(line)
@@ -164,7 +182,7 @@ def _writes(node: Node) -> str:
     return "it writes files" if node.facts.get("writes_files") else ""
 
 
-def _run(fresh: Project, drawing: Drawing, listeners: tuple[Listener, ...]) -> RunResult:
+def _run(fresh: Reproducible, drawing: Drawing, listeners: tuple[Listener, ...]) -> RunResult:
     if not drawing.graph.nodes:
         return RunResult()
     try:
@@ -177,8 +195,8 @@ def _run(fresh: Project, drawing: Drawing, listeners: tuple[Listener, ...]) -> R
 class _Comparison:
     """The results of then, by their record, and those of now."""
 
-    project: Project
-    fresh: Project
+    project: Reproducible
+    fresh: Reproducible
     record: Mapping[str, Any]
     graph: Graph
     result: RunResult

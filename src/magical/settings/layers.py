@@ -17,7 +17,9 @@ from magical.settings.base import Settings, Tagged, to_json
 from magical.settings.paths import LINE, FromLine, InputPath, place_of
 from magical.settings.secrets import Secret, holds_secret
 
-__all__ = ["CLASS", "LINE", "Layer", "Loaded", "as_line", "load_settings", "on_top", "parse_line", "read_toml"]
+__all__ = [
+    "CLASS", "LINE", "Layer", "Loaded", "as_line", "load_settings", "on_top", "parse_line", "read_toml",
+]  # fmt: skip
 
 CLASS = "class"
 
