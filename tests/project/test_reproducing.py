@@ -161,7 +161,7 @@ def test_other_data_stop_it_before_anything_runs(small: Small, exported: Path, t
     (other.root / "x.csv").unlink()
     said = other.command("reproduce", str(exported))
     assert said.code == 1
-    assert "There is no file" in said.err
+    assert "cannot be reproduced: there is no x.csv (raw)." in said.err
     with pytest.raises(InputError) as caught:
         other.load().reproduce(exported)
     assert is_well_worded(str(caught.value))
@@ -462,6 +462,53 @@ def test_however_it_ends_nothing_is_left_behind(tmp_path: Path, end: signal.Sign
     else:
         assert "reproduce was stopped; nothing of it is kept." in err
     assert not aside.exists()
+    assert {n for n in small.files() if not n.startswith("drawn")} == before
+
+
+SECRET = """
+from magical import Secret
+
+class S(Settings):
+    password: Secret = Secret("env:DB_PASSWORD")
+    uri: str = "postgresql://me:in-the-uri@db/sales"
+
+@step
+def asked(password: Secret, uri: str) -> str:
+    return password.reveal()[:0] + uri[-5:]
+
+@step
+def told(asked: str, password: Secret) -> list[str]:
+    return [asked, password.reveal()]
+
+@workflow
+def secretive(s: S) -> list[str]:
+    return told(asked(s.password, s.uri), s.password)
+"""
+
+
+def test_a_record_holds_no_secret_and_is_reproduced_with_that_of_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = one(tmp_path / "a", SECRET)
+    monkeypatch.setenv("DB_PASSWORD", "tiger-in-the-tank")
+    small.run()
+    text = record(small, tmp_path / "record.json").read_text()
+    assert "tiger-in" not in text
+    assert "in-the-uri" not in text
+    assert json.loads(text)["settings"]["password"] == "env:DB_PASSWORD"
+    said = clone(small, tmp_path / "b").command("reproduce", str(tmp_path / "record.json"))
+    assert (said.code, said.out) == (0, "secretive: 2 steps: 2 agree to the last bit.\n")
+
+
+def test_a_step_with_a_timeout_runs_in_a_process_of_its_own_and_leaves_nothing(
+    small: Small, tmp_path: Path
+) -> None:
+    small.write("profiles/night.toml", "[policy]\ntimeout = 60\n")
+    small.load("night").run()
+    exported = record(small, tmp_path / "record.json")
+    before = {n for n in small.files() if not n.startswith("drawn")}
+    said = small.command("reproduce", str(exported))
+    assert (said.code, said.out) == (0, "flow: 5 steps: 5 agree to the last bit.\n")
     assert {n for n in small.files() if not n.startswith("drawn")} == before
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def changes(record: Mapping[str, Any], drawing: Drawing, planner: Planner, root:
         root: the project's folder.
 
     Raises:
-        InputError: a file that a step reads is not there.
+        InputError: a file that a step reads cannot be read.
     """
     found = [*_commit(record, root), *_versions(record, drawing), *_locks(record, root)]
     now = portable(drawing.drawn.settings, root)
@@ -74,15 +74,21 @@ def _of_node(
     node: Node, then: Mapping[str, str], identity: Identity, planner: Planner, root: Path
 ) -> Iterator[tuple[str, str]]:
     """What differs between the parts of its key then and now, but for what its inputs were."""
+    if gone := [p for paths in identity.files.values() for p in paths if not Path(p).exists()]:
+        yield "data", f"there is no {_named(gone, root)}"
+        return
     new = portable_parts(planner.key(node, {})[1], root)
     old = {k: v for k, v in then.items() if not k.startswith("input:")}
     for label, paths in identity.files.items():
         if _other_content(old.get(label), new[label], len(paths)):
-            names = listing([os.path.relpath(path, root) for path in paths], 4)
-            yield "data", f"{names} has other content than in the run"
+            yield "data", f"{_named(paths, root)} has other content than in the run"
             old[label] = new[label]
     for cause in causes(old, new, identity):
         yield cause.kind, cause.text
+
+
+def _named(paths: Sequence[str], root: Path) -> str:
+    return listing([os.path.relpath(path, root) for path in paths], 4)
 
 
 def changed_data(found: list[Change], run: str) -> InputError | None:
