@@ -75,6 +75,20 @@ def test_tables(bench: Bench, old: Any, new: Any, level: str, said: str | None, 
     assert said is None or said in " ".join(found.what)
 
 
+def test_a_column_whose_name_is_a_pattern_is_a_column(bench: Bench) -> None:
+    names = ["*", "abc"]
+    old: dict[str, list[int]] = {name: [1] for name in names}
+    assert bench.tables(old, old).level == SAME
+    found = bench.tables(old, {"*": [2], "abc": [1]})
+    assert found.what == ("* has other values",)
+
+
+def test_empty_tables(bench: Bench) -> None:
+    empty = pl.DataFrame({"x": [1.0], "n": [1]}).clear()
+    assert bench.tables(empty, empty).level == SAME
+    assert bench.tables(empty, empty.select("x")).what == ("n is gone",)
+
+
 def test_rounding_of_what_cancels_to_nothing_is_no_difference(bench: Bench) -> None:
     old, new = {"x": [1.0, 0.1 + 0.2 - 0.3]}, {"x": [1.0, 0.0]}
     assert bench.tables(old, new, both=True).level == NEARLY

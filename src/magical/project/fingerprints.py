@@ -77,8 +77,8 @@ class Fingerprints:
     def _table(self, table: pl.LazyFrame) -> dict[str, Any]:
         """Column by column, so that a table need not be in memory as a whole."""
         columns, rows = {}, 0
-        for name in table.collect_schema():
-            series = table.select(name).collect().to_series()
+        for at, name in enumerate(table.collect_schema()):
+            series = table.select(pl.nth(at)).collect().to_series()  # a name may be a pattern to polars
             columns[name], rows = _column(series), series.len()
         return {"rows": rows, "columns": columns}
 

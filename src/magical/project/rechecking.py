@@ -91,7 +91,7 @@ def _named(paths: Sequence[str], root: Path) -> str:
     return listing([os.path.relpath(path, root) for path in paths], 4)
 
 
-def changed_data(found: list[Change], run: str) -> InputError | None:
+def changed_data(found: Sequence[Change], run: str) -> InputError | None:
     """Give the error that other data make, if there are any: what comes of them says nothing of the code."""
     other = [change for change in found if change.kind == "data"]
     if not other:

@@ -80,19 +80,33 @@ def reproduce(
     """
     began = time.monotonic()
     record = _record(project, run)
-    with aside(project.home) as home:
-        fresh = _beside(project, record, home)
-        drawing = _drawing(fresh, record, dict(settings or {}))
-        drawing, left_out = _again(drawing, record)
-        planner = fresh.request(drawing).planner(drawing.graph)
-        found = changes(record, drawing, planner, fresh.root)
-        tell(record["run"], tuple(found))
-        if error := changed_data(found, record["run"]):
-            raise error
-        result = _run(fresh, drawing, listeners)
-        steps = _Comparison(project, fresh, record, drawing.graph, result).steps(left_out)
+    try:
+        with aside(project.home) as home:
+            fresh = _beside(project, record, home)
+            found, steps = _reproduced(project, fresh, record, settings or {}, listeners, tell)
+    except KeyboardInterrupt:
+        raise RunStopped("reproduce was stopped; nothing of it is kept.") from None
     seconds = round(time.monotonic() - began, 3)
-    return Reproduction(record["workflow"], record["run"], tuple(found), steps, seconds)
+    return Reproduction(record["workflow"], record["run"], found, steps, seconds)
+
+
+def _reproduced(
+    project: Reproducible,
+    fresh: Reproducible,
+    record: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    listeners: tuple[Listener, ...],
+    tell: Tell,
+) -> tuple[tuple[Change, ...], tuple[Reproduced, ...]]:
+    drawing, left_out = _again(_drawing(fresh, record, settings), record)
+    planner = fresh.request(drawing).planner(drawing.graph)
+    found = tuple(changes(record, drawing, planner, fresh.root))
+    tell(record["run"], found)
+    if error := changed_data(found, record["run"]):
+        raise error
+    something = bool(drawing.graph.nodes)
+    result = execute(fresh.request(drawing, listeners), schedule) if something else RunResult()
+    return found, _Comparison(project, fresh, record, drawing.graph, result).steps(left_out)
 
 
 def _record(project: Reproducible, run: str | Path) -> dict[str, Any]:
@@ -131,7 +145,7 @@ def _beside(project: Reproducible, record: Mapping[str, Any], home: Path) -> Rep
     )
 
 
-def _drawing(fresh: Reproducible, record: Mapping[str, Any], given: dict[str, Any]) -> Drawing:
+def _drawing(fresh: Reproducible, record: Mapping[str, Any], given: Mapping[str, Any]) -> Drawing:
     line = {**on_top(without_masks(record["settings"]), given), "tracking": _HERE}
     try:
         drawing = fresh.draw(line)
@@ -180,15 +194,6 @@ def _writes(node: Node) -> str:
     if node.writes:
         return "it writes to the world"
     return "it writes files" if node.facts.get("writes_files") else ""
-
-
-def _run(fresh: Reproducible, drawing: Drawing, listeners: tuple[Listener, ...]) -> RunResult:
-    if not drawing.graph.nodes:
-        return RunResult()
-    try:
-        return execute(fresh.request(drawing, listeners), schedule)
-    except RunStopped:
-        raise RunStopped("reproduce was stopped; nothing of it is kept.") from None
 
 
 @dataclass(frozen=True)
