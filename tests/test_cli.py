@@ -147,7 +147,9 @@ def test_runs_in_json(done: Small) -> None:
     (run,) = done.command("runs", "--json").json
     assert run["executed"] == ALL
     assert run["settings"]["max_id"] == 90
-    assert done.command("runs", run["run"], "--json").json == run
+    record = done.command("runs", run["run"], "--json").json
+    assert {name: record[name] for name in run} == run
+    assert list(record["steps"]) == ALL
 
 
 def test_an_inspection_in_json(done: Small) -> None:

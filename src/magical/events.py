@@ -71,7 +71,7 @@ class RunStarted(Event):
     """A run began; what it is of, which code and settings it used, and the process that it runs in.
 
     ``pretend`` and ``rows`` say what it makes up beside steps without a body; ``origin`` names all that is
-    not real in it.
+    not real in it; ``step`` is up to which it goes, and ``locks`` has the digests of the lock files.
     """
 
     run: str
@@ -87,6 +87,8 @@ class RunStarted(Event):
     pretend: str = ""
     rows: int = 0
     origin: list[str] = field(default_factory=list)
+    step: str = ""
+    locks: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ import click
 
 import magical.cli.check
 import magical.cli.new
+import magical.cli.reproduce
 import magical.cli.show
 import magical.cli.ui  # noqa: F401  it is a verb
 from magical.cli.asking import Ask

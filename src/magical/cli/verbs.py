@@ -124,14 +124,20 @@ def inspect(ask: Ask, step: str, words: tuple[str, ...]) -> None:
 
 @verb(click.argument("name", required=False, default="", metavar="[RUN]"))
 def runs(ask: Ask, name: str) -> None:
-    """List the runs, or show one."""
+    """List the runs, or show one; as JSON, one is the record that reproduce takes."""
     project = ask.open()
     from magical.listeners.summary import runs_json, runs_text
 
     size = cache(project.store.size)
+    if name and ask.as_json:
+        from magical.project.recording import record_of
+
+        with contextlib.redirect_stdout(sys.stderr):  # models are read, which may import the project
+            record = record_of(project, name)
+        return ask.say(record, str)
     if name:
         summary = project.journal.read(project.journal.find(name))
-        return ask.say(runs_json([summary], size)[0], lambda: runs_text([summary], True, size))
+        return ask.say([], lambda: runs_text([summary], True, size))
     found = project.runs()
     return ask.say(runs_json(found, size) if ask.as_json else [], lambda: runs_text(found))
 

@@ -41,6 +41,8 @@ class RunSummary:
         settings: the settings it ran with.
         facts: what else the first line says.
         begun: for each node whose body began to run, its key.
+        left_out: the nodes that were not run, with the reason.
+        contents: for each node with a key, what names the content of its result.
     """
 
     name: str
@@ -55,6 +57,8 @@ class RunSummary:
     settings: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     begun: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
 
 
 class Journal:
@@ -191,11 +195,15 @@ def _enter(summary: RunSummary, event: Mapping[str, Any]) -> None:
             summary.begun[event["step"]] = event["key"]
         case "StepCached":
             summary.keys[event["step"]] = event["key"]
+            summary.contents[event["step"]] = event.get("content", "")
         case "StepFinished":
             summary.keys[event["step"]] = event["key"]
+            summary.contents[event["step"]] = event.get("content", "")
             summary.executed.append(event["step"])
         case "StepFailed":
             summary.failed[event["step"]] = event["message"]
+        case "StepLeftOut":
+            summary.left_out[event["step"]] = event["reason"]
         case "StepPending":
             summary.pending[event["step"]] = event["key"]
         case "RunFinished":

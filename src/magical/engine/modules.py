@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["file_of", "installed", "is_project", "package_of"]
+__all__ = ["file_of", "installed", "is_project", "package_of", "versions_here"]
 
 OURS = ("magical.library", "magical.features")
 """The parts of magical whose code counts in keys."""
+
+_OURSELVES = "magical_thinking-"
 
 
 def file_of(module: ModuleType | None) -> Path | None:
@@ -70,6 +72,18 @@ def installed() -> str:
     )
     text = "\n".join([f"{sys.version_info[0]}.{sys.version_info[1]}", *names])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def versions_here() -> dict[str, str]:
+    """Give the versions of Python and of magical itself.
+
+    Example:
+        >>> list(versions_here())
+        ['python', 'magical-thinking']
+    """
+    found = next((e.name for f in _site_folders() for e in _scan(f) if e.name.startswith(_OURSELVES)), "")
+    own = found.removeprefix(_OURSELVES).removesuffix(".dist-info")
+    return {"python": ".".join(map(str, sys.version_info[:3])), "magical-thinking": own}
 
 
 def _site_folders() -> tuple[Path, ...]:

@@ -38,6 +38,7 @@ class Request:
         registry: makes the model registry, if there is one.
         settings: as JSON, for the journal.
         profile: its name.
+        step: up to which it goes; empty for all.
         sample: how many rows each source gives; 0 for all.
         pretence: what is made up; the graph has been rewritten by it.
         debug: called with what a body raised, where it was raised.
@@ -59,6 +60,7 @@ class Request:
     registry: Callable[[], Registry] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     profile: str = ""
+    step: str = ""
     sample: int = 0
     pretence: Pretence = field(default_factory=Pretence)
     debug: Callable[[BaseException], None] | None = None

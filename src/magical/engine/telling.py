@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 
 from magical.engine.journal import Journal, git_state
+from magical.engine.lockfiles import lock_digests
+from magical.engine.modules import versions_here
 from magical.engine.ports import Listener
 from magical.engine.processes import here
 from magical.engine.run import Request, RunResult
@@ -52,7 +54,7 @@ class Teller:
 
 def started(request: Request, run: str, graph: Graph) -> RunStarted:
     """Give what a run says of itself when it begins."""
-    versions = {
+    packages = {
         label.partition(":")[2]: version
         for identity in request.identities.values()
         for label, version in identity.parts.items()
@@ -66,9 +68,11 @@ def started(request: Request, run: str, graph: Graph) -> RunStarted:
         profile=request.profile,
         **here(),
         git=git_state(request.root),
-        versions=versions,
+        versions={**versions_here(), **packages},
         sample=request.sample,
         pretend=request.pretence.mode,
+        step=request.step,
+        locks=lock_digests(request.root),
         rows=request.pretence.rows,
         origin=sorted({o for names in request.planner(graph).origins.values() for o in names}),
     )

@@ -108,6 +108,7 @@ def request_of(
         registry=lambda: project.registry(tracking(line), run_id),
         settings=drawing.drawn.settings,
         profile=opening.profile,
+        step=drawing.step,
         sample=opening.sample,
         pretence=opening.pretence,
         debug=debug,

@@ -19,16 +19,18 @@ class Location:
         root: its folder; ``.magical`` lies in it.
         module: the module of its workflow.
         name: the workflow's name in there; empty if there is only one.
+        aside: where store, journal and database are instead, for a run that leaves nothing behind.
     """
 
     root: Path
     module: str
     name: str = ""
+    aside: Path | None = None
 
     @property
     def home(self) -> Path:
         """Where store, journal and database are."""
-        return self.root / ".magical"
+        return self.aside or self.root / ".magical"
 
 
 def find(path: str | Path) -> Location:

@@ -29,6 +29,7 @@ from magical.project.storing import store_of
 from magical.settings.layers import as_line
 
 if TYPE_CHECKING:
+    from magical.project.reproduced import Reproduction
     from magical.project.syncing import Stored, Synced
     from magical.views.picture import Picture
 
@@ -158,8 +159,11 @@ class Project:
 
     def gc(self, keep: int = 10, *, dry: bool = False, verify: bool = False) -> Swept:
         """Remove the results that neither the newest runs, nor those under way, nor the present plan need."""
+        from magical.project.aside import clear_aside
         from magical.project.collecting import alive
 
+        if not dry:
+            clear_aside(self.home)
         plans = self.plan().values()
         return self.store.sweep(lambda: alive(plans, self.journal, keep), dry=dry, verify=verify)
 
@@ -202,9 +206,24 @@ class Project:
         plans = self._planner(drawing.graph, drawing.drawn).plan()
         return Stored(drawing.graph.workflow, plans, lambda listeners: self._execute(drawing, listeners))
 
+    def reproduce(self, run: str | Path, **settings: Any) -> Reproduction:
+        """Run an earlier run again in a fresh store, and compare what it gives with what it gave then.
+
+        Args:
+            run: its name, the beginning of it, or ``last``; or a file that ``magical runs RUN --json`` wrote.
+            settings: what is to be another than in the run, such as where a file lies.
+        """
+        from magical.project.reproducing import reproduce
+
+        return reproduce(self, run, settings)
+
     def with_profile(self, profile: str) -> Project:
         """Give the same project under another profile."""
-        return Project(replace(self.opening, profile=profile))
+        return self.opened(replace(self.opening, profile=profile))
+
+    def opened(self, opening: Opening) -> Project:
+        """Give a project that is opened in another way."""
+        return Project(opening)
 
     def registry(self, tracking: HowToTrack | None = None, run_id: Any = None) -> Registry:
         """Give the model registry: the project's own, unless ``[tracking]`` names another."""

@@ -17,7 +17,9 @@ from magical.settings.base import Settings, Tagged, to_json
 from magical.settings.paths import LINE, FromLine, InputPath, place_of
 from magical.settings.secrets import Secret, holds_secret
 
-__all__ = ["CLASS", "LINE", "Layer", "Loaded", "as_line", "load_settings", "parse_line", "read_toml"]
+__all__ = [
+    "CLASS", "LINE", "Layer", "Loaded", "as_line", "load_settings", "on_top", "parse_line", "read_toml",
+]  # fmt: skip
 
 CLASS = "class"
 
@@ -90,6 +92,12 @@ def parse_line(words: Iterable[str]) -> dict[str, Any]:
                 raise SettingsError(f"{key} is given twice, as a value and as a group.", hint="give it once.")
         place[last] = _value(text)
     return values
+
+
+def on_top(values: dict[str, Any], line: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings of a run with those of a line on top of them."""
+    merged: dict[str, Any] = _merged(values, line, "", LINE, {})
+    return merged
 
 
 def as_line(settings: Mapping[str, Any]) -> dict[str, Any]:

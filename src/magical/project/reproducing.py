@@ -1,0 +1,280 @@
+"""Run an earlier run again in a fresh store, and compare: what the record of a run is for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from magical.engine.artifacts import Artifact
+from magical.engine.ports import Listener
+from magical.engine.pretence import ROWS, Pretence
+from magical.engine.run import Request, RunResult, RunStopped, execute
+from magical.errors import ProjectError, SettingsError, StoreError, UsageError
+from magical.graph import Graph, Node
+from magical.project.agreeing import DIFFERS, SAME, UNKNOWN, compared
+from magical.project.aside import aside
+from magical.project.drawing import Drawing
+from magical.project.executing import Opening, schedule
+from magical.project.rechecking import Change, changed_data, changes
+from magical.project.recording import Recorded, read_record, record_of
+from magical.project.reproduced import LEFT_OUT, Reproduced, Reproduction
+from magical.refs import Link
+from magical.settings.layers import on_top
+from magical.settings.secrets import without_masks
+
+__all__ = ["reproduce"]
+
+_HERE = {"enabled": False, "uri": "", "registry_uri": ""}
+"""Nothing of it is tracked, whatever the profile says."""
+
+
+class Reproducible(Recorded, Protocol):
+    """The part of a project that running it again needs."""
+
+    @property
+    def opening(self) -> Opening:
+        """How it was opened."""
+
+    @property
+    def home(self) -> Path:
+        """Its folder ``.magical``."""
+
+    def opened(self, opening: Opening) -> Reproducible:
+        """Give a project that is opened in another way."""
+
+    def request(self, drawing: Drawing, listeners: tuple[Listener, ...] = ()) -> Request:
+        """Give all that a run of a drawing needs."""
+
+
+Tell = Callable[[str, tuple[Change, ...]], None]
+
+
+def _nothing(run: str, found: tuple[Change, ...]) -> None:
+    """Tell nobody."""
+
+
+def reproduce(
+    project: Reproducible,
+    run: str | Path,
+    settings: Mapping[str, Any] | None = None,
+    listeners: tuple[Listener, ...] = (),
+    tell: Tell = _nothing,
+) -> Reproduction:
+    """Check what an earlier run stood on, run it again in a fresh store, and compare the results.
+
+    Args:
+        project: as it is here and now; its store, journal, registry and tracking are left alone.
+        run: a run's name, the beginning of it, or ``last``; or a file with an exported record.
+        settings: what is to be another than in the run, such as where a file lies.
+        listeners: who hears the events.
+        tell: hears what is no longer as it was then, before anything runs.
+
+    Raises:
+        UsageError: there is no such run, or the file is no record of this workflow.
+        ProjectError: the settings of the run are no longer taken.
+        InputError: a file is not there, or has other content than in the run.
+        StoreError: nothing that the run gave is left.
+    """
+    began = time.monotonic()
+    record = _record(project, run)
+    try:
+        with aside(project.home) as home:
+            fresh = _beside(project, record, home)
+            found, steps = _reproduced(project, fresh, record, settings or {}, listeners, tell)
+    except KeyboardInterrupt:
+        raise RunStopped("reproduce was stopped; nothing of it is kept.") from None
+    seconds = round(time.monotonic() - began, 3)
+    return Reproduction(record["workflow"], record["run"], found, steps, seconds)
+
+
+def _reproduced(
+    project: Reproducible,
+    fresh: Reproducible,
+    record: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    listeners: tuple[Listener, ...],
+    tell: Tell,
+) -> tuple[tuple[Change, ...], tuple[Reproduced, ...]]:
+    drawing, left_out = _again(_drawing(fresh, record, settings), record)
+    planner = fresh.request(drawing).planner(drawing.graph)
+    found = tuple(changes(record, drawing, planner, fresh.root))
+    tell(record["run"], found)
+    if error := changed_data(found, record["run"]):
+        raise error
+    something = bool(drawing.graph.nodes)
+    result = execute(fresh.request(drawing, listeners), schedule) if something else RunResult()
+    return found, _Comparison(project, fresh, record, drawing.graph, result).steps(left_out)
+
+
+def _record(project: Reproducible, run: str | Path) -> dict[str, Any]:
+    path = Path(run)
+    if path.is_file():
+        record = read_record(path)
+    elif isinstance(run, Path) or path.suffix == ".json" or len(path.parts) > 1:
+        raise UsageError(f"There is no file {path}.", hint="magical runs RUN --json > record.json")
+    else:
+        record = record_of(project, str(run))
+    finished = [said for said in record["steps"].values() if said.get("key")]
+    if not finished:
+        raise UsageError(
+            f"No step finished in {record['run']}: there is nothing to compare with.", hint="magical runs"
+        )
+    if not any(said.get("result") for said in finished):
+        raise StoreError(
+            f"Nothing that {record['run']} gave is left in the store: gc removed it.",
+            hint="a record that was exported before still works: magical reproduce record.json",
+        )
+    return record
+
+
+def _beside(project: Reproducible, record: Mapping[str, Any], home: Path) -> Reproducible:
+    """The project with a store of its own, as the run had opened it."""
+    opening = project.opening
+    past = Pretence(record.get("pretend", ""), record.get("rows") or ROWS)
+    return project.opened(
+        replace(
+            opening,
+            location=replace(opening.location, aside=home),
+            profile=record.get("profile", ""),
+            sample=record.get("sample", 0),
+            pretence=past,
+        )
+    )
+
+
+def _drawing(fresh: Reproducible, record: Mapping[str, Any], given: Mapping[str, Any]) -> Drawing:
+    line = {**on_top(without_masks(record["settings"]), given), "tracking": _HERE}
+    try:
+        drawing = fresh.draw(line)
+    except SettingsError as error:
+        raise ProjectError(
+            f"{record['run']} cannot be reproduced: its settings are not those of this project.",
+            *error.lines,
+            hint=f"go back to the commit of the run{_commit(record)}, or give it: KEY=VALUE.",
+        ) from error
+    name = drawing.drawn.graph.workflow
+    if name != record["workflow"]:
+        raise UsageError(
+            f"{record['run']} is a run of {record['workflow']}, and this project's workflow is {name}.",
+            hint="name the project: magical reproduce RUN --project PATH",
+        )
+    return drawing
+
+
+def _commit(record: Mapping[str, Any]) -> str:
+    commit = str((record.get("git") or {}).get("commit", ""))
+    return f", {commit[:10]}" if commit else ""
+
+
+def _again(drawing: Drawing, record: Mapping[str, Any]) -> tuple[Drawing, dict[str, str]]:
+    """The part of the workflow that finished then, without what writes to the world; and why not the rest."""
+    said, left_out = record["steps"], {}
+    for node in drawing.graph.nodes:
+        lost = [link.node for link in node.links if link.node in left_out]
+        if reason := f"it needs {lost[0]}" if lost else _writes(node):
+            left_out[node.name] = reason
+    names = [
+        n.name for n in drawing.graph.nodes if said.get(n.name, {}).get("key") and n.name not in left_out
+    ]
+
+    def part(graph: Graph) -> Graph:
+        needed = graph.ancestors(names)
+        nodes = tuple(n for n in graph.nodes if n.name in needed)
+        return replace(graph, nodes=nodes, result=tuple(map(Link, names)), findings=())
+
+    return replace(drawing, change=part), left_out
+
+
+def _writes(node: Node) -> str:
+    if node.facts.get("pretended"):
+        return ""
+    if node.writes:
+        return "it writes to the world"
+    return "it writes files" if node.facts.get("writes_files") else ""
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The results of then, by their record, and those of now."""
+
+    project: Reproducible
+    fresh: Reproducible
+    record: Mapping[str, Any]
+    graph: Graph
+    result: RunResult
+
+    def steps(self, left_out: Mapping[str, str]) -> tuple[Reproduced, ...]:
+        """Compare step by step, in the order of the record."""
+        from magical.project.fingerprints import Fingerprints
+        from magical.project.judging import judges
+
+        root = str(self.fresh.root)
+        now = Fingerprints(self.fresh.store, judges(self.result.records), root)
+        return tuple(
+            Reproduced(name, LEFT_OUT, (left_out[name],)) if name in left_out else self._step(name, said, now)
+            for name, said in self.record["steps"].items()
+        )
+
+    def _step(self, name: str, said: Mapping[str, Any], now: Any) -> Reproduced:
+        if not said.get("key"):
+            if said["state"] == LEFT_OUT:
+                return Reproduced(name, LEFT_OUT, (f"the run left it out: {said.get('reason', '')}",))
+            return Reproduced(name, UNKNOWN, (f"it did not finish in the run ({said['state']})",))
+        if name not in self.graph.by_name:
+            return Reproduced(name, DIFFERS, ("the workflow no longer has it",))
+        if (error := self.result.errors.get(name)) is not None:
+            return Reproduced(name, DIFFERS, (f"it failed: {error.lines[0]}",))
+        made, note = self.result.records.get(name), _note(self.graph.by_name[name])
+        if made is None:
+            reason = self.result.left_out.get(name, "it was not reached")
+            return Reproduced(name, DIFFERS, (f"it gave nothing: {reason}",), note)
+        if not said.get("result"):
+            return Reproduced(name, *_by_name(said.get("content", ""), made.result.content), note)
+        new = now.of(name, made.result)
+        found = compared(said["result"], new, self._pairs(said, made.result))
+        return Reproduced(name, found.level, found.what, note, found.apart)
+
+    def _pairs(self, said: Mapping[str, Any], made: Artifact) -> Callable[[str], Any]:
+        """Gives both tables as they are, where the store still has what the record is about."""
+        from magical.contracts.promises import Promise
+
+        record = self.project.store.record(said["key"])
+        kept = record.result if record and record.result.content == said.get("content") else None
+
+        def pair(item: str) -> Any:
+            if kept is None:
+                return None
+            one, other = _member(kept, item), _member(made, item)
+            if one is None or other is None or {one.kind, other.kind} != {"table"}:
+                return None
+            load = self.project.store.load, self.fresh.store.load
+            return load[0](one, Promise("table")), load[1](other, Promise("table"))
+
+        return pair
+
+
+def _by_name(old: str, new: str) -> tuple[str, tuple[str, ...]]:
+    """What can be said of a result that was swept: its content has a name, unless it is a model."""
+    if old == new and not old.startswith("key:"):
+        return SAME, ()
+    gone = "what it gave then is no longer in the store"
+    if not old or old.startswith("key:"):
+        return UNKNOWN, (gone,)
+    return DIFFERS, (f"other content, and {gone}",)
+
+
+def _member(artifact: Artifact, item: str) -> Artifact | None:
+    for name in item.split(".") if item else ():
+        if name not in artifact.items:
+            return None
+        artifact = artifact.items[name]
+    return artifact
+
+
+def _note(node: Node) -> str:
+    if node.facts.get("random"):
+        return "It is random, as it says."
+    return "It asks the world each time." if node.facts.get("reads") == "world" else ""
