@@ -85,7 +85,9 @@ class Project:
             SettingsError: a setting is wrong.
             StoreError: there can be no store where it says.
         """
-        return store_of(self.configuration.policy({}).store, self.home, trust=self.opening.trust)
+        aside = self.location.aside is not None  # a run that leaves nothing behind leaves nothing there, too
+        url = "" if aside else self.configuration.policy({}).store
+        return store_of(url, self.home, trust=self.opening.trust)
 
     def graph(self, **settings: Any) -> Graph:
         """Give the drawn graph; its nodes may have been remembered, not drawn anew."""
