@@ -44,6 +44,7 @@ class Request:
         debug: called with what a body raised, where it was raised.
         child: the command that runs one node in a process of its own.
         ticket: by which such a process opens the same project.
+        equip: adds what only a run that does something needs; called before it begins.
         echo: whether what bodies print also goes where it would have gone.
     """
 
@@ -66,6 +67,7 @@ class Request:
     debug: Callable[[BaseException], None] | None = None
     child: tuple[str, ...] = ()
     ticket: Callable[[], Mapping[str, Any]] = dict
+    equip: Callable[[Request], Request] = lambda request: request
     echo: bool = True
 
     def planner(self, graph: Graph) -> Planner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -114,6 +114,7 @@ def request_of(
         debug=debug,
         child=(sys.executable, "-m", "magical.project.child"),
         ticket=lambda: {"opening": opening, **how, "mlflow_run": run_id(), "folder": os.getcwd()},
+        equip=lambda request: _equipped(project, request, tracking(line)),
         echo=not listeners,
     )
 
@@ -132,6 +133,8 @@ def schedule(request: Request) -> Any:
 
         return performer
 
+    request = request.equip(request)
+
     def carried_out() -> RunResult:
         if not wants_cluster(request):
             return Schedule(request, performing(None))()
@@ -146,6 +149,18 @@ def _cluster(request: Request) -> Cluster:
 
     policy, home = request.policy(), request.root / ".magical"
     return DaskCluster(policy.cluster, policy.workers, home, "magical.project.errands:work")
+
+
+def _equipped(project: Opened, request: Request, tracking: HowToTrack) -> Request:
+    """Under Prefect the runner hears the run's events as well."""
+    policy = request.policy()
+    aside = project.opening.location.aside is not None  # nobody is told of a run that leaves nothing behind
+    if policy.runner != "prefect" or request.debug is not None or aside:
+        return request
+    from magical.project.flows import under_prefect
+
+    runner, cards = under_prefect(project, policy, tracking, request.revive())
+    return replace(request, runner=lambda: runner, listeners=(*request.listeners, runner, cards))
 
 
 def _runner(policy: Policy, debugging: bool) -> Any:

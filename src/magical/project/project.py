@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -29,6 +30,8 @@ from magical.project.storing import store_of
 from magical.settings.layers import as_line
 
 if TYPE_CHECKING:
+    from prefect import Flow
+
     from magical.project.reproduced import Reproduction
     from magical.project.syncing import Stored, Synced
     from magical.views.picture import Picture
@@ -191,13 +194,15 @@ class Project:
         return self._execute(self.draw(settings or {}, step), listeners, debug)
 
     def sync(self, listeners: tuple[Listener, ...] = ()) -> Synced:
-        """Send what MLflow's tracking or registry missed while it was down.
+        """Send what MLflow's tracking or registry, or Prefect, missed while it was down.
 
         Args:
             listeners: who hears what the steps tell that are made up for.
         """
+        from magical.project.settling import settle
         from magical.project.syncing import sync
 
+        settle(self)
         return sync(self, listeners)
 
     def stored(self, step: str, settings: Mapping[str, Any]) -> Stored:
@@ -218,6 +223,12 @@ class Project:
         from magical.project.reproducing import reproduce
 
         return reproduce(self, run, settings)
+
+    def flow(self) -> Flow[..., None]:
+        """Give the workflow as a Prefect flow of the same name, with its settings as parameters."""
+        from magical.project.flows import flow_of
+
+        return flow_of(self, str(sys._getframe(1).f_globals.get("__name__", "__main__")))
 
     def with_profile(self, profile: str) -> Project:
         """Give the same project under another profile."""

@@ -17,7 +17,7 @@ from magical.events import Event
 if TYPE_CHECKING:
     from magical.listeners.mlflow import MlflowTracking
 
-__all__ = ["Later", "Tracked", "Tracking", "tracker"]
+__all__ = ["Later", "Tracked", "Tracking", "tracker", "value_of"]
 
 
 class Tracked(Protocol):
@@ -90,14 +90,14 @@ def tracker(
         tracking.uri or project.database(),
         artifacts=project.home / "artifacts",
         experiment=tracking.experiment or workflow,
-        value=lambda key: _value(project, key),
+        value=lambda key: value_of(project, key),
         marks=Marks(project.journal.folder),
         line={k: line[k] for k in ("tracking",) if k in line and not _holds_password(line[k])},
         later=later,
     )
 
 
-def _value(project: Tracked, key: str) -> Any:
+def value_of(project: Tracked, key: str) -> Any:
     """A result as JSON, if it has that form; what stands on a pretence or a sample is none."""
     record = project.store.record(key)
     if record is None or record.result.kind != "value" or record.origin:

@@ -23,6 +23,7 @@ from magical.project.hosting import (
     occupant,
     prefect_server,
 )
+from magical.project.settling import settle
 
 if TYPE_CHECKING:
     from magical.project.project import Project
@@ -79,7 +80,8 @@ class UIs:
                 self._processes.append((server, stack.enter_context(server.start())))
             stack.callback(self._stop)
             await_all(self._processes)
-            # Both answer now: what has to be put right in Prefect before anybody looks belongs here.
+            if address := self.addresses["prefect"]:
+                settle(self._project, f"{address}/api")  # before anybody looks
             self._stack = stack.pop_all()
         return self
 

@@ -1,0 +1,132 @@
+"""Flow runs that a killed process, or a server that was away, left open in Prefect: mark how they ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from magical.engine.atomic import write_text
+from magical.engine.journal import Journal, RunSummary
+from magical.engine.processes import host, lives
+
+__all__ = ["FlowMarks", "settle"]
+
+_STATES = {
+    "done": ("COMPLETED", "Completed"),
+    "failed": ("FAILED", "Failed"),
+    "stopped": ("CANCELLED", "Cancelled"),
+}
+_CRASHED = ("CRASHED", "Crashed")
+_FINAL = {"COMPLETED", "CANCELLED", "FAILED", "CRASHED"}
+_PAGE = 200
+
+
+class Settled(Protocol):
+    """The part of a project that settling needs."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where its runs are told."""
+
+
+class FlowMarks:
+    """Keeps, beside a run's journal, which flow run shows it, until that has ended in Prefect, too.
+
+    Args:
+        folder: of the journal's runs.
+    """
+
+    NAME = "prefect.json"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def note(self, run: str, server: str, flow_run: str, ended: bool) -> None:
+        """Note the flow run of a run, or that nothing is left to be said about it."""
+        path = self.folder / run / self.NAME
+        if ended:
+            path.unlink(missing_ok=True)
+        elif path.parent.is_dir():
+            write_text(path, json.dumps({"server": server, "flow_run": flow_run}))
+
+    def open(self) -> Iterator[tuple[str, str, str]]:
+        """Give the runs whose flow runs may be open: name, server, flow run."""
+        for path in sorted(self.folder.glob(f"*/{self.NAME}")):
+            try:
+                said = json.loads(path.read_text(encoding="utf-8"))
+                yield path.parent.name, said["server"], said["flow_run"]
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+
+
+def settle(project: Settled, server: str = "") -> list[str]:
+    """Mark in Prefect how the runs ended that it still shows as running; give their names.
+
+    A run whose process is gone without a word is marked crashed, with its tasks. One whose end the server did
+    not hear of gets the state in which it ended.
+
+    Args:
+        project: whose runs.
+        server: one API of Prefect's, or empty for all. Where none answers, it is left for the next time.
+    """
+    marks, done = FlowMarks(project.journal.folder), []
+    for run, where, flow_run in marks.open():
+        summary = project.journal.read(run)
+        if server not in ("", where) or not _is_over(summary):
+            continue
+        with contextlib.suppress(Exception):  # a server is away, or the disk is: nobody's run may fail for it
+            _settle(where, flow_run, _STATES.get(summary.state, _CRASHED))
+            marks.note(run, where, flow_run, True)
+            done.append(run)
+    return done
+
+
+def _is_over(run: RunSummary) -> bool:
+    machine, process = run.facts.get("host", ""), run.facts.get("process", 0)
+    if not process or machine != host():
+        return run.state != "killed"
+    return not lives(process) or run.state != "killed"
+
+
+def _settle(server: str, flow_run: str, how: tuple[str, str]) -> None:
+    import uuid
+
+    from magical.runners.prefect_flow import talking_to
+
+    with talking_to(server):
+        from prefect.client.orchestration import get_client
+        from prefect.client.schemas.objects import State, StateType
+        from prefect.exceptions import ObjectNotFound
+
+        def state(kind: str, name: str) -> Any:
+            return State(type=StateType(kind), name=name, message="its process had gone")
+
+        with get_client(sync_client=True, httpx_settings={"timeout": 10.0}) as client:
+            try:
+                found = client.read_flow_run(uuid.UUID(flow_run))
+            except ObjectNotFound:
+                return
+            if found.state is None or found.state.type.value not in _FINAL:
+                client.set_flow_run_state(found.id, state(*how), force=True)
+            _settle_tasks(client, found.id, state)
+
+
+def _settle_tasks(client: Any, flow_run: Any, state: Any) -> None:
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+    from prefect.client.schemas.sorting import TaskRunSort
+
+    which = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
+    offset = 0
+    while True:
+        found = client.read_task_runs(
+            flow_run_filter=which, sort=TaskRunSort.EXPECTED_START_TIME_ASC, limit=_PAGE, offset=offset
+        )
+        for task in found:
+            if task.state is None or task.state.type.value not in _FINAL:
+                client.set_task_run_state(task.id, state(*_CRASHED), force=True)
+        if len(found) < _PAGE:
+            return
+        offset += _PAGE

@@ -1,0 +1,217 @@
+"""Prefect as a runner: one flow run for a run, one task for a step; results stay in the store."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError, wait
+from typing import Any, TypeVar
+
+from magical.engine.ports import Work
+from magical.errors import MagicalError, StepStopped, shorten
+from magical.events import Event, RunStarted, StepCached, StepFailed, StepLeftOut
+from magical.masking import mask
+from magical.runners.prefect_flow import FlowRun, reach, server_of
+
+__all__ = ["PrefectRunner"]
+
+T = TypeVar("T")
+
+
+class PrefectRunner:
+    """Runs steps as tasks of a flow run, in threads of this process; what they give never reaches Prefect.
+
+    It hears the run's events, too: the flow run is named after the run, a fresh step is shown as a cached
+    task, and one that was left out as a cancelled one.
+
+    Args:
+        workers: how many at a time.
+        server: Prefect's API; empty for the one that Prefect is set up for, or else that of ``magical ui``.
+        tags: of the flow run.
+        note: told the run's name, the server, the flow run's id and whether that has ended, when it begins
+            and when it ends.
+    """
+
+    def __init__(
+        self,
+        workers: int = 1,
+        *,
+        server: str = "",
+        tags: Sequence[str] = (),
+        note: Callable[[str, str, str, bool], None] = lambda run, server, flow_run, ended: None,
+    ) -> None:
+        self.flow = FlowRun(server_of(server), workers)  # in a flow, that flow's own
+        self._tags, self._note = tuple(tags), note
+        self._begun = RunStarted(run="", workflow="run", settings={}, nodes=[])
+        self._lock = threading.Lock()
+        self._tasks: dict[str, Any] = {}
+        self._ids: dict[str, Any] = {}
+        self._loggers: dict[str, Any] = {}
+        self._futures: list[Future[Any]] = []
+        self._failed: list[str] = []
+        self._left = False
+
+    def check(self) -> None:
+        """Make sure that the server answers, before any work.
+
+        Raises:
+            UsageError: it does not.
+        """
+        if self.flow.server:
+            reach(self.flow.server)
+
+    def on(self, event: Event) -> None:
+        """Take an event of the run."""
+        match event:
+            case RunStarted():
+                self._begun = event
+            case StepCached():
+                self._show(event.step, "COMPLETED", "Cached", f"fresh: {event.key[:12]}")
+            case StepLeftOut():
+                self._show(event.step, "CANCELLED", "LeftOut", event.reason)
+            case StepFailed():
+                self._failed.append(event.step)
+
+    def __enter__(self) -> PrefectRunner:
+        begun = self._begun
+        real = ["pretended"] if begun.pretend else ["not real"] if begun.origin else []
+        tags = ["magical", *self._tags, *real, *([f"profile {begun.profile}"] if begun.profile else [])]
+        self.flow.open(begun.workflow, begun.run or begun.workflow, tags, begun.settings)
+        self._note(begun.run, self.flow.server, str(self.flow.id), False)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        from prefect.states import Cancelled, Completed, Failed
+
+        stopped = isinstance(exc[1], KeyboardInterrupt)  # a thread cannot be stopped: it is left behind
+        self._left = exc[0] is not None
+        if not stopped:
+            wait(self._futures)
+            for task in list(self._tasks.values()):
+                task.wait()
+        if stopped:
+            state: Any = Cancelled(message="stopped by hand")
+        elif exc[0] is not None:
+            state = Failed(message=shorten(mask(str(exc[1])), 200))
+        elif self._failed:
+            state = Failed(message=f"failed: {', '.join(self._failed)}")
+        else:
+            state = Completed(message=f"{len(self._futures)} steps ran")
+        ended = self.flow.close(state, wait=not stopped or all(f.done() for f in self._futures))
+        if ended:
+            self._note(self._begun.run, self.flow.server, str(self.flow.id), True)
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        """Begin a piece of work as a task and give its future."""
+        future: Future[T] = Future()
+        final = True
+
+        def attempt() -> Any:
+            nonlocal final
+            began, final = time.monotonic(), True
+            self._task_begun(work.name)
+            if self._left:
+                if future.cancel():
+                    future.set_running_or_notify_cancel()  # only then does nobody wait for it
+                else:
+                    future.set_exception(StepStopped(f"{work.name} was stopped with the run."))
+                return _state("CANCELLED", "Cancelled", "the run was stopped")
+            if not future.running():
+                future.set_running_or_notify_cancel()
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                final = work.again(error) is None
+                if final:
+                    future.set_exception(error)
+                raise _told(error, work, time.monotonic() - began) from None
+
+        def condition(task: Any, run: Any, state: Any) -> bool:
+            return not final
+
+        task = self._task(attempt, work, condition)
+        parents = [self._tasks[name] for name in work.after if name in self._tasks]
+        shown = self.flow.call(lambda: task.submit(wait_for=parents))
+        shown.add_done_callback(lambda _: _never_began(future, work.name))
+        self._tasks[work.name] = shown
+        self._futures.append(future)
+        return future
+
+    def ids(self) -> tuple[str, Any]:
+        """Give the server, and the id of the flow run; none before it has begun."""
+        return self.flow.server, self.flow.id
+
+    def logger(self, step: str) -> logging.LoggerAdapter[Any] | None:
+        """Give where lines about a step, or about the run, are shown in Prefect; none before it has begun."""
+        with self._lock:
+            return self._loggers.get(step) if step else self.flow.logger
+
+    def task_run(self, step: str) -> Any:
+        """Give the id of a step's task run; none before it has begun."""
+        with self._lock:
+            return self._ids.get(step)
+
+    def _task(self, body: Callable[[], Any], work: Work[Any], condition: Any = None) -> Any:
+        from prefect import Task
+        from prefect.cache_policies import NO_CACHE
+
+        retries = work.wishes.retries
+        return Task(
+            body,
+            name=work.name,
+            task_run_name=lambda: work.name,
+            tags=work.wishes.tags,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            log_prints=False,
+            retries=retries,
+            retry_delay_seconds=[work.wishes.wait(n + 1) for n in range(retries)] or None,
+            retry_condition_fn=condition,
+        )
+
+    def _task_begun(self, name: str) -> None:
+        from prefect.context import TaskRunContext
+        from prefect.logging.loggers import get_run_logger
+
+        inside = TaskRunContext.get()
+        assert inside is not None
+        with self._lock:
+            self._ids[name] = inside.task_run.id
+            self._loggers[name] = get_run_logger()
+
+    def _show(self, name: str, kind: str, state: str, text: str) -> None:
+        """Enter a task that has nothing to do."""
+
+        def body() -> Any:
+            self._task_begun(name)
+            return _state(kind, state, text)
+
+        task = self._task(body, Work(lambda: None, name))
+        self._tasks[name] = self.flow.call(task.submit)
+
+
+def _state(kind: str, name: str, text: str) -> Any:
+    from prefect.client.schemas.objects import State, StateType
+
+    return State(type=StateType(kind), name=name, message=text)
+
+
+def _told(error: BaseException, work: Work[Any], seconds: float) -> Exception:
+    """What Prefect is told of an error: its words without secrets, and no frames of bodies."""
+    text = mask(str(error) or type(error).__name__)
+    if isinstance(error, StepStopped) and work.wishes.timeout and seconds >= work.wishes.timeout:
+        return TimeoutError(text)
+    if isinstance(error, MagicalError):
+        return error.worded(*error.lines)
+    return RuntimeError(f"{type(error).__name__}: {text}")
+
+
+def _never_began(future: Future[Any], name: str) -> None:
+    """Prefect ended a task without calling it: a limit could not be asked for, or it was cancelled there."""
+    if not future.done():
+        text = f"{name}: Prefect ended its task before it began."
+        with contextlib.suppress(InvalidStateError):
+            future.set_exception(StepStopped(text, hint="look at its page there."))

@@ -1,0 +1,230 @@
+"""A flow run in Prefect that is open for tasks: the one that this code runs in, or a new one."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from magical.errors import UsageError, shorten
+
+__all__ = ["OWN_SERVER", "FlowRun", "reach", "server_of"]
+
+OWN_SERVER = "http://127.0.0.1:4200/api"
+"""Where `magical ui` puts Prefect."""
+
+PATIENCE = 10.0
+"""Seconds that Prefect's server is given to take the end of a flow run."""
+
+_NO_PREFECT = "pip install 'magical-thinking[prefect]'; or run without: policy.runner=local"
+
+
+def server_of(server: str) -> str:
+    """Give the API that a run talks to: as wished, else as Prefect is set up, else that of ``magical ui``.
+
+    In a flow it is whatever that flow talks to, and nothing is given.
+
+    Raises:
+        UsageError: Prefect is not installed.
+    """
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    try:
+        from prefect.context import FlowRunContext
+        from prefect.settings import get_current_settings
+    except ModuleNotFoundError as error:
+        if error.name != "prefect":
+            raise
+        raise UsageError('[policy] runner = "prefect" needs Prefect.', hint=_NO_PREFECT) from None
+    if FlowRunContext.get() is not None:
+        return ""
+    return server or get_current_settings().api.url or OWN_SERVER
+
+
+@contextlib.contextmanager
+def talking_to(server: str, *, heartbeat: bool = True) -> Iterator[None]:
+    """Let Prefect talk to a server in this block, and in what is begun in it."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    changed: dict[Any, Any] = {PREFECT_API_URL: server} if server else {}
+    if not heartbeat:  # nobody looks after a run from the command, and its last beat costs a second
+        changed[PREFECT_FLOWS_HEARTBEAT_FREQUENCY] = None
+    with temporary_settings(changed):
+        yield
+
+
+def reach(server: str) -> None:
+    """Make sure that a server answers, before any work.
+
+    Raises:
+        UsageError: it does not.
+    """
+    import httpx
+    from prefect.client.orchestration import get_client
+
+    try:
+        parts = urlsplit(server)
+        with talking_to(server), get_client(sync_client=True, httpx_settings={"timeout": 3.0}) as client:
+            error: object = client.api_healthcheck()
+        said = getattr(parts, "hostname", None) or server
+    except (httpx.HTTPError, ValueError, RuntimeError) as caught:
+        error, said = caught, server
+    if error is not None:
+        where = server.rpartition("@")[2].removesuffix("/api") or str(said)
+        raise UsageError(
+            f"Prefect's server at {where} does not answer ({shorten(str(error) or repr(error), 80)}).",
+            hint="magical ui starts one; or run without: policy.runner=local",
+        )
+
+
+class FlowRun:
+    """One flow run, open for tasks from any thread until it is closed.
+
+    In a flow, such as a deployment's, it is that flow's own run. Else it is a new one, in a thread that
+    waits; so signals, and the order in which a run ends, stay with whoever opens it.
+
+    Args:
+        server: the API.
+        workers: how many tasks run at a time.
+    """
+
+    def __init__(self, server: str, workers: int) -> None:
+        self.server, self._workers = server, workers
+        self.id: Any = None
+        self.logger: Any = None
+        self.attached = False
+        self._context = contextvars.copy_context()
+        self._open, self._over = threading.Event(), threading.Event()
+        self._state: Any = None
+        self._broken: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self._quiet = contextlib.ExitStack()
+
+    def open(self, flow: str, name: str, tags: Sequence[str], parameters: Mapping[str, Any]) -> None:
+        """Begin.
+
+        Args:
+            flow: the flow's name.
+            name: of its run.
+            tags: of its run.
+            parameters: that the run is shown with.
+
+        Raises:
+            UsageError: the server refuses.
+        """
+        from prefect.context import FlowRunContext
+
+        inside = FlowRunContext.get()
+        self.attached = inside is not None and inside.flow_run is not None
+        self._quiet.enter_context(_quiet(keep=self.attached))
+        if self.attached:
+            assert inside is not None
+            run: Any = inside.flow_run
+            self._begun(run.id, tags=[*run.tags, *tags, name])
+            return
+        facts = {"name": name, "tags": list(tags), "parameters": dict(parameters)}
+        self._thread = threading.Thread(target=self._run, args=(flow, facts), daemon=True)
+        self._thread.name = "magical-prefect"
+        self._thread.start()
+        self._open.wait()
+        if self._broken is not None:
+            self._quiet.close()
+            text = shorten(str(self._broken) or repr(self._broken), 160)
+            raise UsageError(
+                f"Prefect's server at {self.server} takes no flow run: {text}",
+                hint="look at the server's log; or run without: policy.runner=local",
+            ) from self._broken
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Call something as if within the flow."""
+        return self._context.copy().run(function)
+
+    def close(self, state: Any, *, wait: bool = True) -> bool:
+        """End it, and say whether the server took that.
+
+        Args:
+            state: a final state of Prefect's.
+            wait: whether its tasks have ended.
+        """
+        if self._thread is None:
+            self._quiet.close()
+            return False  # whoever opened it ends it
+        self._state = state
+        self._over.set()
+        self._thread.join(PATIENCE if wait else 1.0)
+        ended = not self._thread.is_alive() and self._broken is None
+        if not ended and not wait:
+            with contextlib.suppress(Exception), talking_to(self.server):
+                from prefect.client.orchestration import get_client
+
+                with get_client(sync_client=True, httpx_settings={"timeout": 2.0}) as client:
+                    client.set_flow_run_state(self.id, state, force=True)
+        if ended:
+            self._quiet.close()
+        return ended
+
+    def _run(self, flow: str, facts: dict[str, Any]) -> None:
+        from prefect import Flow
+        from prefect.context import FlowRunContext
+        from prefect.task_runners import ThreadPoolTaskRunner
+
+        def body() -> Any:
+            inside = FlowRunContext.get()
+            assert inside is not None
+            assert inside.flow_run is not None
+            self._begun(inside.flow_run.id, **facts)
+            self._open.set()
+            self._over.wait()
+            return self._state
+
+        runner: Any = ThreadPoolTaskRunner(max_workers=self._workers)
+        try:
+            with talking_to(self.server, heartbeat=False):
+                how: dict[str, Any] = {"validate_parameters": False, "persist_result": False}
+                Flow(body, name=flow, task_runner=runner, **how)(return_state=True)
+        except BaseException as error:
+            self._broken = error
+        finally:
+            self._open.set()
+
+    def _begun(self, run: Any, **facts: Any) -> None:
+        from prefect.client.orchestration import get_client
+        from prefect.logging import get_run_logger
+
+        self.id, self.logger = run, get_run_logger()
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(run, **facts)
+        self._context = contextvars.copy_context()
+
+
+@contextlib.contextmanager
+def _quiet(*, keep: bool) -> Iterator[None]:
+    """Keep Prefect's own log lines from the root logger, where they would be taken for a body's words.
+
+    Args:
+        keep: whether they still go to the terminal, as they do where a flow is at home.
+    """
+    import prefect.main  # noqa: F401  it sets up Prefect's logging
+    from prefect.logging.handlers import PrefectConsoleHandler
+
+    root, own = logging.getLogger(), logging.getLogger("prefect")
+    consoles = [h for h in root.handlers if isinstance(h, PrefectConsoleHandler)]
+    propagate, raises = own.propagate, logging.raiseExceptions
+    own.propagate = False
+    if not keep:
+        logging.raiseExceptions = False  # a log line that the server did not take is said nowhere else
+    for handler in consoles:
+        root.removeHandler(handler)
+        if keep:
+            own.addHandler(handler)
+    try:
+        yield
+    finally:
+        own.propagate, logging.raiseExceptions = propagate, raises
+        for handler in consoles:
+            own.removeHandler(handler)
+            root.addHandler(handler)

@@ -1,0 +1,23 @@
+"""Prefect as a runner, on a real server: the conformance suite."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magical.runners.prefect import PrefectRunner
+from magical.testing import RunnerConformance
+
+
+class TestPrefectRunner(RunnerConformance):
+    @pytest.fixture(autouse=True)
+    def _server(self, prefect_server: str) -> None:
+        self.server = prefect_server
+
+    def runner(self, workers: int) -> PrefectRunner:
+        return PrefectRunner(workers, server=self.server)
+
+
+@pytest.mark.slow
+class TestPrefectOnDask(TestPrefectRunner):
+    policy = {"cluster": "dask"}
