@@ -1,0 +1,10 @@
+"""The campaign as a Prefect flow: run it here once, or serve it, deploy it, put it on a schedule."""
+
+from pathlib import Path
+
+import magical
+
+campaign = magical.load(Path(__file__).parent).flow()
+
+if __name__ == "__main__":
+    campaign()
