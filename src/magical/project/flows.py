@@ -65,7 +65,8 @@ def under_prefect(
     marks = FlowMarks(project.journal.folder)
     runner = PrefectRunner(policy.workers, server=policy.server, tags=policy.tags, note=marks.note)
     runner.check()
-    settle(project, runner.ids()[0])
+    if server := runner.ids()[0]:
+        settle(project, server)
     pages = next((u for u in (tracking.registry_uri, tracking.uri) if u.startswith("http")), _MLFLOW)
 
     def about(step: str) -> str:

@@ -79,8 +79,8 @@ class PrefectRunner:
         begun = self._begun
         real = ["pretended"] if begun.pretend else ["not real"] if begun.origin else []
         tags = ["magical", *self._tags, *real, *([f"profile {begun.profile}"] if begun.profile else [])]
-        self.flow.open(begun.workflow, begun.run or begun.workflow, tags, begun.settings)
-        self._note(begun.run, self.flow.server, str(self.flow.id), False)
+        self.flow.open(begun.workflow, begun.run or "magical", tags, begun.settings)
+        self._noted(ended=False)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -102,7 +102,7 @@ class PrefectRunner:
             state = Completed(message=f"{len(self._futures)} steps ran")
         ended = self.flow.close(state, wait=not stopped or all(f.done() for f in self._futures))
         if ended:
-            self._note(self._begun.run, self.flow.server, str(self.flow.id), True)
+            self._noted(ended=True)
 
     def submit(self, work: Work[T]) -> Future[T]:
         """Begin a piece of work as a task and give its future."""
@@ -171,6 +171,10 @@ class PrefectRunner:
             retry_delay_seconds=[work.wishes.wait(n + 1) for n in range(retries)] or None,
             retry_condition_fn=condition,
         )
+
+    def _noted(self, *, ended: bool) -> None:
+        if self._begun.run and self.flow.server:  # a temporary server is gone when somebody could ask it
+            self._note(self._begun.run, self.flow.server, str(self.flow.id), ended)
 
     def _task_begun(self, name: str) -> None:
         from prefect.context import TaskRunContext

@@ -27,7 +27,7 @@ _NO_PREFECT = "pip install 'magical-thinking[prefect]'; or run without: policy.r
 def server_of(server: str) -> str:
     """Give the API that a run talks to: as wished, else as Prefect is set up, else that of ``magical ui``.
 
-    In a flow it is whatever that flow talks to, and nothing is given.
+    In a flow it is what that flow talks to; empty for Prefect's own temporary server.
 
     Raises:
         UsageError: Prefect is not installed.
@@ -40,9 +40,10 @@ def server_of(server: str) -> str:
         if error.name != "prefect":
             raise
         raise UsageError('[policy] runner = "prefect" needs Prefect.', hint=_NO_PREFECT) from None
+    known = get_current_settings().api.url
     if FlowRunContext.get() is not None:
-        return ""
-    return server or get_current_settings().api.url or OWN_SERVER
+        return known or ""
+    return server or known or OWN_SERVER
 
 
 @contextlib.contextmanager
@@ -124,7 +125,7 @@ class FlowRun:
         if self.attached:
             assert inside is not None
             run: Any = inside.flow_run
-            self._begun(run.id, tags=[*run.tags, *tags, name])
+            self._begun(run.id, tags=list(dict.fromkeys([*run.tags, *tags, name])))
             return
         facts = {"name": name, "tags": list(tags), "parameters": dict(parameters)}
         self._thread = threading.Thread(target=self._run, args=(flow, facts), daemon=True)
