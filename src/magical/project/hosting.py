@@ -97,16 +97,7 @@ def prefect_server(home: Path, port: int) -> Server:
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
         "PREFECT_LOGGING_COLORS": "false",
     }
-    words = (
-        "-P",
-        str(Path(__file__).with_name("prefect_host.py")),
-        "server",
-        "start",
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-    )
+    words = ("-m", "prefect", "server", "start", "--host", HOST, "--port", str(port))
     return Server("Prefect", port, words, settings, home, "/api/health")
 
 
