@@ -1,7 +1,6 @@
 """Prefect as a runner, on a real server: the conformance suite."""
 
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -20,4 +19,4 @@ class TestPrefectRunner(RunnerConformance):
 
 @pytest.mark.slow
 class TestPrefectOnDask(TestPrefectRunner):
-    policy = {"cluster": "dask"}
+    policy: ClassVar[dict[str, Any]] = {"cluster": "dask"}
