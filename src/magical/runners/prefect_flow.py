@@ -21,6 +21,7 @@ OWN_SERVER = "http://127.0.0.1:4200/api"
 PATIENCE = 10.0
 """Seconds that Prefect's server is given to take the end of a flow run."""
 
+_WORKERS = ("EventsWorker", "APILogWorker")
 _NO_PREFECT = "pip install 'magical-thinking[prefect]'; or run without: policy.runner=local"
 
 
@@ -218,6 +219,10 @@ def _quiet(*, keep: bool) -> Iterator[None]:
     own.propagate = False
     if not keep:
         logging.raiseExceptions = False  # a log line that the server did not take is said nowhere else
+        for (
+            name
+        ) in _WORKERS:  # they speak outside of Prefect's loggers, and as late as when this process ends
+            logging.getLogger(name).setLevel(logging.ERROR)
     for handler in consoles:
         root.removeHandler(handler)
         if keep:

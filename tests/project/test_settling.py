@@ -1,0 +1,119 @@
+"""A run under Prefect that was killed: how it ended is marked there by whoever comes next, and work goes on."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from flow_runs import Shown, begun, ran
+from projects import Small, one
+
+pytest.importorskip("prefect")
+
+SLOW = """
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@step
+def early() -> int:
+    (HERE / "early.txt").write_text("x" * (1 + len(read("early.txt"))))
+    return 1
+
+
+def read(name: str) -> str:
+    path = HERE / name
+    return path.read_text() if path.exists() else ""
+
+
+@step
+def slow(x: int) -> int:
+    (HERE / "began").write_text("")
+    until = time.monotonic() + 60
+    while not (HERE / "go").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    return x + 1
+
+
+@step
+def last(x: int) -> int:
+    return x + 1
+
+
+@workflow
+def NAME() -> int:
+    return last(slow(early()))
+"""
+
+
+def slow(root: Path, name: str) -> Small:
+    return one(root, SLOW.replace("NAME", name))
+
+
+@contextmanager
+def under_way(small: Small, api: str) -> "Iterator[subprocess.Popen[str]]":
+    """A run in the middle of its slow step; it is gone when the test is over."""
+    process = begun(small, api, small.root / "began")
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def killed(small: Small, api: str) -> None:
+    """Kill a run in the middle of its slow step."""
+    with under_way(small, api) as process:
+        time.sleep(2)  # until the server has heard of the task that runs
+        process.send_signal(signal.SIGKILL)
+    small.write("go", "")
+
+
+def test_the_next_run_marks_a_killed_one_and_goes_on(tmp_path: Path, prefect_server: str) -> None:
+    small, shown = slow(tmp_path, "killed"), Shown(prefect_server)
+    killed(small, prefect_server)
+    run = shown.flow_run("killed", "Running")
+    shown.states(run, {"early": "Completed", "slow": "Running"})
+    ran(small, prefect_server)
+    run = shown.flow_run("killed", "Crashed")
+    shown.states(run, {"early": "Completed", "slow": "Crashed"})
+    again = shown.flow_run("killed", "Completed", 1)
+    shown.states(again, {"early": "Cached", "slow": "Completed", "last": "Completed"})
+    assert (small.root / "early.txt").read_text() == "x"
+    assert not list(small.root.glob(".magical/runs/*/prefect.json"))
+
+
+def test_sync_marks_a_killed_run_and_one_in_which_nothing_is_left_to_say(
+    tmp_path: Path, prefect_server: str
+) -> None:
+    small, shown = slow(tmp_path, "synced"), Shown(prefect_server)
+    killed(small, prefect_server)
+    answer = small.process("sync")
+    assert answer.returncode == 0, answer.stderr
+    run = shown.flow_run("synced", "Crashed")
+    shown.states(run, {"early": "Completed", "slow": "Crashed"})
+    assert not list(small.root.glob(".magical/runs/*/prefect.json"))
+    again = small.process("sync")
+    assert again.returncode == 0, again.stderr
+    assert shown.flow_run("synced")["state"]["timestamp"] == run["state"]["timestamp"]
+
+
+def test_a_run_that_lives_is_left_alone(tmp_path: Path, prefect_server: str) -> None:
+    small, shown = slow(tmp_path, "living"), Shown(prefect_server)
+    with under_way(small, prefect_server) as process:
+        run = shown.flow_run("living", "Running")
+        answer = small.process("sync")
+        assert answer.returncode == 0, answer.stderr
+        os.kill(process.pid, 0)
+        assert shown.flow_run("living")["state"] == run["state"]
+        small.write("go", "")
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, output
+    shown.states(shown.flow_run("living", "Completed"), dict.fromkeys(["early", "slow", "last"], "Completed"))
