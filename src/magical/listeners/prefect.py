@@ -74,6 +74,7 @@ class PrefectCards:
         match event:
             case RunStarted():
                 self._workflow = event.workflow
+                self._start()  # its connection is made while the flow run is opened
             case Log():
                 self._say(event)
             case StepFinished():
@@ -142,11 +143,12 @@ class PrefectCards:
         return re.sub(r"[^a-z0-9]+", "-", f"{self._workflow} {step} {part}".lower()).strip("-")
 
     def _later(self, post: Callable[[SyncPrefectClient], object]) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, daemon=True)
-            self._thread.name = "magical-prefect-cards"
-            self._thread.start()
         self._queue.put(post)
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.name = "magical-prefect-cards"
+        self._thread.start()
 
     def _work(self) -> None:
         with contextlib.suppress(Exception), self._client() as client:

@@ -8,12 +8,15 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from magical.errors import UsageError, shorten
 
-__all__ = ["OWN_SERVER", "FlowRun", "reach", "server_of"]
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+__all__ = ["OWN_SERVER", "FlowRun", "reach", "server_of", "talking_to"]
 
 OWN_SERVER = "http://127.0.0.1:4200/api"
 """Where `magical ui` puts Prefect."""
@@ -21,7 +24,9 @@ OWN_SERVER = "http://127.0.0.1:4200/api"
 PATIENCE = 10.0
 """Seconds that Prefect's server is given to take the end of a flow run."""
 
-_WORKERS = ("EventsWorker", "APILogWorker")
+_SENDERS = ("APILogWorker", "EventsWorker")
+"""Of Prefect: at the end they warn of what they have yet to send, which a reader can do nothing about."""
+
 _NO_PREFECT = "pip install 'magical-thinking[prefect]'; or run without: policy.runner=local"
 
 
@@ -59,6 +64,19 @@ def talking_to(server: str, *, heartbeat: bool = True) -> Iterator[None]:
         yield
 
 
+def _asking(server: str, seconds: float) -> SyncPrefectClient:
+    """A client for one question; changing the address in all of Prefect's settings takes longer than that.
+
+    What writes artifacts needs those settings: they say where its events go.
+    """
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.settings import get_current_settings
+
+    api = get_current_settings().api
+    key, auth = (secret.get_secret_value() if secret else None for secret in (api.key, api.auth_string))
+    return SyncPrefectClient(server, api_key=key, auth_string=auth, httpx_settings={"timeout": seconds})
+
+
 def reach(server: str) -> None:
     """Make sure that a server answers, before any work.
 
@@ -66,11 +84,10 @@ def reach(server: str) -> None:
         UsageError: it does not.
     """
     import httpx
-    from prefect.client.orchestration import get_client
 
     try:
         parts = urlsplit(server)
-        with talking_to(server), get_client(sync_client=True, httpx_settings={"timeout": 3.0}) as client:
+        with _asking(server, 3.0) as client:
             error: object = client.api_healthcheck()
         said = getattr(parts, "hostname", None) or server
     except (httpx.HTTPError, ValueError, RuntimeError) as caught:
@@ -219,10 +236,8 @@ def _quiet(*, keep: bool) -> Iterator[None]:
     own.propagate = False
     if not keep:
         logging.raiseExceptions = False  # a log line that the server did not take is said nowhere else
-        for (
-            name
-        ) in _WORKERS:  # they speak outside of Prefect's loggers, and as late as when this process ends
-            logging.getLogger(name).setLevel(logging.ERROR)
+        for name in _SENDERS:
+            logging.getLogger(name).setLevel(logging.ERROR)  # for good: they speak when this process ends
     for handler in consoles:
         root.removeHandler(handler)
         if keep:
