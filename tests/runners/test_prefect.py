@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -61,7 +61,7 @@ class TestPrefectRunner(RunnerConformance):
 
 @pytest.mark.slow
 class TestPrefectOnDask(TestPrefectRunner):
-    policy = {"cluster": "dask"}
+    policy: ClassVar[dict[str, Any]] = {"cluster": "dask"}
 
 
 def test_a_worker_that_is_killed_costs_its_step_only(prefect_server: str, tmp_path: Path) -> None:
