@@ -1,8 +1,11 @@
 """What is measured: each job does one round in an empty folder and gives what each phase of it cost."""
 
+import atexit
+import functools
 import importlib.util
 import json
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +18,7 @@ PROJECT = HERE / "nine_steps" / "magical_project"
 SIDE_BY_SIDE = HERE / "side_by_side"
 THOUSAND = HERE / "thousand"
 TABLES = HERE / "pretend" / "tables.py"
+IMPORTED = HERE / "flow_runs" / "imported.py"
 CAMPAIGN = ROOT / "examples" / "campaign"
 OFF = "tracking.enabled=false"
 FEW_TRIALS = ("experiments.0.trials=1", "experiments.1.trials=1")
@@ -84,6 +88,27 @@ def cluster(folder: Path) -> dict[str, Cost]:
         costs[f"experiments on Dask, {workers} at a time"] = cost
         costs[f"experiments on Dask, {workers} at a time: longest"] = Cost(0.0, max(_seconds(place)))
     _expect(len(results) == 1, f"one worker and two gave {results}")
+    return costs
+
+
+def prefect(folder: Path) -> dict[str, Cost]:
+    """The nine steps alone, under Prefect, and under Prefect on Dask of two; and flow runs in one process."""
+    api = f"policy.server={_prefect_api()}"
+    ways = (
+        ("local", ()),
+        ("Prefect", ("policy.runner=prefect", api)),
+        ("Prefect on Dask of two", ("policy.runner=prefect", api, "policy.cluster=dask")),
+    )
+    costs: dict[str, Cost] = {}
+    for title, words in ways:
+        place = Path(shutil.copytree(PROJECT, folder / title.replace(" ", "-"), ignore=LEFT_BEHIND))
+        cost, ran = magical_run(place, OFF, "policy.workers=2", *words)
+        _expect(len(ran) == 9, f"under {title} ran {ran}")
+        costs[f"nine steps, beside Prefect: {title}"] = cost
+        costs[f"beyond the steps' own: {title}"] = _beyond(place, cost)
+    place = Path(shutil.copytree(PROJECT, folder / "imported", ignore=LEFT_BEHIND))
+    for title, cost in json.loads(cost_of([PYTHON, IMPORTED, _prefect_api()], place).out).items():
+        costs[f"in one process, imported: {title}"] = Cost(cost["cpu"], cost["wall"])
     return costs
 
 
@@ -163,6 +188,11 @@ def why_no_dataframely(folder: Path) -> str:
     return "" if importlib.util.find_spec("dataframely") else "dataframely is not installed"
 
 
+def why_no_prefect(folder: Path) -> str:
+    """Say why Prefect cannot be measured; empty if it can."""
+    return "" if importlib.util.find_spec("prefect") else "prefect is not installed"
+
+
 def why_no_campaign(folder: Path) -> str:
     """Say why the campaign cannot be measured, empty if it can; this warms its bytecode too."""
     if not (CAMPAIGN / "workflow.py").is_file():
@@ -189,6 +219,21 @@ def _nine_steps(folder: Path, title: str, *words: str) -> dict[str, Cost]:
         f"{title}: unchanged": again,
         f"{title}: after an edit of train": edited,
     }
+
+
+@functools.cache
+def _prefect_api() -> str:
+    """Start a Prefect server that ends with these measurements, and give its API."""
+    from magical.project.hosting import await_all, free_port, prefect_server
+
+    home = Path(tempfile.mkdtemp(prefix="magical-bench-prefect-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    server = prefect_server(home, free_port())
+    process = server.start()
+    atexit.register(process.__exit__, None, None, None)
+    process.__enter__()
+    await_all([(server, process)])
+    return f"{server.address}/api"
 
 
 def _seconds(project: Path) -> list[float]:

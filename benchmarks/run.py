@@ -21,6 +21,7 @@ ROUNDS: dict[str, jobs.Round] = {
     "tracked": jobs.tracked,
     "starts": jobs.starts,
     "cluster": jobs.cluster,
+    "prefect": jobs.prefect,
     "thousand": jobs.thousand,
     "pretend": jobs.pretend,
     "dataframely": jobs.dataframely,
@@ -99,6 +100,8 @@ def _unavailable(names: list[str], place: Path) -> Iterator[tuple[str, str]]:
         yield "tracked", reason
     if "dataframely" in names and (reason := jobs.why_no_dataframely(place)):
         yield "dataframely", reason
+    if "prefect" in names and (reason := jobs.why_no_prefect(place)):
+        yield "prefect", reason
     if "campaign" in names and (reason := jobs.why_no_campaign(place)):
         yield "campaign", reason
 
@@ -152,6 +155,7 @@ def _print(
         mark, what = ("MISSED", ", ".join(modules)) if modules else ("holds ", "nothing heavy")
         print(f"  {mark}  {command} imports {what}")
     print("\n".join(_speed_up(figures)))
+    print("\n".join(_slower(figures)))
     lines = {p.name: hand_written(p) for p in (jobs.SCRIPT, jobs.PROJECT / "workflow.py")}
     print("\n" + ", ".join(f"{name} {count} lines" for name, count in lines.items()) + " of code.")
     print("\n".join(notes))
@@ -162,6 +166,18 @@ def _speed_up(figures: Figures) -> Iterator[str]:
     if one and two:
         ratio = median(a.wall / b.wall for a, b in zip(one, two, strict=True))
         yield f"\nExperiments side by side: two workers are {ratio:.2f} times as fast as one, by the clock."
+
+
+def _slower(figures: Figures) -> Iterator[str]:
+    """Rounds are held against one another one by one: a noisy machine treats both ways alike."""
+    for where in ("beyond the steps' own", "in one process, imported"):
+        local = figures.costs.get(f"{where}: local", [])
+        for way in ("Prefect", "Prefect on Dask of two"):
+            pairs = list(zip(figures.costs.get(f"{where}: {way}", []), local, strict=False))
+            if pairs:
+                cpu = median(a.cpu - b.cpu for a, b in pairs)
+                wall = median(a.wall - b.wall for a, b in pairs)
+                yield f"{way} more than local, {where}: {wall:.2f} s by the clock, {cpu:.2f} s CPU."
 
 
 def _progress(text: str) -> None:

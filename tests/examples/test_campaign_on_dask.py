@@ -1,0 +1,44 @@
+"""The campaign under Prefect, with its bodies on a Dask cluster: the same content as in this process alone."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import magical
+from examples.conftest import QUICK, copy_campaign
+from magical.contracts.model import Model
+
+pytest.importorskip("prefect")
+pytest.importorskip("distributed")
+
+
+def contents(root: Path) -> dict[str, Any]:
+    """Give the content of each table and value, and of a model what it predicts."""
+    quick = {"experiments": {"linear": {"trials": 2}, "boosting": {"trials": 2}}}
+    project = magical.load(root, trust=True)
+    run = project.run(**quick, tracking={"enabled": False})
+    assert run.executed == []
+    found: dict[str, Any] = {}
+    for name, plan in project.plan(**quick, tracking={"enabled": False}).items():
+        assert plan.record is not None, name
+        made = plan.record.result
+        gave = run[name] if made.kind == "object" else None
+        found[name] = made.content
+        if isinstance(gave, Model):
+            found[name] = gave.predict(run["test"]).to_dicts()
+    assert sum(isinstance(gave, list) for gave in found.values()) == 3  # two experiments, and the best
+    found.pop("register")  # it says where and as which version
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [2, 4])
+def test_gives_the_same_as_local(finished: Path, prefect_server: str, tmp_path: Path, workers: int) -> None:
+    there = copy_campaign(tmp_path / "campaign")
+    policy = ["policy.runner=prefect", f"policy.server={prefect_server}", "policy.cluster=dask"]
+    done = there.process("run", *QUICK, *policy, f"policy.workers={workers}", "tracking.enabled=false")
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(finished, tmp_path / "local")
+    assert contents(there.root) == contents(tmp_path / "local")
