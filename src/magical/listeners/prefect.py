@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import logging
 import queue
 import re
@@ -68,12 +69,14 @@ class PrefectCards:
         self._thread: threading.Thread | None = None
         self._progress: dict[str, Any] = {}
         self._until = float("inf")
+        self._context = contextvars.copy_context()
 
     def on(self, event: Event) -> None:
         """Take an event."""
         match event:
             case RunStarted():
                 self._workflow = event.workflow
+                self._context = contextvars.copy_context()  # in a flow it knows the server
             case Log():
                 self._say(event)
             case StepFinished():
@@ -143,7 +146,7 @@ class PrefectCards:
 
     def _later(self, post: Callable[[SyncPrefectClient], object]) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread = threading.Thread(target=self._context.run, args=(self._work,), daemon=True)
             self._thread.name = "magical-prefect-cards"
             self._thread.start()
         self._queue.put(post)
