@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import logging
 import queue
 import re
@@ -146,7 +147,8 @@ class PrefectCards:
         self._queue.put(post)
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        known = contextvars.copy_context()  # in a flow it knows the server
+        self._thread = threading.Thread(target=known.run, args=(self._work,), daemon=True)
         self._thread.name = "magical-prefect-cards"
         self._thread.start()
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+from pydantic import Field
 
 from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
@@ -16,6 +17,7 @@ from magical.graph import Graph
 from magical.listeners.prefect import PrefectCards, escaped, link_of
 from magical.project.configuration import Configuration
 from magical.project.drawing import Drawings
+from magical.project.flow_server import served
 from magical.project.settling import FlowMarks, settle
 from magical.project.tracking import Tracked, value_of
 from magical.runners.prefect import PrefectRunner
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["flow_of", "under_prefect"]
 
 _MLFLOW = "http://127.0.0.1:5000"
-_SLOW = "No Prefect server is set up: a temporary one starts, which takes half a minute. \
-magical ui keeps one; prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api"
 
 
 class Flowable(Protocol):
@@ -71,8 +71,9 @@ def under_prefect(
 
     def about(step: str) -> str:
         node = graph.by_name[step]
-        doc = inspect.getdoc(node.call.step.function) if node.call else ""
-        return "\n\n".join(filter(None, [f"**{escaped(step)}** ({escaped(node.where)})", escaped(doc or "")]))
+        doc = (inspect.getdoc(node.call.step.function) if node.call else "") or ""
+        first = doc.partition("\n\n")[0].replace("``", "")  # what follows is for who writes code
+        return "\n\n".join(filter(None, [f"**{escaped(step)}** ({escaped(node.where)})", escaped(first)]))
 
     return runner, PrefectCards(
         runner, lambda key: value_of(project, key), about, lambda v: link_of(v, pages)
@@ -89,44 +90,48 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
     Raises:
         UsageError: Prefect is not installed.
     """
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     server_of("")  # says if Prefect is missing
     from prefect import Flow
-    from prefect.settings import get_current_settings
     from prefect.task_runners import ThreadPoolTaskRunner
 
     class ProjectFlow(Flow):  # type: ignore[type-arg]
-        """A flow that says so when Prefect is about to start a server of its own."""
+        """A flow that has a server also where none is set up."""
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            if not get_current_settings().api.url:
-                print(_SLOW, file=sys.stderr, flush=True)
-            return super().__call__(*args, **kwargs)
+            with served():
+                return super().__call__(*args, **kwargs)
 
     workflow, graph = project.drawings.anew({})
     fields = workflow.settings.model_fields if workflow.settings else {}
+    given = project.configuration.settings(workflow.settings, {}).settings
 
     def body(**settings: Any) -> None:
         line = {k: v for k, v in to_json(settings).items() if v != to_json(defaults[k])}
         _show(project.execute(settings={**line, "policy": {"runner": "prefect"}}))
 
-    signature = inspect.Signature([_parameter(name, field) for name, field in fields.items()])
+    signature = inspect.Signature(
+        [_parameter(name, field, getattr(given, name)) for name, field in fields.items()]
+    )
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
     body.__signature__ = signature  # type: ignore[attr-defined]
     body.__name__ = body.__qualname__ = graph.workflow
     body.__module__, body.__doc__ = module, workflow.__doc__
     runner: Any = ThreadPoolTaskRunner(max_workers=project.configuration.policy({}).workers)
-    return ProjectFlow(body, name=graph.workflow, task_runner=runner, persist_result=False)
+    flow = ProjectFlow(body, name=graph.workflow, task_runner=runner, persist_result=False)
+    if module == "__main__":  # Prefect would name the file of the body, which is this one
+        flow._entrypoint = f"{getattr(sys.modules[module], '__file__', module)}:{graph.workflow}"
+    return flow
 
 
-def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    default = field.get_default(call_default_factory=True, validated_data={})
-    empty = inspect.Parameter.empty
+def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
+    """A setting with its type, its bounds and its description; the project's files may change its default."""
+    default = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
+    told = Field(description=field.description)
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=empty if field.is_required() else default,
-        annotation=field.annotation,
+        default=default if to_json(default) == to_json(value) else value,  # a path stays as it was written
+        annotation=Annotated[(field.annotation, *field.metadata, told)],
     )
 
 

@@ -116,10 +116,16 @@ def _forget_projects(root: Path) -> None:
     for name, module in list(sys.modules.items()):
         fresh = isinstance(getattr(module, "__loader__", None), _FreshLoader)
         bare = hasattr(module, "__path__") and any(_lies_in(str(_path_of(module)), r) for r in roots)
-        if fresh or bare or (name.split(".")[0] in own and not _shared(name, module)):
+        hides = name.split(".")[0] in own and not _shared(name, module)
+        if (fresh or bare or hides) and not _under_way(module):
             gone.append(name)
     for name in gone:  # only now: a folder without __init__.py asks its parent where it is
         del sys.modules[name]
+
+
+def _under_way(module: ModuleType) -> bool:
+    """Whether Python is still importing a module, such as one that opens the project it lies in."""
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
 def _shared(name: str, module: ModuleType) -> bool:

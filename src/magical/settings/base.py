@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from magical.errors import SettingsError, did_you_mean
@@ -114,6 +115,23 @@ class Tagged(Settings):
             handler(source),
             serialization=core_schema.plain_serializer_function_ser_schema(_write),
         )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """A family may be any of its kinds, each with its own fields: forms and servers hold JSON to it."""
+        if Tagged not in cls.__bases__ or not cls.kinds:
+            return handler(schema)
+        return {"title": cls.__name__, "anyOf": [kind._form(handler) for kind in cls.kinds.values()]}
+
+    @classmethod
+    def _form(cls, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        form = dict(handler.resolve_ref_schema(handler(cls.__pydantic_core_schema__)))
+        form.pop("description", None)  # it is for who writes Python
+        kind = {"const": cls.__name__, "title": "Kind", "type": "string"}
+        form["properties"] = {"kind": kind, **form.get("properties", {})}
+        return form | {"required": ["kind", *form.get("required", [])]}
 
 
 def to_json(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
