@@ -1,0 +1,154 @@
+"""Prefect's server goes away in the middle of a run, or the run is stopped by hand: the work is not lost."""
+
+import signal
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flow_runs import Shown, begun, until
+from magical.project.hosting import Server, await_all, free_port, prefect_server
+from projects import Small, one
+
+pytest.importorskip("prefect")
+pytestmark = pytest.mark.slow
+
+SLOW = """
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@step
+def early() -> int:
+    return 1
+
+
+@step
+def slow(x: int) -> int:
+    (HERE / "began").write_text("")
+    until = time.monotonic() + 120
+    while not (HERE / "go").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    print("told while away")
+    return x + 1
+
+
+@step
+def last(x: int) -> int:
+    (HERE / "ended").write_text("")
+    return x + 1
+
+
+@workflow
+def NAME() -> int:
+    return last(slow(early()))
+"""
+
+
+class Coming:
+    """A server that a test starts and takes away, always in one folder and on one port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server: Server = prefect_server(folder, free_port())
+        self.api = f"{self.server.address}/api"
+        self._running: AbstractContextManager[object] | None = None
+
+    def __enter__(self) -> "Coming":
+        self.come()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.go()
+
+    def come(self) -> None:
+        """Start it, and wait until it answers."""
+        running = self.server.start()
+        process = running.__enter__()
+        self._running = running
+        await_all([(self.server, process)])
+
+    def go(self) -> None:
+        """End it."""
+        if self._running is not None:
+            self._running.__exit__(None, None, None)
+        self._running = None
+
+
+def slow(root: Path, name: str) -> Small:
+    return one(root / "project", SLOW.replace("NAME", name))
+
+
+def test_a_server_that_comes_back_learns_how_the_run_ended(tmp_path: Path) -> None:
+    small = slow(tmp_path, "back")
+    with Coming(tmp_path / "server") as server:
+        process = begun(small, server.api, small.root / "began")
+        try:
+            server.go()
+            time.sleep(1)
+            server.come()
+            small.write("go", "")
+            output, _ = process.communicate(timeout=45)
+        finally:
+            process.kill()
+            process.communicate()
+        assert process.returncode == 0, output
+        assert "Traceback" not in output
+        shown = Shown(server.api)
+        run = shown.flow_run("back", "Completed")
+        shown.states(run, dict.fromkeys(["early", "slow", "last"], "Completed"))
+    assert not list(small.root.glob(".magical/runs/*/prefect.json"))
+
+
+@pytest.mark.xfail(
+    reason="while the process ends, Prefect's own workers try again for more than 45 s", strict=False
+)
+def test_a_server_that_stays_away_keeps_no_run_from_ending(tmp_path: Path) -> None:
+    small = slow(tmp_path, "gone")
+    with Coming(tmp_path / "server") as server:
+        process = begun(small, server.api, small.root / "began")
+        try:
+            time.sleep(2)
+            server.go()
+            small.write("go", "")
+            until((small.root / "ended").exists, seconds=60)
+            began = time.monotonic()
+            output, _ = process.communicate(timeout=45)
+            took = time.monotonic() - began
+        finally:
+            process.kill()
+            process.communicate()
+        assert process.returncode == 0, output
+        assert "Traceback" not in output
+        assert took < 30, f"it ended {took:.0f} s after its steps"
+        assert small.load().runs()[0].state == "done"
+        server.come()
+        shown = Shown(server.api)
+        assert shown.flow_run("gone")["state"]["name"] == "Running"
+        answer = small.process("sync")
+        assert answer.returncode == 0, answer.stderr
+        shown.flow_run("gone", "Completed")
+    assert not list(small.root.glob(".magical/runs/*/prefect.json"))
+
+
+def test_a_run_that_is_stopped_by_hand_is_cancelled(tmp_path: Path, prefect_server: str) -> None:
+    small, shown = slow(tmp_path, "stopped"), Shown(prefect_server)
+    process = begun(small, prefect_server, small.root / "began")
+    try:
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    shown.flow_run("stopped", "Cancelled")
+    left = [p for p in psutil.process_iter(["cmdline"]) if str(small.root) in (p.info["cmdline"] or [])]
+    assert left == []
+    answer = small.process("sync")  # the task in flight is still open there
+    assert answer.returncode == 0, answer.stderr
+    assert not list(small.root.glob(".magical/runs/*/prefect.json"))
