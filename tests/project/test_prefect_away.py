@@ -103,9 +103,6 @@ def test_a_server_that_comes_back_learns_how_the_run_ended(tmp_path: Path) -> No
     assert not list(small.root.glob(".magical/runs/*/prefect.json"))
 
 
-@pytest.mark.xfail(
-    reason="while the process ends, Prefect's own workers try again for more than 45 s", strict=False
-)
 def test_a_server_that_stays_away_keeps_no_run_from_ending(tmp_path: Path) -> None:
     small = slow(tmp_path, "gone")
     with Coming(tmp_path / "server") as server:

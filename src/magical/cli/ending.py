@@ -34,10 +34,15 @@ def main() -> None:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         pause()
         _stop_when_told()
+        code: object = 0
         try:
             _main()
+        except SystemExit as end:
+            code = end.code
+            raise
         finally:
             resume()
+            _leave_prefect(code)
 
 
 def _main() -> None:
@@ -92,6 +97,14 @@ def _leave(text: str) -> NoReturn:
         sys.stderr.flush()
         os._exit(130)
     sys.exit(130)
+
+
+def _leave_prefect(code: object) -> None:
+    """End although Prefect's server is away: at the end Prefect would try for minutes to reach it."""
+    if any(t.name == "magical-prefect" for t in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
 
 
 def _fail(text: str, code: int) -> NoReturn:

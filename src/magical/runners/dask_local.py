@@ -27,6 +27,8 @@ CONFIGURATION: dict[str, Any] = {
     "distributed.scheduler.active-memory-manager.start": False,  # no tables lie in Dask's memory
     "distributed.worker.multiprocessing-method": "spawn",
     "distributed.worker.daemon": False,  # a body may start processes of its own
+    # Dask would give each worker one thread of BLAS: a fit would have other last digits than in a local run.
+    "distributed.nanny.pre-spawn-environ": {},
     "distributed.worker.preload": ["magical.runners.dask_worker"],
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.limit": "1d",

@@ -232,9 +232,10 @@ def _quiet(*, keep: bool) -> Iterator[None]:
 
     root, own = logging.getLogger(), logging.getLogger("prefect")
     consoles = [h for h in root.handlers if isinstance(h, PrefectConsoleHandler)]
-    propagate, raises = own.propagate, logging.raiseExceptions
+    propagate, raises, nobody = own.propagate, logging.raiseExceptions, logging.NullHandler()
     own.propagate = False
     if not keep:
+        own.addHandler(nobody)
         logging.raiseExceptions = False  # a log line that the server did not take is said nowhere else
         for name in _SENDERS:
             logging.getLogger(name).setLevel(logging.ERROR)  # for good: they speak when this process ends
@@ -246,6 +247,7 @@ def _quiet(*, keep: bool) -> Iterator[None]:
         yield
     finally:
         own.propagate, logging.raiseExceptions = propagate, raises
+        own.removeHandler(nobody)
         for handler in consoles:
             own.removeHandler(handler)
             root.addHandler(handler)
