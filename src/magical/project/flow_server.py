@@ -23,8 +23,8 @@ magical ui keeps one; prefect config set PREFECT_API_URL=http://127.0.0.1:4200/a
 def served() -> Iterator[None]:
     """Let flows that are called in this block have a server: the one that is set up, or a temporary one.
 
-    Prefect starts one, too, but leaves it running when the process is killed, and ends it before it has
-    noted how tasks ended. This one keeps what it notes where Prefect's would: in Prefect's own database.
+    Prefect starts one, too, but leaves it running when the process is killed. This one keeps what it notes
+    where Prefect's would, in Prefect's own database; like that one it may end before it has noted all tasks.
 
     Raises:
         ProjectError: it does not start.
@@ -50,7 +50,7 @@ def served() -> Iterator[None]:
 
 
 def _tell() -> None:
-    """Hand the server what this process still has to tell; it notes that before it ends."""
+    """Hand the server what this process still has to tell."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
