@@ -1,0 +1,279 @@
+"""The campaign as a Prefect flow: called, served as a deployment, and without a server of one's own."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from examples.conftest import copy_campaign
+from projects import Small
+
+pytest.importorskip("prefect")
+pytestmark = pytest.mark.slow
+
+FEW = "experiments.linear.trials = 2\nexperiments.boosting.trials = 2\n"
+STEPS = [
+    "ingest", "model_data", "clean", "drop_duplicates", "household", "leave_out", "featurize", "split",
+    "transform", "tune[linear]", "tune[boosting]", "select", "predict", "evaluate", "register",
+]  # fmt: skip
+SPLIT = {"kind": "random", "validation": 0.2, "test": 0.2, "seed": 3}
+EXPERIMENTS = [{"kind": "Linear", "trials": 2}, {"kind": "Boosting", "trials": 2, "rounds": 50}]
+
+FACTS = """
+import json, sys
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
+with get_client(sync_client=True) as client:
+    runs = client.read_flow_runs(limit=20, offset=0, sort=FlowRunSort.EXPECTED_START_TIME_ASC)
+    runs = [r for r in runs if r.state_name != "Scheduled"]
+    found = []
+    for r in runs:
+        one = FlowRunFilter(id=FlowRunFilterId(any_=[r.id]))
+        tasks = {t.name: t.state_name for t in client.read_task_runs(flow_run_filter=one, limit=99, offset=0, sort=TaskRunSort.ID_DESC)}
+        found.append([str(r.id), r.state_name, r.parameters, tasks])
+print("FACTS " + json.dumps(found))
+"""
+
+
+def child(project: Small, *words: str, api: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python in the project's folder, as a Prefect user does."""
+    command = [sys.executable, *words]
+    return subprocess.run(
+        command,
+        cwd=project.root,
+        env=environment(api, home),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def environment(api: str, home: Path) -> dict[str, str]:
+    """What says which server is meant."""
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    told = {"PREFECT_API_URL": api} if api else {}
+    return {**plain, **told, "PREFECT_HOME": str(home), "DO_NOT_TRACK": "true"}
+
+
+def flow_runs(project: Small, api: str, home: Path) -> list[tuple[str, str, dict[str, Any], dict[str, str]]]:
+    """Id, state, parameters and tasks of the flow runs, the oldest first."""
+    until = time.monotonic() + 20
+    while True:
+        done = child(project, "-c", FACTS, api=api, home=home)
+        assert "FACTS" in done.stdout, done.stderr
+        found = [tuple(x) for x in json.loads(done.stdout.rpartition("FACTS ")[2])]
+        ended = all(s not in ("Running", "Pending") for _, _, _, tasks in found for s in tasks.values())
+        if (ended and found and len(found[-1][3]) == len(STEPS)) or time.monotonic() > until:
+            return found
+
+
+@pytest.fixture(scope="module")
+def mine(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Small, str, Path]:
+    """A copy of the example with few trials, the server, and a home of Prefect's."""
+    folder = tmp_path_factory.mktemp("flow")
+    campaign = copy_campaign(folder / "campaign")
+    campaign.write("settings.toml", FEW)
+    return campaign, prefect_server, folder / "home"
+
+
+def test_the_parameters_are_the_settings_with_types_bounds_and_defaults(
+    mine: tuple[Small, str, Path],
+) -> None:
+    project, api, home = mine
+    script = (
+        "import json; from prefect_flow import campaign; print(json.dumps(campaign.parameters.model_dump()))"
+    )
+    done = child(project, "-c", script, api=api, home=home)
+    assert done.returncode == 0, done.stderr
+    schema = json.loads(done.stdout)
+    about = schema["properties"]
+    assert list(about)[:4] == ["source", "today", "max_age", "max_income"]
+    assert schema["required"] == []
+    assert (about["max_age"]["type"], about["max_age"]["exclusiveMinimum"]) == ("integer", 0)
+    assert (about["max_age"]["default"], about["source"]["default"]) == (90, "data/marketing_campaign.csv")
+    assert [e["trials"] for e in about["experiments"]["default"]] == [2, 2], "as settings.toml has it"
+    kinds = {kind["title"]: kind["properties"] for kind in about["experiments"]["items"]["anyOf"]}
+    assert set(kinds) == {"Linear", "Boosting"}
+    assert kinds["Boosting"]["kind"]["const"] == "Boosting"
+    assert "rounds" in kinds["Boosting"]
+    assert "rounds" not in kinds["Linear"]
+
+
+def test_called_by_hand_it_completes_and_called_again_all_is_cached(mine: tuple[Small, str, Path]) -> None:
+    project, api, home = mine
+    done = child(project, "prefect_flow.py", api=api, home=home)
+    assert done.returncode == 0, done.stderr
+    assert "temporary" not in done.stderr
+    _, state, parameters, tasks = flow_runs(project, api, home)[-1]
+    assert (state, parameters["max_age"]) == ("Completed", 90)
+    assert tasks == dict.fromkeys(STEPS, "Completed")
+    call = (
+        f"from prefect_flow import campaign\ncampaign(max_age=60, split={SPLIT}, experiments={EXPERIMENTS},"
+    )
+    call += " features=[{'kind': 'Log', 'column': 'income'}])"
+    for _ in range(2):
+        done = child(project, "-c", call, api=api, home=home)
+        assert done.returncode == 0, done.stderr
+    changed, again = flow_runs(project, api, home)[-2:]
+    assert changed[1] == again[1] == "Completed"
+    assert changed[2]["max_age"] == 60
+    assert changed[2]["split"] == SPLIT
+    assert changed[3] == dict.fromkeys(STEPS, "Completed") | {"ingest": "Cached", "model_data": "Cached"}
+    assert again[3] == dict.fromkeys(STEPS, "Cached")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("max_age='old'", "max_age: Input should be a valid integer"),
+        ("max_age=0", "max_age: Input should be greater than 0"),
+        ("experiments=[{'kind': 'Linar'}]", "there is no Experiment 'Linar'; did you mean 'Linear'?"),
+        ("max_agee=1", "unexpected keyword argument 'max_agee'"),
+    ],
+)
+def test_a_wrong_parameter_ends_it_before_any_work(
+    call: str, said: str, mine: tuple[Small, str, Path]
+) -> None:
+    project, api, home = mine
+    script = f"from prefect_flow import campaign; campaign({call})"
+    done = child(project, "-c", script, api=api, home=home)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Beginning flow run" not in done.stderr
+
+
+@contextmanager
+def served(project: Small, how: str, api: str, home: Path) -> Iterator[subprocess.Popen[str]]:
+    """Serve the flow in a process of its own."""
+    project.write("serving.py", how)
+    process = subprocess.Popen(
+        [sys.executable, "serving.py"],
+        cwd=project.root,
+        env={**environment(api, home), "PREFECT_RUNNER_POLL_FREQUENCY": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "being served" in line:
+                break
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=30)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "from prefect_flow import campaign\n"
+        "if __name__ == '__main__':\n    campaign.serve('imported', cron='0 3 1 1 *')\n",
+        "from pathlib import Path\nimport magical\ncampaign = magical.load(Path(__file__).parent).flow()\n"
+        "if __name__ == '__main__':\n    campaign.serve('own', cron='0 3 1 1 *')\n",
+    ],
+    ids=["imported", "own"],
+)
+def test_served_as_a_deployment_it_runs_with_parameters_as_json(
+    how: str, mine: tuple[Small, str, Path], request: pytest.FixtureRequest
+) -> None:
+    project, api, home = mine
+    name = request.node.callspec.id
+    parameters = {"max_age": 60, "split": SPLIT, "experiments": EXPERIMENTS}
+    script = f"""
+import json
+from prefect.client.orchestration import get_client
+from prefect.deployments import run_deployment
+run = run_deployment("campaign/{name}", parameters=json.loads('{json.dumps(parameters)}'), timeout=120)
+with get_client(sync_client=True) as client:
+    made = client.read_deployment_by_name("campaign/{name}")
+print(json.dumps([str(run.id), run.state_name, made.entrypoint, made.enforce_parameter_schema]))
+"""
+    with served(project, how, api, home):
+        done = child(project, "-c", script, api=api, home=home)
+    assert done.returncode == 0, done.stderr
+    run, state, entrypoint, enforced = json.loads(done.stdout.splitlines()[-1])
+    file = "prefect_flow.py" if name == "imported" else "serving.py"
+    assert (state, entrypoint, enforced) == ("Completed", f"{file}:campaign", True)
+    (tasks,) = [tasks for i, _, _, tasks in flow_runs(project, api, home) if i == run]
+    assert sorted(tasks) == sorted(STEPS)
+
+
+def below(home: Path) -> list[psutil.Process]:
+    """The processes that have this home of Prefect's in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("PREFECT_HOME") == str(home):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def gone(home: Path) -> bool:
+    """Whether all of them end soon."""
+    until = time.monotonic() + 15
+    while below(home) and time.monotonic() < until:
+        time.sleep(0.2)
+    return not below(home)
+
+
+def test_without_a_server_a_temporary_one_ends_with_it_and_nothing_is_lost(
+    done: Small, tmp_path: Path
+) -> None:
+    done.write("settings.toml", FEW)
+    home = tmp_path / "home"
+    ended = child(done, "prefect_flow.py", api="", home=home)
+    assert ended.returncode == 0, ended.stderr
+    assert gone(home)
+    said = [line for line in ended.stderr.splitlines() if "No Prefect server is set up" in line]
+    assert len(said) == 1
+    assert "half a minute" in said[0]
+    assert "PREFECT_API_URL=" in said[0]
+    assert "Starting temporary server" not in ended.stderr, "Prefect's own"
+    import sqlite3
+
+    with sqlite3.connect(home / "prefect.db") as database:
+        tasks = dict(database.execute("select name, state_name from task_run").fetchall())
+        states = database.execute("select state_name from flow_run").fetchall()
+    database.close()
+    assert states == [("Completed",)]
+    assert set(tasks) == set(STEPS)
+    assert set(tasks.values()) <= {"Cached", "Completed"}
+
+
+def test_a_temporary_server_is_gone_after_a_kill_in_the_middle(campaign: Small, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    campaign.edit("workflow.py", "    sane = (", "    import time; time.sleep(60)\n    sane = (")
+    process = subprocess.Popen(
+        [sys.executable, "prefect_flow.py"],
+        cwd=campaign.root,
+        env=environment("", home),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "'model_data' - Finished" in line:
+            break
+    assert len(below(home)) > 1, "it and its server"
+    process.kill()
+    process.wait()
+    process.stderr.close()
+    assert gone(home)
