@@ -1,9 +1,11 @@
 """Prefect's server goes away in the middle of a run, or the run is stopped by hand: the work is not lost."""
 
+import signal
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from flow_runs import Shown, begun, until
@@ -126,4 +128,25 @@ def test_a_server_that_stays_away_keeps_no_run_from_ending(tmp_path: Path) -> No
         answer = small.process("sync")
         assert answer.returncode == 0, answer.stderr
         shown.flow_run("gone", "Completed")
+    assert not list(small.root.glob(".magical/runs/*/prefect.json"))
+
+
+def test_a_run_that_is_stopped_by_hand_is_cancelled(tmp_path: Path, prefect_server: str) -> None:
+    small, shown = slow(tmp_path, "stopped"), Shown(prefect_server)
+    process = begun(small, prefect_server, small.root / "began")
+    try:
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    shown.flow_run("stopped", "Cancelled")
+    commands = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
+    assert [c for c in commands if str(small.root) in c] == []
+    assert [c for c in commands if "prefect.server" in c] == [], "Prefect's own, begun by accident"
+    answer = small.process("sync")  # the task in flight is still open there
+    assert answer.returncode == 0, answer.stderr
     assert not list(small.root.glob(".magical/runs/*/prefect.json"))

@@ -32,8 +32,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&])")
 class Shown(Protocol):
     """The part of a runner that cards need."""
 
-    def logger(self, step: str) -> logging.LoggerAdapter[Any] | None:
-        """Give where lines about a step are shown."""
+    def say(self, step: str, level: int, text: str) -> None:
+        """Show a line about a step."""
 
     def task_run(self, step: str) -> Any:
         """Give the id of a step's task run."""
@@ -77,7 +77,7 @@ class PrefectCards:
                 self._workflow = event.workflow
                 self._start()  # its connection is made while the flow run is opened
             case Log():
-                self._say(event)
+                self._shown.say(event.step, _LEVELS.get(event.level.upper(), logging.INFO), event.text)
             case StepFinished():
                 self._finished(event)
             case StepFailed():
@@ -88,11 +88,6 @@ class PrefectCards:
                 self._until = time.monotonic() + PATIENCE
                 self._queue.put(None)
                 self._thread.join(PATIENCE + 1)
-
-    def _say(self, event: Log) -> None:
-        logger = self._shown.logger(event.step) or self._shown.logger("")
-        if logger is not None:
-            logger.log(_LEVELS.get(event.level.upper(), logging.INFO), "%s", event.text)
 
     def _finished(self, event: StepFinished) -> None:
         rows = [("gave", event.summary or "nothing"), ("took", f"{event.seconds:.2f} s")]

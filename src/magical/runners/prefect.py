@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -144,10 +143,12 @@ class PrefectRunner:
         """Give the server, and the id of the flow run; none before it has begun."""
         return self.flow.server, self.flow.id
 
-    def logger(self, step: str) -> logging.LoggerAdapter[Any] | None:
-        """Give where lines about a step, or about the run, are shown in Prefect; none before it has begun."""
+    def say(self, step: str, level: int, text: str) -> None:
+        """Show a line about a step that has begun, or else about the run, in Prefect; none before that."""
         with self._lock:
-            return self._loggers.get(step) if step else self.flow.logger
+            logger = self._loggers.get(step) or self.flow.logger
+        if logger is not None:  # outside of the flow, Prefect would start a server of its own for the line
+            self.flow.call(lambda: logger.log(level, "%s", text))
 
     def task_run(self, step: str) -> Any:
         """Give the id of a step's task run; none before it has begun."""
