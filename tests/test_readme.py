@@ -10,11 +10,9 @@ ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "campaign"
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, page: str = "README.md") -> list[str]:
     """The fenced blocks of one language."""
-    return re.findall(
-        rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
-    )
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
 
 
 def test_the_code_on_one_screen_is_the_examples_own() -> None:
@@ -23,6 +21,14 @@ def test_the_code_on_one_screen_is_the_examples_own() -> None:
     }
     shown = [line for line in blocks("python")[0].splitlines() if "# ..." not in line]
     assert [line for line in shown if line not in lines] == []
+
+
+def test_the_flow_that_the_page_on_prefect_shows_is_the_examples_own() -> None:
+    def code(text: str) -> list[str]:
+        return [line.partition("  #")[0] for line in text.splitlines() if line]
+
+    own = (EXAMPLE / "prefect_flow.py").read_text().partition("\n")[2]
+    assert code(blocks("python", "docs/prefect.md")[0]) == code(own)
 
 
 def test_the_drawing_is_what_the_command_gives_before_anything_has_run(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def _leave_prefect(code: object) -> None:
     if any(t.name == "magical-prefect" for t in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else 1)
+        os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _fail(text: str, code: int) -> NoReturn:
