@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -30,16 +31,17 @@ EXPERIMENTS = [{"kind": "Linear", "trials": 2}, {"kind": "Boosting", "trials": 2
 FACTS = """
 import json, sys
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 with get_client(sync_client=True) as client:
-    runs = client.read_flow_runs(limit=20, offset=0, sort=FlowRunSort.EXPECTED_START_TIME_ASC)
+    ours = FlowFilter(name=FlowFilterName(any_=["campaign"]))
+    runs = client.read_flow_runs(flow_filter=ours, limit=200, sort=FlowRunSort.EXPECTED_START_TIME_ASC)
     runs = [r for r in runs if r.state_name != "Scheduled"]
     found = []
     for r in runs:
         one = FlowRunFilter(id=FlowRunFilterId(any_=[r.id]))
-        tasks = {t.name: t.state_name for t in client.read_task_runs(flow_run_filter=one, limit=99, offset=0, sort=TaskRunSort.ID_DESC)}
-        found.append([str(r.id), r.state_name, r.parameters, tasks])
+        tasks = client.read_task_runs(flow_run_filter=one, sort=TaskRunSort.ID_DESC)
+        found.append([str(r.id), r.state_name, r.parameters, {t.name: t.state_name for t in tasks}])
 print("FACTS " + json.dumps(found))
 """
 
@@ -277,3 +279,31 @@ def test_a_temporary_server_is_gone_after_a_kill_in_the_middle(campaign: Small, 
     process.wait()
     process.stderr.close()
     assert gone(home)
+
+
+def test_deployed_it_is_run_by_a_worker_that_stands_elsewhere(
+    mine: tuple[Small, str, Path], tmp_path: Path
+) -> None:
+    project, api, home = mine
+    pool = f"pool-{uuid4().hex[:8]}"
+    for words in (
+        ["work-pool", "create", pool, "--type", "process"],
+        ["--no-prompt", "deploy", "prefect_flow.py:campaign", "-n", "deployed", "-p", pool],
+        ["deployment", "run", "campaign/deployed", "-p", "max_age=70"],
+    ):
+        done = child(project, "-m", "prefect", *words, api=api, home=home)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
+    worker = subprocess.run(
+        [sys.executable, "-m", "prefect", "worker", "start", "-p", pool, "--run-once"],
+        cwd=tmp_path,
+        env=environment(api, home),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert worker.returncode == 0, worker.stdout + worker.stderr
+    _, state, parameters, tasks = flow_runs(project, api, home)[-1]
+    assert (state, parameters["max_age"]) == ("Completed", 70)
+    assert sorted(tasks) == sorted(STEPS)
