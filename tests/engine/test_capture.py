@@ -1,11 +1,14 @@
 """What bodies print and log is told step by step, and shown by inspect."""
 
+import contextlib
+import logging
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from magical.engine import capture
-from magical.events import Event
+from magical.events import Event, Log, Sink, current
 from projects import Small, one, python
 
 SPEAKS = """
@@ -174,6 +177,25 @@ def test_runs_in_two_threads_tell_each_line_once_and_leave_the_streams_as_they_w
         assert [t for kind, t in said(small, "counts") if kind == "print"] == [f"line {i}" for i in range(n)]
         logged = [t for kind, t in said(small, "counts") if kind == "warning"]
         assert logged == [f"mine: logged {i}" for i in range(n)]
+
+
+def test_a_run_that_begins_while_a_line_is_told_does_not_tell_it_again() -> None:
+    told: list[str] = []
+
+    class Body:
+        name = "body"
+
+        def emit(self, event: Event) -> None:
+            assert isinstance(event, Log)
+            told.append(event.text)
+            if len(told) == 1:
+                others.enter_context(capture.capturing(echo=False))
+
+    with contextlib.ExitStack() as others, capture.capturing(echo=False):
+        token = current.set(cast(Sink, Body()))
+        logging.getLogger("mine").warning("careful")
+        current.reset(token)
+    assert told == ["mine: careful"]
 
 
 def test_a_listener_that_prints_does_not_hear_of_it(

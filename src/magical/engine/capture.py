@@ -158,8 +158,8 @@ class _Handler(logging.Handler):
         sink, others = current.get(), logging.getLogger().handlers
         if isinstance(sink, Unheard):
             return
-        if self is not next((h for h in reversed(others) if isinstance(h, _Handler)), self):
-            return  # of several runs at once one tells it
+        if record.__dict__.setdefault("_told_by", self) is not self:
+            return  # of several runs at once the first tells it, also when one begins or ends meanwhile
         last, alone = logging.lastResort, all(isinstance(h, _Handler) for h in others)
         if last is not None and alone and (sink is None or self._echo) and record.levelno >= last.level:
             within = current.set(None)  # it is told below, and not once more as what was printed
