@@ -17,7 +17,7 @@ from magical.engine.why import causes, settings_changes
 from magical.errors import InputError, listing, shorten
 from magical.graph import Node
 from magical.project.drawing import Drawing
-from magical.project.recording import portable, portable_parts
+from magical.project.portability import portable, portable_parts
 
 __all__ = ["Change", "changed_data", "changes"]
 

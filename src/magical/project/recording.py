@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,19 +10,14 @@ from typing import Any, Protocol
 from magical.engine.artifacts import Record
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.ports import Store
-from magical.errors import MagicalError, StoreError, UsageError, shorten
+from magical.errors import MagicalError, StoreError
 from magical.listeners.summary import runs_json
 from magical.project.drawing import Drawing
+from magical.project.portability import portable, portable_parts, without_paths
+from magical.project.records import FORMAT
 from magical.settings.secrets import without_masks
 
-__all__ = ["FORMAT", "Recorded", "portable", "portable_parts", "read_record", "record_of", "records_of"]
-
-FORMAT = 1
-"""Changed when a record of an earlier release can no longer be compared with."""
-
-_NEEDED: dict[str, type] = {"format": int, "run": str, "workflow": str, "settings": dict, "steps": dict}
-_LONG = ("gives", "takes:", "examples")
-_ABSOLUTE = re.compile(r"(?<![\w.:/~-])/(?:[^\s/'\",:;()]+/)+([^\s/'\",:;()]*)")
+__all__ = ["Recorded", "record_of", "records_of"]
 
 
 class Recorded(Protocol):
@@ -64,7 +55,7 @@ def record_of(project: Recorded, run: str) -> dict[str, Any]:
         _ = project.draw(without_masks(summary.settings)).living
     steps = dict(_steps(project, summary))
     record = {**said, "format": FORMAT, "steps": steps}
-    record["failed"] = {n: _without_paths(t, project.root) for n, t in summary.failed.items()}
+    record["failed"] = {n: without_paths(t, project.root) for n, t in summary.failed.items()}
     record["settings"] = _settings(summary.settings, project.root)
     return record
 
@@ -73,61 +64,6 @@ def records_of(project: Recorded, keys: Mapping[str, str]) -> dict[str, Record]:
     """Give what the store has of the nodes of a run, in their order."""
     found = ((name, project.store.record(key)) for name, key in keys.items())
     return {name: record for name, record in found if record is not None}
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """Read a record that was written into a file.
-
-    Raises:
-        UsageError: it is none, or of another format.
-    """
-    hint = "write one: magical runs RUN --json > record.json"
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not JSON"
-        raise UsageError(f"{path.name} is no record of a run: {reason}.", hint=hint) from None
-    if not isinstance(found, dict) or not {"run", "settings"} <= found.keys():
-        raise UsageError(f"{path.name} is no record of a run.", hint=hint)
-    if found.get("format", FORMAT) != FORMAT:
-        raise UsageError(
-            f"{path.name} is a record of format {shorten(found['format'], 20)}; this magical reads {FORMAT}.",
-            hint="reproduce it with the release that wrote it, or write it again.",
-        )
-    odd = [name for name, kind in _NEEDED.items() if not isinstance(found.get(name), kind)]
-    if odd or not all(isinstance(step, dict) for step in found["steps"].values()):
-        raise UsageError(
-            f"{path.name} is no whole record: {', '.join(odd) or 'steps'} is missing.", hint=hint
-        )
-    return found
-
-
-def portable(value: Any, root: Path) -> Any:
-    """Give a value with the paths in the project made relative to it; a file elsewhere, too.
-
-    Example:
-        >>> portable({"source": "/shop/data/x.csv"}, Path("/shop"))
-        {'source': 'data/x.csv'}
-    """
-    if isinstance(value, Mapping):
-        return {name: portable(item, root) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [portable(item, root) for item in value]
-    if not isinstance(value, str):
-        return value
-    if os.path.isabs(value) and "\n" not in value and os.path.isfile(value):
-        return os.path.relpath(value, root)
-    return _from_root(value, root)
-
-
-def portable_parts(parts: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Give the parts of a key as a record has them: contracts as digests, paths relative to the project."""
-    return {
-        label: hashlib.sha256(text.encode()).hexdigest()[:32]
-        if label.startswith(_LONG)
-        else str(portable(text, root))
-        for label, text in parts.items()
-    }
 
 
 def _steps(project: Recorded, run: RunSummary) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -185,15 +121,3 @@ def _state(run: RunSummary, name: str) -> str:
 def _settings(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
     found: dict[str, Any] = portable(settings, root)
     return found
-
-
-def _without_paths(text: str, root: Path) -> str:
-    """A message for readers elsewhere: of a path on this machine the last part is left."""
-    return _ABSOLUTE.sub(r"…/\1", _from_root(text, root))
-
-
-def _from_root(text: str, root: Path) -> str:
-    here = str(root)
-    if here == os.sep or here not in text:
-        return text
-    return re.sub(rf"(?<![\w.~-]){re.escape(here)}(?:{re.escape(os.sep)}|(?![\w.-]))", "", text) or "."

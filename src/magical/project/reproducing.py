@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from magical.engine.artifacts import Artifact
 from magical.engine.ports import Listener
 from magical.engine.pretence import ROWS, Pretence
 from magical.engine.run import Request, RunResult, RunStopped, execute
 from magical.errors import ProjectError, SettingsError, StoreError, UsageError
 from magical.graph import Graph, Node
-from magical.project.agreeing import DIFFERS, SAME, UNKNOWN, compared
 from magical.project.aside import aside
+from magical.project.comparing import Comparison
 from magical.project.drawing import Drawing
 from magical.project.executing import Opening, schedule
 from magical.project.rechecking import Change, changed_data, changes
-from magical.project.recording import Recorded, read_record, record_of
-from magical.project.reproduced import LEFT_OUT, Reproduced, Reproduction
+from magical.project.recording import Recorded, record_of
+from magical.project.records import read_record
+from magical.project.reproduced import Reproduced, Reproduction
 from magical.refs import Link
 from magical.settings.layers import on_top
 from magical.settings.secrets import without_masks
@@ -106,7 +106,7 @@ def _reproduced(
         raise error
     something = bool(drawing.graph.nodes)
     result = execute(fresh.request(drawing, listeners), schedule) if something else RunResult()
-    return found, _Comparison(project, fresh, record, drawing.graph, result).steps(left_out)
+    return found, Comparison(project, fresh, record, drawing.graph, result).steps(left_out)
 
 
 def _record(project: Reproducible, run: str | Path) -> dict[str, Any]:
@@ -194,87 +194,3 @@ def _writes(node: Node) -> str:
     if node.writes:
         return "it writes to the world"
     return "it writes files" if node.facts.get("writes_files") else ""
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    """The results of then, by their record, and those of now."""
-
-    project: Reproducible
-    fresh: Reproducible
-    record: Mapping[str, Any]
-    graph: Graph
-    result: RunResult
-
-    def steps(self, left_out: Mapping[str, str]) -> tuple[Reproduced, ...]:
-        """Compare step by step, in the order of the record."""
-        from magical.project.fingerprints import Fingerprints
-        from magical.project.judging import judges
-
-        root = str(self.fresh.root)
-        now = Fingerprints(self.fresh.store, judges(self.result.records), root)
-        return tuple(
-            Reproduced(name, LEFT_OUT, (left_out[name],)) if name in left_out else self._step(name, said, now)
-            for name, said in self.record["steps"].items()
-        )
-
-    def _step(self, name: str, said: Mapping[str, Any], now: Any) -> Reproduced:
-        if not said.get("key"):
-            if said["state"] == LEFT_OUT:
-                return Reproduced(name, LEFT_OUT, (f"the run left it out: {said.get('reason', '')}",))
-            return Reproduced(name, UNKNOWN, (f"it did not finish in the run ({said['state']})",))
-        if name not in self.graph.by_name:
-            return Reproduced(name, DIFFERS, ("the workflow no longer has it",))
-        if (error := self.result.errors.get(name)) is not None:
-            return Reproduced(name, DIFFERS, (f"it failed: {error.lines[0]}",))
-        made, note = self.result.records.get(name), _note(self.graph.by_name[name])
-        if made is None:
-            reason = self.result.left_out.get(name, "it was not reached")
-            return Reproduced(name, DIFFERS, (f"it gave nothing: {reason}",), note)
-        if not said.get("result"):
-            return Reproduced(name, *_by_name(said.get("content", ""), made.result.content), note)
-        new = now.of(name, made.result)
-        found = compared(said["result"], new, self._pairs(said, made.result))
-        return Reproduced(name, found.level, found.what, note, found.apart)
-
-    def _pairs(self, said: Mapping[str, Any], made: Artifact) -> Callable[[str], Any]:
-        """Gives both tables as they are, where the store still has what the record is about."""
-        from magical.contracts.promises import Promise
-
-        record = self.project.store.record(said["key"])
-        kept = record.result if record and record.result.content == said.get("content") else None
-
-        def pair(item: str) -> Any:
-            if kept is None:
-                return None
-            one, other = _member(kept, item), _member(made, item)
-            if one is None or other is None or {one.kind, other.kind} != {"table"}:
-                return None
-            load = self.project.store.load, self.fresh.store.load
-            return load[0](one, Promise("table")), load[1](other, Promise("table"))
-
-        return pair
-
-
-def _by_name(old: str, new: str) -> tuple[str, tuple[str, ...]]:
-    """What can be said of a result that was swept: its content has a name, unless it is a model."""
-    if old == new and not old.startswith("key:"):
-        return SAME, ()
-    gone = "what it gave then is no longer in the store"
-    if not old or old.startswith("key:"):
-        return UNKNOWN, (gone,)
-    return DIFFERS, (f"other content, and {gone}",)
-
-
-def _member(artifact: Artifact, item: str) -> Artifact | None:
-    for name in item.split(".") if item else ():
-        if name not in artifact.items:
-            return None
-        artifact = artifact.items[name]
-    return artifact
-
-
-def _note(node: Node) -> str:
-    if node.facts.get("random"):
-        return "It is random, as it says."
-    return "It asks the world each time." if node.facts.get("reads") == "world" else ""
