@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from magical.contracts.promises import PARTS
 from magical.engine.artifacts import Artifact, Record
 
-__all__ = ["judges"]
+__all__ = ["every", "judges"]
 
 _Judge = tuple[str, Artifact]
 
@@ -25,7 +25,7 @@ def judges(records: Mapping[str, Record]) -> dict[str, _Judge]:
     splits = {n: r.result for n, r in records.items() if set(r.result.items) == {*PARTS, "assignment"}}
     found: dict[str, _Judge] = {}
     for name, record in records.items():
-        if any(artifact.kind == "object" for artifact in _all(record.result)):
+        if any(artifact.kind == "object" for artifact in every(record.result)):
             judge = next(_candidates(name, records, splits), None)
             if judge is not None:
                 found[name] = judge
@@ -45,7 +45,7 @@ def _candidates(name: str, records: Mapping[str, Record], splits: Mapping[str, A
             yield f"the validation part of {split}", parts.items["validation"]
     for follower in followers:
         for node, record in records.items():
-            for artifact in _all(record.result):
+            for artifact in every(record.result):
                 if artifact.kind == "table" and artifact.content in _inputs(follower):
                     yield f"what {node} gave", artifact
 
@@ -69,14 +69,15 @@ def _follows(record: Record, result: Artifact) -> bool:
 
 def _given(result: Artifact, inputs: str) -> bool:
     """Whether a result, or a member of it, is among what a key says of its inputs."""
-    return any(a.content in inputs for a in _all(result) if a.kind != "none")
+    return any(a.content in inputs for a in every(result) if a.kind != "none")
 
 
 def _inputs(record: Record) -> str:
     return " ".join(text for label, text in record.parts.items() if label.startswith("input:"))
 
 
-def _all(artifact: Artifact) -> Iterator[Artifact]:
+def every(artifact: Artifact) -> Iterator[Artifact]:
+    """Give an artifact, and all that it is made of."""
     yield artifact
     for item in artifact.items.values():
-        yield from _all(item)
+        yield from every(item)

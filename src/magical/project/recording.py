@@ -13,6 +13,7 @@ from magical.engine.ports import Store
 from magical.errors import MagicalError, StoreError
 from magical.listeners.summary import runs_json
 from magical.project.drawing import Drawing
+from magical.project.judging import every
 from magical.project.portability import portable, portable_parts, without_paths
 from magical.project.records import FORMAT
 from magical.settings.secrets import without_masks
@@ -68,7 +69,7 @@ def records_of(project: Recorded, keys: Mapping[str, str]) -> dict[str, Record]:
 
 def _steps(project: Recorded, run: RunSummary) -> Iterator[tuple[str, dict[str, Any]]]:
     records = records_of(project, run.keys)
-    fingerprint = _fingerprint(project, records)
+    fingerprint = _fingerprint(project, {n: r for n, r in records.items() if _is_of(run, n, r)})
     nodes = run.facts.get("nodes") or list({**run.keys, **run.begun, **run.failed, **run.left_out})
     for name in nodes:
         record, key = records.get(name), run.keys.get(name, "")
@@ -81,10 +82,21 @@ def _steps(project: Recorded, run: RunSummary) -> Iterator[tuple[str, dict[str, 
             said |= {
                 "step": record.step,
                 "origin": list(record.origin),
-                "parts": portable_parts(record.parts, project.root),
+                "parts": portable_parts(record.parts, project.root),  # of this run: its key is their hash
                 "result": fingerprint(name, record),
             }
         yield name, said
+
+
+def _is_of(run: RunSummary, name: str, record: Record) -> bool:
+    """Whether what the store has is what this run gave: a later run may have given else under the same key.
+
+    What asks the world does so each time. A model is named by its key, not by what is in it.
+    """
+    content = run.contents.get(name)
+    if content and content != record.result.content:
+        return False
+    return not (any(a.kind == "object" for a in every(record.result)) and record.run > run.name)
 
 
 def _fingerprint(
@@ -98,6 +110,8 @@ def _fingerprint(
     made = Fingerprints(project.store, judges(records), str(project.root))
 
     def give(name: str, record: Record) -> dict[str, Any] | None:
+        if name not in records:
+            return None
         try:
             return made.of(name, record.result)
         except StoreError:  # swept or damaged meanwhile: its content is still known by name

@@ -122,7 +122,7 @@ def _record(project: Reproducible, run: str | Path) -> dict[str, Any]:
         raise UsageError(
             f"No step finished in {record['run']}: there is nothing to compare with.", hint="magical runs"
         )
-    if not any(said.get("result") for said in finished):
+    if not any(said.get("result") or said.get("parts") for said in finished):
         raise StoreError(
             f"Nothing that {record['run']} gave is left in the store: gc removed it.",
             hint="a record that was exported before still works: magical reproduce record.json",
