@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from projects import Small, one
-from recorded import levels
+from recorded import clone, levels
 
 ASKING = """
 @step(reads="world")
@@ -48,3 +48,48 @@ def test_an_earlier_run_is_not_compared_with_what_a_later_one_gave(
     assert levels(answer) == {"asked": "same", "thing": "same"}
     monkeypatch.setenv("ANSWER", "1")
     assert levels(asked_twice.command("reproduce", first, "--json"))["asked"] == "same"
+
+
+SECRET = """
+from magical import Secret
+
+class S(Settings):
+    password: Secret = Secret("env:DB_PASSWORD")
+    more: int = 1
+
+@step
+def told(password: Secret) -> dict[str, Any]:
+    return {"text": password.reveal(), "score": 0.5}
+
+@workflow
+def secretive(s: S) -> dict[str, Any]:
+    return told(s.password)
+"""
+
+
+def export(small: Small, **environment: str) -> str:
+    """The record of the last run, written by a process that has not revealed any secret."""
+    done = small.process("runs", "last", "--json", **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_no_secret_is_in_a_record_though_the_workflow_of_then_can_no_longer_be_drawn(tmp_path: Path) -> None:
+    small = one(tmp_path / "p", SECRET)
+    assert small.process("run", "more=2", DB_PASSWORD="tiger-in-the-tank").returncode == 0
+    small.edit("workflow.py", "    more: int = 1\n", "")
+    assert "tiger-in" not in export(small, DB_PASSWORD="tiger-in-the-tank")
+
+
+def test_where_a_secret_cannot_be_read_no_value_is_told_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = one(tmp_path / "p", SECRET)
+    assert small.process("run", DB_PASSWORD="tiger-in-the-tank").returncode == 0
+    text = export(small)
+    assert "tiger-in" not in text
+    assert json.loads(text)["steps"]["told"]["result"]["floats"]["sums"] == [0.5]
+    (tmp_path / "record.json").write_text(text)
+    monkeypatch.setenv("DB_PASSWORD", "tiger-in-the-tank")
+    said = clone(small, tmp_path / "b").command("reproduce", str(tmp_path / "record.json"))
+    assert (said.code, said.out) == (0, "secretive: 1 step: 1 agrees to the last bit.\n")

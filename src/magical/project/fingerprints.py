@@ -37,11 +37,13 @@ class Fingerprints:
         store: where they are.
         judges: for a node with models, what they are to predict, and how that is called.
         root: the project's folder; a value that names it is of this machine, and only its digest is told.
+        plain: whether small values may be told as they are: not where a secret could be in one.
     """
 
     store: Store
     judges: Mapping[str, tuple[str, Artifact]] = field(default_factory=dict)
     root: str = ""
+    plain: bool = True
 
     def of(self, node: str, artifact: Artifact) -> dict[str, Any]:
         """Give the fingerprint of what a node gave, or of a member of it.
@@ -83,12 +85,13 @@ class Fingerprints:
         return {"rows": rows, "columns": columns}
 
     def _value(self, value: Any) -> dict[str, Any]:
-        text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-        if len(text) <= SMALL and masked(value) == value and not (self.root and self.root in text):
-            return {"json": value}
         paths, numbers = leaves(value)
         shape = hashlib.sha256(json.dumps(paths, ensure_ascii=False).encode()).hexdigest()[:40]
-        return {"shape": shape, "floats": moments(np.array(numbers, dtype=np.float64))}
+        found = {"shape": shape, "floats": moments(np.array(numbers, dtype=np.float64))}
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+        if not self.plain or len(text) > SMALL or masked(value) != value or (self.root and self.root in text):
+            return found
+        return {**found, "json": value}
 
     def _object(self, node: str, artifact: Artifact) -> dict[str, Any]:
         try:

@@ -16,7 +16,7 @@ from magical.project.drawing import Drawing
 from magical.project.judging import every
 from magical.project.portability import portable, portable_parts, without_paths
 from magical.project.records import FORMAT
-from magical.settings.secrets import without_masks
+from magical.settings.secrets import learn, without_masks
 
 __all__ = ["Recorded", "record_of", "records_of"]
 
@@ -51,10 +51,11 @@ def record_of(project: Recorded, run: str) -> dict[str, Any]:
         UsageError: there is no such run.
     """
     summary = project.journal.read(project.journal.find(run))
+    masked = learn(summary.settings, project.root)  # whether the workflow of then can still be drawn or not
     (said,) = runs_json([summary], project.store.size)
     with contextlib.suppress(MagicalError):  # a model may need the project's modules to be read
         _ = project.draw(without_masks(summary.settings)).living
-    steps = dict(_steps(project, summary))
+    steps = dict(_steps(project, summary, masked))
     record = {**said, "format": FORMAT, "steps": steps}
     record["failed"] = {n: without_paths(t, project.root) for n, t in summary.failed.items()}
     record["settings"] = _settings(summary.settings, project.root)
@@ -67,9 +68,10 @@ def records_of(project: Recorded, keys: Mapping[str, str]) -> dict[str, Record]:
     return {name: record for name, record in found if record is not None}
 
 
-def _steps(project: Recorded, run: RunSummary) -> Iterator[tuple[str, dict[str, Any]]]:
+def _steps(project: Recorded, run: RunSummary, masked: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     records = records_of(project, run.keys)
-    fingerprint = _fingerprint(project, {n: r for n, r in records.items() if _is_of(run, n, r)})
+    own = {n: r for n, r in records.items() if _is_of(run, n, r)}
+    fingerprint = _fingerprint(project, own, masked)
     nodes = run.facts.get("nodes") or list({**run.keys, **run.begun, **run.failed, **run.left_out})
     for name in nodes:
         record, key = records.get(name), run.keys.get(name, "")
@@ -100,14 +102,14 @@ def _is_of(run: RunSummary, name: str, record: Record) -> bool:
 
 
 def _fingerprint(
-    project: Recorded, records: Mapping[str, Record]
+    project: Recorded, records: Mapping[str, Record], masked: bool
 ) -> Callable[[str, Record], dict[str, Any] | None]:
     if not records:
         return lambda name, record: None
     from magical.project.fingerprints import Fingerprints
     from magical.project.judging import judges
 
-    made = Fingerprints(project.store, judges(records), str(project.root))
+    made = Fingerprints(project.store, judges(records), str(project.root), masked)
 
     def give(name: str, record: Record) -> dict[str, Any] | None:
         if name not in records:

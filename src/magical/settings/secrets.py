@@ -149,20 +149,24 @@ def sealed() -> Iterator[None]:
         _sealed.reset(token)
 
 
-def learn(settings: Any, root: Path) -> None:
-    """Mask the values of the secrets that settings refer to, also where another process reveals them."""
+def learn(settings: Any, root: Path) -> bool:
+    """Mask the values of the secrets that settings refer to, also where another process reveals them.
+
+    Returns:
+        Whether all could be read: what one says that is not known here cannot be masked.
+    """
     if isinstance(settings, Mapping):
         settings = list(settings.values())
-    if isinstance(settings, list):
-        for value in settings:
-            learn(value, root)
-    elif isinstance(settings, str) and _is_reference(settings) and not settings.startswith("file://"):
-        secret = Secret(settings, root)
-        with contextlib.suppress(InputError, OSError, ValueError):
-            if settings.startswith("env:") or (
-                secret.path.is_file() and secret.path.stat().st_size <= _LARGEST
-            ):
-                hide(secret._read())
+    if isinstance(settings, (list, tuple)):
+        return all([learn(value, root) for value in settings])
+    if not _is_reference(settings) or settings.startswith("file://"):
+        return True
+    secret = Secret(settings, root)
+    with contextlib.suppress(InputError, OSError, ValueError):
+        if settings.startswith("env:") or (secret.path.is_file() and secret.path.stat().st_size <= _LARGEST):
+            hide(secret._read())
+            return True
+    return False
 
 
 def without_masks(settings: Mapping[str, Any]) -> dict[str, Any]:
