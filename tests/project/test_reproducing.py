@@ -370,6 +370,54 @@ def test_the_profile_of_the_run_is_taken(small: Small, tmp_path: Path) -> None:
     assert "There is no profile 'slow'" in small.command("reproduce", "last").err
 
 
+def shared(small: Small, folder: Path) -> None:
+    """A profile whose results go into a store that is not the project's own."""
+    small.write("profiles/team.toml", f'[policy]\nstore = "file://{folder}"\n')
+
+
+def test_the_store_of_the_runs_profile_is_looked_into(noisy: Small, tmp_path: Path) -> None:
+    shutil.rmtree(noisy.root / ".magical")
+    shared(noisy, tmp_path / "shared")
+    noisy.load("team").run()
+    exported = record(noisy, tmp_path / "record.json")
+    assert json.loads(exported.read_text())["steps"]["noise"]["result"]["columns"]
+    assert min(json.loads(exported.read_text())["bytes"].values()) > 0
+    assert noisy.command("reproduce", "last").code == 0
+    noisy.edit("workflow.py", '"NOISE", "0"', '"NOISE", "1e-3"')
+    assert "x differs in 3 of 3 values" in noisy.command("reproduce", str(exported)).out
+    (noisy.root / "profiles" / "team.toml").unlink()
+    assert noisy.command("runs", "last", "--json").code == 0
+
+
+def test_another_profile_than_that_of_the_run_is_refused(small: Small) -> None:
+    small.write("profiles/slow.toml", "max_id = 7\n")
+    small.run()
+    with pytest.raises(UsageError, match="ran without a profile, and is repeated so") as caught:
+        small.load("slow").reproduce("last")
+    assert is_well_worded(str(caught.value))
+    small.load("slow").run()
+    assert small.load("slow").reproduce("last").agrees
+
+
+@pytest.mark.parametrize("state", ["away", "damaged"])
+def test_a_store_that_cannot_be_read_stops_no_record(noisy: Small, tmp_path: Path, state: str) -> None:
+    exported = record(noisy, tmp_path / "record.json")
+    if state == "away":
+        (tmp_path / "blocked").write_text("a file")
+        noisy.write("settings.toml", f'[policy]\nstore = "file://{tmp_path}/blocked/store"\n')
+        noisy.write(
+            "settings.toml", "[tracking]\nenabled = false\n" + (noisy.root / "settings.toml").read_text()
+        )
+    else:
+        for path in (noisy.root / ".magical" / "store").rglob("*.parquet"):
+            path.chmod(0o600)
+            path.write_bytes(b"x" * path.stat().st_size)
+    noisy.edit("workflow.py", '"NOISE", "0"', '"NOISE", "1e-12"')
+    said = noisy.command("reproduce", str(exported))
+    assert said.code == 0, said.err
+    assert "x differs by its sums, about 1e-12 relative" in said.out
+
+
 def wrong(small: Small, tmp_path: Path, change: Any) -> str:
     """What is said of a record that was changed."""
     small.run()

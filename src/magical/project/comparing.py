@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact
 from magical.engine.run import RunResult
+from magical.errors import MagicalError
 from magical.graph import Graph, Node
 from magical.project.agreeing import DIFFERS, SAME, UNKNOWN, compared
 from magical.project.recording import Recorded
@@ -58,20 +61,22 @@ class Comparison:
         return Reproduced(name, found.level, found.what, note, found.apart)
 
     def _pairs(self, said: Mapping[str, Any], made: Artifact) -> Callable[[str], Any]:
-        """Gives both tables as they are, where the store still has what the record is about."""
-        from magical.contracts.promises import Promise
+        """Gives both tables as they are, where the store still has what the record is about.
 
-        record = self.project.store.record(said["key"])
-        kept = record.result if record and record.result.content == said.get("content") else None
+        The sums of the record do without: a store that does not answer here, or is damaged, stops nothing.
+        """
+        kept: Artifact | None = None
+        with contextlib.suppress(MagicalError):
+            record = self.project.store.record(said["key"])
+            kept = record.result if record and record.result.content == said.get("content") else None
 
         def pair(item: str) -> Any:
-            if kept is None:
-                return None
-            one, other = _member(kept, item), _member(made, item)
+            one, other = _member(kept, item) if kept else None, _member(made, item)
             if one is None or other is None or {one.kind, other.kind} != {"table"}:
                 return None
-            load = self.project.store.load, self.fresh.store.load
-            return load[0](one, Promise("table")), load[1](other, Promise("table"))
+            with contextlib.suppress(MagicalError):
+                stores = (self.project.store, one), (self.fresh.store, other)
+                return tuple(store.load(artifact, Promise("table")) for store, artifact in stores)
 
         return pair
 

@@ -18,7 +18,7 @@ from magical.project.portability import portable, portable_parts, without_paths
 from magical.project.records import FORMAT
 from magical.settings.secrets import learn, without_masks
 
-__all__ = ["Recorded", "record_of", "records_of"]
+__all__ = ["Recorded", "as_then", "record_of", "records_of"]
 
 
 class Recorded(Protocol):
@@ -39,6 +39,9 @@ class Recorded(Protocol):
     def draw(self, line: Mapping[str, Any]) -> Drawing:
         """Draw its workflow."""
 
+    def with_profile(self, profile: str) -> Recorded:
+        """Give the same project under another profile."""
+
 
 def record_of(project: Recorded, run: str) -> dict[str, Any]:
     """Give the record of a run: what the list of runs says of it, and of each step its key and result.
@@ -51,6 +54,7 @@ def record_of(project: Recorded, run: str) -> dict[str, Any]:
         UsageError: there is no such run.
     """
     summary = project.journal.read(project.journal.find(run))
+    project = as_then(project, summary.facts.get("profile", ""))
     masked = learn(summary.settings, project.root)  # whether the workflow of then can still be drawn or not
     (said,) = runs_json([summary], project.store.size)
     with contextlib.suppress(MagicalError):  # a model may need the project's modules to be read
@@ -60,6 +64,19 @@ def record_of(project: Recorded, run: str) -> dict[str, Any]:
     record["failed"] = {n: without_paths(t, project.root) for n, t in summary.failed.items()}
     record["settings"] = _settings(summary.settings, project.root)
     return record
+
+
+def as_then(project: Recorded, profile: str) -> Recorded:
+    """Give the project under the profile of a run, which may name the store that its results are in.
+
+    Where there is no such profile any more, it is given as it is.
+    """
+    then = project.with_profile(profile)
+    try:
+        _ = then.store
+    except MagicalError:
+        return project
+    return then
 
 
 def records_of(project: Recorded, keys: Mapping[str, str]) -> dict[str, Record]:

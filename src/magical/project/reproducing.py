@@ -18,7 +18,7 @@ from magical.project.comparing import Comparison
 from magical.project.drawing import Drawing
 from magical.project.executing import Opening, schedule
 from magical.project.rechecking import Change, changed_data, changes
-from magical.project.recording import Recorded, record_of
+from magical.project.recording import Recorded, as_then, record_of
 from magical.project.records import read_record
 from magical.project.reproduced import Reproduced, Reproduction
 from magical.refs import Link
@@ -73,13 +73,14 @@ def reproduce(
         tell: hears what is no longer as it was then, before anything runs.
 
     Raises:
-        UsageError: there is no such run, or the file is no record of this workflow.
+        UsageError: there is no such run, the file is no record of this workflow, or the profile is another.
         ProjectError: the settings of the run are no longer taken.
         InputError: a file is not there, or has other content than in the run.
         StoreError: nothing that the run gave is left.
     """
     began = time.monotonic()
     record = _record(project, run)
+    _refuse_other_profile(project.opening.profile, record)
     try:
         with aside(project.home) as home:
             fresh = _beside(project, record, home)
@@ -106,7 +107,8 @@ def _reproduced(
         raise error
     something = bool(drawing.graph.nodes)
     result = execute(fresh.request(drawing, listeners), schedule) if something else RunResult()
-    return found, Comparison(project, fresh, record, drawing.graph, result).steps(left_out)
+    then = as_then(project, record.get("profile", ""))
+    return found, Comparison(then, fresh, record, drawing.graph, result).steps(left_out)
 
 
 def _record(project: Reproducible, run: str | Path) -> dict[str, Any]:
@@ -128,6 +130,16 @@ def _record(project: Reproducible, run: str | Path) -> dict[str, Any]:
             hint="a record that was exported before still works: magical reproduce record.json",
         )
     return record
+
+
+def _refuse_other_profile(given: str, record: Mapping[str, Any]) -> None:
+    then = record.get("profile", "")
+    if given and given != then:
+        raise UsageError(
+            f"{record['run']} ran {f'under the profile {then}' if then else 'without a profile'}, "
+            f"and is repeated so, not under {given}.",
+            hint="leave --profile out; a single setting is changed by KEY=VALUE.",
+        )
 
 
 def _beside(project: Reproducible, record: Mapping[str, Any], home: Path) -> Reproducible:
