@@ -93,3 +93,50 @@ def test_where_a_secret_cannot_be_read_no_value_is_told_as_it_is(
     monkeypatch.setenv("DB_PASSWORD", "tiger-in-the-tank")
     said = clone(small, tmp_path / "b").command("reproduce", str(tmp_path / "record.json"))
     assert (said.code, said.out) == (0, "secretive: 1 step: 1 agrees to the last bit.\n")
+
+
+PATHS = """
+class S(Settings):
+    where: str = "x"
+    folder: InputPath = InputPath("f")
+    target: OutputPath = OutputPath("out.txt")
+
+class Broken:
+    def __reduce__(self):
+        return (open, ("/opt/never/there.bin",))
+
+@step
+def read(where: str) -> str:
+    from pathlib import Path
+    return Path(where).read_text()
+
+@step
+def broken(read: str, target: OutputPath) -> Broken:
+    return Broken()
+
+@workflow
+def flow(s: S) -> Any:
+    return broken(read(s.where), s.target)
+"""
+
+
+def test_a_text_that_is_a_path_is_given_again_as_it_was(tmp_path: Path) -> None:
+    small = one(tmp_path / "p", PATHS)
+    small.write("in.txt", "hello")
+    small.run(where=str(small.root / "in.txt"))
+    answer = small.command("reproduce", "last", "--json")
+    assert levels(answer)["read"] == "same"
+    assert answer.json["changes"] == []
+
+
+def test_a_record_names_no_place_where_a_setting_is_a_path_or_a_result_cannot_be_read(tmp_path: Path) -> None:
+    small = one(tmp_path / "p", PATHS)
+    small.write("in.txt", "hello")
+    places = {"folder": str(tmp_path / "gone" / "*.csv"), "target": str(tmp_path / "new" / "out.txt")}
+    small.run(where=f"{small.root}/in.txt", **places)
+    found = json.loads(small.command("runs", "last", "--json").out)
+    assert "there.bin" in found["steps"]["broken"]["result"]["unknown"]
+    assert found["settings"].pop("where") == f"{small.root}/in.txt"  # a text, for all that is known
+    found["steps"]["read"]["parts"].pop("argument:where")
+    assert str(tmp_path) not in json.dumps(found)
+    assert "/opt" not in json.dumps(found)

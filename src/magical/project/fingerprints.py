@@ -8,6 +8,7 @@ import json
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -21,6 +22,7 @@ from magical.engine.ports import Store
 from magical.errors import MagicalError, shorten
 from magical.masking import masked
 from magical.project.moments import moments
+from magical.project.portability import without_paths
 from magical.stores.digest import table_digest
 
 __all__ = ["Fingerprints", "floats_of", "leaves"]
@@ -102,10 +104,13 @@ class Fingerprints:
                 return {"kind": "model", "unknown": "there is no table to predict"}
             told = _attempt(lambda: self.predictions(node, value))
         except MagicalError as error:
-            return {"unknown": shorten(error.lines[0], 160)}
+            return {"unknown": shorten(self._told(error.lines[0]), 160)}
         if isinstance(told, str):
-            return {"kind": "model", "unknown": told}
+            return {"kind": "model", "unknown": self._told(told)}
         return {"kind": "model", "on": self.judges[node][0], "predicts": self._table(told.lazy())}
+
+    def _told(self, reason: str) -> str:
+        return without_paths(reason, Path(self.root)) if self.root else reason
 
 
 def leaves(value: Any) -> tuple[Any, list[float]]:

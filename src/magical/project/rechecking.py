@@ -58,8 +58,8 @@ def changes(record: Mapping[str, Any], drawing: Drawing, planner: Planner, root:
         InputError: a file that a step reads cannot be read.
     """
     found = [*_commit(record, root), *_versions(record, drawing), *_locks(record, root)]
-    now = portable(drawing.drawn.settings, root)
-    found += [Change("setting", f"the setting {text}") for text in settings_changes(record["settings"], now)]
+    then, now = portable(record["settings"], root), portable(drawing.drawn.settings, root)
+    found += [Change("setting", f"the setting {text}") for text in settings_changes(then, now)]
     found += _steps(record, drawing)
     grouped: dict[tuple[str, str], list[str]] = {(c.kind, c.text): list(c.steps) for c in found}
     for node in drawing.graph.nodes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,9 +11,10 @@ from magical.engine.journal import Journal, RunSummary
 from magical.engine.ports import Store
 from magical.errors import MagicalError, StoreError
 from magical.listeners.summary import runs_json
-from magical.project.drawing import Drawing
+from magical.project.configuration import Configuration
+from magical.project.drawing import Drawings
 from magical.project.judging import every
-from magical.project.portability import portable, portable_parts, without_paths
+from magical.project.portability import portable, portable_parts, portable_settings, without_paths
 from magical.project.records import FORMAT
 from magical.settings.secrets import learn, without_masks
 
@@ -36,19 +36,25 @@ class Recorded(Protocol):
     def journal(self) -> Journal:
         """Where its runs are told."""
 
-    def draw(self, line: Mapping[str, Any]) -> Drawing:
-        """Draw its workflow."""
+    @property
+    def drawings(self) -> Drawings:
+        """Draws its workflow."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What its files say."""
 
     def with_profile(self, profile: str) -> Recorded:
         """Give the same project under another profile."""
 
 
-def record_of(project: Recorded, run: str) -> dict[str, Any]:
+def record_of(project: Recorded, run: str, *, here: bool = False) -> dict[str, Any]:
     """Give the record of a run: what the list of runs says of it, and of each step its key and result.
 
     Args:
         project: where the run was.
         run: its name, the beginning of it, or ``last``.
+        here: whether it is for this project alone: its settings stay as they are, places and all.
 
     Raises:
         UsageError: there is no such run.
@@ -57,13 +63,23 @@ def record_of(project: Recorded, run: str) -> dict[str, Any]:
     project = as_then(project, summary.facts.get("profile", ""))
     masked = learn(summary.settings, project.root)  # whether the workflow of then can still be drawn or not
     (said,) = runs_json([summary], project.store.size)
-    with contextlib.suppress(MagicalError):  # a model may need the project's modules to be read
-        _ = project.draw(without_masks(summary.settings)).living
+    settings = _settings(project, summary)
     steps = dict(_steps(project, summary, masked))
     record = {**said, "format": FORMAT, "steps": steps}
     record["failed"] = {n: without_paths(t, project.root) for n, t in summary.failed.items()}
-    record["settings"] = _settings(summary.settings, project.root)
+    record["settings"] = summary.settings if here else settings
     return record
+
+
+def _settings(project: Recorded, run: RunSummary) -> Any:
+    """The settings for other machines; it imports the project, whose modules a model may need to be read."""
+    line = without_masks(run.settings)
+    try:
+        workflow, _ = project.drawings.anew(line)
+        typed = project.configuration.settings(workflow.settings, line).settings
+    except MagicalError:  # the workflow of then is no longer that of now
+        return portable(run.settings, project.root)
+    return portable_settings(run.settings, typed, project.root)
 
 
 def as_then(project: Recorded, profile: str) -> Recorded:
@@ -149,8 +165,3 @@ def _state(run: RunSummary, name: str) -> str:
     if name in run.left_out:
         return "left out"
     return "was under way" if name in run.begun else "not begun"
-
-
-def _settings(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    found: dict[str, Any] = portable(settings, root)
-    return found

@@ -45,6 +45,9 @@ class Reproducible(Recorded, Protocol):
     def opened(self, opening: Opening) -> Reproducible:
         """Give a project that is opened in another way."""
 
+    def draw(self, line: Mapping[str, Any]) -> Drawing:
+        """Draw its workflow."""
+
     def request(self, drawing: Drawing, listeners: tuple[Listener, ...] = ()) -> Request:
         """Give all that a run of a drawing needs."""
 
@@ -118,7 +121,7 @@ def _record(project: Reproducible, run: str | Path) -> dict[str, Any]:
     elif isinstance(run, Path) or path.suffix == ".json" or len(path.parts) > 1:
         raise UsageError(f"There is no file {path}.", hint="magical runs RUN --json > record.json")
     else:
-        record = record_of(project, str(run))
+        record = record_of(project, str(run), here=True)
     finished = [said for said in record["steps"].values() if said.get("key")]
     if not finished:
         raise UsageError(

@@ -158,7 +158,8 @@ def learn(settings: Any, root: Path) -> bool:
     if isinstance(settings, Mapping):
         settings = list(settings.values())
     if isinstance(settings, (list, tuple)):
-        return all([learn(value, root) for value in settings])
+        known = [learn(value, root) for value in settings]  # each, also after one that cannot be read
+        return all(known)
     if not _is_reference(settings) or settings.startswith("file://"):
         return True
     secret = Secret(settings, root)
