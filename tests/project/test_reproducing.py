@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -165,6 +164,14 @@ def test_other_data_stop_it_before_anything_runs(small: Small, exported: Path, t
     with pytest.raises(InputError) as caught:
         other.load().reproduce(exported)
     assert is_well_worded(str(caught.value))
+
+
+def test_a_file_whose_ending_holds_a_blank_is_a_file_with_other_content(small: Small) -> None:
+    (small.root / "x.csv").rename(small.root / "orders.v1 final")
+    small.run(source="orders.v1 final")
+    small.edit("orders.v1 final", "\n7,0\n", "\n7,1\n")
+    with pytest.raises(InputError, match=r"orders\.v1 final has other content than in the run"):
+        small.load().reproduce("last")
 
 
 def test_a_file_that_lies_elsewhere_here_is_named_on_the_line(
@@ -416,28 +423,6 @@ def test_a_store_that_cannot_be_read_stops_no_record(noisy: Small, tmp_path: Pat
     said = noisy.command("reproduce", str(exported))
     assert said.code == 0, said.err
     assert "x differs by its sums, about 1e-12 relative" in said.out
-
-
-def wrong(small: Small, tmp_path: Path, change: Any) -> str:
-    """What is said of a record that was changed."""
-    small.run()
-    path = record(small, tmp_path / "record.json")
-    found = json.loads(path.read_text())
-    change(found)
-    path.write_text(json.dumps(found))
-    with pytest.raises(UsageError) as caught:
-        small.load().reproduce(path)
-    assert is_well_worded(str(caught.value))
-    return str(caught.value)
-
-
-def test_a_record_of_another_format_or_workflow_or_half_of_one_is_refused(
-    small: Small, tmp_path: Path
-) -> None:
-    assert "is a record of format 99" in wrong(small, tmp_path, lambda r: r.update(format=99))
-    assert "is a run of other" in wrong(small, tmp_path, lambda r: r.update(workflow="other"))
-    assert "is no whole record: steps" in wrong(small, tmp_path, lambda r: r.pop("steps"))
-    assert "is no record of a run" in wrong(small, tmp_path, lambda r: r.clear())
 
 
 def test_what_is_no_run_and_no_record_is_refused(small: Small, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def _of_node(
     new = portable_parts(planner.key(node, {})[1], root)
     old = {k: v for k, v in then.items() if not k.startswith("input:")}
     for label, paths in identity.files.items():
-        if _other_content(old.get(label), new[label], len(paths)):
+        if _other_content(old.get(label), new[label]):
             yield "data", f"{_named(paths, root)} has other content than in the run"
             old[label] = new[label]
     for cause in causes(old, new, identity):
@@ -148,9 +149,12 @@ def _steps(record: Mapping[str, Any], drawing: Drawing) -> Iterator[Change]:
         yield Change("step", "the run did not have", tuple(added))
 
 
-def _other_content(old: str | None, new: str, files: int) -> bool:
-    """Whether the files of an argument have other bytes: their digests stand behind its text."""
+def _other_content(old: str | None, new: str) -> bool:
+    """Whether the files of an argument have other bytes: their digests stand behind its JSON."""
     if old is None or old == new:
         return False
-    one, other = old.rsplit(" ", files), new.rsplit(" ", files)
-    return one[0] == other[0] and one[1:] != other[1:]
+    try:
+        one, other = (json.JSONDecoder().raw_decode(text) for text in (old, new))
+    except ValueError:
+        return True
+    return bool(one[0] == other[0])
