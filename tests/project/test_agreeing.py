@@ -16,6 +16,7 @@ from magical.project.moments import NEAR, distance, farthest, moments
 from magical.stores.local import LocalStore
 
 FLOATS = st.floats(-1e12, 1e12, allow_nan=False).map(lambda x: x if abs(x) > 1e-6 else 0.0)
+HUGE = st.sampled_from([1e20, -3.4e38, 1.79e308])
 
 
 class Bench:
@@ -40,6 +41,8 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
+NAN = float("nan")
+RANGE = np.arange(1.0, 101.0)
 X = np.random.default_rng(0).normal(size=1000)
 
 
@@ -57,6 +60,14 @@ X = np.random.default_rng(0).normal(size=1000)
         ({"x": [1.0, None]}, {"x": [None, 1.0]}, DIFFERS, "x is missing or infinite in other rows"),
         ({"x": [1.0, None]}, {"x": [1.0, float("nan")]}, NEARLY, None),
         ({"x": [1.0, float("inf")]}, {"x": [1.0, float("-inf")]}, DIFFERS, "missing or infinite"),
+        ({"x": [1.0, None, NAN]}, {"x": [1.0, NAN, None]}, DIFFERS, "x is missing or infinite in other rows"),
+        ({"x": [1e20, 1.0]}, {"x": [1e20, 2.0]}, DIFFERS, "x differs"),
+        ({"x": [-1e20, *RANGE]}, {"x": [-1e20, *RANGE[::-1]]}, DIFFERS, "x differs"),
+        ({"x": [3.4e38, *RANGE]}, {"x": [3.4e38, 7.0, *RANGE[1:]]}, DIFFERS, "x differs"),
+        ({"x": [3.4e38, *RANGE]}, {"x": [3.4e38, *(RANGE * (1 + 1e-6))]}, DIFFERS, "x differs"),
+        ({"x": [3.4e38, *RANGE]}, {"x": [3.4e38, *(RANGE * (1 + 1e-12))]}, NEARLY, "x differs"),
+        ({"x": [1e308, 1e308, 1.0]}, {"x": [1e308, 1e308 * (1 + 1e-13), 1.0]}, NEARLY, "x differs"),
+        ({"x": [0.0, 1.0]}, {"x": [-0.0, 1.0]}, NEARLY, "x differs in signs of zeros or in rounding"),
         ({"x": [1]}, {"x": [2]}, DIFFERS, "x has other values"),
         ({"x": [1]}, {"x": [1.0]}, DIFFERS, "x was Int64, and is Float64 now"),
         ({"x": [1], "y": [1]}, {"x": [1]}, DIFFERS, "y is gone"),
@@ -95,7 +106,7 @@ def test_rounding_of_what_cancels_to_nothing_is_no_difference(bench: Bench) -> N
     assert bench.tables(old, new).level == NEARLY
 
 
-@given(st.lists(FLOATS, min_size=1, max_size=60), st.integers(0, 2**32))
+@given(st.lists(FLOATS | HUGE, min_size=1, max_size=60), st.integers(0, 2**32))
 def test_what_is_nowhere_further_than_1e_9_is_never_said_to_differ(values: list[float], seed: int) -> None:
     old = np.array(values)
     new = old * (1 + np.random.default_rng(seed).uniform(-0.999e-9, 0.999e-9, len(old)))
@@ -103,6 +114,18 @@ def test_what_is_nowhere_further_than_1e_9_is_never_said_to_differ(values: list[
     assert apart is not None
     assert apart <= NEAR * 1.000001
     assert (farthest(old, new)[1] or 0.0) <= NEAR * 1.000001
+
+
+@given(st.lists(FLOATS, min_size=8, max_size=60), HUGE, st.data())
+def test_a_value_that_is_another_is_seen_beside_a_huge_one(
+    values: list[float], huge: float, data: Any
+) -> None:
+    at = data.draw(st.integers(0, len(values) - 1))
+    old = np.array([*values, huge])
+    new = old.copy()
+    new[at] += 1e-3 * max(1.0, np.abs(values).max())
+    assert (distance(moments(old), moments(new)) or 0.0) > NEAR
+    assert (farthest(old, new)[1] or 0.0) > NEAR
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=60), st.data())

@@ -125,6 +125,8 @@ def _columns(name: str, old: Mapping[str, Any], new: Mapping[str, Any], pair: _P
     if old["nulls"] != new["nulls"] or old["nans"] != new["nans"]:
         missing = old["nulls"] + old["nans"], new["nulls"] + new["nans"]
         return Agreement(DIFFERS, (f"{name} missed {missing[0]:,} values, and misses {missing[1]:,} now",))
+    if old.get("missing") != new.get("missing") and "missing" in old and "missing" in new:
+        return _far(name, None, "")
     if pair is not None:
         many, apart = farthest(floats_of(pair[0]), floats_of(pair[1]))
         return _far(name, apart, f"in {many:,} of {len(pair[0]):,} values, by up to")
@@ -134,7 +136,11 @@ def _columns(name: str, old: Mapping[str, Any], new: Mapping[str, Any], pair: _P
 def _far(name: str, apart: float | None, how: str) -> Agreement:
     if apart is None:
         return Agreement(DIFFERS, (f"{name} is missing or infinite in other rows",))
-    text = f"{name} differs {how} {apart:.1g} relative"
+    text = (
+        f"{name} differs {how} {apart:.1g} relative"
+        if apart
+        else f"{name} differs in signs of zeros or in rounding"
+    )
     return Agreement(NEARLY if apart <= _SLACK else DIFFERS, (text,), apart)
 
 

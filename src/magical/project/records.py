@@ -33,11 +33,12 @@ class _Moments(_Part):
     weighted: list[float]
     sizes: list[float]
     rounding: float
+    logs: list[float] = []
 
     @model_validator(mode="after")
     def _even(self) -> Self:
-        if not len(self.sums) == len(self.weighted) == len(self.sizes):
-            raise ValueError("its sums, weighted and sizes are not of one length")
+        if not len(self.sums) == len(self.weighted) == len(self.sizes) == len(self.logs or self.sums):
+            raise ValueError("its lists are not of one length")
         return self
 
 
