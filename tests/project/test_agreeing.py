@@ -205,6 +205,13 @@ def test_an_object_agrees_if_its_pickle_does_and_is_else_not_compared(bench: Ben
     assert bench.compare(endless, endless, promise).level == UNKNOWN
 
 
+def test_models_are_compared_on_the_same_rows_only() -> None:
+    old = {"kind": "model", "content": "key:a", "on": "what a gave", "predicts": {"rows": 0, "columns": {}}}
+    found = compared(old, {**old, "on": "what b gave", "predicts": {"rows": 1, "columns": {}}})
+    assert found == Agreement(UNKNOWN, ("it predicted what a gave then, and what b gave now",))
+    assert compared(old, old).level == SAME
+
+
 def test_another_kind_differs(bench: Bench) -> None:
     found = compared({"kind": "none", "content": "none"}, {"kind": "table", "content": "x"})
     assert found == Agreement(DIFFERS, ("it was a none, and is a table now",))

@@ -89,6 +89,9 @@ def _objects(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs, item
     if reason := old.get("unknown") or new.get("unknown"):
         return Agreement(UNKNOWN, (f"{_of(item)}{reason}",))
     if old["kind"] == "model":
+        if old["on"] != new["on"]:
+            text = f"{_of(item)}it predicted {old['on']} then, and {new['on']} now"
+            return Agreement(UNKNOWN, (text,))
         found = _tables(old["predicts"], new["predicts"], pairs(item), item)
         if found.level == SAME:
             return found

@@ -35,7 +35,9 @@ class Comparison:
         from magical.project.judging import judges
 
         root = str(self.fresh.root)
-        now = Fingerprints(self.fresh.store, judges(self.result.records), root)
+        made = self.result.records
+        ordered = [*(n for n in self.record["steps"] if n in made), *made]  # not as steps happened to finish
+        now = Fingerprints(self.fresh.store, judges({n: made[n] for n in ordered}), root)
         return tuple(
             Reproduced(name, LEFT_OUT, (left_out[name],)) if name in left_out else self._step(name, said, now)
             for name, said in self.record["steps"].items()

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from magical.contracts.promises import PARTS
 from magical.engine.artifacts import Artifact, Record
 
-__all__ = ["every", "judges"]
+__all__ = ["Judge", "every", "judges"]
 
-_Judge = tuple[str, Artifact]
+Judge = tuple[str, Artifact]
+"""How a table is called that models predict, and the table."""
 
 
-def judges(records: Mapping[str, Record]) -> dict[str, _Judge]:
+def judges(records: Mapping[str, Record]) -> dict[str, Judge]:
     """Give, for each node with models, the table that they are to predict, and how it is called.
 
     It is found from the records alone, since the code that made them may be another by now: the validation
@@ -20,10 +21,10 @@ def judges(records: Mapping[str, Record]) -> dict[str, _Judge]:
     else a table that a follower is given together with it.
 
     Args:
-        records: of all nodes of a run, in order.
+        records: of the nodes of a run that are run again with it, in the order of the workflow.
     """
     splits = {n: r.result for n, r in records.items() if set(r.result.items) == {*PARTS, "assignment"}}
-    found: dict[str, _Judge] = {}
+    found: dict[str, Judge] = {}
     for name, record in records.items():
         if any(artifact.kind == "object" for artifact in every(record.result)):
             judge = next(_candidates(name, records, splits), None)
@@ -32,7 +33,7 @@ def judges(records: Mapping[str, Record]) -> dict[str, _Judge]:
     return found
 
 
-def _candidates(name: str, records: Mapping[str, Record], splits: Mapping[str, Artifact]) -> Iterator[_Judge]:
+def _candidates(name: str, records: Mapping[str, Record], splits: Mapping[str, Artifact]) -> Iterator[Judge]:
     own = _inputs(records[name])
     followers = [r for r in records.values() if _follows(r, records[name].result)]
     for inputs in (own, *map(_inputs, followers)):

@@ -13,7 +13,8 @@ from magical.errors import MagicalError, StoreError
 from magical.listeners.summary import runs_json
 from magical.project.configuration import Configuration
 from magical.project.drawing import Drawings
-from magical.project.judging import every
+from magical.project.judging import Judge, every, judges
+from magical.project.leaving_out import left_out
 from magical.project.portability import portable, portable_parts, portable_settings, without_paths
 from magical.project.records import FORMAT
 from magical.settings.secrets import learn, without_masks
@@ -63,23 +64,27 @@ def record_of(project: Recorded, run: str, *, here: bool = False) -> dict[str, A
     project = as_then(project, summary.facts.get("profile", ""))
     masked = learn(summary.settings, project.root)  # whether the workflow of then can still be drawn or not
     (said,) = runs_json([summary], project.store.size)
-    settings = _settings(project, summary)
-    steps = dict(_steps(project, summary, masked))
+    settings, unread = _now(project, summary)
+    steps = dict(_steps(project, summary, masked, unread))
     record = {**said, "format": FORMAT, "steps": steps}
     record["failed"] = {n: without_paths(t, project.root) for n, t in summary.failed.items()}
     record["settings"] = summary.settings if here else settings
     return record
 
 
-def _settings(project: Recorded, run: RunSummary) -> Any:
-    """The settings for other machines; it imports the project, whose modules a model may need to be read."""
+def _now(project: Recorded, run: RunSummary) -> tuple[Any, frozenset[str]]:
+    """The settings for other machines, and the nodes that are left out when the run is repeated.
+
+    It imports the project, whose modules a model may need to be read.
+    """
     line = without_masks(run.settings)
     try:
-        workflow, _ = project.drawings.anew(line)
+        workflow, graph = project.drawings.anew(line)
         typed = project.configuration.settings(workflow.settings, line).settings
     except MagicalError:  # the workflow of then is no longer that of now
-        return portable(run.settings, project.root)
-    return portable_settings(run.settings, typed, project.root)
+        return portable(run.settings, project.root), frozenset()
+    without = {} if run.facts.get("pretend") else left_out(graph)
+    return portable_settings(run.settings, typed, project.root), frozenset(without)
 
 
 def as_then(project: Recorded, profile: str) -> Recorded:
@@ -101,11 +106,14 @@ def records_of(project: Recorded, keys: Mapping[str, str]) -> dict[str, Record]:
     return {name: record for name, record in found if record is not None}
 
 
-def _steps(project: Recorded, run: RunSummary, masked: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+def _steps(
+    project: Recorded, run: RunSummary, masked: bool, without: frozenset[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     records = records_of(project, run.keys)
-    own = {n: r for n, r in records.items() if _is_of(run, n, r)}
-    fingerprint = _fingerprint(project, own, masked)
     nodes = run.facts.get("nodes") or list({**run.keys, **run.begun, **run.failed, **run.left_out})
+    own = {n: records[n] for n in nodes if n in records and _is_of(run, n, records[n])}
+    judging = judges({n: r for n, r in own.items() if n not in without})
+    fingerprint = _fingerprint(project, own, judging, masked)
     for name in nodes:
         record, key = records.get(name), run.keys.get(name, "")
         said: dict[str, Any] = {"state": _state(run, name)}
@@ -135,14 +143,13 @@ def _is_of(run: RunSummary, name: str, record: Record) -> bool:
 
 
 def _fingerprint(
-    project: Recorded, records: Mapping[str, Record], masked: bool
+    project: Recorded, records: Mapping[str, Record], judging: Mapping[str, Judge], masked: bool
 ) -> Callable[[str, Record], dict[str, Any] | None]:
     if not records:
         return lambda name, record: None
     from magical.project.fingerprints import Fingerprints
-    from magical.project.judging import judges
 
-    made = Fingerprints(project.store, judges(records), str(project.root), masked)
+    made = Fingerprints(project.store, judging, str(project.root), masked)
 
     def give(name: str, record: Record) -> dict[str, Any] | None:
         if name not in records:

@@ -12,11 +12,12 @@ from magical.engine.ports import Listener
 from magical.engine.pretence import ROWS, Pretence
 from magical.engine.run import Request, RunResult, RunStopped, execute
 from magical.errors import ProjectError, SettingsError, StoreError, UsageError
-from magical.graph import Graph, Node
+from magical.graph import Graph
 from magical.project.aside import aside
 from magical.project.comparing import Comparison
 from magical.project.drawing import Drawing
 from magical.project.executing import Opening, schedule
+from magical.project.leaving_out import left_out
 from magical.project.rechecking import Change, changed_data, changes
 from magical.project.recording import Recorded, as_then, record_of
 from magical.project.records import read_record
@@ -102,7 +103,7 @@ def _reproduced(
     listeners: tuple[Listener, ...],
     tell: Tell,
 ) -> tuple[tuple[Change, ...], tuple[Reproduced, ...]]:
-    drawing, left_out = _again(_drawing(fresh, record, settings), record)
+    drawing, without = _again(_drawing(fresh, record, settings), record)
     planner = fresh.request(drawing).planner(drawing.graph)
     found = tuple(changes(record, drawing, planner, fresh.root))
     tell(record["run"], found)
@@ -111,7 +112,7 @@ def _reproduced(
     something = bool(drawing.graph.nodes)
     result = execute(fresh.request(drawing, listeners), schedule) if something else RunResult()
     then = as_then(project, record.get("profile", ""))
-    return found, Comparison(then, fresh, record, drawing.graph, result).steps(left_out)
+    return found, Comparison(then, fresh, record, drawing.graph, result).steps(without)
 
 
 def _record(project: Reproducible, run: str | Path) -> dict[str, Any]:
@@ -186,26 +187,12 @@ def _commit(record: Mapping[str, Any]) -> str:
 
 def _again(drawing: Drawing, record: Mapping[str, Any]) -> tuple[Drawing, dict[str, str]]:
     """The part of the workflow that finished then, without what writes to the world; and why not the rest."""
-    said, left_out = record["steps"], {}
-    for node in drawing.graph.nodes:
-        lost = [link.node for link in node.links if link.node in left_out]
-        if reason := f"it needs {lost[0]}" if lost else _writes(node):
-            left_out[node.name] = reason
-    names = [
-        n.name for n in drawing.graph.nodes if said.get(n.name, {}).get("key") and n.name not in left_out
-    ]
+    said, without = record["steps"], left_out(drawing.graph)
+    names = [n.name for n in drawing.graph.nodes if said.get(n.name, {}).get("key") and n.name not in without]
 
     def part(graph: Graph) -> Graph:
         needed = graph.ancestors(names)
         nodes = tuple(n for n in graph.nodes if n.name in needed)
         return replace(graph, nodes=nodes, result=tuple(map(Link, names)), findings=())
 
-    return replace(drawing, change=part), left_out
-
-
-def _writes(node: Node) -> str:
-    if node.facts.get("pretended"):
-        return ""
-    if node.writes:
-        return "it writes to the world"
-    return "it writes files" if node.facts.get("writes_files") else ""
+    return replace(drawing, change=part), without
