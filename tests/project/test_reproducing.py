@@ -291,6 +291,46 @@ def test_a_step_that_writes_to_the_world_is_left_out(noisy: Small, tmp_path: Pat
     assert (tmp_path / "published.txt").read_text() == "once\n"
 
 
+def test_a_step_that_came_and_an_edit_of_one_that_is_left_out_are_named(noisy: Small) -> None:
+    new = "@step\ndef twice(total: float) -> float:\n    return total * 2\n\n@workflow"
+    noisy.edit("workflow.py", "@workflow", new)
+    noisy.edit("workflow.py", "    return sum_of", "    return twice(sum_of)")
+    noisy.edit("workflow.py", '"once', '"twice')
+    said = noisy.command("reproduce", "last")
+    assert said.code == 0
+    assert "  the run did not have (twice)\n" in said.err
+    assert "  workflow.publish (workflow.py:" in said.err
+    assert said.out.endswith("3 agree to the last bit, 1 left out (publish: it writes to the world).\n")
+    noisy.write("x.csv", "y\n")
+    noisy.run("total")
+    assert "are those of the run.\n" in noisy.command("reproduce", "last").err
+
+
+def test_what_a_step_reads_that_is_left_out_stops_nothing(tmp_path: Path) -> None:
+    body = """
+    class S(Settings):
+        letter: InputPath = InputPath("letter.txt")
+
+    @step
+    def text() -> str:
+        return "x"
+
+    @step(writes="world")
+    def send(text: str, letter: InputPath) -> int:
+        return 1
+
+    @workflow
+    def sending(s: S) -> int:
+        return send(text(), s.letter)
+    """
+    small = one(tmp_path / "p", body)
+    small.write("letter.txt", "a")
+    small.run()
+    small.write("letter.txt", "b")
+    said = small.command("reproduce", "last")
+    assert (said.code, "letter.txt has other content than in the run (send)" in said.err) == (0, True)
+
+
 def test_a_step_that_reads_the_world_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = """
     @step(reads="world")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,9 @@ class Change:
     """One thing that differs from what a record says.
 
     Attributes:
-        kind: ``commit``, ``python``, ``lock``, ``setting``, ``data``, ``step``, or the kind of a cause that
-            ``why`` names: ``code``, ``argument``, ``package``, ``contract``.
+        kind: ``commit``, ``python``, ``lock``, ``setting``, ``data``, ``file`` (the same of a step that is not
+            run again), ``step``, or the kind of a cause that ``why`` names: ``code``, ``argument``, ``package``,
+            ``contract``.
         text: one sentence.
         steps: the nodes that it is about.
     """
@@ -46,14 +47,17 @@ class Change:
         return {"kind": self.kind, "text": self.text, "steps": list(self.steps)}
 
 
-def changes(record: Mapping[str, Any], drawing: Drawing, planner: Planner, root: Path) -> list[Change]:
+def changes(
+    record: Mapping[str, Any], drawing: Drawing, planner: Planner, root: Path, without: Collection[str] = ()
+) -> list[Change]:
     """Say what differs between a record and the project as it is here and now, before anything runs.
 
     Args:
         record: of the earlier run.
-        drawing: of the project now, with the record's settings.
+        drawing: of the whole workflow now, with the record's settings.
         planner: of the same.
         root: the project's folder.
+        without: the nodes that are not run again: what they read stops nothing.
 
     Raises:
         InputError: a file that a step reads cannot be read.
@@ -67,7 +71,8 @@ def changes(record: Mapping[str, Any], drawing: Drawing, planner: Planner, root:
         old = record["steps"].get(node.name, {}).get("parts")
         if old is not None:
             for kind, text in _of_node(node, old, drawing.drawn.identities[node.name], planner, root):
-                grouped.setdefault((kind, text), []).append(node.name)
+                unread = kind == "data" and node.name in without
+                grouped.setdefault(("file" if unread else kind, text), []).append(node.name)
     return [Change(kind, text, tuple(steps)) for (kind, text), steps in grouped.items()]
 
 
@@ -145,7 +150,9 @@ def _steps(record: Mapping[str, Any], drawing: Drawing) -> Iterator[Change]:
     names, then = [n.name for n in drawing.drawn.graph.nodes], record["steps"]
     if gone := [n for n, said in then.items() if n not in names and said.get("key")]:
         yield Change("step", "the workflow no longer has", tuple(gone))
-    if added := [n.name for n in drawing.graph.nodes if n.name not in then]:
+    graph, step = drawing.graph, record.get("step", "")
+    wanted = graph.upto(step).nodes if step in graph.by_name else graph.wanted
+    if added := [n.name for n in wanted if n.name not in then]:
         yield Change("step", "the run did not have", tuple(added))
 
 

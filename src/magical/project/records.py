@@ -96,6 +96,7 @@ class _Record(_Part):
     format: int
     run: str
     workflow: str
+    step: str = ""
     settings: dict[str, Any]
     steps: dict[str, _Step]
     profile: Annotated[str, Field(pattern=r"^[^/\\\x00]*$")] = ""

@@ -103,9 +103,10 @@ def _reproduced(
     listeners: tuple[Listener, ...],
     tell: Tell,
 ) -> tuple[tuple[Change, ...], tuple[Reproduced, ...]]:
-    drawing, without = _again(_drawing(fresh, record, settings), record)
-    planner = fresh.request(drawing).planner(drawing.graph)
-    found = tuple(changes(record, drawing, planner, fresh.root))
+    whole = _drawing(fresh, record, settings)
+    drawing, without = _again(whole, record)
+    planner = fresh.request(whole).planner(whole.graph)
+    found = tuple(changes(record, whole, planner, fresh.root, without))
     tell(record["run"], found)
     if error := changed_data(found, record["run"]):
         raise error
