@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from magical.contracts.promises import Parts, Promise, promise_of
 from magical.project.agreeing import DIFFERS, NEARLY, SAME, UNKNOWN, Agreement, compared
-from magical.project.fingerprints import Fingerprints
+from magical.project.fingerprints import SMALL, Fingerprints
 from magical.project.moments import NEAR, distance, farthest, moments
 from magical.stores.local import LocalStore
 
@@ -43,6 +43,7 @@ def bench(tmp_path: Path) -> Bench:
 
 NAN = float("nan")
 RANGE = np.arange(1.0, 101.0)
+ARRAY = np.arange(1.0, 7.0).reshape(3, 2)
 X = np.random.default_rng(0).normal(size=1000)
 
 
@@ -75,7 +76,15 @@ X = np.random.default_rng(0).normal(size=1000)
         ({"x": [1], "y": [1]}, {"y": [1], "x": [1]}, DIFFERS, "another order"),
         ({"x": [1]}, {"x": [1, 2]}, DIFFERS, "1 rows then, 2 now"),
         ({"x": ["a", None]}, {"x": ["a", "b"]}, DIFFERS, "x has other values"),
-        ({"x": [[1.0]]}, {"x": [[1.5]]}, DIFFERS, "x has other values"),
+        ({"x": [[1.0]]}, {"x": [[1.5]]}, DIFFERS, "0.3 relative"),
+        ({"x": [[1.0, None], None, []]}, {"x": [[1.0 + 1e-15, None], None, []]}, NEARLY, "1e-15 relative"),
+        ({"x": [[1.0], None, []]}, {"x": [[1.0], [], None]}, DIFFERS, "x has other values"),
+        ({"x": [[1.0, 2.0], [3.0]]}, {"x": [[1.0], [2.0, 3.0]]}, DIFFERS, "x has other values"),
+        ({"x": [{"a": 1.0, "b": 1}]}, {"x": [{"a": 1.0 + 1e-15, "b": 1}]}, NEARLY, "1e-15 relative"),
+        ({"x": [{"a": 1.0, "b": 1}]}, {"x": [{"a": 1.0, "b": 2}]}, DIFFERS, "x has other values"),
+        ({"x": [[{"a": 1.0}]]}, {"x": [[{"a": 1.0 + 1e-15}]]}, NEARLY, "1e-15 relative"),
+        ({"x": ARRAY}, {"x": ARRAY * (1 + 1e-12)}, NEARLY, "1e-12 relative"),
+        ({"x": ARRAY}, {"x": ARRAY * 2}, DIFFERS, "0.5 relative"),
     ],
 )
 def test_tables(bench: Bench, old: Any, new: Any, level: str, said: str | None, both: bool) -> None:
@@ -210,6 +219,26 @@ def test_models_are_compared_on_the_same_rows_only() -> None:
     found = compared(old, {**old, "on": "what b gave", "predicts": {"rows": 1, "columns": {}}})
     assert found == Agreement(UNKNOWN, ("it predicted what a gave then, and what b gave now",))
     assert compared(old, old).level == SAME
+
+
+def test_what_could_not_be_read_is_not_compared_whatever_it_is() -> None:
+    old = {"kind": "object", "content": "key:a", "unknown": "it cannot be read back"}
+    new = {"kind": "model", "content": "key:b", "on": "v", "predicts": {"rows": 1, "columns": {}}}
+    assert compared(old, new) == Agreement(UNKNOWN, ("it cannot be read back",))
+    assert compared(new, old).level == UNKNOWN
+    assert compared(old, {"kind": "table", "content": "t"}).level == DIFFERS
+    assert compared({"kind": "object", "content": "key:a", "bytes": "b", "type": "T"}, new).level == DIFFERS
+
+
+@pytest.mark.parametrize(
+    ("size", "level"), [(SMALL - 25, NEARLY), (SMALL + 25, NEARLY), (SMALL - 12, NEARLY)]
+)
+def test_a_value_that_is_just_small_is_compared_with_one_that_is_not(
+    bench: Bench, size: int, level: str
+) -> None:
+    for long in range(size - 8, size + 8):
+        old, new = ({"s": "x" * (long - 20), "f": f} for f in (0.3, 0.1 + 0.2))
+        assert bench.compare(old, new, promise_of(dict[str, Any])).level == level
 
 
 def test_another_kind_differs(bench: Bench) -> None:

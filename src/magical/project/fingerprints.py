@@ -22,10 +22,11 @@ from magical.engine.ports import Store
 from magical.errors import MagicalError, shorten
 from magical.masking import masked
 from magical.project.moments import moments
+from magical.project.parting import floats_of, has_floats, leaves, rest_of
 from magical.project.portability import without_paths
 from magical.stores.digest import table_digest
 
-__all__ = ["Fingerprints", "floats_of", "leaves"]
+__all__ = ["Fingerprints"]
 
 SMALL = 16_384
 """Characters of JSON up to which a value is its own fingerprint."""
@@ -113,40 +114,14 @@ class Fingerprints:
         return without_paths(reason, Path(self.root)) if self.root else reason
 
 
-def leaves(value: Any) -> tuple[Any, list[float]]:
-    """Part a JSON value: the same with null in the place of each float, and the floats in order.
-
-    Example:
-        >>> leaves({"b": [1.5, "x"], "a": 2})
-        ({'a': 2, 'b': [None, 'x']}, [1.5])
-    """
-    numbers: list[float] = []
-
-    def without(item: Any) -> Any:
-        if isinstance(item, float):
-            numbers.append(item)
-            return None
-        if isinstance(item, Mapping):
-            return {key: without(item[key]) for key in sorted(item)}
-        return [without(x) for x in item] if isinstance(item, list) else item
-
-    return without(value), numbers
-
-
-def floats_of(series: pl.Series) -> np.ndarray[Any, Any]:
-    """Give a column of floats as float64, NaN for null."""
-    return series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-
-
 def _column(series: pl.Series) -> dict[str, Any]:
     nulls = series.null_count()
     found: dict[str, Any] = {"type": str(series.dtype), "nulls": nulls}
     found["digest"] = table_digest(series.to_frame())
-    if series.dtype.is_float():
-        found["nans"] = int(series.is_nan().sum())
-        found["floats"] = moments(floats_of(series))
-        if nulls and found["nans"]:  # the sums take both for the same
-            found["missing"] = hashlib.sha256(series.is_null().to_numpy().tobytes()).hexdigest()[:16]
+    if has_floats(series.dtype):
+        numbers = floats_of(series)
+        found["nans"] = int(np.isnan(numbers).sum()) - (nulls if series.dtype.is_float() else 0)
+        found |= {"rest": rest_of(series), "floats": moments(numbers)}
     return found
 
 

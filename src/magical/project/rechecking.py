@@ -28,9 +28,9 @@ class Change:
     """One thing that differs from what a record says.
 
     Attributes:
-        kind: ``commit``, ``python``, ``lock``, ``setting``, ``data``, ``file`` (the same of a step that is not
-            run again), ``step``, or the kind of a cause that ``why`` names: ``code``, ``argument``, ``package``,
-            ``contract``.
+        kind: ``commit``, ``python``, ``lock``, ``setting``, ``data``, ``file`` (data of a step that is not
+            run again), ``step``, or the kind of a cause that ``why`` names: ``code``, ``argument``, ``package``
+            or ``contract``.
         text: one sentence.
         steps: the nodes that it is about.
     """
