@@ -29,8 +29,8 @@ class Change:
 
     Attributes:
         kind: ``commit``, ``python``, ``lock``, ``setting``, ``data``, ``file`` (data of a step that is not
-            run again), ``step``, or the kind of a cause that ``why`` names: ``code``, ``argument``, ``package``
-            or ``contract``.
+            run again), ``step``, or the kind of a cause that ``why`` names: ``code``, ``argument``,
+            ``package`` or ``contract``.
         text: one sentence.
         steps: the nodes that it is about.
     """
