@@ -191,6 +191,33 @@ def test_a_default_that_changed_since_does_not_count(small: Small, exported: Pat
     assert other.command("reproduce", str(exported)).code == 0
 
 
+MAPPED = """
+class S(Settings):
+    options: dict[str, int] = {"a": 1}
+    uris: tuple[str, ...] = ("postgresql://me:in-the-uri@db/a", "b")
+
+@step
+def many(options: dict[str, int], uris: tuple[str, ...]) -> int:
+    return len(options) + len("".join(uris))
+
+@workflow
+def mapped(s: S) -> int:
+    return many(s.options, s.uris)
+"""
+
+
+def test_a_mapping_is_that_of_the_run_and_a_masked_list_that_of_now(tmp_path: Path) -> None:
+    small = one(tmp_path / "a", MAPPED)
+    small.run()
+    exported = record(small, tmp_path / "record.json")
+    assert "in-the-uri" not in exported.read_text()
+    small.write("settings.toml", "[tracking]\nenabled = false\n[options]\nb = 2\n")
+    said = small.command("reproduce", str(exported))
+    assert (said.code, said.out) == (0, "mapped: 1 step: 1 agrees to the last bit.\n")
+    assert said.err.endswith("are those of the run.\n")
+    assert "options.c went from null to 3" in small.command("reproduce", str(exported), "options.c=3").err
+
+
 def test_another_setting_on_the_line_is_named(small: Small, exported: Path) -> None:
     said = small.command("reproduce", str(exported), "max_id=30")
     assert said.code == 1

@@ -23,7 +23,7 @@ from magical.project.recording import Recorded, as_then, record_of
 from magical.project.records import read_record
 from magical.project.reproduced import Reproduced, Reproduction
 from magical.refs import Link
-from magical.settings.layers import on_top
+from magical.settings.layers import Whole, on_top
 from magical.settings.secrets import without_masks
 
 __all__ = ["reproduce"]
@@ -163,7 +163,10 @@ def _beside(project: Reproducible, record: Mapping[str, Any], home: Path) -> Rep
 
 
 def _drawing(fresh: Reproducible, record: Mapping[str, Any], given: Mapping[str, Any]) -> Drawing:
-    line = {**on_top(without_masks(record["settings"]), given), "tracking": _HERE}
+    settings = without_masks(record["settings"])
+    whole = {n for n, v in settings.items() if isinstance(v, Mapping) and v == record["settings"][n]}
+    line = on_top(settings, given)
+    line = {n: Whole(v) if n in whole else v for n, v in line.items()} | {"tracking": _HERE}
     try:
         drawing = fresh.draw(line)
     except SettingsError as error:

@@ -18,7 +18,8 @@ from magical.settings.paths import LINE, FromLine, InputPath, place_of
 from magical.settings.secrets import Secret, holds_secret
 
 __all__ = [
-    "CLASS", "LINE", "Layer", "Loaded", "as_line", "load_settings", "on_top", "parse_line", "read_toml",
+    "CLASS", "LINE", "Layer", "Loaded", "Whole", "as_line", "load_settings", "on_top", "parse_line",
+    "read_toml",
 ]  # fmt: skip
 
 CLASS = "class"
@@ -35,6 +36,10 @@ class Layer:
 
     name: str
     values: Mapping[str, Any]
+
+
+class Whole(dict[str, Any]):
+    """A group of settings, or a mapping, in the place of what was there; others change single ones of it."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,8 @@ def as_line(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Give settings from Python as a line gives them; a path typed on the line stays one."""
 
     def special(value: Any) -> Any:
+        if isinstance(value, Whole):
+            return Whole({name: to_json(item, special) for name, item in value.items()})
         if isinstance(value, InputPath) and value.base is not None:
             return str(value)
         if isinstance(value, Secret) and value.base is not None and value.reference.startswith("file:"):
@@ -170,6 +177,7 @@ def _merged(old: Any, new: Any, path: str, layer: str, spoken: dict[str, str]) -
     if (
         not isinstance(old, Mapping)
         or not isinstance(new, Mapping)
+        or isinstance(new, Whole)
         or new.get("kind", old.get("kind")) != old.get("kind")
     ):
         spoken[path] = layer

@@ -174,11 +174,20 @@ def without_masks(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Give a run's settings without those whose password its journal masks: they are taken as they are now.
 
     Example:
-        >>> without_masks({"uri": "postgresql://me:***@db/sales", "seed": 7})
+        >>> without_masks({"uri": "postgresql://me:***@db/sales", "seed": 7, "uris": ["s3://me:***@b"]})
         {'seed': 7}
     """
     left = {n: without_masks(v) if isinstance(v, Mapping) else v for n, v in settings.items()}
-    return {n: v for n, v in left.items() if not (isinstance(v, str) and ":***@" in v)}
+    return {n: v for n, v in left.items() if not _is_masked(v)}
+
+
+def _is_masked(value: Any) -> bool:
+    """Whether there is a mask in it; a list without one of its members would be another."""
+    if isinstance(value, Mapping):
+        return any(map(_is_masked, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_masked, value))
+    return isinstance(value, str) and ":***@" in value
 
 
 def refuse_pydantic(owner: str, name: str, hint: Any) -> None:
