@@ -612,6 +612,23 @@ def test_a_step_with_a_timeout_runs_in_a_process_of_its_own_and_leaves_nothing(
     assert {n for n in small.files() if not n.startswith("drawn")} == before
 
 
+def test_a_cluster_of_this_machine_has_its_folder_aside(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[Path] = []
+
+    def cluster(place: str, workers: int, home: Path, work: str) -> None:
+        places.append(home)
+        raise StoreError("It is not started.", hint="none")
+
+    small.run()
+    small.write("settings.toml", '[tracking]\nenabled = false\n[policy]\ncluster = "dask"\n')
+    monkeypatch.setattr("magical.runners.dask.DaskCluster", cluster)
+    with pytest.raises(StoreError):
+        small.load().reproduce("last")
+    assert places[0].parent == small.root / ".magical" / "aside"
+
+
 def test_the_object_is_that_of_magical_load(small: Small) -> None:
     small.run()
     assert type(magical.load(small.root).reproduce("last")).__name__ == "Reproduction"
