@@ -19,7 +19,7 @@ from magical.engine.modules import installed
 from magical.errors import StoreError
 from magical.graph import Graph
 from magical.settings import FromLine, to_json
-from magical.settings.layers import Whole
+from magical.settings.paths import Whole
 
 __all__ = ["Drawn", "DrawnMemory", "difference", "importing", "other_files", "project_digest"]
 

@@ -23,7 +23,8 @@ from magical.project.recording import Recorded, as_then, record_of
 from magical.project.records import read_record
 from magical.project.reproduced import Reproduced, Reproduction
 from magical.refs import Link
-from magical.settings.layers import Whole, on_top
+from magical.settings.layers import on_top
+from magical.settings.paths import Whole
 from magical.settings.secrets import without_masks
 
 __all__ = ["reproduce"]

@@ -14,12 +14,11 @@ from pydantic_core import ErrorDetails
 from magical.contracts.contract import location
 from magical.errors import SettingsError, did_you_mean, shorten
 from magical.settings.base import Settings, Tagged, to_json
-from magical.settings.paths import LINE, FromLine, InputPath, place_of
+from magical.settings.paths import LINE, FromLine, InputPath, Whole, place_of
 from magical.settings.secrets import Secret, holds_secret
 
 __all__ = [
-    "CLASS", "LINE", "Layer", "Loaded", "Whole", "as_line", "load_settings", "on_top", "parse_line",
-    "read_toml",
+    "CLASS", "LINE", "Layer", "Loaded", "as_line", "load_settings", "on_top", "parse_line", "read_toml",
 ]  # fmt: skip
 
 CLASS = "class"
@@ -36,10 +35,6 @@ class Layer:
 
     name: str
     values: Mapping[str, Any]
-
-
-class Whole(dict[str, Any]):
-    """A group of settings, or a mapping, in the place of what was there; others change single ones of it."""
 
 
 @dataclass(frozen=True)
