@@ -139,8 +139,11 @@ def _worded(error: ValidationError) -> str:
     place = shorten(".".join(map(str, first["loc"])), 80)
     if first["type"] == "missing":
         return f"{place} is missing"
+    if first["type"] == "string_pattern_mismatch":
+        return f"{place} has letters that it cannot have"
     words = first["msg"].replace("Input should be", "must be").replace("Value error, ", "").rstrip(".")
-    return f"{place} {words[:1].lower()}{words[1:]}" if words.startswith("must") else f"{place}: {words}"
+    words = words.partition(" or instance of ")[0]
+    return f"{place} {words}" if words.startswith("must") else f"{place}: {words}"
 
 
 def _too_deep(value: Any) -> bool:

@@ -96,8 +96,7 @@ def parse_line(words: Iterable[str]) -> dict[str, Any]:
 
 def on_top(values: dict[str, Any], line: Mapping[str, Any]) -> dict[str, Any]:
     """Give settings of a run with those of a line on top of them."""
-    merged: dict[str, Any] = _merged(values, line, "", LINE, {})
-    return merged
+    return dict(_merged(values, line, "", LINE, {}))
 
 
 def as_line(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,8 +111,7 @@ def as_line(settings: Mapping[str, Any]) -> dict[str, Any]:
             return f"file:{value.path}"
         return value if isinstance(value, FromLine) else NotImplemented
 
-    line: dict[str, Any] = to_json(settings, special)
-    return line
+    return dict(to_json(settings, special))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
