@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from magical.contracts.promises import Parts, Promise, promise_of
 from magical.project.agreeing import DIFFERS, NEARLY, SAME, UNKNOWN, Agreement, compared
-from magical.project.fingerprints import Fingerprints
+from magical.project.fingerprints import SMALL, Fingerprints
 from magical.project.moments import NEAR, distance, farthest, moments
 from magical.stores.local import LocalStore
 
 FLOATS = st.floats(-1e12, 1e12, allow_nan=False).map(lambda x: x if abs(x) > 1e-6 else 0.0)
+HUGE = st.sampled_from([1e20, -3.4e38, 1.79e308])
 
 
 class Bench:
@@ -40,6 +41,9 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
+NAN = float("nan")
+RANGE = np.arange(1.0, 101.0)
+ARRAY = np.arange(1.0, 7.0).reshape(3, 2)
 X = np.random.default_rng(0).normal(size=1000)
 
 
@@ -57,6 +61,14 @@ X = np.random.default_rng(0).normal(size=1000)
         ({"x": [1.0, None]}, {"x": [None, 1.0]}, DIFFERS, "x is missing or infinite in other rows"),
         ({"x": [1.0, None]}, {"x": [1.0, float("nan")]}, NEARLY, None),
         ({"x": [1.0, float("inf")]}, {"x": [1.0, float("-inf")]}, DIFFERS, "missing or infinite"),
+        ({"x": [1.0, None, NAN]}, {"x": [1.0, NAN, None]}, DIFFERS, "x is missing or infinite in other rows"),
+        ({"x": [1e20, 1.0]}, {"x": [1e20, 2.0]}, DIFFERS, "x differs"),
+        ({"x": [-1e20, *RANGE]}, {"x": [-1e20, *RANGE[::-1]]}, DIFFERS, "x differs"),
+        ({"x": [3.4e38, *RANGE]}, {"x": [3.4e38, 7.0, *RANGE[1:]]}, DIFFERS, "x differs"),
+        ({"x": [3.4e38, *RANGE]}, {"x": [3.4e38, *(RANGE * (1 + 1e-6))]}, DIFFERS, "x differs"),
+        ({"x": [3.4e38, *RANGE]}, {"x": [3.4e38, *(RANGE * (1 + 1e-12))]}, NEARLY, "x differs"),
+        ({"x": [1e308, 1e308, 1.0]}, {"x": [1e308, 1e308 * (1 + 1e-13), 1.0]}, NEARLY, "x differs"),
+        ({"x": [0.0, 1.0]}, {"x": [-0.0, 1.0]}, NEARLY, "x differs in signs of zeros or in rounding"),
         ({"x": [1]}, {"x": [2]}, DIFFERS, "x has other values"),
         ({"x": [1]}, {"x": [1.0]}, DIFFERS, "x was Int64, and is Float64 now"),
         ({"x": [1], "y": [1]}, {"x": [1]}, DIFFERS, "y is gone"),
@@ -64,7 +76,15 @@ X = np.random.default_rng(0).normal(size=1000)
         ({"x": [1], "y": [1]}, {"y": [1], "x": [1]}, DIFFERS, "another order"),
         ({"x": [1]}, {"x": [1, 2]}, DIFFERS, "1 rows then, 2 now"),
         ({"x": ["a", None]}, {"x": ["a", "b"]}, DIFFERS, "x has other values"),
-        ({"x": [[1.0]]}, {"x": [[1.5]]}, DIFFERS, "x has other values"),
+        ({"x": [[1.0]]}, {"x": [[1.5]]}, DIFFERS, "0.3 relative"),
+        ({"x": [[1.0, None], None, []]}, {"x": [[1.0 + 1e-15, None], None, []]}, NEARLY, "1e-15 relative"),
+        ({"x": [[1.0], None, []]}, {"x": [[1.0], [], None]}, DIFFERS, "x has other values"),
+        ({"x": [[1.0, 2.0], [3.0]]}, {"x": [[1.0], [2.0, 3.0]]}, DIFFERS, "x has other values"),
+        ({"x": [{"a": 1.0, "b": 1}]}, {"x": [{"a": 1.0 + 1e-15, "b": 1}]}, NEARLY, "1e-15 relative"),
+        ({"x": [{"a": 1.0, "b": 1}]}, {"x": [{"a": 1.0, "b": 2}]}, DIFFERS, "x has other values"),
+        ({"x": [[{"a": 1.0}]]}, {"x": [[{"a": 1.0 + 1e-15}]]}, NEARLY, "1e-15 relative"),
+        ({"x": ARRAY}, {"x": ARRAY * (1 + 1e-12)}, NEARLY, "1e-12 relative"),
+        ({"x": ARRAY}, {"x": ARRAY * 2}, DIFFERS, "0.5 relative"),
     ],
 )
 def test_tables(bench: Bench, old: Any, new: Any, level: str, said: str | None, both: bool) -> None:
@@ -95,7 +115,7 @@ def test_rounding_of_what_cancels_to_nothing_is_no_difference(bench: Bench) -> N
     assert bench.tables(old, new).level == NEARLY
 
 
-@given(st.lists(FLOATS, min_size=1, max_size=60), st.integers(0, 2**32))
+@given(st.lists(FLOATS | HUGE, min_size=1, max_size=60), st.integers(0, 2**32))
 def test_what_is_nowhere_further_than_1e_9_is_never_said_to_differ(values: list[float], seed: int) -> None:
     old = np.array(values)
     new = old * (1 + np.random.default_rng(seed).uniform(-0.999e-9, 0.999e-9, len(old)))
@@ -103,6 +123,18 @@ def test_what_is_nowhere_further_than_1e_9_is_never_said_to_differ(values: list[
     assert apart is not None
     assert apart <= NEAR * 1.000001
     assert (farthest(old, new)[1] or 0.0) <= NEAR * 1.000001
+
+
+@given(st.lists(FLOATS, min_size=8, max_size=60), HUGE, st.data())
+def test_a_value_that_is_another_is_seen_beside_a_huge_one(
+    values: list[float], huge: float, data: Any
+) -> None:
+    at = data.draw(st.integers(0, len(values) - 1))
+    old = np.array([*values, huge])
+    new = old.copy()
+    new[at] += 1e-3 * max(1.0, np.abs(values).max())
+    assert (distance(moments(old), moments(new)) or 0.0) > NEAR
+    assert (farthest(old, new)[1] or 0.0) > NEAR
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=60), st.data())
@@ -180,6 +212,28 @@ def test_an_object_agrees_if_its_pickle_does_and_is_else_not_compared(bench: Ben
     endless = Thing(1)
     endless.values = (endless,)
     assert bench.compare(endless, endless, promise).level == UNKNOWN
+
+
+def test_models_are_compared_on_the_same_rows_only() -> None:
+    old = {"kind": "model", "content": "key:a", "on": "what a gave", "predicts": {"rows": 0, "columns": {}}}
+    found = compared(old, {**old, "on": "what b gave", "predicts": {"rows": 1, "columns": {}}})
+    assert found == Agreement(UNKNOWN, ("it predicted what a gave then, and what b gave now",))
+    assert compared(old, old).level == SAME
+
+
+def test_what_could_not_be_read_is_not_compared_whatever_it_is() -> None:
+    old = {"kind": "object", "content": "key:a", "unknown": "it cannot be read back"}
+    new = {"kind": "model", "content": "key:b", "on": "v", "predicts": {"rows": 1, "columns": {}}}
+    assert compared(old, new) == Agreement(UNKNOWN, ("it cannot be read back",))
+    assert compared(new, old).level == UNKNOWN
+    assert compared(old, {"kind": "table", "content": "t"}).level == DIFFERS
+    assert compared({"kind": "object", "content": "key:a", "bytes": "b", "type": "T"}, new).level == DIFFERS
+
+
+def test_a_value_that_is_just_small_is_compared_with_one_that_is_not(bench: Bench) -> None:
+    for long in range(SMALL - 45, SMALL):
+        old, new = ({"s": "x" * long, "f": f} for f in (0.3, 0.1 + 0.2))
+        assert bench.compare(old, new, promise_of(dict[str, Any])).level == NEARLY
 
 
 def test_another_kind_differs(bench: Bench) -> None:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -167,6 +166,14 @@ def test_other_data_stop_it_before_anything_runs(small: Small, exported: Path, t
     assert is_well_worded(str(caught.value))
 
 
+def test_a_file_whose_ending_holds_a_blank_is_a_file_with_other_content(small: Small) -> None:
+    (small.root / "x.csv").rename(small.root / "orders.v1 final")
+    small.run(source="orders.v1 final")
+    small.edit("orders.v1 final", "\n7,0\n", "\n7,1\n")
+    with pytest.raises(InputError, match=r"orders\.v1 final has other content than in the run"):
+        small.load().reproduce("last")
+
+
 def test_a_file_that_lies_elsewhere_here_is_named_on_the_line(
     small: Small, exported: Path, tmp_path: Path
 ) -> None:
@@ -182,6 +189,33 @@ def test_a_default_that_changed_since_does_not_count(small: Small, exported: Pat
     other.edit("workflow.py", "default=90", "default=20")
     other.write("settings.toml", "max_id = 10\n[tracking]\nenabled = false\n")
     assert other.command("reproduce", str(exported)).code == 0
+
+
+MAPPED = """
+class S(Settings):
+    options: dict[str, int] = {"a": 1}
+    uris: tuple[str, ...] = ("postgresql://me:in-the-uri@db/a", "b")
+
+@step
+def many(options: dict[str, int], uris: tuple[str, ...]) -> int:
+    return len(options) + len("".join(uris))
+
+@workflow
+def mapped(s: S) -> int:
+    return many(s.options, s.uris)
+"""
+
+
+def test_a_mapping_is_that_of_the_run_and_a_masked_list_that_of_now(tmp_path: Path) -> None:
+    small = one(tmp_path / "a", MAPPED)
+    small.run()
+    exported = record(small, tmp_path / "record.json")
+    assert "in-the-uri" not in exported.read_text()
+    small.write("settings.toml", "[tracking]\nenabled = false\n[options]\nb = 2\n")
+    said = small.command("reproduce", str(exported))
+    assert (said.code, said.out) == (0, "mapped: 1 step: 1 agrees to the last bit.\n")
+    assert said.err.endswith("are those of the run.\n")
+    assert "options.c went from null to 3" in small.command("reproduce", str(exported), "options.c=3").err
 
 
 def test_another_setting_on_the_line_is_named(small: Small, exported: Path) -> None:
@@ -284,6 +318,46 @@ def test_a_step_that_writes_to_the_world_is_left_out(noisy: Small, tmp_path: Pat
     assert (tmp_path / "published.txt").read_text() == "once\n"
 
 
+def test_a_step_that_came_and_an_edit_of_one_that_is_left_out_are_named(noisy: Small) -> None:
+    new = "@step\ndef twice(total: float) -> float:\n    return total * 2\n\n@workflow"
+    noisy.edit("workflow.py", "@workflow", new)
+    noisy.edit("workflow.py", "    return sum_of", "    return twice(sum_of)")
+    noisy.edit("workflow.py", '"once', '"twice')
+    said = noisy.command("reproduce", "last")
+    assert said.code == 0
+    assert "  the run did not have (twice)\n" in said.err
+    assert "  workflow.publish (workflow.py:" in said.err
+    assert said.out.endswith("3 agree to the last bit, 1 left out (publish: it writes to the world).\n")
+    noisy.write("x.csv", "y\n")
+    noisy.run("total")
+    assert "are those of the run.\n" in noisy.command("reproduce", "last").err
+
+
+def test_what_a_step_reads_that_is_left_out_stops_nothing(tmp_path: Path) -> None:
+    body = """
+    class S(Settings):
+        letter: InputPath = InputPath("letter.txt")
+
+    @step
+    def text() -> str:
+        return "x"
+
+    @step(writes="world")
+    def send(text: str, letter: InputPath) -> int:
+        return 1
+
+    @workflow
+    def sending(s: S) -> int:
+        return send(text(), s.letter)
+    """
+    small = one(tmp_path / "p", body)
+    small.write("letter.txt", "a")
+    small.run()
+    small.write("letter.txt", "b")
+    said = small.command("reproduce", "last")
+    assert (said.code, "letter.txt has other content than in the run (send)" in said.err) == (0, True)
+
+
 def test_a_step_that_reads_the_world_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = """
     @step(reads="world")
@@ -370,26 +444,52 @@ def test_the_profile_of_the_run_is_taken(small: Small, tmp_path: Path) -> None:
     assert "There is no profile 'slow'" in small.command("reproduce", "last").err
 
 
-def wrong(small: Small, tmp_path: Path, change: Any) -> str:
-    """What is said of a record that was changed."""
+def shared(small: Small, folder: Path) -> None:
+    """A profile whose results go into a store that is not the project's own."""
+    small.write("profiles/team.toml", f'[policy]\nstore = "file://{folder}"\n')
+
+
+def test_the_store_of_the_runs_profile_is_looked_into(noisy: Small, tmp_path: Path) -> None:
+    shutil.rmtree(noisy.root / ".magical")
+    shared(noisy, tmp_path / "shared")
+    noisy.load("team").run()
+    exported = record(noisy, tmp_path / "record.json")
+    assert json.loads(exported.read_text())["steps"]["noise"]["result"]["columns"]
+    assert min(json.loads(exported.read_text())["bytes"].values()) > 0
+    assert noisy.command("reproduce", "last").code == 0
+    noisy.edit("workflow.py", '"NOISE", "0"', '"NOISE", "1e-3"')
+    assert "x differs in 3 of 3 values" in noisy.command("reproduce", str(exported)).out
+    (noisy.root / "profiles" / "team.toml").unlink()
+    assert noisy.command("runs", "last", "--json").code == 0
+
+
+def test_another_profile_than_that_of_the_run_is_refused(small: Small) -> None:
+    small.write("profiles/slow.toml", "max_id = 7\n")
     small.run()
-    path = record(small, tmp_path / "record.json")
-    found = json.loads(path.read_text())
-    change(found)
-    path.write_text(json.dumps(found))
-    with pytest.raises(UsageError) as caught:
-        small.load().reproduce(path)
+    with pytest.raises(UsageError, match="ran without a profile, and is repeated so") as caught:
+        small.load("slow").reproduce("last")
     assert is_well_worded(str(caught.value))
-    return str(caught.value)
+    small.load("slow").run()
+    assert small.load("slow").reproduce("last").agrees
 
 
-def test_a_record_of_another_format_or_workflow_or_half_of_one_is_refused(
-    small: Small, tmp_path: Path
-) -> None:
-    assert "is a record of format 99" in wrong(small, tmp_path, lambda r: r.update(format=99))
-    assert "is a run of other" in wrong(small, tmp_path, lambda r: r.update(workflow="other"))
-    assert "is no whole record: steps" in wrong(small, tmp_path, lambda r: r.pop("steps"))
-    assert "is no record of a run" in wrong(small, tmp_path, lambda r: r.clear())
+@pytest.mark.parametrize("state", ["away", "damaged"])
+def test_a_store_that_cannot_be_read_stops_no_record(noisy: Small, tmp_path: Path, state: str) -> None:
+    exported = record(noisy, tmp_path / "record.json")
+    if state == "away":
+        (tmp_path / "blocked").write_text("a file")
+        noisy.write("settings.toml", f'[policy]\nstore = "file://{tmp_path}/blocked/store"\n')
+        noisy.write(
+            "settings.toml", "[tracking]\nenabled = false\n" + (noisy.root / "settings.toml").read_text()
+        )
+    else:
+        for path in (noisy.root / ".magical" / "store").rglob("*.parquet"):
+            path.chmod(0o600)
+            path.write_bytes(b"x" * path.stat().st_size)
+    noisy.edit("workflow.py", '"NOISE", "0"', '"NOISE", "1e-12"')
+    said = noisy.command("reproduce", str(exported))
+    assert said.code == 0, said.err
+    assert "x differs by its sums, about 1e-12 relative" in said.out
 
 
 def test_what_is_no_run_and_no_record_is_refused(small: Small, tmp_path: Path) -> None:
@@ -510,6 +610,23 @@ def test_a_step_with_a_timeout_runs_in_a_process_of_its_own_and_leaves_nothing(
     said = small.command("reproduce", str(exported))
     assert (said.code, said.out) == (0, "flow: 5 steps: 5 agree to the last bit.\n")
     assert {n for n in small.files() if not n.startswith("drawn")} == before
+
+
+def test_a_cluster_of_this_machine_has_its_folder_aside(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[Path] = []
+
+    def cluster(place: str, workers: int, home: Path, work: str) -> None:
+        places.append(home)
+        raise StoreError("It is not started.", hint="none")
+
+    small.run()
+    small.write("settings.toml", '[tracking]\nenabled = false\n[policy]\ncluster = "dask"\n')
+    monkeypatch.setattr("magical.runners.dask.DaskCluster", cluster)
+    with pytest.raises(StoreError):
+        small.load().reproduce("last")
+    assert places[0].parent == small.root / ".magical" / "aside"
 
 
 def test_the_object_is_that_of_magical_load(small: Small) -> None:

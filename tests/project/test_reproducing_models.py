@@ -1,5 +1,6 @@
 """Models of an earlier run are compared by what they predict on validation, whatever their bytes are."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,81 @@ def alone() -> Model:
     assert answer.code == 1
     assert "fitted not compared: there is no table to predict.\n" in answer.out
     assert answer.out.endswith("alone: 1 step: 1 not compared.\n")
+
+
+SCORED = """\
+import os
+import time
+
+import polars as pl
+
+from magical import Contract, Frame, Id, Model, step, workflow
+from magical.contracts.schema import Schema
+
+
+class Row(Contract):
+    id: Id[int]
+
+
+class Two:
+    def predict(self, rows):
+        return rows.select(prediction=pl.col("id") * 2.0)
+
+
+@step
+def fitted() -> Model:
+    return Model(Two(), "regression", "y", Schema("S", ()))
+
+
+@step(writes="world")
+def told(fitted: Model, none: Frame[Row]) -> int:
+    return none.height
+
+
+@step
+def none() -> Frame[Row]:
+    return pl.DataFrame({"id": pl.Series([], dtype=pl.Int64)})
+
+
+@step
+def some() -> Frame[Row]:
+    return pl.DataFrame({"id": [1, 2, 3]})
+
+
+@step
+def more() -> Frame[Row]:
+    return pl.DataFrame({"id": [1, 2, 3, 4]})
+
+
+@step
+def slow(fitted: Model, some: Frame[Row]) -> int:
+    time.sleep(float(os.environ.get("SLOW", "0")))
+    return some.height
+
+
+@step
+def quick(fitted: Model, more: Frame[Row]) -> int:
+    return more.height
+
+
+@workflow
+def scored() -> tuple[int, int]:
+    model = fitted()
+    told(model, none())
+    return slow(model, some()), quick(model, more())
+"""
+
+
+def test_what_a_model_predicts_depends_neither_on_who_was_quicker_nor_on_who_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = project(tmp_path / "a", {"workflow.py": SCORED})
+    monkeypatch.setenv("SLOW", "0.3")
+    small.run()
+    monkeypatch.setenv("SLOW", "0")
+    exported = record(small, tmp_path / "record.json")
+    assert json.loads(exported.read_text())["steps"]["fitted"]["result"]["on"] == "what some gave"
+    monkeypatch.setenv("SLOW", "0.3")
+    assert small.command("reproduce", str(exported)).out.startswith(
+        "scored: 7 steps: 6 agree to the last bit, 1 left"
+    )

@@ -13,7 +13,7 @@ from magical.errors import InputError, SettingsError, WiringError
 from magical.masking import mask
 from magical.settings import Secret, Settings, to_json
 from magical.settings.layers import Layer, as_line, load_settings, parse_line
-from magical.settings.secrets import learn, sealed
+from magical.settings.secrets import learn, sealed, without_masks
 from projects import is_well_worded, one
 
 
@@ -184,3 +184,14 @@ def test_what_settings_refer_to_is_masked_before_it_is_revealed(
     )
     assert mask("learnt-from-settings learnt-from-a-file") == "*** ***"
     assert mask("not-learnt-") == "not-learnt-"
+
+
+def test_a_list_with_a_mask_in_it_is_left_out_as_a_whole() -> None:
+    masked, plain = "postgresql://me:***@db/a", {"uri": "s3://b", "rows": 1}
+    given = {
+        "uris": ["a", masked],
+        "sources": [plain, {"uri": masked}],
+        "plain": [plain],
+        "one": {"uri": masked},
+    }
+    assert without_masks(given) == {"plain": [plain], "one": {}}

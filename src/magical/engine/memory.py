@@ -19,6 +19,7 @@ from magical.engine.modules import installed
 from magical.errors import StoreError
 from magical.graph import Graph
 from magical.settings import FromLine, to_json
+from magical.settings.paths import Whole
 
 __all__ = ["Drawn", "DrawnMemory", "difference", "importing", "other_files", "project_digest"]
 
@@ -159,7 +160,9 @@ def _digest(text: str) -> str:
 
 
 def _said(value: Any) -> Any:
-    """A path on the line and one given from Python are two paths with one text."""
+    """A path on the line and one given from Python are two paths with one text; so is what stands for all."""
+    if isinstance(value, Whole):
+        return {"whole": {name: to_json(item, _said) for name, item in value.items()}}
     return {"line": str(value)} if isinstance(value, FromLine) else NotImplemented
 
 

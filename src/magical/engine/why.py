@@ -88,7 +88,7 @@ def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
         case "code":
             change = "was edited" if old and new else "is new" if new else "is no longer used"
             return Cause("code", name, f"{name}{place} {change}")
-        case "argument" if old and new and "(content)" in new and old.split()[0] == new.split()[0]:
+        case "argument" if old and new and "(content)" in new and old.split()[:1] == new.split()[:1]:
             return Cause("argument", name, f"the file given as {name} has other content")
         case "argument":
             return Cause("argument", name, f"the argument {name} went from {_difference(old, new)}")

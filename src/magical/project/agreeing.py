@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from magical.errors import listing, shorten
-from magical.project.fingerprints import floats_of
 from magical.project.moments import NEAR, distance, farthest
+from magical.project.parting import floats_of
 
 __all__ = ["DIFFERS", "NEARLY", "SAME", "UNKNOWN", "Agreement", "compared"]
 
@@ -57,7 +57,10 @@ def _compared(
     old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs, item: str
 ) -> Iterator[Agreement]:
     kinds = old.get("kind"), new.get("kind")
-    if kinds[0] != kinds[1]:
+    models = {*kinds} <= {"model", "object"}  # which of the two it is, is not known of what cannot be read
+    if models and (old.get("unknown") or new.get("unknown") or kinds[0] == kinds[1]):
+        yield _objects(old, new, pairs, item)
+    elif kinds[0] != kinds[1]:
         yield Agreement(DIFFERS, (f"{_of(item)}it was a {kinds[0]}, and is a {kinds[1]} now",))
     elif old["kind"] == "group":
         if list(old["items"]) != list(new["items"]):
@@ -66,8 +69,6 @@ def _compared(
             return
         for name, member in old["items"].items():
             yield from _compared(member, new["items"][name], pairs, f"{item}.{name}" if item else name)
-    elif old["kind"] in ("model", "object"):
-        yield _objects(old, new, pairs, item)
     elif old["content"] == new["content"]:
         yield Agreement(SAME)
     elif "columns" in old and "columns" in new:
@@ -89,6 +90,9 @@ def _objects(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs, item
     if reason := old.get("unknown") or new.get("unknown"):
         return Agreement(UNKNOWN, (f"{_of(item)}{reason}",))
     if old["kind"] == "model":
+        if old["on"] != new["on"]:
+            text = f"{_of(item)}it predicted {old['on']} then, and {new['on']} now"
+            return Agreement(UNKNOWN, (text,))
         found = _tables(old["predicts"], new["predicts"], pairs(item), item)
         if found.level == SAME:
             return found
@@ -120,21 +124,33 @@ def _columns(name: str, old: Mapping[str, Any], new: Mapping[str, Any], pair: _P
         return Agreement(DIFFERS, (f"{name} was {old['type']}, and is {new['type']} now",))
     if old["digest"] == new["digest"]:
         return Agreement(SAME)
-    if "floats" not in old:
+    if "floats" not in old or "floats" not in new:
         return Agreement(DIFFERS, (f"{name} has other values{_count(pair)}",))
     if old["nulls"] != new["nulls"] or old["nans"] != new["nans"]:
         missing = old["nulls"] + old["nans"], new["nulls"] + new["nans"]
         return Agreement(DIFFERS, (f"{name} missed {missing[0]:,} values, and misses {missing[1]:,} now",))
+    if "rest" in old and "rest" in new and old["rest"] != new["rest"]:
+        how = (
+            f"has other values{_count(pair)}"
+            if "(" in old["type"]
+            else "is missing or infinite in other rows"
+        )
+        return Agreement(DIFFERS, (f"{name} {how}",))
     if pair is not None:
-        many, apart = farthest(floats_of(pair[0]), floats_of(pair[1]))
-        return _far(name, apart, f"in {many:,} of {len(pair[0]):,} values, by up to")
+        one, other = map(floats_of, pair)
+        many, apart = farthest(one, other)
+        return _far(name, apart, f"in {many:,} of {len(one):,} values, by up to")
     return _far(name, distance(old["floats"], new["floats"]), "by its sums, about")
 
 
 def _far(name: str, apart: float | None, how: str) -> Agreement:
     if apart is None:
         return Agreement(DIFFERS, (f"{name} is missing or infinite in other rows",))
-    text = f"{name} differs {how} {apart:.1g} relative"
+    text = (
+        f"{name} differs {how} {apart:.1g} relative"
+        if apart
+        else f"{name} differs in signs of zeros or in rounding"
+    )
     return Agreement(NEARLY if apart <= _SLACK else DIFFERS, (text,), apart)
 
 

@@ -8,6 +8,7 @@ import json
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -21,9 +22,11 @@ from magical.engine.ports import Store
 from magical.errors import MagicalError, shorten
 from magical.masking import masked
 from magical.project.moments import moments
+from magical.project.parting import floats_of, has_floats, leaves, rest_of
+from magical.project.portability import without_paths
 from magical.stores.digest import table_digest
 
-__all__ = ["Fingerprints", "floats_of", "leaves"]
+__all__ = ["Fingerprints"]
 
 SMALL = 16_384
 """Characters of JSON up to which a value is its own fingerprint."""
@@ -37,11 +40,13 @@ class Fingerprints:
         store: where they are.
         judges: for a node with models, what they are to predict, and how that is called.
         root: the project's folder; a value that names it is of this machine, and only its digest is told.
+        plain: whether small values may be told as they are: not where a secret could be in one.
     """
 
     store: Store
     judges: Mapping[str, tuple[str, Artifact]] = field(default_factory=dict)
     root: str = ""
+    plain: bool = True
 
     def of(self, node: str, artifact: Artifact) -> dict[str, Any]:
         """Give the fingerprint of what a node gave, or of a member of it.
@@ -83,12 +88,13 @@ class Fingerprints:
         return {"rows": rows, "columns": columns}
 
     def _value(self, value: Any) -> dict[str, Any]:
-        text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-        if len(text) <= SMALL and masked(value) == value and not (self.root and self.root in text):
-            return {"json": value}
         paths, numbers = leaves(value)
         shape = hashlib.sha256(json.dumps(paths, ensure_ascii=False).encode()).hexdigest()[:40]
-        return {"shape": shape, "floats": moments(np.array(numbers, dtype=np.float64))}
+        found = {"shape": shape, "floats": moments(np.array(numbers, dtype=np.float64))}
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+        if not self.plain or len(text) > SMALL or masked(value) != value or (self.root and self.root in text):
+            return found
+        return {**found, "json": value}
 
     def _object(self, node: str, artifact: Artifact) -> dict[str, Any]:
         try:
@@ -99,44 +105,23 @@ class Fingerprints:
                 return {"kind": "model", "unknown": "there is no table to predict"}
             told = _attempt(lambda: self.predictions(node, value))
         except MagicalError as error:
-            return {"unknown": shorten(error.lines[0], 160)}
+            return {"unknown": shorten(self._told(error.lines[0]), 160)}
         if isinstance(told, str):
-            return {"kind": "model", "unknown": told}
+            return {"kind": "model", "unknown": self._told(told)}
         return {"kind": "model", "on": self.judges[node][0], "predicts": self._table(told.lazy())}
 
-
-def leaves(value: Any) -> tuple[Any, list[float]]:
-    """Part a JSON value: the same with null in the place of each float, and the floats in order.
-
-    Example:
-        >>> leaves({"b": [1.5, "x"], "a": 2})
-        ({'a': 2, 'b': [None, 'x']}, [1.5])
-    """
-    numbers: list[float] = []
-
-    def without(item: Any) -> Any:
-        if isinstance(item, float):
-            numbers.append(item)
-            return None
-        if isinstance(item, Mapping):
-            return {key: without(item[key]) for key in sorted(item)}
-        return [without(x) for x in item] if isinstance(item, list) else item
-
-    return without(value), numbers
-
-
-def floats_of(series: pl.Series) -> np.ndarray[Any, Any]:
-    """Give a column of floats as float64, NaN for null."""
-    return series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    def _told(self, reason: str) -> str:
+        return without_paths(reason, Path(self.root)) if self.root else reason
 
 
 def _column(series: pl.Series) -> dict[str, Any]:
     nulls = series.null_count()
     found: dict[str, Any] = {"type": str(series.dtype), "nulls": nulls}
     found["digest"] = table_digest(series.to_frame())
-    if series.dtype.is_float():
-        found["nans"] = int(series.is_nan().sum())
-        found["floats"] = moments(floats_of(series))
+    if has_floats(series.dtype):
+        numbers = floats_of(series)
+        found["nans"] = int(np.isnan(numbers).sum()) - (nulls if series.dtype.is_float() else 0)
+        found |= {"rest": rest_of(series), "floats": moments(numbers)}
     return found
 
 

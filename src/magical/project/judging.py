@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from magical.contracts.promises import PARTS
 from magical.engine.artifacts import Artifact, Record
 
-__all__ = ["judges"]
+__all__ = ["Judge", "every", "judges"]
 
-_Judge = tuple[str, Artifact]
+Judge = tuple[str, Artifact]
+"""How a table is called that models predict, and the table."""
 
 
-def judges(records: Mapping[str, Record]) -> dict[str, _Judge]:
+def judges(records: Mapping[str, Record]) -> dict[str, Judge]:
     """Give, for each node with models, the table that they are to predict, and how it is called.
 
     It is found from the records alone, since the code that made them may be another by now: the validation
@@ -20,19 +21,19 @@ def judges(records: Mapping[str, Record]) -> dict[str, _Judge]:
     else a table that a follower is given together with it.
 
     Args:
-        records: of all nodes of a run, in order.
+        records: of the nodes of a run that are run again with it, in the order of the workflow.
     """
     splits = {n: r.result for n, r in records.items() if set(r.result.items) == {*PARTS, "assignment"}}
-    found: dict[str, _Judge] = {}
+    found: dict[str, Judge] = {}
     for name, record in records.items():
-        if any(artifact.kind == "object" for artifact in _all(record.result)):
+        if any(artifact.kind == "object" for artifact in every(record.result)):
             judge = next(_candidates(name, records, splits), None)
             if judge is not None:
                 found[name] = judge
     return found
 
 
-def _candidates(name: str, records: Mapping[str, Record], splits: Mapping[str, Artifact]) -> Iterator[_Judge]:
+def _candidates(name: str, records: Mapping[str, Record], splits: Mapping[str, Artifact]) -> Iterator[Judge]:
     own = _inputs(records[name])
     followers = [r for r in records.values() if _follows(r, records[name].result)]
     for inputs in (own, *map(_inputs, followers)):
@@ -45,7 +46,7 @@ def _candidates(name: str, records: Mapping[str, Record], splits: Mapping[str, A
             yield f"the validation part of {split}", parts.items["validation"]
     for follower in followers:
         for node, record in records.items():
-            for artifact in _all(record.result):
+            for artifact in every(record.result):
                 if artifact.kind == "table" and artifact.content in _inputs(follower):
                     yield f"what {node} gave", artifact
 
@@ -69,14 +70,15 @@ def _follows(record: Record, result: Artifact) -> bool:
 
 def _given(result: Artifact, inputs: str) -> bool:
     """Whether a result, or a member of it, is among what a key says of its inputs."""
-    return any(a.content in inputs for a in _all(result) if a.kind != "none")
+    return any(a.content in inputs for a in every(result) if a.kind != "none")
 
 
 def _inputs(record: Record) -> str:
     return " ".join(text for label, text in record.parts.items() if label.startswith("input:"))
 
 
-def _all(artifact: Artifact) -> Iterator[Artifact]:
+def every(artifact: Artifact) -> Iterator[Artifact]:
+    """Give an artifact, and all that it is made of."""
     yield artifact
     for item in artifact.items.values():
-        yield from _all(item)
+        yield from every(item)

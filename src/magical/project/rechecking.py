@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from magical.engine.why import causes, settings_changes
 from magical.errors import InputError, listing, shorten
 from magical.graph import Node
 from magical.project.drawing import Drawing
-from magical.project.recording import portable, portable_parts
+from magical.project.portability import portable, portable_parts
 
 __all__ = ["Change", "changed_data", "changes"]
 
@@ -27,8 +28,9 @@ class Change:
     """One thing that differs from what a record says.
 
     Attributes:
-        kind: ``commit``, ``python``, ``lock``, ``setting``, ``data``, ``step``, or the kind of a cause that
-            ``why`` names: ``code``, ``argument``, ``package``, ``contract``.
+        kind: ``commit``, ``python``, ``lock``, ``setting``, ``data``, ``file`` (data of a step that is not
+            run again), ``step``, or the kind of a cause that ``why`` names: ``code``, ``argument``,
+            ``package`` or ``contract``.
         text: one sentence.
         steps: the nodes that it is about.
     """
@@ -45,28 +47,32 @@ class Change:
         return {"kind": self.kind, "text": self.text, "steps": list(self.steps)}
 
 
-def changes(record: Mapping[str, Any], drawing: Drawing, planner: Planner, root: Path) -> list[Change]:
+def changes(
+    record: Mapping[str, Any], drawing: Drawing, planner: Planner, root: Path, without: Collection[str] = ()
+) -> list[Change]:
     """Say what differs between a record and the project as it is here and now, before anything runs.
 
     Args:
         record: of the earlier run.
-        drawing: of the project now, with the record's settings.
+        drawing: of the whole workflow now, with the record's settings.
         planner: of the same.
         root: the project's folder.
+        without: the nodes that are not run again: what they read stops nothing.
 
     Raises:
         InputError: a file that a step reads cannot be read.
     """
     found = [*_commit(record, root), *_versions(record, drawing), *_locks(record, root)]
-    now = portable(drawing.drawn.settings, root)
-    found += [Change("setting", f"the setting {text}") for text in settings_changes(record["settings"], now)]
+    then, now = portable(record["settings"], root), portable(drawing.drawn.settings, root)
+    found += [Change("setting", f"the setting {text}") for text in settings_changes(then, now)]
     found += _steps(record, drawing)
     grouped: dict[tuple[str, str], list[str]] = {(c.kind, c.text): list(c.steps) for c in found}
     for node in drawing.graph.nodes:
         old = record["steps"].get(node.name, {}).get("parts")
         if old is not None:
             for kind, text in _of_node(node, old, drawing.drawn.identities[node.name], planner, root):
-                grouped.setdefault((kind, text), []).append(node.name)
+                unread = kind == "data" and node.name in without
+                grouped.setdefault(("file" if unread else kind, text), []).append(node.name)
     return [Change(kind, text, tuple(steps)) for (kind, text), steps in grouped.items()]
 
 
@@ -80,7 +86,7 @@ def _of_node(
     new = portable_parts(planner.key(node, {})[1], root)
     old = {k: v for k, v in then.items() if not k.startswith("input:")}
     for label, paths in identity.files.items():
-        if _other_content(old.get(label), new[label], len(paths)):
+        if _other_content(old.get(label), new[label]):
             yield "data", f"{_named(paths, root)} has other content than in the run"
             old[label] = new[label]
     for cause in causes(old, new, identity):
@@ -144,13 +150,18 @@ def _steps(record: Mapping[str, Any], drawing: Drawing) -> Iterator[Change]:
     names, then = [n.name for n in drawing.drawn.graph.nodes], record["steps"]
     if gone := [n for n, said in then.items() if n not in names and said.get("key")]:
         yield Change("step", "the workflow no longer has", tuple(gone))
-    if added := [n.name for n in drawing.graph.nodes if n.name not in then]:
+    graph, step = drawing.graph, record.get("step", "")
+    wanted = graph.upto(step).nodes if step in graph.by_name else graph.wanted
+    if added := [n.name for n in wanted if n.name not in then]:
         yield Change("step", "the run did not have", tuple(added))
 
 
-def _other_content(old: str | None, new: str, files: int) -> bool:
-    """Whether the files of an argument have other bytes: their digests stand behind its text."""
+def _other_content(old: str | None, new: str) -> bool:
+    """Whether the files of an argument have other bytes: their digests stand behind its JSON."""
     if old is None or old == new:
         return False
-    one, other = old.rsplit(" ", files), new.rsplit(" ", files)
-    return one[0] == other[0] and one[1:] != other[1:]
+    try:
+        one, other = (json.JSONDecoder().raw_decode(text) for text in (old, new))
+    except ValueError:
+        return True
+    return bool(one[0] == other[0])

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from magical.engine.artifacts import Artifact
 from magical.engine.ports import Listener
 from magical.engine.pretence import ROWS, Pretence
 from magical.engine.run import Request, RunResult, RunStopped, execute
 from magical.errors import ProjectError, SettingsError, StoreError, UsageError
-from magical.graph import Graph, Node
-from magical.project.agreeing import DIFFERS, SAME, UNKNOWN, compared
+from magical.graph import Graph
 from magical.project.aside import aside
+from magical.project.comparing import Comparison
 from magical.project.drawing import Drawing
 from magical.project.executing import Opening, schedule
+from magical.project.leaving_out import left_out
 from magical.project.rechecking import Change, changed_data, changes
-from magical.project.recording import Recorded, read_record, record_of
-from magical.project.reproduced import LEFT_OUT, Reproduced, Reproduction
+from magical.project.recording import Recorded, as_then, record_of
+from magical.project.records import read_record
+from magical.project.reproduced import Reproduced, Reproduction
 from magical.refs import Link
 from magical.settings.layers import on_top
+from magical.settings.paths import Whole
 from magical.settings.secrets import without_masks
 
 __all__ = ["reproduce"]
@@ -44,6 +46,9 @@ class Reproducible(Recorded, Protocol):
 
     def opened(self, opening: Opening) -> Reproducible:
         """Give a project that is opened in another way."""
+
+    def draw(self, line: Mapping[str, Any]) -> Drawing:
+        """Draw its workflow."""
 
     def request(self, drawing: Drawing, listeners: tuple[Listener, ...] = ()) -> Request:
         """Give all that a run of a drawing needs."""
@@ -73,13 +78,14 @@ def reproduce(
         tell: hears what is no longer as it was then, before anything runs.
 
     Raises:
-        UsageError: there is no such run, or the file is no record of this workflow.
+        UsageError: there is no such run, the file is no record of this workflow, or the profile is another.
         ProjectError: the settings of the run are no longer taken.
         InputError: a file is not there, or has other content than in the run.
         StoreError: nothing that the run gave is left.
     """
     began = time.monotonic()
     record = _record(project, run)
+    _refuse_other_profile(project.opening.profile, record)
     try:
         with aside(project.home) as home:
             fresh = _beside(project, record, home)
@@ -98,15 +104,17 @@ def _reproduced(
     listeners: tuple[Listener, ...],
     tell: Tell,
 ) -> tuple[tuple[Change, ...], tuple[Reproduced, ...]]:
-    drawing, left_out = _again(_drawing(fresh, record, settings), record)
-    planner = fresh.request(drawing).planner(drawing.graph)
-    found = tuple(changes(record, drawing, planner, fresh.root))
+    whole = _drawing(fresh, record, settings)
+    drawing, without = _again(whole, record)
+    planner = fresh.request(whole).planner(whole.graph)
+    found = tuple(changes(record, whole, planner, fresh.root, without))
     tell(record["run"], found)
     if error := changed_data(found, record["run"]):
         raise error
     something = bool(drawing.graph.nodes)
     result = execute(fresh.request(drawing, listeners), schedule) if something else RunResult()
-    return found, _Comparison(project, fresh, record, drawing.graph, result).steps(left_out)
+    then = as_then(project, record.get("profile", ""))
+    return found, Comparison(then, fresh, record, drawing.graph, result).steps(without)
 
 
 def _record(project: Reproducible, run: str | Path) -> dict[str, Any]:
@@ -116,18 +124,28 @@ def _record(project: Reproducible, run: str | Path) -> dict[str, Any]:
     elif isinstance(run, Path) or path.suffix == ".json" or len(path.parts) > 1:
         raise UsageError(f"There is no file {path}.", hint="magical runs RUN --json > record.json")
     else:
-        record = record_of(project, str(run))
+        record = record_of(project, str(run), here=True)
     finished = [said for said in record["steps"].values() if said.get("key")]
     if not finished:
         raise UsageError(
             f"No step finished in {record['run']}: there is nothing to compare with.", hint="magical runs"
         )
-    if not any(said.get("result") for said in finished):
+    if not any(said.get("result") or said.get("parts") for said in finished):
         raise StoreError(
             f"Nothing that {record['run']} gave is left in the store: gc removed it.",
             hint="a record that was exported before still works: magical reproduce record.json",
         )
     return record
+
+
+def _refuse_other_profile(given: str, record: Mapping[str, Any]) -> None:
+    then = record.get("profile", "")
+    if given and given != then:
+        raise UsageError(
+            f"{record['run']} ran {f'under the profile {then}' if then else 'without a profile'}, "
+            f"and is repeated so, not under {given}.",
+            hint="leave --profile out; a single setting is changed by KEY=VALUE.",
+        )
 
 
 def _beside(project: Reproducible, record: Mapping[str, Any], home: Path) -> Reproducible:
@@ -146,7 +164,10 @@ def _beside(project: Reproducible, record: Mapping[str, Any], home: Path) -> Rep
 
 
 def _drawing(fresh: Reproducible, record: Mapping[str, Any], given: Mapping[str, Any]) -> Drawing:
-    line = {**on_top(without_masks(record["settings"]), given), "tracking": _HERE}
+    settings = without_masks(record["settings"])
+    whole = {n for n, v in settings.items() if isinstance(v, Mapping) and v == record["settings"][n]}
+    line = on_top(settings, given)
+    line = {n: Whole(v) if n in whole else v for n, v in line.items()} | {"tracking": _HERE}
     try:
         drawing = fresh.draw(line)
     except SettingsError as error:
@@ -171,110 +192,12 @@ def _commit(record: Mapping[str, Any]) -> str:
 
 def _again(drawing: Drawing, record: Mapping[str, Any]) -> tuple[Drawing, dict[str, str]]:
     """The part of the workflow that finished then, without what writes to the world; and why not the rest."""
-    said, left_out = record["steps"], {}
-    for node in drawing.graph.nodes:
-        lost = [link.node for link in node.links if link.node in left_out]
-        if reason := f"it needs {lost[0]}" if lost else _writes(node):
-            left_out[node.name] = reason
-    names = [
-        n.name for n in drawing.graph.nodes if said.get(n.name, {}).get("key") and n.name not in left_out
-    ]
+    said, without = record["steps"], left_out(drawing.graph)
+    names = [n.name for n in drawing.graph.nodes if said.get(n.name, {}).get("key") and n.name not in without]
 
     def part(graph: Graph) -> Graph:
         needed = graph.ancestors(names)
         nodes = tuple(n for n in graph.nodes if n.name in needed)
         return replace(graph, nodes=nodes, result=tuple(map(Link, names)), findings=())
 
-    return replace(drawing, change=part), left_out
-
-
-def _writes(node: Node) -> str:
-    if node.facts.get("pretended"):
-        return ""
-    if node.writes:
-        return "it writes to the world"
-    return "it writes files" if node.facts.get("writes_files") else ""
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    """The results of then, by their record, and those of now."""
-
-    project: Reproducible
-    fresh: Reproducible
-    record: Mapping[str, Any]
-    graph: Graph
-    result: RunResult
-
-    def steps(self, left_out: Mapping[str, str]) -> tuple[Reproduced, ...]:
-        """Compare step by step, in the order of the record."""
-        from magical.project.fingerprints import Fingerprints
-        from magical.project.judging import judges
-
-        root = str(self.fresh.root)
-        now = Fingerprints(self.fresh.store, judges(self.result.records), root)
-        return tuple(
-            Reproduced(name, LEFT_OUT, (left_out[name],)) if name in left_out else self._step(name, said, now)
-            for name, said in self.record["steps"].items()
-        )
-
-    def _step(self, name: str, said: Mapping[str, Any], now: Any) -> Reproduced:
-        if not said.get("key"):
-            if said["state"] == LEFT_OUT:
-                return Reproduced(name, LEFT_OUT, (f"the run left it out: {said.get('reason', '')}",))
-            return Reproduced(name, UNKNOWN, (f"it did not finish in the run ({said['state']})",))
-        if name not in self.graph.by_name:
-            return Reproduced(name, DIFFERS, ("the workflow no longer has it",))
-        if (error := self.result.errors.get(name)) is not None:
-            return Reproduced(name, DIFFERS, (f"it failed: {error.lines[0]}",))
-        made, note = self.result.records.get(name), _note(self.graph.by_name[name])
-        if made is None:
-            reason = self.result.left_out.get(name, "it was not reached")
-            return Reproduced(name, DIFFERS, (f"it gave nothing: {reason}",), note)
-        if not said.get("result"):
-            return Reproduced(name, *_by_name(said.get("content", ""), made.result.content), note)
-        new = now.of(name, made.result)
-        found = compared(said["result"], new, self._pairs(said, made.result))
-        return Reproduced(name, found.level, found.what, note, found.apart)
-
-    def _pairs(self, said: Mapping[str, Any], made: Artifact) -> Callable[[str], Any]:
-        """Gives both tables as they are, where the store still has what the record is about."""
-        from magical.contracts.promises import Promise
-
-        record = self.project.store.record(said["key"])
-        kept = record.result if record and record.result.content == said.get("content") else None
-
-        def pair(item: str) -> Any:
-            if kept is None:
-                return None
-            one, other = _member(kept, item), _member(made, item)
-            if one is None or other is None or {one.kind, other.kind} != {"table"}:
-                return None
-            load = self.project.store.load, self.fresh.store.load
-            return load[0](one, Promise("table")), load[1](other, Promise("table"))
-
-        return pair
-
-
-def _by_name(old: str, new: str) -> tuple[str, tuple[str, ...]]:
-    """What can be said of a result that was swept: its content has a name, unless it is a model."""
-    if old == new and not old.startswith("key:"):
-        return SAME, ()
-    gone = "what it gave then is no longer in the store"
-    if not old or old.startswith("key:"):
-        return UNKNOWN, (gone,)
-    return DIFFERS, (f"other content, and {gone}",)
-
-
-def _member(artifact: Artifact, item: str) -> Artifact | None:
-    for name in item.split(".") if item else ():
-        if name not in artifact.items:
-            return None
-        artifact = artifact.items[name]
-    return artifact
-
-
-def _note(node: Node) -> str:
-    if node.facts.get("random"):
-        return "It is random, as it says."
-    return "It asks the world each time." if node.facts.get("reads") == "world" else ""
+    return replace(drawing, change=part), without

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from magical.contracts.contract import location
 from magical.errors import SettingsError, did_you_mean, shorten
 from magical.settings.base import Settings, Tagged, to_json
-from magical.settings.paths import LINE, FromLine, InputPath, place_of
+from magical.settings.paths import LINE, FromLine, InputPath, Whole, place_of
 from magical.settings.secrets import Secret, holds_secret
 
 __all__ = [
@@ -96,22 +96,22 @@ def parse_line(words: Iterable[str]) -> dict[str, Any]:
 
 def on_top(values: dict[str, Any], line: Mapping[str, Any]) -> dict[str, Any]:
     """Give settings of a run with those of a line on top of them."""
-    merged: dict[str, Any] = _merged(values, line, "", LINE, {})
-    return merged
+    return dict(_merged(values, line, "", LINE, {}))
 
 
 def as_line(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Give settings from Python as a line gives them; a path typed on the line stays one."""
 
     def special(value: Any) -> Any:
+        if isinstance(value, Whole):
+            return Whole({name: to_json(item, special) for name, item in value.items()})
         if isinstance(value, InputPath) and value.base is not None:
             return str(value)
         if isinstance(value, Secret) and value.base is not None and value.reference.startswith("file:"):
             return f"file:{value.path}"
         return value if isinstance(value, FromLine) else NotImplemented
 
-    line: dict[str, Any] = to_json(settings, special)
-    return line
+    return dict(to_json(settings, special))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -170,6 +170,7 @@ def _merged(old: Any, new: Any, path: str, layer: str, spoken: dict[str, str]) -
     if (
         not isinstance(old, Mapping)
         or not isinstance(new, Mapping)
+        or isinstance(new, Whole)
         or new.get("kind", old.get("kind")) != old.get("kind")
     ):
         spoken[path] = layer

@@ -10,7 +10,7 @@ from typing import Any, Self
 from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["LINE", "FromLine", "InputPath", "OutputPath", "paths_in", "place_of"]
+__all__ = ["LINE", "FromLine", "InputPath", "OutputPath", "Whole", "paths_in", "place_of"]
 
 LINE = "command line"
 
@@ -24,6 +24,10 @@ class FromLine(str):
     """A text given on the command line: a path in it is relative to the working directory."""
 
     __slots__ = ()
+
+
+class Whole(dict[str, Any]):
+    """A group of settings, or a mapping, in the place of what was there; others change single ones of it."""
 
 
 class InputPath(type(Path())):  # type: ignore[misc]

@@ -149,31 +149,45 @@ def sealed() -> Iterator[None]:
         _sealed.reset(token)
 
 
-def learn(settings: Any, root: Path) -> None:
-    """Mask the values of the secrets that settings refer to, also where another process reveals them."""
+def learn(settings: Any, root: Path) -> bool:
+    """Mask the values of the secrets that settings refer to, also where another process reveals them.
+
+    Returns:
+        Whether all could be read: what one says that is not known here cannot be masked.
+    """
     if isinstance(settings, Mapping):
         settings = list(settings.values())
-    if isinstance(settings, list):
-        for value in settings:
-            learn(value, root)
-    elif isinstance(settings, str) and _is_reference(settings) and not settings.startswith("file://"):
-        secret = Secret(settings, root)
-        with contextlib.suppress(InputError, OSError, ValueError):
-            if settings.startswith("env:") or (
-                secret.path.is_file() and secret.path.stat().st_size <= _LARGEST
-            ):
-                hide(secret._read())
+    if isinstance(settings, (list, tuple)):
+        known = [learn(value, root) for value in settings]  # each, also after one that cannot be read
+        return all(known)
+    if not _is_reference(settings) or settings.startswith("file://"):
+        return True
+    secret = Secret(settings, root)
+    with contextlib.suppress(InputError, OSError, ValueError):
+        if settings.startswith("env:") or (secret.path.is_file() and secret.path.stat().st_size <= _LARGEST):
+            hide(secret._read())
+            return True
+    return False
 
 
 def without_masks(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Give a run's settings without those whose password its journal masks: they are taken as they are now.
 
     Example:
-        >>> without_masks({"uri": "postgresql://me:***@db/sales", "seed": 7})
+        >>> without_masks({"uri": "postgresql://me:***@db/sales", "seed": 7, "uris": ["s3://me:***@b"]})
         {'seed': 7}
     """
     left = {n: without_masks(v) if isinstance(v, Mapping) else v for n, v in settings.items()}
-    return {n: v for n, v in left.items() if not (isinstance(v, str) and ":***@" in v)}
+    return {n: v for n, v in left.items() if not _is_masked(v)}
+
+
+def _is_masked(value: Any) -> bool:
+    """Whether there is a mask in it; a list without one of its members would be another."""
+    if isinstance(value, Mapping):
+        return any(map(_is_masked, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_masked, value))
+    return isinstance(value, str) and ":***@" in value
 
 
 def refuse_pydantic(owner: str, name: str, hint: Any) -> None:
