@@ -68,7 +68,7 @@ def _is(series: pl.Series) -> bool:
 
 def _parts(series: pl.Series) -> Iterator[pl.Series]:
     """A column's own values; or those in its lists and structs, and how they lie in them."""
-    kind = series.dtype
+    series, kind = series.alias(""), series.dtype  # polars takes the name `^a.*$` for a pattern
     if isinstance(kind, pl.Array):
         series, kind = series.arr.to_list(), pl.List(kind.inner)
     if isinstance(kind, pl.List):
@@ -77,7 +77,7 @@ def _parts(series: pl.Series) -> Iterator[pl.Series]:
         yield from _parts(series.filter((lengths > 0).fill_null(False)).explode())
     elif isinstance(kind, pl.Struct):
         yield series.is_null()
-        for name in kind.to_schema():
-            yield from _parts(series.struct.field(name))
+        for field in series.struct.unnest().get_columns():
+            yield from _parts(field)
     else:
         yield series
