@@ -382,6 +382,27 @@ def test_a_cluster_at_an_address_runs_edited_code_as_it_is_now(tmp_path: Path, s
     assert os.getpid() not in pids(small, "slow")
 
 
+def test_a_worker_there_runs_what_was_edited_outside_the_folder(tmp_path: Path, scheduler: str) -> None:
+    top = f"""
+    import sys
+    sys.path.append({str(tmp_path / "lib")!r})
+    from lately import number
+    """
+    text = """
+    @step
+    def one() -> int:
+        return number()
+
+    @workflow
+    def flow() -> int:
+        return one()
+    """
+    small, lib = one(tmp_path / "p", text, top=top), Small(tmp_path / "lib")
+    for number in (1, 2):
+        lib.write("lately.py", f"def number():\n    return {number}\n")
+        assert small.run(**at(scheduler)).result == number
+
+
 def test_two_projects_on_one_cluster_do_not_mix(tmp_path: Path, scheduler: str) -> None:
     text = """
     import time

@@ -16,6 +16,7 @@ from magical.engine.artifacts import Record
 from magical.engine.capture import capturing
 from magical.engine.collecting import pause
 from magical.engine.errands import Errand
+from magical.engine.modules import installed
 from magical.engine.processes import host
 from magical.engine.run import RunResult
 from magical.errors import ProjectError
@@ -49,6 +50,9 @@ class _Held:
     drawing: Drawing
     users: int = 0
 
+
+_PACKAGES = installed()
+"""What is installed, as this process may have imported it."""
 
 _opening = threading.Lock()
 _held: list[_Held] = []
@@ -84,7 +88,8 @@ def work(errand: Errand, tell: Tell, stopping: threading.Event) -> Record:
     """
     folder = Path(errand.ticket["folder"])
     apart = Apart((sys.executable, *CHILD), tell, stopping, folder=folder if folder.is_dir() else None)
-    if errand.timeout is not None or (_typed_a_path(errand.ticket["line"]) and str(folder) != os.getcwd()):
+    typed = _typed_a_path(errand.ticket["line"]) and str(folder) != os.getcwd()
+    if errand.timeout is not None or typed or installed() != _PACKAGES:
         return apart(errand)
     with capturing(echo=False), _kept_open(errand.ticket) as held:
         if held is None:  # imported anew it would change modules under the errands that are under way
