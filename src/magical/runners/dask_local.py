@@ -10,10 +10,11 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-__all__ = ["main"]
+__all__ = ["WORKERS_DIE", "kill_all", "main"]
 
 WORKERS_DIE = 3
 """Workers that one body may take with it, before it is taken for the culprit."""
@@ -95,7 +96,7 @@ def _until_told(cluster: Any, parent: int, said: TextIO) -> None:
 
 
 def _end(cluster: Any) -> None:
-    """Kill the workers and what they began, but for what tidies up after them and ends by itself."""
+    """Kill the workers and what they began."""
     import psutil  # type: ignore[import-untyped]
 
     if cluster is not None:  # from here on Dask does nothing more, such as begin a worker anew
@@ -103,8 +104,19 @@ def _end(cluster: Any) -> None:
         cluster.loop.add_callback(held.set)
         cluster.loop.add_callback(time.sleep, 60)
         held.wait(3)
+    kill_all(psutil.Process().children(recursive=True))
+
+
+def kill_all(processes: Iterable[Any]) -> None:
+    """Kill processes and wait until they are gone, but for what tidies up after them and ends by itself.
+
+    Args:
+        processes: of psutil's.
+    """
+    import psutil
+
     ended = []
-    for process in psutil.Process().children(recursive=True):
+    for process in processes:
         with contextlib.suppress(psutil.Error):
             if not any("resource_tracker import main" in word for word in process.cmdline()):
                 process.kill()

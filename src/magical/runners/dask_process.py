@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 from magical.errors import UsageError
+from magical.runners.dask_local import kill_all
 
 __all__ = ["ClusterProcess"]
 
@@ -108,9 +108,10 @@ class ClusterProcess:
         try:
             process.wait(ENDS)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
             process.wait()
+        _end_group(process.pid)  # it was killed, or could not see to it: a worker may hold Python's lock
         for folder in self._home.glob(f"dask-{process.pid}-*"):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -131,3 +132,14 @@ class ClusterProcess:
         with self._news:
             self._ended = True
             self._news.notify_all()
+
+
+def _end_group(leader: int) -> None:
+    import psutil  # type: ignore[import-untyped]
+
+    def belongs(process: int) -> bool:
+        with contextlib.suppress(OSError):
+            return os.getpgid(process) == leader
+        return False
+
+    kill_all(psutil.Process(p) for p in psutil.pids() if belongs(p))

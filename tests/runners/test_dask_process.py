@@ -1,0 +1,56 @@
+"""The process that holds a cluster of this machine: what it leaves, and what it says when it cannot start."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytest.importorskip("distributed")
+
+HELD = """
+import ctypes, os, signal, sys, time
+from pathlib import Path
+
+def hold(file):
+    Path(file).write_text(str(os.getpid()))
+    ctypes.PyDLL(None).sleep(30)  # with Python's lock, as careless compiled code does
+
+if __name__ == "__main__":
+    from distributed import Client
+    from magical.runners.dask_process import ClusterProcess
+
+    home = Path(sys.argv[1])
+    process = ClusterProcess(1, home)
+    process.start()
+    client = Client(process.address(60), set_as_default=False)
+    asked = client.submit(hold, str(home / "held"), pure=False)
+    while not (home / "held").is_file() or not (home / "held").read_text():
+        time.sleep(0.05)
+    os.kill(process._process.pid, signal.SIGKILL)
+    process.end()
+    print("ended", flush=True)
+    os._exit(0)
+"""
+
+
+def test_a_worker_that_holds_pythons_lock_does_not_outlive_a_killed_cluster(tmp_path: Path) -> None:
+    script = tmp_path / "held.py"
+    script.write_text(textwrap.dedent(HELD))
+    home = tmp_path / "home"
+    with (tmp_path / "said").open("w") as said:  # and no pipe: it would be read until the worker is gone
+        command = [sys.executable, str(script), str(home)]
+        subprocess.run(command, stdout=said, stderr=said, timeout=120, check=False)
+    assert (tmp_path / "said").read_text() == "ended\n"
+    worker = int((home / "held").read_text())
+    try:
+        assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == "zombie"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+    assert not list(home.glob("dask-*"))
