@@ -1,7 +1,9 @@
 """Bodies on a Dask cluster: the conformance suite, the campaign, deaths, edits, and what is left behind."""
 
 import contextlib
+import gc
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -480,8 +482,10 @@ def test_a_step_with_a_timeout_is_stopped_there(tmp_path: Path, scheduler: str) 
     assert "beside" in result.executed
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "odd://127.0.0.1:1"])
+@pytest.mark.parametrize("address", [f"{how}://127.0.0.1:1" for how in ("tcp", "odd", "tls", "ucx")])
 def test_a_scheduler_that_does_not_answer_is_said_before_any_work(tmp_path: Path, address: str) -> None:
+    pytest.importorskip("distributed")  # it sets the level when it is imported
+    level = logging.getLogger("distributed").level
     small = one(tmp_path, STEPS)
     began = time.monotonic()
     with pytest.raises(UsageError) as caught:
@@ -492,6 +496,9 @@ def test_a_scheduler_that_does_not_answer_is_said_before_any_work(tmp_path: Path
     assert is_well_worded(str(caught.value))
     assert pids(small, "table") == []
     assert list(small.load().runs()) == []
+    assert ("certificates" in str(caught.value)) is address.startswith("tls")
+    assert logging.getLogger("distributed").level == level
+    gc.collect()  # a client that is half made complains then, which is an error here
 
 
 # --- the campaign -------------------------------------------------------------------------------------------------

@@ -107,6 +107,10 @@ class DaskCluster:
     def _close(self, client: Any) -> None:
         with contextlib.suppress(Exception):
             client.close(timeout=2)
+        with contextlib.suppress(Exception):
+            if client.status != "closed":  # Dask would try once more when it is collected, and say so
+                client.status = "closed"
+                client._loop_runner.stop()
         self._loud()
 
     def _loud(self) -> None:
@@ -117,15 +121,13 @@ class DaskCluster:
         from distributed import Client
 
         self._levels = _quiet()
+        client: Any = Client.__new__(Client)  # one that is half made is to be closed, too
         try:
-            client: Any = Client(address, timeout=seconds, set_as_default=False, name="magical")  # type: ignore[no-untyped-call]
-        except (OSError, ValueError, TimeoutError) as error:
-            self._loud()
-            raise UsageError(
-                f"[policy] cluster: no Dask scheduler answers at {address} ({shorten(error, 100)}).",
-                hint="dask scheduler starts one; or run on this machine: policy.cluster=",
-            ) from None
-        client.subscribe_topic(self._topic, self._hear)
+            client.__init__(address, timeout=seconds, set_as_default=False, name="magical")
+            client.subscribe_topic(self._topic, self._hear)
+        except Exception as error:
+            self._close(client)
+            raise _no_answer(address, error) from None
         return client
 
     def _make_room(self, client: Any, job: Job) -> None:
@@ -207,6 +209,14 @@ class DaskCluster:
             f"  {type(error).__name__}: {shorten(error, 200)}",
             hint="its workers need the packages of this environment, magical-thinking among them.",
         )
+
+
+def _no_answer(address: str, error: Exception) -> UsageError:
+    hint = "dask scheduler starts one; or run on this machine: policy.cluster="
+    if address.startswith("tls:"):
+        hint = "is it there, and does Dask's configuration name the certificates: distributed.comm.tls.*?"
+    words = shorten(str(error) or repr(error), 100)
+    return UsageError(f"[policy] cluster: no Dask scheduler answers at {address} ({words}).", hint=hint)
 
 
 def _died(errand: Errand, times: int) -> StepStopped:
