@@ -269,6 +269,17 @@ def test_without_dask_it_says_what_to_install(tmp_path: Path, monkeypatch: pytes
     assert is_well_worded(str(caught.value))
 
 
+def test_a_file_named_like_a_module_where_it_was_begun_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, stray = one(tmp_path / "p", STEPS), Small(tmp_path / "stray")
+    for name in ("random", "tempfile", "distributed", "pydantic"):
+        stray.write(f"{name}.py", "raise AssertionError('it was imported')\n")
+    monkeypatch.chdir(stray.root)
+    policy = {**ON_DASK["policy"], "steps": {"beside": {"timeout": 60}}}
+    assert small.run(policy=policy).result == 15
+
+
 # --- being stopped ------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,14 +21,12 @@ from magical.engine.run import RunResult
 from magical.errors import ProjectError
 from magical.events import Event
 from magical.project.drawing import Drawing
+from magical.project.executing import CHILD
 from magical.project.project import Project
 from magical.settings.layers import as_line
 from magical.settings.paths import FromLine
 
-__all__ = ["CHILD", "perform", "work"]
-
-CHILD = ("-m", "magical.project.child")
-"""What Python is started with for a process of a single node."""
+__all__ = ["perform", "work"]
 
 Tell = Callable[[Event], None]
 
@@ -87,7 +84,7 @@ def work(errand: Errand, tell: Tell, stopping: threading.Event) -> Record:
         MagicalError: what the performer raises.
     """
     folder = Path(errand.ticket["folder"])
-    apart = Apart((sys.executable, *CHILD), tell, stopping, folder=folder if folder.is_dir() else None)
+    apart = Apart(CHILD, tell, stopping, folder=folder if folder.is_dir() else None)
     typed = _typed_a_path(errand.ticket["line"]) and str(folder) != os.getcwd()
     if errand.timeout is not None or typed or installed() != _PACKAGES:
         return apart(errand)

@@ -53,6 +53,7 @@ class ClusterProcess:
             self._process = subprocess.Popen(
                 [
                     sys.executable,
+                    "-P",  # or a file in the folder where the run was begun hides a module of Python's
                     "-W",
                     QUIET,
                     "-m",
