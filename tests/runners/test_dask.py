@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -278,6 +279,23 @@ def test_a_file_named_like_a_module_where_it_was_begun_hides_nothing(
     monkeypatch.chdir(stray.root)
     policy = {**ON_DASK["policy"], "steps": {"beside": {"timeout": 60}}}
     assert small.run(policy=policy).result == 15
+
+
+def test_a_run_that_leaves_nothing_behind_has_its_cluster_aside_too(tmp_path: Path) -> None:
+    text = """
+    @step
+    def folder() -> str:
+        from distributed import get_worker
+
+        return get_worker().local_directory
+
+    @workflow
+    def flow() -> str:
+        return folder()
+    """
+    project, aside = one(tmp_path / "p", text).load(), tmp_path / "aside"
+    away = replace(project.opening, location=replace(project.location, aside=aside))
+    assert project.opened(away).run(**ON_DASK).result.startswith(str(aside))
 
 
 # --- being stopped ------------------------------------------------------------------------------------------------

@@ -11,6 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from magical.errors import UsageError
+from magical.runners.dask_process import ClusterProcess
+from projects import is_well_worded
+
 pytest.importorskip("distributed")
 
 HELD = """
@@ -54,3 +58,27 @@ def test_a_worker_that_holds_pythons_lock_does_not_outlive_a_killed_cluster(tmp_
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
     assert not list(home.glob("dask-*"))
+
+
+def test_why_a_cluster_cannot_start_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    process = ClusterProcess(1, tmp_path / "file" / "home")
+    process.start()
+    try:
+        with pytest.raises(UsageError, match="could not be started on this machine") as caught:
+            process.address(60)
+        assert "(NotADirectoryError: " in str(caught.value)
+        assert is_well_worded(str(caught.value))
+    finally:
+        process.end()
+
+
+def test_a_process_that_ends_at_once_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    process = ClusterProcess(1, tmp_path)
+    process.start()
+    try:
+        with pytest.raises(UsageError, match="its process ended"):
+            process.address(60)
+    finally:
+        process.end()

@@ -150,7 +150,7 @@ def schedule(request: Request) -> Any:
 def _cluster(request: Request) -> Cluster:
     from magical.runners.dask import DaskCluster
 
-    policy, home = request.policy(), request.root / ".magical"
+    policy, home = request.policy(), request.journal.folder.parent  # of a run aside, not the project's
     return DaskCluster(policy.cluster, policy.workers, home, "magical.project.errands:work")
 
 

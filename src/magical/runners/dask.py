@@ -19,6 +19,7 @@ from magical.engine.errands import Errand, outcome
 from magical.errors import MagicalError, StepError, StepStopped, UsageError, shorten
 from magical.events import Log
 from magical.runners.dask_jobs import Job, Tell
+from magical.runners.dask_local import WORKERS_DIE
 from magical.runners.dask_process import ClusterProcess
 from magical.runners.dask_worker import Answer, do_errand, packed_errand
 
@@ -32,9 +33,6 @@ ANSWERS = 5.0
 
 STARTS = 60.0
 """Seconds in which a cluster of this machine has started."""
-
-DEATHS = 3
-"""Workers that die under one body before it is taken for the culprit."""
 
 
 class DaskCluster:
@@ -191,7 +189,7 @@ class DaskCluster:
 
         if not isinstance(error, KilledWorker):
             job.fail(self._odd(job.errand, error))
-        elif job.deaths() < DEATHS and not job.future.cancelled():
+        elif job.deaths() < WORKERS_DIE and not job.future.cancelled():
             self._send(client, job)  # a worker that died of another body counts against this one, too
         else:
             job.fail(_died(job.errand, job.deaths()))
@@ -199,7 +197,7 @@ class DaskCluster:
     def _gone(self, errand: Errand, error: object) -> StepStopped:
         place = "this machine's cluster" if self._process is not None else self._place
         return StepStopped(
-            f"{errand.node} ({errand.where}): {place} is gone: {shorten(error, 160)}.",
+            f"{errand.node} ({errand.where}): {place} is gone: {shorten(str(error) or repr(error), 160)}.",
             hint="magical run goes on from there.",
         )
 

@@ -14,13 +14,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-__all__ = ["WORKERS_DIE", "kill_all", "main"]
+__all__ = ["FAILED", "WORKERS_DIE", "kill_all", "main"]
 
 WORKERS_DIE = 3
 """Workers that one body may take with it, before it is taken for the culprit."""
 
 QUICK, SLOW = 0.02, 0.25
 """Seconds between two looks at which workers there are."""
+
+FAILED = "failed: "
+"""With this begins a line that says why there is no cluster."""
 
 CONFIGURATION: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": WORKERS_DIE - 1,
@@ -44,21 +47,25 @@ def main() -> None:
     """Start a cluster of one worker; let it grow when told so; end when the standard input does.
 
     The command line has the folder in which Dask's own one is made, and the descriptor of a pipe that takes
-    a line of addresses, the scheduler's first, whenever workers have come or gone.
+    a line of addresses, the scheduler's first, whenever workers have come or gone, or why it failed.
     """
-    home, parent = Path(sys.argv[1]), os.getppid()
-    home.mkdir(parents=True, exist_ok=True)
-    _sweep(home)
-    folder = tempfile.mkdtemp(prefix=f"dask-{os.getpid()}-", dir=home)
-    cluster = None
+    home, parent, said = Path(sys.argv[1]), os.getppid(), os.fdopen(int(sys.argv[2]), "w")
+    folder, cluster, code = "", None, 1
     try:
+        home.mkdir(parents=True, exist_ok=True)
+        _sweep(home)
+        folder = tempfile.mkdtemp(prefix=f"dask-{os.getpid()}-", dir=home)
         cluster = _started(folder)
-        with os.fdopen(int(sys.argv[2]), "w") as said, contextlib.suppress(BrokenPipeError):
-            _until_told(cluster, parent, said)
+        _until_told(cluster, parent, said)
+        code = 0
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            said.write(f"{FAILED}{' '.join(f'{type(error).__name__}: {error}'.split())}\n")
+            said.flush()
     finally:
         _end(cluster)
         shutil.rmtree(folder, ignore_errors=True)
-        os._exit(0)
+        os._exit(code)
 
 
 def _started(folder: str) -> Any:

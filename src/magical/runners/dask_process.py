@@ -10,8 +10,9 @@ import sys
 import threading
 from pathlib import Path
 
-from magical.errors import UsageError
-from magical.runners.dask_local import kill_all
+from magical.errors import UsageError, shorten
+from magical.masking import mask
+from magical.runners.dask_local import FAILED, kill_all
 
 __all__ = ["ClusterProcess"]
 
@@ -42,7 +43,7 @@ class ClusterProcess:
         self._most, self._home = workers, home
         self._asked, self._bodies = 1, 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._address, self._ended = "", False
+        self._address, self._why, self._ended = "", "", False
         self._workers: list[str] = []
         self._news = threading.Condition()
 
@@ -78,8 +79,9 @@ class ClusterProcess:
         with self._news:
             self._news.wait_for(lambda: self._address or self._ended, seconds)
             if not self._address:
+                why = self._why or ("its process ended" if self._ended else f"not within {seconds:g} s")
                 raise UsageError(
-                    "[policy] cluster: Dask's workers could not be started on this machine.",
+                    f"[policy] cluster: Dask's workers could not be started on this machine ({why}).",
                     hint="run in threads: policy.cluster=",
                 )
             return self._address
@@ -124,11 +126,14 @@ class ClusterProcess:
             self._process.stdin.flush()
 
     def _read(self, descriptor: int) -> None:
-        """Take what it says: lines of addresses, the scheduler's first."""
+        """Take what it says: lines of addresses, the scheduler's first, or why it failed."""
         with os.fdopen(descriptor) as lines:
             for line in lines:
                 with self._news:
-                    self._address, *self._workers = line.split()
+                    if line.startswith(FAILED):
+                        self._why = shorten(mask(line.removeprefix(FAILED).strip()), 120)
+                    else:
+                        self._address, *self._workers = line.split()
                     self._news.notify_all()
         with self._news:
             self._ended = True
