@@ -189,10 +189,10 @@ class DaskCluster:
 
         if not isinstance(error, KilledWorker):
             job.fail(self._odd(job.errand, error))
-        elif job.deaths() < WORKERS_DIE and not job.future.cancelled():
+        elif (died := job.gave_up()) < WORKERS_DIE and not job.future.cancelled():
             self._send(client, job)  # a worker that died of another body counts against this one, too
         else:
-            job.fail(_died(job.errand, job.deaths()))
+            job.fail(_died(job.errand, died))
 
     def _gone(self, errand: Errand, error: object) -> StepStopped:
         place = "this machine's cluster" if self._process is not None else self._place
