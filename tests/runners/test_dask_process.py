@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from magical.engine.processes import host
 from magical.errors import UsageError
 from magical.runners.dask_process import ClusterProcess
 from projects import is_well_worded
@@ -82,3 +83,27 @@ def test_a_process_that_ends_at_once_is_said(tmp_path: Path, monkeypatch: pytest
             process.address(60)
     finally:
         process.end()
+
+
+def test_only_what_a_dead_process_of_this_machine_left_is_swept(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    names = [
+        f"dask-{dead.pid}@{host()}@a",
+        f"dask-{dead.pid}@{host()}-2@a",
+        f"dask-{os.getpid()}@{host()}@a",
+        "dask-x",
+    ]
+    for name in names:
+        (tmp_path / name).mkdir()
+    process = ClusterProcess(1, tmp_path)
+    process.start()
+    try:
+        process.address(60)
+        there = {path.name for path in tmp_path.glob("dask-*")}
+        assert there >= set(names[1:])
+        assert names[0] not in there
+        assert len(there) == len(names)  # and its own
+    finally:
+        process.end()
+    assert {path.name for path in tmp_path.glob("dask-*")} == set(names[1:])

@@ -14,7 +14,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-__all__ = ["FAILED", "WORKERS_DIE", "kill_all", "main"]
+from magical.engine.processes import host, lives
+
+__all__ = ["FAILED", "WORKERS_DIE", "folder_of", "kill_all", "main"]
 
 WORKERS_DIE = 3
 """Workers that one body may take with it, before it is taken for the culprit."""
@@ -54,7 +56,7 @@ def main() -> None:
     try:
         home.mkdir(parents=True, exist_ok=True)
         _sweep(home)
-        folder = tempfile.mkdtemp(prefix=f"dask-{os.getpid()}-", dir=home)
+        folder = tempfile.mkdtemp(prefix=folder_of(os.getpid()), dir=home)
         cluster = _started(folder)
         _until_told(cluster, parent, said)
         code = 0
@@ -131,13 +133,20 @@ def kill_all(processes: Iterable[Any]) -> None:
     psutil.wait_procs(ended, timeout=3)
 
 
+def folder_of(process: int | str) -> str:
+    """Give what the name of a cluster's folder begins with; another machine may have ``.magical``, too.
+
+    Args:
+        process: that holds the cluster, by its number.
+    """
+    return f"dask-{process}@{host()}@"
+
+
 def _sweep(home: Path) -> None:
     """Remove what a process like this left, if one was killed."""
-    from magical.engine.processes import lives
-
-    for folder in home.glob("dask-*"):
-        with contextlib.suppress(ValueError, IndexError):
-            if not lives(int(folder.name.split("-")[1])):
+    for folder in home.glob(f"{folder_of('*')}*"):
+        with contextlib.suppress(ValueError):
+            if not lives(int(folder.name.removeprefix("dask-").partition("@")[0])):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

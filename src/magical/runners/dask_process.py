@@ -12,7 +12,7 @@ from pathlib import Path
 
 from magical.errors import UsageError, shorten
 from magical.masking import mask
-from magical.runners.dask_local import FAILED, kill_all
+from magical.runners.dask_local import FAILED, folder_of, kill_all
 
 __all__ = ["ClusterProcess"]
 
@@ -115,7 +115,7 @@ class ClusterProcess:
                 process.kill()
             process.wait()
         _end_group(process.pid)  # it was killed, or could not see to it: a worker may hold Python's lock
-        for folder in self._home.glob(f"dask-{process.pid}-*"):
+        for folder in self._home.glob(f"{folder_of(process.pid)}*"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _say(self, text: str) -> None:
