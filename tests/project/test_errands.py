@@ -2,6 +2,7 @@
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 
 from magical.contracts.promises import Promise
 from magical.engine.errands import Errand
+from magical.engine.processes import host
+from magical.errors import ProjectError
 from magical.project import errands
 from magical.project.errands import work
 from project.conftest import USES_LIB, returns
-from projects import Small, one, python
+from projects import Small, is_well_worded, one, python
 
 
 def errand(small: Small, name: str = "first") -> Errand:
@@ -21,7 +24,8 @@ def errand(small: Small, name: str = "first") -> Errand:
     project = small.load()
     drawing = project.draw({})
     plan = project.plan()[name]
-    return Errand(project.request(drawing).ticket(), name, name, "workflow.py:1", plan.key, "run-x")
+    ticket = project.request(drawing).ticket()
+    return Errand(ticket, name, name, "workflow.py:1", plan.key, "run-x", plan.parts)
 
 
 def done(small: Small, sent: Errand) -> Any:
@@ -48,3 +52,24 @@ def test_a_worker_older_than_what_is_installed_sends_it_apart(
     small = one(tmp_path / "p", USES_LIB)
     small.edit("workflow.py", "return number()", "import os\n    return os.getpid()")
     assert done(small, errand(small)) != os.getpid()
+
+
+def test_where_code_differs_it_is_named(tmp_path: Path, lib: Small) -> None:
+    small = one(tmp_path / "p", USES_LIB)
+    sent = errand(small)
+    lib.write("mylib.py", returns(2))
+    with pytest.raises(
+        ProjectError, match=f"first is not the same on {host()} .*: mylib.number was edited"
+    ) as caught:
+        done(small, sent)
+    assert is_well_worded(str(caught.value))
+
+
+def test_where_another_version_is_installed_it_is_named(tmp_path: Path, lib: Small) -> None:
+    small = one(tmp_path / "p", USES_LIB)
+    sent = errand(small)
+    there = replace(sent, key="another", parts={**sent.parts, "package:polars": "0.1"})
+    with pytest.raises(ProjectError, match=r"polars went from 0\.1 to"):
+        done(small, there)
+    with pytest.raises(ProjectError, match="its files or packages differ"):
+        done(small, replace(there, parts={}))

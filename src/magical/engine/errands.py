@@ -30,6 +30,7 @@ class Errand:
         where: the step's file and line.
         key: its key, as the run knows it.
         run: the run's name.
+        parts: what the key is a hash of.
         timeout: seconds that it may take; with any, it runs in a process of its own, wherever that is.
         records: what is known of the nodes before it, and of all others that have finished.
     """
@@ -40,6 +41,7 @@ class Errand:
     where: str
     key: str
     run: str
+    parts: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

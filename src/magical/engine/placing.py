@@ -101,6 +101,7 @@ class PlacedPerformer:
             title=node.title,
             where=node.where,
             key=made.key,
+            parts=dict(made.parts),
             run=self._result.name,
             timeout=self._policy.of(node).timeout,
             records={n: r.to_json() for n, r in list(self._result.records.items())},

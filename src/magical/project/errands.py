@@ -16,9 +16,11 @@ from magical.engine.capture import capturing
 from magical.engine.collecting import pause
 from magical.engine.errands import Errand
 from magical.engine.modules import installed
+from magical.engine.plan import NodePlan
 from magical.engine.processes import host
 from magical.engine.run import RunResult
-from magical.errors import ProjectError
+from magical.engine.why import causes
+from magical.errors import ProjectError, shorten
 from magical.events import Event
 from magical.project.drawing import Drawing
 from magical.project.executing import CHILD
@@ -104,7 +106,7 @@ def _perform(errand: Errand, tell: Tell, project: Project, drawing: Drawing) -> 
     known = {link.node: records[link.node] for link in node.links} if node else {}
     made = request.planner(graph).decide(node, known) if node else None
     if node is None or made is None or made.key != errand.key:
-        raise _changed(errand.node)
+        raise _another(errand, made)
     performer = LocalPerformer(request, graph, tell, RunResult(errand.run, records=records))
     with project.store.in_use(errand.run):
         return performer.perform(node, made, known)
@@ -151,6 +153,15 @@ def _found(ticket: Mapping[str, Any]) -> _Held | None:
         _held.append(made := _Held(what, project, drawing))
         return made
     raise _changed(project.root.name)
+
+
+def _another(errand: Errand, made: NodePlan | None) -> ProjectError:
+    odd = causes(errand.parts, made.parts) if made else []
+    why = odd[0].text if odd and errand.parts else "its files or packages differ"
+    return ProjectError(
+        f"{errand.node} is not the same on {host()} as where its run began: {shorten(why, 140)}.",
+        hint="bring its files and packages there to what they are here; magical run goes on from there.",
+    )
 
 
 def _changed(what: str) -> ProjectError:
