@@ -33,11 +33,16 @@ def travels(node: Node) -> bool:
 
 def wants_cluster(request: Request) -> bool:
     """Whether a run has work for a cluster: the policy names one, and a body that may travel is not fresh."""
-    if not request.policy().cluster or request.debug is not None or not request.child:
+    if not request.policy().cluster or not _sends(request):
         return False
     plans = request.planner(request.graph).plan().values()
     waiting_ones = (request.graph.by_name[p.name] for p in plans if p.state not in (FRESH, LEFT_OUT))
     return any(map(travels, waiting_ones))
+
+
+def _sends(request: Request) -> bool:
+    """Whether bodies may run in other processes at all."""
+    return request.debug is None and bool(request.child)
 
 
 class PlacedPerformer:
@@ -67,23 +72,13 @@ class PlacedPerformer:
         self._apart = Apart(request.child, tell, stopping, echo=request.echo)
 
     def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        """Run one node's body and give its record, unless another run does so meanwhile.
-
-        Args:
-            node: which one.
-            made: its key.
-            known: the records of the nodes before it.
-
-        Raises:
-            StepStopped: its time was up, or its process died.
-            MagicalError: as the body's own performer raises.
-        """
-        here = self._request.debug is not None or not self._request.child
+        """Run one node's body where it belongs, unless another run does so; see ``Performer.perform``."""
+        sends = _sends(self._request)
 
         def make() -> Record:
-            if not here and self._cluster is not None and travels(node):
+            if sends and self._cluster is not None and travels(node):
                 return self._afar(self._cluster, self._errand(node, made))
-            if not here and self._policy.of(node).timeout is not None:
+            if sends and self._policy.of(node).timeout is not None:
                 return self._apart(self._errand(node, made))
             return self._local.perform(node, made, known)
 
