@@ -241,10 +241,13 @@ def test_under_a_debugger_all_bodies_run_here(tmp_path: Path) -> None:
 
 
 def test_what_is_printed_reaches_a_notebook_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one(tmp_path, STEPS).run(**ON_DASK)
+    small = one(tmp_path, STEPS)
+    log = "import logging\n    logging.info('no')\n    logging.getLogger('mine').warning('oh')\n    emit("
+    small.edit("workflow.py", 'emit("', f'{log}"')
+    small.run(**ON_DASK)
     out, err = capsys.readouterr()
     assert out == "".join(f"line {n}\n" for n in range(5))
-    assert err == ""
+    assert err == "mine: oh\n"
 
 
 def test_the_console_is_as_quiet_as_without(tmp_path: Path) -> None:

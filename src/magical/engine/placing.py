@@ -118,6 +118,14 @@ class PlacedPerformer:
                 continue
             if event is None:
                 return future.result()
-            if self._request.echo and isinstance(event, Log) and event.level == "print":
-                sys.stdout.write(f"{event.text}\n")
+            if self._request.echo and isinstance(event, Log):
+                _echo(event)
             self._tell(event)
+
+
+def _echo(line: Log) -> None:
+    """Show a line as it would have been shown here: what is printed, and of what is logged the warnings."""
+    if line.level == "print":
+        sys.stdout.write(f"{line.text}\n")
+    elif line.level in ("warning", "error", "critical"):
+        sys.stderr.write(f"{line.text}\n")
