@@ -159,8 +159,8 @@ def _another(errand: Errand, made: NodePlan | None) -> ProjectError:
     odd = causes(errand.parts, made.parts) if made else []
     why = odd[0].text if odd and errand.parts else "its files or packages differ"
     return ProjectError(
-        f"{errand.node} is not the same on {host()} as where its run began: {shorten(why, 140)}.",
-        hint="bring its files and packages there to what they are here; magical run goes on from there.",
+        f"{errand.node} changed, or is another on {host()} than where its run began: {shorten(why, 140)}.",
+        hint="magical run goes on from there; workers of a cluster need the same files and packages.",
     )
 
 
