@@ -1,13 +1,16 @@
 """Bodies on a Dask cluster: the conformance suite, the campaign, deaths, edits, and what is left behind."""
 
 import contextlib
+import gc
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -238,10 +241,13 @@ def test_under_a_debugger_all_bodies_run_here(tmp_path: Path) -> None:
 
 
 def test_what_is_printed_reaches_a_notebook_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one(tmp_path, STEPS).run(**ON_DASK)
+    small = one(tmp_path, STEPS)
+    log = "import logging\n    logging.info('no')\n    logging.getLogger('mine').warning('oh')\n    emit("
+    small.edit("workflow.py", 'emit("', f'{log}"')
+    small.run(**ON_DASK)
     out, err = capsys.readouterr()
     assert out == "".join(f"line {n}\n" for n in range(5))
-    assert err == ""
+    assert err == "mine: oh\n"
 
 
 def test_the_console_is_as_quiet_as_without(tmp_path: Path) -> None:
@@ -265,6 +271,34 @@ def test_without_dask_it_says_what_to_install(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(UsageError, match=r"pip install magical-thinking\[dask\]") as caught:
         one(tmp_path, STEPS).load().execute("", ON_DASK)
     assert is_well_worded(str(caught.value))
+
+
+def test_a_file_named_like_a_module_where_it_was_begun_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, stray = one(tmp_path / "p", STEPS), Small(tmp_path / "stray")
+    for name in ("random", "tempfile", "distributed", "pydantic"):
+        stray.write(f"{name}.py", "raise AssertionError('it was imported')\n")
+    monkeypatch.chdir(stray.root)
+    policy = {**ON_DASK["policy"], "steps": {"beside": {"timeout": 60}}}
+    assert small.run(policy=policy).result == 15
+
+
+def test_a_run_that_leaves_nothing_behind_has_its_cluster_aside_too(tmp_path: Path) -> None:
+    text = """
+    @step
+    def folder() -> str:
+        from distributed import get_worker
+
+        return get_worker().local_directory
+
+    @workflow
+    def flow() -> str:
+        return folder()
+    """
+    project, aside = one(tmp_path / "p", text).load(), tmp_path / "aside"
+    away = replace(project.opening, location=replace(project.location, aside=aside))
+    assert project.opened(away).run(**ON_DASK).result.startswith(str(aside))
 
 
 # --- being stopped ------------------------------------------------------------------------------------------------
@@ -382,6 +416,27 @@ def test_a_cluster_at_an_address_runs_edited_code_as_it_is_now(tmp_path: Path, s
     assert os.getpid() not in pids(small, "slow")
 
 
+def test_a_worker_there_runs_what_was_edited_outside_the_folder(tmp_path: Path, scheduler: str) -> None:
+    top = f"""
+    import sys
+    sys.path.append({str(tmp_path / "lib")!r})
+    from lately import number
+    """
+    text = """
+    @step
+    def one() -> int:
+        return number()
+
+    @workflow
+    def flow() -> int:
+        return one()
+    """
+    small, lib = one(tmp_path / "p", text, top=top), Small(tmp_path / "lib")
+    for number in range(1, 6):  # each of the two workers has the module soon
+        lib.write("lately.py", f"def number():\n    return {number}\n")
+        assert small.run(**at(scheduler)).result == number
+
+
 def test_two_projects_on_one_cluster_do_not_mix(tmp_path: Path, scheduler: str) -> None:
     text = """
     import time
@@ -459,8 +514,10 @@ def test_a_step_with_a_timeout_is_stopped_there(tmp_path: Path, scheduler: str) 
     assert "beside" in result.executed
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "odd://127.0.0.1:1"])
+@pytest.mark.parametrize("address", [f"{how}://127.0.0.1:1" for how in ("tcp", "odd", "tls", "ucx")])
 def test_a_scheduler_that_does_not_answer_is_said_before_any_work(tmp_path: Path, address: str) -> None:
+    pytest.importorskip("distributed")  # it sets the level when it is imported
+    level = logging.getLogger("distributed").level
     small = one(tmp_path, STEPS)
     began = time.monotonic()
     with pytest.raises(UsageError) as caught:
@@ -471,6 +528,9 @@ def test_a_scheduler_that_does_not_answer_is_said_before_any_work(tmp_path: Path
     assert is_well_worded(str(caught.value))
     assert pids(small, "table") == []
     assert list(small.load().runs()) == []
+    assert ("certificates" in str(caught.value)) is address.startswith("tls")
+    assert logging.getLogger("distributed").level == level
+    gc.collect()  # a client that is half made complains then, which is an error here
 
 
 # --- the campaign -------------------------------------------------------------------------------------------------

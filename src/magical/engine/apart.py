@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from magical.engine.artifacts import Record
 from magical.engine.capture import Lines
-from magical.engine.errands import EVENT, Errand, heard, outcome, packed
+from magical.engine.errands import EVENT, Errand, heard, outcome
 from magical.errors import MagicalError, StepStopped
 from magical.events import Event
 
@@ -120,17 +119,15 @@ class Apart:
                         self._lines(self._tell, node, text, "print")
 
 
-def answer(pipe: Connection, kind: str, said: Any) -> None:
+def answer(pipe: Connection, said: bytes) -> None:
     """Send an event, a record or an error back to the run.
 
     Args:
         pipe: to the run.
-        kind: which of them.
-        said: an event, a record or an error.
+        said: packed.
     """
-    text = packed(kind, said)
     with _sending:
-        pipe.send_bytes(text)
+        pipe.send_bytes(said)
 
 
 def stopped(node: str) -> StepStopped:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from magical.errors import MagicalError, StepError
 from magical.events import Event, Log
 from magical.masking import mask
 
-__all__ = ["ERROR", "EVENT", "RECORD", "Errand", "heard", "outcome", "packed"]
+__all__ = ["ERROR", "EVENT", "RECORD", "Errand", "answered", "heard", "outcome", "packed"]
 
 EVENT, RECORD, ERROR = "event", "record", "error"
 """The kinds of answers."""
@@ -30,6 +30,7 @@ class Errand:
         where: the step's file and line.
         key: its key, as the run knows it.
         run: the run's name.
+        parts: what the key is a hash of.
         timeout: seconds that it may take; with any, it runs in a process of its own, wherever that is.
         records: what is known of the nodes before it, and of all others that have finished.
     """
@@ -40,6 +41,7 @@ class Errand:
     where: str
     key: str
     run: str
+    parts: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -64,6 +66,22 @@ def packed(kind: str, said: Any) -> bytes:
             other = Log(step=getattr(said, "step", ""), text=mask(repr(said))[:WIDTH])
             said = pickle.dumps(StepError(*said.lines, hint=said.hint) if kind == ERROR else other)
     return pickle.dumps((kind, said))
+
+
+def answered(errand: Errand, do: Callable[[], Record]) -> bytes:
+    """Do an errand, and give its packed record, or the packed error that came instead.
+
+    Args:
+        errand: which.
+        do: does it.
+    """
+    try:
+        return packed(RECORD, do())
+    except MagicalError as error:
+        return packed(ERROR, error)
+    except BaseException as error:
+        made = StepError(f"{errand.node}: {type(error).__name__}: {error}", hint="magical runs last")
+        return packed(ERROR, made)
 
 
 def heard(node: str, answer: bytes) -> Any:

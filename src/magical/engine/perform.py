@@ -50,20 +50,7 @@ class LocalPerformer:
         self._lock = threading.RLock()
 
     def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        """Load the inputs, run the body, check and keep what it gives.
-
-        Args:
-            node: which one.
-            made: its key.
-            known: the records of the nodes before it.
-
-        Raises:
-            StepError: the body raised.
-            BrokenPromise: it gave something else than it promised.
-            DamagedArtifact: a stored input is damaged.
-            StoreError: the result cannot be kept.
-            InputError: a file that it reads changed meanwhile.
-        """
+        """Run one node's body here; see ``Performer.perform``."""
         resume()
         try:
             return self._performed(node, made, known)

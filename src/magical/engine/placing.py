@@ -33,11 +33,16 @@ def travels(node: Node) -> bool:
 
 def wants_cluster(request: Request) -> bool:
     """Whether a run has work for a cluster: the policy names one, and a body that may travel is not fresh."""
-    if not request.policy().cluster or request.debug is not None or not request.child:
+    if not request.policy().cluster or not _sends(request):
         return False
     plans = request.planner(request.graph).plan().values()
     waiting_ones = (request.graph.by_name[p.name] for p in plans if p.state not in (FRESH, LEFT_OUT))
     return any(map(travels, waiting_ones))
+
+
+def _sends(request: Request) -> bool:
+    """Whether bodies may run in other processes at all."""
+    return request.debug is None and bool(request.child)
 
 
 class PlacedPerformer:
@@ -67,23 +72,13 @@ class PlacedPerformer:
         self._apart = Apart(request.child, tell, stopping, echo=request.echo)
 
     def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        """Run one node's body and give its record, unless another run does so meanwhile.
-
-        Args:
-            node: which one.
-            made: its key.
-            known: the records of the nodes before it.
-
-        Raises:
-            StepStopped: its time was up, or its process died.
-            MagicalError: as the body's own performer raises.
-        """
-        here = self._request.debug is not None or not self._request.child
+        """Run one node's body where it belongs, unless another run does so; see ``Performer.perform``."""
+        sends = _sends(self._request)
 
         def make() -> Record:
-            if not here and self._cluster is not None and travels(node):
+            if sends and self._cluster is not None and travels(node):
                 return self._afar(self._cluster, self._errand(node, made))
-            if not here and self._policy.of(node).timeout is not None:
+            if sends and self._policy.of(node).timeout is not None:
                 return self._apart(self._errand(node, made))
             return self._local.perform(node, made, known)
 
@@ -101,6 +96,7 @@ class PlacedPerformer:
             title=node.title,
             where=node.where,
             key=made.key,
+            parts=dict(made.parts),
             run=self._result.name,
             timeout=self._policy.of(node).timeout,
             records={n: r.to_json() for n, r in list(self._result.records.items())},
@@ -122,6 +118,14 @@ class PlacedPerformer:
                 continue
             if event is None:
                 return future.result()
-            if self._request.echo and isinstance(event, Log) and event.level == "print":
-                sys.stdout.write(f"{event.text}\n")
+            if self._request.echo and isinstance(event, Log):
+                _echo(event)
             self._tell(event)
+
+
+def _echo(line: Log) -> None:
+    """Show a line as it would have been shown here: what is printed, and of what is logged the warnings."""
+    if line.level == "print":
+        sys.stdout.write(f"{line.text}\n")
+    elif line.level in ("warning", "error", "critical"):
+        sys.stderr.write(f"{line.text}\n")

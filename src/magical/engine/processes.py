@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import time
+from pathlib import Path
 from typing import Any
 
-__all__ = ["here", "host", "lives"]
+__all__ = ["begun", "here", "host", "lives"]
+
+
+@functools.cache
+def begun() -> float:
+    """Give the time at which this process began; 0 where the system does not tell it.
+
+    Example:
+        >>> begun() < time.time()
+        True
+    """
+    try:
+        ticks = int(Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
+        return time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
+    except (OSError, AttributeError, ValueError):
+        return 0.0
 
 
 def host() -> str:

@@ -127,7 +127,21 @@ class Performer(Protocol):
     """Runs the body of one node; see ``engine.perform`` and ``engine.placing``."""
 
     def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        """Load the inputs, run the body, check and keep what it gives."""
+        """Load the inputs, run the body, check and keep what it gives.
+
+        Args:
+            node: which one.
+            made: its key.
+            known: the records of the nodes before it.
+
+        Raises:
+            StepError: the body raised.
+            StepStopped: its time was up, or its process died.
+            BrokenPromise: it gave something else than it promised.
+            DamagedArtifact: a stored input is damaged.
+            StoreError: the result cannot be kept.
+            InputError: a file that it reads changed meanwhile.
+        """
 
     def forget(self, node: str) -> None:
         """Drop what is held in memory of a node's result."""

@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection
 
 from magical.engine.apart import answer
 from magical.engine.collecting import pause
-from magical.engine.errands import ERROR, EVENT, RECORD, Errand
-from magical.errors import MagicalError, StepError
+from magical.engine.errands import EVENT, Errand, answered, packed
+from magical.events import Event
 from magical.masking import MaskedStream
 from magical.project.errands import perform
 
@@ -28,13 +28,11 @@ def main() -> None:
     with Connection(int(sys.argv[1])) as pipe:
         errand: Errand = pickle.loads(pipe.recv_bytes())
         threading.Thread(target=_watch, args=(pipe,), daemon=True).start()
-        try:
-            answer(pipe, RECORD, perform(errand, lambda event: answer(pipe, EVENT, event)))
-        except MagicalError as error:
-            answer(pipe, ERROR, error)
-        except BaseException as error:
-            made = StepError(f"{errand.node}: {type(error).__name__}: {error}", hint="magical runs last")
-            answer(pipe, ERROR, made)
+
+        def tell(event: Event) -> None:
+            answer(pipe, packed(EVENT, event))
+
+        answer(pipe, answered(errand, lambda: perform(errand, tell)))
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(0)

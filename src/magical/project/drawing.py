@@ -20,6 +20,7 @@ from magical.graph import Graph
 from magical.masking import masked
 from magical.project.configuration import Configuration
 from magical.project.imports import import_workflow
+from magical.project.loading import changed_outside
 from magical.project.location import Location
 from magical.settings.base import to_json
 from magical.settings.layers import Loaded
@@ -114,7 +115,7 @@ class Drawings:
             found = self._memory.recall(digest)
             if found is None:
                 found = self._draw(line)
-                if self.digest(line) != digest:
+                if self.digest(line) != digest or changed_outside():
                     continue
                 self._memory.remember(digest, found)
             learn(found.settings, self._location.root)
@@ -125,7 +126,7 @@ class Drawings:
         with _alone():
             _, graph, _ = self._import_and_draw(line)
             drawn = self._memory.recall(digest)
-            if self.digest(line) != digest or drawn is None:
+            if self.digest(line) != digest or drawn is None or changed_outside():
                 raise _changing()
             odd = difference(drawn, graph, self._pretence)
         if odd:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,19 +15,20 @@ from magical.engine.artifacts import Record
 from magical.engine.capture import capturing
 from magical.engine.collecting import pause
 from magical.engine.errands import Errand
+from magical.engine.modules import installed
+from magical.engine.plan import NodePlan
 from magical.engine.processes import host
 from magical.engine.run import RunResult
-from magical.errors import ProjectError
+from magical.engine.why import causes
+from magical.errors import ProjectError, shorten
 from magical.events import Event
 from magical.project.drawing import Drawing
+from magical.project.executing import CHILD
 from magical.project.project import Project
 from magical.settings.layers import as_line
 from magical.settings.paths import FromLine
 
-__all__ = ["CHILD", "perform", "work"]
-
-CHILD = ("-m", "magical.project.child")
-"""What Python is started with for a process of a single node."""
+__all__ = ["perform", "work"]
 
 Tell = Callable[[Event], None]
 
@@ -49,6 +49,9 @@ class _Held:
     drawing: Drawing
     users: int = 0
 
+
+_PACKAGES = installed()
+"""What is installed, as this process may have imported it."""
 
 _opening = threading.Lock()
 _held: list[_Held] = []
@@ -83,8 +86,9 @@ def work(errand: Errand, tell: Tell, stopping: threading.Event) -> Record:
         MagicalError: what the performer raises.
     """
     folder = Path(errand.ticket["folder"])
-    apart = Apart((sys.executable, *CHILD), tell, stopping, folder=folder if folder.is_dir() else None)
-    if errand.timeout is not None or (_typed_a_path(errand.ticket["line"]) and str(folder) != os.getcwd()):
+    apart = Apart(CHILD, tell, stopping, folder=folder if folder.is_dir() else None)
+    typed = _typed_a_path(errand.ticket["line"]) and str(folder) != os.getcwd()
+    if errand.timeout is not None or typed or installed() != _PACKAGES:
         return apart(errand)
     with capturing(echo=False), _kept_open(errand.ticket) as held:
         if held is None:  # imported anew it would change modules under the errands that are under way
@@ -102,7 +106,7 @@ def _perform(errand: Errand, tell: Tell, project: Project, drawing: Drawing) -> 
     known = {link.node: records[link.node] for link in node.links} if node else {}
     made = request.planner(graph).decide(node, known) if node else None
     if node is None or made is None or made.key != errand.key:
-        raise _changed(errand.node)
+        raise _another(errand, made)
     performer = LocalPerformer(request, graph, tell, RunResult(errand.run, records=records))
     with project.store.in_use(errand.run):
         return performer.perform(node, made, known)
@@ -149,6 +153,15 @@ def _found(ticket: Mapping[str, Any]) -> _Held | None:
         _held.append(made := _Held(what, project, drawing))
         return made
     raise _changed(project.root.name)
+
+
+def _another(errand: Errand, made: NodePlan | None) -> ProjectError:
+    odd = causes(errand.parts, made.parts) if made else []
+    why = odd[0].text if odd and errand.parts else "its files or packages differ"
+    return ProjectError(
+        f"{errand.node} changed, or is another on {host()} than where its run began: {shorten(why, 140)}.",
+        hint="magical run goes on from there; workers of a cluster need the same files and packages.",
+    )
 
 
 def _changed(what: str) -> ProjectError:

@@ -21,7 +21,10 @@ from magical.project.drawing import Drawing
 from magical.project.location import Location
 from magical.project.tracking import Later, Tracked, Tracking, tracker
 
-__all__ = ["Opening", "request_of", "schedule"]
+__all__ = ["CHILD", "Opening", "request_of", "schedule"]
+
+CHILD = (sys.executable, "-P", "-m", "magical.project.child")
+"""The command of a process of a single node; a file where it works, such as random.py, hides no module."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def request_of(
         sample=opening.sample,
         pretence=opening.pretence,
         debug=debug,
-        child=(sys.executable, "-m", "magical.project.child"),
+        child=CHILD,
         ticket=lambda: {"opening": opening, **how, "mlflow_run": run_id(), "folder": os.getcwd()},
         equip=lambda request: _equipped(project, request, tracking(line)),
         echo=not listeners,

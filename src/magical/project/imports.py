@@ -11,32 +11,20 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from pydantic import Field
 
 from magical.engine.frames import own_frames
 from magical.errors import MagicalError, ProjectError, did_you_mean, shorten
+from magical.project.loading import FreshLoader, forget_outside, watch_outside
 from magical.project.location import Location
 from magical.workflows import Workflow
 
 __all__ = ["import_workflow"]
 
 _UNKNOWN = "Using extra keyword arguments on `Field`"
-
-
-class _FreshLoader(importlib.machinery.SourceFileLoader):
-    """Compiles from source each time: bytecode is trusted by a file's time, which an edit may not move."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        path = self.get_filename(fullname)
-        try:
-            code: CodeType = self.source_to_code(self.get_data(path), path)
-        except SyntaxError as error:
-            error.filename = error.filename or path
-            raise
-        return code
 
 
 class _ProjectFinder:
@@ -55,7 +43,7 @@ class _ProjectFinder:
     ) -> importlib.machinery.ModuleSpec | None:
         for folder in [str(self.root)] if path is None else path:
             if _lies_in(folder, self.root):
-                finder = importlib.machinery.FileFinder(str(folder), (_FreshLoader, [".py"]))
+                finder = importlib.machinery.FileFinder(str(folder), (FreshLoader, [".py"]))
                 spec = finder.find_spec(name)
                 if spec is not None and (spec.loader is None) == self.bare:
                     return spec
@@ -77,6 +65,7 @@ def import_workflow(location: Location) -> Workflow[Any, Any]:
         ProjectError: a module cannot be imported, or there is not exactly one workflow.
     """
     _forget_projects(location.root)
+    watch_outside()
     sys.meta_path.insert(0, _ProjectFinder(location.root))
     sys.meta_path.append(_ProjectFinder(location.root, bare=True))
     importlib.invalidate_caches()
@@ -106,7 +95,7 @@ def _strict_fields() -> Iterator[None]:
 
 
 def _forget_projects(root: Path) -> None:
-    """Drop every module that a project finder loaded, and any other that would hide this project's."""
+    """Drop every module that a project finder loaded, and any other that would hide one here, or is old."""
     finders = [f for f in sys.meta_path if isinstance(f, _ProjectFinder)]
     for finder in finders:
         sys.meta_path.remove(finder)
@@ -114,13 +103,14 @@ def _forget_projects(root: Path) -> None:
     own = {p.stem if p.suffix == ".py" else p.name for p in root.iterdir() if p.suffix == ".py" or p.is_dir()}
     gone = []
     for name, module in list(sys.modules.items()):
-        fresh = isinstance(getattr(module, "__loader__", None), _FreshLoader)
+        fresh = type(getattr(module, "__loader__", None)) is FreshLoader
         bare = hasattr(module, "__path__") and any(_lies_in(str(_path_of(module)), r) for r in roots)
         hides = name.split(".")[0] in own and not _shared(name, module)
         if (fresh or bare or hides) and not _under_way(module):
             gone.append(name)
     for name in gone:  # only now: a folder without __init__.py asks its parent where it is
         del sys.modules[name]
+    forget_outside(root, {name.partition(".")[0] for name in gone})
 
 
 def _under_way(module: ModuleType) -> bool:

@@ -19,6 +19,7 @@ from magical.engine.errands import Errand, outcome
 from magical.errors import MagicalError, StepError, StepStopped, UsageError, shorten
 from magical.events import Log
 from magical.runners.dask_jobs import Job, Tell
+from magical.runners.dask_local import WORKERS_DIE
 from magical.runners.dask_process import ClusterProcess
 from magical.runners.dask_worker import Answer, do_errand, packed_errand
 
@@ -32,9 +33,6 @@ ANSWERS = 5.0
 
 STARTS = 60.0
 """Seconds in which a cluster of this machine has started."""
-
-DEATHS = 3
-"""Workers that die under one body before it is taken for the culprit."""
 
 
 class DaskCluster:
@@ -107,6 +105,10 @@ class DaskCluster:
     def _close(self, client: Any) -> None:
         with contextlib.suppress(Exception):
             client.close(timeout=2)
+        with contextlib.suppress(Exception):
+            if client.status != "closed":  # Dask would try once more when it is collected, and say so
+                client.status = "closed"
+                client._loop_runner.stop()
         self._loud()
 
     def _loud(self) -> None:
@@ -117,15 +119,13 @@ class DaskCluster:
         from distributed import Client
 
         self._levels = _quiet()
+        client: Any = Client.__new__(Client)  # one that is half made is to be closed, too
         try:
-            client: Any = Client(address, timeout=seconds, set_as_default=False, name="magical")  # type: ignore[no-untyped-call]
-        except (OSError, ValueError, TimeoutError) as error:
-            self._loud()
-            raise UsageError(
-                f"[policy] cluster: no Dask scheduler answers at {address} ({shorten(error, 100)}).",
-                hint="dask scheduler starts one; or run on this machine: policy.cluster=",
-            ) from None
-        client.subscribe_topic(self._topic, self._hear)
+            client.__init__(address, timeout=seconds, set_as_default=False, name="magical")
+            client.subscribe_topic(self._topic, self._hear)
+        except Exception as error:
+            self._close(client)
+            raise _no_answer(address, error) from None
         return client
 
     def _make_room(self, client: Any, job: Job) -> None:
@@ -189,15 +189,15 @@ class DaskCluster:
 
         if not isinstance(error, KilledWorker):
             job.fail(self._odd(job.errand, error))
-        elif job.deaths() < DEATHS and not job.future.cancelled():
+        elif (died := job.gave_up()) < WORKERS_DIE and not job.future.cancelled():
             self._send(client, job)  # a worker that died of another body counts against this one, too
         else:
-            job.fail(_died(job.errand, job.deaths()))
+            job.fail(_died(job.errand, died))
 
     def _gone(self, errand: Errand, error: object) -> StepStopped:
         place = "this machine's cluster" if self._process is not None else self._place
         return StepStopped(
-            f"{errand.node} ({errand.where}): {place} is gone: {shorten(error, 160)}.",
+            f"{errand.node} ({errand.where}): {place} is gone: {shorten(str(error) or repr(error), 160)}.",
             hint="magical run goes on from there.",
         )
 
@@ -207,6 +207,14 @@ class DaskCluster:
             f"  {type(error).__name__}: {shorten(error, 200)}",
             hint="its workers need the packages of this environment, magical-thinking among them.",
         )
+
+
+def _no_answer(address: str, error: Exception) -> UsageError:
+    hint = "dask scheduler starts one; or run on this machine: policy.cluster="
+    if address.startswith("tls:"):
+        hint = "is it there, and does Dask's configuration name the certificates: distributed.comm.tls.*?"
+    words = shorten(str(error) or repr(error), 100)
+    return UsageError(f"[policy] cluster: no Dask scheduler answers at {address} ({words}).", hint=hint)
 
 
 def _died(errand: Errand, times: int) -> StepStopped:

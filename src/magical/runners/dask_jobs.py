@@ -40,7 +40,7 @@ class Job:
         self.future: Future[Record] = Future()
         self.asked: Any = None
         self._attempts: list[str] = []
-        self._told = 0
+        self._last = self._told = 0
         self._given_up = 0
         self._lock = threading.Lock()
 
@@ -65,8 +65,8 @@ class Job:
                 text = f"{lost} lines or events of it were lost on the way."
                 self.tell(Log(step=self.errand.node, text=text, level="warning"))
 
-    def deaths(self) -> int:
-        """Give how many workers died under it, as far as was heard; called when Dask gave it up."""
+    def gave_up(self) -> int:
+        """Count that Dask gave it up, and give how many workers died under it, as far as was heard."""
         with self._lock:
             self._given_up += 1
             return max(len(self._attempts), self._given_up)
@@ -83,7 +83,8 @@ class Job:
                 text = "the worker it ran on died; it runs again on another one."
                 self.tell(Log(step=node, text=text, level="warning"))
             self._attempts.append(attempt)
-            self._told = 0
-        if attempt == self._attempts[-1] and number > self._told:
-            self._told = number
+            self._last = self._told = 0
+        if attempt == self._attempts[-1] and number > self._last:
+            self._last = number
+            self._told += 1
             self.tell(heard(node, said))

@@ -10,16 +10,22 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-__all__ = ["main"]
+from magical.engine.processes import host, lives
+
+__all__ = ["FAILED", "WORKERS_DIE", "folder_of", "kill_all", "main"]
 
 WORKERS_DIE = 3
 """Workers that one body may take with it, before it is taken for the culprit."""
 
 QUICK, SLOW = 0.02, 0.25
 """Seconds between two looks at which workers there are."""
+
+FAILED = "failed: "
+"""With this begins a line that says why there is no cluster."""
 
 CONFIGURATION: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": WORKERS_DIE - 1,
@@ -43,21 +49,25 @@ def main() -> None:
     """Start a cluster of one worker; let it grow when told so; end when the standard input does.
 
     The command line has the folder in which Dask's own one is made, and the descriptor of a pipe that takes
-    a line of addresses, the scheduler's first, whenever workers have come or gone.
+    a line of addresses, the scheduler's first, whenever workers have come or gone, or why it failed.
     """
-    home, parent = Path(sys.argv[1]), os.getppid()
-    home.mkdir(parents=True, exist_ok=True)
-    _sweep(home)
-    folder = tempfile.mkdtemp(prefix=f"dask-{os.getpid()}-", dir=home)
-    cluster = None
+    home, parent, said = Path(sys.argv[1]), os.getppid(), os.fdopen(int(sys.argv[2]), "w")
+    folder, cluster, code = "", None, 1
     try:
+        home.mkdir(parents=True, exist_ok=True)
+        _sweep(home)
+        folder = tempfile.mkdtemp(prefix=folder_of(os.getpid()), dir=home)
         cluster = _started(folder)
-        with os.fdopen(int(sys.argv[2]), "w") as said, contextlib.suppress(BrokenPipeError):
-            _until_told(cluster, parent, said)
+        _until_told(cluster, parent, said)
+        code = 0
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            said.write(f"{FAILED}{' '.join(f'{type(error).__name__}: {error}'.split())}\n")
+            said.flush()
     finally:
         _end(cluster)
         shutil.rmtree(folder, ignore_errors=True)
-        os._exit(0)
+        os._exit(code)
 
 
 def _started(folder: str) -> Any:
@@ -95,7 +105,7 @@ def _until_told(cluster: Any, parent: int, said: TextIO) -> None:
 
 
 def _end(cluster: Any) -> None:
-    """Kill the workers and what they began, but for what tidies up after them and ends by itself."""
+    """Kill the workers and what they began."""
     import psutil  # type: ignore[import-untyped]
 
     if cluster is not None:  # from here on Dask does nothing more, such as begin a worker anew
@@ -103,8 +113,19 @@ def _end(cluster: Any) -> None:
         cluster.loop.add_callback(held.set)
         cluster.loop.add_callback(time.sleep, 60)
         held.wait(3)
+    kill_all(psutil.Process().children(recursive=True))
+
+
+def kill_all(processes: Iterable[Any]) -> None:
+    """Kill processes and wait until they are gone, but for what tidies up after them and ends by itself.
+
+    Args:
+        processes: of psutil's.
+    """
+    import psutil
+
     ended = []
-    for process in psutil.Process().children(recursive=True):
+    for process in processes:
         with contextlib.suppress(psutil.Error):
             if not any("resource_tracker import main" in word for word in process.cmdline()):
                 process.kill()
@@ -112,13 +133,20 @@ def _end(cluster: Any) -> None:
     psutil.wait_procs(ended, timeout=3)
 
 
+def folder_of(process: int | str) -> str:
+    """Give what the name of a cluster's folder begins with; another machine may have ``.magical``, too.
+
+    Args:
+        process: that holds the cluster, by its number.
+    """
+    return f"dask-{process}@{host()}@"
+
+
 def _sweep(home: Path) -> None:
     """Remove what a process like this left, if one was killed."""
-    from magical.engine.processes import lives
-
-    for folder in home.glob("dask-*"):
-        with contextlib.suppress(ValueError, IndexError):
-            if not lives(int(folder.name.split("-")[1])):
+    for folder in home.glob(f"{folder_of('*')}*"):
+        with contextlib.suppress(ValueError):
+            if not lives(int(folder.name.removeprefix("dask-").partition("@")[0])):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

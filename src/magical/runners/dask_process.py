@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
-from magical.errors import UsageError
+from magical.errors import UsageError, shorten
+from magical.masking import mask
+from magical.runners.dask_local import FAILED, folder_of, kill_all
 
 __all__ = ["ClusterProcess"]
 
@@ -42,7 +43,7 @@ class ClusterProcess:
         self._most, self._home = workers, home
         self._asked, self._bodies = 1, 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._address, self._ended = "", False
+        self._address, self._why, self._ended = "", "", False
         self._workers: list[str] = []
         self._news = threading.Condition()
 
@@ -53,6 +54,7 @@ class ClusterProcess:
             self._process = subprocess.Popen(
                 [
                     sys.executable,
+                    "-P",  # or a file in the folder where the run was begun hides a module of Python's
                     "-W",
                     QUIET,
                     "-m",
@@ -77,8 +79,9 @@ class ClusterProcess:
         with self._news:
             self._news.wait_for(lambda: self._address or self._ended, seconds)
             if not self._address:
+                why = self._why or ("its process ended" if self._ended else f"not within {seconds:g} s")
                 raise UsageError(
-                    "[policy] cluster: Dask's workers could not be started on this machine.",
+                    f"[policy] cluster: Dask's workers could not be started on this machine ({why}).",
                     hint="run in threads: policy.cluster=",
                 )
             return self._address
@@ -108,10 +111,11 @@ class ClusterProcess:
         try:
             process.wait(ENDS)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
             process.wait()
-        for folder in self._home.glob(f"dask-{process.pid}-*"):
+        _end_group(process.pid)  # it was killed, or could not see to it: a worker may hold Python's lock
+        for folder in self._home.glob(f"{folder_of(process.pid)}*"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _say(self, text: str) -> None:
@@ -122,12 +126,26 @@ class ClusterProcess:
             self._process.stdin.flush()
 
     def _read(self, descriptor: int) -> None:
-        """Take what it says: lines of addresses, the scheduler's first."""
+        """Take what it says: lines of addresses, the scheduler's first, or why it failed."""
         with os.fdopen(descriptor) as lines:
             for line in lines:
                 with self._news:
-                    self._address, *self._workers = line.split()
+                    if line.startswith(FAILED):
+                        self._why = shorten(mask(line.removeprefix(FAILED).strip()), 120)
+                    else:
+                        self._address, *self._workers = line.split()
                     self._news.notify_all()
         with self._news:
             self._ended = True
             self._news.notify_all()
+
+
+def _end_group(leader: int) -> None:
+    import psutil  # type: ignore[import-untyped]
+
+    def belongs(process: int) -> bool:
+        with contextlib.suppress(OSError):
+            return os.getpgid(process) == leader
+        return False
+
+    kill_all(psutil.Process(p) for p in psutil.pids() if belongs(p))

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.errands import ERROR, EVENT, RECORD, Errand, packed
-from magical.errors import MagicalError, StepError
+from magical.engine.errands import EVENT, Errand, answered, packed
 from magical.events import Event
 
 __all__ = ["Answer", "Work", "dask_setup", "do_errand", "packed_errand"]
@@ -72,16 +71,13 @@ def do_errand(work: str, text: bytes, topic: str, name: str) -> Answer:
     teller.begin()
     errand: Errand = pickle.loads(zlib.decompress(text))
     stopping = threading.Event()
-    try:
+
+    def do() -> Record:
         with _left_alone(stopping):
-            do: Work = pkgutil.resolve_name(work)
-            said = packed(RECORD, do(errand, teller, stopping))
-    except MagicalError as error:
-        said = packed(ERROR, error)
-    except BaseException as error:
-        made = StepError(f"{errand.node}: {type(error).__name__}: {error}", hint="magical runs last")
-        said = packed(ERROR, made)
-    return teller.answer(said)
+            found: Work = pkgutil.resolve_name(work)
+            return found(errand, teller, stopping)
+
+    return teller.answer(answered(errand, do))
 
 
 def dask_setup(worker: Any) -> None:
