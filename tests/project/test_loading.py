@@ -85,3 +85,18 @@ def test_what_was_not_edited_is_imported_once(tmp_path: Path, lib: Small) -> Non
     assert sys.modules["mylib"] is not first[0]
     assert sys.modules["other"] is first[1]
     assert not list(lib.root.rglob("*.pyc"))
+
+
+def test_what_pytest_loaded_stays_though_it_imports_what_was_edited(tmp_path: Path, lib: Small) -> None:
+    """Else the rest of a user's tests would find no module of their own: for pickle, typing, inspect."""
+    import mylib
+
+    here = sys.modules[__name__]
+    lib.write("mylib.py", returns(2))
+    small = one(tmp_path / "p", USES_LIB)
+    assert small.run().result == 2
+    assert mylib.number() == 1
+    small.write("tests/test_flow.py", "")  # another package of the name that this one has
+    small.write("helpers.py", "")
+    assert small.run().result == 2
+    assert sys.modules.get(__name__) is here

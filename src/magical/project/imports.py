@@ -18,7 +18,7 @@ from pydantic import Field
 
 from magical.engine.frames import own_frames
 from magical.errors import MagicalError, ProjectError, did_you_mean, shorten
-from magical.project.loading import FreshLoader, forget_outside, watch_outside
+from magical.project.loading import FreshLoader, forget_outside, is_test, watch_outside
 from magical.project.location import Location
 from magical.workflows import Workflow
 
@@ -105,7 +105,7 @@ def _forget_projects(root: Path) -> None:
     for name, module in list(sys.modules.items()):
         fresh = type(getattr(module, "__loader__", None)) is FreshLoader
         bare = hasattr(module, "__path__") and any(_lies_in(str(_path_of(module)), r) for r in roots)
-        hides = name.split(".")[0] in own and not _shared(name, module)
+        hides = name.split(".")[0] in own and not _shared(name, module) and not is_test(module)
         if (fresh or bare or hides) and not _under_way(module):
             gone.append(name)
     for name in gone:  # only now: a folder without __init__.py asks its parent where it is

@@ -15,7 +15,7 @@ from types import CodeType, ModuleType
 from magical.engine.modules import is_project
 from magical.engine.processes import begun
 
-__all__ = ["FreshLoader", "changed_outside", "forget_outside", "watch_outside"]
+__all__ = ["FreshLoader", "changed_outside", "forget_outside", "is_test", "watch_outside"]
 
 _INSTALLED = ("site-packages", "dist-packages")
 
@@ -84,7 +84,8 @@ def changed_outside() -> bool:
 def forget_outside(root: Path, gone: set[str]) -> None:
     """Drop the modules of project code outside the project's folder that are old, and all that import them.
 
-    What is as it was stays: it is imported once, however often the project is.
+    What is as it was stays: it is imported once, however often the project is. So do tests that
+    pytest is running.
 
     Args:
         root: the project's folder.
@@ -102,13 +103,20 @@ def forget_outside(root: Path, gone: set[str]) -> None:
             _drop(name, module)
 
 
+def is_test(module: ModuleType) -> bool:
+    """Whether pytest loaded a module to run its tests, which look it up by its name until they end."""
+    return type(getattr(module, "__loader__", None)).__module__.startswith("_pytest.")
+
+
 def _outside(root: Path | None) -> Iterator[tuple[str, ModuleType]]:
-    """The modules of project code, without those in a folder, our own, and those that are being imported."""
+    """The modules of project code, without those in a folder, our own, tests, and those under way."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if not isinstance(file, str) or not _is_code(name, file) or not is_project(module):
             continue
         if root is not None and Path(file).is_relative_to(root):
+            continue
+        if is_test(module):
             continue
         if not getattr(getattr(module, "__spec__", None), "_initializing", False):
             yield name, module

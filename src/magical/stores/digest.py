@@ -72,6 +72,7 @@ def _type_name(dtype: Any) -> str:
 
 
 def _column(digest: Any, series: pl.Series) -> None:
+    series = series.alias("column")  # methods of a series look it up by its name, which may be a pattern
     if series.null_count():
         digest.update(b"\2" + series.is_null().cast(pl.UInt8).to_numpy().tobytes())
     else:
