@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -113,6 +114,7 @@ def test_the_parameters_are_the_settings_with_types_bounds_and_defaults(
 
 def test_called_by_hand_it_completes_and_called_again_all_is_cached(mine: tuple[Small, str, Path]) -> None:
     project, api, home = mine
+    shutil.rmtree(project.root / ".magical", ignore_errors=True)  # of the tests before
     done = child(project, "prefect_flow.py", api=api, home=home)
     assert done.returncode == 0, done.stderr
     assert "temporary" not in done.stderr

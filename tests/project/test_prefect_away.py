@@ -82,11 +82,19 @@ def slow(root: Path, name: str) -> Small:
     return one(root / "project", SLOW.replace("NAME", name))
 
 
+def knows(api: str, flow: str, task: str) -> None:
+    """Wait until the server has written how a task ended; what it had only heard goes with it."""
+    shown = Shown(api)
+    run = shown.flow_run(flow)
+    until(lambda: shown.tasks(run).get(task, {}).get("state_name") == "Completed", lambda: shown.tasks(run))
+
+
 def test_a_server_that_comes_back_learns_how_the_run_ended(tmp_path: Path) -> None:
     small = slow(tmp_path, "back")
     with Coming(tmp_path / "server") as server:
         process = begun(small, server.api, small.root / "began")
         try:
+            knows(server.api, "back", "early")
             server.go()
             time.sleep(1)
             server.come()
@@ -108,7 +116,7 @@ def test_a_server_that_stays_away_keeps_no_run_from_ending(tmp_path: Path) -> No
     with Coming(tmp_path / "server") as server:
         process = begun(small, server.api, small.root / "began")
         try:
-            time.sleep(2)
+            knows(server.api, "gone", "early")
             server.go()
             small.write("go", "")
             until((small.root / "ended").exists, seconds=60)
