@@ -1,8 +1,10 @@
 """Stores on a filesystem of fsspec, when processes that use them are killed, or sleep for long."""
 
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ import pytest
 
 from magical.contracts.promises import Frame, promise_of
 from magical.engine.artifacts import Record
+from magical.errors import StoreError
 from magical.stores.leases import Timing
 from magical.stores.remote import RemoteStore
 from magical.testing.stores_kept import KEY, OTHER, TABLE
@@ -221,3 +224,37 @@ def test_a_lock_is_kept_for_longer_than_others_wait(store: RemoteStore) -> None:
 
         with pytest.raises(Enough), other.lock(KEY, waits):
             raise AssertionError("two hold it")
+
+
+def test_leases_that_were_never_written_hold_nobody_up_for_long(store: RemoteStore) -> None:
+    """As a kill leaves them in a folder, one after the other, between making a file and writing it."""
+    quick = RemoteStore(store.url, store.local, Timing(beat=0.1, patience=0.3, poll=0.05))
+    quick.place.write(f"locks/{KEY}", b"")
+    lock = quick.key_lock(f"locks/{KEY}")
+    while (held := lock.attempt()) is None:
+        time.sleep(0.05)
+    quick.place.write(held._lease.name, b"")
+    had: list[str] = []
+
+    def follow() -> None:
+        with quick.lock(KEY):
+            had.append(KEY)
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    thread.join(20)
+    held.release()
+    assert had
+    assert not left(quick)
+
+
+def test_a_full_disk_leaves_no_empty_lease(tmp_path: Path) -> None:
+    store = RemoteStore(f"file://{tmp_path}/store", tmp_path / "cache", BRIEF)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        with pytest.raises(StoreError, match="File too large"), store.lock(KEY):
+            raise AssertionError("it was had")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not left(store)

@@ -105,7 +105,8 @@ class Lock:
             if not self._watch.is_dead(name, text):
                 return None
             chain.append((name, text))
-            name = f"{self._head}~{token_of(text)}"
+            # Several that were killed before they wrote their tokens must not be one and the same.
+            name = f"{self._head}~{token_of(text) or len(chain)}"
 
     def is_taken(self) -> bool:
         """Whether somebody has it, dead or alive."""

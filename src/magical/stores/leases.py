@@ -36,14 +36,14 @@ def no_loss() -> None:
 
 
 def token_of(text: bytes) -> str:
-    """Give the token of who wrote a lease.
+    """Give the token of who wrote a lease; empty where it was not written whole.
 
     Example:
         >>> token_of(b"3f2a 17"), token_of(b"")
-        ('3f2a', 'none')
+        ('3f2a', '')
     """
     words = text.decode("ascii", "replace").split()
-    return words[0] if words and words[0].isalnum() else "none"
+    return words[0] if words and words[0].isalnum() else ""
 
 
 def process_name(pid: int) -> str:
