@@ -258,3 +258,30 @@ def test_a_full_disk_leaves_no_empty_lease(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not left(store)
+
+
+def test_no_run_waits_at_its_end_for_a_server_that_is_silent(tmp_path: Path) -> None:
+    """Neither for its pins to be deleted, nor for a renewal under way, nor for threads that do so."""
+    script = f"""
+import threading, time
+from pathlib import Path
+from magical.stores import leases
+from magical.stores.leases import Timing
+from magical.stores.remote import RemoteStore
+
+leases.PATIENCE = 0.2
+
+class Silent:
+    def __getattr__(self, name):
+        return lambda *words, **more: threading.Event().wait()
+
+store = RemoteStore("memory://silent", Path({str(tmp_path)!r}), Timing(beat=0.05))
+with store.in_use("run"), store.lock({KEY!r}), store.writing():
+    for number in range(12):
+        store.record(f"{{number:02}}" * 20)
+    store.place.filesystem = Silent()
+    time.sleep(0.5)
+print("ended", flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout) == (0, b"ended\n"), done.stderr

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from magical.errors import StoreError
-from magical.stores.leases import Heart, Lease, Timing, Watch, token_of
+from magical.stores.leases import Heart, Lease, Timing, Watch, briefly, token_of
 from magical.stores.places import Place
 
 __all__ = ["Held", "Lock"]
@@ -153,12 +152,14 @@ class Held:
 
     def release(self) -> None:
         """Let go of it."""
+        briefly(self._release)
+
+    def _release(self) -> None:
         lease, place = self._lease, self._lease.place
         self._heart.drop(lease)
-        with suppress(StoreError):  # what cannot be deleted now runs out
-            for name, before in self._chain:
-                text = place.read(name)
-                if text is not None and token_of(text) == token_of(before):
-                    place.remove(name)
-            if lease.holds():
-                place.remove(lease.name)
+        for name, before in self._chain:
+            text = place.read(name)
+            if text is not None and token_of(text) == token_of(before):
+                place.remove(name)
+        if lease.holds():
+            place.remove(lease.name)

@@ -11,9 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from magical.errors import StoreError
 from magical.stores.places import Place
 
-__all__ = ["Heart", "Lease", "Timing", "Watch", "has_ended", "no_loss", "process_name", "token_of"]
+__all__ = ["Heart", "Lease", "Timing", "Watch", "briefly", "has_ended", "no_loss", "process_name", "token_of"]
+
+PATIENCE = 10.0
+"""Seconds that letting go may take: a server that is silent would hold up the end of a run for minutes."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,18 @@ class Timing:
     beat: float = 10.0
     patience: float = 60.0
     poll: float = 1.0
+
+
+def briefly(call: Callable[[], None]) -> None:
+    """Let go of what would run out anyway: what is refused, or takes long, is left to itself."""
+
+    def quietly() -> None:
+        with suppress(StoreError):
+            call()
+
+    thread = threading.Thread(target=quietly, name="letting go", daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
 
 
 def no_loss() -> None:
