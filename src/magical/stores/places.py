@@ -6,11 +6,12 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from magical.engine.atomic import FULL, storing
 from magical.errors import MagicalError
 from magical.masking import mask
 from magical.stores.refusals import refusal
@@ -131,6 +132,9 @@ class Place:
                 self.filesystem.get_file(self.path(name), str(file))
             except FileNotFoundError:
                 return False
+            except OSError as error:
+                with storing(file) if error.errno in FULL else nullcontext():  # this machine's disk
+                    raise
         return True
 
     def found(self, name: str) -> Found | None:

@@ -13,6 +13,8 @@ _HINTS = {
     "forbidden": "may these credentials read and write there?",
     "connect": "is the network up, and the address right?",
     "timeout": "is the network up, and the address right?",
+    "no space": "free some space there, and run again; what is finished is kept.",
+    "quota": "free some space there, and run again; what is finished is kept.",
     "filenotfound": "make the bucket or the folder, or mend [policy] store.",
 }
 
