@@ -156,6 +156,12 @@ def test_a_full_disk_of_the_store_is_said_of_it() -> None:
     assert error.hint.startswith("free some space there")
 
 
+def test_credentials_that_have_expired_are_to_be_renewed() -> None:
+    """They had the right to read and write before."""
+    error = refusal("s3://bucket/x", PermissionError("The provided token has expired."))
+    assert error.hint.startswith("renew the credentials")
+
+
 def test_the_page_says_what_works(tmp_path: Path) -> None:
     text = DOCS.read_text(encoding="utf-8")
     (toml,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)

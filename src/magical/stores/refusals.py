@@ -7,6 +7,7 @@ from magical.errors import StoreError, shorten
 __all__ = ["refusal"]
 
 _HINTS = {
+    "has expired": "renew the credentials, and run again; what is finished is kept.",
     "credential": "give credentials, as docs/stores.md says.",
     "permission": "may these credentials read and write there?",
     "denied": "may these credentials read and write there?",
