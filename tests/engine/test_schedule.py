@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from magical.errors import DamagedArtifact, InputError, SettingsError, StepError, StepStopped
+from magical.engine.plan import NodePlan, Planner
+from magical.errors import (
+    DamagedArtifact,
+    InputError,
+    SettingsError,
+    StepError,
+    StepStopped,
+    StoreError,
+)
+from magical.graph import Node
+from magical.stores.local import LocalStore
 from magical.stores.objects import Objects
 from projects import Small, is_well_worded, one
 
@@ -615,3 +625,70 @@ def test_ctrl_c_under_a_debugger_waits_for_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt, match="interrupted was under way"):
         project.execute("", {}, (), lambda error: None)
     assert time.monotonic() - began < 2.5
+
+
+# --- a store that falls silent --------------------------------------------------------------------------------------
+
+STORED = """
+@step
+def first() -> Frame:
+    return pl.DataFrame({"x": [1, 2]})
+
+@step
+def reader(first: Frame, n: int) -> int:
+    return first.height + n
+
+@step
+def after(reader: int) -> int:
+    return reader + 1
+
+@step
+def other(n: int) -> int:
+    return n
+
+class S(Settings):
+    n: int = 1
+
+@workflow
+def flow(s: S) -> Any:
+    return after(reader(first(), s.n)), other(s.n)
+"""
+
+
+def silent(*words: object) -> Any:
+    raise StoreError("The store s3://bucket/x cannot be used: no answer.", hint="is the network up?")
+
+
+def test_a_store_that_is_silent_between_two_steps_costs_the_next_one_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = one(tmp_path, STORED)
+    whole = Planner.decide
+
+    def decide(planner: Planner, node: Node, known: Any) -> NodePlan:
+        return silent() if node.name == "after" else whole(planner, node, known)
+
+    monkeypatch.setattr(Planner, "decide", decide)
+    answer = small.command("run", "policy.workers=1")
+    assert answer.code == 1, answer
+    assert "cannot be used: no answer.\nHint: is the network up?\n" in answer.out
+    assert "Traceback" not in answer.out + answer.err
+    (run,) = small.load().runs()
+    assert (run.state, run.executed, list(run.failed)) == ("failed", ["first", "reader", "other"], ["after"])
+    monkeypatch.undo()
+    assert small.ran() == ["after"]
+
+
+def test_a_damaged_result_that_cannot_be_forgotten_costs_its_reader_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = one(tmp_path, STORED)
+    small.run()
+    (table,) = (tmp_path / ".magical/store/objects").rglob("*.parquet")
+    table.write_bytes(b"x" * table.stat().st_size)
+    monkeypatch.setattr(LocalStore, "drop_record", silent)
+    run = small.load().execute("", {"n": 2})
+    assert (run.state, run.executed, list(run.errors)) == ("failed", ["other"], ["reader"])
+    assert isinstance(run.errors["reader"], DamagedArtifact)
+    monkeypatch.undo()
+    assert small.ran(n=2) == ["first", "reader", "after"]

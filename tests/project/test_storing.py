@@ -232,6 +232,22 @@ def test_a_server_that_does_not_answer_is_said(small: Small, monkeypatch: pytest
     assert "is the network up" in text
 
 
+def test_what_needs_no_store_is_shown_when_it_is_silent(small: Small, tmp_path: Path) -> None:
+    at(small, f"file://{tmp_path}/shared").run()
+    (tmp_path / "shared").rename(tmp_path / "away")
+    (tmp_path / "shared").write_text("a file, so that nothing below it can be read")
+    answer = small.command("show")
+    assert answer.code == 0, answer.err
+    assert "clean" in answer.out
+    assert "So it is not known which steps are fresh." in answer.out + answer.err
+    answer = small.command("runs", "last")
+    assert answer.code == 0, answer.err
+    assert "clean" in answer.out
+    assert answer.err.count("So it is not known what the results take.") == 1
+    assert is_well_worded(answer.err.strip())
+    assert small.command("runs", "--json").json[0]["state"] == "done"
+
+
 def test_a_folder_that_cannot_be_written_is_said(small: Small, tmp_path: Path) -> None:
     (tmp_path / "shared").write_text("a file")
     with pytest.raises(MagicalError) as caught:

@@ -1,5 +1,6 @@
 """Places on filesystems of fsspec: whole files, exclusive ones, and what is said when they refuse."""
 
+import errno
 import json
 import re
 import threading
@@ -17,6 +18,7 @@ from magical.errors import StoreError
 from magical.stores.leases import Timing
 from magical.stores.places import Place
 from magical.stores.placing import place_at
+from magical.stores.refusals import refusal
 from magical.stores.remote import RemoteStore
 from remote_stores import BUCKET, served
 
@@ -132,6 +134,32 @@ def test_what_fails_midway_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
                 place.upload(here, "a")
         assert place.read("a") == b"before"
         assert list(place.below("")) == ["a"] or [n.lstrip("/") for n in place.below("")] == ["a"]
+
+
+def test_a_full_disk_of_this_machine_is_not_said_of_the_store(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*words: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(place.filesystem, "get_file", full)
+    with pytest.raises(StoreError) as caught:
+        place.download("objects/ab/cd", tmp_path / "there")
+    (line,) = caught.value.lines
+    assert line.endswith("/there cannot be written: No space left on device.")
+    assert caught.value.hint.startswith("free some space (magical gc")
+
+
+def test_a_full_disk_of_the_store_is_said_of_it() -> None:
+    error = refusal("file:///mnt/x", OSError(errno.ENOSPC, "No space left on device"))
+    assert error.lines == ("The store file:///mnt/x cannot be used: [Errno 28] No space left on device.",)
+    assert error.hint.startswith("free some space there")
+
+
+def test_credentials_that_have_expired_are_to_be_renewed() -> None:
+    """They had the right to read and write before."""
+    error = refusal("s3://bucket/x", PermissionError("The provided token has expired."))
+    assert error.hint.startswith("renew the credentials")
 
 
 def test_the_page_says_what_works(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Stores on a filesystem of fsspec, when processes that use them are killed, or sleep for long."""
 
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ import pytest
 
 from magical.contracts.promises import Frame, promise_of
 from magical.engine.artifacts import Record
+from magical.errors import StoreError
 from magical.stores.leases import Timing
 from magical.stores.remote import RemoteStore
 from magical.testing.stores_kept import KEY, OTHER, TABLE
@@ -221,3 +224,64 @@ def test_a_lock_is_kept_for_longer_than_others_wait(store: RemoteStore) -> None:
 
         with pytest.raises(Enough), other.lock(KEY, waits):
             raise AssertionError("two hold it")
+
+
+def test_leases_that_were_never_written_hold_nobody_up_for_long(store: RemoteStore) -> None:
+    """As a kill leaves them in a folder, one after the other, between making a file and writing it."""
+    quick = RemoteStore(store.url, store.local, Timing(beat=0.1, patience=0.3, poll=0.05))
+    quick.place.write(f"locks/{KEY}", b"")
+    lock = quick.key_lock(f"locks/{KEY}")
+    while (held := lock.attempt()) is None:
+        time.sleep(0.05)
+    quick.place.write(held._lease.name, b"")
+    had: list[str] = []
+
+    def follow() -> None:
+        with quick.lock(KEY):
+            had.append(KEY)
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    thread.join(20)
+    held.release()
+    assert had
+    assert not left(quick)
+
+
+def test_a_full_disk_leaves_no_empty_lease(tmp_path: Path) -> None:
+    store = RemoteStore(f"file://{tmp_path}/store", tmp_path / "cache", BRIEF)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        with pytest.raises(StoreError, match="File too large"), store.lock(KEY):
+            raise AssertionError("it was had")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not left(store)
+
+
+def test_no_run_waits_at_its_end_for_a_server_that_is_silent(tmp_path: Path) -> None:
+    """Neither for its pins to be deleted, nor for a renewal under way, nor for threads that do so."""
+    script = f"""
+import threading, time
+from pathlib import Path
+from magical.stores import leases
+from magical.stores.leases import Timing
+from magical.stores.remote import RemoteStore
+
+leases.PATIENCE = 0.2
+
+class Silent:
+    def __getattr__(self, name):
+        return lambda *words, **more: threading.Event().wait()
+
+store = RemoteStore("memory://silent", Path({str(tmp_path)!r}), Timing(beat=0.05))
+with store.in_use("run"), store.lock({KEY!r}), store.writing():
+    for number in range(12):
+        store.record(f"{{number:02}}" * 20)
+    store.place.filesystem = Silent()
+    time.sleep(0.5)
+print("ended", flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout) == (0, b"ended\n"), done.stderr

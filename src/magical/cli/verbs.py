@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from magical.cli.asking import PDB, PRETEND, ROWS, SAMPLE, TRUST, Ask, cli, verb, words_of
-from magical.errors import UsageError, listing
+from magical.errors import StoreError, UsageError, listing
 
 if TYPE_CHECKING:
     from magical.engine.ports import Registry
@@ -128,7 +128,7 @@ def runs(ask: Ask, name: str) -> None:
     project = ask.open()
     from magical.listeners.summary import runs_json, runs_text
 
-    size = cache(project.store.size)
+    size = _sizes(project)
     if name and ask.as_json:
         from magical.project.recording import record_of
 
@@ -224,6 +224,26 @@ def gc(ask: Ask, keep: int, dry: bool, verify: bool) -> None:
 
     swept = ask.open().gc(keep, dry=dry, verify=verify)
     ask.say(swept_json(swept, dry=dry), lambda: swept_text(swept, dry=dry))
+
+
+def _sizes(project: Project) -> Callable[[str], int]:
+    """Give what says what a result takes; a store that is silent is asked once, and what ran is known."""
+    silent = False
+
+    @cache
+    def size(key: str) -> int:
+        nonlocal silent
+        if silent:
+            return 0
+        try:
+            return project.store.size(key)
+        except StoreError as error:
+            silent = True
+            said = error.worded(*error.lines, "So it is not known what the results take.")
+            click.echo(str(said), err=True)
+            return 0
+
+    return size
 
 
 def _warn_of_foreign(project: Project) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from magical.errors import StoreError
 
-__all__ = ["part_in", "storing", "sync", "write_file", "write_text"]
+__all__ = ["FULL", "part_in", "storing", "sync", "write_file", "write_text"]
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What a disk says that has no space."""
+
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 _LOCKLESS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -89,7 +91,7 @@ def _end(path: Path, most: int = 160) -> str:
 
 
 def _hint(error: OSError) -> str:
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return (
             "free some space (magical gc removes what no run needs) and run again; what is finished is kept."
         )

@@ -27,6 +27,7 @@ from magical.errors import (
     MagicalError,
     RegistryDown,
     StepStopped,
+    StoreError,
     listing,
     shorten,
 )
@@ -151,7 +152,7 @@ class Schedule:
         """Take a fresh result and say so, or start the body."""
         try:
             made, wishes = self._planner.decide(node, self._result.records), self._policy.of(node)
-        except InputError as error:  # a file that it reads is gone; it costs this node only
+        except (InputError, StoreError) as error:  # a file or the store is gone; it costs this node only
             self._failed(NodePlan(node.name, RUN, origin=self._planner.origins[node.name]), error)
             return
         if self._must_wait(node, made, wishes):
@@ -241,10 +242,14 @@ class Schedule:
         under_way = [n for n in remade if n not in self._result.records]
         self._repeated.add((made.name, blob))
         for name in (n for n in makers if (n, blob) not in self._remade):
+            record = self._result.records[name]
+            try:
+                self._request.store.drop_record(record.key, record)
+            except StoreError:  # that it is damaged is what there is to say
+                return False
             self._remade.add((name, blob))
             under_way.append(name)
-            record = self._result.records.pop(name)
-            self._request.store.drop_record(record.key, record)
+            del self._result.records[name]
             self._performer.forget(name)
             self._tell(
                 Log(step=name, text="its stored result is damaged; it is made again.", level="warning")

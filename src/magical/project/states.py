@@ -7,7 +7,7 @@ from itertools import islice
 
 from magical.engine.journal import RunSummary
 from magical.engine.plan import FRESH, LEFT_OUT, RUN, NodePlan
-from magical.errors import InputError
+from magical.errors import InputError, StoreError
 from magical.graph import Graph, Node
 from magical.views.picture import Picture, picture
 from magical.views.states import Standing
@@ -21,7 +21,7 @@ LOOKED_AT = 100
 def drawn_with_states(
     graph: Graph, plan: Callable[[], Mapping[str, NodePlan]], runs: Iterable[RunSummary]
 ) -> Picture:
-    """Give the picture of a graph with its states; without a file that a step reads, only with what is known.
+    """Give the picture of a graph with its states; without them where a file or the store is not to be had.
 
     Args:
         graph: what is drawn.
@@ -30,7 +30,7 @@ def drawn_with_states(
     """
     try:
         plans = plan()
-    except InputError as error:
+    except (InputError, StoreError) as error:
         said = error.worded(*error.lines, "So it is not known which steps are fresh.")
         return picture(graph, notes=(str(said),))
     return picture(graph, standings(graph, plans, runs))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from magical.errors import StoreError
-from magical.stores.leases import Heart, Lease, Timing, Watch, token_of
+from magical.stores.leases import Heart, Lease, Timing, Watch, briefly, token_of
 from magical.stores.places import Place
 
 __all__ = ["Held", "Lock"]
@@ -105,7 +104,8 @@ class Lock:
             if not self._watch.is_dead(name, text):
                 return None
             chain.append((name, text))
-            name = f"{self._head}~{token_of(text)}"
+            # Several that were killed before they wrote their tokens must not be one and the same.
+            name = f"{self._head}~{token_of(text) or len(chain)}"
 
     def is_taken(self) -> bool:
         """Whether somebody has it, dead or alive."""
@@ -152,12 +152,14 @@ class Held:
 
     def release(self) -> None:
         """Let go of it."""
+        briefly(self._release)
+
+    def _release(self) -> None:
         lease, place = self._lease, self._lease.place
         self._heart.drop(lease)
-        with suppress(StoreError):  # what cannot be deleted now runs out
-            for name, before in self._chain:
-                text = place.read(name)
-                if text is not None and token_of(text) == token_of(before):
-                    place.remove(name)
-            if lease.holds():
-                place.remove(lease.name)
+        for name, before in self._chain:
+            text = place.read(name)
+            if text is not None and token_of(text) == token_of(before):
+                place.remove(name)
+        if lease.holds():
+            place.remove(lease.name)

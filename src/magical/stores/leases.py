@@ -11,9 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from magical.errors import StoreError
 from magical.stores.places import Place
 
-__all__ = ["Heart", "Lease", "Timing", "Watch", "has_ended", "no_loss", "process_name", "token_of"]
+__all__ = ["Heart", "Lease", "Timing", "Watch", "briefly", "has_ended", "no_loss", "process_name", "token_of"]
+
+PATIENCE = 10.0
+"""Seconds that letting go may take: a server that is silent would hold up the end of a run for minutes."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +35,31 @@ class Timing:
     poll: float = 1.0
 
 
+def briefly(call: Callable[[], None]) -> None:
+    """Let go of what would run out anyway: what is refused, or takes long, is left to itself."""
+
+    def quietly() -> None:
+        with suppress(StoreError):
+            call()
+
+    thread = threading.Thread(target=quietly, name="letting go", daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+
+
 def no_loss() -> None:
     """Do nothing when a lease is lost."""
 
 
 def token_of(text: bytes) -> str:
-    """Give the token of who wrote a lease.
+    """Give the token of who wrote a lease; empty where it was not written whole.
 
     Example:
         >>> token_of(b"3f2a 17"), token_of(b"")
-        ('3f2a', 'none')
+        ('3f2a', '')
     """
     words = text.decode("ascii", "replace").split()
-    return words[0] if words and words[0].isalnum() else "none"
+    return words[0] if words and words[0].isalnum() else ""
 
 
 def process_name(pid: int) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from magical.engine.atomic import FULL, storing
 from magical.errors import MagicalError
 from magical.masking import mask
 from magical.stores.refusals import refusal
@@ -131,6 +132,9 @@ class Place:
                 self.filesystem.get_file(self.path(name), str(file))
             except FileNotFoundError:
                 return False
+            except OSError as error:
+                with storing(file) if error.errno in FULL else nullcontext():  # this machine's disk
+                    raise
         return True
 
     def found(self, name: str) -> Found | None:
@@ -148,11 +152,26 @@ class Place:
             with self.reaching(), suppress(FileNotFoundError):
                 self.filesystem.rm_file(self.path(name))
 
-        if len(names) <= 2:
-            list(map(remove_one, names))
-            return
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            list(threads.map(remove_one, names))
+        left, failed = deque(names), list[Exception]()
+
+        def remove_some() -> None:
+            try:
+                while left and not failed:
+                    with suppress(IndexError):  # another thread took the last one
+                        remove_one(left.popleft())
+            except Exception as error:
+                failed.append(error)
+
+        # No pool: at its end Python would wait for the threads of one, however long a server is silent.
+        helpers = min(len(names), _AT_ONCE) - 1
+        threads = [threading.Thread(target=remove_some, daemon=True) for _ in range(helpers)]
+        for thread in threads:
+            thread.start()
+        remove_some()
+        for thread in threads:
+            thread.join()
+        if failed:
+            raise failed[0]
 
     def below(self, folder: str) -> dict[str, int]:
         """Give the names of all files below a folder, with their sizes."""

@@ -45,8 +45,13 @@ class FolderPlace(Place):
     def _create(self, path: str, data: bytes) -> None:
         file = Path(path)
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("xb") as stream:
-            stream.write(data)
+        stream = file.open("xb")
+        try:
+            with stream:
+                stream.write(data)
+        except BaseException:  # on a full disk it would stay, empty, for a lease that nobody has
+            file.unlink(missing_ok=True)
+            raise
 
     def _file(self, name: str) -> Path:
         return Path(self.path(name))

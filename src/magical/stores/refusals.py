@@ -7,12 +7,15 @@ from magical.errors import StoreError, shorten
 __all__ = ["refusal"]
 
 _HINTS = {
+    "has expired": "renew the credentials, and run again; what is finished is kept.",
     "credential": "give credentials, as docs/stores.md says.",
     "permission": "may these credentials read and write there?",
     "denied": "may these credentials read and write there?",
     "forbidden": "may these credentials read and write there?",
     "connect": "is the network up, and the address right?",
     "timeout": "is the network up, and the address right?",
+    "no space": "free some space there, and run again; what is finished is kept.",
+    "quota": "free some space there, and run again; what is finished is kept.",
     "filenotfound": "make the bucket or the folder, or mend [policy] store.",
 }
 

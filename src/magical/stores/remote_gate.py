@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from magical.engine.locks import no_wait
-from magical.errors import StoreError
 from magical.stores.lease_locks import Held, Lock
-from magical.stores.leases import Heart, Lease, Timing, Watch
+from magical.stores.leases import Heart, Lease, Timing, Watch, briefly
 from magical.stores.places import Place
 
 __all__ = ["Alone", "RemoteGate"]
@@ -122,11 +121,11 @@ class RemoteGate:
                 held.release()
 
     def _leave(self, lease: Lease) -> None:
-        self._heart.drop(lease)
-        try:
+        def leave() -> None:
+            self._heart.drop(lease)
             self._place.remove(lease.name)
-        except StoreError:  # it runs out
-            return
+
+        briefly(leave)
 
     def _pause(self) -> float:
         return min(0.1, self._timing.poll)

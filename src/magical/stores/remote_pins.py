@@ -6,11 +6,9 @@ import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import suppress
 
 from magical.engine.artifacts import Record
-from magical.errors import StoreError
-from magical.stores.leases import Heart, Lease, Watch
+from magical.stores.leases import Heart, Lease, Watch, briefly
 from magical.stores.places import Place
 
 __all__ = ["Pinned", "RemotePins", "pin_leases", "pinned"]
@@ -56,8 +54,11 @@ class RemotePins:
 
     def close(self) -> None:
         """Let go of all pins; the lease goes last, for pins without one are a dead run's."""
+        briefly(self._close)
+
+    def _close(self) -> None:
         self._heart.drop(self._lease)
-        with self._lock, suppress(StoreError):  # what cannot be deleted now runs out
+        with self._lock:
             self._place.remove(*(f"{self._folder}/{key}" for key in self._blobs), self._lease.name)
 
     def _again(self) -> None:
