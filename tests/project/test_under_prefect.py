@@ -148,7 +148,7 @@ def test_what_a_failing_step_says_is_shown_as_it_is(tmp_path: Path, prefect_serv
 
 def test_a_step_that_succeeds_in_the_end_is_one_task(tmp_path: Path, prefect_server: str) -> None:
     small, shown = shaky(tmp_path, "retried", times=2), Shown(prefect_server)
-    ran(small, prefect_server, "policy.retries=2", "policy.backoff=0.1")
+    ran(small, prefect_server, "policy.retries=60", "policy.backoff=0.1")  # more waits than Prefect takes
     run = shown.flow_run("retried", "Completed")
     tasks = shown.states(run, dict.fromkeys(["shaky", "follower", "other", "both"], "Completed"))
     assert {name: task["run_count"] for name, task in tasks.items()} == {

@@ -19,6 +19,9 @@ __all__ = ["PrefectRunner"]
 
 T = TypeVar("T")
 
+_DELAYS = 50
+"""Of the waits between attempts, Prefect takes so many; it repeats the last, by then the longest."""
+
 
 class PrefectRunner:
     """Runs steps as tasks of a flow run, in threads of this process; what they give never reaches Prefect.
@@ -169,7 +172,7 @@ class PrefectRunner:
             persist_result=False,
             log_prints=False,
             retries=retries,
-            retry_delay_seconds=[work.wishes.wait(n + 1) for n in range(retries)] or None,
+            retry_delay_seconds=[work.wishes.wait(n + 1) for n in range(min(retries, _DELAYS))] or None,
             retry_condition_fn=condition,
         )
 
