@@ -68,6 +68,8 @@ class PrefectCards:
         self._queue: queue.SimpleQueue[Callable[[SyncPrefectClient], object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._progress: dict[str, Any] = {}
+        self._shares: dict[str, float] = {}
+        self._to_move: set[str] = set()
         self._until = float("inf")
 
     def on(self, event: Event) -> None:
@@ -105,13 +107,18 @@ class PrefectCards:
             self._put(event.step, "markdown", text, "what it registered", "link")
 
     def _moved(self, event: Progress) -> None:
-        """One artifact a step, moved on."""
-        share = 100.0 * event.done / max(event.total, 1)
+        """One artifact a step, moved on: a step that moves faster than the server keeps no card waiting."""
         step, server_flow = event.step, self._shown.ids()[1]
+        self._shares[step] = 100.0 * event.done / max(event.total, 1)
+        if step in self._to_move:
+            return
+        self._to_move.add(step)
 
         def post(client: SyncPrefectClient) -> None:
             from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 
+            self._to_move.discard(step)  # before the share is read: what comes later is posted on its own
+            share = self._shares[step]
             if (known := self._progress.get(step)) is not None:
                 client.update_artifact(known, ArtifactUpdate(data=share))
                 return
