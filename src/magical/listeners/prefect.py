@@ -19,7 +19,7 @@ from magical.listeners.figures import Metrics
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-__all__ = ["PrefectCards", "escaped", "link_of"]
+__all__ = ["PrefectCards", "escaped", "key_of", "link_of"]
 
 PATIENCE = 5.0
 """Seconds that the server is given, at the end of a run, to take what it has not taken yet."""
@@ -143,7 +143,7 @@ class PrefectCards:
 
     def _key(self, step: str, part: str) -> str:
         """Artifacts of one key are versions of one another in Prefect: the same step, run after run."""
-        return re.sub(r"[^a-z0-9]+", "-", f"{self._workflow} {step} {part}".lower()).strip("-")
+        return key_of(f"{self._workflow} {step} {part}")
 
     def _later(self, post: Callable[[SyncPrefectClient], object]) -> None:
         self._queue.put(post)
@@ -169,6 +169,16 @@ class PrefectCards:
         changed = {PREFECT_API_URL: server} if server else {}
         with temporary_settings(changed), get_client(sync_client=True) as client:
             yield client
+
+
+def key_of(text: str) -> str:
+    """Give a key that Prefect takes, readable, and another one for other letters.
+
+    Example:
+        >>> key_of("campaign tune[boosting]"), key_of("campaign größe"), key_of("очистка")
+        ('campaign-tune-boosting', 'campaign-gre-v9a53a', '80apgoqg6a')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower().encode("punycode").decode()).strip("-")
 
 
 def escaped(text: str) -> str:
