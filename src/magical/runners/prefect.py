@@ -128,7 +128,7 @@ class PrefectRunner:
             except BaseException as error:
                 final = work.again(error) is None
                 if final:
-                    future.set_exception(error)
+                    future.set_exception(_alone(error) if self.flow.attached else error)
                 raise _told(error, work, time.monotonic() - began) from None
 
         def condition(task: Any, run: Any, state: Any) -> bool:
@@ -215,6 +215,11 @@ def _told(error: BaseException, work: Work[Any], seconds: float) -> Exception:
     if isinstance(error, MagicalError):
         return error.worded(*error.lines)
     return RuntimeError(f"{type(error).__name__}: {text}")
+
+
+def _alone(error: BaseException) -> BaseException:
+    """An error for the flow that its run is in: Prefect logs its traceback, and the cause may tell secrets."""
+    return error.worded(*error.lines) if isinstance(error, MagicalError) else error
 
 
 def _never_began(future: Future[Any], name: str) -> None:

@@ -1,0 +1,66 @@
+"""Runs inside of a Prefect flow, a project's own or somebody's, in this process and on a real server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flow_runs import Shown
+from magical.errors import StepError
+from projects import one
+
+pytest.importorskip("prefect")
+
+SECRETIVE = """
+from magical import Secret
+
+
+class LoginSettings(Settings):
+    password: Secret = Secret("env:LOGIN_PASSWORD")
+    uri: str = "postgresql://me:tigertiger@db/sales"
+    ok: bool = False
+
+
+@step
+def logs_in(password: Secret, uri: str, ok: bool) -> bool:
+    assert uri == "postgresql://me:tigertiger@db/sales"
+    if not ok:
+        raise ValueError(f"no login with {password.reveal()} at {uri}")
+    return ok
+
+
+@workflow
+def login(s: LoginSettings) -> bool:
+    return logs_in(s.password, s.uri, s.ok)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _server(prefect_server: str) -> Iterator[None]:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: prefect_server}):
+        yield
+
+
+def test_a_flow_that_fails_tells_its_server_no_secret(
+    tmp_path: Path, prefect_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGIN_PASSWORD", "open-sesame")
+    flow = one(tmp_path, SECRETIVE).load().flow()
+    flow(ok=True)
+    with pytest.raises(StepError):
+        flow()
+    shown = Shown(prefect_server)
+    run = shown.flow_run("login", "Failed", 1)
+    assert run["parameters"] == {
+        "password": "env:LOGIN_PASSWORD",
+        "uri": "postgresql://me:***@db/sales",
+        "ok": False,
+    }
+    assert shown.flow_run("login", "Completed")["parameters"]["ok"]
+    lines = " ".join(shown.logs(run, "Encountered exception", of="flow_run_id"))
+    schema = str(flow.parameters.model_dump())
+    assert "no login with ***" in lines
+    assert "tigertiger" not in schema + lines + str(run)
+    assert "open-sesame" not in lines + str(run)
