@@ -1,5 +1,6 @@
 """Runs inside of a Prefect flow, a project's own or somebody's, in this process and on a real server."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from flow_runs import Shown
 from magical.errors import StepError
+from magical.project.settling import FlowMarks
 from projects import one
 
 pytest.importorskip("prefect")
@@ -37,10 +39,12 @@ def login(s: LoginSettings) -> bool:
 
 @pytest.fixture(autouse=True)
 def _server(prefect_server: str) -> Iterator[None]:
+    from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: prefect_server}):
         yield
+        APILogWorker.drain_all(timeout=10)  # while there is a server that takes it
 
 
 def test_a_flow_that_fails_tells_its_server_no_secret(
@@ -64,3 +68,49 @@ def test_a_flow_that_fails_tells_its_server_no_secret(
     assert "no login with ***" in lines
     assert "tigertiger" not in schema + lines + str(run)
     assert "open-sesame" not in lines + str(run)
+
+
+COUNTING = """
+class CountSettings(Settings):
+    n: int = 1
+
+
+@step
+def one_number(n: int) -> int:
+    return n
+
+
+@step
+def next_number(x: int) -> int:
+    return x + 1
+
+
+@workflow
+def counting(s: CountSettings) -> int:
+    return next_number(one_number(s.n))
+"""
+
+UNDER_PREFECT = {"runner": "prefect"}
+
+
+def test_a_flow_with_two_runs_goes_on_until_it_ends(tmp_path: Path, prefect_server: str) -> None:
+    from prefect import flow
+
+    project, shown = one(tmp_path, COUNTING).load(), Shown(prefect_server)
+    seen = []
+
+    @flow(name="two_runs")
+    def two_runs() -> None:
+        first = project.run(policy=UNDER_PREFECT).name
+        mark = project.journal.folder / first / FlowMarks.NAME
+        left = mark.exists()
+        # A process that was killed in an earlier attempt of this very flow run has left its mark.
+        mark.write_text(json.dumps({"server": prefect_server, "flow_run": shown.flow_run("two_runs")["id"]}))
+        second = project.run(n=2, policy=UNDER_PREFECT).name
+        seen.append((first, second, left, shown.flow_run("two_runs")))
+
+    two_runs()
+    ((first, second, left, run),) = seen
+    assert not left
+    assert run["state"]["name"] == "Running"
+    assert {first, second, "magical"} <= set(run["tags"])

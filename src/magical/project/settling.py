@@ -74,13 +74,13 @@ def settle(project: Settled, server: str = "") -> list[str]:
     """
     marks, done = FlowMarks(project.journal.folder), []
     for run, where, flow_run in marks.open():
-        summary = project.journal.read(run)
-        if server not in ("", where) or not _is_over(summary):
+        if server not in ("", where):
             continue
         with contextlib.suppress(Exception):  # a server is away, or the disk is: nobody's run may fail for it
-            _settle(where, flow_run, _STATES.get(summary.state, _CRASHED))
-            marks.note(run, where, flow_run, True)
-            done.append(run)
+            summary = project.journal.read(run)
+            if _is_over(summary) and _settle(where, flow_run, _STATES.get(summary.state, _CRASHED)):
+                marks.note(run, where, flow_run, True)
+                done.append(run)
     return done
 
 
@@ -91,7 +91,8 @@ def _is_over(run: RunSummary) -> bool:
     return not lives(process) or run.state != "killed"
 
 
-def _settle(server: str, flow_run: str, how: tuple[str, str]) -> None:
+def _settle(server: str, flow_run: str, how: tuple[str, str]) -> bool:
+    """Mark one flow run; not the one that this code runs in, which has begun again."""
     import uuid
 
     from magical.runners.prefect_flow import talking_to
@@ -99,19 +100,24 @@ def _settle(server: str, flow_run: str, how: tuple[str, str]) -> None:
     with talking_to(server):
         from prefect.client.orchestration import get_client
         from prefect.client.schemas.objects import State, StateType
+        from prefect.context import FlowRunContext
         from prefect.exceptions import ObjectNotFound
 
         def state(kind: str, name: str) -> Any:
             return State(type=StateType(kind), name=name, message="its process had gone")
 
+        inside = FlowRunContext.get()
+        if inside is not None and inside.flow_run is not None and str(inside.flow_run.id) == flow_run:
+            return False
         with get_client(sync_client=True, httpx_settings={"timeout": 10.0}) as client:
             try:
                 found = client.read_flow_run(uuid.UUID(flow_run))
             except ObjectNotFound:
-                return
+                return True
             if found.state is None or found.state.type.value not in _FINAL:
                 client.set_flow_run_state(found.id, state(*how), force=True)
             _settle_tasks(client, found.id, state)
+    return True
 
 
 def _settle_tasks(client: Any, flow_run: Any, state: Any) -> None:

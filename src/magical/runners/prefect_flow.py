@@ -143,7 +143,8 @@ class FlowRun:
         if self.attached:
             assert inside is not None
             run: Any = inside.flow_run
-            self._begun(run.id, tags=list(dict.fromkeys([*run.tags, *tags, name])))
+            run.tags = list(dict.fromkeys([*run.tags, *tags, name]))  # with those of an earlier run in it
+            self._begun(run.id, tags=run.tags)
             return
         facts = {"name": name, "tags": list(tags), "parameters": dict(parameters)}
         self._thread = threading.Thread(target=self._run, args=(flow, facts), daemon=True)
@@ -163,7 +164,7 @@ class FlowRun:
         return self._context.copy().run(function)
 
     def close(self, state: Any, *, wait: bool = True) -> bool:
-        """End it, and say whether the server took that.
+        """End it, and say whether the server took that; in a flow, there is nothing to be taken.
 
         Args:
             state: a final state of Prefect's.
@@ -171,7 +172,7 @@ class FlowRun:
         """
         if self._thread is None:
             self._quiet.close()
-            return False  # whoever opened it ends it
+            return True  # whoever opened it ends it
         self._state = state
         self._over.set()
         self._thread.join(PATIENCE if wait else 1.0)
