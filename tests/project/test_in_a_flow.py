@@ -114,3 +114,21 @@ def test_a_flow_with_two_runs_goes_on_until_it_ends(tmp_path: Path, prefect_serv
     assert not left
     assert run["state"]["name"] == "Running"
     assert {first, second, "magical"} <= set(run["tags"])
+
+
+def test_where_the_tasks_of_a_flow_run_does_not_matter_to_a_run_in_it(
+    tmp_path: Path, prefect_server: str
+) -> None:
+    from prefect import flow
+    from prefect.task_runners import ProcessPoolTaskRunner
+
+    project = one(tmp_path, COUNTING).load()
+
+    @flow(name="elsewhere", task_runner=ProcessPoolTaskRunner(max_workers=1))
+    def elsewhere() -> None:
+        assert project.run(policy=UNDER_PREFECT).state == "done"
+
+    elsewhere()
+    shown = Shown(prefect_server)
+    run = shown.flow_run("elsewhere", "Completed")
+    shown.states(run, {"one_number": "Completed", "next_number": "Completed"})

@@ -94,7 +94,6 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
     """
     server_of("")  # says if Prefect is missing
     from prefect import Flow
-    from prefect.task_runners import ThreadPoolTaskRunner
 
     class ProjectFlow(Flow):  # type: ignore[type-arg]
         """A flow that has a server also where none is set up."""
@@ -123,8 +122,7 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
     body.__signature__ = signature  # type: ignore[attr-defined]
     body.__name__ = body.__qualname__ = graph.workflow
     body.__module__, body.__doc__ = module, workflow.__doc__
-    runner: Any = ThreadPoolTaskRunner(max_workers=project.configuration.policy({}).workers)
-    flow = ProjectFlow(body, name=graph.workflow, task_runner=runner, persist_result=False)
+    flow = ProjectFlow(body, name=graph.workflow, persist_result=False)
     if module == "__main__":  # Prefect would name the file of the body, which is this one
         flow._entrypoint = f"{getattr(sys.modules[module], '__file__', module)}:{graph.workflow}"
     return flow

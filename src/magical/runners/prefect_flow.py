@@ -136,6 +136,7 @@ class FlowRun:
             UsageError: the server refuses.
         """
         from prefect.context import FlowRunContext
+        from prefect.task_runners import ThreadPoolTaskRunner
 
         inside = FlowRunContext.get()
         self.attached = inside is not None and inside.flow_run is not None
@@ -144,7 +145,10 @@ class FlowRun:
             assert inside is not None
             run: Any = inside.flow_run
             run.tags = list(dict.fromkeys([*run.tags, *tags, name]))  # with those of an earlier run in it
-            self._begun(run.id, tags=run.tags)
+            # Bodies belong in threads, and there may be none free where the flow's own tasks run.
+            own = self._quiet.enter_context(ThreadPoolTaskRunner(max_workers=self._workers))
+            with FlowRunContext.model_construct(**{**dict(inside), "task_runner": own}):
+                self._begun(run.id, tags=run.tags)
             return
         facts = {"name": name, "tags": list(tags), "parameters": dict(parameters)}
         self._thread = threading.Thread(target=self._run, args=(flow, facts), daemon=True)
