@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -81,8 +82,12 @@ class PrefectRunner:
         begun = self._begun
         real = ["pretended"] if begun.pretend else ["not real"] if begun.origin else []
         tags = ["magical", *self._tags, *real, *([f"profile {begun.profile}"] if begun.profile else [])]
-        self.flow.open(begun.workflow, begun.run or "magical", tags, begun.settings)
-        self._noted(ended=False)
+        try:
+            self.flow.open(begun.workflow, begun.run or "magical", tags, begun.settings)
+            self._noted(ended=False)
+        except KeyboardInterrupt:  # the flow run may be there by now, and nobody else would end it
+            self.__exit__(*sys.exc_info())
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -102,9 +107,7 @@ class PrefectRunner:
             state = Failed(message=f"failed: {', '.join(self._failed)}")
         else:
             state = Completed(message=f"{len(self._futures)} steps ran")
-        ended = self.flow.close(state, wait=not stopped or all(f.done() for f in self._futures))
-        if ended:
-            self._noted(ended=True)
+        self._noted(ended=self.flow.close(state, wait=not stopped or all(f.done() for f in self._futures)))
 
     def submit(self, work: Work[T]) -> Future[T]:
         """Begin a piece of work as a task and give its future."""
@@ -177,7 +180,7 @@ class PrefectRunner:
         )
 
     def _noted(self, *, ended: bool) -> None:
-        if self._begun.run and self.flow.server:  # a temporary server is gone when somebody could ask it
+        if self._begun.run and self.flow.server and self.flow.id:  # a temporary server is gone when somebody could ask it
             self._note(self._begun.run, self.flow.server, str(self.flow.id), ended)
 
     def _task_begun(self, name: str) -> None:

@@ -24,6 +24,9 @@ OWN_SERVER = "http://127.0.0.1:4200/api"
 PATIENCE = 10.0
 """Seconds that Prefect's server is given to take the end of a flow run."""
 
+_GLANCE = 0.2
+"""Seconds of one wait at most: a wait without end may sleep through Ctrl-C."""
+
 _SENDERS = ("APILogWorker", "EventsWorker")
 """Of Prefect: at the end they warn of what they have yet to send, which a reader can do nothing about."""
 
@@ -154,7 +157,8 @@ class FlowRun:
         self._thread = threading.Thread(target=self._run, args=(flow, facts), daemon=True)
         self._thread.name = "magical-prefect"
         self._thread.start()
-        self._open.wait()
+        while not self._open.wait(_GLANCE):
+            pass
         if self._broken is not None:
             self._quiet.close()
             text = shorten(str(self._broken) or repr(self._broken), 160)
