@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -72,9 +73,9 @@ def settle(project: Settled, server: str = "") -> list[str]:
         project: whose runs.
         server: one API of Prefect's, or empty for all. Where none answers, it is left for the next time.
     """
-    marks, done = FlowMarks(project.journal.folder), []
+    marks, done, answers = FlowMarks(project.journal.folder), [], cache(_answers)
     for run, where, flow_run in marks.open():
-        if server not in ("", where):
+        if server not in ("", where) or not answers(where):
             continue
         with contextlib.suppress(Exception):  # a server is away, or the disk is: nobody's run may fail for it
             summary = project.journal.read(run)
@@ -82,6 +83,16 @@ def settle(project: Settled, server: str = "") -> list[str]:
                 marks.note(run, where, flow_run, True)
                 done.append(run)
     return done
+
+
+def _answers(server: str) -> bool:
+    """Whether a server is there; what settles would wait for minutes for one that takes calls in silence."""
+    from magical.runners.prefect_flow import reach
+
+    with contextlib.suppress(Exception):
+        reach(server)
+        return True
+    return False
 
 
 def _is_over(run: RunSummary) -> bool:

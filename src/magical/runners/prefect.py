@@ -180,7 +180,9 @@ class PrefectRunner:
         )
 
     def _noted(self, *, ended: bool) -> None:
-        if self._begun.run and self.flow.server and self.flow.id:  # a temporary server is gone when somebody could ask it
+        if (
+            self._begun.run and self.flow.server and self.flow.id
+        ):  # a temporary server is gone when somebody could ask it
             self._note(self._begun.run, self.flow.server, str(self.flow.id), ended)
 
     def _task_begun(self, name: str) -> None:

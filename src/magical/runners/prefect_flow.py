@@ -8,13 +8,10 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from magical.errors import UsageError, shorten
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
 
 __all__ = ["OWN_SERVER", "FlowRun", "reach", "server_of", "talking_to"]
 
@@ -67,19 +64,6 @@ def talking_to(server: str, *, heartbeat: bool = True) -> Iterator[None]:
         yield
 
 
-def _asking(server: str, seconds: float) -> SyncPrefectClient:
-    """A client for one question; changing the address in all of Prefect's settings takes longer than that.
-
-    What writes artifacts needs those settings: they say where its events go.
-    """
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.settings import get_current_settings
-
-    api = get_current_settings().api
-    key, auth = (secret.get_secret_value() if secret else None for secret in (api.key, api.auth_string))
-    return SyncPrefectClient(server, api_key=key, auth_string=auth, httpx_settings={"timeout": seconds})
-
-
 def reach(server: str) -> None:
     """Make sure that a server answers, before any work.
 
@@ -87,10 +71,17 @@ def reach(server: str) -> None:
         UsageError: it does not.
     """
     import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+    # Prefect would ask a server that takes calls in silence six times, a minute and more in all.
+    once: dict[Any, Any] = {PREFECT_API_URL: server, PREFECT_CLIENT_MAX_RETRIES: 0}
     try:
         parts = urlsplit(server)
-        with _asking(server, 3.0) as client:
+        with (
+            temporary_settings(once),
+            get_client(sync_client=True, httpx_settings={"timeout": 3.0}) as client,
+        ):
             error: object = client.api_healthcheck()
         said = getattr(parts, "hostname", None) or server
     except (httpx.HTTPError, ValueError, RuntimeError) as caught:
