@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from magical.engine.atomic import write_text
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.processes import host, lives
+from magical.masking import mask_uris
 
 __all__ = ["FlowMarks", "settle"]
 
@@ -51,7 +52,7 @@ class FlowMarks:
         if ended:
             path.unlink(missing_ok=True)
         elif path.parent.is_dir():
-            write_text(path, json.dumps({"server": server, "flow_run": flow_run}))
+            write_text(path, json.dumps({"server": mask_uris(server), "flow_run": flow_run}))
 
     def open(self) -> Iterator[tuple[str, str, str]]:
         """Give the runs whose flow runs may be open: name, server, flow run."""
@@ -71,11 +72,12 @@ def settle(project: Settled, server: str = "") -> list[str]:
 
     Args:
         project: whose runs.
-        server: one API of Prefect's, or empty for all. Where none answers, it is left for the next time.
+        server: one API of Prefect's, or empty for all. Where none answers, or it wants a password that is in
+            its address and so in no mark, it is left for the next time.
     """
     marks, done, answers = FlowMarks(project.journal.folder), [], cache(_answers)
     for run, where, flow_run in marks.open():
-        if server not in ("", where) or not answers(where):
+        if mask_uris(server) not in ("", where) or not answers(where := server or where):
             continue
         with contextlib.suppress(Exception):  # a server is away, or the disk is: nobody's run may fail for it
             summary = project.journal.read(run)
