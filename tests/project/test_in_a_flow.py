@@ -93,6 +93,29 @@ def counting(s: CountSettings) -> int:
 UNDER_PREFECT = {"runner": "prefect"}
 
 
+PUBLISHING = """
+@step
+def wished() -> dict[str, int]: ...
+
+
+@step(writes="world")
+def publish(x: dict[str, int]) -> int:
+    return 1
+
+
+@workflow
+def publishing() -> int:
+    return publish(wished())
+"""
+
+
+def test_what_is_left_out_is_shown_also_where_nothing_runs(tmp_path: Path, prefect_server: str) -> None:
+    project, shown = one(tmp_path, PUBLISHING).load(), Shown(prefect_server)
+    project.run()
+    project.flow()()
+    shown.states(shown.flow_run("publishing", "Completed"), {"wished": "Cached", "publish": "LeftOut"})
+
+
 def test_a_flow_with_two_runs_goes_on_until_it_ends(tmp_path: Path, prefect_server: str) -> None:
     from prefect import flow
 

@@ -12,10 +12,10 @@ from pydantic import Field
 from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.run import RunResult
-from magical.events import StepCached
+from magical.events import StepCached, StepLeftOut
 from magical.graph import Graph
-from magical.masking import masked
 from magical.listeners.prefect import PrefectCards, escaped, link_of
+from magical.masking import masked
 from magical.project.configuration import Configuration
 from magical.project.drawing import Drawings
 from magical.project.flow_server import served
@@ -143,10 +143,12 @@ def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
 
 
 def _show(result: RunResult) -> None:
-    """What is fresh is shown also where nothing had to run; the first error is the flow's."""
+    """What is fresh or left out is shown also where nothing had to run; the first error is the flow's."""
     if not result.name:
         with PrefectRunner() as runner:
             for name, record in result.records.items():
                 runner.on(StepCached(step=name, key=record.key))
+            for name, reason in result.left_out.items():
+                runner.on(StepLeftOut(step=name, reason=reason))
     if result.errors:
         raise next(iter(result.errors.values()))

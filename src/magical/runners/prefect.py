@@ -223,7 +223,7 @@ def _told(error: BaseException, work: Work[Any], seconds: float) -> Exception:
 
 
 def _alone(error: BaseException) -> BaseException:
-    """An error for the flow that its run is in: Prefect logs its traceback, and the cause may tell secrets."""
+    """An error for the flow that its run is in: Prefect logs the traceback, and a cause may tell secrets."""
     return error.worded(*error.lines) if isinstance(error, MagicalError) else error
 
 

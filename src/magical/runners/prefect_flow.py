@@ -140,7 +140,7 @@ class FlowRun:
             run: Any = inside.flow_run
             run.tags = list(dict.fromkeys([*run.tags, *tags, name]))  # with those of an earlier run in it
             # Bodies belong in threads, and there may be none free where the flow's own tasks run.
-            own = self._quiet.enter_context(ThreadPoolTaskRunner(max_workers=self._workers))
+            own: Any = self._quiet.enter_context(ThreadPoolTaskRunner(max_workers=self._workers))
             with FlowRunContext.model_construct(**{**dict(inside), "task_runner": own}):
                 self._begun(run.id, tags=run.tags)
             return
