@@ -115,7 +115,7 @@ class FlowRun:
         self._state: Any = None
         self._broken: BaseException | None = None
         self._thread: threading.Thread | None = None
-        self._quiet = contextlib.ExitStack()
+        self._quiet, self._threads = contextlib.ExitStack(), contextlib.ExitStack()
 
     def open(self, flow: str, name: str, tags: Sequence[str], parameters: Mapping[str, Any]) -> None:
         """Begin.
@@ -140,7 +140,7 @@ class FlowRun:
             run: Any = inside.flow_run
             run.tags = list(dict.fromkeys([*run.tags, *tags, name]))  # with those of an earlier run in it
             # Bodies belong in threads, and there may be none free where the flow's own tasks run.
-            own: Any = self._quiet.enter_context(ThreadPoolTaskRunner(max_workers=self._workers))
+            own: Any = self._threads.enter_context(ThreadPoolTaskRunner(max_workers=self._workers))
             with FlowRunContext.model_construct(**{**dict(inside), "task_runner": own}):
                 self._begun(run.id, tags=run.tags)
             return
@@ -163,15 +163,17 @@ class FlowRun:
         return self._context.copy().run(function)
 
     def close(self, state: Any, *, wait: bool = True) -> bool:
-        """End it, and say whether the server took that; in a flow, there is nothing to be taken.
+        """End it, and say whether the server took that; in a flow, whether its tasks have ended.
 
         Args:
             state: a final state of Prefect's.
             wait: whether its tasks have ended.
         """
         if self._thread is None:
+            if wait:  # else a body is under way, and a thread cannot be stopped
+                self._threads.close()
             self._quiet.close()
-            return True  # whoever opened it ends it
+            return wait  # whoever opened it ends it
         self._state = state
         self._over.set()
         self._thread.join(PATIENCE if wait else 1.0)
