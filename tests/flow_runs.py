@@ -59,11 +59,11 @@ class Shown:
 
         return until(found, lambda: {n: t["state"]["name"] for n, t in self.tasks(run).items()})
 
-    def logs(self, task: dict[str, Any], text: str) -> list[str]:
-        """Give the lines of a task's log, once one of them has this text."""
+    def logs(self, task: dict[str, Any], text: str, of: str = "task_run_id") -> list[str]:
+        """Give the lines of a task's log, or of a flow run's, once one of them has this text."""
 
         def lines() -> list[str]:
-            asked = {"logs": {"task_run_id": {"any_": [task["id"]]}}, "sort": "TIMESTAMP_ASC", "limit": 200}
+            asked = {"logs": {of: {"any_": [task["id"]]}}, "sort": "TIMESTAMP_ASC", "limit": 200}
             return [line["message"] for line in self.ask("logs/filter", asked)]
 
         return until(lambda: found if text in " ".join(found := lines()) else None, lines)

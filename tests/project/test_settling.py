@@ -2,15 +2,19 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from flow_runs import Shown, begun, ran
+from magical.project import settling
+from magical.project.settling import FlowMarks, settle
 from projects import Small, one
 
 pytest.importorskip("prefect")
@@ -50,6 +54,18 @@ def last(x: int) -> int:
 @workflow
 def NAME() -> int:
     return last(slow(early()))
+"""
+
+
+QUICK = """
+@step
+def quick() -> int:
+    return 1
+
+
+@workflow
+def at_once() -> int:
+    return quick()
 """
 
 
@@ -117,3 +133,34 @@ def test_a_run_that_lives_is_left_alone(tmp_path: Path, prefect_server: str) -> 
         output, _ = process.communicate(timeout=60)
         assert process.returncode == 0, output
     shown.states(shown.flow_run("living", "Completed"), dict.fromkeys(["early", "slow", "last"], "Completed"))
+
+
+def test_the_password_of_a_server_is_in_no_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = one(tmp_path, QUICK)
+    name, project = small.run().name, small.load()
+    marks, asked = FlowMarks(project.journal.folder), []
+    server = "http://me:tigertiger@prefect.example/api"
+    marks.note(name, server, "7", ended=False)
+    assert "tiger" not in (marks.folder / name / marks.NAME).read_text()
+    monkeypatch.setattr(settling, "_answers", lambda where: True)
+    monkeypatch.setattr(settling, "_settle", lambda where, *_: asked.append(where) or True)
+    assert settle(project, server) == [name]
+    assert asked == [server]
+    assert list(marks.open()) == []
+
+
+def test_a_server_that_takes_calls_in_silence_keeps_nobody_waiting(tmp_path: Path) -> None:
+    small = one(tmp_path, QUICK)
+    runs = [small.run().name]
+    small.edit("workflow.py", "return 1", "return 2")
+    runs.append(small.run().name)
+    project = small.load()
+    marks = FlowMarks(project.journal.folder)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        api = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
+        for run in runs:
+            marks.note(run, api, str(uuid4()), ended=False)
+        began = time.monotonic()
+        assert settle(project) == []
+    assert time.monotonic() - began < 8
+    assert [run for run, _, _ in marks.open()] == runs, "they are left for the next time"

@@ -25,7 +25,8 @@ class FlowSettings(Settings):
 def first(n: int) -> Frame[Known]:
     """Make a <b>bold</b> | *start*."""
     print("hello", n)
-    progress(1, 4)
+    for done in range(OFTEN):
+        progress(done, 10 * OFTEN)
     progress(2, 4)
     return pl.DataFrame({"x": range(n)})
 
@@ -90,8 +91,8 @@ PROGRESS = "from magical.library.telling import progress\n"
 """For the top of a project."""
 
 
-def chain(root: Path, name: str) -> Small:
-    return one(root, CHAIN.replace("NAME", name), top=PROGRESS)
+def chain(root: Path, name: str, *, often: int = 1) -> Small:
+    return one(root, CHAIN.replace("NAME", name).replace("OFTEN", str(often)), top=PROGRESS)
 
 
 def shaky(root: Path, name: str, *, times: int) -> Small:
@@ -118,7 +119,7 @@ def test_a_run_is_a_flow_run_and_a_node_is_a_task(tmp_path: Path, prefect_server
 
 
 def test_a_step_has_cards(tmp_path: Path, prefect_server: str) -> None:
-    small, shown = chain(tmp_path, "cards"), Shown(prefect_server)
+    small, shown = chain(tmp_path, "cards", often=1500), Shown(prefect_server)  # faster than a server
     ran(small, prefect_server)
     run = shown.flow_run("cards", "Completed")
     tasks = shown.states(run, {"first": "Completed", "second": "Completed"})
@@ -148,7 +149,7 @@ def test_what_a_failing_step_says_is_shown_as_it_is(tmp_path: Path, prefect_serv
 
 def test_a_step_that_succeeds_in_the_end_is_one_task(tmp_path: Path, prefect_server: str) -> None:
     small, shown = shaky(tmp_path, "retried", times=2), Shown(prefect_server)
-    ran(small, prefect_server, "policy.retries=2", "policy.backoff=0.1")
+    ran(small, prefect_server, "policy.retries=60", "policy.backoff=0.1")  # more waits than Prefect takes
     run = shown.flow_run("retried", "Completed")
     tasks = shown.states(run, dict.fromkeys(["shaky", "follower", "other", "both"], "Completed"))
     assert {name: task["run_count"] for name, task in tasks.items()} == {

@@ -1,12 +1,16 @@
 """Prefect as a runner, on a real server: the conformance suite, and a worker that dies."""
 
+import _thread
 import time
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from flow_runs import Shown
+from magical.events import RunStarted
 from magical.runners.prefect import PrefectRunner
+from magical.runners.prefect_flow import FlowRun
 from magical.testing import RunnerConformance
 from projects import one
 
@@ -92,3 +96,23 @@ def test_a_worker_that_is_killed_costs_its_step_only(prefect_server: str, tmp_pa
         while states() != dict.fromkeys(names, "Completed") and time.monotonic() < until:
             time.sleep(0.2)  # the server enters the end of a task a little later
         assert states() == dict.fromkeys(names, "Completed")
+
+
+def test_a_run_that_is_stopped_before_its_flow_run_is_open_leaves_none_open(
+    prefect_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = []
+    begun = FlowRun._begun
+
+    def slowly(flow: FlowRun, run: Any, **facts: Any) -> None:
+        _thread.interrupt_main()  # as Ctrl-C does
+        time.sleep(0.5)
+        begun(flow, run, **facts)
+
+    monkeypatch.setattr(FlowRun, "_begun", slowly)
+    runner = PrefectRunner(server=prefect_server, note=lambda *note: notes.append(note))
+    runner.on(RunStarted(run="early", workflow="interrupted", settings={}, nodes=[]))
+    with pytest.raises(KeyboardInterrupt), runner:
+        pass
+    run = Shown(prefect_server).flow_run("interrupted", "Cancelled")
+    assert notes == [("early", prefect_server, run["id"], True)]

@@ -19,7 +19,7 @@ from magical.listeners.figures import Metrics
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-__all__ = ["PrefectCards", "escaped", "link_of"]
+__all__ = ["PrefectCards", "escaped", "key_of", "link_of"]
 
 PATIENCE = 5.0
 """Seconds that the server is given, at the end of a run, to take what it has not taken yet."""
@@ -68,6 +68,8 @@ class PrefectCards:
         self._queue: queue.SimpleQueue[Callable[[SyncPrefectClient], object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._progress: dict[str, Any] = {}
+        self._shares: dict[str, float] = {}
+        self._to_move: set[str] = set()
         self._until = float("inf")
 
     def on(self, event: Event) -> None:
@@ -105,13 +107,18 @@ class PrefectCards:
             self._put(event.step, "markdown", text, "what it registered", "link")
 
     def _moved(self, event: Progress) -> None:
-        """One artifact a step, moved on."""
-        share = 100.0 * event.done / max(event.total, 1)
+        """One artifact a step, moved on: a step that moves faster than the server keeps no card waiting."""
         step, server_flow = event.step, self._shown.ids()[1]
+        self._shares[step] = 100.0 * event.done / max(event.total, 1)
+        if step in self._to_move:
+            return
+        self._to_move.add(step)
 
         def post(client: SyncPrefectClient) -> None:
             from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 
+            self._to_move.discard(step)  # before the share is read: what comes later is posted on its own
+            share = self._shares[step]
             if (known := self._progress.get(step)) is not None:
                 client.update_artifact(known, ArtifactUpdate(data=share))
                 return
@@ -136,7 +143,7 @@ class PrefectCards:
 
     def _key(self, step: str, part: str) -> str:
         """Artifacts of one key are versions of one another in Prefect: the same step, run after run."""
-        return re.sub(r"[^a-z0-9]+", "-", f"{self._workflow} {step} {part}".lower()).strip("-")
+        return key_of(f"{self._workflow} {step} {part}")
 
     def _later(self, post: Callable[[SyncPrefectClient], object]) -> None:
         self._queue.put(post)
@@ -162,6 +169,16 @@ class PrefectCards:
         changed = {PREFECT_API_URL: server} if server else {}
         with temporary_settings(changed), get_client(sync_client=True) as client:
             yield client
+
+
+def key_of(text: str) -> str:
+    """Give a key that Prefect takes, readable, and another one for other letters.
+
+    Example:
+        >>> key_of("campaign tune[boosting]"), key_of("campaign größe"), key_of("очистка")
+        ('campaign-tune-boosting', 'campaign-gre-v9a53a', '80apgoqg6a')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower().encode("punycode").decode()).strip("-")
 
 
 def escaped(text: str) -> str:

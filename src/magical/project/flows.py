@@ -12,9 +12,10 @@ from pydantic import Field
 from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.run import RunResult
-from magical.events import StepCached
+from magical.events import StepCached, StepLeftOut
 from magical.graph import Graph
 from magical.listeners.prefect import PrefectCards, escaped, link_of
+from magical.masking import masked
 from magical.project.configuration import Configuration
 from magical.project.drawing import Drawings
 from magical.project.flow_server import served
@@ -23,6 +24,7 @@ from magical.project.tracking import Tracked, value_of
 from magical.runners.prefect import PrefectRunner
 from magical.runners.prefect_flow import server_of
 from magical.settings.base import to_json
+from magical.settings.secrets import Secret, without_masks
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -92,7 +94,6 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
     """
     server_of("")  # says if Prefect is missing
     from prefect import Flow
-    from prefect.task_runners import ThreadPoolTaskRunner
 
     class ProjectFlow(Flow):  # type: ignore[type-arg]
         """A flow that has a server also where none is set up."""
@@ -101,13 +102,18 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
             with served():
                 return super().__call__(*args, **kwargs)
 
+        def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+            """What the server is shown: secrets as references, and no passwords."""
+            plain = {n: str(v) if isinstance(v, Secret) else v for n, v in parameters.items()}
+            return dict(masked(super().serialize_parameters(plain)))
+
     workflow, graph = project.drawings.anew({})
     fields = workflow.settings.model_fields if workflow.settings else {}
     given = project.configuration.settings(workflow.settings, {}).settings
 
     def body(**settings: Any) -> None:
         line = {k: v for k, v in to_json(settings).items() if v != to_json(defaults[k])}
-        _show(project.execute(settings={**line, "policy": {"runner": "prefect"}}))
+        _show(project.execute(settings={**without_masks(line), "policy": {"runner": "prefect"}}))
 
     signature = inspect.Signature(
         [_parameter(name, field, getattr(given, name)) for name, field in fields.items()]
@@ -116,8 +122,7 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
     body.__signature__ = signature  # type: ignore[attr-defined]
     body.__name__ = body.__qualname__ = graph.workflow
     body.__module__, body.__doc__ = module, workflow.__doc__
-    runner: Any = ThreadPoolTaskRunner(max_workers=project.configuration.policy({}).workers)
-    flow = ProjectFlow(body, name=graph.workflow, task_runner=runner, persist_result=False)
+    flow = ProjectFlow(body, name=graph.workflow, persist_result=False)
     if module == "__main__":  # Prefect would name the file of the body, which is this one
         flow._entrypoint = f"{getattr(sys.modules[module], '__file__', module)}:{graph.workflow}"
     return flow
@@ -127,19 +132,23 @@ def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
     """A setting with its type, its bounds and its description; the project's files may change its default."""
     default = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
     told = Field(description=field.description)
+    default = default if to_json(default) == to_json(value) else value  # a path stays as it was written
+    shown = masked(to_json(default))  # a password is in the project's files, and in no deployment
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=default if to_json(default) == to_json(value) else value,  # a path stays as it was written
+        default=default if shown == to_json(default) else shown,
         annotation=Annotated[(field.annotation, *field.metadata, told)],
     )
 
 
 def _show(result: RunResult) -> None:
-    """What is fresh is shown also where nothing had to run; the first error is the flow's."""
+    """What is fresh or left out is shown also where nothing had to run; the first error is the flow's."""
     if not result.name:
         with PrefectRunner() as runner:
             for name, record in result.records.items():
                 runner.on(StepCached(step=name, key=record.key))
+            for name, reason in result.left_out.items():
+                runner.on(StepLeftOut(step=name, reason=reason))
     if result.errors:
         raise next(iter(result.errors.values()))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from magical.engine.atomic import write_text
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.processes import host, lives
+from magical.masking import mask_uris
 
 __all__ = ["FlowMarks", "settle"]
 
@@ -50,7 +52,7 @@ class FlowMarks:
         if ended:
             path.unlink(missing_ok=True)
         elif path.parent.is_dir():
-            write_text(path, json.dumps({"server": server, "flow_run": flow_run}))
+            write_text(path, json.dumps({"server": mask_uris(server), "flow_run": flow_run}))
 
     def open(self) -> Iterator[tuple[str, str, str]]:
         """Give the runs whose flow runs may be open: name, server, flow run."""
@@ -70,18 +72,29 @@ def settle(project: Settled, server: str = "") -> list[str]:
 
     Args:
         project: whose runs.
-        server: one API of Prefect's, or empty for all. Where none answers, it is left for the next time.
+        server: one API of Prefect's, or empty for all. Where none answers, or it wants a password that is in
+            its address and so in no mark, it is left for the next time.
     """
-    marks, done = FlowMarks(project.journal.folder), []
+    marks, done, answers = FlowMarks(project.journal.folder), [], cache(_answers)
     for run, where, flow_run in marks.open():
-        summary = project.journal.read(run)
-        if server not in ("", where) or not _is_over(summary):
+        if mask_uris(server) not in ("", where) or not answers(where := server or where):
             continue
         with contextlib.suppress(Exception):  # a server is away, or the disk is: nobody's run may fail for it
-            _settle(where, flow_run, _STATES.get(summary.state, _CRASHED))
-            marks.note(run, where, flow_run, True)
-            done.append(run)
+            summary = project.journal.read(run)
+            if _is_over(summary) and _settle(where, flow_run, _STATES.get(summary.state, _CRASHED)):
+                marks.note(run, where, flow_run, True)
+                done.append(run)
     return done
+
+
+def _answers(server: str) -> bool:
+    """Whether a server is there; what settles would wait for minutes for one that takes calls in silence."""
+    from magical.runners.prefect_flow import reach
+
+    with contextlib.suppress(Exception):
+        reach(server)
+        return True
+    return False
 
 
 def _is_over(run: RunSummary) -> bool:
@@ -91,7 +104,8 @@ def _is_over(run: RunSummary) -> bool:
     return not lives(process) or run.state != "killed"
 
 
-def _settle(server: str, flow_run: str, how: tuple[str, str]) -> None:
+def _settle(server: str, flow_run: str, how: tuple[str, str]) -> bool:
+    """Mark one flow run; not the one that this code runs in, which has begun again."""
     import uuid
 
     from magical.runners.prefect_flow import talking_to
@@ -99,19 +113,24 @@ def _settle(server: str, flow_run: str, how: tuple[str, str]) -> None:
     with talking_to(server):
         from prefect.client.orchestration import get_client
         from prefect.client.schemas.objects import State, StateType
+        from prefect.context import FlowRunContext
         from prefect.exceptions import ObjectNotFound
 
         def state(kind: str, name: str) -> Any:
             return State(type=StateType(kind), name=name, message="its process had gone")
 
+        inside = FlowRunContext.get()
+        if inside is not None and inside.flow_run is not None and str(inside.flow_run.id) == flow_run:
+            return False
         with get_client(sync_client=True, httpx_settings={"timeout": 10.0}) as client:
             try:
                 found = client.read_flow_run(uuid.UUID(flow_run))
             except ObjectNotFound:
-                return
+                return True
             if found.state is None or found.state.type.value not in _FINAL:
                 client.set_flow_run_state(found.id, state(*how), force=True)
             _settle_tasks(client, found.id, state)
+    return True
 
 
 def _settle_tasks(client: Any, flow_run: Any, state: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,9 @@ from magical.runners.prefect_flow import FlowRun, reach, server_of
 __all__ = ["PrefectRunner"]
 
 T = TypeVar("T")
+
+_DELAYS = 50
+"""Of the waits between attempts, Prefect takes so many; it repeats the last, by then the longest."""
 
 
 class PrefectRunner:
@@ -78,8 +82,12 @@ class PrefectRunner:
         begun = self._begun
         real = ["pretended"] if begun.pretend else ["not real"] if begun.origin else []
         tags = ["magical", *self._tags, *real, *([f"profile {begun.profile}"] if begun.profile else [])]
-        self.flow.open(begun.workflow, begun.run or "magical", tags, begun.settings)
-        self._noted(ended=False)
+        try:
+            self.flow.open(begun.workflow, begun.run or "magical", tags, begun.settings)
+            self._noted(ended=False)
+        except KeyboardInterrupt:  # the flow run may be there by now, and nobody else would end it
+            self.__exit__(*sys.exc_info())
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -99,9 +107,7 @@ class PrefectRunner:
             state = Failed(message=f"failed: {', '.join(self._failed)}")
         else:
             state = Completed(message=f"{len(self._futures)} steps ran")
-        ended = self.flow.close(state, wait=not stopped or all(f.done() for f in self._futures))
-        if ended:
-            self._noted(ended=True)
+        self._noted(ended=self.flow.close(state, wait=not stopped or all(f.done() for f in self._futures)))
 
     def submit(self, work: Work[T]) -> Future[T]:
         """Begin a piece of work as a task and give its future."""
@@ -125,7 +131,7 @@ class PrefectRunner:
             except BaseException as error:
                 final = work.again(error) is None
                 if final:
-                    future.set_exception(error)
+                    future.set_exception(_alone(error) if self.flow.attached else error)
                 raise _told(error, work, time.monotonic() - began) from None
 
         def condition(task: Any, run: Any, state: Any) -> bool:
@@ -169,12 +175,14 @@ class PrefectRunner:
             persist_result=False,
             log_prints=False,
             retries=retries,
-            retry_delay_seconds=[work.wishes.wait(n + 1) for n in range(retries)] or None,
+            retry_delay_seconds=[work.wishes.wait(n + 1) for n in range(min(retries, _DELAYS))] or None,
             retry_condition_fn=condition,
         )
 
     def _noted(self, *, ended: bool) -> None:
-        if self._begun.run and self.flow.server:  # a temporary server is gone when somebody could ask it
+        if (
+            self._begun.run and self.flow.server and self.flow.id
+        ):  # a temporary server is gone when somebody could ask it
             self._note(self._begun.run, self.flow.server, str(self.flow.id), ended)
 
     def _task_begun(self, name: str) -> None:
@@ -212,6 +220,11 @@ def _told(error: BaseException, work: Work[Any], seconds: float) -> Exception:
     if isinstance(error, MagicalError):
         return error.worded(*error.lines)
     return RuntimeError(f"{type(error).__name__}: {text}")
+
+
+def _alone(error: BaseException) -> BaseException:
+    """An error for the flow that its run is in: Prefect logs the traceback, and a cause may tell secrets."""
+    return error.worded(*error.lines) if isinstance(error, MagicalError) else error
 
 
 def _never_began(future: Future[Any], name: str) -> None:

@@ -8,13 +8,10 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from magical.errors import UsageError, shorten
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
 
 __all__ = ["OWN_SERVER", "FlowRun", "reach", "server_of", "talking_to"]
 
@@ -23,6 +20,9 @@ OWN_SERVER = "http://127.0.0.1:4200/api"
 
 PATIENCE = 10.0
 """Seconds that Prefect's server is given to take the end of a flow run."""
+
+_GLANCE = 0.2
+"""Seconds of one wait at most: a wait without end may sleep through Ctrl-C."""
 
 _SENDERS = ("APILogWorker", "EventsWorker")
 """Of Prefect: at the end they warn of what they have yet to send, which a reader can do nothing about."""
@@ -64,19 +64,6 @@ def talking_to(server: str, *, heartbeat: bool = True) -> Iterator[None]:
         yield
 
 
-def _asking(server: str, seconds: float) -> SyncPrefectClient:
-    """A client for one question; changing the address in all of Prefect's settings takes longer than that.
-
-    What writes artifacts needs those settings: they say where its events go.
-    """
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.settings import get_current_settings
-
-    api = get_current_settings().api
-    key, auth = (secret.get_secret_value() if secret else None for secret in (api.key, api.auth_string))
-    return SyncPrefectClient(server, api_key=key, auth_string=auth, httpx_settings={"timeout": seconds})
-
-
 def reach(server: str) -> None:
     """Make sure that a server answers, before any work.
 
@@ -84,10 +71,17 @@ def reach(server: str) -> None:
         UsageError: it does not.
     """
     import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+    # Prefect would ask a server that takes calls in silence six times, a minute and more in all.
+    once: dict[Any, Any] = {PREFECT_API_URL: server, PREFECT_CLIENT_MAX_RETRIES: 0}
     try:
         parts = urlsplit(server)
-        with _asking(server, 3.0) as client:
+        with (
+            temporary_settings(once),
+            get_client(sync_client=True, httpx_settings={"timeout": 3.0}) as client,
+        ):
             error: object = client.api_healthcheck()
         said = getattr(parts, "hostname", None) or server
     except (httpx.HTTPError, ValueError, RuntimeError) as caught:
@@ -121,7 +115,7 @@ class FlowRun:
         self._state: Any = None
         self._broken: BaseException | None = None
         self._thread: threading.Thread | None = None
-        self._quiet = contextlib.ExitStack()
+        self._quiet, self._threads = contextlib.ExitStack(), contextlib.ExitStack()
 
     def open(self, flow: str, name: str, tags: Sequence[str], parameters: Mapping[str, Any]) -> None:
         """Begin.
@@ -136,6 +130,7 @@ class FlowRun:
             UsageError: the server refuses.
         """
         from prefect.context import FlowRunContext
+        from prefect.task_runners import ThreadPoolTaskRunner
 
         inside = FlowRunContext.get()
         self.attached = inside is not None and inside.flow_run is not None
@@ -143,13 +138,18 @@ class FlowRun:
         if self.attached:
             assert inside is not None
             run: Any = inside.flow_run
-            self._begun(run.id, tags=list(dict.fromkeys([*run.tags, *tags, name])))
+            run.tags = list(dict.fromkeys([*run.tags, *tags, name]))  # with those of an earlier run in it
+            # Bodies belong in threads, and there may be none free where the flow's own tasks run.
+            own: Any = self._threads.enter_context(ThreadPoolTaskRunner(max_workers=self._workers))
+            with FlowRunContext.model_construct(**{**dict(inside), "task_runner": own}):
+                self._begun(run.id, tags=run.tags)
             return
         facts = {"name": name, "tags": list(tags), "parameters": dict(parameters)}
         self._thread = threading.Thread(target=self._run, args=(flow, facts), daemon=True)
         self._thread.name = "magical-prefect"
         self._thread.start()
-        self._open.wait()
+        while not self._open.wait(_GLANCE):
+            pass
         if self._broken is not None:
             self._quiet.close()
             text = shorten(str(self._broken) or repr(self._broken), 160)
@@ -163,15 +163,17 @@ class FlowRun:
         return self._context.copy().run(function)
 
     def close(self, state: Any, *, wait: bool = True) -> bool:
-        """End it, and say whether the server took that.
+        """End it, and say whether the server took that; in a flow, whether its tasks have ended.
 
         Args:
             state: a final state of Prefect's.
             wait: whether its tasks have ended.
         """
         if self._thread is None:
+            if wait:  # else a body is under way, and a thread cannot be stopped
+                self._threads.close()
             self._quiet.close()
-            return False  # whoever opened it ends it
+            return wait  # whoever opened it ends it
         self._state = state
         self._over.set()
         self._thread.join(PATIENCE if wait else 1.0)
