@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import logging
 import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
@@ -26,6 +25,7 @@ PATIENCE = 5.0
 
 _LEVELS = {"print": logging.INFO, **logging.getLevelNamesMapping()}
 _PAUSE = 1.0
+_SILENCE = 10.0
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&])")
 
 
@@ -40,6 +40,9 @@ class Shown(Protocol):
 
     def ids(self) -> tuple[str, Any]:
         """Give the server, and the id of the flow run."""
+
+    def within(self, function: Callable[[], Any]) -> Any:
+        """Call something as if within the flow run."""
 
 
 class PrefectCards:
@@ -77,7 +80,6 @@ class PrefectCards:
         match event:
             case RunStarted():
                 self._workflow = event.workflow
-                self._start()  # its connection is made while the flow run is opened
             case Log():
                 self._shown.say(event.step, _LEVELS.get(event.level.upper(), logging.INFO), event.text)
             case StepFinished():
@@ -147,28 +149,19 @@ class PrefectCards:
 
     def _later(self, post: Callable[[SyncPrefectClient], object]) -> None:
         self._queue.put(post)
-
-    def _start(self) -> None:
-        known = contextvars.copy_context()  # in a flow it knows the server
-        self._thread = threading.Thread(target=known.run, args=(self._work,), daemon=True)
-        self._thread.name = "magical-prefect-cards"
-        self._thread.start()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._shown.within, args=(self._work,), daemon=True)
+            self._thread.name = "magical-prefect-cards"
+            self._thread.start()
 
     def _work(self) -> None:
-        with contextlib.suppress(Exception), self._client() as client:
+        from prefect.client.orchestration import get_client
+
+        own = {"timeout": _SILENCE}  # the flow run's client ends with it, and cards may come later
+        with contextlib.suppress(Exception), get_client(own, sync_client=True) as client:
             while (post := self._queue.get()) is not None:
                 while not _done(post, client) and time.monotonic() < self._until:
                     time.sleep(_PAUSE)
-
-    @contextlib.contextmanager
-    def _client(self) -> Iterator[SyncPrefectClient]:
-        from prefect.client.orchestration import get_client
-        from prefect.settings import PREFECT_API_URL, temporary_settings
-
-        server = self._shown.ids()[0]
-        changed = {PREFECT_API_URL: server} if server else {}
-        with temporary_settings(changed), get_client(sync_client=True) as client:
-            yield client
 
 
 def key_of(text: str) -> str:

@@ -149,6 +149,11 @@ class PrefectRunner:
         """Give the server, and the id of the flow run; none before it has begun."""
         return self.flow.server, self.flow.id
 
+    def within(self, function: Callable[[], T]) -> T:
+        """Call something as if within the flow run, once it is open."""
+        found: T = self.flow.call(function)
+        return found
+
     def say(self, step: str, level: int, text: str) -> None:
         """Show a line about a step that has begun, or else about the run, in Prefect; none before that."""
         with self._lock:
@@ -180,9 +185,7 @@ class PrefectRunner:
         )
 
     def _noted(self, *, ended: bool) -> None:
-        if (
-            self._begun.run and self.flow.server and self.flow.id
-        ):  # a temporary server is gone when somebody could ask it
+        if self._begun.run and self.flow.id and self.flow.server:  # else a temporary one, gone by then
             self._note(self._begun.run, self.flow.server, str(self.flow.id), ended)
 
     def _task_begun(self, name: str) -> None:
