@@ -1,7 +1,5 @@
 """Steps on pandas: a step gets the kind of table it annotates, and what it gives counts like polars rows."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +12,7 @@ from magical.errors import ContractError
 from magical.pandas import Frame
 from magical.project import Run
 from projects import IMPORTS, Small, is_well_worded, one
+from typechecking import mypy
 
 TOP = """
 import datetime as dt
@@ -287,8 +286,7 @@ def plain(table: pd.DataFrame) -> pd.DataFrame:
 reveal_type(good(pd.DataFrame()))
 """.lstrip(),
     )
-    words = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), str(path)]
-    said = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120).stdout
+    said = mypy(path).stdout
     assert 'Revealed type is "pandas.' in said
     assert "DataFrame" in said
     assert said.count("error:") == said.count("typed.py:14: error:") == 1

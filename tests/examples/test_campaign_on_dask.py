@@ -1,4 +1,4 @@
-"""The campaign under Prefect, with its bodies on a Dask cluster: the same content as in this process alone."""
+"""The campaign with its bodies on a Dask cluster, under Prefect or not: the same content as in one process."""
 
 import shutil
 from pathlib import Path
@@ -34,10 +34,12 @@ def contents(root: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [2, 4])
-def test_gives_the_same_as_local(finished: Path, prefect_server: str, tmp_path: Path, workers: int) -> None:
+@pytest.mark.parametrize(("runner", "workers"), [("prefect", 2), ("local", 4)])
+def test_gives_the_same_as_local(
+    runner: str, workers: int, finished: Path, prefect_server: str, tmp_path: Path
+) -> None:
     there = copy_campaign(tmp_path / "campaign")
-    policy = ["policy.runner=prefect", f"policy.server={prefect_server}", "policy.cluster=dask"]
+    policy = [f"policy.runner={runner}", f"policy.server={prefect_server}", "policy.cluster=dask"]
     done = there.process("run", *QUICK, *policy, f"policy.workers={workers}", "tracking.enabled=false")
     assert done.returncode == 0, done.stderr
     shutil.copytree(finished, tmp_path / "local")

@@ -2,7 +2,6 @@
 
 import json
 import stat
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from magical.errors import StoreError, UsageError
 from magical.project.creating import create
 from projects import Answer, Small, command, is_well_worded, python
 from registries.databases import database
+from typechecking import mypy
 
 ROOT = Path(__file__).parents[2]
 COMMON = [".gitignore", "README.md", "contracts.py", "pyproject.toml"]
@@ -138,12 +138,9 @@ def test_what_is_written_is_formatted_and_clean(kind: str, request: pytest.Fixtu
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["design", "campaign"])
-def test_what_is_written_is_well_typed(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_what_is_written_is_well_typed(kind: str, request: pytest.FixtureRequest) -> None:
     root: Path = request.getfixturevalue(kind)
-    words = ["--cache-dir", str(tmp_path), "--config-file", str(ROOT / "pyproject.toml")]
-    paths = [str(root / name) for name in ("workflow.py", "contracts.py", "tests/test_shop.py")]
-    command = [sys.executable, "-m", "mypy", "--strict", "--disable-error-code", "empty-body", *words, *paths]
-    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    checked = mypy(*(root / name for name in ("workflow.py", "contracts.py", "tests/test_shop.py")))
     assert checked.returncode == 0, checked.stdout
 
 

@@ -17,7 +17,6 @@ from typing import Any, ClassVar
 import psutil
 import pytest
 
-import magical
 from magical.errors import BrokenPromise, StepError, StepStopped, UsageError
 from magical.runners.local import LocalRunner
 from magical.testing import RunnerConformance
@@ -531,34 +530,3 @@ def test_a_scheduler_that_does_not_answer_is_said_before_any_work(tmp_path: Path
     assert ("certificates" in str(caught.value)) is address.startswith("tls")
     assert logging.getLogger("distributed").level == level
     gc.collect()  # a client that is half made complains then, which is an error here
-
-
-# --- the campaign -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [2, 4])
-def test_the_campaign_is_the_same_there(tmp_path: Path, workers: int) -> None:
-    here = campaign(tmp_path / "here")
-    there = campaign(tmp_path / "there", f"policy.workers={workers}", "policy.cluster=dask")
-    assert here == there
-
-
-def campaign(root: Path, *words: str) -> dict[str, Any]:
-    """Run the example in a fresh folder; give each step's content, and what its models predict."""
-    import shutil
-
-    example = Path(__file__).resolve().parents[2] / "examples" / "campaign"
-    shutil.copytree(example, root, ignore=shutil.ignore_patterns(".magical", "__pycache__"))
-    done = python("-m", "magical.cli", "run", "tracking.enabled=false", *words, "--project", str(root))
-    assert done.returncode == 0, done.stderr
-    project = magical.load(root)
-    graph = project.graph()
-    plans = project.plan(tracking={"enabled": False})
-    found: dict[str, Any] = {}
-    for name, plan in plans.items():
-        assert plan.record is not None, name
-        made = plan.record.result
-        found[name] = made.content if made.kind != "model" else plan.record.key
-    assert len(found) == len(graph.wanted)
-    return found

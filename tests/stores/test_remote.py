@@ -96,6 +96,9 @@ class TestInAFolder(Remote):
 
 
 class TestOnS3(Remote):
+    rounds = 3
+    stride = 7
+
     @pytest.fixture
     def store(self, tmp_path: Path, bucket: str) -> RemoteStore:
         return RemoteStore(f"{bucket}/{uuid4().hex}/campaign", tmp_path / "cache", QUICK)

@@ -193,8 +193,9 @@ all_held, keys = [], [f"{i:02}" * 20 for i in range(6)]
 for i, key in enumerate(keys):
     with store.in_use("run"), store.lock(key):
         if store.record(key) is None:
-            made = store.save(pl.DataFrame({"i": [i]}), promise_of(Frame), key)
-            store.put_record(Record(key, "n", "m:n", {}, made))
+            with store.writing():
+                made = store.save(pl.DataFrame({"i": [i]}), promise_of(Frame), key)
+                store.put_record(Record(key, "n", "m:n", {}, made))
             print("made", i, flush=True)
         store.sweep(keys)
         assert store.load(store.record(key).result, promise_of(Frame))["i"].to_list() == [i]

@@ -15,7 +15,13 @@ __all__ = ["SharedStore"]
 
 
 class SharedStore(KeptStore):
-    """The checks in which several use one store."""
+    """The checks in which several use one store.
+
+    Attributes:
+        rounds: how often each does the same; fewer are enough for a store that is slow.
+    """
+
+    rounds = 8
 
     def at_once(self, work: Callable[[int], None], threads: int = 4) -> None:
         """Do something in several threads that begin together."""
@@ -66,7 +72,7 @@ class SharedStore(KeptStore):
         def work(number: int) -> None:
             mine = self.reopened(store)
             with mine.in_use(f"run-{number}"):
-                for i in range(8):
+                for i in range(self.rounds):
                     key = f"{number}{i}" * 20
                     with mine.writing():
                         self.kept(mine, TABLE.with_columns(i=i), key=key)
