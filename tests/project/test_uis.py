@@ -137,6 +137,12 @@ def test_a_profile_says_where_the_servers_are(little: Small) -> None:
     assert UIs(little.load(), mlflow_port=4321).addresses["mlflow"] == "http://127.0.0.1:4321"
 
 
+def test_on_another_port_it_says_how_runs_find_it(little: Small) -> None:
+    note = "Runs find it by policy.server=http://127.0.0.1:4323/api"
+    assert note in str(UIs(little.load(), prefect_port=4323)).splitlines()
+    assert "policy.server" not in str(UIs(little.load()))
+
+
 def test_without_prefect_mlflow_starts_alone(little: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(uis, "find_spec", lambda name: None if name == "prefect" else real(name))

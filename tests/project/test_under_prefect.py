@@ -211,6 +211,14 @@ def test_a_server_that_does_not_answer_is_said_before_anything_begins(tmp_path: 
     assert not list(small.root.glob(".magical/runs/*"))
 
 
+def test_what_answers_and_is_no_prefect_is_said_to_be_none(tmp_path: Path, prefect_server: str) -> None:
+    answer = ran(chain(tmp_path, "wrong"), f"{prefect_server}/wrong", code=2)
+    assert answer.stderr.splitlines() == [
+        f"What answers at {prefect_server}/wrong is not Prefect's API (404 Not Found).",
+        "Hint: name one, such as policy.server=http://127.0.0.1:4200/api; or run without: policy.runner=local",
+    ]
+
+
 def test_the_shell_alone_does_not_choose_the_runner(tmp_path: Path, prefect_server: str) -> None:
     small, shown = chain(tmp_path, "shell"), Shown(prefect_server)
     answer = small.process("run", PREFECT_API_URL=prefect_server)

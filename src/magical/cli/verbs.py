@@ -47,9 +47,12 @@ def _carry_out(
     from magical.listeners.console import Console
     from magical.listeners.pretences import design_text
     from magical.listeners.summary import run_json, run_text
+    from magical.project.settling import unheard
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
         result = project.execute(step, line, (Console(),), debug)
+        if note := unheard(project.journal, result.name):
+            print(note)
         graph = project.draw(line).graph
         found = [f for f in project.check(**line) if f.severity != "note"] if ask.pretend else None
     again = "".join(f" {shlex.quote(word)}" for word in words if "=" in word)
@@ -202,7 +205,7 @@ def _move_alias(registry: Registry, name: str, promote: str, rollback: bool) -> 
 
 @verb()
 def sync(ask: Ask) -> None:
-    """Send what MLflow's tracking or registry missed while it was down."""
+    """Send what MLflow's tracking or registry, or Prefect, missed while it was down."""
     project = ask.open()
     from magical.listeners.console import Console
 

@@ -105,7 +105,7 @@ class PrefectCards:
         if scores := [{"score": n, "value": x} for n, x in self._figures.of(event.step, value)]:
             self._put(event.step, "table", scores, "its scores", "scores")
         if address := self._link(value):
-            text = f"[{escaped(address)}]({address})"
+            text = f"[{address}]({address})"  # Prefect's page shows what stands in a link as it is
             self._put(event.step, "markdown", text, "what it registered", "link")
 
     def _moved(self, event: Progress) -> None:

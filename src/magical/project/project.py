@@ -202,8 +202,7 @@ class Project:
         from magical.project.settling import settle
         from magical.project.syncing import sync
 
-        settle(self)
-        return sync(self, listeners)
+        return sync(self, listeners, settle(self))
 
     def stored(self, step: str, settings: Mapping[str, Any]) -> Stored:
         """Draw up to a step, with nothing that is asked of the world again, as ``sync`` does."""

@@ -1,10 +1,10 @@
-"""Flow runs that a killed process, or a server that was away, left open in Prefect: mark how they ended."""
+"""Flow runs that a killed process, or a server that was away, left open in Prefect: tell how they ended."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +14,10 @@ from magical.engine.journal import Journal, RunSummary
 from magical.engine.processes import host, lives
 from magical.masking import mask_uris
 
-__all__ = ["FlowMarks", "settle"]
+__all__ = ["FlowMarks", "settle", "unheard"]
+
+State = tuple[str, str]
+"""Of Prefect's: its type and its name."""
 
 _STATES = {
     "done": ("COMPLETED", "Completed"),
@@ -22,6 +25,14 @@ _STATES = {
     "stopped": ("CANCELLED", "Cancelled"),
 }
 _CRASHED = ("CRASHED", "Crashed")
+_ENDS = {
+    "StepFinished": ("COMPLETED", "Completed"),
+    "StepCached": ("COMPLETED", "Cached"),
+    "StepLeftOut": ("CANCELLED", "LeftOut"),
+    "StepFailed": ("FAILED", "Failed"),
+    "StepPending": ("FAILED", "Failed"),
+}
+_WHY = {_CRASHED: "its process had gone"}
 _FINAL = {"COMPLETED", "CANCELLED", "FAILED", "CRASHED"}
 _PAGE = 200
 
@@ -65,10 +76,10 @@ class FlowMarks:
 
 
 def settle(project: Settled, server: str = "") -> list[str]:
-    """Mark in Prefect how the runs ended that it still shows as running; give their names.
+    """Tell Prefect how the runs ended that it still shows as running, and their steps; give their names.
 
-    A run whose process is gone without a word is marked crashed, with its tasks. One whose end the server did
-    not hear of gets the state in which it ended.
+    A run whose process is gone without a word is marked crashed, with the steps that were under way. What
+    the server did not hear of is told as the journal has it.
 
     Args:
         project: whose runs.
@@ -81,10 +92,20 @@ def settle(project: Settled, server: str = "") -> list[str]:
             continue
         with contextlib.suppress(Exception):  # a server is away, or the disk is: nobody's run may fail for it
             summary = project.journal.read(run)
-            if _is_over(summary) and _settle(where, flow_run, _STATES.get(summary.state, _CRASHED)):
+            ends = {e["step"]: _ENDS[e["event"]] for e in project.journal.events(run) if e["event"] in _ENDS}
+            if _is_over(summary) and _settle(where, flow_run, _STATES.get(summary.state, _CRASHED), ends):
                 marks.note(run, where, flow_run, True)
                 done.append(run)
     return done
+
+
+def unheard(journal: Journal, run: str) -> str:
+    """Say that Prefect has not heard how a run ended; empty if it has, or need not."""
+    for name, server, _ in FlowMarks(journal.folder).open():
+        if name == run:
+            where = server.removesuffix("/api")
+            return f"Prefect's server at {where} went away meanwhile.\nHint: magical sync tells it the rest."
+    return ""
 
 
 def _answers(server: str) -> bool:
@@ -104,20 +125,16 @@ def _is_over(run: RunSummary) -> bool:
     return not lives(process) or run.state != "killed"
 
 
-def _settle(server: str, flow_run: str, how: tuple[str, str]) -> bool:
-    """Mark one flow run; not the one that this code runs in, which has begun again."""
+def _settle(server: str, flow_run: str, how: State, ends: Mapping[str, State]) -> bool:
+    """Tell of one flow run and its tasks; not of the one that this code runs in, which has begun again."""
     import uuid
 
     from magical.runners.prefect_flow import talking_to
 
     with talking_to(server):
         from prefect.client.orchestration import get_client
-        from prefect.client.schemas.objects import State, StateType
         from prefect.context import FlowRunContext
         from prefect.exceptions import ObjectNotFound
-
-        def state(kind: str, name: str) -> Any:
-            return State(type=StateType(kind), name=name, message="its process had gone")
 
         inside = FlowRunContext.get()
         if inside is not None and inside.flow_run is not None and str(inside.flow_run.id) == flow_run:
@@ -127,25 +144,46 @@ def _settle(server: str, flow_run: str, how: tuple[str, str]) -> bool:
                 found = client.read_flow_run(uuid.UUID(flow_run))
             except ObjectNotFound:
                 return True
+            _settle_tasks(client, found.id, ends)
             if found.state is None or found.state.type.value not in _FINAL:
-                client.set_flow_run_state(found.id, state(*how), force=True)
-            _settle_tasks(client, found.id, state)
+                client.set_flow_run_state(found.id, _state(how), force=True)
     return True
 
 
-def _settle_tasks(client: Any, flow_run: Any, state: Any) -> None:
+def _settle_tasks(client: Any, flow_run: Any, ends: Mapping[str, State]) -> None:
+    """Those that the server knows get their ends, and those that it never heard of are entered."""
+    from prefect import Task
+
+    known = {task.name: task for task in _tasks(client, flow_run)}
+    for name, task in known.items():
+        if task.state is None or task.state.type.value not in _FINAL:
+            client.set_task_run_state(task.id, _state(ends.get(name, _CRASHED)), force=True)
+    for name, end in ends.items():
+        if name not in known:
+            task = Task(_nothing, name=name)
+            client.create_task_run(task, flow_run, dynamic_key=name, name=name, state=_state(end))
+
+
+def _tasks(client: Any, flow_run: Any) -> Iterator[Any]:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.client.schemas.sorting import TaskRunSort
 
     which = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
-    offset = 0
-    while True:
-        found = client.read_task_runs(
+    offset, page = 0, [None] * _PAGE
+    while len(page) == _PAGE:
+        page = client.read_task_runs(
             flow_run_filter=which, sort=TaskRunSort.EXPECTED_START_TIME_ASC, limit=_PAGE, offset=offset
         )
-        for task in found:
-            if task.state is None or task.state.type.value not in _FINAL:
-                client.set_task_run_state(task.id, state(*_CRASHED), force=True)
-        if len(found) < _PAGE:
-            return
+        yield from page
         offset += _PAGE
+
+
+def _state(end: State) -> Any:
+    from prefect.client.schemas.objects import State, StateType
+
+    kind, name = end
+    return State(type=StateType(kind), name=name, message=_WHY.get(end, "told afterwards"))
+
+
+def _nothing() -> None:
+    """Stand for a step's body, which has run."""

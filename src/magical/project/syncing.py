@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -108,16 +108,17 @@ class Synced:
         return [{"run": s.run, "step": s.step, "state": s.state, "text": s.text} for s in self.done]
 
 
-def sync(project: Synchronised, listeners: tuple[Listener, ...] = ()) -> Synced:
+def sync(project: Synchronised, listeners: tuple[Listener, ...] = (), settled: Sequence[str] = ()) -> Synced:
     """Send what was missed; one that cannot be sent does not keep back the others.
 
     Args:
         project: whose runs.
         listeners: who hears what the steps tell that are made up for.
+        settled: the runs of which Prefect has been told the rest.
     """
     with alone(project.home / "sync.lock"):  # a second one waits, and finds nothing left to send
         found = [*_Runs(project).send(), *_Steps(project, listeners).send()]
-    return Synced(tuple(found))
+    return Synced((*(Sync(run, "", "sent", "Prefect knows how it ended.") for run in settled), *found))
 
 
 class _Runs:

@@ -32,6 +32,7 @@ __all__ = ["UIs"]
 
 
 _LOOK = 0.3
+_PREFECTS = 4200
 _EMBEDDED = ("sqlite:", "postgresql", "mysql", "mssql")
 
 
@@ -122,7 +123,10 @@ class UIs:
         if find_spec("prefect") is None:
             self.notes.append("Prefect is not installed: pip install 'magical-thinking[prefect]'")
             return None
-        return prefect_server(project.home / "prefect", port or free_port())
+        server = prefect_server(project.home / "prefect", port or free_port())
+        if not named and port != _PREFECTS:
+            self.notes.append(f"Runs find it by policy.server={server.address}/api")
+        return server
 
     def _mlflow(self, project: Project, database: str, port: int) -> Server | str:
         named = project.configuration.tracking({}).uri

@@ -8,10 +8,13 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from magical.errors import UsageError, shorten
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["OWN_SERVER", "FlowRun", "reach", "server_of", "talking_to"]
 
@@ -24,8 +27,8 @@ PATIENCE = 10.0
 _GLANCE = 0.2
 """Seconds of one wait at most: a wait without end may sleep through Ctrl-C."""
 
-_SENDERS = ("APILogWorker", "EventsWorker")
-"""Of Prefect: at the end they warn of what they have yet to send, which a reader can do nothing about."""
+_SENDERS = ("APILogWorker", "EventsWorker", "prefect._internal.concurrency")
+"""Of Prefect: they tell what they have yet to send, or could not, which a reader can do nothing about."""
 
 _NO_PREFECT = "pip install 'magical-thinking[prefect]'; or run without: policy.runner=local"
 
@@ -86,12 +89,21 @@ def reach(server: str) -> None:
         said = getattr(parts, "hostname", None) or server
     except (httpx.HTTPError, ValueError, RuntimeError) as caught:
         error, said = caught, server
+    if isinstance(error, httpx.HTTPStatusError):
+        raise UsageError(
+            f"What answers at {server.rpartition('@')[2]} is not Prefect's API ({_status(error)}).",
+            hint=f"name one, such as policy.server={OWN_SERVER}; or run without: policy.runner=local",
+        )
     if error is not None:
         where = server.rpartition("@")[2].removesuffix("/api") or str(said)
         raise UsageError(
             f"Prefect's server at {where} does not answer ({shorten(str(error) or repr(error), 80)}).",
             hint="magical ui starts one; or run without: policy.runner=local",
         )
+
+
+def _status(error: httpx.HTTPStatusError) -> str:
+    return f"{error.response.status_code} {error.response.reason_phrase}".strip()
 
 
 class FlowRun:
@@ -240,7 +252,7 @@ def _quiet(*, keep: bool) -> Iterator[None]:
         own.addHandler(nobody)
         logging.raiseExceptions = False  # a log line that the server did not take is said nowhere else
         for name in _SENDERS:
-            logging.getLogger(name).setLevel(logging.ERROR)  # for good: they speak when this process ends
+            logging.getLogger(name).disabled = True  # for good: they speak when this process ends
     for handler in consoles:
         root.removeHandler(handler)
         if keep:
