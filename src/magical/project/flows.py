@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from pydantic import Field
@@ -12,6 +12,7 @@ from pydantic import Field
 from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.run import RunResult
+from magical.errors import UsageError
 from magical.events import StepCached, StepLeftOut
 from magical.graph import Graph
 from magical.listeners.prefect import PrefectCards, escaped, link_of
@@ -99,6 +100,7 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
         """A flow that has a server also where none is set up."""
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            _expect(list(signature.parameters), args, kwargs)
             with served():
                 return super().__call__(*args, **kwargs)
 
@@ -126,6 +128,16 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
     if module == "__main__":  # Prefect would name the file of the body, which is this one
         flow._entrypoint = f"{getattr(sys.modules[module], '__file__', module)}:{graph.workflow}"
     return flow
+
+
+def _expect(names: list[str], args: Sequence[object], given: Mapping[str, object]) -> None:
+    """Say in a line what Prefect says in a page: settings are given by name, and there are no others."""
+    if args:
+        raise UsageError(
+            f"A flow takes its settings by name, got {args[0]!r}.", hint=f"such as {next(iter(names), '')}=…"
+        )
+    if others := given.keys() - {*names, "return_state", "wait_for"}:
+        raise UsageError.unknown("setting", min(others), names)
 
 
 def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
