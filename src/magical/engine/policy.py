@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from magical.errors import SettingsError, did_you_mean
 from magical.graph import Graph, Node
@@ -64,8 +67,8 @@ class Policy(Settings):
         runner: who runs the steps: ``local``, this process alone; or ``prefect``, as tasks of a flow run.
         cluster: where bodies run: empty for threads of this process; ``dask`` for as many processes of this
             machine as there are workers; or the address of a Dask scheduler, such as ``tcp://10.0.0.5:8786``.
-        server: the API of Prefect's server; empty for the one that Prefect is set up for, or else that of
-            ``magical ui``.
+        server: the API of Prefect's server, such as ``http://127.0.0.1:4200/api``; empty for the one that
+            Prefect is set up for, or else that of ``magical ui``.
         store: where artifacts live: empty for ``.magical/store``, or any path of fsspec, such as
             ``s3://bucket/campaign``, that workers elsewhere reach, too. Not on the command line.
         workers: how many steps run at a time.
@@ -77,8 +80,8 @@ class Policy(Settings):
     """
 
     runner: Literal["local", "prefect"] = "local"
-    cluster: str = Field(default="", pattern=r"^(dask|[a-z]+://\S+|)$")
-    server: str = Field(default="", pattern=r"^(https?://\S+|)$")
+    cluster: str = ""
+    server: str = ""
     store: str = ""
     workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=256)
     retries: int = Field(default=0, ge=0, le=100)
@@ -86,6 +89,23 @@ class Policy(Settings):
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     tags: tuple[str, ...] = ()
     steps: dict[str, StepPolicy] = Field(default_factory=dict)
+
+    @field_validator("cluster")
+    @classmethod
+    def _known_cluster(cls, value: str) -> str:
+        if re.fullmatch(r"(dask|[a-z]+://\S+|)", value):
+            return value
+        raise PydanticCustomError(
+            "cluster", "must be dask, or the address of a scheduler, such as tcp://10.0.0.5:8786"
+        )
+
+    @field_validator("server")
+    @classmethod
+    def _api(cls, value: str) -> str:
+        """The address as Prefect wants it: a server that is named without a path is asked for its API."""
+        if re.fullmatch(r"(https?://[^\s/]\S*|)", value):
+            return f"{value.rstrip('/')}/api" if value and not urlsplit(value).path.strip("/") else value
+        raise PydanticCustomError("server", "must be an address, such as http://127.0.0.1:4200/api")
 
     def of(self, node: Node) -> Wishes:
         """Give the wishes about one node: its own, its step's, or those for all."""
