@@ -315,6 +315,7 @@ WRONG: dict[str, Case] = {
     "an unknown runner": ([(S, "[track", '[policy]\nrunner = "spark"\n[track')], "run", 2),
     "policy of an unknown kind in a profile": ([("profiles/quick.toml", "", "[policy]\nworkers = 'many'\n")], "run --profile quick", 2),
     "unknown tracking": ([(S, "enabled", "enable")], "run", 2),
+    "an address that MLflow does not know": ([(S, "enabled", 'uri = "htp://127.0.0.1"\nenabled')], "run", 2),
     "not given": (w("unread: int = 1", "unread: int"), "run", 2),
     "a default that is wrong": (w("default=90", "default=900"), "run", 2),
     "settings of a workflow that takes none": (w(WORKFLOW, "@workflow\ndef flow() -> int:\n    s = FlowSettings()\n"), "run max_id=3", 2),

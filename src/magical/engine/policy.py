@@ -17,6 +17,8 @@ from magical.settings import Settings
 
 __all__ = ["Policy", "StepPolicy", "Tracking", "Wishes"]
 
+_SCHEMES = {"http", "https", "file", "databricks", "databricks-uc", "uc"}
+_DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}
 LONGEST_WAIT = 600.0
 """Seconds between two attempts, at most."""
 
@@ -148,3 +150,25 @@ class Tracking(Settings):
     uri: str = ""
     registry_uri: str = ""
     experiment: str = ""
+
+    @field_validator("uri", "registry_uri")
+    @classmethod
+    def _known_to_mlflow(cls, value: str) -> str:
+        """Hold an address to what MLflow can reach: it would refuse another one only after all the work."""
+        scheme, colon, _ = value.partition(":")
+        if not colon or "/" in scheme or len(scheme) == 1 or _is_known(scheme.lower().partition("+")[0]):
+            return value
+        raise PydanticCustomError(
+            "uri",
+            "must be an address that MLflow knows, such as http://127.0.0.1:5000 or sqlite:///mlflow.db",
+        )
+
+
+def _is_known(scheme: str) -> bool:
+    """Whether MLflow, or what is installed beside it, has a store for the addresses of a scheme."""
+    if scheme in _SCHEMES | _DATABASES:
+        return True
+    from importlib.metadata import entry_points
+
+    groups = ("mlflow.tracking_store", "mlflow.model_registry_store")
+    return any(scheme == point.name for group in groups for point in entry_points(group=group))
