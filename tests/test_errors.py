@@ -302,6 +302,8 @@ WRONG: dict[str, Case] = {
     "settings that are not UTF-8": ([(S, "[track", "# \udcff\n[track")], "run", 2),
     "unknown setting": ([], "run max_idd=3", 2),
     "unknown setting in a file": ([(S, "[track", "max_idd = 3\n[track")], "run", 2),
+    "a section that is none": ([(S, "[track", "[polcy]\nworkers = 2\n[track")], "run", 2),
+    "a section that is none, without settings": (w(WORKFLOW, "@workflow\ndef flow() -> int:\n    s = FlowSettings()\n"), "run trackin.enabled=false", 2),
     "out of bounds": ([], "run max_id=0", 2),
     "wrong type": ([], "run max_id=many", 2),
     "not key=value": ([], "run =3", 2),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,16 @@ class Loaded:
     spoken: Mapping[str, str]
 
 
-def load_settings(cls: type[Settings], layers: Iterable[Layer], root: Path | None = None) -> Loaded:
+def load_settings(
+    cls: type[Settings], layers: Iterable[Layer], root: Path | None = None, beside: Sequence[str] = ()
+) -> Loaded:
     """Put the layers on top of the class's defaults, and validate.
 
     Args:
         cls: the class of the settings.
         layers: in order; the later wins.
         root: what relative paths in files start from.
+        beside: what may stand beside the settings, such as ``policy``; an unknown key may mean it.
 
     Raises:
         SettingsError: a key is unknown, or a value is of the wrong type or out of bounds.
@@ -62,7 +65,7 @@ def load_settings(cls: type[Settings], layers: Iterable[Layer], root: Path | Non
     try:
         settings = cls.model_validate(values, context={"root": root, "spoken": spoken})
     except ValidationError as error:
-        raise refused(cls, error, values, spoken) from None
+        raise refused(cls, error, values, spoken, beside) from None
     return Loaded(settings, spoken)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -18,7 +18,11 @@ __all__ = ["refused"]
 
 
 def refused(
-    cls: type[Settings], error: ValidationError, values: dict[str, Any], spoken: Mapping[str, str]
+    cls: type[Settings],
+    error: ValidationError,
+    values: dict[str, Any],
+    spoken: Mapping[str, str],
+    beside: Sequence[str] = (),
 ) -> SettingsError:
     """Say what is wrong with settings.
 
@@ -27,12 +31,18 @@ def refused(
         error: what pydantic says of them.
         values: what was given.
         spoken: for each value the layer that gave it.
+        beside: what else may stand beside the settings.
     """
     details = error.errors(include_url=False)
     lines = [_line(cls, d, spoken) for d in details[:3]]
     if len(details) > 3:
         lines[2] = f"{len(details) - 2} more settings are wrong, such as {_path(details[2])}."
-    return SettingsError(*lines, hint=_hint(cls, details[0], values, _speaker(details[0], spoken)))
+    first = details[0]
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        hint = did_you_mean(str(first["loc"][0]), [*cls.model_fields, *beside])
+    else:
+        hint = _hint(cls, first, values, _speaker(first, spoken))
+    return SettingsError(*lines, hint=hint)
 
 
 def _path(detail: ErrorDetails) -> str:
