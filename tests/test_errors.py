@@ -312,6 +312,7 @@ WRONG: dict[str, Case] = {
     "unknown policy": ([], "run policy.worker=2", 2),
     "policy out of bounds": ([], "run policy.workers=0", 2),
     "policy as a value": ([], "run policy=2", 2),
+    "a text for a list": ([(S, "[track", '[policy]\ntags = "nightly"\n[track')], "run", 2),
     "a cluster that is none": ([], "run policy.cluster=dsk", 2),
     "a server that is no address": ([(S, "[track", '[policy]\nserver = "127.0.0.1:4310/api"\n[track')], "run", 2),
     "an unknown runner": ([(S, "[track", '[policy]\nrunner = "spark"\n[track')], "run", 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
@@ -15,6 +16,8 @@ from magical.settings.paths import LINE, FromLine, place_of
 from magical.settings.secrets import holds_secret
 
 __all__ = ["refused"]
+
+_LISTS = ("list_type", "tuple_type", "set_type", "frozen_set_type")
 
 
 def refused(
@@ -59,9 +62,13 @@ def _line(cls: type[Settings], detail: ErrorDetails, spoken: Mapping[str, str]) 
     if detail["type"] == "value_error":
         return f"The setting {path}{place}: {detail['msg'].replace('Value error, ', '').rstrip('.')}."
     words = detail["msg"].replace("Input should be", "must be")
+    words = "must be a list" if detail["type"] in _LISTS else words  # TOML knows no tuples
     if holds_secret(_hint_at(cls, detail["loc"])):
         return f"The setting {path}{place} {words}; what it got is not repeated, since a secret may be in it."
-    return f"The setting {path}{place} {words}, got {shorten(repr(_plain(detail['input'])), 60)}."
+    given = _plain(detail["input"])
+    if detail["type"] in _LISTS and isinstance(given, (str, int, float)):
+        words += f", such as {shorten(json.dumps([given], ensure_ascii=False))}"
+    return f"The setting {path}{place} {words}, got {shorten(repr(given))}."
 
 
 def _hint_at(cls: type[BaseModel], path: tuple[int | str, ...]) -> Any:
