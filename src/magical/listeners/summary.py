@@ -49,9 +49,7 @@ def run_text(
     """
     lines = [str(f) for f in graph.findings]
     for name, error in result.errors.items():
-        lines += [str(error), *trace(error)]
-        if len(result.errors) > 1:
-            lines += [f"  (step {name})"]
+        lines += [_named(name, str(error)) if len(result.errors) > 1 else str(error), *trace(error)]
     lines += [f"{n} is pending: {_bare(graph, n, text)}" for n, text in result.pending.items()]
     if result.pending:
         lines.append(f"Hint: magical sync{option} does it, once that answers again.")
@@ -80,6 +78,11 @@ def _ending(graph: Graph, result: RunResult) -> str:
     steps += f"{made} {'was' if made == 1 else 'were'} made up, " if made else ""
     steps += f"{fresh} {'was' if fresh == 1 else 'were'} fresh"
     return f"{end}. {steps}, {result.seconds:.1f} s."
+
+
+def _named(name: str, text: str) -> str:
+    """A message that says first which step it is about; most do so by themselves."""
+    return text if text.startswith((f"{name} (", f"{name}:")) else f"{name}: {text}"
 
 
 def _bare(graph: Graph, name: str, text: str) -> str:
