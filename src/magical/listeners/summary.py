@@ -171,8 +171,8 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
             ("run", run.name),
             ("workflow", run.workflow),
             ("state", run.state),
-            ("seconds", f"{run.seconds:.1f}"),
         ]
+        rows += [("seconds", f"{run.seconds:.1f}")] if run.state != "killed" else []  # nobody saw its end
         rows += [("commit", commit)] if commit else []
         rows += [("not real", text)] if (text := _unreal(run)) else []
         rows += [("stands on", listing(run.facts["origin"], 6))] if run.facts.get("origin") else []
@@ -182,6 +182,7 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
         rows += [(n, "pending") for n in run.pending]
         lost = [n for n in run.begun if n not in {*run.keys, *run.failed, *run.pending}]
         rows += [(n, "was under way") for n in lost]
+        rows += [(n, f"left out: {reason}") for n, reason in run.left_out.items()]
         return "\n".join([table(rows), *run.failed.values()])
     rows = [
         (
