@@ -137,6 +137,8 @@ def test_a_record_of_another_format_or_workflow_or_half_of_one_is_refused(
     small: Small, tmp_path: Path
 ) -> None:
     assert "is a record of format 99" in wrong(small, tmp_path, lambda r: r.update(format=99))
-    assert "is a run of other" in wrong(small, tmp_path, lambda r: r.update(workflow="other"))
+    assert "is a record of other, and this project is flow." in wrong(
+        small, tmp_path, lambda r: r.update(workflow="other")
+    )
     assert "is no whole record: steps" in wrong(small, tmp_path, lambda r: r.pop("steps"))
     assert "is no record of a run" in wrong(small, tmp_path, lambda r: r.clear())
