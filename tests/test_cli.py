@@ -315,6 +315,25 @@ def test_the_line_to_look_further_finds_the_same_results(tmp_path: Path) -> None
     assert "raw (sample)" in seen
 
 
+def test_the_line_to_look_further_keeps_the_profile_and_leaves_out_how_the_run_was_carried_out(
+    tmp_path: Path,
+) -> None:
+    small = flow(tmp_path)
+    small.write("profiles/quick.toml", "max_id = 20\n")
+    words = ["policy.retries=2", "policy.workers=1", "tracking.enabled=false", "unread=2"]
+    out = small.command("run", *words, "--profile", "quick").out
+    looks = [line.split()[1:] for line in out.splitlines() if line.startswith("  magical ")]
+    assert [line[: line.index("--project")] for line in looks] == [
+        ["inspect", "size", "unread=2"],
+        ["show"],
+        ["runs"],
+    ]
+    assert all(line[-2:] == ["--profile", "quick"] for line in looks)
+    for line in looks:
+        assert command(*line).code == 0
+    assert "[fresh]" in command(*looks[0]).out
+
+
 def test_a_sample_of_nothing_is_refused(tmp_path: Path) -> None:
     answer = flow(tmp_path).command("run", "--sample", "0")
     assert answer.code == 2

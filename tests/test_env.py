@@ -77,3 +77,12 @@ def test_supported_pythons_are_the_stated_ones() -> None:
 def test_every_locked_package_is_hashed_and_no_address_is_named() -> None:
     entry = re.compile(r"[a-z0-9.-]+==\S+( ; [^-]+)?( +--hash=sha256:[0-9a-f]{64})+")
     assert [line for line in LOCK_ENTRIES if not entry.fullmatch(line.replace("    ", " "))] == []
+
+
+def test_extras_are_quoted_where_they_are_to_be_typed() -> None:
+    """Unquoted, zsh takes the brackets for a pattern, and finds no such file."""
+    texts = [
+        p for folder in ("docs", "src") for p in (ROOT / folder).rglob("*.*") if p.suffix in (".md", ".py")
+    ]
+    for path in (ROOT / "README.md", *texts):
+        assert re.findall(r"pip install [\w-]+\[.*", path.read_text(encoding="utf-8")) == [], path.name

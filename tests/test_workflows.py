@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from magical import Contract, Field, Frame, Id, Parts, Settings, partition, rule, step, workflow
-from magical.errors import WiringError
+from magical.errors import UsageError, WiringError
 from magical.graph import Graph
 from magical.refs import Link
 from magical.views.mermaid import mermaid_text
@@ -144,6 +144,12 @@ NAMES = {
 def test_nodes_are_named_by_their_step(name: str) -> None:
     function, wanted = NAMES[name]
     assert names(drawn(function)) == wanted
+
+
+def test_the_name_that_nodes_share_is_what_a_misspelled_one_nearly_is() -> None:
+    with pytest.raises(UsageError, match="There is no step 'tun'") as caught:
+        drawn(flow_of_ways, Ways()).node("tun")
+    assert caught.value.hint == "did you mean 'tune'? There are: rows, tune[linear], tune[boosting], total."
 
 
 def test_names_are_stable_when_another_is_added() -> None:

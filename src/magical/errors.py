@@ -193,11 +193,17 @@ class Finding:
         return f"{self.severity} {self.code} {self.step}: {self.what}{tail}"
 
 
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Give the nearest known name and the list of what there is, as a hint."""
+def did_you_mean(name: str, known: Sequence[str], unlisted: Sequence[str] = ()) -> str:
+    """Give the nearest known name and the list of what there is, as a hint.
+
+    Args:
+        name: what was said.
+        known: what there is.
+        unlisted: other names for it, which may be meant as well.
+    """
     if not known:
         return "there are none."
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, [*known, *unlisted], n=1, cutoff=0.6)
     question = f"did you mean {near[0]!r}? " if near else ""
     return f"{question}There are: {listing(known)}." if question else f"there are: {listing(known)}."
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from magical.contracts.promises import Promise
-from magical.errors import Finding, UsageError
+from magical.errors import Finding, UsageError, did_you_mean
 from magical.refs import Link, Wire, links_of
 
 __all__ = ["Call", "Graph", "Node"]
@@ -125,7 +125,8 @@ class Graph:
         """
         found = self.by_name.get(name) or next((n for n in self.nodes if n.data == name), None)
         if found is None:
-            raise UsageError.unknown("step", name, self.by_name)
+            hint = did_you_mean(name, list(self.by_name), [n.data for n in self.nodes])
+            raise UsageError.unknown("step", name, self.by_name, hint=hint)
         return found
 
     def ancestors(self, names: Iterable[str]) -> set[str]:

@@ -126,7 +126,7 @@ PARTS = {
     "deep argument": (
         {"argument:s": '{"seed": 7, "more": {"a": 1}, "long": "' + "x" * 50 + '"}'},
         {"argument:s": '{"seed": 7, "more": {"a": 2}, "long": "' + "x" * 50 + '"}'},
-        "the argument s went from more.a went from 1 to 2",
+        "the argument s changed: more.a went from 1 to 2",
     ),
     "an argument of text": ({"argument:x": '"a b"'}, {"argument:x": '"a c"'}, "the argument x went from \"a b\" to \"a c\""),
     "another file": (

@@ -92,12 +92,20 @@ def test_models_are_not_pointed_at_where_registering_was_left_out() -> None:
     assert "magical models" not in text
 
 
-def test_a_failed_run_names_each_step() -> None:
-    errors = {n: StepError(f"{n} failed", hint="h") for n in ("rows", "split")}
-    text = run_text(GRAPH, result(errors=errors, left_out={"scores": "x"}))
-    assert "rows failed\nHint: h\n  (step rows)\nsplit failed\nHint: h\n  (step split)" in text
-    assert "flow: failed; 2 failed, 1 left out." in text
+def test_a_failed_run_names_each_step_and_ends_each_message_in_its_hint() -> None:
+    said = {"rows": "rows (workflow.py:1) failed", "split": "The registry does not answer."}
+    errors = {n: StepError(text, *"abc", hint="h") for n, text in said.items()}
+    text = run_text(
+        GRAPH, result(errors=errors, left_out={"scores": "x"}), trace=lambda error: ["  own line"]
+    )
+    assert text.splitlines()[2:14] == [
+        *("rows (workflow.py:1) failed", "a", "b", "c", "Hint: h", "  own line"),
+        *("split: The registry does not answer.", "a", "b", "c", "Hint: h", "  own line"),
+    ]
+    assert text.splitlines()[14].startswith("flow: failed; 2 failed, 1 left out.")
     assert "Look" not in text
+    alone = run_text(GRAPH, result(errors={"split": errors["split"]}))
+    assert "\nThe registry does not answer.\n" in alone
 
 
 def test_nothing_to_do() -> None:
@@ -151,6 +159,19 @@ def test_runs() -> None:
     assert full.endswith("why\nmore")
     assert runs_json([run])[0]["failed"] == {"split": "why\nmore"}
     assert runs_text([]) == "There are no runs yet.\nHint: magical run"
+
+
+def test_a_run_names_what_it_left_out_and_of_a_killed_one_no_time() -> None:
+    failed = RunSummary(
+        "run-1", "flow", "failed", 0.0, 1.5, failed={"split": "why"}, left_out={"tune": "split failed"}
+    )
+    rows = [line.split(None, 1) for line in runs_text([failed], full=True).splitlines()]
+    assert ["seconds", "1.5"] in rows
+    assert rows[-3:] == [["split", "failed"], ["tune", "left out: split failed"], ["why"]]
+    killed = runs_text([RunSummary("run-2", "flow", begun={"rows": "k"})], full=True)
+    assert "killed" in killed
+    assert "was under way" in killed
+    assert "seconds" not in killed
 
 
 def test_models() -> None:

@@ -120,6 +120,20 @@ def test_arguments_changed_by_hand_differ(small: Small, tmp_path: Path) -> None:
     assert (said.code, "the argument max_id went from" in said.err) == (0, True)
 
 
+def test_a_setting_changed_by_hand_is_taken_for_the_run_s_and_shows_in_what_differs(
+    small: Small, tmp_path: Path
+) -> None:
+    small.run(max_id=33)
+    path = record(small, tmp_path / "record.json")
+    found = json.loads(path.read_text())
+    found["settings"]["max_id"] = 30
+    path.write_text(json.dumps(found))
+    said = clone(small, tmp_path / "b").command("reproduce", str(path))
+    assert said.code == 1
+    assert "the argument max_id went from 33 to 30 (clean)" in said.err
+    assert "clean differs: 32 rows then, 29 now.\n" in said.out
+
+
 def wrong(small: Small, tmp_path: Path, change: Any) -> str:
     """What is said of a record that was changed."""
     small.run()
@@ -137,6 +151,8 @@ def test_a_record_of_another_format_or_workflow_or_half_of_one_is_refused(
     small: Small, tmp_path: Path
 ) -> None:
     assert "is a record of format 99" in wrong(small, tmp_path, lambda r: r.update(format=99))
-    assert "is a run of other" in wrong(small, tmp_path, lambda r: r.update(workflow="other"))
+    assert "is a record of other, and this project is flow." in wrong(
+        small, tmp_path, lambda r: r.update(workflow="other")
+    )
     assert "is no whole record: steps" in wrong(small, tmp_path, lambda r: r.pop("steps"))
     assert "is no record of a run" in wrong(small, tmp_path, lambda r: r.clear())

@@ -235,6 +235,40 @@ def test_settings_that_are_no_longer_taken_stop_it(small: Small, exported: Path,
     assert other.command("reproduce", str(exported)).code == 1
 
 
+@pytest.mark.parametrize(
+    ("word", "texts"),
+    [
+        ("max_di=3", ["There is no setting 'max_di' (on the command line).", "Hint: did you mean 'max_id'?"]),
+        ("max_id=0", ["The setting max_id (on the command line) must be greater than or equal to 1, got 0."]),
+        ("polcy.workers=1", ["There is no setting 'polcy'", "Hint: did you mean 'policy'?"]),
+    ],
+)
+def test_what_is_wrong_on_the_line_is_no_fault_of_the_record(
+    small: Small, exported: Path, word: str, texts: list[str]
+) -> None:
+    for run in ("last", str(exported)):
+        said = small.command("reproduce", run, word)
+        assert (said.code, said.out) == (2, "")
+        assert [t for t in texts if t not in said.err] == [], said.err
+        assert "cannot be reproduced" not in said.err
+        assert is_well_worded(said.err)
+    small.edit("workflow.py", "    unread: int = 1\n", "")
+    assert "There is no setting 'unread'" in small.command("reproduce", str(exported), word).err
+
+
+@pytest.mark.parametrize("profile", ["", "slow"])
+def test_a_record_of_another_project_is_said_to_be_one(
+    small: Small, noisy: Small, tmp_path: Path, profile: str
+) -> None:
+    small.write("profiles/slow.toml", "max_id = 7\n")
+    small.load(profile).run()
+    exported = record(small, tmp_path / "record.json")
+    for words in ([], ["nope=3"]):
+        said = noisy.command("reproduce", str(exported), *words)
+        assert (said.code, said.out) == (2, "")
+        assert " is a record of flow, and this project is noisy.\nHint: name the project: " in said.err
+
+
 def test_another_version_of_a_package_is_named_and_does_not_stop_it(small: Small, exported: Path) -> None:
     found = json.loads(exported.read_text())
     found["versions"]["python"] = "3.9.1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -55,7 +56,7 @@ def _carry_out(
             print(note)
         graph = project.draw(line).graph
         found = [f for f in project.check(**line) if f.severity != "note"] if ask.pretend else None
-    again = "".join(f" {shlex.quote(word)}" for word in words if "=" in word)
+    again = "".join(f" {shlex.quote(word)}" for word in words if "=" in word and not _is_wish(word))
     again += f" --sample {ask.sample}" if ask.sample else ""
     again += f" --pretend {ask.pretend}" if ask.pretend else ""
     again += f" --rows {ask.rows}" if ask.pretend and ask.rows != Ask.rows else ""
@@ -258,9 +259,15 @@ def _warn_of_foreign(project: Project) -> None:
 
 
 def _option(project: Project) -> str:
-    """What to add to a command so that it finds the project from here."""
-    here = os.path.relpath(project.root)
-    return "" if here == "." else f" --project {shlex.quote(here)}"
+    """What to add to a command so that it finds the project from here, under its profile."""
+    here, profile = os.path.relpath(project.root), project.opening.profile
+    place = "" if here == "." else f" --project {shlex.quote(here)}"
+    return f"{place} --profile {shlex.quote(profile)}" if profile else place
+
+
+def _is_wish(word: str) -> bool:
+    """Whether a word of the line is about how a run is carried out and recorded: no result is found by it."""
+    return re.split("[.=]", word, maxsplit=1)[0] in ("policy", "tracking")
 
 
 def _debugger(wanted: bool) -> Callable[[BaseException], None] | None:

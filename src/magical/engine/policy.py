@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from magical.errors import SettingsError, did_you_mean
 from magical.graph import Graph, Node
@@ -14,6 +17,8 @@ from magical.settings import Settings
 
 __all__ = ["Policy", "StepPolicy", "Tracking", "Wishes"]
 
+_SCHEMES = {"http", "https", "file", "databricks", "databricks-uc", "uc"}
+_DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}
 LONGEST_WAIT = 600.0
 """Seconds between two attempts, at most."""
 
@@ -64,8 +69,8 @@ class Policy(Settings):
         runner: who runs the steps: ``local``, this process alone; or ``prefect``, as tasks of a flow run.
         cluster: where bodies run: empty for threads of this process; ``dask`` for as many processes of this
             machine as there are workers; or the address of a Dask scheduler, such as ``tcp://10.0.0.5:8786``.
-        server: the API of Prefect's server; empty for the one that Prefect is set up for, or else that of
-            ``magical ui``.
+        server: the API of Prefect's server, such as ``http://127.0.0.1:4200/api``; empty for the one that
+            Prefect is set up for, or else that of ``magical ui``.
         store: where artifacts live: empty for ``.magical/store``, or any path of fsspec, such as
             ``s3://bucket/campaign``, that workers elsewhere reach, too. Not on the command line.
         workers: how many steps run at a time.
@@ -77,8 +82,8 @@ class Policy(Settings):
     """
 
     runner: Literal["local", "prefect"] = "local"
-    cluster: str = Field(default="", pattern=r"^(dask|[a-z]+://\S+|)$")
-    server: str = Field(default="", pattern=r"^(https?://\S+|)$")
+    cluster: str = ""
+    server: str = ""
     store: str = ""
     workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=256)
     retries: int = Field(default=0, ge=0, le=100)
@@ -86,6 +91,23 @@ class Policy(Settings):
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     tags: tuple[str, ...] = ()
     steps: dict[str, StepPolicy] = Field(default_factory=dict)
+
+    @field_validator("cluster")
+    @classmethod
+    def _known_cluster(cls, value: str) -> str:
+        if re.fullmatch(r"(dask|[a-z]+://\S+|)", value):
+            return value
+        raise PydanticCustomError(
+            "cluster", "must be dask, or the address of a scheduler, such as tcp://10.0.0.5:8786"
+        )
+
+    @field_validator("server")
+    @classmethod
+    def _api(cls, value: str) -> str:
+        """The address as Prefect wants it: a server that is named without a path is asked for its API."""
+        if re.fullmatch(r"(https?://[^\s/]\S*|)", value):
+            return f"{value.rstrip('/')}/api" if value and not urlsplit(value).path.strip("/") else value
+        raise PydanticCustomError("server", "must be an address, such as http://127.0.0.1:4200/api")
 
     def of(self, node: Node) -> Wishes:
         """Give the wishes about one node: its own, its step's, or those for all."""
@@ -128,3 +150,25 @@ class Tracking(Settings):
     uri: str = ""
     registry_uri: str = ""
     experiment: str = ""
+
+    @field_validator("uri", "registry_uri")
+    @classmethod
+    def _known_to_mlflow(cls, value: str) -> str:
+        """Hold an address to what MLflow can reach: it would refuse another one only after all the work."""
+        scheme, colon, _ = value.partition(":")
+        if not colon or "/" in scheme or len(scheme) == 1 or _is_known(scheme.lower().partition("+")[0]):
+            return value
+        raise PydanticCustomError(
+            "uri",
+            "must be an address that MLflow knows, such as http://127.0.0.1:5000 or sqlite:///mlflow.db",
+        )
+
+
+def _is_known(scheme: str) -> bool:
+    """Whether MLflow, or what is installed beside it, has a store for the addresses of a scheme."""
+    if scheme in _SCHEMES | _DATABASES:
+        return True
+    from importlib.metadata import entry_points
+
+    groups = ("mlflow.tracking_store", "mlflow.model_registry_store")
+    return any(scheme == point.name for group in groups for point in entry_points(group=group))

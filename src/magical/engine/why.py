@@ -91,7 +91,7 @@ def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
         case "argument" if old and new and "(content)" in new and old.split()[:1] == new.split()[:1]:
             return Cause("argument", name, f"the file given as {name} has other content")
         case "argument":
-            return Cause("argument", name, f"the argument {name} went from {_difference(old, new)}")
+            return Cause("argument", name, _went(f"the argument {name}", old, new))
         case "input":
             return Cause("input", name, f"its input {name} is different")
         case "package":
@@ -103,33 +103,29 @@ def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
         case "takes":
             return Cause("contract", name, f"the contract of its input {name} changed")
         case "origin":
-            return Cause("origin", kind, f"what it stands on, not real, went from {_difference(old, new)}")
+            return Cause("origin", kind, _went("what it stands on, not real,", old, new))
         case "sample":
-            return Cause("input", kind, f"the sample went from {_difference(old, new)}")
+            return Cause("input", kind, _went("the sample", old, new))
         case "examples" | "pretended":
-            text = f"what is made up went from {_difference(old, new)}" if kind == "pretended" else _DRAWN
+            text = _went("what is made up", old, new) if kind == "pretended" else _DRAWN
             return Cause("origin", kind, text)
         case "python":
             return Cause("python", "", f"Python went from {old} to {new}")
     return Cause("magical", "", "this release of magical computes keys anew")
 
 
-def _difference(old: str | None, new: str | None) -> str:
+def _went(what: str, old: str | None, new: str | None) -> str:
     one, other = (without_marks(text) if text else text for text in (old, new))
     if old and new and one == other:
-        return f"{_text(one)} ({kind_of(old)}) to {_text(other)} ({kind_of(new)})"
-    old, new = one, other
+        return f"{what} went from {_text(one)} ({kind_of(old)}) to {_text(other)} ({kind_of(new)})"
     try:
-        changes = list(settings_changes(json.loads(old or "null"), json.loads(new or "null")))
+        changes = list(settings_changes(json.loads(one or "null"), json.loads(other or "null")))
     except ValueError:
         changes = []
-    if changes and not changes[0].startswith(" went"):
-        return (
-            f"{_text(old)} to {_text(new)}: {'; '.join(changes[:3])}"
-            if len(str(old)) < 40
-            else "; ".join(changes[:3])
-        )
-    return f"{_text(old)} to {_text(new)}"
+    inside = "; ".join(changes[:3]) if changes and not changes[0].startswith(" went") else ""
+    if inside and len(str(one)) >= 40:
+        return f"{what} changed: {inside}"
+    return f"{what} went from {_text(one)} to {_text(other)}{f': {inside}' if inside else ''}"
 
 
 def _text(value: str | None) -> str:

@@ -49,9 +49,7 @@ def run_text(
     """
     lines = [str(f) for f in graph.findings]
     for name, error in result.errors.items():
-        lines += [str(error), *trace(error)]
-        if len(result.errors) > 1:
-            lines += [f"  (step {name})"]
+        lines += [_named(name, str(error)) if len(result.errors) > 1 else str(error), *trace(error)]
     lines += [f"{n} is pending: {_bare(graph, n, text)}" for n, text in result.pending.items()]
     if result.pending:
         lines.append(f"Hint: magical sync{option} does it, once that answers again.")
@@ -80,6 +78,11 @@ def _ending(graph: Graph, result: RunResult) -> str:
     steps += f"{made} {'was' if made == 1 else 'were'} made up, " if made else ""
     steps += f"{fresh} {'was' if fresh == 1 else 'were'} fresh"
     return f"{end}. {steps}, {result.seconds:.1f} s."
+
+
+def _named(name: str, text: str) -> str:
+    """A message that says first which step it is about; most do so by themselves."""
+    return text if text.startswith((f"{name} (", f"{name}:")) else f"{name}: {text}"
 
 
 def _bare(graph: Graph, name: str, text: str) -> str:
@@ -168,8 +171,8 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
             ("run", run.name),
             ("workflow", run.workflow),
             ("state", run.state),
-            ("seconds", f"{run.seconds:.1f}"),
         ]
+        rows += [("seconds", f"{run.seconds:.1f}")] if run.state != "killed" else []  # nobody saw its end
         rows += [("commit", commit)] if commit else []
         rows += [("not real", text)] if (text := _unreal(run)) else []
         rows += [("stands on", listing(run.facts["origin"], 6))] if run.facts.get("origin") else []
@@ -179,6 +182,7 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
         rows += [(n, "pending") for n in run.pending]
         lost = [n for n in run.begun if n not in {*run.keys, *run.failed, *run.pending}]
         rows += [(n, "was under way") for n in lost]
+        rows += [(n, f"left out: {reason}") for n, reason in run.left_out.items()]
         return "\n".join([table(rows), *run.failed.values()])
     rows = [
         (

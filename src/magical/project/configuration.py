@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,10 +43,10 @@ class Configuration:
         ]
         given = next((k for x in layers for k in x.values), None)
         if cls is None and given:
-            raise SettingsError(
-                f"There is no setting {given!r}: the workflow takes none.", hint="take it off."
-            )
-        return load_settings(cls or Settings, layers, self.root)
+            near = get_close_matches(given, _GROUPS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "take it off."
+            raise SettingsError(f"There is no setting {given!r}: the workflow takes none.", hint=hint)
+        return load_settings(cls or Settings, layers, self.root, tuple(_GROUPS))
 
     def policy(self, line: Mapping[str, Any]) -> Policy:
         """Give the wishes about a run.

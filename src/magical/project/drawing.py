@@ -162,6 +162,11 @@ class Drawings:
             graph = workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)
             return workflow, graph, loaded
 
+    def workflow(self) -> str:
+        """Give the name of the workflow, whatever its settings are."""
+        with _alone(), sealed(), importing():
+            return import_workflow(self._location).name
+
     def digest(self, line: Mapping[str, Any]) -> str:
         """Give the digest of all that a drawing with this line depends on."""
         place, profile = self._location, self._configuration.profile

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 from magical.engine.ports import Listener
 from magical.engine.pretence import ROWS, Pretence
 from magical.engine.run import Request, RunResult, RunStopped, execute
-from magical.errors import ProjectError, SettingsError, StoreError, UsageError
+from magical.errors import MagicalError, ProjectError, SettingsError, StoreError, UsageError
 from magical.graph import Graph
 from magical.project.aside import aside
 from magical.project.comparing import Comparison
-from magical.project.drawing import Drawing
+from magical.project.drawing import Drawing, Drawings
 from magical.project.executing import Opening, schedule
 from magical.project.leaving_out import left_out
 from magical.project.rechecking import Change, changed_data, changes
@@ -43,6 +43,10 @@ class Reproducible(Recorded, Protocol):
     @property
     def home(self) -> Path:
         """Its folder ``.magical``."""
+
+    @property
+    def drawings(self) -> Drawings:
+        """Draws its workflow."""
 
     def opened(self, opening: Opening) -> Reproducible:
         """Give a project that is opened in another way."""
@@ -170,19 +174,34 @@ def _drawing(fresh: Reproducible, record: Mapping[str, Any], given: Mapping[str,
     line = {n: Whole(v) if n in whole else v for n, v in line.items()} | {"tracking": _HERE}
     try:
         drawing = fresh.draw(line)
-    except SettingsError as error:
+    except UsageError as error:
+        _refuse_other_project(record, fresh.drawings.workflow())  # before what is in it is blamed
+        if not isinstance(error, SettingsError) or (given and _is_taken(fresh, record)):
+            raise
         raise ProjectError(
             f"{record['run']} cannot be reproduced: its settings are not those of this project.",
             *error.lines,
             hint=f"go back to the commit of the run{_commit(record)}, or give it: KEY=VALUE.",
         ) from error
-    name = drawing.drawn.graph.workflow
-    if name != record["workflow"]:
+    _refuse_other_project(record, drawing.drawn.graph.workflow)
+    return drawing
+
+
+def _refuse_other_project(record: Mapping[str, Any], here: str) -> None:
+    if record["workflow"] != here:
         raise UsageError(
-            f"{record['run']} is a run of {record['workflow']}, and this project's workflow is {name}.",
+            f"{record['run']} is a record of {record['workflow']}, and this project is {here}.",
             hint="name the project: magical reproduce RUN --project PATH",
         )
-    return drawing
+
+
+def _is_taken(fresh: Reproducible, record: Mapping[str, Any]) -> bool:
+    """Whether the settings of the run are taken as they are: then what the line adds to them is wrong."""
+    try:
+        _drawing(fresh, record, {})
+    except MagicalError:
+        return False
+    return True
 
 
 def _commit(record: Mapping[str, Any]) -> str:

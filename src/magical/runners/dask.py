@@ -58,7 +58,7 @@ class DaskCluster:
         if importlib.util.find_spec("distributed") is None:
             raise UsageError(
                 f"[policy] cluster = {self._place!r} needs Dask, and it is not installed.",
-                hint="pip install magical-thinking[dask]",
+                hint="pip install 'magical-thinking[dask]'",
             )
         if self._process is None:
             self._ready.set_result(self._connected(self._place, ANSWERS))
