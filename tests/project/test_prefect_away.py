@@ -127,14 +127,10 @@ def test_a_server_that_stays_away_keeps_no_run_from_ending(tmp_path: Path) -> No
             process.kill()
             process.communicate()
         assert process.returncode == 0, output
-        said = [
-            line for line in output.splitlines() if "Prefect" in line or "sync" in line or "Event" in line
-        ]
         where = server.api.removesuffix("/api")
-        assert said == [
-            f"Prefect's server at {where} went away meanwhile.",
-            "Hint: magical sync tells it the rest.",
-        ]
+        note = [f"Prefect's server at {where} went away meanwhile.", "Hint: magical sync tells it the rest."]
+        assert output.splitlines()[:3] == ["│ slow  told while away", *note]
+        assert "Error" not in output
         assert took < 30, f"it ended {took:.0f} s after its steps"
         assert small.load().runs()[0].state == "done"
         server.come()
