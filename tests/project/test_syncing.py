@@ -97,7 +97,12 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     found = World()
-    monkeypatch.setattr(Project, "registry", lambda self, tracking=None, run_id=None: found)
+
+    def asked(project: Project, tracking: Any = None, run_id: Any = None) -> World:
+        (project.home / "mlflow.db").touch()  # whoever asks the project's own registry finds it there
+        return found
+
+    monkeypatch.setattr(Project, "registry", asked)
     return found
 
 
