@@ -169,6 +169,23 @@ def test_the_next_run_does_just_what_was_pending(missed: Small, world: World) ->
     assert missed.command("sync").out == "nothing to send\n"
 
 
+def test_what_one_registry_missed_another_gets_and_what_was_done_nobody_gets_again(
+    missed: Small, world: World
+) -> None:
+    missed.run()
+    missed.write("settings.toml", 'tracking = {enabled = false, uri = "http://other"}\n')
+    assert missed.command("sync").out == "nothing to send\n", "for the first one it was done later"
+    world.down, world.done = True, []
+    assert missed.load().execute().pending.keys() == {"publish"}
+    world.down = False
+    assert ": version 1" in missed.command("sync").out
+    assert missed.command("sync").out == "nothing to send\n"
+    assert missed.ran() == []
+    missed.write("settings.toml", NO_TRACKING)
+    assert missed.ran() == []
+    assert missed.command("sync").out == "nothing to send\n"
+
+
 def test_a_registry_that_refuses_fails_the_run(tmp_path: Path, world: World) -> None:
     small = project(tmp_path / "p", {W: WORKFLOW, "x.csv": "a\nb\n"})
     world.refuses = "3"
