@@ -97,7 +97,12 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     found = World()
-    monkeypatch.setattr(Project, "registry", lambda self, tracking=None, run_id=None: found)
+
+    def asked(project: Project, tracking: Any = None, run_id: Any = None) -> World:
+        (project.home / "mlflow.db").touch()  # whoever asks the project's own registry finds it there
+        return found
+
+    monkeypatch.setattr(Project, "registry", asked)
     return found
 
 
@@ -161,6 +166,23 @@ def test_a_run_in_python_says_what_is_pending(missed: Small, world: World) -> No
 def test_the_next_run_does_just_what_was_pending(missed: Small, world: World) -> None:
     assert missed.ran() == ["publish", "after"]
     assert world.numbers == [3]
+    assert missed.command("sync").out == "nothing to send\n"
+
+
+def test_what_one_registry_missed_another_gets_and_what_was_done_nobody_gets_again(
+    missed: Small, world: World
+) -> None:
+    missed.run()
+    missed.write("settings.toml", 'tracking = {enabled = false, uri = "http://other"}\n')
+    assert missed.command("sync").out == "nothing to send\n", "for the first one it was done later"
+    world.down, world.done = True, []
+    assert missed.load().execute().pending.keys() == {"publish"}
+    world.down = False
+    assert ": version 1" in missed.command("sync").out
+    assert missed.command("sync").out == "nothing to send\n"
+    assert missed.ran() == []
+    missed.write("settings.toml", NO_TRACKING)
+    assert missed.ran() == []
     assert missed.command("sync").out == "nothing to send\n"
 
 

@@ -61,7 +61,7 @@ class Record:
     """Says that a key has been computed, from what, and what it gave.
 
     Attributes:
-        key: the node's key.
+        key: the node's key; with a mark behind it where a receipt of another registry lies under that.
         node: its name when it ran.
         step: the step's import string.
         parts: what the key is a hash of; ``why`` answers from these.
@@ -70,6 +70,7 @@ class Record:
         seconds: how long the body took.
         run: the run in which it was made.
         origin: what it stands on that is not real: pretended steps, or ``NAME (sample)``.
+        registry: which model registry its body was given, if it asked for one.
     """
 
     key: str
@@ -81,6 +82,7 @@ class Record:
     seconds: float = 0.0
     run: str = ""
     origin: tuple[str, ...] = ()
+    registry: str = ""
 
     def blobs(self) -> list[str]:
         """Give the names of all stored objects it needs."""
@@ -88,7 +90,7 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
-        return {
+        out: dict[str, Any] = {
             "key": self.key,
             "node": self.node,
             "step": self.step,
@@ -99,6 +101,7 @@ class Record:
             "run": self.run,
             "origin": list(self.origin),
         }
+        return out | ({"registry": self.registry} if self.registry else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:

@@ -32,6 +32,7 @@ class StepContext:
         root: the project's folder.
         origin: what the node stands on that is not real.
         kept: what the body has kept so far.
+        asked: whether the body asked for the registry.
     """
 
     node: Node
@@ -46,6 +47,7 @@ class StepContext:
     root: Path
     origin: tuple[str, ...] = ()
     kept: dict[str, Any] = field(default_factory=dict)
+    asked: bool = False
 
     @property
     def keys(self) -> dict[str, str]:
@@ -64,6 +66,15 @@ class StepContext:
     def keep(self, name: str, value: Any) -> None:
         """Note a value, to be stored beside the result."""
         self.kept[name] = value
+
+    def lend(self, registry: Callable[[], Registry]) -> None:
+        """Let the body have the model registry, and note whether it asks for it."""
+
+        def lent() -> Registry:
+            self.asked = True
+            return registry()
+
+        self.registry = lent
 
     def scratch(self) -> Path:
         """Give this key's folder."""

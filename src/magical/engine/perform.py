@@ -163,12 +163,14 @@ class LocalPerformer:
             }
             run, origin = self._result.name, made.origin
             record = Record(made.key, node.name, node.step, made.parts, result, kept, seconds, run, origin)
+            if context.asked:
+                record = self._request.receipts.named(record)
             store.put_record(record)
         store.clear_scratch(made.key)
         return record
 
     def _context(self, node: Node, made: NodePlan) -> StepContext:
-        return StepContext(
+        context = StepContext(
             node=node,
             key=made.key,
             origin=made.origin,
@@ -177,10 +179,13 @@ class LocalPerformer:
             load=self.value,
             records=self._result.records,
             tell=self._tell,
-            registry=None if made.origin else self._request.registry,
+            registry=None,
             run=self._result.name,
             root=Path(self._request.root),
         )
+        if self._request.registry is not None and not made.origin:
+            context.lend(self._request.registry)
+        return context
 
     def _input(self, node: Node, name: str, wire: Wire, known: Mapping[str, Record]) -> Any:
         assert node.call is not None

@@ -83,7 +83,7 @@ class PlacedPerformer:
             return self._local.perform(node, made, known)
 
         waits = waiting(node, self._stopping, self._tell)
-        return once(self._request.store, node, made.key, make, waits)
+        return once(self._request.receipts, node, made.key, make, waits)
 
     def forget(self, node: str) -> None:
         """Drop what is held in memory of a node's result."""

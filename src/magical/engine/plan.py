@@ -18,11 +18,11 @@ __all__ = ["FRESH", "LEFT_OUT", "RUN", "WAITS", "NodePlan", "Planner", "contents
 FRESH, RUN, WAITS, LEFT_OUT = "fresh", "to run", "waits", "left out"
 
 
-class Records(Protocol):
-    """The part of a store that planning needs."""
+class Lookup(Protocol):
+    """What planning needs to know of what has been computed."""
 
-    def record(self, key: str) -> Record | None:
-        """Give the record of a key, if it has been computed."""
+    def look(self, key: str, *, writes: bool = False) -> tuple[Record | None, str]:
+        """Give the record of a key, if it stands; or else why it does not, if there is more to say."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class NodePlan:
         record: where it has been computed.
         after: the nodes it waits for.
         origin: what it stands on that is not real.
-        reason: why it is left out.
+        reason: why it is left out; or why it runs although its key has been computed.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Planner:
     Args:
         graph: the whole workflow, or the part of it that is to run.
         identities: of its nodes.
-        store: where results are looked up.
+        computed: where results are looked up.
         digest: gives the digest of a file.
         sample: how many rows each source gives; 0 for all.
     """
@@ -66,11 +66,11 @@ class Planner:
         self,
         graph: Graph,
         identities: Mapping[str, Identity],
-        store: Records,
+        computed: Lookup,
         digest: Callable[[Path], str],
         sample: int = 0,
     ) -> None:
-        self._graph, self._identities, self._store, self._digest = graph, identities, store, digest
+        self._graph, self._identities, self._computed, self._digest = graph, identities, computed, digest
         self._sample = sample
         self.origins = _origins(graph, identities, sample)
 
@@ -104,10 +104,10 @@ class Planner:
             known: the records of the nodes before it.
         """
         key, parts = self.key(node, contents(node, known))
-        record = None if node.facts.get("reads") == "world" else self._store.record(key)
-        return NodePlan(
-            node.name, FRESH if record else RUN, key, parts, record, origin=self.origins[node.name]
-        )
+        asks = node.facts.get("reads") == "world"
+        record, reason = (None, "") if asks else self._computed.look(key, writes=node.writes)
+        state, origin = FRESH if record else RUN, self.origins[node.name]
+        return NodePlan(node.name, state, key, parts, record, origin=origin, reason=reason)
 
     def key(self, node: Node, inputs: Mapping[str, str]) -> tuple[str, dict[str, str]]:
         """Give a node's key and its parts, for inputs of these contents."""

@@ -14,6 +14,7 @@ from magical.engine.plan import LEFT_OUT, NodePlan, Planner
 from magical.engine.policy import Policy
 from magical.engine.ports import Listener, Registry, Runner, Store
 from magical.engine.pretence import Pretence
+from magical.engine.receipts import Receipts
 from magical.errors import MagicalError, WiringError, listing
 from magical.graph import Graph, Node
 
@@ -28,7 +29,7 @@ class Request:
         graph: as drawn or as remembered.
         identities: of its nodes.
         revive: imports the project and gives the living graph; called only if something must run.
-        store: where artifacts live.
+        receipts: looks up in the store what has been computed.
         journal: where the run is told.
         root: the project's folder.
         digest: gives the digest of a file.
@@ -51,7 +52,7 @@ class Request:
     graph: Graph
     identities: Mapping[str, Identity]
     revive: Callable[[], Graph]
-    store: Store
+    receipts: Receipts
     journal: Journal
     root: Path
     digest: Callable[[Path], str]
@@ -70,9 +71,14 @@ class Request:
     equip: Callable[[Request], Request] = lambda request: request
     echo: bool = True
 
+    @property
+    def store(self) -> Store:
+        """Where artifacts live."""
+        return self.receipts.store
+
     def planner(self, graph: Graph) -> Planner:
         """Give what decides about nodes of the graph, drawn or living."""
-        return Planner(graph, self.identities, self.store, self.digest, self.sample)
+        return Planner(graph, self.identities, self.receipts, self.digest, self.sample)
 
 
 @dataclass

@@ -194,7 +194,7 @@ class Schedule:
         """Enter a result that was there, or that another run has made meanwhile."""
         self._result.records[made.name] = record
         content, origin = record.result.content, list(made.origin)
-        self._tell(StepCached(step=made.name, key=made.key, content=content, origin=origin))
+        self._tell(StepCached(step=made.name, key=record.key, content=content, origin=origin))
         self._settle(made.name)
 
     def _finished(self, made: NodePlan, record: Record) -> None:
@@ -206,7 +206,7 @@ class Schedule:
         self._tell(
             StepFinished(
                 step=made.name,
-                key=made.key,
+                key=record.key,
                 seconds=record.seconds,
                 summary=record.result.summary,
                 content=record.result.content,

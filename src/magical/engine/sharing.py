@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from magical.engine.artifacts import Record
 from magical.engine.ports import Store
+from magical.engine.receipts import Receipts
 from magical.errors import StepStopped
 from magical.events import Event, Log
 from magical.graph import Node
@@ -26,18 +27,20 @@ def sharing(store: Store, run: str, tell: Callable[[Event], None]) -> Iterator[N
                 tell(Log(step="", text=note, level="warning"))
 
 
-def once(store: Store, node: Node, key: str, make: Callable[[], Record], waits: Callable[[], None]) -> Record:
+def once(
+    receipts: Receipts, node: Node, key: str, make: Callable[[], Record], waits: Callable[[], None]
+) -> Record:
     """Compute a key, unless another run does or has done so meanwhile.
 
     Args:
-        store: where the runs meet.
+        receipts: of the store where the runs meet.
         node: the node.
         key: its key.
         make: runs its body.
         waits: see ``Store.lock``.
     """
-    with store.lock(key, waits):
-        record = store.record(key)  # whatever comes of it, the key is pinned from here on
+    with receipts.store.lock(key, waits):
+        record, _ = receipts.look(key, writes=node.writes)  # whatever comes of it, it is pinned from here on
         return make() if record is None or node.facts.get("reads") == "world" else record
 
 

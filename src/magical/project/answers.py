@@ -9,7 +9,7 @@ from typing import Any
 from magical.engine.journal import RunSummary
 from magical.engine.memory import Drawn
 from magical.engine.plan import FRESH, LEFT_OUT, WAITS, NodePlan
-from magical.engine.ports import Store
+from magical.engine.receipts import Receipts
 from magical.engine.why import Cause, causes, settings_changes
 
 __all__ = ["Why", "answer_why"]
@@ -69,34 +69,36 @@ class _Past:
 
 
 def answer_why(
-    name: str, plans: Mapping[str, NodePlan], drawn: Drawn, runs: Iterable[RunSummary], store: Store
+    name: str, plans: Mapping[str, NodePlan], drawn: Drawn, runs: Iterable[RunSummary], receipts: Receipts
 ) -> Why:
     """Say why a node is in the state that it is in."""
     past = _Past([r for r in runs if r.workflow == drawn.graph.workflow])
-    return _answer(name, plans, drawn, past, store)
+    return _answer(name, plans, drawn, past, receipts)
 
 
-def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past, store: Store) -> Why:
+def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past, receipts: Receipts) -> Why:
     made = plans[name]
     if made.state == LEFT_OUT:
         return Why(name, made.state, f"it is left out: {made.reason}.")
     if made.state == WAITS:
-        after = tuple(_answer(n, plans, drawn, past, store) for n in _sources(made, plans))
+        after = tuple(_answer(n, plans, drawn, past, receipts) for n in _sources(made, plans))
         return Why(
             name, made.state, "its inputs are made again; it runs if they come out different.", after=after
         )
     if made.state == FRESH:
-        return _last_time(made, drawn, past, store)
+        return _last_time(made, drawn, past, receipts)
     earlier = past.keys(name)
     if drawn.graph.by_name[name].facts.get("reads") == "world":
         return Why(name, made.state, "it asks its source again in each run.")
+    if made.reason:
+        return Why(name, made.state, f"{made.reason}.", run=earlier[0][0].name if earlier else "")
     if not earlier:
         return Why(name, made.state, "it has not run yet.")
     run, key = earlier[0]
-    record = store.record(key)
-    if key == made.key:
+    record = receipts.store.record(key)
+    if key.startswith(made.key):  # with or without the mark of a registry
         foreign = "comes from another store and holds code; --trust takes it."
-        text = f"its stored result {foreign if key in store.foreign else 'is gone.'}"
+        text = f"its stored result {foreign if key in receipts.store.foreign else 'is gone.'}"
         return Why(name, made.state, text, run=run.name)
     if record is None:
         return Why(name, made.state, f"it differs from {run.name}, whose result is gone.", run=run.name)
@@ -115,16 +117,20 @@ def _sources(made: NodePlan, plans: Mapping[str, NodePlan]) -> list[str]:
     return [n for n in found if plans[n].state != WAITS]
 
 
-def _last_time(made: NodePlan, drawn: Drawn, past: _Past, store: Store) -> Why:
+def _last_time(made: NodePlan, drawn: Drawn, past: _Past, receipts: Receipts) -> Why:
     record = made.record
-    ran = record.run if record else ""
-    earlier = [(r, k) for r, k in past.keys(made.name) if r.name < ran and k != made.key]
+    assert record is not None, "it is fresh"
+    ran = record.run
+    earlier = [(r, k) for r, k in past.keys(made.name) if r.name < ran and k != record.key]
     if not earlier:
         return Why(made.name, made.state, f"it is fresh; it ran first in {ran}.", run=ran)
-    before = store.record(earlier[0][1])
+    before = receipts.store.record(earlier[0][1])
     headline = f"it is fresh; it ran last in {ran}, since"
     if before is None:
         return Why(made.name, made.state, f"it is fresh; it ran last in {ran}.", run=ran)
+    if before.parts == record.parts:
+        other = f"{headline} its receipt was of another registry: {receipts.whose(before)}."
+        return Why(made.name, made.state, other, run=earlier[0][0].name)
     return _compared(made, before.parts, headline, earlier[0][0], drawn)
 
 

@@ -28,7 +28,7 @@ def alive(plans: Iterable[NodePlan], journal: Journal, keep: int) -> set[str]:
     if keep < 0:
         raise UsageError(f"{keep} runs cannot be kept.", hint="give 0 or more.")
     runs = [journal.read(name) for name in journal.names()[:keep]]
-    planned = {p.key for p in plans if p.key}
+    planned = {key for p in plans for key in (p.key, p.record.key if p.record else "") if key}
     return planned.union(*({*r.keys.values(), *r.begun.values()} for r in runs))
 
 

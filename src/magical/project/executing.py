@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Cluster, Listener, Registry, Store
 from magical.engine.pretence import Pretence
+from magical.engine.receipts import Receipts
 from magical.engine.run import Request, RunResult
 from magical.errors import MagicalError
 from magical.project.configuration import Configuration
@@ -69,6 +70,9 @@ class Opened(Tracked, Protocol):
     def journal(self) -> Journal:
         """Where its runs are told."""
 
+    def receipts(self, line: Mapping[str, Any]) -> Receipts:
+        """Give what looks up in the store what has been computed."""
+
     def digest(self, file: Path) -> str:
         """Give the digest of a file."""
 
@@ -92,8 +96,9 @@ def request_of(
         debug: called where a body raised.
         mlflow_run: gives the MLflow run that is under way, if it was begun elsewhere.
     """
-    line, tracking, opening = drawing.line, project.configuration.tracking, project.opening
-    watch = Later(lambda: tracker(project, tracking(line), drawing.drawn.graph.workflow, line))
+    line, opening = drawing.line, project.opening
+    tracking = project.configuration.tracking(line)  # read once: receipts name what models are given to
+    watch = Later(lambda: tracker(project, tracking, drawing.drawn.graph.workflow, line))
     run_id = mlflow_run or (lambda: _run_id(watch))
     policy = Later(lambda: project.configuration.policy(line))
     how = {"line": line, "step": drawing.step}
@@ -101,14 +106,14 @@ def request_of(
         graph=drawing.graph,
         identities=drawing.drawn.identities,
         revive=lambda: drawing.living,
-        store=project.store,
+        receipts=project.receipts(line),
         journal=project.journal,
         root=project.root,
         digest=project.digest,
         policy=policy,
         runner=lambda: _runner(policy(), debug is not None),
         listeners=listeners if opening.pretence.mode else (*listeners, Tracking(watch)),
-        registry=lambda: project.registry(tracking(line), run_id),
+        registry=lambda: project.registry(tracking, run_id),
         settings=drawing.drawn.settings,
         profile=opening.profile,
         step=drawing.step,
@@ -117,7 +122,7 @@ def request_of(
         debug=debug,
         child=CHILD,
         ticket=lambda: {"opening": opening, **how, "mlflow_run": run_id(), "folder": os.getcwd()},
-        equip=lambda request: _equipped(project, request, tracking(line)),
+        equip=lambda request: _equipped(project, request, tracking),
         echo=not listeners,
     )
 

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magical.engine.atomic import storing
 from magical.engine.files import FileDigests
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.memory import Drawn
@@ -17,14 +16,16 @@ from magical.engine.plan import NodePlan, Planner
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry, Store, Swept
 from magical.engine.pretence import ALL, ROWS, SOURCES, Pretence
+from magical.engine.receipts import Receipts
 from magical.engine.run import Request, RunResult, execute
-from magical.errors import Finding, ProjectError, UsageError
+from magical.errors import Finding, UsageError
 from magical.graph import Graph
 from magical.project.answers import Why, answer_why
 from magical.project.configuration import Configuration
 from magical.project.drawing import Drawing, Drawings
 from magical.project.executing import Opening, request_of, schedule
 from magical.project.location import find
+from magical.project.registered import Registered, database
 from magical.project.result import Run
 from magical.project.storing import store_of
 from magical.settings.layers import as_line
@@ -99,14 +100,14 @@ class Project:
     def plan(self, step: str = "", **settings: Any) -> dict[str, NodePlan]:
         """Say what a run would do, without doing it."""
         drawing = self.draw(settings, step)
-        return self._planner(drawing.graph, drawing.drawn).plan()
+        return self._planner(drawing).plan()
 
     def picture(self, **settings: Any) -> Picture:
         """Give what ``magical show`` draws: steps and their data, each step with its state."""
         from magical.project.states import drawn_with_states
 
         drawing = self.draw(settings)
-        planner = self._planner(drawing.graph, drawing.drawn)
+        planner = self._planner(drawing)
         return drawn_with_states(drawing.shown, planner.plan, self.past())
 
     def run(self, step: str = "", **settings: Any) -> Run:
@@ -149,10 +150,10 @@ class Project:
         """Say why a step runs again, or why it ran the last time."""
         drawing = self.draw(settings)
         drawn, name = drawing.drawn, drawing.graph.node(step).name
-        plans = self._planner(drawing.graph, drawn).plan()
+        plans = self._planner(drawing).plan()
         if name not in plans:
             raise _not_run(drawing, name)
-        return answer_why(name, plans, drawn, self.past(), self.store)
+        return answer_why(name, plans, drawn, self.past(), self.receipts(drawing.line))
 
     def runs(self) -> list[RunSummary]:
         """Give the runs so far, newest first."""
@@ -209,7 +210,7 @@ class Project:
         from magical.project.syncing import Stored, as_stored
 
         drawing = replace(self.draw(settings, step), change=as_stored)
-        plans = self._planner(drawing.graph, drawing.drawn).plan()
+        plans = self._planner(drawing).plan()
         return Stored(drawing.graph.workflow, plans, lambda listeners: self._execute(drawing, listeners))
 
     def reproduce(self, run: str | Path, **settings: Any) -> Reproduction:
@@ -266,8 +267,13 @@ class Project:
     ) -> RunResult:
         return execute(self.request(drawing, listeners, debug), schedule)
 
-    def _planner(self, graph: Graph, drawn: Drawn) -> Planner:
-        return Planner(graph, drawn.identities, self.store, self.digest, self.opening.sample)
+    def _planner(self, drawing: Drawing) -> Planner:
+        computed, sample = self.receipts(drawing.line), self.opening.sample
+        return Planner(drawing.graph, drawing.drawn.identities, computed, self.digest, sample)
+
+    def receipts(self, line: Mapping[str, Any]) -> Receipts:
+        """Give what looks up in the store what has been computed, for the registry that a line leads to."""
+        return Receipts(self.store, Registered(self.home, self.configuration.tracking(line)))
 
     def past(self) -> Iterator[RunSummary]:
         """The runs to compare with: a sample is compared with samples, a pretence with pretences."""
@@ -281,14 +287,7 @@ class Project:
         Raises:
             ProjectError: the folder's name has letters that an address cannot hold.
         """
-        if odd := [c for c in "?%#" if c in str(self.home)]:
-            raise ProjectError(
-                f"{self.root} has {odd[0]!r} in its name, and MLflow's database cannot be addressed there.",
-                hint="rename the folder, or name another place: [tracking] uri.",
-            )
-        with storing(self.home):
-            self.home.mkdir(parents=True, exist_ok=True)
-        return f"sqlite:///{self.home / 'mlflow.db'}"
+        return database(self.root, self.home)
 
 
 def _not_run(drawing: Drawing, name: str) -> UsageError:

@@ -12,8 +12,17 @@ from magical.engine.plan import FRESH, NodePlan
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry
 from magical.engine.processes import host, lives
+from magical.engine.receipts import Receipts
 from magical.engine.run import RunResult
-from magical.errors import InputError, MagicalError, RegistryDown, RegistryError, UsageError, listing
+from magical.errors import (
+    InputError,
+    MagicalError,
+    RegistryDown,
+    RegistryError,
+    SettingsError,
+    UsageError,
+    listing,
+)
 from magical.events import Event, RunFinished
 from magical.graph import Graph
 from magical.listeners.marks import MISSED, SENT, Mark, Marks
@@ -51,6 +60,9 @@ class Synchronised(Tracked, Protocol):
 
     def registry(self, tracking: HowToTrack) -> Registry:
         """Give its model registry."""
+
+    def receipts(self, line: Mapping[str, Any]) -> Receipts:
+        """Give what looks up in the store what has been computed."""
 
     def stored(self, step: str, settings: Mapping[str, Any]) -> Stored:
         """Draw it up to a step, as it stands in the store."""
@@ -179,15 +191,26 @@ class _Steps:
     def send(self) -> Iterator[Sync]:
         later: set[tuple[str, str]] = set()  # what newer runs wrote to the world
         seen: set[str] = set()
+        done: set[str] = set()  # under which keys, for whichever registry
         for run in self._project.journal.runs():
             for step, key in run.pending.items():
-                if key in seen or self._project.store.record(key) is not None:
+                if key in seen or any(k.startswith(key) for k in done) or self._is_there(run, key):
                     continue
                 seen.add(key)
                 found = self._settled(run, step, key)
                 if found.state != "changed" or (run.workflow, step) not in later:
                     yield found
             later.update((run.workflow, step) for step in run.executed)
+            done.update(run.keys[step] for step in run.executed if step in run.keys)
+
+    def _is_there(self, run: RunSummary, key: str) -> bool:
+        """Whether what was pending has meanwhile been done, for the registry that it would be sent to now."""
+        mark = self._marks.read(run.name)
+        try:
+            receipts = _of(self._project, run).receipts(mark.line if mark else {})
+            return receipts.look(key, writes=True)[0] is not None
+        except (UsageError, SettingsError):  # the run's profile is no more, or no longer right
+            return self._project.store.record(key) is not None
 
     def _settled(self, run: RunSummary, step: str, key: str) -> Sync:
         try:
