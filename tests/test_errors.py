@@ -22,7 +22,7 @@ import pytest
 import magical.errors
 import snapshots
 from magical.contracts.promises import Promise, promise_of
-from magical.errors import MagicalError, TouchedRef, UsageError, did_you_mean, listing, shorten
+from magical.errors import MagicalError, StepError, TouchedRef, UsageError, did_you_mean, listing, shorten
 from magical.refs import Link, Ref
 from projects import DEEP, FLOW, HELPERS, IMPORTS, Answer, Small, command, flow, is_well_worded, project
 
@@ -617,3 +617,22 @@ def test_the_whole_traceback_is_at_hand(tmp_path: Path) -> None:
     failed = [e for e in small.events() if e["event"] == "StepFailed"]
     assert "deep inside" in failed[0]["trace"]
     assert "workflow.py" in failed[0]["trace"]
+
+
+def test_an_error_in_other_words_tells_no_cause_also_where_dask_is_imported() -> None:
+    """Dask has errors copied with their causes and tracebacks, and a cause may hold a secret."""
+    pytest.importorskip("distributed")
+    try:
+        raise StepError("clean: failed.", hint="mend it.") from ValueError("open-sesame")
+    except StepError as caught:
+        caught.__dict__["trace"] = "its own frames"
+        error = caught
+    other = error.worded("clean: failed again.")
+    assert (str(other), other.__cause__, other.__traceback__) == (
+        "clean: failed again.\nHint: mend it.",
+        None,
+        None,
+    )
+    assert other.__dict__["trace"] == "its own frames"
+    assert type(other) is StepError
+    assert str(error) == "clean: failed.\nHint: mend it."

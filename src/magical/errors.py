@@ -22,14 +22,13 @@ Every message has one to five lines: who, what was promised, what came, and `Hin
 
 from __future__ import annotations
 
-import copy
 import difflib
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from magical.masking import mask
 
@@ -52,6 +51,8 @@ __all__ = [
     "UsageError",
     "WiringError",
 ]
+
+_E = TypeVar("_E", bound="MagicalError")
 
 MAX_LINES = 5
 MAX_WIDTH = 240
@@ -82,9 +83,12 @@ class MagicalError(Exception):
         return (_rebuild, (type(self), self.lines, self.hint), state)
 
     def worded(self, *lines: str) -> Self:
-        """Give the same error in other words, with the same hint and all else that it carries."""
-        made = copy.copy(self)
-        made.args = made.lines = tuple(_bounded(lines, MAX_LINES - bool(self.hint)))
+        """Give the same error in other words, with the same hint and all else that it carries.
+
+        It has no cause: who tells another's cause may tell a secret.
+        """
+        made = _rebuild(type(self), lines, self.hint)  # copy.copy would take the cause, once Dask is imported
+        made.__dict__.update({k: v for k, v in self.__dict__.items() if k not in ("lines", "hint")})
         return made
 
 
@@ -254,7 +258,7 @@ def _bounded(lines: Sequence[str], most: int) -> list[str]:
     return [plain(line if len(line) <= MAX_WIDTH else line[: MAX_WIDTH - 1] + "…") for line in kept]
 
 
-def _rebuild(cls: type[MagicalError], lines: tuple[str, ...], hint: str) -> MagicalError:
+def _rebuild(cls: type[_E], lines: tuple[str, ...], hint: str) -> _E:
     made = cls.__new__(cls)
     MagicalError.__init__(made, *lines, hint=hint)  # a project's own class may ask for other arguments
     return made

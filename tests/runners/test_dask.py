@@ -267,7 +267,7 @@ def test_nothing_to_run_starts_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_without_dask_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install magical-thinking\[dask\]") as caught:
+    with pytest.raises(UsageError, match=r"pip install .magical-thinking\[dask\]") as caught:
         one(tmp_path, STEPS).load().execute("", ON_DASK)
     assert is_well_worded(str(caught.value))
 
