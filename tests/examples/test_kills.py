@@ -69,6 +69,7 @@ def test_killed_at_random_moments(whole: tuple[Small, float, Path], half: int) -
         assert len(finished) == len(set(finished)), f"killed after {moment:.2f} s: a finished step ran again"
         assert len(finished) == 15
         _one_version(campaign)
+        assert not list((campaign.root / ".magical").glob("upload-*"))
 
 
 def _one_version(campaign: Small) -> None:

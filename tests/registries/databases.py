@@ -1,5 +1,6 @@
 """MLflow databases and servers for tests; a fresh database takes seconds, a copy of one nothing."""
 
+import atexit
 import contextlib
 import functools
 import os
@@ -25,7 +26,9 @@ def database(folder: Path) -> str:
 
 @functools.cache
 def _template() -> Path:
-    place = Path(tempfile.mkdtemp(prefix="magical-tests-")) / "mlflow.db"
+    folder = tempfile.mkdtemp(prefix="magical-tests-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    place = Path(folder) / "mlflow.db"
     with reached(f"sqlite:///{place}"):
         from mlflow import MlflowClient
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from magical.errors import StoreError
 
-__all__ = ["FULL", "part_in", "storing", "sync", "write_file", "write_text"]
+__all__ = ["FULL", "emptied", "part_in", "storing", "sync", "write_file", "write_text"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What a disk says that has no space."""
@@ -82,6 +83,26 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
 
 def _write(part: Path, text: str) -> None:
     part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def emptied(folder: Path) -> Iterator[None]:
+    """Have a folder for a block that is not there afterwards; what a kill left in it goes first.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with emptied(folder):
+        ...     _ = (folder / "part").write_text("half")
+        >>> folder.exists()
+        False
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with storing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end(path: Path, most: int = 160) -> str:

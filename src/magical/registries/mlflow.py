@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from magical.engine.atomic import emptied
 from magical.engine.locks import alone
 from magical.engine.moving import follow
 from magical.engine.ports import Submission, Version
-from magical.engine.servers import experiment_id, is_embedded, reached, shown, talking
+from magical.engine.servers import experiment_id, reached, shown, talking
 from magical.errors import RegistryError
 from magical.registries.forms import save
 
@@ -168,8 +169,8 @@ class MlflowRegistry:
             return self._made
 
     def _undisturbed(self) -> contextlib.AbstractContextManager[None]:
-        """Two that write one model into an embedded registry would meet in the same folder."""
-        return alone(self._artifacts / "put.lock") if is_embedded(self.uri) else contextlib.nullcontext()
+        """Two that write one model would meet in the same folder."""
+        return alone(self._artifacts.parent / "put.lock")
 
     def _with_key(self, client: MlflowClient, submission: Submission) -> ModelVersion | None:
         query = f"name = {_quoted(submission.name)} and tags.`{KEY}` = {_quoted(submission.key)}"
@@ -187,9 +188,11 @@ class MlflowRegistry:
         """Upload, then create: a kill in between leaves files that nobody points at, never half a version."""
         run_id, own = self._run(client, submission)
         path = f"model-{submission.key[:12]}"
-        with tempfile.TemporaryDirectory(prefix="magical-") as folder:
-            save(submission, Path(folder) / "model")
-            client.log_artifacts(run_id, str(Path(folder) / "model"), path)
+        # By its name whoever registers this next finds, and removes, what a kill has left of it.
+        folder = self._artifacts.parent / f"upload-{submission.key[:12]}"
+        with emptied(folder):
+            save(submission, folder / "model")
+            client.log_artifacts(run_id, str(folder / "model"), path)
         if own:
             client.set_terminated(run_id)
         try:
