@@ -48,6 +48,7 @@ def _carry_out(
     from magical.listeners.console import Console
     from magical.listeners.pretences import design_text
     from magical.listeners.summary import run_json, run_text
+    from magical.project.configuration import GROUPS
     from magical.project.settling import unheard
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
@@ -56,7 +57,9 @@ def _carry_out(
             print(note)
         graph = project.draw(line).graph
         found = [f for f in project.check(**line) if f.severity != "note"] if ask.pretend else None
-    again = "".join(f" {shlex.quote(word)}" for word in words if "=" in word and not _is_wish(word))
+    # No result is found by wishes about how a run is carried out.
+    told = [w for w in words if "=" in w and re.split("[.=]", w)[0] not in GROUPS]
+    again = "".join(f" {shlex.quote(word)}" for word in told)
     again += f" --sample {ask.sample}" if ask.sample else ""
     again += f" --pretend {ask.pretend}" if ask.pretend else ""
     again += f" --rows {ask.rows}" if ask.pretend and ask.rows != Ask.rows else ""
@@ -263,11 +266,6 @@ def _option(project: Project) -> str:
     here, profile = os.path.relpath(project.root), project.opening.profile
     place = "" if here == "." else f" --project {shlex.quote(here)}"
     return f"{place} --profile {shlex.quote(profile)}" if profile else place
-
-
-def _is_wish(word: str) -> bool:
-    """Whether a word of the line is about how a run is carried out and recorded: no result is found by it."""
-    return re.split("[.=]", word, maxsplit=1)[0] in ("policy", "tracking")
 
 
 def _debugger(wanted: bool) -> Callable[[BaseException], None] | None:

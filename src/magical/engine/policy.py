@@ -19,6 +19,7 @@ __all__ = ["Policy", "StepPolicy", "Tracking", "Wishes"]
 
 _SCHEMES = {"http", "https", "file", "databricks", "databricks-uc", "uc"}
 _DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}
+
 LONGEST_WAIT = 600.0
 """Seconds between two attempts, at most."""
 

@@ -13,10 +13,11 @@ from magical.settings.base import Settings
 from magical.settings.layers import Layer, Loaded, load_settings, read_toml
 from magical.settings.paths import LINE, place_of
 
-__all__ = ["Configuration"]
+__all__ = ["GROUPS", "Configuration"]
 
 S = TypeVar("S", bound=Settings)
-_GROUPS: dict[str, type[Settings]] = {"policy": Policy, "tracking": Tracking}
+GROUPS: dict[str, type[Settings]] = {"policy": Policy, "tracking": Tracking}
+"""What stands beside the settings: about how a run is carried out and recorded, not what it computes."""
 
 
 class Configuration:
@@ -39,14 +40,14 @@ class Configuration:
         self.policy(line)
         self.tracking(line)
         layers = [
-            Layer(x.name, {k: v for k, v in x.values.items() if k not in _GROUPS}) for x in self._layers(line)
+            Layer(x.name, {k: v for k, v in x.values.items() if k not in GROUPS}) for x in self._layers(line)
         ]
         given = next((k for x in layers for k in x.values), None)
         if cls is None and given:
-            near = get_close_matches(given, _GROUPS, n=1)
+            near = get_close_matches(given, GROUPS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "take it off."
             raise SettingsError(f"There is no setting {given!r}: the workflow takes none.", hint=hint)
-        return load_settings(cls or Settings, layers, self.root, tuple(_GROUPS))
+        return load_settings(cls or Settings, layers, self.root, tuple(GROUPS))
 
     def policy(self, line: Mapping[str, Any]) -> Policy:
         """Give the wishes about a run.

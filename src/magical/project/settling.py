@@ -65,9 +65,9 @@ class FlowMarks:
         elif path.parent.is_dir():
             write_text(path, json.dumps({"server": mask_uris(server), "flow_run": flow_run}))
 
-    def open(self) -> Iterator[tuple[str, str, str]]:
-        """Give the runs whose flow runs may be open: name, server, flow run."""
-        for path in sorted(self.folder.glob(f"*/{self.NAME}")):
+    def open(self, run: str = "*") -> Iterator[tuple[str, str, str]]:
+        """Give the runs, or the one, whose flow runs may be open: name, server, flow run."""
+        for path in sorted(self.folder.glob(f"{run}/{self.NAME}")):
             try:
                 said = json.loads(path.read_text(encoding="utf-8"))
                 yield path.parent.name, said["server"], said["flow_run"]
@@ -101,11 +101,12 @@ def settle(project: Settled, server: str = "") -> list[str]:
 
 def unheard(journal: Journal, run: str) -> str:
     """Say that Prefect has not heard how a run ended; empty if it has, or need not."""
-    for name, server, _ in FlowMarks(journal.folder).open():
-        if name == run:
-            where = server.removesuffix("/api")
-            return f"Prefect's server at {where} went away meanwhile.\nHint: magical sync tells it the rest."
-    return ""
+    found = list(FlowMarks(journal.folder).open(run)) if run else []
+    return "".join(
+        f"Prefect's server at {server.removesuffix('/api')} went away meanwhile.\n"
+        "Hint: magical sync tells it the rest."
+        for _, server, _ in found
+    )
 
 
 def _answers(server: str) -> bool:

@@ -24,6 +24,7 @@ from magical.project.hosting import (
     prefect_server,
 )
 from magical.project.settling import settle
+from magical.runners.prefect_flow import OWN_SERVER
 
 if TYPE_CHECKING:
     from magical.project.project import Project
@@ -32,7 +33,6 @@ __all__ = ["UIs"]
 
 
 _LOOK = 0.3
-_PREFECTS = 4200
 _EMBEDDED = ("sqlite:", "postgresql", "mysql", "mssql")
 
 
@@ -124,8 +124,8 @@ class UIs:
             self.notes.append("Prefect is not installed: pip install 'magical-thinking[prefect]'")
             return None
         server = prefect_server(project.home / "prefect", port or free_port())
-        if not named and port != _PREFECTS:
-            self.notes.append(f"Runs find it by policy.server={server.address}/api")
+        if not named and (api := f"{server.address}/api") != OWN_SERVER:
+            self.notes.append(f"Runs find it by policy.server={api}")
         return server
 
     def _mlflow(self, project: Project, database: str, port: int) -> Server | str:
