@@ -13,9 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from magical.errors import InputError, shorten
-from magical.library.telling import warn
 
-__all__ = ["DELIMITERS", "Dialect", "decoded", "delimiter_of", "is_regular", "probe", "records"]
+__all__ = ["DELIMITERS", "Dialect", "decode", "delimiter_of", "is_regular", "probe", "records"]
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _OTHERS = (":", "^", "~", "\x01", "\u00a7", " ")
@@ -49,15 +48,20 @@ class Dialect(NamedTuple):
     delimiter: str
 
 
-def decoded(data: bytes, name: str) -> bytes:
-    r"""Give the text of a file as UTF-8: from UTF-8, UTF-16, or else Windows-1252 (which holds Latin-1).
+def decode(data: bytes, name: str) -> tuple[bytes, str]:
+    r"""Convert the text of a file to UTF-8: from UTF-8, UTF-16, or else Windows-1252 (which includes Latin-1).
+
+    Returns:
+        The text, and a remark on how it was read; empty if there is no doubt.
 
     Raises:
         InputError: it is no text.
 
     Example:
-        >>> decoded("n\u00e9;1".encode("utf-16"), "a.csv") == decoded(b"n\xe9;1", "a.csv")
-        True
+        >>> decode("n\u00e9;1".encode("utf-16"), "a.csv")[0].decode()
+        'n\xe9;1'
+        >>> decode(b"n\xe9;1", "a.csv")[1]
+        'a.csv is not UTF-8 (byte 1): it is read as Windows-1252 (Latin-1).'
     """
     if data.startswith(codecs.BOM_UTF8):
         data = data[len(codecs.BOM_UTF8) :]
@@ -71,12 +75,13 @@ def decoded(data: bytes, name: str) -> bytes:
                 hint="save it as csv in UTF-8 again.",
             ) from None
     _check_head(data[:_HEAD], name)
+    remark = ""
     try:
         data.decode()
     except UnicodeDecodeError as error:
-        warn(f"{name} is not UTF-8 (byte {error.start:,}): it is read as Windows-1252 (Latin-1).")
+        remark = f"{name} is not UTF-8 (byte {error.start:,}): it is read as Windows-1252 (Latin-1)."
         data = data.decode("cp1252" if _is_cp1252(data) else "latin-1").encode()
-    return data if b"\n" in data else data.replace(b"\r", b"\n")
+    return data if b"\n" in data else data.replace(b"\r", b"\n"), remark
 
 
 def probe(path: Path, name: str) -> None:

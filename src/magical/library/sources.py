@@ -9,7 +9,7 @@ import polars as pl
 
 from magical.contracts.promises import Frame
 from magical.errors import InputError, did_you_mean, listing
-from magical.library.dialects import Dialect, decoded, delimiter_of, is_regular, probe, records
+from magical.library.dialects import Dialect, decode, delimiter_of, is_regular, probe, records
 from magical.library.telling import warn
 from magical.settings import InputPath
 from magical.steps import step
@@ -96,7 +96,9 @@ def _csv(path: Path, name: str) -> pl.DataFrame:
         raise InputError(
             f"{name} cannot be read: {error.strerror}.", hint="look at its permissions."
         ) from None
-    text = decoded(data, name)
+    text, remark = decode(data, name)
+    if remark:
+        warn(remark)
     if not text.strip():
         raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
     dialect = delimiter_of(text.lstrip(b"\r\n"), name)
