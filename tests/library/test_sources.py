@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 
 from library.conftest import Run
-from magical.engine.files import FileDigests
 from magical.errors import InputError
 from magical.library import ingest
 from magical.settings import InputPath
+from magical.system.file_digests import FileDigests
 from projects import is_well_worded
 
 ROWS = [("007", "1,5", "é"), ("8", None, 'a "b"; c')]

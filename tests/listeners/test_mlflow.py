@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from magical.engine.processes import here
 from magical.engine.servers import reached
 from magical.errors import RegistryDown
 from magical.events import (
@@ -26,6 +25,7 @@ from magical.library.scores import Score, Scores
 from magical.listeners.figures import flat
 from magical.listeners.marks import Marks
 from magical.listeners.mlflow import MlflowTracking
+from magical.system.processes import here
 from registries.databases import database, free_port
 
 AUC = Score(value=0.75, low=0.7, high=0.8)

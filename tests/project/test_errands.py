@@ -10,10 +10,10 @@ import pytest
 
 from magical.contracts.promises import Promise
 from magical.engine.errands import Errand
-from magical.engine.processes import host
 from magical.errors import ProjectError
 from magical.project import errands
 from magical.project.errands import work
+from magical.system.processes import host
 from project.conftest import USES_LIB, returns
 from projects import Small, is_well_worded, one, python
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from magical.engine.processes import here
 from magical.engine.servers import reached
 from magical.errors import RegistryDown, RegistryError
 from magical.events import RunStarted, StepFinished, StepStarted
 from magical.listeners.marks import Mark, Marks
 from magical.project import Project
 from magical.steps import Receipt
+from magical.system.processes import here
 from projects import IMPORTS, NO_TRACKING, Small, project
 from registries.databases import database, free_port
 

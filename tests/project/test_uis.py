@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from magical.engine.guarding import Guarded
 from magical.errors import MagicalError, ProjectError, UsageError
 from magical.project import hosting, uis
 from magical.project.hosting import Server, free_port, occupant
 from magical.project.uis import UIs
+from magical.system.process_guard import Guarded
 from projects import NO_TRACKING, Small, is_well_worded, one
 
 FLOW = """

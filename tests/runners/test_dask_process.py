@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from magical.engine.processes import host
 from magical.errors import UsageError
 from magical.runners.dask_process import ClusterProcess
+from magical.system.processes import host
 from projects import is_well_worded
 
 pytest.importorskip("distributed")

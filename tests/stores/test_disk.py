@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from magical.engine.files import SMALL, FileDigests
 from magical.errors import StoreError
 from magical.stores.local import LocalStore
+from magical.system.file_digests import SMALL, FileDigests
 from projects import ALL, Answer, Small, flow, is_well_worded, one
 
 BIG = """
@@ -354,9 +354,9 @@ def test_the_lines_after_a_gap_are_whole(tmp_path: Path) -> None:
 def test_digests_that_cannot_be_remembered_are_made_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from magical.engine import files
+    from magical.system import file_digests
 
-    monkeypatch.setattr(files, "RACY", -1.0)
+    monkeypatch.setattr(file_digests, "RACY", -1.0)
     (tmp_path / "home").write_text("a file")
     (tmp_path / "big").write_bytes(b"x" * (SMALL + 1))
     digests = FileDigests(tmp_path / "home" / "files.json")

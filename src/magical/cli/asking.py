@@ -82,7 +82,7 @@ class Ask:
 
     def trace(self, error: BaseException) -> list[str]:
         """Give the lines below a message: the author's own frames, or the whole traceback."""
-        from magical.engine.frames import frames_text, trace_text
+        from magical.system.tracebacks import frames_text, trace_text
 
         texts = [frames_text(error), trace_text(error) if self.traceback else ""]
         return [text for text in texts if text]

@@ -20,9 +20,9 @@ import magical.cli.show
 import magical.cli.ui  # noqa: F401  it is a verb
 from magical.cli.asking import Ask
 from magical.cli.verbs import cli
-from magical.engine.collecting import pause, resume
 from magical.errors import MagicalError, did_you_mean
 from magical.masking import MaskedStream
+from magical.system.gc_pause import pause, resume
 
 __all__ = ["main"]
 

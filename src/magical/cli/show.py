@@ -87,7 +87,7 @@ def _text(picture: Picture, form: str | None) -> Callable[[], str]:
 def _write(ask: Ask, picture: Picture, path: Path) -> None:
     import time
 
-    from magical.engine.atomic import storing
+    from magical.system.atomic_files import storing
     from magical.views.page import page
 
     with storing(path):

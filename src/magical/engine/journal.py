@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from magical.engine.atomic import storing
 from magical.errors import StoreError, UsageError
 from magical.events import Event, RunStarted
 from magical.masking import mask
+from magical.system.atomic_files import storing
 
 __all__ = ["Journal", "RunSummary", "git_state"]
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from magical.engine.atomic import write_text
 from magical.engine.keys import KEY_FORMAT, Identity, identify
 from magical.engine.modules import installed
 from magical.errors import StoreError
 from magical.graph import Graph
 from magical.settings import FromLine, to_json
 from magical.settings.paths import Whole
+from magical.system.atomic_files import write_text
 
 __all__ = ["Drawn", "DrawnMemory", "difference", "importing", "other_files", "project_digest"]
 

@@ -21,9 +21,7 @@ from magical.contracts.streams import StreamFailed
 from magical.contracts.tables import polars_frame
 from magical.contracts.tags import tag
 from magical.engine.artifacts import Record
-from magical.engine.collecting import resume
 from magical.engine.context import StepContext
-from magical.engine.frames import own_frames, remember_trace
 from magical.engine.honour import honoured
 from magical.engine.keys import node_key
 from magical.engine.making_up import made_up
@@ -34,6 +32,8 @@ from magical.errors import InputError, MagicalError, StepError, StoreError, shor
 from magical.events import Sink, current
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Wire
+from magical.system.gc_pause import resume
+from magical.system.tracebacks import own_frames, remember_trace
 
 __all__ = ["LocalPerformer"]
 

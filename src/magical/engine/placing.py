@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from magical.engine.apart import PATIENCE, Apart, stopped
 from magical.engine.artifacts import Record
-from magical.engine.collecting import resume
 from magical.engine.errands import Errand
 from magical.engine.plan import FRESH, LEFT_OUT, NodePlan
 from magical.engine.ports import Cluster
@@ -18,6 +17,7 @@ from magical.engine.sharing import once, waiting
 from magical.engine.telling import Teller
 from magical.events import Event, Log
 from magical.graph import Node
+from magical.system.gc_pause import resume
 
 __all__ = ["PlacedPerformer", "travels", "wants_cluster"]
 

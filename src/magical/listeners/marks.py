@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from magical.engine.atomic import write_text
+from magical.system.atomic_files import write_text
 
 __all__ = ["MISSED", "SENT", "UNDER_WAY", "Mark", "Marks"]
 

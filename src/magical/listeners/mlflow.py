@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magical.engine.processes import host, lives
 from magical.engine.servers import experiment_id, reached, shown, talking
 from magical.events import (
     Event,
@@ -23,6 +22,7 @@ from magical.events import (
 )
 from magical.listeners.figures import Metrics, flat, tags
 from magical.listeners.marks import MISSED, SENT, Mark, Marks
+from magical.system.processes import host, lives
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from magical.engine.atomic import storing
-from magical.engine.locks import acquire, attempt, release
+from magical.system.atomic_files import storing
+from magical.system.file_locks import acquire, attempt, release
 
 __all__ = ["aside", "clear_aside"]
 

@@ -11,11 +11,11 @@ import threading
 from multiprocessing.connection import Connection
 
 from magical.engine.apart import answer
-from magical.engine.collecting import pause
 from magical.engine.errands import EVENT, Errand, answered, packed
 from magical.events import Event
 from magical.masking import MaskedStream
 from magical.project.errands import perform
+from magical.system.gc_pause import pause
 
 __all__ = ["main"]
 

@@ -15,8 +15,8 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from magical.contracts.schema import snake
-from magical.engine.atomic import storing
 from magical.errors import UsageError, did_you_mean, listing
+from magical.system.atomic_files import storing
 
 if TYPE_CHECKING:
     from magical.contracts.inferring import Inferred

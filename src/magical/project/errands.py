@@ -13,11 +13,9 @@ from typing import Any
 from magical.engine.apart import Apart
 from magical.engine.artifacts import Record
 from magical.engine.capture import capturing
-from magical.engine.collecting import pause
 from magical.engine.errands import Errand
 from magical.engine.modules import installed
 from magical.engine.plan import NodePlan
-from magical.engine.processes import host
 from magical.engine.run import RunResult
 from magical.engine.why import causes
 from magical.errors import ProjectError, shorten
@@ -27,6 +25,8 @@ from magical.project.executing import CHILD
 from magical.project.project import Project
 from magical.settings.layers import as_line
 from magical.settings.paths import FromLine
+from magical.system.gc_pause import pause
+from magical.system.processes import host
 
 __all__ = ["perform", "work"]
 

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from magical.engine.atomic import storing
-from magical.engine.guarding import Guarded
 from magical.engine.moving import follow
 from magical.errors import ProjectError
+from magical.system.atomic_files import storing
+from magical.system.process_guard import Guarded
 
 __all__ = ["HOST", "Server", "await_all", "free_port", "mlflow_server", "occupant", "prefect_server"]
 

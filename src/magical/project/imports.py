@@ -16,10 +16,10 @@ from typing import Any
 
 from pydantic import Field
 
-from magical.engine.frames import own_frames
 from magical.errors import MagicalError, ProjectError, did_you_mean, shorten
 from magical.project.loading import FreshLoader, forget_outside, is_test, watch_outside
 from magical.project.location import Location
+from magical.system.tracebacks import own_frames
 from magical.workflows import Workflow
 
 __all__ = ["import_workflow"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from magical.engine.modules import is_project
-from magical.engine.processes import begun
+from magical.system.processes import begun
 
 __all__ = ["FreshLoader", "changed_outside", "forget_outside", "is_test", "watch_outside"]
 

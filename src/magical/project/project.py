@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magical.engine.files import FileDigests
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.memory import Drawn
 from magical.engine.plan import NodePlan, Planner
@@ -29,6 +28,7 @@ from magical.project.registered import Registered, database
 from magical.project.result import Run
 from magical.project.storing import store_of
 from magical.settings.layers import as_line
+from magical.system.file_digests import FileDigests
 
 if TYPE_CHECKING:
     from prefect import Flow

@@ -7,11 +7,11 @@ import os
 import secrets
 from pathlib import Path
 
-from magical.engine.atomic import storing
-from magical.engine.locks import acquire, release
 from magical.engine.policy import Tracking
 from magical.errors import ProjectError
 from magical.masking import mask_uris
+from magical.system.atomic_files import storing
+from magical.system.file_locks import acquire, release
 
 __all__ = ["Registered", "database"]
 

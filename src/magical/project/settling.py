@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from magical.engine.atomic import write_text
 from magical.engine.journal import Journal, RunSummary
-from magical.engine.processes import host, lives
 from magical.masking import mask_uris
+from magical.system.atomic_files import write_text
+from magical.system.processes import host, lives
 
 __all__ = ["FlowMarks", "settle", "unheard"]
 

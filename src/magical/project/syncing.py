@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from magical.engine.journal import RunSummary
-from magical.engine.locks import alone
 from magical.engine.plan import FRESH, NodePlan
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.ports import Listener, Registry
-from magical.engine.processes import host, lives
 from magical.engine.receipts import Receipts
 from magical.engine.run import RunResult
 from magical.errors import (
@@ -29,6 +27,8 @@ from magical.listeners.marks import MISSED, SENT, Mark, Marks
 from magical.project.configuration import Configuration
 from magical.project.tracking import Tracked, tracker
 from magical.settings.secrets import without_masks
+from magical.system.file_locks import alone
+from magical.system.processes import host, lives
 
 __all__ = ["Stored", "Sync", "Synced", "Synchronised", "as_stored", "sync"]
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 from urllib.parse import urlsplit
 
-from magical.engine.guarding import Guarded
-from magical.engine.locks import acquire, release
 from magical.engine.servers import shown
 from magical.errors import ProjectError, UsageError
 from magical.project.hosting import (
@@ -25,6 +23,8 @@ from magical.project.hosting import (
 )
 from magical.project.settling import settle
 from magical.runners.prefect_flow import OWN_SERVER
+from magical.system.file_locks import acquire, release
+from magical.system.process_guard import Guarded
 
 if TYPE_CHECKING:
     from magical.project.project import Project

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from magical.engine.atomic import emptied
-from magical.engine.locks import alone
 from magical.engine.moving import follow
 from magical.engine.ports import Submission, Version
 from magical.engine.servers import experiment_id, reached, shown, talking
 from magical.errors import RegistryError
 from magical.registries.forms import save
+from magical.system.atomic_files import emptied
+from magical.system.file_locks import alone
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

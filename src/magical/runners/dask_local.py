@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-from magical.engine.processes import host, lives
+from magical.system.processes import host, lives
 
 __all__ = ["FAILED", "WORKERS_DIE", "folder_of", "kill_all", "main"]
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.atomic import storing, write_text
-from magical.engine.locks import Gate, acquire, no_wait, release
 from magical.engine.ports import Swept
 from magical.errors import StoreError
 from magical.stores.objects import Objects, digest_of, is_name
 from magical.stores.pins import Pins
 from magical.stores.seal import Seal, may_run_code
+from magical.system.atomic_files import storing, write_text
+from magical.system.file_locks import Gate, acquire, no_wait, release
 
 __all__ = ["LocalStore"]
 

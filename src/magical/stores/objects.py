@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from magical.engine.atomic import part_in, storing, sync, write_file
 from magical.errors import DamagedArtifact, StoreError
+from magical.system.atomic_files import part_in, storing, sync, write_file
 
 __all__ = ["Objects", "Shelf", "damaged", "digest_of", "file_digest", "gone", "is_name"]
 

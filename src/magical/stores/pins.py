@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 
 from magical.engine.artifacts import Record
-from magical.engine.atomic import storing
-from magical.engine.locks import acquire, attempt, release
+from magical.system.atomic_files import storing
+from magical.system.file_locks import acquire, attempt, release
 
 __all__ = ["Pins", "pinned"]
 

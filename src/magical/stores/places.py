@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from magical.engine.atomic import FULL, storing
 from magical.errors import MagicalError
 from magical.masking import mask
 from magical.stores.refusals import refusal
+from magical.system.atomic_files import FULL, storing
 
 __all__ = ["Found", "Place"]
 

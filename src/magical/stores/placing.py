@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import fsspec
 
-from magical.engine.atomic import write_file
 from magical.errors import StoreError, shorten
 from magical.masking import hide, mask
 from magical.stores.places import Place
 from magical.stores.refusals import refusal
+from magical.system.atomic_files import write_file
 
 __all__ = ["FolderPlace", "place_at"]
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.atomic import storing
-from magical.engine.locks import no_wait
 from magical.engine.ports import Swept
 from magical.errors import StoreError
 from magical.stores.lease_locks import Lock
@@ -24,6 +22,8 @@ from magical.stores.remote_gate import RemoteGate
 from magical.stores.remote_objects import RemoteObjects
 from magical.stores.remote_pins import RemotePins, pin_leases
 from magical.stores.remote_sweeping import LOCKS, RECORDS, RemoteSweep, settle
+from magical.system.atomic_files import storing
+from magical.system.file_locks import no_wait
 
 __all__ = ["RemoteStore"]
 

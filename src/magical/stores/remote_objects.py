@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from magical.engine.atomic import part_in, storing
 from magical.errors import DamagedArtifact
 from magical.stores.objects import Objects, damaged, digest_of, file_digest, gone, is_name
 from magical.stores.places import Found, Place
+from magical.system.atomic_files import part_in, storing
 
 __all__ = ["FOLDER", "RemoteObjects", "blob_of"]
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.atomic import storing
-from magical.engine.locks import acquire, release
+from magical.system.atomic_files import storing
+from magical.system.file_locks import acquire, release
 
 __all__ = ["Seal", "may_run_code"]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from magical.engine.artifacts import Record
-from magical.engine.locks import attempt, release
 from magical.engine.ports import Swept
 from magical.stores.objects import Objects
 from magical.stores.pins import pinned
+from magical.system.file_locks import attempt, release
 
 __all__ = ["sweep"]
 

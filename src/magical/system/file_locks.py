@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from magical.engine.atomic import storing
+from magical.system.atomic_files import storing
 
 __all__ = ["Gate", "acquire", "alone", "attempt", "no_wait", "release"]
 

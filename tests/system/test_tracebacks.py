@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from magical.engine.frames import frames_text, own_frames, trace_text
 from magical.errors import StepError
+from magical.system.tracebacks import frames_text, own_frames, trace_text
 from projects import Answer, Small
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from magical.engine import files
-from magical.engine.atomic import write_file, write_text
-from magical.engine.files import FileDigests
 from magical.errors import InputError, StoreError
+from magical.system import file_digests
+from magical.system.atomic_files import write_file, write_text
+from magical.system.file_digests import FileDigests
 from projects import Small
 
 
@@ -23,7 +23,7 @@ def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-BIG = b"x" * (files.SMALL + 1)
+BIG = b"x" * (file_digests.SMALL + 1)
 
 
 def test_small_files_are_read_each_time(digests: FileDigests, tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_large_file_is_read_once(
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(BIG)
-    monkeypatch.setattr(files, "RACY", -1.0)
+    monkeypatch.setattr(file_digests, "RACY", -1.0)
     assert digests.digest(path) == sha(BIG)
     monkeypatch.setattr(hashlib, "file_digest", None)
     assert digests.digest(path) == sha(BIG)
@@ -51,7 +51,7 @@ def test_a_large_file_is_read_once(
 def test_a_large_file_that_changed_is_read_again(
     digests: FileDigests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    monkeypatch.setattr(files, "RACY", -1.0)
+    monkeypatch.setattr(file_digests, "RACY", -1.0)
     path, data = tmp_path / "a.csv", BIG.replace(b"x", b"y")
     path.write_bytes(BIG)
     os.utime(path, (1_700_000_000, 1_700_000_000))
@@ -90,7 +90,7 @@ def test_a_clock_that_was_set_back_makes_files_read_again(
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 3}', "\x00"])
 def test_a_damaged_memory_is_no_memory(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "RACY", -1.0)
+    monkeypatch.setattr(file_digests, "RACY", -1.0)
     (tmp_path / "files.json").write_text(text)
     path = tmp_path / "a.csv"
     path.write_bytes(BIG)

@@ -12,9 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
-from magical.engine import guarding
-from magical.engine.guarding import Guarded
 from magical.errors import ProjectError
+from magical.system import process_guard
+from magical.system.process_guard import Guarded
 
 FAMILY = """
 import subprocess, sys, time
@@ -32,7 +32,7 @@ time.sleep(600)
 
 PARENT = """
 import sys, time
-from magical.engine.guarding import Guarded
+from magical.system.process_guard import Guarded
 with Guarded([sys.executable, "-c", sys.argv[1]], log=sys.argv[2]) as it:
     print(it.pid, it._guard.pid, flush=True)
     while it.poll() is None:
@@ -155,7 +155,7 @@ def test_what_ignores_the_wish_is_ended_by_force(log: Path) -> None:
     with Guarded(python(STUBBORN), log=log) as it:
         until(says(log, "ignores"))
         begun = time.monotonic()
-    assert guarding.PATIENCE - 0.5 < time.monotonic() - begun < guarding.PATIENCE + 3
+    assert process_guard.PATIENCE - 0.5 < time.monotonic() - begun < process_guard.PATIENCE + 3
     assert it.poll() == -signal.SIGKILL
 
 

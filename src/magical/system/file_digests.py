@@ -9,8 +9,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from magical.engine.atomic import write_text
 from magical.errors import InputError, StoreError, did_you_mean
+from magical.system.atomic_files import write_text
 
 __all__ = ["FileDigests"]
 

@@ -6,7 +6,7 @@ import threading
 import time
 from pathlib import Path
 
-from magical.engine.locks import alone
+from magical.system.file_locks import alone
 from projects import python
 
 
@@ -31,7 +31,7 @@ def test_one_thread_at_a_time(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from magical.engine.locks import alone\n"
+        "import sys, time; from pathlib import Path; from magical.system.file_locks import alone\n"
         f"with alone(Path({str(tmp_path / 'lock')!r})):\n"
         "    print('held', flush=True); time.sleep(60)\n"
     )
