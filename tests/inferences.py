@@ -10,8 +10,8 @@ import polars as pl
 from magical import Contract, InputPath
 from magical.contracts.contract import schema_of
 from magical.contracts.inferring import Inferred, inferred
-from magical.contracts.keeping import failures
 from magical.contracts.schema import Column, snake
+from magical.contracts.validation import failures
 from magical.contracts.writing import module_source
 from magical.library import ingest, model_data
 from magical.library.casting import cast

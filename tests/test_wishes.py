@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from magical import Contract, Field, Frame, Id, Lazy, Model, Target, wish
-from magical.contracts.tags import contract_of
+from magical.contracts.promises import contract_of
 from magical.errors import ContractError, WiringError
 from projects import NO_TRACKING, Small, is_well_worded
 

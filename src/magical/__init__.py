@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import Field, PositiveInt
 
-    from magical.contracts.contract import Contract, rule
-    from magical.contracts.keeping import filter
+    from magical.contracts.contract import Contract, Format, Group, Id, Key, Target, Time, rule
     from magical.contracts.model import Model
-    from magical.contracts.parts import partition
-    from magical.contracts.promises import Frame, Lazy, Parts, Pipeline
-    from magical.contracts.roles import Format, Group, Id, Key, Target, Time
-    from magical.contracts.tags import contract_of
+    from magical.contracts.promises import Frame, Lazy, Parts, Pipeline, contract_of
+    from magical.contracts.tables import partition
+    from magical.contracts.validation import filter
     from magical.events import emit, keep, scratch
     from magical.project import load
     from magical.settings import InputPath, OutputPath, Secret, Settings
@@ -30,12 +28,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "pydantic": ("Field", "PositiveInt"),
     "magical.contracts.contract": ("Contract", "rule"),
-    "magical.contracts.keeping": ("filter",),
+    "magical.contracts.validation": ("filter",),
     "magical.contracts.model": ("Model",),
-    "magical.contracts.parts": ("partition",),
+    "magical.contracts.tables": ("partition",),
     "magical.contracts.promises": ("Frame", "Lazy", "Parts", "Pipeline"),
-    "magical.contracts.roles": ("Format", "Group", "Id", "Key", "Target", "Time"),
-    "magical.contracts.tags": ("contract_of",),
+    "magical.contracts.contract": ("Format", "Group", "Id", "Key", "Target", "Time"),
+    "magical.contracts.promises": ("contract_of",),
     "magical.events": ("emit", "keep", "scratch"),
     "magical.project": ("load",),
     "magical.settings": ("InputPath", "OutputPath", "Secret", "Settings"),

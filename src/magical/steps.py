@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from magical.contracts.contract import location, schema_of
-from magical.contracts.promises import Promise, as_schema, bind, promise_of
+from magical.contracts.promises import Promise, as_schema, bind, promise_of, promised, tag
 from magical.contracts.schema import Schema
-from magical.contracts.tags import promised, tag
 from magical.errors import MagicalError, UnwrittenStep, WiringError, did_you_mean
 
 __all__ = ["Receipt", "Step", "drawing", "step"]

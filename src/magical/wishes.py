@@ -5,10 +5,9 @@ from typing import Any, TypeVar, overload
 
 from pydantic import BaseModel
 
-from magical.contracts.forms import formed
 from magical.contracts.pretending import ROWS, How, pretended
-from magical.contracts.promises import Frame, Promise, promise_of
-from magical.contracts.tags import promised, tag
+from magical.contracts.promises import Frame, Promise, promise_of, promised, tag
+from magical.contracts.tables import formed
 from magical.errors import WiringError, author_line
 from magical.events import current
 

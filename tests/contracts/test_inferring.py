@@ -16,8 +16,8 @@ from magical.contracts.describing import described_target
 from magical.contracts.facts import Facts, Typed
 from magical.contracts.finding_roles import likely_targets
 from magical.contracts.inferring import inferred, inferred_all
-from magical.contracts.keeping import failures
 from magical.contracts.naming import class_name
+from magical.contracts.validation import failures
 from magical.contracts.writing import module_source
 from magical.errors import BrokenPromise, InputError, UsageError
 from magical.library import ingest, model_data

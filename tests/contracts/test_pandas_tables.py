@@ -12,8 +12,8 @@ from polars.testing.parametric import dataframes
 
 from magical.contracts.pandas_tables import from_pandas, to_pandas
 from magical.contracts.schema import Column, Schema
+from magical.contracts.table_digest import table_digest
 from magical.errors import BrokenPromise
-from magical.stores.digest import table_digest
 from projects import is_well_worded
 
 TYPES = [

@@ -15,11 +15,11 @@ import pytest
 
 from magical import Contract, Field, Group, Id, Key, Target, Time, rule
 from magical.contracts.contract import schema_of
-from magical.contracts.keeping import failures
 from magical.contracts.pretending import How, pretended, pretended_table
 from magical.contracts.promises import Frame, Parts, Promise, promise_of
 from magical.contracts.recipes import pretence_json
 from magical.contracts.schema import Schema
+from magical.contracts.validation import failures
 from magical.errors import ContractError
 from projects import python
 

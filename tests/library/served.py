@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from magical.contracts.tags import tag
+from magical.contracts.promises import tag
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.context import StepContext
 from magical.engine.ports import Registry

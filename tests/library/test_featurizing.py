@@ -40,7 +40,7 @@ def test_a_row_alone_gives_what_it_gives_among_others(row: int) -> None:
 
 
 def _like(table: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
-    from magical.contracts.tags import promised, tag
+    from magical.contracts.promises import promised, tag
 
     promise = promised(other)
     assert promise is not None

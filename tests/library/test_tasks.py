@@ -8,7 +8,7 @@ import pytest
 from library.conftest import Run
 from library.tables import houses, people, pupils
 from magical import Contract, Target
-from magical.contracts.tags import contract_of
+from magical.contracts.promises import contract_of
 from magical.errors import BrokenPromise, ContractError
 from magical.library import model_data
 from magical.library.tasks import Task, encode, examples, task_of

@@ -8,7 +8,7 @@ import pytest
 
 from magical import Contract, Frame, Id, Lazy, step
 from magical.contracts.contract import schema_of
-from magical.contracts.forms import form_of
+from magical.contracts.tables import form_of
 from magical.errors import BrokenPromise
 from magical.library.walking import ROW, Move, Walk, numbered
 from magical.pandas import Frame as PandasFrame

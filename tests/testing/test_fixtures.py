@@ -11,7 +11,7 @@ import pytest
 import magical.pandas
 from magical import Contract, Field, Frame, Id, Key, Lazy, Model, Parts, Target, Time, contract_of, step
 from magical.contracts.contract import schema_of
-from magical.contracts.keeping import failures
+from magical.contracts.validation import failures
 from magical.errors import ContractError, UnwrittenStep, UsageError
 from magical.library import Scores
 from magical.testing import Pretend

@@ -14,7 +14,7 @@ from magical.checks.inputs import cannot_be_made_up, made_up, predictors
 from magical.checks.sources import is_own
 from magical.contracts.promises import Promise
 from magical.contracts.stand_ins import pretending_run
-from magical.contracts.streams import Stream, StreamFailed
+from magical.contracts.validation import Stream, StreamFailed
 from magical.engine.capture import capturing
 from magical.engine.honour import honoured
 from magical.engine.perform import LocalPerformer

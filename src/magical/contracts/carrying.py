@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from magical.contracts.checks import checks_of
 from magical.contracts.dtypes import kind_of
 from magical.contracts.promises import PARTS, Promise
 from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import polars_frame
+from magical.contracts.validation import checks_of
 
 __all__ = ["Source", "carried", "matched", "sources_of"]
 

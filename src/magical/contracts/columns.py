@@ -13,10 +13,10 @@ import polars as pl
 
 from magical.contracts.bounds import CannotDraw, Span, interval_of, lengths_of, limits_of, span_of
 from magical.contracts.chance import Chance, Integers
-from magical.contracts.checks import checks_of
 from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Column
 from magical.contracts.texts import matching, numbered, words
+from magical.contracts.validation import checks_of
 
 __all__ = ["different", "drawn", "dtype_of", "examples_of", "listed", "multiples_of", "spread", "whole"]
 

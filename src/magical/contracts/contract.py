@@ -1,5 +1,7 @@
 """The class an author writes: one row of a table, or one value."""
 
+from __future__ import annotations
+
 import datetime as dt
 import enum
 import inspect
@@ -7,18 +9,89 @@ import sys
 import types
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
-from typing_extensions import TypeAliasType
+from typing_extensions import TypeAliasType, TypeVar
 
-from magical.contracts.roles import Format, Role
 from magical.contracts.schema import Column, Rule, Schema
 from magical.errors import ContractError
 
-__all__ = ["TYPES", "Contract", "bounds_of", "location", "rule", "schema_of", "stripped"]
+__all__ = [
+    "TYPES",
+    "Contract",
+    "Format",
+    "Group",
+    "Id",
+    "Key",
+    "Role",
+    "Target",
+    "Time",
+    "bounds_of",
+    "location",
+    "rule",
+    "schema_of",
+    "stripped",
+]
+
+T = TypeVar("T")
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """The mark that a role leaves on a type.
+
+    Attributes:
+        name: ``id``, ``key``, ``time``, ``group`` or ``target``.
+        parent: for a key, the contract (or its name) whose id it holds.
+    """
+
+    name: str
+    parent: type[Any] | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a date is written in the source, as ``strptime`` codes: ``Annotated[date, Format("%d-%m-%Y")]``."""
+
+    text: str
+
+
+Id = Annotated[T, Role("id")]
+
+"""A row's identity, unique in its table; several ``Id`` columns are one composite id."""
+
+Time = Annotated[T, Role("time")]
+
+"""When a row happened."""
+
+Group = Annotated[T, Role("group")]
+
+"""What a row belongs to and must not be separated from by a split by group."""
+
+Target = Annotated[T, Role("target")]
+
+"""What is to be predicted."""
+
+
+if TYPE_CHECKING:
+
+    class Key(Generic[P]):
+        """A reference to the id of a row of another contract: ``Key[Customer]``."""
+
+else:
+
+    class Key:
+        """A reference to the id of a row of another contract: ``Key[Customer]``."""
+
+        def __class_getitem__(cls, parent: type[Any] | str) -> Any:
+            return Annotated[Any, Role("key", parent)]
+
 
 TYPES: dict[Any, str] = {
     int: "int",
@@ -33,7 +106,9 @@ TYPES: dict[Any, str] = {
     tuple: "list",
     Any: "any",
 }
+
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
+
 _schemas: weakref.WeakKeyDictionary[type[Any], Schema] = weakref.WeakKeyDictionary()
 
 

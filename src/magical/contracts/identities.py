@@ -10,10 +10,10 @@ import polars as pl
 
 from magical.contracts.carrying import Source, matched
 from magical.contracts.chance import Chance
-from magical.contracts.checks import checks_of
 from magical.contracts.columns import different
 from magical.contracts.dtypes import kind_of
 from magical.contracts.schema import Column, Schema
+from magical.contracts.validation import checks_of
 
 __all__ = ["Reference", "assumed", "ids_of", "references"]
 

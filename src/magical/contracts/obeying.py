@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from magical.contracts.checks import Check, rules_of
 from magical.contracts.dtypes import kind_of
 from magical.contracts.schema import Schema
+from magical.contracts.validation import Check, rules_of
 from magical.errors import ContractError, listing
 
 __all__ = ["Redraw", "check_rules", "obedient", "roots_of"]

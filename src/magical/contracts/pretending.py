@@ -9,12 +9,11 @@ from typing import Any
 import polars as pl
 
 from magical.contracts.carrying import sources_of
-from magical.contracts.parts import partition
-from magical.contracts.promises import PARTS, Parts, Promise
+from magical.contracts.promises import PARTS, Parts, Promise, tag
 from magical.contracts.recipes import ROWS, cannot_pretend, refusal
 from magical.contracts.schema import Schema
+from magical.contracts.tables import partition
 from magical.contracts.tabling import NULLS, How, table_of
-from magical.contracts.tags import tag
 from magical.contracts.values import MEMBERS, value_of
 from magical.errors import BrokenPromise, ContractError
 

@@ -12,10 +12,10 @@ import polars as pl
 
 from magical.contracts.bounds import CannotDraw, interval_of, lengths_of, limits_of, span_of
 from magical.contracts.chance import Chance, Integers
-from magical.contracts.checks import checks_of
 from magical.contracts.columns import drawn, dtype_of, whole
 from magical.contracts.dtypes import kind_of
 from magical.contracts.schema import Column, Schema, snake
+from magical.contracts.validation import checks_of
 from magical.errors import listing, shorten
 
 __all__ = ["Profile", "learnt", "profile_of"]

@@ -29,9 +29,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typing_extensions import ReadOnly, is_typeddict
 
-from magical.contracts.contract import TYPES, bounds_of, stripped
+from magical.contracts.contract import TYPES, Role, bounds_of, stripped
 from magical.contracts.promises import Promise
-from magical.contracts.roles import Role
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import polars.selectors as cs
 
 from magical.contracts.dtypes import DTYPES, kind_of
+from magical.contracts.promises import PARTS, Parts, Promise, promised, tag
 from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise, did_you_mean, listing, shorten
 
-__all__ = ["polars_frame", "typed"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "form_of",
+    "formed",
+    "partition",
+    "polars_frame",
+    "typed",
+    "wanted_by",
+]
 
 
 def polars_frame(table: Any) -> pl.DataFrame:
@@ -98,3 +109,113 @@ def _nothing_lost(series: pl.Series, cast: pl.Series, have: str, wanted: str) ->
     if (have, wanted) not in (("float", "int"), ("float", "bool"), ("int", "bool"), ("datetime", "date")):
         return True
     return bool((series == cast.cast(series.dtype)).all(ignore_nulls=True))
+
+
+def partition(table: pl.DataFrame | pd.DataFrame, assignment: pl.Series | list[str | None]) -> Parts[Any]:
+    """Cut a table by what a column says of each row: ``train``, ``validation``, ``test``, or null for none.
+
+    Args:
+        table: the rows, polars or pandas; their order is kept within each part.
+        assignment: one text or null for each row.
+
+    Returns:
+        The three parts, and the assignment as a table of the rows' ids (or row numbers) with ``part``.
+
+    Raises:
+        BrokenPromise: a name is unknown, the lengths differ, a part is empty, or has one class only.
+
+    Example:
+        >>> table = pl.DataFrame({"x": [1, 2, 3]})
+        >>> train, validation, test = partition(table, ["train", "test", "validation"])
+        >>> test["x"].to_list()
+        [2]
+    """
+    promise, table = promised(table), polars_frame(table)
+    part = pl.Series("part", assignment, dtype=pl.String)
+    if len(part) != table.height:
+        raise BrokenPromise(
+            f"partition: {table.height:,} rows and {len(part):,} assignments.", hint="give one for each row."
+        )
+    unknown = set(part.drop_nulls().unique()) - set(PARTS)
+    if unknown:
+        raise BrokenPromise(
+            f"partition: unknown part {listing(sorted(map(repr, unknown)))}.",
+            hint=f"use {listing(PARTS)} or null.",
+        )
+    cut = {name: table.filter(part == name) for name in PARTS}
+    schema = promise.schema if promise else None
+    for name, rows in cut.items():
+        if rows.is_empty():
+            sizes = ", ".join(f"{n} {r.height:,}" for n, r in cut.items())
+            raise BrokenPromise(
+                f"The {name} part of the split is empty ({sizes} rows).",
+                hint="change its share, or give more rows.",
+            )
+        target = schema.column(schema.target) if schema and schema.target else None
+        if target and target.is_class and rows[target.name].n_unique() < 2:
+            raise BrokenPromise(
+                f"The {name} part has one class only: {target.name} is {rows[target.name][0]} "
+                f"in all of its {rows.height:,} rows.",
+                hint="split with kind='stratified', or give more rows.",
+            )
+    ids = schema.ids if schema else []
+    who = table.select(ids) if ids else pl.DataFrame({"row": pl.int_range(table.height, eager=True)})
+    return Parts(cut["train"], cut["validation"], cut["test"], who.with_columns(part))
+
+
+_TABLES = ("table", "lazy", "pandas")
+
+
+def formed(value: Any, wanted: Promise) -> Any:
+    """Give a table, or each of several, in the kind that is wanted; its mark goes along.
+
+    Example:
+        >>> formed(pl.DataFrame({"x": [1]}), Promise("lazy")).collect().item()
+        1
+    """
+    if isinstance(value, (list, tuple)):
+        promises = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(value)
+        if promises:
+            value = [formed(v, p) for v, p in zip(value, promises, strict=False)]
+        return tuple(value) if str(wanted.hint).startswith("tuple") else value
+    if not wanted.is_table or not isinstance(value, (pl.DataFrame, pl.LazyFrame)):
+        return value
+    mark, given = promised(value), _given(value, wanted.kind)
+    return tag(given, mark) if mark else given
+
+
+def form_of(wanted: Promise) -> str:
+    """Give the kinds that a parameter asks for as a text, such as ``pandas`` or ``tuple table lazy``.
+
+    Example:
+        >>> form_of(Promise("list", list, items=(Promise("pandas"),)))
+        'list pandas'
+    """
+    if wanted.kind not in ("tuple", "list"):
+        return wanted.kind if wanted.is_table else ""
+    outer = "tuple*" if wanted.kind == "list" and str(wanted.hint).startswith("tuple") else wanted.kind
+    return " ".join([outer, *(i.kind if i.is_table else "any" for i in wanted.items)])
+
+
+def wanted_by(form: str) -> Promise:
+    """Give what such a text asks for.
+
+    Example:
+        >>> formed([pl.DataFrame({"x": [1]})], wanted_by("tuple* lazy"))[0].collect().item()
+        1
+    """
+    first, *others = form.split() or ["any"]
+    if first in ("any", *_TABLES):
+        return Promise(first)
+    return Promise("tuple" if first == "tuple" else "list", first, items=tuple(map(Promise, others)))
+
+
+def _given(table: pl.DataFrame | pl.LazyFrame, kind: str) -> Any:
+    if kind == "lazy":
+        return table.lazy()
+    whole = table.collect() if isinstance(table, pl.LazyFrame) else table
+    if kind != "pandas":
+        return whole
+    from magical.contracts.pandas_tables import to_pandas
+
+    return to_pandas(whole)

@@ -13,7 +13,6 @@ import polars as pl
 from magical.contracts.bounds import CannotDraw, span_of
 from magical.contracts.carrying import Source, carried
 from magical.contracts.chance import Chance
-from magical.contracts.checks import checks_of, rules_of
 from magical.contracts.columns import different, drawn, listed, spread, whole
 from magical.contracts.dtypes import DTYPES, kind_of
 from magical.contracts.identities import Reference, assumed, ids_of, references
@@ -22,6 +21,7 @@ from magical.contracts.profiles import Profile, learnt
 from magical.contracts.recipes import ROWS
 from magical.contracts.schema import Column, Schema
 from magical.contracts.targets import arranged, target_of
+from magical.contracts.validation import checks_of, rules_of
 from magical.errors import ContractError
 
 __all__ = ["NULLS", "How", "table_of"]

@@ -8,9 +8,8 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-from magical.contracts.keeping import keep
 from magical.contracts.promises import PARTS, Parts, Promise
-from magical.contracts.streams import Stream
+from magical.contracts.validation import Stream, keep
 from magical.errors import BrokenPromise, shorten
 from magical.graph import Node
 from magical.steps import Receipt

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from magical.contracts.forms import formed
 from magical.contracts.pretending import How, pretended
 from magical.contracts.promises import Promise
+from magical.contracts.tables import formed
 from magical.engine.honour import honoured
 from magical.engine.pretence import KEY_OF
 from magical.errors import ContractError

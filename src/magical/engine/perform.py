@@ -13,13 +13,10 @@ from typing import Any
 
 import polars as pl
 
-from magical.contracts.forms import formed
-from magical.contracts.keeping import keep
-from magical.contracts.promises import Parts, Promise
+from magical.contracts.promises import Parts, Promise, tag
 from magical.contracts.stand_ins import pretending_run
-from magical.contracts.streams import StreamFailed
-from magical.contracts.tables import polars_frame
-from magical.contracts.tags import tag
+from magical.contracts.tables import formed, polars_frame
+from magical.contracts.validation import StreamFailed, keep
 from magical.engine.artifacts import Record
 from magical.engine.context import StepContext
 from magical.engine.honour import honoured

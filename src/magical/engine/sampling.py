@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
-from magical.contracts.streams import Stream
+from magical.contracts.validation import Stream
 
 __all__ = ["branded", "few"]
 

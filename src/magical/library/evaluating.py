@@ -5,9 +5,8 @@ from typing import TypeVar
 import polars as pl
 
 from magical.contracts.contract import Contract
-from magical.contracts.promises import PARTS, Frame
+from magical.contracts.promises import PARTS, Frame, contract_of
 from magical.contracts.schema import Schema
-from magical.contracts.tags import contract_of
 from magical.engine.context import current_step
 from magical.errors import BrokenPromise, listing
 from magical.events import current, keep

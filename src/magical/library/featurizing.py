@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 from magical.contracts.contract import Contract
-from magical.contracts.promises import Frame
+from magical.contracts.promises import Frame, contract_of
 from magical.contracts.schema import Schema
-from magical.contracts.tags import contract_of
 from magical.errors import WiringError
 from magical.features import Feature, with_features
 from magical.steps import step

@@ -11,9 +11,8 @@ import numpy as np
 import polars as pl
 
 from magical.contracts.model import Candidate, Model
-from magical.contracts.promises import Pipeline
+from magical.contracts.promises import Pipeline, contract_of
 from magical.contracts.schema import Schema
-from magical.contracts.tags import contract_of
 from magical.errors import BrokenPromise
 from magical.library.experiments import Experiment
 from magical.library.metrics import loss

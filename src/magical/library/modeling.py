@@ -9,10 +9,10 @@ from typing import TypeVar
 import polars as pl
 
 from magical.contracts.contract import Contract, schema_of
-from magical.contracts.keeping import EXAMPLES, Failure
 from magical.contracts.promises import Frame
 from magical.contracts.schema import Column, Schema, snake
 from magical.contracts.tables import polars_frame
+from magical.contracts.validation import EXAMPLES, Failure
 from magical.errors import BrokenPromise, did_you_mean, listing, shorten
 from magical.events import keep
 from magical.library.casting import cast

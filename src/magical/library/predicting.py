@@ -4,9 +4,8 @@ from typing import Any, TypeVar
 
 from magical.contracts.contract import Contract
 from magical.contracts.model import Model
-from magical.contracts.promises import Frame
+from magical.contracts.promises import Frame, contract_of
 from magical.contracts.schema import Column, Schema
-from magical.contracts.tags import contract_of
 from magical.errors import WiringError
 from magical.steps import step
 

@@ -6,9 +6,8 @@ import numpy as np
 import polars as pl
 
 from magical.contracts.contract import Contract
-from magical.contracts.promises import Frame, Pipeline
+from magical.contracts.promises import Frame, Pipeline, contract_of
 from magical.contracts.schema import Column, Schema
-from magical.contracts.tags import contract_of
 from magical.errors import BrokenPromise, WiringError, listing
 from magical.events import current, emit, keep
 from magical.features import Feature

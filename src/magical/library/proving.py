@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from magical.contracts.model import Model
-from magical.contracts.tags import promised, tag
+from magical.contracts.promises import promised, tag
 from magical.engine.context import StepContext
 from magical.engine.ports import Registry, Version
 from magical.engine.scoring import ScoringPath

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from magical.contracts.dtypes import DTYPES
-from magical.contracts.keeping import filter as part_rows
 from magical.contracts.model import Model
 from magical.contracts.schema import Schema
 from magical.contracts.tables import polars_frame, typed
+from magical.contracts.validation import filter as part_rows
 from magical.engine.scoring import ScoringPath
 from magical.errors import BrokenPromise, StoreError
 from magical.library.model_files import load_model, save_model, schema_in, schema_out, wire_in, wire_out

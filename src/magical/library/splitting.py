@@ -7,10 +7,9 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from magical.contracts.contract import Contract
-from magical.contracts.parts import partition
-from magical.contracts.promises import PARTS, Frame, Parts
+from magical.contracts.promises import PARTS, Frame, Parts, contract_of
 from magical.contracts.schema import Schema
-from magical.contracts.tags import contract_of
+from magical.contracts.tables import partition
 from magical.errors import BrokenPromise
 from magical.events import emit, keep
 from magical.library.assigning import by_quota, by_share, by_time

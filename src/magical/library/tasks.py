@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 
 from magical.contracts.model import canonical
+from magical.contracts.promises import contract_of
 from magical.contracts.schema import Schema
-from magical.contracts.tags import contract_of
 from magical.errors import BrokenPromise
 from magical.library.telling import warn
 

@@ -9,10 +9,9 @@ from typing import Any
 import polars as pl
 from polars.exceptions import ColumnNotFoundError
 
-from magical.contracts.forms import form_of, formed, wanted_by
-from magical.contracts.promises import Promise
+from magical.contracts.promises import Promise, promised, tag
 from magical.contracts.schema import Schema
-from magical.contracts.tags import promised, tag
+from magical.contracts.tables import form_of, formed, wanted_by
 from magical.engine.scoring import ScoringPath
 from magical.errors import BrokenPromise, MagicalError, StepError, shorten
 from magical.events import current

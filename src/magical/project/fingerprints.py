@@ -17,6 +17,7 @@ import polars as pl
 
 from magical.contracts.promises import Promise
 from magical.contracts.stand_ins import pretending_run
+from magical.contracts.table_digest import table_digest
 from magical.engine.artifacts import Artifact
 from magical.engine.ports import Store
 from magical.errors import MagicalError, shorten
@@ -24,7 +25,6 @@ from magical.masking import masked
 from magical.project.moments import moments
 from magical.project.parting import floats_of, has_floats, leaves, rest_of
 from magical.project.portability import without_paths
-from magical.stores.digest import table_digest
 
 __all__ = ["Fingerprints"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from magical.stores.digest import table_digest
+from magical.contracts.table_digest import table_digest
 
 __all__ = ["floats_of", "has_floats", "leaves", "rest_of"]
 

@@ -84,7 +84,7 @@ class Run:
         return record
 
     def _value(self, link: Link) -> Any:
-        from magical.contracts.tags import tag
+        from magical.contracts.promises import tag
 
         node = self._graph.by_name[link.node]
         if node.call is None:

@@ -14,11 +14,11 @@ from pydantic_core import to_json
 
 from magical.contracts.promises import PARTS, Frame, Parts, Promise
 from magical.contracts.stand_ins import is_stand_in, stood_in, written_down
-from magical.contracts.streams import Stream
+from magical.contracts.table_digest import stream_digest, table_digest
 from magical.contracts.tables import polars_frame
+from magical.contracts.validation import Stream
 from magical.engine.artifacts import Artifact
 from magical.errors import StoreError, UnwrittenStep, shorten
-from magical.stores.digest import stream_digest, table_digest
 from magical.stores.objects import Shelf
 
 __all__ = ["decode", "encode"]

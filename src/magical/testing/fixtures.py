@@ -63,9 +63,9 @@ class Pretend:
             UsageError: it is neither a contract nor a hint; or the rows or the share are none.
             ContractError: what it promises cannot be made up.
         """
-        from magical.contracts.forms import formed
         from magical.contracts.pretending import NULLS, ROWS, How, pretended
-        from magical.contracts.tags import tag
+        from magical.contracts.promises import tag
+        from magical.contracts.tables import formed
 
         wanted = _promise(promise)
         self._calls[str(wanted)] = call = self._calls.get(str(wanted), 0) + 1
@@ -133,8 +133,7 @@ def _promise(promise: Any) -> "Promise":
 def _given(value: Any, wanted: "Promise") -> tuple["Promise", Any]:
     """What a step would be given, with its promise: a table without one promises the columns that it has."""
     from magical.contracts.model import Model
-    from magical.contracts.promises import Promise, promise_of
-    from magical.contracts.tags import promised
+    from magical.contracts.promises import Promise, promise_of, promised
 
     known = promised(value)
     if known is not None or value is None or isinstance(value, Model):

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
-from magical.stores.digest import BLOCK, table_digest
+from magical.contracts.table_digest import BLOCK, table_digest
 
 SCALARS = [
     *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Int128, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64),

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from magical import Contract, Field, Id, filter, rule
 from magical.contracts.contract import schema_of
-from magical.contracts.keeping import Failure, failures, keep
 from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import typed
+from magical.contracts.validation import Failure, failures, keep
 from magical.errors import BrokenPromise, ContractError
 
 

@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
+from stores.test_digest import NESTED, SCALARS
 
 from magical import Contract, Field, Id, rule
-from magical.contracts import repeats
+from magical.contracts import validation
 from magical.contracts.contract import schema_of
-from magical.contracts.keeping import keep
-from magical.contracts.streams import Stream, StreamFailed
+from magical.contracts.table_digest import BLOCK, stream_digest, table_digest
+from magical.contracts.validation import Stream, StreamFailed, keep
 from magical.errors import BrokenPromise, ContractError
-from magical.stores.digest import BLOCK, stream_digest, table_digest
-from stores.test_digest import NESTED, SCALARS
 
 
 class Row(Contract):
@@ -84,7 +83,7 @@ def words(table: pl.DataFrame | pl.LazyFrame, contract: type[Contract]) -> str:
 def test_a_lazy_table_is_kept_with_the_same_words(table: pl.DataFrame, at_once: int) -> None:
     contract = Hour if "hour" in table.columns else Row
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(repeats, "AT_ONCE", at_once)
+        patch.setattr(validation, "AT_ONCE", at_once)
         assert words(table.lazy(), contract) == words(table, contract)
 
 

@@ -2,25 +2,198 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import errno
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 from pydantic import BaseModel
 
-from magical.contracts.checks import Check, checks_of, rules_of, unique_of
 from magical.contracts.contract import schema_of
 from magical.contracts.dtypes import kind_of
-from magical.contracts.repeats import repeats
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import Column, Rule, Schema
 from magical.contracts.tables import polars_frame
 from magical.errors import BrokenPromise, ContractError, did_you_mean, listing, shorten
 
-__all__ = ["Failure", "Filtered", "failures", "filter", "keep"]
+__all__ = [
+    "AT_ONCE",
+    "Check",
+    "Failure",
+    "Filtered",
+    "Stream",
+    "StreamFailed",
+    "checks_of",
+    "failures",
+    "filter",
+    "keep",
+    "repeats",
+    "rules_of",
+    "unique_of",
+]
+
+
+class Check(NamedTuple):
+    """One thing that must hold for each row.
+
+    Attributes:
+        name: the column, or the name of the rule.
+        words: what must hold, in words.
+        holds: true where it does.
+        ids: for a check that an id is unique, its columns.
+    """
+
+    name: str
+    words: str
+    holds: pl.Expr
+    ids: tuple[str, ...] = ()
+
+    @property
+    def broken(self) -> pl.Expr:
+        """True where it does not hold."""
+        return (~self.holds).fill_null(True)
+
+
+def checks_of(column: Column, dtype: Any) -> list[Check]:
+    """Give what a column asks of its values, which are of a polars type that fits it."""
+    col, out = pl.col(column.name), []
+    if not column.nullable:
+        out.append(Check(column.name, "must not be null", col.is_not_null()))
+
+    def add(words: str, holds: pl.Expr) -> None:
+        out.append(Check(column.name, words, holds | col.is_null()))
+
+    if column.choices:
+        add(f"must be one of {listing(map(repr, column.choices), 6)}", col.is_in(list(column.choices)))
+    for bound, value in column.bounds.items():
+        add(f"must {_WORDS[bound]} {value}", _holds(bound, value, col, dtype))
+    return out
+
+
+_WORDS = {
+    "ge": "be >=",
+    "gt": "be >",
+    "le": "be <=",
+    "lt": "be <",
+    "multiple_of": "be a multiple of",
+    "min_length": "have at least the length",
+    "max_length": "have at most the length",
+    "pattern": "match",
+}
+
+
+def _holds(bound: str, value: Any, col: pl.Expr, dtype: Any) -> pl.Expr:
+    match bound:
+        case "ge":
+            return col.ge(value) & _is_number(col, dtype)
+        case "gt":
+            return col.gt(value) & _is_number(col, dtype)
+        case "le":
+            return col.le(value)
+        case "lt":
+            return col.lt(value)
+        case "multiple_of" if dtype.is_float():  # as pydantic does it: 0.3 is a multiple of 0.1
+            return col.sub(col.truediv(value).round().mul(value)).abs().le(col.abs() / 1e9)
+        case "multiple_of" if isinstance(value, dt.timedelta):
+            return col.dt.total_nanoseconds().mod(value // dt.timedelta(microseconds=1) * 1000).eq(0)
+        case "multiple_of":
+            return col.mod(value).eq(0)
+        case "pattern":
+            return col.cast(pl.String).str.contains(getattr(value, "pattern", value))
+    size = _size(col, dtype)
+    return size.ge(value) if bound == "min_length" else size.le(value)
+
+
+def _is_number(col: pl.Expr, dtype: Any) -> pl.Expr:
+    """NaN is greater than every number, says polars."""
+    return col.is_not_nan() if dtype.is_float() else pl.lit(True)
+
+
+def _size(col: pl.Expr, dtype: Any) -> pl.Expr:
+    if dtype.base_type() is pl.List:
+        return col.list.len()
+    return col.arr.len() if dtype.base_type() is pl.Array else col.cast(pl.String).str.len_chars()
+
+
+def unique_of(schema: Schema, wrong: set[str]) -> list[Check]:
+    """Give the check that the id is unique, unless one of its columns is wrong."""
+    ids = schema.ids
+    if not ids or wrong & set(ids):
+        return []
+    columns = pl.col(ids[0]) if len(ids) == 1 else pl.struct(ids)
+    name = ids[0] if len(ids) == 1 else f"({', '.join(ids)})"
+    return [Check(name, "must be unique", ~columns.is_duplicated(), tuple(ids))]
+
+
+def rules_of(schema: Schema) -> list[Check]:
+    """Give the rules across columns or rows."""
+    return [_rule(schema, rule) for rule in schema.rules]
+
+
+def _rule(schema: Schema, rule: Rule) -> Check:
+    holds = rule.expression()
+    if not isinstance(holds, pl.Expr):
+        raise ContractError(
+            f"{schema.name}.{rule.name} gave a {type(holds).__name__}: a rule gives a polars expression.",
+            hint='such as pl.col("left") >= pl.col("arrived").',
+        )
+    words = "must hold" if rule.text == rule.name.replace("_", " ") else f"must hold ({rule.text})"
+    return Check(rule.name, words, holds)
+
+
+_HASH, _ROW = "__hash", "__row"
+
+AT_ONCE = 4_000_000
+
+"""Rows whose ids' hashes are held in memory at a time."""
+
+
+def repeats(table: pl.LazyFrame, ids: list[str], height: int, examples: int) -> tuple[int, pl.DataFrame]:
+    """Count the rows whose id another row has too, and give the first few.
+
+    Rows of one id have one hash, so only rows that share a hash are looked at themselves. The hashes are
+    looked at in as many passes as memory asks for, each over those of one residue.
+
+    Args:
+        table: is read once for each ``AT_ONCE`` rows, the columns ``ids`` only.
+        ids: the columns that together are the id.
+        height: how many rows there are.
+        examples: how many rows to give at most.
+
+    Example:
+        >>> count, rows = repeats(pl.LazyFrame({"id": [7, 8, 7]}), ["id"], 3, 5)
+        >>> count, rows.rows()
+        (2, [(0, 7), (2, 7)])
+    """
+    passes = -(-height // AT_ONCE) or 1
+    one = (pl.col(ids[0]) if len(ids) == 1 else pl.struct(ids)).hash().alias(_HASH)
+    hashes, keyed = table.select(one), table.select(ids).with_row_index(_ROW).with_columns(one)
+    count, found = 0, []
+    for number in range(passes):
+        some = hashes if passes == 1 else hashes.filter(pl.col(_HASH) % passes == number)
+        shared = (
+            some.group_by(_HASH).len().filter(pl.col("len") > 1).select(_HASH).collect(engine="streaming")
+        )
+        if shared.is_empty():
+            continue
+        rows = keyed.join(shared.lazy(), on=_HASH, how="semi").group_by(ids)
+        several = rows.agg(pl.len().alias(_HASH), pl.col(_ROW).bottom_k(examples))
+        again = several.filter(pl.col(_HASH) > 1).collect(engine="streaming")
+        count += int(again[_HASH].sum())
+        first = again.drop(_HASH).explode(_ROW).bottom_k(examples, by=_ROW)
+        found.append(first.select(_ROW, *ids))
+    none = table.select(ids).head(0).with_row_index(_ROW).collect()
+    return count, pl.concat([none, *found]).sort(_ROW).head(examples)
+
 
 EXAMPLES = 5
+
 SHOWN = 20
+
 """Of more broken promises than these no examples are looked for."""
 
 
@@ -252,3 +425,49 @@ def _hint(found: list[Failure], names: list[str], schema: Schema) -> str:
     if all(f.rule == "must be unique" for f in found):
         return f"drop the duplicates here, or take Id off {schema.name}{place}."
     return f"filter them here, or widen {schema.name}{place}."
+
+
+_CELLS = 4_194_304
+
+"""In a row group: 65,536 rows of 64 columns. A few of these are in memory at a time."""
+
+
+class StreamFailed(Exception):
+    """What a step gave could not be computed; the cause says why."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A lazy table, and what it must keep.
+
+    Attributes:
+        frame: has not been computed.
+        schema: what its rows promise, if anything.
+        who: the step, for messages.
+    """
+
+    frame: pl.LazyFrame
+    schema: Schema | None = None
+    who: str = ""
+
+    def sink(self, path: Path) -> None:
+        """Compute the rows into a parquet file, and hold them to their contract.
+
+        Raises:
+            StreamFailed: they cannot be computed.
+            BrokenPromise: they break their contract.
+            OSError: the disk is full.
+        """
+        try:
+            width = len(self.frame.collect_schema())
+            rows = max(1024, min(65_536, _CELLS // max(width, 1)))
+            self.frame.sink_parquet(
+                path, compression="zstd", compression_level=1, row_group_size=rows, engine="streaming"
+            )
+        except (Exception, pl.exceptions.PanicException) as error:
+            said = re.search(r"\(os error (\d+)\)", str(error))  # polars tells it in words only
+            if said and int(said[1]) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise OSError(int(said[1]), os.strerror(int(said[1]))) from error
+            raise StreamFailed(str(error)) from error
+        if self.schema is not None:
+            keep(pl.scan_parquet(path, glob=False), self.schema, who=self.who)

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from magical import Contract, Frame, Id, Parts, Target, contract_of, partition
 from magical.contracts.contract import schema_of
-from magical.contracts.promises import PARTS, Promise, promise_of
-from magical.contracts.tags import promised, tag
+from magical.contracts.promises import PARTS, Promise, promise_of, promised, tag
 from magical.errors import BrokenPromise, ContractError
 
 
