@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import polars as pl
 
-from magical.contracts.brand import struck
+from magical.brand import struck
 from magical.contracts.schema import Schema
 from magical.contracts.tables import typed
 from magical.errors import BrokenPromise

@@ -6,7 +6,7 @@ import math
 
 from pydantic import Field
 
-from magical.contracts.brand import struck
+from magical.brand import struck
 from magical.contracts.contract import Contract
 from magical.library.metrics import PRIMARY
 
