@@ -14,8 +14,8 @@ from magical.contracts.schema import Column, snake
 from magical.contracts.validation import failures
 from magical.contracts.writing import module_source
 from magical.library import ingest, model_data
-from magical.library.casting import cast
 from magical.library.guessing import guessed
+from magical.reading.casting import cast
 
 DATA = Path(__file__).parent / "data"
 _number = itertools.count()

@@ -8,8 +8,8 @@ from magical.contracts.dtypes import kind_of
 from magical.contracts.facts import Typed
 from magical.contracts.naming import says
 from magical.contracts.schema import Column
-from magical.library.casting import cast
-from magical.library.dates import likely_format
+from magical.reading.casting import cast
+from magical.reading.date_parsing import likely_format
 
 __all__ = ["guessed"]
 

@@ -9,8 +9,8 @@ import polars as pl
 
 from magical.contracts.promises import Frame
 from magical.errors import InputError, did_you_mean, listing
-from magical.library.dialects import Dialect, decode, delimiter_of, is_regular, probe, records
 from magical.library.telling import warn
+from magical.reading.csv_dialect import Dialect, decode, delimiter_of, is_regular, probe, records
 from magical.settings import InputPath
 from magical.steps import step
 

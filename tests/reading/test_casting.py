@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Column
 from magical.errors import ContractError
-from magical.library.casting import cast
+from magical.reading.casting import cast
 
 FAILED = object()
 

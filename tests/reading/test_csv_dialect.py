@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magical.errors import InputError
-from magical.library.dialects import DELIMITERS, Dialect, decode, delimiter_of, is_regular, records
+from magical.reading.csv_dialect import DELIMITERS, Dialect, decode, delimiter_of, is_regular, records
 
 fields = st.text(st.sampled_from('ab,;|\t"\n 1é'), max_size=6)
 tables = st.integers(2, 4).flatmap(

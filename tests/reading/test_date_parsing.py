@@ -2,7 +2,7 @@
 
 import pytest
 
-from magical.library.dates import likely_format
+from magical.reading.date_parsing import likely_format
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import polars as pl
 from magical.contracts.dtypes import DTYPES, kind_of
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
-from magical.library.dates import date_of, datetime_of, time_of
+from magical.reading.date_parsing import date_of, datetime_of, time_of
 
 __all__ = ["Casting", "cast"]
 
