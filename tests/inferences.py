@@ -9,12 +9,12 @@ import polars as pl
 
 from magical import Contract, InputPath
 from magical.contracts.contract import schema_of
-from magical.contracts.inferring import Inferred, inferred
 from magical.contracts.schema import Column, snake
 from magical.contracts.validation import failures
-from magical.contracts.writing import module_source
+from magical.inference.codegen import module_source
+from magical.inference.infer import Inferred, inferred
+from magical.inference.text_types import guessed
 from magical.library import ingest, model_data
-from magical.library.guessing import guessed
 from magical.reading.casting import cast
 
 DATA = Path(__file__).parent / "data"

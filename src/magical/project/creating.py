@@ -19,7 +19,7 @@ from magical.errors import UsageError, did_you_mean, listing
 from magical.system.atomic_files import storing
 
 if TYPE_CHECKING:
-    from magical.contracts.inferring import Inferred
+    from magical.inference.infer import Inferred
 
 __all__ = ["Created", "create"]
 

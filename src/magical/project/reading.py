@@ -7,15 +7,15 @@ from pathlib import Path
 
 import polars as pl
 
-from magical.contracts.facts import Facts
-from magical.contracts.finding_roles import likely_targets
-from magical.contracts.inferring import Inferred, inferred
-from magical.contracts.naming import class_name, field_names
-from magical.contracts.writing import module_source, quoted
 from magical.errors import BrokenPromise, UsageError, did_you_mean, listing, shorten
+from magical.inference.codegen import module_source, quoted
+from magical.inference.column_names import class_name, field_names
+from magical.inference.column_stats import Facts
+from magical.inference.infer import Inferred, inferred
+from magical.inference.role_inference import likely_targets
+from magical.inference.text_types import guessed
 from magical.library import ingest
 from magical.library.assigning import by_time
-from magical.library.guessing import guessed
 from magical.settings import InputPath
 
 __all__ = ["Reading", "read"]

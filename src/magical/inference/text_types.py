@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from magical.contracts.dtypes import kind_of
-from magical.contracts.facts import Typed
-from magical.contracts.naming import says
 from magical.contracts.schema import Column
+from magical.inference.column_names import says
+from magical.inference.column_stats import Typed
 from magical.reading.casting import cast
 from magical.reading.date_parsing import likely_format
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from magical.contracts.naming import class_name
 from magical.contracts.schema import Column, Schema
+from magical.inference.column_names import class_name
 
 __all__ = ["contract_source", "module_source", "quoted"]
 

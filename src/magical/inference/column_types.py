@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from magical.contracts.facts import Facts
-from magical.contracts.naming import endings, is_numbered, names_an_entity, says, words_in
+from magical.inference.column_names import endings, is_numbered, names_an_entity, says, words_in
+from magical.inference.column_stats import Facts
 
 __all__ = ["Described", "as_texts", "described", "described_target"]
 

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from inferences import DATA, check_kept, infer, kind, living, sample
 from magical import InputPath
 from magical.contracts.contract import schema_of
-from magical.contracts.describing import described_target
-from magical.contracts.facts import Facts, Typed
-from magical.contracts.finding_roles import likely_targets
-from magical.contracts.inferring import inferred, inferred_all
-from magical.contracts.naming import class_name
 from magical.contracts.validation import failures
-from magical.contracts.writing import module_source
 from magical.errors import BrokenPromise, InputError, UsageError
+from magical.inference.codegen import module_source
+from magical.inference.column_names import class_name
+from magical.inference.column_stats import Facts, Typed
+from magical.inference.column_types import described_target
+from magical.inference.infer import inferred, inferred_all
+from magical.inference.role_inference import likely_targets
+from magical.inference.text_types import guessed
 from magical.library import ingest, model_data
-from magical.library.guessing import guessed
 from projects import is_well_worded, python
 
 # Each file: its target; what each column must be found to be (role, type, number of categories, ? where a value may be

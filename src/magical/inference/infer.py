@@ -8,13 +8,12 @@ from typing import Any
 
 import polars as pl
 
-from magical.contracts.describing import Described, as_texts, described, described_target
-from magical.contracts.facts import Facts, Typed
-from magical.contracts.finding_roles import Roles, roles_in
-from magical.contracts.naming import field_names, is_nameless, is_numbered, says
-from magical.contracts.relating import related
 from magical.contracts.schema import Column, Schema, snake
 from magical.errors import BrokenPromise, UsageError, listing, shorten
+from magical.inference.column_names import field_names, is_nameless, is_numbered, says
+from magical.inference.column_stats import Facts, Typed
+from magical.inference.column_types import Described, as_texts, described, described_target
+from magical.inference.role_inference import Roles, related, roles_in
 
 __all__ = ["Inferred", "inferred", "inferred_all"]
 
@@ -45,7 +44,7 @@ def inferred(table: pl.DataFrame | Typed, name: str, target: str = "") -> Inferr
     """Infer what a table promises, so that ``model_data`` takes it with nothing lost.
 
     Args:
-        table: texts are taken for texts; ``magical.library.guessing`` reads numbers and dates from them.
+        table: texts are taken for texts; ``magical.inference.text_types`` reads numbers and dates from them.
         name: of the contract.
         target: the raw name of the column to be predicted.
 
