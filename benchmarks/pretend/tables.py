@@ -13,7 +13,7 @@ def magical(rows: int) -> Any:
     """All types, an id, a key to a parent, nulls, and a target that depends on other columns."""
     from magical import Contract, Field, Group, Id, Key, Target, Time
     from magical.contracts.contract import schema_of
-    from magical.contracts.pretending import How, pretended_table
+    from magical.synthesis.generate import How, pretended_table
 
     class Parent(Contract):
         id: Id[int]

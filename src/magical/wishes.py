@@ -5,11 +5,11 @@ from typing import Any, TypeVar, overload
 
 from pydantic import BaseModel
 
-from magical.contracts.pretending import ROWS, How, pretended
 from magical.contracts.promises import Frame, Promise, promise_of, promised, tag
 from magical.contracts.tables import formed
 from magical.errors import WiringError, author_line
 from magical.events import current
+from magical.synthesis.generate import ROWS, How, pretended
 
 __all__ = ["wish"]
 

@@ -17,12 +17,12 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from magical.contracts.contract import location
 from magical.contracts.promises import Promise
-from magical.contracts.recipes import cannot_pretend
 from magical.errors import MagicalError, WiringError, author_line, listing, shorten
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Ref, Wire
 from magical.settings import OutputPath, Settings, import_string, paths_in
 from magical.steps import Step, drawing
+from magical.synthesis.strategies import cannot_pretend
 from magical.wiring import wiring_findings
 
 __all__ = ["Workflow", "workflow"]

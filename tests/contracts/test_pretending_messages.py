@@ -11,10 +11,10 @@ from pydantic import BaseModel, field_validator
 
 from magical import Contract, Field, Frame, Id, Parts, rule
 from magical.contracts.contract import schema_of
-from magical.contracts.pretending import How, cannot_pretend, pretended, pretended_table, refusal
 from magical.contracts.promises import promise_of
 from magical.contracts.schema import Column, Schema
 from magical.errors import ContractError
+from magical.synthesis.generate import How, cannot_pretend, pretended, pretended_table, refusal
 from projects import is_well_worded
 from snapshots import check
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from magical import Contract, Field, Group, Id, Key, Target, Time
 from magical.contracts.contract import schema_of
-from magical.contracts.pretending import How, pretended_table
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.contracts.validation import failures
 from magical.errors import ContractError
+from magical.synthesis.generate import How, pretended_table
 
 
 class Parent(Contract):

@@ -13,7 +13,6 @@ from typing import Any
 from magical.checks.inputs import cannot_be_made_up, made_up, predictors
 from magical.checks.sources import is_own
 from magical.contracts.promises import Promise
-from magical.contracts.stand_ins import pretending_run
 from magical.contracts.validation import Stream, StreamFailed
 from magical.engine.capture import capturing
 from magical.engine.honour import honoured
@@ -22,6 +21,7 @@ from magical.errors import Finding, MagicalError, StepError, UnwrittenStep, list
 from magical.events import Unheard
 from magical.graph import Graph, Node
 from magical.settings import Secret, to_json
+from magical.synthesis.stub_models import pretending_run
 
 __all__ = ["ROWS", "Outcome", "held"]
 

@@ -8,12 +8,12 @@ from typing import Any, get_origin
 
 import polars as pl
 
-from magical.contracts.pretending import How, cannot_pretend, pretended
 from magical.contracts.promises import PARTS, Promise
 from magical.contracts.schema import Column, Schema
-from magical.contracts.stand_ins import UnfittedStandIn
 from magical.graph import Graph, Node
 from magical.refs import Link, Wire
+from magical.synthesis.generate import How, cannot_pretend, pretended
+from magical.synthesis.stub_models import UnfittedStandIn
 
 __all__ = ["cannot_be_made_up", "made_up", "predictors"]
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from magical.checks.sources import is_own
-from magical.contracts.pretending import How, cannot_pretend, pretended
 from magical.contracts.promises import Promise
 from magical.engine.code import CodeReader
 from magical.engine.pretence import Pretence
 from magical.errors import Finding, MagicalError, WiringError
 from magical.graph import Graph, Node
 from magical.refs import links_of
+from magical.synthesis.generate import How, cannot_pretend, pretended
 
 __all__ = ["unwritten_steps"]
 

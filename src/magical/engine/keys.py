@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 from magical.contracts.promises import Promise
-from magical.contracts.recipes import pretence_json
 from magical.contracts.schema import Schema
 from magical.engine.arguments import argument_text
 from magical.engine.code import CodeReader
@@ -20,6 +19,7 @@ from magical.engine.scoring import scoring_path
 from magical.errors import InputError, SettingsError, WiringError
 from magical.graph import Graph, Node
 from magical.masking import mask_uris
+from magical.synthesis.strategies import pretence_json
 
 __all__ = ["KEY_FORMAT", "Identity", "identify", "node_key"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from magical.contracts.pretending import How, pretended
 from magical.contracts.promises import Promise
 from magical.contracts.tables import formed
 from magical.engine.honour import honoured
@@ -13,6 +12,7 @@ from magical.engine.pretence import KEY_OF
 from magical.errors import ContractError
 from magical.graph import Node
 from magical.refs import Wire
+from magical.synthesis.generate import How, pretended
 
 __all__ = ["made_up"]
 

@@ -14,7 +14,6 @@ from typing import Any
 import polars as pl
 
 from magical.contracts.promises import Parts, Promise, tag
-from magical.contracts.stand_ins import pretending_run
 from magical.contracts.tables import formed, polars_frame
 from magical.contracts.validation import StreamFailed, keep
 from magical.engine.artifacts import Record
@@ -29,6 +28,7 @@ from magical.errors import InputError, MagicalError, StepError, StoreError, shor
 from magical.events import Sink, current
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Wire
+from magical.synthesis.stub_models import pretending_run
 from magical.system.gc_pause import resume
 from magical.system.tracebacks import own_frames, remember_trace
 

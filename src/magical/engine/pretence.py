@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from magical.contracts.recipes import ROWS
 from magical.errors import UsageError, WiringError, did_you_mean, listing
 from magical.graph import Graph, Node
 from magical.refs import Link, Wire, links_of
+from magical.synthesis.strategies import ROWS
 
 __all__ = ["ALL", "KEY_OF", "ROWS", "SOURCES", "UNWRITTEN", "Pretence"]
 

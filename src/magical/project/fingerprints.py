@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 
 from magical.contracts.promises import Promise
-from magical.contracts.stand_ins import pretending_run
 from magical.contracts.table_digest import table_digest
 from magical.engine.artifacts import Artifact
 from magical.engine.ports import Store
@@ -25,6 +24,7 @@ from magical.masking import masked
 from magical.project.moments import moments
 from magical.project.parting import floats_of, has_floats, leaves, rest_of
 from magical.project.portability import without_paths
+from magical.synthesis.stub_models import pretending_run
 
 __all__ = ["Fingerprints"]
 

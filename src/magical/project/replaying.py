@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from magical.contracts.stand_ins import pretending_run
 from magical.engine.artifacts import Record
 from magical.engine.journal import RunSummary
 from magical.engine.perform import LocalPerformer
@@ -19,6 +18,7 @@ from magical.errors import StoreError, UnwrittenStep, UsageError, listing
 from magical.graph import Node
 from magical.project.project import Project
 from magical.settings.secrets import without_masks
+from magical.synthesis.stub_models import pretending_run
 
 __all__ = ["Replay", "replay"]
 

@@ -13,13 +13,13 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from magical.contracts.promises import PARTS, Frame, Parts, Promise
-from magical.contracts.stand_ins import is_stand_in, stood_in, written_down
 from magical.contracts.table_digest import stream_digest, table_digest
 from magical.contracts.tables import polars_frame
 from magical.contracts.validation import Stream
 from magical.engine.artifacts import Artifact
 from magical.errors import StoreError, UnwrittenStep, shorten
 from magical.stores.objects import Shelf
+from magical.synthesis.stub_models import is_stand_in, stood_in, written_down
 
 __all__ = ["decode", "encode"]
 

@@ -63,9 +63,9 @@ class Pretend:
             UsageError: it is neither a contract nor a hint; or the rows or the share are none.
             ContractError: what it promises cannot be made up.
         """
-        from magical.contracts.pretending import NULLS, ROWS, How, pretended
         from magical.contracts.promises import tag
         from magical.contracts.tables import formed
+        from magical.synthesis.generate import NULLS, ROWS, How, pretended
 
         wanted = _promise(promise)
         self._calls[str(wanted)] = call = self._calls.get(str(wanted), 0) + 1
@@ -104,7 +104,7 @@ class Pretend:
 @pytest.fixture
 def pretended(request: pytest.FixtureRequest) -> Iterator[Pretend]:
     """Give what makes up tables, models and values for this test; see `Pretend`."""
-    from magical.contracts.stand_ins import pretending_run
+    from magical.synthesis.stub_models import pretending_run
 
     with pretending_run():
         yield Pretend(request.node.name)
@@ -112,8 +112,8 @@ def pretended(request: pytest.FixtureRequest) -> Iterator[Pretend]:
 
 def _promise(promise: Any) -> "Promise":
     from magical.contracts.contract import Contract, schema_of
-    from magical.contracts.pretending import cannot_pretend
     from magical.contracts.promises import Frame, Promise, promise_of
+    from magical.synthesis.generate import cannot_pretend
 
     if isinstance(promise, type) and issubclass(promise, Contract):
         try:

@@ -15,12 +15,12 @@ import pytest
 
 from magical import Contract, Field, Group, Id, Key, Target, Time, rule
 from magical.contracts.contract import schema_of
-from magical.contracts.pretending import How, pretended, pretended_table
 from magical.contracts.promises import Frame, Parts, Promise, promise_of
-from magical.contracts.recipes import pretence_json
 from magical.contracts.schema import Schema
 from magical.contracts.validation import failures
 from magical.errors import ContractError
+from magical.synthesis.generate import How, pretended, pretended_table
+from magical.synthesis.strategies import pretence_json
 from projects import python
 
 
@@ -408,13 +408,11 @@ def test_a_promise_of_none_gives_none() -> None:
 
 
 def test_neither_kinds_nor_tables_need_what_is_heavy() -> None:
-    light = (
-        "import sys, magical.contracts.recipes; assert not {'polars', 'numpy', 'pandas'} & set(sys.modules)"
-    )
+    light = "import sys, magical.synthesis.strategies; assert not {'polars', 'numpy', 'pandas'} & set(sys.modules)"
     assert python("-c", light).returncode == 0
     made = """
 import sys
-from magical.contracts.pretending import How, pretended_table
+from magical.synthesis.generate import How, pretended_table
 from magical.contracts.schema import Column, Schema
 columns = (Column("id", "int", role="id"), Column("x", "float", nullable=True), Column("y", "bool", role="target"))
 assert pretended_table(Schema("Row", columns), How("seed")).height == 1000

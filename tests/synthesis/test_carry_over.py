@@ -7,9 +7,9 @@ import polars as pl
 
 from magical import Contract, Field, Id, Key, Target, Time, rule
 from magical.contracts.contract import schema_of
-from magical.contracts.pretending import How, pretended_table
 from magical.contracts.promises import Frame, Lazy, Promise, promise_of
 from magical.contracts.validation import failures
+from magical.synthesis.generate import How, pretended_table
 
 
 class Customer(Contract):

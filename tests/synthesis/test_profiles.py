@@ -13,10 +13,10 @@ import pytest
 
 from magical import Contract, Field, Id, Key, Target, Time
 from magical.contracts.contract import schema_of
-from magical.contracts.pretending import How, pretended_table
-from magical.contracts.profiles import profile_of
 from magical.contracts.validation import failures
 from magical.errors import ContractError
+from magical.synthesis.generate import How, pretended_table
+from magical.synthesis.profiles import profile_of
 from projects import is_well_worded
 from snapshots import check
 

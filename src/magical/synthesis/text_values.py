@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from magical.contracts.bounds import CannotDraw
-from magical.contracts.chance import Chance, Integers
+from magical.synthesis.bounds import CannotDraw
+from magical.synthesis.rng import Chance, Integers
 
 __all__ = ["WORDS", "matching", "numbered", "words"]
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from magical.contracts.carrying import sources_of
 from magical.contracts.promises import PARTS, Parts, Promise, tag
-from magical.contracts.recipes import ROWS, cannot_pretend, refusal
 from magical.contracts.schema import Schema
 from magical.contracts.tables import partition
-from magical.contracts.tabling import NULLS, How, table_of
-from magical.contracts.values import MEMBERS, value_of
 from magical.errors import BrokenPromise, ContractError
+from magical.synthesis.carry_over import sources_of
+from magical.synthesis.strategies import ROWS, cannot_pretend, refusal
+from magical.synthesis.table_values import NULLS, How, table_of
+from magical.synthesis.values import MEMBERS, value_of
 
 __all__ = ["NULLS", "ROWS", "How", "cannot_pretend", "pretended", "pretended_table", "refusal"]
 
@@ -70,11 +70,11 @@ def pretended(
         case "list":
             return _list(promise, how, given, parents)
         case "model":
-            from magical.contracts.stand_ins import model_like
+            from magical.synthesis.stub_models import model_like
 
             return model_like(given, how.seed)
         case "pipeline":
-            from magical.contracts.stand_ins import pipeline_like
+            from magical.synthesis.stub_models import pipeline_like
 
             return pipeline_like(how.seed)
     return None if promise.kind in ("none", "receipt") else value_of(promise.whole or promise.hint, how.seed)

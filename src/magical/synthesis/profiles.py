@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from magical.contracts.bounds import CannotDraw, interval_of, lengths_of, limits_of, span_of
-from magical.contracts.chance import Chance, Integers
-from magical.contracts.columns import drawn, dtype_of, whole
 from magical.contracts.dtypes import kind_of
 from magical.contracts.schema import Column, Schema, snake
 from magical.contracts.validation import checks_of
 from magical.errors import listing, shorten
+from magical.synthesis.bounds import CannotDraw, interval_of, lengths_of, limits_of, span_of
+from magical.synthesis.column_values import drawn, dtype_of, whole
+from magical.synthesis.rng import Chance, Integers
 
 __all__ = ["Profile", "learnt", "profile_of"]
 

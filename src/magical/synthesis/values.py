@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
-from magical.contracts.bounds import CannotDraw, lengths_of
-from magical.contracts.chance import Chance
-from magical.contracts.columns import drawn
 from magical.contracts.contract import stripped
-from magical.contracts.figures import figure_like
-from magical.contracts.recipes import Recipe, recipe_of
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
+from magical.synthesis.bounds import CannotDraw, lengths_of
+from magical.synthesis.column_values import drawn
+from magical.synthesis.rng import Chance
+from magical.synthesis.strategies import Recipe, recipe_of
+from magical.synthesis.stub_models import figure_like
 
 __all__ = ["MEMBERS", "value_of"]
 

@@ -7,10 +7,10 @@ import hashlib
 import numpy as np
 import polars as pl
 
-from magical.contracts.bounds import Span, interval_of, span_of
-from magical.contracts.chance import Chance, Integers
-from magical.contracts.columns import different, dtype_of, listed, multiples_of, spread, whole
 from magical.contracts.schema import Column, Schema
+from magical.synthesis.bounds import Span, interval_of, span_of
+from magical.synthesis.column_values import different, dtype_of, listed, multiples_of, spread, whole
+from magical.synthesis.rng import Chance, Integers
 
 __all__ = ["arranged", "target_of"]
 

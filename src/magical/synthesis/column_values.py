@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from magical.contracts.bounds import CannotDraw, Span, interval_of, lengths_of, limits_of, span_of
-from magical.contracts.chance import Chance, Integers
 from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Column
-from magical.contracts.texts import matching, numbered, words
 from magical.contracts.validation import checks_of
+from magical.synthesis.bounds import CannotDraw, Span, interval_of, lengths_of, limits_of, span_of
+from magical.synthesis.rng import Chance, Integers
+from magical.synthesis.text_values import matching, numbered, words
 
 __all__ = ["different", "drawn", "dtype_of", "examples_of", "listed", "multiples_of", "spread", "whole"]
 

@@ -13,7 +13,8 @@ import pytest
 from magical import Contract, Frame, Id, Model, Target
 from magical.contracts.model import Candidate, canonical
 from magical.contracts.promises import Parts, Promise, promise_of
-from magical.contracts.stand_ins import (
+from magical.errors import ContractError, UnwrittenStep
+from magical.synthesis.stub_models import (
     is_stand_in,
     model_like,
     pipeline_like,
@@ -21,7 +22,6 @@ from magical.contracts.stand_ins import (
     stood_in,
     written_down,
 )
-from magical.errors import ContractError, UnwrittenStep
 
 
 class Binary(Contract):

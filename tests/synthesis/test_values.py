@@ -15,9 +15,9 @@ from pydantic import BaseModel, PositiveInt, StringConstraints, TypeAdapter, mod
 from typing_extensions import TypeAliasType, TypedDict
 
 from magical import Contract, Field, Id, Key, Settings
-from magical.contracts.pretending import How, cannot_pretend, pretended
 from magical.contracts.promises import promise_of
 from magical.errors import ContractError
+from magical.synthesis.generate import How, cannot_pretend, pretended
 
 
 class Colour(enum.Enum):
@@ -182,7 +182,7 @@ def test_a_model_and_a_pipeline_are_stand_ins() -> None:
     from sklearn.pipeline import Pipeline
 
     from magical import Frame, Model, Target
-    from magical.contracts.stand_ins import is_stand_in
+    from magical.synthesis.stub_models import is_stand_in
 
     class Customer(Contract):
         age: int

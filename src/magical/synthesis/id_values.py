@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from magical.contracts.carrying import Source, matched
-from magical.contracts.chance import Chance
-from magical.contracts.columns import different
 from magical.contracts.dtypes import kind_of
 from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import checks_of
+from magical.synthesis.carry_over import Source, matched
+from magical.synthesis.column_values import different
+from magical.synthesis.rng import Chance
 
 __all__ = ["Reference", "assumed", "ids_of", "references"]
 

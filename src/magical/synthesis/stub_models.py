@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "StandIn",
     "UnfittedStandIn",
+    "figure_like",
     "is_stand_in",
     "model_like",
     "pipeline_like",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _RAW = 2.0**-53
+
 _under_way: list[object] = []
 
 
@@ -253,3 +255,21 @@ def _for_table(table: pl.DataFrame, schema: Schema, seed: str) -> Model:
     numbers = values.cast(pl.Float64, strict=False).drop_nulls().drop_nans()
     low, high = (float(numbers.min()), float(numbers.max())) if numbers.len() else (0.0, 1.0)  # type: ignore[arg-type]
     return Model(StandIn(seed, 0, low, high), "regression", target.name, inputs)
+
+
+def figure_like(cls: Any, seed: str) -> Any:
+    """Give a figure of a class of matplotlib, plotly or altair that says what it is not.
+
+    Args:
+        cls: ``matplotlib.figure.Figure``, ``plotly.graph_objects.Figure`` or ``altair.Chart``.
+        seed: is shown on it.
+    """
+    text = f"not real: {seed}"
+    match cls.__module__.split(".")[0]:
+        case "matplotlib":
+            figure = cls(figsize=(6, 4))
+            figure.text(0.5, 0.5, text, ha="center", va="center")
+            return figure
+        case "plotly":
+            return cls(layout={"title": {"text": text}})
+    return cls({"values": [{"text": text}]}).mark_text().encode(text="text:N").properties(title=text)

@@ -10,19 +10,19 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from magical.contracts.bounds import CannotDraw, span_of
-from magical.contracts.carrying import Source, carried
-from magical.contracts.chance import Chance
-from magical.contracts.columns import different, drawn, listed, spread, whole
 from magical.contracts.dtypes import DTYPES, kind_of
-from magical.contracts.identities import Reference, assumed, ids_of, references
-from magical.contracts.obeying import check_rules, obedient, roots_of
-from magical.contracts.profiles import Profile, learnt
-from magical.contracts.recipes import ROWS
 from magical.contracts.schema import Column, Schema
-from magical.contracts.targets import arranged, target_of
 from magical.contracts.validation import checks_of, rules_of
 from magical.errors import ContractError
+from magical.synthesis.bounds import CannotDraw, span_of
+from magical.synthesis.carry_over import Source, carried
+from magical.synthesis.column_values import different, drawn, listed, spread, whole
+from magical.synthesis.id_values import Reference, assumed, ids_of, references
+from magical.synthesis.profiles import Profile, learnt
+from magical.synthesis.rejection import check_rules, obedient, roots_of
+from magical.synthesis.rng import Chance
+from magical.synthesis.strategies import ROWS
+from magical.synthesis.target_values import arranged, target_of
 
 __all__ = ["NULLS", "How", "table_of"]
 
