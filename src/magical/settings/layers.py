@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from magical.errors import SettingsError, did_you_mean
 from magical.settings.base import Settings, to_json
+from magical.settings.messages import refused
 from magical.settings.paths import LINE, FromLine, InputPath, Whole
 from magical.settings.secrets import Secret
-from magical.settings.wording import refused
 
 __all__ = [
     "CLASS", "LINE", "Layer", "Loaded", "as_line", "load_settings", "on_top", "parse_line", "read_toml",
