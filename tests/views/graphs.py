@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from magical.graph import Graph, Node
 from magical.refs import Link, Wire
-from magical.views.states import LOOKS, Standing
+from magical.views.state_marks import LOOKS, Standing
 
 CUSTOMER = {
     "contract": "Customer",

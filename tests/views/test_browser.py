@@ -19,7 +19,7 @@ from magical.refs import Link
 from magical.views.mermaid import mermaid_text
 from magical.views.page import page
 from magical.views.picture import Picture, picture
-from magical.views.states import LOOKS, Standing
+from magical.views.state_marks import LOOKS, Standing
 from views.graphs import CAMPAIGN, NASTY, node
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -9,7 +9,7 @@ from magical.graph import Graph
 from magical.refs import Link
 from magical.views.mermaid import mermaid_text
 from magical.views.picture import Picture, picture
-from magical.views.states import Standing
+from magical.views.state_marks import Standing
 from views.graphs import CAMPAIGN, NASTY, chain, fan, graphs, node, standings
 
 TEXT = r'"[^"\\`<>|{}$%&]*(?:<br/>(?:<small>)?[^"\\`<>|{}$%&]*(?:</small>)?)?"'

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from magical.graph import Graph
 from magical.refs import Link
-from magical.views.columns import cells, described
+from magical.views.column_text import cells, described
 from magical.views.page import figure, page, said
 from magical.views.picture import picture
-from magical.views.states import Standing
+from magical.views.state_marks import Standing
 from magical.views.svg import drawing
 from views.graphs import CAMPAIGN, CUSTOMER, NASTY, chain, fan, graphs, node, standings
 

@@ -7,7 +7,7 @@ from magical.graph import Graph
 from magical.masking import hide
 from magical.refs import Link
 from magical.views.picture import Picture, picture
-from magical.views.states import Standing
+from magical.views.state_marks import Standing
 from views.graphs import CAMPAIGN, graphs, node
 
 

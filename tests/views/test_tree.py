@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from magical.graph import Graph
 from magical.refs import Link
 from magical.views.picture import picture
-from magical.views.states import LOOKS, Standing
+from magical.views.state_marks import LOOKS, Standing
 from magical.views.tree import tree_text
 from views.graphs import CAMPAIGN, chain, fan, graphs, node, standings
 

@@ -16,7 +16,7 @@ from magical.engine.run import RunResult
 from magical.errors import listing
 from magical.graph import Graph
 from magical.listeners.pretences import pretended_lines
-from magical.views.states import LOOKS
+from magical.views.state_marks import LOOKS
 
 __all__ = [
     "models_text",

@@ -10,7 +10,7 @@ from magical.engine.plan import FRESH, LEFT_OUT, RUN, NodePlan
 from magical.errors import InputError, StoreError
 from magical.graph import Graph, Node
 from magical.views.picture import Picture, picture
-from magical.views.states import Standing
+from magical.views.state_marks import Standing
 
 __all__ = ["LOOKED_AT", "drawn_with_states", "standings"]
 

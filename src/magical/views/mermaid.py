@@ -31,7 +31,7 @@ def mermaid_text(picture: Picture) -> str:
     Example:
         >>> from magical.graph import Graph, Node
         >>> from magical.views.picture import picture
-        >>> from magical.views.states import Standing
+        >>> from magical.views.state_marks import Standing
         >>> node = Node("clean", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
         >>> print(mermaid_text(picture(Graph("flow", (node,)), {"clean": Standing("waits")})))
         flowchart TD

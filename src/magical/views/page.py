@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from magical.masking import mask
-from magical.views.columns import HEADS, cells
+from magical.views.column_text import HEADS, cells
 from magical.views.picture import DataNode, Picture, StepNode, shown
-from magical.views.states import LOOKS, NOT_REAL, counted
+from magical.views.state_marks import LOOKS, NOT_REAL, counted
 from magical.views.svg import STYLE, drawing, state_class
 
 __all__ = ["figure", "page", "said"]

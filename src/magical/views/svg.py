@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
 from magical.errors import shorten
-from magical.views.columns import described
-from magical.views.groups import GROUPS
+from magical.views.column_text import described
 from magical.views.layout import Box, Edge, Hop, Layout, Placed, laid_out
-from magical.views.picture import DataNode, Picture, StepNode, shown
+from magical.views.picture import GROUPS, DataNode, Picture, StepNode, shown
 
 __all__ = ["STYLE", "drawing", "state_class"]
 

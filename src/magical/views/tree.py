@@ -8,7 +8,7 @@ from itertools import groupby
 
 from magical.errors import listing
 from magical.views.picture import DataNode, Picture, StepNode
-from magical.views.states import LOOKS, NOT_REAL, counted
+from magical.views.state_marks import LOOKS, NOT_REAL, counted
 
 __all__ = ["WIDTH", "tree_text"]
 
@@ -30,7 +30,7 @@ def tree_text(picture: Picture, width: int = WIDTH, colour: bool = False) -> str
     Example:
         >>> from magical.graph import Graph, Node
         >>> from magical.views.picture import picture
-        >>> from magical.views.states import Standing
+        >>> from magical.views.state_marks import Standing
         >>> node = Node("clean", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
         >>> print(tree_text(picture(Graph("flow", (node,)), {"clean": Standing("fresh")})))
         flow: 1 step, 1 fresh

@@ -4,7 +4,7 @@ from hypothesis import given
 
 from magical.graph import Graph
 from magical.refs import Link
-from magical.views.groups import GROUPS, groups_of
+from magical.views.picture import GROUPS, groups_of
 from views.graphs import CAMPAIGN, PARTS, graphs, node
 
 
