@@ -22,9 +22,9 @@ from magical.events import (
     StepStarted,
 )
 from magical.library.scores import Score, Scores
-from magical.listeners.figures import flat
 from magical.listeners.marks import Marks
 from magical.listeners.mlflow import MlflowTracking
+from magical.run_metrics import flat
 from magical.system.processes import here
 from registries.databases import database, free_port
 

@@ -20,8 +20,8 @@ from magical.events import (
     StepFinished,
     StepStarted,
 )
-from magical.listeners.figures import Metrics, flat, tags
 from magical.listeners.marks import MISSED, SENT, Mark, Marks
+from magical.run_metrics import Metrics, flat, tags
 from magical.system.processes import host, lives
 
 if TYPE_CHECKING:

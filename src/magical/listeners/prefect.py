@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from magical.events import Event, Log, Progress, RunFinished, RunStarted, StepFailed, StepFinished
-from magical.listeners.figures import Metrics
+from magical.run_metrics import Metrics
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
