@@ -13,11 +13,11 @@ from magical.contracts.promises import tag
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.context import StepContext
 from magical.engine.ports import Registry
-from magical.engine.scoring import ScoringPath, scoring_path
 from magical.events import current
 from magical.graph import Graph, Node
 from magical.library.serving import Scorer
 from magical.refs import Link, Wire
+from magical.scoring_path import ScoringPath, scoring_path
 
 Context = Callable[[Node, "Played"], StepContext | None]
 

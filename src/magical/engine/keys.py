@@ -15,10 +15,10 @@ from magical.contracts.schema import Schema
 from magical.engine.arguments import argument_text
 from magical.engine.code import CodeReader
 from magical.engine.modules import package_of
-from magical.engine.scoring import scoring_path
 from magical.errors import InputError, SettingsError, WiringError
 from magical.graph import Graph, Node
 from magical.masking import mask_uris
+from magical.scoring_path import scoring_path
 from magical.synthesis.strategies import pretence_json
 
 __all__ = ["KEY_FORMAT", "Identity", "identify", "node_key"]

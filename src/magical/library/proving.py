@@ -12,7 +12,6 @@ from magical.contracts.model import Model
 from magical.contracts.promises import promised, tag
 from magical.engine.context import StepContext
 from magical.engine.ports import Registry, Version
-from magical.engine.scoring import ScoringPath
 from magical.errors import MagicalError, RegistryDown, shorten
 from magical.events import current
 from magical.library.evaluating import evaluate
@@ -20,6 +19,7 @@ from magical.library.gate import Criterion, number
 from magical.library.metrics import is_better
 from magical.library.serving import Scorer
 from magical.refs import Link
+from magical.scoring_path import ScoringPath
 
 __all__ = ["BETTER", "HeldOut", "against_champion", "as_in_the_run", "held_out", "one_at_a_time"]
 

@@ -16,7 +16,6 @@ from magical.contracts.schema import Column, Schema
 from magical.engine.context import StepContext, current_step
 from magical.engine.journal import git_state
 from magical.engine.ports import Registry, Submission, Version
-from magical.engine.scoring import scoring_path
 from magical.errors import MagicalError, RegistryError, did_you_mean, listing
 from magical.events import keep, unheard
 from magical.library.card import Facts, card, requirements, tags
@@ -26,6 +25,7 @@ from magical.library.proving import BETTER, against_champion, as_in_the_run, hel
 from magical.library.scores import Scores
 from magical.library.serving import Scorer
 from magical.refs import Link
+from magical.scoring_path import scoring_path
 from magical.settings import Settings
 from magical.steps import Receipt, step
 

@@ -16,13 +16,13 @@ from magical.contracts.model import Model
 from magical.contracts.schema import Schema
 from magical.contracts.tables import polars_frame, typed
 from magical.contracts.validation import filter as part_rows
-from magical.engine.scoring import ScoringPath
 from magical.errors import BrokenPromise, StoreError
 from magical.library.model_files import load_model, save_model, schema_in, schema_out, wire_in, wire_out
 from magical.library.move_files import MoveFiles
 from magical.library.packing import Package
 from magical.library.walking import ROW, Walk, numbered
 from magical.refs import Link
+from magical.scoring_path import ScoringPath
 
 if TYPE_CHECKING:
     import pandas as pd

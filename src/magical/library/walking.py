@@ -12,10 +12,10 @@ from polars.exceptions import ColumnNotFoundError
 from magical.contracts.promises import Promise, promised, tag
 from magical.contracts.schema import Schema
 from magical.contracts.tables import form_of, formed, wanted_by
-from magical.engine.scoring import ScoringPath
 from magical.errors import BrokenPromise, MagicalError, StepError, shorten
 from magical.events import current
 from magical.refs import Link, Wire, links_of
+from magical.scoring_path import ScoringPath
 
 __all__ = ["ROW", "Move", "Walk", "numbered"]
 

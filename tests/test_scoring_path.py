@@ -7,8 +7,8 @@ import pytest
 
 from magical import Contract, Frame, Id, Lazy, Model, Parts, Receipt, Target, step, workflow
 from magical.contracts.promises import promise_of
-from magical.engine.scoring import ScoringPath, scoring_path, without_target
 from magical.refs import Link
+from magical.scoring_path import ScoringPath, scoring_path, without_target
 
 
 class Customer(Contract):
