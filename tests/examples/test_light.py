@@ -19,7 +19,7 @@ graph = workflow.campaign.draw(workflow.CampaignSettings())
 """
 KEYS = f"""{DRAWN}
 import json
-from magical.engine.keys import identify
+from magical.keys.key import identify
 print(json.dumps({{name: dict(found.parts) for name, found in identify(graph).items()}}))
 """
 LOADED = """

@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 from types import CellType, FunctionType, ModuleType
 from typing import Any
 
-from magical.engine.modules import is_project
+from magical.keys.packages import is_project
 
 __all__ = ["Source", "is_own", "reached"]
 

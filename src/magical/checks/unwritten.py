@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from magical.checks.sources import is_own
 from magical.contracts.promises import Promise
-from magical.engine.code import CodeReader
 from magical.engine.pretence import Pretence
 from magical.errors import Finding, MagicalError, WiringError
 from magical.graph import Graph, Node
+from magical.keys.code_closure import CodeReader
 from magical.refs import links_of
 from magical.synthesis.generate import How, cannot_pretend, pretended
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from magical.engine.keys import KEY_FORMAT, Identity, identify
-from magical.engine.modules import installed
 from magical.errors import StoreError
 from magical.graph import Graph
+from magical.keys.key import KEY_FORMAT, Identity, identify
+from magical.keys.packages import installed
 from magical.settings import FromLine, to_json
 from magical.settings.paths import Whole
 from magical.system.atomic_files import write_text

@@ -19,7 +19,6 @@ from magical.contracts.validation import StreamFailed, keep
 from magical.engine.artifacts import Record
 from magical.engine.context import StepContext
 from magical.engine.honour import honoured
-from magical.engine.keys import node_key
 from magical.engine.making_up import made_up
 from magical.engine.plan import NodePlan, sampled
 from magical.engine.run import Request, RunResult
@@ -27,6 +26,7 @@ from magical.engine.sampling import branded, few
 from magical.errors import InputError, MagicalError, StepError, StoreError, shorten
 from magical.events import Sink, current
 from magical.graph import Call, Graph, Node
+from magical.keys.key import node_key
 from magical.refs import Link, Wire
 from magical.synthesis.stub_models import pretending_run
 from magical.system.gc_pause import resume

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from magical.engine.artifacts import Record
-from magical.engine.keys import Identity, node_key
 from magical.errors import listing
 from magical.graph import Graph, Node
+from magical.keys.key import Identity, node_key
 from magical.refs import Link, Wire
 
 __all__ = ["FRESH", "LEFT_OUT", "RUN", "WAITS", "NodePlan", "Planner", "contents", "sampled"]

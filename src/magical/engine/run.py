@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.journal import Journal
-from magical.engine.keys import Identity
 from magical.engine.plan import LEFT_OUT, NodePlan, Planner
 from magical.engine.policy import Policy
 from magical.engine.ports import Listener, Registry, Runner, Store
@@ -17,6 +16,7 @@ from magical.engine.pretence import Pretence
 from magical.engine.receipts import Receipts
 from magical.errors import MagicalError, WiringError, listing
 from magical.graph import Graph, Node
+from magical.keys.key import Identity
 
 __all__ = ["Performer", "Request", "RunResult", "RunStopped", "execute"]
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 
 from magical.engine.journal import Journal, git_state
-from magical.engine.lockfiles import lock_digests
-from magical.engine.modules import versions_here
 from magical.engine.ports import Listener
 from magical.engine.run import Request, RunResult
 from magical.errors import shorten
 from magical.events import Event, Log, RunFinished, RunStarted, current
 from magical.graph import Graph
+from magical.keys.packages import lock_digests, versions_here
 from magical.system.processes import here
 
 __all__ = ["Teller", "finished", "started"]

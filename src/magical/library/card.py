@@ -16,8 +16,8 @@ from typing import Any
 from magical import __version__
 from magical.contracts.model import Candidate, Model
 from magical.contracts.schema import Schema
-from magical.engine.modules import package_of
 from magical.errors import shorten
+from magical.keys.packages import package_of
 from magical.library.gate import Criterion, verdict
 from magical.masking import mask
 

@@ -12,8 +12,8 @@ from typing import Any
 import cloudpickle
 from pydantic import TypeAdapter
 
-from magical.engine.modules import is_project
 from magical.errors import StoreError, shorten
+from magical.keys.packages import is_project
 from magical.library.model_files import promise_in, promise_out, wire_in, wire_out
 from magical.library.packing import Package
 from magical.library.walking import Move

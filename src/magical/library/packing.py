@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from magical.engine.modules import file_of, is_project
+from magical.keys.packages import file_of, is_project
 from magical.settings import Tagged
 
 __all__ = ["Package", "rewritten"]

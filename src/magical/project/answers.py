@@ -10,7 +10,7 @@ from magical.engine.journal import RunSummary
 from magical.engine.memory import Drawn
 from magical.engine.plan import FRESH, LEFT_OUT, WAITS, NodePlan
 from magical.engine.receipts import Receipts
-from magical.engine.why import Cause, causes, settings_changes
+from magical.keys.key_diff import Cause, causes, settings_changes
 
 __all__ = ["Why", "answer_why"]
 

@@ -10,13 +10,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from magical.engine.keys import identify
 from magical.engine.memory import Drawn, DrawnMemory, difference, importing, other_files, project_digest
 from magical.engine.pretence import Pretence
 from magical.engine.reads import files_read
 from magical.errors import ProjectError, UsageError
 from magical.events import unheard
 from magical.graph import Graph
+from magical.keys.key import identify
 from magical.masking import masked
 from magical.project.configuration import Configuration
 from magical.project.imports import import_workflow

@@ -14,12 +14,12 @@ from magical.engine.apart import Apart
 from magical.engine.artifacts import Record
 from magical.engine.capture import capturing
 from magical.engine.errands import Errand
-from magical.engine.modules import installed
 from magical.engine.plan import NodePlan
 from magical.engine.run import RunResult
-from magical.engine.why import causes
 from magical.errors import ProjectError, shorten
 from magical.events import Event
+from magical.keys.key_diff import causes
+from magical.keys.packages import installed
 from magical.project.drawing import Drawing
 from magical.project.executing import CHILD
 from magical.project.project import Project

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from magical.engine.modules import is_project
+from magical.keys.packages import is_project
 from magical.system.processes import begun
 
 __all__ = ["FreshLoader", "changed_outside", "forget_outside", "is_test", "watch_outside"]

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from magical.engine.journal import git_state
-from magical.engine.keys import Identity
-from magical.engine.lockfiles import lock_digests
-from magical.engine.modules import versions_here
 from magical.engine.plan import Planner
-from magical.engine.why import causes, settings_changes
 from magical.errors import InputError, listing, shorten
 from magical.graph import Node
+from magical.keys.key import Identity
+from magical.keys.key_diff import causes, settings_changes
+from magical.keys.packages import lock_digests, versions_here
 from magical.project.drawing import Drawing
 from magical.project.portability import portable, portable_parts
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from magical.engine.lockfiles import lock_digests
+from magical.keys.packages import lock_digests
 
 
 def test_those_in_the_projects_folder_by_content(tmp_path: Path) -> None:

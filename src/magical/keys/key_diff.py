@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from magical.engine.arguments import kind_of, without_marks
-from magical.engine.keys import Identity
 from magical.errors import shorten
+from magical.keys.arguments import kind_of, without_marks
+from magical.keys.key import Identity
 
 __all__ = ["Cause", "causes", "settings_changes"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from magical.engine.modules import is_project
+from magical.keys.packages import is_project
 
 __all__ = ["Members", "code_facts", "is_simple", "members", "text_of"]
 

@@ -14,13 +14,51 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from magical.engine.constants import code_facts, is_simple, members, text_of
-from magical.engine.kin import registered, subclasses
-from magical.engine.modules import file_of, is_project, package_of
-from magical.engine.origins import import_targets, module_named, star_modules
-from magical.engine.syntax import bindings, chains, local_imports, normal
+from magical.keys.constants import code_facts, is_simple, members, text_of
+from magical.keys.import_resolution import import_targets, module_named, star_modules
+from magical.keys.packages import file_of, is_project, package_of
+from magical.keys.syntax import bindings, chains, local_imports, normal
 
-__all__ = ["Code", "CodeReader", "Piece"]
+__all__ = [
+    "Code",
+    "CodeReader",
+    "Piece",
+    "registered",
+    "subclasses",
+]
+
+
+def registered(value: Any) -> tuple[Any, ...]:
+    """Give what is registered for the types of a dispatcher, or what a class is told of as its subclasses.
+
+    Example:
+        >>> class Base:
+        ...     pass
+        >>> registered(Base)
+        ()
+    """
+    found = getattr(value, "registry", None)
+    if callable(getattr(value, "dispatch", None)) and isinstance(found, Mapping):  # functools.singledispatch
+        return tuple(found.values())
+    lineage = value.__mro__ if isinstance(value, type) else ()
+    own = (c for c in lineage if is_project(sys.modules.get(c.__module__)))
+    tells = any("__init_subclass__" in vars(c) for c in own if not c.__module__.startswith("magical."))
+    return tuple(subclasses(value)) if tells else ()
+
+
+def subclasses(value: Any) -> Iterator[type[Any]]:
+    """Give the subclasses of a class that there are by now, and theirs.
+
+    Example:
+        >>> class Base: ...
+        >>> class Inner(Base): ...
+        >>> [c.__name__ for c in subclasses(Base)]
+        ['Inner']
+    """
+    found: list[type[Any]] = type.__subclasses__(value) if isinstance(value, type) else []
+    for kind in found:
+        yield kind
+        yield from subclasses(kind)
 
 
 @dataclass(frozen=True, slots=True)

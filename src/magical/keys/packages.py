@@ -10,9 +10,17 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["file_of", "installed", "is_project", "package_of", "versions_here"]
+__all__ = [
+    "file_of",
+    "installed",
+    "is_project",
+    "lock_digests",
+    "package_of",
+    "versions_here",
+]
 
 OURS = ("magical.library", "magical.features")
+
 """The parts of magical whose code counts in keys."""
 
 _OURSELVES = "magical_thinking-"
@@ -127,3 +135,33 @@ def _holds(dist_info: Path, top: str) -> bool:
         return False
     marks = (f"{top}/__init__.py,", f"{top}.py,", f"{top}/")
     return any(record.startswith(m.encode()) or b"\n" + m.encode() in record for m in marks)
+
+
+_NAMES = (
+    "requirements.lock",
+    "uv.lock",
+    "poetry.lock",
+    "pdm.lock",
+    "pixi.lock",
+    "Pipfile.lock",
+    "conda-lock.yml",
+)
+
+
+def lock_digests(root: Path) -> dict[str, str]:
+    """Give the digests of the lock files in a project's folder, by name.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "uv.lock").write_text("version = 1")
+        >>> list(lock_digests(folder))
+        ['uv.lock']
+    """
+    found: dict[str, str] = {}
+    for name in _NAMES:
+        try:
+            found[name] = hashlib.sha256((root / name).read_bytes()).hexdigest()
+        except OSError:  # there is none, and an unreadable one locks nothing
+            continue
+    return found

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 
-from magical.engine.constants import members, text_of
+from magical.keys.constants import members, text_of
 from projects import python
 
 
@@ -111,7 +111,7 @@ def test_the_code_in_a_value_is_collected() -> None:
 
 def test_sets_are_the_same_in_every_process() -> None:
     script = (
-        "from magical.engine.constants import text_of\n"
+        "from magical.keys.constants import text_of\n"
         "print(text_of({'a', 'b', 'c', 'd', ('e', 1), frozenset({'f', 'g'})}))\n"
         "print(text_of({'x': {'p', 'q', 'r'}}))"
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from magical.engine.arguments import argument_text, kind_of, without_marks
+from magical.keys.arguments import argument_text, kind_of, without_marks
 from magical.settings import InputPath, Secret
 from projects import one
 

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from magical.contracts.contract import schema_of
-from magical.engine.modules import is_project
+from magical.keys.packages import is_project
 from magical.settings import InputPath, OutputPath, Secret, import_string, to_json
 
 __all__ = ["argument_text", "kind_of", "without_marks"]

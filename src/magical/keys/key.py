@@ -12,11 +12,11 @@ from typing import Any, get_args
 
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
-from magical.engine.arguments import argument_text
-from magical.engine.code import CodeReader
-from magical.engine.modules import package_of
 from magical.errors import InputError, SettingsError, WiringError
 from magical.graph import Graph, Node
+from magical.keys.arguments import argument_text
+from magical.keys.code_closure import CodeReader
+from magical.keys.packages import package_of
 from magical.masking import mask_uris
 from magical.scoring_path import scoring_path
 from magical.synthesis.strategies import pretence_json

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
-from magical.engine.modules import is_project
+from magical.keys.packages import is_project
 
 __all__ = ["import_targets", "module_named", "star_modules"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from magical.engine.why import causes, settings_changes
 from magical.errors import UsageError
+from magical.keys.key_diff import causes, settings_changes
 from projects import Small, flow, one
 
 
