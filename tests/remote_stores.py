@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from magical.stores.remote import RemoteStore
+from magical.stores.remote.store import RemoteStore
 
 BUCKET = "campaigns"
 

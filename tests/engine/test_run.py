@@ -639,7 +639,7 @@ def flow() -> Any:
 def test_damage_that_comes_back_each_time_ends_in_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from magical.stores.local import LocalStore
+    from magical.stores.local.store import LocalStore
 
     small = flow(tmp_path)
     small.run()

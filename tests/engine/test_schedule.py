@@ -20,8 +20,8 @@ from magical.errors import (
     StoreError,
 )
 from magical.graph import Node
-from magical.stores.local import LocalStore
-from magical.stores.objects import Objects
+from magical.stores.local.objects import Objects
+from magical.stores.local.store import LocalStore
 from projects import Small, is_well_worded, one
 
 TIMES = '''

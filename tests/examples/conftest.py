@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from magical.stores.local import LocalStore
+from magical.stores.local.store import LocalStore
 from projects import Small
 
 ROOT = Path(__file__).parents[2]

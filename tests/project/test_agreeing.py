@@ -13,7 +13,7 @@ from magical.contracts.promises import Parts, Promise, promise_of
 from magical.project.agreeing import DIFFERS, NEARLY, SAME, UNKNOWN, Agreement, compared
 from magical.project.fingerprints import SMALL, Fingerprints
 from magical.project.moments import NEAR, distance, farthest, moments
-from magical.stores.local import LocalStore
+from magical.stores.local.store import LocalStore
 
 FLOATS = st.floats(-1e12, 1e12, allow_nan=False).map(lambda x: x if abs(x) > 1e-6 else 0.0)
 HUGE = st.sampled_from([1e20, -3.4e38, 1.79e308])

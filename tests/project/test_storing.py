@@ -12,8 +12,8 @@ import pytest
 
 from magical.errors import MagicalError, SettingsError, StoreError
 from magical.project.storing import store_of
-from magical.stores.local import LocalStore
-from magical.stores.remote import RemoteStore
+from magical.stores.local.store import LocalStore
+from magical.stores.remote.store import RemoteStore
 from projects import ALL, NO_TRACKING, Small, flow, is_well_worded, one, python
 from remote_stores import BUCKET, files, reading_variables, served
 

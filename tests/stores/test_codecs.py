@@ -24,7 +24,7 @@ from magical.engine.honour import honoured
 from magical.errors import BrokenPromise, StoreError
 from magical.graph import Node
 from magical.settings import Tagged
-from magical.stores.local import LocalStore
+from magical.stores.local.store import LocalStore
 
 NODE = Node("made", "workflow:made", "", "workflow.py:1", {}, {})
 TABLE = pl.DataFrame({"a": [1, None]})

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from magical.errors import StoreError
-from magical.stores.local import LocalStore
+from magical.stores.local.store import LocalStore
 from magical.system.file_digests import SMALL, FileDigests
 from projects import ALL, Answer, Small, flow, is_well_worded, one
 

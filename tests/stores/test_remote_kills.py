@@ -16,8 +16,8 @@ import pytest
 from magical.contracts.promises import Frame, promise_of
 from magical.engine.artifacts import Record
 from magical.errors import StoreError
-from magical.stores.leases import Timing
-from magical.stores.remote import RemoteStore
+from magical.stores.remote.leases import Timing
+from magical.stores.remote.store import RemoteStore
 from magical.testing.stores_kept import KEY, OTHER, TABLE
 from remote_stores import BUCKET, files, served
 
@@ -53,7 +53,7 @@ def begun(store: RemoteStore, work: str, elsewhere: str = "boot/space/1/2") -> s
     there = there if elsewhere else ""
     script = (
         "import sys\nfrom pathlib import Path\n"
-        "from magical.stores.leases import Timing\nfrom magical.stores.remote import RemoteStore\n"
+        "from magical.stores.remote.leases import Timing\nfrom magical.stores.remote.store import RemoteStore\n"
         f"store = RemoteStore({store.url!r}, Path({str(store.local)!r}), {store.timing!r})\n"
         f"{there}KEY = {KEY!r}\n{work}\nprint('ready', flush=True)\nsys.stdin.read()\n"
         "for held in reversed(all_held):\n    held.__exit__(None, None, None)\nprint('ended', flush=True)\n"
@@ -267,8 +267,8 @@ def test_no_run_waits_at_its_end_for_a_server_that_is_silent(tmp_path: Path) -> 
 import threading, time
 from pathlib import Path
 from magical.stores import leases
-from magical.stores.leases import Timing
-from magical.stores.remote import RemoteStore
+from magical.stores.remote.leases import Timing
+from magical.stores.remote.store import RemoteStore
 
 leases.PATIENCE = 0.2
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from magical.engine.ports import Store
 from magical.errors import SettingsError
 from magical.masking import mask
-from magical.stores.local import LocalStore
+from magical.stores.local.store import LocalStore
 
 __all__ = ["store_of"]
 
@@ -34,10 +34,10 @@ def store_of(url: str, home: Path, *, trust: bool = False) -> Store:
     if url.startswith("memory:"):
         raise SettingsError(
             "[policy] store: what is in memory:// is in one process, and gone with it.",
-            hint="file:///tmp/campaign is as quick; a test may use magical.stores.remote.RemoteStore.",
+            hint="file:///tmp/campaign is as quick; a test may use magical.stores.remote.store.RemoteStore.",
         )
     try:
-        from magical.stores.remote import RemoteStore
+        from magical.stores.remote.store import RemoteStore
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "fsspec":
             raise

@@ -18,7 +18,7 @@ from magical.contracts.tables import polars_frame
 from magical.contracts.validation import Stream
 from magical.engine.artifacts import Artifact
 from magical.errors import StoreError, UnwrittenStep, shorten
-from magical.stores.objects import Shelf
+from magical.stores.local.objects import Shelf
 from magical.synthesis.stub_models import is_stand_in, stood_in, written_down
 
 __all__ = ["decode", "encode"]

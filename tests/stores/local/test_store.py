@@ -16,7 +16,7 @@ import pytest
 from magical.contracts.promises import Frame, promise_of
 from magical.engine.artifacts import Record
 from magical.errors import StoreError
-from magical.stores.local import LocalStore
+from magical.stores.local.store import LocalStore
 from magical.testing import StoreConformance
 from magical.testing.stores_kept import KEY, TABLE
 
@@ -68,7 +68,7 @@ class TestLocalStore(StoreConformance):
     def test_a_killed_run_pins_nothing(self, store: LocalStore) -> None:
         self.kept(store)
         script = (
-            "import sys\nfrom pathlib import Path\nfrom magical.stores.local import LocalStore\n"
+            "import sys\nfrom pathlib import Path\nfrom magical.stores.local.store import LocalStore\n"
             f"store = LocalStore(Path({str(store.folder)!r}))\n"
             f"use, lock = store.in_use('run'), store.lock({KEY!r})\nuse.__enter__()\nlock.__enter__()\n"
             f"store.record({KEY!r})\nstore.scratch({KEY!r})\nprint('in use', flush=True)\nsys.stdin.read()\n"
@@ -226,11 +226,11 @@ class TestLocalStore(StoreConformance):
     def test_another_user_s_store_is_foreign(
         self, store: LocalStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from magical.stores import seal
+        from magical.stores.local.store import signature
 
         self.kept(store, range(3), range)
         assert store.record(KEY) is not None
-        monkeypatch.setattr(seal, "_machine", lambda: "another machine or user")
+        monkeypatch.setattr(signature, "_machine", lambda: "another machine or user")
         assert store.record(KEY) is None
 
     def test_several_that_open_a_new_store_agree_on_its_secret(self, store: LocalStore) -> None:

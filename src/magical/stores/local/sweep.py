@@ -11,8 +11,8 @@ from typing import Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.ports import Swept
-from magical.stores.objects import Objects
-from magical.stores.pins import pinned
+from magical.stores.local.objects import Objects
+from magical.stores.local.pins import pinned
 from magical.system.file_locks import attempt, release
 
 __all__ = ["sweep"]

@@ -11,8 +11,8 @@ import pytest
 
 from magical.contracts.promises import Frame, promise_of
 from magical.errors import DamagedArtifact
-from magical.stores.leases import Timing
-from magical.stores.remote import RemoteStore
+from magical.stores.remote.leases import Timing
+from magical.stores.remote.store import RemoteStore
 from magical.testing import StoreConformance
 from magical.testing.stores_kept import KEY, TABLE
 from remote_stores import BUCKET, File, files, served

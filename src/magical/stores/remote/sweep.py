@@ -11,12 +11,11 @@ from typing import Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.ports import Swept
-from magical.stores.lease_locks import Lock
-from magical.stores.leases import Watch
-from magical.stores.places import Place
-from magical.stores.remote_gate import Alone
-from magical.stores.remote_objects import RemoteObjects, blob_of
-from magical.stores.remote_pins import pinned
+from magical.stores.remote.filesystem import Place
+from magical.stores.remote.gate import Alone
+from magical.stores.remote.leases import Lock, Watch
+from magical.stores.remote.objects import RemoteObjects, blob_of
+from magical.stores.remote.pins import pinned
 
 __all__ = ["LOCKS", "RECORDS", "RemoteSweep", "settle"]
 

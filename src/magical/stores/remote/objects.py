@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from magical.errors import DamagedArtifact
-from magical.stores.objects import Objects, damaged, digest_of, file_digest, gone, is_name
-from magical.stores.places import Found, Place
+from magical.stores.local.objects import Objects, damaged, digest_of, file_digest, gone, is_name
+from magical.stores.remote.filesystem import Found, Place
 from magical.system.atomic_files import part_in, storing
 
 __all__ = ["FOLDER", "RemoteObjects", "blob_of"]

@@ -15,14 +15,12 @@ from fsspec.implementations.local import LocalFileSystem
 
 from magical.engine.policy import Policy
 from magical.errors import StoreError
-from magical.stores.leases import Timing
-from magical.stores.places import Place
-from magical.stores.placing import place_at
-from magical.stores.refusals import refusal
-from magical.stores.remote import RemoteStore
+from magical.stores.remote.filesystem import Place, place_at, refusal
+from magical.stores.remote.leases import Timing
+from magical.stores.remote.store import RemoteStore
 from remote_stores import BUCKET, served
 
-DOCS = Path(__file__).parents[2] / "docs" / "stores.md"
+DOCS = Path(__file__).parents[3] / "docs" / "stores.md"
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +126,7 @@ def test_what_fails_midway_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
             def full(*args: object, **options: object) -> None:
                 raise OSError(28, "No space left on device")
 
-            patch.setattr("magical.stores.placing.shutil.copyfile", full)
+            patch.setattr("magical.stores.remote.filesystem.shutil.copyfile", full)
             patch.setattr(LocalFileSystem, "put_file", full)
             with pytest.raises(StoreError, match="No space left"):
                 place.upload(here, "a")

@@ -14,9 +14,9 @@ from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.ports import Swept
 from magical.errors import StoreError
-from magical.stores.objects import Objects, digest_of, is_name
-from magical.stores.pins import Pins
-from magical.stores.seal import Seal, may_run_code
+from magical.stores.local.objects import Objects, digest_of, is_name
+from magical.stores.local.pins import Pins
+from magical.stores.local.signature import Seal, may_run_code
 from magical.system.atomic_files import storing, write_text
 from magical.system.file_locks import Gate, acquire, no_wait, release
 
@@ -178,7 +178,7 @@ class LocalStore:
         Raises:
             StoreError: something cannot be removed.
         """
-        from magical.stores.sweeping import sweep
+        from magical.stores.local.sweep import sweep
 
         if not self.folder.is_dir():
             return Swept()

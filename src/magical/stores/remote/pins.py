@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from magical.engine.artifacts import Record
-from magical.stores.leases import Heart, Lease, Watch, briefly
-from magical.stores.places import Place
+from magical.stores.remote.filesystem import Place
+from magical.stores.remote.leases import Heart, Lease, Watch, briefly
 
 __all__ = ["Pinned", "RemotePins", "pin_leases", "pinned"]
 

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from magical.stores.lease_locks import Held, Lock
-from magical.stores.leases import Heart, Lease, Timing, Watch, briefly
-from magical.stores.places import Place
+from magical.stores.remote.filesystem import Place
+from magical.stores.remote.leases import Heart, Held, Lease, Lock, Timing, Watch, briefly
 from magical.system.file_locks import no_wait
 
 __all__ = ["Alone", "RemoteGate"]

@@ -14,14 +14,13 @@ from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.ports import Swept
 from magical.errors import StoreError
-from magical.stores.lease_locks import Lock
-from magical.stores.leases import Heart, Timing, Watch
-from magical.stores.objects import digest_of, is_name
-from magical.stores.placing import place_at
-from magical.stores.remote_gate import RemoteGate
-from magical.stores.remote_objects import RemoteObjects
-from magical.stores.remote_pins import RemotePins, pin_leases
-from magical.stores.remote_sweeping import LOCKS, RECORDS, RemoteSweep, settle
+from magical.stores.local.objects import digest_of, is_name
+from magical.stores.remote.filesystem import place_at
+from magical.stores.remote.gate import RemoteGate
+from magical.stores.remote.leases import Heart, Lock, Timing, Watch
+from magical.stores.remote.objects import RemoteObjects
+from magical.stores.remote.pins import RemotePins, pin_leases
+from magical.stores.remote.sweep import LOCKS, RECORDS, RemoteSweep, settle
 from magical.system.atomic_files import storing
 from magical.system.file_locks import no_wait
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,18 +11,61 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from magical.errors import MagicalError
-from magical.masking import mask
-from magical.stores.refusals import refusal
-from magical.system.atomic_files import FULL, storing
+import fsspec
 
-__all__ = ["Found", "Place"]
+from magical.errors import MagicalError, StoreError, shorten
+from magical.masking import hide, mask
+from magical.system.atomic_files import FULL, storing, write_file
+
+__all__ = [
+    "FolderPlace",
+    "Found",
+    "Place",
+    "place_at",
+    "refusal",
+]
+
+_HINTS = {
+    "has expired": "renew the credentials, and run again; what is finished is kept.",
+    "credential": "give credentials, as docs/stores.md says.",
+    "permission": "may these credentials read and write there?",
+    "denied": "may these credentials read and write there?",
+    "forbidden": "may these credentials read and write there?",
+    "connect": "is the network up, and the address right?",
+    "timeout": "is the network up, and the address right?",
+    "no space": "free some space there, and run again; what is finished is kept.",
+    "quota": "free some space there, and run again; what is finished is kept.",
+    "filenotfound": "make the bucket or the folder, or mend [policy] store.",
+}
+
+
+def refusal(shown: str, error: Exception) -> StoreError:
+    """Word an exception of a filesystem.
+
+    Args:
+        shown: the store's URL, without a password.
+        error: what it raised.
+
+    Example:
+        >>> print(refusal("s3://bucket/x", FileNotFoundError("The specified bucket does not exist")))
+        The store s3://bucket/x cannot be used: The specified bucket does not exist.
+        Hint: make the bucket or the folder, or mend [policy] store.
+    """
+    name = type(error).__name__
+    text = f"{name} {error}".lower()
+    hint = next((h for word, h in _HINTS.items() if word in text), "look at its settings and permissions.")
+    what = shorten(str(error) or name, 160).rstrip(".")
+    return StoreError(f"The store {shown} cannot be used: {what}.", hint=hint)
+
 
 _ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
+
 """Where a file that is put is there whole or not at all, and can be made only if nobody else has made it."""
 
 _AT_ONCE = 8
+
 """Requests under way, where many files are deleted."""
 
 _making = threading.Lock()
@@ -226,3 +270,91 @@ class Place:
 def _from_root(path: str, top: str, begin: int) -> str:
     """The name of a file that a listing found, whether or not it writes a first slash."""
     return path[begin:] if path.startswith(top) else path.lstrip("/")[begin - 1 :]
+
+
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"} | dict.fromkeys(
+    ("abfs", "abfss", "az"), "adlfs"
+)
+
+
+class FolderPlace(Place):
+    """Files in a folder of this machine, or of a disk that several share: synced and renamed."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, whole or not at all."""
+        # A lease is worth nothing after a crash of the machine, so that it needs not be on the disk.
+        durable = name.startswith(("objects/", "records/"))
+        write_file(self._file(name), lambda part: _all(part, data), durable=durable)
+
+    def upload(self, file: Path, name: str) -> None:
+        """Copy a local file here, whole or not at all."""
+        write_file(self._file(name), lambda part: _copy(file, part))
+
+    def remove(self, *names: str) -> None:
+        """Delete files; and the folder of a run's pins with the last of them."""
+        super().remove(*names)
+        for folder in {self._file(name).parent for name in names if name.startswith("pins/")}:
+            with suppress(OSError):
+                folder.rmdir()
+
+    def _create(self, path: str, data: bytes) -> None:
+        file = Path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        stream = file.open("xb")
+        try:
+            with stream:
+                stream.write(data)
+        except BaseException:  # on a full disk it would stay, empty, for a lease that nobody has
+            file.unlink(missing_ok=True)
+            raise
+
+    def _file(self, name: str) -> Path:
+        return Path(self.path(name))
+
+
+def place_at(url: str) -> Place:
+    """Give a place by its URL.
+
+    Args:
+        url: of any protocol of fsspec. What else its filesystem needs, such as an endpoint, comes from the
+            configuration of fsspec, or from the variables that its package reads.
+
+    Raises:
+        StoreError: the protocol is unknown, or the package for it is not installed.
+
+    Example:
+        >>> place = place_at("memory://example")
+        >>> place.write("a/b", b"1")
+        >>> place.read("a/b"), place.read("a/c"), place.create("a/b", b"2"), place.below("a")
+        (b'1', None, False, {'a/b': 1})
+    """
+    with suppress(ValueError):
+        hide(urlsplit(url).password or "")
+    protocol, _, rest = url.partition("://")
+    if not rest or "::" in url:
+        raise StoreError(f"{mask(url)} is no place for a store.", hint="such as s3://bucket/campaign.")
+    if protocol in ("file", "local") and not rest.startswith("/"):
+        raise StoreError(f"{url} is not a whole path.", hint=f"such as {protocol}:///mnt/team/campaign.")
+    try:
+        # What others write is to be seen at once.
+        filesystem, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    except ImportError as error:
+        package = _PACKAGES.get(protocol, "")
+        hint = f"pip install {package}" if package else shorten(error, 160)
+        raise StoreError(f"{mask(url)} needs a package that is not here.", hint=hint) from None
+    except ValueError as error:
+        hint = "s3, gs, abfs, file and many more are known to fsspec."
+        raise StoreError(f"{mask(url)}: {shorten(error, 160)}.", hint=hint) from None
+    except Exception as error:
+        raise refusal(mask(url), error) from error
+    kind = FolderPlace if protocol in ("file", "local") else Place
+    return kind(url, filesystem, root)
+
+
+def _all(part: Path, data: bytes) -> None:
+    if part.write_bytes(data) != len(data):
+        raise StoreError(f"{part} was not written whole.", hint="look at the disk's space.")
+
+
+def _copy(file: Path, part: Path) -> None:
+    shutil.copyfile(file, part)
