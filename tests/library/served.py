@@ -11,8 +11,7 @@ from typing import Any
 
 from magical.contracts.promises import tag
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.context import StepContext
-from magical.engine.ports import Registry
+from magical.engine.protocols import Registry, StepContext
 from magical.events import current
 from magical.graph import Graph, Node
 from magical.library.serving import Scorer

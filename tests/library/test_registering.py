@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from pydantic import ValidationError
 
 from library.served import REGISTERED, Played, in_a_run, play, write
-from magical.engine.ports import Submission, Version
+from magical.engine.protocols import Submission, Version
 from magical.errors import RegistryDown, RegistryError
 from magical.library.registering import HowToRegister, register
 from magical.library.scores import Score, Scores

@@ -8,7 +8,7 @@ import pytest
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.journal import RunSummary
 from magical.engine.plan import NodePlan
-from magical.engine.ports import Version
+from magical.engine.protocols import Version
 from magical.engine.run import RunResult
 from magical.errors import Finding, StepError
 from magical.graph import Graph, Node

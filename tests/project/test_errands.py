@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from magical.contracts.promises import Promise
-from magical.engine.errands import Errand
+from magical.engine.execution.remote_task import Errand
 from magical.errors import ProjectError
 from magical.project import errands
 from magical.project.errands import work

@@ -90,7 +90,7 @@ def test_a_step_that_writes_to_the_world_writes_nothing(tmp_path: Path) -> None:
     text = FLOW.replace("    return size(train)\n", "    publish(size(train))\n    return size(train)\n")
     publish = """
 from magical import Receipt
-from magical.engine.context import current_step
+from magical.engine.protocols import current_step
 
 
 @step(writes="world")

@@ -27,7 +27,7 @@ import datetime as dt
 from pathlib import Path as Plain
 
 from magical import Receipt
-from magical.engine.context import current_step
+from magical.engine.protocols import current_step
 
 
 class S(Settings):

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from magical.engine.ports import Submission, Version
+from magical.engine.protocols import Submission, Version
 from magical.errors import RegistryDown, RegistryError
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from magical.engine.ports import Registry
+from magical.engine.protocols import Registry
 from magical.testing import RegistryConformance
 from registries.memory import MemoryRegistry
 

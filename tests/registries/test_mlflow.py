@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 
 from magical.contracts.schema import Column, Schema
-from magical.engine.ports import Registry, Version
+from magical.engine.protocols import Registry, Version
 from magical.engine.servers import reached
 from magical.errors import RegistryDown, RegistryError
 from magical.events import RunFinished, RunStarted, StepStarted

@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 import psutil
 import pytest
 
+from magical.engine.execution.local_runner import LocalRunner
 from magical.errors import BrokenPromise, StepError, StepStopped, UsageError
-from magical.runners.local import LocalRunner
 from magical.testing import RunnerConformance
 from magical.testing.runners_projects import RunnerRunsProjects
 from projects import Small, is_well_worded, one, python

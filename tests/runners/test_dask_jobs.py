@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("distributed")
 
-from magical.engine.errands import EVENT, Errand, packed
+from magical.engine.execution.remote_task import EVENT, Errand, packed
 from magical.errors import StepStopped
 from magical.events import Event, Log
 from magical.runners.dask import DaskCluster

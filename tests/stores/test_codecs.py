@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from magical import Contract, Frame, Model, Parts, Receipt, Settings
 from magical.contracts.promises import promise_of
 from magical.contracts.schema import Schema
-from magical.engine.honour import honoured
+from magical.engine.execution.executor import honoured
 from magical.errors import BrokenPromise, StoreError
 from magical.graph import Node
 from magical.settings import Tagged

@@ -19,7 +19,7 @@ import polars as pl
 
 from magical.contracts.promises import PARTS, Parts, Promise
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.ports import Swept, Work
+from magical.engine.protocols import Swept, Work
 from magical.errors import DamagedArtifact, StoreError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from magical.engine import ports
+from magical.engine import protocols
 from magical.testing import RegistryConformance, RunnerConformance, StoreConformance
 from magical.testing.conformance import promise_in
 from testing import others
@@ -144,13 +144,13 @@ def test_each_check_names_the_method_whose_promise_it_holds_to(suite: type) -> N
     assert len(checks) >= 9
     for check in checks:
         port, method = re.match(r"(\w+)\.(\w+): ", promise_in(check)).groups()  # type: ignore[union-attr]
-        assert hasattr(getattr(ports, port), method), check.__name__
+        assert hasattr(getattr(protocols, port), method), check.__name__
         assert f"{port}Conformance" == suite.__name__
 
 
 def test_each_method_of_each_protocol_is_held_to_something() -> None:
     for suite in (StoreConformance, RunnerConformance, RegistryConformance):
-        port = getattr(ports, suite.__name__.removesuffix("Conformance"))
+        port = getattr(protocols, suite.__name__.removesuffix("Conformance"))
         methods = {n for n in vars(port) if inspect.isfunction(vars(port)[n]) and not n.startswith("_")}
         checks = [c for name, c in inspect.getmembers(suite, inspect.isfunction) if name.startswith("test_")]
         text = "\n".join(inspect.getsource(inspect.unwrap(c)) for c in checks)

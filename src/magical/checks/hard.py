@@ -14,9 +14,8 @@ from magical.checks.inputs import cannot_be_made_up, made_up, predictors
 from magical.checks.sources import is_own
 from magical.contracts.promises import Promise
 from magical.contracts.validation import Stream, StreamFailed
-from magical.engine.capture import capturing
-from magical.engine.honour import honoured
-from magical.engine.perform import LocalPerformer
+from magical.engine.execution.capture import capturing
+from magical.engine.execution.executor import LocalPerformer, honoured
 from magical.errors import Finding, MagicalError, StepError, UnwrittenStep, listing, shorten
 from magical.events import Unheard
 from magical.graph import Graph, Node

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from magical.checks.sources import is_own
 from magical.contracts.promises import Promise
-from magical.engine.pretence import Pretence
+from magical.engine.pretend_plan import Pretence
 from magical.errors import Finding, MagicalError, WiringError
 from magical.graph import Graph, Node
 from magical.keys.code_closure import CodeReader

@@ -76,7 +76,7 @@ class Ask:
             if self.rows != Ask.rows:
                 raise UsageError("--rows goes with --pretend: nothing is made up without it.", hint=_ROWS)
             return project
-        from magical.engine.pretence import Pretence
+        from magical.engine.pretend_plan import Pretence
 
         return project.pretending(Pretence(self.pretend, self.rows))
 

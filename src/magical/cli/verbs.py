@@ -18,7 +18,7 @@ from magical.cli.asking import PDB, PRETEND, ROWS, SAMPLE, TRUST, Ask, cli, verb
 from magical.errors import StoreError, UsageError, listing
 
 if TYPE_CHECKING:
-    from magical.engine.ports import Registry
+    from magical.engine.protocols import Registry
     from magical.project import Project
 
 __all__ = ["cli", "gc", "inspect", "models", "plan", "pretend", "replay", "run", "runs", "sync", "why"]
@@ -255,7 +255,7 @@ def _sizes(project: Project) -> Callable[[str], int]:
 
 def _warn_of_foreign(project: Project) -> None:
     """Say beside the answer which results were not taken."""
-    from magical.engine.sharing import foreign_note
+    from magical.engine.execution.dispatch import foreign_note
 
     if note := foreign_note(project.store):
         click.echo(note, err=True)

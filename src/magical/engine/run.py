@@ -9,11 +9,10 @@ from typing import Any, Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.journal import Journal
-from magical.engine.plan import LEFT_OUT, NodePlan, Planner
+from magical.engine.plan import LEFT_OUT, NodePlan, Planner, Receipts
 from magical.engine.policy import Policy
-from magical.engine.ports import Listener, Registry, Runner, Store
-from magical.engine.pretence import Pretence
-from magical.engine.receipts import Receipts
+from magical.engine.pretend_plan import Pretence
+from magical.engine.protocols import Listener, Registry, Runner, Store
 from magical.errors import MagicalError, WiringError, listing
 from magical.graph import Graph, Node
 from magical.keys.key import Identity

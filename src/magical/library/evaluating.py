@@ -7,7 +7,7 @@ import polars as pl
 from magical.contracts.contract import Contract
 from magical.contracts.promises import PARTS, Frame, contract_of
 from magical.contracts.schema import Schema
-from magical.engine.context import current_step
+from magical.engine.protocols import current_step
 from magical.errors import BrokenPromise, listing
 from magical.events import current, keep
 from magical.library.judging import judge_classes, judge_numbers, judge_picks

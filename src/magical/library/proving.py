@@ -10,8 +10,7 @@ import polars as pl
 
 from magical.contracts.model import Model
 from magical.contracts.promises import promised, tag
-from magical.engine.context import StepContext
-from magical.engine.ports import Registry, Version
+from magical.engine.protocols import Registry, StepContext, Version
 from magical.errors import MagicalError, RegistryDown, shorten
 from magical.events import current
 from magical.library.evaluating import evaluate

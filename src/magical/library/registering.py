@@ -13,9 +13,8 @@ from pydantic import Field, field_validator
 from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Model
 from magical.contracts.schema import Column, Schema
-from magical.engine.context import StepContext, current_step
 from magical.engine.journal import git_state
-from magical.engine.ports import Registry, Submission, Version
+from magical.engine.protocols import Registry, StepContext, Submission, Version, current_step
 from magical.errors import MagicalError, RegistryError, did_you_mean, listing
 from magical.events import keep, unheard
 from magical.library.card import Facts, card, requirements, tags

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from magical.engine.artifacts import Record
-from magical.engine.pretence import KEY_OF
+from magical.engine.pretend_plan import KEY_OF
 from magical.errors import Finding, listing
 from magical.graph import Graph, Node
 from magical.refs import links_of

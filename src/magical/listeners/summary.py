@@ -11,7 +11,7 @@ from magical.brand import struck
 from magical.engine.artifacts import Record
 from magical.engine.journal import RunSummary
 from magical.engine.plan import NodePlan
-from magical.engine.ports import Version
+from magical.engine.protocols import Version
 from magical.engine.run import RunResult
 from magical.errors import listing
 from magical.graph import Graph

@@ -8,8 +8,7 @@ from typing import Any
 
 from magical.engine.journal import RunSummary
 from magical.engine.memory import Drawn
-from magical.engine.plan import FRESH, LEFT_OUT, WAITS, NodePlan
-from magical.engine.receipts import Receipts
+from magical.engine.plan import FRESH, LEFT_OUT, WAITS, NodePlan, Receipts
 from magical.keys.key_diff import Cause, causes, settings_changes
 
 __all__ = ["Why", "answer_why"]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from magical.checks.static import static_findings
-from magical.engine.pretence import Pretence
+from magical.engine.pretend_plan import Pretence
 from magical.engine.run import RunResult
 from magical.errors import Finding, listing
 from magical.graph import Graph
@@ -108,7 +108,7 @@ def check(project: Checkable, settings: Mapping[str, Any], hard: bool = False) -
     findings, outcomes = static_findings(graph, workflow), None
     if hard:
         from magical.checks.hard import held
-        from magical.engine.perform import LocalPerformer
+        from magical.engine.execution.executor import LocalPerformer
 
         drawing = replace(project.draw(settings), pretence=_AsDrawn())
         request = request_of(project, drawing)

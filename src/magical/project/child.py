@@ -10,8 +10,8 @@ import sys
 import threading
 from multiprocessing.connection import Connection
 
-from magical.engine.apart import answer
-from magical.engine.errands import EVENT, Errand, answered, packed
+from magical.engine.execution.remote_task import EVENT, Errand, answered, packed
+from magical.engine.execution.subprocess_executor import answer
 from magical.events import Event
 from magical.masking import MaskedStream
 from magical.project.errands import perform

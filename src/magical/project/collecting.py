@@ -7,7 +7,7 @@ from typing import Any
 
 from magical.engine.journal import Journal
 from magical.engine.plan import NodePlan
-from magical.engine.ports import Swept
+from magical.engine.protocols import Swept
 from magical.errors import UsageError
 from magical.listeners.summary import readable
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from magical.engine.memory import Drawn, DrawnMemory, difference, importing, other_files, project_digest
-from magical.engine.pretence import Pretence
+from magical.engine.pretend_plan import Pretence
 from magical.engine.reads import files_read
 from magical.errors import ProjectError, UsageError
 from magical.events import unheard

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from magical.engine.apart import Apart
 from magical.engine.artifacts import Record
-from magical.engine.capture import capturing
-from magical.engine.errands import Errand
+from magical.engine.execution.capture import capturing
+from magical.engine.execution.remote_task import Errand
+from magical.engine.execution.subprocess_executor import Apart
 from magical.engine.plan import NodePlan
 from magical.engine.run import RunResult
 from magical.errors import ProjectError, shorten
@@ -97,7 +97,7 @@ def work(errand: Errand, tell: Tell, stopping: threading.Event) -> Record:
 
 
 def _perform(errand: Errand, tell: Tell, project: Project, drawing: Drawing) -> Record:
-    from magical.engine.perform import LocalPerformer
+    from magical.engine.execution.executor import LocalPerformer
 
     request = project.request(drawing, mlflow_run=lambda: errand.ticket["mlflow_run"])
     records = {name: Record.from_json(data) for name, data in errand.records.items()}

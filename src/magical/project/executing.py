@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from magical.engine.journal import Journal
+from magical.engine.plan import Receipts
 from magical.engine.policy import Policy
 from magical.engine.policy import Tracking as HowToTrack
-from magical.engine.ports import Cluster, Listener, Registry, Store
-from magical.engine.pretence import Pretence
-from magical.engine.receipts import Receipts
+from magical.engine.pretend_plan import Pretence
+from magical.engine.protocols import Cluster, Listener, Registry, Store
 from magical.engine.run import Request, RunResult
 from magical.errors import MagicalError
 from magical.project.configuration import Configuration
@@ -129,9 +129,9 @@ def request_of(
 
 def schedule(request: Request) -> Any:
     """Give what carries a run out; what it needs is imported only if something must run."""
-    from magical.engine.perform import LocalPerformer
-    from magical.engine.placing import PlacedPerformer, wants_cluster
-    from magical.engine.schedule import Schedule
+    from magical.engine.execution.dispatch import PlacedPerformer, wants_cluster
+    from magical.engine.execution.executor import LocalPerformer
+    from magical.engine.execution.scheduler import Schedule
 
     def performing(cluster: Cluster | None) -> Any:
         def performer(*run: Any) -> PlacedPerformer:
@@ -172,7 +172,7 @@ def _equipped(project: Opened, request: Request, tracking: HowToTrack) -> Reques
 
 
 def _runner(policy: Policy, debugging: bool) -> Any:
-    from magical.runners.local import InlineRunner, LocalRunner
+    from magical.engine.execution.local_runner import InlineRunner, LocalRunner
 
     return InlineRunner() if debugging else LocalRunner(policy.workers)
 

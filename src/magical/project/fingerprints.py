@@ -18,7 +18,7 @@ import polars as pl
 from magical.contracts.promises import Promise
 from magical.contracts.table_digest import table_digest
 from magical.engine.artifacts import Artifact
-from magical.engine.ports import Store
+from magical.engine.protocols import Store
 from magical.errors import MagicalError, shorten
 from magical.masking import masked
 from magical.project.moments import moments

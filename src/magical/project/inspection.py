@@ -11,8 +11,8 @@ from magical.brand import struck_lines
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.journal import Journal
-from magical.engine.ports import Store
-from magical.engine.pretence import ALL
+from magical.engine.pretend_plan import ALL
+from magical.engine.protocols import Store
 from magical.errors import UsageError, shorten
 from magical.graph import Node
 from magical.listeners.summary import readable

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.memory import Drawn
-from magical.engine.plan import NodePlan, Planner
+from magical.engine.plan import NodePlan, Planner, Receipts
 from magical.engine.policy import Tracking as HowToTrack
-from magical.engine.ports import Listener, Registry, Store, Swept
-from magical.engine.pretence import ALL, ROWS, SOURCES, Pretence
-from magical.engine.receipts import Receipts
+from magical.engine.pretend_plan import ALL, ROWS, SOURCES, Pretence
+from magical.engine.protocols import Listener, Registry, Store, Swept
 from magical.engine.run import Request, RunResult, execute
 from magical.errors import Finding, UsageError
 from magical.graph import Graph

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.journal import Journal, RunSummary
-from magical.engine.ports import Store
+from magical.engine.protocols import Store
 from magical.errors import MagicalError, StoreError
 from magical.listeners.summary import runs_json
 from magical.project.configuration import Configuration

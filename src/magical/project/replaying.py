@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from magical.engine.artifacts import Record
+from magical.engine.execution.executor import LocalPerformer
+from magical.engine.execution.sampling import branded
 from magical.engine.journal import RunSummary
-from magical.engine.perform import LocalPerformer
-from magical.engine.pretence import ROWS, Pretence
+from magical.engine.pretend_plan import ROWS, Pretence
 from magical.engine.run import RunResult
-from magical.engine.sampling import branded
 from magical.errors import StoreError, UnwrittenStep, UsageError, listing
 from magical.graph import Node
 from magical.project.project import Project

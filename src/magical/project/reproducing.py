@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from magical.engine.ports import Listener
-from magical.engine.pretence import ROWS, Pretence
+from magical.engine.pretend_plan import ROWS, Pretence
+from magical.engine.protocols import Listener
 from magical.engine.run import Request, RunResult, RunStopped, execute
 from magical.errors import MagicalError, ProjectError, SettingsError, StoreError, UsageError
 from magical.graph import Graph

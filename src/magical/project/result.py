@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.ports import Store
+from magical.engine.protocols import Store
 from magical.engine.run import RunResult
 from magical.errors import MagicalError, UsageError
 from magical.graph import Graph

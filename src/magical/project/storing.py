@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from magical.engine.ports import Store
+from magical.engine.protocols import Store
 from magical.errors import SettingsError
 from magical.masking import mask
 from magical.stores.local.store import LocalStore

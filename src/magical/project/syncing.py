@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from magical.engine.journal import RunSummary
-from magical.engine.plan import FRESH, NodePlan
+from magical.engine.plan import FRESH, NodePlan, Receipts
 from magical.engine.policy import Tracking as HowToTrack
-from magical.engine.ports import Listener, Registry
-from magical.engine.receipts import Receipts
+from magical.engine.protocols import Listener, Registry
 from magical.engine.run import RunResult
 from magical.errors import (
     InputError,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from magical.contracts.promises import Promise
 from magical.engine.journal import Journal
 from magical.engine.policy import Tracking as HowToTrack
-from magical.engine.ports import Store
+from magical.engine.protocols import Store
 from magical.errors import StoreError
 from magical.events import Event
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magical.contracts.schema import Column, Schema
-from magical.engine.ports import Submission
+from magical.engine.protocols import Submission
 from magical.engine.servers import reached
 
 if TYPE_CHECKING:

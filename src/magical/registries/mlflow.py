@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from magical.engine.moving import follow
-from magical.engine.ports import Submission, Version
+from magical.engine.protocols import Submission, Version
 from magical.engine.servers import experiment_id, reached, shown, talking
 from magical.errors import RegistryError
 from magical.registries.forms import save

@@ -13,9 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from magical.engine.apart import stopped
 from magical.engine.artifacts import Record
-from magical.engine.errands import Errand, outcome
+from magical.engine.execution.remote_task import Errand, outcome
+from magical.engine.execution.subprocess_executor import stopped
 from magical.errors import MagicalError, StepError, StepStopped, UsageError, shorten
 from magical.events import Log
 from magical.runners.dask_jobs import Job, Tell

@@ -10,7 +10,7 @@ from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.errands import Errand, heard
+from magical.engine.execution.remote_task import Errand, heard
 from magical.events import Event, Log
 from magical.runners.dask_worker import Answer
 

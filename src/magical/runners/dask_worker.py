@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.errands import EVENT, Errand, answered, packed
+from magical.engine.execution.remote_task import EVENT, Errand, answered, packed
 from magical.events import Event
 
 __all__ = ["Answer", "Work", "dask_setup", "do_errand", "packed_errand"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError, wait
 from typing import Any, TypeVar
 
-from magical.engine.ports import Work
+from magical.engine.protocols import Work
 from magical.errors import MagicalError, StepStopped, shorten
 from magical.events import Event, RunStarted, StepCached, StepFailed, StepLeftOut
 from magical.masking import mask

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from magical.contracts.schema import Column, Schema
-from magical.engine.ports import Registry, Submission
+from magical.engine.protocols import Registry, Submission
 from magical.errors import RegistryError
 from magical.testing.conformance import Conformance
 
@@ -58,7 +58,7 @@ def submission(folder: Path, *, name: str = "campaign", key: str = "k" * 40, not
 
 
 class RegistryConformance(Conformance):
-    """Hold a registry to what `magical.engine.ports.Registry` promises.
+    """Hold a registry to what `magical.engine.protocols.Registry` promises.
 
     Example:
         >>> class TestOurRegistry(RegistryConformance):

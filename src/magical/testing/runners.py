@@ -9,17 +9,17 @@ from functools import partial
 
 import pytest
 
-from magical.engine.ports import Work
+from magical.engine.protocols import Work
 from magical.testing.runners_projects import RunnerRunsProjects
 
 __all__ = ["RunnerConformance"]
 
 
 class RunnerConformance(RunnerRunsProjects):
-    """Hold a runner to what `magical.engine.ports.Runner` promises.
+    """Hold a runner to what `magical.engine.protocols.Runner` promises.
 
     Example:
-        >>> from magical.runners.local import LocalRunner
+        >>> from magical.engine.execution.local_runner import LocalRunner
         >>> class TestLocalRunner(RunnerConformance):
         ...     def runner(self, workers):
         ...         return LocalRunner(workers)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from magical.engine.ports import Runner
+from magical.engine.protocols import Runner
 from magical.engine.run import RunResult
 from magical.errors import StepError, StepStopped
 from magical.events import Event, Log, StepFinished, StepRetried

@@ -10,7 +10,7 @@ __all__ = ["StoreConformance"]
 
 
 class StoreConformance(DamagedStore, SharedStore, SweptStore):
-    """Hold a store to what `magical.engine.ports.Store` promises: put if absent, atomic, verified when read.
+    """Hold a store to what `magical.engine.protocols.Store` promises: put if absent, atomic, verified when read.
 
     Give the fixture ``store`` (an empty one), ``objects`` and ``records`` (its files, for the checks damage
     them; on a bucket, what behaves like `pathlib.Path`), and ``reopened`` (the same store in a new process).

@@ -12,7 +12,7 @@ import pytest
 
 from magical.contracts.promises import Frame, Parts, promise_of
 from magical.engine.artifacts import Record
-from magical.engine.ports import Store
+from magical.engine.protocols import Store
 from magical.errors import StoreError
 from magical.testing.conformance import Conformance
 

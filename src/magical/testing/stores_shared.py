@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from magical.contracts.promises import Frame, promise_of
-from magical.engine.ports import Store
+from magical.engine.protocols import Store
 from magical.testing.stores_kept import KEY, OTHER, TABLE, KeptStore
 
 __all__ = ["SharedStore"]

@@ -6,7 +6,7 @@ import pytest
 
 from magical.contracts.promises import Frame, promise_of
 from magical.engine.artifacts import Record
-from magical.engine.ports import Store
+from magical.engine.protocols import Store
 from magical.testing.stores_kept import KEY, OTHER, TABLE, KeptStore
 
 __all__ = ["SweptStore"]

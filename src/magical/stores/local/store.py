@@ -12,7 +12,7 @@ from typing import Any
 
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.ports import Swept
+from magical.engine.protocols import Swept
 from magical.errors import StoreError
 from magical.stores.local.objects import Objects, digest_of, is_name
 from magical.stores.local.pins import Pins

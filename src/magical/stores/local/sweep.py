@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from magical.engine.artifacts import Record
-from magical.engine.ports import Swept
+from magical.engine.protocols import Swept
 from magical.stores.local.objects import Objects
 from magical.stores.local.pins import pinned
 from magical.system.file_locks import attempt, release

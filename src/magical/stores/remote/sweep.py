@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from magical.engine.artifacts import Record
-from magical.engine.ports import Swept
+from magical.engine.protocols import Swept
 from magical.stores.remote.filesystem import Place
 from magical.stores.remote.gate import Alone
 from magical.stores.remote.leases import Lock, Watch

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from magical.engine import capture
+from magical.engine.execution import capture
 from magical.events import Event, Log, Sink, current
 from projects import Small, one, python
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.receipts import Receipts
+from magical.engine.plan import Receipts
 
 KEY = "ab" * 20
 REGISTER = "magical.library.registering:register"

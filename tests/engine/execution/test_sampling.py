@@ -13,7 +13,7 @@ from pydantic import BaseModel
 import magical
 from magical import Model
 from magical.contracts.schema import Schema
-from magical.engine.sampling import branded, few
+from magical.engine.execution.sampling import branded, few
 from magical.errors import UsageError
 from projects import IMPORTS, Small, command, flow, one, project
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from magical.engine.journal import Journal, git_state
-from magical.engine.ports import Listener
+from magical.engine.protocols import Listener
 from magical.engine.run import Request, RunResult
 from magical.errors import shorten
 from magical.events import Event, Log, RunFinished, RunStarted, current

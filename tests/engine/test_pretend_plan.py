@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from magical import Contract, Frame, Id, InputPath, Key, OutputPath, Receipt, step, workflow
-from magical.engine.pretence import ALL, SOURCES, UNWRITTEN, Pretence
+from magical.engine.pretend_plan import ALL, SOURCES, UNWRITTEN, Pretence
 from magical.errors import UsageError, WiringError
 from magical.graph import Graph
 from magical.refs import Link

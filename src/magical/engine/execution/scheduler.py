@@ -7,50 +7,180 @@ import heapq
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from functools import partial
 
 from magical.engine.artifacts import Record
-from magical.engine.capture import capturing
+from magical.engine.execution.capture import capturing
+from magical.engine.execution.dispatch import sharing
+from magical.engine.execution.event_dispatch import Teller, finished, started
 from magical.engine.plan import RUN, NodePlan
 from magical.engine.policy import Wishes
-from magical.engine.ports import Runner, Work
-from magical.engine.retries import Retries
+from magical.engine.protocols import Runner, Work
 from magical.engine.run import Performer, Request, RunResult, RunStopped
-from magical.engine.sharing import sharing
-from magical.engine.telling import Teller, finished, started
-from magical.engine.turns import Turns
 from magical.errors import (
     DamagedArtifact,
     InputError,
     MagicalError,
     RegistryDown,
+    RegistryError,
+    StepError,
     StepStopped,
     StoreError,
+    UnwrittenStep,
     listing,
     shorten,
 )
 from magical.events import (
+    Event,
     Log,
     StepCached,
     StepFailed,
     StepFinished,
     StepLeftOut,
     StepPending,
+    StepRetried,
     StepStarted,
 )
 from magical.graph import Graph, Node
 
-__all__ = ["Schedule"]
+__all__ = [
+    "Retries",
+    "Schedule",
+    "Turns",
+]
+
+
+class Turns:
+    """Gives the nodes whose inputs are there, in the order in which they were drawn.
+
+    The cost of a whole run is in proportion to its links, however many nodes wait.
+
+    Args:
+        graph: whose nodes they are.
+        names: the nodes of the run.
+
+    Example:
+        >>> from magical import step, workflow
+        >>> @step
+        ... def one() -> int:
+        ...     return 1
+        >>> @step
+        ... def more(x: int) -> int:
+        ...     return x + 1
+        >>> @workflow
+        ... def count() -> int:
+        ...     return more(one())
+        >>> turns = Turns(count.draw(), ["one", "more"])
+        >>> list(turns), list(turns)
+        (['one'], [])
+        >>> turns.settle("one")
+        []
+        >>> list(turns), turns.settle("more")
+        (['more'], ['more', 'one'])
+    """
+
+    def __init__(self, graph: Graph, names: Iterable[str]) -> None:
+        self._names = list(names)
+        self._order = {name: number for number, name in enumerate(self._names)}
+        self._parents = {n: {link.node for link in graph.by_name[n].links} for n in self._names}
+        self._children = {n: [c for c in graph.children[n] if c in self._order] for n in self._names}
+        self._missing = {n: set(parents) for n, parents in self._parents.items()}
+        self._users = {n: set(children) for n, children in self._children.items()}
+        self._waiting = set(self._names)
+        self._settled: set[str] = set()
+        self._doomed: set[str] = set()
+        self._ready = [number for n, number in self._order.items() if not self._missing[n]]
+
+    def __iter__(self) -> Iterator[str]:
+        """Give each node whose turn it is, once; those whose turn comes meanwhile too."""
+        while self._ready:
+            name = self._names[heapq.heappop(self._ready)]
+            if name in self._waiting and (name in self._doomed or not self._missing[name]):
+                self._waiting.remove(name)
+                yield name
+
+    def settle(self, name: str, *, lost: bool = False) -> list[str]:
+        """A node has its result, or never will; give the nodes whose results nobody needs any more.
+
+        Args:
+            name: the node.
+            lost: it failed or was left out, so that what needs it does not wait for its other inputs.
+        """
+        self._settled.add(name)
+        for child in self._children[name]:
+            self._missing[child].discard(name)
+            if lost:
+                self._doomed.add(child)
+            if child in self._waiting and (lost or not self._missing[child]):
+                heapq.heappush(self._ready, self._order[child])
+        for parent in self._parents[name]:
+            self._users[parent].discard(name)
+        return [n for n in (name, *self._parents[name]) if not self._users[n]]
+
+    def unsettle(self, name: str) -> None:
+        """A node's result is damaged: it has a turn again, and what needs it waits for it."""
+        self._settled.discard(name)
+        for child in self._children[name]:
+            self._missing[child].add(name)
+        self._users[name] = {c for c in self._children[name] if c not in self._settled}
+        for parent in self._parents[name]:
+            self._users[parent].add(name)
+        self.again(name)
+
+    def again(self, name: str) -> None:
+        """Give a node another turn, when its inputs are there."""
+        self._waiting.add(name)
+        if not self._missing[name]:
+            heapq.heappush(self._ready, self._order[name])
+
+
+_WORTH_IT = (StepError, InputError, RegistryError)
+
+
+class Retries:
+    """Counts the attempts of each node of a run, and says which failures are followed by another one.
+
+    Args:
+        tell: takes the event that says so.
+        calm: whether anything begins again at all: not when the run is being stopped, or in a debugger.
+    """
+
+    def __init__(self, tell: Callable[[Event], None], calm: Callable[[], bool]) -> None:
+        self._tell, self._calm = tell, calm
+        self._attempts: Counter[str] = Counter()
+
+    def after(self, made: NodePlan, wishes: Wishes, error: BaseException) -> float | None:
+        """Give the seconds to wait before a node begins again, and say so; none if it has failed for good.
+
+        Args:
+            made: the node's key.
+            wishes: what is wished for it.
+            error: what its body raised.
+        """
+        worth = isinstance(error, _WORTH_IT) and not isinstance(error, UnwrittenStep)
+        if not worth or not self._calm():
+            return None
+        self._attempts[made.name] += 1
+        if (attempt := self._attempts[made.name]) > wishes.retries:
+            return None
+        wait = wishes.wait(attempt)
+        self._tell(StepRetried(step=made.name, key=made.key, attempt=attempt, message=str(error), wait=wait))
+        return wait
+
 
 GRACE = 3.0
+
 """Seconds that bodies under way are given to end when a run is stopped."""
 
 GLANCE = 0.2
+
 """Seconds of one wait at most: polars takes Ctrl-C first, and a wait without end would sleep through it."""
 
 MENDED = 3
+
 """Times that one step is made again in a run: a disk that damages all it is given must not keep it busy."""
 
 

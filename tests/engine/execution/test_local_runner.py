@@ -1,6 +1,6 @@
 """The local runner: the conformance suite."""
 
-from magical.runners.local import LocalRunner
+from magical.engine.execution.local_runner import LocalRunner
 from magical.testing import RunnerConformance
 
 

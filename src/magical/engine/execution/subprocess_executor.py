@@ -16,8 +16,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from magical.engine.artifacts import Record
-from magical.engine.capture import Lines
-from magical.engine.errands import EVENT, Errand, heard, outcome
+from magical.engine.execution.capture import Lines
+from magical.engine.execution.remote_task import EVENT, Errand, heard, outcome
 from magical.errors import MagicalError, StepStopped
 from magical.events import Event
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from magical.engine.ports import Work
+from magical.engine.protocols import Work
 
 __all__ = ["InlineRunner", "LocalRunner"]
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from magical.engine.artifacts import Record
-from magical.engine.errands import ERROR, EVENT, Errand, heard, packed
-from magical.engine.perform import LocalPerformer
-from magical.engine.placing import PlacedPerformer, travels, wants_cluster
+from magical.engine.execution.dispatch import PlacedPerformer, travels, wants_cluster
+from magical.engine.execution.executor import LocalPerformer
+from magical.engine.execution.remote_task import ERROR, EVENT, Errand, heard, packed
+from magical.engine.execution.scheduler import Schedule
 from magical.engine.run import RunResult
-from magical.engine.schedule import Schedule
 from magical.errors import StepError, StepStopped
 from magical.events import Event, Log
 from projects import Small, one

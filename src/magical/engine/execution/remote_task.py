@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.capture import WIDTH
+from magical.engine.execution.capture import WIDTH
 from magical.errors import MagicalError, StepError
 from magical.events import Event, Log
 from magical.masking import mask

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magical.engine.turns import Turns
+from magical.engine.execution.scheduler import Turns
 from magical.graph import Graph, Node
 from magical.refs import Link
 
