@@ -20,8 +20,8 @@ import skops.io
 
 import magical
 from magical.contracts.promises import promise_of
-from magical.engine.servers import reached
 from magical.errors import MagicalError, RegistryError, UnwrittenStep
+from magical.integrations.mlflow.client import reached
 from magical.library.model_files import save_model
 from magical.project.replaying import replay
 from magical.testing.registries import submission

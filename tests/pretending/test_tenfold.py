@@ -204,7 +204,7 @@ def test_it_ends_with_a_registered_model(tmp_path: Path) -> None:
 
 def told(project: Small) -> list[dict[str, float]]:
     """The metrics of MLflow's runs, oldest first."""
-    from magical.engine.servers import reached
+    from magical.integrations.mlflow.client import reached
 
     uri = project.load().database()
     with reached(uri):

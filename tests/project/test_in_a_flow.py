@@ -8,7 +8,7 @@ import pytest
 
 from flow_runs import Shown
 from magical.errors import StepError
-from magical.project.settling import FlowMarks
+from magical.integrations.prefect.reconcile import FlowMarks
 from projects import one
 
 pytest.importorskip("prefect")

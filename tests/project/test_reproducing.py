@@ -657,7 +657,7 @@ def test_a_cluster_of_this_machine_has_its_folder_aside(
 
     small.run()
     small.write("settings.toml", '[tracking]\nenabled = false\n[policy]\ncluster = "dask"\n')
-    monkeypatch.setattr("magical.runners.dask.DaskCluster", cluster)
+    monkeypatch.setattr("magical.integrations.dask.cluster.DaskCluster", cluster)
     with pytest.raises(StoreError):
         small.load().reproduce("last")
     assert places[0].parent == small.root / ".magical" / "aside"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from magical.engine.servers import reached
 from magical.errors import RegistryDown, RegistryError
 from magical.events import RunStarted, StepFinished, StepStarted
-from magical.listeners.marks import Mark, Marks
+from magical.integrations.mlflow.client import reached
+from magical.integrations.mlflow.progress_marks import Mark, Marks
 from magical.project import Project
 from magical.steps import Receipt
 from magical.system.processes import here
@@ -522,7 +522,9 @@ def test_a_run_that_was_told_well_is_not_sent_again(
     mark = tracked.mark()
     assert mark is not None
     assert (mark.state, mark.run_id) == ("sent", tracked.told()[0].info.run_id)
-    monkeypatch.setattr("magical.listeners.mlflow.MlflowTracking.on", lambda *_: pytest.fail("not asked"))
+    monkeypatch.setattr(
+        "magical.integrations.mlflow.tracking.MlflowTracking.on", lambda *_: pytest.fail("not asked")
+    )
     assert tracked.small.load().sync().done == ()
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from library.served import REGISTERED, write
-from magical.engine.servers import reached
 from magical.events import Event, StepFinished
+from magical.integrations.mlflow.client import reached
 from projects import Answer, Small
 from registries.databases import Server
 

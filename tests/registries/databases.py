@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from magical.engine.servers import _answered, reached
+from magical.integrations.mlflow.client import _answered, reached
 
 
 def database(folder: Path) -> str:

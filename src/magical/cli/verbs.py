@@ -45,11 +45,11 @@ def _carry_out(
 ) -> None:
     project = ask.open()
     step, line = words_of(words)
+    from magical.integrations.prefect.reconcile import unheard
     from magical.listeners.console import Console
     from magical.listeners.pretences import design_text
     from magical.listeners.summary import run_json, run_text
     from magical.project.configuration import GROUPS
-    from magical.project.settling import unheard
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
         result = project.execute(step, line, (Console(),), debug)

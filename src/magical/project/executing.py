@@ -153,7 +153,7 @@ def schedule(request: Request) -> Any:
 
 
 def _cluster(request: Request) -> Cluster:
-    from magical.runners.dask import DaskCluster
+    from magical.integrations.dask.cluster import DaskCluster
 
     policy, home = request.policy(), request.journal.folder.parent  # aside, for a run that leaves nothing
     return DaskCluster(policy.cluster, policy.workers, home, "magical.project.errands:work")

@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from magical.integrations.prefect.flow_run import talking_to
 from magical.project.hosting import await_all, free_port, prefect_server
-from magical.runners.prefect_flow import talking_to
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

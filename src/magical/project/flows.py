@@ -15,15 +15,15 @@ from magical.engine.run import RunResult
 from magical.errors import UsageError
 from magical.events import StepCached, StepLeftOut
 from magical.graph import Graph
-from magical.listeners.prefect import PrefectCards, escaped, link_of
+from magical.integrations.prefect.cards import PrefectCards, escaped, link_of
+from magical.integrations.prefect.flow_run import server_of
+from magical.integrations.prefect.prefect_runner import PrefectRunner
+from magical.integrations.prefect.reconcile import FlowMarks, settle
 from magical.masking import masked
 from magical.project.configuration import Configuration
 from magical.project.drawing import Drawings
 from magical.project.flow_server import served
-from magical.project.settling import FlowMarks, settle
 from magical.project.tracking import Tracked, value_of
-from magical.runners.prefect import PrefectRunner
-from magical.runners.prefect_flow import server_of
 from magical.settings.base import to_json
 from magical.settings.secrets import Secret, without_masks
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from magical.engine.moving import follow
 from magical.errors import ProjectError
+from magical.integrations.mlflow.client import follow
 from magical.system.atomic_files import storing
 from magical.system.process_guard import Guarded
 

@@ -199,7 +199,7 @@ class Project:
         Args:
             listeners: who hears what the steps tell that are made up for.
         """
-        from magical.project.settling import settle
+        from magical.integrations.prefect.reconcile import settle
         from magical.project.syncing import sync
 
         return sync(self, listeners, settle(self))
@@ -239,7 +239,7 @@ class Project:
 
     def registry(self, tracking: HowToTrack | None = None, run_id: Any = None) -> Registry:
         """Give the model registry: the project's own, unless ``[tracking]`` names another."""
-        from magical.registries.mlflow import MlflowRegistry
+        from magical.integrations.mlflow.registry import MlflowRegistry
 
         tracking = tracking or self.configuration.tracking({})
         uri = tracking.registry_uri or tracking.uri or self.database()

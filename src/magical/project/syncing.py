@@ -22,7 +22,7 @@ from magical.errors import (
 )
 from magical.events import Event, RunFinished
 from magical.graph import Graph
-from magical.listeners.marks import MISSED, SENT, Mark, Marks
+from magical.integrations.mlflow.progress_marks import MISSED, SENT, Mark, Marks
 from magical.project.configuration import Configuration
 from magical.project.tracking import Tracked, tracker
 from magical.settings.secrets import without_masks

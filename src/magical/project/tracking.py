@@ -15,7 +15,7 @@ from magical.errors import StoreError
 from magical.events import Event
 
 if TYPE_CHECKING:
-    from magical.listeners.mlflow import MlflowTracking
+    from magical.integrations.mlflow.tracking import MlflowTracking
 
 __all__ = ["Later", "Tracked", "Tracking", "tracker", "value_of"]
 
@@ -83,8 +83,8 @@ def tracker(
     """
     if not tracking.enabled:
         return None
-    from magical.listeners.marks import Marks
-    from magical.listeners.mlflow import MlflowTracking
+    from magical.integrations.mlflow.progress_marks import Marks
+    from magical.integrations.mlflow.tracking import MlflowTracking
 
     return MlflowTracking(
         tracking.uri or project.database(),

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 from urllib.parse import urlsplit
 
-from magical.engine.servers import shown
 from magical.errors import ProjectError, UsageError
+from magical.integrations.mlflow.client import shown
+from magical.integrations.prefect.flow_run import OWN_SERVER
+from magical.integrations.prefect.reconcile import settle
 from magical.project.hosting import (
     HOST,
     Server,
@@ -21,8 +23,6 @@ from magical.project.hosting import (
     occupant,
     prefect_server,
 )
-from magical.project.settling import settle
-from magical.runners.prefect_flow import OWN_SERVER
 from magical.system.file_locks import acquire, release
 from magical.system.process_guard import Guarded
 

@@ -21,12 +21,11 @@ import pytest
 
 from magical.contracts.schema import Column, Schema
 from magical.engine.protocols import Registry, Version
-from magical.engine.servers import reached
 from magical.errors import RegistryDown, RegistryError
 from magical.events import RunFinished, RunStarted, StepStarted
-from magical.listeners.mlflow import MlflowTracking
-from magical.registries.forms import signature
-from magical.registries.mlflow import MlflowRegistry
+from magical.integrations.mlflow.client import reached
+from magical.integrations.mlflow.registry import MlflowRegistry, signature
+from magical.integrations.mlflow.tracking import MlflowTracking
 from magical.testing.registries import OUT, RegistryConformance, submission
 from registries.databases import database, free_port, server
 
@@ -249,8 +248,8 @@ def test_what_does_not_exist_is_refused(tmp_path: Path) -> None:
 def test_making_a_registry_does_not_import_mlflow(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from magical.registries.mlflow import MlflowRegistry\n"
-        "from magical.listeners.mlflow import MlflowTracking\n"
+        "from magical.integrations.mlflow.registry import MlflowRegistry\n"
+        "from magical.integrations.mlflow.tracking import MlflowTracking\n"
         "MlflowRegistry('sqlite:///x.db', artifacts=Path('a'), experiment='e')\n"
         "MlflowTracking('sqlite:///x.db', artifacts=Path('a'), experiment='e', value=print)\n"
         "heavy = {'mlflow', 'polars', 'pandas', 'sklearn', 'requests'} & set(sys.modules)\n"

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from magical.errors import UsageError
-from magical.runners.dask_process import ClusterProcess
+from magical.integrations.dask.cluster_process import ClusterProcess
 from magical.system.processes import host
 from projects import is_well_worded
 
@@ -28,7 +28,7 @@ def hold(file):
 
 if __name__ == "__main__":
     from distributed import Client
-    from magical.runners.dask_process import ClusterProcess
+    from magical.integrations.dask.cluster_process import ClusterProcess
 
     home = Path(sys.argv[1])
     process = ClusterProcess(1, home)

@@ -13,15 +13,59 @@ import urllib.request
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from magical.engine.moving import follow
 from magical.errors import RegistryDown, RegistryError, shorten
 
-__all__ = ["experiment_id", "is_embedded", "reached", "shown", "talking"]
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+__all__ = [
+    "experiment_id",
+    "follow",
+    "is_embedded",
+    "reached",
+    "shown",
+    "talking",
+]
+
+
+def follow(uri: str, artifacts: Path) -> None:
+    """Lead a database that lies beside its files to where they are; MLflow keeps their full paths.
+
+    Args:
+        uri: of database or server; only one in the folder above the files is looked into.
+        artifacts: the folder with the files.
+    """
+    here = artifacts.resolve()
+    database = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or database.resolve().parent != here.parent or not database.is_file():
+        return
+    import sqlite3
+
+    tail = f"/{quote(here.parent.name)}/{quote(here.name)}"
+    with contextlib.closing(sqlite3.connect(database, timeout=5)) as connection:
+        try:
+            known = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
+        except sqlite3.DatabaseError:  # MLflow has not been there yet, or will say what is wrong
+            return
+        old = [place for (place,) in known if str(place).startswith("file:") and place.endswith(tail)]
+        for place in (p for p in old if p != here.as_uri()):
+            _lead(connection, place, here.as_uri())
+        connection.commit()
+
+
+def _lead(connection: Connection, old: str, new: str) -> None:
+    connection.execute("UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (new, old))
+    connection.execute(
+        "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE substr(artifact_uri, 1, ?) = ?",
+        (new, len(old) + 1, len(old) + 1, f"{old}/"),
+    )
+
 
 _SILENT = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
 _WISHES = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -29,6 +73,7 @@ _WISHES = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
+
 _CHATTY = (
     "alembic",
     "mlflow.pyfunc",
@@ -36,11 +81,13 @@ _CHATTY = (
     "mlflow.store.model_registry.abstract_store",
     "mlflow.utils.requirements_utils",
 )
+
 _KNOWN = (  # warnings about MLflow's own lines, which no user can mend
     "Any type hint is inferred as AnyType",
     "The ``noload`` loader strategy",
     "Operation with range is deprecated",
 )
+
 _DOWN = {  # kinds of errors of a connection; requests' and urllib3's own, which are imported late
     "builtins.ConnectionError",
     "builtins.TimeoutError",
@@ -48,11 +95,15 @@ _DOWN = {  # kinds of errors of a connection; requests' and urllib3's own, which
     "requests.Timeout",
     "urllib3.HTTPError",
 }
+
 _UNAVAILABLE = ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "REQUEST_LIMIT_EXCEEDED")
+
 _PATIENCE = 3.0
+
 _THEIRS = ("mlflow", "requests", "sqlalchemy", "sqlite3", "urllib3")
 
 _lock = threading.RLock()
+
 _answered: dict[str, float] = {}
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from magical.engine.servers import reached, shown, talking
 from magical.errors import MagicalError, RegistryDown, RegistryError
+from magical.integrations.mlflow.client import reached, shown, talking
 from projects import is_well_worded
 from registries.databases import free_port
 

@@ -35,7 +35,7 @@ CONFIGURATION: dict[str, Any] = {
     "distributed.worker.daemon": False,  # a body may start processes of its own
     # Dask would give each worker one thread of BLAS: a fit would have other last digits than in a local run.
     "distributed.nanny.pre-spawn-environ": {},
-    "distributed.worker.preload": ["magical.runners.dask_worker"],
+    "distributed.worker.preload": ["magical.integrations.dask.cluster_worker"],
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.limit": "1d",
     "distributed.admin.system-monitor.interval": "10s",

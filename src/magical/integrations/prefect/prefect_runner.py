@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from magical.engine.protocols import Work
 from magical.errors import MagicalError, StepStopped, shorten
 from magical.events import Event, RunStarted, StepCached, StepFailed, StepLeftOut
+from magical.integrations.prefect.flow_run import FlowRun, reach, server_of
 from magical.masking import mask
-from magical.runners.prefect_flow import FlowRun, reach, server_of
 
 __all__ = ["PrefectRunner"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from flow_runs import Shown
 from magical.events import RunStarted
-from magical.runners.prefect import PrefectRunner
-from magical.runners.prefect_flow import FlowRun
+from magical.integrations.prefect.flow_run import FlowRun
+from magical.integrations.prefect.prefect_runner import PrefectRunner
 from magical.testing import RunnerConformance
 from projects import one
 

@@ -261,7 +261,9 @@ def test_the_console_is_as_quiet_as_without(tmp_path: Path) -> None:
 def test_nothing_to_run_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = one(tmp_path, STEPS)
     small.run()
-    monkeypatch.setattr("magical.runners.dask.DaskCluster.__enter__", lambda self: pytest.fail("it started"))
+    monkeypatch.setattr(
+        "magical.integrations.dask.cluster.DaskCluster.__enter__", lambda self: pytest.fail("it started")
+    )
     assert small.ran(**ON_DASK) == []
 
 
@@ -358,7 +360,7 @@ def test_workers_killed_with_the_process_that_holds_them(tmp_path: Path) -> None
     small = one(tmp_path, STEPS)
     process = begun(small)
     others = family(process.pid)
-    holder = next(p for p in others if "magical.runners.dask_local" in p.cmdline())
+    holder = next(p for p in others if "magical.integrations.dask.cluster_main" in p.cmdline())
     holder.kill()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1

@@ -9,9 +9,8 @@ pytest.importorskip("distributed")
 from magical.engine.execution.remote_task import EVENT, Errand, packed
 from magical.errors import StepStopped
 from magical.events import Event, Log
-from magical.runners.dask import DaskCluster
-from magical.runners.dask_jobs import Job
-from magical.runners.dask_worker import Answer
+from magical.integrations.dask.cluster import DaskCluster, Job
+from magical.integrations.dask.cluster_worker import Answer
 
 
 def line(number: int) -> bytes:

@@ -111,7 +111,7 @@ def unheard(journal: Journal, run: str) -> str:
 
 def _answers(server: str) -> bool:
     """Whether a server is there; what settles would wait for minutes for one that takes calls in silence."""
-    from magical.runners.prefect_flow import reach
+    from magical.integrations.prefect.flow_run import reach
 
     with contextlib.suppress(Exception):
         reach(server)
@@ -130,7 +130,7 @@ def _settle(server: str, flow_run: str, how: State, ends: Mapping[str, State]) -
     """Tell of one flow run and its tasks; not of the one that this code runs in, which has begun again."""
     import uuid
 
-    from magical.runners.prefect_flow import talking_to
+    from magical.integrations.prefect.flow_run import talking_to
 
     with talking_to(server):
         from prefect.client.orchestration import get_client

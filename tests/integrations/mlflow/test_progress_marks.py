@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from magical.listeners.marks import MISSED, SENT, Mark, Marks
+from magical.integrations.mlflow.progress_marks import MISSED, SENT, Mark, Marks
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magical.engine.servers import experiment_id, reached, shown, talking
 from magical.events import (
     Event,
     RunFinished,
@@ -20,7 +19,8 @@ from magical.events import (
     StepFinished,
     StepStarted,
 )
-from magical.listeners.marks import MISSED, SENT, Mark, Marks
+from magical.integrations.mlflow.client import experiment_id, reached, shown, talking
+from magical.integrations.mlflow.progress_marks import MISSED, SENT, Mark, Marks
 from magical.run_metrics import Metrics, flat, tags
 from magical.system.processes import host, lives
 

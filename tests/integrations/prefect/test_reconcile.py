@@ -13,8 +13,8 @@ from uuid import uuid4
 import pytest
 
 from flow_runs import Shown, begun, ran
-from magical.project import settling
-from magical.project.settling import FlowMarks, settle
+from magical.integrations.prefect import reconcile
+from magical.integrations.prefect.reconcile import FlowMarks, settle
 from projects import Small, one
 
 pytest.importorskip("prefect")
@@ -142,8 +142,8 @@ def test_the_password_of_a_server_is_in_no_mark(tmp_path: Path, monkeypatch: pyt
     server = "http://me:tigertiger@prefect.example/api"
     marks.note(name, server, "7", ended=False)
     assert "tiger" not in (marks.folder / name / marks.NAME).read_text()
-    monkeypatch.setattr(settling, "_answers", lambda where: True)
-    monkeypatch.setattr(settling, "_settle", lambda where, *_: asked.append(where) or True)
+    monkeypatch.setattr(reconcile, "_answers", lambda where: True)
+    monkeypatch.setattr(reconcile, "_settle", lambda where, *_: asked.append(where) or True)
     assert settle(project, server) == [name]
     assert asked == [server]
     assert list(marks.open()) == []

@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 
 from magical.errors import UsageError, shorten
+from magical.integrations.dask.cluster_main import FAILED, folder_of, kill_all
 from magical.masking import mask
-from magical.runners.dask_local import FAILED, folder_of, kill_all
 
 __all__ = ["ClusterProcess"]
 
@@ -58,7 +58,7 @@ class ClusterProcess:
                     "-W",
                     QUIET,
                     "-m",
-                    "magical.runners.dask_local",
+                    "magical.integrations.dask.cluster_main",
                     str(self._home),
                     str(theirs),
                 ],

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from magical.engine.servers import reached
 from magical.errors import RegistryDown
 from magical.events import (
     Event,
@@ -21,9 +20,10 @@ from magical.events import (
     StepFinished,
     StepStarted,
 )
+from magical.integrations.mlflow.client import reached
+from magical.integrations.mlflow.progress_marks import Marks
+from magical.integrations.mlflow.tracking import MlflowTracking
 from magical.library.scores import Score, Scores
-from magical.listeners.marks import Marks
-from magical.listeners.mlflow import MlflowTracking
 from magical.run_metrics import flat
 from magical.system.processes import here
 from registries.databases import database, free_port

@@ -1,1 +1,0 @@
-"""Adapters to model registries."""
