@@ -6,25 +6,233 @@ import contextlib
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
-from magical.checks.inputs import cannot_be_made_up, made_up, predictors
-from magical.checks.sources import is_own
-from magical.contracts.promises import Promise
+import polars as pl
+
+from magical.checks.source_walk import is_own
+from magical.contracts.promises import PARTS, Promise
+from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import Stream, StreamFailed
 from magical.engine.execution.capture import capturing
 from magical.engine.execution.executor import LocalPerformer, honoured
 from magical.errors import Finding, MagicalError, StepError, UnwrittenStep, listing, shorten
 from magical.events import Unheard
 from magical.graph import Graph, Node
+from magical.refs import Link, Wire
 from magical.settings import Secret, to_json
-from magical.synthesis.stub_models import pretending_run
+from magical.synthesis.generate import How, cannot_pretend, pretended
+from magical.synthesis.stub_models import UnfittedStandIn, pretending_run
 
-__all__ = ["ROWS", "Outcome", "held"]
+__all__ = [
+    "ROWS",
+    "Outcome",
+    "cannot_be_made_up",
+    "held",
+    "made_up",
+    "predictors",
+]
+
+_NULLS = 0.2
+
+"""The share of values that are null where they may be, in a table of many rows."""
+
+
+def predictors(graph: Graph, node: Node) -> list[Node]:
+    """Give the written steps before a node that predict: how many classes there are, only a model knows.
+
+    What they give is not made up but computed, from a made-up model and made-up rows.
+    """
+    before = [graph.by_name[name] for name in dict.fromkeys(link.node for link in node.links)]
+    return [n for n in before if _predicts(n) and not n.facts.get("unwritten") and not n.writes]
+
+
+def cannot_be_made_up(graph: Graph, node: Node) -> str:
+    """Say why the inputs of a node cannot be made up; empty if they can."""
+    for name, promise in _promises(graph, node).items():
+        if promise.kind == "receipt":
+            return f"{name} writes to the world"
+        if promise.is_table and promise.schema is None:
+            return "it takes a table without columns"
+        if _is_mapping(promise):
+            return f"{name} promises {promise}, and not which keys"
+        if reason := cannot_pretend(promise):
+            return f"what {name} gives cannot be made up: {reason.rstrip('.')}"
+    return ""
+
+
+def _is_mapping(promise: Promise) -> bool:
+    """Whether a value may have any keys: a body that looks for one of them finds none that is made up."""
+    kind = get_origin(promise.hint) or promise.hint
+    return promise.kind == "value" and isinstance(kind, type) and issubclass(kind, Mapping)
+
+
+def made_up(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
+    """Make up what each node before this one gives.
+
+    Args:
+        graph: living.
+        node: whose inputs.
+        rows: of each table; in a single row all is null that may be.
+
+    Returns:
+        Values by the names of the nodes that they stand for; those of predictors are not among them.
+
+    Raises:
+        MagicalError: a promise cannot be kept by chance.
+    """
+    values: dict[str, Any] = {}
+    promises = _promises(graph, node)
+    made: list[tuple[str, Promise, Any]] = []
+    parents: dict[str, pl.DataFrame] = {}
+    for name in _in_order(graph, promises):
+        promise = promises[name]
+        how = How(f"check {name}", rows, 1.0 if rows == 1 else _NULLS)
+        mine = [(p, v) for n, p, v in made if promise.is_fit or _gives_to(graph, n, name)]
+        value = pretended(promise, how, given=mine, parents=parents)
+        made.append((name, promise, value))
+        if promise.is_table and promise.schema is not None:
+            parents.setdefault(promise.schema.name, value)
+        values[name] = _as_pipeline(value)
+    return values
+
+
+def _gives_to(graph: Graph, one: str, other: str) -> bool:
+    return _related(graph, one, other) or _sums_up(graph, other, one)
+
+
+def _related(graph: Graph, one: str, other: str) -> bool:
+    """Whether two tables come from one with their ids, so that rows of the one are rows of the other."""
+    ids = {tuple(t.ids) for name in (one, other) for t in _tables(graph.by_name[name])}
+    return len(ids) == 1 and ids <= _ids_before(graph, one, other)
+
+
+def _sums_up(graph: Graph, one: str, other: str) -> bool:
+    """Whether a table has a row for each value of some columns of the other, and both come from such rows."""
+    groups, rows = (list(_tables(graph.by_name[name])) for name in (one, other))
+    if len(groups) != 1 or len(rows) != 1 or not groups[0].ids or groups[0].ids == rows[0].ids:
+        return False
+    return {*groups[0].ids} <= {*rows[0].names} and tuple(rows[0].ids) in _ids_before(graph, one, other)
+
+
+def _ids_before(graph: Graph, one: str, other: str) -> set[tuple[str, ...]]:
+    """The ids of the tables from which both come."""
+    common = graph.ancestors([one]) & graph.ancestors([other])
+    return {tuple(t.ids) for name in common for t in _tables(graph.by_name[name])}
+
+
+def _tables(node: Node) -> Iterator[Schema]:
+    waiting = [node.call.promise] if node.call else []
+    while waiting:
+        promise = waiting.pop()
+        waiting.extend(promise.items)
+        if promise.schema is not None:
+            yield promise.schema
+
+
+def _as_pipeline(value: Any) -> Any:
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return type(value)(map(_as_pipeline, value))
+    return value.pipeline() if isinstance(value, UnfittedStandIn) else value
+
+
+def _promises(graph: Graph, node: Node) -> dict[str, Promise]:
+    """What is promised by each node before this one, with the rules that only this one has."""
+    computed = predictors(graph, node)
+    links = [link for n in (node, *computed) for link in n.links]
+    found: dict[str, Promise] = {}
+    for name in dict.fromkeys(link.node for link in links if graph.by_name[link.node] not in computed):
+        call = graph.by_name[name].call
+        assert call is not None, "a living graph is checked"
+        found[name] = call.promise
+    for taker in (node, *computed):
+        for name, wanted in taker.call.wants.items() if taker.call else ():
+            for link, promise in _asked(taker.inputs[name], wanted):
+                if link.node in found:
+                    found[link.node] = _narrowed(found[link.node], promise, link.item)
+    return found
+
+
+def _predicts(node: Node) -> bool:
+    call = node.call
+    return call is not None and call.promise.is_table and any(p.is_fit for p in call.takes.values())
+
+
+def _asked(wire: Wire, wanted: Promise) -> Iterator[tuple[Link, Promise]]:
+    if isinstance(wire, Link):
+        yield wire, wanted
+    elif wire is not None:
+        each = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(wire)
+        for part, promise in zip(wire, each, strict=False):
+            yield from _asked(part, promise)
+
+
+def _narrowed(have: Promise, wanted: Promise, item: str) -> Promise:
+    """What keeps both promises."""
+    if item and item not in PARTS:
+        member = _narrowed(have.items[int(item)], wanted, "")
+        items = [member if str(i) == item else promise for i, promise in enumerate(have.items)]
+        return replace(have, items=tuple(items))
+    if have.schema is None or wanted.schema is None:
+        return have
+    return replace(have, schema=_both(have.schema, wanted.schema))
+
+
+def _both(have: Schema, wanted: Schema) -> Schema:
+    columns = tuple(
+        _both_columns(c, wanted.by_name[c.name]) if c.name in wanted.by_name else c for c in have.columns
+    )
+    names = {rule.name for rule in have.rules}
+    return replace(
+        have, columns=columns, rules=(*have.rules, *(r for r in wanted.rules if r.name not in names))
+    )
+
+
+def _both_columns(have: Column, wanted: Column) -> Column:
+    bounds: dict[str, Any] = {**have.bounds, **wanted.bounds}
+    for bound, stricter in {"ge": max, "gt": max, "le": min, "lt": min, "max_length": min}.items():
+        if bound in have.bounds and bound in wanted.bounds:
+            bounds[bound] = stricter(have.bounds[bound], wanted.bounds[bound])
+    both = tuple(c for c in have.choices if c in wanted.choices)
+    return replace(
+        have,
+        type=wanted.type if have.type == "any" else have.type,
+        nullable=have.nullable and wanted.nullable,
+        choices=both or have.choices or wanted.choices,
+        role=have.role or wanted.role,
+        bounds=bounds,
+    )
+
+
+def _in_order(graph: Graph, promises: Mapping[str, Promise]) -> list[str]:
+    """Tables before what is made for tables, and among them those that others refer to or sum up first."""
+    tables = {n: p for n, p in promises.items() if p.is_table and p.schema is not None}
+    waiting, ordered = dict(tables), list[str]()
+    while waiting:
+        contracts = {p.schema.name for p in waiting.values() if p.schema}
+        free = [n for n, p in waiting.items() if not _parents(p) & (contracts - {_name(p)})]
+        free = [n for n in free if not any(_sums_up(graph, n, m) for m in waiting)] or free
+        for name in free or list(waiting)[:1]:
+            ordered.append(name)
+            del waiting[name]
+    parts = [n for n, p in promises.items() if p.kind == "parts"]
+    others = [n for n in promises if n not in tables and n not in parts]
+    fitted = [n for n in others if promises[n].is_fit]
+    return [*ordered, *parts, *(n for n in others if n not in fitted), *fitted]
+
+
+def _parents(promise: Promise) -> set[str]:
+    return {c.parent for c in promise.schema.columns if c.parent} if promise.schema else set()
+
+
+def _name(promise: Promise) -> str:
+    return promise.schema.name if promise.schema else ""
+
 
 ROWS = (0, 1, 200)
+
 """How many rows each table has, in turn."""
 
 _PROMISE_MORE = "promise more of what it takes: bounds, no `| None`."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from magical.checks.unseen import unseen_in_steps, unseen_in_workflow
+from magical.checks.hidden_inputs import unseen_in_steps, unseen_in_workflow
 from magical.checks.unused import unused_outputs, unused_settings
 from magical.checks.unwritten import unwritten_steps
 from magical.checks.weak import weak_contracts, weak_steps

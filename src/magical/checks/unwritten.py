@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from magical.checks.sources import is_own
+from magical.checks.source_walk import is_own
 from magical.contracts.promises import Promise
 from magical.engine.pretend_plan import Pretence
 from magical.errors import Finding, MagicalError, WiringError

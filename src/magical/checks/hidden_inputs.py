@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from magical.checks.sources import Source, is_own, reached
+from magical.checks.source_walk import Source, is_own, reached
 from magical.errors import Finding, listing, shorten
 from magical.graph import Graph, Node
 from magical.workflows import Workflow

@@ -21,7 +21,7 @@ import polars as pl
 import pytest
 
 from magical import Contract, Frame, InputPath, Receipt, Settings, rule, step, workflow
-from magical.checks.unseen import unseen_in_steps, unseen_in_workflow
+from magical.checks.hidden_inputs import unseen_in_steps, unseen_in_workflow
 from magical.graph import Graph
 
 HERE = Path(__file__).parent
