@@ -1,7 +1,7 @@
 """Features: what ``featurize`` computes from the columns of one row, listed once in the settings."""
 
 from magical.features.arithmetic import Arithmetic
-from magical.features.dates import DateParts
+from magical.features.date_parts import DateParts
 from magical.features.feature import Feature, with_features
 from magical.features.logarithm import Log
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from magical.contracts.schema import Column, Schema
-from magical.features.dates import DatePart, DateParts
+from magical.features.date_parts import DatePart, DateParts
 
 SCHEMA = Schema("Visit", (Column("at", "datetime", nullable=True), Column("on", "date")))
 AT = dt.datetime(2014, 6, 29, 13, 45)
