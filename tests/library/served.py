@@ -14,7 +14,7 @@ from magical.engine.artifacts import Artifact, Record
 from magical.engine.protocols import Registry, StepContext
 from magical.events import current
 from magical.graph import Graph, Node
-from magical.library.serving import Scorer
+from magical.library.scorer.scorer import Scorer
 from magical.refs import Link, Wire
 from magical.scoring_path import ScoringPath, scoring_path
 

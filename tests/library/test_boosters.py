@@ -9,8 +9,8 @@ from library.conftest import Run
 from magical.library import boosters
 from magical.library.boosters import booster, fit_until
 from magical.library.experiments import Boosting
-from magical.library.tasks import Examples
-from magical.library.telling import quietly
+from magical.library.prediction_task import Examples
+from magical.library.remarks import quietly
 
 
 def data(kind: str, rows: int = 300, seed: int = 0) -> Examples:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from magical import Settings
 from magical.library import Boosting, Experiment, Linear, boosting, linear
-from magical.library.tasks import Examples
+from magical.library.prediction_task import Examples
 from magical.settings import to_json
 
 TASKS: list[Any] = ["binary", "multiclass", "regression"]

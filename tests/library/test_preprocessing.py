@@ -19,8 +19,8 @@ from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
 from magical.features import Log
 from magical.library import model_data, transform
+from magical.library.prediction_task import examples, task_of
 from magical.library.preprocessing import days, inputs_of
-from magical.library.tasks import examples, task_of
 
 
 def blocks(pipeline: Pipeline) -> dict[str, list[str]]:

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from library.served import REGISTERED, Played, in_a_run, play, write
 from magical.engine.protocols import Submission, Version
 from magical.errors import RegistryDown, RegistryError
+from magical.library.metrics.scores import Score, Scores
 from magical.library.registering import HowToRegister, register
-from magical.library.scores import Score, Scores
-from magical.library.serving import Scorer
+from magical.library.scorer.scorer import Scorer
 from magical.steps import Receipt
 from registries.memory import MemoryRegistry
 
@@ -98,7 +98,7 @@ def test_what_is_registered_scores_as_the_run_did(desk: Desk) -> None:
 def test_what_is_submitted_says_what_it_is(desk: Desk) -> None:
     desk.register()
     sent = desk.registry.submissions["campaign/1"]
-    assert sent.loader == "magical.library.serving"
+    assert sent.loader == "magical.library.scorer.scorer"
     assert [p.name for p in sent.code] == ["magical_a10000000000"]
     assert not list(sent.folder.rglob("__pycache__"))
     assert sent.inputs.names == ["id", "born", "income", "children", "education", "member", "enrolled"]
@@ -362,7 +362,7 @@ def test_a_model_of_several_tables_gets_a_version_and_no_alias(desk: Desk) -> No
 def test_the_card_takes_data_for_data() -> None:
     from magical.contracts.model import Model
     from magical.contracts.schema import Column, Schema
-    from magical.library.card import Facts, card
+    from magical.library.scorer.card import Facts, card
 
     schema = Schema("Row", (Column("<script>|x", "str", description="a\n# heading `code` [link](x)"),))
     model = Model(None, "binary", "t", schema)

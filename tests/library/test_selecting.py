@@ -8,7 +8,7 @@ from library.tables import houses, people
 from magical import Model
 from magical.errors import BrokenPromise
 from magical.library import Boosting, HowToSplit, Linear, select, split, train, transform
-from magical.library.fitting import loss_of
+from magical.library.training import loss_of
 
 PEOPLE = split(people(), HowToSplit(seed=1))
 BOOSTED = Boosting(rounds=20)

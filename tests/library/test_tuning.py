@@ -19,7 +19,7 @@ from library.tables import houses, people, pupils
 from magical import Model, Parts
 from magical.errors import BrokenPromise
 from magical.library import Boosting, Experiment, HowToSplit, Linear, split, train, transform, tune
-from magical.library.fitting import loss_of
+from magical.library.training import loss_of
 
 TABLES = {"binary": people, "multiclass": pupils, "regression": houses}
 SMALL = Boosting(trials=6, rounds=40, patience=10)

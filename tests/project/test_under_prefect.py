@@ -87,7 +87,7 @@ finally:
     print("loaded:", sorted({"prefect", "httpx", "dask", "mlflow"} & set(sys.modules)), file=sys.stderr)
 """
 
-PROGRESS = "from magical.library.telling import progress\n"
+PROGRESS = "from magical.library.remarks import progress\n"
 """For the top of a project."""
 
 

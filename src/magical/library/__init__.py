@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from magical.library.evaluating import evaluate
     from magical.library.experiments import Boosting, Experiment, Linear, boosting, linear
     from magical.library.featurizing import featurize
+    from magical.library.ingesting import ingest
+    from magical.library.metrics.scores import Score, Scores
     from magical.library.modeling import model_data
     from magical.library.predicting import predict
     from magical.library.preprocessing import transform
     from magical.library.registering import HowToRegister, register
-    from magical.library.scores import Score, Scores
     from magical.library.selecting import select
-    from magical.library.sources import ingest
     from magical.library.splitting import HowToSplit, split
     from magical.library.training import train
     from magical.library.tuning import tune
@@ -31,9 +31,9 @@ _HOMES = {
     "predicting": ("predict",),
     "preprocessing": ("transform",),
     "registering": ("HowToRegister", "register"),
-    "scores": ("Score", "Scores"),
+    "metrics.scores": ("Score", "Scores"),
     "selecting": ("select",),
-    "sources": ("ingest",),
+    "ingesting": ("ingest",),
     "splitting": ("HowToSplit", "split"),
     "training": ("train",),
     "tuning": ("tune",),

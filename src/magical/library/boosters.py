@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from magical.library.tasks import Examples, Kind
+    from magical.library.prediction_task import Examples, Kind
 
 __all__ = ["booster", "fit_until"]
 

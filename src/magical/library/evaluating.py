@@ -10,10 +10,10 @@ from magical.contracts.schema import Schema
 from magical.engine.protocols import current_step
 from magical.errors import BrokenPromise, listing
 from magical.events import current, keep
-from magical.library.judging import judge_classes, judge_numbers, judge_picks
-from magical.library.scores import Scores
-from magical.library.showing import show
-from magical.library.telling import warn
+from magical.library.metrics.diagnostics import show
+from magical.library.metrics.scores import Scores
+from magical.library.metrics.table_metrics import judge_classes, judge_numbers, judge_picks
+from magical.library.remarks import warn
 from magical.refs import links_of
 from magical.steps import step
 

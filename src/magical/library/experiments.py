@@ -13,7 +13,7 @@ from magical.settings import Tagged
 if TYPE_CHECKING:
     from optuna import Trial
 
-    from magical.library.tasks import Examples, Kind
+    from magical.library.prediction_task import Examples, Kind
 
 __all__ = ["Boosting", "Experiment", "Linear", "boosting", "linear"]
 

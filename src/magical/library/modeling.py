@@ -15,7 +15,7 @@ from magical.contracts.tables import polars_frame
 from magical.contracts.validation import EXAMPLES, Failure
 from magical.errors import BrokenPromise, did_you_mean, listing, shorten
 from magical.events import keep
-from magical.library.telling import warn
+from magical.library.remarks import warn
 from magical.reading.casting import cast
 from magical.reading.date_parsing import likely_format
 from magical.steps import step

@@ -11,8 +11,8 @@ from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise, WiringError, listing
 from magical.events import current, emit, keep
 from magical.features import Feature
-from magical.library.tasks import Task, examples, task_of
-from magical.library.telling import quietly, warn
+from magical.library.prediction_task import Task, examples, task_of
+from magical.library.remarks import quietly, warn
 from magical.steps import step
 
 if TYPE_CHECKING:

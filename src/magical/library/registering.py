@@ -17,12 +17,12 @@ from magical.engine.journal import git_state
 from magical.engine.protocols import Registry, StepContext, Submission, Version, current_step
 from magical.errors import MagicalError, RegistryError, did_you_mean, listing
 from magical.events import keep, unheard
-from magical.library.card import Facts, card, requirements, tags
-from magical.library.gate import METRICS, Criterion, as_table, blocking, findings, thresholds
-from magical.library.metrics import PRIMARY
-from magical.library.proving import BETTER, against_champion, as_in_the_run, held_out, one_at_a_time
-from magical.library.scores import Scores
-from magical.library.serving import Scorer
+from magical.library.metrics.metrics import PRIMARY
+from magical.library.metrics.scores import Scores
+from magical.library.scorer.card import Facts, card, requirements, tags
+from magical.library.scorer.parity import BETTER, against_champion, as_in_the_run, held_out, one_at_a_time
+from magical.library.scorer.promotion_gate import METRICS, Criterion, as_table, blocking, findings, thresholds
+from magical.library.scorer.scorer import Scorer
 from magical.refs import Link
 from magical.scoring_path import scoring_path
 from magical.settings import Settings
@@ -30,7 +30,7 @@ from magical.steps import Receipt, step
 
 __all__ = ["HowToRegister", "register"]
 
-LOADER = "magical.library.serving"
+LOADER = "magical.library.scorer.scorer"
 _EXAMPLES, _BATCH = 5, 500
 
 

@@ -8,8 +8,8 @@ from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Frame
 from magical.errors import BrokenPromise, listing
 from magical.events import emit
-from magical.library.fitting import loss_of
-from magical.library.tasks import Task
+from magical.library.prediction_task import Task
+from magical.library.training import loss_of
 from magical.steps import step
 
 __all__ = ["select"]

@@ -12,9 +12,8 @@ from magical.contracts.schema import Schema
 from magical.contracts.tables import partition
 from magical.errors import BrokenPromise
 from magical.events import emit, keep
-from magical.library.assigning import by_quota, by_share, by_time
-from magical.library.hashing import row_hashes, shares
-from magical.library.telling import warn
+from magical.library.part_assignment import by_quota, by_share, by_time, row_hashes, shares
+from magical.library.remarks import warn
 from magical.settings import Settings
 from magical.steps import step
 

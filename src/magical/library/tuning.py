@@ -15,8 +15,8 @@ from magical.contracts.promises import Frame, Pipeline
 from magical.errors import BrokenPromise
 from magical.events import current, keep, scratch
 from magical.library.experiments import Experiment
-from magical.library.fitting import Bench, Fit, prepare
-from magical.library.telling import progress, quietly
+from magical.library.remarks import progress, quietly
+from magical.library.training import Bench, Fit, prepare
 from magical.steps import step
 
 __all__ = ["tune"]

@@ -15,7 +15,7 @@ from magical.inference.infer import Inferred, inferred
 from magical.inference.role_inference import likely_targets
 from magical.inference.text_types import guessed
 from magical.library import ingest
-from magical.library.assigning import by_time
+from magical.library.part_assignment import by_time
 from magical.settings import InputPath
 
 __all__ = ["Reading", "read"]

@@ -46,7 +46,7 @@ def submission(folder: Path, *, name: str = "campaign", key: str = "k" * 40, not
         name=name,
         key=key,
         folder=home,
-        loader="magical.library.serving",
+        loader="magical.library.scorer.scorer",
         code=[package],
         inputs=ROW,
         outputs=OUT,

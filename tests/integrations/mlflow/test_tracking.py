@@ -23,7 +23,7 @@ from magical.events import (
 from magical.integrations.mlflow.client import reached
 from magical.integrations.mlflow.progress_marks import Marks
 from magical.integrations.mlflow.tracking import MlflowTracking
-from magical.library.scores import Score, Scores
+from magical.library.metrics.scores import Score, Scores
 from magical.run_metrics import flat
 from magical.system.processes import here
 from registries.databases import database, free_port

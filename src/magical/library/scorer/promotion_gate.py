@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from magical.errors import Finding, shorten
-from magical.library.metrics import LOWER_IS_BETTER
+from magical.library.metrics.metrics import LOWER_IS_BETTER
 
 __all__ = ["METRICS", "Criterion", "as_table", "blocking", "findings", "number", "thresholds", "verdict"]
 
@@ -71,7 +71,7 @@ def thresholds(require: Mapping[str, float], scores: Any) -> list[Criterion]:
         scores: with ``metrics``, values by metric.
 
     Example:
-        >>> from magical.library.scores import Score, Scores
+        >>> from magical.library.metrics.scores import Score, Scores
         >>> auc = Score(value=0.68, low=0.6, high=0.8)
         >>> found = Scores(task="binary", target="y", part="test", rows=9, metrics={"roc_auc": auc})
         >>> thresholds({"roc_auc": 0.7}, found)[0].reason

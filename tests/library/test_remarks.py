@@ -7,7 +7,7 @@ import pytest
 
 from library.conftest import Run
 from magical.events import Progress
-from magical.library.telling import progress, quietly, warn
+from magical.library.remarks import progress, quietly, warn
 
 
 def test_outside_a_run_nothing_happens(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from magical import Contract, Frame, Id, Lazy, step
 from magical.contracts.contract import schema_of
 from magical.contracts.tables import form_of
 from magical.errors import BrokenPromise
-from magical.library.walking import ROW, Move, Walk, numbered
+from magical.library.scorer.scoring_steps import ROW, Move, Walk, numbered
 from magical.pandas import Frame as PandasFrame
 from magical.refs import Link
 from magical.steps import Step

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as known
 
-from magical.library.metrics import (
+from magical.library.metrics.metrics import (
     LOWER_IS_BETTER,
     is_better,
     loss,

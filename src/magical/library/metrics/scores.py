@@ -8,7 +8,7 @@ from pydantic import Field
 
 from magical.brand import struck
 from magical.contracts.contract import Contract
-from magical.library.metrics import PRIMARY
+from magical.library.metrics.metrics import PRIMARY
 
 __all__ = ["Score", "Scores"]
 

@@ -10,7 +10,7 @@ import cloudpickle
 import pytest
 
 from magical import Settings
-from magical.library.packing import Package, rewritten
+from magical.library.scorer.code_bundle import Package, rewritten
 from magical.settings import Tagged, to_json
 
 OURS = {"helpers", "pkg", "pkg.sub"}

@@ -17,10 +17,17 @@ from magical.contracts.schema import Schema
 from magical.contracts.tables import polars_frame, typed
 from magical.contracts.validation import filter as part_rows
 from magical.errors import BrokenPromise, StoreError
-from magical.library.model_files import load_model, save_model, schema_in, schema_out, wire_in, wire_out
-from magical.library.move_files import MoveFiles
-from magical.library.packing import Package
-from magical.library.walking import ROW, Walk, numbered
+from magical.library.scorer.code_bundle import Package
+from magical.library.scorer.model_files import (
+    load_model,
+    save_model,
+    schema_in,
+    schema_out,
+    wire_in,
+    wire_out,
+)
+from magical.library.scorer.scoring_steps import ROW, Walk, numbered
+from magical.library.scorer.step_files import MoveFiles
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
 

@@ -14,9 +14,9 @@ from magical.engine.protocols import Registry, StepContext, Version
 from magical.errors import MagicalError, RegistryDown, shorten
 from magical.events import current
 from magical.library.evaluating import evaluate
-from magical.library.gate import Criterion, number
-from magical.library.metrics import is_better
-from magical.library.serving import Scorer
+from magical.library.metrics.metrics import is_better
+from magical.library.scorer.promotion_gate import Criterion, number
+from magical.library.scorer.scorer import Scorer
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
 

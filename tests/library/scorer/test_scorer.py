@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 
 from library.served import Played, forget, play, write
 from magical.errors import BrokenPromise, StepError, StoreError
-from magical.library.serving import Scorer
+from magical.library.scorer.scorer import Scorer
 
 KEY = "{:0>12}".format
 
@@ -290,7 +290,7 @@ def test_what_is_written_moves_to_another_process(simple: Played, tmp_path: Path
     simple.scorer().save(tmp_path / "out", key=KEY("a6"), root=simple.root)
     rows.write_parquet(tmp_path / "rows.parquet")
     code = (
-        "import polars as pl; from magical.library.serving import _load_pyfunc\n"
+        "import polars as pl; from magical.library.scorer.scorer import _load_pyfunc\n"
         "rows = pl.read_parquet('rows.parquet')\n"
         "out = _load_pyfunc('out').predict(rows.to_pandas().set_index('id', drop=False))\n"
         "assert out.index.tolist() == rows['id'].to_list()\n"

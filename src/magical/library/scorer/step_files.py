@@ -14,9 +14,9 @@ from pydantic import TypeAdapter
 
 from magical.errors import StoreError, shorten
 from magical.keys.packages import is_project
-from magical.library.model_files import promise_in, promise_out, wire_in, wire_out
-from magical.library.packing import Package
-from magical.library.walking import Move
+from magical.library.scorer.code_bundle import Package
+from magical.library.scorer.model_files import promise_in, promise_out, wire_in, wire_out
+from magical.library.scorer.scoring_steps import Move
 from magical.masking import mask_uris
 from magical.refs import Link
 from magical.settings import InputPath, OutputPath, to_json

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from magical.library.bootstrap import BINS, Resamples, binned
+from magical.library.metrics.bootstrap import BINS, Resamples, binned
 
 
 @pytest.mark.parametrize("rows", [1, 10, 1000, 1001, 30_000])

@@ -10,7 +10,7 @@ from magical.contracts.model import canonical
 from magical.contracts.promises import contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
-from magical.library.telling import warn
+from magical.library.remarks import warn
 
 __all__ = ["Examples", "Kind", "Task", "encode", "examples", "task_of"]
 

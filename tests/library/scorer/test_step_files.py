@@ -7,9 +7,9 @@ import pytest
 
 from magical.contracts.promises import promise_of
 from magical.errors import StoreError
-from magical.library.move_files import MoveFiles
-from magical.library.packing import Package
-from magical.library.walking import Move
+from magical.library.scorer.code_bundle import Package
+from magical.library.scorer.scoring_steps import Move
+from magical.library.scorer.step_files import MoveFiles
 from magical.settings import Secret, Settings
 from projects import is_well_worded
 

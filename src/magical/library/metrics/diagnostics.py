@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from magical.contracts.schema import Column
-from magical.library.judging import PREFIX, class_numbers
-from magical.library.metrics import surprise
+from magical.library.metrics.metrics import surprise
+from magical.library.metrics.table_metrics import PREFIX, class_numbers
 
 __all__ = ["show"]
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from magical.contracts.promises import Frame
 from magical.errors import InputError, did_you_mean, listing
-from magical.library.telling import warn
+from magical.library.remarks import warn
 from magical.reading.csv_dialect import Dialect, decode, delimiter_of, is_regular, probe, records
 from magical.settings import InputPath
 from magical.steps import step

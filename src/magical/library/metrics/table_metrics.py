@@ -10,10 +10,10 @@ import polars as pl
 
 from magical.contracts.schema import Column
 from magical.errors import BrokenPromise, listing
-from magical.library.bootstrap import Resamples, binned
-from magical.library.metrics import of_confusion, of_ranking, of_residuals, surprise
-from magical.library.scores import Score
-from magical.library.telling import warn
+from magical.library.metrics.bootstrap import Resamples, binned
+from magical.library.metrics.metrics import of_confusion, of_ranking, of_residuals, surprise
+from magical.library.metrics.scores import Score
+from magical.library.remarks import warn
 
 __all__ = ["Judged", "class_numbers", "judge_classes", "judge_numbers", "judge_picks"]
 

@@ -18,7 +18,7 @@ from magical.contracts.model import Candidate, Model
 from magical.contracts.schema import Schema
 from magical.errors import shorten
 from magical.keys.packages import package_of
-from magical.library.gate import Criterion, verdict
+from magical.library.scorer.promotion_gate import Criterion, verdict
 from magical.masking import mask
 
 __all__ = ["Facts", "card", "requirements", "tags"]

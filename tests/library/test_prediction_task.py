@@ -11,7 +11,7 @@ from magical import Contract, Target
 from magical.contracts.promises import contract_of
 from magical.errors import BrokenPromise, ContractError
 from magical.library import model_data
-from magical.library.tasks import Task, encode, examples, task_of
+from magical.library.prediction_task import Task, encode, examples, task_of
 
 
 def table_of(hint: Any, values: list[Any]) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magical.errors import BrokenPromise
-from magical.library.assigning import by_quota, by_share, by_time
+from magical.library.part_assignment import by_quota, by_share, by_time
 
 shares = st.floats(0.05, 0.45)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magical.library.hashing import row_hashes, shares
+from magical.library.part_assignment import row_hashes, shares
 
 
 def hashes(values: Any, seed: int = 0, dtype: Any = None) -> list[int]:
