@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from magical.errors import UsageError
-from magical.listeners.summary import readable
+from magical.report.text import readable
 from projects import ALL, FLOW, Small, flow, is_well_worded
 
 

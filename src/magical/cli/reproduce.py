@@ -18,9 +18,9 @@ __all__ = ["reproduce"]
 @verb(click.argument("run"), click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."), TRUST)
 def reproduce(ask: Ask, run: str, words: tuple[str, ...]) -> None:
     """Run RUN (or "last", or an exported record) again in a fresh store, and compare."""
-    from magical.listeners.console import Console
     from magical.project.reproduced import changes_text
     from magical.project.reproducing import reproduce as again
+    from magical.report.progress import Console
 
     step, line = words_of(words)
     if step:

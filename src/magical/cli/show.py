@@ -46,7 +46,7 @@ def show(ask: Ask, words: tuple[str, ...], form: str | None, file: str | None) -
         raise UsageError(f"show draws the whole workflow, not {step!r}.", hint=f"magical inspect {step}")
     project = ask.open()
     if form == "settings":
-        from magical.listeners.summary import settings_text
+        from magical.report.text import settings_text
 
         drawn = project.drawn(line)
         answer = {"settings": drawn.settings, "spoken": dict(drawn.spoken)}

@@ -46,10 +46,9 @@ def _carry_out(
     project = ask.open()
     step, line = words_of(words)
     from magical.integrations.prefect.reconcile import unheard
-    from magical.listeners.console import Console
-    from magical.listeners.pretences import design_text
-    from magical.listeners.summary import run_json, run_text
     from magical.project.configuration import GROUPS
+    from magical.report.progress import Console
+    from magical.report.text import design_text, run_json, run_text
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
         result = project.execute(step, line, (Console(),), debug)
@@ -84,7 +83,7 @@ def plan(ask: Ask, words: tuple[str, ...]) -> None:
     step, line = words_of(words)
     plans = project.plan(step, **line)
     _warn_of_foreign(project)
-    from magical.listeners.summary import plan_text
+    from magical.report.text import plan_text
 
     answer = [
         {
@@ -133,7 +132,7 @@ def inspect(ask: Ask, step: str, words: tuple[str, ...]) -> None:
 def runs(ask: Ask, name: str) -> None:
     """List the runs, or show one; as JSON, one is the record that reproduce takes."""
     project = ask.open()
-    from magical.listeners.summary import runs_json, runs_text
+    from magical.report.text import runs_json, runs_text
 
     size = _sizes(project)
     if name and ask.as_json:
@@ -176,7 +175,7 @@ def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
 def models(ask: Ask, name: str, promote: str, rollback: bool) -> None:
     """List the registered models with their versions and aliases, or move the alias by hand."""
     project = ask.open()
-    from magical.listeners.summary import models_json, models_text
+    from magical.report.text import models_json, models_text
 
     registry = project.registry()
     if promote or rollback:
@@ -211,7 +210,7 @@ def _move_alias(registry: Registry, name: str, promote: str, rollback: bool) -> 
 def sync(ask: Ask) -> None:
     """Send what MLflow's tracking or registry, or Prefect, missed while it was down."""
     project = ask.open()
-    from magical.listeners.console import Console
+    from magical.report.progress import Console
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
         done = project.sync((Console(),))

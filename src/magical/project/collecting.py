@@ -9,7 +9,7 @@ from magical.engine.journal import Journal
 from magical.engine.plan import NodePlan
 from magical.engine.protocols import Swept
 from magical.errors import UsageError
-from magical.listeners.summary import readable
+from magical.report.text import readable
 
 __all__ = ["alive", "swept_json", "swept_text"]
 

@@ -15,9 +15,9 @@ from magical.engine.pretend_plan import ALL
 from magical.engine.protocols import Store
 from magical.errors import UsageError, shorten
 from magical.graph import Node
-from magical.listeners.summary import readable
 from magical.masking import mask
 from magical.project.project import Project
+from magical.report.text import readable
 
 __all__ = ["Inspection", "inspect_step"]
 

@@ -10,13 +10,13 @@ from magical.engine.artifacts import Record
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.protocols import Store
 from magical.errors import MagicalError, StoreError
-from magical.listeners.summary import runs_json
 from magical.project.configuration import Configuration
 from magical.project.drawing import Drawings
 from magical.project.judging import Judge, every, judges
 from magical.project.leaving_out import left_out
 from magical.project.portability import portable, portable_parts, portable_settings, without_paths
 from magical.project.records import FORMAT
+from magical.report.text import runs_json
 from magical.settings.secrets import learn, without_masks
 
 __all__ = ["Recorded", "as_then", "record_of", "records_of"]

@@ -18,7 +18,7 @@ from magical.events import (
     StepRetried,
     StepStarted,
 )
-from magical.listeners.console import Console
+from magical.report.progress import Console
 
 EVENTS: list[Event] = [
     RunStarted(run="r", workflow="flow", settings={}, nodes=["raw", "clean", "tune[boosting]"]),

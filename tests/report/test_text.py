@@ -12,7 +12,8 @@ from magical.engine.protocols import Version
 from magical.engine.run import RunResult
 from magical.errors import Finding, StepError
 from magical.graph import Graph, Node
-from magical.listeners.summary import (
+from magical.refs import Link
+from magical.report.text import (
     models_json,
     models_text,
     plan_text,
@@ -23,7 +24,6 @@ from magical.listeners.summary import (
     settings_text,
     table,
 )
-from magical.refs import Link
 
 
 def node(name: str, kind: str, *inputs: Link, data: str = "") -> Node:

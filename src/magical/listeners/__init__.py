@@ -1,1 +1,0 @@
-"""Who hears what a run tells."""
