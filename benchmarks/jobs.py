@@ -221,7 +221,7 @@ def _nine_steps(folder: Path, title: str, *words: str) -> dict[str, Cost]:
 @functools.cache
 def _prefect_api() -> str:
     """Start a Prefect server that ends with these measurements, and give its API."""
-    from magical.project.hosting import await_all, free_port, prefect_server
+    from magical.project.servers.hosting import await_all, free_port, prefect_server
 
     home = Path(tempfile.mkdtemp(prefix="magical-bench-prefect-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)

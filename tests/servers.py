@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from magical.project.hosting import await_all, free_port, prefect_server
+from magical.project.servers.hosting import await_all, free_port, prefect_server
 
 
 @contextmanager

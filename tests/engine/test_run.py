@@ -767,8 +767,8 @@ def test_two_runs_at_once_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_eager_equals_engine(small: Small) -> None:
-    from magical.project.imports import import_workflow
-    from magical.project.location import find
+    from magical.project.loading.importer import import_workflow
+    from magical.project.loading.location import find
 
     result = small.run().result
     workflow = import_workflow(find(small.root))

@@ -23,7 +23,7 @@ from magical.contracts.promises import promise_of
 from magical.errors import MagicalError, RegistryError, UnwrittenStep
 from magical.integrations.mlflow.client import reached
 from magical.library.scorer.model_files import save_model
-from magical.project.replaying import replay
+from magical.project.replay import replay
 from magical.testing.registries import submission
 from pretending.tenfold import ENROLL_FOR_REAL, STEPS, Tenfold, origin, plain
 from projects import python

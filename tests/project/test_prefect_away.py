@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from flow_runs import Shown, begun, until
-from magical.project.hosting import Server, await_all, free_port, prefect_server
+from magical.project.servers.hosting import Server, await_all, free_port, prefect_server
 from projects import Small, one
 
 pytest.importorskip("prefect")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from magical.engine.artifacts import Artifact, Record
-from magical.project.judging import judges
+from magical.project.reproduce.model_sample import judges
 from projects import Small, project
 from recorded import clone, levels, record
 

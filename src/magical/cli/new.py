@@ -17,7 +17,7 @@ __all__ = ["new"]
 )
 def new(ask: Ask, name: str, data: str, target: str) -> None:
     """Write a project: from a file to a scored model, or a design whose steps are all unwritten."""
-    from magical.project.creating import create
+    from magical.project.scaffold.create import create
 
     made = create(name, data, target)
     ask.say(made.to_json(), lambda: str(made))

@@ -18,8 +18,8 @@ __all__ = ["reproduce"]
 @verb(click.argument("run"), click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."), TRUST)
 def reproduce(ask: Ask, run: str, words: tuple[str, ...]) -> None:
     """Run RUN (or "last", or an exported record) again in a fresh store, and compare."""
-    from magical.project.reproduced import changes_text
-    from magical.project.reproducing import reproduce as again
+    from magical.project.reproduce.outcome import changes_text
+    from magical.project.reproduce.reproduce import reproduce as again
     from magical.report.progress import Console
 
     step, line = words_of(words)

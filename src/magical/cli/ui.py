@@ -26,7 +26,7 @@ def _port(name: str, default: int) -> Callable[..., Any]:
 @verb(_port("Prefect", 4200), _port("MLflow", 5000))
 def ui(ask: Ask, prefect_port: int, mlflow_port: int) -> None:
     """Start the pages of Prefect and MLflow, and stop them with Ctrl-C."""
-    from magical.project.uis import UIs
+    from magical.project.servers.ui import UIs
 
     try:
         with UIs(ask.open(), prefect_port=prefect_port, mlflow_port=mlflow_port) as uis:

@@ -46,7 +46,7 @@ def _carry_out(
     project = ask.open()
     step, line = words_of(words)
     from magical.integrations.prefect.reconcile import unheard
-    from magical.project.configuration import GROUPS
+    from magical.project.loading.configuration import GROUPS
     from magical.report.progress import Console
     from magical.report.text import design_text, run_json, run_text
 
@@ -136,7 +136,7 @@ def runs(ask: Ask, name: str) -> None:
 
     size = _sizes(project)
     if name and ask.as_json:
-        from magical.project.recording import record_of
+        from magical.project.reproduce.record import record_of
 
         with contextlib.redirect_stdout(sys.stderr):  # models are read, which may import the project
             record = record_of(project, name)
@@ -151,7 +151,7 @@ def runs(ask: Ask, name: str) -> None:
 @verb(click.argument("run"), click.argument("step"), PDB, TRUST)
 def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
     """Open STEP of RUN (or "last") again: with the inputs that it had, and the code of now."""
-    from magical.project.replaying import replay as again
+    from magical.project.replay import replay as again
 
     with contextlib.redirect_stdout(sys.stderr):
         found = again(ask.open(), run, step, _debugger(debug))
@@ -226,7 +226,7 @@ def sync(ask: Ask) -> None:
 )
 def gc(ask: Ask, keep: int, dry: bool, verify: bool) -> None:
     """Remove stored results that neither the newest runs nor the present plan need."""
-    from magical.project.collecting import swept_json, swept_text
+    from magical.project.gc import swept_json, swept_text
 
     swept = ask.open().gc(keep, dry=dry, verify=verify)
     ask.say(swept_json(swept, dry=dry), lambda: swept_text(swept, dry=dry))
@@ -270,6 +270,6 @@ def _option(project: Project) -> str:
 def _debugger(wanted: bool) -> Callable[[BaseException], None] | None:
     if not wanted:
         return None
-    from magical.project.debugging import post_mortem
+    from magical.project.replay import post_mortem
 
     return post_mortem

@@ -11,8 +11,8 @@ from magical.engine.pretend_plan import Pretence
 from magical.engine.run import RunResult
 from magical.errors import Finding, listing
 from magical.graph import Graph
-from magical.project.drawing import Drawing, Drawings
-from magical.project.executing import Opened, request_of
+from magical.project.loading.drawing import Drawing, Drawings
+from magical.project.run_setup import Opened, request_of
 from magical.settings.layers import as_line
 
 if TYPE_CHECKING:

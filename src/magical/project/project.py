@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magical.engine.journal import Journal, RunSummary
-from magical.engine.memory import Drawn
 from magical.engine.plan import NodePlan, Planner, Receipts
 from magical.engine.policy import Tracking as HowToTrack
 from magical.engine.pretend_plan import ALL, ROWS, SOURCES, Pretence
@@ -18,22 +17,22 @@ from magical.engine.protocols import Listener, Registry, Store, Swept
 from magical.engine.run import Request, RunResult, execute
 from magical.errors import Finding, UsageError
 from magical.graph import Graph
-from magical.project.answers import Why, answer_why
-from magical.project.configuration import Configuration
-from magical.project.drawing import Drawing, Drawings
-from magical.project.executing import Opening, request_of, schedule
-from magical.project.location import find
-from magical.project.registered import Registered, database
+from magical.project.backends import Registered, database, store_of
+from magical.project.loading.configuration import Configuration
+from magical.project.loading.drawing import Drawing, Drawings
+from magical.project.loading.graph_cache import Drawn
+from magical.project.loading.location import find
 from magical.project.result import Run
-from magical.project.storing import store_of
+from magical.project.run_setup import Opening, request_of, schedule
+from magical.project.why_answer import Why, answer_why
 from magical.settings.layers import as_line
 from magical.system.file_digests import FileDigests
 
 if TYPE_CHECKING:
     from prefect import Flow
 
-    from magical.project.reproduced import Reproduction
-    from magical.project.syncing import Stored, Synced
+    from magical.project.reproduce.outcome import Reproduction
+    from magical.project.sync import Stored, Synced
     from magical.views.picture import Picture
 
 __all__ = ["Project", "load"]
@@ -103,7 +102,7 @@ class Project:
 
     def picture(self, **settings: Any) -> Picture:
         """Give what ``magical show`` draws: steps and their data, each step with its state."""
-        from magical.project.states import drawn_with_states
+        from magical.project.step_states import drawn_with_states
 
         drawing = self.draw(settings)
         planner = self._planner(drawing)
@@ -164,8 +163,8 @@ class Project:
 
     def gc(self, keep: int = 10, *, dry: bool = False, verify: bool = False) -> Swept:
         """Remove the results that neither the newest runs, nor those under way, nor the present plan need."""
-        from magical.project.aside import clear_aside
-        from magical.project.collecting import alive
+        from magical.project.gc import alive
+        from magical.project.temporary_folder import clear_aside
 
         if not dry:
             clear_aside(self.home)
@@ -200,13 +199,13 @@ class Project:
             listeners: who hears what the steps tell that are made up for.
         """
         from magical.integrations.prefect.reconcile import settle
-        from magical.project.syncing import sync
+        from magical.project.sync import sync
 
         return sync(self, listeners, settle(self))
 
     def stored(self, step: str, settings: Mapping[str, Any]) -> Stored:
         """Draw up to a step, with nothing that is asked of the world again, as ``sync`` does."""
-        from magical.project.syncing import Stored, as_stored
+        from magical.project.sync import Stored, as_stored
 
         drawing = replace(self.draw(settings, step), change=as_stored)
         plans = self._planner(drawing).plan()
@@ -219,13 +218,13 @@ class Project:
             run: its name, the beginning of it, or ``last``; or a file that ``magical runs RUN --json`` wrote.
             settings: what is to be another than in the run, such as where a file lies.
         """
-        from magical.project.reproducing import reproduce
+        from magical.project.reproduce.reproduce import reproduce
 
         return reproduce(self, run, settings)
 
     def flow(self) -> Flow[..., None]:
         """Give the workflow as a Prefect flow of the same name, with its settings as parameters."""
-        from magical.project.flows import flow_of
+        from magical.project.prefect_flow import flow_of
 
         return flow_of(self, str(sys._getframe(1).f_globals.get("__name__", "__main__")))
 

@@ -167,7 +167,7 @@ class RunnerRunsProjects(Conformance):
     ) -> tuple[RunResult, list[Event]]:
         from magical.engine.run import execute
         from magical.project import load
-        from magical.project.executing import schedule
+        from magical.project.run_setup import schedule
 
         _write(root, {**self.policy, **(policy or {})})
         project, heard = load(root), _Heard()

@@ -1,0 +1,148 @@
+"""Which model registry a project has: by the address of a server or database, or the one of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from magical.engine.policy import Tracking
+from magical.engine.protocols import Store
+from magical.errors import ProjectError, SettingsError
+from magical.masking import mask, mask_uris
+from magical.stores.local.store import LocalStore
+from magical.system.atomic_files import storing
+from magical.system.file_locks import acquire, release
+
+__all__ = [
+    "Registered",
+    "database",
+    "store_of",
+]
+
+_DATABASE, _NAME = "mlflow.db", "mlflow.id"
+
+_OWN, _FILE = "own:", "sqlite:///"
+
+
+def database(root: Path, home: Path) -> str:
+    """Give the address of a project's own MLflow database, which may have to be made.
+
+    Args:
+        root: the project's folder.
+        home: its folder ``.magical``; it is made.
+
+    Raises:
+        ProjectError: the folder's name has letters that an address cannot hold.
+    """
+    if odd := [c for c in "?%#" if c in str(home)]:
+        raise ProjectError(
+            f"{root} has {odd[0]!r} in its name, and MLflow's database cannot be addressed there.",
+            hint="rename the folder, or name another place: [tracking] uri.",
+        )
+    with storing(home):
+        home.mkdir(parents=True, exist_ok=True)
+        if not (home / _DATABASE).exists():  # somebody deleted it: the next one is another registry
+            (home / _NAME).unlink(missing_ok=True)
+    return f"{_FILE}{home / _DATABASE}"
+
+
+class Registered:
+    """The registry that a project's models go to, as its receipts name it.
+
+    A server or database is its address. The project's own has an id beside it, made when a receipt first
+    needs one: it stays when the folder is moved, and is another in each folder that works on a shared store.
+
+    Args:
+        home: the folder ``.magical``.
+        tracking: what ``[tracking]`` says.
+    """
+
+    def __init__(self, home: Path, tracking: Tracking) -> None:
+        self._home, self._uri = home, tracking.registry_uri or tracking.uri
+
+    def known(self) -> str:
+        """Name it, without a password; empty where the project's own has not been written to yet."""
+        if elsewhere := self._elsewhere():
+            return elsewhere
+        return self._own() if (self._home / _DATABASE).exists() else ""
+
+    def made(self) -> str:
+        """Name it, now that something was written to it."""
+        path = self._home / _NAME
+        if not (name := self._elsewhere() or self._own()):
+            with storing(path):
+                handle = acquire(path)
+                try:
+                    if not self._own():  # of two that come at once, one makes it
+                        os.truncate(path, 0)
+                        os.write(handle, secrets.token_hex(16).encode())
+                finally:
+                    release(handle)
+            name = self._own()
+        return name
+
+    def told(self, name: str) -> str:
+        """Say in a few words which registry a name is of."""
+        if name and not name.startswith(_OWN):
+            return name
+        if not name or name != self._own():
+            return "the own one of another project folder"
+        there = (self._home / _DATABASE).exists()
+        return "the project's own" if there else "the project's own, whose database is gone"
+
+    def gave(self, run: str) -> bool:
+        """Whether what a run wrote without saying where can be taken to be in it.
+
+        Another folder's run certainly wrote elsewhere if this folder's registry is its own.
+        """
+        return bool(self._elsewhere()) or (self._home / "runs" / run).is_dir()
+
+    def _elsewhere(self) -> str:
+        """Its address, without a password and written in one way; empty for the project's own."""
+        if not self._uri.startswith(_FILE):
+            return mask_uris(self._uri).rstrip("/")
+        path = os.path.realpath(self._uri.removeprefix(_FILE))
+        return "" if path == os.path.realpath(self._home / _DATABASE) else f"{_FILE}{path}"
+
+    def _own(self) -> str:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if name := (self._home / _NAME).read_text(encoding="ascii").strip():
+                return f"{_OWN}{name}"
+        return ""
+
+
+def store_of(url: str, home: Path, *, trust: bool = False) -> Store:
+    """Give the store of a project; for a URL, the adapter of fsspec is imported.
+
+    Args:
+        url: as ``[policy] store`` has it; empty for ``.magical/store``.
+        home: the project's folder ``.magical``.
+        trust: take also results of other stores that can run code; a store that several share takes all.
+
+    Raises:
+        SettingsError: it is no URL, or one that lives in one process.
+        StoreError: the protocol is unknown, or the package for it is not installed.
+    """
+    if not url:
+        return LocalStore(home / "store", trust=trust)
+    if "://" not in url or "::" in url:
+        raise SettingsError(
+            f"[policy] store is {mask(url)!r}, which is no URL of fsspec.",
+            hint="such as s3://bucket/campaign or file:///mnt/team/campaign; empty for .magical/store.",
+        )
+    if url.startswith("memory:"):
+        raise SettingsError(
+            "[policy] store: what is in memory:// is in one process, and gone with it.",
+            hint="file:///tmp/campaign is as quick; a test may use magical.stores.remote.store.RemoteStore.",
+        )
+    try:
+        from magical.stores.remote.store import RemoteStore
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "fsspec":
+            raise
+        raise SettingsError(
+            f"[policy] store {mask(url)} needs fsspec.", hint='pip install "magical-thinking[remote]"'
+        ) from None
+    return RemoteStore(url, home / "cache")

@@ -1,0 +1,166 @@
+"""A project under Prefect: what a run is carried out with there, and its workflow as a flow."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+from pydantic import Field
+
+from magical.engine.policy import Policy
+from magical.engine.policy import Tracking as HowToTrack
+from magical.engine.run import RunResult
+from magical.errors import UsageError
+from magical.events import StepCached, StepLeftOut
+from magical.graph import Graph
+from magical.integrations.prefect.cards import PrefectCards, escaped, link_of
+from magical.integrations.prefect.flow_run import server_of
+from magical.integrations.prefect.prefect_runner import PrefectRunner
+from magical.integrations.prefect.reconcile import FlowMarks, settle
+from magical.masking import masked
+from magical.project.loading.configuration import Configuration
+from magical.project.loading.drawing import Drawings
+from magical.project.servers.prefect_server import served
+from magical.project.tracking_setup import Tracked, value_of
+from magical.settings.base import to_json
+from magical.settings.secrets import Secret, without_masks
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from pydantic.fields import FieldInfo
+
+__all__ = ["flow_of", "under_prefect"]
+
+_MLFLOW = "http://127.0.0.1:5000"
+
+
+class Flowable(Protocol):
+    """The part of a project that its flow needs."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What its files say."""
+
+    @property
+    def drawings(self) -> Drawings:
+        """Draws its workflow."""
+
+    def execute(self, step: str = "", settings: Mapping[str, Any] | None = None) -> RunResult:
+        """Run, and give the bare result."""
+
+
+def under_prefect(
+    project: Tracked, policy: Policy, tracking: HowToTrack, graph: Graph
+) -> tuple[PrefectRunner, PrefectCards]:
+    """Give what runs the steps of a graph as tasks, and what shows them.
+
+    Args:
+        project: whose run it is.
+        policy: the wishes about it.
+        tracking: where models are registered, for links.
+        graph: what runs.
+
+    Raises:
+        UsageError: Prefect is not installed, or its server does not answer.
+    """
+    marks = FlowMarks(project.journal.folder)
+    runner = PrefectRunner(policy.workers, server=policy.server, tags=policy.tags, note=marks.note)
+    runner.check()
+    if server := runner.ids()[0]:
+        settle(project, server)
+    pages = next((u for u in (tracking.registry_uri, tracking.uri) if u.startswith("http")), _MLFLOW)
+
+    def about(step: str) -> str:
+        node = graph.by_name[step]
+        doc = (inspect.getdoc(node.call.step.function) if node.call else "") or ""
+        first = doc.partition("\n\n")[0].replace("``", "")  # what follows is for who writes code
+        return "\n\n".join(filter(None, [f"**{escaped(step)}** ({escaped(node.where)})", escaped(first)]))
+
+    return runner, PrefectCards(
+        runner, lambda key: value_of(project, key), about, lambda v: link_of(v, pages)
+    )
+
+
+def flow_of(project: Flowable, module: str) -> Flow[..., None]:
+    """Give a project's workflow as a Prefect flow, with its settings as parameters.
+
+    Args:
+        project: opened with the profile that it is to run with.
+        module: in which the flow has the workflow's name, for `serve` and `deploy`.
+
+    Raises:
+        UsageError: Prefect is not installed.
+    """
+    server_of("")  # says if Prefect is missing
+    from prefect import Flow
+
+    class ProjectFlow(Flow):  # type: ignore[type-arg]
+        """A flow that has a server also where none is set up."""
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            _expect(list(signature.parameters), args, kwargs)
+            with served():
+                return super().__call__(*args, **kwargs)
+
+        def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+            """What the server is shown: secrets as references, and no passwords."""
+            plain = {n: str(v) if isinstance(v, Secret) else v for n, v in parameters.items()}
+            return dict(masked(super().serialize_parameters(plain)))
+
+    workflow, graph = project.drawings.anew({})
+    fields = workflow.settings.model_fields if workflow.settings else {}
+    given = project.configuration.settings(workflow.settings, {}).settings
+
+    def body(**settings: Any) -> None:
+        line = {k: v for k, v in to_json(settings).items() if v != to_json(defaults[k])}
+        _show(project.execute(settings={**without_masks(line), "policy": {"runner": "prefect"}}))
+
+    signature = inspect.Signature(
+        [_parameter(name, field, getattr(given, name)) for name, field in fields.items()]
+    )
+    defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
+    body.__signature__ = signature  # type: ignore[attr-defined]
+    body.__name__ = body.__qualname__ = graph.workflow
+    body.__module__, body.__doc__ = module, workflow.__doc__
+    flow = ProjectFlow(body, name=graph.workflow, persist_result=False)
+    if module == "__main__":  # Prefect would name the file of the body, which is this one
+        flow._entrypoint = f"{getattr(sys.modules[module], '__file__', module)}:{graph.workflow}"
+    return flow
+
+
+def _expect(names: list[str], args: Sequence[object], given: Mapping[str, object]) -> None:
+    """Say in a line what Prefect says in a page: settings are given by name, and there are no others."""
+    if args:
+        raise UsageError(
+            f"A flow takes its settings by name, got {args[0]!r}.", hint=f"such as {next(iter(names), '')}=…"
+        )
+    if others := given.keys() - {*names, "return_state", "wait_for"}:
+        raise UsageError.unknown("setting", min(others), names)
+
+
+def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
+    """A setting with its type, its bounds and its description; the project's files may change its default."""
+    default = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
+    told = Field(description=field.description)
+    default = default if to_json(default) == to_json(value) else value  # a path stays as it was written
+    shown = masked(to_json(default))  # a password is in the project's files, and in no deployment
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default if shown == to_json(default) else shown,
+        annotation=Annotated[(field.annotation, *field.metadata, told)],
+    )
+
+
+def _show(result: RunResult) -> None:
+    """What is fresh or left out is shown also where nothing had to run; the first error is the flow's."""
+    if not result.name:
+        with PrefectRunner() as runner:
+            for name, record in result.records.items():
+                runner.on(StepCached(step=name, key=record.key))
+            for name, reason in result.left_out.items():
+                runner.on(StepLeftOut(step=name, reason=reason))
+    if result.errors:
+        raise next(iter(result.errors.values()))

@@ -1,0 +1,166 @@
+"""What is no longer as it was when a run was recorded: code, settings, versions, lock, data."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from magical.engine.journal import git_state
+from magical.engine.plan import Planner
+from magical.errors import InputError, listing, shorten
+from magical.graph import Node
+from magical.keys.key import Identity
+from magical.keys.key_diff import causes, settings_changes
+from magical.keys.packages import lock_digests, versions_here
+from magical.project.loading.drawing import Drawing
+from magical.project.reproduce.portable_paths import portable, portable_parts
+
+__all__ = ["Change", "changed_data", "changes"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that differs from what a record says.
+
+    Attributes:
+        kind: ``commit``, ``python``, ``lock``, ``setting``, ``data``, ``file`` (data of a step that is not
+            run again), ``step``, or the kind of a cause that ``why`` names: ``code``, ``argument``,
+            ``package`` or ``contract``.
+        text: one sentence.
+        steps: the nodes that it is about.
+    """
+
+    kind: str
+    text: str
+    steps: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.text} ({listing(self.steps, 3)})" if self.steps else self.text
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON."""
+        return {"kind": self.kind, "text": self.text, "steps": list(self.steps)}
+
+
+def changes(
+    record: Mapping[str, Any], drawing: Drawing, planner: Planner, root: Path, without: Collection[str] = ()
+) -> list[Change]:
+    """Say what differs between a record and the project as it is here and now, before anything runs.
+
+    Args:
+        record: of the earlier run.
+        drawing: of the whole workflow now, with the record's settings.
+        planner: of the same.
+        root: the project's folder.
+        without: the nodes that are not run again: what they read stops nothing.
+
+    Raises:
+        InputError: a file that a step reads cannot be read.
+    """
+    found = [*_commit(record, root), *_versions(record, drawing), *_locks(record, root)]
+    then, now = portable(record["settings"], root), portable(drawing.drawn.settings, root)
+    found += [Change("setting", f"the setting {text}") for text in settings_changes(then, now)]
+    found += _steps(record, drawing)
+    grouped: dict[tuple[str, str], list[str]] = {(c.kind, c.text): list(c.steps) for c in found}
+    for node in drawing.graph.nodes:
+        old = record["steps"].get(node.name, {}).get("parts")
+        if old is not None:
+            for kind, text in _of_node(node, old, drawing.drawn.identities[node.name], planner, root):
+                unread = kind == "data" and node.name in without
+                grouped.setdefault(("file" if unread else kind, text), []).append(node.name)
+    return [Change(kind, text, tuple(steps)) for (kind, text), steps in grouped.items()]
+
+
+def _of_node(
+    node: Node, then: Mapping[str, str], identity: Identity, planner: Planner, root: Path
+) -> Iterator[tuple[str, str]]:
+    """What differs between the parts of its key then and now, but for what its inputs were."""
+    if gone := [p for paths in identity.files.values() for p in paths if not Path(p).exists()]:
+        yield "data", f"there is no {_named(gone, root)}"
+        return
+    new = portable_parts(planner.key(node, {})[1], root)
+    old = {k: v for k, v in then.items() if not k.startswith("input:")}
+    for label, paths in identity.files.items():
+        if _other_content(old.get(label), new[label]):
+            yield "data", f"{_named(paths, root)} has other content than in the run"
+            old[label] = new[label]
+    for cause in causes(old, new, identity):
+        yield cause.kind, cause.text
+
+
+def _named(paths: Sequence[str], root: Path) -> str:
+    return listing([os.path.relpath(path, root) for path in paths], 4)
+
+
+def changed_data(found: Sequence[Change], run: str) -> InputError | None:
+    """Give the error that other data make, if there are any: what comes of them says nothing of the code."""
+    other = [change for change in found if change.kind == "data"]
+    if not other:
+        return None
+    return InputError(
+        f"{run} cannot be reproduced: {other[0]}.",
+        *(f"{change}." for change in other[1:3]),
+        hint="put the file of then there, or name it: magical reproduce RUN KEY=PATH.",
+    )
+
+
+def _commit(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
+    then, now = record.get("git") or {}, git_state(root)
+    if then.get("commit") and now.get("commit") and then["commit"] != now["commit"]:
+        text = f"the commit is {now['commit'][:10]}, and was {shorten(then['commit'], 11)[:10]}"
+        yield Change("commit", text)
+    if then.get("dirty"):
+        yield Change("commit", "the run had changes that were not committed")
+    if now.get("dirty") and then.get("commit"):
+        yield Change("commit", "there are changes here that are not committed")
+
+
+def _versions(record: Mapping[str, Any], drawing: Drawing) -> Iterator[Change]:
+    parts = [p for identity in drawing.drawn.identities.values() for p in identity.parts.items()]
+    packages = {k.partition(":")[2]: v for k, v in parts if k.startswith("package:")}
+    then, now = record.get("versions") or {}, {**versions_here(), **packages}
+    for name in then:
+        one, other = str(then[name]), str(now.get(name) or "")
+        if name == "python" and _minor(one) != _minor(other):  # the third number changes no key
+            yield Change("python", f"Python went from {shorten(_minor(one), 40)} to {_minor(other)}")
+        elif name != "python" and other and one != other:
+            yield Change("package", f"{name} went from {shorten(one, 40)} to {other}")
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _locks(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
+    if "locks" not in record:
+        return
+    then, now = record["locks"], lock_digests(root)
+    for name in dict.fromkeys([*then, *now]):
+        if then.get(name) != now.get(name):
+            how = "is another" if name in then and name in now else "is new" if name in now else "is gone"
+            yield Change("lock", f"the lock file {name} {how}")
+
+
+def _steps(record: Mapping[str, Any], drawing: Drawing) -> Iterator[Change]:
+    names, then = [n.name for n in drawing.drawn.graph.nodes], record["steps"]
+    if gone := [n for n, said in then.items() if n not in names and said.get("key")]:
+        yield Change("step", "the workflow no longer has", tuple(gone))
+    graph, step = drawing.graph, record.get("step", "")
+    wanted = graph.upto(step).nodes if step in graph.by_name else graph.wanted
+    if added := [n.name for n in wanted if n.name not in then]:
+        yield Change("step", "the run did not have", tuple(added))
+
+
+def _other_content(old: str | None, new: str) -> bool:
+    """Whether the files of an argument have other bytes: their digests stand behind its JSON."""
+    if old is None or old == new:
+        return False
+    try:
+        one, other = (json.JSONDecoder().raw_decode(text) for text in (old, new))
+    except ValueError:
+        return True
+    return bool(one[0] == other[0])

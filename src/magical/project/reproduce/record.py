@@ -1,0 +1,203 @@
+"""The record of a run: what ``magical runs RUN --json`` says, and all that ``reproduce`` needs elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from magical.engine.artifacts import Record
+from magical.engine.journal import Journal, RunSummary
+from magical.engine.protocols import Store
+from magical.errors import MagicalError, StoreError
+from magical.graph import Graph, Node
+from magical.project.loading.configuration import Configuration
+from magical.project.loading.drawing import Drawings
+from magical.project.reproduce.model_sample import Judge, every, judges
+from magical.project.reproduce.portable_paths import (
+    portable,
+    portable_parts,
+    portable_settings,
+    without_paths,
+)
+from magical.project.reproduce.record_schema import FORMAT
+from magical.report.text import runs_json
+from magical.settings.secrets import learn, without_masks
+
+__all__ = [
+    "Recorded",
+    "as_then",
+    "left_out",
+    "record_of",
+    "records_of",
+]
+
+
+def left_out(graph: Graph) -> dict[str, str]:
+    """Give the nodes that are left out, each with the reason."""
+    found: dict[str, str] = {}
+    for node in graph.nodes:
+        lost = [link.node for link in node.links if link.node in found]
+        if reason := f"it needs {lost[0]}" if lost else _writes(node):
+            found[node.name] = reason
+    return found
+
+
+def _writes(node: Node) -> str:
+    if node.facts.get("pretended"):
+        return ""
+    if node.writes:
+        return "it writes to the world"
+    return "it writes files" if node.facts.get("writes_files") else ""
+
+
+class Recorded(Protocol):
+    """The part of a project that a record needs."""
+
+    @property
+    def root(self) -> Path:
+        """Its folder."""
+
+    @property
+    def store(self) -> Store:
+        """Where its artifacts live."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where its runs are told."""
+
+    @property
+    def drawings(self) -> Drawings:
+        """Draws its workflow."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What its files say."""
+
+    def with_profile(self, profile: str) -> Recorded:
+        """Give the same project under another profile."""
+
+
+def record_of(project: Recorded, run: str, *, here: bool = False) -> dict[str, Any]:
+    """Give the record of a run: what the list of runs says of it, and of each step its key and result.
+
+    Args:
+        project: where the run was.
+        run: its name, the beginning of it, or ``last``.
+        here: whether it is for this project alone: its settings stay as they are, places and all.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    summary = project.journal.read(project.journal.find(run))
+    project = as_then(project, summary.facts.get("profile", ""))
+    masked = learn(summary.settings, project.root)  # whether the workflow of then can still be drawn or not
+    (said,) = runs_json([summary], project.store.size)
+    settings, unread = _now(project, summary)
+    steps = dict(_steps(project, summary, masked, unread))
+    record = {**said, "format": FORMAT, "steps": steps}
+    record["failed"] = {n: without_paths(t, project.root) for n, t in summary.failed.items()}
+    record["settings"] = summary.settings if here else settings
+    return record
+
+
+def _now(project: Recorded, run: RunSummary) -> tuple[Any, frozenset[str]]:
+    """The settings for other machines, and the nodes that are left out when the run is repeated.
+
+    It imports the project, whose modules a model may need to be read.
+    """
+    line = without_masks(run.settings)
+    try:
+        workflow, graph = project.drawings.anew(line)
+        typed = project.configuration.settings(workflow.settings, line).settings
+    except MagicalError:  # the workflow of then is no longer that of now
+        return portable(run.settings, project.root), frozenset()
+    without = {} if run.facts.get("pretend") else left_out(graph)
+    return portable_settings(run.settings, typed, project.root), frozenset(without)
+
+
+def as_then(project: Recorded, profile: str) -> Recorded:
+    """Give the project under the profile of a run, which may name the store that its results are in.
+
+    Where there is no such profile any more, it is given as it is.
+    """
+    then = project.with_profile(profile)
+    try:
+        _ = then.store
+    except MagicalError:
+        return project
+    return then
+
+
+def records_of(project: Recorded, keys: Mapping[str, str]) -> dict[str, Record]:
+    """Give what the store has of the nodes of a run, in their order."""
+    found = ((name, project.store.record(key)) for name, key in keys.items())
+    return {name: record for name, record in found if record is not None}
+
+
+def _steps(
+    project: Recorded, run: RunSummary, masked: bool, without: frozenset[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    records = records_of(project, run.keys)
+    nodes = run.facts.get("nodes") or list({**run.keys, **run.begun, **run.failed, **run.left_out})
+    own = {n: records[n] for n in nodes if n in records and _is_of(run, n, records[n])}
+    judging = judges({n: r for n, r in own.items() if n not in without})
+    fingerprint = _fingerprint(project, own, judging, masked)
+    for name in nodes:
+        record, key = records.get(name), run.keys.get(name, "")
+        said: dict[str, Any] = {"state": _state(run, name)}
+        if name in run.left_out:
+            said["reason"] = run.left_out[name]
+        if key:
+            said |= {"key": key, "content": run.contents.get(name, "")}
+        if record is not None:
+            said |= {
+                "step": record.step,
+                "origin": list(record.origin),
+                "parts": portable_parts(record.parts, project.root),  # of this run: its key is their hash
+                "result": fingerprint(name, record),
+            }
+        yield name, said
+
+
+def _is_of(run: RunSummary, name: str, record: Record) -> bool:
+    """Whether what the store has is what this run gave: a later run may have given else under the same key.
+
+    What asks the world does so each time. A model is named by its key, not by what is in it.
+    """
+    content = run.contents.get(name)
+    if content and content != record.result.content:
+        return False
+    return not (any(a.kind == "object" for a in every(record.result)) and record.run > run.name)
+
+
+def _fingerprint(
+    project: Recorded, records: Mapping[str, Record], judging: Mapping[str, Judge], masked: bool
+) -> Callable[[str, Record], dict[str, Any] | None]:
+    if not records:
+        return lambda name, record: None
+    from magical.project.reproduce.fingerprints import Fingerprints
+
+    made = Fingerprints(project.store, judging, str(project.root), masked)
+
+    def give(name: str, record: Record) -> dict[str, Any] | None:
+        if name not in records:
+            return None
+        try:
+            return made.of(name, record.result)
+        except StoreError:  # swept or damaged meanwhile: its content is still known by name
+            return None
+
+    return give
+
+
+def _state(run: RunSummary, name: str) -> str:
+    if name in run.keys:
+        return "ran" if name in run.executed else "fresh"
+    if name in run.failed:
+        return "failed"
+    if name in run.pending:
+        return "pending"
+    if name in run.left_out:
+        return "left out"
+    return "was under way" if name in run.begun else "not begun"

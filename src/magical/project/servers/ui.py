@@ -1,0 +1,162 @@
+"""The pages of Prefect and MLflow for one project: what is started for them, and for how long."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Self
+from urllib.parse import urlsplit
+
+from magical.errors import ProjectError, UsageError
+from magical.integrations.mlflow.client import shown
+from magical.integrations.prefect.flow_run import OWN_SERVER
+from magical.integrations.prefect.reconcile import settle
+from magical.project.servers.hosting import (
+    HOST,
+    Server,
+    await_all,
+    free_port,
+    look_after,
+    mlflow_server,
+    occupant,
+    prefect_server,
+)
+from magical.system.file_locks import acquire, release
+from magical.system.process_guard import Guarded
+
+if TYPE_CHECKING:
+    from magical.project.project import Project
+
+__all__ = ["UIs"]
+
+
+_LOOK = 0.3
+_EMBEDDED = ("sqlite:", "postgresql", "mysql", "mssql")
+
+
+class UIs:
+    """Runs the servers of a project's pages for as long as a ``with`` block, and no longer than this process.
+
+    A server that the settings name is somebody else's: its address is given, and nothing is started.
+
+    Args:
+        project: whose runs are shown.
+        prefect_port: that Prefect listens on; 0 for any that is free.
+        mlflow_port: the same for MLflow.
+
+    Attributes:
+        addresses: of ``prefect`` and ``mlflow``; none where there is no server.
+        notes: what else to know of them, a line each.
+
+    Raises:
+        UsageError: both are to listen on one port, or, on entry, a port is taken.
+        ProjectError: on entry, a server ended while it started.
+    """
+
+    def __init__(self, project: Project, *, prefect_port: int = 4200, mlflow_port: int = 5000) -> None:
+        if prefect_port == mlflow_port != 0:
+            raise UsageError(
+                f"Prefect and MLflow cannot both have port {mlflow_port}.", hint="name two: --mlflow-port N"
+            )
+        self.addresses: dict[str, str | None] = {}
+        self.notes: list[str] = []
+        self._project, self._servers = project, list[Server]()
+        self._processes: list[tuple[Server, Guarded]] = []
+        self._stack = contextlib.ExitStack()
+        database = project.database()  # it also says if the folder's name cannot be part of an address
+        self._take("prefect", self._prefect(project, prefect_port))
+        self._take("mlflow", self._mlflow(project, database, mlflow_port))
+
+    def __enter__(self) -> Self:
+        for server in self._servers:
+            if who := occupant(server.port):
+                _taken(server, who)
+        with contextlib.ExitStack() as stack:
+            if self._servers:
+                lock = acquire(self._project.home / "ui.lock", waits=_no_second)
+                stack.callback(release, lock)
+            for server in self._servers:
+                self._processes.append((server, stack.enter_context(server.start())))
+            stack.callback(self._stop)
+            await_all(self._processes)
+            if address := self.addresses["prefect"]:
+                settle(self._project, f"{address}/api")  # before anybody looks
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def __str__(self) -> str:
+        names = {"prefect": "Prefect", "mlflow": "MLflow"}
+        lines = [f"{names[name]:8} {address}" for name, address in self.addresses.items() if address]
+        stops = ("Nothing was started.", "Ctrl-C stops it.", "Ctrl-C stops both.")[len(self._servers)]
+        return "\n".join([*lines, *self.notes, stops])
+
+    def watch(self) -> None:
+        """Wait for as long as all servers run; at once if there is none.
+
+        Raises:
+            ProjectError: one ended.
+        """
+        while self._processes:
+            look_after(self._processes)
+            time.sleep(_LOOK)
+
+    def _stop(self) -> None:
+        """Let all end at the same time; the stack then waits for each."""
+        for _, process in self._processes:
+            process.stop()
+
+    def _take(self, name: str, given: Server | str | None) -> None:
+        if isinstance(given, Server):
+            self._servers.append(given)
+            given = given.address
+        self.addresses[name] = given
+
+    def _prefect(self, project: Project, port: int) -> Server | str | None:
+        named = project.configuration.policy({}).server
+        if named and not _is_here(named, port):
+            return shown(named.rstrip("/").removesuffix("/api"))
+        if find_spec("prefect") is None:
+            self.notes.append("Prefect is not installed: pip install 'magical-thinking[prefect]'")
+            return None
+        server = prefect_server(project.home / "prefect", port or free_port())
+        if not named and (api := f"{server.address}/api") != OWN_SERVER:
+            self.notes.append(f"Runs find it by policy.server={api}")
+        return server
+
+    def _mlflow(self, project: Project, database: str, port: int) -> Server | str:
+        named = project.configuration.tracking({}).uri
+        if named and not named.startswith(_EMBEDDED) and not _is_here(named, port):
+            return shown(named)
+        uri = _absolute(named) if named.startswith(_EMBEDDED) else database
+        return mlflow_server(project.home / "mlflow", uri, project.home / "artifacts", port or free_port())
+
+
+def _is_here(uri: str, port: int) -> bool:
+    """Whether settings name the very server that is to be started."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(uri)
+        return parts.hostname in (HOST, "localhost") and parts.port == port
+    return False
+
+
+def _absolute(uri: str) -> str:
+    """The address of a database from anywhere; a relative one is relative to this process, not its server."""
+    path = uri.removeprefix("sqlite:///")
+    return uri if path == uri or not path else f"sqlite:///{Path(path).absolute()}"
+
+
+def _taken(server: Server, who: str) -> NoReturn:
+    option = f"--{server.name.lower()}-port"
+    raise UsageError(
+        f"Port {server.port} is taken: {who} listens there, so {server.name} cannot.",
+        hint=f"stop it, or name another port: magical ui {option} {server.port + 10}",
+    )
+
+
+def _no_second() -> NoReturn:
+    raise ProjectError("magical ui runs already for this project.", hint="use its pages, or stop it first.")

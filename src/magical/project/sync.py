@@ -1,0 +1,283 @@
+"""Send what MLflow's tracking or registry missed while it was down: once, and with the whole gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from magical.engine.journal import RunSummary
+from magical.engine.plan import FRESH, NodePlan, Receipts
+from magical.engine.policy import Tracking as HowToTrack
+from magical.engine.protocols import Listener, Registry
+from magical.engine.run import RunResult
+from magical.errors import (
+    InputError,
+    MagicalError,
+    RegistryDown,
+    RegistryError,
+    SettingsError,
+    UsageError,
+    listing,
+)
+from magical.events import Event, RunFinished
+from magical.graph import Graph
+from magical.integrations.mlflow.progress_marks import MISSED, SENT, Mark, Marks
+from magical.project.loading.configuration import Configuration
+from magical.project.tracking_setup import Tracked, tracker
+from magical.settings.secrets import without_masks
+from magical.system.file_locks import alone
+from magical.system.processes import host, lives
+
+__all__ = ["Stored", "Sync", "Synced", "Synchronised", "as_stored", "sync"]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A step with all that it needs, nothing of which is asked of the world again.
+
+    Attributes:
+        workflow: its workflow's name.
+        plans: what is fresh.
+        run: runs what is not.
+    """
+
+    workflow: str
+    plans: Mapping[str, NodePlan]
+    run: Callable[[tuple[Listener, ...]], RunResult]
+
+
+class Synchronised(Tracked, Protocol):
+    """The part of a project that sending later needs."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What its files say."""
+
+    def with_profile(self, profile: str) -> Synchronised:
+        """Give the project under another profile."""
+
+    def registry(self, tracking: HowToTrack) -> Registry:
+        """Give its model registry."""
+
+    def receipts(self, line: Mapping[str, Any]) -> Receipts:
+        """Give what looks up in the store what has been computed."""
+
+    def stored(self, step: str, settings: Mapping[str, Any]) -> Stored:
+        """Draw it up to a step, as it stands in the store."""
+
+
+@dataclass(frozen=True)
+class Sync:
+    """One thing that was missed, and what became of it.
+
+    Attributes:
+        run: the run that it is of.
+        step: the step that was pending, or empty for the run itself.
+        state: ``sent``; ``changed``, where it is not what would be sent now; or ``failed``.
+        text: what came of it, or why it could not be sent.
+        hint: the next move, if there is one.
+    """
+
+    run: str
+    step: str
+    state: str
+    text: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        what = f"{self.step} of run {self.run}" if self.step else f"run {self.run}"
+        return f"{what}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync did, in the order in which it was done."""
+
+    done: tuple[Sync, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether something that should be sent could not be."""
+        return any(s.state == "failed" for s in self.done)
+
+    def __str__(self) -> str:
+        """Give one line a thing; what is wrong with several is said once."""
+        lines = [str(s) for s in self.done if s.state != "failed"]
+        wrong: dict[str, list[Sync]] = {}
+        for one in self.done:
+            if one.state == "failed":
+                wrong.setdefault(one.text, []).append(one)
+        for text, those in wrong.items():
+            lines += [text if len(those) > 1 else str(those[0])]
+            lines += [f"{len(those)} things wait for it; nothing is lost."] if len(those) > 1 else []
+        hints = dict.fromkeys(s.hint for s in self.done if s.hint)
+        return "\n".join([*(lines or ["nothing to send"]), *(f"Hint: {hint}" for hint in hints)])
+
+    def to_json(self) -> list[dict[str, str]]:
+        """Give it as JSON."""
+        return [{"run": s.run, "step": s.step, "state": s.state, "text": s.text} for s in self.done]
+
+
+def sync(project: Synchronised, listeners: tuple[Listener, ...] = (), settled: Sequence[str] = ()) -> Synced:
+    """Send what was missed; one that cannot be sent does not keep back the others.
+
+    Args:
+        project: whose runs.
+        listeners: who hears what the steps tell that are made up for.
+        settled: the runs of which Prefect has been told the rest.
+    """
+    with alone(project.home / "sync.lock"):  # a second one waits, and finds nothing left to send
+        found = [*_Runs(project).send(), *_Steps(project, listeners).send()]
+    return Synced((*(Sync(run, "", "sent", "Prefect knows how it ended.") for run in settled), *found))
+
+
+class _Runs:
+    """The runs that MLflow's tracking missed, oldest first."""
+
+    def __init__(self, project: Synchronised) -> None:
+        self._project, self._marks = project, Marks(project.journal.folder)
+        self._down: dict[str, RegistryDown] = {}
+
+    def send(self) -> Iterator[Sync]:
+        for run in reversed(self._project.journal.names()):
+            mark = self._marks.read(run)
+            if mark is None or mark.state == SENT:
+                continue
+            try:
+                if self._send(run, mark):
+                    yield Sync(run, "", "sent", "sent to MLflow")
+            except MagicalError as error:
+                yield _failed(run, "", error)
+
+    def _send(self, run: str, mark: Mark) -> bool:
+        events = [(e, at) for e, at in self._events(run) if e is not None]
+        begun = self._project.journal.read(run)
+        if not events or not (mark.state == MISSED or _is_over(begun)):
+            return False
+        if begun.state == "killed":  # its journal just ends
+            last = max(at for _, at in events)
+            events.append((RunFinished(run=run, state="stopped", seconds=0.0, executed=0), last))
+        project = _of(self._project, begun)
+        tracking = project.configuration.tracking(mark.line)
+        uri = tracking.uri or "its own"
+        if uri in self._down:
+            raise self._down[uri]
+        listener = tracker(project, tracking, begun.workflow, mark.line, later=True)
+        if listener is None:
+            return False
+        try:
+            for event, at in events:
+                listener.on(event, at)
+        except RegistryDown as error:
+            self._down[uri] = error
+            raise
+        return True
+
+    def _events(self, run: str) -> Iterator[tuple[Event | None, float]]:
+        for line in self._project.journal.events(run):
+            yield Event.from_json(line), float(line.get("at", 0.0))
+
+
+class _Steps:
+    """The steps that the registry missed, newest first."""
+
+    def __init__(self, project: Synchronised, listeners: tuple[Listener, ...]) -> None:
+        self._project, self._listeners = project, listeners
+        self._marks = Marks(project.journal.folder)
+        self._down: dict[str, RegistryDown] = {}
+
+    def send(self) -> Iterator[Sync]:
+        later: set[tuple[str, str]] = set()  # what newer runs wrote to the world
+        seen: set[str] = set()
+        done: set[str] = set()  # under which keys, for whichever registry
+        for run in self._project.journal.runs():
+            for step, key in run.pending.items():
+                if key in seen or any(k.startswith(key) for k in done) or self._is_there(run, key):
+                    continue
+                seen.add(key)
+                found = self._settled(run, step, key)
+                if found.state != "changed" or (run.workflow, step) not in later:
+                    yield found
+            later.update((run.workflow, step) for step in run.executed)
+            done.update(run.keys[step] for step in run.executed if step in run.keys)
+
+    def _is_there(self, run: RunSummary, key: str) -> bool:
+        """Whether what was pending has meanwhile been done, for the registry that it would be sent to now."""
+        mark = self._marks.read(run.name)
+        try:
+            receipts = _of(self._project, run).receipts(mark.line if mark else {})
+            return receipts.look(key, writes=True)[0] is not None
+        except (UsageError, SettingsError):  # the run's profile is no more, or no longer right
+            return self._project.store.record(key) is not None
+
+    def _settled(self, run: RunSummary, step: str, key: str) -> Sync:
+        try:
+            return self._sent(run, step, key)
+        except (UsageError, InputError):  # its settings or its files are no longer what they were
+            return _changed(run, step)
+        except MagicalError as error:
+            return _failed(run.name, step, error)
+
+    def _sent(self, run: RunSummary, step: str, key: str) -> Sync:
+        project, mark = _of(self._project, run), self._marks.read(run.name)
+        line = mark.line if mark else {}
+        stored = project.stored(step, {**without_masks(run.settings), **line})
+        if stored.workflow == run.workflow and (origin := stored.plans[step].origin):
+            text = f"not sent: it stands on what is not real now: {listing(origin)}"
+            return Sync(run.name, step, "changed", text, "magical run, with all steps written")
+        if stored.workflow != run.workflow or not _is_next(stored.plans, step, key):
+            return _changed(run, step)
+        tracking = project.configuration.tracking(line)
+        uri = tracking.registry_uri or tracking.uri or "its own"
+        if uri in self._down:
+            raise self._down[uri]
+        try:
+            project.registry(tracking).champion(run.workflow)  # before a run is begun for nothing
+        except RegistryDown as error:
+            self._down[uri] = error
+            raise
+        result = stored.run(self._listeners)
+        if result.errors:
+            raise next(iter(result.errors.values()))
+        if step in result.pending:
+            raise RegistryDown(result.pending[step], hint="magical sync, once that answers again.")
+        if step not in result.records:
+            raise RegistryError(f"{step} was left out: {result.left_out.get(step)}.", hint="magical run")
+        return Sync(run.name, step, "sent", result.records[step].result.summary)
+
+
+def _is_over(run: RunSummary) -> bool:
+    """Whether the process of a run is gone; of another machine's only the journal can tell."""
+    machine, process = run.facts.get("host", ""), run.facts.get("process", 0)
+    return not lives(process) if process and machine == host() else run.state != "killed"
+
+
+def _is_next(plans: Mapping[str, NodePlan], step: str, key: str) -> bool:
+    """Whether all before a step is fresh, and the step itself is what was pending."""
+    before = (p.state == FRESH for name, p in plans.items() if name != step)
+    return plans[step].key == key and all(before)
+
+
+def as_stored(graph: Graph) -> Graph:
+    """The graph with no source that must be asked again: what is sent stands on what the store has of it."""
+    nodes = tuple(
+        replace(n, facts={k: v for k, v in n.facts.items() if (k, v) != ("reads", "world")})
+        for n in graph.nodes
+    )
+    return replace(graph, nodes=nodes)
+
+
+def _of(project: Synchronised, run: RunSummary) -> Synchronised:
+    """The project with the profile of a run."""
+    profile = str(run.facts.get("profile", ""))
+    return project if profile == project.configuration.profile else project.with_profile(profile)
+
+
+def _changed(run: RunSummary, step: str) -> Sync:
+    text = "not sent: code, data or settings have changed since, so it is not what would be registered now"
+    return Sync(run.name, step, "changed", text, "magical run")
+
+
+def _failed(run: str, step: str, error: MagicalError) -> Sync:
+    return Sync(run, step, "failed", "\n".join(error.lines), error.hint)

@@ -1,0 +1,75 @@
+"""An errand in a process that does many: with the code as it is now, and with a clear word where it cannot."""
+
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magical.contracts.promises import Promise
+from magical.engine.execution.remote_task import Errand
+from magical.errors import ProjectError
+from magical.project import task_worker
+from magical.project.task_worker import work
+from magical.system.processes import host
+from project.conftest import USES_LIB, returns
+from projects import Small, is_well_worded, one, python
+
+
+def errand(small: Small, name: str = "first") -> Errand:
+    """What the process of a run sends, as it is now: drawn in another process, so that this one has not."""
+    assert python("-m", "magical.cli", "plan", "--project", str(small.root)).returncode == 0
+    project = small.load()
+    drawing = project.draw({})
+    plan = project.plan()[name]
+    ticket = project.request(drawing).ticket()
+    return Errand(ticket, name, name, "workflow.py:1", plan.key, "run-x", plan.parts)
+
+
+def done(small: Small, sent: Errand) -> Any:
+    record = work(sent, lambda event: None, threading.Event())
+    return small.load().store.load(record.result, Promise("any"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_worker, "_held", [])
+
+
+def test_a_worker_runs_what_was_edited_outside_the_folder(tmp_path: Path, lib: Small) -> None:
+    small = one(tmp_path / "p", USES_LIB)
+    assert done(small, errand(small)) == 1
+    lib.write("mylib.py", returns(2222))
+    assert done(small, errand(small)) == 2222
+
+
+def test_a_worker_older_than_what_is_installed_sends_it_apart(
+    tmp_path: Path, lib: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_worker, "_PACKAGES", "as it was when this process began")
+    small = one(tmp_path / "p", USES_LIB)
+    small.edit("workflow.py", "return number()", "import os\n    return os.getpid()")
+    assert done(small, errand(small)) != os.getpid()
+
+
+def test_where_code_differs_it_is_named(tmp_path: Path, lib: Small) -> None:
+    small = one(tmp_path / "p", USES_LIB)
+    sent = errand(small)
+    lib.write("mylib.py", returns(2))
+    with pytest.raises(
+        ProjectError, match=f"first changed, or is another on {host()} .*: mylib.number was edited"
+    ) as caught:
+        done(small, sent)
+    assert is_well_worded(str(caught.value))
+
+
+def test_where_another_version_is_installed_it_is_named(tmp_path: Path, lib: Small) -> None:
+    small = one(tmp_path / "p", USES_LIB)
+    sent = errand(small)
+    there = replace(sent, key="another", parts={**sent.parts, "package:polars": "0.1"})
+    with pytest.raises(ProjectError, match=r"polars went from 0\.1 to"):
+        done(small, there)
+    with pytest.raises(ProjectError, match="its files or packages differ"):
+        done(small, replace(there, parts={}))
