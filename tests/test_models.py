@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from magical.project import Project
-from magical.testing.registries import submission
+from magical.testing.registry_conformance import submission
 from projects import Small, flow, is_well_worded
 from registries.memory import MemoryRegistry
 

@@ -18,7 +18,7 @@ from magical.engine.artifacts import Record
 from magical.errors import StoreError
 from magical.stores.remote.leases import Timing
 from magical.stores.remote.store import RemoteStore
-from magical.testing.stores_kept import KEY, OTHER, TABLE
+from magical.testing.store_conformance import KEY, OTHER, TABLE
 from remote_stores import BUCKET, files, served
 
 BRIEF = Timing(beat=0.1, patience=2.0, poll=0.05)

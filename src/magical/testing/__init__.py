@@ -17,34 +17,25 @@ except ImportError as error:
     raise ImportError("magical.testing needs pytest, and it is not here. Hint: pip install pytest") from error
 
 if TYPE_CHECKING:
-    from magical.testing.registries import RegistryConformance
-    from magical.testing.runners import RunnerConformance
-    from magical.testing.stores import StoreConformance
+    from magical.testing.registry_conformance import RegistryConformance
+    from magical.testing.runner_conformance import RunnerConformance
+    from magical.testing.store_conformance import StoreConformance
 
 from magical.testing.fixtures import Pretend, pretended
 
 __all__ = ["Pretend", "RegistryConformance", "RunnerConformance", "StoreConformance", "pretended"]
 
 # Before any of them is imported, so that a failing assertion shows its values.
-_SUITES = (
-    "registries",
-    "runners",
-    "runners_projects",
-    "stores",
-    "stores_damaged",
-    "stores_kept",
-    "stores_shared",
-    "stores_swept",
-)
+_SUITES = ("registry_conformance", "runner_conformance", "store_conformance")
 pytest.register_assert_rewrite(*(f"{__name__}.{suite}" for suite in _SUITES))
 
 # It is no pytest11 entry point: pytest would then rewrite the assertions of all of magical in every run on
 # the machine, and everybody's tests would see a fixture that nobody asked for.
 
 _HOMES = {
-    "RegistryConformance": "registries",
-    "RunnerConformance": "runners",
-    "StoreConformance": "stores",
+    "RegistryConformance": "registry_conformance",
+    "RunnerConformance": "runner_conformance",
+    "StoreConformance": "store_conformance",
 }
 
 

@@ -20,7 +20,7 @@ import pytest
 from magical.engine.execution.local_runner import LocalRunner
 from magical.errors import BrokenPromise, StepError, StepStopped, UsageError
 from magical.testing import RunnerConformance
-from magical.testing.runners_projects import RunnerRunsProjects
+from magical.testing.runner_conformance import RunnerRunsProjects
 from projects import Small, is_well_worded, one, python
 
 pytest.importorskip("distributed")

@@ -26,7 +26,7 @@ from magical.events import RunFinished, RunStarted, StepStarted
 from magical.integrations.mlflow.client import reached
 from magical.integrations.mlflow.registry import MlflowRegistry, signature
 from magical.integrations.mlflow.tracking import MlflowTracking
-from magical.testing.registries import OUT, RegistryConformance, submission
+from magical.testing.registry_conformance import OUT, RegistryConformance, submission
 from registries.databases import database, free_port, server
 
 

@@ -18,7 +18,7 @@ from magical.engine.artifacts import Record
 from magical.errors import StoreError
 from magical.stores.local.store import LocalStore
 from magical.testing import StoreConformance
-from magical.testing.stores_kept import KEY, TABLE
+from magical.testing.store_conformance import KEY, TABLE
 
 
 class TestLocalStore(StoreConformance):

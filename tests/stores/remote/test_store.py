@@ -14,7 +14,7 @@ from magical.errors import DamagedArtifact
 from magical.stores.remote.leases import Timing
 from magical.stores.remote.store import RemoteStore
 from magical.testing import StoreConformance
-from magical.testing.stores_kept import KEY, TABLE
+from magical.testing.store_conformance import KEY, TABLE
 from remote_stores import BUCKET, File, files, served
 
 QUICK = Timing(beat=0.1, patience=4.0, poll=0.05)

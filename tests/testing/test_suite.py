@@ -9,7 +9,7 @@ import pytest
 
 from magical.engine import protocols
 from magical.testing import RegistryConformance, RunnerConformance, StoreConformance
-from magical.testing.conformance import promise_in
+from magical.testing.suite import promise_in
 from testing import others
 
 SUITE = """

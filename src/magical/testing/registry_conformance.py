@@ -13,7 +13,7 @@ import pytest
 from magical.contracts.schema import Column, Schema
 from magical.engine.protocols import Registry, Submission
 from magical.errors import RegistryError
-from magical.testing.conformance import Conformance
+from magical.testing.suite import Conformance
 
 __all__ = ["RegistryConformance", "submission"]
 
