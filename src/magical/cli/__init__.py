@@ -1,5 +1,5 @@
 """The command ``magical``."""
 
-from magical.cli.ending import main
+from magical.cli.entry import main
 
 __all__ = ["main"]

@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from magical.cli.asking import PDB, PRETEND, ROWS, SAMPLE, TRUST, Ask, cli, verb, words_of
+from magical.cli.verb import PDB, PRETEND, ROWS, SAMPLE, TRUST, Ask, cli, verb, words_of
 from magical.errors import StoreError, UsageError, listing
 
 if TYPE_CHECKING:
     from magical.engine.protocols import Registry
     from magical.project import Project
 
-__all__ = ["cli", "gc", "inspect", "models", "plan", "pretend", "replay", "run", "runs", "sync", "why"]
+__all__ = [
+    "check",
+    "cli",
+    "gc",
+    "inspect",
+    "models",
+    "new",
+    "plan",
+    "pretend",
+    "replay",
+    "reproduce",
+    "run",
+    "runs",
+    "sync",
+    "ui",
+    "why",
+]
 
 
 @verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, PDB, TRUST)
@@ -273,3 +290,80 @@ def _debugger(wanted: bool) -> Callable[[BaseException], None] | None:
     from magical.project.replay import post_mortem
 
     return post_mortem
+
+
+@verb(
+    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
+    click.option("--hard", is_flag=True, help="Call each written step with 0, 1 and 200 made-up rows, too."),
+)
+def check(ask: Ask, words: tuple[str, ...], hard: bool) -> None:
+    """Say what is weak, unused or unwritten in the design, without running it."""
+    from magical.project.checking import check as checked
+
+    step, line = words_of(words)
+    if step:
+        raise UsageError(f"check looks at the whole design, not at {step!r} by itself.", hint="take it off.")
+    with contextlib.redirect_stdout(sys.stderr):  # what bodies print must not mix with the answer
+        found = checked(ask.open(), line, hard)
+    ask.say(found.to_json(), lambda: str(found))
+    if found.failed:
+        sys.exit(1)
+
+
+@verb(
+    click.argument("name"),
+    click.option("--data", default="", metavar="FILE", help="Infer the contracts from these rows."),
+    click.option("--target", default="", metavar="COLUMN", help="The column to be predicted."),
+    project=False,
+)
+def new(ask: Ask, name: str, data: str, target: str) -> None:
+    """Write a project: from a file to a scored model, or a design whose steps are all unwritten."""
+    from magical.project.scaffold.create import create
+
+    made = create(name, data, target)
+    ask.say(made.to_json(), lambda: str(made))
+
+
+@verb(click.argument("run"), click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."), TRUST)
+def reproduce(ask: Ask, run: str, words: tuple[str, ...]) -> None:
+    """Run RUN (or "last", or an exported record) again in a fresh store, and compare."""
+    from magical.project.reproduce.outcome import changes_text
+    from magical.project.reproduce.reproduce import reproduce as again
+    from magical.report.progress import Console
+
+    step, line = words_of(words)
+    if step:
+        raise UsageError(f"reproduce repeats a whole run, not {step!r} by itself.", hint="take it off.")
+
+    def tell(name: str, changes: Sequence[Any]) -> None:
+        if not ask.as_json:
+            click.echo(changes_text(name, changes), err=True)
+
+    with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
+        found = again(ask.open(), run, line, (Console(),), tell)
+    ask.say(found.to_json(), lambda: found.told)
+    if not found.agrees:
+        sys.exit(1)
+
+
+def _port(name: str, default: int) -> Callable[..., Any]:
+    return click.option(
+        f"--{name.lower()}-port",
+        type=click.IntRange(0, 65535),
+        default=default,
+        metavar="N",
+        help=f"Port of {name}, {default} unless given; 0 for any that is free.",
+    )
+
+
+@verb(_port("Prefect", 4200), _port("MLflow", 5000))
+def ui(ask: Ask, prefect_port: int, mlflow_port: int) -> None:
+    """Start the pages of Prefect and MLflow, and stop them with Ctrl-C."""
+    from magical.project.servers.ui import UIs
+
+    try:
+        with UIs(ask.open(), prefect_port=prefect_port, mlflow_port=mlflow_port) as uis:
+            click.echo(json.dumps(uis.addresses) if ask.as_json else str(uis))
+            uis.watch()
+    except KeyboardInterrupt:  # it is how one ends it
+        click.echo("Stopped.", err=True)

@@ -13,12 +13,9 @@ from typing import NoReturn
 
 import click
 
-import magical.cli.check
-import magical.cli.new
-import magical.cli.reproduce
-import magical.cli.show
-import magical.cli.ui  # noqa: F401  it is a verb
-from magical.cli.asking import Ask
+import magical.cli.show_verb
+import magical.cli.verbs  # noqa: F401  it is a verb
+from magical.cli.verb import Ask
 from magical.cli.verbs import cli
 from magical.errors import MagicalError, did_you_mean
 from magical.masking import MaskedStream

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from magical.cli.asking import SAMPLE, Ask, verb, words_of
+from magical.cli.verb import SAMPLE, Ask, verb, words_of
 from magical.errors import UsageError
 
 if TYPE_CHECKING:
