@@ -6,8 +6,8 @@ import pytest
 
 from magical.project import Project
 from magical.testing.registry_conformance import submission
+from memory_registry import MemoryRegistry
 from projects import Small, flow, is_well_worded
-from registries.memory import MemoryRegistry
 
 
 @pytest.fixture

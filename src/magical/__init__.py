@@ -27,13 +27,11 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "pydantic": ("Field", "PositiveInt"),
-    "magical.contracts.contract": ("Contract", "rule"),
-    "magical.contracts.validation": ("filter",),
+    "magical.contracts.contract": ("Contract", "Format", "Group", "Id", "Key", "Target", "Time", "rule"),
     "magical.contracts.model": ("Model",),
+    "magical.contracts.promises": ("Frame", "Lazy", "Parts", "Pipeline", "contract_of"),
     "magical.contracts.tables": ("partition",),
-    "magical.contracts.promises": ("Frame", "Lazy", "Parts", "Pipeline"),
-    "magical.contracts.contract": ("Format", "Group", "Id", "Key", "Target", "Time"),
-    "magical.contracts.promises": ("contract_of",),
+    "magical.contracts.validation": ("filter",),
     "magical.events": ("emit", "keep", "scratch"),
     "magical.project": ("load",),
     "magical.settings": ("InputPath", "OutputPath", "Secret", "Settings"),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
-from stores.test_digest import NESTED, SCALARS
 
+from contracts.test_table_digest import NESTED, SCALARS
 from magical import Contract, Field, Id, rule
 from magical.contracts import validation
 from magical.contracts.contract import schema_of

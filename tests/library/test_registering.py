@@ -18,7 +18,7 @@ from magical.library.metrics.scores import Score, Scores
 from magical.library.registering import HowToRegister, register
 from magical.library.scorer.scorer import Scorer
 from magical.steps import Receipt
-from registries.memory import MemoryRegistry
+from memory_registry import MemoryRegistry
 
 POOR = {"imports": "from sklearn.dummy import DummyClassifier", "estimator": "DummyClassifier()"}
 

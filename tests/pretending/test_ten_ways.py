@@ -25,9 +25,9 @@ from magical.integrations.mlflow.client import reached
 from magical.library.scorer.model_files import save_model
 from magical.project.replay import replay
 from magical.testing.registry_conformance import submission
+from mlflow_databases import database, free_port
 from pretending.tenfold import ENROLL_FOR_REAL, STEPS, Tenfold, origin, plain
 from projects import python
-from registries.databases import database, free_port
 
 pytestmark = pytest.mark.slow
 

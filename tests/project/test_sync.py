@@ -16,8 +16,8 @@ from magical.integrations.mlflow.progress_marks import Mark, Marks
 from magical.project import Project
 from magical.steps import Receipt
 from magical.system.processes import here
+from mlflow_databases import database, free_port
 from projects import IMPORTS, NO_TRACKING, Small, project
-from registries.databases import database, free_port
 
 W = "workflow.py"
 WORKFLOW = (

@@ -13,8 +13,8 @@ import pytest
 from library.served import REGISTERED, write
 from magical.events import Event, StepFinished
 from magical.integrations.mlflow.client import reached
+from mlflow_databases import Server
 from projects import Answer, Small
-from registries.databases import Server
 
 pytestmark = pytest.mark.slow
 

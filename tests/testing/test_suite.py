@@ -39,7 +39,7 @@ class TestIt(RunnerConformance):
         return others.{name}(workers)
 """
 FORGETFUL_REGISTRY = """
-from registries.memory import MemoryRegistry
+from memory_registry import MemoryRegistry
 
 class Forgetful(MemoryRegistry):
     def versions(self, name=""):

@@ -49,7 +49,7 @@ class Dialect(NamedTuple):
 
 
 def decode(data: bytes, name: str) -> tuple[bytes, str]:
-    r"""Convert the text of a file to UTF-8: from UTF-8, UTF-16, or else Windows-1252 (which includes Latin-1).
+    r"""Convert the text of a file to UTF-8: from UTF-8, UTF-16, or else Windows-1252 (Latin-1 within).
 
     Returns:
         The text, and a remark on how it was read; empty if there is no doubt.

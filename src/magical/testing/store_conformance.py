@@ -477,7 +477,7 @@ class SweptStore(KeptStore):
 
 
 class StoreConformance(DamagedStore, SharedStore, SweptStore):
-    """Hold a store to what `magical.engine.protocols.Store` promises: put if absent, atomic, verified when read.
+    """Test that a store does what `magical.engine.protocols.Store` promises: put if absent, atomic, verified.
 
     Give the fixture ``store`` (an empty one), ``objects`` and ``records`` (its files, for the checks damage
     them; on a bucket, what behaves like `pathlib.Path`), and ``reopened`` (the same store in a new process).

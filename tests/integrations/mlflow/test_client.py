@@ -10,8 +10,8 @@ import pytest
 
 from magical.errors import MagicalError, RegistryDown, RegistryError
 from magical.integrations.mlflow.client import reached, shown, talking
+from mlflow_databases import free_port
 from projects import is_well_worded
-from registries.databases import free_port
 
 
 class Answers(http.server.BaseHTTPRequestHandler):

@@ -27,7 +27,7 @@ from magical.integrations.mlflow.client import reached
 from magical.integrations.mlflow.registry import MlflowRegistry, signature
 from magical.integrations.mlflow.tracking import MlflowTracking
 from magical.testing.registry_conformance import OUT, RegistryConformance, submission
-from registries.databases import database, free_port, server
+from mlflow_databases import database, free_port, server
 
 
 def embedded_at(uri: str, folder: Path) -> MlflowRegistry:

@@ -26,7 +26,7 @@ from magical.integrations.mlflow.tracking import MlflowTracking
 from magical.library.metrics.scores import Score, Scores
 from magical.run_metrics import flat
 from magical.system.processes import here
-from registries.databases import database, free_port
+from mlflow_databases import database, free_port
 
 AUC = Score(value=0.75, low=0.7, high=0.8)
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from magical.errors import ProjectError
+from magical.project.loading import drawing as module
 from magical.project.loading.graph_cache import Drawn, DrawnMemory
-from magical.project.loading.source_loader import drawing as module
 from projects import Small, command, flow, one, python
 
 

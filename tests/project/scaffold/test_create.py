@@ -13,8 +13,8 @@ import magical
 from inferences import DATA
 from magical.errors import StoreError, UsageError
 from magical.project.scaffold.create import create
+from mlflow_databases import database
 from projects import Answer, Small, command, is_well_worded, python
-from registries.databases import database
 from typechecking import mypy
 
 ROOT = Path(__file__).parents[3]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from magical.errors import DamagedArtifact, StoreError
+from magical.stores.local import objects as module
 from magical.stores.local.objects import Objects
-from magical.stores.local.store import objects as module
 
 
 @pytest.fixture

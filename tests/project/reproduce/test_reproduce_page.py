@@ -8,7 +8,7 @@ from pathlib import Path
 from projects import NO_TRACKING, Small
 from snapshots import fits
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reproduce.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "reproduce.md").read_text(encoding="utf-8")
 
 
 def blocks(kind: str) -> list[str]:

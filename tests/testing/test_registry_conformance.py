@@ -6,7 +6,7 @@ import pytest
 
 from magical.engine.protocols import Registry
 from magical.testing import RegistryConformance
-from registries.memory import MemoryRegistry
+from memory_registry import MemoryRegistry
 
 
 class TestMemory(RegistryConformance):

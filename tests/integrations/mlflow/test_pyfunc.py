@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from mlflow_databases import database
 from projects import Small, project
-from registries.databases import database
 
 FLOW = """
 import datetime as dt
