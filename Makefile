@@ -48,6 +48,7 @@ check: venv ## style, types (the examples' too), layers, import cycles, house li
 		$(BIN)/mypy --cache-dir .mypy_cache/$$project --disable-error-code empty-body $$project || exit 1; done
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/check_cycles.py
+	$(BIN)/python tools/check_doors.py
 	$(BIN)/python tools/check_shape.py
 
 format: venv ## mend what ruff can mend

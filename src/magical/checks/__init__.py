@@ -1,1 +1,5 @@
-"""What a project can be told before it runs: what is weak, unused, unwritten or unseen in its design."""
+"""What can be said of a project before it runs: weak, unused, hidden and unwritten parts of its design.
+
+`static` reads the design, `hard` calls written steps with generated rows.
+Door: `static`, `hard`.
+"""

@@ -1,1 +1,5 @@
-"""What data promise: contracts of rows, settings and values, and how the promises are kept."""
+"""Contracts: what a table, a model or a value promises, and how a promise is validated.
+
+Everything above reads contracts as data (`schema`, `promises`); only `contract` is written by authors.
+Door: `contract`, `dtypes`, `model`, `promises`, `schema`, `table_digest`, `tables`, `validation`.
+"""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "convert_pandas",
     "form_of",
     "formed",
     "partition",
@@ -46,6 +47,17 @@ def polars_frame(table: Any) -> pl.DataFrame:
     raise BrokenPromise(
         f"A table was expected, and a {type(table).__name__} came.", hint="give a polars or pandas DataFrame."
     )
+
+
+def convert_pandas(table: pd.DataFrame, schema: Schema | None, *, who: str) -> pl.DataFrame:
+    """Convert a pandas table that a step returned to polars; pandas is imported only here.
+
+    Raises:
+        BrokenPromise: a column's name or values have no form in polars.
+    """
+    from magical.contracts.pandas_tables import from_pandas
+
+    return from_pandas(table, schema, who=who)
 
 
 def _has_names(table: Any) -> bool:

@@ -1,4 +1,8 @@
-"""Features: what ``featurize`` computes from the columns of one row, listed once in the settings."""
+"""Features: what ``featurize`` computes from the columns of one row, listed once in the settings.
+
+A new kind of feature is a module here that subclasses `Feature`.
+Door: this module.
+"""
 
 from magical.features.arithmetic import Arithmetic
 from magical.features.date_parts import DateParts

@@ -1,6 +1,7 @@
 """The standard workflow, already written: steps like any project's, from a raw file to a registered model.
 
 Names are imported when they are first used, so that a project pays only for the steps that it calls.
+Door: this module, `part_assignment`.
 """
 
 from __future__ import annotations

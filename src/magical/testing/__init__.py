@@ -4,6 +4,7 @@ The fixture ``pretended`` gives a test tables, models and values made up from th
 ``conftest.py`` brings it: ``pytest_plugins = ["magical.testing"]``. `StoreConformance`, `RunnerConformance`
 and `RegistryConformance` are classes to inherit: they hold what you wrote to each promise of its protocol.
 ``docs/testing.md`` shows both. This needs pytest.
+Door: this module.
 """
 
 from __future__ import annotations

@@ -1,1 +1,5 @@
-"""How a workflow is shown: one picture of its steps and data, drawn as text, Mermaid, SVG and a page."""
+"""Drawings of a workflow: as text, Mermaid, SVG and an HTML page, all from one picture.
+
+`picture` decides what is drawn; the other modules decide how.
+Door: `mermaid`, `page`, `picture`, `state_marks`, `tree`.
+"""

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from magical.contracts.promises import PARTS, Parts, Promise, tag
-from magical.contracts.tables import formed, polars_frame
+from magical.contracts.tables import convert_pandas, formed, polars_frame
 from magical.contracts.validation import Stream, StreamFailed, keep
 from magical.engine.artifacts import Record
 from magical.engine.execution.sampling import branded, few
@@ -91,9 +91,7 @@ def _table(value: Any, promise: Promise, who: str) -> pl.DataFrame | Stream:
     if promise.kind == "pandas":
         if not _is_pandas(value):
             raise _other(value, promise, who)
-        from magical.contracts.pandas_tables import from_pandas
-
-        value = from_pandas(value, promise.schema, who=who)
+        value = convert_pandas(value, promise.schema, who=who)
     if isinstance(value, pl.LazyFrame):
         value = value.collect()
     if not isinstance(value, pl.DataFrame):

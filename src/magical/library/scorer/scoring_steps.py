@@ -11,7 +11,7 @@ from polars.exceptions import ColumnNotFoundError
 
 from magical.contracts.promises import Promise, promised, tag
 from magical.contracts.schema import Schema
-from magical.contracts.tables import form_of, formed, wanted_by
+from magical.contracts.tables import convert_pandas, form_of, formed, wanted_by
 from magical.errors import BrokenPromise, MagicalError, StepError, shorten
 from magical.events import current
 from magical.refs import Link, Wire, links_of
@@ -173,9 +173,7 @@ def _matched(given: Any, promise: Promise, before: pl.DataFrame | None, who: str
     if isinstance(given, pl.LazyFrame):
         given = given.collect()
     if promise.kind == "pandas":
-        from magical.contracts.pandas_tables import from_pandas
-
-        given = from_pandas(given, promise.schema, who=who)
+        given = convert_pandas(given, promise.schema, who=who)
     if not isinstance(given, pl.DataFrame):
         return given
     ids = promise.schema.ids if promise.schema else []
