@@ -1,6 +1,6 @@
 """Fail where a module imports the inside of another package, or where a package does not name its door.
 
-A package says in the docstring of its `__init__` which of its modules others may import; the docstring ends so:
+A package says in the docstring of its `__init__` which modules others may import; that docstring ends in
 ``Door: `schema`, `tables`.`` The rest is its inside. `magical/__init__.py` is exempt: it is the door of all.
 """
 
