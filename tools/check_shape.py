@@ -1,24 +1,72 @@
-"""Fail where a file breaks a house limit: its length, its functions, the paths and hosts it names.
+"""Fail where the code breaks a house limit: length, names used twice, riddles, paths and hosts of a machine.
 
-Ruff sees to docstrings of public names, and import-linter and check_cycles.py to imports; this is the rest.
+Ruff checks docstrings of public names; import-linter, check_cycles.py and check_doors.py check imports. This
+checks the rest, and prints the figures of the tree, so that a change of them is seen in review.
 """
 
 import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from statistics import median, quantiles
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULE_LINES = 300
-FUNCTION_LINES = 45
+PACKAGE = ROOT / "src" / "magical"
+MODULE_LINES = 600
+FUNCTION_LINES = 40
 PARAMETERS = 5
+REPEATED = {"__init__", "__main__"}
+"""Module names that may repeat, as may those of parallel folders (stores/local and stores/remote)."""
+
+RIDDLE = re.compile(r"(?:Give|What|How|Whether|That|Who|Whose|Where)\b")
+"""A docstring of a function begins with a verb that says what it does, not with these."""
+
 BIGGEST_TEXT = 500_000
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:home|root|work|Users)/[\w.]")
 NOT_IN_LOCK = re.compile(r"://|^\s*(?:-(?!-hash=)|\S+ @ )")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Module(NamedTuple):
+    """One module of the package, parsed.
+
+    Attributes:
+        path: where it is.
+        text: its source.
+        tree: its syntax.
+    """
+
+    path: Path
+    text: str
+    tree: ast.Module
+
+    @property
+    def where(self) -> str:
+        """The path from the root of the repository."""
+        return str(self.path.relative_to(ROOT))
+
+    @property
+    def functions(self) -> list[Function]:
+        """All functions and methods, nested ones too."""
+        return [node for node in ast.walk(self.tree) if isinstance(node, Function)]
+
+    @property
+    def public(self) -> list[Function | ast.ClassDef]:
+        """Functions and classes at the top, without a leading underscore; overloads once."""
+        nodes = [n for n in self.tree.body if isinstance(n, Function | ast.ClassDef) and n.name[0] != "_"]
+        return list({node.name: node for node in nodes}.values())
+
+
+def read_modules() -> list[Module]:
+    """Parse all modules of the package but its templates."""
+    paths = [p for p in sorted(PACKAGE.rglob("*.py")) if p.relative_to(PACKAGE).parts[0] != "template"]
+    texts = [p.read_text(encoding="utf-8") for p in paths]
+    return [Module(p, text, ast.parse(text, filename=str(p))) for p, text in zip(paths, texts, strict=True)]
 
 
 def code_lines(function: Function) -> int:
@@ -47,19 +95,53 @@ def parameters(function: Function) -> int:
     return len(names) - (names[:1] in (["self"], ["cls"]))
 
 
-def module_faults(path: Path) -> Iterator[str]:
-    """What is too long or takes too much in one module."""
-    text = path.read_text(encoding="utf-8")
-    where = path.relative_to(ROOT)
-    tree = ast.parse(text, filename=str(where))
-    if (lines := len(text.splitlines())) > MODULE_LINES:
-        yield f"{where}: {lines} lines, at most {MODULE_LINES}. Hint: one concept a module."
-    for node in ast.walk(tree):
-        if isinstance(node, Function) and (lines := code_lines(node)) > FUNCTION_LINES:
-            yield f"{where}:{node.lineno}: {node.name}() has {lines} lines, at most {FUNCTION_LINES}"
-    for node in public_functions(tree.body):
+def module_faults(module: Module) -> Iterator[str]:
+    """Report what is too long, takes too much, or begins with a riddle in one module."""
+    if (lines := len(module.text.splitlines())) > MODULE_LINES:
+        yield f"{module.where}: {lines} lines, at most {MODULE_LINES}. Hint: one concept a module."
+    for node in module.functions:
+        if (lines := code_lines(node)) > FUNCTION_LINES:
+            yield f"{module.where}:{node.lineno}: {node.name}() has {lines} lines, at most {FUNCTION_LINES}"
+        if RIDDLE.match(ast.get_docstring(node) or ""):
+            yield f"{module.where}:{node.lineno}: {node.name}() does not say with a verb what it does"
+    for node in public_functions(module.tree.body):
         if (count := parameters(node)) > PARAMETERS:
-            yield f"{where}:{node.lineno}: {node.name}() takes {count} parameters, at most {PARAMETERS}"
+            place = f"{module.where}:{node.lineno}"
+            yield f"{place}: {node.name}() takes {count} parameters, at most {PARAMETERS}"
+
+
+def name_faults(modules: Iterable[Module]) -> Iterator[str]:
+    """Report names of modules, and public names, that stand in several places for several things."""
+    stems, publics = defaultdict(list), defaultdict(list)
+    for module in modules:
+        if module.path.stem not in REPEATED:
+            stems[module.path.stem].append(module.path.relative_to(PACKAGE))
+        for node in module.public:
+            publics[node.name].append(module.where)
+    for places in stems.values():
+        grandparents = {p.parent.parent for p in places}
+        if len(places) > 1 and (len(grandparents) > 1 or grandparents == {Path()}):
+            yield f"one module name, several meanings: {', '.join(map(str, places))}"
+    for name, wheres in publics.items():
+        if len(wheres) > 1:
+            yield f"{name} is a public name of several modules: {', '.join(wheres)}"
+
+
+def figures(modules: Iterable[Module]) -> str:
+    """Summarise the tree in one line."""
+    large = [m for m in modules if len(m.text.splitlines()) > 8]
+    lengths = [len(m.text.splitlines()) for m in large]
+    functions = [code_lines(f) for m in large for f in m.functions]
+    public = [node for m in large for node in m.public]
+    shown = sum(">>>" in (ast.get_docstring(node) or "") for node in public)
+    total = sum(len(m.text.splitlines()) for m in modules)
+    comments = sum(len(re.findall(r"(?m)^\s*#|  # ", m.text)) for m in modules)
+    return (
+        f"{len(large)} modules over 8 lines, median {median(lengths):.0f}, largest {max(lengths)}; "
+        f"{total:,} lines, {100 * comments / total:.1f} comments in 100; "
+        f"functions: ninth decile {quantiles(functions, n=10)[-1]:.0f} lines, longest {max(functions)}; "
+        f"{100 * shown / len(public):.0f} % of {len(public)} public names have an example"
+    )
 
 
 def path_faults(path: Path) -> Iterator[str]:
@@ -86,13 +168,13 @@ def project_files() -> Iterator[Path]:
 
 
 def main() -> int:
-    """Print every fault; 1 if there is any."""
-    package = ROOT / "src" / "magical"
-    modules = [p for p in sorted(package.rglob("*.py")) if p.relative_to(package).parts[0] != "template"]
-    faults = [fault for path in modules for fault in module_faults(path)]
+    """Print every fault and the figures; 1 if there is any fault."""
+    modules = read_modules()
+    faults = [fault for module in modules for fault in module_faults(module)]
+    faults += name_faults(modules)
     faults += [fault for path in project_files() for fault in path_faults(path)]
     faults += lock_faults(ROOT / "requirements.lock")
-    print("\n".join(faults) or f"{len(modules)} modules within the house limits")
+    print(*faults, figures(modules), sep="\n")
     return int(bool(faults))
 
 
