@@ -288,7 +288,7 @@ def test_the_projects_own_helpers_are_read() -> None:
 
     (found,) = unseen_in_steps(alone(clean))
     assert (found.code, found.severity, found.step) == ("PURE002", "warning", "clean")
-    assert "Path('names.txt').read_text() (test_unseen.py:" in found.what
+    assert "Path('names.txt').read_text() (test_hidden_inputs.py:" in found.what
 
 
 def test_several_in_one_function_are_one_finding() -> None:
@@ -304,7 +304,7 @@ def test_names_of_a_closure_are_known_once_they_are_bound() -> None:
         return open(name).read() + later()
 
     (found,) = unseen_in_steps(alone(clean))
-    assert "open(name) (test_unseen.py:" in found.what
+    assert "open(name) (test_hidden_inputs.py:" in found.what
 
     def later() -> str:
         return ""

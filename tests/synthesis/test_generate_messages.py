@@ -115,7 +115,7 @@ def test_the_whole_text(name: str) -> None:
     with pytest.raises(ContractError) as caught:
         MESSAGES[name]()
     assert is_well_worded(str(caught.value))
-    check("pretending", name, re.sub(r"test_pretending_messages\.py:\d+", "FILE:LINE", str(caught.value)))
+    check("pretending", name, re.sub(r"test_generate_messages\.py:\d+", "FILE:LINE", str(caught.value)))
 
 
 def test_what_cannot_be_made_up_is_known_before() -> None:

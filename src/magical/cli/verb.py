@@ -20,7 +20,20 @@ __all__ = ["PDB", "PRETEND", "ROWS", "SAMPLE", "TRUST", "Ask", "cli", "verb", "w
 
 
 _ROWS = "--pretend sources, or --pretend all."
-_FIRST = ("run", "pretend", "plan", "show", "check", "new", "why", "inspect", "runs", "replay")
+_FIRST = (
+    "run",
+    "pretend",
+    "plan",
+    "show",
+    "check",
+    "new",
+    "why",
+    "inspect",
+    "runs",
+    "replay",
+    "reproduce",
+    "ui",
+)
 
 
 class _Verbs(click.Group):

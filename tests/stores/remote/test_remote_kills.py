@@ -49,7 +49,7 @@ def begun(store: RemoteStore, work: str, elsewhere: str = "boot/space/1/2") -> s
 
     Unless told otherwise, it is one of another machine, as far as others can see.
     """
-    there = f"from magical.stores import leases\nleases.process_name = lambda pid: {elsewhere!r}\n"
+    there = f"from magical.stores.remote import leases\nleases.process_name = lambda pid: {elsewhere!r}\n"
     there = there if elsewhere else ""
     script = (
         "import sys\nfrom pathlib import Path\n"
@@ -266,7 +266,7 @@ def test_no_run_waits_at_its_end_for_a_server_that_is_silent(tmp_path: Path) -> 
     script = f"""
 import threading, time
 from pathlib import Path
-from magical.stores import leases
+from magical.stores.remote import leases
 from magical.stores.remote.leases import Timing
 from magical.stores.remote.store import RemoteStore
 

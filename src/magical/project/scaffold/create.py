@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Created", "create"]
 
-TEMPLATES = Path(__file__).resolve().parent.parent / "template"
+TEMPLATES = Path(__file__).resolve().parents[2] / "template"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _TAKEN = {
     "evaluate", "featurize", "ingest", "linear", "model_data", "predict", "register", "select", "split",
