@@ -21,7 +21,7 @@ def journal(tmp_path: Path) -> Journal:
 
 
 def begun(journal: Journal, **facts: Any) -> str:
-    run = journal.begin()
+    run = journal.create_run()
     journal.write(run, RunStarted(run=run, workflow="flow", settings={"a": 1}, nodes=["x", "y"], **facts))
     return run
 
@@ -150,7 +150,7 @@ def test_the_newest_run_is_the_newest_also_when_the_clock_jumps_back(
 
 def test_more_runs_than_the_clock_has_ticks(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 1_798_761_599.9999)  # the last moment of a year
-    names = [journal.begin() for _ in range(20)]
+    names = [journal.create_run() for _ in range(20)]
     assert names == sorted(names)
 
 
@@ -178,7 +178,7 @@ def test_several_processes_may_begin_at_once(journal: Journal, monkeypatch: pyte
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
     with pytest.raises(StoreError, match="cannot be written") as caught:
-        Journal(tmp_path / "runs").begin()
+        Journal(tmp_path / "runs").create_run()
     assert is_well_worded(str(caught.value))
 
 
@@ -193,7 +193,7 @@ def test_a_body_that_began_is_known_by_its_key(journal: Journal) -> None:
 )
 def test_a_damaged_line_is_passed_over(tmp_path: Path, line: bytes) -> None:
     journal = Journal(tmp_path)
-    run = journal.begin()
+    run = journal.create_run()
     journal.write(run, StepCached(step="a", key="k"))
     with (tmp_path / run / "journal.jsonl").open("ab") as file:
         file.write(line + b"\n")

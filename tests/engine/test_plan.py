@@ -19,7 +19,7 @@ class Shelf:
     records: dict[str, Record] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def record(self, key: str) -> Record | None:
+    def find_record(self, key: str) -> Record | None:
         self.asked.append(key)
         return self.records.get(key)
 
@@ -36,16 +36,16 @@ class At:
     runs: tuple[str, ...] = ()
     empty: bool = False
 
-    def known(self) -> str:
+    def find_id(self) -> str:
         return "" if self.empty else self.name
 
-    def made(self) -> str:
+    def ensure_id(self) -> str:
         return self.name
 
-    def told(self, name: str) -> str:
-        return f"<{name}>"
+    def describe(self, registry_id: str) -> str:
+        return f"<{registry_id}>"
 
-    def gave(self, run: str) -> bool:
+    def is_ours(self, run: str) -> bool:
         return run in self.runs
 
 
@@ -66,59 +66,59 @@ def receipts(shelf: Shelf, at: At) -> Receipts:
 def test_what_asked_for_no_registry_stands_for_all_of_them_and_is_looked_up_once(shelf: Shelf) -> None:
     kept = shelf.put(record())
     for at in (At("a"), At("b")):
-        assert receipts(shelf, at).look(KEY, writes=True) == (kept, "")
+        assert receipts(shelf, at).look_up(KEY, writes=True) == (kept, "")
     assert shelf.asked == [KEY, KEY]
 
 
 def test_what_is_not_there_is_asked_for_once_unless_it_writes_to_the_world(shelf: Shelf) -> None:
-    assert receipts(shelf, At("a")).look(KEY) == (None, "")
+    assert receipts(shelf, At("a")).look_up(KEY) == (None, "")
     assert shelf.asked == [KEY]
-    assert receipts(shelf, At("a", empty=True)).look(KEY, writes=True) == (None, "")
+    assert receipts(shelf, At("a", empty=True)).look_up(KEY, writes=True) == (None, "")
     assert shelf.asked == [KEY, KEY]
 
 
 def test_each_registry_finds_its_own_receipt(shelf: Shelf) -> None:
     a, b, c = (receipts(shelf, At(name)) for name in "abc")
-    first = shelf.put(a.named(record()))
+    first = shelf.put(a.assign_registry(record()))
     assert (first.key, first.registry) == (KEY, "a"), "for one registry all is where it always was"
-    assert b.look(KEY, writes=True) == (None, "its receipt is of another registry: <a>")
-    second = shelf.put(b.named(record(run="run-2")))
+    assert b.look_up(KEY, writes=True) == (None, "its receipt is of another registry: <a>")
+    second = shelf.put(b.assign_registry(record(run="run-2")))
     assert second.key.startswith(KEY)
     assert second.key != KEY
     assert set(second.key) <= set("0123456789abcdef"), "records of runs know keys of such letters only"
     for _ in range(2):
-        assert a.look(KEY, writes=True) == (first, "")
-        assert b.look(KEY, writes=True) == (second, "")
-        assert c.look(KEY, writes=True)[0] is None
-        shelf.put(a.named(first))
-        shelf.put(b.named(second))
+        assert a.look_up(KEY, writes=True) == (first, "")
+        assert b.look_up(KEY, writes=True) == (second, "")
+        assert c.look_up(KEY, writes=True)[0] is None
+        shelf.put(a.assign_registry(first))
+        shelf.put(b.assign_registry(second))
     assert len(shelf.records) == 2
 
 
 def test_a_receipt_is_found_where_the_first_one_was_swept(shelf: Shelf) -> None:
     a, b = (receipts(shelf, At(name)) for name in "ab")
-    shelf.put(a.named(record()))
-    second = shelf.put(b.named(record()))
+    shelf.put(a.assign_registry(record()))
+    second = shelf.put(b.assign_registry(record()))
     del shelf.records[KEY]
-    assert b.look(KEY, writes=True) == (second, "")
-    assert a.look(KEY, writes=True) == (None, "")
+    assert b.look_up(KEY, writes=True) == (second, "")
+    assert a.look_up(KEY, writes=True) == (None, "")
 
 
 def test_a_registry_that_is_not_there_yet_has_no_receipt(shelf: Shelf) -> None:
-    shelf.put(receipts(shelf, At("a")).named(record()))
+    shelf.put(receipts(shelf, At("a")).assign_registry(record()))
     for name in "ab":
-        found, why = receipts(shelf, At(name, empty=True)).look(KEY, writes=True)
+        found, why = receipts(shelf, At(name, empty=True)).look_up(KEY, writes=True)
         assert (found, why) == (None, "its receipt is of another registry: <a>")
 
 
 def test_an_older_receipt_of_register_stands_for_whoever_gave_it(shelf: Shelf) -> None:
     older = shelf.put(record(step=REGISTER))
     mine, other = receipts(shelf, At("a", runs=("run-1",))), receipts(shelf, At("b"))
-    assert mine.look(KEY, writes=True) == (older, "")
-    assert other.look(KEY, writes=True) == (None, "its receipt is of another registry: <>")
-    shelf.put(other.named(record(step=REGISTER)))
-    assert mine.look(KEY, writes=True) == (older, ""), "it was not written over"
-    assert other.look(KEY, writes=True)[0] is not None
+    assert mine.look_up(KEY, writes=True) == (older, "")
+    assert other.look_up(KEY, writes=True) == (None, "its receipt is of another registry: <>")
+    shelf.put(other.assign_registry(record(step=REGISTER)))
+    assert mine.look_up(KEY, writes=True) == (older, ""), "it was not written over"
+    assert other.look_up(KEY, writes=True)[0] is not None
 
 
 def test_the_name_of_the_registry_is_kept_in_the_record_where_there_is_one() -> None:

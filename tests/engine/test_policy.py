@@ -4,7 +4,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from magical.engine.policy import Policy, Tracking
+from magical.engine.policy import Policy, TrackingSettings
 from magical.errors import SettingsError
 from projects import Small
 
@@ -48,7 +48,7 @@ def test_a_server_is_an_address(small: Small, given: str) -> None:
     ],
 )
 def test_tracking_takes_each_kind_of_address_that_mlflow_has(given: str) -> None:
-    assert Tracking(uri=given, registry_uri=given).uri == given
+    assert TrackingSettings(uri=given, registry_uri=given).uri == given
 
 
 @pytest.mark.parametrize("name", ["uri", "registry_uri"])
@@ -70,4 +70,4 @@ def test_a_plugin_of_mlflow_may_have_addresses_of_its_own(monkeypatch: pytest.Mo
     monkeypatch.setattr(
         "importlib.metadata.entry_points", lambda group: [point] if group == point.group else []
     )
-    assert Tracking(uri="arn:cloud:server").uri == "arn:cloud:server"
+    assert TrackingSettings(uri="arn:cloud:server").uri == "arn:cloud:server"

@@ -41,5 +41,5 @@ def done(finished: Path, tmp_path: Path) -> Small:
     """A copy of the finished campaign that a test may change; its paths are its own, so it is drawn anew."""
     shutil.copytree(finished, tmp_path / "campaign")
     store = LocalStore(tmp_path / "campaign" / ".magical" / "store", trust=True)
-    assert all(store.record(p.parent.name + p.stem) for p in store.folder.glob("records/*/*.json"))
+    assert all(store.find_record(p.parent.name + p.stem) for p in store.folder.glob("records/*/*.json"))
     return Small(tmp_path / "campaign")

@@ -281,7 +281,7 @@ def in_a_run(registry: Registry | None, home: Path, key: str, told: dict[str, An
             store=Shelf(home),  # type: ignore[arg-type]
             load=played.values.__getitem__,
             records={n: Record(f"key of {n}", n, n, {}, Artifact("none", "none")) for n in played.values},
-            tell=lambda event: None,
+            dispatch_event=lambda event: None,
             registry=(lambda: registry) if registry is not None else None,
             run="run-1",
             root=played.root,

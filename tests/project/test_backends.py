@@ -10,7 +10,7 @@ import pytest
 
 import magical
 from library.served import REGISTERED, write
-from magical.engine.policy import Tracking
+from magical.engine.policy import TrackingSettings
 from magical.errors import ProjectError
 from magical.project.backends import Registered, database
 from projects import Small, one, python
@@ -153,7 +153,7 @@ def test_a_receipt_of_before_receipts_named_their_registry(tmp_path: Path) -> No
     mine, theirs = (registering(tmp_path / name, shared) for name in ("mine", "theirs"))
     mine.run()
     store, key = mine.load().store, mine.load().plan()["register"].key
-    found = store.record(key)
+    found = store.find_record(key)
     assert found is not None
     store.put_record(replace(found, registry=""))
     (mine.root / ".magical" / "mlflow.id").unlink()
@@ -198,7 +198,7 @@ def test_a_step_that_publishes_without_a_registry_does_so_once(tmp_path: Path) -
 
 def registered(home: Path, uri: str = "", **more: str) -> Registered:
     home.mkdir(parents=True, exist_ok=True)
-    return Registered(home, Tracking(uri=uri, **more))  # type: ignore[arg-type]
+    return Registered(home, TrackingSettings(uri=uri, **more))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -214,32 +214,32 @@ def test_a_server_or_database_is_its_address_without_the_password(
     tmp_path: Path, uri: str, name: str
 ) -> None:
     one, other = registered(tmp_path, uri), registered(tmp_path / "b", uri.replace("tiger", "lion"))
-    assert one.known() == one.made() == one.told(name) == other.known() == name
+    assert one.find_id() == one.ensure_id() == one.describe(name) == other.find_id() == name
     assert json.dumps(list(map(str, tmp_path.rglob("*.id")))) == "[]", "nothing is written for it"
 
 
 def test_a_relative_database_is_where_the_command_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert registered(tmp_path / "p", "sqlite:///a.db").known() == f"sqlite:///{os.path.realpath('a.db')}"
+    assert registered(tmp_path / "p", "sqlite:///a.db").find_id() == f"sqlite:///{os.path.realpath('a.db')}"
 
 
 def test_the_registry_counts_where_it_is_not_where_runs_are_tracked(tmp_path: Path) -> None:
-    assert registered(tmp_path, "http://runs", registry_uri="http://models").known() == "http://models"
+    assert registered(tmp_path, "http://runs", registry_uri="http://models").find_id() == "http://models"
 
 
 def test_the_projects_own_gets_an_id_with_the_first_receipt(tmp_path: Path) -> None:
     own = registered(tmp_path)
-    assert own.known() == ""
+    assert own.find_id() == ""
     assert list(tmp_path.iterdir()) == [], "who only asks writes nothing"
-    name = own.made()
-    assert own.known() == "", "without its database there is no registry"
+    name = own.ensure_id()
+    assert own.find_id() == "", "without its database there is no registry"
     Path(database(tmp_path, tmp_path).removeprefix("sqlite:///")).touch()
-    assert name != own.made() == own.known(), "one that was deleted is not the one that comes after it"
+    assert name != own.ensure_id() == own.find_id(), "one that was deleted is not the one that comes after it"
     database(tmp_path, tmp_path)
-    assert own.made() == registered(tmp_path).known()
-    assert registered(tmp_path / "other").made() != own.known()
-    assert own.told(own.known()) == "the project's own"
-    assert own.told("") == own.told(name) == "the own one of another project folder"
+    assert own.ensure_id() == registered(tmp_path).find_id()
+    assert registered(tmp_path / "other").ensure_id() != own.find_id()
+    assert own.describe(own.find_id()) == "the project's own"
+    assert own.describe("") == own.describe(name) == "the own one of another project folder"
 
 
 @pytest.mark.parametrize("left", [b"", b"\n", b"\xff"])
@@ -247,8 +247,8 @@ def test_an_id_that_a_kill_left_half_written_is_made_again(tmp_path: Path, left:
     (tmp_path / "mlflow.db").touch()
     (tmp_path / "mlflow.id").write_bytes(left)
     own = registered(tmp_path)
-    assert own.known() == ""
-    assert own.made() == own.known() != ""
+    assert own.find_id() == ""
+    assert own.ensure_id() == own.find_id() != ""
 
 
 def test_a_folder_that_no_address_can_hold_is_said(tmp_path: Path) -> None:

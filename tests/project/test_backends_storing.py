@@ -61,7 +61,7 @@ def test_a_damaged_object_is_made_again(tmp_path: Path, url: str) -> None:
     small.run()
     store = store_in(small)
     key = small.load().plan()["clean"].key
-    record = store.record(key)
+    record = store.find_record(key)
     assert record is not None
     name = store.place.path(f"objects/{record.result.blob[:2]}/{record.result.blob[2:]}")
     store.place.filesystem.pipe_file(name, b"x" * store.size(key))

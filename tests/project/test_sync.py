@@ -15,7 +15,7 @@ from magical.integrations.mlflow.client import reached
 from magical.integrations.mlflow.progress_marks import Mark, Marks
 from magical.project import Project
 from magical.steps import Receipt
-from magical.system.processes import here
+from magical.system.processes import describe_process
 from mlflow_databases import database, free_port
 from projects import IMPORTS, NO_TRACKING, Small, project
 
@@ -591,13 +591,13 @@ def test_scores_that_are_lost_do_not_keep_back_the_run(tracked: Tracked) -> None
 
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_killed_run_is_sent_as_such_and_one_under_way_is_left(tracked: Tracked, gone: bool) -> None:
-    facts = here()
+    facts = describe_process()
     if gone:
         process = subprocess.Popen(["true"])
         process.wait()
         facts["process"] = process.pid
     found = tracked.small.load().journal
-    run = found.begin()
+    run = found.create_run()
     begun = RunStarted(run=run, workflow="flow", settings={"add": 1}, nodes=["rows"], **facts)
     done = StepFinished(step="rows", key="k", seconds=0.1, content="c")
     for event in (begun, StepStarted(step="rows", key="k"), done):
@@ -610,7 +610,7 @@ def test_a_killed_run_is_sent_as_such_and_one_under_way_is_left(tracked: Tracked
 
 def test_an_older_journal_does_no_harm(tracked: Tracked) -> None:
     found = tracked.small.load().journal
-    run = found.begin()
+    run = found.create_run()
     lines = [
         {
             "at": 1.0,

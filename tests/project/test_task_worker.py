@@ -9,26 +9,26 @@ from typing import Any
 import pytest
 
 from magical.contracts.promises import Promise
-from magical.engine.execution.remote_task import Errand
+from magical.engine.execution.remote_task import RemoteTask
 from magical.errors import ProjectError
 from magical.project import task_worker
 from magical.project.task_worker import work
-from magical.system.processes import host
+from magical.system.processes import machine_name
 from project.conftest import USES_LIB, returns
 from projects import Small, is_well_worded, one, python
 
 
-def errand(small: Small, name: str = "first") -> Errand:
+def errand(small: Small, name: str = "first") -> RemoteTask:
     """What the process of a run sends, as it is now: drawn in another process, so that this one has not."""
     assert python("-m", "magical.cli", "plan", "--project", str(small.root)).returncode == 0
     project = small.load()
     drawing = project.draw({})
     plan = project.plan()[name]
-    ticket = project.request(drawing).ticket()
-    return Errand(ticket, name, name, "workflow.py:1", plan.key, "run-x", plan.parts)
+    ticket = project.request(drawing).make_ticket()
+    return RemoteTask(ticket, name, name, "workflow.py:1", plan.key, "run-x", plan.parts)
 
 
-def done(small: Small, sent: Errand) -> Any:
+def done(small: Small, sent: RemoteTask) -> Any:
     record = work(sent, lambda event: None, threading.Event())
     return small.load().store.load(record.result, Promise("any"))
 
@@ -59,7 +59,7 @@ def test_where_code_differs_it_is_named(tmp_path: Path, lib: Small) -> None:
     sent = errand(small)
     lib.write("mylib.py", returns(2))
     with pytest.raises(
-        ProjectError, match=f"first changed, or is another on {host()} .*: mylib.number was edited"
+        ProjectError, match=f"first changed, or is another on {machine_name()} .*: mylib.number was edited"
     ) as caught:
         done(small, sent)
     assert is_well_worded(str(caught.value))

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from magical import Contract, Frame, Model, Parts, Receipt, Settings
 from magical.contracts.promises import promise_of
 from magical.contracts.schema import Schema
-from magical.engine.execution.executor import honoured
+from magical.engine.execution.executor import validate_output
 from magical.errors import BrokenPromise, StoreError
 from magical.graph import Node
 from magical.settings import Tagged
@@ -186,7 +186,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
 def test_what_a_step_gave_comes_back_as_it_was(store: LocalStore, hint_value: tuple[Any, Any]) -> None:
     hint, value = hint_value
     promise = promise_of(hint)
-    given = honoured(value, promise, NODE)
+    given = validate_output(value, promise, NODE)
     assert alike(given, value)
     artifact = store.save(given, promise, "key")
     assert alike(store.load(artifact, promise), value)
@@ -206,7 +206,7 @@ COERCED = [
 
 @pytest.mark.parametrize(("hint", "value", "wanted"), COERCED, ids=lambda v: str(v)[:20].replace("\n", " "))
 def test_what_is_nearly_what_was_promised_becomes_it(hint: Any, value: Any, wanted: Any) -> None:
-    assert alike(honoured(value, promise_of(hint), NODE), wanted)
+    assert alike(validate_output(value, promise_of(hint), NODE), wanted)
 
 
 WRONG = [
@@ -228,7 +228,7 @@ WRONG = [
 @pytest.mark.parametrize(("hint", "value"), WRONG, ids=lambda v: str(v)[:20].replace("\n", " "))
 def test_something_else_than_was_promised_is_refused(hint: Any, value: Any) -> None:
     with pytest.raises(BrokenPromise, match=r"^made \(workflow.py:1\)") as caught:
-        honoured(value, promise_of(hint), NODE)
+        validate_output(value, promise_of(hint), NODE)
     assert "promised" in str(caught.value)
     assert len(str(caught.value).splitlines()) <= 5
     if value is None:

@@ -23,7 +23,7 @@ def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-BIG = b"x" * (file_digests.SMALL + 1)
+BIG = b"x" * (file_digests.SMALL_FILE_BYTES + 1)
 
 
 def test_small_files_are_read_each_time(digests: FileDigests, tmp_path: Path) -> None:

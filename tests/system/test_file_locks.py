@@ -6,7 +6,7 @@ import threading
 import time
 from pathlib import Path
 
-from magical.system.file_locks import alone
+from magical.system.file_locks import exclusive_lock
 from projects import python
 
 
@@ -15,7 +15,7 @@ def test_one_thread_at_a_time(tmp_path: Path) -> None:
 
     def work() -> None:
         nonlocal inside, most
-        with alone(tmp_path / "made" / "lock"):
+        with exclusive_lock(tmp_path / "made" / "lock"):
             inside += 1
             most = max(most, inside)
             time.sleep(0.02)
@@ -39,5 +39,5 @@ def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         holder.kill()
-    with alone(tmp_path / "lock"):
+    with exclusive_lock(tmp_path / "lock"):
         assert python("-c", "pass").returncode == 0

@@ -14,7 +14,7 @@ import pytest
 
 from magical.errors import ProjectError
 from magical.system import process_guard
-from magical.system.process_guard import Guarded
+from magical.system.process_guard import GuardedProcess
 
 FAMILY = """
 import subprocess, sys, time
@@ -142,7 +142,7 @@ def test_the_parent_ends_the_group_when_guard_and_twin_are_killed(parent: Any) -
 
 
 def test_leaving_the_block_ends_the_group(log: Path) -> None:
-    with Guarded(python(FAMILY), log=log) as it:
+    with GuardedProcess(python(FAMILY), log=log) as it:
         until(says(log, "grandchild"))
         below = family(it._guard.pid)
         assert it.poll() is None
@@ -152,15 +152,15 @@ def test_leaving_the_block_ends_the_group(log: Path) -> None:
 
 
 def test_what_ignores_the_wish_is_ended_by_force(log: Path) -> None:
-    with Guarded(python(STUBBORN), log=log) as it:
+    with GuardedProcess(python(STUBBORN), log=log) as it:
         until(says(log, "ignores"))
         begun = time.monotonic()
-    assert process_guard.PATIENCE - 0.5 < time.monotonic() - begun < process_guard.PATIENCE + 3
+    assert process_guard.KILL_AFTER_SECONDS - 0.5 < time.monotonic() - begun < process_guard.KILL_AFTER_SECONDS + 3
     assert it.poll() == -signal.SIGKILL
 
 
 def test_a_command_that_ends_takes_what_it_began_with_it(log: Path) -> None:
-    with Guarded(python(FAMILY.replace("time.sleep(600)\n", "sys.exit(3)\n")), log=log) as it:
+    with GuardedProcess(python(FAMILY.replace("time.sleep(600)\n", "sys.exit(3)\n")), log=log) as it:
         assert until(lambda: it.poll() is not None)
         assert it.poll() == 3
         child = int(next(line for line in it.tail() if "child " in line).split()[-1])
@@ -169,7 +169,7 @@ def test_a_command_that_ends_takes_what_it_began_with_it(log: Path) -> None:
 
 def test_the_log_is_begun_anew_and_its_tail_holds_no_password(log: Path) -> None:
     for text in ("print('old')", "print('x\\n\\n  \\nhttp://me:tiger@host\\nlast')"):
-        with Guarded(python(text), log=log) as it:
+        with GuardedProcess(python(text), log=log) as it:
             assert until(lambda it=it: it.poll() is not None)
     assert it.tail(9) == ["x", "http://me:***@host", "last"]
     assert it.tail(1) == ["last"]
@@ -177,22 +177,22 @@ def test_the_log_is_begun_anew_and_its_tail_holds_no_password(log: Path) -> None
 
 def test_environment_and_folder_are_those_given(log: Path, tmp_path: Path) -> None:
     text = "import os; print(os.getcwd(), os.environ.get('A'), os.environ.get('HOME'))"
-    with Guarded(python(text), env={"A": "ä\udc80"}, cwd=tmp_path, log=log) as it:
+    with GuardedProcess(python(text), env={"A": "ä\udc80"}, cwd=tmp_path, log=log) as it:
         assert until(lambda: it.poll() is not None)
         assert "None" in it.tail()[-1]
         assert it.tail()[-1].startswith(str(tmp_path.resolve()))
 
 
 def test_what_cannot_be_started_is_said(log: Path, tmp_path: Path) -> None:
-    with pytest.raises(ProjectError) as caught, Guarded([str(tmp_path / "nothing")], log=log):
+    with pytest.raises(ProjectError) as caught, GuardedProcess([str(tmp_path / "nothing")], log=log):
         pass
     assert str(caught.value).startswith("nothing could not be started: No such file or directory.")
     assert caught.value.hint
-    with pytest.raises(ProjectError), Guarded(["sleep", "1"], cwd=tmp_path / "nowhere"):
+    with pytest.raises(ProjectError), GuardedProcess(["sleep", "1"], cwd=tmp_path / "nowhere"):
         pass
 
 
 def test_without_a_log_nothing_is_kept() -> None:
-    with Guarded(python("print(1)")) as it:
+    with GuardedProcess(python("print(1)")) as it:
         assert until(lambda: it.poll() is not None)
         assert it.tail() == []

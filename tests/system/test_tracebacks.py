@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from magical.errors import StepError
-from magical.system.tracebacks import frames_text, own_frames, trace_text
+from magical.system.tracebacks import format_frames, author_frames, format_trace
 from projects import Answer, Small
 
 
@@ -112,8 +112,8 @@ def test_a_wrong_call_shows_none(small: Small) -> None:
 def test_an_error_from_another_process_brings_its_lines() -> None:
     error = StepError("clean failed.", hint="mend it.")
     error.__dict__.update(frames="  workflow.py:3 in clean", trace="Traceback …")
-    assert frames_text(error) == "  workflow.py:3 in clean"
-    assert trace_text(error) == "Traceback …"
+    assert format_frames(error) == "  workflow.py:3 in clean"
+    assert format_trace(error) == "Traceback …"
 
 
 def test_installed_and_own_files_are_told_apart(tmp_path: Path) -> None:
@@ -130,4 +130,4 @@ def test_installed_and_own_files_are_told_apart(tmp_path: Path) -> None:
         exec(compile("def f():\n    raise ValueError(7)\n", str(file), "exec"), scope)
         with pytest.raises(ValueError, match="7") as caught:
             scope["f"]()  # type: ignore[operator]
-        assert [f.filename for f in own_frames(caught.value)][1:] == ([str(file)] if own else []), file
+        assert [f.filename for f in author_frames(caught.value)][1:] == ([str(file)] if own else []), file

@@ -19,7 +19,7 @@ import polars as pl
 
 from magical.contracts.promises import PARTS, Parts, Promise
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.protocols import Swept, Work
+from magical.engine.protocols import SweepResult, WorkItem
 from magical.errors import DamagedArtifact, StoreError
 
 
@@ -34,7 +34,7 @@ class FolderStore:
     gates: ClassVar[dict[Path, Any]] = {}
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.foreign = folder, set[str]()
+        self.folder, self.untrusted = folder, set[str]()
         for name in ("objects", "records", "scratch", "locks"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         self.gate = self.gates.setdefault(folder, threading.RLock())
@@ -42,7 +42,7 @@ class FolderStore:
 
     # --- records ----------------------------------------------------------------------------------------------
 
-    def record(self, key: str) -> Record | None:
+    def find_record(self, key: str) -> Record | None:
         with self.gate:
             record = self._read(key)
             self._pin(key, *(record.blobs() if record else ()))
@@ -54,9 +54,9 @@ class FolderStore:
             self._write(self._record(record.key), f"{_digest(body.encode())} {body}".encode())
             self._pin(record.key, *record.blobs())
 
-    def drop_record(self, key: str, only: Record | None = None) -> None:
+    def drop_record(self, key: str, expected: Record | None = None) -> None:
         with self.gate:
-            if only is None or self._read(key) == only:
+            if expected is None or self._read(key) == expected:
                 self._record(key).unlink(missing_ok=True)
 
     # --- values -----------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ class FolderStore:
         shutil.rmtree(self.folder / "scratch" / key, ignore_errors=True)
 
     @contextlib.contextmanager
-    def in_use(self, run: str) -> Iterator[None]:
+    def pin_run(self, run: str) -> Iterator[None]:
         self.run = run + uuid.uuid4().hex
         self.pins.setdefault(self.folder, {})[self.run] = set()
         try:
@@ -120,17 +120,17 @@ class FolderStore:
             self.run = ""
 
     @contextlib.contextmanager
-    def lock(self, key: str, waits: Callable[[], None] = no_wait) -> Iterator[None]:
+    def lock(self, key: str, on_wait: Callable[[], None] = no_wait) -> Iterator[None]:
         with (self.folder / "locks" / key).open("w") as file:
             while True:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
-                    waits()
+                    on_wait()
             yield
 
-    def writing(self) -> contextlib.AbstractContextManager[Any]:
+    def block_sweeps(self) -> contextlib.AbstractContextManager[Any]:
         return self.gate
 
     def sweep(
@@ -139,9 +139,9 @@ class FolderStore:
         *,
         dry: bool = False,
         verify: bool = False,
-    ) -> Swept:
+    ) -> SweepResult:
         with self.gate:
-            swept = Swept()
+            swept = SweepResult()
             kept = set(alive() if callable(alive) else alive)
             pinned = set().union(*self.pins.get(self.folder, {}).values())
             records = {p: self._read(p.name) for p in (self.folder / "records").iterdir()}
@@ -270,7 +270,7 @@ class ThreadRunner:
         for thread in self.threads:
             thread.join()
 
-    def submit(self, work: Work[Any]) -> Future[Any]:
+    def submit(self, work: WorkItem[Any]) -> Future[Any]:
         future: Future[Any] = Future()
         self.threads.append(threading.Thread(target=self._body, args=(work, future), name=work.name))
         self.threads[-1].start()

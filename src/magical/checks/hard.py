@@ -16,8 +16,8 @@ from magical.checks.source_walk import is_own
 from magical.contracts.promises import PARTS, Promise
 from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import Stream, StreamFailed
-from magical.engine.execution.capture import capturing
-from magical.engine.execution.executor import LocalPerformer, honoured
+from magical.engine.execution.capture import capture_lines
+from magical.engine.execution.executor import LocalExecutor, validate_output
 from magical.errors import Finding, MagicalError, StepError, UnwrittenStep, listing, shorten
 from magical.events import Unheard
 from magical.graph import Graph, Node
@@ -257,7 +257,7 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
 
 
-def held(graph: Graph, performer: LocalPerformer) -> tuple[Outcome, ...]:
+def held(graph: Graph, performer: LocalExecutor) -> tuple[Outcome, ...]:
     """Call each written step with made-up inputs, and hold what it gives to its contract.
 
     Args:
@@ -268,7 +268,7 @@ def held(graph: Graph, performer: LocalPerformer) -> tuple[Outcome, ...]:
         What came of each, in the order of the graph; one that fails does not stop the others.
     """
     written = [n for n in graph.wanted if not n.facts.get("unwritten")]
-    with pretending_run(), capturing(echo=False), warnings.catch_warnings(), _Quiet() as quiet:
+    with pretending_run(), capture_lines(echo=False), warnings.catch_warnings(), _Quiet() as quiet:
         warnings.simplefilter("ignore")
         return tuple(_Trial(graph, performer, node, quiet).outcome() for node in written)
 
@@ -294,7 +294,7 @@ class _CannotTry(Exception):
 @dataclass(frozen=True)
 class _Trial:
     graph: Graph
-    performer: LocalPerformer
+    performer: LocalExecutor
     node: Node
     quiet: _Quiet
 
@@ -333,17 +333,17 @@ class _Trial:
         node = self.node
         try:
             for name, value in made_up(self.graph, node, rows).items():
-                self.performer.hold(name, value)
+                self.performer.set_value(name, value)
             for other in predictors(self.graph, node):
-                value = self.performer.call(other, self.performer.arguments(other, {}), self.quiet)
-                self.performer.hold(other.name, value)
-            arguments = self.performer.arguments(node, {})
+                value = self.performer.call_body(other, self.performer.load_arguments(other, {}), self.quiet)
+                self.performer.set_value(other.name, value)
+            arguments = self.performer.load_arguments(node, {})
         except Exception as error:
             reason = error.lines[0] if isinstance(error, MagicalError) and error.lines else repr(error)
             reason = shorten(reason, 160).rstrip(".")
             raise _CannotTry(f"its input cannot be made up: {reason}") from error
         try:
-            _compute(self.performer.call(node, arguments, self.quiet), self.quiet.scratch())
+            _compute(self.performer.call_body(node, arguments, self.quiet), self.quiet.scratch())
         except UnwrittenStep as error:
             reason = shorten(error.lines[0], 120).rstrip(".")
             raise _CannotTry(f"a piece of it is not written: {reason}") from error
@@ -355,7 +355,7 @@ class _Trial:
             return None if rows < 2 and not _is_broken(error) else error
         finally:
             for other in self.graph.nodes:
-                self.performer.forget(other.name)
+                self.performer.drop_value(other.name)
         return None
 
 
@@ -399,7 +399,7 @@ def _is_broken(error: BaseException) -> bool:
     while here is not None:
         trace = here.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code is honoured.__code__ or trace.tb_frame.f_code is Stream.sink.__code__:
+            if trace.tb_frame.f_code is validate_output.__code__ or trace.tb_frame.f_code is Stream.sink.__code__:
                 return True
             trace = trace.tb_next
         here = here.__cause__

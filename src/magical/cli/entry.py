@@ -19,7 +19,7 @@ from magical.cli.verb import Ask
 from magical.cli.verbs import cli
 from magical.errors import MagicalError, did_you_mean
 from magical.masking import MaskedStream
-from magical.system.gc_pause import pause, resume
+from magical.system.gc_pause import pause_gc, resume_gc
 
 __all__ = ["main"]
 
@@ -29,7 +29,7 @@ def main() -> None:
     os.environ.setdefault("DO_NOT_TRACK", "true")
     out, err = MaskedStream.over(sys.stdout), MaskedStream.over(sys.stderr)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        pause()
+        pause_gc()
         _stop_when_told()
         code: object = 0
         try:
@@ -38,7 +38,7 @@ def main() -> None:
             code = end.code
             raise
         finally:
-            resume()
+            resume_gc()
             _leave_prefect(code)
 
 

@@ -87,10 +87,10 @@ def _text(picture: Picture, form: str | None) -> Callable[[], str]:
 def _write(ask: Ask, picture: Picture, path: Path) -> None:
     import time
 
-    from magical.system.atomic_files import storing
+    from magical.system.atomic_files import wrap_disk_errors
     from magical.views.page import page
 
-    with storing(path):
+    with wrap_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page(picture, time.strftime("%Y-%m-%d %H:%M")), encoding="utf-8")
     ask.say({"file": str(path.absolute())}, lambda: f"{picture.workflow} is drawn in {_near(path)}.")

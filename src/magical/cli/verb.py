@@ -95,9 +95,9 @@ class Ask:
 
     def trace(self, error: BaseException) -> list[str]:
         """Give the lines below a message: the author's own frames, or the whole traceback."""
-        from magical.system.tracebacks import frames_text, trace_text
+        from magical.system.tracebacks import format_frames, format_trace
 
-        texts = [frames_text(error), trace_text(error) if self.traceback else ""]
+        texts = [format_frames(error), format_trace(error) if self.traceback else ""]
         return [text for text in texts if text]
 
     def say(self, answer: Any, text: Callable[[], str]) -> None:

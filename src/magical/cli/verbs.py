@@ -271,9 +271,9 @@ def _sizes(project: Project) -> Callable[[str], int]:
 
 def _warn_of_foreign(project: Project) -> None:
     """Say beside the answer which results were not taken."""
-    from magical.engine.execution.dispatch import foreign_note
+    from magical.engine.execution.dispatch import describe_untrusted
 
-    if note := foreign_note(project.store):
+    if note := describe_untrusted(project.store):
         click.echo(note, err=True)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from magical.errors import StoreError, UsageError
 from magical.events import Event, RunStarted
 from magical.masking import mask
-from magical.system.atomic_files import storing
+from magical.system.atomic_files import wrap_disk_errors
 
 __all__ = ["Journal", "RunSummary", "git_state"]
 
@@ -70,18 +70,18 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._torn: set[str] = set()
+        self._truncated: set[str] = set()
 
-    def begin(self) -> str:
+    def create_run(self) -> str:
         """Make a folder for a new run and give its name; names sort as runs began, whatever the clock says.
 
         Raises:
             StoreError: the disk is full, read-only or gone.
         """
-        with storing(self.folder):
+        with wrap_disk_errors(self.folder):
             while True:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                name = f"{_after(os.listdir(self.folder))}{secrets.token_hex(1)}"
+                name = f"{_next_run_prefix(os.listdir(self.folder))}{secrets.token_hex(1)}"
                 try:
                     (self.folder / name).mkdir()
                 except FileExistsError:
@@ -98,16 +98,16 @@ class Journal:
         line = json.dumps(said, ensure_ascii=False, default=lambda other: mask(str(other)))
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         path = self.folder / run / "journal.jsonl"
-        torn = run in self._torn
+        torn = run in self._truncated
         try:
-            with storing(path):
+            with wrap_disk_errors(path):
                 _append(path, b"\n" * torn + data)  # what was cut short must not swallow this line
         except StoreError as error:
             if isinstance(event, RunStarted):
                 raise
-            self._torn.add(run)
+            self._truncated.add(run)
             return "" if torn else f"The run goes on, but its journal is not whole: {error.lines[0]}"
-        self._torn.discard(run)
+        self._truncated.discard(run)
         return ""
 
     def names(self) -> list[str]:
@@ -149,7 +149,7 @@ class Journal:
         summary = RunSummary(run)
         for event in self.events(run):
             with contextlib.suppress(KeyError, TypeError, AttributeError):  # a damaged line
-                _enter(summary, event)
+                _apply_event(summary, event)
         return summary
 
     def runs(self) -> Iterator[RunSummary]:
@@ -157,20 +157,20 @@ class Journal:
         return (self.read(name) for name in self.names())
 
 
-_FORMAT = "%Y-%m-%d-%H%M%S"
-_NAME = re.compile(r"(\d{4}-\d\d-\d\d-\d{6})-([0-9a-f]{3})[0-9a-f]{2}")
+_TIME_FORMAT = "%Y-%m-%d-%H%M%S"
+_RUN_NAME = re.compile(r"(\d{4}-\d\d-\d\d-\d{6})-([0-9a-f]{3})[0-9a-f]{2}")
 
 
-def _after(names: Iterable[str]) -> str:
+def _next_run_prefix(names: Iterable[str]) -> str:
     """The beginning of a name for now: after all that are there, also if the clock was set back since."""
     now = time.time()
     moment, fraction = dt.datetime.fromtimestamp(now), int(now % 1 * 4096)  # runs of one second sort too
-    newest = _NAME.fullmatch(max((n for n in names if _NAME.fullmatch(n)), default=""))
-    if newest and (f"{moment:{_FORMAT}}", f"{fraction:03x}") <= newest.groups():
+    newest = _RUN_NAME.fullmatch(max((n for n in names if _RUN_NAME.fullmatch(n)), default=""))
+    if newest and (f"{moment:{_TIME_FORMAT}}", f"{fraction:03x}") <= newest.groups():
         with suppress(ValueError, OverflowError):  # a folder that is called like a run, and is none
-            last, ticks = dt.datetime.strptime(newest[1], _FORMAT), int(newest[2], 16) + 1
+            last, ticks = dt.datetime.strptime(newest[1], _TIME_FORMAT), int(newest[2], 16) + 1
             moment, fraction = last + dt.timedelta(seconds=ticks // 4096), ticks % 4096
-    return f"{moment:{_FORMAT}}-{fraction:03x}"
+    return f"{moment:{_TIME_FORMAT}}-{fraction:03x}"
 
 
 def _append(path: Path, data: bytes) -> None:
@@ -184,7 +184,7 @@ def _append(path: Path, data: bytes) -> None:
             data = data[file.write(data) or 0 :]
 
 
-def _enter(summary: RunSummary, event: Mapping[str, Any]) -> None:
+def _apply_event(summary: RunSummary, event: Mapping[str, Any]) -> None:
     match event.get("event"):
         case "RunStarted":
             summary.workflow, summary.settings = event["workflow"], event["settings"]

@@ -20,32 +20,32 @@ __all__ = [
     "LEFT_OUT",
     "RUN",
     "WAITS",
-    "Address",
+    "RegistryIdentity",
     "NodePlan",
     "Planner",
     "Receipts",
-    "contents",
-    "sampled",
+    "input_contents",
+    "is_sampled_source",
 ]
 
-_REGISTER = "magical.library.registering:register"
+_REGISTER_STEP = "magical.library.registering:register"
 
 """The only step that wrote into a registry when receipts did not yet name theirs."""
 
 
-class Address(Protocol):
+class RegistryIdentity(Protocol):
     """Says which model registry is meant; nothing is asked of the registry itself."""
 
-    def known(self) -> str:
+    def find_id(self) -> str:
         """Name it, without a password; empty if nothing can have been written to it yet."""
 
-    def made(self) -> str:
+    def ensure_id(self) -> str:
         """Name it, now that something was written to it."""
 
-    def told(self, name: str) -> str:
+    def describe(self, registry_id: str) -> str:
         """Say in a few words which registry a name is of."""
 
-    def gave(self, run: str) -> bool:
+    def is_ours(self, run: str) -> bool:
         """Whether what a run wrote without saying where can be taken to be in it."""
 
 
@@ -63,42 +63,42 @@ class Receipts:
         store: the same.
     """
 
-    def __init__(self, store: Store, address: Address) -> None:
-        self.store, self._address = store, address
+    def __init__(self, store: Store, registry: RegistryIdentity) -> None:
+        self.store, self._registry = store, registry
 
-    def look(self, key: str, *, writes: bool = False) -> tuple[Record | None, str]:
+    def look_up(self, key: str, *, writes: bool = False) -> tuple[Record | None, str]:
         """Give the record of a key, if it stands; or else why not, if that is for the registry.
 
         Args:
             key: which one.
             writes: whether it is of a step that writes to the world.
         """
-        record = self.store.record(key)
-        if record is not None and self._stands(record):
+        record = self.store.find_record(key)
+        if record is not None and self._is_valid(record):
             return record, ""
-        own = self._address.known() if writes else ""
-        found = self.store.record(key + _mark(own)) if own else None
+        own = self._registry.find_id() if writes else ""
+        found = self.store.find_record(key + _registry_suffix(own)) if own else None
         if found is not None or record is None:
             return found, ""
-        return None, f"its receipt is of another registry: {self.whose(record)}"
+        return None, f"its receipt is of another registry: {self.describe_registry(record)}"
 
-    def named(self, record: Record) -> Record:
+    def assign_registry(self, record: Record) -> Record:
         """Give the record of a step that has written into the present registry, as it is to be kept."""
-        own, there = self._address.made(), self.store.record(record.key)
-        free = there is None or self._stands(there)
-        return replace(record, key=record.key if free else record.key + _mark(own), registry=own)
+        own, there = self._registry.ensure_id(), self.store.find_record(record.key)
+        free = there is None or self._is_valid(there)
+        return replace(record, key=record.key if free else record.key + _registry_suffix(own), registry=own)
 
-    def whose(self, record: Record) -> str:
+    def describe_registry(self, record: Record) -> str:
         """Say which registry a receipt is of."""
-        return self._address.told(record.registry)
+        return self._registry.describe(record.registry)
 
-    def _stands(self, record: Record) -> bool:
+    def _is_valid(self, record: Record) -> bool:
         if record.registry:
-            return record.registry == self._address.known()
-        return record.step != _REGISTER or self._address.gave(record.run)
+            return record.registry == self._registry.find_id()
+        return record.step != _REGISTER_STEP or self._registry.is_ours(record.run)
 
 
-def _mark(registry: str) -> str:
+def _registry_suffix(registry: str) -> str:
     return hashlib.sha256(registry.encode()).hexdigest()[:12]
 
 
@@ -108,7 +108,7 @@ FRESH, RUN, WAITS, LEFT_OUT = "fresh", "to run", "waits", "left out"
 class Lookup(Protocol):
     """What planning needs to know of what has been computed."""
 
-    def look(self, key: str, *, writes: bool = False) -> tuple[Record | None, str]:
+    def look_up(self, key: str, *, writes: bool = False) -> tuple[Record | None, str]:
         """Give the record of a key, if it stands; or else why it does not, if there is more to say."""
 
 
@@ -153,13 +153,13 @@ class Planner:
         self,
         graph: Graph,
         identities: Mapping[str, Identity],
-        computed: Lookup,
+        lookup: Lookup,
         digest: Callable[[Path], str],
         sample: int = 0,
     ) -> None:
-        self._graph, self._identities, self._computed, self._digest = graph, identities, computed, digest
+        self._graph, self._identities, self._lookup, self._digest = graph, identities, lookup, digest
         self._sample = sample
-        self.origins = _origins(graph, identities, sample)
+        self.origins = _find_origins(graph, identities, sample)
 
     def plan(self) -> dict[str, NodePlan]:
         """Decide for each node a run would execute.
@@ -173,37 +173,37 @@ class Planner:
             waits = tuple(dict.fromkeys(link.node for link in node.links if link.node not in known))
             origin = self.origins[node.name]
             lost = [n for n in waits if plans[n].state == LEFT_OUT]
-            if reason := f"{lost[0]} is left out" if lost else self.left_out(node):
+            if reason := f"{lost[0]} is left out" if lost else self.left_out_reason(node):
                 plans[node.name] = NodePlan(node.name, LEFT_OUT, origin=origin, reason=reason)
             elif waits:
                 plans[node.name] = NodePlan(node.name, WAITS, after=waits, origin=origin)
             else:
-                plans[node.name] = made = self.decide(node, known)
+                plans[node.name] = made = self.plan_node(node, known)
                 if made.record is not None:
                     known[node.name] = made.record
         return plans
 
-    def decide(self, node: Node, known: Mapping[str, Record]) -> NodePlan:
+    def plan_node(self, node: Node, records: Mapping[str, Record]) -> NodePlan:
         """Decide for one node whose inputs are all known.
 
         Args:
             node: the node.
             known: the records of the nodes before it.
         """
-        key, parts = self.key(node, contents(node, known))
+        key, parts = self.compute_key(node, input_contents(node, records))
         asks = node.facts.get("reads") == "world"
-        record, reason = (None, "") if asks else self._computed.look(key, writes=node.writes)
+        record, reason = (None, "") if asks else self._lookup.look_up(key, writes=node.writes)
         state, origin = FRESH if record else RUN, self.origins[node.name]
         return NodePlan(node.name, state, key, parts, record, origin=origin, reason=reason)
 
-    def key(self, node: Node, inputs: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    def compute_key(self, node: Node, inputs: Mapping[str, str]) -> tuple[str, dict[str, str]]:
         """Give a node's key and its parts, for inputs of these contents."""
         brand = {"origin": ", ".join(origin)} if (origin := self.origins[node.name]) else {}
-        if brand and sampled(node, self._sample):
+        if brand and is_sampled_source(node, self._sample):
             brand["sample"] = str(self._sample)
         return node_key(self._identities[node.name], inputs, self._digest, brand)
 
-    def left_out(self, node: Node) -> str:
+    def left_out_reason(self, node: Node) -> str:
         """Say why a node is not run although all before it may be, or nothing."""
         made_up, origin = node.facts.get("pretended"), self.origins[node.name]
         if not origin or not (node.must_be_real or (node.facts.get("writes_files") and not made_up)):
@@ -215,28 +215,28 @@ class Planner:
         return "what it would write is made up" if made_up else "a piece of it is made up by wish()"
 
 
-def contents(node: Node, known: Mapping[str, Record]) -> dict[str, str]:
+def input_contents(node: Node, records: Mapping[str, Record]) -> dict[str, str]:
     """Name, for each connected parameter, what its values are."""
-    return {name: _content(wire, known) for name, wire in node.inputs.items()}
+    return {name: _wire_content(wire, records) for name, wire in node.inputs.items()}
 
 
-def sampled(node: Node, sample: int) -> bool:
+def is_sampled_source(node: Node, sample: int) -> bool:
     """Whether a node is a source that gives only some of its rows."""
     return bool(sample) and not (node.links or node.writes or node.facts.get("pretended"))
 
 
-def _origins(graph: Graph, identities: Mapping[str, Identity], sample: int) -> dict[str, tuple[str, ...]]:
+def _find_origins(graph: Graph, identities: Mapping[str, Identity], sample: int) -> dict[str, tuple[str, ...]]:
     """What each node stands on that is not real; it is known before anything runs."""
     found: dict[str, tuple[str, ...]] = {}
     for node in graph.nodes:
-        own = [f"{node.name} (sample)"] if sampled(node, sample) else []
+        own = [f"{node.name} (sample)"] if is_sampled_source(node, sample) else []
         if node.facts.get("pretended") or identities[node.name].wishes:
             own = [node.name]
         found[node.name] = tuple(sorted({*own, *(o for link in node.links for o in found[link.node])}))
     return found
 
 
-def _content(wire: Wire, known: Mapping[str, Record]) -> str:
+def _wire_content(wire: Wire, records: Mapping[str, Record]) -> str:
     if isinstance(wire, Link):
-        return known[wire.node].result.item(wire.item).content
-    return "-" if wire is None else "[" + ", ".join(_content(part, known) for part in wire) + "]"
+        return records[wire.node].result.item(wire.item).content
+    return "-" if wire is None else "[" + ", ".join(_wire_content(part, records) for part in wire) + "]"

@@ -15,12 +15,12 @@ from magical.errors import SettingsError, did_you_mean
 from magical.graph import Graph, Node
 from magical.settings import Settings
 
-__all__ = ["Policy", "StepPolicy", "Tracking", "Wishes"]
+__all__ = ["Policy", "StepPolicy", "TrackingSettings", "NodePolicy"]
 
 _SCHEMES = {"http", "https", "file", "databricks", "databricks-uc", "uc"}
-_DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}
+_DATABASE_SCHEMES = {"sqlite", "postgresql", "mysql", "mssql"}
 
-LONGEST_WAIT = 600.0
+MAX_RETRY_DELAY = 600.0
 """Seconds between two attempts, at most."""
 
 
@@ -44,7 +44,7 @@ class StepPolicy(Settings):
 
 
 @dataclass(frozen=True)
-class Wishes:
+class NodePolicy:
     """What holds for one node: a step's own wishes, else those for all."""
 
     retries: int = 0
@@ -53,14 +53,14 @@ class Wishes:
     workers: int | None = None
     tags: tuple[str, ...] = ()
 
-    def wait(self, attempt: int) -> float:
+    def retry_delay(self, attempt: int) -> float:
         """Give the seconds to wait after an attempt, counted from 1.
 
         Example:
-            >>> [Wishes(backoff=0.5).wait(n) for n in (1, 2, 3)]
+            >>> [NodePolicy(backoff=0.5).retry_delay(n) for n in (1, 2, 3)]
             [0.5, 1.0, 2.0]
         """
-        return min(self.backoff * 2.0 ** (attempt - 1), LONGEST_WAIT)
+        return min(self.backoff * 2.0 ** (attempt - 1), MAX_RETRY_DELAY)
 
 
 class Policy(Settings):
@@ -95,7 +95,7 @@ class Policy(Settings):
 
     @field_validator("cluster")
     @classmethod
-    def _known_cluster(cls, value: str) -> str:
+    def _check_cluster(cls, value: str) -> str:
         if re.fullmatch(r"(dask|[a-z]+://\S+|)", value):
             return value
         raise PydanticCustomError(
@@ -104,13 +104,13 @@ class Policy(Settings):
 
     @field_validator("server")
     @classmethod
-    def _api(cls, value: str) -> str:
+    def _complete_server(cls, value: str) -> str:
         """The address as Prefect wants it: a server that is named without a path is asked for its API."""
         if re.fullmatch(r"(https?://[^\s/]\S*|)", value):
             return f"{value.rstrip('/')}/api" if value and not urlsplit(value).path.strip("/") else value
         raise PydanticCustomError("server", "must be an address, such as http://127.0.0.1:4200/api")
 
-    def of(self, node: Node) -> Wishes:
+    def for_node(self, node: Node) -> NodePolicy:
         """Give the wishes about one node: its own, its step's, or those for all."""
         own = [s for s in (self.steps.get(node.name), self.steps.get(node.title)) if s is not None]
 
@@ -121,7 +121,7 @@ class Policy(Settings):
         workers = next((s.workers for s in own if s.workers is not None), None)
         tags = tuple(dict.fromkeys(tag for s in own for tag in s.tags))
         common = {n: first(n) for n in ("retries", "backoff", "timeout")}
-        return Wishes(**common, workers=workers, tags=tags)  # type: ignore[arg-type]
+        return NodePolicy(**common, workers=workers, tags=tags)  # type: ignore[arg-type]
 
     def check(self, graph: Graph) -> None:
         """Hold the names of steps to those that the workflow has.
@@ -137,7 +137,7 @@ class Policy(Settings):
                 )
 
 
-class Tracking(Settings):
+class TrackingSettings(Settings):
     """Where runs and models are recorded.
 
     Attributes:
@@ -154,10 +154,10 @@ class Tracking(Settings):
 
     @field_validator("uri", "registry_uri")
     @classmethod
-    def _known_to_mlflow(cls, value: str) -> str:
+    def _check_uri(cls, value: str) -> str:
         """Hold an address to what MLflow can reach: it would refuse another one only after all the work."""
         scheme, colon, _ = value.partition(":")
-        if not colon or "/" in scheme or len(scheme) == 1 or _is_known(scheme.lower().partition("+")[0]):
+        if not colon or "/" in scheme or len(scheme) == 1 or _is_known_scheme(scheme.lower().partition("+")[0]):
             return value
         raise PydanticCustomError(
             "uri",
@@ -165,9 +165,9 @@ class Tracking(Settings):
         )
 
 
-def _is_known(scheme: str) -> bool:
+def _is_known_scheme(scheme: str) -> bool:
     """Whether MLflow, or what is installed beside it, has a store for the addresses of a scheme."""
-    if scheme in _SCHEMES | _DATABASES:
+    if scheme in _SCHEMES | _DATABASE_SCHEMES:
         return True
     from importlib.metadata import entry_points
 

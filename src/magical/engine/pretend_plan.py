@@ -12,11 +12,11 @@ from magical.graph import Graph, Node
 from magical.refs import Link, Wire, links_of
 from magical.synthesis.strategies import ROWS
 
-__all__ = ["ALL", "KEY_OF", "ROWS", "SOURCES", "UNWRITTEN", "Pretence"]
+__all__ = ["ALL", "PARENT_INPUT_PREFIX", "ROWS", "SOURCES", "UNWRITTEN", "Pretence"]
 
 UNWRITTEN, SOURCES, ALL = "", "sources", "all"
 
-KEY_OF = "key of "
+PARENT_INPUT_PREFIX = "key of "
 """Before the name of a contract: the input by which a made-up table is given the ids that its keys name."""
 
 
@@ -62,25 +62,25 @@ class Pretence:
             before = {link.node for link in node.links}
             unreal |= {node.name} if before & unreal else set()
             onto_disk = node.facts.get("writes_files") and node.name in unreal
-            if not (self._is_made_up(node) or before & cut or onto_disk):
+            if not (self._is_pretended(node) or before & cut or onto_disk):
                 nodes.append(node)
                 continue
             unreal.add(node.name)
             facts = {k: v for k, v in node.facts.items() if k != "reads"}
-            if not node.writes and _is_raw(node.promise):
+            if not node.writes and _is_columnless(node.promise):
                 cut.add(node.name)
                 facts["cut"] = True
             else:
                 facts["pretended"] = self.rows
-            wires = {name: _without(wire, cut) for name, wire in node.inputs.items()}
+            wires = {name: _prune_wire(wire, cut) for name, wire in node.inputs.items()}
             inputs = {name: wire for name, wire in wires.items() if wire is not None}
             nodes.append(replace(node, facts=facts, inputs=inputs))
         if len(nodes) == sum(a is b for a, b in zip(nodes, graph.nodes, strict=True)):
             return graph
-        rewired = replace(graph, nodes=tuple(nodes), result=_without(graph.result, cut))
-        return _with_parents(rewired)
+        rewired = replace(graph, nodes=tuple(nodes), result=_prune_wire(graph.result, cut))
+        return _add_parent_inputs(rewired)
 
-    def _is_made_up(self, node: Node) -> bool:
+    def _is_pretended(self, node: Node) -> bool:
         if node.facts.get("unwritten") or self.mode == ALL:
             return True
         return self.mode == SOURCES and (node.writes or _is_source(node))
@@ -90,49 +90,49 @@ def _is_source(node: Node) -> bool:
     return not node.links or node.facts.get("reads") == "world" or bool(node.facts.get("reads_files"))
 
 
-def _is_raw(promise: Mapping[str, Any]) -> bool:
+def _is_columnless(promise: Mapping[str, Any]) -> bool:
     """Whether it holds a table that promises no columns: nothing could be said of what is made up."""
     if promise["kind"] in ("table", "lazy", "pandas", "parts"):
         return "schema" not in promise
-    return any(map(_is_raw, promise.get("items", ())))
+    return any(map(_is_columnless, promise.get("items", ())))
 
 
-def _without(wire: Wire, cut: set[str]) -> Wire:
+def _prune_wire(wire: Wire, cut: set[str]) -> Wire:
     """A wire without what is cut off; nothing where nothing is left."""
     if isinstance(wire, Link):
         return None if wire.node in cut else wire
     if wire is None:
         return None
-    parts = tuple(_without(part, cut) for part in wire)
+    parts = tuple(_prune_wire(part, cut) for part in wire)
     return parts if any(True for part in parts for _ in links_of(part)) else None
 
 
-def _with_parents(graph: Graph) -> Graph:
+def _add_parent_inputs(graph: Graph) -> Graph:
     """Give made-up tables the tables that hold the ids which their keys name, and bring all into order."""
     nodes = dict(graph.by_name)
     for node in graph.nodes:
         if node.facts.get("pretended") and not node.must_be_real:
-            added = {f"{KEY_OF}{parent}": link for parent, link in _parents(graph, node)}
+            added = {f"{PARENT_INPUT_PREFIX}{parent}": link for parent, link in _find_parents(graph, node)}
             if added:
                 nodes[node.name] = replace(node, inputs={**node.inputs, **added})
-    return replace(graph, nodes=_ordered(nodes))
+    return replace(graph, nodes=_sort_nodes(nodes))
 
 
-def _parents(graph: Graph, node: Node) -> Iterator[tuple[str, Link]]:
-    carried = {c["name"] for link in node.links for s in _schemas(_of(graph, link)) for c in s["columns"]}
-    for schema in _schemas(node.promise):
+def _find_parents(graph: Graph, node: Node) -> Iterator[tuple[str, Link]]:
+    carried = {c["name"] for link in node.links for s in _list_schemas(_link_promise(graph, link)) for c in s["columns"]}
+    for schema in _list_schemas(node.promise):
         keys = {c["parent"]: c for c in schema["columns"] if c.get("parent") and c["name"] not in carried}
         for parent, column in keys.items():
-            given = [link for link in node.links if _holds(_of(graph, link), parent)]
+            given = [link for link in node.links if _has_contract(_link_promise(graph, link), parent)]
             if parent == schema["contract"] or given:
                 continue
-            tables = [t for n in graph.nodes for t in _tables(n) if _holds(_of(graph, t), parent)]
+            tables = [t for n in graph.nodes for t in _table_links(n) if _has_contract(_link_promise(graph, t), parent)]
             below = _descendants(graph, node.name) if tables else set()
             found = [t for t in tables if t.node not in below]
             if found:
                 yield parent, found[0]
-            elif column["type"] == "any" and parent not in _contracts(graph):
-                raise _unknown_parent(graph, schema, column)
+            elif column["type"] == "any" and parent not in _contract_names(graph):
+                raise _unknown_parent_error(graph, schema, column)
 
 
 def _descendants(graph: Graph, name: str) -> set[str]:
@@ -145,7 +145,7 @@ def _descendants(graph: Graph, name: str) -> set[str]:
     return found
 
 
-def _of(graph: Graph, link: Link) -> Mapping[str, Any]:
+def _link_promise(graph: Graph, link: Link) -> Mapping[str, Any]:
     """What a link promises, as JSON."""
     promise = graph.by_name[link.node].promise
     if not link.item or promise["kind"] == "parts":
@@ -154,7 +154,7 @@ def _of(graph: Graph, link: Link) -> Mapping[str, Any]:
     return member
 
 
-def _tables(node: Node) -> Iterator[Link]:
+def _table_links(node: Node) -> Iterator[Link]:
     """The tables that a node gives, whole or as members of a tuple."""
     if node.promise["kind"] in ("table", "lazy", "pandas"):
         yield Link(node.name)
@@ -164,28 +164,28 @@ def _tables(node: Node) -> Iterator[Link]:
                 yield Link(node.name, str(i))
 
 
-def _holds(promise: Mapping[str, Any], contract: str) -> bool:
-    return any(schema["contract"] == contract for schema in _schemas(promise))
+def _has_contract(promise: Mapping[str, Any], contract: str) -> bool:
+    return any(schema["contract"] == contract for schema in _list_schemas(promise))
 
 
-def _schemas(promise: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _list_schemas(promise: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     own = [promise["schema"]] if "schema" in promise else []
-    return own + [s for item in promise.get("items", ()) for s in _schemas(item)]
+    return own + [s for item in promise.get("items", ()) for s in _list_schemas(item)]
 
 
-def _contracts(graph: Graph) -> list[str]:
-    return list(dict.fromkeys(s["contract"] for n in graph.nodes for s in _schemas(n.promise)))
+def _contract_names(graph: Graph) -> list[str]:
+    return list(dict.fromkeys(s["contract"] for n in graph.nodes for s in _list_schemas(n.promise)))
 
 
-def _unknown_parent(graph: Graph, schema: Mapping[str, Any], column: Mapping[str, Any]) -> WiringError:
+def _unknown_parent_error(graph: Graph, schema: Mapping[str, Any], column: Mapping[str, Any]) -> WiringError:
     return WiringError(
         f"{schema['contract']}.{column['name']} is Key[{column['parent']!r}], "
         "and no step gives a table of that contract.",
-        hint=did_you_mean(column["parent"], _contracts(graph)),
+        hint=did_you_mean(column["parent"], _contract_names(graph)),
     )
 
 
-def _ordered(nodes: Mapping[str, Node]) -> tuple[Node, ...]:
+def _sort_nodes(nodes: Mapping[str, Node]) -> tuple[Node, ...]:
     """The nodes, each behind what it needs, else in the order in which they were drawn.
 
     Raises:
@@ -210,7 +210,7 @@ def _ordered(nodes: Mapping[str, Node]) -> tuple[Node, ...]:
                 heapq.heappush(ready, order[child])
     if len(found) < len(nodes):
         stuck = [n for n, parents in missing.items() if parents]
-        keyed = [n for n in stuck if any(name.startswith(KEY_OF) for name in nodes[n].inputs)]
+        keyed = [n for n in stuck if any(name.startswith(PARENT_INPUT_PREFIX) for name in nodes[n].inputs)]
         raise WiringError(
             f"{listing(keyed, 4)} cannot be made up: each has a Key of a table that needs its own ids first.",
             hint="take Key[...] off one of the contracts, or write one of the steps.",

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.policy import Wishes
+from magical.engine.policy import NodePolicy
 from magical.errors import RegistryError, listing
 from magical.events import Event, current
 from magical.graph import Graph, Node
 
 if TYPE_CHECKING:
-    from magical.engine.execution.remote_task import Errand
+    from magical.engine.execution.remote_task import RemoteTask
 
 __all__ = [
     "Cluster",
@@ -28,9 +28,9 @@ __all__ = [
     "StepContext",
     "Store",
     "Submission",
-    "Swept",
+    "SweepResult",
     "Version",
-    "Work",
+    "WorkItem",
     "current_step",
 ]
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Swept:
+class SweepResult:
     """What a sweep of a store removed, or would have, and what stays.
 
     Attributes:
@@ -69,15 +69,15 @@ class Store(Protocol):
         foreign: the keys whose results were not taken, since they are another store's and hold code.
     """
 
-    foreign: set[str]
+    untrusted: set[str]
 
-    def record(self, key: str) -> Record | None:
+    def find_record(self, key: str) -> Record | None:
         """Give the record of a key, if it has been computed."""
 
     def put_record(self, record: Record) -> None:
         """Keep a record; from then on its key counts as computed."""
 
-    def drop_record(self, key: str, only: Record | None = None) -> None:
+    def drop_record(self, key: str, expected: Record | None = None) -> None:
         """Forget that a key has been computed, unless another record than ``only`` stands there by now."""
 
     def save(self, value: Any, promise: Promise, key: str) -> Artifact:
@@ -103,13 +103,13 @@ class Store(Protocol):
     def size(self, key: str) -> int:
         """Give the bytes that a key's result and what was kept beside it take; 0 where they are gone."""
 
-    def in_use(self, run: str) -> AbstractContextManager[None]:
+    def pin_run(self, run: str) -> AbstractContextManager[None]:
         """Pin what is looked up and put, for the time of a run, which ``kill -9`` ends too."""
 
-    def lock(self, key: str, waits: Callable[[], None] = ...) -> AbstractContextManager[None]:
+    def lock(self, key: str, on_wait: Callable[[], None] = ...) -> AbstractContextManager[None]:
         """Hold a key alone while it is computed; ``waits`` is called while another has it, and may raise."""
 
-    def writing(self) -> AbstractContextManager[None]:
+    def block_sweeps(self) -> AbstractContextManager[None]:
         """Keep sweeps away, from the first object that is saved to the record that names it."""
 
     def sweep(
@@ -118,7 +118,7 @@ class Store(Protocol):
         *,
         dry: bool = False,
         verify: bool = False,
-    ) -> Swept:
+    ) -> SweepResult:
         """Remove what no key that is alive or pinned needs.
 
         Args:
@@ -128,12 +128,12 @@ class Store(Protocol):
         """
 
 
-def _never(error: BaseException) -> float | None:
+def _no_retry(error: BaseException) -> float | None:
     return None
 
 
 @dataclass(frozen=True)
-class Work(Generic[T]):
+class WorkItem(Generic[T]):
     """A piece of work as a runner takes it; calling it does it.
 
     Attributes:
@@ -145,15 +145,15 @@ class Work(Generic[T]):
             for good. A runner may ask and do so by itself. For one that does not, whoever submitted does.
     """
 
-    call: Callable[[], T]
+    body: Callable[[], T]
     name: str
     after: tuple[str, ...] = ()
-    wishes: Wishes = field(default_factory=Wishes)
-    again: Callable[[BaseException], float | None] = _never
+    policy: NodePolicy = field(default_factory=NodePolicy)
+    next_delay: Callable[[BaseException], float | None] = _no_retry
 
     def __call__(self) -> T:
         """Do it."""
-        return self.call()
+        return self.body()
 
 
 class Runner(Protocol):
@@ -163,7 +163,7 @@ class Runner(Protocol):
 
     def __exit__(self, *exc: object) -> None: ...
 
-    def submit(self, work: Work[T]) -> Future[T]:
+    def submit(self, work: WorkItem[T]) -> Future[T]:
         """Begin a piece of work and give its future."""
 
 
@@ -180,7 +180,7 @@ class Cluster(Protocol):
     def __exit__(self, *exc: object) -> None:
         """Leave nothing behind: no process of ours, no folder; left by an exception, at once."""
 
-    def submit(self, errand: Errand, tell: Callable[[Event], None]) -> Future[Record]:
+    def submit(self, task: RemoteTask, emit: Callable[[Event], None]) -> Future[Record]:
         """Begin an errand.
 
         Args:
@@ -321,13 +321,13 @@ class StepContext:
     store: Store
     load: Callable[[str], Any]
     records: Mapping[str, Record]
-    tell: Callable[[Event], None]
+    dispatch_event: Callable[[Event], None]
     registry: Callable[[], Registry] | None
     run: str
     root: Path
     origin: tuple[str, ...] = ()
     kept: dict[str, Any] = field(default_factory=dict)
-    asked: bool = False
+    registry_used: bool = False
 
     @property
     def keys(self) -> dict[str, str]:
@@ -341,17 +341,17 @@ class StepContext:
 
     def emit(self, event: Event) -> None:
         """Pass an event on; masked here already, since another process may not know what was revealed."""
-        self.tell(event.masked())
+        self.dispatch_event(event.masked())
 
     def keep(self, name: str, value: Any) -> None:
         """Note a value, to be stored beside the result."""
         self.kept[name] = value
 
-    def lend(self, registry: Callable[[], Registry]) -> None:
+    def offer_registry(self, registry: Callable[[], Registry]) -> None:
         """Let the body have the model registry, and note whether it asks for it."""
 
         def lent() -> Registry:
-            self.asked = True
+            self.registry_used = True
             return registry()
 
         self.registry = lent

@@ -17,11 +17,11 @@ from magical.errors import MagicalError, WiringError, listing
 from magical.graph import Graph, Node
 from magical.keys.key import Identity
 
-__all__ = ["Performer", "Request", "RunResult", "RunStopped", "execute"]
+__all__ = ["NodeExecutor", "RunRequest", "RunResult", "RunStopped", "execute"]
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """All that a run needs.
 
     Attributes:
@@ -50,7 +50,7 @@ class Request:
 
     graph: Graph
     identities: Mapping[str, Identity]
-    revive: Callable[[], Graph]
+    load_graph: Callable[[], Graph]
     receipts: Receipts
     journal: Journal
     root: Path
@@ -65,9 +65,9 @@ class Request:
     sample: int = 0
     pretence: Pretence = field(default_factory=Pretence)
     debug: Callable[[BaseException], None] | None = None
-    child: tuple[str, ...] = ()
-    ticket: Callable[[], Mapping[str, Any]] = dict
-    equip: Callable[[Request], Request] = lambda request: request
+    worker_command: tuple[str, ...] = ()
+    make_ticket: Callable[[], Mapping[str, Any]] = dict
+    prepare: Callable[[RunRequest], RunRequest] = lambda request: request
     echo: bool = True
 
     @property
@@ -75,7 +75,7 @@ class Request:
         """Where artifacts live."""
         return self.receipts.store
 
-    def planner(self, graph: Graph) -> Planner:
+    def make_planner(self, graph: Graph) -> Planner:
         """Give what decides about nodes of the graph, drawn or living."""
         return Planner(graph, self.identities, self.receipts, self.digest, self.sample)
 
@@ -109,7 +109,7 @@ class RunStopped(KeyboardInterrupt):
     """A run was stopped by hand; the text says what is kept, and how to go on."""
 
     @classmethod
-    def early(cls, workflow: str, finished: int, under_way: Sequence[str]) -> RunStopped:
+    def from_progress(cls, workflow: str, finished: int, under_way: Sequence[str]) -> RunStopped:
         """Word it.
 
         Args:
@@ -118,7 +118,7 @@ class RunStopped(KeyboardInterrupt):
             under_way: the nodes whose work is lost.
 
         Example:
-            >>> print(RunStopped.early("campaign", 3, ["tune"]))
+            >>> print(RunStopped.from_progress("campaign", 3, ["tune"]))
             campaign: stopped. 3 steps finished and are kept; tune was under way.
             Hint: magical run goes on from there.
         """
@@ -128,10 +128,10 @@ class RunStopped(KeyboardInterrupt):
         return cls(f"{workflow}: stopped. {kept}{rest}.\nHint: magical run goes on from there.")
 
 
-class Performer(Protocol):
-    """Runs the body of one node; see ``engine.perform`` and ``engine.placing``."""
+class NodeExecutor(Protocol):
+    """Runs the body of one node; see ``engine.execute`` and ``engine.placing``."""
 
-    def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
+    def execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
         """Load the inputs, run the body, check and keep what it gives.
 
         Args:
@@ -148,11 +148,11 @@ class Performer(Protocol):
             InputError: a file that it reads changed meanwhile.
         """
 
-    def forget(self, node: str) -> None:
+    def drop_value(self, node: str) -> None:
         """Drop what is held in memory of a node's result."""
 
 
-def execute(request: Request, execution: Callable[[Request], Callable[[], RunResult]]) -> RunResult:
+def execute(request: RunRequest, make_scheduler: Callable[[RunRequest], Callable[[], RunResult]]) -> RunResult:
     """Run a graph; with nothing to do, nothing is imported and nothing is written.
 
     Args:
@@ -163,20 +163,20 @@ def execute(request: Request, execution: Callable[[Request], Callable[[], RunRes
         InputError: a file that a step reads does not exist.
         WiringError: no step is wanted, or nothing of what is wanted can be made up.
     """
-    plans = request.planner(request.graph).plan()
+    plans = request.make_planner(request.graph).plan()
     if not plans:
-        raise _nothing_wanted(request.graph)
+        raise _nothing_wanted_error(request.graph)
     if all(p.record or p.state == LEFT_OUT for p in plans.values()):
-        return _nothing(plans)
-    return execution(request)()
+        return _fresh_result(plans)
+    return make_scheduler(request)()
 
 
-def _nothing(plans: Mapping[str, NodePlan]) -> RunResult:
+def _fresh_result(plans: Mapping[str, NodePlan]) -> RunResult:
     left_out = {n: p.reason for n, p in plans.items() if not p.record}
     return RunResult(records={n: p.record for n, p in plans.items() if p.record}, left_out=left_out)
 
 
-def _nothing_wanted(graph: Graph) -> WiringError:
+def _nothing_wanted_error(graph: Graph) -> WiringError:
     cut = [f"{n.name} ({n.where})" for n in graph.nodes if n.facts.get("cut")]
     if cut:
         what = "promises a table" if len(cut) == 1 else "promise tables"

@@ -230,7 +230,7 @@ class _Case:
     def _facts(self) -> Facts:
         context, source = self.context, self.path.source
         key = context.keys.get(source.node, "")
-        record = context.store.record(key) if key else None
+        record = context.store.find_record(key) if key else None
         data = record.result.item(source.item).content if record else ""
         git = git_state(context.root)
         return Facts(context.graph.workflow, context.run, context.key, data, git, str(source))

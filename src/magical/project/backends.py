@@ -7,12 +7,12 @@ import os
 import secrets
 from pathlib import Path
 
-from magical.engine.policy import Tracking
+from magical.engine.policy import TrackingSettings
 from magical.engine.protocols import Store
 from magical.errors import ProjectError, SettingsError
 from magical.masking import mask, mask_uris
 from magical.stores.local.store import LocalStore
-from magical.system.atomic_files import storing
+from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import acquire, release
 
 __all__ = [
@@ -41,7 +41,7 @@ def database(root: Path, home: Path) -> str:
             f"{root} has {odd[0]!r} in its name, and MLflow's database cannot be addressed there.",
             hint="rename the folder, or name another place: [tracking] uri.",
         )
-    with storing(home):
+    with wrap_disk_errors(home):
         home.mkdir(parents=True, exist_ok=True)
         if not (home / _DATABASE).exists():  # somebody deleted it: the next one is another registry
             (home / _NAME).unlink(missing_ok=True)
@@ -59,20 +59,20 @@ class Registered:
         tracking: what ``[tracking]`` says.
     """
 
-    def __init__(self, home: Path, tracking: Tracking) -> None:
+    def __init__(self, home: Path, tracking: TrackingSettings) -> None:
         self._home, self._uri = home, tracking.registry_uri or tracking.uri
 
-    def known(self) -> str:
+    def find_id(self) -> str:
         """Name it, without a password; empty where the project's own has not been written to yet."""
         if elsewhere := self._elsewhere():
             return elsewhere
         return self._own() if (self._home / _DATABASE).exists() else ""
 
-    def made(self) -> str:
+    def ensure_id(self) -> str:
         """Name it, now that something was written to it."""
         path = self._home / _NAME
         if not (name := self._elsewhere() or self._own()):
-            with storing(path):
+            with wrap_disk_errors(path):
                 handle = acquire(path)
                 try:
                     if not self._own():  # of two that come at once, one makes it
@@ -83,16 +83,16 @@ class Registered:
             name = self._own()
         return name
 
-    def told(self, name: str) -> str:
+    def describe(self, registry_id: str) -> str:
         """Say in a few words which registry a name is of."""
-        if name and not name.startswith(_OWN):
-            return name
-        if not name or name != self._own():
+        if registry_id and not registry_id.startswith(_OWN):
+            return registry_id
+        if not registry_id or registry_id != self._own():
             return "the own one of another project folder"
         there = (self._home / _DATABASE).exists()
         return "the project's own" if there else "the project's own, whose database is gone"
 
-    def gave(self, run: str) -> bool:
+    def is_ours(self, run: str) -> bool:
         """Whether what a run wrote without saying where can be taken to be in it.
 
         Another folder's run certainly wrote elsewhere if this folder's registry is its own.

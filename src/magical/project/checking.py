@@ -108,11 +108,11 @@ def check(project: Checkable, settings: Mapping[str, Any], hard: bool = False) -
     findings, outcomes = static_findings(graph, workflow), None
     if hard:
         from magical.checks.hard import held
-        from magical.engine.execution.executor import LocalPerformer
+        from magical.engine.execution.executor import LocalExecutor
 
         drawing = replace(project.draw(settings), pretence=_AsDrawn())
         request = request_of(project, drawing)
-        performer = LocalPerformer(request, graph, lambda _: None, RunResult(""))
+        performer = LocalExecutor(request, graph, lambda _: None, RunResult(""))
         outcomes = held(graph, performer)
         findings += [f for o in outcomes for f in o.findings]
     order = {n.name: i for i, n in enumerate(graph.nodes)} | {n.title: i for i, n in enumerate(graph.nodes)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from magical.engine.journal import Journal
 from magical.engine.plan import NodePlan
-from magical.engine.protocols import Swept
+from magical.engine.protocols import SweepResult
 from magical.errors import UsageError
 from magical.report.text import readable
 
@@ -32,7 +32,7 @@ def alive(plans: Iterable[NodePlan], journal: Journal, keep: int) -> set[str]:
     return planned.union(*({*r.keys.values(), *r.begun.values()} for r in runs))
 
 
-def swept_text(swept: Swept, *, dry: bool) -> str:
+def swept_text(swept: SweepResult, *, dry: bool) -> str:
     """Say what was removed and what stays."""
     what = f"{_count(swept.records, 'result')}, {_count(swept.objects, 'object')}, {readable(swept.bytes)}"
     stays = f"{_count(swept.kept_records, 'result')}, {readable(swept.kept_bytes)}"
@@ -44,7 +44,7 @@ def swept_text(swept: Swept, *, dry: bool) -> str:
     return "\n".join(lines)
 
 
-def swept_json(swept: Swept, *, dry: bool) -> dict[str, Any]:
+def swept_json(swept: SweepResult, *, dry: bool) -> dict[str, Any]:
     """Give what was removed and what stays as JSON."""
     return {"dry_run": dry, **vars(swept)}
 

@@ -85,7 +85,7 @@ def inspect_step(project: Project, step: str, settings: Mapping[str, Any]) -> In
     if record is None:
         asked = project.opening.sample or project.opening.pretence.mode
         runs = project.past() if asked else project.journal.runs()
-        found = ((r.name, project.store.record(r.keys[node.name])) for r in runs if node.name in r.keys)
+        found = ((r.name, project.store.find_record(r.keys[node.name])) for r in runs if node.name in r.keys)
         name, record = next(((n, r) for n, r in found if r is not None), ("", None))
         state = f"of {name}; it would run again now"
     if record is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from pydantic import Field
 
 from magical.engine.policy import Policy
-from magical.engine.policy import Tracking as HowToTrack
+from magical.engine.policy import TrackingSettings as HowToTrack
 from magical.engine.run import RunResult
 from magical.errors import UsageError
 from magical.events import StepCached, StepLeftOut

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.plan import NodePlan, Planner, Receipts
-from magical.engine.policy import Tracking as HowToTrack
+from magical.engine.policy import TrackingSettings as HowToTrack
 from magical.engine.pretend_plan import ALL, ROWS, SOURCES, Pretence
-from magical.engine.protocols import Listener, Registry, Store, Swept
-from magical.engine.run import Request, RunResult, execute
+from magical.engine.protocols import Listener, Registry, Store, SweepResult
+from magical.engine.run import RunRequest, RunResult, execute
 from magical.errors import Finding, UsageError
 from magical.graph import Graph
 from magical.project.backends import Registered, database, store_of
@@ -161,7 +161,7 @@ class Project:
         """Give the drawn workflow, from memory if nothing that it depends on has changed."""
         return self.draw(settings or {}).drawn
 
-    def gc(self, keep: int = 10, *, dry: bool = False, verify: bool = False) -> Swept:
+    def gc(self, keep: int = 10, *, dry: bool = False, verify: bool = False) -> SweepResult:
         """Remove the results that neither the newest runs, nor those under way, nor the present plan need."""
         from magical.project.gc import alive
         from magical.project.temporary_folder import clear_aside
@@ -253,7 +253,7 @@ class Project:
         listeners: tuple[Listener, ...] = (),
         debug: Callable[[BaseException], None] | None = None,
         mlflow_run: Callable[[], str | None] | None = None,
-    ) -> Request:
+    ) -> RunRequest:
         """Give all that a run of a drawing needs; see ``executing.request_of``."""
         return request_of(self, drawing, listeners, debug, mlflow_run)
 

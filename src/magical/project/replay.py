@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.executor import LocalPerformer
-from magical.engine.execution.sampling import branded
+from magical.engine.execution.executor import LocalExecutor
+from magical.engine.execution.sampling import brand_origin
 from magical.engine.journal import RunSummary
 from magical.engine.pretend_plan import ROWS, Pretence
 from magical.engine.run import RunResult
@@ -98,17 +98,17 @@ def replay(
     parents = tuple(dict.fromkeys(link.node for link in node.links))
     records = {parent: _record(opened, summary, parent, node) for parent in parents}
     request, graph = opened.request(drawing, debug=debug), drawing.living
-    planner = request.planner(graph)
+    planner = request.make_planner(graph)
     plans = planner.plan()
     # What was made up in that run stays made up, whatever has been written since.
     origin = tuple(sorted({*planner.origins[node.name], *(o for r in records.values() for o in r.origin)}))
     moved = tuple(p for p in parents if p in plans and plans[p].key != records[p].key)
-    performer = LocalPerformer(request, graph, lambda _: None, RunResult(summary.name, records=records))
-    arguments = performer.arguments(node, records)
+    performer = LocalExecutor(request, graph, lambda _: None, RunResult(summary.name, records=records))
+    arguments = performer.load_arguments(node, records)
 
     def call() -> Any:
         with pretending_run() if origin else contextlib.nullcontext():
-            return branded(performer.call(node, arguments), origin)
+            return brand_origin(performer.call_body(node, arguments), origin)
 
     return Replay(node, summary, arguments, moved, call, origin)
 
@@ -120,7 +120,7 @@ def _record(project: Project, run: RunSummary, name: str, node: Node) -> Record:
             f"{node.name} had no inputs in {run.name}: {name} did not finish there.",
             hint=f"magical run {name}",
         )
-    record = project.store.record(key)
+    record = project.store.find_record(key)
     if record is None:
         raise StoreError(
             f"What {name} gave in {run.name} is no longer in the store.",

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from magical.engine.journal import Journal
 from magical.engine.plan import Receipts
 from magical.engine.policy import Policy
-from magical.engine.policy import Tracking as HowToTrack
+from magical.engine.policy import TrackingSettings as HowToTrack
 from magical.engine.pretend_plan import Pretence
 from magical.engine.protocols import Cluster, Listener, Registry, Store
-from magical.engine.run import Request, RunResult
+from magical.engine.run import RunRequest, RunResult
 from magical.errors import MagicalError
 from magical.project.loading.configuration import Configuration
 from magical.project.loading.drawing import Drawing
@@ -86,7 +86,7 @@ def request_of(
     listeners: tuple[Listener, ...] = (),
     debug: Callable[[BaseException], None] | None = None,
     mlflow_run: Callable[[], str | None] | None = None,
-) -> Request:
+) -> RunRequest:
     """Give all that a run of a drawing needs.
 
     Args:
@@ -102,10 +102,10 @@ def request_of(
     run_id = mlflow_run or (lambda: _run_id(watch))
     policy = Later(lambda: project.configuration.policy(line))
     how = {"line": line, "step": drawing.step}
-    return Request(
+    return RunRequest(
         graph=drawing.graph,
         identities=drawing.drawn.identities,
-        revive=lambda: drawing.living,
+        load_graph=lambda: drawing.living,
         receipts=project.receipts(line),
         journal=project.journal,
         root=project.root,
@@ -120,46 +120,46 @@ def request_of(
         sample=opening.sample,
         pretence=opening.pretence,
         debug=debug,
-        child=CHILD,
-        ticket=lambda: {"opening": opening, **how, "mlflow_run": run_id(), "folder": os.getcwd()},
-        equip=lambda request: _equipped(project, request, tracking),
+        worker_command=CHILD,
+        make_ticket=lambda: {"opening": opening, **how, "mlflow_run": run_id(), "folder": os.getcwd()},
+        prepare=lambda request: _equipped(project, request, tracking),
         echo=not listeners,
     )
 
 
-def schedule(request: Request) -> Any:
+def schedule(request: RunRequest) -> Any:
     """Give what carries a run out; what it needs is imported only if something must run."""
-    from magical.engine.execution.dispatch import PlacedPerformer, wants_cluster
-    from magical.engine.execution.executor import LocalPerformer
-    from magical.engine.execution.scheduler import Schedule
+    from magical.engine.execution.dispatch import Dispatcher, has_cluster_work
+    from magical.engine.execution.executor import LocalExecutor
+    from magical.engine.execution.scheduler import Scheduler
 
     def performing(cluster: Cluster | None) -> Any:
-        def performer(*run: Any) -> PlacedPerformer:
+        def performer(*run: Any) -> Dispatcher:
             request, graph, tell, result, stopping = run
-            local = LocalPerformer(request, graph, tell, result)
-            return PlacedPerformer(request, local, tell, result, stopping, cluster)
+            local = LocalExecutor(request, graph, tell, result)
+            return Dispatcher(request, local, tell, result, stopping, cluster)
 
         return performer
 
-    request = request.equip(request)
+    request = request.prepare(request)
 
     def carried_out() -> RunResult:
-        if not wants_cluster(request):
-            return Schedule(request, performing(None))()
+        if not has_cluster_work(request):
+            return Scheduler(request, performing(None))()
         with _cluster(request) as cluster:  # it starts, or is found not to answer, before anything else
-            return Schedule(request, performing(cluster))()
+            return Scheduler(request, performing(cluster))()
 
     return carried_out
 
 
-def _cluster(request: Request) -> Cluster:
+def _cluster(request: RunRequest) -> Cluster:
     from magical.integrations.dask.cluster import DaskCluster
 
     policy, home = request.policy(), request.journal.folder.parent  # aside, for a run that leaves nothing
     return DaskCluster(policy.cluster, policy.workers, home, "magical.project.task_worker:work")
 
 
-def _equipped(project: Opened, request: Request, tracking: HowToTrack) -> Request:
+def _equipped(project: Opened, request: RunRequest, tracking: HowToTrack) -> RunRequest:
     """Under Prefect the runner hears the run's events as well."""
     policy = request.policy()
     aside = project.opening.location.aside is not None  # nobody is told of a run that leaves nothing behind
@@ -167,7 +167,7 @@ def _equipped(project: Opened, request: Request, tracking: HowToTrack) -> Reques
         return request
     from magical.project.prefect_flow import under_prefect
 
-    runner, cards = under_prefect(project, policy, tracking, request.revive())
+    runner, cards = under_prefect(project, policy, tracking, request.load_graph())
     return replace(request, runner=lambda: runner, listeners=(*request.listeners, runner, cards))
 
 

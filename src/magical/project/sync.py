@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from magical.engine.journal import RunSummary
 from magical.engine.plan import FRESH, NodePlan, Receipts
-from magical.engine.policy import Tracking as HowToTrack
+from magical.engine.policy import TrackingSettings as HowToTrack
 from magical.engine.protocols import Listener, Registry
 from magical.engine.run import RunResult
 from magical.errors import (
@@ -26,8 +26,8 @@ from magical.integrations.mlflow.progress_marks import MISSED, SENT, Mark, Marks
 from magical.project.loading.configuration import Configuration
 from magical.project.tracking_setup import Tracked, tracker
 from magical.settings.secrets import without_masks
-from magical.system.file_locks import alone
-from magical.system.processes import host, lives
+from magical.system.file_locks import exclusive_lock
+from magical.system.processes import machine_name, is_process_alive
 
 __all__ = ["Stored", "Sync", "Synced", "Synchronised", "as_stored", "sync"]
 
@@ -127,7 +127,7 @@ def sync(project: Synchronised, listeners: tuple[Listener, ...] = (), settled: S
         listeners: who hears what the steps tell that are made up for.
         settled: the runs of which Prefect has been told the rest.
     """
-    with alone(project.home / "sync.lock"):  # a second one waits, and finds nothing left to send
+    with exclusive_lock(project.home / "sync.lock"):  # a second one waits, and finds nothing left to send
         found = [*_Runs(project).send(), *_Steps(project, listeners).send()]
     return Synced((*(Sync(run, "", "sent", "Prefect knows how it ended.") for run in settled), *found))
 
@@ -207,9 +207,9 @@ class _Steps:
         mark = self._marks.read(run.name)
         try:
             receipts = _of(self._project, run).receipts(mark.line if mark else {})
-            return receipts.look(key, writes=True)[0] is not None
+            return receipts.look_up(key, writes=True)[0] is not None
         except (UsageError, SettingsError):  # the run's profile is no more, or no longer right
-            return self._project.store.record(key) is not None
+            return self._project.store.find_record(key) is not None
 
     def _settled(self, run: RunSummary, step: str, key: str) -> Sync:
         try:
@@ -250,7 +250,7 @@ class _Steps:
 def _is_over(run: RunSummary) -> bool:
     """Whether the process of a run is gone; of another machine's only the journal can tell."""
     machine, process = run.facts.get("host", ""), run.facts.get("process", 0)
-    return not lives(process) if process and machine == host() else run.state != "killed"
+    return not is_process_alive(process) if process and machine == machine_name() else run.state != "killed"
 
 
 def _is_next(plans: Mapping[str, NodePlan], step: str, key: str) -> bool:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.capture import capturing
-from magical.engine.execution.remote_task import EVENT, Errand, answered, packed
-from magical.engine.execution.subprocess_executor import Apart, answer
+from magical.engine.execution.capture import capture_lines
+from magical.engine.execution.remote_task import EVENT, RemoteTask, answer_task, pack_answer
+from magical.engine.execution.subprocess_executor import SubprocessExecutor, send_answer
 from magical.engine.plan import NodePlan
 from magical.engine.run import RunResult
 from magical.errors import ProjectError, shorten
@@ -30,8 +30,8 @@ from magical.project.project import Project
 from magical.project.run_setup import CHILD
 from magical.settings.layers import as_line
 from magical.settings.paths import FromLine
-from magical.system.gc_pause import pause
-from magical.system.processes import host
+from magical.system.gc_pause import pause_gc
+from magical.system.processes import machine_name
 
 __all__ = [
     "main",
@@ -70,7 +70,7 @@ _held: list[_Held] = []
 """The one project that this process has imported: modules of two would mix."""
 
 
-def perform(errand: Errand, tell: Tell) -> Record:
+def perform(errand: RemoteTask, tell: Tell) -> Record:
     """Run the body of the errand's node, in a process that does nothing else.
 
     Args:
@@ -85,7 +85,7 @@ def perform(errand: Errand, tell: Tell) -> Record:
     return _perform(errand, tell, project, project.drawings.drawing(line, step))
 
 
-def work(errand: Errand, tell: Tell, stopping: threading.Event) -> Record:
+def work(errand: RemoteTask, tell: Tell, stopping: threading.Event) -> Record:
     """Run the body of the errand's node, in a process that does errands for long and for many.
 
     Args:
@@ -98,37 +98,37 @@ def work(errand: Errand, tell: Tell, stopping: threading.Event) -> Record:
         MagicalError: what the performer raises.
     """
     folder = Path(errand.ticket["folder"])
-    apart = Apart(CHILD, tell, stopping, folder=folder if folder.is_dir() else None)
+    apart = SubprocessExecutor(CHILD, tell, stopping, folder=folder if folder.is_dir() else None)
     typed = _typed_a_path(errand.ticket["line"]) and str(folder) != os.getcwd()
     if errand.timeout is not None or typed or installed() != _PACKAGES:
         return apart(errand)
-    with capturing(echo=False), _kept_open(errand.ticket) as held:
+    with capture_lines(echo=False), _kept_open(errand.ticket) as held:
         if held is None:  # imported anew it would change modules under the errands that are under way
             return apart(errand)
         return _perform(errand, tell, held.project, held.drawing)
 
 
-def _perform(errand: Errand, tell: Tell, project: Project, drawing: Drawing) -> Record:
-    from magical.engine.execution.executor import LocalPerformer
+def _perform(errand: RemoteTask, tell: Tell, project: Project, drawing: Drawing) -> Record:
+    from magical.engine.execution.executor import LocalExecutor
 
     request = project.request(drawing, mlflow_run=lambda: errand.ticket["mlflow_run"])
     records = {name: Record.from_json(data) for name, data in errand.records.items()}
     graph = drawing.living
     node = graph.by_name.get(errand.node)
     known = {link.node: records[link.node] for link in node.links} if node else {}
-    made = request.planner(graph).decide(node, known) if node else None
+    made = request.make_planner(graph).plan_node(node, known) if node else None
     if node is None or made is None or made.key != errand.key:
         raise _another(errand, made)
-    performer = LocalPerformer(request, graph, tell, RunResult(errand.run, records=records))
-    with project.store.in_use(errand.run):
-        return performer.perform(node, made, known)
+    performer = LocalExecutor(request, graph, tell, RunResult(errand.run, records=records))
+    with project.store.pin_run(errand.run):
+        return performer.execute(node, made, known)
 
 
 def _open(ticket: Mapping[str, Any]) -> tuple[Project, dict[str, Any], str]:
     root = ticket["opening"].location.root
     if not root.is_dir():
         raise ProjectError(
-            f"There is no {root} on {host()}, where this step was sent.",
+            f"There is no {root} on {machine_name()}, where this step was sent.",
             hint="the workers of a cluster need the project at the path that it has here.",
         )
     return Project(ticket["opening"]), as_line(ticket["line"]), ticket["step"]
@@ -158,7 +158,7 @@ def _found(ticket: Mapping[str, Any]) -> _Held | None:
     if any(held.users for held in _held):
         return None
     _held.clear()
-    pause()  # until a body runs
+    pause_gc()  # until a body runs
     drawing = project.drawings.drawing(line, step)
     _ = drawing.living  # imported here, where one thread does at a time
     if project.drawings.digest(line) == what[-1]:
@@ -167,11 +167,11 @@ def _found(ticket: Mapping[str, Any]) -> _Held | None:
     raise _changed(project.root.name)
 
 
-def _another(errand: Errand, made: NodePlan | None) -> ProjectError:
+def _another(errand: RemoteTask, made: NodePlan | None) -> ProjectError:
     odd = causes(errand.parts, made.parts) if made else []
     why = odd[0].text if odd and errand.parts else "its files or packages differ"
     return ProjectError(
-        f"{errand.node} changed, or is another on {host()} than where its run began: {shorten(why, 140)}.",
+        f"{errand.node} changed, or is another on {machine_name()} than where its run began: {shorten(why, 140)}.",
         hint="magical run goes on from there; workers of a cluster need the same files and packages.",
     )
 
@@ -192,17 +192,17 @@ def _typed_a_path(given: Any) -> bool:
 
 def main() -> None:
     """Take an errand from the pipe named on the command line, and answer it."""
-    pause()
+    pause_gc()
     # The run reads what is written here, and does not know what is revealed here.
     sys.stdout, sys.stderr = MaskedStream.over(sys.stdout), MaskedStream.over(sys.stderr)
     with Connection(int(sys.argv[1])) as pipe:
-        errand: Errand = pickle.loads(pipe.recv_bytes())
+        errand: RemoteTask = pickle.loads(pipe.recv_bytes())
         threading.Thread(target=_watch, args=(pipe,), daemon=True).start()
 
         def tell(event: Event) -> None:
-            answer(pipe, packed(EVENT, event))
+            send_answer(pipe, pack_answer(EVENT, event))
 
-        answer(pipe, answered(errand, lambda: perform(errand, tell)))
+        send_answer(pipe, answer_task(errand, lambda: perform(errand, tell)))
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(0)

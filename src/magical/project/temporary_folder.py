@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from magical.system.atomic_files import storing
-from magical.system.file_locks import acquire, attempt, release
+from magical.system.atomic_files import wrap_disk_errors
+from magical.system.file_locks import acquire, try_acquire, release
 
 __all__ = ["aside", "clear_aside"]
 
@@ -32,7 +32,7 @@ def aside(home: Path) -> Iterator[Path]:
     lock = _lock_of(folder)
     handle = acquire(lock)  # before the folder is there: nobody may take it for one that a kill left
     try:
-        with storing(folder):
+        with wrap_disk_errors(folder):
             folder.mkdir()
         yield folder
     finally:
@@ -49,7 +49,7 @@ def clear_aside(home: Path) -> None:
     for name in sorted({p.name.removesuffix(".lock") for p in place.iterdir()}):
         folder, handle = place / name, None
         with contextlib.suppress(OSError):
-            handle = attempt(_lock_of(folder))
+            handle = try_acquire(_lock_of(folder))
         if handle is not None:
             _remove(folder)
             release(handle, _lock_of(folder))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from magical.contracts.promises import Promise
 from magical.engine.journal import Journal
-from magical.engine.policy import Tracking as HowToTrack
+from magical.engine.policy import TrackingSettings as HowToTrack
 from magical.engine.protocols import Store
 from magical.errors import StoreError
 from magical.events import Event
@@ -99,7 +99,7 @@ def tracker(
 
 def value_of(project: Tracked, key: str) -> Any:
     """A result as JSON, if it has that form; what stands on a pretence or a sample is none."""
-    record = project.store.record(key)
+    record = project.store.find_record(key)
     if record is None or record.result.kind != "value" or record.origin:
         return None
     try:

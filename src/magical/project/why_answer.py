@@ -94,10 +94,10 @@ def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past,
     if not earlier:
         return Why(name, made.state, "it has not run yet.")
     run, key = earlier[0]
-    record = receipts.store.record(key)
+    record = receipts.store.find_record(key)
     if key.startswith(made.key):  # with or without the mark of a registry
         foreign = "comes from another store and holds code; --trust takes it."
-        text = f"its stored result {foreign if key in receipts.store.foreign else 'is gone.'}"
+        text = f"its stored result {foreign if key in receipts.store.untrusted else 'is gone.'}"
         return Why(name, made.state, text, run=run.name)
     if record is None:
         return Why(name, made.state, f"it differs from {run.name}, whose result is gone.", run=run.name)
@@ -123,12 +123,12 @@ def _last_time(made: NodePlan, drawn: Drawn, past: _Past, receipts: Receipts) ->
     earlier = [(r, k) for r, k in past.keys(made.name) if r.name < ran and k != record.key]
     if not earlier:
         return Why(made.name, made.state, f"it is fresh; it ran first in {ran}.", run=ran)
-    before = receipts.store.record(earlier[0][1])
+    before = receipts.store.find_record(earlier[0][1])
     headline = f"it is fresh; it ran last in {ran}, since"
     if before is None:
         return Why(made.name, made.state, f"it is fresh; it ran last in {ran}.", run=ran)
     if before.parts == record.parts:
-        other = f"{headline} its receipt was of another registry: {receipts.whose(before)}."
+        other = f"{headline} its receipt was of another registry: {receipts.describe_registry(before)}."
         return Why(made.name, made.state, other, run=earlier[0][0].name)
     return _compared(made, before.parts, headline, earlier[0][0], drawn)
 

@@ -11,7 +11,7 @@ from magical.brand import struck
 from magical.engine.artifacts import Record
 from magical.engine.journal import RunSummary
 from magical.engine.plan import NodePlan
-from magical.engine.pretend_plan import KEY_OF
+from magical.engine.pretend_plan import PARENT_INPUT_PREFIX
 from magical.engine.protocols import Version
 from magical.engine.run import RunResult
 from magical.errors import Finding, listing
@@ -80,7 +80,7 @@ def _next(graph: Graph, made: list[Node]) -> str:
     if not free:
         return f"fulfil the wish in {wishes[0].where}." if wishes else "magical run, with what is real."
     first, rest = free[0], [n.name for n in free[1:]]
-    wires = [wire for name, wire in first.inputs.items() if not name.startswith(KEY_OF)]
+    wires = [wire for name, wire in first.inputs.items() if not name.startswith(PARENT_INPUT_PREFIX)]
     takes = listing(dict.fromkeys(str(link) for wire in wires for link in links_of(wire)), 4)
     text = f"write {first.name} ({first.where}): {f'{takes} → ' if takes else ''}{first.promise['text']}"
     return f"{text}; or {listing(rest, 3)}." if rest else f"{text}."

@@ -12,17 +12,17 @@ from pathlib import Path
 
 from magical.errors import StoreError
 
-__all__ = ["FULL", "emptied", "part_in", "storing", "sync", "write_file", "write_text"]
+__all__ = ["DISK_FULL_ERRNOS", "disposable_folder", "temporary_file", "wrap_disk_errors", "fsync_file", "write_file", "write_text"]
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 """What a disk says that has no space."""
 
-_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
-_LOCKLESS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+_PERMISSION_ERRNOS = (errno.EROFS, errno.EACCES, errno.EPERM)
+_NO_LOCK_ERRNOS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 @contextmanager
-def storing(path: Path) -> Iterator[None]:
+def wrap_disk_errors(path: Path) -> Iterator[None]:
     """Say as one StoreError what the disk refuses in the block.
 
     Args:
@@ -35,12 +35,12 @@ def storing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"{_end(path)} cannot be written: {error.strerror or error}.", hint=_hint(error)
+            f"{_shorten_path(path)} cannot be written: {error.strerror or error}.", hint=_hint(error)
         ) from error
 
 
 @contextmanager
-def part_in(folder: Path) -> Iterator[Path]:
+def temporary_file(folder: Path) -> Iterator[Path]:
     """Give a new temporary file in a folder, which is made; what is not renamed in the block is deleted."""
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=folder, prefix=".part-")
@@ -52,7 +52,7 @@ def part_in(folder: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def sync(path: Path) -> None:
+def fsync_file(path: Path) -> None:
     """Wait until the disk has a file."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
@@ -69,10 +69,10 @@ def write_file(path: Path, write: Callable[[Path], None], *, durable: bool = Tru
     Raises:
         StoreError: the disk is full, read-only or gone.
     """
-    with storing(path), part_in(path.parent) as part:
+    with wrap_disk_errors(path), temporary_file(path.parent) as part:
         write(part)
         if durable:
-            sync(part)
+            fsync_file(part)
         part.replace(path)
 
 
@@ -86,38 +86,38 @@ def _write(part: Path, text: str) -> None:
 
 
 @contextmanager
-def emptied(folder: Path) -> Iterator[None]:
+def disposable_folder(folder: Path) -> Iterator[None]:
     """Have a folder for a block that is not there afterwards; what a kill left in it goes first.
 
     Example:
         >>> folder = Path(tempfile.mkdtemp())
-        >>> with emptied(folder):
+        >>> with disposable_folder(folder):
         ...     _ = (folder / "part").write_text("half")
         >>> folder.exists()
         False
     """
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        with storing(folder):
+        with wrap_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end(path: Path, most: int = 160) -> str:
+def _shorten_path(path: Path, limit: int = 160) -> str:
     """A long path must not push the reason out of the line."""
     text = str(path)
-    return text if len(text) <= most else f"…{text[-most:]}"
+    return text if len(text) <= limit else f"…{text[-limit:]}"
 
 
 def _hint(error: OSError) -> str:
-    if error.errno in FULL:
+    if error.errno in DISK_FULL_ERRNOS:
         return (
             "free some space (magical gc removes what no run needs) and run again; what is finished is kept."
         )
-    if error.errno in _FORBIDDEN:
+    if error.errno in _PERMISSION_ERRNOS:
         return "make its folder writable for you, and run again."
-    if error.errno in _LOCKLESS:
+    if error.errno in _NO_LOCK_ERRNOS:
         return "put the project on a disk that knows file locks; some network disks do not."
     return "look at the disk's space and permissions."

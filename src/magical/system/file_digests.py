@@ -14,7 +14,7 @@ from magical.system.atomic_files import write_text
 
 __all__ = ["FileDigests"]
 
-SMALL = 1 << 20
+SMALL_FILE_BYTES = 1 << 20
 """Files up to this many bytes are read each time."""
 
 RACY = 2.0
@@ -28,9 +28,9 @@ class FileDigests:
         memory: the JSON file in which they are remembered.
     """
 
-    def __init__(self, memory: Path) -> None:
-        self._memory = memory
-        self._known: dict[str, list[object]] | None = None
+    def __init__(self, cache_file: Path) -> None:
+        self._cache_file = cache_file
+        self._cached: dict[str, list[object]] | None = None
 
     def digest(self, path: Path) -> str:
         """Give the digest of a file's content.
@@ -44,41 +44,41 @@ class FileDigests:
                 raise InputError(f"{path} is a folder, and a file is wanted.", hint="name one file in it.")
             if not path.is_file():  # opening a pipe would wait for ever
                 raise InputError(f"{path} is a pipe or a device.", hint="write what it gives into a file.")
-            if stat.st_size <= SMALL:
+            if stat.st_size <= SMALL_FILE_BYTES:
                 return hashlib.sha256(path.read_bytes()).hexdigest()
-            return self._large(path, stat)
+            return self._digest_large(path, stat)
         except FileNotFoundError:
-            raise InputError(f"There is no file {path}.", hint=_nearest(path)) from None
+            raise InputError(f"There is no file {path}.", hint=_missing_file_hint(path)) from None
         except OSError as error:
             raise InputError(
                 f"{path} cannot be read: {error.strerror}.", hint="look at its permissions."
             ) from None
 
-    def _large(self, path: Path, stat: os.stat_result) -> str:
+    def _digest_large(self, path: Path, stat: os.stat_result) -> str:
         facts = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-        if self._known is None:
-            self._known = self._read()
-        known = self._known.get(str(path))
+        if self._cached is None:
+            self._cached = self._read_cache()
+        known = self._cached.get(str(path))
         if known and known[:4] == facts:
             return str(known[4])
-        _check_not_hollow(path, stat.st_size)
+        _check_not_zeroed(path, stat.st_size)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if time.time() - max(stat.st_mtime, stat.st_ctime) > RACY:
-            self._known[str(path)] = [*facts, digest]
+            self._cached[str(path)] = [*facts, digest]
             with suppress(StoreError):  # without a memory it is read each time
-                write_text(self._memory, json.dumps(self._known))
+                write_text(self._cache_file, json.dumps(self._cached))
         return digest
 
-    def _read(self) -> dict[str, list[object]]:
+    def _read_cache(self) -> dict[str, list[object]]:
         try:
-            found = json.loads(self._memory.read_text(encoding="utf-8"))
+            found = json.loads(self._cache_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
 
 
-def _check_not_hollow(path: Path, size: int) -> None:
+def _check_not_zeroed(path: Path, size: int) -> None:
     """A text of 10 GB of nothing would be hashed for a minute before a step could refuse it."""
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         return
@@ -92,7 +92,7 @@ def _check_not_hollow(path: Path, size: int) -> None:
                 )
 
 
-def _nearest(path: Path) -> str:
+def _missing_file_hint(path: Path) -> str:
     folder = path.parent
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent

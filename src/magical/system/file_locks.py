@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from magical.system.atomic_files import storing
+from magical.system.atomic_files import wrap_disk_errors
 
-__all__ = ["Gate", "acquire", "alone", "attempt", "no_wait", "release"]
+__all__ = ["SharedFileLock", "acquire", "exclusive_lock", "try_acquire", "do_nothing", "release"]
 
 _PATIENCE = 0.05
 """Seconds between two attempts, at most."""
@@ -41,11 +41,11 @@ else:
         return True
 
 
-def no_wait() -> None:
+def do_nothing() -> None:
     """Do nothing while a lock is waited for."""
 
 
-def attempt(path: Path, *, shared: bool = False) -> int | None:
+def try_acquire(path: Path, *, shared: bool = False) -> int | None:
     """Take the lock on a file, which is made, and give its handle; None if somebody else has it.
 
     The file may be deleted by who had it before: then the lock is on a file that nobody else can find, and
@@ -64,7 +64,7 @@ def attempt(path: Path, *, shared: bool = False) -> int | None:
     return None
 
 
-def acquire(path: Path, *, shared: bool = False, waits: Callable[[], None] = no_wait) -> int:
+def acquire(path: Path, *, shared: bool = False, on_wait: Callable[[], None] = do_nothing) -> int:
     """Wait for the lock on a file and give its handle.
 
     Args:
@@ -77,15 +77,15 @@ def acquire(path: Path, *, shared: bool = False, waits: Callable[[], None] = no_
     """
     pause = _PATIENCE / 64
     while True:
-        with storing(path):
+        with wrap_disk_errors(path):
             try:
-                handle = attempt(path, shared=shared)
+                handle = try_acquire(path, shared=shared)
             except FileNotFoundError:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                handle = attempt(path, shared=shared)
+                handle = try_acquire(path, shared=shared)
         if handle is not None:
             return handle
-        waits()
+        on_wait()
         time.sleep(pause)
         pause = min(pause * 1.5, _PATIENCE)
 
@@ -99,7 +99,7 @@ def release(handle: int, path: Path | None = None) -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def exclusive_lock(path: Path) -> Iterator[None]:
     """Wait until nobody else holds a file, and hold it for a block.
 
     Args:
@@ -115,7 +115,7 @@ def alone(path: Path) -> Iterator[None]:
         release(handle)
 
 
-class Gate:
+class SharedFileLock:
     """A lock that many writers share and one sweeper takes alone; a thread may pass it again inside.
 
     Args:
@@ -124,23 +124,23 @@ class Gate:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._here = threading.local()
+        self._local = threading.local()
 
     @contextmanager
-    def passing(self, *, alone: bool = False) -> Iterator[None]:
+    def hold(self, *, exclusive: bool = False) -> Iterator[None]:
         """Hold it for a block.
 
         Raises:
             StoreError: its file cannot be made.
         """
-        if getattr(self._here, "inside", False):
-            assert not alone, "a sweep among one's own writing would wait for itself"
+        if getattr(self._local, "inside", False):
+            assert not exclusive, "a sweep among one's own writing would wait for itself"
             yield
             return
-        handle = acquire(self.path, shared=not alone)
-        self._here.inside = True
+        handle = acquire(self.path, shared=not exclusive)
+        self._local.inside = True
         try:
             yield
         finally:
-            self._here.inside = False
+            self._local.inside = False
             release(handle)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import atexit
 import gc
 
-__all__ = ["pause", "resume"]
+__all__ = ["pause_gc", "resume_gc"]
 
 _state = {"paused": False, "at_exit": False}
 
 
-def pause() -> None:
-    """Switch the collector off until ``resume``; at exit it passes over all that is there then."""
+def pause_gc() -> None:
+    """Switch the collector off until ``resume_gc``; at exit it passes over all that is there then."""
     if gc.isenabled():
         gc.disable()
         _state["paused"] = True
@@ -20,12 +20,12 @@ def pause() -> None:
         _state["at_exit"] = True
 
 
-def resume() -> None:
-    """Switch the collector on again, if it was ``pause`` that switched it off.
+def resume_gc() -> None:
+    """Switch the collector on again, if it was ``pause_gc`` that switched it off.
 
     Example:
-        >>> pause()
-        >>> resume()
+        >>> pause_gc()
+        >>> resume_gc()
         >>> gc.isenabled()
         True
     """

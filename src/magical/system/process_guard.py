@@ -22,17 +22,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
-__all__ = ["Guarded"]
+__all__ = ["GuardedProcess"]
 
-PATIENCE = 4.0
+KILL_AFTER_SECONDS = 4.0
 """Seconds between the wish that a process group ends (SIGTERM) and its end (SIGKILL)."""
 
-_LOOK = 0.02
+_POLL_SECONDS = 0.02
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
-_TOLD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-class Guarded:
+class GuardedProcess:
     """Runs a command for as long as a ``with`` block, and no longer than this process lives.
 
     Args:
@@ -49,7 +49,7 @@ class Guarded:
 
     Example:
         >>> import time
-        >>> with Guarded(["sleep", "60"]) as sleeping:
+        >>> with GuardedProcess(["sleep", "60"]) as sleeping:
         ...     sleeping.poll() is None
         True
         >>> sleeping.poll()
@@ -67,7 +67,7 @@ class Guarded:
         self._command, self._env, self._cwd = list(command), env, cwd
         self._log = None if log is None else Path(log)
         self.pid = 0
-        self._code: int | None = None
+        self._exit_code: int | None = None
 
     def __enter__(self) -> Self:
         with open(os.devnull if self._log is None else self._log, "wb") as log:
@@ -91,24 +91,24 @@ class Guarded:
             self._guard.stdin.flush()
             said = json.loads(self._guard.stdout.readline() or b'{"refused": "its guard was ended"}')
             if reason := said.get("refused"):
-                raise self._refused(reason)
+                raise self._start_error(reason)
         except BaseException:
-            self._leave_guard()
+            self._close_guard()
             raise
         self.pid = said["pid"]
-        self._watch = threading.Thread(target=self._follow, args=(self._guard.stdout,), daemon=True)
-        self._watch.start()
+        self._watcher = threading.Thread(target=self._await_exit, args=(self._guard.stdout,), daemon=True)
+        self._watcher.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._watch.join(PATIENCE + 2)
-        self._leave_guard()
-        self._watch.join()
+        self._watcher.join(KILL_AFTER_SECONDS + 2)
+        self._close_guard()
+        self._watcher.join()
 
     def poll(self) -> int | None:
         """Give the command's exit code, or none while it runs."""
-        return self._code
+        return self._exit_code
 
     def stop(self) -> None:
         """Let the command begin to end; leaving the block waits for it."""
@@ -132,63 +132,63 @@ class Guarded:
             text = log.read().decode(errors="replace")
         return [mask(line) for line in map(str.rstrip, map(plain, text.splitlines())) if line][-lines:]
 
-    def _follow(self, answers: IO[bytes]) -> None:
+    def _await_exit(self, answers: IO[bytes]) -> None:
         """Hear how the command ended; a guard that cannot tell was killed, and the group ends from here."""
         with answers:
             said = answers.readline()
         if not said:
             _end_group(self.pid, lambda: None)
-        self._code = json.loads(said)["code"] if said else -signal.SIGKILL
+        self._exit_code = json.loads(said)["code"] if said else -signal.SIGKILL
 
-    def _leave_guard(self) -> None:
+    def _close_guard(self) -> None:
         """Have the guard gone; one that does not end in time is killed."""
         self.stop()
         try:
-            self._guard.wait(PATIENCE + 2)
+            self._guard.wait(KILL_AFTER_SECONDS + 2)
         except subprocess.TimeoutExpired:
             self._guard.kill()
             self._guard.wait()
         if not self.pid and self._guard.stdout is not None:
             self._guard.stdout.close()
 
-    def _refused(self, reason: str) -> Exception:
+    def _start_error(self, reason: str) -> Exception:
         from magical.errors import ProjectError
 
         name = Path(self._command[0]).name
         return ProjectError(f"{name} could not be started: {reason}.", *self.tail(), hint="is it installed?")
 
 
-def main() -> None:
+def guard_command() -> None:
     """Guard the command that the parent names on standard input."""
     hear, heard = os.pipe()
     os.set_blocking(heard, False)
     os.set_blocking(hear, False)
-    for number in (*_TOLD, signal.SIGCHLD):
+    for number in (*_STOP_SIGNALS, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(heard, warn_on_full_buffer=False)
     try:
-        errand = json.loads(_line())
-        command = _started(errand)
+        errand = json.loads(_read_first_line())
+        command = _start_command(errand)
     except OSError as error:
-        return _answer(refused=f"{error.strerror or error}")
+        return _reply(refused=f"{error.strerror or error}")
     except ValueError:  # the parent was gone before it could say what
         return None
-    twin = _twin(command.pid)
+    twin = _fork_twin(command.pid)
     with contextlib.suppress(OSError):  # a parent that is gone is seen below
-        _answer(pid=command.pid)
+        _reply(pid=command.pid)
     while command.poll() is None:
         ready, _, _ = select.select([0, hear], [], [])
         told = os.read(hear, 512) if hear in ready else b""
-        if 0 in ready or any(number in _TOLD for number in told):
+        if 0 in ready or any(number in _STOP_SIGNALS for number in told):
             break
     _end_group(command.pid, command.poll)
     os.kill(twin, signal.SIGKILL)
     os.waitpid(twin, 0)
     with contextlib.suppress(OSError):
-        _answer(code=command.wait())
+        _reply(code=command.wait())
 
 
-def _line() -> bytes:
+def _read_first_line() -> bytes:
     """The first line of standard input, and no more than that: what follows is its end."""
     said = b""
     while not said.endswith(b"\n") and (more := os.read(0, 65536)):
@@ -196,21 +196,21 @@ def _line() -> bytes:
     return said
 
 
-def _started(errand: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+def _start_command(spec: Mapping[str, Any]) -> subprocess.Popen[bytes]:
     # The standard error of the guard is the log; its standard output is the parent's.
     return subprocess.Popen(
-        errand["command"],
-        env=errand["env"],
-        cwd=errand["cwd"],
+        spec["command"],
+        env=spec["env"],
+        cwd=spec["cwd"],
         stdin=subprocess.DEVNULL,
         stdout=2,
         stderr=2,
         start_new_session=True,
-        preexec_fn=_dying_with_guard(os.getpid()),  # noqa: PLW1509  a guard has one thread
+        preexec_fn=_make_death_hook(os.getpid()),  # noqa: PLW1509  a guard has one thread
     )
 
 
-def _twin(group: int) -> int:
+def _fork_twin(group: int) -> int:
     """A copy of this process that waits for its end, to end the group if that was not done."""
     hear, held = os.pipe()
     if twin := os.fork():
@@ -222,7 +222,7 @@ def _twin(group: int) -> int:
     os._exit(0)
 
 
-def _dying_with_guard(guard: int) -> Callable[[], None] | None:
+def _make_death_hook(guard: int) -> Callable[[], None] | None:
     """What the command's process does before it begins; loaded before the fork, as it may not load after."""
     if sys.platform != "linux":
         return None
@@ -244,18 +244,18 @@ def _end_group(group: int, reap: Callable[[], object]) -> None:
         reap: takes leave of a leader that has ended; until then the group counts as there.
     """
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        for number, seconds in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, 1.0)):
+        for number, seconds in ((signal.SIGTERM, KILL_AFTER_SECONDS), (signal.SIGKILL, 1.0)):
             os.killpg(group, number)
             until = time.monotonic() + seconds
             while time.monotonic() < until:
-                time.sleep(_LOOK)
+                time.sleep(_POLL_SECONDS)
                 reap()
                 os.killpg(group, 0)  # raises when none is left
 
 
-def _answer(**said: object) -> None:
+def _reply(**said: object) -> None:
     os.write(1, json.dumps(said).encode() + b"\n")
 
 
 if __name__ == "__main__":
-    main()
+    guard_command()

@@ -8,15 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["begun", "here", "host", "lives"]
+__all__ = ["process_start_time", "describe_process", "machine_name", "is_process_alive"]
 
 
 @functools.cache
-def begun() -> float:
+def process_start_time() -> float:
     """Give the time at which this process began; 0 where the system does not tell it.
 
     Example:
-        >>> begun() < time.time()
+        >>> process_start_time() < time.time()
         True
     """
     try:
@@ -26,7 +26,7 @@ def begun() -> float:
         return 0.0
 
 
-def host() -> str:
+def machine_name() -> str:
     """Give the name of this machine, in letters that MLflow can be asked for."""
     import platform  # it costs the command a millisecond that a run which is fresh need not pay
     import re
@@ -34,21 +34,21 @@ def host() -> str:
     return re.sub(r"[^\w.-]", "_", platform.node())
 
 
-def here() -> dict[str, Any]:
+def describe_process() -> dict[str, Any]:
     """Say which process of which machine this is, as a run tells it."""
-    return {"host": host(), "process": os.getpid()}
+    return {"host": machine_name(), "process": os.getpid()}
 
 
-def lives(process: int) -> bool:
+def is_process_alive(pid: int) -> bool:
     """Whether a process of this machine is there.
 
     Example:
         >>> import os
-        >>> lives(os.getpid())
+        >>> is_process_alive(os.getpid())
         True
     """
     try:
-        os.kill(process, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:

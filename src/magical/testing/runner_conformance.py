@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from magical.engine.protocols import Runner, Work
+from magical.engine.protocols import Runner, WorkItem
 from magical.engine.run import RunResult
 from magical.errors import StepError, StepStopped
 from magical.events import Event, Log, StepFinished, StepRetried
@@ -213,7 +213,7 @@ class RunnerConformance(RunnerRunsProjects):
     def test_work_gives_its_result(self) -> None:
         """Runner.submit: gives a future of what the work returns."""
         with self.runner(2) as runner:
-            futures = [runner.submit(Work(partial(pow, n, 2), f"square[{n}]")) for n in range(20)]
+            futures = [runner.submit(WorkItem(partial(pow, n, 2), f"square[{n}]")) for n in range(20)]
             assert [f.result(timeout=30) for f in futures] == [n * n for n in range(20)]
 
     def test_work_is_done_once(self) -> None:
@@ -225,8 +225,8 @@ class RunnerConformance(RunnerRunsProjects):
             raise ValueError("no")
 
         with self.runner(2) as runner:
-            wait([runner.submit(Work(partial(done.append, n), str(n))) for n in range(5)], timeout=30)
-            wait([runner.submit(Work(fail, "fails"))], timeout=30)
+            wait([runner.submit(WorkItem(partial(done.append, n), str(n))) for n in range(5)], timeout=30)
+            wait([runner.submit(WorkItem(fail, "fails"))], timeout=30)
         assert sorted(done) == [-1, *range(5)]
 
     def test_an_exception_comes_back_as_it_was(self) -> None:
@@ -241,8 +241,8 @@ class RunnerConformance(RunnerRunsProjects):
             raise error
 
         with self.runner(1) as runner:
-            assert runner.submit(Work(work, "odd")).exception(timeout=30) is error
-            assert runner.submit(Work(lambda: 3, "after it")).result(timeout=30) == 3
+            assert runner.submit(WorkItem(work, "odd")).exception(timeout=30) is error
+            assert runner.submit(WorkItem(lambda: 3, "after it")).result(timeout=30) == 3
 
     @pytest.mark.parametrize(
         "error", [SystemExit(3), KeyboardInterrupt(), MemoryError()], ids=lambda e: type(e).__name__
@@ -254,8 +254,8 @@ class RunnerConformance(RunnerRunsProjects):
             raise error
 
         with self.runner(1) as runner:
-            assert runner.submit(Work(work, "ends")).exception(timeout=30) is error
-            assert runner.submit(Work(lambda: 3, "after it")).result(timeout=30) == 3
+            assert runner.submit(WorkItem(work, "ends")).exception(timeout=30) is error
+            assert runner.submit(WorkItem(lambda: 3, "after it")).result(timeout=30) == 3
 
     def test_as_many_run_at_a_time_as_asked_for(self) -> None:
         """Runner.submit: as many pieces of work run at a time as there are workers, and no more."""
@@ -272,7 +272,7 @@ class RunnerConformance(RunnerRunsProjects):
         for workers in (1, 3):
             most[0] = 0
             with self.runner(workers) as runner:
-                wait([runner.submit(Work(work, str(n))) for n in range(9)], timeout=30)
+                wait([runner.submit(WorkItem(work, str(n))) for n in range(9)], timeout=30)
             assert most[0] == workers
 
     def test_leaving_waits_for_what_has_begun(self) -> None:
@@ -285,7 +285,7 @@ class RunnerConformance(RunnerRunsProjects):
 
         with self.runner(2) as runner:
             for n in range(4):
-                runner.submit(Work(work, str(n)))
+                runner.submit(WorkItem(work, str(n)))
         assert done == [1] * 4
 
     def test_leaving_on_an_exception_begins_nothing_more(self) -> None:
@@ -299,7 +299,7 @@ class RunnerConformance(RunnerRunsProjects):
         def fail() -> None:
             with self.runner(1) as runner:
                 for n in range(10):
-                    runner.submit(Work(work, str(n)))
+                    runner.submit(WorkItem(work, str(n)))
                 raise KeyError("stop")
 
         with pytest.raises(KeyError, match="stop"):
@@ -309,6 +309,6 @@ class RunnerConformance(RunnerRunsProjects):
     def test_work_may_be_submitted_from_where_results_are_awaited(self) -> None:
         """Runner.submit: a piece of work may await the result of an earlier one."""
         with self.runner(1) as runner:
-            first = runner.submit(Work(lambda: 1, "first"))
-            second = runner.submit(Work(lambda: first.result() + 1, "second"))
+            first = runner.submit(WorkItem(lambda: 1, "first"))
+            second = runner.submit(WorkItem(lambda: first.result() + 1, "second"))
             assert second.result(timeout=30) == 2

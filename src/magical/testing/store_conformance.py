@@ -63,12 +63,12 @@ class KeptStore(Conformance):
 
     def test_an_unknown_key_has_no_record(self, store: Store) -> None:
         """Store.record: none for a key that has not been computed."""
-        assert store.record(KEY) is None
+        assert store.find_record(KEY) is None
 
     def test_a_record_is_given_back_as_it_was(self, store: Store) -> None:
         """Store.put_record: the record is given back as it was, to another process too."""
         record = self.kept(store)
-        assert store.record(KEY) == record
+        assert store.find_record(KEY) == record
         assert self.reopened(store).record(KEY) == record
 
     def test_a_record_says_what_it_stands_on(self, store: Store) -> None:
@@ -83,28 +83,28 @@ class KeptStore(Conformance):
         """Store.put_record: a later record takes the place of an earlier one."""
         self.kept(store)
         later = self.kept(store, TABLE.reverse())
-        assert store.record(KEY) == later
+        assert store.find_record(KEY) == later
 
     def test_a_dropped_record_is_gone(self, store: Store) -> None:
         """Store.drop_record: the key counts as computed no more; dropping it again does nothing."""
         self.kept(store)
         store.drop_record(KEY)
         store.drop_record(KEY)
-        assert store.record(KEY) is None
+        assert store.find_record(KEY) is None
 
     def test_a_record_that_took_the_place_of_another_is_not_dropped_for_it(self, store: Store) -> None:
         """Store.drop_record: with ``only``, another record that stands there by now stays."""
         earlier = self.kept(store)
         later = self.kept(store, TABLE.reverse())
         store.drop_record(KEY, earlier)
-        assert store.record(KEY) == later
+        assert store.find_record(KEY) == later
         store.drop_record(KEY, later)
-        assert store.record(KEY) is None
+        assert store.find_record(KEY) is None
 
     def test_a_value_alone_does_not_count_as_computed(self, store: Store) -> None:
         """Store.save: a value without a record does not count as computed."""
         store.save(TABLE, promise_of(Frame), KEY)
-        assert store.record(KEY) is None
+        assert store.find_record(KEY) is None
 
     def test_a_table_is_given_back_as_it_was(self, store: Store) -> None:
         """Store.load: gives a table back with its rows, nulls and types."""
@@ -219,10 +219,10 @@ class DamagedStore(KeptStore):
         before = set(self.objects(store))
         extra = store.save({"rejected": 3}, promise_of(dict[str, int]), f"{KEY}-x")
         store.put_record(Record(KEY, "n", "m:n", {}, result, {"x": extra}))
-        assert store.record(KEY) is not None
+        assert store.find_record(KEY) is not None
         for path in set(self.objects(store)) - before:
             path.unlink()
-        assert store.record(KEY) is None
+        assert store.find_record(KEY) is None
 
     def test_saving_again_mends_a_damaged_object(self, store: Store) -> None:
         """Store.save: writes a damaged object anew."""
@@ -250,7 +250,7 @@ class DamagedStore(KeptStore):
         store.put_record(Record(OTHER, "n", "m:n", {}, Artifact("none", "none")))
         first, second = self.records(store)
         first.write_bytes(second.read_bytes())
-        assert [store.record(KEY), store.record(OTHER)].count(None) == 1
+        assert [store.find_record(KEY), store.find_record(OTHER)].count(None) == 1
 
 
 class SharedStore(KeptStore):
@@ -383,8 +383,8 @@ class SweptStore(KeptStore):
         assert (swept.records, swept.objects, swept.kept_records, swept.kept_objects) == (1, 1, 1, 1)
         assert swept.leftovers == 1
         assert swept.bytes > took - sum(p.stat().st_size for p in self.objects(store)) > 0
-        assert store.record(dead.key) is None
-        assert store.record(KEY) == alive
+        assert store.find_record(dead.key) is None
+        assert store.find_record(KEY) == alive
         assert store.load(alive.result, promise_of(Frame)).equals(TABLE)
         assert list(store.scratch(KEY).iterdir())
         assert not list(store.scratch(dead.key).iterdir())
@@ -450,16 +450,16 @@ class SweptStore(KeptStore):
         """Store.in_use: what a run has put, looked up or asked for stays until the run ends."""
         if how == "looked up":
             self.kept(store)
-        with store.in_use("run"):
+        with store.pin_run("run"):
             if how == "put":
                 self.kept(store)
             elif how == "looked up":
-                assert store.record(KEY)
+                assert store.find_record(KEY)
             else:
-                assert store.record(KEY) is None
+                assert store.find_record(KEY) is None
             (store.scratch(KEY) / "half").write_text("x")
             self.reopened(store).sweep([])
-            assert (store.record(KEY) is None) == (how == "asked for")
+            assert (store.find_record(KEY) is None) == (how == "asked for")
             assert list(store.scratch(KEY).iterdir())
         swept = store.sweep([])
         assert (swept.records, swept.objects) == ((0, 0) if how == "asked for" else (1, 1))
@@ -468,8 +468,8 @@ class SweptStore(KeptStore):
     def test_what_a_run_has_looked_up_stays_also_when_another_puts_it_anew(self, store: Store) -> None:
         """Store.in_use: what a run has looked up stays, also when another puts the key anew."""
         self.kept(store)
-        with store.in_use("run"):
-            record = store.record(KEY)
+        with store.pin_run("run"):
+            record = store.find_record(KEY)
             assert record is not None
             self.kept(self.reopened(store), TABLE.reverse())
             self.reopened(store).sweep([])

@@ -189,9 +189,9 @@ def test_a_run_that_begins_while_a_line_is_told_does_not_tell_it_again() -> None
             assert isinstance(event, Log)
             told.append(event.text)
             if len(told) == 1:
-                others.enter_context(capture.capturing(echo=False))
+                others.enter_context(capture.capture_lines(echo=False))
 
-    with contextlib.ExitStack() as others, capture.capturing(echo=False):
+    with contextlib.ExitStack() as others, capture.capture_lines(echo=False):
         token = current.set(cast(Sink, Body()))
         logging.getLogger("mine").warning("careful")
         current.reset(token)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.dispatch import PlacedPerformer, travels, wants_cluster
-from magical.engine.execution.executor import LocalPerformer
-from magical.engine.execution.remote_task import ERROR, EVENT, Errand, heard, packed
-from magical.engine.execution.scheduler import Schedule
+from magical.engine.execution.dispatch import Dispatcher, is_dispatchable, has_cluster_work
+from magical.engine.execution.executor import LocalExecutor
+from magical.engine.execution.remote_task import ERROR, EVENT, RemoteTask, unpack_answer, pack_answer
+from magical.engine.execution.scheduler import Scheduler
 from magical.engine.run import RunResult
 from magical.errors import StepError, StepStopped
 from magical.events import Event, Log
@@ -50,19 +50,19 @@ class Elsewhere:
     """A cluster in this very process."""
 
     performer: Any = None
-    errands: list[Errand] = field(default_factory=list)
+    errands: list[RemoteTask] = field(default_factory=list)
     fails: StepError | None = None
 
-    def submit(self, errand: Errand, tell: Callable[[Event], None]) -> "Future[Record]":
-        self.errands.append(errand)
+    def submit(self, task: RemoteTask, emit: Callable[[Event], None]) -> "Future[Record]":
+        self.errands.append(task)
         future: Future[Record] = Future()
-        tell(Log(step=errand.node, text="from afar", level="print"))
+        emit(Log(step=task.node, text="from afar", level="print"))
         if self.fails is not None:
             future.set_exception(self.fails)
             return future
         performer, request, graph = self.performer
-        known = {name: Record.from_json(data) for name, data in errand.records.items()}
-        node = graph.by_name[errand.node]
+        known = {name: Record.from_json(data) for name, data in task.records.items()}
+        node = graph.by_name[task.node]
         made = request.planner(graph).decide(node, known)
         future.set_result(performer.perform(node, made, known))
         return future
@@ -72,13 +72,13 @@ def run_with(small: Small, cluster: Elsewhere, policy: str = "") -> RunResult:
     project = small.load()
     request = replace(project.request(project.draw({})), echo=False)
 
-    def performer(*run: Any) -> PlacedPerformer:
+    def performer(*run: Any) -> Dispatcher:
         request, graph, tell, result, stopping = run
-        local = LocalPerformer(request, graph, tell, result)
+        local = LocalExecutor(request, graph, tell, result)
         cluster.performer = (local, request, graph)
-        return PlacedPerformer(request, local, tell, result, stopping, cluster)  # type: ignore[arg-type]
+        return Dispatcher(request, local, tell, result, stopping, cluster)  # type: ignore[arg-type]
 
-    return Schedule(request, performer)()
+    return Scheduler(request, performer)()
 
 
 def test_what_writes_to_the_world_stays(tmp_path: Path) -> None:
@@ -102,14 +102,14 @@ def test_a_cluster_is_wanted_only_where_something_travels(
 ) -> None:
     small = one(tmp_path, FLOW)
     project = small.load()
-    assert wants_cluster(project.request(project.draw(settings))) is wanted
+    assert has_cluster_work(project.request(project.draw(settings))) is wanted
     small.run()
-    assert not wants_cluster(project.request(project.draw(settings)))
+    assert not has_cluster_work(project.request(project.draw(settings)))
 
 
 def test_what_is_made_up_stays(tmp_path: Path) -> None:
     graph = one(tmp_path, FLOW.replace("return number * 2", "...")).load().draw({}).graph
-    assert {n.name: travels(n) for n in graph.nodes if n.name == "twice"} == {"twice": False}
+    assert {n.name: is_dispatchable(n) for n in graph.nodes if n.name == "twice"} == {"twice": False}
 
 
 class Odd(Exception):
@@ -120,9 +120,9 @@ class Odd(Exception):
 
 
 def test_what_cannot_be_sent_is_told_as_a_line() -> None:
-    there = heard("clean", packed(EVENT, Log(step="clean", text=Odd("x"))))  # type: ignore[arg-type]
+    there = unpack_answer("clean", pack_answer(EVENT, Log(step="clean", text=Odd("x"))))  # type: ignore[arg-type]
     assert isinstance(there, Log)
     assert there.step == "clean"
     error = StepStopped("clean stopped.", hint="look.")
     error.__dict__["odd"] = Odd("x")
-    assert str(heard("clean", packed(ERROR, error))) == str(error)
+    assert str(unpack_answer("clean", pack_answer(ERROR, error))) == str(error)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 import magical
 from magical import Model
 from magical.contracts.schema import Schema
-from magical.engine.execution.sampling import branded, few
+from magical.engine.execution.sampling import brand_origin, sample_rows
 from magical.errors import UsageError
 from projects import IMPORTS, Small, command, flow, one, project
 
@@ -79,7 +79,7 @@ def test_rows_are_drawn_from_all_over_and_the_same_each_time(world: Small) -> No
     assert table.height == 100
     assert table["x"].is_sorted()
     assert table["x"].max() > 900
-    assert few(pl.DataFrame({"x": range(1000)}), 100).equals(table)
+    assert sample_rows(pl.DataFrame({"x": range(1000)}), 100).equals(table)
 
 
 def test_a_sample_is_never_taken_for_the_real_thing(world: Small) -> None:
@@ -234,7 +234,7 @@ HOLDERS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 def test_the_brand_reaches_models_wherever_they_are(holder: str) -> None:
     put, take = HOLDERS[holder]
     value = put(Model("pipeline", "binary", "y", Schema("Row", ()), (False, True)))
-    made = branded(value, ("orders",))
+    made = brand_origin(value, ("orders",))
     assert type(made) is type(value)
     assert take(made).origin == ("orders",)
     assert take(value).origin == ()
@@ -244,4 +244,4 @@ def test_what_holds_no_model_stays_the_object_that_it_is() -> None:
     ring: list[Any] = [1]
     ring.append(ring)
     for value in (ring, {"a": [1, 2]}, Box(pl.DataFrame()), Pair(None, 1), Record(model=None)):
-        assert branded(value, ("orders",)) is value
+        assert brand_origin(value, ("orders",)) is value

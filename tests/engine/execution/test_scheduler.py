@@ -663,7 +663,7 @@ def test_a_store_that_is_silent_between_two_steps_costs_the_next_one_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = one(tmp_path, STORED)
-    whole = Planner.decide
+    whole = Planner.plan_node
 
     def decide(planner: Planner, node: Node, known: Any) -> NodePlan:
         return silent() if node.name == "after" else whole(planner, node, known)

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("distributed")
 
-from magical.engine.execution.remote_task import EVENT, Errand, packed
+from magical.engine.execution.remote_task import EVENT, RemoteTask, pack_answer
 from magical.errors import StepStopped
 from magical.events import Event, Log
 from magical.integrations.dask.cluster import DaskCluster, Job
@@ -14,7 +14,7 @@ from magical.integrations.dask.cluster_worker import Answer
 
 
 def line(number: int) -> bytes:
-    return packed(EVENT, Log(step="n", text=f"line {number}"))
+    return pack_answer(EVENT, Log(step="n", text=f"line {number}"))
 
 
 def answer(attempt: str, count: int, first: int) -> Answer:
@@ -25,7 +25,7 @@ def begun(said: list[Any]) -> Job:
     def tell(event: Event) -> None:
         said.append(event.text if isinstance(event, Log) else event)
 
-    return Job(Errand({}, "n", "n", "w.py:1", "k", "r"), tell)
+    return Job(RemoteTask({}, "n", "n", "w.py:1", "k", "r"), tell)
 
 
 @pytest.mark.parametrize(("first", "lost"), [(1, 0), (4, 0), (5, 1), (50, 46), (61, 57)])

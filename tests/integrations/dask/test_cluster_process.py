@@ -13,7 +13,7 @@ import pytest
 
 from magical.errors import UsageError
 from magical.integrations.dask.cluster_process import ClusterProcess
-from magical.system.processes import host
+from magical.system.processes import machine_name
 from projects import is_well_worded
 
 pytest.importorskip("distributed")
@@ -89,9 +89,9 @@ def test_only_what_a_dead_process_of_this_machine_left_is_swept(tmp_path: Path) 
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     names = [
-        f"dask-{dead.pid}@{host()}@a",
-        f"dask-{dead.pid}@{host()}-2@a",
-        f"dask-{os.getpid()}@{host()}@a",
+        f"dask-{dead.pid}@{machine_name()}@a",
+        f"dask-{dead.pid}@{machine_name()}-2@a",
+        f"dask-{os.getpid()}@{machine_name()}@a",
         "dask-x",
     ]
     for name in names:

@@ -25,7 +25,7 @@ from magical.integrations.mlflow.progress_marks import Marks
 from magical.integrations.mlflow.tracking import MlflowTracking
 from magical.library.metrics.scores import Score, Scores
 from magical.run_metrics import flat
-from magical.system.processes import here
+from magical.system.processes import describe_process
 from mlflow_databases import database, free_port
 
 AUC = Score(value=0.75, low=0.7, high=0.8)
@@ -81,7 +81,7 @@ def desk(tmp_path: Path) -> Desk:
 def started(**settings: Any) -> RunStarted:
     git = {"commit": "abc", "dirty": True}
     return RunStarted(
-        run="r1", workflow="campaign", settings=settings, nodes=["ingest", "evaluate"], git=git, **here()
+        run="r1", workflow="campaign", settings=settings, nodes=["ingest", "evaluate"], git=git, **describe_process()
     )
 
 

@@ -15,7 +15,7 @@ from magical.errors import MagicalError, ProjectError, UsageError
 from magical.project.servers import hosting, ui
 from magical.project.servers.hosting import Server, free_port, occupant
 from magical.project.servers.ui import UIs
-from magical.system.process_guard import Guarded
+from magical.system.process_guard import GuardedProcess
 from projects import NO_TRACKING, Small, is_well_worded, one
 
 FLOW = """
@@ -200,7 +200,7 @@ def test_a_server_that_ends_is_named_with_the_last_lines_of_its_log(tmp_path: Pa
 def test_a_server_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosting, "_LONGEST_START", 0.3)
     server = Server("MLflow", free_port(), ("-c", ""), {}, tmp_path, "/")
-    sleeping = Guarded([sys.executable, "-c", "import time; time.sleep(60)"])
+    sleeping = GuardedProcess([sys.executable, "-c", "import time; time.sleep(60)"])
     silent = pytest.raises(MagicalError, match=r"MLflow was started and did not answer within 0 s\.")
     with sleeping as process, silent:
         hosting.await_all([(server, process)])

@@ -15,7 +15,7 @@ import pytest
 
 from magical.errors import StoreError
 from magical.stores.local.store import LocalStore
-from magical.system.file_digests import SMALL, FileDigests
+from magical.system.file_digests import SMALL_FILE_BYTES, FileDigests
 from projects import ALL, Answer, Small, flow, is_well_worded, one
 
 BIG = """
@@ -335,7 +335,7 @@ def test_the_lines_after_a_gap_are_whole(tmp_path: Path) -> None:
     journal = small.load().journal
     from magical.events import Log, RunFinished, RunStarted
 
-    run = journal.begin()
+    run = journal.create_run()
     assert journal.write(run, RunStarted(run=run, workflow="flow", settings={}, nodes=[])) == ""
     path = journal.folder / run / "journal.jsonl"
     size = path.stat().st_size
@@ -358,6 +358,6 @@ def test_digests_that_cannot_be_remembered_are_made_each_time(
 
     monkeypatch.setattr(file_digests, "RACY", -1.0)
     (tmp_path / "home").write_text("a file")
-    (tmp_path / "big").write_bytes(b"x" * (SMALL + 1))
+    (tmp_path / "big").write_bytes(b"x" * (SMALL_FILE_BYTES + 1))
     digests = FileDigests(tmp_path / "home" / "files.json")
     assert digests.digest(tmp_path / "big") == digests.digest(tmp_path / "big")

@@ -36,14 +36,14 @@ class TestLocalStore(StoreConformance):
         return LocalStore(store.folder)
 
     def test_looking_makes_no_folder(self, store: LocalStore) -> None:
-        assert store.record("ab" * 20) is None
+        assert store.find_record("ab" * 20) is None
         assert not store.folder.exists()
 
     def test_what_a_kill_left_is_passed_over(self, store: LocalStore) -> None:
         record = self.kept(store)
         for folder in [*(store.folder / "objects").iterdir(), *(store.folder / "records").iterdir()]:
             (folder / ".part-abc").write_bytes(b"half")
-        assert store.record(record.key) == record
+        assert store.find_record(record.key) == record
         assert self.kept(store) == record
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -97,7 +97,7 @@ class TestLocalStore(StoreConformance):
         assert store.sweep([KEY], dry=True).leftovers == 3
         assert store.sweep([KEY], verify=True).damaged == []
         assert not [p for p in store.folder.rglob("*") if p.name.startswith(".part-")]
-        assert store.record(KEY) == record
+        assert store.find_record(KEY) == record
 
     def test_a_damaged_record_is_swept(self, store: LocalStore) -> None:
         self.kept(store)
@@ -106,7 +106,7 @@ class TestLocalStore(StoreConformance):
         assert store.sweep([KEY]).records == 1
 
     def test_locks_leave_no_files(self, store: LocalStore) -> None:
-        with store.in_use("run"), store.lock(KEY):
+        with store.pin_run("run"), store.lock(KEY):
             pass
         assert not [p for p in store.folder.glob("*/*") if p.is_file()]
 
@@ -118,25 +118,25 @@ class TestLocalStore(StoreConformance):
 
     def test_a_store_that_is_deleted_while_it_is_in_use_is_made_again(self, store: LocalStore) -> None:
         self.kept(store)
-        with store.in_use("run"), store.lock(KEY):
-            store.record(KEY)
+        with store.pin_run("run"), store.lock(KEY):
+            store.find_record(KEY)
             shutil.rmtree(store.folder)
-            assert store.record(KEY) is None
+            assert store.find_record(KEY) is None
             record = self.kept(store)
             self.reopened(store).sweep([])
-            assert store.record(KEY) == record
-            assert self.reopened(store).record(KEY) == record
+            assert store.find_record(KEY) == record
+            assert self.reopened(store).find_record(KEY) == record
 
     def test_a_store_can_be_handed_to_another_process(self, store: LocalStore) -> None:
-        with store.in_use("run"):
+        with store.pin_run("run"):
             record = self.kept(store)
             other = pickle.loads(pickle.dumps(store))
             assert other.folder == store.folder
         assert other.record(KEY) == record
 
     def test_many_threads_pin_at_once(self, store: LocalStore) -> None:
-        with store.in_use("run"):
-            self.at_once(lambda n: [store.record(f"{n}{i}" * 20) for i in range(50)][:0], threads=6)
+        with store.pin_run("run"):
+            self.at_once(lambda n: [store.find_record(f"{n}{i}" * 20) for i in range(50)][:0], threads=6)
             (pins,) = (store.folder / "pins").iterdir()
             assert len(set(pins.read_text().split())) == 300
 
@@ -148,11 +148,11 @@ class TestLocalStore(StoreConformance):
 
     def test_what_holds_code_is_not_taken_from_a_copied_store(self, store: LocalStore) -> None:
         record = self.kept(store, range(3), range)
-        assert store.record(KEY) == record
-        assert self.reopened(store).record(KEY) == record
+        assert store.find_record(KEY) == record
+        assert self.reopened(store).find_record(KEY) == record
         copy = self.copied(store)
-        assert copy.record(KEY) is None
-        assert copy.foreign == {KEY}
+        assert copy.find_record(KEY) is None
+        assert copy.untrusted == {KEY}
         assert copy.size(KEY) > 0
 
     @pytest.mark.parametrize("value", ["table", "value", "none"])
@@ -160,8 +160,8 @@ class TestLocalStore(StoreConformance):
         given, hint = {"table": (TABLE, Frame), "value": ([1], list[int]), "none": (None, None)}[value]
         record = self.kept(store, given, hint)
         copy = self.copied(store)
-        assert copy.record(KEY) == record
-        assert not copy.foreign
+        assert copy.find_record(KEY) == record
+        assert not copy.untrusted
 
     @pytest.mark.parametrize("where", ["kept", "in a tuple"])
     def test_code_may_hide_inside(self, store: LocalStore, where: str) -> None:
@@ -171,8 +171,8 @@ class TestLocalStore(StoreConformance):
             store.put_record(Record(KEY, "n", "m:n", {}, result, {"x": hidden}))
         else:
             self.kept(store, (TABLE, (1, range(3))), tuple[Frame, tuple[int, range]])
-        assert store.record(KEY) is not None
-        assert self.copied(store).record(KEY) is None
+        assert store.find_record(KEY) is not None
+        assert self.copied(store).find_record(KEY) is None
 
     def test_a_record_merged_from_another_store_is_foreign(self, store: LocalStore, tmp_path: Path) -> None:
         other = LocalStore(tmp_path / "other")
@@ -181,9 +181,9 @@ class TestLocalStore(StoreConformance):
         shutil.copytree(
             other.folder, store.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("owner")
         )
-        assert store.record(KEY) is not None
-        assert store.record("cd" * 20) is None
-        assert LocalStore(store.folder, trust=True).record("cd" * 20) is not None
+        assert store.find_record(KEY) is not None
+        assert store.find_record("cd" * 20) is None
+        assert LocalStore(store.folder, trust=True).find_record("cd" * 20) is not None
 
     def test_a_record_without_a_signature_is_foreign(self, store: LocalStore) -> None:
         """Such as one of the format before."""
@@ -192,22 +192,22 @@ class TestLocalStore(StoreConformance):
         text = path.read_text()
         start = text.index('"signature"')
         path.write_text(text[:start] + text[text.index('"key"') :])
-        assert store.record(KEY) is None
-        assert store.foreign == {KEY}
+        assert store.find_record(KEY) is None
+        assert store.untrusted == {KEY}
 
     def test_what_is_trusted_once_is_its_own_from_then_on(self, store: LocalStore) -> None:
         record = self.kept(store, range(3), range)
         copy = self.copied(store)
         trusting = LocalStore(copy.folder, trust=True)
-        assert trusting.record(KEY) == record
+        assert trusting.find_record(KEY) == record
         assert trusting.load(record.result, promise_of(range)) == range(3)
-        assert copy.record(KEY) == record
+        assert copy.find_record(KEY) == record
 
     def test_a_store_that_is_moved_stays_its_own(self, store: LocalStore, tmp_path: Path) -> None:
         record = self.kept(store, range(3), range)
         (tmp_path / "elsewhere").mkdir()
         store.folder.rename(tmp_path / "elsewhere" / "store")
-        assert LocalStore(tmp_path / "elsewhere" / "store").record(KEY) == record
+        assert LocalStore(tmp_path / "elsewhere" / "store").find_record(KEY) == record
 
     @pytest.mark.parametrize("secret", [None, b"", b"short", b"x" * 64])
     def test_without_its_secret_a_store_is_foreign_and_goes_on(
@@ -218,10 +218,10 @@ class TestLocalStore(StoreConformance):
         assert owner.stat().st_mode & 0o777 == 0o600
         owner.unlink() if secret is None else owner.write_bytes(secret)
         again = self.reopened(store)
-        assert again.record(KEY) is None
+        assert again.find_record(KEY) is None
         record = self.kept(again, range(3), range)
-        assert again.record(KEY) == record
-        assert self.reopened(store).record(KEY) == record
+        assert again.find_record(KEY) == record
+        assert self.reopened(store).find_record(KEY) == record
 
     def test_another_user_s_store_is_foreign(
         self, store: LocalStore, monkeypatch: pytest.MonkeyPatch
@@ -229,14 +229,14 @@ class TestLocalStore(StoreConformance):
         from magical.stores.local.store import signature
 
         self.kept(store, range(3), range)
-        assert store.record(KEY) is not None
+        assert store.find_record(KEY) is not None
         monkeypatch.setattr(signature, "_machine", lambda: "another machine or user")
-        assert store.record(KEY) is None
+        assert store.find_record(KEY) is None
 
     def test_several_that_open_a_new_store_agree_on_its_secret(self, store: LocalStore) -> None:
         self.at_once(lambda n: self.kept(self.reopened(store), range(n), range, key=f"{n}a" * 20) and None, 8)
         again = self.reopened(store)
-        assert all(again.record(f"{n}a" * 20) for n in range(8))
+        assert all(again.find_record(f"{n}a" * 20) for n in range(8))
         assert threading.active_count() < 50
 
 
@@ -251,5 +251,5 @@ def test_a_record_that_names_a_file_elsewhere_is_none(tmp_path: Path, name: str)
     saved = store.save(TABLE, promise_of(Frame), KEY)
     wrong = replace(saved, blob=name.format(path=other, name=other.name) or "..//")
     store.put_record(Record(KEY, "clean", "workflow:clean", {}, wrong))
-    assert store.record(KEY) is None
+    assert store.find_record(KEY) is None
     assert other.read_text() == "keep me"

@@ -99,7 +99,7 @@ def test_a_place_that_makes_no_file_exclusively_is_refused(
 ) -> None:
     store = RemoteStore(f"memory://{uuid4().hex}", tmp_path, Timing())
     monkeypatch.setattr(store.place, "create", lambda name, data: True)
-    with pytest.raises(StoreError, match="lets two make the same file") as caught, store.in_use("run"):
+    with pytest.raises(StoreError, match="lets two make the same file") as caught, store.pin_run("run"):
         raise AssertionError("it was used")
     assert caught.value.hint
 

@@ -139,8 +139,8 @@ def test_a_killed_sweeper_keeps_nobody_from_writing(store: RemoteStore) -> None:
     began = time.monotonic()
     record = kept(store)
     assert time.monotonic() - began > BRIEF.patience / 2
-    with store.in_use("run"):
-        assert store.record(KEY) == record
+    with store.pin_run("run"):
+        assert store.find_record(KEY) == record
     assert not left(store)
 
 
@@ -181,7 +181,7 @@ def test_pins_of_a_sleeper_are_made_again(store: RemoteStore) -> None:
         while len(files(store, "pins")) < 2 and time.monotonic() < until:
             time.sleep(0.05)
         assert store.sweep([]).records == 0
-        assert store.record(KEY) == record
+        assert store.find_record(KEY) == record
 
 
 WORK = """

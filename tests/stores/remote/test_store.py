@@ -38,7 +38,7 @@ class Remote(StoreConformance):
         return RemoteStore(store.url, store.local, store.timing)
 
     def test_it_can_be_handed_to_another_process(self, store: RemoteStore) -> None:
-        with store.in_use("run"):
+        with store.pin_run("run"):
             record = self.kept(store)
             other = pickle.loads(pickle.dumps(store))
         assert (other.url, other.local, other.timing) == (store.url, store.local, store.timing)
@@ -47,9 +47,9 @@ class Remote(StoreConformance):
     def test_what_holds_code_is_taken_from_others(self, store: RemoteStore) -> None:
         record = self.kept(store, range(3), range)
         other = self.reopened(store)
-        assert other.record(KEY) == record
+        assert other.find_record(KEY) == record
         assert other.load(record.result, promise_of(range)) == range(3)
-        assert not other.foreign
+        assert not other.untrusted
 
     def test_a_damaged_object_is_deleted_when_it_is_read(self, store: RemoteStore) -> None:
         artifact = self.kept(store).result
@@ -89,8 +89,8 @@ class TestInAFolder(Remote):
 
     def test_runs_leave_nothing_behind(self, store: RemoteStore, tmp_path: Path) -> None:
         """And no empty folder each."""
-        with store.in_use("run"), store.lock(KEY):
-            store.record(KEY)
+        with store.pin_run("run"), store.lock(KEY):
+            store.find_record(KEY)
         left = [p.name for p in (tmp_path / "store").rglob("*")]
         assert sorted(left) == ["format", "locks", "pins"]
 

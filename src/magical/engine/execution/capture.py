@@ -14,19 +14,19 @@ from typing import Any, TextIO, cast
 from magical.events import Event, Log, Sink, Unheard, current
 from magical.masking import mask
 
-__all__ = ["LINES", "WIDTH", "Lines", "capturing"]
+__all__ = ["MAX_LINES", "MAX_LINE_WIDTH", "LineEmitter", "capture_lines"]
 
-LINES = 2_000
+MAX_LINES = 2_000
 """Lines of one step that are told; what it prints beyond them is passed on, and not kept."""
 
-WIDTH = 2_000
+MAX_LINE_WIDTH = 2_000
 """Characters of one line that are told."""
 
 _lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def capturing(*, echo: bool) -> Iterator[None]:
+def capture_lines(*, echo: bool) -> Iterator[None]:
     """Tell each line that a body prints or logs as an event of its step; all else passes as ever.
 
     Args:
@@ -35,53 +35,53 @@ def capturing(*, echo: bool) -> Iterator[None]:
     What threads of the body's own, or compiled code, write is not seen here. Several runs at once, in
     threads of one process, may end in any order.
     """
-    lines, root = Lines(), logging.getLogger()
-    handler = _Handler(lines, echo)
+    lines, root = LineEmitter(), logging.getLogger()
+    handler = _LogHandler(lines, echo)
     with _lock:
-        streams = _Stream(sys.stdout, lines, echo), _Stream(sys.stderr, lines, echo)
+        streams = _CapturedStream(sys.stdout, lines, echo), _CapturedStream(sys.stderr, lines, echo)
         sys.stdout, sys.stderr = streams
         root.addHandler(handler)
     try:
         yield
     finally:
         for stream in streams:
-            stream.end()
+            stream.finish()
         with _lock:
             root.removeHandler(handler)
-            sys.stdout, sys.stderr = _under(sys.stdout), _under(sys.stderr)
+            sys.stdout, sys.stderr = _unwrap_stream(sys.stdout), _unwrap_stream(sys.stderr)
 
 
-def _under(stream: TextIO | _Stream) -> TextIO:
+def _unwrap_stream(stream: TextIO | _CapturedStream) -> TextIO:
     """What stands below the streams of runs that have ended."""
-    while isinstance(stream, _Stream) and stream.ended:
-        stream = stream.before
+    while isinstance(stream, _CapturedStream) and stream.ended:
+        stream = stream.outer
     return cast(TextIO, stream)
 
 
-class Lines:
+class LineEmitter:
     """Tells lines until a step has said enough."""
 
     def __init__(self) -> None:
-        self._told: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
 
-    def __call__(self, tell: Callable[[Event], None], step: str, text: str, level: str) -> None:
+    def __call__(self, emit: Callable[[Event], None], step: str, text: str, level: str) -> None:
         """Tell one line of a step."""
-        self._told[step] += 1
-        if self._told[step] <= LINES:
-            tell(Log(step=step, text=mask(text)[:WIDTH], level=level))
-        elif self._told[step] == LINES + 1:
-            text = f"it has said {LINES:,} lines; what it says from here on is not kept."
-            tell(Log(step=step, text=text, level="warning"))
+        self._counts[step] += 1
+        if self._counts[step] <= MAX_LINES:
+            emit(Log(step=step, text=mask(text)[:MAX_LINE_WIDTH], level=level))
+        elif self._counts[step] == MAX_LINES + 1:
+            text = f"it has said {MAX_LINES:,} lines; what it says from here on is not kept."
+            emit(Log(step=step, text=text, level="warning"))
 
 
-class _Stream(io.TextIOBase):
+class _CapturedStream(io.TextIOBase):
     """Stands for a stream: what a body writes is told line by line, all else is passed on."""
 
-    def __init__(self, before: TextIO | _Stream, lines: Lines, echo: bool) -> None:
-        self.before, self._lines, self._echo = before, lines, echo
+    def __init__(self, outer: TextIO | _CapturedStream, lines: LineEmitter, echo: bool) -> None:
+        self.outer, self._lines, self._echo = outer, lines, echo
         # Another run's stream would tell the same lines once more.
-        self._stream: TextIO = before._stream if isinstance(before, _Stream) else before
-        self._begun: dict[tuple[int, int], tuple[Sink, str]] = {}
+        self._stream: TextIO = outer._stream if isinstance(outer, _CapturedStream) else outer
+        self._partial_lines: dict[tuple[int, int], tuple[Sink, str]] = {}
         self.ended = False
 
     def __getattr__(self, name: str) -> Any:
@@ -118,11 +118,11 @@ class _Stream(io.TextIOBase):
             self._stream.write(mask(text))
         if sink is not None:
             key = (id(sink), threading.get_ident())
-            *whole, rest = (self._begun.pop(key, (sink, ""))[1] + text).split("\n")
+            *whole, rest = (self._partial_lines.pop(key, (sink, ""))[1] + text).split("\n")
             for line in whole:
-                self._say(sink, line + "\n")
+                self._emit_line(sink, line + "\n")
             if rest:
-                self._begun[key] = (sink, rest[-WIDTH * 4 :])
+                self._partial_lines[key] = (sink, rest[-MAX_LINE_WIDTH * 4 :])
         return len(text)
 
     def flush(self) -> None:
@@ -130,14 +130,14 @@ class _Stream(io.TextIOBase):
         with contextlib.suppress(ValueError):
             self._stream.flush()
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Tell the lines that never ended; from here on all is passed on."""
         self.ended = True
-        for sink, line in list(self._begun.values()):
-            self._say(sink, line)
-        self._begun.clear()
+        for sink, line in list(self._partial_lines.values()):
+            self._emit_line(sink, line)
+        self._partial_lines.clear()
 
-    def _say(self, sink: Sink, line: str) -> None:
+    def _emit_line(self, sink: Sink, line: str) -> None:
         """A progress bar writes over its line again and again: its last state is what counts."""
         last = line.rstrip("\r\n").rpartition("\r")[2]
         if self._echo:  # whole lines, so that those of steps side by side do not mix
@@ -146,10 +146,10 @@ class _Stream(io.TextIOBase):
             self._lines(sink.emit, sink.name, text, "print")
 
 
-class _Handler(logging.Handler):
+class _LogHandler(logging.Handler):
     """Tells log records, of the levels that their loggers let through."""
 
-    def __init__(self, lines: Lines, echo: bool) -> None:
+    def __init__(self, lines: LineEmitter, echo: bool) -> None:
         super().__init__()
         self._lines, self._echo = lines, echo
 
@@ -160,7 +160,7 @@ class _Handler(logging.Handler):
             return
         if record.__dict__.setdefault("_told_by", self) is not self:
             return  # of several runs at once the first tells it, also when one begins or ends meanwhile
-        last, alone = logging.lastResort, all(isinstance(h, _Handler) for h in others)
+        last, alone = logging.lastResort, all(isinstance(h, _LogHandler) for h in others)
         if last is not None and alone and (sink is None or self._echo) and record.levelno >= last.level:
             within = current.set(None)  # it is told below, and not once more as what was printed
             last.handle(record)

@@ -9,41 +9,41 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.event_dispatch import Teller
-from magical.engine.execution.remote_task import Errand
-from magical.engine.execution.subprocess_executor import PATIENCE, Apart, stopped
+from magical.engine.execution.event_dispatch import EventDispatcher
+from magical.engine.execution.remote_task import RemoteTask
+from magical.engine.execution.subprocess_executor import POLL_SECONDS, SubprocessExecutor, stopped_error
 from magical.engine.plan import FRESH, LEFT_OUT, NodePlan, Receipts
 from magical.engine.protocols import Cluster, Store
-from magical.engine.run import Performer, Request, RunResult
+from magical.engine.run import NodeExecutor, RunRequest, RunResult
 from magical.errors import StepStopped
 from magical.events import Event, Log
 from magical.graph import Node
-from magical.system.gc_pause import resume
+from magical.system.gc_pause import resume_gc
 
 __all__ = [
-    "PlacedPerformer",
-    "foreign_note",
-    "once",
-    "sharing",
-    "travels",
-    "waiting",
-    "wants_cluster",
+    "Dispatcher",
+    "describe_untrusted",
+    "compute_once",
+    "share_store",
+    "is_dispatchable",
+    "make_wait_callback",
+    "has_cluster_work",
 ]
 
 
 @contextmanager
-def sharing(store: Store, run: str, tell: Callable[[Event], None]) -> Iterator[None]:
+def share_store(store: Store, run: str, emit: Callable[[Event], None]) -> Iterator[None]:
     """For a run's time, keep what it looks up and makes from being swept; tell what was not trusted."""
-    with store.in_use(run):
+    with store.pin_run(run):
         try:
             yield
         finally:
-            if note := foreign_note(store):
-                tell(Log(step="", text=note, level="warning"))
+            if note := describe_untrusted(store):
+                emit(Log(step="", text=note, level="warning"))
 
 
-def once(
-    receipts: Receipts, node: Node, key: str, make: Callable[[], Record], waits: Callable[[], None]
+def compute_once(
+    receipts: Receipts, node: Node, key: str, compute: Callable[[], Record], on_wait: Callable[[], None]
 ) -> Record:
     """Compute a key, unless another run does or has done so meanwhile.
 
@@ -54,12 +54,12 @@ def once(
         make: runs its body.
         waits: see ``Store.lock``.
     """
-    with receipts.store.lock(key, waits):
-        record, _ = receipts.look(key, writes=node.writes)  # whatever comes of it, it is pinned from here on
-        return make() if record is None or node.facts.get("reads") == "world" else record
+    with receipts.store.lock(key, on_wait):
+        record, _ = receipts.look_up(key, writes=node.writes)  # whatever comes of it, it is pinned from here on
+        return compute() if record is None or node.facts.get("reads") == "world" else record
 
 
-def waiting(node: Node, stopping: threading.Event, tell: Callable[[Event], None]) -> Callable[[], None]:
+def make_wait_callback(node: Node, stopping: threading.Event, emit: Callable[[Event], None]) -> Callable[[], None]:
     """Give what to do while another run computes a node: say so once, and leave when this run is stopped."""
     said = False
 
@@ -69,15 +69,15 @@ def waiting(node: Node, stopping: threading.Event, tell: Callable[[Event], None]
             raise StepStopped(f"{node.name} waited for another run.", hint="magical run goes on from there.")
         if not said:
             said = True
-            tell(Log(step=node.name, text="waits for another run that is computing it."))
+            emit(Log(step=node.name, text="waits for another run that is computing it."))
 
     return waits
 
 
-def foreign_note(store: Store) -> str:
+def describe_untrusted(store: Store) -> str:
     """Say, once, that results of another store were not taken, if there were any."""
-    count = len(store.foreign)
-    store.foreign.clear()
+    count = len(store.untrusted)
+    store.untrusted.clear()
     if not count:
         return ""
     if count == 1:
@@ -86,7 +86,7 @@ def foreign_note(store: Store) -> str:
     return f"{what} Hint: --trust takes them."
 
 
-def travels(node: Node) -> bool:
+def is_dispatchable(node: Node) -> bool:
     """Whether a node's body may run on another machine.
 
     One that writes to the world needs the registry that this process sees, and what is made up is made
@@ -95,21 +95,21 @@ def travels(node: Node) -> bool:
     return not node.writes and not node.facts.get("pretended")
 
 
-def wants_cluster(request: Request) -> bool:
+def has_cluster_work(request: RunRequest) -> bool:
     """Whether a run has work for a cluster: the policy names one, and a body that may travel is not fresh."""
-    if not request.policy().cluster or not _sends(request):
+    if not request.policy().cluster or not _is_dispatch_enabled(request):
         return False
-    plans = request.planner(request.graph).plan().values()
+    plans = request.make_planner(request.graph).plan().values()
     waiting_ones = (request.graph.by_name[p.name] for p in plans if p.state not in (FRESH, LEFT_OUT))
-    return any(map(travels, waiting_ones))
+    return any(map(is_dispatchable, waiting_ones))
 
 
-def _sends(request: Request) -> bool:
+def _is_dispatch_enabled(request: RunRequest) -> bool:
     """Whether bodies may run in other processes at all."""
-    return request.debug is None and bool(request.child)
+    return request.debug is None and bool(request.worker_command)
 
 
-class PlacedPerformer:
+class Dispatcher:
     """Sends each body where it belongs; the lock on its key is held here, wherever that is.
 
     Args:
@@ -123,71 +123,71 @@ class PlacedPerformer:
 
     def __init__(
         self,
-        request: Request,
-        local: Performer,
-        tell: Teller,
+        request: RunRequest,
+        local: NodeExecutor,
+        emit: EventDispatcher,
         result: RunResult,
         stopping: threading.Event,
         cluster: Cluster | None = None,
     ) -> None:
-        self._request, self._local, self._tell = request, local, tell
+        self._request, self._local, self._emit = request, local, emit
         self._result, self._stopping, self._cluster = result, stopping, cluster
         self._policy = request.policy()
-        self._apart = Apart(request.child, tell, stopping, echo=request.echo)
+        self._subprocess = SubprocessExecutor(request.worker_command, emit, stopping, echo=request.echo)
 
-    def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        """Run one node's body where it belongs, unless another run does so; see ``Performer.perform``."""
-        sends = _sends(self._request)
+    def execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
+        """Run one node's body where it belongs, unless another run does so; see ``Performer.execute``."""
+        sends = _is_dispatch_enabled(self._request)
 
         def make() -> Record:
-            if sends and self._cluster is not None and travels(node):
-                return self._afar(self._cluster, self._errand(node, made))
-            if sends and self._policy.of(node).timeout is not None:
-                return self._apart(self._errand(node, made))
-            return self._local.perform(node, made, known)
+            if sends and self._cluster is not None and is_dispatchable(node):
+                return self._run_on_cluster(self._cluster, self._make_task(node, plan))
+            if sends and self._policy.for_node(node).timeout is not None:
+                return self._subprocess(self._make_task(node, plan))
+            return self._local.execute(node, plan, records)
 
-        waits = waiting(node, self._stopping, self._tell)
-        return once(self._request.receipts, node, made.key, make, waits)
+        waits = make_wait_callback(node, self._stopping, self._emit)
+        return compute_once(self._request.receipts, node, plan.key, make, waits)
 
-    def forget(self, node: str) -> None:
+    def drop_value(self, node: str) -> None:
         """Drop what is held in memory of a node's result."""
-        self._local.forget(node)
+        self._local.drop_value(node)
 
-    def _errand(self, node: Node, made: NodePlan) -> Errand:
-        return Errand(
-            ticket=self._request.ticket(),
+    def _make_task(self, node: Node, plan: NodePlan) -> RemoteTask:
+        return RemoteTask(
+            ticket=self._request.make_ticket(),
             node=node.name,
             title=node.title,
             where=node.where,
-            key=made.key,
-            parts=dict(made.parts),
+            key=plan.key,
+            parts=dict(plan.parts),
             run=self._result.name,
-            timeout=self._policy.of(node).timeout,
+            timeout=self._policy.for_node(node).timeout,
             records={n: r.to_json() for n, r in list(self._result.records.items())},
         )
 
-    def _afar(self, cluster: Cluster, errand: Errand) -> Record:
+    def _run_on_cluster(self, cluster: Cluster, task: RemoteTask) -> Record:
         """Wait for a body on the cluster; what it tells is told in this thread, not in one of Dask's."""
-        resume()
+        resume_gc()
         said: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        future = cluster.submit(errand, said.put)
+        future = cluster.submit(task, said.put)
         future.add_done_callback(lambda _: said.put(None))
         while True:
             if self._stopping.is_set():
                 future.cancel()
-                raise stopped(errand.node)
+                raise stopped_error(task.node)
             try:
-                event = said.get(timeout=PATIENCE)
+                event = said.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 continue
             if event is None:
                 return future.result()
             if self._request.echo and isinstance(event, Log):
-                _echo(event)
-            self._tell(event)
+                _echo_line(event)
+            self._emit(event)
 
 
-def _echo(line: Log) -> None:
+def _echo_line(line: Log) -> None:
     """Show a line as it would have been shown here: what is printed, and of what is logged the warnings."""
     if line.level == "print":
         sys.stdout.write(f"{line.text}\n")

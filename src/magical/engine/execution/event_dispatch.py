@@ -6,17 +6,17 @@ import threading
 
 from magical.engine.journal import Journal, git_state
 from magical.engine.protocols import Listener
-from magical.engine.run import Request, RunResult
+from magical.engine.run import RunRequest, RunResult
 from magical.errors import shorten
 from magical.events import Event, Log, RunFinished, RunStarted, current
 from magical.graph import Graph
 from magical.keys.packages import lock_digests, versions_here
-from magical.system.processes import here
+from magical.system.processes import describe_process
 
-__all__ = ["Teller", "finished", "started"]
+__all__ = ["EventDispatcher", "run_finished_event", "run_started_event"]
 
 
-class Teller:
+class EventDispatcher:
     """Passes events to the journal and the listeners; a listener that fails is reported once and left out.
 
     Args:
@@ -37,9 +37,9 @@ class Teller:
             if trouble := self._journal.write(self._run, event):
                 self(Log(step="", text=trouble, level="warning"))
             for listener in list(self._listeners):
-                self._pass_on(listener, event)
+                self._notify(listener, event)
 
-    def _pass_on(self, listener: Listener, event: Event) -> None:
+    def _notify(self, listener: Listener, event: Event) -> None:
         within = current.set(None)  # what a listener prints is no step's, or it would hear of it again
         try:
             listener.on(event)
@@ -51,7 +51,7 @@ class Teller:
             current.reset(within)
 
 
-def started(request: Request, run: str, graph: Graph) -> RunStarted:
+def run_started_event(request: RunRequest, run: str, graph: Graph) -> RunStarted:
     """Give what a run says of itself when it begins."""
     packages = {
         label.partition(":")[2]: version
@@ -65,7 +65,7 @@ def started(request: Request, run: str, graph: Graph) -> RunStarted:
         settings=dict(request.settings),
         nodes=[n.name for n in graph.wanted],
         profile=request.profile,
-        **here(),
+        **describe_process(),
         git=git_state(request.root),
         versions={**versions_here(), **packages},
         sample=request.sample,
@@ -73,11 +73,11 @@ def started(request: Request, run: str, graph: Graph) -> RunStarted:
         step=request.step,
         locks=lock_digests(request.root),
         rows=request.pretence.rows,
-        origin=sorted({o for names in request.planner(graph).origins.values() for o in names}),
+        origin=sorted({o for names in request.make_planner(graph).origins.values() for o in names}),
     )
 
 
-def finished(result: RunResult) -> RunFinished:
+def run_finished_event(result: RunResult) -> RunFinished:
     """Give what a run says when it ends."""
     return RunFinished(
         run=result.name,

@@ -19,11 +19,11 @@ from magical.contracts.promises import PARTS, Parts, Promise, tag
 from magical.contracts.tables import convert_pandas, formed, polars_frame
 from magical.contracts.validation import Stream, StreamFailed, keep
 from magical.engine.artifacts import Record
-from magical.engine.execution.sampling import branded, few
-from magical.engine.plan import NodePlan, sampled
-from magical.engine.pretend_plan import KEY_OF
+from magical.engine.execution.sampling import brand_origin, sample_rows
+from magical.engine.plan import NodePlan, is_sampled_source
+from magical.engine.pretend_plan import PARENT_INPUT_PREFIX
 from magical.engine.protocols import StepContext
-from magical.engine.run import Request, RunResult
+from magical.engine.run import RunRequest, RunResult
 from magical.errors import (
     BrokenPromise,
     ContractError,
@@ -40,17 +40,17 @@ from magical.refs import Link, Wire
 from magical.steps import Receipt
 from magical.synthesis.generate import How, pretended
 from magical.synthesis.stub_models import pretending_run
-from magical.system.gc_pause import resume
-from magical.system.tracebacks import own_frames, remember_trace
+from magical.system.gc_pause import resume_gc
+from magical.system.tracebacks import author_frames, attach_trace
 
 __all__ = [
-    "LocalPerformer",
-    "honoured",
-    "made_up",
+    "LocalExecutor",
+    "validate_output",
+    "generate_output",
 ]
 
 
-def honoured(value: Any, promise: Promise, node: Node) -> Any:
+def validate_output(value: Any, promise: Promise, node: Node) -> Any:
     """Hold what a body gave to its promise, and give it in its one form.
 
     Raises:
@@ -61,60 +61,60 @@ def honoured(value: Any, promise: Promise, node: Node) -> Any:
         raise BrokenPromise(f"{who} promised {promise}, and returned None.", hint="is a return missing?")
     match promise.kind:
         case "table" | "lazy" | "pandas":
-            return _table(value, promise, who)
+            return _validate_table(value, promise, who)
         case "parts":
-            return _parts(value, promise, who)
+            return _validate_parts(value, promise, who)
         case "model" if getattr(type(value), "__promises__", "") != "model":
-            raise _other(value, promise, who)
+            raise _wrong_type_error(value, promise, who)
         case "receipt" if not isinstance(value, Receipt):
-            raise _other(value, promise, who)
+            raise _wrong_type_error(value, promise, who)
         case "tuple" if not isinstance(value, tuple) or len(value) != len(promise.items):
-            raise _other(value, promise, who)
+            raise _wrong_type_error(value, promise, who)
         case "tuple":
-            return tuple(honoured(v, p, node) for v, p in zip(value, promise.items, strict=True))
+            return tuple(validate_output(v, p, node) for v, p in zip(value, promise.items, strict=True))
         case "list" if not isinstance(value, (list, tuple)):
-            raise _other(value, promise, who)
+            raise _wrong_type_error(value, promise, who)
         case "list":
-            return [honoured(v, promise.items[0], node) if promise.items else v for v in value]
+            return [validate_output(v, promise.items[0], node) if promise.items else v for v in value]
         case "pipeline" if not hasattr(value, "fit"):
-            raise _other(value, promise, who)
+            raise _wrong_type_error(value, promise, who)
         case "none":
             return None
         case "value":
-            return _value(value, promise, who)
+            return _validate_value(value, promise, who)
     return value
 
 
-def _table(value: Any, promise: Promise, who: str) -> pl.DataFrame | Stream:
+def _validate_table(value: Any, promise: Promise, owner: str) -> pl.DataFrame | Stream:
     if promise.kind == "lazy" and isinstance(value, (pl.DataFrame, pl.LazyFrame)):
-        return Stream(value.lazy(), promise.schema, who)
+        return Stream(value.lazy(), promise.schema, owner)
     if promise.kind == "pandas":
         if not _is_pandas(value):
-            raise _other(value, promise, who)
-        value = convert_pandas(value, promise.schema, who=who)
+            raise _wrong_type_error(value, promise, owner)
+        value = convert_pandas(value, promise.schema, who=owner)
     if isinstance(value, pl.LazyFrame):
         value = value.collect()
     if not isinstance(value, pl.DataFrame):
-        raise _other(value, promise, who)
+        raise _wrong_type_error(value, promise, owner)
     if promise.schema is not None:
-        keep(value, promise.schema, who=who)
+        keep(value, promise.schema, who=owner)
     return value
 
 
-def _parts(value: Any, promise: Promise, who: str) -> Parts[Any]:
+def _validate_parts(value: Any, promise: Promise, owner: str) -> Parts[Any]:
     if not isinstance(value, Parts):
         raise BrokenPromise(
-            f"{who} promised {promise}, and returned a {type(value).__name__}.",
+            f"{owner} promised {promise}, and returned a {type(value).__name__}.",
             hint="return partition(table, assignment).",
         )
     for name in PARTS:
-        _table(getattr(value, name), promise.member(name), f"{who}: {name}")
+        _validate_table(getattr(value, name), promise.member(name), f"{owner}: {name}")
     return value
 
 
-def _value(value: Any, promise: Promise, who: str) -> Any:
-    if value is None and not _admits_none(promise.hint):
-        raise BrokenPromise(f"{who} promised {promise}, and returned None.", hint="is a return missing?")
+def _validate_value(value: Any, promise: Promise, owner: str) -> Any:
+    if value is None and not _is_optional(promise.hint):
+        raise BrokenPromise(f"{owner} promised {promise}, and returned None.", hint="is a return missing?")
     try:
         return TypeAdapter(promise.hint).validate_python(value)
     except ValidationError as error:
@@ -122,7 +122,7 @@ def _value(value: Any, promise: Promise, who: str) -> Any:
         place = ".".join(map(str, first["loc"]))
         detail = f"{place}: {first['msg']}" if place else first["msg"]
         raise BrokenPromise(
-            f"{who} promised {promise}, and returned {shorten(repr(value), 80)}:",
+            f"{owner} promised {promise}, and returned {shorten(repr(value), 80)}:",
             f"  {shorten(detail, 120)}",
             hint="return what it promises, or promise what it returns.",
         ) from None
@@ -132,11 +132,11 @@ def _value(value: Any, promise: Promise, who: str) -> Any:
     ):  # a hint that pydantic does not know: any object of that class will do
         cls = get_origin(promise.hint) or promise.hint
         if isinstance(cls, type) and not is_typeddict(cls) and not isinstance(value, cls):
-            raise _other(value, promise, who) from None
+            raise _wrong_type_error(value, promise, owner) from None
         return value
 
 
-def _admits_none(hint: Any) -> bool:
+def _is_optional(hint: Any) -> bool:
     return type(None) in get_args(hint) or None in get_args(hint)
 
 
@@ -144,7 +144,7 @@ def _is_pandas(value: Any) -> bool:
     return type(value).__module__.startswith("pandas") and hasattr(value, "columns")
 
 
-def _other(value: Any, promise: Promise, who: str) -> BrokenPromise:
+def _wrong_type_error(value: Any, promise: Promise, owner: str) -> BrokenPromise:
     kind = type(value)
     package = kind.__module__.split(".")[0]
     name = f"{package}.{kind.__name__}" if package in ("pandas", "polars") else kind.__name__
@@ -160,13 +160,13 @@ def _other(value: Any, promise: Promise, who: str) -> BrokenPromise:
         if hasattr(value, "iloc") or isinstance(value, pl.DataFrame)
         else shorten(repr(value), 60)
     )
-    return BrokenPromise(f"{who} promised {promise}, and returned {shown} ({name}).", hint=hint)
+    return BrokenPromise(f"{owner} promised {promise}, and returned {shown} ({name}).", hint=hint)
 
 
-_USEFUL = ("table", "lazy", "pandas", "parts", "model")
+_CARRIED_KINDS = ("table", "lazy", "pandas", "parts", "model")
 
 
-def made_up(node: Node, load: Callable[[str, Wire, Promise], Any]) -> Any:
+def generate_output(node: Node, load: Callable[[str, Wire, Promise], Any]) -> Any:
     """Make up what a node gives; the same for the same contract, name, rows and inputs.
 
     Args:
@@ -181,71 +181,71 @@ def made_up(node: Node, load: Callable[[str, Wire, Promise], Any]) -> Any:
     given: list[tuple[Promise, Any]] = []
     parents: dict[str, Any] = {}
     for name, wire in node.inputs.items():
-        if name.startswith(KEY_OF):
-            parents[name.removeprefix(KEY_OF)] = load(name, wire, Promise("table"))
-        elif _is_useful(promise := call.takes[name]):
+        if name.startswith(PARENT_INPUT_PREFIX):
+            parents[name.removeprefix(PARENT_INPUT_PREFIX)] = load(name, wire, Promise("table"))
+        elif _is_carried(promise := call.takes[name]):
             given.append((promise, load(name, wire, promise.seen_as(Promise("any")))))
     try:
         value = pretended(call.promise, How(node.name, node.facts["pretended"]), given=given, parents=parents)
     except ContractError as error:
         raise error.worded(f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:]) from None
-    return honoured(formed(value, call.promise), call.promise, node)
+    return validate_output(formed(value, call.promise), call.promise, node)
 
 
-def _is_useful(promise: Promise) -> bool:
+def _is_carried(promise: Promise) -> bool:
     """Whether what is made up can take something over from it: rows, or what a model is like."""
-    return promise.kind in _USEFUL or any(map(_is_useful, promise.items))
+    return promise.kind in _CARRIED_KINDS or any(map(_is_carried, promise.items))
 
 
 _ANY = Promise("any")
 
 
-class LocalPerformer:
+class LocalExecutor:
     """Runs bodies in this process, in several threads; values stay in memory while others need them."""
 
-    def __init__(self, request: Request, graph: Graph, tell: Any, result: RunResult) -> None:
+    def __init__(self, request: RunRequest, graph: Graph, emit: Any, result: RunResult) -> None:
         self._request, self._graph, self._result = request, graph, result
-        self._tell = tell
+        self._emit = emit
         self._values: dict[str, Any] = {}
         self._lock = threading.RLock()
 
-    def perform(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        """Run one node's body here; see ``Performer.perform``."""
-        resume()
+    def execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
+        """Run one node's body here; see ``Performer.execute``."""
+        resume_gc()
         try:
-            return self._performed(node, made, known)
+            return self._execute(node, plan, records)
         except (MagicalError, KeyboardInterrupt):
             raise
         except BaseException as error:  # also what is no Exception, such as a panic of polars
             raise _step_error(node, error) from error
 
-    def _performed(self, node: Node, made: NodePlan, known: Mapping[str, Record]) -> Record:
-        context = self._context(node, made)
+    def _execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
+        context = self._make_context(node, plan)
         began = time.monotonic()
         if node.facts.get("pretended"):
-            value = made_up(node, lambda name, wire, wanted: self._wired(wire, None, known, wanted))
+            value = generate_output(node, lambda name, wire, wanted: self._load_wire(wire, None, records, wanted))
         else:
-            arguments = self.arguments(node, known)
+            arguments = self.load_arguments(node, records)
             began = time.monotonic()
-            with pretending_run() if made.origin else contextlib.nullcontext():
-                value = self.call(node, arguments, context)
-        if sampled(node, self._request.sample):
-            value = few(value, self._request.sample)
-        value = branded(value, made.origin)
+            with pretending_run() if plan.origin else contextlib.nullcontext():
+                value = self.call_body(node, arguments, context)
+        if is_sampled_source(node, self._request.sample):
+            value = sample_rows(value, self._request.sample)
+        value = brand_origin(value, plan.origin)
         seconds = round(time.monotonic() - began, 3)
-        self._check_files(node, made)
+        self._check_files(node, plan)
         try:
-            record = self._kept(node, made, value, context, seconds)
+            record = self._store_result(node, plan, value, context, seconds)
         except StoreError as error:
-            raise _named(node, error) from error
+            raise _name_step(node, error) from error
         except StreamFailed as error:
             raise _step_error(node, error.__cause__ or error) from error.__cause__
-        if _may_be_shared(value):
+        if _is_shareable(value):
             with self._lock:
                 self._values[node.name] = value
         return record
 
-    def arguments(self, node: Node, known: Mapping[str, Record]) -> dict[str, Any]:
+    def load_arguments(self, node: Node, records: Mapping[str, Record]) -> dict[str, Any]:
         """Give what a node's body is called with, its inputs loaded and held to what it wants of them.
 
         Raises:
@@ -254,11 +254,11 @@ class LocalPerformer:
         """
         call = node.call
         assert call is not None, "a living graph is performed"
-        arguments = {**call.arguments, **{n: self._input(node, n, w, known) for n, w in node.inputs.items()}}
-        self._check_borders(node, call, arguments)
+        arguments = {**call.arguments, **{n: self._load_input(node, n, w, records) for n, w in node.inputs.items()}}
+        self._validate_inputs(node, call, arguments)
         return arguments | {n: formed(arguments[n], call.step.wanted[n]) for n in node.inputs}
 
-    def call(self, node: Node, arguments: Mapping[str, Any], context: Sink | None = None) -> Any:
+    def call_body(self, node: Node, arguments: Mapping[str, Any], context: Sink | None = None) -> Any:
         """Call a node's body, and hold what it gives to its promise.
 
         Args:
@@ -271,37 +271,37 @@ class LocalPerformer:
             BrokenPromise: it gave something else than it promised.
         """
         try:
-            return self._called(node, arguments, context)
+            return self._call_body(node, arguments, context)
         except MagicalError as error:
             if self._request.debug is not None:
                 self._request.debug(error.__cause__ or error)
             raise
 
-    def hold(self, node: str, value: Any) -> None:
+    def set_value(self, node: str, value: Any) -> None:
         """Take a value for what a node gave, such as a made-up one."""
         with self._lock:
             self._values[node] = value
 
-    def forget(self, node: str) -> None:
+    def drop_value(self, node: str) -> None:
         """Drop what is held in memory of a node's result."""
         with self._lock:
             self._values.pop(node, None)
 
-    def value(self, name: str) -> Any:
+    def load_value(self, name: str) -> Any:
         """Give the result of a node that has finished in this run."""
-        return self._load(Link(name), self._result.records)
+        return self._load_link(Link(name), self._result.records)
 
-    def _called(self, node: Node, arguments: Mapping[str, Any], context: Sink | None) -> Any:
+    def _call_body(self, node: Node, arguments: Mapping[str, Any], context: Sink | None) -> Any:
         call = node.call
         assert call is not None, "a living graph is performed"
         token = current.set(context)
         try:
             bound = inspect.BoundArguments(call.step.signature, OrderedDict(arguments))
-            return honoured(call.step.function(*bound.args, **bound.kwargs), call.promise, node)
+            return validate_output(call.step.function(*bound.args, **bound.kwargs), call.promise, node)
         except MagicalError as error:
             if str(error).startswith((f"{node.title} ", f"{node.name} ")):
                 raise
-            raise _named(node, error) from error
+            raise _name_step(node, error) from error
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -309,125 +309,125 @@ class LocalPerformer:
         finally:
             current.reset(token)
 
-    def _kept(self, node: Node, made: NodePlan, value: Any, context: StepContext, seconds: float) -> Record:
+    def _store_result(self, node: Node, plan: NodePlan, value: Any, context: StepContext, seconds: float) -> Record:
         call, store = node.call, self._request.store
         assert call is not None
         began = time.monotonic()
-        with store.writing():
-            result = store.save(value, call.promise, made.key)
+        with store.block_sweeps():
+            result = store.save(value, call.promise, plan.key)
             if call.promise.kind == "lazy":  # its rows are computed while they are stored
                 seconds = round(seconds + time.monotonic() - began, 3)
             kept = {
-                name: store.save(branded(item, made.origin), Promise("any"), f"{made.key}-{name}")
+                name: store.save(brand_origin(item, plan.origin), Promise("any"), f"{plan.key}-{name}")
                 for name, item in context.kept.items()
             }
-            run, origin = self._result.name, made.origin
-            record = Record(made.key, node.name, node.step, made.parts, result, kept, seconds, run, origin)
-            if context.asked:
-                record = self._request.receipts.named(record)
+            run, origin = self._result.name, plan.origin
+            record = Record(plan.key, node.name, node.step, plan.parts, result, kept, seconds, run, origin)
+            if context.registry_used:
+                record = self._request.receipts.assign_registry(record)
             store.put_record(record)
-        store.clear_scratch(made.key)
+        store.clear_scratch(plan.key)
         return record
 
-    def _context(self, node: Node, made: NodePlan) -> StepContext:
+    def _make_context(self, node: Node, plan: NodePlan) -> StepContext:
         context = StepContext(
             node=node,
-            key=made.key,
-            origin=made.origin,
+            key=plan.key,
+            origin=plan.origin,
             graph=self._graph,
             store=self._request.store,
-            load=self.value,
+            load=self.load_value,
             records=self._result.records,
-            tell=self._tell,
+            dispatch_event=self._emit,
             registry=None,
             run=self._result.name,
             root=Path(self._request.root),
         )
-        if self._request.registry is not None and not made.origin:
-            context.lend(self._request.registry)
+        if self._request.registry is not None and not plan.origin:
+            context.offer_registry(self._request.registry)
         return context
 
-    def _input(self, node: Node, name: str, wire: Wire, known: Mapping[str, Record]) -> Any:
+    def _load_input(self, node: Node, name: str, wire: Wire, records: Mapping[str, Record]) -> Any:
         assert node.call is not None
-        return self._wired(wire, node.call.arguments.get(name), known, node.call.step.wanted[name])
+        return self._load_wire(wire, node.call.arguments.get(name), records, node.call.step.wanted[name])
 
-    def _wired(self, wire: Wire, plain: Any, known: Mapping[str, Record], wanted: Promise) -> Any:
+    def _load_wire(self, wire: Wire, plain: Any, records: Mapping[str, Record], wanted: Promise) -> Any:
         if isinstance(wire, Link):
-            return self._load(wire, known, wanted)
+            return self._load_link(wire, records, wanted)
         if wire is None:
             return plain
         several = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(wire)
         plains = plain or [None] * len(wire)
-        return [self._wired(w, p, known, s) for w, p, s in zip(wire, plains, several, strict=True)]
+        return [self._load_wire(w, p, records, s) for w, p, s in zip(wire, plains, several, strict=True)]
 
-    def _load(self, link: Link, known: Mapping[str, Record], wanted: Promise = _ANY) -> Any:
+    def _load_link(self, link: Link, records: Mapping[str, Record], wanted: Promise = _ANY) -> Any:
         call = self._graph.by_name[link.node].call
         assert call is not None
         promise = call.promise.member(link.item) if link.item else call.promise
         with self._lock:
             held, value = link.node in self._values, self._values.get(link.node)
         if held:
-            item = _item(value, link.item)
+            item = _get_member(value, link.item)
         else:
             asked = promise.seen_as(wanted)
-            item = self._request.store.load(known[link.node].result.item(link.item), asked)
+            item = self._request.store.load(records[link.node].result.item(link.item), asked)
         return tag(item.clone() if isinstance(item, pl.DataFrame) else item, promise)
 
-    def _check_files(self, node: Node, made: NodePlan) -> None:
+    def _check_files(self, node: Node, plan: NodePlan) -> None:
         """What was read is what the key says, or the result would be kept under the wrong key."""
         identity = self._request.identities[node.name]
         now = node_key(identity, {}, self._request.digest)[1] if identity.files else {}
-        if any(now[label] != made.parts[label] for label in identity.files):
+        if any(now[label] != plan.parts[label] for label in identity.files):
             files = ", ".join(Path(f).name for paths in identity.files.values() for f in paths)
             raise InputError(
                 f"{node.name} ({node.where}): {shorten(files, 100)} changed while it was read.",
                 hint="run it again.",
             )
 
-    def _check_borders(self, node: Node, call: Call, arguments: dict[str, Any]) -> None:
+    def _validate_inputs(self, node: Node, call: Call, arguments: dict[str, Any]) -> None:
         for name, wanted in call.wants.items():
-            _keep_all(arguments[name], wanted, f"{node.name} ({node.where}) wants {name} to keep its rules:")
+            _validate_tables(arguments[name], wanted, f"{node.name} ({node.where}) wants {name} to keep its rules:")
 
 
-def _keep_all(value: Any, wanted: Promise, who: str) -> None:
+def _validate_tables(value: Any, wanted: Promise, owner: str) -> None:
     """Hold every table in a value to its contract."""
     if isinstance(value, (list, tuple)):
         promises = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(value)
         for member, promise in zip(value, promises, strict=False):
-            _keep_all(member, promise, who)
+            _validate_tables(member, promise, owner)
     elif wanted.schema is not None:
         tables = value if isinstance(value, Parts) else [value]
         for table in tables:
-            keep(table if isinstance(table, pl.LazyFrame) else polars_frame(table), wanted.schema, who=who)
+            keep(table if isinstance(table, pl.LazyFrame) else polars_frame(table), wanted.schema, who=owner)
 
 
-def _may_be_shared(value: Any) -> bool:
+def _is_shareable(value: Any) -> bool:
     """Whether several steps may hold one value: no body can change it for the others."""
     if isinstance(value, (tuple, list)):
-        return isinstance(value, tuple) and all(map(_may_be_shared, value))
+        return isinstance(value, tuple) and all(map(_is_shareable, value))
     kind = getattr(type(value), "__promises__", "")
     return value is None or kind == "model" or isinstance(value, (pl.DataFrame, Parts, int, float, str))
 
 
-def _item(value: Any, item: str) -> Any:
+def _get_member(value: Any, item: str) -> Any:
     if not item:
         return value
     return getattr(value, item) if isinstance(value, Parts) else value[int(item)]
 
 
-def _named(node: Node, error: MagicalError) -> MagicalError:
+def _name_step(node: Node, error: MagicalError) -> MagicalError:
     """The same error, with the step that it is about."""
     first, *rest = error.lines or (type(error).__name__,)
-    return remember_trace(error.worded(f"{node.name} ({node.where}): {first}", *rest), error)
+    return attach_trace(error.worded(f"{node.name} ({node.where}): {first}", *rest), error)
 
 
 def _step_error(node: Node, error: BaseException) -> StepError:
-    own = next(reversed(own_frames(error)), None)
+    own = next(reversed(author_frames(error)), None)
     place = f" ({Path(own.filename).name}:{own.lineno}: {shorten(own.line or '', 80)})" if own else ""
     made = StepError(
         f"{node.name} ({node.where}) raised {type(error).__name__}{place}:",
         *[f"  {line}" for line in (str(error).strip() or "no message").splitlines()[:2]],
         hint=f"open it with its inputs: magical replay last {node.name} --pdb",
     )
-    remember_trace(made, error)
+    attach_trace(made, error)
     return made

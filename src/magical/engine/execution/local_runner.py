@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from magical.engine.protocols import Work
+from magical.engine.protocols import WorkItem
 
 __all__ = ["InlineRunner", "LocalRunner"]
 
@@ -34,7 +34,7 @@ class LocalRunner:
         stopped = isinstance(exc[1], KeyboardInterrupt)  # a thread cannot be stopped: it is left behind
         self._pool.shutdown(wait=not stopped, cancel_futures=exc[0] is not None)
 
-    def submit(self, work: Work[T]) -> Future[T]:
+    def submit(self, work: WorkItem[T]) -> Future[T]:
         """Begin a piece of work and give its future."""
         return self._pool.submit(work)
 
@@ -54,7 +54,7 @@ class InlineRunner:
     def __exit__(self, *exc: object) -> None:
         """Nothing is left to wait for."""
 
-    def submit(self, work: Work[T]) -> Future[T]:
+    def submit(self, work: WorkItem[T]) -> Future[T]:
         """Do a piece of work and give its future, which is done."""
         future: Future[T] = Future()
         try:

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.capture import WIDTH
+from magical.engine.execution.capture import MAX_LINE_WIDTH
 from magical.errors import MagicalError, StepError
 from magical.events import Event, Log
 from magical.masking import mask
 
-__all__ = ["ERROR", "EVENT", "RECORD", "Errand", "answered", "heard", "outcome", "packed"]
+__all__ = ["ERROR", "EVENT", "RECORD", "RemoteTask", "answer_task", "unpack_answer", "unpack_record", "pack_answer"]
 
 EVENT, RECORD, ERROR = "event", "record", "error"
 """The kinds of answers."""
 
 
 @dataclass(frozen=True)
-class Errand:
+class RemoteTask:
     """What the process of a node is told.
 
     Attributes:
@@ -46,7 +46,7 @@ class Errand:
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def packed(kind: str, said: Any) -> bytes:
+def pack_answer(kind: str, payload: Any) -> bytes:
     """Give an event, a record or an error as it travels.
 
     Args:
@@ -54,21 +54,21 @@ def packed(kind: str, said: Any) -> bytes:
         said: an event, a record or an error.
 
     Example:
-        >>> heard("clean", packed(EVENT, Log(step="clean", text="half way"))).text
+        >>> unpack_answer("clean", pack_answer(EVENT, Log(step="clean", text="half way"))).text
         'half way'
     """
     if kind == RECORD:
-        said = said.to_json()
+        payload = payload.to_json()
     else:
         try:
-            said = pickle.dumps(said)
+            payload = pickle.dumps(payload)
         except Exception:  # what a body attached to its own event or error stays in its process
-            other = Log(step=getattr(said, "step", ""), text=mask(repr(said))[:WIDTH])
-            said = pickle.dumps(StepError(*said.lines, hint=said.hint) if kind == ERROR else other)
-    return pickle.dumps((kind, said))
+            other = Log(step=getattr(payload, "step", ""), text=mask(repr(payload))[:MAX_LINE_WIDTH])
+            payload = pickle.dumps(StepError(*payload.lines, hint=payload.hint) if kind == ERROR else other)
+    return pickle.dumps((kind, payload))
 
 
-def answered(errand: Errand, do: Callable[[], Record]) -> bytes:
+def answer_task(task: RemoteTask, compute: Callable[[], Record]) -> bytes:
     """Do an errand, and give its packed record, or the packed error that came instead.
 
     Args:
@@ -76,15 +76,15 @@ def answered(errand: Errand, do: Callable[[], Record]) -> bytes:
         do: does it.
     """
     try:
-        return packed(RECORD, do())
+        return pack_answer(RECORD, compute())
     except MagicalError as error:
-        return packed(ERROR, error)
+        return pack_answer(ERROR, error)
     except BaseException as error:
-        made = StepError(f"{errand.node}: {type(error).__name__}: {error}", hint="magical runs last")
-        return packed(ERROR, made)
+        made = StepError(f"{task.node}: {type(error).__name__}: {error}", hint="magical runs last")
+        return pack_answer(ERROR, made)
 
 
-def heard(node: str, answer: bytes) -> Any:
+def unpack_answer(node: str, answer: bytes) -> Any:
     """Give what was packed: an event, a record, or an error.
 
     Args:
@@ -109,7 +109,7 @@ def heard(node: str, answer: bytes) -> Any:
     return StepError(f"{node} raised what only its own process can read.", hint=hint)
 
 
-def outcome(node: str, answer: bytes) -> Record:
+def unpack_record(node: str, answer: bytes) -> Record:
     """Give the record that came back.
 
     Args:
@@ -119,7 +119,7 @@ def outcome(node: str, answer: bytes) -> Record:
     Raises:
         MagicalError: it is an error.
     """
-    there = heard(node, answer)
+    there = unpack_answer(node, answer)
     if isinstance(there, BaseException):
         raise there
     assert isinstance(there, Record)

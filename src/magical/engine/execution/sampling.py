@@ -13,12 +13,12 @@ from pydantic import BaseModel
 
 from magical.contracts.validation import Stream
 
-__all__ = ["branded", "few"]
+__all__ = ["brand_origin", "sample_rows"]
 
-SEED = 0
+SAMPLE_SEED = 0
 
 
-def few(value: Any, rows: int) -> Any:
+def sample_rows(value: Any, rows: int) -> Any:
     """Give at most so many rows of each table in a value: drawn at random, the same each time, in order.
 
     Args:
@@ -26,26 +26,26 @@ def few(value: Any, rows: int) -> Any:
         rows: at most.
 
     Example:
-        >>> few(pl.DataFrame({"x": range(1000)}), 3).height
+        >>> sample_rows(pl.DataFrame({"x": range(1000)}), 3).height
         3
     """
     match value:
         case tuple() if hasattr(value, "_fields"):
-            return type(value)(*(few(v, rows) for v in value))
+            return type(value)(*(sample_rows(v, rows) for v in value))
         case list() | tuple():
-            return type(value)(few(v, rows) for v in value)
+            return type(value)(sample_rows(v, rows) for v in value)
         case dict():
-            return {name: few(v, rows) for name, v in value.items()}
+            return {name: sample_rows(v, rows) for name, v in value.items()}
         case Stream():
-            return dataclasses.replace(value, frame=few(value.frame, rows))
+            return dataclasses.replace(value, frame=sample_rows(value.frame, rows))
         case pl.LazyFrame():
-            return few(value.collect(engine="streaming"), rows).lazy()
+            return sample_rows(value.collect(engine="streaming"), rows).lazy()
         case pl.DataFrame():
-            return value[_drawn(value.height, rows)]
+            return value[_sample_indices(value.height, rows)]
     return value
 
 
-def branded(value: Any, origin: tuple[str, ...]) -> Any:
+def brand_origin(value: Any, origin: tuple[str, ...]) -> Any:
     """Write on models and on scores what they stand on that is not real, wherever in a value they are.
 
     Args:
@@ -53,20 +53,20 @@ def branded(value: Any, origin: tuple[str, ...]) -> Any:
         origin: pretended or sampled steps; with none the value is given as it is.
 
     Example:
-        >>> branded({"a": 1}, ("orders",))
+        >>> brand_origin({"a": 1}, ("orders",))
         {'a': 1}
     """
-    return _branded(value, origin, frozenset()) if origin else value
+    return _brand(value, origin, frozenset()) if origin else value
 
 
-def _branded(value: Any, origin: tuple[str, ...], above: frozenset[int]) -> Any:
+def _brand(value: Any, origin: tuple[str, ...], ancestors: frozenset[int]) -> Any:
     """The value itself where nothing in it takes the brand, else a copy; what holds itself is left alone."""
-    if id(value) in above:
+    if id(value) in ancestors:
         return value
     if _has_origin(type(value)):
-        return _with_origin(value, origin)
-    held = _held(value)
-    made = {k: _branded(v, origin, above | {id(value)}) for k, v in held.items()}
+        return _set_origin(value, origin)
+    held = _list_members(value)
+    made = {k: _brand(v, origin, ancestors | {id(value)}) for k, v in held.items()}
     changed = {k: v for k, v in made.items() if v is not held[k]}
     if not changed:
         return value
@@ -82,7 +82,7 @@ def _branded(value: Any, origin: tuple[str, ...], above: frozenset[int]) -> Any:
     return other
 
 
-def _held(value: Any) -> dict[Any, Any]:
+def _list_members(value: Any) -> dict[Any, Any]:
     """What a value of several holds, by place or name."""
     if isinstance(value, (list, tuple)):
         return dict(enumerate(value))
@@ -93,7 +93,7 @@ def _held(value: Any) -> dict[Any, Any]:
     return {}
 
 
-def _with_origin(value: Any, origin: tuple[str, ...]) -> Any:
+def _set_origin(value: Any, origin: tuple[str, ...]) -> Any:
     if isinstance(value, BaseModel):
         return value.model_copy(update={"origin": origin})
     inner: Any = getattr(value, "pipeline", None)
@@ -107,7 +107,7 @@ def _has_origin(kind: type) -> bool:
     return any("origin" in inspect.get_annotations(c) for c in ours)
 
 
-def _drawn(height: int, rows: int) -> Any:
+def _sample_indices(height: int, rows: int) -> Any:
     if height <= rows:
         return slice(None)
-    return np.sort(np.random.default_rng(SEED).choice(height, rows, replace=False))
+    return np.sort(np.random.default_rng(SAMPLE_SEED).choice(height, rows, replace=False))

@@ -16,20 +16,20 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.capture import Lines
-from magical.engine.execution.remote_task import EVENT, Errand, heard, outcome
+from magical.engine.execution.capture import LineEmitter
+from magical.engine.execution.remote_task import EVENT, RemoteTask, unpack_answer, unpack_record
 from magical.errors import MagicalError, StepStopped
 from magical.events import Event
 
-__all__ = ["PATIENCE", "Apart", "answer", "stopped"]
+__all__ = ["POLL_SECONDS", "SubprocessExecutor", "send_answer", "stopped_error"]
 
-PATIENCE = 0.2
+POLL_SECONDS = 0.2
 """Seconds between two looks at whether the run is being stopped."""
 
-_sending = threading.Lock()
+_send_lock = threading.Lock()
 
 
-class Apart:
+class SubprocessExecutor:
     """Does errands, each in a process of its own.
 
     Args:
@@ -43,44 +43,44 @@ class Apart:
     def __init__(
         self,
         command: Sequence[str],
-        tell: Callable[[Event], None],
+        emit: Callable[[Event], None],
         stopping: threading.Event,
         *,
         echo: bool = False,
         folder: Path | None = None,
     ) -> None:
-        self._command, self._tell, self._stopping = command, tell, stopping
+        self._command, self._emit, self._stopping = command, emit, stopping
         self._echo, self._folder = echo, folder
-        self._lines = Lines()
+        self._lines = LineEmitter()
 
-    def __call__(self, errand: Errand) -> Record:
+    def __call__(self, task: RemoteTask) -> Record:
         """Do one errand.
 
         Raises:
             StepStopped: its time was up, or its process died.
             MagicalError: as the body's own performer raises.
         """
-        with self._process(errand) as (process, pipe):
-            until = time.monotonic() + (errand.timeout or float("inf"))
+        with self._start_process(task) as (process, pipe):
+            until = time.monotonic() + (task.timeout or float("inf"))
             with contextlib.suppress(OSError):  # it died already, which is found out below
-                pipe.send_bytes(pickle.dumps(errand))
+                pipe.send_bytes(pickle.dumps(task))
             while True:
                 if self._stopping.is_set():
-                    raise stopped(errand.node)
+                    raise stopped_error(task.node)
                 if (left := until - time.monotonic()) <= 0:
-                    raise _too_long(errand)
-                if not pipe.poll(min(left, PATIENCE)):
+                    raise _timeout_error(task)
+                if not pipe.poll(min(left, POLL_SECONDS)):
                     continue
                 try:
                     said = pipe.recv_bytes()
                 except (EOFError, OSError):
-                    raise _died(errand, process) from None
+                    raise _process_died_error(task, process) from None
                 if pickle.loads(said)[0] != EVENT:
-                    return outcome(errand.node, said)
-                self._tell(heard(errand.node, said))
+                    return unpack_record(task.node, said)
+                self._emit(unpack_answer(task.node, said))
 
     @contextlib.contextmanager
-    def _process(self, errand: Errand) -> Iterator[tuple[subprocess.Popen[str], Connection]]:
+    def _start_process(self, task: RemoteTask) -> Iterator[tuple[subprocess.Popen[str], Connection]]:
         """A new process in a group of its own; nothing of it is left afterwards."""
         ours, theirs = Pipe()
         with ours, theirs:
@@ -97,7 +97,7 @@ class Apart:
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
             theirs.close()
-            reader = threading.Thread(target=self._read, args=(errand.node, process), daemon=True)
+            reader = threading.Thread(target=self._read_output, args=(task.node, process), daemon=True)
             reader.start()
             try:
                 yield process, ours
@@ -107,7 +107,7 @@ class Apart:
                 process.wait()
                 reader.join(timeout=5)
 
-    def _read(self, node: str, process: subprocess.Popen[str]) -> None:
+    def _read_output(self, node: str, process: subprocess.Popen[str]) -> None:
         """What it writes, by compiled code too, is told as lines of the step."""
         assert process.stdout is not None
         with process.stdout as stream:
@@ -116,35 +116,35 @@ class Apart:
                     sys.stdout.write(line)
                 if text := line.rstrip().rpartition("\r")[2]:
                     with contextlib.suppress(MagicalError):
-                        self._lines(self._tell, node, text, "print")
+                        self._lines(self._emit, node, text, "print")
 
 
-def answer(pipe: Connection, said: bytes) -> None:
+def send_answer(pipe: Connection, message: bytes) -> None:
     """Send an event, a record or an error back to the run.
 
     Args:
         pipe: to the run.
         said: packed.
     """
-    with _sending:
-        pipe.send_bytes(said)
+    with _send_lock:
+        pipe.send_bytes(message)
 
 
-def stopped(node: str) -> StepStopped:
+def stopped_error(node: str) -> StepStopped:
     """Give the error of a node that was under way when its run was stopped."""
     return StepStopped(f"{node} was stopped with the run.", hint="magical run")
 
 
-def _too_long(errand: Errand) -> StepStopped:
-    seconds = errand.timeout or 0.0
+def _timeout_error(task: RemoteTask) -> StepStopped:
+    seconds = task.timeout or 0.0
     return StepStopped(
-        f"{errand.node} ({errand.where}) was promised to end within {seconds:g} s, and did not: "
+        f"{task.node} ({task.where}) was promised to end within {seconds:g} s, and did not: "
         "it was stopped.",
-        hint=f"give it longer: policy.steps.{errand.title}.timeout={2 * seconds:g}",
+        hint=f"give it longer: policy.steps.{task.title}.timeout={2 * seconds:g}",
     )
 
 
-def _died(errand: Errand, process: subprocess.Popen[str]) -> StepStopped:
+def _process_died_error(task: RemoteTask, process: subprocess.Popen[str]) -> StepStopped:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=2)
     code = process.returncode
@@ -153,4 +153,4 @@ def _died(errand: Errand, process: subprocess.Popen[str]) -> StepStopped:
         with contextlib.suppress(ValueError):
             how = f"was ended by {signal.Signals(-code).name}"
     hint = "was there too little memory?" if code == -signal.SIGKILL else "magical run tries again."
-    return StepStopped(f"{errand.node} ({errand.where}): the process it ran in {how}.", hint=hint)
+    return StepStopped(f"{task.node} ({task.where}): the process it ran in {how}.", hint=hint)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.remote_task import Errand, heard, outcome
-from magical.engine.execution.subprocess_executor import stopped
+from magical.engine.execution.remote_task import RemoteTask, unpack_answer, unpack_record
+from magical.engine.execution.subprocess_executor import stopped_error
 from magical.errors import MagicalError, StepError, StepStopped, UsageError, shorten
 from magical.events import Event, Log
 from magical.integrations.dask.cluster_main import WORKERS_DIE
@@ -48,7 +48,7 @@ class Job:
         asked: Dask's own future.
     """
 
-    def __init__(self, errand: Errand, tell: Tell) -> None:
+    def __init__(self, errand: RemoteTask, tell: Tell) -> None:
         self.errand, self.tell = errand, tell
         self.name = uuid.uuid4().hex
         self.future: Future[Record] = Future()
@@ -101,7 +101,7 @@ class Job:
         if attempt == self._attempts[-1] and number > self._last:
             self._last = number
             self._told += 1
-            self.tell(heard(node, said))
+            self.tell(unpack_answer(node, said))
 
 
 LOCAL = "dask"
@@ -151,16 +151,16 @@ class DaskCluster:
 
     def __exit__(self, *exc: object) -> None:
         for job in list(self._jobs.values()):
-            job.fail(stopped(job.errand.node))
+            job.fail(stopped_error(job.errand.node))
         self._leaving = True
         with contextlib.suppress(Exception):
             self._close(self._ready.result(timeout=STARTS if exc[0] is None else 0))
         if self._process is not None:
             self._process.end()
 
-    def submit(self, errand: Errand, tell: Tell) -> Future[Record]:
+    def submit(self, task: RemoteTask, emit: Tell) -> Future[Record]:
         """Begin an errand; see ``Cluster.submit``."""
-        job = Job(errand, tell)
+        job = Job(task, emit)
         try:
             client = self._ready.result(timeout=STARTS)
             self._make_room(client, job)
@@ -168,7 +168,7 @@ class DaskCluster:
         except UsageError as error:
             job.fail(error)
         except Exception as error:
-            job.fail(self._gone(errand, error))
+            job.fail(self._gone(task, error))
         return job.future
 
     def _begin(self) -> None:
@@ -254,7 +254,7 @@ class DaskCluster:
                 answer: Answer = asked.result(timeout=STARTS)
                 job.catch_up(answer)
                 with contextlib.suppress(InvalidStateError):
-                    job.future.set_result(outcome(job.errand.node, answer.said))
+                    job.future.set_result(unpack_record(job.errand.node, answer.said))
             elif asked.status == "error":
                 self._failed(client, job, asked.exception(timeout=STARTS))
             else:
@@ -276,14 +276,14 @@ class DaskCluster:
         else:
             job.fail(_died(job.errand, died))
 
-    def _gone(self, errand: Errand, error: object) -> StepStopped:
+    def _gone(self, errand: RemoteTask, error: object) -> StepStopped:
         place = "this machine's cluster" if self._process is not None else self._place
         return StepStopped(
             f"{errand.node} ({errand.where}): {place} is gone: {shorten(str(error) or repr(error), 160)}.",
             hint="magical run goes on from there.",
         )
 
-    def _odd(self, errand: Errand, error: BaseException) -> StepError:
+    def _odd(self, errand: RemoteTask, error: BaseException) -> StepError:
         return StepError(
             f"{errand.node} ({errand.where}) was sent to {self._place}, and could not begin there:",
             f"  {type(error).__name__}: {shorten(error, 200)}",
@@ -299,7 +299,7 @@ def _no_answer(address: str, error: Exception) -> UsageError:
     return UsageError(f"[policy] cluster: no Dask scheduler answers at {address} ({words}).", hint=hint)
 
 
-def _died(errand: Errand, times: int) -> StepStopped:
+def _died(errand: RemoteTask, times: int) -> StepStopped:
     return StepStopped(
         f"{errand.node} ({errand.where}): the worker it ran on died {times} times.",
         hint="was there too little memory?",

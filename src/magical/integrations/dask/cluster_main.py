@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-from magical.system.processes import host, lives
+from magical.system.processes import machine_name, is_process_alive
 
 __all__ = ["FAILED", "WORKERS_DIE", "folder_of", "kill_all", "main"]
 
@@ -139,14 +139,14 @@ def folder_of(process: int | str) -> str:
     Args:
         process: that holds the cluster, by its number.
     """
-    return f"dask-{process}@{host()}@"
+    return f"dask-{process}@{machine_name()}@"
 
 
 def _sweep(home: Path) -> None:
     """Remove what a process like this left, if one was killed."""
     for folder in home.glob(f"{folder_of('*')}*"):
         with contextlib.suppress(ValueError):
-            if not lives(int(folder.name.removeprefix("dask-").partition("@")[0])):
+            if not is_process_alive(int(folder.name.removeprefix("dask-").partition("@")[0])):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

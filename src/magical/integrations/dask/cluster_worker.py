@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.remote_task import EVENT, Errand, answered, packed
+from magical.engine.execution.remote_task import EVENT, RemoteTask, answer_task, pack_answer
 from magical.events import Event
 
 __all__ = ["Answer", "Work", "dask_setup", "do_errand", "packed_errand"]
 
-Work = Callable[[Errand, Callable[[Event], None], threading.Event], Record]
+Work = Callable[[RemoteTask, Callable[[Event], None], threading.Event], Record]
 """Does an errand: which one, what takes its events, and what is set when nobody waits for it any more."""
 
 KEPT = 1 << 20
@@ -53,7 +53,7 @@ class _Left(KeyboardInterrupt):
     """Raised in a body for which nobody waits any more."""
 
 
-def packed_errand(errand: Errand) -> bytes:
+def packed_errand(errand: RemoteTask) -> bytes:
     """Give an errand as it travels: small, and not looked into by Dask."""
     return zlib.compress(pickle.dumps(errand), 1)
 
@@ -69,7 +69,7 @@ def do_errand(work: str, text: bytes, topic: str, name: str) -> Answer:
     """
     teller = _Teller(topic, name)
     teller.begin()
-    errand: Errand = pickle.loads(zlib.decompress(text))
+    errand: RemoteTask = pickle.loads(zlib.decompress(text))
     stopping = threading.Event()
 
     def do() -> Record:
@@ -77,7 +77,7 @@ def do_errand(work: str, text: bytes, topic: str, name: str) -> Answer:
             found: Work = pkgutil.resolve_name(work)
             return found(errand, teller, stopping)
 
-    return teller.answer(answered(errand, do))
+    return teller.answer(answer_task(errand, do))
 
 
 def dask_setup(worker: Any) -> None:
@@ -109,7 +109,7 @@ class _Teller:
 
     def __call__(self, event: Event) -> None:
         """Tell one event."""
-        said = packed(EVENT, event)
+        said = pack_answer(EVENT, event)
         with self._lock:
             self._count += 1
             self._last.append((self._count, said))

@@ -17,8 +17,8 @@ from magical.contracts.schema import Column, Schema
 from magical.engine.protocols import Submission, Version
 from magical.errors import RegistryError
 from magical.integrations.mlflow.client import experiment_id, follow, reached, shown, talking
-from magical.system.atomic_files import emptied
-from magical.system.file_locks import alone
+from magical.system.atomic_files import disposable_folder
+from magical.system.file_locks import exclusive_lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -230,7 +230,7 @@ class MlflowRegistry:
 
     def _undisturbed(self) -> contextlib.AbstractContextManager[None]:
         """Two that write one model would meet in the same folder."""
-        return alone(self._artifacts.parent / "put.lock")
+        return exclusive_lock(self._artifacts.parent / "put.lock")
 
     def _with_key(self, client: MlflowClient, submission: Submission) -> ModelVersion | None:
         query = f"name = {_quoted(submission.name)} and tags.`{KEY}` = {_quoted(submission.key)}"
@@ -250,7 +250,7 @@ class MlflowRegistry:
         path = f"model-{submission.key[:12]}"
         # By its name whoever registers this next finds, and removes, what a kill has left of it.
         folder = self._artifacts.parent / f"upload-{submission.key[:12]}"
-        with emptied(folder):
+        with disposable_folder(folder):
             save(submission, folder / "model")
             client.log_artifacts(run_id, str(folder / "model"), path)
         if own:

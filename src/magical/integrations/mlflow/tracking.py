@@ -22,7 +22,7 @@ from magical.events import (
 from magical.integrations.mlflow.client import experiment_id, reached, shown, talking
 from magical.integrations.mlflow.progress_marks import MISSED, SENT, Mark, Marks
 from magical.run_metrics import Metrics, flat, tags
-from magical.system.processes import host, lives
+from magical.system.processes import machine_name, is_process_alive
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -211,10 +211,10 @@ class MlflowTracking:
 
 def _end_killed(client: MlflowClient, experiment: str) -> None:
     """Mark runs as killed whose process on this machine is gone."""
-    query = f"attributes.status = 'RUNNING' and tags.`magical.host` = '{host()}'"
+    query = f"attributes.status = 'RUNNING' and tags.`magical.host` = '{machine_name()}'"
     for run in client.search_runs([experiment], query, max_results=50):
         process = run.data.tags.get("magical.process", "")
-        if process.isdecimal() and not lives(int(process)):
+        if process.isdecimal() and not is_process_alive(int(process)):
             client.set_terminated(run.info.run_id, status="KILLED")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError, wait
 from typing import Any, TypeVar
 
-from magical.engine.protocols import Work
+from magical.engine.protocols import WorkItem
 from magical.errors import MagicalError, StepStopped, shorten
 from magical.events import Event, RunStarted, StepCached, StepFailed, StepLeftOut
 from magical.integrations.prefect.flow_run import FlowRun, reach, server_of
@@ -109,7 +109,7 @@ class PrefectRunner:
             state = Completed(message=f"{len(self._futures)} steps ran")
         self._noted(ended=self.flow.close(state, wait=not stopped or all(f.done() for f in self._futures)))
 
-    def submit(self, work: Work[T]) -> Future[T]:
+    def submit(self, work: WorkItem[T]) -> Future[T]:
         """Begin a piece of work as a task and give its future."""
         future: Future[T] = Future()
         final = True
@@ -129,7 +129,7 @@ class PrefectRunner:
             try:
                 future.set_result(work())
             except BaseException as error:
-                final = work.again(error) is None
+                final = work.next_delay(error) is None
                 if final:
                     future.set_exception(_alone(error) if self.flow.attached else error)
                 raise _told(error, work, time.monotonic() - began) from None
@@ -166,21 +166,21 @@ class PrefectRunner:
         with self._lock:
             return self._ids.get(step)
 
-    def _task(self, body: Callable[[], Any], work: Work[Any], condition: Any = None) -> Any:
+    def _task(self, body: Callable[[], Any], work: WorkItem[Any], condition: Any = None) -> Any:
         from prefect import Task
         from prefect.cache_policies import NO_CACHE
 
-        retries = work.wishes.retries
+        retries = work.policy.retries
         return Task(
             body,
             name=work.name,
             task_run_name=lambda: work.name,
-            tags=work.wishes.tags,
+            tags=work.policy.tags,
             cache_policy=NO_CACHE,
             persist_result=False,
             log_prints=False,
             retries=retries,
-            retry_delay_seconds=[work.wishes.wait(n + 1) for n in range(min(retries, _DELAYS))] or None,
+            retry_delay_seconds=[work.policy.retry_delay(n + 1) for n in range(min(retries, _DELAYS))] or None,
             retry_condition_fn=condition,
         )
 
@@ -205,7 +205,7 @@ class PrefectRunner:
             self._task_begun(name)
             return _state(kind, state, text)
 
-        task = self._task(body, Work(lambda: None, name))
+        task = self._task(body, WorkItem(lambda: None, name))
         self._tasks[name] = self.flow.call(task.submit)
 
 
@@ -215,10 +215,10 @@ def _state(kind: str, name: str, text: str) -> Any:
     return State(type=StateType(kind), name=name, message=text)
 
 
-def _told(error: BaseException, work: Work[Any], seconds: float) -> Exception:
+def _told(error: BaseException, work: WorkItem[Any], seconds: float) -> Exception:
     """What Prefect is told of an error: its words without secrets, and no frames of bodies."""
     text = mask(str(error) or type(error).__name__)
-    if isinstance(error, StepStopped) and work.wishes.timeout and seconds >= work.wishes.timeout:
+    if isinstance(error, StepStopped) and work.policy.timeout and seconds >= work.policy.timeout:
         return TimeoutError(text)
     if isinstance(error, MagicalError):
         return error.worded(*error.lines)

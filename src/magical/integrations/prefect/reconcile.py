@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from magical.engine.journal import Journal, RunSummary
 from magical.masking import mask_uris
 from magical.system.atomic_files import write_text
-from magical.system.processes import host, lives
+from magical.system.processes import machine_name, is_process_alive
 
 __all__ = ["FlowMarks", "settle", "unheard"]
 
@@ -121,9 +121,9 @@ def _answers(server: str) -> bool:
 
 def _is_over(run: RunSummary) -> bool:
     machine, process = run.facts.get("host", ""), run.facts.get("process", 0)
-    if not process or machine != host():
+    if not process or machine != machine_name():
         return run.state != "killed"
-    return not lives(process) or run.state != "killed"
+    return not is_process_alive(process) or run.state != "killed"
 
 
 def _settle(server: str, flow_run: str, how: State, ends: Mapping[str, State]) -> bool:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from magical.engine.policy import Policy, Tracking
+from magical.engine.policy import Policy, TrackingSettings
 from magical.errors import SettingsError, UsageError
 from magical.settings.base import Settings
 from magical.settings.layers import Layer, Loaded, load_settings, read_toml
@@ -16,7 +16,7 @@ from magical.settings.paths import LINE, place_of
 __all__ = ["GROUPS", "Configuration"]
 
 S = TypeVar("S", bound=Settings)
-GROUPS: dict[str, type[Settings]] = {"policy": Policy, "tracking": Tracking}
+GROUPS: dict[str, type[Settings]] = {"policy": Policy, "tracking": TrackingSettings}
 """What stands beside the settings: about how a run is carried out and recorded, not what it computes."""
 
 
@@ -63,9 +63,9 @@ class Configuration:
             )
         return self._group("policy", Policy, line)
 
-    def tracking(self, line: Mapping[str, Any]) -> Tracking:
+    def tracking(self, line: Mapping[str, Any]) -> TrackingSettings:
         """Say where runs and models are recorded."""
-        return self._group("tracking", Tracking, line)
+        return self._group("tracking", TrackingSettings, line)
 
     def _group(self, name: str, cls: type[S], line: Mapping[str, Any]) -> S:
         layers = [Layer(x.name, {name: x.values[name]}) for x in self._layers(line) if name in x.values]

@@ -19,7 +19,7 @@ from pydantic import Field
 from magical.errors import MagicalError, ProjectError, did_you_mean, shorten
 from magical.project.loading.location import Location
 from magical.project.loading.source_loader import FreshLoader, forget_outside, is_test, watch_outside
-from magical.system.tracebacks import own_frames
+from magical.system.tracebacks import author_frames
 from magical.workflows import Workflow
 
 __all__ = ["import_workflow"]
@@ -163,14 +163,14 @@ def _syntax_error(error: SyntaxError) -> ProjectError:
 
 def _place(error: MagicalError) -> None:
     """Name the author's line that raised an error, unless its message names one already."""
-    frames = own_frames(error)
+    frames = author_frames(error)
     if frames and error.lines and not re.search(r"\.py:\d", str(error)):
         first = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: {error.lines[0]}"
         error.lines = (first, *error.lines[1:])
 
 
 def _import_error(location: Location, error: BaseException) -> ProjectError:
-    frames = own_frames(error)
+    frames = author_frames(error)
     words = str(error).strip()
     if type(error).__name__ == "SchemaError":  # pydantic's: what is wrong stands in the last line, alone
         field = re.search(r'Field "(\w+)"', words)

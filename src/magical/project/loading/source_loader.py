@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from magical.keys.packages import is_project
-from magical.system.processes import begun
+from magical.system.processes import process_start_time
 
 __all__ = ["FreshLoader", "changed_outside", "forget_outside", "is_test", "watch_outside"]
 
@@ -138,7 +138,7 @@ def _is_stale(module: ModuleType) -> bool:
     try:
         if isinstance(loader, FreshLoader):
             return sha256(file.read_bytes()).hexdigest() != loader.digest
-        return file.stat().st_ctime > begun() - _LEEWAY
+        return file.stat().st_ctime > process_start_time() - _LEEWAY
     except OSError:
         return True
 

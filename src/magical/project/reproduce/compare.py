@@ -69,7 +69,7 @@ class Comparison:
         """
         kept: Artifact | None = None
         with contextlib.suppress(MagicalError):
-            record = self.project.store.record(said["key"])
+            record = self.project.store.find_record(said["key"])
             kept = record.result if record and record.result.content == said.get("content") else None
 
         def pair(item: str) -> Any:

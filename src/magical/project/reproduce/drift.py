@@ -82,7 +82,7 @@ def _of_node(
     if gone := [p for paths in identity.files.values() for p in paths if not Path(p).exists()]:
         yield "data", f"there is no {_named(gone, root)}"
         return
-    new = portable_parts(planner.key(node, {})[1], root)
+    new = portable_parts(planner.compute_key(node, {})[1], root)
     old = {k: v for k, v in then.items() if not k.startswith("input:")}
     for label, paths in identity.files.items():
         if _other_content(old.get(label), new[label]):

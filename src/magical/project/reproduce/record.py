@@ -131,7 +131,7 @@ def as_then(project: Recorded, profile: str) -> Recorded:
 
 def records_of(project: Recorded, keys: Mapping[str, str]) -> dict[str, Record]:
     """Give what the store has of the nodes of a run, in their order."""
-    found = ((name, project.store.record(key)) for name, key in keys.items())
+    found = ((name, project.store.find_record(key)) for name, key in keys.items())
     return {name: record for name, record in found if record is not None}
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from magical.engine.pretend_plan import ROWS, Pretence
 from magical.engine.protocols import Listener
-from magical.engine.run import Request, RunResult, RunStopped, execute
+from magical.engine.run import RunRequest, RunResult, RunStopped, execute
 from magical.errors import MagicalError, ProjectError, SettingsError, StoreError, UsageError
 from magical.graph import Graph
 from magical.project.loading.drawing import Drawing, Drawings
@@ -53,7 +53,7 @@ class Reproducible(Recorded, Protocol):
     def draw(self, line: Mapping[str, Any]) -> Drawing:
         """Draw its workflow."""
 
-    def request(self, drawing: Drawing, listeners: tuple[Listener, ...] = ()) -> Request:
+    def request(self, drawing: Drawing, listeners: tuple[Listener, ...] = ()) -> RunRequest:
         """Give all that a run of a drawing needs."""
 
 
@@ -109,7 +109,7 @@ def _reproduced(
 ) -> tuple[tuple[Change, ...], tuple[Reproduced, ...]]:
     whole = _drawing(fresh, record, settings)
     drawing, without = _again(whole, record)
-    planner = fresh.request(whole).planner(whole.graph)
+    planner = fresh.request(whole).make_planner(whole.graph)
     found = tuple(changes(record, whole, planner, fresh.root, without))
     tell(record["run"], found)
     if error := changed_data(found, record["run"]):

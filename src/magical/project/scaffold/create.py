@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from magical.contracts.schema import snake
 from magical.errors import UsageError, did_you_mean, listing
-from magical.system.atomic_files import storing
+from magical.system.atomic_files import wrap_disk_errors
 
 if TYPE_CHECKING:
     from magical.inference.infer import Inferred
@@ -186,7 +186,7 @@ def _write(
     root: Path, files: Mapping[str, str], more: Callable[[Path], None] | None = None
 ) -> tuple[str, ...]:
     """Write all files into a folder beside, and give that its name when all is there."""
-    with storing(root), _part_beside(root) as part:
+    with wrap_disk_errors(root), _part_beside(root) as part:
         for name, text in files.items():
             path = part / name
             path.parent.mkdir(parents=True, exist_ok=True)

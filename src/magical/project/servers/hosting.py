@@ -15,8 +15,8 @@ from pathlib import Path
 
 from magical.errors import ProjectError
 from magical.integrations.mlflow.client import follow
-from magical.system.atomic_files import storing
-from magical.system.process_guard import Guarded
+from magical.system.atomic_files import wrap_disk_errors
+from magical.system.process_guard import GuardedProcess
 
 __all__ = ["HOST", "Server", "await_all", "free_port", "mlflow_server", "occupant", "prefect_server"]
 
@@ -58,16 +58,16 @@ class Server:
         """The file that takes what it writes."""
         return self.folder / f"{self.name.lower()}.log"
 
-    def start(self) -> Guarded:
+    def start(self) -> GuardedProcess:
         """Give its process, which begins when it is entered and ends with this one.
 
         What the shell says of Prefect and MLflow is meant for their clients, and does not reach it.
         """
-        with storing(self.folder):
+        with wrap_disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         env = {k: v for k, v in os.environ.items() if not k.startswith(_OTHERS)}
         command = [sys.executable, *self.words]
-        return Guarded(command, env={**env, **_QUIET, **self.settings}, cwd=self.folder, log=self.log)
+        return GuardedProcess(command, env={**env, **_QUIET, **self.settings}, cwd=self.folder, log=self.log)
 
     def answers(self) -> bool:
         """Whether it is up."""
@@ -130,7 +130,7 @@ def mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> Server:
     return Server("MLflow", port, words, settings, home, "/health")
 
 
-def await_all(servers: Iterable[tuple[Server, Guarded]]) -> None:
+def await_all(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
     """Wait until servers answer.
 
     Raises:
@@ -149,7 +149,7 @@ def await_all(servers: Iterable[tuple[Server, Guarded]]) -> None:
             time.sleep(_LOOK)
 
 
-def look_after(servers: Iterable[tuple[Server, Guarded]]) -> None:
+def look_after(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
     """See that servers run.
 
     Raises:

@@ -24,7 +24,7 @@ from magical.project.servers.hosting import (
     prefect_server,
 )
 from magical.system.file_locks import acquire, release
-from magical.system.process_guard import Guarded
+from magical.system.process_guard import GuardedProcess
 
 if TYPE_CHECKING:
     from magical.project.project import Project
@@ -63,7 +63,7 @@ class UIs:
         self.addresses: dict[str, str | None] = {}
         self.notes: list[str] = []
         self._project, self._servers = project, list[Server]()
-        self._processes: list[tuple[Server, Guarded]] = []
+        self._processes: list[tuple[Server, GuardedProcess]] = []
         self._stack = contextlib.ExitStack()
         database = project.database()  # it also says if the folder's name cannot be part of an address
         self._take("prefect", self._prefect(project, prefect_port))
@@ -75,7 +75,7 @@ class UIs:
                 _taken(server, who)
         with contextlib.ExitStack() as stack:
             if self._servers:
-                lock = acquire(self._project.home / "ui.lock", waits=_no_second)
+                lock = acquire(self._project.home / "ui.lock", on_wait=_no_second)
                 stack.callback(release, lock)
             for server in self._servers:
                 self._processes.append((server, stack.enter_context(server.start())))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from magical.errors import DamagedArtifact, StoreError
-from magical.system.atomic_files import part_in, storing, sync, write_file
+from magical.system.atomic_files import temporary_file, wrap_disk_errors, fsync_file, write_file
 
 __all__ = ["Objects", "Shelf", "damaged", "digest_of", "file_digest", "gone", "is_name"]
 
@@ -72,12 +72,12 @@ class Objects:
             StoreError: it cannot be written.
         """
         # Among the objects, where a sweep looks for what a kill left.
-        with storing(self.folder), part_in(self.folder / "00") as part:
+        with wrap_disk_errors(self.folder), temporary_file(self.folder / "00") as part:
             write(part)
             blob = f"{file_digest(part)}{suffix}"
             path = self.path(blob)
             if not path.is_file() or not filecmp.cmp(part, path, shallow=False):
-                sync(part)
+                fsync_file(part)
                 path.parent.mkdir(exist_ok=True)
                 part.replace(path)
             _verified[path] = _stamp(path)

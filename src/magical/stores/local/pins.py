@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 
 from magical.engine.artifacts import Record
-from magical.system.atomic_files import storing
-from magical.system.file_locks import acquire, attempt, release
+from magical.system.atomic_files import wrap_disk_errors
+from magical.system.file_locks import acquire, try_acquire, release
 
 __all__ = ["Pins", "pinned"]
 
@@ -40,7 +40,7 @@ class Pins:
             StoreError: the disk is full or gone.
         """
         line = f"{' '.join([key, *(record.blobs() if record else ())])}\n"
-        with self._lock, storing(self._path):
+        with self._lock, wrap_disk_errors(self._path):
             if line in self._lines:
                 return
             if os.fstat(self._handle).st_nlink == 0:  # somebody deleted the store: the pins are made again
@@ -76,7 +76,7 @@ def pinned(folder: Path, *, dry: bool = False) -> tuple[set[str], set[str], int]
     for path in folder.iterdir() if folder.is_dir() else ():
         handle = None
         with contextlib.suppress(OSError):
-            handle = attempt(path)
+            handle = try_acquire(path)
         if handle is not None:
             release(handle, None if dry else path)
             stale += 1

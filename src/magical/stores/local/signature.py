@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from magical.engine.artifacts import Artifact, Record
-from magical.system.atomic_files import storing
+from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import acquire, release
 
 __all__ = ["Seal", "may_run_code"]
@@ -48,7 +48,7 @@ class Seal:
         Raises:
             StoreError: the secret cannot be written.
         """
-        with storing(self._file):
+        with wrap_disk_errors(self._file):
             return self._signature(self._secret() or self._made(), text)
 
     def is_own(self, signature: object, text: str) -> bool:

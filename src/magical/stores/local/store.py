@@ -12,13 +12,13 @@ from typing import Any
 
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.protocols import Swept
+from magical.engine.protocols import SweepResult
 from magical.errors import StoreError
 from magical.stores.local.objects import Objects, digest_of, is_name
 from magical.stores.local.pins import Pins
 from magical.stores.local.signature import Seal, may_run_code
-from magical.system.atomic_files import storing, write_text
-from magical.system.file_locks import Gate, acquire, no_wait, release
+from magical.system.atomic_files import wrap_disk_errors, write_text
+from magical.system.file_locks import SharedFileLock, acquire, do_nothing, release
 
 __all__ = ["LocalStore"]
 
@@ -39,9 +39,9 @@ class LocalStore:
     def __init__(self, folder: Path, *, trust: bool = False) -> None:
         self.folder = folder
         self.objects = Objects(folder / "objects")
-        self.foreign: set[str] = set()
+        self.untrusted: set[str] = set()
         self._trust = trust
-        self._gate = Gate(folder / "lock")
+        self._gate = SharedFileLock(folder / "lock")
         self._seal = Seal(folder)
         self._pins: list[Pins] = []
 
@@ -49,11 +49,11 @@ class LocalStore:
         """Another process opens the same folder; locks and pins stay here."""
         return partial(LocalStore, trust=self._trust), (self.folder,)
 
-    def record(self, key: str) -> Record | None:
+    def find_record(self, key: str) -> Record | None:
         """Give the record of a key, if it has been computed, its objects are there, and it may be trusted."""
         if not self._pins:
             return self._trusted(key)
-        with self.writing():  # between looking up and pinning nobody sweeps
+        with self.block_sweeps():  # between looking up and pinning nobody sweeps
             record = self._trusted(key)
             self._pin(key, record)
         return record
@@ -62,20 +62,20 @@ class LocalStore:
         """Keep a record; from then on its key counts as computed."""
         data = record.to_json()
         digest = digest_of(json.dumps(data).encode())
-        with self.writing():
+        with self.block_sweeps():
             text = json.dumps({"digest": digest, "signature": self._seal.sign(digest), **data})
             write_text(self.record_path(record.key), text, durable=True)
             self._pin(record.key, record)
 
-    def drop_record(self, key: str, only: Record | None = None) -> None:
+    def drop_record(self, key: str, expected: Record | None = None) -> None:
         """Forget that a key has been computed.
 
         Args:
             key: which one.
             only: unless another record than this has taken its place meanwhile.
         """
-        if only is None or self.read(key)[0] == only:
-            with storing(self.record_path(key)), suppress(FileNotFoundError, NotADirectoryError):
+        if expected is None or self.read(key)[0] == expected:
+            with wrap_disk_errors(self.record_path(key)), suppress(FileNotFoundError, NotADirectoryError):
                 self.record_path(key).unlink()
 
     def save(self, value: Any, promise: Promise, key: str) -> Artifact:
@@ -86,7 +86,7 @@ class LocalStore:
         """
         from magical.stores.codecs import encode
 
-        with self.writing():
+        with self.block_sweeps():
             return encode(value, promise, key, self.objects)
 
     def load(self, artifact: Artifact, promise: Promise) -> Any:
@@ -111,7 +111,7 @@ class LocalStore:
             StoreError: it cannot be made.
         """
         folder = self.folder / "scratch" / key
-        with storing(folder):
+        with wrap_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -120,13 +120,13 @@ class LocalStore:
         shutil.rmtree(self.folder / "scratch" / key, ignore_errors=True)
 
     @contextmanager
-    def in_use(self, run: str) -> Iterator[None]:
+    def pin_run(self, run: str) -> Iterator[None]:
         """Pin what is looked up and put, for the time of a run: no sweep removes it.
 
         Raises:
             StoreError: the store cannot be written.
         """
-        with self.writing():
+        with self.block_sweeps():
             pins = Pins(self.folder / "pins", run)
         self._pins.append(pins)
         try:
@@ -135,16 +135,16 @@ class LocalStore:
             self._pins.remove(pins)
             pins.close()
 
-    def writing(self) -> AbstractContextManager[None]:
+    def block_sweeps(self) -> AbstractContextManager[None]:
         """Keep sweeps away, from the first object that is saved to the record that names it.
 
         Raises:
             StoreError: the store cannot be written.
         """
-        return self._gate.passing()
+        return self._gate.hold()
 
     @contextmanager
-    def lock(self, key: str, waits: Callable[[], None] = no_wait) -> Iterator[None]:
+    def lock(self, key: str, on_wait: Callable[[], None] = do_nothing) -> Iterator[None]:
         """Hold a key while it is computed, so that nobody else computes it too.
 
         Args:
@@ -155,7 +155,7 @@ class LocalStore:
             StoreError: the store cannot be written.
         """
         path = self.folder / "locks" / key
-        handle = acquire(path, waits=waits)
+        handle = acquire(path, on_wait=on_wait)
         try:
             yield
         finally:
@@ -167,7 +167,7 @@ class LocalStore:
         *,
         dry: bool = False,
         verify: bool = False,
-    ) -> Swept:
+    ) -> SweepResult:
         """Remove what no key that is alive or pinned needs, and what kills have left.
 
         Args:
@@ -181,10 +181,10 @@ class LocalStore:
         from magical.stores.local.sweep import sweep
 
         if not self.folder.is_dir():
-            return Swept()
-        with storing(self.folder):
+            return SweepResult()
+        with wrap_disk_errors(self.folder):
             suspects = {p for p in self.objects.paths() if not self.objects.is_whole(p)} if verify else set()
-        with self._gate.passing(alone=True), storing(self.folder):
+        with self._gate.hold(alone=True), wrap_disk_errors(self.folder):
             return sweep(self, alive() if callable(alive) else alive, suspects, dry=dry)
 
     def read(self, key: str) -> tuple[Record | None, bool]:
@@ -211,7 +211,7 @@ class LocalStore:
             return None
         if not own and may_run_code(record):
             if not self._trust:
-                self.foreign.add(key)
+                self.untrusted.add(key)
                 return None
             with suppress(StoreError):  # from now on it is our own, if the disk can be written
                 self.put_record(record)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from magical.engine.artifacts import Record
-from magical.engine.protocols import Swept
+from magical.engine.protocols import SweepResult
 from magical.stores.local.objects import Objects
 from magical.stores.local.pins import pinned
-from magical.system.file_locks import attempt, release
+from magical.system.file_locks import try_acquire, release
 
 __all__ = ["sweep"]
 
@@ -30,7 +30,7 @@ class Sweepable(Protocol):
         """Give what is written for a key."""
 
 
-def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], *, dry: bool) -> Swept:
+def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], *, dry: bool) -> SweepResult:
     """Remove what is neither alive nor pinned; the caller has the store's gate alone.
 
     Args:
@@ -39,7 +39,7 @@ def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], 
         suspects: objects that did not read as what was stored; they are read once more.
         dry: remove nothing.
     """
-    swept = Swept()
+    swept = SweepResult()
     keys, needed, swept.leftovers = pinned(store.folder / "pins", dry=dry)
     keys |= set(alive)
     for path in _files(store.folder / "records"):
@@ -68,7 +68,7 @@ def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], 
     return swept
 
 
-def _clear(folder: Path, keys: Collection[str], swept: Swept, dry: bool) -> None:
+def _clear(folder: Path, keys: Collection[str], swept: SweepResult, dry: bool) -> None:
     """Remove the scratch folders and lock files of other keys; a lock that somebody holds stays."""
     for scratch in _children(folder / "scratch"):
         if scratch.name not in keys:
@@ -77,12 +77,12 @@ def _clear(folder: Path, keys: Collection[str], swept: Swept, dry: bool) -> None
             if not dry:
                 shutil.rmtree(scratch)
     for lock in _children(folder / "locks"):
-        if lock.name not in keys and (handle := attempt(lock)) is not None:
+        if lock.name not in keys and (handle := try_acquire(lock)) is not None:
             swept.leftovers += 1
             release(handle, None if dry else lock)
 
 
-def _remove(path: Path, swept: Swept, kind: str, dry: bool) -> None:
+def _remove(path: Path, swept: SweepResult, kind: str, dry: bool) -> None:
     """Count a file and delete it; what a kill left half written is neither a record nor an object."""
     with contextlib.suppress(FileNotFoundError):
         size = path.stat().st_size

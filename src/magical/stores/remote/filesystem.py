@@ -17,7 +17,7 @@ import fsspec
 
 from magical.errors import MagicalError, StoreError, shorten
 from magical.masking import hide, mask
-from magical.system.atomic_files import FULL, storing, write_file
+from magical.system.atomic_files import DISK_FULL_ERRNOS, wrap_disk_errors, write_file
 
 __all__ = [
     "FolderPlace",
@@ -177,7 +177,7 @@ class Place:
             except FileNotFoundError:
                 return False
             except OSError as error:
-                with storing(file) if error.errno in FULL else nullcontext():  # this machine's disk
+                with wrap_disk_errors(file) if error.errno in DISK_FULL_ERRNOS else nullcontext():  # this machine's disk
                     raise
         return True
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from magical.stores.remote.filesystem import Place
 from magical.stores.remote.leases import Heart, Held, Lease, Lock, Timing, Watch, briefly
-from magical.system.file_locks import no_wait
+from magical.system.file_locks import do_nothing
 
 __all__ = ["Alone", "RemoteGate"]
 
@@ -74,7 +74,7 @@ class RemoteGate:
             StoreError: the store cannot be written.
         """
         assert not getattr(self._here, "inside", False), "a sweep in one's own writing would wait for itself"
-        held = self._sweeper.acquire(no_wait)
+        held = self._sweeper.acquire(do_nothing)
         try:
             while len(dead := self._dead(leases := self.leases())) < len(leases):
                 time.sleep(self._pause())

@@ -9,7 +9,7 @@ from pathlib import Path
 from magical.errors import DamagedArtifact
 from magical.stores.local.objects import Objects, damaged, digest_of, file_digest, gone, is_name
 from magical.stores.remote.filesystem import Found, Place
-from magical.system.atomic_files import part_in, storing
+from magical.system.atomic_files import temporary_file, wrap_disk_errors
 
 __all__ = ["FOLDER", "RemoteObjects", "blob_of"]
 
@@ -101,7 +101,7 @@ class RemoteObjects:
 
     def is_whole(self, blob: str) -> bool:
         """Whether an object is what its name says, read as a file that is deleted afterwards."""
-        with storing(self.cache.folder), part_in(self.cache.folder / "00") as part:
+        with wrap_disk_errors(self.cache.folder), temporary_file(self.cache.folder / "00") as part:
             return self._place.download(name_of(blob), part) and file_digest(part) == digest_in(blob)
 
     def all(self) -> dict[str, int]:

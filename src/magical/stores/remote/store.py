@@ -12,7 +12,7 @@ from typing import Any
 
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
-from magical.engine.protocols import Swept
+from magical.engine.protocols import SweepResult
 from magical.errors import StoreError
 from magical.stores.local.objects import digest_of, is_name
 from magical.stores.remote.filesystem import place_at
@@ -21,8 +21,8 @@ from magical.stores.remote.leases import Heart, Lock, Timing, Watch
 from magical.stores.remote.objects import RemoteObjects
 from magical.stores.remote.pins import RemotePins, pin_leases
 from magical.stores.remote.sweep import LOCKS, RECORDS, RemoteSweep, settle
-from magical.system.atomic_files import storing
-from magical.system.file_locks import no_wait
+from magical.system.atomic_files import wrap_disk_errors
+from magical.system.file_locks import do_nothing
 
 __all__ = ["RemoteStore"]
 
@@ -54,7 +54,7 @@ class RemoteStore:
         self.url, self.local = url, local
         self.place = place_at(url)
         self.objects = RemoteObjects(self.place, local / "objects")
-        self.foreign: set[str] = set()
+        self.untrusted: set[str] = set()
         self.timing = timing or Timing()
         self.watch = Watch(self.timing.patience)
         self._heart = Heart(self.timing.beat)
@@ -66,7 +66,7 @@ class RemoteStore:
         """Another process opens the same place; locks and pins stay here."""
         return partial(RemoteStore, timing=self.timing), (self.url, self.local)
 
-    def record(self, key: str) -> Record | None:
+    def find_record(self, key: str) -> Record | None:
         """Give the record of a key, if it has been computed and its objects are there."""
         record = self.read(key)
         if self._pins:
@@ -82,18 +82,18 @@ class RemoteStore:
         """Keep a record; from then on its key counts as computed."""
         data = record.to_json()
         text = json.dumps({"digest": digest_of(json.dumps(data).encode()), **data})
-        with self.writing():
+        with self.block_sweeps():
             self.place.write(_record_name(record.key), text.encode())
             self._pin(record.key, record)
 
-    def drop_record(self, key: str, only: Record | None = None) -> None:
+    def drop_record(self, key: str, expected: Record | None = None) -> None:
         """Forget that a key has been computed.
 
         Args:
             key: which one.
             only: unless another record than this has taken its place meanwhile.
         """
-        if only is None or self.read(key) == only:
+        if expected is None or self.read(key) == expected:
             self.place.remove(_record_name(key))
 
     def save(self, value: Any, promise: Promise, key: str) -> Artifact:
@@ -104,7 +104,7 @@ class RemoteStore:
         """
         from magical.stores.codecs import encode
 
-        with self.writing():
+        with self.block_sweeps():
             return encode(value, promise, key, self.objects)
 
     def load(self, artifact: Artifact, promise: Promise) -> Any:
@@ -134,7 +134,7 @@ class RemoteStore:
             StoreError: it cannot be made.
         """
         folder = self.scratches / key
-        with storing(folder):
+        with wrap_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -143,7 +143,7 @@ class RemoteStore:
         shutil.rmtree(self.scratches / key, ignore_errors=True)
 
     @contextmanager
-    def in_use(self, run: str) -> Iterator[None]:
+    def pin_run(self, run: str) -> Iterator[None]:
         """Pin what is looked up and put, for the time of a run: no sweep removes it.
 
         Raises:
@@ -158,7 +158,7 @@ class RemoteStore:
             self._pins.remove(pins)
             pins.close()
 
-    def writing(self) -> AbstractContextManager[None]:
+    def block_sweeps(self) -> AbstractContextManager[None]:
         """Keep sweeps away, from the first object that is saved to the record that names it.
 
         Raises:
@@ -167,7 +167,7 @@ class RemoteStore:
         return self._gate.writing()
 
     @contextmanager
-    def lock(self, key: str, waits: Callable[[], None] = no_wait) -> Iterator[None]:
+    def lock(self, key: str, on_wait: Callable[[], None] = do_nothing) -> Iterator[None]:
         """Hold a key while it is computed, so that nobody else computes it too.
 
         Args:
@@ -177,7 +177,7 @@ class RemoteStore:
         Raises:
             StoreError: the store cannot be written.
         """
-        held = self.key_lock(f"{LOCKS}/{key}").acquire(waits)
+        held = self.key_lock(f"{LOCKS}/{key}").acquire(on_wait)
         try:
             yield
         finally:
@@ -193,7 +193,7 @@ class RemoteStore:
         *,
         dry: bool = False,
         verify: bool = False,
-    ) -> Swept:
+    ) -> SweepResult:
         """Remove what no key that is alive or pinned needs, and what kills have left.
 
         It waits first until it is known who lives: up to a beat for a run that does, a minute for one that
@@ -210,7 +210,7 @@ class RemoteStore:
         looks = (partial(pin_leases, self.place), self._gate.leases)
         settle(self.place, self.watch, looks, self.timing.beat / 4)
         suspects = self._damaged() if verify else set()
-        with self._gate.alone() as gate, storing(self.local):
+        with self._gate.alone() as gate, wrap_disk_errors(self.local):
             return RemoteSweep(self, gate, dry=dry).run(alive, suspects)
 
     def read(self, key: str) -> Record | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from magical.engine.artifacts import Record
-from magical.engine.protocols import Swept
+from magical.engine.protocols import SweepResult
 from magical.stores.remote.filesystem import Place
 from magical.stores.remote.gate import Alone
 from magical.stores.remote.leases import Lock, Watch
@@ -59,9 +59,9 @@ class RemoteSweep:
     def __init__(self, store: Sweepable, gate: Alone, *, dry: bool) -> None:
         self._store, self._place, self._dry = store, store.place, dry
         self._gate, self._confirmed = gate, 0.0
-        self.swept = Swept()
+        self.swept = SweepResult()
 
-    def run(self, alive: Collection[str] | Callable[[], Collection[str]], suspects: Collection[str]) -> Swept:
+    def run(self, alive: Collection[str] | Callable[[], Collection[str]], suspects: Collection[str]) -> SweepResult:
         """Remove what is neither alive nor pinned.
 
         Args:
