@@ -9,11 +9,11 @@ import polars as pl
 
 from magical import Contract, InputPath
 from magical.contracts.contract import schema_of
-from magical.contracts.schema import Column, snake
-from magical.contracts.validation import failures
+from magical.contracts.schema import Column, to_snake_case
+from magical.contracts.validation import find_failures
 from magical.inference.codegen import module_source
-from magical.inference.infer import Inferred, inferred
-from magical.inference.text_types import guessed
+from magical.inference.infer import InferredSchema, infer_contract
+from magical.inference.text_types import infer_text_types
 from magical.library import ingest, model_data
 from magical.reading.casting import cast
 
@@ -26,12 +26,12 @@ def sample(name: str) -> pl.DataFrame:
     return ingest(InputPath(DATA / name))
 
 
-def infer(raw: pl.DataFrame, target: str = "", name: str = "Row") -> Inferred:
+def infer(raw: pl.DataFrame, target: str = "", name: str = "Row") -> InferredSchema:
     """Infer as `magical new` does."""
-    return inferred(guessed(raw), name, target)
+    return infer_contract(infer_text_types(raw), name, target)
 
 
-def living(*schemas: Inferred) -> type[Contract]:
+def living(*schemas: InferredSchema) -> type[Contract]:
     """The class that is written for the first schema, in a module with those of the others."""
     source = module_source(schemas, "What is promised.", {})
     module = types.ModuleType(f"inferred_{next(_number)}")
@@ -41,13 +41,13 @@ def living(*schemas: Inferred) -> type[Contract]:
     return found
 
 
-def check_kept(raw: pl.DataFrame, schema: Inferred) -> None:
+def check_kept(raw: pl.DataFrame, schema: InferredSchema) -> None:
     """Hold a table to what was inferred from it, through the class that is written for it."""
     contract = living(schema)
     written = schema_of(contract)
     assert [c.to_json() for c in written.columns] == [c.to_json() for c in schema.columns]
     table = model_data(raw, contract)
-    assert failures(table, written) == []
+    assert find_failures(table, written) == []
     for column in schema.columns:
         assert not cast(raw.get_column(raw_name(raw, column)), column).failed.any(), column
 
@@ -56,7 +56,7 @@ def raw_name(raw: pl.DataFrame, column: Column) -> str:
     """The raw column in which a column is found."""
     if column.alias or column.name in raw.columns:
         return column.alias or column.name
-    (name,) = (n for n in raw.columns if snake(n) == column.name)
+    (name,) = (n for n in raw.columns if to_snake_case(n) == column.name)
     return name
 
 

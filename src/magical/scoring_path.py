@@ -83,7 +83,7 @@ def without_target(promise: Promise) -> Promise:
         >>> without_target(Promise("table", schema=row)).schema.names
         ['x']
     """
-    schema = promise.schema and promise.schema.without(promise.schema.role("target"))
+    schema = promise.schema and promise.schema.without(promise.schema.names_with_role("target"))
     return replace(promise, schema=schema, items=tuple(map(without_target, promise.items)))
 
 
@@ -115,7 +115,7 @@ class _Tracer:
         source, schema = next(iter(self.sources.items()))
         order = {n.name: i for i, n in enumerate(self.graph.nodes)}
         steps = tuple(sorted(self.steps.values(), key=lambda s: order[s.node.name]))
-        typed = schema.without(schema.role("target"))
+        typed = schema.without(schema.names_with_role("target"))
         return ScoringPath(source, typed, steps, served, tuple(self.frozen), self.split)
 
     def _model(self, name: str) -> str:
@@ -215,7 +215,7 @@ class _Tracer:
             if old == new or not isinstance(wire, Link):
                 continue
             wanted = without_target(call.step.wanted[name])
-            if problems := without_target(self._promise(wire)).misfits(wanted):
+            if problems := without_target(self._promise(wire)).find_mismatches(wanted):
                 why = listing(problems, 2)
                 raise _Refused(f"{node.name} needs what {old[0]} adds, which is left out: {why}.")
 

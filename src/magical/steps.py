@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
-from magical.contracts.contract import location, schema_of
-from magical.contracts.promises import Promise, as_schema, bind, promise_of, promised, tag
+from magical.contracts.contract import source_location, schema_of
+from magical.contracts.promises import Promise, as_schema, bind_variables, promise_of, attached_promise, attach_promise
 from magical.contracts.schema import Schema
 from magical.errors import MagicalError, UnwrittenStep, WiringError, did_you_mean
 
@@ -98,7 +98,7 @@ class Step(Generic[P, R]):
     @functools.cached_property
     def where(self) -> str:
         """``file:line`` of the function."""
-        return location(self.function)
+        return source_location(self.function)
 
     @functools.cached_property
     def unwritten(self) -> bool:
@@ -160,11 +160,11 @@ class Step(Generic[P, R]):
             have, hint = promises.get(name), parameter.annotation
             if have is not None:
                 for wanted, got in _pairs(self.wanted[name], have):
-                    if wanted.variable is not None:
-                        variables.setdefault(wanted.variable, got.schema)
+                    if wanted.type_variable is not None:
+                        variables.setdefault(wanted.type_variable, got.schema)
             elif typing.get_origin(hint) is type and isinstance(arguments.get(name), type):
                 variables[typing.get_args(hint)[0]] = schema_of(arguments[name])
-        promise = bind(self.given, variables)
+        promise = bind_variables(self.given, variables)
         if self.promises is None:
             return promise
         known = {n: p.schema if (p := promises.get(n)) is not None else a for n, a in arguments.items()}
@@ -174,12 +174,12 @@ class Step(Generic[P, R]):
     def _marked(self, result: R, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
         """Mark a plain result with its promise where that can be computed, so that later steps know it."""
         arguments = self.bind(args, kwargs)
-        marks = {name: promised(value) for name, value in arguments.items()}
+        marks = {name: attached_promise(value) for name, value in arguments.items()}
         try:
             promise = self.promise(arguments, {n: m for n, m in marks.items() if m is not None})
         except (MagicalError, AttributeError, TypeError, KeyError):
             return result
-        return typing.cast(R, tag(result, promise)) if _knows_rows(promise) else result
+        return typing.cast(R, attach_promise(result, promise)) if _knows_rows(promise) else result
 
 
 @overload

@@ -5,8 +5,8 @@ from typing import Any, TypeVar, overload
 
 from pydantic import BaseModel
 
-from magical.contracts.promises import Frame, Promise, promise_of, promised, tag
-from magical.contracts.tables import formed
+from magical.contracts.promises import Frame, Promise, promise_of, attached_promise, attach_promise
+from magical.contracts.tables import convert_kind
 from magical.errors import WiringError, author_line
 from magical.events import current
 from magical.synthesis.generate import ROWS, How, pretended
@@ -60,9 +60,9 @@ def wish(promise: Any, like: Any = None, *, rows: int = ROWS) -> Any:
     elif not sink.may_wish():
         raise _hidden(step)
     tables = like if isinstance(like, (list, tuple)) else [like]
-    given = [(promised(table) or Promise("table"), table) for table in tables if table is not None]
+    given = [(attached_promise(table) or Promise("table"), table) for table in tables if table is not None]
     value = pretended(wanted, How(f"{step}/{wanted}", rows), given=given)
-    return tag(formed(value, wanted), wanted)
+    return attach_promise(convert_kind(value, wanted), wanted)
 
 
 def _hidden(step: str) -> WiringError:

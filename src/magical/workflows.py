@@ -15,7 +15,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from magical.contracts.contract import location
+from magical.contracts.contract import source_location
 from magical.contracts.promises import Promise
 from magical.errors import MagicalError, WiringError, author_line, listing, shorten
 from magical.graph import Call, Graph, Node
@@ -45,7 +45,7 @@ class Workflow(Generic[P, R]):
         self.name = function.__name__
 
     def __repr__(self) -> str:
-        return f"<workflow {self.name} ({location(self.function)})>"
+        return f"<workflow {self.name} ({source_location(self.function)})>"
 
     def _repr_html_(self) -> str:
         from magical.views.page import figure, said
@@ -75,7 +75,7 @@ class Workflow(Generic[P, R]):
         if len(parameters) == 1 and isinstance(kinds[0], type) and issubclass(kinds[0], Settings):
             return kinds[0]
         raise WiringError(
-            f"{self.name} ({location(self.function)}) takes {', '.join(parameters)}; "
+            f"{self.name} ({source_location(self.function)}) takes {', '.join(parameters)}; "
             "a workflow takes one parameter, its settings, or none.",
             hint="write them as fields of a class Name(Settings), and take that.",
         )
@@ -172,7 +172,7 @@ class _Sketch:
             wanted = step.wanted[name]
             if promise is None:
                 continue
-            if problems := promise.misfits(wanted):
+            if problems := promise.find_mismatches(wanted):
                 raise WiringError(
                     f"{step.name} ({step.where}) wants {name}: {wanted}, and gets {promise}:",
                     f"  {listing(problems, 4)}",
@@ -187,7 +187,7 @@ class _Sketch:
         wire, rest, _ = _wired(result)
         if wire is None and rest is not None:
             raise WiringError(
-                f"{self.workflow.name} ({location(self.workflow.function)}) returns {shorten(repr(rest))}, "
+                f"{self.workflow.name} ({source_location(self.workflow.function)}) returns {shorten(repr(rest))}, "
                 "which no step made.",
                 hint="return the result of a step.",
             )
@@ -199,7 +199,7 @@ class _Sketch:
         graph = Graph(self.workflow.name, nodes, _renamed(wire, names))
         if not graph.nodes:
             raise WiringError(
-                f"{self.workflow.name} ({location(self.workflow.function)}) calls no step.",
+                f"{self.workflow.name} ({source_location(self.workflow.function)}) calls no step.",
                 hint="call one, and return what it gives.",
             )
         return replace(graph, findings=tuple(wiring_findings(graph)))
@@ -225,7 +225,7 @@ def _wired(value: Any) -> tuple[Wire, Any, Promise | None]:
 
 def _stricter(have: Promise, wanted: Promise) -> bool:
     """Whether more is wanted of some table in a value than it promises."""
-    if have.schema and wanted.schema and have.schema.stricter(wanted.schema):
+    if have.schema and wanted.schema and have.schema.is_weaker_than(wanted.schema):
         return True
     promises = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(have.items)
     return any(map(_stricter, have.items, promises))

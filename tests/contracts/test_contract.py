@@ -13,8 +13,8 @@ from pydantic import BaseModel, PositiveInt, conint, constr
 from typing_extensions import TypeAliasType
 
 from magical import Contract, Field, Format, Group, Id, Key, Settings, Target, Time, rule
-from magical.contracts.contract import location, schema_of
-from magical.contracts.schema import Column, Schema, snake
+from magical.contracts.contract import source_location, schema_of
+from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.errors import ContractError
 
 
@@ -125,7 +125,7 @@ def test_columns_come_in_order_with_those_of_the_base_first() -> None:
 def test_roles_are_listed() -> None:
     schema = schema_of(Rich)
     assert (schema.ids, schema.target) == (["id"], "response")
-    assert schema.role("key", "time") == ["shop", "visit", "later", "seen"]
+    assert schema.names_with_role("key", "time") == ["shop", "visit", "later", "seen"]
     assert schema_of(Visit).ids == ["shop", "day"]
     assert schema_of(Shop).target is None
     roles = {"id", "shop", "visit", "later", "seen", "town", "response"}
@@ -161,8 +161,8 @@ def test_any_pydantic_model_can_be_a_contract() -> None:
 
 def test_the_place_of_a_contract_is_known() -> None:
     assert re.fullmatch(r"test_contract.py:\d+", schema_of(Rich).source)
-    assert re.fullmatch(r"test_contract.py:\d+", location(Rich.method))
-    assert location(int) == ""
+    assert re.fullmatch(r"test_contract.py:\d+", source_location(Rich.method))
+    assert source_location(int) == ""
 
 
 UNSUPPORTED: list[Any] = [
@@ -260,14 +260,14 @@ MISFITS = {
 @pytest.mark.parametrize("name", MISFITS)
 def test_a_column_serves_structurally(name: str) -> None:
     have, wanted, why = MISFITS[name]
-    assert have.misfit(wanted) == why
-    assert Schema("H", (have,)).misfits(Schema("W", (wanted,))) == ([why] if why else [])
+    assert have.find_mismatch(wanted) == why
+    assert Schema("H", (have,)).find_mismatches(Schema("W", (wanted,))) == ([why] if why else [])
 
 
 def test_a_missing_column_does_not_serve_and_a_further_one_does_not_matter() -> None:
     both, one = Schema("B", (Column("x", "int"), Column("y", "int"))), Schema("O", (Column("x", "int"),))
-    assert one.misfits(both) == ["y is missing"]
-    assert both.misfits(one) == []
+    assert one.find_mismatches(both) == ["y is missing"]
+    assert both.find_mismatches(one) == []
 
 
 STRICTER = {
@@ -288,16 +288,16 @@ STRICTER = {
 def test_what_only_the_wanted_contract_asks_for_is_noticed(name: str) -> None:
     have, wanted, stricter = STRICTER[name]
     one, other = (Schema("S", (Column("x", "str", **facts),)) for facts in (have, wanted))
-    assert one.stricter(other) is stricter
+    assert one.is_weaker_than(other) is stricter
 
 
 def test_a_rule_that_the_other_has_not_is_stricter() -> None:
     class Plain(Contract):
         id: Id[int]
 
-    assert schema_of(Plain).stricter(schema_of(Base))
-    assert not schema_of(Base).stricter(schema_of(Plain))
-    assert not schema_of(Rich).stricter(schema_of(Base))
+    assert schema_of(Plain).is_weaker_than(schema_of(Base))
+    assert not schema_of(Base).is_weaker_than(schema_of(Plain))
+    assert not schema_of(Rich).is_weaker_than(schema_of(Base))
 
 
 def test_schemas_are_changed_by_making_others() -> None:
@@ -316,8 +316,8 @@ def test_schemas_are_changed_by_making_others() -> None:
 def test_a_body_sees_the_shape_of_a_table_and_not_its_bounds() -> None:
     one = Schema("S", (Column("x", "int", bounds={"ge": 0}, description="d", alias="X"),), (), "a.py:1")
     other = Schema("S", (Column("x", "int", bounds={"ge": 1}),))
-    assert one.shape() == other.shape()
-    assert one.shape() != Schema("S", (Column("x", "str"),)).shape()
+    assert one.without_constraints() == other.without_constraints()
+    assert one.without_constraints() != Schema("S", (Column("x", "str"),)).without_constraints()
 
 
 @pytest.mark.parametrize(
@@ -340,4 +340,4 @@ def test_a_body_sees_the_shape_of_a_table_and_not_its_bounds() -> None:
     ],
 )
 def test_snake_case(name: str, wanted: str) -> None:
-    assert snake(name) == wanted
+    assert to_snake_case(name) == wanted

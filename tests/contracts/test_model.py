@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from magical.contracts.model import Candidate, Model, canonical
+from magical.contracts.model import Candidate, Model, to_canonical_frame
 from magical.contracts.promises import promise_of
 from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise
@@ -79,7 +79,7 @@ def pipeline(estimator: Any) -> Any:
 
 
 def fitted(task: str) -> Model:
-    frame = canonical(people(), SCHEMA)
+    frame = to_canonical_frame(people(), SCHEMA)
     target = np.arange(N) % {"binary": 2, "multiclass": 3, "regression": N}[task]
     names = {"binary": (False, True), "multiclass": ("a", "b", "c"), "regression": ()}[task]
     estimator = Ridge() if task == "regression" else LogisticRegression(max_iter=2000)
@@ -131,7 +131,7 @@ def test_every_kind_of_table_gives_the_same_numbers(model: Model, form: Any) -> 
 
 @pytest.mark.parametrize("form", [as_pandas, as_objects, as_rows])
 def test_the_canonical_frame_is_one(form: Any) -> None:
-    wanted, got = canonical(people(), SCHEMA), canonical(form(people()), SCHEMA)
+    wanted, got = to_canonical_frame(people(), SCHEMA), to_canonical_frame(form(people()), SCHEMA)
     pd.testing.assert_frame_equal(got, wanted)
     kinds = [str(t) for t in wanted.dtypes]
     assert kinds == ["float64", "float64", "float64", "object", "datetime64[us]", "datetime64[us]", "float64"]

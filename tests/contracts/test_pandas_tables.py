@@ -163,7 +163,7 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
 def test_what_polars_cannot_hold_is_said(case: str) -> None:
     table, text, hint = REFUSED[case]
     with pytest.raises(BrokenPromise) as caught:
-        from_pandas(table, Schema("Row", (Column("x", "int"),)), who="made (workflow.py:1)")
+        from_pandas(table, Schema("Row", (Column("x", "int"),)), label="made (workflow.py:1)")
     message = str(caught.value)
     assert message.startswith("made (workflow.py:1): ")
     assert text in message

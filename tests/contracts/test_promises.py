@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from magical import Contract, Frame, Id, Lazy, Model, Parts, Receipt
 from magical.contracts.contract import schema_of
 from magical.contracts.promises import Pipeline as LightPipeline
-from magical.contracts.promises import Promise, as_schema, bind, promise_of
+from magical.contracts.promises import Promise, as_schema, bind_variables, promise_of
 from magical.errors import BrokenPromise
 
 C = TypeVar("C")
@@ -125,12 +125,12 @@ MISFITS = [
 
 @pytest.mark.parametrize(("have", "wanted"), FITS, ids=str)
 def test_what_fits(have: Any, wanted: Any) -> None:
-    assert promise_of(have).misfits(promise_of(wanted)) == []
+    assert promise_of(have).find_mismatches(promise_of(wanted)) == []
 
 
 @pytest.mark.parametrize(("have", "wanted"), MISFITS, ids=str)
 def test_what_does_not_fit(have: Any, wanted: Any) -> None:
-    assert promise_of(have).misfits(promise_of(wanted))
+    assert promise_of(have).find_mismatches(promise_of(wanted))
 
 
 def test_members() -> None:
@@ -140,11 +140,11 @@ def test_members() -> None:
 
 def test_type_variables_are_bound() -> None:
     rows = schema_of(Row)
-    assert str(bind(promise_of(Frame[C]), {C: rows})) == "Frame[Row]"  # type: ignore[valid-type]
-    assert str(bind(promise_of(Parts[C]), {C: rows}).member("train")) == "Frame[Row]"  # type: ignore[valid-type]
-    assert str(bind(promise_of(tuple[Frame[C], int]), {C: rows})) == "tuple[Frame[Row], int]"  # type: ignore[valid-type]
-    assert str(bind(promise_of(Frame[C]), {C: None})) == "Frame"  # type: ignore[valid-type]
-    assert str(bind(promise_of(Frame[Less]), {C: rows})) == "Frame[Less]"
+    assert str(bind_variables(promise_of(Frame[C]), {C: rows})) == "Frame[Row]"  # type: ignore[valid-type]
+    assert str(bind_variables(promise_of(Parts[C]), {C: rows}).member("train")) == "Frame[Row]"  # type: ignore[valid-type]
+    assert str(bind_variables(promise_of(tuple[Frame[C], int]), {C: rows})) == "tuple[Frame[Row], int]"  # type: ignore[valid-type]
+    assert str(bind_variables(promise_of(Frame[C]), {C: None})) == "Frame"  # type: ignore[valid-type]
+    assert str(bind_variables(promise_of(Frame[Less]), {C: rows})) == "Frame[Less]"
 
 
 def test_a_computed_promise_is_a_contract_or_a_schema() -> None:

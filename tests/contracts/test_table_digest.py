@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
-from magical.contracts.table_digest import BLOCK, table_digest
+from magical.contracts.table_digest import BLOCK_ROWS, table_digest
 
 SCALARS = [
     *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Int128, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64),
@@ -167,10 +167,10 @@ def test_every_nan_is_one() -> None:
 
 
 def test_blocks_do_not_show() -> None:
-    table = pl.DataFrame({"x": pl.int_range(BLOCK * 2 + 5, eager=True), "y": "a"})
-    assert table_digest(table) == table_digest(pl.concat([table[:7], table[7:BLOCK], table[BLOCK:]]))
+    table = pl.DataFrame({"x": pl.int_range(BLOCK_ROWS * 2 + 5, eager=True), "y": "a"})
+    assert table_digest(table) == table_digest(pl.concat([table[:7], table[7:BLOCK_ROWS], table[BLOCK_ROWS:]]))
     assert table_digest(table) != table_digest(table[:-1])
-    changed = table.with_columns(x=pl.when(pl.col("x") == BLOCK + 1).then(0).otherwise("x"))
+    changed = table.with_columns(x=pl.when(pl.col("x") == BLOCK_ROWS + 1).then(0).otherwise("x"))
     assert table_digest(table) != table_digest(changed)
 
 

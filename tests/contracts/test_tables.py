@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magical.contracts.dtypes import DTYPES, kind_of
+from magical.contracts.dtypes import DTYPES, dtype_kind
 from magical.contracts.schema import Column, Schema
-from magical.contracts.tables import polars_frame, typed
+from magical.contracts.tables import to_polars, coerce_table
 from magical.errors import BrokenPromise
 
 DAY, NOON = dt.date(2024, 1, 31), dt.datetime(2024, 1, 31, 12)
@@ -25,7 +25,7 @@ def schema(kind: str, **facts: Any) -> Schema:
 
 
 def values(table: Any, kind: str) -> list[Any]:
-    frame = typed(table, schema(kind))
+    frame = coerce_table(table, schema(kind))
     assert frame.schema == {"x": DTYPES[kind]}
     return frame["x"].to_list()
 
@@ -112,26 +112,26 @@ REFUSED: dict[str, tuple[Any, str]] = {
 def test_what_would_be_lost_is_refused(name: str) -> None:
     given_, kind = REFUSED[name]
     with pytest.raises(BrokenPromise, match=f"A table of Row promised x: {kind}") as caught:
-        typed(pl.DataFrame({"x": given_}), schema(kind))
+        coerce_table(pl.DataFrame({"x": given_}), schema(kind))
     assert len(str(caught.value).splitlines()) <= 5
 
 
 def test_only_the_promised_columns_come_in_their_order() -> None:
     both = Schema("Row", (Column("b", "int"), Column("a", "str")))
     table = pl.DataFrame({"a": ["x"], "more": [1], "b": [2]})
-    assert typed(table, both).to_dict(as_series=False) == {"b": [2], "a": ["x"]}
+    assert coerce_table(table, both).to_dict(as_series=False) == {"b": [2], "a": ["x"]}
 
 
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(
         BrokenPromise, match=r"size \(workflow.py:3\) promised 1 columns; missing: x"
     ) as caught:
-        typed(pl.DataFrame({"xx": [1]}), schema("int"), whose="size (workflow.py:3)")
+        coerce_table(pl.DataFrame({"xx": [1]}), schema("int"), label="size (workflow.py:3)")
     assert "did you mean 'xx'" in caught.value.hint
 
 
 def test_rows_as_dictionaries_are_a_table() -> None:
-    assert polars_frame([{"x": 1}, {"x": 2, "y": None}]).shape == (2, 2)
+    assert to_polars([{"x": 1}, {"x": 2, "y": None}]).shape == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -139,15 +139,15 @@ def test_rows_as_dictionaries_are_a_table() -> None:
 )
 def test_what_is_no_table_is_refused(thing: Any) -> None:
     with pytest.raises(BrokenPromise, match="A table was expected, and a"):
-        polars_frame(thing)
+        to_polars(thing)
 
 
 def test_kinds() -> None:
-    assert {kind_of(t) for t in (pl.Int8, pl.UInt64, pl.Int128)} == {"int"}
-    assert {kind_of(t()) for t in (pl.String, pl.Categorical)} == {"str"}
-    assert kind_of(pl.Enum(["a"])) == "str"
-    assert kind_of(pl.List(pl.Int8)) == kind_of(pl.Array(pl.Int8, 2)) == "list"
-    assert kind_of(pl.Struct({"a": pl.Int8})).startswith("Struct")
+    assert {dtype_kind(t) for t in (pl.Int8, pl.UInt64, pl.Int128)} == {"int"}
+    assert {dtype_kind(t()) for t in (pl.String, pl.Categorical)} == {"str"}
+    assert dtype_kind(pl.Enum(["a"])) == "str"
+    assert dtype_kind(pl.List(pl.Int8)) == dtype_kind(pl.Array(pl.Int8, 2)) == "list"
+    assert dtype_kind(pl.Struct({"a": pl.Int8})).startswith("Struct")
 
 
 @given(st.lists(st.integers(-(2**53), 2**53) | st.none(), min_size=1))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from magical import Contract, Frame, Id, Parts, Target, contract_of, partition
 from magical.contracts.contract import schema_of
-from magical.contracts.promises import PARTS, Promise, promise_of, promised, tag
+from magical.contracts.promises import PARTS, Promise, promise_of, attached_promise, attach_promise
 from magical.errors import BrokenPromise, ContractError
 
 
@@ -24,7 +24,7 @@ SIDES: list[str | None] = ["train", "train", "validation", "validation", "test",
 
 
 def marked() -> pl.DataFrame:
-    return tag(TABLE, promise_of(Frame[Row]))
+    return attach_promise(TABLE, promise_of(Frame[Row]))
 
 
 def test_a_table_is_cut_in_three_in_its_order() -> None:
@@ -39,7 +39,7 @@ def test_with_a_contract_the_assignment_names_ids() -> None:
 
 def test_a_row_without_a_part_is_in_none() -> None:
     sides: list[str | None] = [None, *SIDES]
-    more = tag(pl.concat([TABLE[:1].with_columns(id=pl.lit(9, pl.Int64)), TABLE]), promise_of(Frame[Row]))
+    more = attach_promise(pl.concat([TABLE[:1].with_columns(id=pl.lit(9, pl.Int64)), TABLE]), promise_of(Frame[Row]))
     cut = partition(more, sides)
     assert sum(p.height for p in cut) == 6
     assert cut.assignment["part"].to_list() == sides
@@ -82,7 +82,7 @@ def test_every_row_with_a_part_is_in_that_part_once(sides: list[str | None]) -> 
 
 
 def test_a_marked_table_tells_its_contract() -> None:
-    assert contract_of(marked()) == schema_of(Row).shape()
+    assert contract_of(marked()) == schema_of(Row).without_constraints()
     with pytest.raises(ContractError, match="promises nothing"):
         contract_of(TABLE)
     with pytest.raises(ContractError, match="promises nothing"):
@@ -104,7 +104,7 @@ def test_a_marked_table_tells_its_contract() -> None:
 )
 def test_no_copy_inherits_the_mark(change: Any) -> None:
     """What a step makes of a table keeps what the step promises, not what the table kept."""
-    assert promised(change(marked())) is None
+    assert attached_promise(change(marked())) is None
 
 
 def test_a_table_is_marked_without_changing_the_mark_of_another() -> None:
@@ -112,27 +112,27 @@ def test_a_table_is_marked_without_changing_the_mark_of_another() -> None:
         id: Id[int]
 
     one = marked()
-    other = tag(one, promise_of(Frame[Other]))
+    other = attach_promise(one, promise_of(Frame[Other]))
     assert contract_of(one).name == "Row"
     assert contract_of(other).name == "Other"
-    assert tag(one, promise_of(Frame[Row])) is one
-    assert promised(tag(one, promise_of(Frame))) is None
+    assert attach_promise(one, promise_of(Frame[Row])) is one
+    assert attached_promise(attach_promise(one, promise_of(Frame))) is None
 
 
 def test_groups_are_marked_through_and_through() -> None:
-    parts = tag(partition(TABLE, SIDES), promise_of(Parts[Row]))
+    parts = attach_promise(partition(TABLE, SIDES), promise_of(Parts[Row]))
     assert [contract_of(p).name for p in parts] == ["Row"] * 3
-    promise = promised(parts)
+    promise = attached_promise(parts)
     assert promise is not None
-    assert (promise.kind, promise.schema) == ("parts", schema_of(Row).shape())
-    pair = tag((TABLE, 3), promise_of(tuple[Frame[Row], int]))
+    assert (promise.kind, promise.schema) == ("parts", schema_of(Row).without_constraints())
+    pair = attach_promise((TABLE, 3), promise_of(tuple[Frame[Row], int]))
     assert contract_of(pair[0]).name == "Row"
     assert isinstance(pair, tuple)
-    both = tag([TABLE, TABLE], promise_of(list[Frame[Row]]))
+    both = attach_promise([TABLE, TABLE], promise_of(list[Frame[Row]]))
     assert [contract_of(t).name for t in both] == ["Row", "Row"]
-    assert promised([3]) is None
+    assert attached_promise([3]) is None
 
 
 def test_values_are_not_marked() -> None:
-    assert tag(3, Promise("value", int)) == 3
-    assert promised(3) is None
+    assert attach_promise(3, Promise("value", int)) == 3
+    assert attached_promise(3) is None

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from magical import Contract, Field, Id, filter, rule
 from magical.contracts.contract import schema_of
 from magical.contracts.schema import Column, Schema
-from magical.contracts.tables import typed
-from magical.contracts.validation import Failure, failures, keep
+from magical.contracts.tables import coerce_table
+from magical.contracts.validation import Failure, find_failures, validate
 from magical.errors import BrokenPromise, ContractError
 
 
@@ -37,7 +37,7 @@ def contract(hint: Any, default: Any = ...) -> type[Contract]:
 def found(hint: Any, values: Any, default: Any = ..., dtype: Any = None) -> list[str]:
     """What a column of values breaks."""
     table = pl.DataFrame({"x": pl.Series("x", values, dtype=dtype)})
-    return [str(f) for f in failures(table, schema_of(contract(hint, default)))]
+    return [str(f) for f in find_failures(table, schema_of(contract(hint, default)))]
 
 
 BROKEN = {
@@ -114,10 +114,10 @@ def test_a_composite_id_is_unique_as_a_whole() -> None:
         day: Id[int]
 
     table = pl.DataFrame({"shop": ["a", "a", "b", "a"], "day": [1, 2, 1, 1]})
-    assert [str(f) for f in failures(table, schema_of(Visit))] == [
+    assert [str(f) for f in find_failures(table, schema_of(Visit))] == [
         "(shop, day) must be unique, got ('a', 1) (rows 0, 3)"
     ]
-    assert failures(table[:3], schema_of(Visit)) == []
+    assert find_failures(table[:3], schema_of(Visit)) == []
 
 
 class Stay(Contract):
@@ -136,13 +136,13 @@ class Stay(Contract):
 
 def test_a_rule_across_columns() -> None:
     table = pl.DataFrame({"arrived": [1, 2, 3], "left": [2, 1, None]})
-    (one,) = failures(table, schema_of(Stay))
+    (one,) = find_failures(table, schema_of(Stay))
     assert one == Failure("leaves_later", "must hold (Nobody leaves before arriving)", 1, (), (1,))
 
 
 def test_a_rule_across_rows() -> None:
     table = pl.DataFrame({"arrived": [2, 1, 3], "left": [2, 2, 3]})
-    assert [str(f) for f in failures(table, schema_of(Stay))] == ["in_order must hold (row 1)"]
+    assert [str(f) for f in find_failures(table, schema_of(Stay))] == ["in_order must hold (row 1)"]
 
 
 def test_a_rule_that_is_neither_true_nor_false_is_broken() -> None:
@@ -153,11 +153,11 @@ def test_a_rule_that_is_neither_true_nor_false_is_broken() -> None:
         def positive(cls) -> pl.Expr:
             return pl.col("x") > 0
 
-    assert [f.rows for f in failures(pl.DataFrame({"x": [1, None]}), schema_of(Odd))] == [(1,)]
+    assert [f.rows for f in find_failures(pl.DataFrame({"x": [1, None]}), schema_of(Odd))] == [(1,)]
 
 
 def test_rules_wait_until_the_columns_are_there() -> None:
-    assert [str(f) for f in failures(pl.DataFrame({"arrived": ["a"]}), schema_of(Stay))] == [
+    assert [str(f) for f in find_failures(pl.DataFrame({"arrived": ["a"]}), schema_of(Stay))] == [
         "arrived must be int, and is str",
         "left is missing",
     ]
@@ -184,7 +184,7 @@ def raising(gives: Any) -> Schema:
     ],
 )
 def test_a_rule_that_cannot_be_computed_is_the_contract_s_fault(gives: Any, said: str) -> None:
-    for check in (failures, filter):
+    for check in (find_failures, filter):
         with pytest.raises(ContractError) as caught:
             check(pl.DataFrame({"x": [1]}), raising(gives))
         assert said in str(caught.value)
@@ -195,7 +195,7 @@ def test_a_bound_that_cannot_be_computed_is_named() -> None:
     late = contract(dt.datetime, Field(ge=dt.datetime(2024, 1, 1)))
     table = pl.DataFrame({"x": pl.Series([dt.datetime(2024, 1, 1)], dtype=pl.Datetime("us", "UTC"))})
     with pytest.raises(ContractError, match="whether x must be >= 2024-01-01 00:00:00 cannot be computed"):
-        failures(table, schema_of(late))
+        find_failures(table, schema_of(late))
 
 
 class Living(Contract):
@@ -207,7 +207,7 @@ def test_the_message_is_the_one_in_the_design() -> None:
     years[192], years[339] = 1893, 1899
     schema = Schema("Living", schema_of(Living).columns, (), "workflow.py:14")
     with pytest.raises(BrokenPromise) as caught:
-        keep(pl.DataFrame({"year_birth": years}), schema, who="clean (workflow.py:31)")
+        validate(pl.DataFrame({"year_birth": years}), schema, label="clean (workflow.py:31)")
     assert str(caught.value) == (
         "clean (workflow.py:31) promised Frame[Living], but 2 of 2,240 rows break it:\n"
         "  year_birth must be >= 1900, got 1893, 1899 (rows 192, 339)\n"
@@ -247,7 +247,7 @@ WIDE = {
 def test_the_message_is_bounded_whatever_the_table(name: str) -> None:
     schema, table = WIDE[name]
     with pytest.raises(BrokenPromise) as caught:
-        keep(table, schema, who="clean (workflow.py:31)")
+        validate(table, schema, label="clean (workflow.py:31)")
     lines = str(caught.value).splitlines()
     assert 3 <= len(lines) <= 5
     assert max(map(len, lines)) <= 250
@@ -256,11 +256,11 @@ def test_the_message_is_bounded_whatever_the_table(name: str) -> None:
 
 def test_hints_say_the_next_move() -> None:
     with pytest.raises(BrokenPromise, match="Hint: did you mean 'year_brith'"):
-        keep(pl.DataFrame({"year_brith": [1]}), schema_of(Living), who="clean")
+        validate(pl.DataFrame({"year_brith": [1]}), schema_of(Living), label="clean")
     with pytest.raises(BrokenPromise, match="Hint: drop the duplicates here, or take Id off Row"):
-        keep(pl.DataFrame({"x": [1, 1]}), schema_of(contract(Id[int])), who="clean")
+        validate(pl.DataFrame({"x": [1, 1]}), schema_of(contract(Id[int])), label="clean")
     with pytest.raises(BrokenPromise, match="Hint: my own"):
-        keep(pl.DataFrame({"year_birth": [1]}), schema_of(Living), who="clean", hint="my own")
+        validate(pl.DataFrame({"year_birth": [1]}), schema_of(Living), label="clean", hint="my own")
 
 
 # --- filter --------------------------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def test_filter_parts_good_rows_from_others_with_all_reasons() -> None:
         "age must not be null",
     ]
     assert good.columns == table.columns
-    assert failures(good, schema_of(Person)) == []
+    assert find_failures(good, schema_of(Person)) == []
 
 
 def test_filter_takes_pandas_too() -> None:
@@ -367,7 +367,7 @@ def test_a_row_is_rejected_if_and_only_if_pydantic_refuses_it(
     good, rejected = filter(table, made)
     assert rejected["row"].to_list() == refused
     assert good.height + rejected.height == len(rows)
-    broken = failures(table, schema)
+    broken = find_failures(table, schema)
     assert bool(broken) == bool(refused)
     assert all(1 <= f.count <= len(refused) for f in broken)
 
@@ -378,7 +378,7 @@ def test_ids_that_come_twice_are_counted(ids: list[int | None]) -> None:
         id: Id[int]
 
     table = pl.DataFrame({"id": ids}, schema={"id": pl.Int64})
-    counts = {f.rule: f.count for f in failures(table, schema_of(Row))}
+    counts = {f.rule: f.count for f in find_failures(table, schema_of(Row))}
     assert counts.get("must be unique", 0) == sum(ids.count(i) > 1 for i in ids)
     assert counts.get("must not be null", 0) == ids.count(None)
 
@@ -390,9 +390,9 @@ def test_the_cost_of_a_column_does_not_grow_with_their_number() -> None:
         columns = tuple(Column(f"c{i}", "int", bounds={"ge": 0}) for i in range(width))
         schema, table = Schema("Wide", columns), pl.DataFrame({f"c{i}": [1, -1] for i in range(width)})
         began = time.process_time()
-        assert len(failures(table, schema)) == width
+        assert len(find_failures(table, schema)) == width
         assert filter(table, schema).good.height == 1
-        assert typed(table, schema).width == width
+        assert coerce_table(table, schema).width == width
         return time.process_time() - began
 
     seconds(20)

@@ -13,8 +13,8 @@ from contracts.test_table_digest import NESTED, SCALARS
 from magical import Contract, Field, Id, rule
 from magical.contracts import validation
 from magical.contracts.contract import schema_of
-from magical.contracts.table_digest import BLOCK, stream_digest, table_digest
-from magical.contracts.validation import Stream, StreamFailed, keep
+from magical.contracts.table_digest import BLOCK_ROWS, stream_digest, table_digest
+from magical.contracts.validation import LazyOutput, StreamError, validate
 from magical.errors import BrokenPromise, ContractError
 
 
@@ -72,7 +72,7 @@ HOURS = st.builds(
 def words(table: pl.DataFrame | pl.LazyFrame, contract: type[Contract]) -> str:
     """What keeping says."""
     try:
-        keep(table, schema_of(contract), who="made")
+        validate(table, schema_of(contract), label="made")
     except BrokenPromise as error:
         return str(error)
     return "kept"
@@ -110,24 +110,24 @@ def test_a_rule_that_cannot_be_computed_is_the_contract_s_fault() -> None:
 
     for table in (pl.DataFrame({"x": [1]}), pl.LazyFrame({"x": [1]})):
         with pytest.raises(ContractError, match="Odd: whether odd must hold cannot be computed"):
-            keep(table, schema_of(Odd), who="made")
+            validate(table, schema_of(Odd), label="made")
 
 
 @settings(max_examples=60, deadline=None)
 @given(dataframes(min_cols=1, max_cols=3, max_size=8, allowed_dtypes=[*SCALARS, *NESTED], allow_null=True))
 def test_a_sunk_table_has_the_digest_of_its_rows(tmp_path_factory: Any, table: pl.DataFrame) -> None:
     path = tmp_path_factory.mktemp("sunk") / "part"
-    Stream(table.lazy()).sink(path)
+    LazyOutput(table.lazy()).sink(path)
     assert pl.scan_parquet(path).collect_schema() == table.schema
     assert stream_digest(pl.scan_parquet(path)) == table_digest(table)
 
 
-@pytest.mark.parametrize("height", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7])
+@pytest.mark.parametrize("height", [0, 1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 7])
 def test_the_digest_does_not_know_row_groups(tmp_path: Path, height: int) -> None:
     index = pl.int_range(height, eager=True)
     table = pl.DataFrame({"n": index, "s": index.cast(pl.String)})
     wanted = table_digest(table)
-    for size in (1000, 50_000, BLOCK, 1_000_000):
+    for size in (1000, 50_000, BLOCK_ROWS, 1_000_000):
         table.write_parquet(tmp_path / "t", row_group_size=size)
         assert stream_digest(pl.scan_parquet(tmp_path / "t")) == wanted
     pieces = pl.concat([table[i : i + 777].lazy() for i in range(0, max(height, 1), 777)])
@@ -135,8 +135,8 @@ def test_the_digest_does_not_know_row_groups(tmp_path: Path, height: int) -> Non
 
 
 def test_what_cannot_be_computed_is_told_from_a_full_disk(tmp_path: Path) -> None:
-    with pytest.raises(StreamFailed) as caught:
-        Stream(pl.LazyFrame({"x": [1]}).select("nope")).sink(tmp_path / "part")
+    with pytest.raises(StreamError) as caught:
+        LazyOutput(pl.LazyFrame({"x": [1]}).select("nope")).sink(tmp_path / "part")
     assert isinstance(caught.value.__cause__, pl.exceptions.ColumnNotFoundError)
     with pytest.raises(OSError, match="No space left"):
-        Stream(pl.LazyFrame({"x": range(100_000)})).sink(Path("/dev/full"))
+        LazyOutput(pl.LazyFrame({"x": range(100_000)})).sink(Path("/dev/full"))

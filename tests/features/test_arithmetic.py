@@ -24,7 +24,7 @@ def computed(expression: str, **columns: list[object]) -> list[object]:
 
 
 def promise(expression: str) -> str:
-    return Arithmetic("new", expression).adds(NUMBERS)[0].promise
+    return Arithmetic("new", expression).adds(NUMBERS)[0].type_text
 
 
 def test_it_reckons_as_python_does() -> None:

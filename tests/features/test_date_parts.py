@@ -34,5 +34,5 @@ def test_each_part(part: DatePart) -> None:
 
 
 def test_it_promises_one_column_a_part() -> None:
-    assert [c.promise for c in DateParts("at", ("hour", "day")).adds(SCHEMA)] == ["int | None"] * 2
+    assert [c.type_text for c in DateParts("at", ("hour", "day")).adds(SCHEMA)] == ["int | None"] * 2
     assert [c.name for c in DateParts("on").adds(SCHEMA)] == ["on_year", "on_month", "on_weekday"]

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from inferences import DATA, check_kept, infer, kind, living, sample
 from magical import InputPath
 from magical.contracts.contract import schema_of
-from magical.contracts.validation import failures
+from magical.contracts.validation import find_failures
 from magical.errors import BrokenPromise, InputError, UsageError
 from magical.inference.codegen import module_source
 from magical.inference.column_names import class_name
-from magical.inference.column_stats import Facts, Typed
-from magical.inference.column_types import described_target
-from magical.inference.infer import inferred, inferred_all
-from magical.inference.role_inference import likely_targets
-from magical.inference.text_types import guessed
+from magical.inference.column_stats import ColumnStats, TypedTable
+from magical.inference.column_types import infer_target_type
+from magical.inference.infer import infer_contract, infer_contracts
+from magical.inference.role_inference import rank_targets
+from magical.inference.text_types import infer_text_types
 from magical.library import ingest, model_data
 from projects import is_well_worded, python
 
@@ -212,14 +212,14 @@ RELATED = {
 }
 
 
-def related() -> dict[str, Typed]:
+def related() -> dict[str, TypedTable]:
     files = {p.stem: p for p in sorted(DATA.glob("rel_*.parquet"))}
     tables = {s.removeprefix("rel_").removeprefix("nyc_"): p for s, p in files.items()}
-    return {class_name(n): guessed(ingest(InputPath(p))) for n, p in tables.items()}
+    return {class_name(n): infer_text_types(ingest(InputPath(p))) for n, p in tables.items()}
 
 
 def test_the_keys_of_related_tables_are_found() -> None:
-    found = inferred_all(related())
+    found = infer_contracts(related())
     assert set(found) == set(RELATED)
     for name, (columns, left_out) in RELATED.items():
         assert "; ".join(f"{c.name}: {kind(c)}" for c in found[name].columns) == columns
@@ -228,17 +228,17 @@ def test_the_keys_of_related_tables_are_found() -> None:
 
 @pytest.mark.parametrize("name", RELATED)
 def test_related_classes_live_and_their_tables_keep_them(name: str) -> None:
-    found = inferred_all(related())
+    found = infer_contracts(related())
     others = [schema for other, schema in found.items() if other != name]
     contract = living(found[name], *others)
     table = model_data(related()[name].raw, contract)
-    assert failures(table, schema_of(contract)) == []
+    assert find_failures(table, schema_of(contract)) == []
     keys = {c.name: c.parent for c in schema_of(contract).columns if c.role == "key"}
     assert keys == {c.name: c.parent for c in found[name].columns if c.role == "key"}
 
 
 def test_a_key_whose_ids_are_not_all_there_says_so() -> None:
-    flight = inferred_all(related())["Flight"]
+    flight = infer_contracts(related())["Flight"]
     assert "an id of Plane, but for " in flight.reasons["tailnum"]
     assert flight.reasons["carrier"] == "each value is an id of Airline"
 
@@ -409,7 +409,7 @@ DAYS = [dt.date(2020, 1, 1) + dt.timedelta(days=i) for i in range(N)]
 
 
 def times(**columns: Any) -> list[str]:
-    return infer(pl.DataFrame(columns)).role("time")
+    return infer(pl.DataFrame(columns)).names_with_role("time")
 
 
 def test_times() -> None:
@@ -425,13 +425,13 @@ def test_times() -> None:
 
 def test_groups() -> None:
     many = {"x": [i / 7 for i in range(N * 4)], "patient_id": [f"P{i // 4}" for i in range(N * 4)]}
-    assert infer(pl.DataFrame(many)).role("group") == ["patient_id"]
+    assert infer(pl.DataFrame(many)).names_with_role("group") == ["patient_id"]
     again = {"x": [i / 7 for i in range(N * 4)], "id": [i // 4 for i in range(N * 4)]}
-    assert infer(pl.DataFrame(again)).role("group") == ["id"]
+    assert infer(pl.DataFrame(again)).names_with_role("group") == ["id"]
     few = {"x": [i / 7 for i in range(N)], "patient_id": texts("P1", "P2", "P3")}
-    assert infer(pl.DataFrame(few)).role("group") == []
+    assert infer(pl.DataFrame(few)).names_with_role("group") == []
     ages = {"x": [i / 7 for i in range(N * 4)], "patient_age": [i // 4 for i in range(N * 4)]}
-    assert infer(pl.DataFrame(ages)).role("group") == []
+    assert infer(pl.DataFrame(ages)).names_with_role("group") == []
 
 
 # --- targets ----------------------------------------------------------------------------------------------------------
@@ -459,7 +459,7 @@ def test_targets(case: str) -> None:
 
 
 def test_a_number_of_things_is_a_number_as_a_target() -> None:
-    assert described_target(Facts(pl.Series("num_kids", [0, 1, 2, 3] * 20))).choices == ()
+    assert infer_target_type(ColumnStats(pl.Series("num_kids", [0, 1, 2, 3] * 20))).choices == ()
 
 
 BAD_TARGETS: dict[str, tuple[list[Any], str]] = {
@@ -485,13 +485,13 @@ def test_targets_that_cannot_be_predicted(case: str) -> None:
 
 def test_a_target_that_is_not_there() -> None:
     with pytest.raises(UsageError, match="did you mean 'Response'"):
-        inferred(sample("marketing_campaign.csv"), "Row", "response")
+        infer_contract(sample("marketing_campaign.csv"), "Row", "response")
 
 
 @pytest.mark.parametrize("file", EXPECTED)
 def test_the_target_is_among_the_likeliest(file: str) -> None:
-    table = guessed(sample(file)).table
-    assert EXPECTED[file][0] in likely_targets([Facts(c) for c in table.get_columns()])[:5]
+    table = infer_text_types(sample(file)).table
+    assert EXPECTED[file][0] in rank_targets([ColumnStats(c) for c in table.get_columns()])[:5]
 
 
 # --- odd tables -------------------------------------------------------------------------------------------------------

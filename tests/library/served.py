@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from magical.contracts.promises import tag
+from magical.contracts.promises import attach_promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.protocols import Registry, StepContext
 from magical.events import current
@@ -310,6 +310,6 @@ def _perform(node: Node, played: Played, context: Context | None) -> Any:
     arguments = {**plain, **{n: wired(w, plain.get(n)) for n, w in node.inputs.items()}}
     token = current.set(context(node, played) if context else None)
     try:
-        return tag(node.call.step.function(**arguments), node.call.promise)
+        return attach_promise(node.call.step.function(**arguments), node.call.promise)
     finally:
         current.reset(token)

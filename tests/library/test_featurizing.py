@@ -40,11 +40,11 @@ def test_a_row_alone_gives_what_it_gives_among_others(row: int) -> None:
 
 
 def _like(table: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
-    from magical.contracts.promises import promised, tag
+    from magical.contracts.promises import attached_promise, attach_promise
 
-    promise = promised(other)
+    promise = attached_promise(other)
     assert promise is not None
-    return tag(table, promise)  # type: ignore[no-any-return]
+    return attach_promise(table, promise)  # type: ignore[no-any-return]
 
 
 def test_a_table_without_a_contract_is_refused() -> None:

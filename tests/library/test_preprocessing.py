@@ -73,10 +73,10 @@ def test_what_comes_out_are_finite_numbers(table: object) -> None:
 
 def test_gaps_and_news_are_served() -> None:
     pipeline, _, inputs = fitted(pupils())
-    from magical.contracts.model import canonical
+    from magical.contracts.model import to_canonical_frame
 
     rows = pl.DataFrame({"age": [None, 9], "city": ["nowhere", None]})
-    assert np.isfinite(pipeline.transform(canonical(rows, inputs))).all()
+    assert np.isfinite(pipeline.transform(to_canonical_frame(rows, inputs))).all()
     pipeline, width, inputs = fitted(people())
     strange = pl.DataFrame(
         {
@@ -88,7 +88,7 @@ def test_gaps_and_news_are_served() -> None:
             "born": [None],
         }
     )
-    out = np.asarray(pipeline.transform(canonical(strange, inputs)))
+    out = np.asarray(pipeline.transform(to_canonical_frame(strange, inputs)))
     assert out.shape == (1, width.shape[1])
     assert np.isfinite(out).all()
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from library.conftest import Run
 from library.tables import Person, houses, people, pupils
 from magical import Contract, Id, Parts, Target, Time
-from magical.contracts.promises import contract_of, promised, tag
+from magical.contracts.promises import contract_of, attached_promise, attach_promise
 from magical.errors import BrokenPromise, ContractError
 from magical.library import HowToSplit, model_data, split
 from magical.settings import to_json
@@ -28,9 +28,9 @@ def parts_of(parts: Parts[Any], by: str = "id") -> dict[Any, str]:
 
 
 def like(table: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
-    promise = promised(other)
+    promise = attached_promise(other)
     assert promise is not None
-    return tag(table, promise)  # type: ignore[no-any-return]
+    return attach_promise(table, promise)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from magical.reading.date_parsing import likely_format
+from magical.reading.date_parsing import infer_date_format
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from magical.reading.date_parsing import likely_format
     ],
 )
 def test_a_format_is_guessed_only_if_it_reads_all(texts: list[str], expected: str) -> None:
-    assert likely_format(texts) == expected
+    assert infer_date_format(texts) == expected

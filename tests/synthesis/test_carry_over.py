@@ -8,7 +8,7 @@ import polars as pl
 from magical import Contract, Field, Id, Key, Target, Time, rule
 from magical.contracts.contract import schema_of
 from magical.contracts.promises import Frame, Lazy, Promise, promise_of
-from magical.contracts.validation import failures
+from magical.contracts.validation import find_failures
 from magical.synthesis.generate import How, pretended_table
 
 
@@ -44,7 +44,7 @@ ORDERS = pl.DataFrame(
 def made(contract: type[Contract], *tables: tuple[Any, Any], rows: int = 20) -> pl.DataFrame:
     given = [(promise_of(Frame[c]) if isinstance(c, type) else c, table) for c, table in tables]
     out = pretended_table(schema_of(contract), How("seed", rows=rows), given=given)
-    assert failures(out, schema_of(contract)) == []
+    assert find_failures(out, schema_of(contract)) == []
     return out
 
 

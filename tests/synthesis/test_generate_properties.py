@@ -12,7 +12,7 @@ from magical import Contract, Field, Group, Id, Key, Target, Time
 from magical.contracts.contract import schema_of
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
-from magical.contracts.validation import failures
+from magical.contracts.validation import find_failures
 from magical.errors import ContractError
 from magical.synthesis.generate import How, pretended_table
 
@@ -137,12 +137,12 @@ def test_what_pretending_makes_keeping_accepts(
 
 def assert_kept(table: pl.DataFrame, schema: Schema, how: How) -> None:
     assert table.columns == schema.names
-    assert failures(table, schema) == []
+    assert find_failures(table, schema) == []
     assert table.height == how.rows if not schema.ids else table.height <= how.rows
     if how.nulls and table.height:
         assert all(table[c.name].null_count() for c in schema.columns if c.nullable)
     again = pretended_table(schema, how, given=[(Promise("table", schema=schema), table)])
-    assert failures(again, schema) == []
+    assert find_failures(again, schema) == []
     assert again.equals(table)
 
 
@@ -160,4 +160,4 @@ def test_whatever_the_inputs_are_the_contract_is_kept(
     parents = {"Visit": pretended_table(schema_of(Visit), How("visits", rows=rows))}
     for table in possible(schema, How("seed", rows=rows), given=given, parents=parents):
         assert table.columns == schema.names
-        assert failures(table, schema) == []
+        assert find_failures(table, schema) == []

@@ -13,7 +13,7 @@ import pytest
 
 from magical import Contract, Field, Id, Key, Target, Time
 from magical.contracts.contract import schema_of
-from magical.contracts.validation import failures
+from magical.contracts.validation import find_failures
 from magical.errors import ContractError
 from magical.synthesis.generate import How, pretended_table
 from magical.synthesis.profiles import profile_of
@@ -67,7 +67,7 @@ def file(tmp_path: Path) -> Path:
 
 def made(cls: type[Contract], rows: int = 2000) -> pl.DataFrame:
     table = pretended_table(schema_of(cls), How("seed", rows=rows))
-    assert failures(table, schema_of(cls)) == []
+    assert find_failures(table, schema_of(cls)) == []
     return table
 
 
@@ -164,11 +164,11 @@ def test_a_sample_counts_for_what_is_made_up_and_for_nothing_else(file: Path) ->
     schema = schema_of(contract(file))
     plain = schema_of(type("Customer", (Contract,), {"__annotations__": FIELDS, "__module__": __name__}))
     assert schema.to_json() == plain.to_json()
-    before = schema.pretence_json()
-    assert before != plain.pretence_json()
+    before = schema.generation_json()
+    assert before != plain.generation_json()
     assert str(file.parent) not in str(before)
     sample(300).write_parquet(file)
-    assert schema.pretence_json() != before
+    assert schema.generation_json() != before
 
 
 def test_whole_numbers_are_learnt_from_floats_as_pandas_writes_them_beside_nulls() -> None:

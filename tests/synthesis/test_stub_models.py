@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from magical import Contract, Frame, Id, Model, Target
-from magical.contracts.model import Candidate, canonical
+from magical.contracts.model import Candidate, to_canonical_frame
 from magical.contracts.promises import Parts, Promise, promise_of
 from magical.errors import ContractError, UnwrittenStep
 from magical.synthesis.stub_models import (
@@ -93,7 +93,7 @@ def test_outside_a_pretending_run_it_predicts_nothing_and_says_why() -> None:
         "Hint: write the step, and magical run makes a real one."
     )
     with pytest.raises(UnwrittenStep):
-        model.pipeline.predict_proba(canonical(table(Binary), model.schema))
+        model.pipeline.predict_proba(to_canonical_frame(table(Binary), model.schema))
     with pretending_run():
         pass
     with pytest.raises(UnwrittenStep):
@@ -141,7 +141,7 @@ def test_a_pipeline_makes_numbers_of_anything() -> None:
     stand_in = pipeline_like("s")
     assert is_stand_in(stand_in)
     pipeline = stood_in(json.loads(json.dumps(written_down(stand_in))))
-    frame = canonical(table(Binary), made(Binary).schema)
+    frame = to_canonical_frame(table(Binary), made(Binary).schema)
     numbers = clone(pipeline).fit_transform(frame)
     assert numbers.shape == (ROWS, 2)
     assert (numbers == numbers).all()

@@ -11,7 +11,7 @@ import pytest
 import magical.pandas
 from magical import Contract, Field, Frame, Id, Key, Lazy, Model, Parts, Target, Time, contract_of, step
 from magical.contracts.contract import schema_of
-from magical.contracts.validation import failures
+from magical.contracts.validation import find_failures
 from magical.errors import ContractError, UnwrittenStep, UsageError
 from magical.library import Scores
 from magical.testing import Pretend
@@ -176,7 +176,7 @@ def test_a_contract_that_says_nonsense_is_said_as_ever(pretended: Pretend) -> No
 
 def test_what_it_makes_up_keeping_accepts(pretended: Pretend) -> None:
     for contract in (Customer, Order, Shopper):
-        assert failures(pretended(contract, rows=200), schema_of(contract)) == []
+        assert find_failures(pretended(contract, rows=200), schema_of(contract)) == []
 
 
 def test_without_pytest_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

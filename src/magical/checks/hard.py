@@ -15,7 +15,7 @@ import polars as pl
 from magical.checks.source_walk import is_own
 from magical.contracts.promises import PARTS, Promise
 from magical.contracts.schema import Column, Schema
-from magical.contracts.validation import Stream, StreamFailed
+from magical.contracts.validation import LazyOutput, StreamError
 from magical.engine.execution.capture import capture_lines
 from magical.engine.execution.executor import LocalExecutor, validate_output
 from magical.errors import Finding, MagicalError, StepError, UnwrittenStep, listing, shorten
@@ -347,7 +347,7 @@ class _Trial:
         except UnwrittenStep as error:
             reason = shorten(error.lines[0], 120).rstrip(".")
             raise _CannotTry(f"a piece of it is not written: {reason}") from error
-        except StreamFailed as error:
+        except StreamError as error:
             return StepError(f"raised {type(error.__cause__).__name__}: {shorten(error, 160)}")
         except StepError as error:
             return error
@@ -361,7 +361,7 @@ class _Trial:
 
 def _compute(value: Any, folder: Path) -> None:
     """Compute what is lazy, as a store does: its rows are held to their promise on the way."""
-    if isinstance(value, Stream):
+    if isinstance(value, LazyOutput):
         value.sink(folder / "rows.parquet")
     elif isinstance(value, (list, tuple)):
         for number, member in enumerate(value):
@@ -399,7 +399,7 @@ def _is_broken(error: BaseException) -> bool:
     while here is not None:
         trace = here.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code is validate_output.__code__ or trace.tb_frame.f_code is Stream.sink.__code__:
+            if trace.tb_frame.f_code is validate_output.__code__ or trace.tb_frame.f_code is LazyOutput.sink.__code__:
                 return True
             trace = trace.tb_next
         here = here.__cause__

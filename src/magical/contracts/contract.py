@@ -30,11 +30,11 @@ __all__ = [
     "Role",
     "Target",
     "Time",
-    "bounds_of",
-    "location",
+    "extract_bounds",
+    "source_location",
     "rule",
     "schema_of",
-    "stripped",
+    "unwrap_hint",
 ]
 
 T = TypeVar("T")
@@ -171,13 +171,13 @@ def schema_of(contract: type[BaseModel]) -> Schema:
     """
     if contract not in _schemas:
         fields = contract.model_fields.items()
-        columns = tuple(_column(contract, name, info) for name, info in fields)
+        columns = tuple(_make_column(contract, name, info) for name, info in fields)
         _check_roles(contract, columns)
-        _schemas[contract] = Schema(contract.__name__, columns, tuple(_rules(contract)), location(contract))
+        _schemas[contract] = Schema(contract.__name__, columns, tuple(_collect_rules(contract)), source_location(contract))
     return _schemas[contract]
 
 
-def location(thing: Callable[..., Any] | type[Any]) -> str:
+def source_location(thing: Callable[..., Any] | type[Any]) -> str:
     """Give ``file:line`` of a function or class, or an empty text where there is no source."""
     code = getattr(thing, "__code__", None)
     if code is not None:
@@ -192,12 +192,12 @@ def location(thing: Callable[..., Any] | type[Any]) -> str:
         return Path(file).name
 
 
-def _place(contract: type[BaseModel]) -> str:
-    where = location(contract)
+def _location_suffix(contract: type[BaseModel]) -> str:
+    where = source_location(contract)
     return f" ({where})" if where else ""
 
 
-def _rules(contract: type[BaseModel]) -> Iterator[Rule]:
+def _collect_rules(contract: type[BaseModel]) -> Iterator[Rule]:
     for name in dict.fromkeys(n for base in reversed(contract.__mro__) for n in vars(base)):
         method = inspect.getattr_static(contract, name)
         if isinstance(method, rule):
@@ -210,23 +210,23 @@ def _check_roles(contract: type[BaseModel], columns: tuple[Column, ...]) -> None
         many = [c.name for c in columns if c.role == role]
         if len(many) > 1:
             raise ContractError(
-                f"{contract.__name__} has {len(many)} {role} columns: {', '.join(many)}{_place(contract)}.",
+                f"{contract.__name__} has {len(many)} {role} columns: {', '.join(many)}{_location_suffix(contract)}.",
                 hint=f"leave {role.capitalize()}[...] on one of them.",
             )
 
 
-def _column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
+def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
     marks: list[Any] = list(info.metadata)
-    plain, nullable = stripped(info.annotation, marks)
+    plain, nullable = unwrap_hint(info.annotation, marks)
     roles = [m for m in marks if isinstance(m, Role)]
     if len(roles) > 1:
         raise ContractError(
             f"{contract.__name__}.{name} has {len(roles)} roles: "
-            f"{', '.join(r.name for r in roles)}{_place(contract)}.",
+            f"{', '.join(r.name for r in roles)}{_location_suffix(contract)}.",
             hint="a column has one role.",
         )
     role = roles[0] if roles else None
-    kind, choices = _kind(contract, name, plain)
+    kind, choices = _resolve_type(contract, name, plain)
     parent, parents = "", tuple[Column, ...]()
     if role is not None and role.parent is not None:
         parent = role.parent if isinstance(role.parent, str) else role.parent.__name__
@@ -239,37 +239,37 @@ def _column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
         role=role.name if role else "",
         parent=parent,
         choices=choices,
-        bounds=bounds_of(marks),
+        bounds=extract_bounds(marks),
         alias=info.alias or "",
         format=next((m.text for m in marks if isinstance(m, Format)), ""),
         description=info.description or "",
         examples=tuple(info.examples or ()),
-        inner=_inner(plain) if kind == "list" else "",
+        inner=_member_type(plain) if kind == "list" else "",
         parents=parents,
         sample=str(getattr(contract, "__examples_from__", None) or ""),
     )
 
 
-def stripped(hint: Any, marks: list[Any]) -> tuple[Any, bool]:
+def unwrap_hint(hint: Any, marks: list[Any]) -> tuple[Any, bool]:
     """Take ``Annotated``, ``| None`` and aliases off a hint, and keep what they say."""
     origin = get_origin(hint)
     if origin is Annotated:
         for mark in hint.__metadata__:
             marks.extend(mark.metadata if isinstance(mark, FieldInfo) else [mark])
-        return stripped(hint.__origin__, marks)
+        return unwrap_hint(hint.__origin__, marks)
     if isinstance(hint, TypeAliasType):
-        return stripped(hint.__value__, marks)
+        return unwrap_hint(hint.__value__, marks)
     if origin in (Union, types.UnionType):
         rest = [a for a in get_args(hint) if a is not type(None)]
         if len(rest) == 1 and len(rest) < len(get_args(hint)):
-            return stripped(rest[0], marks)[0], True
+            return unwrap_hint(rest[0], marks)[0], True
     return hint, False
 
 
-def _kind(contract: type[BaseModel], name: str, plain: Any) -> tuple[str, tuple[Any, ...]]:
-    origin = get_origin(plain) or plain
+def _resolve_type(contract: type[BaseModel], name: str, bare_hint: Any) -> tuple[str, tuple[Any, ...]]:
+    origin = get_origin(bare_hint) or bare_hint
     if origin is Literal:
-        choices = get_args(plain)
+        choices = get_args(bare_hint)
         kinds = {TYPES.get(type(c), "") for c in choices}
         if len(kinds) == 1 and kinds <= {"str", "int", "bool"}:
             return kinds.pop(), choices
@@ -278,15 +278,15 @@ def _kind(contract: type[BaseModel], name: str, plain: Any) -> tuple[str, tuple[
     elif origin in TYPES:
         return TYPES[origin], ()
     raise ContractError(
-        f"{contract.__name__}.{name} has the type {getattr(plain, '__name__', plain)}, "
-        f"which no column has{_place(contract)}.",
+        f"{contract.__name__}.{name} has the type {getattr(bare_hint, '__name__', bare_hint)}, "
+        f"which no column has{_location_suffix(contract)}.",
         hint="use int, float, str, bool, date, datetime, time, timedelta, Literal[...] or list.",
     )
 
 
-def _inner(plain: Any) -> str:
+def _member_type(bare_hint: Any) -> str:
     """The type of a list's members, if they have one."""
-    hints = {stripped(a, [])[0] for a in get_args(plain) if a is not ...}
+    hints = {unwrap_hint(a, [])[0] for a in get_args(bare_hint) if a is not ...}
     found = {TYPES.get(get_origin(h) or h, "") for h in hints}
     return found.pop() if len(found) == 1 else ""
 
@@ -295,7 +295,7 @@ def _parent_ids(parent: type[Any] | str) -> tuple[Column, ...]:
     return () if isinstance(parent, str) else tuple(c for c in schema_of(parent).columns if c.role == "id")
 
 
-def bounds_of(marks: list[Any]) -> dict[str, Any]:
+def extract_bounds(marks: list[Any]) -> dict[str, Any]:
     """Give the bounds among the marks of a type."""
     found: dict[str, Any] = {}
     for mark in marks:

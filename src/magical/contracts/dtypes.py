@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["DTYPES", "kind_of"]
+__all__ = ["DTYPES", "dtype_kind"]
 
 DTYPES: dict[str, Any] = {
     "int": pl.Int64,
@@ -20,11 +20,11 @@ DTYPES: dict[str, Any] = {
 }
 
 
-def kind_of(dtype: Any) -> str:
+def dtype_kind(dtype: Any) -> str:
     """Give a column's type as contracts name it.
 
     Example:
-        >>> kind_of(pl.UInt8), kind_of(pl.Categorical), kind_of(pl.Datetime("ms"))
+        >>> dtype_kind(pl.UInt8), dtype_kind(pl.Categorical), dtype_kind(pl.Datetime("ms"))
         ('int', 'str', 'datetime')
     """
     if dtype.is_integer():

@@ -11,13 +11,13 @@ import polars as pl
 
 from magical.brand import struck
 from magical.contracts.schema import Schema
-from magical.contracts.tables import typed
+from magical.contracts.tables import coerce_table
 from magical.errors import BrokenPromise
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Candidate", "Model", "canonical"]
+__all__ = ["Candidate", "Model", "to_canonical_frame"]
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,10 @@ class Model:
         return pl.DataFrame({"prediction": classes.gather(pl.Series(picked, dtype=pl.UInt32)), **columns})
 
     def _frame(self, table: Any) -> pd.DataFrame:
-        return canonical(table, self.schema)
+        return to_canonical_frame(table, self.schema)
 
 
-def canonical(table: Any, schema: Schema) -> pd.DataFrame:
+def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
     """Give the one kind of frame that pipelines are fitted on and predict from.
 
     Numbers and booleans become ``float64`` with NaN where a value is missing, texts ``object`` with NaN,
@@ -140,13 +140,13 @@ def canonical(table: Any, schema: Schema) -> pd.DataFrame:
 
     Example:
         >>> from magical.contracts.schema import Column
-        >>> frame = canonical(pl.DataFrame({"a": [1, None]}), Schema("S", (Column("a", "int", True),)))
+        >>> frame = to_canonical_frame(pl.DataFrame({"a": [1, None]}), Schema("S", (Column("a", "int", True),)))
         >>> frame["a"].dtype
         dtype('float64')
     """
     import pandas as pd
 
-    frame = typed(table, schema)
+    frame = coerce_table(table, schema)
     columns: dict[str, Any] = {}
     for column in schema.columns:
         series = frame.get_column(column.name)

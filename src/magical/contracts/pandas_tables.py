@@ -17,7 +17,7 @@ from magical.errors import BrokenPromise, listing, shorten
 
 __all__ = ["from_pandas", "to_pandas"]
 
-_UNITS = {"s": 1000, "ms": 1, "us": 1, "ns": 1}
+_UNIT_FACTORS = {"s": 1000, "ms": 1, "us": 1, "ns": 1}
 
 
 def to_pandas(table: pl.DataFrame) -> pd.DataFrame:
@@ -31,11 +31,11 @@ def to_pandas(table: pl.DataFrame) -> pd.DataFrame:
         >>> to_pandas(pl.DataFrame({"n": [1, None], "day": [date(2024, 1, 31)] * 2})).dtypes.to_list()
         [Int64Dtype(), dtype('<M8[s]')]
     """
-    columns = {series.name: _there(series) for series in table}
+    columns = {series.name: _series_to_pandas(series) for series in table}
     return pd.DataFrame(columns, index=pd.RangeIndex(table.height))
 
 
-def from_pandas(table: pd.DataFrame, schema: Schema | None = None, *, who: str = "A table") -> pl.DataFrame:
+def from_pandas(table: pd.DataFrame, schema: Schema | None = None, *, label: str = "A table") -> pl.DataFrame:
     """Give a pandas table as polars; its index is dropped.
 
     Args:
@@ -50,13 +50,13 @@ def from_pandas(table: pd.DataFrame, schema: Schema | None = None, *, who: str =
         >>> from_pandas(pd.DataFrame({"x": [0.5, float("nan")], "s": ["a", None]})).rows()
         [(0.5, 'a'), (None, None)]
     """
-    _check_labels(table, schema, who)
+    _check_column_names(table, schema, label)
     types = {c.name: c.type for c in schema.columns} if schema else {}
-    columns = [_back(table[name], types.get(name, ""), who) for name in table.columns]
+    columns = [_series_from_pandas(table[name], types.get(name, ""), label) for name in table.columns]
     return pl.DataFrame(columns) if columns else pl.DataFrame(height=len(table))
 
 
-def _there(series: pl.Series) -> Any:
+def _series_to_pandas(series: pl.Series) -> Any:
     dtype, base = series.dtype, series.dtype.base_type()
     mask = series.is_null().to_numpy()
     if base in (pl.Int128, pl.UInt128, pl.Float16, pl.Object):
@@ -65,38 +65,38 @@ def _there(series: pl.Series) -> Any:
             hint="cast it in the step before, such as to Int64, or leave it out.",
         )
     if dtype.is_integer():
-        return pd.arrays.IntegerArray(_writable(series.fill_null(0)), mask.copy())
+        return pd.arrays.IntegerArray(_writable_array(series.fill_null(0)), mask.copy())
     if dtype.is_float():
-        return pd.arrays.FloatingArray(_writable(series.fill_null(0.0)), mask.copy())
+        return pd.arrays.FloatingArray(_writable_array(series.fill_null(0.0)), mask.copy())
     if base is pl.Boolean:
-        return pd.arrays.BooleanArray(_writable(series.fill_null(False)), mask.copy())
+        return pd.arrays.BooleanArray(_writable_array(series.fill_null(False)), mask.copy())
     if base is pl.String:
         return pd.array(series.to_arrow(), dtype="str")
     if base in (pl.Categorical, pl.Enum):
-        return _category(series)
+        return _to_categorical(series)
     if base is pl.Date:
         seconds = series.cast(pl.Int64) * 86_400
-        return _moments(seconds, mask, "datetime64[s]")
+        return _temporal_array(seconds, mask, "datetime64[s]")
     if isinstance(dtype, pl.Duration):
-        return _moments(series.to_physical(), mask, f"timedelta64[{dtype.time_unit}]")
+        return _temporal_array(series.to_physical(), mask, f"timedelta64[{dtype.time_unit}]")
     if isinstance(dtype, pl.Datetime):
-        moments = _moments(series.to_physical(), mask, f"datetime64[{dtype.time_unit}]")
+        moments = _temporal_array(series.to_physical(), mask, f"datetime64[{dtype.time_unit}]")
         zone = dtype.time_zone
         return pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone).array if zone else moments
     return pd.arrays.ArrowExtensionArray(pa.chunked_array([series.to_arrow()]))
 
 
-def _writable(series: pl.Series) -> Any:
+def _writable_array(series: pl.Series) -> Any:
     return np.array(series.to_numpy())
 
 
-def _moments(numbers: pl.Series, mask: Any, dtype: str) -> Any:
-    values = _writable(numbers.fill_null(0)).view(dtype)
+def _temporal_array(numbers: pl.Series, mask: Any, dtype: str) -> Any:
+    values = _writable_array(numbers.fill_null(0)).view(dtype)
     values[mask] = np.array("NaT", dtype=dtype)
     return values
 
 
-def _category(series: pl.Series) -> Any:
+def _to_categorical(series: pl.Series) -> Any:
     """An Enum has an order in pandas, a Categorical has none; so each is found again."""
     if isinstance(series.dtype, pl.Enum):
         categories, ordered = series.dtype.categories, True
@@ -109,13 +109,13 @@ def _category(series: pl.Series) -> Any:
     return pd.Categorical.from_codes(codes.to_numpy(), dtype=dtype)
 
 
-def _check_labels(table: pd.DataFrame, schema: Schema | None, who: str) -> None:
+def _check_column_names(table: pd.DataFrame, schema: Schema | None, label: str) -> None:
     labels: list[Any] = table.columns.to_list()
     odd = [label for label in labels if not isinstance(label, str)]
     if odd:
         several = table.columns.nlevels > 1
         raise BrokenPromise(
-            f"{who}: {len(odd)} of {len(table.columns)} column names are no texts: {shorten(odd[0], 40)}.",
+            f"{label}: {len(odd)} of {len(table.columns)} column names are no texts: {shorten(odd[0], 40)}.",
             hint='join its levels: table.columns = ["_".join(map(str, c)) for c in table.columns].'
             if several
             else "name the columns: table.columns = table.columns.map(str).",
@@ -123,51 +123,51 @@ def _check_labels(table: pd.DataFrame, schema: Schema | None, who: str) -> None:
     twice = table.columns[table.columns.duplicated()].unique()
     if len(twice):
         raise BrokenPromise(
-            f"{who}: two columns have one name: {listing(twice, 4)}.", hint="drop or rename one of them."
+            f"{label}: two columns have one name: {listing(twice, 4)}.", hint="drop or rename one of them."
         )
     hidden = [n for n in table.index.names if schema and n in schema.names and n not in table.columns]
     if hidden:
         raise BrokenPromise(
-            f"{who}: {listing(hidden, 4)} is in the index, which is not part of the table.",
+            f"{label}: {listing(hidden, 4)} is in the index, which is not part of the table.",
             hint="make it a column: table.reset_index().",
         )
 
 
-def _back(values: pd.Series[Any], wanted: str, who: str) -> pl.Series:
+def _series_from_pandas(values: pd.Series[Any], wanted: str, label: str) -> pl.Series:
     name, dtype = str(values.name), values.dtype
     try:
-        return _as_promised(_series(values).rename(name), wanted)
+        return _restore_type(_convert_series(values).rename(name), wanted)
     except (pa.ArrowException, pl.exceptions.PolarsError, OverflowError, TypeError, ValueError) as error:
         kind = pd.api.types.infer_dtype(values, skipna=True) if dtype == np.dtype(object) else str(dtype)
-        some = listing((shorten(repr(v), 30) for v in _examples(values)), 3)
+        some = listing((shorten(repr(v), 30) for v in _example_per_type(values)), 3)
         raise BrokenPromise(
-            f"{who}: the column {name} holds {kind} values, for which polars has no one type ({some}):",
+            f"{label}: the column {name} holds {kind} values, for which polars has no one type ({some}):",
             f"  {shorten(str(error).splitlines()[0], 120)}",
             hint=f'give it one, such as table["{name}"].astype("str").',
         ) from None
 
 
-def _series(values: pd.Series[Any]) -> pl.Series:
-    give = next((give for fits, give in _KINDS if fits(values.dtype)), None)
-    return give(values) if give else _plain(pa.Array.from_pandas(values))
+def _convert_series(values: pd.Series[Any]) -> pl.Series:
+    give = next((give for fits, give in _CONVERTERS if fits(values.dtype)), None)
+    return give(values) if give else _from_arrow_array(pa.Array.from_pandas(values))
 
 
-def _examples(values: pd.Series[Any]) -> list[Any]:
+def _example_per_type(values: pd.Series[Any]) -> list[Any]:
     """One value of each class."""
     return list({type(v): v for v in values.dropna().head(1000)}.values())[:3]
 
 
-def _numbers(values: pd.Series[Any]) -> pl.Series:
+def _convert_numpy(values: pd.Series[Any]) -> pl.Series:
     """In numpy's types NaN is all there is for what is missing."""
     numbers = values.to_numpy()
     return pl.Series(numbers, nan_to_null=True) if numbers.dtype.kind == "f" else pl.Series(numbers)
 
 
-def _masked(values: pd.Series[Any]) -> pl.Series:
-    return _plain(pa.array(values.array))
+def _convert_masked(values: pd.Series[Any]) -> pl.Series:
+    return _from_arrow_array(pa.array(values.array))
 
 
-def _timed(values: pd.Series[Any]) -> pl.Series:
+def _convert_temporal(values: pd.Series[Any]) -> pl.Series:
     """Datetimes and durations, by their numbers: polars itself knows no seconds, and warns about zones."""
     zone = getattr(values.dtype, "tz", None)
     moments = (values.dt.tz_convert("UTC").dt.tz_localize(None) if zone else values).to_numpy()
@@ -177,11 +177,11 @@ def _timed(values: pd.Series[Any]) -> pl.Series:
     if unit == "s" and not zone and moments.dtype.kind == "M" and (numbers % 86_400 == 0).all():
         return (numbers // 86_400).cast(pl.Int32).cast(pl.Date)
     kind: Any = pl.Datetime if moments.dtype.kind == "M" else pl.Duration
-    series = (numbers * _UNITS[unit]).cast(kind("ms" if unit == "s" else unit))
-    return series.dt.replace_time_zone("UTC").dt.convert_time_zone(_zone(zone)) if zone else series
+    series = (numbers * _UNIT_FACTORS[unit]).cast(kind("ms" if unit == "s" else unit))
+    return series.dt.replace_time_zone("UTC").dt.convert_time_zone(_zone_name(zone)) if zone else series
 
 
-def _zone(zone: Any) -> str:
+def _zone_name(zone: Any) -> str:
     """A zone that has no name in the world, such as a fixed offset, is UTC: the moments stay."""
     name = str(getattr(zone, "key", None) or getattr(zone, "zone", None) or zone)
     try:
@@ -190,26 +190,26 @@ def _zone(zone: Any) -> str:
         return "UTC"
 
 
-def _categories(values: pd.Series[Any]) -> pl.Series:
+def _convert_categorical(values: pd.Series[Any]) -> pl.Series:
     texts = pl.Series(values.cat.categories.to_list())
     if len(texts) and texts.dtype != pl.String:
-        return _series(values.astype(values.cat.categories.dtype))
+        return _convert_series(values.astype(values.cat.categories.dtype))
     codes = pl.Series(values.cat.codes.to_numpy())
     codes = codes.cast(pl.Int64).set(codes < 0, None)
     given = texts.cast(pl.String).gather(codes)
     return given.cast(pl.Enum(texts.cast(pl.String)) if values.cat.ordered else pl.Categorical())
 
 
-def _arrow(values: pd.Series[Any]) -> pl.Series:
-    return _plain(values.array.__arrow_array__())
+def _convert_arrow(values: pd.Series[Any]) -> pl.Series:
+    return _from_arrow_array(values.array.__arrow_array__())
 
 
-def _sparse(values: pd.Series[Any]) -> pl.Series:
+def _convert_sparse(values: pd.Series[Any]) -> pl.Series:
     dense: Any = values
-    return _series(dense.sparse.to_dense())
+    return _convert_series(dense.sparse.to_dense())
 
 
-def _plain(array: Any) -> pl.Series:
+def _from_arrow_array(array: Any) -> pl.Series:
     if isinstance(getattr(array, "type", None), pa.BaseExtensionType):
         raise TypeError(f"polars has no type for {array.type}")
     series = pl.from_arrow(array)
@@ -218,7 +218,7 @@ def _plain(array: Any) -> pl.Series:
     return series
 
 
-def _as_promised(series: pl.Series, wanted: str) -> pl.Series:
+def _restore_type(series: pl.Series, wanted: str) -> pl.Series:
     """What pandas has no type for: dates, and (in its oldest types) missing integers and empty columns."""
     if series.dtype == pl.Null and wanted in DTYPES:
         return series.cast(DTYPES[wanted])
@@ -233,18 +233,18 @@ def _as_promised(series: pl.Series, wanted: str) -> pl.Series:
     return series
 
 
-_KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], pl.Series]], ...] = (
-    (lambda d: isinstance(d, pd.SparseDtype), _sparse),
-    (lambda d: isinstance(d, pd.CategoricalDtype), _categories),
-    (lambda d: isinstance(d, pd.ArrowDtype), _arrow),
-    (lambda d: isinstance(d, pd.DatetimeTZDtype), _timed),
-    (lambda d: isinstance(d, np.dtype) and d.kind in "Mm", _timed),
-    (lambda d: isinstance(d, np.dtype) and d.kind in "iufb", _numbers),
-    (lambda d: isinstance(d, (pd.PeriodDtype, pd.IntervalDtype)), lambda v: _unknown(v.dtype)),
-    (lambda d: isinstance(d, np.dtype) and d.kind == "c", lambda v: _unknown(v.dtype)),
-    (pd.api.types.is_extension_array_dtype, _masked),
+_CONVERTERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], pl.Series]], ...] = (
+    (lambda d: isinstance(d, pd.SparseDtype), _convert_sparse),
+    (lambda d: isinstance(d, pd.CategoricalDtype), _convert_categorical),
+    (lambda d: isinstance(d, pd.ArrowDtype), _convert_arrow),
+    (lambda d: isinstance(d, pd.DatetimeTZDtype), _convert_temporal),
+    (lambda d: isinstance(d, np.dtype) and d.kind in "Mm", _convert_temporal),
+    (lambda d: isinstance(d, np.dtype) and d.kind in "iufb", _convert_numpy),
+    (lambda d: isinstance(d, (pd.PeriodDtype, pd.IntervalDtype)), lambda v: _reject_dtype(v.dtype)),
+    (lambda d: isinstance(d, np.dtype) and d.kind == "c", lambda v: _reject_dtype(v.dtype)),
+    (pd.api.types.is_extension_array_dtype, _convert_masked),
 )
 
 
-def _unknown(dtype: Any) -> pl.Series:
+def _reject_dtype(dtype: Any) -> pl.Series:
     raise TypeError(f"polars has no type for {dtype}")

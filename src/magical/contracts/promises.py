@@ -26,11 +26,11 @@ __all__ = [
     "Parts",
     "Pipeline",
     "Promise",
-    "bind",
+    "bind_variables",
     "contract_of",
     "promise_of",
-    "promised",
-    "tag",
+    "attached_promise",
+    "attach_promise",
 ]
 
 C = TypeVar("C", default=Any)
@@ -48,7 +48,7 @@ Pipeline = TypeAliasType("Pipeline", "sklearn.pipeline.Pipeline")
 
 """scikit-learn's Pipeline as a hint that does not import it: drawing a workflow needs no scikit-learn."""
 
-_TABLES = ((Frame, "table"), (Lazy, "lazy"), (PandasFrame, "pandas"))
+_TABLE_KINDS = ((Frame, "table"), (Lazy, "lazy"), (PandasFrame, "pandas"))
 
 PARTS = ("train", "validation", "test")
 
@@ -92,8 +92,8 @@ class Promise:
     hint: Any = None
     schema: Schema | None = None
     items: tuple[Promise, ...] = ()
-    variable: Any = None
-    whole: Any = field(default=None, compare=False, repr=False)
+    type_variable: Any = None
+    annotated_hint: Any = field(default=None, compare=False, repr=False)
 
     @property
     def is_table(self) -> bool:
@@ -120,20 +120,20 @@ class Promise:
             return self.hint.__name__
         return re.sub(r"typing\.|collections\.abc\.| at 0x[0-9a-f]+", "", str(self.hint or self.kind))
 
-    def seen_as(self, wanted: Promise) -> Promise:
+    def match_laziness(self, wanted: Promise) -> Promise:
         """Give this promise with its tables lazy where that is wanted, else whole: what to ask a store."""
         if self.is_table:
             return replace(self, kind="lazy" if wanted.kind == "lazy" else "table")
         others = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(self.items)
-        return replace(self, items=tuple(m.seen_as(o) for m, o in zip(self.items, others, strict=False)))
+        return replace(self, items=tuple(m.match_laziness(o) for m, o in zip(self.items, others, strict=False)))
 
     def member(self, item: str) -> Promise:
         """Give the promise of a part of a split or of a member of a tuple."""
         if self.kind == "parts":
-            return Promise("table", Frame, self.schema, variable=self.variable)
+            return Promise("table", Frame, self.schema, type_variable=self.type_variable)
         return self.items[int(item)]
 
-    def misfits(self, wanted: Promise) -> list[str]:
+    def find_mismatches(self, wanted: Promise) -> list[str]:
         """Say why this does not serve where ``wanted`` is; empty if it does."""
         if "any" in (self.kind, wanted.kind):
             return []
@@ -142,14 +142,14 @@ class Promise:
                 return []
             if self.schema is None:
                 return [f"it promises no columns, and {wanted} is wanted"]
-            return self.schema.misfits(wanted.schema)
-        mine, other = _members(self), _members(wanted)
+            return self.schema.find_mismatches(wanted.schema)
+        mine, other = _member_promises(self), _member_promises(wanted)
         if mine is not None and other is not None and {self.kind, wanted.kind} != {"value"}:
-            return _members_misfit(mine, other, wanted.kind == "tuple")
+            return _member_mismatches(mine, other, wanted.kind == "tuple")
         if self.kind != wanted.kind:
             return [f"it is {self}, and {wanted} is wanted"]
         if self.kind == "value":
-            return _value_misfits(self, wanted)
+            return _value_mismatches(self, wanted)
         return []
 
     def to_json(self) -> dict[str, Any]:
@@ -178,11 +178,11 @@ def promise_of(hint: Any) -> Promise:
         return Promise("none", None)
     if hint is Any or isinstance(hint, TypeVar) or hint is object:
         return Promise("any", hint)
-    kind = next((k for alias, k in _TABLES if origin is alias), getattr(origin, "__promises__", ""))
+    kind = next((k for alias, k in _TABLE_KINDS if origin is alias), getattr(origin, "__promises__", ""))
     if origin is Parts:
         kind = "parts"
     if kind in ("table", "lazy", "pandas", "parts"):
-        return _rows(kind, hint, first)
+        return _table_promise(kind, hint, first)
     if kind:
         return Promise(kind, hint)
     if origin is tuple and arguments and arguments[-1] is not ...:
@@ -196,32 +196,32 @@ def promise_of(hint: Any) -> Promise:
     return Promise("value", hint)
 
 
-def bind(promise: Promise, variables: Mapping[Any, Schema | None]) -> Promise:
+def bind_variables(promise: Promise, variables: Mapping[Any, Schema | None]) -> Promise:
     """Put schemas in the place of type variables."""
-    if promise.variable is not None and variables.get(promise.variable) is not None:
-        return Promise(promise.kind, promise.hint, variables[promise.variable])
+    if promise.type_variable is not None and variables.get(promise.type_variable) is not None:
+        return Promise(promise.kind, promise.hint, variables[promise.type_variable])
     if promise.items:
-        return Promise(promise.kind, promise.hint, None, tuple(bind(i, variables) for i in promise.items))
+        return Promise(promise.kind, promise.hint, None, tuple(bind_variables(i, variables) for i in promise.items))
     return promise
 
 
-def as_schema(promised: object, step: str) -> Schema:
+def as_schema(output: object, step: str) -> Schema:
     """Take what a ``promises=`` function gave: a schema or a contract."""
-    if isinstance(promised, Schema):
-        return promised
-    if isinstance(promised, type) and issubclass(promised, BaseModel):
-        return schema_of(promised)
+    if isinstance(output, Schema):
+        return output
+    if isinstance(output, type) and issubclass(output, BaseModel):
+        return schema_of(output)
     raise BrokenPromise(
-        f"{step}: its promises= function gave {promised!r}.",
+        f"{step}: its promises= function gave {output!r}.",
         hint="give a Contract, or a Schema made from one.",
     )
 
 
-def _rows(kind: str, hint: Any, contract: Any) -> Promise:
+def _table_promise(kind: str, hint: Any, contract: Any) -> Promise:
     if contract is None or contract is Any:
         return Promise(kind, hint)
     if isinstance(contract, TypeVar) or type(contract).__name__ == "TypeVar":
-        return Promise(kind, hint, variable=contract)
+        return Promise(kind, hint, type_variable=contract)
     return Promise(kind, hint, schema_of(contract))
 
 
@@ -232,7 +232,7 @@ def _is_pipeline(origin: Any) -> bool:
     return "sklearn.pipeline.Pipeline" in names
 
 
-def _members(promise: Promise) -> tuple[Promise, ...] | None:
+def _member_promises(promise: Promise) -> tuple[Promise, ...] | None:
     """What a list or tuple holds, as far as it says so; none for what is neither."""
     if promise.kind in ("list", "tuple"):
         return promise.items
@@ -242,53 +242,53 @@ def _members(promise: Promise) -> tuple[Promise, ...] | None:
     return tuple(promise_of(a) for a in get_args(promise.hint) if a is not ...)
 
 
-def _members_misfit(have: tuple[Promise, ...], wanted: tuple[Promise, ...], fixed: bool) -> list[str]:
-    short = [f"it has {len(have)} members"] if fixed and len(have) != len(wanted) else []
-    pairs = zip(have, wanted if fixed else wanted[:1] * len(have), strict=False)
-    return short + [text for mine, other in pairs for text in mine.misfits(other)]
+def _member_mismatches(have: tuple[Promise, ...], wanted: tuple[Promise, ...], fixed_length: bool) -> list[str]:
+    short = [f"it has {len(have)} members"] if fixed_length and len(have) != len(wanted) else []
+    pairs = zip(have, wanted if fixed_length else wanted[:1] * len(have), strict=False)
+    return short + [text for mine, other in pairs for text in mine.find_mismatches(other)]
 
 
-def _value_misfits(have: Promise, wanted: Promise) -> list[str]:
+def _value_mismatches(have: Promise, wanted: Promise) -> list[str]:
     mine, other = have.hint, wanted.hint
     if not (isinstance(mine, type) and isinstance(other, type)) or issubclass(mine, other):
         return []
     if issubclass(mine, BaseModel) and issubclass(other, Contract):
-        return schema_of(mine).misfits(schema_of(other))
+        return schema_of(mine).find_mismatches(schema_of(other))
     return [] if (mine, other) == (int, float) else [f"it is {have}, and {wanted} is wanted"]
 
 
-_MARK = "_magical_promise"
+_PROMISE_ATTRIBUTE = "_magical_promise"
 
 
-def tag(value: Any, promise: Promise) -> Any:
+def attach_promise(value: Any, promise: Promise) -> Any:
     """Mark a value as keeping a promise, and give it; one without that mark is copied first."""
     if promise.kind in ("list", "tuple") and isinstance(value, (list, tuple)):
         promises = promise.items if promise.kind == "tuple" else promise.items[:1] * len(value)
-        members = [tag(v, p) for v, p in zip(value, promises, strict=False)]
+        members = [attach_promise(v, p) for v, p in zip(value, promises, strict=False)]
         return members if isinstance(value, list) else tuple(members)
     if promise.kind == "parts" and hasattr(value, "assignment"):
-        tables = {name: tag(getattr(value, name), promise.member(name)) for name in PARTS}
+        tables = {name: attach_promise(getattr(value, name), promise.member(name)) for name in PARTS}
         return type(value)(**tables, assignment=value.assignment)
     if not promise.is_table or not hasattr(value, "__dict__"):
         return value
-    mark = Promise("table", schema=promise.schema.shape()) if promise.schema else None
-    if _MARK not in value.__dict__ or value.__dict__[_MARK] != mark:
+    mark = Promise("table", schema=promise.schema.without_constraints()) if promise.schema else None
+    if _PROMISE_ATTRIBUTE not in value.__dict__ or value.__dict__[_PROMISE_ATTRIBUTE] != mark:
         value = value.clone() if hasattr(value, "clone") else value.copy(deep=False)
-    value.__dict__[_MARK] = mark
+    value.__dict__[_PROMISE_ATTRIBUTE] = mark
     return value
 
 
-def promised(value: Any) -> Promise | None:
+def attached_promise(value: Any) -> Promise | None:
     """Give the promise a value is marked with, if any."""
     if isinstance(value, (list, tuple)):
-        members = [promised(v) for v in value]
+        members = [attached_promise(v) for v in value]
         known = tuple(m for m in members if m is not None)
         if known and len(known) == len(members):
             return Promise("tuple" if isinstance(value, tuple) else "list", items=known)
         return None
-    mark = getattr(value, "__dict__", {}).get(_MARK)
+    mark = getattr(value, "__dict__", {}).get(_PROMISE_ATTRIBUTE)
     if mark is None and hasattr(value, "assignment") and hasattr(value, "train"):
-        inner = promised(value.train)
+        inner = attached_promise(value.train)
         return Promise("parts", None, inner.schema) if inner else None
     return mark if isinstance(mark, Promise) else None
 
@@ -307,7 +307,7 @@ def contract_of(table: Any) -> Schema:
         magical.errors.ContractError: This table promises nothing: no step with a contract made it.
         Hint: make it with model_data(table, Contract), or a step that promises Frame[Contract].
     """
-    promise = promised(table)
+    promise = attached_promise(table)
     if promise is None or promise.schema is None:
         raise ContractError(
             "This table promises nothing: no step with a contract made it.",

@@ -12,7 +12,7 @@ from typing import Any
 
 from magical.errors import ContractError, did_you_mean, listing
 
-__all__ = ["ROLES", "Column", "Rule", "Schema", "snake"]
+__all__ = ["ROLES", "Column", "Rule", "Schema", "to_snake_case"]
 
 ROLES = ("id", "key", "time", "group", "target")
 
@@ -60,7 +60,7 @@ class Column:
         return bool(self.choices) or self.type in ("bool", "str")
 
     @property
-    def promise(self) -> str:
+    def type_text(self) -> str:
         """Its type as an author writes it, such as ``float | None``."""
         name = f"Literal[{listing(map(repr, self.choices), 6)}]" if self.choices else self.type
         return f"{name} | None" if self.nullable else name
@@ -81,26 +81,26 @@ class Column:
         }
         return {k: v for k, v in full.items() if v not in ("", [], {}, False)}
 
-    def pretence_json(self) -> dict[str, Any]:
+    def generation_json(self) -> dict[str, Any]:
         """Give all that a made-up column depends on."""
         more = {
             "examples": list(map(repr, self.examples)),
-            "parents": [p.pretence_json() for p in self.parents],
-            "sample": digest_of(self.sample) if self.sample else "",
+            "parents": [p.generation_json() for p in self.parents],
+            "sample": sample_digest(self.sample) if self.sample else "",
         }
         return self.to_json() | {k: v for k, v in more.items() if v}
 
-    def misfit(self, wanted: Column) -> str:
+    def find_mismatch(self, wanted: Column) -> str:
         """Say why this column does not serve where ``wanted`` is; empty if it does."""
         if "any" not in (self.type, wanted.type) and self.type != wanted.type:
-            return f"{self.name} is {self.promise}, not {wanted.promise}"
+            return f"{self.name} is {self.type_text}, not {wanted.type_text}"
         if self.nullable and not wanted.nullable:
-            return f"{self.name} may be null, but {wanted.promise} is wanted"
+            return f"{self.name} may be null, but {wanted.type_text} is wanted"
         if wanted.role == "target" and self.role != "target":
             return f"{self.name} is not a target"
         return ""
 
-    def at_least(self, wanted: Column) -> bool:
+    def is_as_strict_as(self, wanted: Column) -> bool:
         """Whether everything ``wanted`` asks of its values is promised here already."""
         choices = not wanted.choices or (bool(self.choices) and set(self.choices) <= set(wanted.choices))
         bounds = all(self.bounds.get(k) == v for k, v in wanted.bounds.items())
@@ -143,19 +143,19 @@ class Schema:
         """The column names in order."""
         return [c.name for c in self.columns]
 
-    def role(self, *roles: str) -> list[str]:
+    def names_with_role(self, *roles: str) -> list[str]:
         """Give the names of the columns with one of these roles."""
         return [c.name for c in self.columns if c.role in roles]
 
     @property
     def ids(self) -> list[str]:
         """The columns that together identify a row."""
-        return self.role("id")
+        return self.names_with_role("id")
 
     @property
     def target(self) -> str | None:
         """The column to be predicted, if there is one."""
-        return next(iter(self.role("target")), None)
+        return next(iter(self.names_with_role("target")), None)
 
     @property
     def features(self) -> list[Column]:
@@ -189,28 +189,28 @@ class Schema:
         kept = tuple(c for c in self.columns if c.name not in gone)
         return Schema(name or self.name, kept, (), self.source)
 
-    def shape(self) -> Schema:
+    def without_constraints(self) -> Schema:
         """Give what the body of a step may know of a table: names, types, roles; no bounds, no rules."""
         none: dict[str, Any] = {"examples": (), "parents": (), "sample": ""}
         bare = (replace(c, bounds={}, alias="", format="", description="", **none) for c in self.columns)
         return Schema(self.name, tuple(bare))
 
-    def misfits(self, wanted: Schema) -> list[str]:
+    def find_mismatches(self, wanted: Schema) -> list[str]:
         """Say why a table of this schema does not serve where ``wanted`` is; empty if it does."""
         problems = []
         for column in wanted.columns:
             have = self.by_name.get(column.name)
             if have is None:
                 problems.append(f"{column.name} is missing")
-            elif problem := have.misfit(column):
+            elif problem := have.find_mismatch(column):
                 problems.append(problem)
         return problems
 
-    def stricter(self, wanted: Schema) -> bool:
+    def is_weaker_than(self, wanted: Schema) -> bool:
         """Whether ``wanted`` asks for something that this schema does not promise already."""
         names = {r.name: r.function for r in self.rules}
         same_rules = all(names.get(r.name) is r.function for r in wanted.rules)
-        return not same_rules or not all(self.by_name[c.name].at_least(c) for c in wanted.columns)
+        return not same_rules or not all(self.by_name[c.name].is_as_strict_as(c) for c in wanted.columns)
 
     def to_json(self) -> dict[str, Any]:
         """Give what counts of it: the columns, and the names of the rules."""
@@ -220,9 +220,9 @@ class Schema:
             "rules": [r.name for r in self.rules],
         }
 
-    def pretence_json(self) -> dict[str, Any]:
+    def generation_json(self) -> dict[str, Any]:
         """Give all that a made-up table depends on: what counts of it, its examples, its sample's content."""
-        return self.to_json() | {"columns": [c.pretence_json() for c in self.columns]}
+        return self.to_json() | {"columns": [c.generation_json() for c in self.columns]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
@@ -232,7 +232,7 @@ class Schema:
                 **{
                     **c,
                     "choices": tuple(c.get("choices", ())),
-                    "bounds": {k: _bound(k, v, c["type"]) for k, v in c.get("bounds", {}).items()},
+                    "bounds": {k: _parse_bound(k, v, c["type"]) for k, v in c.get("bounds", {}).items()},
                 }
             )
             for c in data["columns"]
@@ -240,7 +240,7 @@ class Schema:
         return cls(str(data["contract"]), columns)
 
 
-def _bound(name: str, text: str, kind: str) -> Any:
+def _parse_bound(name: str, text: str, kind: str) -> Any:
     """Give a bound as it was before it was written as text."""
     if name == "pattern":
         return text
@@ -257,7 +257,7 @@ def _bound(name: str, text: str, kind: str) -> Any:
     return text
 
 
-def digest_of(path: str) -> str:
+def sample_digest(path: str) -> str:
     """Give the digest of a file's content; nothing where there is no such file."""
     try:
         with open(path, "rb") as file:
@@ -266,11 +266,11 @@ def digest_of(path: str) -> str:
         return ""
 
 
-def snake(name: str) -> str:
+def to_snake_case(name: str) -> str:
     """Give a name in snake case.
 
     Example:
-        >>> snake("Dt_Customer"), snake("MntWines"), snake("NumWebVisitsMonth"), snake("ID")
+        >>> to_snake_case("Dt_Customer"), to_snake_case("MntWines"), to_snake_case("NumWebVisitsMonth"), to_snake_case("ID")
         ('dt_customer', 'mnt_wines', 'num_web_visits_month', 'id')
     """
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name.strip())

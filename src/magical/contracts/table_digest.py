@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-__all__ = ["BLOCK", "stream_digest", "table_digest"]
+__all__ = ["BLOCK_ROWS", "stream_digest", "table_digest"]
 
-BLOCK = 65_536
+BLOCK_ROWS = 65_536
 """Rows hashed at a time."""
 
 
@@ -24,7 +24,7 @@ def table_digest(table: pl.DataFrame) -> str:
         >>> table_digest(a) == table_digest(b), table_digest(a) == table_digest(a.reverse())
         (True, False)
     """
-    return _digest(table.schema, table.iter_slices(BLOCK))
+    return _digest_blocks(table.schema, table.iter_slices(BLOCK_ROWS))
 
 
 def stream_digest(table: pl.LazyFrame) -> str:
@@ -35,32 +35,32 @@ def stream_digest(table: pl.LazyFrame) -> str:
         >>> stream_digest(a.lazy()) == table_digest(a)
         True
     """
-    batches = table.collect_batches(chunk_size=BLOCK, maintain_order=True, engine="streaming")
-    return _digest(table.collect_schema(), _blocks(batches))
+    batches = table.collect_batches(chunk_size=BLOCK_ROWS, maintain_order=True, engine="streaming")
+    return _digest_blocks(table.collect_schema(), _rechunk(batches))
 
 
-def _digest(schema: Mapping[str, Any], blocks: Iterable[pl.DataFrame]) -> str:
+def _digest_blocks(schema: Mapping[str, Any], blocks: Iterable[pl.DataFrame]) -> str:
     digest = hashlib.sha256()
     for name, dtype in schema.items():
         digest.update(f"{name}\0{_type_name(dtype)}\0".encode())
     for block in blocks:
         digest.update(f"\0{block.height}\0".encode())
         for series in block:
-            _column(digest, series)
+            _hash_series(digest, series)
     return digest.hexdigest()[:40]
 
 
-def _blocks(batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+def _rechunk(batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """Cut rows that come in any pieces where a table in memory is cut."""
     waiting: list[pl.DataFrame] = []
     count = 0
     for batch in batches:
         waiting.append(batch)
         count += batch.height
-        if count >= BLOCK:
+        if count >= BLOCK_ROWS:
             rows = pl.concat(waiting, rechunk=False) if len(waiting) > 1 else batch
-            whole = count - count % BLOCK
-            yield from rows[:whole].iter_slices(BLOCK)
+            whole = count - count % BLOCK_ROWS
+            yield from rows[:whole].iter_slices(BLOCK_ROWS)
             waiting, count = [rows[whole:]], count - whole
     if count:
         yield pl.concat(waiting, rechunk=False)
@@ -71,7 +71,7 @@ def _type_name(dtype: Any) -> str:
     return f"Enum {list(dtype.categories)}" if dtype.base_type() is pl.Enum else str(dtype)
 
 
-def _column(digest: Any, series: pl.Series) -> None:
+def _hash_series(digest: Any, series: pl.Series) -> None:
     series = series.alias("column")  # methods of a series look it up by its name, which may be a pattern
     if series.null_count():
         digest.update(b"\2" + series.is_null().cast(pl.UInt8).to_numpy().tobytes())
@@ -89,19 +89,19 @@ def _column(digest: Any, series: pl.Series) -> None:
         digest.update(lists.list.len().fill_null(0).to_numpy().tobytes())
         lists = lists.drop_nulls()
         if lists.len():
-            _column(digest, lists.explode(empty_as_null=False))
+            _hash_series(digest, lists.explode(empty_as_null=False))
     elif base is pl.Struct:
         for field in series.struct.unnest():
-            _column(digest, field)
+            _hash_series(digest, field)
     elif base is pl.Boolean:
         digest.update(series.fill_null(False).cast(pl.UInt8).to_numpy().tobytes())
     elif base is pl.Null:
         digest.update(str(series.len()).encode())
     else:
-        _numbers(digest, series)
+        _hash_numbers(digest, series)
 
 
-def _numbers(digest: Any, series: pl.Series) -> None:
+def _hash_numbers(digest: Any, series: pl.Series) -> None:
     physical = series.to_physical()
     numbers = (physical.fill_null(0) if physical.null_count() else physical).to_numpy()
     if numbers.dtype.kind == "f" and np.isnan(numbers).any():

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import polars.selectors as cs
 
-from magical.contracts.dtypes import DTYPES, kind_of
-from magical.contracts.promises import PARTS, Parts, Promise, promised, tag
+from magical.contracts.dtypes import DTYPES, dtype_kind
+from magical.contracts.promises import PARTS, Parts, Promise, attached_promise, attach_promise
 from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise, did_you_mean, listing, shorten
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "convert_pandas",
-    "form_of",
-    "formed",
+    "format_kinds",
+    "convert_kind",
     "partition",
-    "polars_frame",
-    "typed",
-    "wanted_by",
+    "to_polars",
+    "coerce_table",
+    "parse_kinds",
 ]
 
 
-def polars_frame(table: Any) -> pl.DataFrame:
+def to_polars(table: Any) -> pl.DataFrame:
     """Give a table as a polars DataFrame: from polars, pandas, or rows as dictionaries.
 
     Raises:
@@ -40,7 +40,7 @@ def polars_frame(table: Any) -> pl.DataFrame:
         from magical.contracts.pandas_tables import from_pandas
 
         return from_pandas(
-            table if _has_names(table) else table.set_axis(list(map(str, table.columns)), axis=1)
+            table if _has_text_labels(table) else table.set_axis(list(map(str, table.columns)), axis=1)
         )
     if isinstance(table, list) and all(isinstance(row, dict) for row in table):
         return pl.DataFrame(table, infer_schema_length=None)
@@ -49,7 +49,7 @@ def polars_frame(table: Any) -> pl.DataFrame:
     )
 
 
-def convert_pandas(table: pd.DataFrame, schema: Schema | None, *, who: str) -> pl.DataFrame:
+def convert_pandas(table: pd.DataFrame, schema: Schema | None, *, label: str) -> pl.DataFrame:
     """Convert a pandas table that a step returned to polars; pandas is imported only here.
 
     Raises:
@@ -57,14 +57,14 @@ def convert_pandas(table: pd.DataFrame, schema: Schema | None, *, who: str) -> p
     """
     from magical.contracts.pandas_tables import from_pandas
 
-    return from_pandas(table, schema, who=who)
+    return from_pandas(table, schema, label=label)
 
 
-def _has_names(table: Any) -> bool:
+def _has_text_labels(table: Any) -> bool:
     return all(isinstance(label, str) for label in table.columns)
 
 
-def typed(table: Any, schema: Schema, *, whose: str = "") -> pl.DataFrame:
+def coerce_table(table: Any, schema: Schema, *, label: str = "") -> pl.DataFrame:
     """Give the promised columns of a table, each in its one canonical type, nulls kept.
 
     A whole number stored as a float (pandas does so where a value is missing) is an ``int`` again, a
@@ -73,8 +73,8 @@ def typed(table: Any, schema: Schema, *, whose: str = "") -> pl.DataFrame:
     Raises:
         BrokenPromise: a column is missing, or its values are not of the promised type.
     """
-    frame = polars_frame(table)
-    who = whose or f"A table of {schema.name}"
+    frame = to_polars(table)
+    who = label or f"A table of {schema.name}"
     missing = sorted(set(schema.names) - set(frame.columns), key=schema.names.index)
     if missing:
         raise BrokenPromise(
@@ -82,17 +82,17 @@ def typed(table: Any, schema: Schema, *, whose: str = "") -> pl.DataFrame:
             hint=did_you_mean(missing[0], frame.columns),
         )
     frame = frame.select(schema.names).with_columns(cs.float().fill_nan(None))
-    columns = [_cast(series, column, who) for series, column in zip(frame, schema.columns, strict=True)]
+    columns = [_coerce_series(series, column, who) for series, column in zip(frame, schema.columns, strict=True)]
     return frame.with_columns(columns)
 
 
-def _cast(series: pl.Series, column: Column, who: str) -> pl.Series:
+def _coerce_series(series: pl.Series, column: Column, label: str) -> pl.Series:
     wanted = DTYPES.get(column.type)
     if wanted is None or series.dtype == wanted:
         return series
     if series.null_count() == series.len():  # pandas cannot say what kind of values are missing
         return pl.Series(series.name, [None] * series.len(), dtype=wanted)
-    have = kind_of(series.dtype)
+    have = dtype_kind(series.dtype)
     near = {
         "int": ("int", "float", "bool"),
         "float": ("int", "float", "bool"),
@@ -102,21 +102,21 @@ def _cast(series: pl.Series, column: Column, who: str) -> pl.Series:
     }
     if series.dtype == pl.Object:
         series = pl.Series(series.name, series.to_list(), strict=False)
-        have = kind_of(series.dtype)
+        have = dtype_kind(series.dtype)
     if have in near.get(column.type, (column.type,)):
         if have == "datetime" and getattr(series.dtype, "time_zone", None):
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         cast = series.cast(wanted, strict=False)
-        if cast.null_count() == series.null_count() and _nothing_lost(series, cast, have, column.type):
+        if cast.null_count() == series.null_count() and _is_lossless(series, cast, have, column.type):
             return cast
     examples = listing((repr(shorten(v, 20)) for v in series.drop_nulls().head(3)), 3)
     raise BrokenPromise(
-        f"{who} promised {column.name}: {column.promise}, got {have} ({examples}).",
+        f"{label} promised {column.name}: {column.type_text}, got {have} ({examples}).",
         hint="give the column in its promised type.",
     )
 
 
-def _nothing_lost(series: pl.Series, cast: pl.Series, have: str, wanted: str) -> bool:
+def _is_lossless(series: pl.Series, cast: pl.Series, have: str, wanted: str) -> bool:
     """A number that is whole, or 0 or 1, and a timestamp at midnight stay what they are."""
     if (have, wanted) not in (("float", "int"), ("float", "bool"), ("int", "bool"), ("datetime", "date")):
         return True
@@ -142,7 +142,7 @@ def partition(table: pl.DataFrame | pd.DataFrame, assignment: pl.Series | list[s
         >>> test["x"].to_list()
         [2]
     """
-    promise, table = promised(table), polars_frame(table)
+    promise, table = attached_promise(table), to_polars(table)
     part = pl.Series("part", assignment, dtype=pl.String)
     if len(part) != table.height:
         raise BrokenPromise(
@@ -175,32 +175,32 @@ def partition(table: pl.DataFrame | pd.DataFrame, assignment: pl.Series | list[s
     return Parts(cut["train"], cut["validation"], cut["test"], who.with_columns(part))
 
 
-_TABLES = ("table", "lazy", "pandas")
+_TABLE_KINDS = ("table", "lazy", "pandas")
 
 
-def formed(value: Any, wanted: Promise) -> Any:
+def convert_kind(value: Any, wanted: Promise) -> Any:
     """Give a table, or each of several, in the kind that is wanted; its mark goes along.
 
     Example:
-        >>> formed(pl.DataFrame({"x": [1]}), Promise("lazy")).collect().item()
+        >>> convert_kind(pl.DataFrame({"x": [1]}), Promise("lazy")).collect().item()
         1
     """
     if isinstance(value, (list, tuple)):
         promises = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(value)
         if promises:
-            value = [formed(v, p) for v, p in zip(value, promises, strict=False)]
+            value = [convert_kind(v, p) for v, p in zip(value, promises, strict=False)]
         return tuple(value) if str(wanted.hint).startswith("tuple") else value
     if not wanted.is_table or not isinstance(value, (pl.DataFrame, pl.LazyFrame)):
         return value
-    mark, given = promised(value), _given(value, wanted.kind)
-    return tag(given, mark) if mark else given
+    mark, given = attached_promise(value), _convert_table(value, wanted.kind)
+    return attach_promise(given, mark) if mark else given
 
 
-def form_of(wanted: Promise) -> str:
+def format_kinds(wanted: Promise) -> str:
     """Give the kinds that a parameter asks for as a text, such as ``pandas`` or ``tuple table lazy``.
 
     Example:
-        >>> form_of(Promise("list", list, items=(Promise("pandas"),)))
+        >>> format_kinds(Promise("list", list, items=(Promise("pandas"),)))
         'list pandas'
     """
     if wanted.kind not in ("tuple", "list"):
@@ -209,20 +209,20 @@ def form_of(wanted: Promise) -> str:
     return " ".join([outer, *(i.kind if i.is_table else "any" for i in wanted.items)])
 
 
-def wanted_by(form: str) -> Promise:
+def parse_kinds(kinds: str) -> Promise:
     """Give what such a text asks for.
 
     Example:
-        >>> formed([pl.DataFrame({"x": [1]})], wanted_by("tuple* lazy"))[0].collect().item()
+        >>> convert_kind([pl.DataFrame({"x": [1]})], parse_kinds("tuple* lazy"))[0].collect().item()
         1
     """
-    first, *others = form.split() or ["any"]
-    if first in ("any", *_TABLES):
+    first, *others = kinds.split() or ["any"]
+    if first in ("any", *_TABLE_KINDS):
         return Promise(first)
     return Promise("tuple" if first == "tuple" else "list", first, items=tuple(map(Promise, others)))
 
 
-def _given(table: pl.DataFrame | pl.LazyFrame, kind: str) -> Any:
+def _convert_table(table: pl.DataFrame | pl.LazyFrame, kind: str) -> Any:
     if kind == "lazy":
         return table.lazy()
     whole = table.collect() if isinstance(table, pl.LazyFrame) else table

@@ -15,25 +15,25 @@ import polars as pl
 from pydantic import BaseModel
 
 from magical.contracts.contract import schema_of
-from magical.contracts.dtypes import kind_of
+from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column, Rule, Schema
-from magical.contracts.tables import polars_frame
+from magical.contracts.tables import to_polars
 from magical.errors import BrokenPromise, ContractError, did_you_mean, listing, shorten
 
 __all__ = [
-    "AT_ONCE",
+    "HASHES_PER_PASS",
     "Check",
     "Failure",
-    "Filtered",
-    "Stream",
-    "StreamFailed",
-    "checks_of",
-    "failures",
+    "FilterResult",
+    "LazyOutput",
+    "StreamError",
+    "build_column_checks",
+    "find_failures",
     "filter",
-    "keep",
-    "repeats",
-    "rules_of",
-    "unique_of",
+    "validate",
+    "find_duplicates",
+    "build_rule_checks",
+    "build_unique_checks",
 ]
 
 
@@ -48,7 +48,7 @@ class Check(NamedTuple):
     """
 
     name: str
-    words: str
+    requirement: str
     holds: pl.Expr
     ids: tuple[str, ...] = ()
 
@@ -58,7 +58,7 @@ class Check(NamedTuple):
         return (~self.holds).fill_null(True)
 
 
-def checks_of(column: Column, dtype: Any) -> list[Check]:
+def build_column_checks(column: Column, dtype: Any) -> list[Check]:
     """Give what a column asks of its values, which are of a polars type that fits it."""
     col, out = pl.col(column.name), []
     if not column.nullable:
@@ -70,11 +70,11 @@ def checks_of(column: Column, dtype: Any) -> list[Check]:
     if column.choices:
         add(f"must be one of {listing(map(repr, column.choices), 6)}", col.is_in(list(column.choices)))
     for bound, value in column.bounds.items():
-        add(f"must {_WORDS[bound]} {value}", _holds(bound, value, col, dtype))
+        add(f"must {_BOUND_TEXTS[bound]} {value}", _bound_expression(bound, value, col, dtype))
     return out
 
 
-_WORDS = {
+_BOUND_TEXTS = {
     "ge": "be >=",
     "gt": "be >",
     "le": "be <=",
@@ -86,12 +86,12 @@ _WORDS = {
 }
 
 
-def _holds(bound: str, value: Any, col: pl.Expr, dtype: Any) -> pl.Expr:
+def _bound_expression(bound: str, value: Any, col: pl.Expr, dtype: Any) -> pl.Expr:
     match bound:
         case "ge":
-            return col.ge(value) & _is_number(col, dtype)
+            return col.ge(value) & _is_not_nan(col, dtype)
         case "gt":
-            return col.gt(value) & _is_number(col, dtype)
+            return col.gt(value) & _is_not_nan(col, dtype)
         case "le":
             return col.le(value)
         case "lt":
@@ -104,37 +104,37 @@ def _holds(bound: str, value: Any, col: pl.Expr, dtype: Any) -> pl.Expr:
             return col.mod(value).eq(0)
         case "pattern":
             return col.cast(pl.String).str.contains(getattr(value, "pattern", value))
-    size = _size(col, dtype)
+    size = _length_expression(col, dtype)
     return size.ge(value) if bound == "min_length" else size.le(value)
 
 
-def _is_number(col: pl.Expr, dtype: Any) -> pl.Expr:
+def _is_not_nan(col: pl.Expr, dtype: Any) -> pl.Expr:
     """NaN is greater than every number, says polars."""
     return col.is_not_nan() if dtype.is_float() else pl.lit(True)
 
 
-def _size(col: pl.Expr, dtype: Any) -> pl.Expr:
+def _length_expression(col: pl.Expr, dtype: Any) -> pl.Expr:
     if dtype.base_type() is pl.List:
         return col.list.len()
     return col.arr.len() if dtype.base_type() is pl.Array else col.cast(pl.String).str.len_chars()
 
 
-def unique_of(schema: Schema, wrong: set[str]) -> list[Check]:
+def build_unique_checks(schema: Schema, invalid: set[str]) -> list[Check]:
     """Give the check that the id is unique, unless one of its columns is wrong."""
     ids = schema.ids
-    if not ids or wrong & set(ids):
+    if not ids or invalid & set(ids):
         return []
     columns = pl.col(ids[0]) if len(ids) == 1 else pl.struct(ids)
     name = ids[0] if len(ids) == 1 else f"({', '.join(ids)})"
     return [Check(name, "must be unique", ~columns.is_duplicated(), tuple(ids))]
 
 
-def rules_of(schema: Schema) -> list[Check]:
+def build_rule_checks(schema: Schema) -> list[Check]:
     """Give the rules across columns or rows."""
-    return [_rule(schema, rule) for rule in schema.rules]
+    return [_build_rule_check(schema, rule) for rule in schema.rules]
 
 
-def _rule(schema: Schema, rule: Rule) -> Check:
+def _build_rule_check(schema: Schema, rule: Rule) -> Check:
     holds = rule.expression()
     if not isinstance(holds, pl.Expr):
         raise ContractError(
@@ -147,29 +147,29 @@ def _rule(schema: Schema, rule: Rule) -> Check:
 
 _HASH, _ROW = "__hash", "__row"
 
-AT_ONCE = 4_000_000
+HASHES_PER_PASS = 4_000_000
 
 """Rows whose ids' hashes are held in memory at a time."""
 
 
-def repeats(table: pl.LazyFrame, ids: list[str], height: int, examples: int) -> tuple[int, pl.DataFrame]:
+def find_duplicates(table: pl.LazyFrame, ids: list[str], height: int, max_examples: int) -> tuple[int, pl.DataFrame]:
     """Count the rows whose id another row has too, and give the first few.
 
     Rows of one id have one hash, so only rows that share a hash are looked at themselves. The hashes are
     looked at in as many passes as memory asks for, each over those of one residue.
 
     Args:
-        table: is read once for each ``AT_ONCE`` rows, the columns ``ids`` only.
+        table: is read once for each ``HASHES_PER_PASS`` rows, the columns ``ids`` only.
         ids: the columns that together are the id.
         height: how many rows there are.
         examples: how many rows to give at most.
 
     Example:
-        >>> count, rows = repeats(pl.LazyFrame({"id": [7, 8, 7]}), ["id"], 3, 5)
+        >>> count, rows = find_duplicates(pl.LazyFrame({"id": [7, 8, 7]}), ["id"], 3, 5)
         >>> count, rows.rows()
         (2, [(0, 7), (2, 7)])
     """
-    passes = -(-height // AT_ONCE) or 1
+    passes = -(-height // HASHES_PER_PASS) or 1
     one = (pl.col(ids[0]) if len(ids) == 1 else pl.struct(ids)).hash().alias(_HASH)
     hashes, keyed = table.select(one), table.select(ids).with_row_index(_ROW).with_columns(one)
     count, found = 0, []
@@ -181,18 +181,18 @@ def repeats(table: pl.LazyFrame, ids: list[str], height: int, examples: int) -> 
         if shared.is_empty():
             continue
         rows = keyed.join(shared.lazy(), on=_HASH, how="semi").group_by(ids)
-        several = rows.agg(pl.len().alias(_HASH), pl.col(_ROW).bottom_k(examples))
+        several = rows.agg(pl.len().alias(_HASH), pl.col(_ROW).bottom_k(max_examples))
         again = several.filter(pl.col(_HASH) > 1).collect(engine="streaming")
         count += int(again[_HASH].sum())
-        first = again.drop(_HASH).explode(_ROW).bottom_k(examples, by=_ROW)
+        first = again.drop(_HASH).explode(_ROW).bottom_k(max_examples, by=_ROW)
         found.append(first.select(_ROW, *ids))
     none = table.select(ids).head(0).with_row_index(_ROW).collect()
-    return count, pl.concat([none, *found]).sort(_ROW).head(examples)
+    return count, pl.concat([none, *found]).sort(_ROW).head(max_examples)
 
 
-EXAMPLES = 5
+MAX_EXAMPLES = 5
 
-SHOWN = 20
+MAX_DETAILED_FAILURES = 20
 
 """Of more broken promises than these no examples are looked for."""
 
@@ -224,7 +224,7 @@ class Failure:
         return f"{self.column} {self.rule}{got} ({places})"
 
 
-class Filtered(NamedTuple):
+class FilterResult(NamedTuple):
     """What ``filter`` gives.
 
     Attributes:
@@ -236,7 +236,7 @@ class Filtered(NamedTuple):
     rejected: pl.DataFrame
 
 
-def failures(table: pl.DataFrame | pl.LazyFrame, schema: Schema) -> list[Failure]:
+def find_failures(table: pl.DataFrame | pl.LazyFrame, schema: Schema) -> list[Failure]:
     """Give every promise that a table breaks.
 
     Args:
@@ -244,57 +244,57 @@ def failures(table: pl.DataFrame | pl.LazyFrame, schema: Schema) -> list[Failure
             in streaming mode: of its rows nothing stays in memory but some ids, and what a rule asks for.
         schema: what it must keep.
     """
-    dtypes, height = table.collect_schema(), _height(table)
-    found = [f for c in schema.columns if (f := _misfit(c, dtypes, height))]
+    dtypes, height = table.collect_schema(), _count_rows(table)
+    found = [f for c in schema.columns if (f := _find_column_failure(c, dtypes, height))]
     wrong = {f.column for f in found}
-    checks = [k for c in schema.columns if c.name not in wrong for k in checks_of(c, dtypes[c.name])]
-    checks += unique_of(schema, wrong) + ([] if found else rules_of(schema))
+    checks = [k for c in schema.columns if c.name not in wrong for k in build_column_checks(c, dtypes[c.name])]
+    checks += build_unique_checks(schema, wrong) + ([] if found else build_rule_checks(schema))
     if not checks or not height:
         return found
     lazy = isinstance(table, pl.LazyFrame)
-    exprs = [(_pending(c) if lazy and c.ids else c.broken).alias(str(i)) for i, c in enumerate(checks)]
+    exprs = [(_placeholder(c) if lazy and c.ids else c.broken).alias(str(i)) for i, c in enumerate(checks)]
     try:
-        broken = _collected(table, table.lazy().select(exprs).select(pl.all().sum())).row(0)
+        broken = _collect(table, table.lazy().select(exprs).select(pl.all().sum())).row(0)
     except pl.exceptions.PolarsError as error:
-        raise _not_computed(table, schema, checks) or error from None
+        raise _computation_error(table, schema, checks) or error from None
     for check, expr, count in zip(checks, exprs, broken, strict=True):
         if isinstance(table, pl.LazyFrame) and check.ids:
-            again, first = repeats(table, list(check.ids), height, EXAMPLES)
-            found += [_failure(check, again, first, list(check.ids))] if again else []
+            again, first = find_duplicates(table, list(check.ids), height, MAX_EXAMPLES)
+            found += [_make_failure(check, again, first, list(check.ids))] if again else []
         elif count:
             rows = min(count, height)
             found.append(
-                _examples(table, dtypes, check, expr, rows)
-                if len(found) < SHOWN
-                else Failure(check.name, check.words, rows)
+                _find_examples(table, dtypes, check, expr, rows)
+                if len(found) < MAX_DETAILED_FAILURES
+                else Failure(check.name, check.requirement, rows)
             )
     return found
 
 
-def keep(table: pl.DataFrame | pl.LazyFrame, schema: Schema, *, who: str, hint: str = "") -> None:
+def validate(table: pl.DataFrame | pl.LazyFrame, schema: Schema, *, label: str, hint: str = "") -> None:
     """Check that a table keeps its schema.
 
     Raises:
         BrokenPromise: it does not; the message shows which rows and values.
     """
-    found = failures(table, schema)
+    found = find_failures(table, schema)
     if not found:
         return
     found.sort(key=lambda f: f.rule != "must be unique")  # a wrong join shows in its ids first
     rows = max(f.count for f in found)
     least = "at least " if len(found) > 1 else ""
     head = (
-        f"{who} promised Frame[{schema.name}], but {least}{rows:,} of {_height(table):,} rows break it:"
+        f"{label} promised Frame[{schema.name}], but {least}{rows:,} of {_count_rows(table):,} rows break it:"
         if all(f.count for f in found)
-        else f"{who} promised Frame[{schema.name}], but its columns differ:"
+        else f"{label} promised Frame[{schema.name}], but its columns differ:"
     )
     shown = [f"  {f}" for f in found[:3]]
     if len(found) > 3:
         shown[2] = f"  {listing((f'{f.column} {f.rule}' for f in found[2:]), 2)}"
-    raise BrokenPromise(head, *shown, hint=hint or _hint(found, table.collect_schema().names(), schema))
+    raise BrokenPromise(head, *shown, hint=hint or _suggest_fix(found, table.collect_schema().names(), schema))
 
 
-def filter(table: Any, contract: type[BaseModel] | Schema) -> Filtered:
+def filter(table: Any, contract: type[BaseModel] | Schema) -> FilterResult:
     """Part the rows that keep a contract from those that do not, with the reason.
 
     Args:
@@ -312,34 +312,34 @@ def filter(table: Any, contract: type[BaseModel] | Schema) -> Filtered:
         >>> good["age"].to_list(), rejected["reason"].to_list()
         ([40], ['age must be <= 120'])
     """
-    frame = polars_frame(table)
+    frame = to_polars(table)
     schema = contract if isinstance(contract, Schema) else schema_of(contract)
     dtypes = frame.schema
-    structural = [f for c in schema.columns if (f := _misfit(c, dtypes, frame.height))]
+    structural = [f for c in schema.columns if (f := _find_column_failure(c, dtypes, frame.height))]
     if structural:
         raise BrokenPromise(
             f"filter: the table has not the columns of {schema.name}:",
             *(f"  {f}" for f in structural[:3]),
-            hint=_hint(structural, frame.columns, schema),
+            hint=_suggest_fix(structural, frame.columns, schema),
         )
-    checks = [k for c in schema.columns for k in checks_of(c, dtypes[c.name])]
-    reason = _reasons(frame, schema, checks + unique_of(schema, set()) + rules_of(schema))
-    return Filtered(
+    checks = [k for c in schema.columns for k in build_column_checks(c, dtypes[c.name])]
+    reason = _rejection_reasons(frame, schema, checks + build_unique_checks(schema, set()) + build_rule_checks(schema))
+    return FilterResult(
         frame.filter(reason == ""), frame.with_columns(reason.alias("reason")).filter(reason != "")
     )
 
 
-def _reasons(frame: pl.DataFrame, schema: Schema, checks: list[Check]) -> pl.Series:
+def _rejection_reasons(frame: pl.DataFrame, schema: Schema, checks: list[Check]) -> pl.Series:
     """What each row breaks, in words; a few checks at a time, since polars is slow to plan one long text."""
     found = []
     for start in range(0, len(checks), 100):
         some = checks[start : start + 100]
-        texts = [pl.when(c.broken).then(pl.lit(f"{c.name} {c.words}")) for c in some]
+        texts = [pl.when(c.broken).then(pl.lit(f"{c.name} {c.requirement}")) for c in some]
         reasons = pl.concat_str(texts, separator="; ", ignore_nulls=True)
         try:
             found.append(frame.lazy().select(pl.repeat("", pl.len()) + reasons).collect().to_series())
         except pl.exceptions.PolarsError as error:
-            raise _not_computed(frame, schema, checks) or error from None
+            raise _computation_error(frame, schema, checks) or error from None
     if not found:
         return pl.repeat("", frame.height, eager=True)
     columns = [series.replace("", None).alias(str(i)) for i, series in enumerate(found)]
@@ -347,47 +347,47 @@ def _reasons(frame: pl.DataFrame, schema: Schema, checks: list[Check]) -> pl.Ser
     return pl.DataFrame(columns).select(joined).to_series()
 
 
-def _height(table: pl.DataFrame | pl.LazyFrame) -> int:
+def _count_rows(table: pl.DataFrame | pl.LazyFrame) -> int:
     if isinstance(table, pl.DataFrame):
         return table.height
-    return int(_collected(table, table.select(pl.len())).item())
+    return int(_collect(table, table.select(pl.len())).item())
 
 
-def _collected(table: pl.DataFrame | pl.LazyFrame, query: pl.LazyFrame) -> pl.DataFrame:
+def _collect(table: pl.DataFrame | pl.LazyFrame, query: pl.LazyFrame) -> pl.DataFrame:
     return query.collect(engine="streaming" if isinstance(table, pl.LazyFrame) else "auto")
 
 
-def _pending(check: Check) -> pl.Expr:
+def _placeholder(check: Check) -> pl.Expr:
     """As many rows as a check would have that is made otherwise; a rule on all rows counts by it."""
     return pl.col(check.ids[0]).is_null()
 
 
-def _not_computed(
+def _computation_error(
     table: pl.DataFrame | pl.LazyFrame, schema: Schema, checks: list[Check]
 ) -> ContractError | None:
     """Find the one check that polars cannot compute."""
     for check in checks:
         try:
-            _collected(table, table.lazy().select(check.broken))
+            _collect(table, table.lazy().select(check.broken))
         except pl.exceptions.PolarsError as error:
             return ContractError(
-                f"{schema.name}: whether {check.name} {check.words} cannot be computed:",
+                f"{schema.name}: whether {check.name} {check.requirement} cannot be computed:",
                 f"  {shorten(str(error).strip().splitlines()[0], 160)}",
                 hint=f"mend {schema.name}{f' in {schema.source}' if schema.source else ''}.",
             )
     return None
 
 
-def _misfit(column: Column, dtypes: Mapping[str, Any], height: int) -> Failure | None:
+def _find_column_failure(column: Column, dtypes: Mapping[str, Any], height: int) -> Failure | None:
     if column.name not in dtypes:
         return Failure(column.name, "is missing", 0)
-    have = kind_of(dtypes[column.name])
+    have = dtype_kind(dtypes[column.name])
     if column.type in ("any", have) or (have == "null" and (column.nullable or not height)):
         return None
-    return Failure(column.name, f"must be {column.promise}, and is {have}", 0)
+    return Failure(column.name, f"must be {column.type_text}, and is {have}", 0)
 
 
-def _examples(
+def _find_examples(
     table: pl.DataFrame | pl.LazyFrame, dtypes: Mapping[str, Any], check: Check, broken: pl.Expr, count: int
 ) -> Failure:
     shown = [c for c in check.ids or (check.name,) if c in dtypes]
@@ -399,20 +399,20 @@ def _examples(
         .select(*shown, broken.alias("__broken"))
         .with_row_index("__row")
         .filter("__broken")
-        .head(EXAMPLES)
+        .head(MAX_EXAMPLES)
     )
-    return _failure(check, count, _collected(table, query), shown)
+    return _make_failure(check, count, _collect(table, query), shown)
 
 
-def _failure(check: Check, count: int, rows: pl.DataFrame, shown: list[str]) -> Failure:
+def _make_failure(check: Check, count: int, rows: pl.DataFrame, shown: list[str]) -> Failure:
     values: tuple[str, ...] = ()
-    if check.words != "must not be null" and shown:
+    if check.requirement != "must not be null" and shown:
         texts = [shorten(v[0] if len(shown) == 1 else v, 24) for v in rows.select(shown).iter_rows()]
         values = tuple(dict.fromkeys(texts))
-    return Failure(check.name, check.words, count, values, tuple(rows["__row"].to_list()))
+    return Failure(check.name, check.requirement, count, values, tuple(rows["__row"].to_list()))
 
 
-def _hint(found: list[Failure], names: list[str], schema: Schema) -> str:
+def _suggest_fix(found: list[Failure], names: list[str], schema: Schema) -> str:
     place = f" in {schema.source}" if schema.source else ""
     missing = [f.column for f in found if f.rule == "is missing"]
     if missing:
@@ -427,17 +427,17 @@ def _hint(found: list[Failure], names: list[str], schema: Schema) -> str:
     return f"filter them here, or widen {schema.name}{place}."
 
 
-_CELLS = 4_194_304
+_ROW_GROUP_CELLS = 4_194_304
 
 """In a row group: 65,536 rows of 64 columns. A few of these are in memory at a time."""
 
 
-class StreamFailed(Exception):
+class StreamError(Exception):
     """What a step gave could not be computed; the cause says why."""
 
 
 @dataclass(frozen=True)
-class Stream:
+class LazyOutput:
     """A lazy table, and what it must keep.
 
     Attributes:
@@ -448,19 +448,19 @@ class Stream:
 
     frame: pl.LazyFrame
     schema: Schema | None = None
-    who: str = ""
+    label: str = ""
 
     def sink(self, path: Path) -> None:
         """Compute the rows into a parquet file, and hold them to their contract.
 
         Raises:
-            StreamFailed: they cannot be computed.
+            StreamError: they cannot be computed.
             BrokenPromise: they break their contract.
             OSError: the disk is full.
         """
         try:
             width = len(self.frame.collect_schema())
-            rows = max(1024, min(65_536, _CELLS // max(width, 1)))
+            rows = max(1024, min(65_536, _ROW_GROUP_CELLS // max(width, 1)))
             self.frame.sink_parquet(
                 path, compression="zstd", compression_level=1, row_group_size=rows, engine="streaming"
             )
@@ -468,6 +468,6 @@ class Stream:
             said = re.search(r"\(os error (\d+)\)", str(error))  # polars tells it in words only
             if said and int(said[1]) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise OSError(int(said[1]), os.strerror(int(said[1]))) from error
-            raise StreamFailed(str(error)) from error
+            raise StreamError(str(error)) from error
         if self.schema is not None:
-            keep(pl.scan_parquet(path, glob=False), self.schema, who=self.who)
+            validate(pl.scan_parquet(path, glob=False), self.schema, label=self.label)

@@ -8,11 +8,11 @@ from typing import Any
 from magical.contracts.schema import Column, Schema
 from magical.inference.column_names import class_name
 
-__all__ = ["contract_source", "module_source", "quoted"]
+__all__ = ["contract_source", "module_source", "quote_value"]
 
 WIDTH = 110
 _ROLES = {"id": "Id", "time": "Time", "group": "Group", "target": "Target"}
-_DATES = ("date", "datetime", "time", "timedelta")
+_DATE_TYPES = ("date", "datetime", "time", "timedelta")
 _IMPORTED = ("Contract", "Field", "Format", "Group", "Id", "Key", "Literal", "Annotated", "Target", "Time")
 
 
@@ -36,7 +36,7 @@ def contract_source(schema: Schema, docstring: str = "", taken: Iterable[str] = 
             spent: float | None = Field(ge=0, alias="Total €")
             answer: Target[Literal["no", "yes"]]
     """
-    writer = _Writer(schema, (*taken, *_IMPORTED, schema.name), _dates_of(schema.columns))
+    writer = _ContractWriter(schema, (*taken, *_IMPORTED, schema.name), _datetime_prefix(schema.columns))
     return writer.source(docstring)
 
 
@@ -53,115 +53,115 @@ def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping
         >>> module_source([shop], "What is promised.", {}).splitlines()[2]
         'from magical import Contract, Id'
     """
-    ordered = _parents_first(schemas)
+    ordered = _order_parents_first(schemas)
     columns = [c for s in schemas for c in s.columns]
-    dates = _dates_of(columns)
+    dates = _datetime_prefix(columns)
     taken = {s.name for s in schemas} | {*_IMPORTED}
     bodies = []
     for schema in ordered:
-        writer = _Writer(schema, taken, dates)
+        writer = _ContractWriter(schema, taken, dates)
         bodies.append(writer.source(docstrings.get(schema.name, "")))
         taken |= writer.taken
     text = "\n\n".join(bodies)
     gap = "\n\n" if text.startswith("class ") else "\n"
-    return f'"""{docstring}"""\n\n{_imports(columns, text)}{gap}{text}'
+    return f'"""{docstring}"""\n\n{_imports_source(columns, text)}{gap}{text}'
 
 
-def quoted(value: Any) -> str:
+def quote_value(value: Any) -> str:
     r"""Give a value as Python writes it, texts in the quotes that ruff prefers.
 
     Example:
-        >>> print(quoted("it's"), quoted('5" pipe'), quoted(7))
+        >>> print(quote_value("it's"), quote_value('5" pipe'), quote_value(7))
         "it's" '5" pipe' 7
     """
     if not isinstance(value, str):
         return repr(value)
     quote = "'" if value.count('"') > value.count("'") else '"'
-    inner = "".join(_escaped(c, quote) for c in value)
+    inner = "".join(_escape(c, quote) for c in value)
     return f"{quote}{inner}{quote}"
 
 
-class _Writer:
-    def __init__(self, schema: Schema, taken: Iterable[str], dates: str) -> None:
-        self.schema, self.taken, self.dates = schema, set(taken), dates
+class _ContractWriter:
+    def __init__(self, schema: Schema, taken: Iterable[str], datetime_prefix: str) -> None:
+        self.schema, self.taken, self.datetime_prefix = schema, set(taken), datetime_prefix
         self.reasons: Mapping[str, str] = getattr(schema, "reasons", {})
         self.left_out: Mapping[str, str] = getattr(schema, "left_out", {})
         self.aliases: dict[tuple[Any, ...], str] = {}
 
     def source(self, docstring: str) -> str:
-        fields = [line for c in self.schema.columns for line in self._field(c)]
+        fields = [line for c in self.schema.columns for line in self._field_lines(c)]
         if not fields and not self.left_out:
             fields = ["    pass"]
         gone = [
             line
             for raw, why in self.left_out.items()
-            for line in _comment(f"{quoted(raw)} is left out: {why}.")
+            for line in _comment_lines(f"{quote_value(raw)} is left out: {why}.")
         ]
-        above = [_choices(name, choices) for choices, name in self.aliases.items()]
+        above = [_choices_source(name, choices) for choices, name in self.aliases.items()]
         head = f'class {self.schema.name}(Contract):\n    """{docstring or "One row."}"""\n'
         body = "\n".join([*fields, *(["", *gone] if gone and fields else gone)])
         return "".join(f"{a}\n" for a in above) + ("\n\n" if above else "") + f"{head}\n{body}\n"
 
-    def _field(self, column: Column) -> list[str]:
-        hint = self._hint(column)
-        options = [f"{k}={quoted(v)}" for k, v in column.bounds.items()]
-        options += [f"alias={quoted(column.alias)}"] if column.alias else []
-        options += [f"description={quoted(column.description)}"] if column.description else []
+    def _field_lines(self, column: Column) -> list[str]:
+        hint = self._hint_source(column)
+        options = [f"{k}={quote_value(v)}" for k, v in column.bounds.items()]
+        options += [f"alias={quote_value(column.alias)}"] if column.alias else []
+        options += [f"description={quote_value(column.description)}"] if column.description else []
         start = f"    {column.name}: {hint}"
         line = f"{start} = Field({', '.join(options)})" if options else start
         why = self.reasons.get(column.name, "")
         if len(line) <= WIDTH:
             if why and len(line) + len(why) + 4 <= WIDTH:
                 return [f"{line}  # {why}"]
-            return [*_comment(why), line]
+            return [*_comment_lines(why), line]
         inner = f"        {', '.join(options)}"
         if len(inner) <= WIDTH:
-            return [*_comment(why), f"{start} = Field(", inner, "    )"]
+            return [*_comment_lines(why), f"{start} = Field(", inner, "    )"]
         each = [f"        {option}," for option in options]
-        return [*_comment(why), f"{start} = Field(", *each, "    )"]
+        return [*_comment_lines(why), f"{start} = Field(", *each, "    )"]
 
-    def _hint(self, column: Column) -> str:
+    def _hint_source(self, column: Column) -> str:
         if column.role == "key":
             key = f"Key[{column.parent}]"
             return f"{key} | None" if column.nullable else key
-        plain = self._literal(column) if column.choices else self._plain(column.type)
+        plain = self._literal_source(column) if column.choices else self._type_source(column.type)
         if column.format:
-            plain = f"Annotated[{plain}, Format({quoted(column.format)})]"
+            plain = f"Annotated[{plain}, Format({quote_value(column.format)})]"
         if column.nullable:
             plain = f"{plain} | None"
         return f"{_ROLES[column.role]}[{plain}]" if column.role else plain
 
-    def _plain(self, kind: str) -> str:
+    def _type_source(self, kind: str) -> str:
         kind = {"duration": "timedelta", "any": "Any"}.get(kind, kind)
-        return f"{self.dates}{kind}" if kind in _DATES else kind
+        return f"{self.datetime_prefix}{kind}" if kind in _DATE_TYPES else kind
 
-    def _literal(self, column: Column) -> str:
-        inline = f"Literal[{', '.join(map(quoted, column.choices))}]"
+    def _literal_source(self, column: Column) -> str:
+        inline = f"Literal[{', '.join(map(quote_value, column.choices))}]"
         if len(inline) <= 60:
             return inline
         if column.choices not in self.aliases:
-            name = next(n for n in _tries(class_name(column.name)) if n not in self.taken)
+            name = next(n for n in _candidate_names(class_name(column.name)) if n not in self.taken)
             self.taken.add(name)
             self.aliases[column.choices] = name
         return self.aliases[column.choices]
 
 
-def _tries(name: str) -> Iterable[str]:
+def _candidate_names(name: str) -> Iterable[str]:
     yield name
     yield from (f"{name}{number}" for number in range(2, 10_000))
 
 
-def _choices(name: str, choices: tuple[Any, ...]) -> str:
-    line = f"{name} = Literal[{', '.join(map(quoted, choices))}]"
+def _choices_source(name: str, choices: tuple[Any, ...]) -> str:
+    line = f"{name} = Literal[{', '.join(map(quote_value, choices))}]"
     if len(line) <= WIDTH:
         return line
-    inner = f"    {', '.join(map(quoted, choices))}"
+    inner = f"    {', '.join(map(quote_value, choices))}"
     if len(inner) <= WIDTH:
         return f"{name} = Literal[\n{inner}\n]"
-    return f"{name} = Literal[\n" + "".join(f"    {quoted(c)},\n" for c in choices) + "]"
+    return f"{name} = Literal[\n" + "".join(f"    {quote_value(c)},\n" for c in choices) + "]"
 
 
-def _comment(text: str) -> list[str]:
+def _comment_lines(text: str) -> list[str]:
     """A comment of several lines within the width."""
     lines, line = [], "    #"
     for word in "".join(c if c.isprintable() else " " for c in text).split():
@@ -172,33 +172,33 @@ def _comment(text: str) -> list[str]:
     return [*lines, line] if text else []
 
 
-def _escaped(character: str, quote: str) -> str:
+def _escape(character: str, quote: str) -> str:
     if character in (quote, "\\"):
         return f"\\{character}"
     return character if character.isprintable() else repr(character)[1:-1]
 
 
-def _dates_of(columns: Iterable[Column]) -> str:
+def _datetime_prefix(columns: Iterable[Column]) -> str:
     """What stands before ``date``: nothing, unless a column is called so."""
-    return "dt." if {c.name for c in columns} & set(_DATES) else ""
+    return "dt." if {c.name for c in columns} & set(_DATE_TYPES) else ""
 
 
-def _imports(columns: Sequence[Column], text: str) -> str:
+def _imports_source(columns: Sequence[Column], text: str) -> str:
     kinds = sorted({"timedelta" if c.type == "duration" else c.type for c in columns if not c.parent})
-    dates = [k for k in kinds if k in _DATES]
+    dates = [k for k in kinds if k in _DATE_TYPES]
     lines = [f"from datetime import {', '.join(dates)}"] if dates else []
-    lines = ["import datetime as dt"] if dates and _dates_of(columns) else lines
+    lines = ["import datetime as dt"] if dates and _datetime_prefix(columns) else lines
     typing = [n for n in ("Annotated", "Any", "Literal") if f"{n}[" in text or f": {n}" in text]
     lines += [f"from typing import {', '.join(typing)}"] if typing else []
-    own = [n for n in sorted(_IMPORTED) if n not in ("Annotated", "Literal") and _uses(text, n)]
+    own = [n for n in sorted(_IMPORTED) if n not in ("Annotated", "Literal") and _is_used(text, n)]
     return "\n".join([*lines, *([""] if lines else []), f"from magical import {', '.join(own)}", ""])
 
 
-def _uses(text: str, name: str) -> bool:
+def _is_used(text: str, name: str) -> bool:
     return any(f"{before}{name}{after}" in text for before in " [(" for after in "[()")
 
 
-def _parents_first(schemas: Sequence[Schema]) -> list[Schema]:
+def _order_parents_first(schemas: Sequence[Schema]) -> list[Schema]:
     """Order them so that a class stands above those that refer to it."""
     left, done = list(schemas), list[Schema]()
     while left:

@@ -9,17 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from magical.contracts.contract import Contract
-from magical.contracts.schema import snake
+from magical.contracts.schema import to_snake_case
 
 __all__ = [
     "class_name",
-    "endings",
+    "last_words",
     "field_names",
-    "is_nameless",
-    "is_numbered",
-    "names_an_entity",
-    "says",
-    "words_in",
+    "is_index_name",
+    "is_reference_number",
+    "is_entity_name",
+    "has_word_kind",
+    "split_words",
 ]
 
 _ENTITIES = (
@@ -64,27 +64,27 @@ _WORDS: dict[str, str] = {
     "conversion clicked click bought purchased exited attrition diagnosis result approved cancelled canceled "
     "price sales demand revenue volume value score quality rating income cost charges salary rent",
 }
-_ID = re.compile(
+_ID_PATTERN = re.compile(
     "(cust|order|row|record|product|item|trans|transaction|store|loan|policy|ride|trip|movie|listing|"
     f"property|building|invoice|sample|case|event|image|doc|team|game|match|{'|'.join(_ENTITIES.split())})id"
 )
-_SETS = {kind: frozenset(words.split()) for kind, words in _WORDS.items()}
-_SMALL = 40
-_TAKEN = ("int", "float", "str", "bool", "dt", "cls", "self")
+_WORD_SETS = {kind: frozenset(words.split()) for kind, words in _WORDS.items()}
+_MAX_NAME_LENGTH = 40
+_RESERVED_NAMES = ("int", "float", "str", "bool", "dt", "cls", "self")
 
 
 @cache
-def words_in(name: str) -> tuple[str, ...]:
+def split_words(name: str) -> tuple[str, ...]:
     """Give the words of a name in small letters.
 
     Example:
-        >>> words_in("Dt_Customer"), words_in("SalePrice")
+        >>> split_words("Dt_Customer"), split_words("SalePrice")
         (('dt', 'customer'), ('sale', 'price'))
     """
-    return tuple(snake(_plain_letters(name)).split("_"))
+    return tuple(to_snake_case(_transliterate(name)).split("_"))
 
 
-def says(name: str, *kinds: str, where: str = "any") -> bool:
+def has_word_kind(name: str, *kinds: str, where: str = "any") -> bool:
     """Whether a name has a word of one of these kinds.
 
     Args:
@@ -93,30 +93,30 @@ def says(name: str, *kinds: str, where: str = "any") -> bool:
         where: ``any`` word, or the ``last`` one, which says what a thing is.
 
     Example:
-        >>> says("customer_id", "identifier", where="last"), says("humid", "identifier")
+        >>> has_word_kind("customer_id", "identifier", where="last"), has_word_kind("humid", "identifier")
         (True, False)
     """
-    words = endings(name) if where == "last" else (*words_in(name), *endings(name))
-    wanted: frozenset[str] = frozenset().union(*(_SETS[k] for k in kinds))
-    if "identifier" in kinds and any(_ID.fullmatch(w) for w in words):
+    words = last_words(name) if where == "last" else (*split_words(name), *last_words(name))
+    wanted: frozenset[str] = frozenset().union(*(_WORD_SETS[k] for k in kinds))
+    if "identifier" in kinds and any(_ID_PATTERN.fullmatch(w) for w in words):
         return True
     if "entity" in kinds:  # `custid` names a customer, too
         words = (*words, *(w.removesuffix("id") for w in words))
     return any(re.sub(r"\d+$", "", w) in wanted or w in wanted for w in words)
 
 
-def is_numbered(name: str) -> bool:
+def is_reference_number(name: str) -> bool:
     """Whether a name is that of a number by which something is called.
 
     Example:
-        >>> is_numbered("invoice_number"), is_numbered("number_of_rooms"), is_numbered("code")
+        >>> is_reference_number("invoice_number"), is_reference_number("number_of_rooms"), is_reference_number("code")
         (True, False, False)
     """
-    words = words_in(name)
-    return len(words) > 1 and words[-1] in _SETS["number"]
+    words = split_words(name)
+    return len(words) > 1 and words[-1] in _WORD_SETS["number"]
 
 
-def names_an_entity(name: str, *, alone: bool) -> bool:
+def is_entity_name(name: str, *, allow_bare: bool) -> bool:
     """Whether a name is that of whom rows belong to: ``customer_id``, ``CustomerNo``, not ``customer_age``.
 
     Args:
@@ -124,21 +124,21 @@ def names_an_entity(name: str, *, alone: bool) -> bool:
         alone: whether ``customer`` will do.
 
     Example:
-        >>> names_an_entity("patient_id", alone=False), names_an_entity("patient", alone=True)
+        >>> is_entity_name("patient_id", allow_bare=False), is_entity_name("patient", allow_bare=True)
         (True, True)
     """
-    words = words_in(name)
+    words = split_words(name)
     if words == ("id",):
         return True
-    named = says(name, "identifier", where="last") or is_numbered(name)
-    return says(name, "entity") and (named or (alone and len(words) == 1))
+    named = has_word_kind(name, "identifier", where="last") or is_reference_number(name)
+    return has_word_kind(name, "entity") and (named or (allow_bare and len(words) == 1))
 
 
-def is_nameless(name: str) -> bool:
+def is_index_name(name: str) -> bool:
     """Whether a name is that which the index of a table gets when it is written to a file.
 
     Example:
-        >>> is_nameless("Unnamed: 0"), is_nameless("index"), is_nameless("price_index")
+        >>> is_index_name("Unnamed: 0"), is_index_name("index"), is_index_name("price_index")
         (True, True, False)
     """
     plain = name.lower().strip("_ ")
@@ -146,14 +146,14 @@ def is_nameless(name: str) -> bool:
 
 
 @cache
-def endings(name: str) -> tuple[str, ...]:
+def last_words(name: str) -> tuple[str, ...]:
     """Give the last word of a name, and the last ones written as one; a number behind a word is none.
 
     Example:
-        >>> endings("Day_of_Week"), endings("week_number")
+        >>> last_words("Day_of_Week"), last_words("week_number")
         (('week', 'ofweek', 'dayofweek'), ('number', 'weeknumber', 'week'))
     """
-    words = words_in(name)
+    words = split_words(name)
     joined = ("".join(words[-count:]) for count in range(1, min(len(words), 4) + 1))
     before = words[-2:-1] if words[-1] in ("number", "no", "nr", "num") else ()
     return tuple(dict.fromkeys((*joined, *before)))
@@ -170,17 +170,17 @@ def field_names(raw: Sequence[str]) -> Mapping[str, str]:
          '价格': 'column_5'}
     """
     given: dict[str, str] = {}
-    exact = {name for name in raw if _is_free(name) and snake(name) == name}
+    exact = {name for name in raw if _is_free(name) and to_snake_case(name) == name}
     taken = set(exact)
     for place, name in enumerate(raw):
         if name in exact:
             given[name] = name
             continue
-        base = snake(_plain_letters(name))[:_SMALL].strip("_") or f"column_{place + 1}"
+        base = to_snake_case(_transliterate(name))[:_MAX_NAME_LENGTH].strip("_") or f"column_{place + 1}"
         base = f"x_{base}" if base[0].isdigit() else base
         base = base if _is_free(base) else f"{base}_"
         others = taken | (set(raw) - {name})
-        given[name] = next(n for n in _tries(base) if n not in others)
+        given[name] = next(n for n in _candidate_names(base) if n not in others)
         taken.add(given[name])
     return given
 
@@ -192,7 +192,7 @@ def class_name(text: str, taken: Iterable[str] = ()) -> str:
         >>> class_name("bank_customers"), class_name("2024 sales"), class_name("cities"), class_name("bus")
         ('BankCustomer', 'Row2024Sale', 'City', 'Bus')
     """
-    words = [w for w in words_in(text) if w]
+    words = [w for w in split_words(text) if w]
     if words:
         words[-1] = _singular(words[-1])
     name = "".join(w.capitalize() for w in words) or "Row"
@@ -200,7 +200,7 @@ def class_name(text: str, taken: Iterable[str] = ()) -> str:
     return name if name not in set(taken) and not keyword.iskeyword(name) else f"{name}Row"
 
 
-def _tries(base: str) -> Iterable[str]:
+def _candidate_names(base: str) -> Iterable[str]:
     yield base
     number = 2
     while True:
@@ -209,11 +209,11 @@ def _tries(base: str) -> Iterable[str]:
 
 
 def _is_free(name: str) -> bool:
-    usable = name.isascii() and name.isidentifier() and not name.startswith("_") and len(name) <= _SMALL
-    return usable and not keyword.iskeyword(name) and name not in _TAKEN and not hasattr(Contract, name)
+    usable = name.isascii() and name.isidentifier() and not name.startswith("_") and len(name) <= _MAX_NAME_LENGTH
+    return usable and not keyword.iskeyword(name) and name not in _RESERVED_NAMES and not hasattr(Contract, name)
 
 
-def _plain_letters(name: str) -> str:
+def _transliterate(name: str) -> str:
     for letter, plain in {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "o", "æ": "ae", "ł": "l"}.items():
         name = name.replace(letter, plain).replace(letter.upper(), plain.capitalize())
     return "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from magical.contracts.dtypes import DTYPES, kind_of
+from magical.contracts.dtypes import DTYPES, dtype_kind
 
-__all__ = ["Facts", "Typed"]
+__all__ = ["ColumnStats", "TypedTable"]
 
-_CODE = r"^[A-Z0-9][A-Z0-9_.:/#-]*$"
-_UUID = r"(?i)^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$"
-_EXACT = 2**53  # from here on a float no longer holds every whole number
+_CODE_PATTERN = r"^[A-Z0-9][A-Z0-9_.:/#-]*$"
+_UUID_PATTERN = r"(?i)^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$"
+_MAX_EXACT_FLOAT = 2**53  # from here on a float no longer holds every whole number
 
 
-class Typed(NamedTuple):
+class TypedTable(NamedTuple):
     """A table whose texts were read as what they are.
 
     Attributes:
@@ -33,7 +33,7 @@ class Typed(NamedTuple):
     remarks: Mapping[str, str]
 
 
-class Facts:
+class ColumnStats:
     """One column, counted when asked.
 
     Args:
@@ -47,26 +47,26 @@ class Facts:
             of day ``date``, and empty where no contract has it.
 
     Example:
-        >>> facts = Facts(pl.Series("x", [1.0, 2.0, None]))
-        >>> facts.kind, facts.different, facts.nulls, facts.whole
+        >>> facts = ColumnStats(pl.Series("x", [1.0, 2.0, None]))
+        >>> facts.kind, facts.unique_count, facts.missing_count, facts.is_whole
         ('float', 2, 1, True)
     """
 
     def __init__(self, values: pl.Series, format: str = "", raw: pl.Series | None = None) -> None:
         self.name, self.format, self.raw = values.name, format, raw
-        self.kind = _kind(values)
+        self.kind = _find_kind(values)
         self.values = values.fill_nan(None) if values.dtype.is_float() else values
         self.rows = len(values)
 
     @cached_property
-    def as_texts(self) -> Facts:
+    def as_texts(self) -> ColumnStats:
         """The same column as a text: what stands for a missing number is a text then."""
         if self.kind == "str" or self.raw is None or self.raw.dtype != pl.String:
             return self
-        return Facts(self.raw)
+        return ColumnStats(self.raw)
 
     @cached_property
-    def nulls(self) -> int:
+    def missing_count(self) -> int:
         """How many values are missing; for a text an empty one counts, as ``model_data`` does."""
         if self.kind == "str" and self.values.dtype in (pl.String, pl.Categorical, pl.Enum):
             return self.rows - len(self.present)
@@ -86,29 +86,29 @@ class Facts:
         return values
 
     @cached_property
-    def different(self) -> int:
+    def unique_count(self) -> int:
         """How many different values there are."""
         return self.present.n_unique() if self.kind else 0
 
     @cached_property
-    def counts(self) -> pl.DataFrame:
+    def value_counts(self) -> pl.DataFrame:
         """Each value with how often it is there, the smallest value first."""
         return self.present.rename("value").value_counts(name="rows").sort("value")
 
     @property
     def choices(self) -> list[Any]:
         """The different values, the smallest first."""
-        return self.counts["value"].to_list()
+        return self.value_counts["value"].to_list()
 
     @property
-    def share(self) -> float:
+    def unique_share(self) -> float:
         """How many values of a hundred are different, as a share of 1."""
-        return self.different / max(len(self.present), 1)
+        return self.unique_count / max(len(self.present), 1)
 
     @property
     def is_unique(self) -> bool:
         """Whether each row has a value of its own."""
-        return self.rows > 0 and not self.nulls and self.different == self.rows
+        return self.rows > 0 and not self.missing_count and self.unique_count == self.rows
 
     @cached_property
     def low(self) -> Any:
@@ -121,35 +121,35 @@ class Facts:
         return self.present.max()
 
     @cached_property
-    def whole(self) -> bool:
+    def is_whole(self) -> bool:
         """Whether it is of numbers that are all whole."""
         if self.kind == "int":
             return True
         if self.kind != "float" or not len(self.present):
             return False
         number = self.present.cast(pl.Float64)
-        return bool(((number == number.round()) & (number.abs() <= _EXACT)).all())
+        return bool(((number == number.round()) & (number.abs() <= _MAX_EXACT_FLOAT)).all())
 
     @cached_property
     def is_zero_one(self) -> bool:
         """Whether it is of numbers, and both 0 and 1 are there and nothing else."""
-        return self.kind in ("int", "float") and self.different == 2 and (self.low, self.high) == (0, 1)
+        return self.kind in ("int", "float") and self.unique_count == 2 and (self.low, self.high) == (0, 1)
 
     @cached_property
-    def is_dense(self) -> bool:
+    def is_consecutive(self) -> bool:
         """Whether it counts: whole numbers from 0 or 1, each once."""
-        return self.is_unique and self.whole and self.low in (0, 1) and self.high - self.low + 1 == self.rows
+        return self.is_unique and self.is_whole and self.low in (0, 1) and self.high - self.low + 1 == self.rows
 
     @cached_property
-    def is_codes(self) -> bool:
+    def has_codes(self) -> bool:
         """Whether its texts look like codes: capitals and digits without a blank, or UUIDs."""
         if self.kind != "str" or not len(self.present):
             return False
         texts = self.present.unique()
-        return bool(texts.str.contains(_CODE).all() or texts.str.contains(_UUID).all())
+        return bool(texts.str.contains(_CODE_PATTERN).all() or texts.str.contains(_UUID_PATTERN).all())
 
     @cached_property
-    def longest(self) -> int:
+    def max_length(self) -> int:
         """The length of the longest text."""
         return int(self.present.str.len_chars().max() or 0) if self.kind == "str" else 0  # type: ignore[arg-type]
 
@@ -162,18 +162,18 @@ class Facts:
         return max(float((steps >= 0).mean() or 0), float((steps <= 0).mean() or 0)) >= 0.98  # type: ignore[arg-type]
 
 
-def _kind(values: pl.Series) -> str:
+def _find_kind(values: pl.Series) -> str:
     dtype = values.dtype
     if dtype.is_decimal():
         return "float"
-    kind = kind_of(dtype)
+    kind = dtype_kind(dtype)
     if kind == "int" and dtype in (pl.UInt64, pl.Int128):
         fits = values.cast(pl.Int64, strict=False).null_count() == values.null_count()
         return "int" if fits else "str"
-    if kind == "datetime" and (moments := _in_utc(values.drop_nulls())).len():
+    if kind == "datetime" and (moments := _to_utc(values.drop_nulls())).len():
         return "date" if (moments.dt.time().cast(pl.Int64) == 0).all() else kind
     return kind if kind in DTYPES else ""
 
 
-def _in_utc(moments: pl.Series) -> pl.Series:
+def _to_utc(moments: pl.Series) -> pl.Series:
     return moments.dt.convert_time_zone("UTC") if getattr(moments.dtype, "time_zone", None) else moments

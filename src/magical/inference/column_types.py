@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from magical.inference.column_names import endings, is_numbered, names_an_entity, says, words_in
-from magical.inference.column_stats import Facts
+from magical.inference.column_names import last_words, is_reference_number, is_entity_name, has_word_kind, split_words
+from magical.inference.column_stats import ColumnStats
 
-__all__ = ["Described", "as_texts", "described", "described_target"]
+__all__ = ["InferredType", "with_text_choices", "infer_type", "infer_target_type"]
 
-MOST_CHOICES = 20
-FEWEST_EACH = 5  # rows for each choice on average; of fewer the choices may not be all there are
-MOST_CLASSES = 10  # whole numbers of more kinds are an amount, as a target
-LAST_YEAR = 2100
-NATURAL: tuple[tuple[str, float, float], ...] = (
+MAX_CHOICES = 20
+MIN_ROWS_PER_CHOICE = 5  # rows for each choice on average; of fewer the choices may not be all there are
+MAX_CLASSES = 10  # whole numbers of more kinds are an amount, as a target
+MAX_YEAR = 2100
+NAMED_RANGES: tuple[tuple[str, float, float], ...] = (
     ("hour hr", 0, 23),
     ("minute", 0, 59),
     ("second", 0, 59),
@@ -35,7 +35,7 @@ NATURAL: tuple[tuple[str, float, float], ...] = (
 
 
 @dataclass(frozen=True)
-class Described:
+class InferredType:
     """What a contract promises of a column.
 
     Attributes:
@@ -48,10 +48,10 @@ class Described:
     type: str
     choices: tuple[Any, ...] = ()
     bounds: Mapping[str, Any] = field(default_factory=dict)
-    why: str = ""
+    reason: str = ""
 
 
-def described(facts: Facts, has_ints: bool = False) -> Described:
+def infer_type(stats: ColumnStats, has_ints: bool = False) -> InferredType:
     """Say what a column without a role promises.
 
     Args:
@@ -61,139 +61,139 @@ def described(facts: Facts, has_ints: bool = False) -> Described:
 
     Example:
         >>> import polars as pl
-        >>> described(Facts(pl.Series("zipcode", [98178, 98125] * 20))).type
+        >>> infer_type(Facts(pl.Series("zipcode", [98178, 98125] * 20))).type
         'str'
-        >>> described(Facts(pl.Series("rooms", [3, 12])))
+        >>> infer_type(Facts(pl.Series("rooms", [3, 12])))
         Described(type='int', choices=(), bounds={'ge': 0}, why='')
     """
-    if facts.kind == "str":
-        return _text(facts)
-    if facts.kind not in ("int", "float"):
-        return Described(facts.kind)
-    if facts.is_zero_one and not says(facts.name, "count"):
-        return Described("bool", why="0 or 1" if facts.kind == "float" else "")
-    if facts.whole and _is_code(facts):
-        return _code(facts)
-    return _number(facts, has_ints)
+    if stats.kind == "str":
+        return _infer_text_type(stats)
+    if stats.kind not in ("int", "float"):
+        return InferredType(stats.kind)
+    if stats.is_zero_one and not has_word_kind(stats.name, "count"):
+        return InferredType("bool", reason="0 or 1" if stats.kind == "float" else "")
+    if stats.is_whole and _is_code(stats):
+        return _infer_code_type(stats)
+    return _infer_number_type(stats, has_ints)
 
 
-def described_target(facts: Facts, has_ints: bool = False) -> Described:
+def infer_target_type(stats: ColumnStats, has_ints: bool = False) -> InferredType:
     """Say what the column to be predicted promises: a truth, classes, or a number.
 
     Example:
         >>> import polars as pl
-        >>> described_target(Facts(pl.Series("grade", [1, 2, 3] * 20)))
+        >>> infer_target_type(Facts(pl.Series("grade", [1, 2, 3] * 20)))
         Described(type='int', choices=(1, 2, 3), bounds={}, why='3 classes; write int to predict a number')
     """
-    if facts.kind == "str":
-        text = _text(facts)
-        return Described("str", text.choices, why=f"{facts.different:,} classes")
-    if facts.is_zero_one:
-        return Described("bool")
-    few = facts.different <= MOST_CLASSES and len(facts.present) >= FEWEST_EACH * facts.different
-    if facts.whole and (facts.different == 2 or (few and not says(facts.name, "count"))):
-        words = f"{facts.different} classes; write int to predict a number"
-        return Described("int", tuple(int(c) for c in facts.choices), why=words)
-    return _number(facts, has_ints) if facts.kind in ("int", "float") else Described(facts.kind)
+    if stats.kind == "str":
+        text = _infer_text_type(stats)
+        return InferredType("str", text.choices, reason=f"{stats.unique_count:,} classes")
+    if stats.is_zero_one:
+        return InferredType("bool")
+    few = stats.unique_count <= MAX_CLASSES and len(stats.present) >= MIN_ROWS_PER_CHOICE * stats.unique_count
+    if stats.is_whole and (stats.unique_count == 2 or (few and not has_word_kind(stats.name, "count"))):
+        words = f"{stats.unique_count} classes; write int to predict a number"
+        return InferredType("int", tuple(int(c) for c in stats.choices), reason=words)
+    return _infer_number_type(stats, has_ints) if stats.kind in ("int", "float") else InferredType(stats.kind)
 
 
-def as_texts(facts: Facts, said: Described) -> Described:
+def with_text_choices(stats: ColumnStats, inferred_type: InferredType) -> InferredType:
     """Say what a column of numbers promises that a contract calls texts, with the choices of the source."""
-    texts = facts.as_texts
-    if texts is facts:
-        return said
-    choices = sorted(texts.choices, key=lambda t: (len(t), t)) if is_closed(texts) else ()
-    return replace(said, choices=tuple(choices))
+    texts = stats.as_texts
+    if texts is stats:
+        return inferred_type
+    choices = sorted(texts.choices, key=lambda t: (len(t), t)) if is_closed_set(texts) else ()
+    return replace(inferred_type, choices=tuple(choices))
 
 
-def is_closed(facts: Facts) -> bool:
+def is_closed_set(stats: ColumnStats) -> bool:
     """Whether the values seem to be all that there are: few, each there several times."""
-    if not 0 < facts.different <= MOST_CHOICES or len(facts.present) < FEWEST_EACH * facts.different:
+    if not 0 < stats.unique_count <= MAX_CHOICES or len(stats.present) < MIN_ROWS_PER_CHOICE * stats.unique_count:
         return False
-    once = int((facts.counts["rows"] == 1).sum())
-    return once <= facts.different // 4
+    once = int((stats.value_counts["rows"] == 1).sum())
+    return once <= stats.unique_count // 4
 
 
-def _text(facts: Facts) -> Described:
-    if is_closed(facts) and facts.longest <= 60:
-        return Described("str", tuple(facts.choices))
-    return Described("str", why=f"{facts.different:,} different texts")
+def _infer_text_type(stats: ColumnStats) -> InferredType:
+    if is_closed_set(stats) and stats.max_length <= 60:
+        return InferredType("str", tuple(stats.choices))
+    return InferredType("str", reason=f"{stats.unique_count:,} different texts")
 
 
-def _code(facts: Facts) -> Described:
+def _infer_code_type(stats: ColumnStats) -> InferredType:
     """A number that names something: months and weekdays as they are, others as texts."""
-    low, high = int(facts.low), int(facts.high)
-    if says(facts.name, "month") and low >= 1 and high <= 12:
-        return Described("int", tuple(range(1, 13)), why="a number that names something: a category")
-    if says(facts.name, "weekday") and low >= 0 and high <= 7:
+    low, high = int(stats.low), int(stats.high)
+    if has_word_kind(stats.name, "month") and low >= 1 and high <= 12:
+        return InferredType("int", tuple(range(1, 13)), reason="a number that names something: a category")
+    if has_word_kind(stats.name, "weekday") and low >= 0 and high <= 7:
         days = range(1, 8) if high == 7 else range(0, 7)
-        return Described("int", tuple(days), why="a number that names something: a category")
-    if says(facts.name, "quarter") and low >= 1 and high <= 4:
-        return Described("int", (1, 2, 3, 4), why="a number that names something: a category")
-    if is_closed(facts):
-        choices = tuple(str(int(c)) for c in facts.choices)
-        return Described("str", choices, why="a number that names something: a category")
-    return Described("str", why=f"a number that names something: a category of {facts.different:,} kinds")
+        return InferredType("int", tuple(days), reason="a number that names something: a category")
+    if has_word_kind(stats.name, "quarter") and low >= 1 and high <= 4:
+        return InferredType("int", (1, 2, 3, 4), reason="a number that names something: a category")
+    if is_closed_set(stats):
+        choices = tuple(str(int(c)) for c in stats.choices)
+        return InferredType("str", choices, reason="a number that names something: a category")
+    return InferredType("str", reason=f"a number that names something: a category of {stats.unique_count:,} kinds")
 
 
-def _is_code(facts: Facts) -> bool:
-    name = facts.name
+def _is_code(stats: ColumnStats) -> bool:
+    name = stats.name
     limits = {"month": 12, "weekday": 7, "quarter": 4}
-    if not says(name, "count") or is_numbered(name):
+    if not has_word_kind(name, "count") or is_reference_number(name):
         for kind, most in limits.items():
-            if says(name, kind, where="last"):
-                return bool(facts.low >= 0 and facts.high <= most)
-    if is_numbered(name) and words_in(name)[-1] != "num" and facts.low >= 0:
-        return not _natural(facts)
-    if says(name, "count"):
+            if has_word_kind(name, kind, where="last"):
+                return bool(stats.low >= 0 and stats.high <= most)
+    if is_reference_number(name) and split_words(name)[-1] != "num" and stats.low >= 0:
+        return not _bounds_from_name(stats)
+    if has_word_kind(name, "count"):
         return False
-    named = says(name, "identifier", where="last") or names_an_entity(name, alone=True)
-    if named or "code" in words_in(name):
+    named = has_word_kind(name, "identifier", where="last") or is_entity_name(name, allow_bare=True)
+    if named or "code" in split_words(name):
         return True
-    return bool(facts.low >= 0) and says(name, "code", where="last")
+    return bool(stats.low >= 0) and has_word_kind(name, "code", where="last")
 
 
-def _number(facts: Facts, has_ints: bool) -> Described:
-    written_as_float = facts.kind == "float" and facts.nulls > 0 and has_ints
-    kind = "int" if facts.kind == "int" or (written_as_float and facts.whole) else "float"
-    if facts.whole and says(facts.name, "year") and (year := _year(facts)):
-        return Described(kind, bounds=year, why="a year, used as a number")
-    natural = _natural(facts)
+def _infer_number_type(stats: ColumnStats, has_ints: bool) -> InferredType:
+    written_as_float = stats.kind == "float" and stats.missing_count > 0 and has_ints
+    kind = "int" if stats.kind == "int" or (written_as_float and stats.is_whole) else "float"
+    if stats.is_whole and has_word_kind(stats.name, "year") and (year := _year_bounds(stats)):
+        return InferredType(kind, bounds=year, reason="a year, used as a number")
+    natural = _bounds_from_name(stats)
     if natural:
-        return Described(kind, bounds={k: int(v) for k, v in natural.items()})
-    if facts.low < 0 or says(facts.name, "signed"):
-        return Described(kind)
-    return Described(kind, bounds={"ge": 0})
+        return InferredType(kind, bounds={k: int(v) for k, v in natural.items()})
+    if stats.low < 0 or has_word_kind(stats.name, "signed"):
+        return InferredType(kind)
+    return InferredType(kind, bounds={"ge": 0})
 
 
-def _year(facts: Facts) -> dict[str, int]:
+def _year_bounds(stats: ColumnStats) -> dict[str, int]:
     """Bounds of a year; a 0 stands for none."""
-    years = facts.present.filter(facts.present != 0)
+    years = stats.present.filter(stats.present != 0)
     if years.is_empty():
         return {}
     low, high = int(years.min()), int(years.max())  # type: ignore[arg-type]
-    if not (low >= 1000 and high <= LAST_YEAR):
+    if not (low >= 1000 and high <= MAX_YEAR):
         return {}
-    least = 0 if facts.low == 0 else math.floor(low / 50) * 50
-    return {"ge": least, "le": LAST_YEAR}
+    least = 0 if stats.low == 0 else math.floor(low / 50) * 50
+    return {"ge": least, "le": MAX_YEAR}
 
 
-def _natural(facts: Facts) -> dict[str, float]:
-    words = words_in(facts.name)
-    if words == ("age",) or (words[-1] == "age" and says(facts.name, "entity")):
-        return {"ge": 0, "le": 130} if facts.low >= 0 and facts.high <= 130 else {}
+def _bounds_from_name(stats: ColumnStats) -> dict[str, float]:
+    words = split_words(stats.name)
+    if words == ("age",) or (words[-1] == "age" and has_word_kind(stats.name, "entity")):
+        return {"ge": 0, "le": 130} if stats.low >= 0 and stats.high <= 130 else {}
     if words[-2:] == ("per", "week") and "hours" in words:
-        return {"ge": 0, "le": 168} if facts.low >= 0 and facts.high <= 168 else {}
-    for names, least, most in NATURAL:
+        return {"ge": 0, "le": 168} if stats.low >= 0 and stats.high <= 168 else {}
+    for names, least, most in NAMED_RANGES:
         known = names.split()
         if (
-            any(w in known for w in (*endings(facts.name), words[0]))
-            and least <= facts.low
-            and facts.high <= most
+            any(w in known for w in (*last_words(stats.name), words[0]))
+            and least <= stats.low
+            and stats.high <= most
         ):
-            if most == 100 and facts.high <= 1:  # a share that is called a percentage
+            if most == 100 and stats.high <= 1:  # a share that is called a percentage
                 return {"ge": 0}
             if "lat" in names or "lon" in names:
-                return {"ge": least, "le": most} if facts.kind == "float" else {}
+                return {"ge": least, "le": most} if stats.kind == "float" else {}
             return {"ge": least, "le": most}
     return {}

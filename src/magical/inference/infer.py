@@ -8,23 +8,23 @@ from typing import Any
 
 import polars as pl
 
-from magical.contracts.schema import Column, Schema, snake
+from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.errors import BrokenPromise, UsageError, listing, shorten
-from magical.inference.column_names import field_names, is_nameless, is_numbered, says
-from magical.inference.column_stats import Facts, Typed
-from magical.inference.column_types import Described, as_texts, described, described_target
-from magical.inference.role_inference import Roles, related, roles_in
+from magical.inference.column_names import field_names, is_index_name, is_reference_number, has_word_kind
+from magical.inference.column_stats import ColumnStats, TypedTable
+from magical.inference.column_types import InferredType, with_text_choices, infer_type, infer_target_type
+from magical.inference.role_inference import Roles, infer_keys, infer_roles
 
-__all__ = ["Inferred", "inferred", "inferred_all"]
+__all__ = ["InferredSchema", "infer_contract", "infer_contracts"]
 
-_HARDLY_REPEATS = 0.5
-_FEW = 30
-_ENOUGH = 10  # rows; of fewer it says nothing that each has a value of its own
-_CONSTANT_DIGITS = 9  # whole numbers of so many digits each, nearly all different, name things
+_MAX_UNIQUE_SHARE = 0.5
+_FEW_VALUES = 30
+_MIN_ROWS = 10  # rows; of fewer it says nothing that each has a value of its own
+_MIN_ID_DIGITS = 9  # whole numbers of so many digits each, nearly all different, name things
 
 
 @dataclass(frozen=True)
-class Inferred(Schema):
+class InferredSchema(Schema):
     """A contract's schema as it was read from a table.
 
     Attributes:
@@ -40,7 +40,7 @@ class Inferred(Schema):
     in_order: bool = False
 
 
-def inferred(table: pl.DataFrame | Typed, name: str, target: str = "") -> Inferred:
+def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = "") -> InferredSchema:
     """Infer what a table promises, so that ``model_data`` takes it with nothing lost.
 
     Args:
@@ -54,39 +54,39 @@ def inferred(table: pl.DataFrame | Typed, name: str, target: str = "") -> Inferr
 
     Example:
         >>> table = pl.DataFrame({"id": [1, 2, 3], "income": [1.5, None, 2.0], "kind": ["x", "x", "x"]})
-        >>> schema = inferred(table, "Customer")
+        >>> schema = infer_contract(table, "Customer")
         >>> [c.promise for c in schema.columns], schema.ids, dict(schema.left_out)
         (['int', 'float | None'], ['id'], {'kind': "it is 'x' in every row"})
     """
-    table, raw, formats, remarks = _typed(table)
+    table, raw, formats, remarks = _to_typed_table(table)
     if target and target not in table.columns:
         raise UsageError.unknown("column", target, table.columns)
-    facts = {c.name: Facts(c, formats.get(c.name, ""), raw[c.name]) for c in table.get_columns()}
+    facts = {c.name: ColumnStats(c, formats.get(c.name, ""), raw[c.name]) for c in table.get_columns()}
     names = field_names(table.columns)
     if target:
         _check_target(facts[target])
     others = [f for f in facts.values() if not target or f.name != target]
-    roles = roles_in(others, table)
-    has_ints = any(f.kind == "int" and not f.is_zero_one and f.different > 1 for f in others)
-    left_out = {f.name: why for f in others if (why := _left_out(f, roles, remarks.get(f.name, "")))}
+    roles = infer_roles(others, table)
+    has_ints = any(f.kind == "int" and not f.is_zero_one and f.unique_count > 1 for f in others)
+    left_out = {f.name: why for f in others if (why := _exclusion_reason(f, roles, remarks.get(f.name, "")))}
     columns, reasons = [], {}
     for fact in facts.values():
         if fact.name in left_out:
             continue
         if target and fact.name == target:
-            role, say = "target", described_target(fact, has_ints)
+            role, say = "target", infer_target_type(fact, has_ints)
         else:
-            role, say = _role(fact.name, roles), _said(fact, roles, has_ints)
-        column, missing = _column(fact, names, say, role)
+            role, say = _find_role(fact.name, roles), _infer_column_type(fact, roles, has_ints)
+        column, missing = _make_column(fact, names, say, role)
         columns.append(column)
-        words = [roles.why.get(fact.name, ""), say.why, remarks.get(fact.name, ""), missing]
+        words = [roles.reasons.get(fact.name, ""), say.reason, remarks.get(fact.name, ""), missing]
         if why := "; ".join(dict.fromkeys(w for w in words if w)):
             reasons[column.name] = why
-    aliased = _with_aliases(columns, table.columns, names)
-    return Inferred(name, aliased, (), "", reasons, left_out, table.height, roles.in_order)
+    aliased = _drop_needless_aliases(columns, table.columns, names)
+    return InferredSchema(name, aliased, (), "", reasons, left_out, table.height, roles.in_order)
 
 
-def inferred_all(tables: Mapping[str, pl.DataFrame | Typed]) -> dict[str, Inferred]:
+def infer_contracts(tables: Mapping[str, pl.DataFrame | TypedTable]) -> dict[str, InferredSchema]:
     """Infer what several tables promise, and which columns hold the id of a row of another.
 
     Args:
@@ -97,20 +97,20 @@ def inferred_all(tables: Mapping[str, pl.DataFrame | Typed]) -> dict[str, Inferr
         ...     "Shop": pl.DataFrame({"shop_id": ["a", "b"], "size": [1.5, 2.5]}),
         ...     "Sale": pl.DataFrame({"shop_id": ["a", "a", "b"], "amount": [1.0, 2.5, 4.0]}),
         ... }
-        >>> inferred_all(tables)["Sale"].column("shop_id").parent
+        >>> infer_contracts(tables)["Sale"].column("shop_id").parent
         'Shop'
     """
-    found = {n: inferred(t, n) for n, t in tables.items()}
-    plain = {n: _typed(t).table for n, t in tables.items()}
-    return {n: _with_keys(schema, related(n, plain, found), plain[n]) for n, schema in found.items()}
+    found = {n: infer_contract(t, n) for n, t in tables.items()}
+    plain = {n: _to_typed_table(t).table for n, t in tables.items()}
+    return {n: _with_keys(schema, infer_keys(n, plain, found), plain[n]) for n, schema in found.items()}
 
 
-def _with_keys(schema: Inferred, keys: Mapping[str, tuple[Column, str]], table: pl.DataFrame) -> Inferred:
+def _with_keys(schema: InferredSchema, keys: Mapping[str, tuple[Column, str]], table: pl.DataFrame) -> InferredSchema:
     """Give what was inferred with some columns as keys, also such as were left out."""
     names = field_names(table.columns)
     columns = {c.name: c for c in schema.columns}
     for raw, (key, _) in keys.items():
-        columns[names[raw]] = replace(key, name=names[raw], alias="" if snake(raw) == names[raw] else raw)
+        columns[names[raw]] = replace(key, name=names[raw], alias="" if to_snake_case(raw) == names[raw] else raw)
     return replace(
         schema,
         columns=tuple(columns[names[c]] for c in table.columns if names[c] in columns),
@@ -119,114 +119,114 @@ def _with_keys(schema: Inferred, keys: Mapping[str, tuple[Column, str]], table: 
     )
 
 
-def _typed(table: pl.DataFrame | Typed) -> Typed:
-    return table if isinstance(table, Typed) else Typed(table, table, {}, {})
+def _to_typed_table(table: pl.DataFrame | TypedTable) -> TypedTable:
+    return table if isinstance(table, TypedTable) else TypedTable(table, table, {}, {})
 
 
-def _check_target(facts: Facts) -> None:
-    name, rows = facts.name, facts.rows
-    if not facts.different:
+def _check_target(stats: ColumnStats) -> None:
+    name, rows = stats.name, stats.rows
+    if not stats.unique_count:
         raise BrokenPromise(
             f"The target {name} has no value in any of {rows:,} rows.",
             hint="name another column as --target.",
         )
-    if facts.different == 1:
+    if stats.unique_count == 1:
         raise BrokenPromise(
-            f"The target {name} is {shorten(facts.choices[0], 40)!r} in all {len(facts.present):,} rows "
+            f"The target {name} is {shorten(stats.choices[0], 40)!r} in all {len(stats.present):,} rows "
             "that have one, so there is nothing to learn.",
             hint="give rows of at least two kinds, or name another column as --target.",
         )
-    if facts.kind not in ("int", "float", "bool", "str"):
+    if stats.kind not in ("int", "float", "bool", "str"):
         raise BrokenPromise(
-            f"The target {name} is a {facts.kind or facts.values.dtype}, which cannot be predicted.",
+            f"The target {name} is a {stats.kind or stats.values.dtype}, which cannot be predicted.",
             hint="name a column of numbers, truths or texts that repeat as --target.",
         )
-    if facts.kind == "str" and facts.different > max(_FEW, _HARDLY_REPEATS * len(facts.present)):
+    if stats.kind == "str" and stats.unique_count > max(_FEW_VALUES, _MAX_UNIQUE_SHARE * len(stats.present)):
         raise BrokenPromise(
-            f"The target {name} has {facts.different:,} different texts in {len(facts.present):,} rows: "
-            f"such as {listing((repr(shorten(t, 24)) for t in facts.choices), 3)}.",
+            f"The target {name} has {stats.unique_count:,} different texts in {len(stats.present):,} rows: "
+            f"such as {listing((repr(shorten(t, 24)) for t in stats.choices), 3)}.",
             hint="name a column whose values repeat, or one of numbers, as --target.",
         )
 
 
-def _left_out(facts: Facts, roles: Roles, remark: str) -> str:
+def _exclusion_reason(stats: ColumnStats, roles: Roles, remark: str) -> str:
     """Why a column is not declared, so that it is never a feature; empty if it is."""
-    if not facts.name:
+    if not stats.name:
         return "it has no name"
-    if facts.values.null_count() == facts.rows:
+    if stats.values.null_count() == stats.rows:
         return "there is no value in any row"
-    if not facts.kind:
-        return f"a {str(facts.values.dtype).split('(')[0]}, which no feature is made of"
-    if not facts.different:
+    if not stats.kind:
+        return f"a {str(stats.values.dtype).split('(')[0]}, which no feature is made of"
+    if not stats.unique_count:
         return "there is no value in any row"
-    if facts.different == 1 and not facts.nulls and facts.rows > 1:
-        return f"it is {_shown(facts.low)} in every row"
-    if _role(facts.name, roles):
+    if stats.unique_count == 1 and not stats.missing_count and stats.rows > 1:
+        return f"it is {_format_value(stats.low)} in every row"
+    if _find_role(stats.name, roles):
         return ""
-    if is_nameless(facts.name) and facts.whole:
+    if is_index_name(stats.name) and stats.is_whole:
         return "it counts rows"
-    count = f"{facts.different:,} different values in {len(facts.present):,} rows"
-    alone = facts.is_unique and facts.rows >= _ENOUGH
-    many = facts.different > max(_FEW, _HARDLY_REPEATS * len(facts.present)) or alone
+    count = f"{stats.unique_count:,} different values in {len(stats.present):,} rows"
+    alone = stats.is_unique and stats.rows >= _MIN_ROWS
+    many = stats.unique_count > max(_FEW_VALUES, _MAX_UNIQUE_SHARE * len(stats.present)) or alone
     if not many:
         return ""
-    if facts.kind == "str":
+    if stats.kind == "str":
         return f"a text that hardly repeats ({count}{f'; {remark}' if remark else ''})"
-    named = says(facts.name, "identifier", where="last") or is_numbered(facts.name)
-    if facts.whole and (named or facts.is_dense or _is_long(facts)):
+    named = has_word_kind(stats.name, "identifier", where="last") or is_reference_number(stats.name)
+    if stats.is_whole and (named or stats.is_consecutive or _is_long_number(stats)):
         return f"a number that names something ({count})"
-    if facts.whole and says(facts.name, "person") and not says(facts.name, "count"):
+    if stats.is_whole and has_word_kind(stats.name, "person") and not has_word_kind(stats.name, "count"):
         return f"it names somebody ({count})"
     return ""
 
 
-def _is_long(facts: Facts) -> bool:
+def _is_long_number(stats: ColumnStats) -> bool:
     """Whether it is of numbers like those of tickets or telephones: long, of one length."""
     if (
-        facts.kind != "int"
-        or facts.share < 0.9
-        or facts.low < 0
-        or says(facts.name, "when", "count", "signed")
+        stats.kind != "int"
+        or stats.unique_share < 0.9
+        or stats.low < 0
+        or has_word_kind(stats.name, "when", "count", "signed")
     ):
         return False
-    digits = len(str(facts.low))
-    return digits >= _CONSTANT_DIGITS and digits == len(str(facts.high))
+    digits = len(str(stats.low))
+    return digits >= _MIN_ID_DIGITS and digits == len(str(stats.high))
 
 
-def _role(name: str, roles: Roles) -> str:
+def _find_role(name: str, roles: Roles) -> str:
     if name in roles.ids:
         return "id"
     return "time" if name == roles.time else "group" if name == roles.group else ""
 
 
-def _said(facts: Facts, roles: Roles, has_ints: bool) -> Described:
-    if facts.name in roles.ids or facts.name == roles.group:
-        return Described("int" if facts.whole else facts.kind)
-    return described(facts, has_ints)
+def _infer_column_type(stats: ColumnStats, roles: Roles, has_ints: bool) -> InferredType:
+    if stats.name in roles.ids or stats.name == roles.group:
+        return InferredType("int" if stats.is_whole else stats.kind)
+    return infer_type(stats, has_ints)
 
 
-def _column(facts: Facts, names: Mapping[str, str], say: Described, role: str) -> tuple[Column, str]:
+def _make_column(stats: ColumnStats, names: Mapping[str, str], inferred_type: InferredType, role: str) -> tuple[Column, str]:
     """A column, and how many of its values are missing, in words."""
-    if say.type == "str":
-        facts, say = facts.as_texts, as_texts(facts, say)
+    if inferred_type.type == "str":
+        stats, inferred_type = stats.as_texts, with_text_choices(stats, inferred_type)
     column = Column(
-        name=names[facts.name],
-        type=say.type,
-        nullable=facts.nulls > 0,
+        name=names[stats.name],
+        type=inferred_type.type,
+        nullable=stats.missing_count > 0,
         role=role,
-        choices=say.choices,
-        bounds=say.bounds,
-        alias=facts.name,
-        format=facts.format,
+        choices=inferred_type.choices,
+        bounds=inferred_type.bounds,
+        alias=stats.name,
+        format=stats.format,
     )
-    return column, f"missing in {facts.nulls:,} of {facts.rows:,} rows" if facts.nulls else ""
+    return column, f"missing in {stats.missing_count:,} of {stats.rows:,} rows" if stats.missing_count else ""
 
 
-def _with_aliases(columns: list[Column], raw: list[str], names: Mapping[str, str]) -> tuple[Column, ...]:
+def _drop_needless_aliases(columns: list[Column], raw: list[str], names: Mapping[str, str]) -> tuple[Column, ...]:
     """Take off the aliases without which the raw column is found just as well."""
     by_snake: dict[str, list[str]] = {}
     for name in raw:
-        by_snake.setdefault(snake(name), []).append(name)
+        by_snake.setdefault(to_snake_case(name), []).append(name)
 
     def needless(column: Column) -> bool:
         return column.alias == column.name or (
@@ -236,5 +236,5 @@ def _with_aliases(columns: list[Column], raw: list[str], names: Mapping[str, str
     return tuple(replace(c, alias="") if needless(c) else c for c in columns)
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return repr(shorten(value, 40)) if isinstance(value, str) else str(value)

@@ -8,32 +8,32 @@ from typing import NamedTuple
 
 import polars as pl
 
-from magical.contracts.dtypes import kind_of
+from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column, Schema
 from magical.inference.column_names import (
     field_names,
-    is_nameless,
-    is_numbered,
-    names_an_entity,
-    says,
-    words_in,
+    is_index_name,
+    is_reference_number,
+    is_entity_name,
+    has_word_kind,
+    split_words,
 )
-from magical.inference.column_stats import Facts
+from magical.inference.column_stats import ColumnStats
 
 __all__ = [
     "Roles",
-    "likely_targets",
-    "related",
-    "roles_in",
+    "rank_targets",
+    "infer_keys",
+    "infer_roles",
 ]
 
-_FEW = 20
+_MIN_GROUPS = 20
 
-_MANY = 30  # rows; of so many a code is not unique by chance
+_MIN_CODE_ROWS = 30  # rows; of so many a code is not unique by chance
 
-_PLAUSIBLE = 0.95
+_MIN_PRESENT_SHARE = 0.95
 
-_KEY_LENGTH = 64
+_MAX_KEY_LENGTH = 64
 
 
 class Roles(NamedTuple):
@@ -50,11 +50,11 @@ class Roles(NamedTuple):
     ids: tuple[str, ...]
     time: str
     group: str
-    why: Mapping[str, str]
+    reasons: Mapping[str, str]
     in_order: bool
 
 
-def roles_in(columns: Sequence[Facts], table: pl.DataFrame) -> Roles:
+def infer_roles(columns: Sequence[ColumnStats], table: pl.DataFrame) -> Roles:
     """Find the roles, each only where it is clear.
 
     Args:
@@ -63,119 +63,119 @@ def roles_in(columns: Sequence[Facts], table: pl.DataFrame) -> Roles:
 
     Example:
         >>> table = pl.DataFrame({"nr": [1, 2, 3], "x": [0.5, 0.1, 0.3]})
-        >>> roles_in([Facts(c) for c in table.get_columns()], table).ids
+        >>> infer_roles([Facts(c) for c in table.get_columns()], table).ids
         ('nr',)
     """
-    usable = [f for f in columns if f.kind and f.different > 1]
+    usable = [f for f in columns if f.kind and f.unique_count > 1]
     why: dict[str, str] = {}
-    best = max(enumerate(usable), key=lambda pair: (_as_id(*pair), -pair[0]), default=None)
-    ids: tuple[str, ...] = (best[1].name,) if best and _as_id(*best) > 0 else ()
+    best = max(enumerate(usable), key=lambda pair: (_score_id(*pair), -pair[0]), default=None)
+    ids: tuple[str, ...] = (best[1].name,) if best and _score_id(*best) > 0 else ()
     if best and ids:
         why[ids[0]] = f"different in each of {best[1].rows:,} rows"
-    time = _time(usable)
+    time = _find_time(usable)
     if time:
         why[time.name] = "when the row happened"
-    group = _group([f for f in usable if f.name not in ids])
+    group = _find_group([f for f in usable if f.name not in ids])
     if not ids and not time:
-        ids = _panel(usable, table)
+        ids = _find_composite_id(usable, table)
         why |= dict.fromkeys(ids, f"together different in each of {table.height:,} rows")
     if group and group.name not in ids:
-        rows = len(group.present) / group.different
-        why[group.name] = f"{group.different:,} of them, with {rows:.1f} rows each on average"
+        rows = len(group.present) / group.unique_count
+        why[group.name] = f"{group.unique_count:,} of them, with {rows:.1f} rows each on average"
     return Roles(
         ids,
         time.name if time else "",
         group.name if group and group.name not in ids else "",
         why,
-        bool(time and (time.is_sorted or says(time.name, "happened"))),
+        bool(time and (time.is_sorted or has_word_kind(time.name, "happened"))),
     )
 
 
-def likely_targets(columns: Sequence[Facts]) -> list[str]:
+def rank_targets(columns: Sequence[ColumnStats]) -> list[str]:
     """Give the names of all columns that could be predicted, the likeliest first.
 
     Example:
         >>> table = pl.DataFrame({"id": [1, 2, 3], "price": [1.5, 2.5, 9.0], "sold": [0, 1, 1]})
-        >>> likely_targets([Facts(c) for c in table.get_columns()])
+        >>> rank_targets([Facts(c) for c in table.get_columns()])
         ['price', 'sold', 'id']
     """
     last = len(columns) - 1
 
-    def score(place: int, facts: Facts) -> int:
-        named = says(facts.name, "target", where="last") + says(facts.name, "target")
-        binary = facts.kind == "bool" or facts.different == 2
+    def score(place: int, facts: ColumnStats) -> int:
+        named = has_word_kind(facts.name, "target", where="last") + has_word_kind(facts.name, "target")
+        binary = facts.kind == "bool" or facts.unique_count == 2
         edge = 2 * (place == last) + (place == 0)
-        return 2 * named + binary + edge - 6 * says(facts.name, "identifier", where="last")
+        return 2 * named + binary + edge - 6 * has_word_kind(facts.name, "identifier", where="last")
 
     possible = [
         (score(place, f), -place, f.name)
         for place, f in enumerate(columns)
-        if f.different > 1
+        if f.unique_count > 1
         and f.kind in ("int", "float", "bool", "str")
-        and (f.kind != "str" or f.share <= 0.5)
+        and (f.kind != "str" or f.unique_share <= 0.5)
     ]
     return [name for _, _, name in sorted(possible, reverse=True)]
 
 
-def _as_id(place: int, facts: Facts) -> int:
+def _score_id(place: int, stats: ColumnStats) -> int:
     """How plausible it is that a column alone identifies a row; 0 for not at all."""
-    if not facts.is_unique or says(facts.name, "birth"):
+    if not stats.is_unique or has_word_kind(stats.name, "birth"):
         return 0
-    named = says(facts.name, "identifier", where="last") or words_in(facts.name)[0] in ("id", "uuid", "guid")
-    numbered = is_numbered(facts.name)
-    nameless = is_nameless(facts.name)
-    entity = named and says(facts.name, "entity")
+    named = has_word_kind(stats.name, "identifier", where="last") or split_words(stats.name)[0] in ("id", "uuid", "guid")
+    numbered = is_reference_number(stats.name)
+    nameless = is_index_name(stats.name)
+    entity = named and has_word_kind(stats.name, "entity")
     first = place == 0
-    if facts.kind == "str":
-        if facts.longest > _KEY_LENGTH or says(facts.name, "prose", where="last"):
+    if stats.kind == "str":
+        if stats.max_length > _MAX_KEY_LENGTH or has_word_kind(stats.name, "prose", where="last"):
             return 0
-        code = facts.is_codes
+        code = stats.has_codes
         score = 10 * named + 2 * entity + 2 * numbered + 3 * (nameless and first)
-        score += 4 * (code and (first or numbered)) + (code and facts.rows >= _MANY)
+        score += 4 * (code and (first or numbered)) + (code and stats.rows >= _MIN_CODE_ROWS)
         return score + 2 * (code and score > 0) + first * (score > 0)
-    if not facts.whole or (facts.kind == "float" and not (named or nameless)):
+    if not stats.is_whole or (stats.kind == "float" and not (named or nameless)):
         return 0
-    score = 10 * named + 2 * entity + 3 * numbered + (3 + first) * (facts.is_dense and (first or nameless))
+    score = 10 * named + 2 * entity + 3 * numbered + (3 + first) * (stats.is_consecutive and (first or nameless))
     return score + first * (score > 0)
 
 
-def _time(columns: Sequence[Facts]) -> Facts | None:
+def _find_time(columns: Sequence[ColumnStats]) -> ColumnStats | None:
     """The date by which rows happened: not one of birth, rather none of an end."""
-    dates = [f for f in columns if f.kind in ("date", "datetime") and f.different >= 3]
-    likely = [f for f in dates if not says(f.name, "birth") and len(f.present) >= _PLAUSIBLE * f.rows]
+    dates = [f for f in columns if f.kind in ("date", "datetime") and f.unique_count >= 3]
+    likely = [f for f in dates if not has_word_kind(f.name, "birth") and len(f.present) >= _MIN_PRESENT_SHARE * f.rows]
 
-    def score(facts: Facts) -> float:
-        named = says(facts.name, "happened") + says(facts.name, "when") - 2 * says(facts.name, "later")
+    def score(facts: ColumnStats) -> float:
+        named = has_word_kind(facts.name, "happened") + has_word_kind(facts.name, "when") - 2 * has_word_kind(facts.name, "later")
         return named + 2 * facts.is_sorted + len(facts.present) / facts.rows
 
     best = max(likely, key=score, default=None)
-    if best and says(best.name, "later") and not (best.is_sorted or says(best.name, "happened")):
+    if best and has_word_kind(best.name, "later") and not (best.is_sorted or has_word_kind(best.name, "happened")):
         return None
     return best
 
 
-def _group(columns: Sequence[Facts]) -> Facts | None:
+def _find_group(columns: Sequence[ColumnStats]) -> ColumnStats | None:
     """The entity that several rows belong to, if one is named and comes again and again."""
     found = [
         f
         for f in columns
         if f.kind in ("int", "str", "float")
-        and (f.kind == "str" or f.whole)
-        and names_an_entity(f.name, alone=f.kind != "str" or f.is_codes)
-        and f.different > _FEW
+        and (f.kind == "str" or f.is_whole)
+        and is_entity_name(f.name, allow_bare=f.kind != "str" or f.has_codes)
+        and f.unique_count > _MIN_GROUPS
         and not f.is_unique
-        and len(f.present) >= _PLAUSIBLE * f.rows
+        and len(f.present) >= _MIN_PRESENT_SHARE * f.rows
     ]
-    return max(found, key=lambda f: f.different, default=None)
+    return max(found, key=lambda f: f.unique_count, default=None)
 
 
-def _panel(columns: Sequence[Facts], table: pl.DataFrame) -> tuple[str, ...]:
+def _find_composite_id(columns: Sequence[ColumnStats], table: pl.DataFrame) -> tuple[str, ...]:
     """An entity and a period, such as country and year, that together are different in each row."""
-    periods = [f for f in columns if says(f.name, "year", "month", "quarter") and f.whole and not f.nulls]
-    periods = [f for f in periods if len(words_in(f.name)) == 1 or words_in(f.name)[-1] == "id"]
-    entities = [f for f in columns if f.kind == "str" and not f.nulls and f.share <= 0.5]
+    periods = [f for f in columns if has_word_kind(f.name, "year", "month", "quarter") and f.is_whole and not f.missing_count]
+    periods = [f for f in periods if len(split_words(f.name)) == 1 or split_words(f.name)[-1] == "id"]
+    entities = [f for f in columns if f.kind == "str" and not f.missing_count and f.unique_share <= 0.5]
     entities += [
-        f for f in columns if f.kind == "int" and f not in periods and says(f.name, "identifier", "code")
+        f for f in columns if f.kind == "int" and f not in periods and has_word_kind(f.name, "identifier", "code")
     ]
     for count in range(1, len(periods) + 1):
         for some in combinations(periods, count):
@@ -183,27 +183,27 @@ def _panel(columns: Sequence[Facts], table: pl.DataFrame) -> tuple[str, ...]:
                 together = (entity.name, *(p.name for p in some))
                 if len(columns) == len(together):
                     continue  # nothing would be left to predict from
-                enough = entity.different * _most(some) >= table.height
+                enough = entity.unique_count * _count_combinations(some) >= table.height
                 if enough and not table.select(pl.struct(together).is_duplicated().any()).item():
                     return together
     return ()
 
 
-def _most(periods: Sequence[Facts]) -> int:
+def _count_combinations(periods: Sequence[ColumnStats]) -> int:
     most = 1
     for facts in periods:
-        most *= facts.different
+        most *= facts.unique_count
     return most
 
 
-_NAMED = 0.5
+_MIN_NAMED_SHARE = 0.5
 
-_CODES = 0.95
+_MIN_CODE_SHARE = 0.95
 
-_FEWEST = 3
+_MIN_CODES = 3
 
 
-def related(
+def infer_keys(
     name: str, tables: Mapping[str, pl.DataFrame], schemas: Mapping[str, Schema]
 ) -> dict[str, tuple[Column, str]]:
     """Give the keys of one table by their raw names, each with the reason.
@@ -221,7 +221,7 @@ def related(
         >>> tables = {"Shop": pl.DataFrame({"id": ["a"]}), "Sale": pl.DataFrame({"shop_id": ["a", "a"]})}
         >>> [
         ...     c.parent
-        ...     for c, _ in related("Sale", tables, {"Shop": shop, "Sale": Schema("Sale", ())}).values()
+        ...     for c, _ in infer_keys("Sale", tables, {"Shop": shop, "Sale": Schema("Sale", ())}).values()
         ... ]
         ['Shop']
     """
@@ -231,43 +231,43 @@ def related(
             parent: share
             for parent, schema in schemas.items()
             if parent != name and len(schema.ids) == 1
-            if (share := _share(values, parent, tables[parent], schema))
+            if (share := _score_key(values, parent, tables[parent], schema))
         }
         own = field_names(tables[name].columns)[values.name]
         if scores and own not in schemas[name].ids:
             parent = max(scores, key=lambda p: scores[p])
             column = schemas[parent].column(schemas[parent].ids[0])
             key = Column(own, column.type, values.null_count() > 0, role="key", parent=parent)
-            found[values.name] = key, _words(values, parent, scores[parent])
+            found[values.name] = key, _explain_key(values, parent, scores[parent])
     return found
 
 
-def _share(values: pl.Series, parent: str, table: pl.DataFrame, schema: Schema) -> float:
+def _score_key(values: pl.Series, parent: str, table: pl.DataFrame, schema: Schema) -> float:
     """The share of a column's different values that are ids of the parent; 0 where it is no key."""
     field = schema.ids[0]
     raw = next(r for r, n in field_names(table.columns).items() if n == field)
     ids, different = table.get_column(raw), values.drop_nulls().unique()
-    if kind_of(ids.dtype) != kind_of(values.dtype) or different.is_empty():
+    if dtype_kind(ids.dtype) != dtype_kind(values.dtype) or different.is_empty():
         return 0.0
-    if kind_of(ids.dtype) not in ("int", "str"):
+    if dtype_kind(ids.dtype) not in ("int", "str"):
         return 0.0
     share = float(different.is_in(ids.implode()).mean() or 0)  # type: ignore[arg-type]
-    if _is_called(values.name, parent, raw):
-        return share + 1 if share >= _NAMED else 0.0
-    is_code = kind_of(ids.dtype) == "str" and len(different) >= _FEWEST and len(ids) > len(different)
-    return share if is_code and share >= _CODES else 0.0
+    if _is_named_after(values.name, parent, raw):
+        return share + 1 if share >= _MIN_NAMED_SHARE else 0.0
+    is_code = dtype_kind(ids.dtype) == "str" and len(different) >= _MIN_CODES and len(ids) > len(different)
+    return share if is_code and share >= _MIN_CODE_SHARE else 0.0
 
 
-def _is_called(name: str, parent: str, id_name: str) -> bool:
+def _is_named_after(name: str, parent: str, id_name: str) -> bool:
     """``tailnum`` is, where the id is so; ``shop_id`` and ``shop`` are, where the contract is ``Shop``."""
-    own, theirs, table = words_in(name), words_in(id_name), words_in(parent)
+    own, theirs, table = split_words(name), split_words(id_name), split_words(parent)
     if own == theirs:
         return theirs not in (("id",), ("key",), ("code",), ("nr",), ("number",))
     ends = own[-len(table) :] == table or own[-len(table) - 1 : -1] == table
-    return ends and (own[-len(table) :] == table or says(name, "identifier", "number", where="last"))
+    return ends and (own[-len(table) :] == table or has_word_kind(name, "identifier", "number", where="last"))
 
 
-def _words(values: pl.Series, parent: str, score: float) -> str:
+def _explain_key(values: pl.Series, parent: str, score: float) -> str:
     different = values.n_unique() - (values.null_count() > 0)
     share = score - 1 if score > 1 else score
     if share in (0, 1):

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import polars as pl
 
-from magical.contracts.dtypes import kind_of
+from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column
-from magical.inference.column_names import says
-from magical.inference.column_stats import Typed
+from magical.inference.column_names import has_word_kind
+from magical.inference.column_stats import TypedTable
 from magical.reading.casting import cast
-from magical.reading.date_parsing import likely_format
+from magical.reading.date_parsing import infer_date_format
 
-__all__ = ["guessed"]
+__all__ = ["infer_text_types"]
 
 _LEADING_ZERO = r"^[+-]?0\d+$"
 _TOO_LONG = r"^[+-]?\d{16,}$"  # a float would not hold each digit
 _ANY_COMMA = r"^[+-]?\d{1,3}(,\d{3})+$"
 _WRITTEN_AS_FLOAT = r"[.,eE]"
-_ONE_LETTER = ({"t", "f"}, {"y", "n"}, {"j", "n"})
-_CLOCKS = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-_DAY = (19000101, 21001231)
-_NEARLY = 0.9
-_HEAD = 1000
+_BOOLEAN_LETTERS = ({"t", "f"}, {"y", "n"}, {"j", "n"})
+_TIME_SUFFIXES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_DATE_NUMBER_RANGE = (19000101, 21001231)
+_NEAR_MISS_SHARE = 0.9
+_HEAD_ROWS = 1000
 
 
-def guessed(raw: pl.DataFrame) -> Typed:
+def infer_text_types(raw: pl.DataFrame) -> TypedTable:
     """Give each text column the type that all its values have, so that ``model_data`` will cast them all.
 
     Digits with leading zeros stay texts, since they are codes. Whole numbers such as 20140629 are dates where
@@ -32,7 +32,7 @@ def guessed(raw: pl.DataFrame) -> Typed:
 
     Example:
         >>> raw = pl.DataFrame({"zip": ["01067"], "n": ["7"], "day": ["29.06.2014"], "ok": ["n/a"]})
-        >>> typed = guessed(raw)
+        >>> typed = infer_text_types(raw)
         >>> typed.table.row(0), typed.formats
         (('01067', 7, datetime.date(2014, 6, 29), 'n/a'), {'day': '%d.%m.%Y'})
     """
@@ -40,90 +40,90 @@ def guessed(raw: pl.DataFrame) -> Typed:
     for values in raw.get_columns():
         found, format = values, ""
         if values.dtype == pl.String:
-            found, format = _typed(values)
-            if found.dtype == pl.String and (remark := _remark(values)):
+            found, format = _infer_series(values)
+            if found.dtype == pl.String and (remark := _describe_near_miss(values)):
                 remarks[values.name] = remark
-        elif kind_of(values.dtype) == "int" and _is_days(values):
+        elif dtype_kind(values.dtype) == "int" and _is_date_numbers(values):
             found = cast(values, Column(values.name, "date")).values
         columns.append(found)
         if format:
             formats[values.name] = format
-            if "%d" in format and _swapped_fits(values, format):
+            if "%d" in format and _is_day_month_ambiguous(values, format):
                 remarks[values.name] = "whether the day or the month comes first is a guess"
-    return Typed(raw.with_columns(columns), raw, formats, remarks)
+    return TypedTable(raw.with_columns(columns), raw, formats, remarks)
 
 
-def _typed(raw: pl.Series) -> tuple[pl.Series, str]:
+def _infer_series(raw: pl.Series) -> tuple[pl.Series, str]:
     """Give a column of texts its type, and how dates are written in it."""
     texts = raw.str.strip_chars()
     if texts.str.contains(_LEADING_ZERO).any():
         return raw, ""
-    head = texts.head(_HEAD)
+    head = texts.head(_HEAD_ROWS)
     for kind in ("int", "float", "bool", "date", "datetime"):
-        if not _reads(head, kind, "") or (values := _all(texts, kind, "")) is None:
+        if not _is_castable(head, kind, "") or (values := _cast_all(texts, kind, "")) is None:
             continue
         if kind == "int":
-            return _number(raw, texts, values), ""
+            return _refine_integers(raw, texts, values), ""
         if kind == "float" and texts.str.contains(_TOO_LONG).any():
             return raw, ""
-        if kind != "bool" or _are_opposites(texts, values):
+        if kind != "bool" or _is_boolean_pair(texts, values):
             return values, ""
-    return _dates(raw, texts)
+    return _infer_dates(raw, texts)
 
 
-def _number(raw: pl.Series, texts: pl.Series, values: pl.Series) -> pl.Series:
+def _refine_integers(raw: pl.Series, texts: pl.Series, values: pl.Series) -> pl.Series:
     """Numbers that are whole, but written like 12.0, are floats in the source."""
     if texts.str.contains(_WRITTEN_AS_FLOAT).any():
         return values.cast(pl.Float64)
-    return cast(raw, Column(raw.name, "date")).values if _is_days(values) else values
+    return cast(raw, Column(raw.name, "date")).values if _is_date_numbers(values) else values
 
 
-def _dates(raw: pl.Series, texts: pl.Series) -> tuple[pl.Series, str]:
+def _infer_dates(raw: pl.Series, texts: pl.Series) -> tuple[pl.Series, str]:
     present = texts.filter(texts != "")
-    for clock in _CLOCKS:
-        format = likely_format(present.head(_HEAD), clock)
-        if format and (format := likely_format(present, clock)):
+    for clock in _TIME_SUFFIXES:
+        format = infer_date_format(present.head(_HEAD_ROWS), clock)
+        if format and (format := infer_date_format(present, clock)):
             kind = "datetime" if clock else "date"
-            values = _all(texts, kind, format)
+            values = _cast_all(texts, kind, format)
             if values is not None:
                 return values, format
     return raw, ""
 
 
-def _swapped_fits(raw: pl.Series, format: str) -> bool:
+def _is_day_month_ambiguous(raw: pl.Series, format: str) -> bool:
     swapped = format.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
     kind = "datetime" if "%H" in format or "%I" in format else "date"
-    return "%m" in format and _reads(raw.str.strip_chars(), kind, swapped)
+    return "%m" in format and _is_castable(raw.str.strip_chars(), kind, swapped)
 
 
-def _reads(texts: pl.Series, kind: str, format: str) -> bool:
+def _is_castable(texts: pl.Series, kind: str, format: str) -> bool:
     return not cast(texts, Column(texts.name, kind, format=format)).failed.any()
 
 
-def _all(texts: pl.Series, kind: str, format: str) -> pl.Series | None:
+def _cast_all(texts: pl.Series, kind: str, format: str) -> pl.Series | None:
     """The values, if each text that is there is one, and there is one."""
     values, failed = cast(texts, Column(texts.name, kind, format=format))
     return None if failed.any() or values.null_count() == len(values) else values
 
 
-def _are_opposites(texts: pl.Series, values: pl.Series) -> bool:
+def _is_boolean_pair(texts: pl.Series, values: pl.Series) -> bool:
     """Whether yes and no are both there; of single letters a pair that belongs together."""
     words = set(texts.str.to_lowercase().filter(values.is_not_null()).unique())
     letters = {w for w in words if len(w) == 1}
-    return values.drop_nulls().n_unique() == 2 and (not letters or letters in _ONE_LETTER)
+    return values.drop_nulls().n_unique() == 2 and (not letters or letters in _BOOLEAN_LETTERS)
 
 
-def _is_days(values: pl.Series) -> bool:
+def _is_date_numbers(values: pl.Series) -> bool:
     """Whether whole numbers are days such as 20140629: each one is, and the name says so."""
-    if not says(values.name, "when", "birth", "later") or says(values.name, "identifier"):
+    if not has_word_kind(values.name, "when", "birth", "later") or has_word_kind(values.name, "identifier"):
         return False
     present = values.drop_nulls()
-    if present.is_empty() or not present.is_between(*_DAY).all():
+    if present.is_empty() or not present.is_between(*_DATE_NUMBER_RANGE).all():
         return False
     return cast(present, Column(values.name, "date")).values.null_count() == 0
 
 
-def _remark(raw: pl.Series) -> str:
+def _describe_near_miss(raw: pl.Series) -> str:
     """Say of texts that are nearly all numbers or dates which are not."""
     texts = raw.str.strip_chars()
     if texts.str.contains(_LEADING_ZERO).any():
@@ -135,7 +135,7 @@ def _remark(raw: pl.Series) -> str:
     for kind, words in (("float", "numbers"), ("date", "dates")):
         values, failed = cast(texts, Column(raw.name, kind))
         count, there = int(failed.sum()), len(values) - values.null_count()  # those that can be read
-        if 0 < count <= (1 - _NEARLY) * there:
+        if 0 < count <= (1 - _NEAR_MISS_SHARE) * there:
             odd = ", ".join(repr(t[:20]) for t in texts.filter(failed).unique(maintain_order=True).head(3))
             return f"{words} but for {count:,} of {there + count:,} values: {odd}{' …' * (count > 3)}"
     return ""

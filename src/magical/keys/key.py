@@ -214,7 +214,7 @@ def _shape(wanted: Promise, call: Any, name: str) -> str:
     have = call.takes.get(name)
     if have is None:
         return ""
-    texts = [json.dumps(s.shape().to_json(), sort_keys=True, default=str) for s in _schemas(have)]
+    texts = [json.dumps(s.without_constraints().to_json(), sort_keys=True, default=str) for s in _schemas(have)]
     texts.append(str(have.seen_as(Promise("any"))))
     if name in call.wants:
         texts.append(json.dumps(wanted.to_json(), sort_keys=True, default=str))

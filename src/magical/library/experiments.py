@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
-from magical.contracts.schema import snake
+from magical.contracts.schema import to_snake_case
 from magical.settings import Tagged
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Experiment(Tagged):
     @field_validator("name")
     @classmethod
     def _named(cls, name: str) -> str:
-        return name or snake(cls.__name__)
+        return name or to_snake_case(cls.__name__)
 
     def estimator(self, task: Kind, params: Mapping[str, Any]) -> Any:
         """Give an unfitted scikit-learn estimator; for classes it must have ``predict_proba``.

@@ -10,7 +10,7 @@ import polars as pl
 from magical.contracts.promises import Frame
 from magical.errors import InputError, did_you_mean, listing
 from magical.library.remarks import warn
-from magical.reading.csv_dialect import Dialect, decode, delimiter_of, is_regular, probe, records
+from magical.reading.csv_dialect import Dialect, decode_csv, detect_dialect, is_regular, reject_binary, read_records
 from magical.settings import InputPath
 from magical.steps import step
 
@@ -90,21 +90,21 @@ def _parquet(path: Path, name: str) -> pl.DataFrame:
 
 def _csv(path: Path, name: str) -> pl.DataFrame:
     try:
-        probe(path, name)
+        reject_binary(path, name)
         data = path.read_bytes()
     except OSError as error:
         raise InputError(
             f"{name} cannot be read: {error.strerror}.", hint="look at its permissions."
         ) from None
-    text, remark = decode(data, name)
+    text, remark = decode_csv(data, name)
     if remark:
         warn(remark)
     if not text.strip():
         raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
-    dialect = delimiter_of(text.lstrip(b"\r\n"), name)
+    dialect = detect_dialect(text.lstrip(b"\r\n"), name)
     raw = _fast(dialect)
     if raw is None:
-        rows = records(dialect, name)
+        rows = read_records(dialect, name)
         raw = pl.DataFrame(rows, orient="row", schema=[f"column_{i}" for i in range(len(rows[0]))])
         raw = raw.with_columns(pl.all().replace("", None))
     table = raw[1:].rename(dict(zip(raw.columns, _names(raw.row(0), name), strict=True)))

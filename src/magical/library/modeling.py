@@ -10,14 +10,14 @@ import polars as pl
 
 from magical.contracts.contract import Contract, schema_of
 from magical.contracts.promises import Frame
-from magical.contracts.schema import Column, Schema, snake
-from magical.contracts.tables import polars_frame
-from magical.contracts.validation import EXAMPLES, Failure
+from magical.contracts.schema import Column, Schema, to_snake_case
+from magical.contracts.tables import to_polars
+from magical.contracts.validation import MAX_EXAMPLES, Failure
 from magical.errors import BrokenPromise, did_you_mean, listing, shorten
 from magical.events import keep
 from magical.library.remarks import warn
 from magical.reading.casting import cast
-from magical.reading.date_parsing import likely_format
+from magical.reading.date_parsing import infer_date_format
 from magical.steps import step
 
 __all__ = ["model_data"]
@@ -53,14 +53,14 @@ def model_data(raw: Frame, contract: type[C]) -> Frame[C]:
         >>> model_data(raw, Customer).to_dicts()
         [{'id': 7, 'income': None, 'enrolled': '2012', 'Kids': '2'}]
     """
-    table, schema = polars_frame(raw), schema_of(contract)
+    table, schema = to_polars(raw), schema_of(contract)
     found = _find(table, schema)
     columns, uncastable, empty = [], [], []
     for column in schema.columns:
         source = table.get_column(found[column.name])
         values, failed = cast(source, column)
         columns.append(values)
-        uncastable += _failures(column, source, failed, f"must be {column.promise}")
+        uncastable += _failures(column, source, failed, f"must be {column.type_text}")
         if not column.nullable:
             empty += _failures(column, source, values.is_null() & ~failed, "must not be null")
     _refuse([f for f in uncastable if not schema.by_name[f.column].nullable] + empty, schema, table.height)
@@ -75,7 +75,7 @@ def _find(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
     found: dict[str, str] = {}
     missing, raw, by_snake = [], set(table.columns), defaultdict(list)
     for name in table.columns:
-        by_snake[snake(name)].append(name)
+        by_snake[to_snake_case(name)].append(name)
     for column in schema.columns:
         names = _candidates(raw, by_snake, column)
         if len(names) > 1:
@@ -114,7 +114,7 @@ def _failures(column: Column, source: pl.Series, failed: pl.Series, words: str) 
     count = int(failed.sum())
     if not count:
         return []
-    rows = failed.arg_true().head(EXAMPLES)
+    rows = failed.arg_true().head(MAX_EXAMPLES)
     values = (
         () if "null" in words else tuple(dict.fromkeys(repr(shorten(v, 24)) for v in source.gather(rows)))
     )
@@ -138,7 +138,7 @@ def _refuse(failures: list[Failure], schema: Schema, height: int) -> None:
 def _hint(failure: Failure, schema: Schema) -> str:
     column = schema.column(failure.column)
     if column.type in ("date", "datetime") and failure.values:
-        guess = likely_format(v.strip("'\"") for v in failure.values) or column.format or "%d-%m-%Y"
+        guess = infer_date_format(v.strip("'\"") for v in failure.values) or column.format or "%d-%m-%Y"
         return (
             f'say how the source writes it: {column.name}: Annotated[{column.type}, Format("{guess}")] '
             f"in {schema.name}{_at(schema)}."
@@ -146,7 +146,7 @@ def _hint(failure: Failure, schema: Schema) -> str:
     if column.role == "id":
         return f"mend the source, or give {column.name} another type in {schema.name}{_at(schema)}."
     hint = (
-        f"{column.role.capitalize()}[{column.promise} | None]" if column.role else f"{column.promise} | None"
+        f"{column.role.capitalize()}[{column.type_text} | None]" if column.role else f"{column.type_text} | None"
     )
     return f"mend the source, or write {column.name}: {hint} in {schema.name}{_at(schema)}."
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from magical.contracts.dtypes import kind_of
+from magical.contracts.dtypes import dtype_kind
 from magical.errors import BrokenPromise
 
 __all__ = [
@@ -166,7 +166,7 @@ def _mix(numbers: Hashes) -> Hashes:
 
 def _numbers(values: pl.Series) -> Hashes:
     """Give each value as 64 bits; equal values have equal bits."""
-    kind = kind_of(values.dtype)
+    kind = dtype_kind(values.dtype)
     if kind in ("int", "bool"):
         wide = pl.UInt64 if values.dtype == pl.UInt64 else pl.Int64
         bits = values.cast(wide).fill_null(0).to_numpy().view(np.uint64)
@@ -183,7 +183,7 @@ def _numbers(values: pl.Series) -> Hashes:
 
 
 def _texts(values: pl.Series) -> Hashes:
-    if kind_of(values.dtype) == "str":
+    if dtype_kind(values.dtype) == "str":
         values = values.cast(pl.String)
     else:
         values = pl.Series(values.name, [repr(v) for v in values.to_list()], dtype=pl.String)

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from magical.contracts.model import canonical
+from magical.contracts.model import to_canonical_frame
 from magical.contracts.promises import contract_of
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
@@ -87,7 +87,7 @@ def task_of(table: pl.DataFrame) -> Task:
         return Task("binary" if len(classes) == 2 else "multiclass", column.name, classes)
     if column.type not in ("int", "float"):
         raise BrokenPromise(
-            f"The target {column.name} is {column.promise}, which cannot be predicted.",
+            f"The target {column.name} is {column.type_text}, which cannot be predicted.",
             hint="make it a bool, a str or a Literal (classes), or an int or a float (a number).",
         )
     if column.type == "int" and values.n_unique() == 2:
@@ -119,4 +119,4 @@ def examples(table: pl.DataFrame, task: Task, inputs: Schema) -> Examples:
         inputs: the features.
     """
     rows = table.filter(pl.col(task.target).is_not_null())
-    return Examples(canonical(rows, inputs), encode(rows.get_column(task.target), task))
+    return Examples(to_canonical_frame(rows, inputs), encode(rows.get_column(task.target), task))

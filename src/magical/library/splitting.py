@@ -105,7 +105,7 @@ def split(table: Frame[C], how: HowToSplit) -> Parts[C]:
 
 
 def _usual(schema: Schema) -> str:
-    if schema.role("group"):
+    if schema.names_with_role("group"):
         return "group"
     return "stratified" if _is_class(schema) else "random"
 
@@ -128,7 +128,7 @@ def _complete(table: pl.DataFrame, schema: Schema, kind: str) -> pl.Series:
 
 
 def _only(schema: Schema, role: str) -> str:
-    found = schema.role(role)
+    found = schema.names_with_role(role)
     if not found:
         raise BrokenPromise(
             f"split(kind={role!r}) needs a column {role.capitalize()}[...], and {schema.name} has none.",
@@ -141,7 +141,7 @@ def _only(schema: Schema, role: str) -> str:
 def _check_classes(rows: pl.DataFrame, schema: Schema, kind: str) -> None:
     if kind == "stratified" and not _is_class(schema):
         target = schema.by_name.get(schema.target or "")
-        what = f"{target.name} is {target.promise}" if target else f"{schema.name} has no Target"
+        what = f"{target.name} is {target.type_text}" if target else f"{schema.name} has no Target"
         raise BrokenPromise(
             f"split(kind='stratified') needs a target of classes, and {what}.",
             hint="use kind='random', or make the target a bool, a str or a Literal.",

@@ -84,13 +84,13 @@ class Run:
         return record
 
     def _value(self, link: Link) -> Any:
-        from magical.contracts.promises import tag
+        from magical.contracts.promises import attach_promise
 
         node = self._graph.by_name[link.node]
         if node.call is None:
             raise UsageError(f"{link.node} was planned without its code.", hint="use project.run().")
         promise = node.call.promise.member(link.item) if link.item else node.call.promise
-        return tag(self._store.load(self._record(link.node).result.item(link.item), promise), promise)
+        return attach_promise(self._store.load(self._record(link.node).result.item(link.item), promise), promise)
 
     def _wired(self, wire: Wire) -> Any:
         if isinstance(wire, Link):

@@ -7,22 +7,22 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from magical.contracts.dtypes import DTYPES, kind_of
+from magical.contracts.dtypes import DTYPES, dtype_kind
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
-from magical.reading.date_parsing import date_of, datetime_of, time_of
+from magical.reading.date_parsing import parse_dates, parse_datetimes, parse_times
 
-__all__ = ["Casting", "cast"]
+__all__ = ["CastResult", "cast"]
 
-_MISSING = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?")
+_MISSING_TEXTS = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?")
 _TRUE = ("true", "t", "yes", "y", "1", "1.0", "on", "ja", "j", "oui", "si", "sí", "sim", "wahr", "vrai")
 _FALSE = ("false", "f", "no", "n", "0", "0.0", "off", "nein", "non", "não", "falsch", "faux")
 _DECIMAL_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+$"
 _THOUSANDS_COMMA = r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$"
-_EXACT = 2**53  # up to here a float holds every whole number
+_MAX_EXACT_FLOAT = 2**53  # up to here a float holds every whole number
 
 
-class Casting(NamedTuple):
+class CastResult(NamedTuple):
     """A column in its promised type.
 
     Attributes:
@@ -34,7 +34,7 @@ class Casting(NamedTuple):
     failed: pl.Series
 
 
-def cast(raw: pl.Series, column: Column) -> Casting:
+def cast(raw: pl.Series, column: Column) -> CastResult:
     """Give a column its promised type.
 
     Texts lose blanks at both ends. An empty text is missing; for anything but a text so are NA, N/A, NaN,
@@ -52,10 +52,10 @@ def cast(raw: pl.Series, column: Column) -> Casting:
     """
     wanted = DTYPES.get(column.type)
     if wanted is None:
-        return Casting(raw, pl.repeat(False, len(raw), eager=True))
-    if kind_of(raw.dtype) == "str":
+        return CastResult(raw, pl.repeat(False, len(raw), eager=True))
+    if dtype_kind(raw.dtype) == "str":
         raw = raw.cast(pl.String).str.strip_chars()
-        lacking = (raw == "") if column.type == "str" else raw.str.to_lowercase().is_in(_MISSING)
+        lacking = (raw == "") if column.type == "str" else raw.str.to_lowercase().is_in(_MISSING_TEXTS)
         raw = pl.select(pl.when(~lacking).then(raw).alias(raw.name)).to_series()
     elif raw.dtype.is_float():
         raw = raw.fill_nan(None)
@@ -68,31 +68,31 @@ def cast(raw: pl.Series, column: Column) -> Casting:
             f"{column.name} has the Format({column.format!r}), which cannot be used: {shorten(error, 100)}",
             hint="write it in strptime codes, such as %d.%m.%Y or %d.%m.%Y %H:%M.",
         ) from error
-    return Casting(values, raw.is_not_null() & values.is_null())
+    return CastResult(values, raw.is_not_null() & values.is_null())
 
 
-def _int(raw: pl.Series, column: Column) -> pl.Series:
-    kind = kind_of(raw.dtype)
+def _cast_int(raw: pl.Series, column: Column) -> pl.Series:
+    kind = dtype_kind(raw.dtype)
     if kind in ("int", "bool", "null"):
         return raw.cast(pl.Int64, strict=False)
-    number = _float(raw, column)
-    whole = pl.select(pl.when((number == number.round()) & (number.abs() <= _EXACT)).then(number)).to_series()
+    number = _cast_float(raw, column)
+    whole = pl.select(pl.when((number == number.round()) & (number.abs() <= _MAX_EXACT_FLOAT)).then(number)).to_series()
     if kind != "str":
         return whole.cast(pl.Int64, strict=False)
     return pl.select(pl.coalesce(raw.cast(pl.Int64, strict=False), whole.cast(pl.Int64))).to_series()
 
 
-def _float(raw: pl.Series, column: Column) -> pl.Series:
-    kind = kind_of(raw.dtype)
+def _cast_float(raw: pl.Series, column: Column) -> pl.Series:
+    kind = dtype_kind(raw.dtype)
     if kind == "str":
-        raw = _with_decimal_points(raw)
+        raw = _normalize_decimals(raw)
     elif kind not in ("int", "float", "bool", "null") and not raw.dtype.is_decimal():
-        return _nothing(raw, column)
+        return _all_null(raw, column)
     number = raw.cast(pl.Float64, strict=False).fill_nan(None)
     return pl.select(pl.when(number.is_finite()).then(number)).to_series()
 
 
-def _with_decimal_points(raw: pl.Series) -> pl.Series:
+def _normalize_decimals(raw: pl.Series) -> pl.Series:
     """Take thousands marks out and write decimals with a point, where the whole column leaves no doubt."""
     commas = raw.filter(raw.str.contains(",", literal=True))
     if commas.is_empty():
@@ -109,58 +109,58 @@ def _with_decimal_points(raw: pl.Series) -> pl.Series:
     return raw
 
 
-def _bool(raw: pl.Series, column: Column) -> pl.Series:
-    kind = kind_of(raw.dtype)
+def _cast_bool(raw: pl.Series, column: Column) -> pl.Series:
+    kind = dtype_kind(raw.dtype)
     if kind == "str":
         low = raw.str.to_lowercase()
         yes, no = low.is_in(_TRUE), low.is_in(_FALSE)
     elif kind in ("int", "float"):
         yes, no = raw == 1, raw == 0
     else:
-        return raw.cast(pl.Boolean) if kind in ("bool", "null") else _nothing(raw, column)
+        return raw.cast(pl.Boolean) if kind in ("bool", "null") else _all_null(raw, column)
     return pl.select(pl.when(yes).then(True).when(no).then(False)).to_series()
 
 
-def _str(raw: pl.Series, column: Column) -> pl.Series:
+def _cast_str(raw: pl.Series, column: Column) -> pl.Series:
     if raw.dtype.is_nested() or raw.dtype in (pl.Object, pl.Binary):
-        return _nothing(raw, column)
+        return _all_null(raw, column)
     if raw.dtype.is_float():
-        whole = (raw == raw.round()) & (raw.abs() <= _EXACT)
+        whole = (raw == raw.round()) & (raw.abs() <= _MAX_EXACT_FLOAT)
         number = raw.cast(pl.Int64, strict=False).cast(pl.String)
         return pl.select(pl.when(whole).then(number).otherwise(raw.cast(pl.String))).to_series()
     return raw.cast(pl.String, strict=False)
 
 
-def _date(raw: pl.Series, column: Column) -> pl.Series:
-    return date_of(raw, column.format)
+def _cast_date(raw: pl.Series, column: Column) -> pl.Series:
+    return parse_dates(raw, column.format)
 
 
-def _datetime(raw: pl.Series, column: Column) -> pl.Series:
-    return datetime_of(raw, column.format)
+def _cast_datetime(raw: pl.Series, column: Column) -> pl.Series:
+    return parse_datetimes(raw, column.format)
 
 
-def _time(raw: pl.Series, column: Column) -> pl.Series:
-    return time_of(raw, column.format)
+def _cast_time(raw: pl.Series, column: Column) -> pl.Series:
+    return parse_times(raw, column.format)
 
 
-def _duration(raw: pl.Series, column: Column) -> pl.Series:
-    if kind_of(raw.dtype) == "duration":
+def _cast_duration(raw: pl.Series, column: Column) -> pl.Series:
+    if dtype_kind(raw.dtype) == "duration":
         return raw
-    seconds = _float(raw, column)
+    seconds = _cast_float(raw, column)
     return (seconds * 1_000_000).round().cast(pl.Int64, strict=False).cast(pl.Duration("us"))
 
 
-def _nothing(raw: pl.Series, column: Column) -> pl.Series:
+def _all_null(raw: pl.Series, column: Column) -> pl.Series:
     return pl.Series(raw.name, [None] * len(raw), dtype=DTYPES[column.type])
 
 
 _CASTS: dict[str, Callable[[pl.Series, Column], Any]] = {
-    "int": _int,
-    "float": _float,
-    "bool": _bool,
-    "str": _str,
-    "date": _date,
-    "datetime": _datetime,
-    "time": _time,
-    "duration": _duration,
+    "int": _cast_int,
+    "float": _cast_float,
+    "bool": _cast_bool,
+    "str": _cast_str,
+    "date": _cast_date,
+    "datetime": _cast_datetime,
+    "time": _cast_time,
+    "duration": _cast_duration,
 }

@@ -14,15 +14,15 @@ import numpy as np
 
 from magical.errors import InputError, shorten
 
-__all__ = ["DELIMITERS", "Dialect", "decode", "delimiter_of", "is_regular", "probe", "records"]
+__all__ = ["DELIMITERS", "Dialect", "decode_csv", "detect_dialect", "is_regular", "reject_binary", "read_records"]
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-_OTHERS = (":", "^", "~", "\x01", "\u00a7", " ")
-_HEAD = 1 << 16
-_SAMPLE = 200
-_WINDOW = 1 << 12
-_PLACES = 16
-_KINDS = {
+_RARE_DELIMITERS = (":", "^", "~", "\x01", "\u00a7", " ")
+_HEAD_BYTES = 1 << 16
+_SAMPLE_LINES = 200
+_WINDOW_BYTES = 1 << 12
+_WINDOW_COUNT = 16
+_BINARY_SIGNATURES = {
     b"PK\x03\x04": ("a zip or Excel file", "export it as csv in UTF-8, or unpack it first."),
     b"\x1f\x8b": ("a gzip file", "unpack it first, with gunzip."),
     b"BZh": ("a bzip2 file", "unpack it first, with bunzip2."),
@@ -48,7 +48,7 @@ class Dialect(NamedTuple):
     delimiter: str
 
 
-def decode(data: bytes, name: str) -> tuple[bytes, str]:
+def decode_csv(data: bytes, name: str) -> tuple[bytes, str]:
     r"""Convert the text of a file to UTF-8: from UTF-8, UTF-16, or else Windows-1252 (Latin-1 within).
 
     Returns:
@@ -58,14 +58,14 @@ def decode(data: bytes, name: str) -> tuple[bytes, str]:
         InputError: it is no text.
 
     Example:
-        >>> decode("n\u00e9;1".encode("utf-16"), "a.csv")[0].decode()
+        >>> decode_csv("n\u00e9;1".encode("utf-16"), "a.csv")[0].decode()
         'n\xe9;1'
-        >>> decode(b"n\xe9;1", "a.csv")[1]
+        >>> decode_csv(b"n\xe9;1", "a.csv")[1]
         'a.csv is not UTF-8 (byte 1): it is read as Windows-1252 (Latin-1).'
     """
     if data.startswith(codecs.BOM_UTF8):
         data = data[len(codecs.BOM_UTF8) :]
-    utf16 = _utf16(data)
+    utf16 = _detect_utf16(data)
     if utf16:
         try:
             data = data.decode(utf16).removeprefix("\ufeff").encode()
@@ -74,7 +74,7 @@ def decode(data: bytes, name: str) -> tuple[bytes, str]:
                 f"{name} begins as UTF-16, and byte {error.start:,} does not fit.",
                 hint="save it as csv in UTF-8 again.",
             ) from None
-    _check_head(data[:_HEAD], name)
+    _reject_binary_head(data[:_HEAD_BYTES], name)
     remark = ""
     try:
         data.decode()
@@ -84,22 +84,22 @@ def decode(data: bytes, name: str) -> tuple[bytes, str]:
     return data if b"\n" in data else data.replace(b"\r", b"\n"), remark
 
 
-def probe(path: Path, name: str) -> None:
+def reject_binary(path: Path, name: str) -> None:
     """Look at a few places of a file, so that a large one that is no text is refused before it is read.
 
     Raises:
         InputError: it is of another kind, or has NUL bytes where it was looked at.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD)
-        utf16 = bool(_utf16(head))
+        head = file.read(_HEAD_BYTES)
+        utf16 = bool(_detect_utf16(head))
         if not utf16:
-            _check_head(head, name)
+            _reject_binary_head(head, name)
         size = file.seek(0, io.SEEK_END)
-        for number in range(_PLACES + 1):
-            place = max(0, (size - _WINDOW) * number // _PLACES)
+        for number in range(_WINDOW_COUNT + 1):
+            place = max(0, (size - _WINDOW_BYTES) * number // _WINDOW_COUNT)
             file.seek(place)
-            window = file.read(_WINDOW)
+            window = file.read(_WINDOW_BYTES)
             if window and (not window.strip(b"\0") if utf16 else b"\0" in window):
                 at = place + window.index(b"\0")
                 raise InputError(
@@ -108,37 +108,37 @@ def probe(path: Path, name: str) -> None:
                 )
 
 
-def _check_head(head: bytes, name: str) -> None:
-    for magic, (kind, hint) in _KINDS.items():
+def _reject_binary_head(head: bytes, name: str) -> None:
+    for magic, (kind, hint) in _BINARY_SIGNATURES.items():
         if head.startswith(magic):
             raise InputError(f"{name} is no text: it looks like {kind}.", hint=hint)
     if b"\0" in head or sum(c < 32 and c not in b"\t\n\r\f\x01" for c in head) > len(head) / 100:
         raise InputError(f"{name} is no text: it looks like binary.", hint="export it as csv in UTF-8.")
 
 
-def delimiter_of(text: bytes, name: str) -> Dialect:
+def detect_dialect(text: bytes, name: str) -> Dialect:
     r"""Find the delimiter: the one by which most of the first lines have as many fields as the header.
 
     Raises:
         InputError: there is one column only, by any usual delimiter.
 
     Example:
-        >>> delimiter_of(b"a;b\n1,5;2\n", "a.csv").delimiter
+        >>> detect_dialect(b"a;b\n1,5;2\n", "a.csv").delimiter
         ';'
     """
     said = re.match(rb"sep=(.)\r?\n", text)  # the first line that Excel writes
     if said:
         return Dialect(text[said.end() :], said[1].decode())
-    head = text[:_HEAD]
-    if len(text) > _HEAD:
+    head = text[:_HEAD_BYTES]
+    if len(text) > _HEAD_BYTES:
         head = head[: head.rfind(b"\n") + 1] or head
     sample = head.decode(errors="ignore")
-    best = max(DELIMITERS, key=lambda d: _fit(sample, d))
-    if _fit(sample, best) > (0, 0):
+    best = max(DELIMITERS, key=lambda d: _score_delimiter(sample, d))
+    if _score_delimiter(sample, best) > (0, 0):
         return Dialect(text, best)
     header = sample.split("\n", 1)[0].strip()
-    other = max(_OTHERS, key=lambda d: _fit(sample, d))
-    guess = f"its columns seem parted by {other!r}; " if _fit(sample, other)[0] > 0.9 else ""
+    other = max(_RARE_DELIMITERS, key=lambda d: _score_delimiter(sample, d))
+    guess = f"its columns seem parted by {other!r}; " if _score_delimiter(sample, other)[0] > 0.9 else ""
     raise InputError(
         f"{name} has one column only: {shorten(header, 80)!r}.",
         hint=f"{guess}part the columns by comma, semicolon, tab or pipe.",
@@ -170,7 +170,7 @@ def is_regular(dialect: Dialect) -> bool:
     return bool((blank | (fields == fields[0])).all())
 
 
-def records(dialect: Dialect, name: str) -> list[list[str]]:
+def read_records(dialect: Dialect, name: str) -> list[list[str]]:
     """Read all lines one by one, the header first: slow, and exact about where it goes wrong.
 
     Raises:
@@ -203,11 +203,11 @@ def records(dialect: Dialect, name: str) -> list[list[str]]:
     return rows
 
 
-def _utf16(data: bytes) -> str:
+def _detect_utf16(data: bytes) -> str:
     """The kind of UTF-16, if it is that: by its mark, or because every other byte is mostly zero."""
     if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "utf-16"
-    head = data[:_HEAD]
+    head = data[:_HEAD_BYTES]
     for kind, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
         if len(head) > 3 and zeros.count(0) > 0.8 * len(zeros):
             return kind
@@ -218,22 +218,22 @@ def _is_cp1252(data: bytes) -> bool:
     return not any(byte in data for byte in (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d"))
 
 
-def _fit(sample: str, delimiter: str) -> tuple[float, int]:
+def _score_delimiter(sample: str, delimiter: str) -> tuple[float, int]:
     """How well a delimiter parts a text: the share of lines as wide as the header, and how wide that is."""
-    rows = list(_some(sample, delimiter))
+    rows = list(_sample_rows(sample, delimiter))
     width = len(rows[0]) if rows else 0
     if width < 2:
         return (0.0, 0)
     return (sum(len(r) == width for r in rows) / len(rows), width)
 
 
-def _some(sample: str, delimiter: str) -> Iterator[list[str]]:
+def _sample_rows(sample: str, delimiter: str) -> Iterator[list[str]]:
     reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
     try:
         for number, row in enumerate(reader):
             if row:
                 yield row
-            if number > _SAMPLE:
+            if number > _SAMPLE_LINES:
                 return
     except csv.Error:
         return

@@ -6,19 +6,19 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from magical.contracts.dtypes import kind_of
+from magical.contracts.dtypes import dtype_kind
 
-__all__ = ["date_of", "datetime_of", "likely_format", "time_of"]
+__all__ = ["parse_dates", "parse_datetimes", "infer_date_format", "parse_times"]
 
-_DATES = ("%Y-%m-%d", "%Y%m%d")
-_MOMENTS = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", *_DATES, "%Y%m%dT%H%M%S")
-_ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y%m%dT%H%M%S%#z")
-_TIMES = ("%H:%M:%S%.f", "%H:%M")
-_USUAL = ("%d-%m-%Y", "%d/%m/%Y", "%m/%d/%Y", "%m-%d-%Y", "%d.%m.%Y", "%Y/%m/%d", "%d %b %Y", "%d %B %Y")
-_BLANK = r"^(\d{4}-\d{1,2}-\d{1,2}) +"
+_DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d")
+_DATETIME_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", *_DATE_FORMATS, "%Y%m%dT%H%M%S")
+_ZONED_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y%m%dT%H%M%S%#z")
+_TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M")
+_COMMON_DATE_FORMATS = ("%d-%m-%Y", "%d/%m/%Y", "%m/%d/%Y", "%m-%d-%Y", "%d.%m.%Y", "%Y/%m/%d", "%d %b %Y", "%d %B %Y")
+_DATE_THEN_BLANK = r"^(\d{4}-\d{1,2}-\d{1,2}) +"
 
 
-def date_of(raw: pl.Series, format: str = "") -> pl.Series:
+def parse_dates(raw: pl.Series, format: str = "") -> pl.Series:
     """Give dates; a moment is a date only at midnight, since its time of day would be lost.
 
     Args:
@@ -26,17 +26,17 @@ def date_of(raw: pl.Series, format: str = "") -> pl.Series:
         format: as ``strptime`` codes, for texts that are not ISO.
 
     Example:
-        >>> date_of(pl.Series(["2014-06-29", "29.06.2014", "2014-06-29 12:00"]), "%d.%m.%Y").to_list()
+        >>> parse_dates(pl.Series(["2014-06-29", "29.06.2014", "2014-06-29 12:00"]), "%d.%m.%Y").to_list()
         [datetime.date(2014, 6, 29), datetime.date(2014, 6, 29), None]
     """
-    if kind_of(raw.dtype) == "date":
+    if dtype_kind(raw.dtype) == "date":
         return raw
-    moments = datetime_of(raw, format)
+    moments = parse_datetimes(raw, format)
     midnight = moments.dt.time().cast(pl.Int64) == 0
     return pl.select(pl.when(midnight).then(moments.dt.date())).to_series()
 
 
-def datetime_of(raw: pl.Series, format: str = "") -> pl.Series:
+def parse_datetimes(raw: pl.Series, format: str = "") -> pl.Series:
     """Give moments to the microsecond; those with a time zone become UTC, and none has one afterwards.
 
     Args:
@@ -44,41 +44,41 @@ def datetime_of(raw: pl.Series, format: str = "") -> pl.Series:
         format: as ``strptime`` codes, for texts that are not ISO.
 
     Example:
-        >>> datetime_of(pl.Series(["2014-06-29 14:30", "2014-06-29T14:30:00+02:00"])).to_list()
+        >>> parse_datetimes(pl.Series(["2014-06-29 14:30", "2014-06-29T14:30:00+02:00"])).to_list()
         [datetime.datetime(2014, 6, 29, 14, 30), datetime.datetime(2014, 6, 29, 12, 30)]
     """
-    if kind_of(raw.dtype) in ("date", "datetime", "null"):
-        return _naive(raw)
-    if kind_of(raw.dtype) not in ("str", "int"):
+    if dtype_kind(raw.dtype) in ("date", "datetime", "null"):
+        return _to_naive_utc(raw)
+    if dtype_kind(raw.dtype) not in ("str", "int"):
         return pl.Series(raw.name, [None] * len(raw), dtype=pl.Datetime("us"))
-    texts = raw.cast(pl.String).str.replace(_BLANK, "${1}T")
-    found = _first(texts, [*_MOMENTS, *_ZONED])
+    texts = raw.cast(pl.String).str.replace(_DATE_THEN_BLANK, "${1}T")
+    found = _parse_first_match(texts, [*_DATETIME_FORMATS, *_ZONED_FORMATS])
     if format:
-        own = _parsed(raw.cast(pl.String), format)
+        own = _parse_by_format(raw.cast(pl.String), format)
         found = pl.select(pl.coalesce(found, own)).to_series()
     return found.rename(raw.name)
 
 
-def time_of(raw: pl.Series, format: str = "") -> pl.Series:
+def parse_times(raw: pl.Series, format: str = "") -> pl.Series:
     """Give times of day, from texts such as ``14:30`` and ``14:30:05.5``.
 
     Example:
-        >>> time_of(pl.Series(["14:30"])).to_list()
+        >>> parse_times(pl.Series(["14:30"])).to_list()
         [datetime.time(14, 30)]
     """
-    kind = kind_of(raw.dtype)
+    kind = dtype_kind(raw.dtype)
     if kind in ("time", "null"):
         return raw.cast(pl.Time)
     if kind == "datetime":
         return raw.dt.time()
     if kind != "str":
         return pl.Series(raw.name, [None] * len(raw), dtype=pl.Time)
-    formats = [*_TIMES, *([format] if format else [])]
-    moments = [_parsed("2000-01-01T" + raw, "%Y-%m-%dT" + f).dt.time() for f in formats]
+    formats = [*_TIME_FORMATS, *([format] if format else [])]
+    moments = [_parse_by_format("2000-01-01T" + raw, "%Y-%m-%dT" + f).dt.time() for f in formats]
     return pl.select(pl.coalesce(moments)).to_series()
 
 
-def likely_format(texts: Iterable[str], clock: str = "") -> str:
+def infer_date_format(texts: Iterable[str], time_suffix: str = "") -> str:
     """Give the usual way of writing dates that reads all of some texts, or an empty text.
 
     Args:
@@ -86,33 +86,33 @@ def likely_format(texts: Iterable[str], clock: str = "") -> str:
         clock: how a time of day is written behind the date.
 
     Example:
-        >>> likely_format(["29-06-2014", "01-07-2014"]), likely_format(["6/29/2014 14:30"], " %H:%M")
+        >>> infer_date_format(["29-06-2014", "01-07-2014"]), infer_date_format(["6/29/2014 14:30"], " %H:%M")
         ('%d-%m-%Y', '%m/%d/%Y %H:%M')
     """
     examples = pl.Series(list(texts), dtype=pl.String)
-    usual = (f"{date}{clock}" for date in _USUAL)
-    reads_all = (f for f in usual if _parsed(examples, f).null_count() == 0)
+    usual = (f"{date}{time_suffix}" for date in _COMMON_DATE_FORMATS)
+    reads_all = (f for f in usual if _parse_by_format(examples, f).null_count() == 0)
     return next(reads_all, "") if len(examples) else ""
 
 
-def _first(texts: pl.Series, formats: Iterable[str]) -> pl.Series:
+def _parse_first_match(texts: pl.Series, formats: Iterable[str]) -> pl.Series:
     """Parse by the first format that fits; formats are tried only while texts are left."""
     found = pl.Series(texts.name, [None] * len(texts), dtype=pl.Datetime("us"))
     for format in formats:
         if found.null_count() == texts.null_count():
             break
-        found = pl.select(pl.coalesce(found, _parsed(texts, format))).to_series()
+        found = pl.select(pl.coalesce(found, _parse_by_format(texts, format))).to_series()
     return found
 
 
-def _parsed(texts: pl.Series, format: str) -> pl.Series:
+def _parse_by_format(texts: pl.Series, format: str) -> pl.Series:
     has_clock = any(code in format for code in ("%H", "%I", "%T", "%R", "%s", "%c"))
     if not has_clock:
         return texts.str.to_date(format, strict=False).cast(pl.Datetime("us"))
-    return _naive(texts.str.to_datetime(format, strict=False, time_unit="us"))
+    return _to_naive_utc(texts.str.to_datetime(format, strict=False, time_unit="us"))
 
 
-def _naive(moments: pl.Series) -> pl.Series:
+def _to_naive_utc(moments: pl.Series) -> pl.Series:
     if getattr(moments.dtype, "time_zone", None):
         moments = moments.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     return moments.cast(pl.Datetime("us"))

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from magical.contracts.contract import location
+from magical.contracts.contract import source_location
 from magical.errors import SettingsError, did_you_mean, shorten
 from magical.settings.base import Settings, Tagged
 from magical.settings.paths import LINE, FromLine, place_of
@@ -101,7 +101,7 @@ def _hint(cls: type[Settings], detail: ErrorDetails, values: dict[str, Any], lay
         return f"give it: {path}=... on the line, or in settings.toml."
     parent = _class_at(cls, detail["loc"][:-1], values) or cls
     own = not parent.__module__.startswith("magical.")
-    home = f"{parent.__name__} ({location(parent)})" if own else ""
+    home = f"{parent.__name__} ({source_location(parent)})" if own else ""
     if not layer:
         return f"mend its default{f' in {home}' if home else ''}."
     move = "give another value" if layer == LINE else f"mend it in {layer}"

@@ -14,8 +14,8 @@ from pydantic_core import to_json
 
 from magical.contracts.promises import PARTS, Frame, Parts, Promise
 from magical.contracts.table_digest import stream_digest, table_digest
-from magical.contracts.tables import polars_frame
-from magical.contracts.validation import Stream
+from magical.contracts.tables import to_polars
+from magical.contracts.validation import LazyOutput
 from magical.engine.artifacts import Artifact
 from magical.errors import StoreError, UnwrittenStep, shorten
 from magical.stores.local.objects import Shelf
@@ -40,8 +40,8 @@ def encode(value: Any, promise: Promise, key: str, objects: Shelf) -> Artifact:
     """
     if isinstance(value, pl.DataFrame):
         return _encode_table(value, objects)
-    if isinstance(value, (Stream, pl.LazyFrame)):
-        return _encode_stream(value if isinstance(value, Stream) else Stream(value), objects)
+    if isinstance(value, (LazyOutput, pl.LazyFrame)):
+        return _encode_stream(value if isinstance(value, LazyOutput) else LazyOutput(value), objects)
     if isinstance(value, Parts):
         names = (*PARTS, "assignment")
         items = {n: encode(getattr(value, n), _TABLE, f"{key}.{n}", objects) for n in names}
@@ -63,7 +63,7 @@ def encode(value: Any, promise: Promise, key: str, objects: Shelf) -> Artifact:
     if promise.kind in ("model", "pipeline", "object"):
         return _encode_object(value, key, objects)
     if type(value).__module__.split(".")[0] == "pandas" and promise.kind == "any":
-        return _encode_table(polars_frame(value), objects)
+        return _encode_table(to_polars(value), objects)
     return _encode_value(value, promise, key, objects)
 
 
@@ -123,7 +123,7 @@ def _encode_table(table: pl.DataFrame, objects: Shelf) -> Artifact:
     return Artifact("table", table_digest(table), blob, f"{table.height:,} × {table.width}")
 
 
-def _encode_stream(stream: Stream, objects: Shelf) -> Artifact:
+def _encode_stream(stream: LazyOutput, objects: Shelf) -> Artifact:
     """The rows are never in memory as a whole, and their content is named as if they had been."""
     blob = objects.put_file(stream.sink, ".parquet")
     table = pl.scan_parquet(objects.file(blob), glob=False)

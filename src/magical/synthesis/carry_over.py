@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from magical.contracts.dtypes import kind_of
+from magical.contracts.dtypes import dtype_kind
 from magical.contracts.promises import PARTS, Promise
 from magical.contracts.schema import Column, Schema
-from magical.contracts.tables import polars_frame
-from magical.contracts.validation import checks_of
+from magical.contracts.tables import to_polars
+from magical.contracts.validation import build_column_checks
 
 __all__ = ["Source", "carried", "matched", "sources_of"]
 
@@ -33,9 +33,9 @@ class Source(NamedTuple):
     def has(self, column: Column) -> bool:
         """Whether it has a column of this name and type."""
         dtype = self.table.schema.get(column.name)
-        if dtype is None or column.type not in ("any", kind_of(dtype)):
+        if dtype is None or column.type not in ("any", dtype_kind(dtype)):
             return False
-        return not column.inner or column.inner in ("any", kind_of(dtype.inner))  # type: ignore[attr-defined]
+        return not column.inner or column.inner in ("any", dtype_kind(dtype.inner))  # type: ignore[attr-defined]
 
 
 def sources_of(given: Sequence[tuple[Promise, Any]]) -> list[Source]:
@@ -45,9 +45,9 @@ def sources_of(given: Sequence[tuple[Promise, Any]]) -> list[Source]:
 
 def _sources(promise: Promise, value: Any) -> Iterator[Source]:
     if promise.is_table and value is not None:
-        yield Source(promise.schema, polars_frame(value))
+        yield Source(promise.schema, to_polars(value))
     elif promise.kind == "parts" and hasattr(value, "assignment"):
-        tables = [polars_frame(getattr(value, name)) for name in PARTS]
+        tables = [to_polars(getattr(value, name)) for name in PARTS]
         yield Source(promise.schema, pl.concat(tables, how="vertical_relaxed"))
     elif promise.kind in ("list", "tuple") and isinstance(value, (list, tuple)):
         items = promise.items if promise.kind == "tuple" else promise.items[:1] * len(value)
@@ -110,7 +110,7 @@ def _refers(schema: Schema, source: Source) -> bool:
 
 
 def _allowed(table: pl.DataFrame, ids: Sequence[Column]) -> pl.DataFrame:
-    checks = [k for c in ids for k in checks_of(c, table.schema[c.name])]
+    checks = [k for c in ids for k in build_column_checks(c, table.schema[c.name])]
     broken = table.select(pl.any_horizontal(c.broken for c in checks)).to_series() if checks else None
     return table if broken is None or not broken.any() else table.filter(~broken)
 
@@ -126,7 +126,7 @@ def _joined_by(base: pl.DataFrame, schemas: Sequence[Schema], source: Source) ->
             return matched(keys, ids)
     if any(c.role == "key" and c.parent in {s.name for s in schemas} for c in source.schema.columns):
         return {}  # it has several rows for one of these
-    same = all(n in base.columns and kind_of(base.schema[n]) == kind_of(source.table.schema[n]) for n in ids)
+    same = all(n in base.columns and dtype_kind(base.schema[n]) == dtype_kind(source.table.schema[n]) for n in ids)
     return {n: n for n in ids} if same else {}
 
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Column
-from magical.contracts.validation import checks_of
+from magical.contracts.validation import build_column_checks
 from magical.synthesis.bounds import CannotDraw, Span, interval_of, lengths_of, limits_of, span_of
 from magical.synthesis.rng import Chance, Integers
 from magical.synthesis.text_values import matching, numbered, words
@@ -118,14 +118,14 @@ def examples_of(column: Column) -> pl.Series:
         try:
             pl.Series([value], dtype=dtype_of(column), strict=True)
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-            raise CannotDraw(f"its example {value!r} is not {column.promise}", "mend the example") from None
+            raise CannotDraw(f"its example {value!r} is not {column.type_text}", "mend the example") from None
     series = pl.Series(column.name, values, dtype=dtype_of(column))
     table = series.to_frame()
-    for check in checks_of(column, series.dtype):
+    for check in build_column_checks(column, series.dtype):
         wrong = table.filter(check.broken)
         if wrong.height:
             raise CannotDraw(
-                f"its example {wrong.item(0, 0)!r} {check.words}", "mend the example, or widen its bounds"
+                f"its example {wrong.item(0, 0)!r} {check.requirement}", "mend the example, or widen its bounds"
             )
     return series
 
@@ -169,7 +169,7 @@ def _plain(value: Any, kind: str) -> Any:
 
 
 def _broken(column: Column, values: pl.Series) -> pl.Series:
-    wrong = [c.broken for c in checks_of(column, values.dtype)]
+    wrong = [c.broken for c in build_column_checks(column, values.dtype)]
     return values.to_frame().select(pl.any_horizontal(pl.lit(False), *wrong).alias("broken")).to_series()
 
 

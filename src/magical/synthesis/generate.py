@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from magical.contracts.promises import PARTS, Parts, Promise, tag
+from magical.contracts.promises import PARTS, Parts, Promise, attach_promise
 from magical.contracts.schema import Schema
 from magical.contracts.tables import partition
 from magical.errors import BrokenPromise, ContractError
@@ -77,7 +77,7 @@ def pretended(
             from magical.synthesis.stub_models import pipeline_like
 
             return pipeline_like(how.seed)
-    return None if promise.kind in ("none", "receipt") else value_of(promise.whole or promise.hint, how.seed)
+    return None if promise.kind in ("none", "receipt") else value_of(promise.annotated_hint or promise.hint, how.seed)
 
 
 def pretended_table(
@@ -140,7 +140,7 @@ def _list(promise: Promise, how: How, given: Given, parents: Mapping[str, pl.Dat
 
 def _parts(table: pl.DataFrame, schema: Schema, given: Given) -> Parts[Any]:
     """Cut a table: as the split among the inputs is cut, else by groups, else within each class."""
-    table = tag(table, Promise("table", schema=schema))
+    table = attach_promise(table, Promise("table", schema=schema))
     for promise, value in given:
         sizes = [getattr(value, name).height for name in PARTS] if promise.kind == "parts" else []
         if sizes and sum(sizes) == table.height:
@@ -148,7 +148,7 @@ def _parts(table: pl.DataFrame, schema: Schema, given: Given) -> Parts[Any]:
     target = schema.column(schema.target) if schema.target else None
     classed = target is not None and target.is_class
     names = [target.name] if target and classed else []
-    groups = schema.role("group")
+    groups = schema.names_with_role("group")
     if groups:
         part = _cycled(table, pl.col(groups[0]).rank("dense") - 1, schema.target)
         cut = [table.filter(part == name) for name in PARTS]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from magical.contracts.dtypes import kind_of
+from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column, Schema
-from magical.contracts.validation import checks_of
+from magical.contracts.validation import build_column_checks
 from magical.synthesis.carry_over import Source, matched
 from magical.synthesis.column_values import different
 from magical.synthesis.rng import Chance
@@ -113,7 +113,7 @@ def _ids(
     tables += [(own, own.columns)] if own is not None else []
     for table, names in tables:
         there = [n for n in names if n in table.columns] or ([] if names else _likely(table.columns))
-        kinds = [kind_of(table.schema[n]) for n in there]
+        kinds = [dtype_kind(table.schema[n]) for n in there]
         if there and (keys[0].type == "any" or kinds == [keys[0].type]):
             return table.select(there)
     if known:
@@ -129,7 +129,7 @@ def _likely(names: list[str]) -> list[str]:
 def _allowed(ids: pl.DataFrame, keys: Sequence[Column]) -> pl.DataFrame:
     for key in keys:
         dtype = ids.schema[key.name]
-        if key.type in ("any", kind_of(dtype)) and (checks := checks_of(key, dtype)):
+        if key.type in ("any", dtype_kind(dtype)) and (checks := build_column_checks(key, dtype)):
             ids = ids.filter(~pl.any_horizontal(c.broken for c in checks))
     return ids
 

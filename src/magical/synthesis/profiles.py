@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from magical.contracts.dtypes import kind_of
-from magical.contracts.schema import Column, Schema, snake
-from magical.contracts.validation import checks_of
+from magical.contracts.dtypes import dtype_kind
+from magical.contracts.schema import Column, Schema, to_snake_case
+from magical.contracts.validation import build_column_checks
 from magical.errors import listing, shorten
 from magical.synthesis.bounds import CannotDraw, interval_of, lengths_of, limits_of, span_of
 from magical.synthesis.column_values import drawn, dtype_of, whole
@@ -127,7 +127,7 @@ def _name_in(column: Column, names: list[str]) -> str:
     for name in (column.alias, column.name):
         if name and name in names:
             return name
-    return next((n for n in names if snake(n) == column.name), "")
+    return next((n for n in names if to_snake_case(n) == column.name), "")
 
 
 def _typed(values: pl.Series, column: Column) -> pl.Series | None:
@@ -140,7 +140,7 @@ def _typed(values: pl.Series, column: Column) -> pl.Series | None:
     near = {"float": ("int", "float"), "str": ("str", "int"), "datetime": ("date", "datetime")}
     if column.type == "int" and values.dtype.is_float() and (values % 1 == 0).all():
         near["int"] = ("int", "float")  # whole numbers of which some are missing, as pandas writes them
-    if kind_of(values.dtype) not in near.get(column.type, (column.type,)):
+    if dtype_kind(values.dtype) not in near.get(column.type, (column.type,)):
         return None
     return values.cast(wanted, strict=False)
 
@@ -177,7 +177,7 @@ def _grid(values: pl.Series, column: Column) -> tuple[float, ...]:
 
 def _weighted(column: Column, profile: Profile, chance: Chance, size: int) -> pl.Series:
     values = pl.Series(column.name, profile.values, dtype=dtype_of(column))
-    counts, checks = np.array(profile.counts, dtype=np.uint64), checks_of(column, values.dtype)
+    counts, checks = np.array(profile.counts, dtype=np.uint64), build_column_checks(column, values.dtype)
     good = (
         ~values.to_frame().select(pl.any_horizontal(pl.lit(False), *(c.broken for c in checks))).to_series()
     )

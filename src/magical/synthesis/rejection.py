@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from magical.contracts.dtypes import kind_of
+from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Schema
-from magical.contracts.validation import Check, rules_of
+from magical.contracts.validation import Check, build_rule_checks
 from magical.errors import ContractError, listing
 
 __all__ = ["Redraw", "check_rules", "obedient", "roots_of"]
@@ -39,7 +39,7 @@ def obedient(
         redraw: gives new values.
         fixed: columns to leave alone; the first of these sets that leaves a broken rule something counts.
     """
-    rules = [r for r in rules_of(schema) if set(roots_of(r, schema.names)) <= set(table.columns)]
+    rules = [r for r in build_rule_checks(schema) if set(roots_of(r, schema.names)) <= set(table.columns)]
     rules = [r for r in rules if _is_rowwise(r, table)]
     best = _broken(table, rules).sum()
     last = 0
@@ -63,12 +63,12 @@ def check_rules(table: pl.DataFrame, schema: Schema) -> None:
     Raises:
         ContractError: one is broken, or polars cannot compute it.
     """
-    for rule in rules_of(schema) if table.height else []:
+    for rule in build_rule_checks(schema) if table.height else []:
         try:
             count = int(table.lazy().select(rule.broken.sum()).collect().item() or 0)
         except pl.exceptions.PolarsError as error:
             raise ContractError(
-                f"{schema.name}: whether {rule.name} {rule.words} cannot be computed:",
+                f"{schema.name}: whether {rule.name} {rule.requirement} cannot be computed:",
                 f"  {str(error).strip().splitlines()[0]}",
                 hint=f"mend {schema.name}{_in(schema)}.",
             ) from None
@@ -79,7 +79,7 @@ def check_rules(table: pl.DataFrame, schema: Schema) -> None:
 def _rarely_met(rule: Check, schema: Schema, count: int, height: int) -> ContractError:
     columns = roots_of(rule, schema.names)
     return ContractError(
-        f"{schema.name} cannot be made up: its rule {rule.name} {rule.words}, which chance rarely meets.",
+        f"{schema.name} cannot be made up: its rule {rule.name} {rule.requirement}, which chance rarely meets.",
         f"  {count:,} of {height:,} made-up rows still break it.",
         hint=f"give {listing(columns, 4)} Field(examples=[...]) that meet it, or widen it{_in(schema)}.",
     )
@@ -132,7 +132,7 @@ def _mended(
     each = max(1, _AT_ONCE // rows.len())
     places = pl.concat([rows] * each)
     fresh = redraw(names, places.len(), turn)
-    names = [n for n in fresh.columns if kind_of(fresh.schema[n]) == kind_of(table.schema[n])]
+    names = [n for n in fresh.columns if dtype_kind(fresh.schema[n]) == dtype_kind(table.schema[n])]
     tried = table[places].with_columns(fresh.select(names).get_columns())
     good = tried.select(names).with_columns(places.alias("__place")).filter(~_broken(tried, rules))
     if good.is_empty():

@@ -29,7 +29,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typing_extensions import ReadOnly, is_typeddict
 
-from magical.contracts.contract import TYPES, Role, bounds_of, stripped
+from magical.contracts.contract import TYPES, Role, extract_bounds, unwrap_hint
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
@@ -108,7 +108,7 @@ def cannot_pretend(promise: Promise) -> str:
     if promise.kind == "any":
         return f"it promises {promise}, which says nothing of what it is"
     try:
-        recipe_of(promise.whole or promise.hint)
+        recipe_of(promise.annotated_hint or promise.hint)
     except Unknown as error:
         return f"it promises {promise}, and nobody can guess what {error} is"
     return ""
@@ -124,11 +124,11 @@ def pretence_json(promise: Promise) -> dict[str, Any]:
     """
     out = promise.to_json()
     if promise.schema is not None:
-        out["schema"] = promise.schema.pretence_json()
+        out["schema"] = promise.schema.generation_json()
     if promise.items:
         out["items"] = [pretence_json(item) for item in promise.items]
     elif promise.kind == "value" and not cannot_pretend(promise):
-        out["recipe"] = repr(recipe_of(promise.whole or promise.hint))
+        out["recipe"] = repr(recipe_of(promise.annotated_hint or promise.hint))
     return out
 
 
@@ -151,7 +151,7 @@ def recipe_of(hint: Any, inside: tuple[Any, ...] = (), marks: tuple[Any, ...] = 
         Unknown: its values cannot be made up.
     """
     found = list(marks)
-    hint, nullable = stripped(hint, found)
+    hint, nullable = unwrap_hint(hint, found)
     try:
         return _recipe(hint, inside, found)
     except Unknown:
@@ -173,7 +173,7 @@ def _recipe(hint: Any, inside: tuple[Any, ...], marks: list[Any]) -> Recipe:
     if origin in (Required, NotRequired, ReadOnly):
         return recipe_of(arguments[0], inside, tuple(marks))
     if any(isinstance(m, Role) and m.name == "key" for m in marks):
-        return Recipe("column", hint, Column("id", "int", bounds={"ge": 1} | bounds_of(marks)))
+        return Recipe("column", hint, Column("id", "int", bounds={"ge": 1} | extract_bounds(marks)))
     if origin in (*_LISTS, *_SETS, *_MAPPINGS, tuple) and (arguments or origin in _BARE):
         return _several(origin, arguments, inside, marks)
     if isinstance(origin, type):
@@ -193,7 +193,7 @@ def _first(arguments: tuple[Any, ...], inside: tuple[Any, ...], marks: list[Any]
 
 
 def _several(origin: Any, arguments: tuple[Any, ...], inside: tuple[Any, ...], marks: list[Any]) -> Recipe:
-    sizes = Column("size", "list", bounds=bounds_of(marks))
+    sizes = Column("size", "list", bounds=extract_bounds(marks))
     if origin is tuple and arguments and arguments[-1] is not ...:
         return Recipe("tuple", tuple, parts=tuple(recipe_of(a, inside) for a in arguments if a != ()))
     kind = "mapping" if origin in _MAPPINGS else "set" if origin in _SETS else "list"
@@ -208,10 +208,10 @@ def _of_class(cls: type[Any], hint: Any, inside: tuple[Any, ...], marks: list[An
     if issubclass(cls, enum.Enum):
         return Recipe("choice", cls, choices=tuple(cls))
     if cls in TYPES and cls is not Any:
-        return Recipe("column", cls, Column("value", TYPES[cls], bounds=bounds_of(marks)))
+        return Recipe("column", cls, Column("value", TYPES[cls], bounds=extract_bounds(marks)))
     if cls in _OTHERS:
         kind = "float" if cls is decimal.Decimal else "str"
-        return Recipe(_OTHERS[cls], cls, Column("value", kind, bounds=bounds_of(marks)))
+        return Recipe(_OTHERS[cls], cls, Column("value", kind, bounds=extract_bounds(marks)))
     if FIGURES.get(cls.__module__.split(".")[0]) == cls.__name__:
         return Recipe("figure", cls)
     if fields := _fields(cls):

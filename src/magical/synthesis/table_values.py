@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from magical.contracts.dtypes import DTYPES, kind_of
+from magical.contracts.dtypes import DTYPES, dtype_kind
 from magical.contracts.schema import Column, Schema
-from magical.contracts.validation import checks_of, rules_of
+from magical.contracts.validation import build_column_checks, build_rule_checks
 from magical.errors import ContractError
 from magical.synthesis.bounds import CannotDraw, span_of
 from magical.synthesis.carry_over import Source, carried
@@ -207,14 +207,14 @@ class _Maker:
         for column in self.schema.columns:
             if column.name not in table.columns or column.role == "id":
                 continue
-            checks = checks_of(column, table.schema[column.name])
+            checks = build_column_checks(column, table.schema[column.name])
             if not checks:
                 continue
             broken = table.select(pl.any_horizontal(c.broken for c in checks)).to_series()
             if broken.any():
                 fresh = self._redraw([column.name], table.height, -1).get_column(column.name)
                 kept, wide = table.get_column(column.name), DTYPES.get(column.type, fresh.dtype)
-                if kind_of(kept.dtype) != kind_of(fresh.dtype):  # of any type, and none of it is right
+                if dtype_kind(kept.dtype) != dtype_kind(fresh.dtype):  # of any type, and none of it is right
                     table = table.with_columns(fresh)
                     continue
                 kept = kept.cast(wide)
@@ -222,7 +222,7 @@ class _Maker:
         return table
 
     def _ruled(self, target: str | None) -> bool:
-        return any(target in roots_of(r, self.schema.names) for r in rules_of(self.schema))
+        return any(target in roots_of(r, self.schema.names) for r in build_rule_checks(self.schema))
 
     def _with_target(self, table: pl.DataFrame) -> pl.DataFrame:
         unit = next(u for u in self.units if self.schema.target in u.names)
@@ -241,8 +241,8 @@ class _Maker:
     def _in_time(self, table: pl.DataFrame, redrawn: set[str], carry: bool) -> pl.DataFrame:
         """Put new rows in the order of their time again, where rules had them drawn anew."""
         schema = self.schema
-        time = next((n for n in schema.role("time") if n in redrawn and n in table.columns), None)
-        ids = {n for r in rules_of(schema) for n in roots_of(r, schema.names)} & set(schema.ids)
+        time = next((n for n in schema.names_with_role("time") if n in redrawn and n in table.columns), None)
+        ids = {n for r in build_rule_checks(schema) for n in roots_of(r, schema.names)} & set(schema.ids)
         if time is None or carry or ids or table.get_column(time).is_sorted(nulls_last=True):
             return table
         rest = table.drop(schema.ids, _ROW).sort(time, nulls_last=True, maintain_order=True)

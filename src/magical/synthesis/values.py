@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
-from magical.contracts.contract import stripped
+from magical.contracts.contract import unwrap_hint
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
 from magical.synthesis.bounds import CannotDraw, lengths_of
@@ -37,7 +37,7 @@ def value_of(hint: Any, seed: str) -> Any:
         >>> value_of(Annotated[int, Field(ge=2, le=3)], "seed"), value_of(list[bool], "seed")
         (3, [True, False, True])
     """
-    recipe, bare = recipe_of(hint), stripped(hint, [])[0]
+    recipe, bare = recipe_of(hint), unwrap_hint(hint, [])[0]
     name = getattr(bare, "__name__", shorten(bare))
     problem = ""
     for turn in range(_TRIES):

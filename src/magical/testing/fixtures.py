@@ -63,8 +63,8 @@ class Pretend:
             UsageError: it is neither a contract nor a hint; or the rows or the share are none.
             ContractError: what it promises cannot be made up.
         """
-        from magical.contracts.promises import tag
-        from magical.contracts.tables import formed
+        from magical.contracts.promises import attach_promise
+        from magical.contracts.tables import convert_kind
         from magical.synthesis.generate import NULLS, ROWS, How, pretended
 
         wanted = _promise(promise)
@@ -83,18 +83,18 @@ class Pretend:
         except ContractError as error:
             raise error.worded(f"pretended({wanted}): {error.lines[0]}", *error.lines[1:]) from None
         self._remember(wanted, value)
-        return tag(formed(value, wanted), wanted)
+        return attach_promise(convert_kind(value, wanted), wanted)
 
     def _remember(self, promise: "Promise", value: Any) -> None:
         """Keys of later tables draw from the ids of these."""
         import polars as pl
 
-        from magical.contracts.tables import polars_frame
+        from magical.contracts.tables import to_polars
 
         if promise.kind == "parts":
             value, promise = pl.concat(list(value)), promise.member("train")
         if promise.is_table and promise.schema is not None:
-            self._parents[promise.schema.name] = polars_frame(value)
+            self._parents[promise.schema.name] = to_polars(value)
         elif promise.items:
             items = promise.items if promise.kind == "tuple" else promise.items[:1] * len(value)
             for item, member in zip(items, value, strict=True):
@@ -133,17 +133,17 @@ def _promise(promise: Any) -> "Promise":
 def _given(value: Any, wanted: "Promise") -> tuple["Promise", Any]:
     """What a step would be given, with its promise: a table without one promises the columns that it has."""
     from magical.contracts.model import Model
-    from magical.contracts.promises import Promise, promise_of, promised
+    from magical.contracts.promises import Promise, promise_of, attached_promise
 
-    known = promised(value)
+    known = attached_promise(value)
     if known is not None or value is None or isinstance(value, Model):
         return known or promise_of(Model), value
-    from magical.contracts.dtypes import kind_of
+    from magical.contracts.dtypes import dtype_kind
     from magical.contracts.schema import Column, Schema
-    from magical.contracts.tables import polars_frame
+    from magical.contracts.tables import to_polars
 
-    table = polars_frame(value)
+    table = to_polars(value)
     mine = wanted.schema.by_name if wanted.schema else {}
     roles = {name: mine[name].role for name in table.columns if name in mine}
-    columns = (Column(n, kind_of(d), role=roles.get(n, "")) for n, d in table.schema.items())
+    columns = (Column(n, dtype_kind(d), role=roles.get(n, "")) for n, d in table.schema.items())
     return Promise("table", schema=Schema("Table", tuple(columns))), table

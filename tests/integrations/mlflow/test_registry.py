@@ -392,7 +392,7 @@ FORMS: list[tuple[Column, dict[str, pd.Series]]] = [
 CASES = [(c, n, s) for c, forms in FORMS for n, s in forms.items()]
 
 
-@pytest.mark.parametrize(("column", "form", "values"), CASES, ids=[f"{c.promise}: {n}" for c, n, _ in CASES])
+@pytest.mark.parametrize(("column", "form", "values"), CASES, ids=[f"{c.type_text}: {n}" for c, n, _ in CASES])
 def test_mlflow_lets_every_usual_form_of_a_column_pass(column: Column, form: str, values: pd.Series) -> None:
     with reached("sqlite://"):
         from mlflow.models import validate_schema

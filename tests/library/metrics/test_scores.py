@@ -31,7 +31,7 @@ def test_a_metric_that_is_missing_is_not_the_primary_one() -> None:
 
 def test_they_are_a_value_to_the_engine() -> None:
     assert promise_of(Scores).kind == "value"
-    assert not promise_of(Scores).misfits(promise_of(Scores))
+    assert not promise_of(Scores).find_mismatches(promise_of(Scores))
 
 
 @pytest.mark.parametrize(

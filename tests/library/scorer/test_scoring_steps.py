@@ -8,7 +8,7 @@ import pytest
 
 from magical import Contract, Frame, Id, Lazy, step
 from magical.contracts.contract import schema_of
-from magical.contracts.tables import form_of
+from magical.contracts.tables import format_kinds
 from magical.errors import BrokenPromise
 from magical.library.scorer.scoring_steps import ROW, Move, Walk, numbered
 from magical.pandas import Frame as PandasFrame
@@ -53,7 +53,7 @@ def walk(made: Step[Any, Any]) -> Walk:
     schema, source = schema_of(Row), Link("typed")
     wire = [source] if made is several else source
     arguments = {"rows": [None]} if made is several else {}
-    forms = {"rows": form_of(made.wanted["rows"])}
+    forms = {"rows": format_kinds(made.wanted["rows"])}
     given = made.given
     move = Move(made.name, made.name, made.function, arguments, {"rows": wire}, given, forms)
     return Walk(schema, source, (move,), Link(made.name))

@@ -15,9 +15,9 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-from magical.contracts.promises import PARTS, Parts, Promise, tag
-from magical.contracts.tables import convert_pandas, formed, polars_frame
-from magical.contracts.validation import Stream, StreamFailed, keep
+from magical.contracts.promises import PARTS, Parts, Promise, attach_promise
+from magical.contracts.tables import convert_pandas, convert_kind, to_polars
+from magical.contracts.validation import LazyOutput, StreamError, validate
 from magical.engine.artifacts import Record
 from magical.engine.execution.sampling import brand_origin, sample_rows
 from magical.engine.plan import NodePlan, is_sampled_source
@@ -85,19 +85,19 @@ def validate_output(value: Any, promise: Promise, node: Node) -> Any:
     return value
 
 
-def _validate_table(value: Any, promise: Promise, owner: str) -> pl.DataFrame | Stream:
+def _validate_table(value: Any, promise: Promise, owner: str) -> pl.DataFrame | LazyOutput:
     if promise.kind == "lazy" and isinstance(value, (pl.DataFrame, pl.LazyFrame)):
-        return Stream(value.lazy(), promise.schema, owner)
+        return LazyOutput(value.lazy(), promise.schema, owner)
     if promise.kind == "pandas":
         if not _is_pandas(value):
             raise _wrong_type_error(value, promise, owner)
-        value = convert_pandas(value, promise.schema, who=owner)
+        value = convert_pandas(value, promise.schema, label=owner)
     if isinstance(value, pl.LazyFrame):
         value = value.collect()
     if not isinstance(value, pl.DataFrame):
         raise _wrong_type_error(value, promise, owner)
     if promise.schema is not None:
-        keep(value, promise.schema, who=owner)
+        validate(value, promise.schema, label=owner)
     return value
 
 
@@ -184,12 +184,12 @@ def generate_output(node: Node, load: Callable[[str, Wire, Promise], Any]) -> An
         if name.startswith(PARENT_INPUT_PREFIX):
             parents[name.removeprefix(PARENT_INPUT_PREFIX)] = load(name, wire, Promise("table"))
         elif _is_carried(promise := call.takes[name]):
-            given.append((promise, load(name, wire, promise.seen_as(Promise("any")))))
+            given.append((promise, load(name, wire, promise.match_laziness(Promise("any")))))
     try:
         value = pretended(call.promise, How(node.name, node.facts["pretended"]), given=given, parents=parents)
     except ContractError as error:
         raise error.worded(f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:]) from None
-    return validate_output(formed(value, call.promise), call.promise, node)
+    return validate_output(convert_kind(value, call.promise), call.promise, node)
 
 
 def _is_carried(promise: Promise) -> bool:
@@ -238,7 +238,7 @@ class LocalExecutor:
             record = self._store_result(node, plan, value, context, seconds)
         except StoreError as error:
             raise _name_step(node, error) from error
-        except StreamFailed as error:
+        except StreamError as error:
             raise _step_error(node, error.__cause__ or error) from error.__cause__
         if _is_shareable(value):
             with self._lock:
@@ -256,7 +256,7 @@ class LocalExecutor:
         assert call is not None, "a living graph is performed"
         arguments = {**call.arguments, **{n: self._load_input(node, n, w, records) for n, w in node.inputs.items()}}
         self._validate_inputs(node, call, arguments)
-        return arguments | {n: formed(arguments[n], call.step.wanted[n]) for n in node.inputs}
+        return arguments | {n: convert_kind(arguments[n], call.step.wanted[n]) for n in node.inputs}
 
     def call_body(self, node: Node, arguments: Mapping[str, Any], context: Sink | None = None) -> Any:
         """Call a node's body, and hold what it gives to its promise.
@@ -369,9 +369,9 @@ class LocalExecutor:
         if held:
             item = _get_member(value, link.item)
         else:
-            asked = promise.seen_as(wanted)
+            asked = promise.match_laziness(wanted)
             item = self._request.store.load(records[link.node].result.item(link.item), asked)
-        return tag(item.clone() if isinstance(item, pl.DataFrame) else item, promise)
+        return attach_promise(item.clone() if isinstance(item, pl.DataFrame) else item, promise)
 
     def _check_files(self, node: Node, plan: NodePlan) -> None:
         """What was read is what the key says, or the result would be kept under the wrong key."""
@@ -398,7 +398,7 @@ def _validate_tables(value: Any, wanted: Promise, owner: str) -> None:
     elif wanted.schema is not None:
         tables = value if isinstance(value, Parts) else [value]
         for table in tables:
-            keep(table if isinstance(table, pl.LazyFrame) else polars_frame(table), wanted.schema, who=owner)
+            validate(table if isinstance(table, pl.LazyFrame) else to_polars(table), wanted.schema, label=owner)
 
 
 def _is_shareable(value: Any) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
-from magical.contracts.validation import Stream
+from magical.contracts.validation import LazyOutput
 
 __all__ = ["brand_origin", "sample_rows"]
 
@@ -36,7 +36,7 @@ def sample_rows(value: Any, rows: int) -> Any:
             return type(value)(sample_rows(v, rows) for v in value)
         case dict():
             return {name: sample_rows(v, rows) for name, v in value.items()}
-        case Stream():
+        case LazyOutput():
             return dataclasses.replace(value, frame=sample_rows(value.frame, rows))
         case pl.LazyFrame():
             return sample_rows(value.collect(engine="streaming"), rows).lazy()

@@ -82,7 +82,7 @@ def _given_type(column: Column) -> str:
 
 
 def _promises(schema: Schema) -> dict[str, str]:
-    return {c.name: c.promise for c in schema.columns}
+    return {c.name: c.type_text for c in schema.columns}
 
 
 KEY, CHAMPIONS = "magical.key", "magical.champions"

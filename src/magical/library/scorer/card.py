@@ -92,7 +92,7 @@ def card(model: Model, typed: Schema, scores: Any, criteria: Iterable[Criterion]
     asked = ((c.criterion, c.threshold, c.value, _held(c.held)) for c in gate)
     lines += ["## Gate", *_table(("criterion", "threshold", "value", "held"), asked)]
     lines += ["## Where it comes from", *_table(("what", "which"), _origins(facts))]
-    columns = ((c.name, c.promise, c.role, c.description) for c in typed.columns)
+    columns = ((c.name, c.type_text, c.role, c.description) for c in typed.columns)
     if typed.columns:
         lines += [f"## A row of {_text(typed.name)}"]
         lines += _table(("column", "type", "role", "description"), columns)

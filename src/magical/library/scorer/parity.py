@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from magical.contracts.model import Model
-from magical.contracts.promises import promised, tag
+from magical.contracts.promises import attached_promise, attach_promise
 from magical.engine.protocols import Registry, StepContext, Version
 from magical.errors import MagicalError, RegistryDown, shorten
 from magical.events import current
@@ -159,8 +159,8 @@ def _measured(champion: Scorer, model: Model, rows: HeldOut | None, metric: str)
     for predictions in both.values():
         known &= predictions["prediction"].is_not_null()
     table = rows.table.filter(known)
-    promise = promised(rows.table)
-    table = tag(table, promise) if promise else table
+    promise = attached_promise(rows.table)
+    table = attach_promise(table, promise) if promise else table
     with _nobody_listens():
         found = {n: evaluate.function(p.filter(known), table, "test") for n, p in both.items()}
     if metric not in found["new"].metrics:
@@ -205,7 +205,7 @@ def _predicted(
 
 
 def _in_order(predictions: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame | None:
-    promise = promised(table)
+    promise = attached_promise(table)
     ids = promise.schema.ids if promise and promise.schema else []
     if ids and set(ids) <= set(predictions.columns):
         found = table.select(ids).join(predictions, on=ids, how="inner", maintain_order="left")

@@ -14,7 +14,7 @@ import polars as pl
 from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Model
 from magical.contracts.schema import Schema
-from magical.contracts.tables import polars_frame, typed
+from magical.contracts.tables import to_polars, coerce_table
 from magical.contracts.validation import filter as part_rows
 from magical.errors import BrokenPromise, StoreError
 from magical.library.scorer.code_bundle import Package
@@ -158,14 +158,14 @@ class Scorer:
 
     def _given(self, rows: Any) -> pl.DataFrame:
         """The typed columns of what was given; nullable ones may be missing, dates may be ISO texts."""
-        frame, schema = polars_frame(rows), self.walk.typed
+        frame, schema = to_polars(rows), self.walk.typed
         missing = [c.name for c in schema.columns if c.nullable and c.name not in frame.columns]
         frame = frame.with_columns(pl.lit(None).alias(name) for name in missing)
         for column in schema.columns:
             if column.name in frame.columns:
                 read = _read(frame.get_column(column.name), column.type)
                 frame = frame.with_columns(read)
-        return typed(frame, schema, whose=f"A row of {schema.name}")
+        return coerce_table(frame, schema, label=f"A row of {schema.name}")
 
 
 def _read(series: pl.Series, kind: str) -> pl.Series:

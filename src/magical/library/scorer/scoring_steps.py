@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 from polars.exceptions import ColumnNotFoundError
 
-from magical.contracts.promises import Promise, promised, tag
+from magical.contracts.promises import Promise, attached_promise, attach_promise
 from magical.contracts.schema import Schema
-from magical.contracts.tables import convert_pandas, form_of, formed, wanted_by
+from magical.contracts.tables import convert_pandas, format_kinds, convert_kind, parse_kinds
 from magical.errors import BrokenPromise, MagicalError, StepError, shorten
 from magical.events import current
 from magical.refs import Link, Wire, links_of
@@ -34,7 +34,7 @@ class Move:
         arguments: its plain arguments; those that are connected hold None, or a list with holes.
         inputs: where the connected ones come from.
         gives: what it promises, without targets.
-        forms: for connected parameters, the kinds of tables they want, as ``forms.form_of`` says it.
+        forms: for connected parameters, the kinds of tables they want, as ``forms.format_kinds`` says it.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Walk:
         moves = []
         for step in path.steps:
             node, call = step.node, step.call
-            forms = {n: form_of(call.step.wanted[n]) for n in step.inputs}
+            forms = {n: format_kinds(call.step.wanted[n]) for n in step.inputs}
             function = call.step.function
             moves.append(Move(node.name, node.step, function, call.arguments, step.inputs, step.gives, forms))
         return cls(path.typed, path.source, tuple(moves), path.result, {i: value(i) for i in path.frozen})
@@ -86,7 +86,7 @@ class Walk:
             StepError: a step failed.
         """
         results: dict[str, Any] = {}
-        start = tag(rows, Promise("table", schema=self.typed))
+        start = attach_promise(rows, Promise("table", schema=self.typed))
         for move in self.moves:
             results[move.name] = self._moved(move, start, results)
         tables = {link: self._at(link, start, results) for link in self._way()}
@@ -111,7 +111,7 @@ class Walk:
             value = self._wired(wire, arguments.get(name), start, results)
             for table in value if isinstance(value, list) else [value]:
                 before = table if before is None and _is_tracked(table) else before
-            arguments[name] = formed(value, wanted_by(move.forms.get(name, "")))
+            arguments[name] = convert_kind(value, parse_kinds(move.forms.get(name, "")))
         given = _called(move, arguments, self.typed)
         if move.gives.kind in ("tuple", "list"):
             promises = move.gives.items if move.gives.kind == "tuple" else move.gives.items[:1] * len(given)
@@ -121,8 +121,8 @@ class Walk:
     def _wired(self, wire: Wire, plain: Any, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
         if isinstance(wire, Link):
             value = self._at(wire, start, results)
-            promise = promised(value) if isinstance(value, pl.DataFrame) else None
-            return tag(value.clone(), promise) if promise else value
+            promise = attached_promise(value) if isinstance(value, pl.DataFrame) else None
+            return attach_promise(value.clone(), promise) if promise else value
         if wire is None:
             return plain
         return [self._wired(w, p, start, results) for w, p in zip(wire, plain, strict=True)]
@@ -173,7 +173,7 @@ def _matched(given: Any, promise: Promise, before: pl.DataFrame | None, who: str
     if isinstance(given, pl.LazyFrame):
         given = given.collect()
     if promise.kind == "pandas":
-        given = convert_pandas(given, promise.schema, who=who)
+        given = convert_pandas(given, promise.schema, label=who)
     if not isinstance(given, pl.DataFrame):
         return given
     ids = promise.schema.ids if promise.schema else []
@@ -181,7 +181,7 @@ def _matched(given: Any, promise: Promise, before: pl.DataFrame | None, who: str
         both = set(given.columns) & set(before.columns)
         if both.issuperset(ids) and not before.select(ids).is_duplicated().any():
             given = given.join(before.select(*ids, ROW), on=ids, how="left", maintain_order="left")
-    return tag(given, promise)
+    return attach_promise(given, promise)
 
 
 def _is_tracked(value: Any) -> bool:

@@ -14,12 +14,12 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from magical.contracts.schema import snake
+from magical.contracts.schema import to_snake_case
 from magical.errors import UsageError, did_you_mean, listing
 from magical.system.atomic_files import wrap_disk_errors
 
 if TYPE_CHECKING:
-    from magical.inference.infer import Inferred
+    from magical.inference.infer import InferredSchema
 
 __all__ = ["Created", "create"]
 
@@ -46,7 +46,7 @@ class Created:
 
     root: Path
     files: tuple[str, ...]
-    inferred: Inferred | None = None
+    inferred: InferredSchema | None = None
     source: str = ""
     target: str = ""
 
@@ -147,7 +147,7 @@ def _free(name: str) -> Path:
     """
     root = Path(name).expanduser()
     if not _NAME.fullmatch(root.name):
-        likely = snake(root.name)
+        likely = to_snake_case(root.name)
         hint = f"such as {likely}." if _NAME.fullmatch(likely) else "such as churn."
         raise UsageError(
             f"A project cannot be called {root.name!r}: a letter, then letters, digits, - and _.", hint=hint
@@ -163,19 +163,19 @@ def _free(name: str) -> Path:
 
 def _function(name: str) -> str:
     """The name of the workflow: that of the project, where Python and the imports leave it free."""
-    plain = snake(name)
+    plain = to_snake_case(name)
     taken = keyword.iskeyword(plain) or plain in _TAKEN
     return f"{plain}_flow" if taken else plain
 
 
 def _camel(name: str, end: str) -> str:
-    return "".join(w.capitalize() for w in snake(name).split("_")) + end
+    return "".join(w.capitalize() for w in to_snake_case(name).split("_")) + end
 
 
 def _rendered(kind: str, words: Mapping[str, str]) -> dict[str, str]:
     """The texts of a project by their paths in it."""
     texts = {p.stem: p for folder in ("common", kind) for p in sorted((TEMPLATES / folder).glob("*.tmpl"))}
-    paths = {"gitignore": ".gitignore", "test.py": f"tests/test_{snake(words['name'])}.py"}
+    paths = {"gitignore": ".gitignore", "test.py": f"tests/test_{to_snake_case(words['name'])}.py"}
     return {
         paths.get(stem, stem): Template(path.read_text(encoding="utf-8")).substitute(words)
         for stem, path in texts.items()
@@ -207,14 +207,14 @@ def _part_beside(root: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _worth_a_look(schema: Inferred) -> Iterator[str]:
+def _worth_a_look(schema: InferredSchema) -> Iterator[str]:
     """What of an inferred contract is to be looked at first, a line each."""
     target = schema.column(str(schema.target))
-    yield f"the target: {target.name}, {target.promise}"
+    yield f"the target: {target.name}, {target.type_text}"
     yield f"the id: {_and_why(schema, schema.ids) or 'none was found'}"
-    yield f"the time: {_and_why(schema, schema.role('time')) or 'none was found'}"
-    if schema.role("group"):
-        yield f"the group: {_and_why(schema, schema.role('group'))}"
+    yield f"the time: {_and_why(schema, schema.names_with_role('time')) or 'none was found'}"
+    if schema.names_with_role("group"):
+        yield f"the group: {_and_why(schema, schema.names_with_role('group'))}"
     kinds = [c.name for c in schema.features if c.choices or c.type == "str"]
     if kinds:
         yield f"categories: {listing(kinds)}"
@@ -223,5 +223,5 @@ def _worth_a_look(schema: Inferred) -> Iterator[str]:
         yield f"left out: {listing(gone, 4)}"
 
 
-def _and_why(schema: Inferred, names: list[str]) -> str:
+def _and_why(schema: InferredSchema, names: list[str]) -> str:
     return listing(f"{n} ({schema.reasons[n]})" if n in schema.reasons else n for n in names)

@@ -8,12 +8,12 @@ from pathlib import Path
 import polars as pl
 
 from magical.errors import BrokenPromise, UsageError, did_you_mean, listing, shorten
-from magical.inference.codegen import module_source, quoted
+from magical.inference.codegen import module_source, quote_value
 from magical.inference.column_names import class_name, field_names
-from magical.inference.column_stats import Facts
-from magical.inference.infer import Inferred, inferred
-from magical.inference.role_inference import likely_targets
-from magical.inference.text_types import guessed
+from magical.inference.column_stats import ColumnStats
+from magical.inference.infer import InferredSchema, infer_contract
+from magical.inference.role_inference import rank_targets
+from magical.inference.text_types import infer_text_types
 from magical.library import ingest
 from magical.library.part_assignment import by_time
 from magical.settings import InputPath
@@ -42,7 +42,7 @@ class Reading:
         classes: how many the target has; 0 where it is a number.
     """
 
-    schema: Inferred
+    schema: InferredSchema
     file: str
     target: str
     contracts: str
@@ -57,7 +57,7 @@ class Reading:
             "contract": self.schema.name,
             "file": self.file,
             "rows": f"{self.schema.rows:,}",
-            "source": quoted(f"data/{self.file}"),
+            "source": quote_value(f"data/{self.file}"),
             "features": f"({features},)" if features else "()",
             "feature_imports": "DateParts, Feature" if features else "Feature",
             **self._split(),
@@ -73,9 +73,9 @@ class Reading:
     def _split(self) -> dict[str, str]:
         if self.by_time:
             how, why = 'kind="time", ', "The rows follow each other in time: the last ones are test."
-        elif self.schema.role("group"):
-            how, why = "", f"All rows of one {self.schema.role('group')[0]} go to the same part."
-        elif self.schema.role("time"):
+        elif self.schema.names_with_role("group"):
+            how, why = "", f"All rows of one {self.schema.names_with_role('group')[0]} go to the same part."
+        elif self.schema.names_with_role("time"):
             how, why = (
                 "",
                 'By chance; kind="time" makes the last rows test.',
@@ -89,14 +89,14 @@ class Reading:
 
     def _features(self) -> str:
         """The parts of the time, which itself is no feature."""
-        times = self.schema.role("time")
+        times = self.schema.names_with_role("time")
         if not times:
             return ""
         parts = _PARTS[self.schema.column(times[0]).type]
         parts = parts if self.by_time else ("year", *parts)
         free = [p for p in parts if f"{times[0]}_{p}" not in self.schema.by_name]
-        listed = ", ".join(map(quoted, free)) + ("," if len(free) == 1 else "")
-        return f"DateParts({quoted(times[0])}, ({listed}))" if free else ""
+        listed = ", ".join(map(quote_value, free)) + ("," if len(free) == 1 else "")
+        return f"DateParts({quote_value(times[0])}, ({listed}))" if free else ""
 
 
 def read(file: Path, target: str) -> Reading:
@@ -111,18 +111,18 @@ def read(file: Path, target: str) -> Reading:
         InputError: the file cannot be read.
         BrokenPromise: the target cannot be predicted, or there are too few rows.
     """
-    typed = guessed(ingest(InputPath(file)))
+    typed = infer_text_types(ingest(InputPath(file)))
     table = typed.table
     name = class_name(file.stem, _IMPORTED)
     column = _named(target, table)
-    schema = inferred(typed, name, column)
+    schema = infer_contract(typed, name, column)
     labelled = table.filter(pl.col(column).is_not_null())
     if labelled.height < FEWEST_ROWS:
         raise BrokenPromise(
             f"{file.name} has {labelled.height} rows with a value of {column}, too few to train and test on.",
             hint=f"give {FEWEST_ROWS} rows at least; a few hundred say something.",
         )
-    if not schema.features and not schema.role("time"):
+    if not schema.features and not schema.names_with_role("time"):
         raise BrokenPromise(
             f"{file.name} has no column to predict {column} from: {_all_gone(schema)}.",
             hint="give a file with more columns.",
@@ -148,7 +148,7 @@ def _named(target: str, table: pl.DataFrame) -> str:
     meant = [raw for raw, name in names.items() if target and target.lower() in (raw.lower(), name)]
     if len(meant) == 1:
         return meant[0]
-    likely = likely_targets([Facts(c) for c in table.get_columns()])
+    likely = rank_targets([ColumnStats(c) for c in table.get_columns()])
     others = [c for c in table.columns if c not in likely]
     if target:
         raise UsageError(
@@ -160,9 +160,9 @@ def _named(target: str, table: pl.DataFrame) -> str:
     )
 
 
-def _by_time(table: pl.DataFrame, schema: Inferred, target: str) -> bool:
+def _by_time(table: pl.DataFrame, schema: InferredSchema, target: str) -> bool:
     """Whether rows are events in time, and a split by it leaves two classes at least in each part."""
-    times = schema.role("time")
+    times = schema.names_with_role("time")
     if not times or not schema.in_order:
         return False
     raw = next(r for r, name in field_names(table.columns).items() if name == times[0])
@@ -178,7 +178,7 @@ def _by_time(table: pl.DataFrame, schema: Inferred, target: str) -> bool:
     return bool(parted.group_by("part").agg(pl.col("value").n_unique())["value"].min() >= 2)  # type: ignore[operator]
 
 
-def _all_gone(schema: Inferred) -> str:
+def _all_gone(schema: InferredSchema) -> str:
     gone = [f"{c.name} is the {c.role}" for c in schema.columns if c.role not in ("", "target")]
     gone += [f"{raw} is left out, {why}" for raw, why in schema.left_out.items()]
     return listing(gone, 2) or "it is alone"
