@@ -13,7 +13,7 @@ def magical(rows: int) -> Any:
     """All types, an id, a key to a parent, nulls, and a target that depends on other columns."""
     from magical import Contract, Field, Group, Id, Key, Target, Time
     from magical.contracts.contract import schema_of
-    from magical.synthesis.generate import How, pretended_table
+    from magical.synthesis.generate import GenerateOptions, generate_table
 
     class Parent(Contract):
         id: Id[int]
@@ -40,10 +40,10 @@ def magical(rows: int) -> Any:
         town: Group[str]
         stays: Target[bool]
 
-    parents = {"Parent": pretended_table(schema_of(Parent), How("seed", rows=ROWS_OF_PARENT))}
+    parents = {"Parent": generate_table(schema_of(Parent), GenerateOptions("seed", rows=ROWS_OF_PARENT))}
     schema = schema_of(Row)
-    pretended_table(schema, How("warm", rows=10), parents=parents)
-    return lambda: pretended_table(schema, How("seed", rows=rows), parents=parents)
+    generate_table(schema, GenerateOptions("warm", rows=10), parents=parents)
+    return lambda: generate_table(schema, GenerateOptions("seed", rows=rows), parents=parents)
 
 
 def dataframely(rows: int) -> Any:

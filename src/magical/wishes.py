@@ -9,7 +9,7 @@ from magical.contracts.promises import Frame, Promise, promise_of, attached_prom
 from magical.contracts.tables import convert_kind
 from magical.errors import WiringError, author_line
 from magical.events import current
-from magical.synthesis.generate import ROWS, How, pretended
+from magical.synthesis.generate import DEFAULT_ROWS, GenerateOptions, generate
 
 __all__ = ["wish"]
 
@@ -22,7 +22,7 @@ def wish(promise: type[BaseModel], like: Any = ..., *, rows: int = ...) -> Any: 
 def wish(promise: type[T], like: Any = ..., *, rows: int = ...) -> T: ...
 @overload
 def wish(promise: Any, like: Any = ..., *, rows: int = ...) -> Any: ...
-def wish(promise: Any, like: Any = None, *, rows: int = ROWS) -> Any:
+def wish(promise: Any, like: Any = None, *, rows: int = DEFAULT_ROWS) -> Any:
     """Make up a piece of what a step needs, from its contract; the step then stands on a pretence.
 
     Args:
@@ -61,7 +61,7 @@ def wish(promise: Any, like: Any = None, *, rows: int = ROWS) -> Any:
         raise _hidden(step)
     tables = like if isinstance(like, (list, tuple)) else [like]
     given = [(attached_promise(table) or Promise("table"), table) for table in tables if table is not None]
-    value = pretended(wanted, How(f"{step}/{wanted}", rows), given=given)
+    value = generate(wanted, GenerateOptions(f"{step}/{wanted}", rows), inputs=given)
     return attach_promise(convert_kind(value, wanted), wanted)
 
 

@@ -22,7 +22,7 @@ from magical.graph import Call, Graph, Node
 from magical.refs import Link, Ref, Wire
 from magical.settings import OutputPath, Settings, import_string, paths_in
 from magical.steps import Step, drawing
-from magical.synthesis.strategies import cannot_pretend
+from magical.synthesis.strategies import find_pretend_obstacle
 from magical.wiring import wiring_findings
 
 __all__ = ["Workflow", "workflow"]
@@ -235,7 +235,7 @@ def _facts(step: Step[Any, Any], arguments: Mapping[str, Any], promise: Promise)
     facts = {n: getattr(step, n) for n in ("reads", "writes", "random", "training_only", "unwritten")}
     written = [isinstance(p, OutputPath) for p in paths_in(arguments)]
     facts["writes_files"], facts["reads_files"] = any(written), not all(written)
-    facts["unguessable"] = any(written) and bool(cannot_pretend(promise))
+    facts["unguessable"] = any(written) and bool(find_pretend_obstacle(promise))
     return {k: v for k, v in facts.items() if v}
 
 

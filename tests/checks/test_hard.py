@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from magical.checks.hard import Outcome
+from magical.checks.hard import HardCheckResult
 from magical.errors import Finding
 from magical.project.checking import check
 from projects import one
@@ -52,7 +52,7 @@ TOP = """\
 """
 
 
-def outcomes(root: Path, body: str, result: str) -> dict[str, Outcome]:
+def outcomes(root: Path, body: str, result: str) -> dict[str, HardCheckResult]:
     flow = f"\n@workflow\ndef flow() -> Any:\n    return {result}\n"
     small = one(root, "\n" + body + flow, top=TOP)
     return {o.step: o for o in check(small.load(), {}, hard=True).outcomes or ()}

@@ -21,7 +21,7 @@ import polars as pl
 import pytest
 
 from magical import Contract, Frame, InputPath, Receipt, Settings, rule, step, workflow
-from magical.checks.hidden_inputs import unseen_in_steps, unseen_in_workflow
+from magical.checks.hidden_inputs import find_impure_steps, find_impure_workflow
 from magical.graph import Graph
 
 HERE = Path(__file__).parent
@@ -63,7 +63,7 @@ class Someday(Settings):
 
 
 def depends(function: Any) -> list[str]:
-    return [f.what for f in unseen_in_workflow(workflow(function))]
+    return [f.what for f in find_impure_workflow(workflow(function))]
 
 
 IMPURE = (
@@ -140,7 +140,7 @@ def test_helpers_and_the_class_of_the_settings_are_looked_at_too() -> None:
         return number(s.day)
 
     for function, place in ((through_a_helper, "date.today()"), (by_default, "date.today()")):
-        (found,) = unseen_in_workflow(workflow(function))
+        (found,) = find_impure_workflow(workflow(function))
         assert (found.code, found.severity, found.step) == ("PURE001", "error", function.__name__)
         assert place in found.what
 
@@ -177,7 +177,7 @@ def fetches(body: str, **facts: Any) -> list[str]:
     function = named(body, "path: InputPath = InputPath('x'), table: Frame = None, name: str = ''")
     function.__name__ = "clean"
     made = step(**facts)(function)
-    return [f.what for f in unseen_in_steps(alone(made))]
+    return [f.what for f in find_impure_steps(alone(made))]
 
 
 UNSEEN = (
@@ -269,8 +269,8 @@ def test_how_a_writer_logs_in_is_its_own_business() -> None:
     def publish_a_file() -> Receipt:
         return Receipt(True, Path("page.html").read_text())
 
-    assert list(unseen_in_steps(alone(publish))) == []
-    assert len(list(unseen_in_steps(alone(publish_a_file)))) == 1
+    assert list(find_impure_steps(alone(publish))) == []
+    assert len(list(find_impure_steps(alone(publish_a_file)))) == 1
 
 
 def helper(name: str) -> str:
@@ -286,7 +286,7 @@ def test_the_projects_own_helpers_are_read() -> None:
     def clean() -> str:
         return helper("x")
 
-    (found,) = unseen_in_steps(alone(clean))
+    (found,) = find_impure_steps(alone(clean))
     assert (found.code, found.severity, found.step) == ("PURE002", "warning", "clean")
     assert "Path('names.txt').read_text() (test_hidden_inputs.py:" in found.what
 
@@ -303,7 +303,7 @@ def test_names_of_a_closure_are_known_once_they_are_bound() -> None:
     def clean() -> str:
         return open(name).read() + later()
 
-    (found,) = unseen_in_steps(alone(clean))
+    (found,) = find_impure_steps(alone(clean))
     assert "open(name) (test_hidden_inputs.py:" in found.what
 
     def later() -> str:
@@ -313,7 +313,7 @@ def test_names_of_a_closure_are_known_once_they_are_bound() -> None:
 def test_a_step_without_source_is_passed_over() -> None:
     space: dict[str, Any] = {"step": step}
     exec("@step\ndef clean() -> str:\n    return open('x.csv').read()", space)
-    assert list(unseen_in_steps(alone(space["clean"]))) == []
+    assert list(find_impure_steps(alone(space["clean"]))) == []
     assert depends(space["clean"].function) == []
 
 

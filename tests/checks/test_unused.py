@@ -8,7 +8,7 @@ import pytest
 from pydantic import model_validator
 
 from magical import Contract, Field, Frame, Id, Model, Parts, Settings, Target, step, workflow
-from magical.checks.unused import unused_outputs, unused_settings
+from magical.checks.unused import find_unused_outputs, find_unused_settings
 
 C = TypeVar("C")
 
@@ -33,7 +33,7 @@ def number(x: Any = 1) -> int:
 
 
 def unread(function: Any) -> list[str]:
-    return [f.step for f in unused_settings(workflow(function))]
+    return [f.step for f in find_unused_settings(workflow(function))]
 
 
 def helper(s: Some) -> int:
@@ -107,7 +107,7 @@ def test_a_setting_that_is_never_read_is_a_warning(function: Any) -> None:
 
 
 def test_it_says_which_class_and_which_workflow() -> None:
-    (found,) = unused_settings(workflow(reads_inside))
+    (found,) = find_unused_settings(workflow(reads_inside))
     assert (found.code, found.severity) == ("WIRE003", "warning")
     assert str(found) == (
         "warning WIRE003 cleaning.min_age: is a setting of Some that reads_inside never reads: "
@@ -249,7 +249,7 @@ def without_half(table: Frame[Row]) -> Frame:
 
 
 def lost(function: Any) -> list[tuple[str, str]]:
-    return [(f.step, f.what) for f in unused_outputs(workflow(function).draw())]
+    return [(f.step, f.what) for f in find_unused_outputs(workflow(function).draw())]
 
 
 def test_a_part_that_nobody_takes_is_a_note() -> None:
@@ -257,7 +257,7 @@ def test_a_part_that_nobody_takes_is_a_note() -> None:
         train, validation, _ = cut(rows())
         return [fit(train), any_table(validation)]
 
-    (found,) = unused_outputs(workflow(flow).draw())
+    (found,) = find_unused_outputs(workflow(flow).draw())
     assert (found.code, found.severity, found.step) == ("WIRE004", "note", "cut")
     assert found.what == "gives test, which no later step needs."
 

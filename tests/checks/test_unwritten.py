@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from magical import Contract, Field, Frame, Id, Key, Model, Parts, Receipt, Target, rule, step, wish, workflow
-from magical.checks.unwritten import unwritten_steps
+from magical.checks.unwritten import find_unwritten_steps
 from magical.errors import Finding
 
 C = TypeVar("C")
@@ -78,7 +78,7 @@ def publish(table: Frame) -> Receipt: ...
 
 
 def found(function: Any) -> list[Finding]:
-    return list(unwritten_steps(workflow(function).draw()))
+    return list(find_unwritten_steps(workflow(function).draw()))
 
 
 def codes(function: Any) -> list[tuple[str, str]]:

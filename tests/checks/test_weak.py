@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from magical import Contract, Field, Frame, Group, Id, Key, Parts, Target, Time, step, workflow
-from magical.checks.weak import weak_contracts, weak_steps
+from magical.checks.weak import find_weak_contracts, find_weak_steps
 from magical.errors import Finding
 from magical.graph import Graph
 
@@ -50,7 +50,7 @@ def contracts(*made: Any) -> list[Finding]:
         return [one() for one in made][-1]
 
     graph = flow.draw()
-    return list(weak_contracts(graph))
+    return list(find_weak_contracts(graph))
 
 
 def alone(one: Any) -> Graph:
@@ -124,7 +124,7 @@ def test_a_column_is_told_of_where_it_is_declared() -> None:
     def flow() -> Any:
         return both(loose(), looser())
 
-    first, second = weak_contracts(flow.draw())
+    first, second = find_weak_contracts(flow.draw())
     assert [first.step, second.step] == ["Loose", "Looser"]
     assert "its column further (" in second.what
 
@@ -138,7 +138,7 @@ def test_a_contract_that_is_only_an_argument_counts() -> None:
     def flow() -> Any:
         return typed(raw(), Loose)
 
-    assert [f.step for f in weak_contracts(flow.draw())] == ["Loose"]
+    assert [f.step for f in find_weak_contracts(flow.draw())] == ["Loose"]
 
 
 def test_a_split_promises_columns_too() -> None:
@@ -150,14 +150,14 @@ def test_a_split_promises_columns_too() -> None:
 
 @pytest.mark.parametrize("one", [untyped, anything, thing], ids=lambda s: s.name)
 def test_a_step_that_promises_nothing_is_weak(one: Any) -> None:
-    (found,) = weak_steps(alone(one))
+    (found,) = find_weak_steps(alone(one))
     assert (found.code, found.severity, found.step) == ("WEAK002", "warning", one.name)
     assert found.what.startswith("promises nothing (test_weak.py:")
 
 
 @pytest.mark.parametrize("one", [orders, raw, nothing], ids=lambda s: s.name)
 def test_a_table_or_none_is_a_promise(one: Any) -> None:
-    assert list(weak_steps(alone(one))) == []
+    assert list(find_weak_steps(alone(one))) == []
 
 
 def test_a_type_variable_is_a_promise() -> None:
@@ -165,7 +165,7 @@ def test_a_type_variable_is_a_promise() -> None:
     def flow() -> Any:
         return same(orders())
 
-    assert list(weak_steps(flow.draw())) == []
+    assert list(find_weak_steps(flow.draw())) == []
 
 
 def test_a_step_called_twice_is_told_of_once() -> None:
@@ -173,4 +173,4 @@ def test_a_step_called_twice_is_told_of_once() -> None:
     def flow() -> Any:
         return [anything(), anything()]
 
-    assert len(list(weak_steps(flow.draw()))) == 1
+    assert len(list(find_weak_steps(flow.draw()))) == 1

@@ -9,7 +9,7 @@ from magical import Contract, Field, Id, Key, Target, Time, rule
 from magical.contracts.contract import schema_of
 from magical.contracts.promises import Frame, Lazy, Promise, promise_of
 from magical.contracts.validation import find_failures
-from magical.synthesis.generate import How, pretended_table
+from magical.synthesis.generate import GenerateOptions, generate_table
 
 
 class Customer(Contract):
@@ -43,7 +43,7 @@ ORDERS = pl.DataFrame(
 
 def made(contract: type[Contract], *tables: tuple[Any, Any], rows: int = 20) -> pl.DataFrame:
     given = [(promise_of(Frame[c]) if isinstance(c, type) else c, table) for c, table in tables]
-    out = pretended_table(schema_of(contract), How("seed", rows=rows), given=given)
+    out = generate_table(schema_of(contract), GenerateOptions("seed", rows=rows), inputs=given)
     assert find_failures(out, schema_of(contract)) == []
     return out
 

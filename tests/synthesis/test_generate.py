@@ -19,7 +19,7 @@ from magical.contracts.promises import Frame, Parts, Promise, promise_of
 from magical.contracts.schema import Schema
 from magical.contracts.validation import find_failures
 from magical.errors import ContractError
-from magical.synthesis.generate import How, pretended, pretended_table
+from magical.synthesis.generate import GenerateOptions, generate, generate_table
 from magical.synthesis.strategies import pretence_json
 from projects import python
 
@@ -87,7 +87,7 @@ class Everything(Contract):
 
 def table(contract: type[Contract], rows: int = 1000, seed: str = "seed", **more: Any) -> pl.DataFrame:
     nulls = more.pop("nulls", 0.05)
-    made = pretended_table(schema_of(contract), How(seed, rows=rows, nulls=nulls), **more)
+    made = generate_table(schema_of(contract), GenerateOptions(seed, rows=rows, null_share=nulls), **more)
     assert find_failures(made, schema_of(contract)) == []
     return made
 
@@ -353,17 +353,17 @@ def test_an_impossible_rule_fails_fast() -> None:
 
 
 def test_splits_have_every_class_in_every_part() -> None:
-    parts: Parts[Any] = pretended(promise_of(Parts[Everything]), How("seed"))
+    parts: Parts[Any] = generate(promise_of(Parts[Everything]), GenerateOptions("seed"))
     assert parts.assignment.columns == ["id", "part"]
     assert all(p["response"].n_unique() == 3 for p in parts)
 
 
 def test_splits_are_of_60_20_and_20_percent() -> None:
-    assert [p.height for p in pretended(promise_of(Parts[Plain]), How("seed"))] == [600, 200, 200]
+    assert [p.height for p in generate(promise_of(Parts[Plain]), GenerateOptions("seed"))] == [600, 200, 200]
 
 
 def test_groups_stay_together_in_a_split() -> None:
-    parts: Parts[Any] = pretended(promise_of(Parts[Customer]), How("seed"))
+    parts: Parts[Any] = generate(promise_of(Parts[Customer]), GenerateOptions("seed"))
     assert all(p["response"].n_unique() == 2 for p in parts)
     streets = [set(p["street"]) for p in parts]
     assert not streets[0] & streets[2]
@@ -372,25 +372,25 @@ def test_groups_stay_together_in_a_split() -> None:
 
 def test_a_split_of_an_input_has_its_rows() -> None:
     made = table(Customer, 50)
-    parts = pretended(promise_of(Parts[Customer]), How("seed"), given=[(promise_of(Frame[Customer]), made)])
+    parts = generate(promise_of(Parts[Customer]), GenerateOptions("seed"), inputs=[(promise_of(Frame[Customer]), made)])
     assert pl.concat(parts).sort("id").equals(made)
-    again = pretended(promise_of(Parts[Customer]), How("other"), given=[(promise_of(Parts[Customer]), parts)])
+    again = generate(promise_of(Parts[Customer]), GenerateOptions("other"), inputs=[(promise_of(Parts[Customer]), parts)])
     assert again.assignment.sort("id").equals(parts.assignment)
 
 
 def test_few_rows_are_still_split() -> None:
-    parts = pretended(promise_of(Parts[Customer]), How("seed", rows=20))
+    parts = generate(promise_of(Parts[Customer]), GenerateOptions("seed", rows=20))
     assert all(p["response"].n_unique() == 2 for p in parts)
     with pytest.raises(ContractError, match="cannot be made up from 1 row: The train part"):
-        pretended(promise_of(Parts[Customer]), How("seed", rows=1))
+        generate(promise_of(Parts[Customer]), GenerateOptions("seed", rows=1))
 
 
 def test_tuples_and_lists_of_tables() -> None:
-    one, other = pretended(promise_of(tuple[Frame[Customer], Frame[Customer]]), How("seed", rows=5))
+    one, other = generate(promise_of(tuple[Frame[Customer], Frame[Customer]]), GenerateOptions("seed", rows=5))
     assert not one.equals(other)
-    assert len(pretended(promise_of(list[Frame[Customer]]), How("seed", rows=5))) == 3
+    assert len(generate(promise_of(list[Frame[Customer]]), GenerateOptions("seed", rows=5))) == 3
     given = [(promise_of(list[Frame[Customer]]), [one, other.head(2)])]
-    made = pretended(promise_of(list[Frame[Customer]]), How("seed"), given=given)
+    made = generate(promise_of(list[Frame[Customer]]), GenerateOptions("seed"), inputs=given)
     assert [m.height for m in made] == [5, 2]
     assert made[0].equals(one)
 
@@ -403,8 +403,8 @@ def test_choices_are_those_that_the_bounds_leave() -> None:
 
 
 def test_a_promise_of_none_gives_none() -> None:
-    assert pretended(promise_of(None), How("seed")) is None
-    assert pretended(Promise("receipt"), How("seed")) is None
+    assert generate(promise_of(None), GenerateOptions("seed")) is None
+    assert generate(Promise("receipt"), GenerateOptions("seed")) is None
 
 
 def test_neither_kinds_nor_tables_need_what_is_heavy() -> None:

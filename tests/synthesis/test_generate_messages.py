@@ -14,7 +14,7 @@ from magical.contracts.contract import schema_of
 from magical.contracts.promises import promise_of
 from magical.contracts.schema import Column, Schema
 from magical.errors import ContractError
-from magical.synthesis.generate import How, cannot_pretend, pretended, pretended_table, refusal
+from magical.synthesis.generate import GenerateOptions, find_pretend_obstacle, generate, generate_table, pretend_error
 from projects import is_well_worded
 from snapshots import check
 
@@ -82,22 +82,22 @@ class Holder(BaseModel, arbitrary_types_allowed=True):
 def column(name: str) -> Callable[[], Any]:
     schema = schema_of(Stay)
     only = schema.without([n for n in schema.names if n != name])
-    return lambda: pretended_table(only, How("seed"))
+    return lambda: generate_table(only, GenerateOptions("seed"))
 
 
 def value(hint: Any) -> Callable[[], Any]:
-    return lambda: pretended(promise_of(hint), How("seed"))
+    return lambda: generate(promise_of(hint), GenerateOptions("seed"))
 
 
 def refused() -> None:
-    raise refusal("load (flow.py:3)", promise_of(Thing))
+    raise pretend_error("load (flow.py:3)", promise_of(Thing))
 
 
 MESSAGES: dict[str, Callable[[], Any]] = {
     **{name: column(name) for name in Stay.model_fields},
-    "fractions": lambda: pretended_table(Schema("Row", (FRACTION,), source="flow.py:3"), How("seed")),
-    "rule": lambda: pretended_table(schema_of(Never), How("seed", rows=200)),
-    "rule of no column": lambda: pretended_table(schema_of(Broken), How("seed")),
+    "fractions": lambda: generate_table(Schema("Row", (FRACTION,), source="flow.py:3"), GenerateOptions("seed")),
+    "rule": lambda: generate_table(schema_of(Never), GenerateOptions("seed", rows=200)),
+    "rule of no column": lambda: generate_table(schema_of(Broken), GenerateOptions("seed")),
     "class": value(Thing),
     "anything": value(Any),
     "bare table": value(Frame),
@@ -119,6 +119,6 @@ def test_the_whole_text(name: str) -> None:
 
 
 def test_what_cannot_be_made_up_is_known_before() -> None:
-    assert cannot_pretend(promise_of(Thing))
-    assert cannot_pretend(promise_of(tuple[int, Any]))
-    assert not cannot_pretend(promise_of(tuple[int, Frame[Never]]))
+    assert find_pretend_obstacle(promise_of(Thing))
+    assert find_pretend_obstacle(promise_of(tuple[int, Any]))
+    assert not find_pretend_obstacle(promise_of(tuple[int, Frame[Never]]))

@@ -14,7 +14,7 @@ from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.contracts.validation import find_failures
 from magical.errors import ContractError
-from magical.synthesis.generate import How, pretended_table
+from magical.synthesis.generate import GenerateOptions, generate_table
 
 
 class Parent(Contract):
@@ -114,10 +114,10 @@ def contracts(draw: st.DrawFn) -> type[Contract]:
     return made("Row", fields)
 
 
-def possible(schema: Schema, how: How, **more: Any) -> list[pl.DataFrame]:
+def possible(schema: Schema, how: GenerateOptions, **more: Any) -> list[pl.DataFrame]:
     """The table; none where the bounds of a column leave nothing."""
     try:
-        return [pretended_table(schema, how, **more)]
+        return [generate_table(schema, how, **more)]
     except ContractError as error:
         if "cannot be made up: no " not in str(error):
             raise
@@ -130,18 +130,18 @@ def test_what_pretending_makes_keeping_accepts(
     contract: type[Contract], rows: int, seed: int, nulls: float
 ) -> None:
     schema = schema_of(contract)
-    how = How(str(seed), rows=rows, nulls=nulls)
+    how = GenerateOptions(str(seed), rows=rows, null_share=nulls)
     for table in possible(schema, how):
         assert_kept(table, schema, how)
 
 
-def assert_kept(table: pl.DataFrame, schema: Schema, how: How) -> None:
+def assert_kept(table: pl.DataFrame, schema: Schema, how: GenerateOptions) -> None:
     assert table.columns == schema.names
     assert find_failures(table, schema) == []
     assert table.height == how.rows if not schema.ids else table.height <= how.rows
-    if how.nulls and table.height:
+    if how.null_share and table.height:
         assert all(table[c.name].null_count() for c in schema.columns if c.nullable)
-    again = pretended_table(schema, how, given=[(Promise("table", schema=schema), table)])
+    again = generate_table(schema, how, inputs=[(Promise("table", schema=schema), table)])
     assert find_failures(again, schema) == []
     assert again.equals(table)
 
@@ -154,10 +154,10 @@ def test_whatever_the_inputs_are_the_contract_is_kept(
     given = []
     for number, contract in enumerate((one, other)):
         schema = replace(schema_of(contract), name=("Row", "Parent")[number])
-        if table := possible(schema, How(str(number), rows=rows)):
+        if table := possible(schema, GenerateOptions(str(number), rows=rows)):
             given.append((Promise("table", schema=schema), table[0]))
     schema = schema_of(wanted)
-    parents = {"Visit": pretended_table(schema_of(Visit), How("visits", rows=rows))}
-    for table in possible(schema, How("seed", rows=rows), given=given, parents=parents):
+    parents = {"Visit": generate_table(schema_of(Visit), GenerateOptions("visits", rows=rows))}
+    for table in possible(schema, GenerateOptions("seed", rows=rows), given=given, parents=parents):
         assert table.columns == schema.names
         assert find_failures(table, schema) == []

@@ -15,8 +15,8 @@ from magical import Contract, Field, Id, Key, Target, Time
 from magical.contracts.contract import schema_of
 from magical.contracts.validation import find_failures
 from magical.errors import ContractError
-from magical.synthesis.generate import How, pretended_table
-from magical.synthesis.profiles import profile_of
+from magical.synthesis.generate import GenerateOptions, generate_table
+from magical.synthesis.profiles import profile_table
 from projects import is_well_worded
 from snapshots import check
 
@@ -66,7 +66,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def made(cls: type[Contract], rows: int = 2000) -> pl.DataFrame:
-    table = pretended_table(schema_of(cls), How("seed", rows=rows))
+    table = generate_table(schema_of(cls), GenerateOptions("seed", rows=rows))
     assert find_failures(table, schema_of(cls)) == []
     return table
 
@@ -114,7 +114,7 @@ def test_no_single_rows_value_is_shown(file: Path) -> None:
     assert set(table["name"].str.len_chars()) == {15}
     assert "Kiel" not in set(table["town"]) or (real["town"] == "Kiel").sum() >= 5
     assert not set(table["id"]) & set(real["id"])
-    grid = profile_of(real, schema_of(contract(file)))["income"].grid
+    grid = profile_table(real, schema_of(contract(file)))["income"].quantiles
     assert len(grid) == 21
     assert not set(grid) & set(real["Income"].drop_nulls())
 
@@ -174,18 +174,18 @@ def test_a_sample_counts_for_what_is_made_up_and_for_nothing_else(file: Path) ->
 def test_whole_numbers_are_learnt_from_floats_as_pandas_writes_them_beside_nulls() -> None:
     schema = schema_of(contract("built.parquet", built=int | None))
     years = [1600.0 + i if i % 4 else None for i in range(400)]
-    profile = profile_of(pl.DataFrame({"built": years}), schema)["built"]
-    assert profile.nulls == 0.25
-    assert 1600 <= profile.grid[0] <= profile.grid[-1] <= 2000
-    assert profile_of(pl.DataFrame({"built": [*years, 1990.5]}), schema) == {}
+    profile = profile_table(pl.DataFrame({"built": years}), schema)["built"]
+    assert profile.null_share == 0.25
+    assert 1600 <= profile.quantiles[0] <= profile.quantiles[-1] <= 2000
+    assert profile_table(pl.DataFrame({"built": [*years, 1990.5]}), schema) == {}
     spoilt = [float("nan") if y is None else y for y in years]
-    assert profile_of(pl.DataFrame({"built": spoilt}), schema)["built"] == profile
+    assert profile_table(pl.DataFrame({"built": spoilt}), schema)["built"] == profile
 
 
 def test_a_small_sample_teaches_nothing_that_it_should_not() -> None:
     schema = schema_of(contract("x.csv"))
-    assert all(not p.values and not p.grid for p in profile_of(sample(4), schema).values())
-    assert profile_of(sample(0), schema) == {}
+    assert all(not p.values and not p.quantiles for p in profile_table(sample(4), schema).values())
+    assert profile_table(sample(0), schema) == {}
 
 
 WRONG: dict[str, tuple[str, Callable[[Path], Any]]] = {
@@ -215,5 +215,5 @@ def test_keys_are_not_learnt(file: Path) -> None:
         id: Id[int]
         age: Key["Nobody"]  # noqa: F821
 
-    assert profile_of(sample(), schema_of(Order)) == {}
+    assert profile_table(sample(), schema_of(Order)) == {}
     assert set(made(Order, 50)["age"]) <= set(range(1, 51))

@@ -15,12 +15,12 @@ from magical.contracts.model import Candidate, to_canonical_frame
 from magical.contracts.promises import Parts, Promise, promise_of
 from magical.errors import ContractError, UnwrittenStep
 from magical.synthesis.stub_models import (
-    is_stand_in,
-    model_like,
-    pipeline_like,
+    is_stub,
+    build_stub_model,
+    build_stub_pipeline,
     pretending_run,
-    stood_in,
-    written_down,
+    stub_from_json,
+    stub_to_json,
 )
 
 
@@ -54,7 +54,7 @@ def table(contract: Any) -> pl.DataFrame:
 
 
 def made(contract: Any, seed: str = "s") -> Model:
-    return model_like([(promise_of(Frame[contract]), table(contract))], seed)
+    return build_stub_model([(promise_of(Frame[contract]), table(contract))], seed)
 
 
 @pytest.mark.parametrize("contract", [Binary, Kinds, Price])
@@ -109,7 +109,7 @@ def test_it_cannot_be_carried_away(way: Any) -> None:
 @pytest.mark.parametrize("contract", [Binary, Kinds, Price])
 def test_it_is_kept_as_json(contract: Any) -> None:
     model = replace(made(contract), chosen=Candidate("linear", 0.5, "rmse"), origin=("tune",))
-    again = stood_in(json.loads(json.dumps(written_down(model))))
+    again = stub_from_json(json.loads(json.dumps(stub_to_json(model))))
     assert again == model
     assert again.summary().startswith("not real: ")
 
@@ -117,7 +117,7 @@ def test_it_is_kept_as_json(contract: Any) -> None:
 def test_a_model_among_the_inputs_lends_its_signature() -> None:
     first = made(Kinds)
     promise = Promise("list", items=(Promise("model"),))
-    model = model_like([(promise, [first, first]), (promise_of(Frame[Binary]), table(Binary))], "other")
+    model = build_stub_model([(promise, [first, first]), (promise_of(Frame[Binary]), table(Binary))], "other")
     assert (model.classes, model.schema) == (first.classes, first.schema)
     assert model.pipeline.seed == "other"
 
@@ -125,22 +125,22 @@ def test_a_model_among_the_inputs_lends_its_signature() -> None:
 def test_the_train_part_of_a_split_will_do() -> None:
     rows = table(Binary)
     parts = Parts(rows, rows, rows, rows)
-    assert model_like([(promise_of(Parts[Binary]), parts)], "s").task == "binary"
+    assert build_stub_model([(promise_of(Parts[Binary]), parts)], "s").task == "binary"
 
 
 def test_nothing_to_predict() -> None:
     with pytest.raises(ContractError, match="nothing that the step takes has a target to predict"):
-        model_like([(promise_of(int), 3)], "s")
+        build_stub_model([(promise_of(int), 3)], "s")
     with pytest.raises(ContractError, match="its table has 1 class"):
-        model_like([(promise_of(Frame[Binary]), table(Binary).filter("answer"))], "s")
+        build_stub_model([(promise_of(Frame[Binary]), table(Binary).filter("answer"))], "s")
 
 
 def test_a_pipeline_makes_numbers_of_anything() -> None:
     from sklearn.base import clone
 
-    stand_in = pipeline_like("s")
-    assert is_stand_in(stand_in)
-    pipeline = stood_in(json.loads(json.dumps(written_down(stand_in))))
+    stand_in = build_stub_pipeline("s")
+    assert is_stub(stand_in)
+    pipeline = stub_from_json(json.loads(json.dumps(stub_to_json(stand_in))))
     frame = to_canonical_frame(table(Binary), made(Binary).schema)
     numbers = clone(pipeline).fit_transform(frame)
     assert numbers.shape == (ROWS, 2)

@@ -17,7 +17,7 @@ from typing_extensions import TypeAliasType, TypedDict
 from magical import Contract, Field, Id, Key, Settings
 from magical.contracts.promises import promise_of
 from magical.errors import ContractError
-from magical.synthesis.generate import How, cannot_pretend, pretended
+from magical.synthesis.generate import GenerateOptions, find_pretend_obstacle, generate
 
 
 class Colour(enum.Enum):
@@ -106,14 +106,14 @@ HINTS: list[Any] = [
 
 @pytest.mark.parametrize("hint", HINTS, ids=str)
 def test_pydantic_takes_what_is_made_up(hint: Any) -> None:
-    assert not cannot_pretend(promise_of(hint))
-    value = pretended(promise_of(hint), How("seed"))
+    assert not find_pretend_obstacle(promise_of(hint))
+    value = generate(promise_of(hint), GenerateOptions("seed"))
     TypeAdapter(hint).validate_python(value)
-    assert value == pretended(promise_of(hint), How("seed"))
+    assert value == generate(promise_of(hint), GenerateOptions("seed"))
 
 
 def made(hint: Any, seed: str = "seed") -> Any:
-    return pretended(promise_of(hint), How(seed))
+    return generate(promise_of(hint), GenerateOptions(seed))
 
 
 def test_values_of_another_seed_differ() -> None:
@@ -182,14 +182,14 @@ def test_a_model_and_a_pipeline_are_stand_ins() -> None:
     from sklearn.pipeline import Pipeline
 
     from magical import Frame, Model, Target
-    from magical.synthesis.stub_models import is_stand_in
+    from magical.synthesis.stub_models import is_stub
 
     class Customer(Contract):
         age: int
         stays: Target[bool]
 
-    table = pretended(promise_of(Frame[Customer]), How("seed"))
-    model = pretended(promise_of(Model), How("seed"), given=[(promise_of(Frame[Customer]), table)])
-    assert is_stand_in(model)
+    table = generate(promise_of(Frame[Customer]), GenerateOptions("seed"))
+    model = generate(promise_of(Model), GenerateOptions("seed"), inputs=[(promise_of(Frame[Customer]), table)])
+    assert is_stub(model)
     assert model.classes == (False, True)
-    assert is_stand_in(pretended(promise_of(Pipeline), How("seed")))
+    assert is_stub(generate(promise_of(Pipeline), GenerateOptions("seed")))

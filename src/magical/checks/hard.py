@@ -12,7 +12,7 @@ from typing import Any, get_origin
 
 import polars as pl
 
-from magical.checks.source_walk import is_own
+from magical.checks.source_walk import is_project_code
 from magical.contracts.promises import PARTS, Promise
 from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import LazyOutput, StreamError
@@ -23,42 +23,42 @@ from magical.events import Unheard
 from magical.graph import Graph, Node
 from magical.refs import Link, Wire
 from magical.settings import Secret, to_json
-from magical.synthesis.generate import How, cannot_pretend, pretended
-from magical.synthesis.stub_models import UnfittedStandIn, pretending_run
+from magical.synthesis.generate import GenerateOptions, find_pretend_obstacle, generate
+from magical.synthesis.stub_models import StubPipeline, pretending_run
 
 __all__ = [
-    "ROWS",
-    "Outcome",
-    "cannot_be_made_up",
-    "held",
-    "made_up",
-    "predictors",
+    "ROW_COUNTS",
+    "HardCheckResult",
+    "find_input_obstacle",
+    "run_hard_checks",
+    "generate_inputs",
+    "find_predictors",
 ]
 
-_NULLS = 0.2
+_NULL_SHARE = 0.2
 
 """The share of values that are null where they may be, in a table of many rows."""
 
 
-def predictors(graph: Graph, node: Node) -> list[Node]:
+def find_predictors(graph: Graph, node: Node) -> list[Node]:
     """Give the written steps before a node that predict: how many classes there are, only a model knows.
 
     What they give is not made up but computed, from a made-up model and made-up rows.
     """
     before = [graph.by_name[name] for name in dict.fromkeys(link.node for link in node.links)]
-    return [n for n in before if _predicts(n) and not n.facts.get("unwritten") and not n.writes]
+    return [n for n in before if _is_predictor(n) and not n.facts.get("unwritten") and not n.writes]
 
 
-def cannot_be_made_up(graph: Graph, node: Node) -> str:
+def find_input_obstacle(graph: Graph, node: Node) -> str:
     """Say why the inputs of a node cannot be made up; empty if they can."""
-    for name, promise in _promises(graph, node).items():
+    for name, promise in _collect_promises(graph, node).items():
         if promise.kind == "receipt":
             return f"{name} writes to the world"
         if promise.is_table and promise.schema is None:
             return "it takes a table without columns"
         if _is_mapping(promise):
             return f"{name} promises {promise}, and not which keys"
-        if reason := cannot_pretend(promise):
+        if reason := find_pretend_obstacle(promise):
             return f"what {name} gives cannot be made up: {reason.rstrip('.')}"
     return ""
 
@@ -69,7 +69,7 @@ def _is_mapping(promise: Promise) -> bool:
     return promise.kind == "value" and isinstance(kind, type) and issubclass(kind, Mapping)
 
 
-def made_up(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
+def generate_inputs(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
     """Make up what each node before this one gives.
 
     Args:
@@ -84,46 +84,46 @@ def made_up(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
         MagicalError: a promise cannot be kept by chance.
     """
     values: dict[str, Any] = {}
-    promises = _promises(graph, node)
+    promises = _collect_promises(graph, node)
     made: list[tuple[str, Promise, Any]] = []
     parents: dict[str, pl.DataFrame] = {}
-    for name in _in_order(graph, promises):
+    for name in _sort_by_dependency(graph, promises):
         promise = promises[name]
-        how = How(f"check {name}", rows, 1.0 if rows == 1 else _NULLS)
-        mine = [(p, v) for n, p, v in made if promise.is_fit or _gives_to(graph, n, name)]
-        value = pretended(promise, how, given=mine, parents=parents)
+        how = GenerateOptions(f"check {name}", rows, 1.0 if rows == 1 else _NULL_SHARE)
+        mine = [(p, v) for n, p, v in made if promise.is_fit or _is_input_of(graph, n, name)]
+        value = generate(promise, how, inputs=mine, parents=parents)
         made.append((name, promise, value))
         if promise.is_table and promise.schema is not None:
             parents.setdefault(promise.schema.name, value)
-        values[name] = _as_pipeline(value)
+        values[name] = _unwrap_stubs(value)
     return values
 
 
-def _gives_to(graph: Graph, one: str, other: str) -> bool:
-    return _related(graph, one, other) or _sums_up(graph, other, one)
+def _is_input_of(graph: Graph, one: str, other: str) -> bool:
+    return _has_shared_ids(graph, one, other) or _is_aggregate_of(graph, other, one)
 
 
-def _related(graph: Graph, one: str, other: str) -> bool:
+def _has_shared_ids(graph: Graph, one: str, other: str) -> bool:
     """Whether two tables come from one with their ids, so that rows of the one are rows of the other."""
-    ids = {tuple(t.ids) for name in (one, other) for t in _tables(graph.by_name[name])}
-    return len(ids) == 1 and ids <= _ids_before(graph, one, other)
+    ids = {tuple(t.ids) for name in (one, other) for t in _iter_schemas(graph.by_name[name])}
+    return len(ids) == 1 and ids <= _collect_ancestor_ids(graph, one, other)
 
 
-def _sums_up(graph: Graph, one: str, other: str) -> bool:
+def _is_aggregate_of(graph: Graph, one: str, other: str) -> bool:
     """Whether a table has a row for each value of some columns of the other, and both come from such rows."""
-    groups, rows = (list(_tables(graph.by_name[name])) for name in (one, other))
+    groups, rows = (list(_iter_schemas(graph.by_name[name])) for name in (one, other))
     if len(groups) != 1 or len(rows) != 1 or not groups[0].ids or groups[0].ids == rows[0].ids:
         return False
-    return {*groups[0].ids} <= {*rows[0].names} and tuple(rows[0].ids) in _ids_before(graph, one, other)
+    return {*groups[0].ids} <= {*rows[0].names} and tuple(rows[0].ids) in _collect_ancestor_ids(graph, one, other)
 
 
-def _ids_before(graph: Graph, one: str, other: str) -> set[tuple[str, ...]]:
+def _collect_ancestor_ids(graph: Graph, one: str, other: str) -> set[tuple[str, ...]]:
     """The ids of the tables from which both come."""
     common = graph.ancestors([one]) & graph.ancestors([other])
-    return {tuple(t.ids) for name in common for t in _tables(graph.by_name[name])}
+    return {tuple(t.ids) for name in common for t in _iter_schemas(graph.by_name[name])}
 
 
-def _tables(node: Node) -> Iterator[Schema]:
+def _iter_schemas(node: Node) -> Iterator[Schema]:
     waiting = [node.call.promise] if node.call else []
     while waiting:
         promise = waiting.pop()
@@ -132,15 +132,15 @@ def _tables(node: Node) -> Iterator[Schema]:
             yield promise.schema
 
 
-def _as_pipeline(value: Any) -> Any:
+def _unwrap_stubs(value: Any) -> Any:
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return type(value)(map(_as_pipeline, value))
-    return value.pipeline() if isinstance(value, UnfittedStandIn) else value
+        return type(value)(map(_unwrap_stubs, value))
+    return value.pipeline() if isinstance(value, StubPipeline) else value
 
 
-def _promises(graph: Graph, node: Node) -> dict[str, Promise]:
+def _collect_promises(graph: Graph, node: Node) -> dict[str, Promise]:
     """What is promised by each node before this one, with the rules that only this one has."""
-    computed = predictors(graph, node)
+    computed = find_predictors(graph, node)
     links = [link for n in (node, *computed) for link in n.links]
     found: dict[str, Promise] = {}
     for name in dict.fromkeys(link.node for link in links if graph.by_name[link.node] not in computed):
@@ -149,40 +149,40 @@ def _promises(graph: Graph, node: Node) -> dict[str, Promise]:
         found[name] = call.promise
     for taker in (node, *computed):
         for name, wanted in taker.call.wants.items() if taker.call else ():
-            for link, promise in _asked(taker.inputs[name], wanted):
+            for link, promise in _pair_links(taker.inputs[name], wanted):
                 if link.node in found:
-                    found[link.node] = _narrowed(found[link.node], promise, link.item)
+                    found[link.node] = _narrow_promise(found[link.node], promise, link.item)
     return found
 
 
-def _predicts(node: Node) -> bool:
+def _is_predictor(node: Node) -> bool:
     call = node.call
     return call is not None and call.promise.is_table and any(p.is_fit for p in call.takes.values())
 
 
-def _asked(wire: Wire, wanted: Promise) -> Iterator[tuple[Link, Promise]]:
+def _pair_links(wire: Wire, wanted: Promise) -> Iterator[tuple[Link, Promise]]:
     if isinstance(wire, Link):
         yield wire, wanted
     elif wire is not None:
         each = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(wire)
         for part, promise in zip(wire, each, strict=False):
-            yield from _asked(part, promise)
+            yield from _pair_links(part, promise)
 
 
-def _narrowed(have: Promise, wanted: Promise, item: str) -> Promise:
+def _narrow_promise(have: Promise, wanted: Promise, item: str) -> Promise:
     """What keeps both promises."""
     if item and item not in PARTS:
-        member = _narrowed(have.items[int(item)], wanted, "")
+        member = _narrow_promise(have.items[int(item)], wanted, "")
         items = [member if str(i) == item else promise for i, promise in enumerate(have.items)]
         return replace(have, items=tuple(items))
     if have.schema is None or wanted.schema is None:
         return have
-    return replace(have, schema=_both(have.schema, wanted.schema))
+    return replace(have, schema=_merge_schemas(have.schema, wanted.schema))
 
 
-def _both(have: Schema, wanted: Schema) -> Schema:
+def _merge_schemas(have: Schema, wanted: Schema) -> Schema:
     columns = tuple(
-        _both_columns(c, wanted.by_name[c.name]) if c.name in wanted.by_name else c for c in have.columns
+        _merge_columns(c, wanted.by_name[c.name]) if c.name in wanted.by_name else c for c in have.columns
     )
     names = {rule.name for rule in have.rules}
     return replace(
@@ -190,7 +190,7 @@ def _both(have: Schema, wanted: Schema) -> Schema:
     )
 
 
-def _both_columns(have: Column, wanted: Column) -> Column:
+def _merge_columns(have: Column, wanted: Column) -> Column:
     bounds: dict[str, Any] = {**have.bounds, **wanted.bounds}
     for bound, stricter in {"ge": max, "gt": max, "le": min, "lt": min, "max_length": min}.items():
         if bound in have.bounds and bound in wanted.bounds:
@@ -206,14 +206,14 @@ def _both_columns(have: Column, wanted: Column) -> Column:
     )
 
 
-def _in_order(graph: Graph, promises: Mapping[str, Promise]) -> list[str]:
+def _sort_by_dependency(graph: Graph, promises: Mapping[str, Promise]) -> list[str]:
     """Tables before what is made for tables, and among them those that others refer to or sum up first."""
     tables = {n: p for n, p in promises.items() if p.is_table and p.schema is not None}
     waiting, ordered = dict(tables), list[str]()
     while waiting:
         contracts = {p.schema.name for p in waiting.values() if p.schema}
-        free = [n for n, p in waiting.items() if not _parents(p) & (contracts - {_name(p)})]
-        free = [n for n in free if not any(_sums_up(graph, n, m) for m in waiting)] or free
+        free = [n for n, p in waiting.items() if not _find_parents(p) & (contracts - {_schema_name(p)})]
+        free = [n for n in free if not any(_is_aggregate_of(graph, n, m) for m in waiting)] or free
         for name in free or list(waiting)[:1]:
             ordered.append(name)
             del waiting[name]
@@ -223,15 +223,15 @@ def _in_order(graph: Graph, promises: Mapping[str, Promise]) -> list[str]:
     return [*ordered, *parts, *(n for n in others if n not in fitted), *fitted]
 
 
-def _parents(promise: Promise) -> set[str]:
+def _find_parents(promise: Promise) -> set[str]:
     return {c.parent for c in promise.schema.columns if c.parent} if promise.schema else set()
 
 
-def _name(promise: Promise) -> str:
+def _schema_name(promise: Promise) -> str:
     return promise.schema.name if promise.schema else ""
 
 
-ROWS = (0, 1, 200)
+ROW_COUNTS = (0, 1, 200)
 
 """How many rows each table has, in turn."""
 
@@ -239,7 +239,7 @@ _PROMISE_MORE = "promise more of what it takes: bounds, no `| None`."
 
 
 @dataclass(frozen=True)
-class Outcome:
+class HardCheckResult:
     """What the hard check says of one step.
 
     Attributes:
@@ -257,7 +257,7 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
 
 
-def held(graph: Graph, performer: LocalExecutor) -> tuple[Outcome, ...]:
+def run_hard_checks(graph: Graph, executor: LocalExecutor) -> tuple[HardCheckResult, ...]:
     """Call each written step with made-up inputs, and hold what it gives to its contract.
 
     Args:
@@ -268,15 +268,15 @@ def held(graph: Graph, performer: LocalExecutor) -> tuple[Outcome, ...]:
         What came of each, in the order of the graph; one that fails does not stop the others.
     """
     written = [n for n in graph.wanted if not n.facts.get("unwritten")]
-    with pretending_run(), capture_lines(echo=False), warnings.catch_warnings(), _Quiet() as quiet:
+    with pretending_run(), capture_lines(echo=False), warnings.catch_warnings(), _SilentContext() as quiet:
         warnings.simplefilter("ignore")
-        return tuple(_Trial(graph, performer, node, quiet).outcome() for node in written)
+        return tuple(_StepTrial(graph, executor, node, quiet).run() for node in written)
 
 
-class _Quiet(Unheard, contextlib.AbstractContextManager["_Quiet"]):
+class _SilentContext(Unheard, contextlib.AbstractContextManager["_SilentContext"]):
     """Hears nothing, and takes its folders away in the end."""
 
-    def __enter__(self) -> _Quiet:
+    def __enter__(self) -> _SilentContext:
         self._folder = tempfile.TemporaryDirectory(prefix="magical-", ignore_cleanup_errors=True)
         return self
 
@@ -287,33 +287,33 @@ class _Quiet(Unheard, contextlib.AbstractContextManager["_Quiet"]):
         return Path(tempfile.mkdtemp(dir=self._folder.name))
 
 
-class _CannotTry(Exception):
+class _NotAssessed(Exception):
     """Inputs cannot be made up, or a piece of the body is not written; the text says why."""
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _StepTrial:
     graph: Graph
-    performer: LocalExecutor
+    executor: LocalExecutor
     node: Node
-    quiet: _Quiet
+    context: _SilentContext
 
-    def outcome(self) -> Outcome:
-        name, reason = self.node.name, self._cannot()
+    def run(self) -> HardCheckResult:
+        name, reason = self.node.name, self._find_obstacle()
         tried: dict[int, MagicalError | None] = {}
-        for rows in () if reason else ROWS[-1:] if _needs_many(self.node) else ROWS:
+        for rows in () if reason else ROW_COUNTS[-1:] if _needs_many_rows(self.node) else ROW_COUNTS:
             try:
-                tried[rows] = self._failure(rows)
-            except _CannotTry as why:  # a split has no parts without rows
+                tried[rows] = self._try_rows(rows)
+            except _NotAssessed as why:  # a split has no parts without rows
                 reason = str(why)
-        if ROWS[-1] not in tried:
-            return Outcome(name, "not assessed", reason)
+        if ROW_COUNTS[-1] not in tried:
+            return HardCheckResult(name, "not assessed", reason)
         errors = {rows: error for rows, error in tried.items() if error is not None}
         if not errors:
-            return Outcome(name, "passed", rows=tuple(tried))
-        return Outcome(name, "finding", rows=tuple(tried), findings=(_finding(self.node, errors),))
+            return HardCheckResult(name, "passed", rows=tuple(tried))
+        return HardCheckResult(name, "finding", rows=tuple(tried), findings=(_build_finding(self.node, errors),))
 
-    def _cannot(self) -> str:
+    def _find_obstacle(self) -> str:
         node = self.node
         assert node.call is not None, "a living graph is checked"
         if node.writes:
@@ -326,60 +326,60 @@ class _Trial:
             return "it writes files"
         if _has_secret(node.call.arguments):
             return "it logs in somewhere"
-        return cannot_be_made_up(self.graph, node) if node.links else "a source takes no rows"
+        return find_input_obstacle(self.graph, node) if node.links else "a source takes no rows"
 
-    def _failure(self, rows: int) -> MagicalError | None:
+    def _try_rows(self, rows: int) -> MagicalError | None:
         """Call the body with so many rows; a clear refusal of none or one is no failure."""
         node = self.node
         try:
-            for name, value in made_up(self.graph, node, rows).items():
-                self.performer.set_value(name, value)
-            for other in predictors(self.graph, node):
-                value = self.performer.call_body(other, self.performer.load_arguments(other, {}), self.quiet)
-                self.performer.set_value(other.name, value)
-            arguments = self.performer.load_arguments(node, {})
+            for name, value in generate_inputs(self.graph, node, rows).items():
+                self.executor.set_value(name, value)
+            for other in find_predictors(self.graph, node):
+                value = self.executor.call_body(other, self.executor.load_arguments(other, {}), self.context)
+                self.executor.set_value(other.name, value)
+            arguments = self.executor.load_arguments(node, {})
         except Exception as error:
             reason = error.lines[0] if isinstance(error, MagicalError) and error.lines else repr(error)
             reason = shorten(reason, 160).rstrip(".")
-            raise _CannotTry(f"its input cannot be made up: {reason}") from error
+            raise _NotAssessed(f"its input cannot be made up: {reason}") from error
         try:
-            _compute(self.performer.call_body(node, arguments, self.quiet), self.quiet.scratch())
+            _collect_streams(self.executor.call_body(node, arguments, self.context), self.context.scratch())
         except UnwrittenStep as error:
             reason = shorten(error.lines[0], 120).rstrip(".")
-            raise _CannotTry(f"a piece of it is not written: {reason}") from error
+            raise _NotAssessed(f"a piece of it is not written: {reason}") from error
         except StreamError as error:
             return StepError(f"raised {type(error.__cause__).__name__}: {shorten(error, 160)}")
         except StepError as error:
             return error
         except MagicalError as error:
-            return None if rows < 2 and not _is_broken(error) else error
+            return None if rows < 2 and not _is_promise_broken(error) else error
         finally:
             for other in self.graph.nodes:
-                self.performer.drop_value(other.name)
+                self.executor.drop_value(other.name)
         return None
 
 
-def _compute(value: Any, folder: Path) -> None:
+def _collect_streams(value: Any, folder: Path) -> None:
     """Compute what is lazy, as a store does: its rows are held to their promise on the way."""
     if isinstance(value, LazyOutput):
         value.sink(folder / "rows.parquet")
     elif isinstance(value, (list, tuple)):
         for number, member in enumerate(value):
             (folder / str(number)).mkdir()
-            _compute(member, folder / str(number))
+            _collect_streams(member, folder / str(number))
 
 
-def _needs_many(node: Node) -> bool:
+def _needs_many_rows(node: Node) -> bool:
     """Whether it fits, splits or selects, or takes what was fitted."""
     assert node.call is not None
     promises = (node.call.promise, *node.call.takes.values())
-    return any(p.is_fit for promise in promises for p in _all(promise)) or node.is_split
+    return any(p.is_fit for promise in promises for p in _flatten_promise(promise)) or node.is_split
 
 
-def _all(promise: Promise) -> Iterator[Promise]:
+def _flatten_promise(promise: Promise) -> Iterator[Promise]:
     yield promise
     for item in promise.items:
-        yield from _all(item)
+        yield from _flatten_promise(item)
 
 
 def _has_secret(arguments: Mapping[str, Any]) -> bool:
@@ -393,7 +393,7 @@ def _has_secret(arguments: Mapping[str, Any]) -> bool:
     return bool(found)
 
 
-def _is_broken(error: BaseException) -> bool:
+def _is_promise_broken(error: BaseException) -> bool:
     """Whether what a body gave broke its promise, and not the body itself refused."""
     here: BaseException | None = error
     while here is not None:
@@ -406,26 +406,26 @@ def _is_broken(error: BaseException) -> bool:
     return False
 
 
-def _finding(node: Node, errors: dict[int, MagicalError]) -> Finding:
+def _build_finding(node: Node, errors: dict[int, MagicalError]) -> Finding:
     """Word the failure on the most rows, which shows most."""
     most = max(errors)
     error, others = errors[most], sorted(set(errors) - {most})
     more = f" (and on {listing(others)})" if others else ""
     first, *rest = error.lines
     said = first.removeprefix(f"{node.name} ({node.where})").lstrip(": ")
-    broken = _is_broken(error)
+    broken = _is_promise_broken(error)
     refused = "" if broken or isinstance(error, StepError) else "refused: "
     what = "\n".join(
         [f"on {most} made-up {'row' if most == 1 else 'rows'}{more} it {refused}{said}", *rest[:2]]
     )
     if broken:
-        return Finding("HARD002", "error", node.name, what, _mend(node))
-    return Finding("HARD001", "error", node.name, what, _handle(node, most))
+        return Finding("HARD002", "error", node.name, what, _suggest_contract_fix(node))
+    return Finding("HARD001", "error", node.name, what, _suggest_row_handling(node, most))
 
 
-def _mend(node: Node) -> str:
+def _suggest_contract_fix(node: Node) -> str:
     assert node.call is not None
-    if not is_own(node.call.step.function):
+    if not is_project_code(node.call.step.function):
         return _PROMISE_MORE
     schema = node.call.promise.schema
     source = f" ({schema.source})" if schema and schema.source else ""
@@ -433,8 +433,8 @@ def _mend(node: Node) -> str:
     return f"mend it in {node.where}, or {wider}; or {_PROMISE_MORE}"
 
 
-def _handle(node: Node, rows: int) -> str:
-    if node.call is None or not is_own(node.call.step.function):
+def _suggest_row_handling(node: Node, rows: int) -> str:
+    if node.call is None or not is_project_code(node.call.step.function):
         return _PROMISE_MORE
     if rows < 2:
         some = "a table without rows" if rows == 0 else "a single row (null where it may be)"

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from magical.checks.hidden_inputs import unseen_in_steps, unseen_in_workflow
-from magical.checks.unused import unused_outputs, unused_settings
-from magical.checks.unwritten import unwritten_steps
-from magical.checks.weak import weak_contracts, weak_steps
+from magical.checks.hidden_inputs import find_impure_steps, find_impure_workflow
+from magical.checks.unused import find_unused_outputs, find_unused_settings
+from magical.checks.unwritten import find_unwritten_steps
+from magical.checks.weak import find_weak_contracts, find_weak_steps
 from magical.errors import Finding
 from magical.graph import Graph
 from magical.workflows import Workflow
 
-__all__ = ["static_findings"]
+__all__ = ["run_static_checks"]
 
 
-def static_findings(graph: Graph, workflow: Workflow[Any, Any]) -> list[Finding]:
+def run_static_checks(graph: Graph, workflow: Workflow[Any, Any]) -> list[Finding]:
     """Give what a drawn workflow shows: wiring, what is unused, weak, unwritten, or unseen by the cache.
 
     Args:
@@ -31,16 +31,16 @@ def static_findings(graph: Graph, workflow: Workflow[Any, Any]) -> list[Finding]
         ... def flow() -> int:
         ...     one()
         ...     return one()
-        >>> [f.code for f in static_findings(flow.draw(), flow)]
+        >>> [f.code for f in run_static_checks(flow.draw(), flow)]
         ['WIRE001']
     """
     return [
         *graph.findings,
-        *unused_settings(workflow),
-        *unused_outputs(graph),
-        *unwritten_steps(graph),
-        *weak_contracts(graph),
-        *weak_steps(graph),
-        *unseen_in_workflow(workflow),
-        *unseen_in_steps(graph),
+        *find_unused_settings(workflow),
+        *find_unused_outputs(graph),
+        *find_unwritten_steps(graph),
+        *find_weak_contracts(graph),
+        *find_weak_steps(graph),
+        *find_impure_workflow(workflow),
+        *find_impure_steps(graph),
     ]

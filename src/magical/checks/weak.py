@@ -8,26 +8,26 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from magical.checks.source_walk import is_own
+from magical.checks.source_walk import is_project_code
 from magical.contracts.contract import schema_of
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Column
 from magical.errors import Finding, listing
 from magical.graph import Graph
 
-__all__ = ["weak_contracts", "weak_steps"]
+__all__ = ["find_weak_contracts", "find_weak_steps"]
 
-_NAMES = ("id", "key", "group")
+_IDENTIFIER_ROLES = ("id", "key", "group")
 """Roles whose numbers are names: they have no size."""
 
 
-def weak_contracts(graph: Graph) -> Iterator[Finding]:
+def find_weak_contracts(graph: Graph) -> Iterator[Finding]:
     """Find the contracts of tables with numbers that may be anything, each where the column is declared."""
     weak: dict[type[Any], list[str]] = {}
-    for contract in _contracts(graph):
+    for contract in _collect_contracts(graph):
         for column in schema_of(contract).columns:
-            if words := _weakness(column):
-                named = weak.setdefault(_owner(contract, column.name), [])
+            if words := _describe_weakness(column):
+                named = weak.setdefault(_find_declaring_class(contract, column.name), [])
                 named += [words] if words not in named else []
     for owner, all_words in weak.items():
         source = f" ({schema_of(owner).source})" if schema_of(owner).source else ""
@@ -41,12 +41,12 @@ def weak_contracts(graph: Graph) -> Iterator[Finding]:
         )
 
 
-def weak_steps(graph: Graph) -> Iterator[Finding]:
+def find_weak_steps(graph: Graph) -> Iterator[Finding]:
     """Find the steps that promise nothing: no hint says what they give, or it is ``Any``."""
     seen = set()
     for node in graph.wanted:
         step = node.call.step if node.call else None
-        if step is None or step in seen or not is_own(step.function):
+        if step is None or step in seen or not is_project_code(step.function):
             continue
         seen.add(step)
         if step.given.kind == "any" and step.given.hint in (None, Any, object):
@@ -59,20 +59,20 @@ def weak_steps(graph: Graph) -> Iterator[Finding]:
             )
 
 
-def _weakness(column: Column) -> str:
-    if column.role in _NAMES or column.choices:
+def _describe_weakness(column: Column) -> str:
+    if column.role in _IDENTIFIER_ROLES or column.choices:
         return ""
     if column.type == "any":
         return f"{column.name} (Any)"
     return column.name if column.type in ("int", "float") and not column.bounds else ""
 
 
-def _owner(contract: type[Any], column: str) -> type[Any]:
+def _find_declaring_class(contract: type[Any], column: str) -> type[Any]:
     """The class that declares a column, which may be a base of the contract."""
     return next((c for c in contract.__mro__ if column in inspect.get_annotations(c)), contract)
 
 
-def _contracts(graph: Graph) -> list[type[BaseModel]]:
+def _collect_contracts(graph: Graph) -> list[type[BaseModel]]:
     """The contracts of tables that the project's own steps and the workflow name."""
     found: dict[type[BaseModel], None] = {}
     for node in graph.wanted:
@@ -81,12 +81,12 @@ def _contracts(graph: Graph) -> list[type[BaseModel]]:
         values = node.call.arguments.values()
         found |= dict.fromkeys(v for v in values if isinstance(v, type) and issubclass(v, BaseModel))
         for promise in (*node.call.step.wanted.values(), node.call.step.given):
-            found |= dict.fromkeys(_named(promise))
-    return [contract for contract in found if is_own(contract)]
+            found |= dict.fromkeys(_iter_contracts(promise))
+    return [contract for contract in found if is_project_code(contract)]
 
 
-def _named(promise: Promise) -> Iterator[type[BaseModel]]:
+def _iter_contracts(promise: Promise) -> Iterator[type[BaseModel]]:
     if promise.schema is not None:
         yield from (a for a in get_args(promise.hint) if isinstance(a, type) and issubclass(a, BaseModel))
     for item in promise.items:
-        yield from _named(item)
+        yield from _iter_contracts(item)

@@ -10,9 +10,9 @@ from typing import Any
 from magical.errors import UsageError, WiringError, did_you_mean, listing
 from magical.graph import Graph, Node
 from magical.refs import Link, Wire, links_of
-from magical.synthesis.strategies import ROWS
+from magical.synthesis.strategies import DEFAULT_ROWS
 
-__all__ = ["ALL", "PARENT_INPUT_PREFIX", "ROWS", "SOURCES", "UNWRITTEN", "Pretence"]
+__all__ = ["ALL", "PARENT_INPUT_PREFIX", "DEFAULT_ROWS", "SOURCES", "UNWRITTEN", "Pretence"]
 
 UNWRITTEN, SOURCES, ALL = "", "sources", "all"
 
@@ -33,7 +33,7 @@ class Pretence:
     """
 
     mode: str = UNWRITTEN
-    rows: int = ROWS
+    rows: int = DEFAULT_ROWS
 
     def __post_init__(self) -> None:
         """Refuse what is no mode and no number of rows."""

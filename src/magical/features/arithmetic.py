@@ -21,7 +21,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
 }
 _GRAMMAR = "column names, numbers and + - * / ( )"
-_LARGEST = 2**53  # beyond it a float does not hold every whole number
+_LARGEST_INTEGER = 2**53  # beyond it a float does not hold every whole number
 
 
 class Arithmetic(Feature):
@@ -49,25 +49,25 @@ class Arithmetic(Feature):
 
     @field_validator("expression")
     @classmethod
-    def _well_formed(cls, text: str) -> str:
-        for node in _nodes(_parse(text)):
-            _check(node)
-        if not list(_columns(_parse(text))):
+    def _validate_expression(cls, text: str) -> str:
+        for node in _iter_nodes(_parse(text)):
+            _check_node(node)
+        if not list(_column_names(_parse(text))):
             raise ValueError("it names no column")
         return text
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Give the one column: whole if all operands are and nothing is divided, else a float."""
         formula = _parse(self.expression)
-        columns = self.read(schema, "int", "float", "bool", names=_columns(formula))
-        nullable = any(c.nullable for c in columns) or any(map(_may_divide_by_zero, _nodes(formula)))
-        return (Column(self.name, "int" if _is_whole(formula, schema) else "float", nullable),)
+        columns = self.read(schema, "int", "float", "bool", names=_column_names(formula))
+        nullable = any(c.nullable for c in columns) or any(map(_may_divide_by_zero, _iter_nodes(formula)))
+        return (Column(self.name, "int" if _is_integer_formula(formula, schema) else "float", nullable),)
 
     def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
         """Give the one expression."""
         formula = _parse(self.expression)
-        whole = _is_whole(formula, schema)
-        return (_polars(formula, pl.Int64 if whole else pl.Float64).alias(self.name),)
+        whole = _is_integer_formula(formula, schema)
+        return (_to_polars(formula, pl.Int64 if whole else pl.Float64).alias(self.name),)
 
 
 def _parse(text: str) -> ast.expr:
@@ -77,16 +77,16 @@ def _parse(text: str) -> ast.expr:
         raise ValueError(f"{text!r} is no formula of {_GRAMMAR}") from None
 
 
-def _nodes(formula: ast.expr) -> Iterator[ast.expr]:
+def _iter_nodes(formula: ast.expr) -> Iterator[ast.expr]:
     yield formula
     if isinstance(formula, ast.BinOp):
-        yield from _nodes(formula.left)
-        yield from _nodes(formula.right)
+        yield from _iter_nodes(formula.left)
+        yield from _iter_nodes(formula.right)
     elif isinstance(formula, ast.UnaryOp):
-        yield from _nodes(formula.operand)
+        yield from _iter_nodes(formula.operand)
 
 
-def _check(node: ast.expr) -> None:
+def _check_node(node: ast.expr) -> None:
     match node:
         case ast.Name():
             return
@@ -102,14 +102,14 @@ def _check(node: ast.expr) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST_INTEGER
 
 
-def _columns(formula: ast.expr) -> list[str]:
-    return list(dict.fromkeys(n.id for n in _nodes(formula) if isinstance(n, ast.Name)))
+def _column_names(formula: ast.expr) -> list[str]:
+    return list(dict.fromkeys(n.id for n in _iter_nodes(formula) if isinstance(n, ast.Name)))
 
 
-def _is_whole(formula: ast.expr, schema: Schema) -> bool:
+def _is_integer_formula(formula: ast.expr, schema: Schema) -> bool:
     def whole(node: ast.expr) -> bool:
         match node:
             case ast.Name(id=name):
@@ -120,7 +120,7 @@ def _is_whole(formula: ast.expr, schema: Schema) -> bool:
                 return not isinstance(operation, ast.Div)
         return True
 
-    return all(map(whole, _nodes(formula)))
+    return all(map(whole, _iter_nodes(formula)))
 
 
 def _may_divide_by_zero(node: ast.expr) -> bool:
@@ -132,19 +132,19 @@ def _may_divide_by_zero(node: ast.expr) -> bool:
     return False
 
 
-def _polars(formula: ast.expr, dtype: Any) -> pl.Expr:
+def _to_polars(formula: ast.expr, dtype: Any) -> pl.Expr:
     match formula:
         case ast.Name(id=name):
             return pl.col(name).cast(dtype)
         case ast.Constant(value=value):
             return pl.lit(value, dtype=dtype)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_polars(operand, dtype)
+            return -_to_polars(operand, dtype)
         case ast.UnaryOp(operand=operand):
-            return _polars(operand, dtype)
+            return _to_polars(operand, dtype)
         case ast.BinOp(left=left, op=ast.Div(), right=right):
-            divisor = _polars(right, dtype)
-            return pl.when(divisor != 0).then(_polars(left, dtype) / divisor)
+            divisor = _to_polars(right, dtype)
+            return pl.when(divisor != 0).then(_to_polars(left, dtype) / divisor)
         case ast.BinOp(left=left, op=operation, right=right):
-            return _OPERATORS[type(operation)](_polars(left, dtype), _polars(right, dtype))  # type: ignore[no-any-return]
+            return _OPERATORS[type(operation)](_to_polars(left, dtype), _to_polars(right, dtype))  # type: ignore[no-any-return]
     raise ValueError(ast.unparse(formula))

@@ -16,7 +16,7 @@ __all__ = ["DatePart", "DateParts"]
 DatePart = Literal["year", "quarter", "month", "week", "day", "weekday", "day_of_year", "hour", "minute"]
 
 _GETTERS = {"day_of_year": "ordinal_day"}
-_OF_THE_CLOCK = ("hour", "minute")
+_TIME_PARTS = ("hour", "minute")
 
 
 class DateParts(Feature):
@@ -45,7 +45,7 @@ class DateParts(Feature):
     def adds(self, schema: Schema) -> tuple[Column, ...]:
         """Give one column for each part, which may be missing where the date may be."""
         (column,) = self.read(schema, "date", "datetime", names=[self.column])
-        clock = [p for p in self.parts if p in _OF_THE_CLOCK]
+        clock = [p for p in self.parts if p in _TIME_PARTS]
         if clock and column.type == "date":
             raise WiringError(
                 f"{self!r} asks for the {listing(clock)} of {self.column}, which has no time of day.",

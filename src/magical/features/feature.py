@@ -64,9 +64,9 @@ class Feature(Tagged):
         Raises:
             WiringError: a column does not exist, is of another type, or is the target.
         """
-        return [self._read(schema, types, name) for name in names]
+        return [self._read_column(schema, types, name) for name in names]
 
-    def _read(self, schema: Schema, types: tuple[str, ...], name: str) -> Column:
+    def _read_column(self, schema: Schema, types: tuple[str, ...], name: str) -> Column:
         column = schema.by_name.get(name)
         if column is None:
             known = [c.name for c in schema.columns if c.type in types and c.role != "target"]

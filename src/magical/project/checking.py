@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from magical.checks.static import static_findings
+from magical.checks.static import run_static_checks
 from magical.engine.pretend_plan import Pretence
 from magical.engine.run import RunResult
 from magical.errors import Finding, listing
@@ -16,7 +16,7 @@ from magical.project.run_setup import Opened, request_of
 from magical.settings.layers import as_line
 
 if TYPE_CHECKING:
-    from magical.checks.hard import Outcome
+    from magical.checks.hard import HardCheckResult
 
 __all__ = ["Checked", "check"]
 
@@ -36,7 +36,7 @@ class Checked:
 
     workflow: str
     findings: tuple[Finding, ...]
-    outcomes: tuple[Outcome, ...] | None = None
+    outcomes: tuple[HardCheckResult, ...] | None = None
 
     @property
     def failed(self) -> bool:
@@ -74,7 +74,7 @@ class Checked:
             counts.append(f"{words}, {skipped} not assessed" if skipped else words)
         return counts
 
-    def _with(self, state: str) -> list[Outcome]:
+    def _with(self, state: str) -> list[HardCheckResult]:
         return [o for o in self.outcomes or () if o.state == state]
 
 
@@ -105,15 +105,15 @@ def check(project: Checkable, settings: Mapping[str, Any], hard: bool = False) -
         hard: whether each written step is called with made-up rows as well.
     """
     workflow, graph = project.drawings.anew(as_line(settings))
-    findings, outcomes = static_findings(graph, workflow), None
+    findings, outcomes = run_static_checks(graph, workflow), None
     if hard:
-        from magical.checks.hard import held
+        from magical.checks.hard import run_hard_checks
         from magical.engine.execution.executor import LocalExecutor
 
         drawing = replace(project.draw(settings), pretence=_AsDrawn())
         request = request_of(project, drawing)
         performer = LocalExecutor(request, graph, lambda _: None, RunResult(""))
-        outcomes = held(graph, performer)
+        outcomes = run_hard_checks(graph, performer)
         findings += [f for o in outcomes for f in o.findings]
     order = {n.name: i for i, n in enumerate(graph.nodes)} | {n.title: i for i, n in enumerate(graph.nodes)}
     findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), order.get(f.step, -1), f.step))

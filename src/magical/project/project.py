@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from magical.engine.journal import Journal, RunSummary
 from magical.engine.plan import NodePlan, Planner, Receipts
 from magical.engine.policy import TrackingSettings as HowToTrack
-from magical.engine.pretend_plan import ALL, ROWS, SOURCES, Pretence
+from magical.engine.pretend_plan import ALL, DEFAULT_ROWS, SOURCES, Pretence
 from magical.engine.protocols import Listener, Registry, Store, SweepResult
 from magical.engine.run import RunRequest, RunResult, execute
 from magical.errors import Finding, UsageError
@@ -126,7 +126,7 @@ class Project:
 
         return list(check(self, settings, hard).findings)
 
-    def pretend(self, step: str = "", *, rows: int = ROWS, all: bool = False, **settings: Any) -> Run:
+    def pretend(self, step: str = "", *, rows: int = DEFAULT_ROWS, all: bool = False, **settings: Any) -> Run:
         """Run with made-up sources, so that no file is needed; or with every step made up from its contract.
 
         Args:

@@ -15,7 +15,7 @@ from magical.engine.artifacts import Record
 from magical.engine.execution.executor import LocalExecutor
 from magical.engine.execution.sampling import brand_origin
 from magical.engine.journal import RunSummary
-from magical.engine.pretend_plan import ROWS, Pretence
+from magical.engine.pretend_plan import DEFAULT_ROWS, Pretence
 from magical.engine.run import RunResult
 from magical.errors import MagicalError, StoreError, UnwrittenStep, UsageError, is_foreign, listing
 from magical.graph import Node
@@ -87,7 +87,7 @@ def replay(
     """
     summary = project.journal.read(project.journal.find(run))
     facts = summary.facts
-    past = Pretence(facts.get("pretend", ""), facts.get("rows") or ROWS)
+    past = Pretence(facts.get("pretend", ""), facts.get("rows") or DEFAULT_ROWS)
     how = {"profile": facts.get("profile", ""), "sample": facts.get("sample", 0), "pretence": past}
     opened = Project(dataclasses.replace(project.opening, **how))
     drawing = opened.draw(without_masks(summary.settings))

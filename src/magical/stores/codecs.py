@@ -19,7 +19,7 @@ from magical.contracts.validation import LazyOutput
 from magical.engine.artifacts import Artifact
 from magical.errors import StoreError, UnwrittenStep, shorten
 from magical.stores.local.objects import Shelf
-from magical.synthesis.stub_models import is_stand_in, stood_in, written_down
+from magical.synthesis.stub_models import is_stub, stub_from_json, stub_to_json
 
 __all__ = ["decode", "encode"]
 
@@ -58,7 +58,7 @@ def encode(value: Any, promise: Promise, key: str, objects: Shelf) -> Artifact:
             for i, (v, p) in enumerate(zip(value, inner, strict=True))
         }
         return Artifact("group", _joined(items), summary=f"{len(value)} items", items=items)
-    if is_stand_in(value):
+    if is_stub(value):
         return _encode_stand_in(value, objects)
     if promise.kind in ("model", "pipeline", "object"):
         return _encode_object(value, key, objects)
@@ -85,7 +85,7 @@ def decode(artifact: Artifact, promise: Promise, objects: Shelf) -> Any:
         case "value":
             return _from_json(objects.get(artifact.blob), promise)
         case "pretended":
-            return stood_in(json.loads(objects.get(artifact.blob)))
+            return stub_from_json(json.loads(objects.get(artifact.blob)))
         case "object":
             return _loaded(objects.get(artifact.blob), artifact)
     if set(artifact.items) == {*PARTS, "assignment"}:
@@ -132,7 +132,7 @@ def _encode_stream(stream: LazyOutput, objects: Shelf) -> Artifact:
 
 
 def _encode_stand_in(value: Any, objects: Shelf) -> Artifact:
-    data = json.dumps(written_down(value), sort_keys=True).encode()
+    data = json.dumps(stub_to_json(value), sort_keys=True).encode()
     content = hashlib.sha256(data).hexdigest()[:40]
     return Artifact("pretended", content, objects.put(data, ".json"), _summary(value))
 

@@ -12,23 +12,23 @@ from magical.contracts.promises import PARTS, Parts, Promise, attach_promise
 from magical.contracts.schema import Schema
 from magical.contracts.tables import partition
 from magical.errors import BrokenPromise, ContractError
-from magical.synthesis.carry_over import sources_of
-from magical.synthesis.strategies import ROWS, cannot_pretend, refusal
-from magical.synthesis.table_values import NULLS, How, table_of
-from magical.synthesis.values import MEMBERS, value_of
+from magical.synthesis.carry_over import collect_input_tables
+from magical.synthesis.strategies import DEFAULT_ROWS, find_pretend_obstacle, pretend_error
+from magical.synthesis.table_values import NULL_SHARE, GenerateOptions, build_table
+from magical.synthesis.values import DEFAULT_MEMBERS, generate_value
 
-__all__ = ["NULLS", "ROWS", "How", "cannot_pretend", "pretended", "pretended_table", "refusal"]
+__all__ = ["NULL_SHARE", "DEFAULT_ROWS", "GenerateOptions", "find_pretend_obstacle", "generate", "generate_table", "pretend_error"]
 
-Given = Sequence[tuple[Promise, Any]]
+StepInputs = Sequence[tuple[Promise, Any]]
 
-_CYCLE = ("train", "validation", "test", "train", "train")
+_PART_CYCLE = ("train", "validation", "test", "train", "train")
 
 
-def pretended(
+def generate(
     promise: Promise,
-    how: How,
+    options: GenerateOptions,
     *,
-    given: Given = (),
+    inputs: StepInputs = (),
     parents: Mapping[str, pl.DataFrame] | None = None,
 ) -> Any:
     """Make up what is promised; a table comes as a polars DataFrame, whatever kind of table it is.
@@ -44,18 +44,18 @@ def pretended(
 
     Example:
         >>> from magical.contracts.promises import promise_of
-        >>> pretended(promise_of(tuple[int, bool]), How("seed"))
+        >>> generate(promise_of(tuple[int, bool]), How("seed"))
         (521646, False)
     """
-    if cannot_pretend(promise):
-        raise refusal("This", promise)
+    if find_pretend_obstacle(promise):
+        raise pretend_error("This", promise)
     match promise.kind:
         case "table" | "lazy" | "pandas":
-            return pretended_table(_schema(promise), how, given=given, parents=parents)
+            return generate_table(_require_schema(promise), options, inputs=inputs, parents=parents)
         case "parts":
-            table = pretended_table(_schema(promise), how, given=given, parents=parents)
+            table = generate_table(_require_schema(promise), options, inputs=inputs, parents=parents)
             try:
-                return _parts(table, _schema(promise), given)
+                return _split_table(table, _require_schema(promise), inputs)
             except BrokenPromise as error:
                 rows = f"{table.height:,} row{'s' * (table.height != 1)}"
                 raise ContractError(
@@ -63,28 +63,28 @@ def pretended(
                 ) from None
         case "tuple":
             made = [
-                pretended(p, _member(how, i), given=given, parents=parents)
+                generate(p, _member_options(options, i), inputs=inputs, parents=parents)
                 for i, p in enumerate(promise.items)
             ]
             return tuple(made)
         case "list":
-            return _list(promise, how, given, parents)
+            return _generate_list(promise, options, inputs, parents)
         case "model":
-            from magical.synthesis.stub_models import model_like
+            from magical.synthesis.stub_models import build_stub_model
 
-            return model_like(given, how.seed)
+            return build_stub_model(inputs, options.seed)
         case "pipeline":
-            from magical.synthesis.stub_models import pipeline_like
+            from magical.synthesis.stub_models import build_stub_pipeline
 
-            return pipeline_like(how.seed)
-    return None if promise.kind in ("none", "receipt") else value_of(promise.annotated_hint or promise.hint, how.seed)
+            return build_stub_pipeline(options.seed)
+    return None if promise.kind in ("none", "receipt") else generate_value(promise.annotated_hint or promise.hint, options.seed)
 
 
-def pretended_table(
+def generate_table(
     schema: Schema,
-    how: How,
+    options: GenerateOptions,
     *,
-    given: Given = (),
+    inputs: StepInputs = (),
     parents: Mapping[str, pl.DataFrame] | None = None,
 ) -> pl.DataFrame:
     """Make up a table that keeps its contract; the same seed gives the same table on any machine.
@@ -109,39 +109,39 @@ def pretended_table(
         >>> from magical.contracts.schema import Column
         >>> age = Column("age", "int", bounds={"ge": 18, "le": 20})
         >>> customer = Schema("Customer", (Column("id", "int", role="id"), age))
-        >>> pretended_table(customer, How("seed", rows=3)).rows()
+        >>> generate_table(customer, How("seed", rows=3)).rows()
         [(1, 19), (2, 18), (3, 20)]
     """
-    return table_of(schema, how, sources_of(given), parents or {})
+    return build_table(schema, options, collect_input_tables(inputs), parents or {})
 
 
-def _schema(promise: Promise) -> Schema:
+def _require_schema(promise: Promise) -> Schema:
     if promise.schema is None:
-        raise refusal("This", promise)
+        raise pretend_error("This", promise)
     return promise.schema
 
 
-def _member(how: How, number: int) -> How:
-    return replace(how, seed=f"{how.seed}[{number}]")
+def _member_options(options: GenerateOptions, number: int) -> GenerateOptions:
+    return replace(options, seed=f"{options.seed}[{number}]")
 
 
-def _list(promise: Promise, how: How, given: Given, parents: Mapping[str, pl.DataFrame] | None) -> Any:
+def _generate_list(promise: Promise, options: GenerateOptions, inputs: StepInputs, parents: Mapping[str, pl.DataFrame] | None) -> Any:
     """As many members as a list among the inputs has, each made from the member at its place; else three."""
-    size = next((len(v) for p, v in given if p.kind == "list" and isinstance(v, (list, tuple))), MEMBERS)
+    size = next((len(v) for p, v in inputs if p.kind == "list" and isinstance(v, (list, tuple))), DEFAULT_MEMBERS)
     made = []
     for number in range(size):
         mine = [
             (p.items[0], v[number]) if p.kind == "list" and p.items and len(v) == size else (p, v)
-            for p, v in given
+            for p, v in inputs
         ]
-        made.append(pretended(promise.items[0], _member(how, number), given=mine, parents=parents))
+        made.append(generate(promise.items[0], _member_options(options, number), inputs=mine, parents=parents))
     return tuple(made) if str(promise.hint).startswith("tuple") else made
 
 
-def _parts(table: pl.DataFrame, schema: Schema, given: Given) -> Parts[Any]:
+def _split_table(table: pl.DataFrame, schema: Schema, inputs: StepInputs) -> Parts[Any]:
     """Cut a table: as the split among the inputs is cut, else by groups, else within each class."""
     table = attach_promise(table, Promise("table", schema=schema))
-    for promise, value in given:
+    for promise, value in inputs:
         sizes = [getattr(value, name).height for name in PARTS] if promise.kind == "parts" else []
         if sizes and sum(sizes) == table.height:
             return partition(table, [n for n, size in zip(PARTS, sizes, strict=True) for _ in range(size)])
@@ -150,17 +150,17 @@ def _parts(table: pl.DataFrame, schema: Schema, given: Given) -> Parts[Any]:
     names = [target.name] if target and classed else []
     groups = schema.names_with_role("group")
     if groups:
-        part = _cycled(table, pl.col(groups[0]).rank("dense") - 1, schema.target)
+        part = _assign_parts(table, pl.col(groups[0]).rank("dense") - 1, schema.target)
         cut = [table.filter(part == name) for name in PARTS]
         if all(c.height and (not names or c[names[0]].n_unique() > 1) for c in cut):
             return partition(table, part)
     number = pl.int_range(pl.len())
-    return partition(table, _cycled(table, number.over(names) if names else number, schema.target))
+    return partition(table, _assign_parts(table, number.over(names) if names else number, schema.target))
 
 
-def _cycled(table: pl.DataFrame, number: pl.Expr, target: str | None) -> pl.Series:
+def _assign_parts(table: pl.DataFrame, number: pl.Expr, target: str | None) -> pl.Series:
     """Which part each row goes to; a row without a target to none."""
     there = pl.col(target).is_not_null() if target else pl.lit(True)
-    place = (number % len(_CYCLE)).cast(pl.UInt32)
-    parts = pl.lit(pl.Series(_CYCLE)).gather(place)
+    place = (number % len(_PART_CYCLE)).cast(pl.UInt32)
+    parts = pl.lit(pl.Series(_PART_CYCLE)).gather(place)
     return table.select(pl.when(there).then(parts).alias("part")).to_series()

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Chance", "Integers"]
+__all__ = ["SeededRandom", "NumberArray"]
 
-Integers = np.ndarray[Any, np.dtype[Any]]
+NumberArray = np.ndarray[Any, np.dtype[Any]]
 
 _HALF, _LOW = np.uint64(32), np.uint64((1 << 21) - 1)
 
 
-class Chance:
+class SeededRandom:
     """Random numbers from the bits of PCG64, which numpy promises never to change, seeded by texts.
 
     Example:
-        >>> Chance("seed", "column").below(10, 5).tolist()
+        >>> SeededRandom("seed", "column").integers(10, 5).tolist()
         [8, 6, 2, 1, 5]
     """
 
@@ -33,13 +33,13 @@ class Chance:
             "uinteger": 0,
         }
 
-    def raw(self, size: int) -> Integers:
+    def bits(self, size: int) -> NumberArray:
         """Give 64 random bits each."""
         return np.asarray(self._source.random_raw(size), dtype=np.uint64)
 
-    def below(self, count: int, size: int) -> Integers:
+    def integers(self, count: int, size: int) -> NumberArray:
         """Give whole numbers from 0, below ``count``, which is at most 2**64."""
-        raw = self.raw(size)
+        raw = self.bits(size)
         if count <= 1 << 32:
             raw >>= _HALF
             raw *= np.uint64(count)
@@ -47,25 +47,25 @@ class Chance:
             return raw
         return raw if count >= 1 << 64 else np.asarray(raw % np.uint64(count))
 
-    def one(self, count: int) -> int:
+    def integer(self, count: int) -> int:
         """Give one whole number from 0, below ``count``."""
-        return int(self.below(count, 1)[0])
+        return int(self.integers(count, 1)[0])
 
-    def unit(self, size: int) -> Integers:
+    def uniform(self, size: int) -> NumberArray:
         """Give floats from 0, below 1."""
-        return np.asarray((self.raw(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53)
+        return np.asarray((self.bits(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
-    def normal(self, size: int) -> Integers:
+    def normal(self, size: int) -> NumberArray:
         """Give floats that look normal (three uniform ones added): mean 0, deviation 1, none beyond 3."""
-        raw = self.raw(size)
+        raw = self.bits(size)
         total = (raw & _LOW) + ((raw >> np.uint64(21)) & _LOW) + ((raw >> np.uint64(42)) & _LOW)
         return np.asarray(total.astype(np.float64) * 2.0**-20 - 3.0)
 
-    def mask(self, share: float, size: int) -> Integers:
+    def mask(self, share: float, size: int) -> NumberArray:
         """Say true for about a share of places, and for at least one where there is any share and place."""
         if share <= 0 or not size:
             return np.zeros(size, dtype=bool)
-        chosen = np.asarray(self.raw(size) < np.uint64(min(int(share * 2.0**64), (1 << 64) - 1)))
+        chosen = np.asarray(self.bits(size) < np.uint64(min(int(share * 2.0**64), (1 << 64) - 1)))
         if not chosen.any():
-            chosen[self.one(size)] = True
+            chosen[self.integer(size)] = True
         return chosen

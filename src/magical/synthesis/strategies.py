@@ -35,32 +35,32 @@ from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
 
 __all__ = [
-    "FIGURES",
-    "HINT",
+    "FIGURE_CLASSES",
+    "PRETEND_HINT",
     "OMITTED",
-    "ROWS",
+    "DEFAULT_ROWS",
     "Recipe",
-    "Unknown",
-    "cannot_pretend",
+    "UnsupportedHint",
+    "find_pretend_obstacle",
     "pretence_json",
-    "recipe_of",
-    "refusal",
+    "find_recipe",
+    "pretend_error",
 ]
 
-HINT = "promise a table, a model, numbers, texts or a pydantic model."
-FIGURES = {"matplotlib": "Figure", "plotly": "Figure", "altair": "Chart"}
+PRETEND_HINT = "promise a table, a model, numbers, texts or a pydantic model."
+FIGURE_CLASSES = {"matplotlib": "Figure", "plotly": "Figure", "altair": "Chart"}
 
-ROWS = 1000
+DEFAULT_ROWS = 1000
 """Rows of a table that is made up, unless its rows come from a table that the step is given."""
 
 _LISTS = (list, abc.Sequence, abc.Iterable, abc.Collection, abc.MutableSequence)
 _SETS = (set, frozenset, abc.Set, abc.MutableSet)
 _MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)
-_OTHERS: dict[Any, str] = {bytes: "bytes", decimal.Decimal: "decimal", uuid.UUID: "uuid"}
-_BARE = (list, tuple, set, frozenset, dict)
+_OTHER_TYPES: dict[Any, str] = {bytes: "bytes", decimal.Decimal: "decimal", uuid.UUID: "uuid"}
+_BARE_TYPES = (list, tuple, set, frozenset, dict)
 
 
-class Unknown(Exception):
+class UnsupportedHint(Exception):
     """A hint whose values nobody can guess."""
 
 
@@ -89,12 +89,12 @@ class Recipe:
 OMITTED = Recipe("omitted")
 
 
-def cannot_pretend(promise: Promise) -> str:
+def find_pretend_obstacle(promise: Promise) -> str:
     """Say why what is promised cannot be made up; empty if it can.
 
     Example:
         >>> from magical.contracts.promises import promise_of
-        >>> cannot_pretend(promise_of(dict[str, int])), cannot_pretend(promise_of(slice))
+        >>> find_pretend_obstacle(promise_of(dict[str, int])), find_pretend_obstacle(promise_of(slice))
         ('', 'it promises slice, and nobody can guess what slice is')
     """
     if promise.is_table or promise.kind == "parts":
@@ -102,14 +102,14 @@ def cannot_pretend(promise: Promise) -> str:
             "" if promise.schema is not None else f"it promises {promise}, which says nothing of its columns"
         )
     if promise.kind in ("tuple", "list"):
-        return next((reason for item in promise.items if (reason := cannot_pretend(item))), "")
+        return next((reason for item in promise.items if (reason := find_pretend_obstacle(item))), "")
     if promise.kind in ("none", "model", "pipeline", "receipt"):
         return ""
     if promise.kind == "any":
         return f"it promises {promise}, which says nothing of what it is"
     try:
-        recipe_of(promise.annotated_hint or promise.hint)
-    except Unknown as error:
+        find_recipe(promise.annotated_hint or promise.hint)
+    except UnsupportedHint as error:
         return f"it promises {promise}, and nobody can guess what {error} is"
     return ""
 
@@ -127,24 +127,24 @@ def pretence_json(promise: Promise) -> dict[str, Any]:
         out["schema"] = promise.schema.generation_json()
     if promise.items:
         out["items"] = [pretence_json(item) for item in promise.items]
-    elif promise.kind == "value" and not cannot_pretend(promise):
-        out["recipe"] = repr(recipe_of(promise.annotated_hint or promise.hint))
+    elif promise.kind == "value" and not find_pretend_obstacle(promise):
+        out["recipe"] = repr(find_recipe(promise.annotated_hint or promise.hint))
     return out
 
 
-def refusal(who: str, promise: Promise) -> ContractError:
+def pretend_error(label: str, promise: Promise) -> ContractError:
     """Word that something cannot be made up.
 
     Example:
         >>> from magical.contracts.promises import promise_of
-        >>> print(refusal("load (flow.py:3)", promise_of(slice)))
+        >>> print(pretend_error("load (flow.py:3)", promise_of(slice)))
         load (flow.py:3) cannot be made up: it promises slice, and nobody can guess what slice is.
         Hint: promise a table, a model, numbers, texts or a pydantic model.
     """
-    return ContractError(f"{who} cannot be made up: {cannot_pretend(promise)}.", hint=HINT)
+    return ContractError(f"{label} cannot be made up: {find_pretend_obstacle(promise)}.", hint=PRETEND_HINT)
 
 
-def recipe_of(hint: Any, inside: tuple[Any, ...] = (), marks: tuple[Any, ...] = ()) -> Recipe:
+def find_recipe(hint: Any, enclosing: tuple[Any, ...] = (), marks: tuple[Any, ...] = ()) -> Recipe:
     """Read a type hint.
 
     Raises:
@@ -153,83 +153,83 @@ def recipe_of(hint: Any, inside: tuple[Any, ...] = (), marks: tuple[Any, ...] = 
     found = list(marks)
     hint, nullable = unwrap_hint(hint, found)
     try:
-        return _recipe(hint, inside, found)
-    except Unknown:
+        return _find_hint_recipe(hint, enclosing, found)
+    except UnsupportedHint:
         if nullable:
             return Recipe("none")
         raise
 
 
-def _recipe(hint: Any, inside: tuple[Any, ...], marks: list[Any]) -> Recipe:
+def _find_hint_recipe(hint: Any, enclosing: tuple[Any, ...], marks: list[Any]) -> Recipe:
     origin, arguments = get_origin(hint) or hint, get_args(hint)
     if hint is None or hint is type(None):
         return Recipe("none")
     if isinstance(hint, NewType):
-        return recipe_of(hint.__supertype__, inside, tuple(marks))
+        return find_recipe(hint.__supertype__, enclosing, tuple(marks))
     if origin is Literal:
         return Recipe("choice", hint, choices=arguments)
     if origin in (Union, types.UnionType):
-        return _first(arguments, inside, marks)
+        return _find_first_recipe(arguments, enclosing, marks)
     if origin in (Required, NotRequired, ReadOnly):
-        return recipe_of(arguments[0], inside, tuple(marks))
+        return find_recipe(arguments[0], enclosing, tuple(marks))
     if any(isinstance(m, Role) and m.name == "key" for m in marks):
         return Recipe("column", hint, Column("id", "int", bounds={"ge": 1} | extract_bounds(marks)))
-    if origin in (*_LISTS, *_SETS, *_MAPPINGS, tuple) and (arguments or origin in _BARE):
-        return _several(origin, arguments, inside, marks)
+    if origin in (*_LISTS, *_SETS, *_MAPPINGS, tuple) and (arguments or origin in _BARE_TYPES):
+        return _find_collection_recipe(origin, arguments, enclosing, marks)
     if isinstance(origin, type):
-        return _of_class(origin, hint, inside, marks)
-    raise Unknown(_name(hint))
+        return _find_class_recipe(origin, hint, enclosing, marks)
+    raise UnsupportedHint(_hint_name(hint))
 
 
-def _first(arguments: tuple[Any, ...], inside: tuple[Any, ...], marks: list[Any]) -> Recipe:
+def _find_first_recipe(arguments: tuple[Any, ...], enclosing: tuple[Any, ...], marks: list[Any]) -> Recipe:
     """The first of several types that can be made up."""
-    problem = Unknown("nothing")
+    problem = UnsupportedHint("nothing")
     for argument in arguments:
         try:
-            return recipe_of(argument, inside, tuple(marks))
-        except Unknown as error:
+            return find_recipe(argument, enclosing, tuple(marks))
+        except UnsupportedHint as error:
             problem = error
     raise problem
 
 
-def _several(origin: Any, arguments: tuple[Any, ...], inside: tuple[Any, ...], marks: list[Any]) -> Recipe:
+def _find_collection_recipe(origin: Any, arguments: tuple[Any, ...], enclosing: tuple[Any, ...], marks: list[Any]) -> Recipe:
     sizes = Column("size", "list", bounds=extract_bounds(marks))
     if origin is tuple and arguments and arguments[-1] is not ...:
-        return Recipe("tuple", tuple, parts=tuple(recipe_of(a, inside) for a in arguments if a != ()))
+        return Recipe("tuple", tuple, parts=tuple(find_recipe(a, enclosing) for a in arguments if a != ()))
     kind = "mapping" if origin in _MAPPINGS else "set" if origin in _SETS else "list"
     defaults = (str, int) if kind == "mapping" else (str,)
-    members = tuple(recipe_of(a, inside) for a in (arguments or defaults) if a is not ...)
+    members = tuple(find_recipe(a, enclosing) for a in (arguments or defaults) if a is not ...)
     return Recipe(kind, origin, sizes, parts=members)
 
 
-def _of_class(cls: type[Any], hint: Any, inside: tuple[Any, ...], marks: list[Any]) -> Recipe:
-    if cls in inside:
-        raise Unknown(_name(cls))
+def _find_class_recipe(cls: type[Any], hint: Any, enclosing: tuple[Any, ...], marks: list[Any]) -> Recipe:
+    if cls in enclosing:
+        raise UnsupportedHint(_hint_name(cls))
     if issubclass(cls, enum.Enum):
         return Recipe("choice", cls, choices=tuple(cls))
     if cls in TYPES and cls is not Any:
         return Recipe("column", cls, Column("value", TYPES[cls], bounds=extract_bounds(marks)))
-    if cls in _OTHERS:
+    if cls in _OTHER_TYPES:
         kind = "float" if cls is decimal.Decimal else "str"
-        return Recipe(_OTHERS[cls], cls, Column("value", kind, bounds=extract_bounds(marks)))
-    if FIGURES.get(cls.__module__.split(".")[0]) == cls.__name__:
+        return Recipe(_OTHER_TYPES[cls], cls, Column("value", kind, bounds=extract_bounds(marks)))
+    if FIGURE_CLASSES.get(cls.__module__.split(".")[0]) == cls.__name__:
         return Recipe("figure", cls)
-    if fields := _fields(cls):
+    if fields := _record_fields(cls):
         names, parts = [], []
         for name, (field, optional) in fields.items():
             try:
-                part = _field(field, optional, (*inside, cls))
-            except Unknown as error:
-                raise Unknown(f"{cls.__name__}.{name} ({error})") from None
+                part = _find_field_recipe(field, optional, (*enclosing, cls))
+            except UnsupportedHint as error:
+                raise UnsupportedHint(f"{cls.__name__}.{name} ({error})") from None
             names.append(name)
             parts.append(part)
         return Recipe("record", hint, parts=tuple(parts), names=tuple(names))
     if issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls) or is_typeddict(cls):
         return Recipe("record", hint)
-    raise Unknown(_name(hint))
+    raise UnsupportedHint(_hint_name(hint))
 
 
-def _field(field: Any, optional: bool, inside: tuple[Any, ...]) -> Recipe:
+def _find_field_recipe(field: Any, optional: bool, enclosing: tuple[Any, ...]) -> Recipe:
     """One field of a record: its examples, else its default, else what its type says."""
     if isinstance(field, FieldInfo):
         if field.examples:
@@ -240,14 +240,14 @@ def _field(field: Any, optional: bool, inside: tuple[Any, ...]) -> Recipe:
     else:
         hint, marks = field, ()
     try:
-        return recipe_of(hint, inside, marks)
-    except Unknown:
+        return find_recipe(hint, enclosing, marks)
+    except UnsupportedHint:
         if optional or (isinstance(field, FieldInfo) and not field.is_required()):
             return OMITTED
         raise
 
 
-def _fields(cls: type[Any]) -> Mapping[str, tuple[Any, bool]]:
+def _record_fields(cls: type[Any]) -> Mapping[str, tuple[Any, bool]]:
     """The fields of a record by the names that it takes, and whether they may be left out."""
     if issubclass(cls, BaseModel):
         return {f.alias or name: (f, False) for name, f in cls.model_fields.items()}
@@ -259,13 +259,13 @@ def _fields(cls: type[Any]) -> Mapping[str, tuple[Any, bool]]:
             for f in dataclasses.fields(cls)
             if f.init and f.default is none and f.default_factory is none
         }
-    if is_typeddict(cls) or (issubclass(cls, tuple) and hasattr(cls, "_fields")):
+    if is_typeddict(cls) or (issubclass(cls, tuple) and hasattr(cls, "_record_fields")):
         hints = get_type_hints(cls, include_extras=True)
-        names = getattr(cls, "_fields", tuple(hints))
+        names = getattr(cls, "_record_fields", tuple(hints))
         missing = set(getattr(cls, "__optional_keys__", ()))
         return {n: (hints.get(n, str), n in missing) for n in names}
     return {}
 
 
-def _name(hint: Any) -> str:
+def _hint_name(hint: Any) -> str:
     return hint.__name__ if inspect.isclass(hint) and not get_args(hint) else shorten(hint)

@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 __all__ = [
-    "StandIn",
-    "UnfittedStandIn",
-    "figure_like",
-    "is_stand_in",
-    "model_like",
-    "pipeline_like",
+    "StubModel",
+    "StubPipeline",
+    "build_stub_figure",
+    "is_stub",
+    "build_stub_model",
+    "build_stub_pipeline",
     "pretending_run",
-    "stood_in",
-    "written_down",
+    "stub_from_json",
+    "stub_to_json",
 ]
 
-_RAW = 2.0**-53
+_UNIT_SCALE = 2.0**-53
 
-_under_way: list[object] = []
+_active_runs: list[object] = []
 
 
 @contextlib.contextmanager
@@ -46,15 +46,15 @@ def pretending_run() -> Iterator[None]:
         ...     pass
     """
     mark = object()
-    _under_way.append(mark)
+    _active_runs.append(mark)
     try:
         yield
     finally:
-        _under_way.remove(mark)
+        _active_runs.remove(mark)
 
 
 @dataclass(frozen=True)
-class StandIn:
+class StubModel:
     """The pipeline of a pretended model: its predictions are a hash of the row.
 
     It stands for nothing outside a pretending run, and cannot be pickled.
@@ -96,20 +96,20 @@ class StandIn:
         return self.low + self._uniform(frame, "") * (self.high - self.low)
 
     def __reduce__(self) -> NoReturn:
-        raise self._refusal("it cannot be pickled or copied to another place")
+        raise self._not_real_error("it cannot be pickled or copied to another place")
 
     def _uniform(self, frame: pd.DataFrame, salt: str) -> np.ndarray[Any, Any]:
-        if not _under_way:
-            raise self._refusal("outside a pretending run it predicts nothing")
+        if not _active_runs:
+            raise self._not_real_error("outside a pretending run it predicts nothing")
         from pandas.util import hash_pandas_object
 
         key = sha256(f"{self.seed}/{salt}".encode()).hexdigest()[:16]
         hashes = hash_pandas_object(frame, index=False, hash_key=key).to_numpy()
         # Numbers are hashed without the key, so it is mixed in.
         mixed = (hashes ^ np.uint64(int(key, 16))) * np.uint64(0x9E3779B97F4A7C15)
-        return np.asarray((mixed >> np.uint64(11)) * _RAW)
+        return np.asarray((mixed >> np.uint64(11)) * _UNIT_SCALE)
 
-    def _refusal(self, what: str) -> UnwrittenStep:
+    def _not_real_error(self, what: str) -> UnwrittenStep:
         steps = listing(self.origin) or "a step without a body"
         return UnwrittenStep(
             f"This model is pretended ({steps}): {what}.",
@@ -118,7 +118,7 @@ class StandIn:
 
 
 @dataclass(frozen=True)
-class UnfittedStandIn:
+class StubPipeline:
     """Stands for an unfitted Pipeline until a body wants one; ``fit`` is what promises it."""
 
     seed: str
@@ -143,7 +143,7 @@ def plain_numbers(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     for name in frame.columns:
         values = frame[name]
         if values.dtype.kind in "OU":
-            numbers = (hash_array(values.astype(str).to_numpy(object)) >> np.uint64(11)) * _RAW
+            numbers = (hash_array(values.astype(str).to_numpy(object)) >> np.uint64(11)) * _UNIT_SCALE
         elif values.dtype.kind == "M":
             numbers = values.to_numpy("datetime64[us]").astype(np.int64) / 86_400e6
             numbers = np.where(values.isna(), 0.0, numbers)
@@ -153,7 +153,7 @@ def plain_numbers(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     return np.column_stack(columns) if columns else np.empty((len(frame), 0))
 
 
-def model_like(given: Sequence[tuple[Promise, Any]], seed: str) -> Model:
+def build_stub_model(inputs: Sequence[tuple[Promise, Any]], seed: str) -> Model:
     """Give a pretended model with the signature and classes that what a step is given asks for.
 
     Args:
@@ -163,33 +163,33 @@ def model_like(given: Sequence[tuple[Promise, Any]], seed: str) -> Model:
     Raises:
         ContractError: nothing says what it should predict.
     """
-    models = [value for _, value in _members(given) if isinstance(value, Model)]
+    models = [value for _, value in _flatten_inputs(inputs) if isinstance(value, Model)]
     if models:
-        chosen = replace(models[0], pipeline=replace(_stand_in(models[0]), seed=seed), chosen=None)
+        chosen = replace(models[0], pipeline=replace(_find_stub(models[0]), seed=seed), chosen=None)
         return replace(chosen, candidates=())
-    for promise, value in _members(given):
+    for promise, value in _flatten_inputs(inputs):
         table, schema = value.train if isinstance(value, Parts) else value, promise.schema
         if schema and isinstance(table, pl.DataFrame) and schema.target in table.columns:
-            return _for_table(table, schema, seed)
+            return _build_for_table(table, schema, seed)
     raise ContractError(
         "a model cannot be made up: nothing that the step takes has a target to predict.",
         hint="give it a table whose contract has a Target[...], or a Model.",
     )
 
 
-def pipeline_like(seed: str) -> UnfittedStandIn:
+def build_stub_pipeline(seed: str) -> StubPipeline:
     """Give what stands for an unfitted Pipeline."""
-    return UnfittedStandIn(seed)
+    return StubPipeline(seed)
 
 
-def is_stand_in(value: Any) -> bool:
+def is_stub(value: Any) -> bool:
     """Whether a value is a pretended model, or stands for a pipeline."""
-    return isinstance(value, UnfittedStandIn) or isinstance(getattr(value, "pipeline", None), StandIn)
+    return isinstance(value, StubPipeline) or isinstance(getattr(value, "pipeline", None), StubModel)
 
 
-def written_down(value: Model | UnfittedStandIn) -> dict[str, Any]:
+def stub_to_json(value: Model | StubPipeline) -> dict[str, Any]:
     """Give a stand-in as JSON: the only form in which one is kept."""
-    if isinstance(value, UnfittedStandIn):
+    if isinstance(value, StubPipeline):
         return {"pipeline": value.seed}
     return {
         "stand_in": asdict(value.pipeline),
@@ -204,13 +204,13 @@ def written_down(value: Model | UnfittedStandIn) -> dict[str, Any]:
     }
 
 
-def stood_in(data: Mapping[str, Any]) -> Any:
+def stub_from_json(data: Mapping[str, Any]) -> Any:
     """Read a stand-in back: a pretended model, or a Pipeline that makes plain numbers."""
     if "pipeline" in data:
-        return UnfittedStandIn(data["pipeline"]).pipeline()
+        return StubPipeline(data["pipeline"]).pipeline()
     stand_in = data["stand_in"]
     return Model(
-        pipeline=StandIn(**{**stand_in, "origin": tuple(stand_in["origin"])}),
+        pipeline=StubModel(**{**stand_in, "origin": tuple(stand_in["origin"])}),
         task=data["task"],
         target=data["target"],
         schema=Schema.from_json(data["schema"]),
@@ -222,23 +222,23 @@ def stood_in(data: Mapping[str, Any]) -> Any:
     )
 
 
-def _members(given: Sequence[tuple[Promise, Any]]) -> Iterator[tuple[Promise, Any]]:
+def _flatten_inputs(inputs: Sequence[tuple[Promise, Any]]) -> Iterator[tuple[Promise, Any]]:
     """All inputs, those in lists and tuples one by one."""
-    for promise, value in given:
+    for promise, value in inputs:
         if isinstance(value, (list, tuple)) and promise.items:
             items = promise.items if len(promise.items) == len(value) else promise.items[:1] * len(value)
-            yield from _members(list(zip(items, value, strict=True)))
+            yield from _flatten_inputs(list(zip(items, value, strict=True)))
         else:
             yield promise, value
 
 
-def _stand_in(model: Model) -> StandIn:
-    if isinstance(model.pipeline, StandIn):
+def _find_stub(model: Model) -> StubModel:
+    if isinstance(model.pipeline, StubModel):
         return model.pipeline
-    return StandIn("", len(model.classes))
+    return StubModel("", len(model.classes))
 
 
-def _for_table(table: pl.DataFrame, schema: Schema, seed: str) -> Model:
+def _build_for_table(table: pl.DataFrame, schema: Schema, seed: str) -> Model:
     target = schema.column(str(schema.target))
     values = table.get_column(target.name).drop_nulls()
     inputs = Schema(f"{schema.name}Features", tuple(schema.features))
@@ -251,13 +251,13 @@ def _for_table(table: pl.DataFrame, schema: Schema, seed: str) -> Model:
                 hint="give rows of at least two classes.",
             )
         task = "binary" if len(classes) == 2 else "multiclass"
-        return Model(StandIn(seed, len(classes)), task, target.name, inputs, classes)
+        return Model(StubModel(seed, len(classes)), task, target.name, inputs, classes)
     numbers = values.cast(pl.Float64, strict=False).drop_nulls().drop_nans()
     low, high = (float(numbers.min()), float(numbers.max())) if numbers.len() else (0.0, 1.0)  # type: ignore[arg-type]
-    return Model(StandIn(seed, 0, low, high), "regression", target.name, inputs)
+    return Model(StubModel(seed, 0, low, high), "regression", target.name, inputs)
 
 
-def figure_like(cls: Any, seed: str) -> Any:
+def build_stub_figure(cls: Any, seed: str) -> Any:
     """Give a figure of a class of matplotlib, plotly or altair that says what it is not.
 
     Args:

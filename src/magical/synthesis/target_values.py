@@ -8,18 +8,18 @@ import numpy as np
 import polars as pl
 
 from magical.contracts.schema import Column, Schema
-from magical.synthesis.bounds import Span, interval_of, span_of
-from magical.synthesis.column_values import different, dtype_of, listed, multiples_of, spread, whole
-from magical.synthesis.rng import Chance, Integers
+from magical.synthesis.bounds import IntegerRange, find_float_range, find_integer_range
+from magical.synthesis.column_values import generate_unique, dtype_of, find_listed_values, find_multiples, take_from_range, convert_integers
+from magical.synthesis.rng import SeededRandom, NumberArray
 
-__all__ = ["arranged", "target_of"]
+__all__ = ["arrange_by_score", "generate_target"]
 
-_CAUSES, _NOISE, _SAMPLED, _KINDS = 3, 0.15, 4096, 200
-_POSITIVE = (7, 3)
+_MAX_CAUSES, _NOISE, _SAMPLE_SIZE, _MAX_DISTINCT = 3, 0.15, 4096, 200
+_FALSE_TRUE_WEIGHTS = (7, 3)
 """Of ten rows so many are False, and so many True."""
 
 
-def target_of(schema: Schema, table: pl.DataFrame, chance: Chance) -> pl.Series:
+def generate_target(schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> pl.Series:
     """Give the target of made-up rows.
 
     Truths are True in three rows of ten; of several classes the first is about twice as frequent as the last;
@@ -31,26 +31,26 @@ def target_of(schema: Schema, table: pl.DataFrame, chance: Chance) -> pl.Series:
         chance: decides what the target depends on, and how.
     """
     column = schema.column(schema.target or "")
-    score = _score(schema, table, chance)
-    classes = _classes(column)
+    score = _compute_score(schema, table, rng)
+    classes = _find_classes(column)
     if classes is not None:
         values, weights = classes
-        return values.gather(_ranked(score, weights)).alias(column.name)
+        return values.gather(_assign_classes(score, weights)).alias(column.name)
     share = np.clip(score * 0.25 + 0.5, 0.0, 1.0)
     if column.type == "float" and "multiple_of" in column.bounds:
-        span, multiple = multiples_of(column)
-        return pl.Series(column.name, _filling(span, share).astype(np.float64) * multiple)
+        span, multiple = find_multiples(column)
+        return pl.Series(column.name, _spread_over_range(span, share).astype(np.float64) * multiple)
     if column.type == "float":
-        low, high = interval_of(column)
+        low, high = find_float_range(column)
         if low is None and high is None:
             return pl.Series(column.name, score)
         least = low if low is not None else (high or 0.0) - max(1000.0, abs(high or 0.0) / 8)
         most = high if high is not None else least + max(1000.0, abs(least) / 8)
         return pl.Series(column.name, np.clip(least * (1.0 - share) + most * share, least, most))
-    return whole(column, _filling(span_of(column), share))
+    return convert_integers(column, _spread_over_range(find_integer_range(column), share))
 
 
-def arranged(values: pl.Series, schema: Schema, table: pl.DataFrame, chance: Chance) -> pl.Series:
+def arrange_by_score(values: pl.Series, schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> pl.Series:
     """Give values as the target of made-up rows: the higher a row's score, the later its value in order.
 
     Args:
@@ -59,21 +59,21 @@ def arranged(values: pl.Series, schema: Schema, table: pl.DataFrame, chance: Cha
         table: the other columns.
         chance: decides what the target depends on, and how.
     """
-    order = np.argsort(_score(schema, table, chance), kind="stable")
+    order = np.argsort(_compute_score(schema, table, rng), kind="stable")
     places = np.empty(len(order), dtype=np.uint32)
     places[order] = np.arange(len(order), dtype=np.uint32)
     return values.sort().gather(places)
 
 
-def _filling(span: Span, share: Integers) -> Integers:
+def _spread_over_range(span: IntegerRange, share: NumberArray) -> NumberArray:
     """The numbers of a span, from its low end to its high one as the shares say."""
     most = min(span.count, 1 << 52)
-    return spread(span, np.minimum((share * float(most)).astype(np.uint64), np.uint64(most - 1)))
+    return take_from_range(span, np.minimum((share * float(most)).astype(np.uint64), np.uint64(most - 1)))
 
 
-def _classes(column: Column) -> tuple[pl.Series, list[int]] | None:
+def _find_classes(column: Column) -> tuple[pl.Series, list[int]] | None:
     """The values of a target in order, and how frequent they are; nothing for numbers."""
-    values = listed(column)
+    values = find_listed_values(column)
     if values is not None:
         kinds = values.unique(maintain_order=True)
         if column.choices:
@@ -84,15 +84,15 @@ def _classes(column: Column) -> tuple[pl.Series, list[int]] | None:
             often = dict(values.value_counts().iter_rows())
             return kinds, [often[k] for k in kinds]
     elif column.type in ("str", "bool") or dtype_of(column) == pl.String:
-        kinds = different(column, 3)
+        kinds = generate_unique(column, 3)
     else:
         return None
     if kinds.dtype == pl.Boolean and kinds.len() == 2:
-        return kinds.sort(), list(_POSITIVE)
+        return kinds.sort(), list(_FALSE_TRUE_WEIGHTS)
     return kinds, [2 * kinds.len() - i for i in range(kinds.len())]
 
 
-def _ranked(score: Integers, weights: list[int]) -> Integers:
+def _assign_classes(score: NumberArray, weights: list[int]) -> NumberArray:
     """The class of each row: the higher the score, the later, each as frequent as its weight says."""
     height, total = len(score), sum(weights)
     ends = np.cumsum(weights)[:-1].astype(object) * height // total
@@ -105,17 +105,17 @@ def _ranked(score: Integers, weights: list[int]) -> Integers:
     return np.searchsorted(np.array(edges, dtype=np.float64), score, side="right").astype(np.uint32)
 
 
-def _score(schema: Schema, table: pl.DataFrame, chance: Chance) -> Integers:
-    noise = chance.normal(table.height) * _NOISE
+def _compute_score(schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> NumberArray:
+    noise = rng.normal(table.height) * _NOISE
     total = np.zeros(table.height)
-    for number, column in enumerate(_causes(schema, table, chance)):
-        weight = (1.0, 0.75, 0.5)[number] * (1.0 if chance.one(2) else -1.0)
-        total = total + weight * _effect(table.get_column(column.name), chance)
-    found: Integers = total + noise if total.any() else noise / _NOISE
+    for number, column in enumerate(_choose_causes(schema, table, rng)):
+        weight = (1.0, 0.75, 0.5)[number] * (1.0 if rng.integer(2) else -1.0)
+        total = total + weight * _compute_effect(table.get_column(column.name), rng)
+    found: NumberArray = total + noise if total.any() else noise / _NOISE
     return found
 
 
-def _causes(schema: Schema, table: pl.DataFrame, chance: Chance) -> list[Column]:
+def _choose_causes(schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> list[Column]:
     """Up to three features: what is a number, a choice or a date first, since a model sees it best."""
     usable = [c for c in schema.features if c.name in table.columns and c.type != "list"]
     plain = [c for c in usable if c.type in ("str", "any") and not c.choices and not c.examples]
@@ -123,29 +123,29 @@ def _causes(schema: Schema, table: pl.DataFrame, chance: Chance) -> list[Column]
     found: list[Column] = []
     for some in (best, plain):
         rest = list(some)
-        while rest and len(found) < _CAUSES:
-            found.append(rest.pop(chance.one(len(rest))))
+        while rest and len(found) < _MAX_CAUSES:
+            found.append(rest.pop(rng.integer(len(rest))))
     return found
 
 
-def _effect(values: pl.Series, chance: Chance) -> Integers:
+def _compute_effect(values: pl.Series, rng: SeededRandom) -> NumberArray:
     """What each row's value does: from about -1 to 1, and 0 where it is missing."""
     if values.dtype.is_numeric() or values.dtype.is_temporal():
         numbers = values.to_physical().cast(pl.Float64).fill_nan(None)
-        some = numbers.drop_nulls().gather_every(max(1, values.len() // _SAMPLED)).sort()
+        some = numbers.drop_nulls().gather_every(max(1, values.len() // _SAMPLE_SIZE)).sort()
         if some.is_empty():
             return np.zeros(values.len())
         low, high = some[some.len() // 10], some[some.len() - 1 - some.len() // 10]
         if not low < high or high - low == np.inf:
             return np.zeros(values.len())
         share = numbers.fill_null((low + high) / 2).to_numpy()
-        found: Integers = np.clip((share - low) / (high - low), -0.25, 1.25) * 2.0 - 1.0
+        found: NumberArray = np.clip((share - low) / (high - low), -0.25, 1.25) * 2.0 - 1.0
         return found
     texts = values.cast(pl.String)
     kinds = texts.drop_nulls().unique().sort()
-    if kinds.len() > _KINDS:
+    if kinds.len() > _MAX_DISTINCT:
         return np.zeros(values.len())
-    words = str(chance.one(1 << 32))
+    words = str(rng.integer(1 << 32))
     strengths = [hashlib.sha256(f"{words}{k}".encode()).digest()[0] / 127.5 - 1.0 for k in kinds]
     if kinds.len() == 2:
         strengths = [-1.0, 1.0]

@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from magical.synthesis.bounds import CannotDraw
-from magical.synthesis.rng import Chance, Integers
+from magical.synthesis.bounds import CannotGenerate
+from magical.synthesis.rng import SeededRandom, NumberArray
 
-__all__ = ["WORDS", "matching", "numbered", "words"]
+__all__ = ["WORDS", "generate_matching", "generate_numbered", "generate_words"]
 
 WORDS = (
     "amber", "apple", "birch", "brook", "cedar", "cloud", "copper", "coral", "delta", "ember",
@@ -25,7 +25,7 @@ WORDS = (
 )  # fmt: skip
 
 _LETTERS, _DIGITS = string.ascii_lowercase, string.digits
-_CLASSES = {
+_CATEGORY_CHARACTERS = {
     code.CATEGORY_DIGIT: _DIGITS,
     code.CATEGORY_WORD: _LETTERS + _DIGITS,
     code.CATEGORY_SPACE: " ",
@@ -34,16 +34,16 @@ _CLASSES = {
     code.CATEGORY_NOT_SPACE: _LETTERS + _DIGITS,
 }
 _PRINTABLE = [chr(c) for c in range(32, 127)]
-_BLOCK, _POOL = 4096, 1000
-_ASK = "give Field(examples=[...]) that match it"
+_BLOCK_SIZE, _POOL_SIZE = 4096, 1000
+_EXAMPLES_HINT = "give Field(examples=[...]) that match it"
 
 
 @functools.cache
-def words(least: int, most: int | None) -> tuple[str, ...]:
+def generate_words(least: int, most: int | None) -> tuple[str, ...]:
     """Give plain words of a length, made longer by others and cut where they must be.
 
     Example:
-        >>> words(0, 3)[:3], words(8, None)[:2]
+        >>> generate_words(0, 3)[:3], generate_words(8, None)[:2]
         (('amb', 'app', 'bir'), ('amber apple', 'apple birch'))
     """
     made = []
@@ -57,18 +57,18 @@ def words(least: int, most: int | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(made))
 
 
-def numbered(stem: str, least: int, most: int | None, size: int) -> pl.Series:
+def generate_numbered(prefix: str, least: int, most: int | None, size: int) -> pl.Series:
     """Give different texts, such as ``shop-1`` and ``shop-2``; short codes where the length is bounded.
 
     Fewer come where no more are possible.
 
     Example:
-        >>> numbered("shop", 0, None, 2).to_list(), numbered("shop", 0, 2, 3).to_list()
+        >>> generate_numbered("shop", 0, None, 2).to_list(), generate_numbered("shop", 0, 2, 3).to_list()
         (['shop-1', 'shop-2'], ['aa', 'ab', 'ac'])
     """
-    if most is None or most >= len(stem) + 20:
+    if most is None or most >= len(prefix) + 20:
         number = pl.Series(range(1, size + 1), dtype=pl.Int64).cast(pl.String)
-        return f"{stem}-" + number.str.zfill(max(0, least - len(stem) - 1))
+        return f"{prefix}-" + number.str.zfill(max(0, least - len(prefix) - 1))
     width = most if most < 8 else max(least, 8)
     size = min(size, 26 ** min(width, 13))
     places, letters = pl.Series(range(size), dtype=pl.Int64), pl.Series(list(_LETTERS))
@@ -77,67 +77,67 @@ def numbered(stem: str, least: int, most: int | None, size: int) -> pl.Series:
     return pl.select(pl.concat_str([padding, *columns])).to_series() if columns else pl.Series([""] * size)
 
 
-def matching(pattern: str, least: int, most: int | None, *, different: int = 0) -> pl.Series:
+def generate_matching(pattern: str, least: int, most: int | None, *, count: int = 0) -> pl.Series:
     """Give different texts that match a pattern, a thousand of them or as many as asked for, if there are.
 
     Raises:
-        CannotDraw: none could be made.
+        CannotGenerate: none could be made.
 
     Example:
-        >>> sorted(matching("^[AB]-?[0-1]$", 0, None))
+        >>> sorted(generate_matching("^[AB]-?[0-1]$", 0, None))
         ['A-0', 'A-1', 'A0', 'A1', 'B-0', 'B-1', 'B0', 'B1']
     """
-    return _matching(pattern, least, most, different or _POOL)
+    return _search_matching(pattern, least, most, count or _POOL_SIZE)
 
 
 @functools.lru_cache(maxsize=16)
-def _matching(pattern: str, least: int, most: int | None, different: int) -> pl.Series:
+def _search_matching(pattern: str, least: int, most: int | None, count: int) -> pl.Series:
     try:
         tree = parser.parse(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        raise CannotDraw(f"Python cannot read the pattern {pattern}: {error}", _ASK) from None
-    found, chance = pl.Series([], dtype=pl.String), Chance("pattern", pattern)
+        raise CannotGenerate(f"Python cannot read the pattern {pattern}: {error}", _EXAMPLES_HINT) from None
+    found, chance = pl.Series([], dtype=pl.String), SeededRandom("pattern", pattern)
     for turn in range(64):
-        size, before = max(_BLOCK, different), found.len()
+        size, before = max(_BLOCK_SIZE, count), found.len()
         more = (0, 2, 8)[turn % 3] + (least if turn % 2 else 0)
         try:
-            made = _Writer(chance, more).sequence(tree, size)
+            made = _PatternWriter(chance, more).sequence(tree, size)
             if least:  # what matches anywhere may be made longer
                 made = pl.concat([made, made.str.pad_end(least, "a"), made.str.pad_start(least, "a")])
             fits = made.str.contains(pattern) & (made.str.len_chars() >= least)
-        except (CannotDraw, pl.exceptions.PolarsError) as error:
-            raise CannotDraw(f"no text was found that matches {pattern}: {_first(error)}", _ASK) from None
+        except (CannotGenerate, pl.exceptions.PolarsError) as error:
+            raise CannotGenerate(f"no text was found that matches {pattern}: {_first_line(error)}", _EXAMPLES_HINT) from None
         if most is not None:
             fits &= made.str.len_chars() <= most
         found = pl.concat([found, made.filter(fits)]).unique(maintain_order=True)
-        if found.len() >= different or (turn >= 5 and found.len() == before):
+        if found.len() >= count or (turn >= 5 and found.len() == before):
             break
     if found.is_empty():
         lengths = [f">= {least}"] * bool(least) + [f"<= {most}"] * (most is not None)
         sized = f" and has a length {' and '.join(lengths)}" if lengths else ""
-        raise CannotDraw(f"no text was found that matches {pattern}{sized}", _ASK)
-    return found.head(different)
+        raise CannotGenerate(f"no text was found that matches {pattern}{sized}", _EXAMPLES_HINT)
+    return found.head(count)
 
 
-class _Writer:
+class _PatternWriter:
     """Writes many texts at once along the tree that Python's own parser makes of a pattern."""
 
-    def __init__(self, chance: Chance, more: int) -> None:
-        self.chance, self.more = chance, more
+    def __init__(self, rng: SeededRandom, extra_repeats: int) -> None:
+        self.rng, self.extra_repeats = rng, extra_repeats
 
     def sequence(self, tree: Any, size: int) -> pl.Series:
         parts = [self.piece(op, argument, size).alias(str(i)) for i, (op, argument) in enumerate(tree)]
-        return pl.select(pl.concat_str(parts)).to_series() if parts else _same("", size)
+        return pl.select(pl.concat_str(parts)).to_series() if parts else _repeat_text("", size)
 
     def piece(self, op: Any, argument: Any, size: int) -> pl.Series:
         match op:
             case code.LITERAL:
-                return _same(chr(argument), size)
+                return _repeat_text(chr(argument), size)
             case code.AT:
-                return _same("", size)
+                return _repeat_text("", size)
             case code.ANY | code.NOT_LITERAL | code.IN:
-                options = _options(op, argument)
-                return pl.Series(options).gather(self.chance.below(len(options), size))
+                options = _find_characters(op, argument)
+                return pl.Series(options).gather(self.rng.integers(len(options), size))
             case code.SUBPATTERN:
                 return self.sequence(argument[-1], size)
             case code.ATOMIC_GROUP:
@@ -146,26 +146,26 @@ class _Writer:
                 return self.branch(argument[1], size)
             case code.MAX_REPEAT | code.MIN_REPEAT | code.POSSESSIVE_REPEAT:
                 return self.repeat(argument, size)
-        raise CannotDraw(f"it has {str(op).lower().replace('_', ' ')}")
+        raise CannotGenerate(f"it has {str(op).lower().replace('_', ' ')}")
 
     def branch(self, branches: Sequence[Any], size: int) -> pl.Series:
-        picked, out = self.chance.below(len(branches), size), _same("", size)
+        picked, out = self.rng.integers(len(branches), size), _repeat_text("", size)
         for number, tree in enumerate(branches):
-            out = _where(picked == number, self.sequence(tree, size), out)
+            out = _select_texts(picked == number, self.sequence(tree, size), out)
         return out
 
     def repeat(self, argument: tuple[int, Any, Any], size: int) -> pl.Series:
         least, most, tree = argument
-        most = min(int(most), least + max(self.more, 1))
-        counts = self.chance.below(most - least + 1, size) + least
-        out = _same("", size)
+        most = min(int(most), least + max(self.extra_repeats, 1))
+        counts = self.rng.integers(most - least + 1, size) + least
+        out = _repeat_text("", size)
         for number in range(most):
             longer = out + self.sequence(tree, size)
-            out = longer if number < least else _where(counts > number, longer, out)
+            out = longer if number < least else _select_texts(counts > number, longer, out)
         return out
 
 
-def _options(op: Any, argument: Any) -> list[str]:
+def _find_characters(op: Any, argument: Any) -> list[str]:
     """The characters that a dot or a set stands for."""
     if op is code.ANY:
         return list(_LETTERS)
@@ -180,24 +180,24 @@ def _options(op: Any, argument: Any) -> list[str]:
                 members[chr(value)] = None
             case code.RANGE:
                 members |= dict.fromkeys(map(chr, range(value[0], min(value[1], value[0] + 255) + 1)))
-            case code.CATEGORY if value in _CLASSES:
-                members |= dict.fromkeys(_CLASSES[value])
+            case code.CATEGORY if value in _CATEGORY_CHARACTERS:
+                members |= dict.fromkeys(_CATEGORY_CHARACTERS[value])
             case _:
-                raise CannotDraw(f"it has {str(kind).lower()}")
+                raise CannotGenerate(f"it has {str(kind).lower()}")
     plain = [c for c in (*_LETTERS, *_DIGITS, *_PRINTABLE) if c not in members]
     found = list(dict.fromkeys(plain)) if negated else list(members)
     if not found:
-        raise CannotDraw("it has a set that is empty")
+        raise CannotGenerate("it has a set that is empty")
     return found
 
 
-def _same(text: str, size: int) -> pl.Series:
+def _repeat_text(text: str, size: int) -> pl.Series:
     return pl.repeat(text, size, dtype=pl.String, eager=True)
 
 
-def _where(mask: Integers, one: pl.Series, other: pl.Series) -> pl.Series:
+def _select_texts(mask: NumberArray, one: pl.Series, other: pl.Series) -> pl.Series:
     return one.zip_with(pl.Series(mask), other)
 
 
-def _first(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]

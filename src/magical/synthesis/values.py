@@ -11,21 +11,21 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from magical.contracts.contract import unwrap_hint
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
-from magical.synthesis.bounds import CannotDraw, lengths_of
-from magical.synthesis.column_values import drawn
-from magical.synthesis.rng import Chance
-from magical.synthesis.strategies import Recipe, recipe_of
-from magical.synthesis.stub_models import figure_like
+from magical.synthesis.bounds import CannotGenerate, find_length_range
+from magical.synthesis.column_values import generate_values
+from magical.synthesis.rng import SeededRandom
+from magical.synthesis.strategies import Recipe, find_recipe
+from magical.synthesis.stub_models import build_stub_figure
 
-__all__ = ["MEMBERS", "value_of"]
+__all__ = ["DEFAULT_MEMBERS", "generate_value"]
 
-MEMBERS = 3
+DEFAULT_MEMBERS = 3
 """How many members a list or a mapping has, where its bounds allow it."""
 
 _TRIES = 8
 
 
-def value_of(hint: Any, seed: str) -> Any:
+def generate_value(hint: Any, seed: str) -> Any:
     """Make up one value that pydantic takes for the hint.
 
     Raises:
@@ -34,22 +34,22 @@ def value_of(hint: Any, seed: str) -> Any:
     Example:
         >>> from typing import Annotated
         >>> from magical import Field
-        >>> value_of(Annotated[int, Field(ge=2, le=3)], "seed"), value_of(list[bool], "seed")
+        >>> generate_value(Annotated[int, Field(ge=2, le=3)], "seed"), generate_value(list[bool], "seed")
         (3, [True, False, True])
     """
-    recipe, bare = recipe_of(hint), unwrap_hint(hint, [])[0]
+    recipe, bare = find_recipe(hint), unwrap_hint(hint, [])[0]
     name = getattr(bare, "__name__", shorten(bare))
     problem = ""
     for turn in range(_TRIES):
         try:
-            value = _made(recipe, seed, f"try {turn}")
-            return value if recipe.kind in ("figure", "none") else _adapted(hint, value)
+            value = _generate_from_recipe(recipe, seed, f"try {turn}")
+            return value if recipe.kind in ("figure", "none") else _validate_value(hint, value)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             problem = f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
-        except CannotDraw as error:
+        except CannotGenerate as error:
             raise ContractError(
-                f"{name} cannot be made up: {error.what}.", hint=f"{error.hint or 'widen its bounds'}."
+                f"{name} cannot be made up: {error.reason}.", hint=f"{error.hint or 'widen its bounds'}."
             ) from None
     raise ContractError(
         f"{name} cannot be made up: its validators refused {_TRIES} values that fit its types.",
@@ -58,57 +58,57 @@ def value_of(hint: Any, seed: str) -> Any:
     )
 
 
-def _adapted(hint: Any, value: Any) -> Any:
+def _validate_value(hint: Any, value: Any) -> Any:
     try:
         return TypeAdapter(hint).validate_python(value)
     except PydanticUserError:
         return value
 
 
-def _made(recipe: Recipe, *seed: str) -> Any:
-    chance, inner = Chance(*seed), recipe.column
+def _generate_from_recipe(recipe: Recipe, *seed: str) -> Any:
+    chance, inner = SeededRandom(*seed), recipe.column
     match recipe.kind:
         case "none":
             return None
         case "choice":
-            return recipe.choices[chance.one(len(recipe.choices))]
+            return recipe.choices[chance.integer(len(recipe.choices))]
         case "tuple":
-            return tuple(_made(p, *seed, str(i)) for i, p in enumerate(recipe.parts))
+            return tuple(_generate_from_recipe(p, *seed, str(i)) for i, p in enumerate(recipe.parts))
         case "record":
-            return _record(recipe, seed)
+            return _generate_record(recipe, seed)
         case "figure":
-            return figure_like(recipe.hint, seed[0])
+            return build_stub_figure(recipe.hint, seed[0])
         case "uuid":
-            return uuid.UUID(bytes=chance.raw(2).tobytes())
+            return uuid.UUID(bytes=chance.bits(2).tobytes())
     if inner is None:
-        raise CannotDraw(f"nobody knows what {recipe.hint} holds")
+        raise CannotGenerate(f"nobody knows what {recipe.hint} holds")
     if recipe.kind in ("list", "set", "mapping"):
-        return _several(recipe, inner, seed)
-    value = drawn(inner, chance, 1).to_list()[0]
+        return _generate_collection(recipe, inner, seed)
+    value = generate_values(inner, chance, 1).to_list()[0]
     if recipe.kind == "bytes":
         return value.encode()
     return decimal.Decimal(repr(value)) if recipe.kind == "decimal" else value
 
 
-def _several(recipe: Recipe, sizes: Column, seed: tuple[str, ...]) -> Any:
-    least, most = lengths_of(sizes)
-    size = max(least, MEMBERS) if most is None else min(max(least, MEMBERS), most)
-    members = [_made(recipe.parts[0], *seed, str(i)) for i in range(size)]
+def _generate_collection(recipe: Recipe, sizes: Column, seed: tuple[str, ...]) -> Any:
+    least, most = find_length_range(sizes)
+    size = max(least, DEFAULT_MEMBERS) if most is None else min(max(least, DEFAULT_MEMBERS), most)
+    members = [_generate_from_recipe(recipe.parts[0], *seed, str(i)) for i in range(size)]
     if recipe.kind == "list":
         return tuple(members) if recipe.hint is tuple else members
     extra = size
     while len(set(members)) < size and extra < 20 * (size + 1):  # equal ones fall together
-        members.append(_made(recipe.parts[0], *seed, str(extra)))
+        members.append(_generate_from_recipe(recipe.parts[0], *seed, str(extra)))
         extra += 1
     different = list(dict.fromkeys(members))[:size]
     if recipe.kind == "set":
         return set(different)
-    return {key: _made(recipe.parts[1], *seed, f"value {i}") for i, key in enumerate(different)}
+    return {key: _generate_from_recipe(recipe.parts[1], *seed, f"value {i}") for i, key in enumerate(different)}
 
 
-def _record(recipe: Recipe, seed: tuple[str, ...]) -> Any:
+def _generate_record(recipe: Recipe, seed: tuple[str, ...]) -> Any:
     fields = {
-        name: _made(part, *seed, name)
+        name: _generate_from_recipe(part, *seed, name)
         for name, part in zip(recipe.names, recipe.parts, strict=True)
         if part.kind != "omitted"
     }

@@ -65,21 +65,21 @@ class Pretend:
         """
         from magical.contracts.promises import attach_promise
         from magical.contracts.tables import convert_kind
-        from magical.synthesis.generate import NULLS, ROWS, How, pretended
+        from magical.synthesis.generate import NULL_SHARE, DEFAULT_ROWS, GenerateOptions, generate
 
         wanted = _promise(promise)
         self._calls[str(wanted)] = call = self._calls.get(str(wanted), 0) + 1
-        rows, nulls = ROWS if rows is None else rows, NULLS if nulls is None else nulls
+        rows, nulls = DEFAULT_ROWS if rows is None else rows, NULL_SHARE if nulls is None else nulls
         if type(rows) is not int or rows < 0 or not 0 <= nulls <= 1:
             raise UsageError(
                 f"pretended({wanted}) cannot have rows={rows!r}, nulls={nulls!r}.",
                 hint="rows is a number from 0, nulls a share from 0 to 1.",
             )
-        how = How(f"{wanted} for {seed or f'{self._seed}, call {call}'}", rows, nulls)
+        how = GenerateOptions(f"{wanted} for {seed or f'{self._seed}, call {call}'}", rows, nulls)
         given = [_given(value, wanted) for value in (like if isinstance(like, (list, tuple)) else [like])]
         given = [(known, value) for known, value in given if value is not None]
         try:
-            value = pretended(wanted, how, given=given, parents=self._parents)
+            value = generate(wanted, how, inputs=given, parents=self._parents)
         except ContractError as error:
             raise error.worded(f"pretended({wanted}): {error.lines[0]}", *error.lines[1:]) from None
         self._remember(wanted, value)
@@ -113,13 +113,13 @@ def pretended(request: pytest.FixtureRequest) -> Iterator[Pretend]:
 def _promise(promise: Any) -> "Promise":
     from magical.contracts.contract import Contract, schema_of
     from magical.contracts.promises import Frame, Promise, promise_of
-    from magical.synthesis.generate import cannot_pretend
+    from magical.synthesis.generate import find_pretend_obstacle
 
     if isinstance(promise, type) and issubclass(promise, Contract):
         try:
             return Promise("table", Frame, schema_of(promise))
         except ContractError:  # no column has a type such as dict: it is no row, but a value
-            if cannot_pretend(value := promise_of(promise)):
+            if find_pretend_obstacle(value := promise_of(promise)):
                 raise
             return value
     if isinstance(promise, type) or get_origin(promise) is not None or hasattr(promise, "__value__"):

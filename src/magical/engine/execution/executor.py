@@ -38,7 +38,7 @@ from magical.graph import Call, Graph, Node
 from magical.keys.key import node_key
 from magical.refs import Link, Wire
 from magical.steps import Receipt
-from magical.synthesis.generate import How, pretended
+from magical.synthesis.generate import GenerateOptions, generate
 from magical.synthesis.stub_models import pretending_run
 from magical.system.gc_pause import resume_gc
 from magical.system.tracebacks import author_frames, attach_trace
@@ -186,7 +186,7 @@ def generate_output(node: Node, load: Callable[[str, Wire, Promise], Any]) -> An
         elif _is_carried(promise := call.takes[name]):
             given.append((promise, load(name, wire, promise.match_laziness(Promise("any")))))
     try:
-        value = pretended(call.promise, How(node.name, node.facts["pretended"]), given=given, parents=parents)
+        value = generate(call.promise, GenerateOptions(node.name, node.facts["pretended"]), inputs=given, parents=parents)
     except ContractError as error:
         raise error.worded(f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:]) from None
     return validate_output(convert_kind(value, call.promise), call.promise, node)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from magical.engine.pretend_plan import ROWS, Pretence
+from magical.engine.pretend_plan import DEFAULT_ROWS, Pretence
 from magical.engine.protocols import Listener
 from magical.engine.run import RunRequest, RunResult, RunStopped, execute
 from magical.errors import MagicalError, ProjectError, SettingsError, StoreError, UsageError
@@ -154,7 +154,7 @@ def _refuse_other_profile(given: str, record: Mapping[str, Any]) -> None:
 def _beside(project: Reproducible, record: Mapping[str, Any], home: Path) -> Reproducible:
     """The project with a store of its own, as the run had opened it."""
     opening = project.opening
-    past = Pretence(record.get("pretend", ""), record.get("rows") or ROWS)
+    past = Pretence(record.get("pretend", ""), record.get("rows") or DEFAULT_ROWS)
     return project.opened(
         replace(
             opening,
