@@ -22,7 +22,7 @@ import pytest
 import magical.errors
 import snapshots
 from magical.contracts.promises import Promise, promise_of
-from magical.errors import MagicalError, StepError, TouchedRef, UsageError, did_you_mean, listing, shorten
+from magical.errors import MagicalError, StepError, TouchedRef, UsageError, did_you_mean, join_names, shorten
 from magical.refs import Link, Ref
 from projects import DEEP, FLOW, HELPERS, IMPORTS, Answer, Small, command, flow, is_well_worded, project
 
@@ -592,7 +592,7 @@ def test_words_for_what_is_unknown() -> None:
     assert did_you_mean("clena", ["clean", "split"]) == "did you mean 'clean'? There are: clean, split."
     assert did_you_mean("zzz", ["clean"]) == "there are: clean."
     assert did_you_mean("zzz", []) == "there are none."
-    assert listing(range(20)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 8 more"
+    assert join_names(range(20)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 8 more"
     assert shorten("a\nb\r\tc\x1b[31md", 12) == "a b  c [31md"
     assert shorten("x" * 100, 8) == "xxxxxxx…"
     assert len(str(UsageError.unknown("step", "x" * 500, ["y" * 500] * 50)).splitlines()) == 2
@@ -627,7 +627,7 @@ def test_an_error_in_other_words_tells_no_cause_also_where_dask_is_imported() ->
     except StepError as caught:
         caught.__dict__["trace"] = "its own frames"
         error = caught
-    other = error.worded("clean: failed again.")
+    other = error.with_message("clean: failed again.")
     assert (str(other), other.__cause__, other.__traceback__) == (
         "clean: failed again.\nHint: mend it.",
         None,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import magical.masking
 from magical.errors import MagicalError, shorten
-from magical.events import Log, Progress, RunFinished, StepFailed
-from magical.masking import MaskedStream, hide, mask, masked
+from magical.events import LogLine, Progress, RunFinished, StepFailed
+from magical.masking import MaskedStream, register_secret, mask, mask_values
 from projects import command
 
 
@@ -42,7 +42,7 @@ FORMS = {
     "base64": lambda v: base64.b64encode(v.encode()).decode(),
     "base64 with a user": lambda v: base64.b64encode(b"user:" + v.encode()).decode(),
     "base64 with another": lambda v: base64.urlsafe_b64encode(b"me:" + v.encode() + b";").decode(),
-    "a line of a journal": lambda v: json.dumps(Log(step="a", text=repr(v)).to_json()),
+    "a line of a journal": lambda v: json.dumps(LogLine(step="a", text=repr(v)).to_json()),
 }
 
 
@@ -50,7 +50,7 @@ FORMS = {
 @pytest.mark.parametrize("value", [HARD, "tiger-in-the-tank", "ÄÖ ü日本語-schlüssel"])
 def test_every_form_is_found(form: str, value: str) -> None:
     text = FORMS[form](value)
-    hide(value)
+    register_secret(value)
     shown = mask(f"before {text} after")
     assert text not in shown
     assert value[:8] not in shown
@@ -62,25 +62,25 @@ def test_every_form_is_found(form: str, value: str) -> None:
 @given(st.text(min_size=4, max_size=30), st.text(max_size=10), st.text(max_size=10))
 def test_no_hidden_text_comes_through(value: str, before: str, after: str) -> None:
     magical.masking._hidden.clear()
-    hide(value)
+    register_secret(value)
     if value not in before and value not in after and value not in "***":
         assert value not in mask(f"{before}{value}{after}").replace("***", "\0")
 
 
 def test_lines_of_a_long_secret_are_found_alone() -> None:
-    hide("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END KEY-----\n")
+    register_secret("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END KEY-----\n")
     assert mask("  MIIEvQIBADANBgkqhkiG9w0B") == "  ***"
 
 
 def test_the_longer_of_two_secrets_is_masked_as_one() -> None:
-    hide("tiger")
-    hide("tiger-in-the-tank")
+    register_secret("tiger")
+    register_secret("tiger-in-the-tank")
     assert mask("tiger-in-the-tank tiger") == "*** ***"
 
 
 def test_short_secrets_are_left() -> None:
-    hide("abc")
-    hide("")
+    register_secret("abc")
+    register_secret("")
     assert mask("abc") == "abc"
 
 
@@ -104,7 +104,7 @@ def test_passwords_in_uris_are_masked(uri: str) -> None:
 
 
 def test_masking_takes_no_time_even_on_odd_texts() -> None:
-    hide("tiger-in-the-tank")
+    register_secret("tiger-in-the-tank")
     began = time.process_time()
     for text in ("a" * 1_000_000, "x://u:" * 20_000, "tiger-in" * 100_000, "://" + "a:" * 200_000):
         mask(text)
@@ -112,28 +112,28 @@ def test_masking_takes_no_time_even_on_odd_texts() -> None:
 
 
 def test_events_are_masked_but_for_names() -> None:
-    hide("size")
-    failed = StepFailed(step="size", key="size", message="size", trace="a size").masked()
+    register_secret("size")
+    failed = StepFailed(step="size", key="size", message="size", trace="a size").mask_texts()
     assert (failed.step, failed.key, failed.message, failed.trace) == ("size", "size", "***", "a ***")
-    assert RunFinished(run="r", state="done", seconds=1, executed=1, keys={"size": "k"}).masked().keys == {
+    assert RunFinished(run="r", state="done", seconds=1, executed=1, keys={"size": "k"}).mask_texts().keys == {
         "size": "k"
     }
 
     class Found(Progress):
         """An author's own event."""
 
-    assert Found(step="size", done=1, total=2, text="size").masked() == Found(
+    assert Found(step="size", done=1, total=2, text="size").mask_texts() == Found(
         step="size", done=1, total=2, text="***"
     )
 
 
 def test_values_inside_others_are_masked() -> None:
-    hide("tiger")
-    assert masked({"tiger": ["a tiger", ("tiger", 1)], "n": 2}) == {"tiger": ["a ***", ("***", 1)], "n": 2}
+    register_secret("tiger")
+    assert mask_values({"tiger": ["a tiger", ("tiger", 1)], "n": 2}) == {"tiger": ["a ***", ("***", 1)], "n": 2}
 
 
 def test_errors_are_masked_before_they_are_cut() -> None:
-    hide("tiger-in-the-tank" * 3)
+    register_secret("tiger-in-the-tank" * 3)
     text = "x" * 230 + "tiger-in-the-tank" * 3
     error = MagicalError(text, hint=text)
     assert "tiger" not in str(error) + repr(error)
@@ -141,19 +141,19 @@ def test_errors_are_masked_before_they_are_cut() -> None:
 
 
 def test_streams_are_masked_and_stay_streams() -> None:
-    hide("tiger")
+    register_secret("tiger")
     below = io.StringIO()
-    stream = MaskedStream.over(below)
+    stream = MaskedStream.wrap(below)
     print("a", "tiger", file=stream)
     stream.writelines(["tiger\n"])
     assert stream.write("tiger") == 5
     assert below.getvalue() == "a ***\n***\n***"
     assert not stream.isatty()
-    assert MaskedStream.over(stream) is stream
+    assert MaskedStream.wrap(stream) is stream
 
 
 def test_a_fault_of_the_command_itself_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
-    hide("tiger")
+    register_secret("tiger")
 
     def fault(*_: object) -> None:
         raise RuntimeError("tiger")

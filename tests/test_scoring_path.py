@@ -8,7 +8,7 @@ import pytest
 from magical import Contract, Frame, Id, Lazy, Model, Parts, Receipt, Target, step, workflow
 from magical.contracts.promises import promise_of
 from magical.refs import Link
-from magical.scoring_path import ScoringPath, scoring_path, without_target
+from magical.scoring_path import ScoringPath, derive_scoring_path, drop_target
 
 
 class Customer(Contract):
@@ -126,7 +126,7 @@ def register(model: Model) -> Receipt:
 
 
 def path_of(function: Any) -> ScoringPath:
-    return scoring_path(workflow(function).draw(), "register")
+    return derive_scoring_path(workflow(function).draw(), "register")
 
 
 def names(path: ScoringPath) -> list[str]:
@@ -148,8 +148,8 @@ def test_the_path_leads_from_typed_rows_to_the_features_without_what_is_for_trai
     assert path.steps[0].inputs == {"customers": Link("model_data")}
     assert path.steps[0].call.arguments["max_age"] == 80
     assert path.steps[1].inputs == {"customers": Link("clean")}
-    assert path.steps[1].gives.schema is not None
-    assert path.steps[1].gives.schema.names == ["id", "income", "rich"]
+    assert path.steps[1].promise.schema is not None
+    assert path.steps[1].promise.schema.names == ["id", "income", "rich"]
     assert (path.result, path.split) == (Link("feature"), "split")
 
 
@@ -263,10 +263,10 @@ def test_a_node_without_a_model_has_no_path() -> None:
     def flow() -> Frame:
         return untyped(ingest())
 
-    assert scoring_path(workflow(flow).draw(), "untyped").refusal == "untyped takes no model."
+    assert derive_scoring_path(workflow(flow).draw(), "untyped").refusal == "untyped takes no model."
 
 
 def test_targets_are_dropped_in_every_part_of_a_promise() -> None:
-    promise = without_target(promise_of(tuple[Frame[Customer], Frame[Order]]))
+    promise = drop_target(promise_of(tuple[Frame[Customer], Frame[Order]]))
     schemas = [p.schema for p in promise.items]
     assert [s.names for s in schemas if s] == [["id", "income"], ["order", "customer"]]

@@ -25,7 +25,7 @@ from magical.contracts.contract import schema_of
 from magical.contracts.promises import promise_of
 from magical.contracts.schema import Column, Schema
 from magical.errors import UnwrittenStep, WiringError
-from magical.events import Log, Progress
+from magical.events import LogLine, Progress
 from magical.steps import Step
 
 C = TypeVar("C")
@@ -95,10 +95,10 @@ def test_a_plain_call_of_a_plain_table_is_not_marked() -> None:
 
 def test_what_it_promises_is_computed() -> None:
     row = promise_of(Frame[Row])
-    assert str(typed.promise({"contract": Row}, {"table": promise_of(Frame)})) == "Frame[Row]"
-    assert str(split.promise({}, {"table": row})) == "Parts[Row]"
-    assert str(pair.promise({}, {"table": row})) == "tuple[Frame[Row], int]"
-    assert widened.promise({"table": None, "name": "y"}, {"table": row}).schema == schema_of(
+    assert str(typed.compute_promise({"contract": Row}, {"table": promise_of(Frame)})) == "Frame[Row]"
+    assert str(split.compute_promise({}, {"table": row})) == "Parts[Row]"
+    assert str(pair.compute_promise({}, {"table": row})) == "tuple[Frame[Row], int]"
+    assert widened.compute_promise({"table": None, "name": "y"}, {"table": row}).schema == schema_of(
         Row
     ).with_columns([Column("y", "int")], "More")
 
@@ -271,7 +271,7 @@ def test_hints_that_cannot_be_read_are_said() -> None:
 
 def test_outside_a_run_a_body_tells_nobody() -> None:
     emit("a line")
-    emit(Log(step="x", text="a line"))
+    emit(LogLine(step="x", text="a line"))
     emit(Progress(step="x", done=1, total=2))
     keep("rejected", TABLE)
     folder = scratch()

@@ -11,9 +11,9 @@ from magical import Contract, Field, Frame, Id, Parts, Settings, partition, rule
 from magical.errors import UsageError, WiringError
 from magical.graph import Graph
 from magical.refs import Link
-from magical.views.mermaid import mermaid_text
-from magical.views.page import page
-from magical.views.picture import picture
+from magical.views.mermaid import render_mermaid
+from magical.views.page import render_page
+from magical.views.picture import build_picture
 
 C = TypeVar("C")
 
@@ -300,8 +300,8 @@ def test_a_table_serves_where_fewer_columns_are_wanted() -> None:
 def test_what_only_the_wanted_contract_asks_is_checked_at_the_border() -> None:
     call = drawn(flow_of_borders).by_name["strict"].call
     assert call is not None
-    assert str(call.wants["table"]) == "Frame[Strict]"
-    assert drawn(flow_of_structure).by_name["stacked"].call.wants == {}  # type: ignore[union-attr]
+    assert str(call.stricter_promises["table"]) == "Frame[Strict]"
+    assert drawn(flow_of_structure).by_name["stacked"].call.stricter_promises == {}  # type: ignore[union-attr]
 
 
 # --- what does not fit ------------------------------------------------------------------------------------------
@@ -413,14 +413,14 @@ def test_a_graph_survives_json() -> None:
         graph = drawn(function)
         again = Graph.from_json(json.loads(json.dumps(graph.to_json())))
         assert again == graph
-        assert graph.is_living
-        assert not again.is_living
+        assert graph.has_calls
+        assert not again.has_calls
         assert again.to_json() == graph.to_json()
-        assert again.wanted == graph.wanted
+        assert again.required_nodes == graph.required_nodes
 
 
 def test_a_graph_up_to_a_step() -> None:
-    graph = drawn(flow_of_data).upto("sized")
+    graph = drawn(flow_of_data).subgraph("sized")
     assert names(graph) == ["rows", "same[1]", "split", "both", "size[1]"]
     assert graph.result == Link("size[1]")
     assert graph.findings == ()
@@ -435,6 +435,6 @@ def test_ancestors_and_children() -> None:
 
 def test_names_that_come_from_settings_are_never_markup() -> None:
     evil = '"]--><script>alert(1)</script>|&'
-    drawing = picture(drawn(flow_of_ways, Ways(ways=(Named(name=evil), Named(name="b")))))
-    text = mermaid_text(drawing) + page(drawing)
+    drawing = build_picture(drawn(flow_of_ways, Ways(ways=(Named(name=evil), Named(name="b")))))
+    text = render_mermaid(drawing) + render_page(drawing)
     assert "<script>" not in text

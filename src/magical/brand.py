@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-__all__ = ["struck", "struck_lines"]
+__all__ = ["mark_not_real", "strike_lines"]
 
 _STROKE = "\u0336"
 
 
-def struck(text: str) -> str:
+def mark_not_real(text: str) -> str:
     """Give a figure that stands on a pretence or a sample as it is shown; what it is comes first.
 
     However much of the end is cut off, that it is not real can be read.
 
     Example:
-        >>> struck("0.8").replace("\u0336", "~")
+        >>> mark_not_real("0.8").replace("\u0336", "~")
         'not real: 0~.~8~'
     """
-    return f"not real: {_through(text)}"
+    return f"not real: {_strike(text)}"
 
 
-def struck_lines(text: str) -> str:
+def strike_lines(text: str) -> str:
     """Strike each line of a text through, where it has been said before that it is not real.
 
     Example:
-        >>> struck_lines("a: 1").replace("\u0336", "~")
+        >>> strike_lines("a: 1").replace("\u0336", "~")
         'a~:~ ~1~'
     """
-    return "\n".join(map(_through, text.splitlines()))
+    return "\n".join(map(_strike, text.splitlines()))
 
 
-def _through(text: str) -> str:
+def _strike(text: str) -> str:
     return "".join(f"{c}{_STROKE}" for c in text)

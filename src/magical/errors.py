@@ -56,7 +56,7 @@ _E = TypeVar("_E", bound="MagicalError")
 
 MAX_LINES = 5
 MAX_WIDTH = 240
-_OTHERS = ("<", f"{Path(__file__).parent}{os.sep}", f"{Path(os.__file__).parent}{os.sep}")
+_FOREIGN_PREFIXES = ("<", f"{Path(__file__).parent}{os.sep}", f"{Path(os.__file__).parent}{os.sep}")
 
 
 class MagicalError(Exception):
@@ -71,7 +71,7 @@ class MagicalError(Exception):
     exit_code = 1
 
     def __init__(self, *lines: str, hint: str = "") -> None:
-        self.lines = tuple(_bounded(lines, MAX_LINES - bool(hint)))
+        self.lines = tuple(_limit_lines(lines, MAX_LINES - bool(hint)))
         super().__init__(*self.lines)
         self.hint = shorten(hint, MAX_WIDTH)
 
@@ -82,7 +82,7 @@ class MagicalError(Exception):
         state = {k: v for k, v in self.__dict__.items() if k not in ("lines", "hint")}
         return (_rebuild, (type(self), self.lines, self.hint), state)
 
-    def worded(self, *lines: str) -> Self:
+    def with_message(self, *lines: str) -> Self:
         """Give the same error in other words, with the same hint and all else that it carries.
 
         It has no cause: who tells another's cause may tell a secret.
@@ -197,7 +197,7 @@ class Finding:
         return f"{self.severity} {self.code} {self.step}: {self.what}{tail}"
 
 
-def did_you_mean(name: str, known: Sequence[str], unlisted: Sequence[str] = ()) -> str:
+def did_you_mean(name: str, known: Sequence[str], aliases: Sequence[str] = ()) -> str:
     """Give the nearest known name and the list of what there is, as a hint.
 
     Args:
@@ -207,16 +207,16 @@ def did_you_mean(name: str, known: Sequence[str], unlisted: Sequence[str] = ()) 
     """
     if not known:
         return "there are none."
-    near = difflib.get_close_matches(name, [*known, *unlisted], n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, [*known, *aliases], n=1, cutoff=0.6)
     question = f"did you mean {near[0]!r}? " if near else ""
-    return f"{question}There are: {listing(known)}." if question else f"there are: {listing(known)}."
+    return f"{question}There are: {join_names(known)}." if question else f"there are: {join_names(known)}."
 
 
-def listing(names: Iterable[object], most: int = 12) -> str:
+def join_names(names: Iterable[object], limit: int = 12) -> str:
     """Join names with commas, at most ``most`` of them."""
     items = [str(n) for n in names]
-    rest = f" and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + rest
+    rest = f" and {len(items) - limit} more" if len(items) > limit else ""
+    return ", ".join(items[:limit]) + rest
 
 
 def shorten(text: object, width: int = 60) -> str:
@@ -228,21 +228,21 @@ def shorten(text: object, width: int = 60) -> str:
         >>> shorten("x" * 100, 10)
         'xxxxxxxxx…'
     """
-    line = plain(mask(str(text))).strip()  # before it is cut: half a secret is not known for one
+    line = strip_control_characters(mask(str(text))).strip()  # before it is cut: half a secret is not known for one
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
-def plain(text: str) -> str:
+def strip_control_characters(text: str) -> str:
     """Give a text without line breaks and what would steer a terminal."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def is_foreign(file: str) -> bool:
     """Whether code in a file is not the author's: this package's, Python's, or an installed one's."""
-    return file.startswith(_OTHERS) or "site-packages" in file or "dist-packages" in file
+    return file.startswith(_FOREIGN_PREFIXES) or "site-packages" in file or "dist-packages" in file
 
 
-def author_line() -> str:
+def find_author_line() -> str:
     """Give the innermost line of the author's that is running, as `` (file:line)``; nothing without one."""
     frame = sys._getframe(1)
     while frame.f_back is not None:
@@ -252,10 +252,10 @@ def author_line() -> str:
     return ""
 
 
-def _bounded(lines: Sequence[str], most: int) -> list[str]:
+def _limit_lines(lines: Sequence[str], limit: int) -> list[str]:
     flat = [part for line in lines for part in mask(str(line)).split("\n")]
-    kept = flat if len(flat) <= most else [*flat[: most - 1], f"  … and {len(flat) - most + 1} lines more"]
-    return [plain(line if len(line) <= MAX_WIDTH else line[: MAX_WIDTH - 1] + "…") for line in kept]
+    kept = flat if len(flat) <= limit else [*flat[: limit - 1], f"  … and {len(flat) - limit + 1} lines more"]
+    return [strip_control_characters(line if len(line) <= MAX_WIDTH else line[: MAX_WIDTH - 1] + "…") for line in kept]
 
 
 def _rebuild(cls: type[_E], lines: tuple[str, ...], hint: str) -> _E:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from magical.masking import masked
+from magical.masking import mask_values
 
 __all__ = [
     "Event",
-    "Log",
+    "LogLine",
     "Progress",
     "RunFinished",
     "RunStarted",
@@ -27,15 +27,15 @@ __all__ = [
     "StepPending",
     "StepRetried",
     "StepStarted",
-    "Unheard",
+    "NullSink",
     "emit",
     "keep",
     "scratch",
-    "unheard",
+    "discard_events",
 ]
 
 
-_NAMES = {"step", "key", "keys", "run", "nodes", "workflow", "state", "content", "level"}
+_UNMASKED_FIELDS = {"step", "key", "keys", "run", "nodes", "workflow", "state", "content", "level"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Event:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Event | None:
         """Read an event back from a line of the journal; none if it is of a kind that is not known here."""
-        kind = _kinds().get(str(data.get("event")))
+        kind = _event_types().get(str(data.get("event")))
         if kind is None:
             return None
         known = {f.name for f in dataclasses.fields(kind)}
@@ -58,11 +58,11 @@ class Event:
         except TypeError:  # a line of another release lacks a field
             return None
 
-    def masked(self) -> Self:
+    def mask_texts(self) -> Self:
         """Give it without the secrets in its texts; what names steps, keys and runs stays as it is."""
-        own = {"step"} if type(self).__module__ != __name__ else _NAMES
+        own = {"step"} if type(self).__module__ != __name__ else _UNMASKED_FIELDS
         said = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in own}
-        found = {name: masked(value) for name, value in said.items()}
+        found = {name: mask_values(value) for name, value in said.items()}
         return dataclasses.replace(self, **found) if found != said else self
 
 
@@ -160,7 +160,7 @@ class StepPending(StepEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Log(StepEvent):
+class LogLine(StepEvent):
     """A line for the reader: from a step, or from the engine about a step.
 
     ``level`` is ``info``, ``warning``, ``error``, ``debug``, or ``print`` for what a body printed.
@@ -190,7 +190,7 @@ class RunFinished(Event):
     keys: dict[str, str] = field(default_factory=dict)
 
 
-def _kinds() -> dict[str, type[Event]]:
+def _event_types() -> dict[str, type[Event]]:
     found: list[type[Event]] = [Event]
     for kind in found:
         found.extend(kind.__subclasses__())
@@ -217,13 +217,13 @@ class Sink(Protocol):
         """Whether it is known that the body makes up a piece of what it gives."""
 
 
-class Unheard:
+class NullSink:
     """A sink for bodies whose words are nobody's business."""
 
     name = ""
 
-    def __init__(self, wishing: bool = True) -> None:
-        self._wishing = wishing
+    def __init__(self, allows_wishes: bool = True) -> None:
+        self._allows_wishes = allows_wishes
 
     def emit(self, event: Event) -> None:
         """Take an event, and forget it."""
@@ -237,28 +237,28 @@ class Unheard:
 
     def may_wish(self) -> bool:
         """Whether nothing comes of what such a body gives."""
-        return self._wishing
+        return self._allows_wishes
 
 
-current: contextvars.ContextVar[Sink | None] = contextvars.ContextVar("magical_step", default=None)
+current_sink: contextvars.ContextVar[Sink | None] = contextvars.ContextVar("magical_step", default=None)
 
 
 @contextlib.contextmanager
-def unheard(*, wishing: bool = True) -> Iterator[None]:
+def discard_events(*, allows_wishes: bool = True) -> Iterator[None]:
     """Let bodies run whose prints, events and kept values reach nobody: steps that are only tried.
 
     Args:
         wishing: whether wishes may be made; not where nobody would know that what comes of it is made up.
 
     Example:
-        >>> with unheard():
+        >>> with discard_events():
         ...     emit("to nobody")
     """
-    token = current.set(Unheard(wishing))
+    token = current_sink.set(NullSink(allows_wishes))
     try:
         yield
     finally:
-        current.reset(token)
+        current_sink.reset(token)
 
 
 def emit(event: Event | str) -> None:
@@ -267,9 +267,9 @@ def emit(event: Event | str) -> None:
     Example:
         >>> emit("half way")
     """
-    sink = current.get()
+    sink = current_sink.get()
     if sink is not None:
-        sink.emit(Log(step=sink.name, text=event) if isinstance(event, str) else event)
+        sink.emit(LogLine(step=sink.name, text=event) if isinstance(event, str) else event)
 
 
 def keep(name: str, value: Any) -> None:
@@ -282,7 +282,7 @@ def keep(name: str, value: Any) -> None:
     Example:
         >>> keep("rejected", {"rows": 3})
     """
-    sink = current.get()
+    sink = current_sink.get()
     if sink is not None:
         sink.keep(name, value)
 
@@ -296,5 +296,5 @@ def scratch() -> Path:
         >>> scratch().is_dir()
         True
     """
-    sink = current.get()
+    sink = current_sink.get()
     return sink.scratch() if sink is not None else Path(tempfile.mkdtemp(prefix="magical-"))

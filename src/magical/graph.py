@@ -9,7 +9,7 @@ from typing import Any
 
 from magical.contracts.promises import Promise
 from magical.errors import Finding, UsageError, did_you_mean
-from magical.refs import Link, Wire, links_of
+from magical.refs import Link, Wire, find_links
 
 __all__ = ["Call", "Graph", "Node"]
 
@@ -29,8 +29,8 @@ class Call:
     step: Any
     arguments: dict[str, Any]
     promise: Promise
-    takes: dict[str, Promise] = field(default_factory=dict)
-    wants: dict[str, Promise] = field(default_factory=dict)
+    input_promises: dict[str, Promise] = field(default_factory=dict)
+    stricter_promises: dict[str, Promise] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Node:
     call: Call | None = field(default=None, compare=False, repr=False)
 
     @property
-    def title(self) -> str:
+    def step_name(self) -> str:
         """The step's name."""
         return self.step.rpartition(":")[2]
 
@@ -81,14 +81,14 @@ class Node:
         return self.facts.get("writes") == "world"
 
     @property
-    def must_be_real(self) -> bool:
+    def needs_real_inputs(self) -> bool:
         """Whether it is left out where others are made up: it writes, and nothing could stand for it."""
         return self.writes or bool(self.facts.get("unguessable"))
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
         """All that it takes from other nodes, in the order of its parameters."""
-        return tuple(link for wire in self.inputs.values() for link in links_of(wire))
+        return tuple(link for wire in self.inputs.values() for link in find_links(wire))
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Graph:
     findings: tuple[Finding, ...] = ()
 
     @property
-    def is_living(self) -> bool:
+    def has_calls(self) -> bool:
         """Whether it was drawn here, and not read back."""
         return all(n.call is not None for n in self.nodes)
 
@@ -150,13 +150,13 @@ class Graph:
         return out
 
     @cached_property
-    def wanted(self) -> tuple[Node, ...]:
+    def required_nodes(self) -> tuple[Node, ...]:
         """The nodes a run executes: the ancestors of the returned value and of what writes to the world."""
-        roots = [link.node for link in links_of(self.result)] + [n.name for n in self.nodes if n.writes]
+        roots = [link.node for link in find_links(self.result)] + [n.name for n in self.nodes if n.writes]
         needed = self.ancestors(roots)
         return tuple(n for n in self.nodes if n.name in needed)
 
-    def upto(self, name: str) -> Graph:
+    def subgraph(self, name: str) -> Graph:
         """Give the part of the graph that one node needs."""
         needed = self.ancestors([self.node(name).name])
         return Graph(
@@ -174,7 +174,7 @@ class Graph:
                 "step": n.step,
                 "data": n.data,
                 "where": n.where,
-                "inputs": {k: _wire_out(w) for k, w in n.inputs.items()},
+                "inputs": {k: _wire_to_json(w) for k, w in n.inputs.items()},
                 "promise": n.promise,
                 "facts": dict(n.facts),
             }
@@ -183,7 +183,7 @@ class Graph:
         return {
             "workflow": self.workflow,
             "nodes": nodes,
-            "result": _wire_out(self.result),
+            "result": _wire_to_json(self.result),
             "findings": [asdict(f) for f in self.findings],
         }
 
@@ -191,19 +191,19 @@ class Graph:
     def from_json(cls, data: Mapping[str, Any]) -> Graph:
         """Read a graph back; its nodes have no living side."""
         nodes = tuple(
-            Node(**{**n, "inputs": {k: _wire_in(w) for k, w in n["inputs"].items()}}) for n in data["nodes"]
+            Node(**{**n, "inputs": {k: _wire_from_json(w) for k, w in n["inputs"].items()}}) for n in data["nodes"]
         )
         findings = tuple(Finding(**f) for f in data["findings"])
-        return cls(data["workflow"], nodes, _wire_in(data["result"]), findings)
+        return cls(data["workflow"], nodes, _wire_from_json(data["result"]), findings)
 
 
-def _wire_out(wire: Wire) -> Any:
+def _wire_to_json(wire: Wire) -> Any:
     if isinstance(wire, Link):
         return {"node": wire.node, "item": wire.item}
-    return None if wire is None else [_wire_out(part) for part in wire]
+    return None if wire is None else [_wire_to_json(part) for part in wire]
 
 
-def _wire_in(data: Any) -> Wire:
+def _wire_from_json(data: Any) -> Wire:
     if isinstance(data, dict):
         return Link(data["node"], data["item"])
-    return None if data is None else tuple(_wire_in(part) for part in data)
+    return None if data is None else tuple(_wire_from_json(part) for part in data)

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any, TextIO, cast
 from urllib.parse import quote
 
-__all__ = ["SHORTEST", "MaskedStream", "hide", "mask", "mask_uris", "masked"]
+__all__ = ["MIN_SECRET_LENGTH", "MaskedStream", "register_secret", "mask", "mask_uris", "mask_values"]
 
 MASK = "***"
-SHORTEST = 4
+MIN_SECRET_LENGTH = 4
 """A secret of fewer characters is not masked: it would blank out half of every text."""
 
-_CUT = 8  # so many characters of a secret, before what marks a cut, are taken for the secret
+_PREFIX_LENGTH = 8  # so many characters of a secret, before what marks a cut, are taken for the secret
 _URI = re.compile(
     r"([A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s/?#:@]{0,200}):(?!\d{1,5}(?:[/?#\s\"',;)\]]|$))[^\s<>]{1,2000}@"
 )
@@ -26,14 +26,14 @@ _hidden: dict[str, None] = {}
 _pattern: re.Pattern[str] | None = None
 
 
-def hide(value: str) -> None:
+def register_secret(value: str) -> None:
     """Mask a value from now on, in this process, in whatever form a text may hold it."""
     global _pattern  # noqa: PLW0603 - one for the process, since one process has one standard output
-    if len(value) < SHORTEST or value in _hidden:
+    if len(value) < MIN_SECRET_LENGTH or value in _hidden:
         return
     with _lock:
         _hidden[value] = None
-        forms = [form for text in sorted(_hidden, key=len, reverse=True) for form in _forms(text)]
+        forms = [form for text in sorted(_hidden, key=len, reverse=True) for form in _make_patterns(text)]
         _pattern = re.compile("|".join(dict.fromkeys(forms)))
 
 
@@ -58,19 +58,19 @@ def mask_uris(text: str) -> str:
     return _URI.sub(rf"\1:{MASK}@", text) if "://" in text else text
 
 
-def masked(value: Any) -> Any:
+def mask_values(value: Any) -> Any:
     """Give the same value with every text in its lists and objects masked; their keys stay.
 
     Example:
-        >>> masked({"uri": ["s3://me:tiger@store", 5000]})
+        >>> mask_values({"uri": ["s3://me:tiger@store", 5000]})
         {'uri': ['s3://me:***@store', 5000]}
     """
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, Mapping):
-        return {k: masked(v) for k, v in value.items()}
+        return {k: mask_values(v) for k, v in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(map(masked, value))
+        return type(value)(map(mask_values, value))
     return value
 
 
@@ -98,33 +98,33 @@ class MaskedStream:
         return getattr(self._stream, name)
 
     @classmethod
-    def over(cls, stream: TextIO) -> TextIO:
+    def wrap(cls, stream: TextIO) -> TextIO:
         """Put one over a stream, unless there is one already."""
         return stream if isinstance(stream, cls) else cast(TextIO, cls(stream))
 
 
-def _forms(value: str) -> list[str]:
+def _make_patterns(value: str) -> list[str]:
     """What to look for: the text with each character written plainly or escaped, its lines, its base64."""
-    letters = [_letter(c) for c in value]
+    letters = [_character_pattern(c) for c in value]
     forms = ["".join(letters)]
-    if len(value) > _CUT:
-        forms.append("".join(letters[:_CUT]) + rf".{{0,{4 * len(value)}}}?(?:…|\.\.\.)")
-    lines = [line for line in value.splitlines() if len(line) >= 2 * _CUT]
-    forms += ["".join(map(_letter, line)) for line in lines if line != value]
-    return forms + [re.escape(core) for core in _cores(value.encode("utf-8", "surrogatepass"))]
+    if len(value) > _PREFIX_LENGTH:
+        forms.append("".join(letters[:_PREFIX_LENGTH]) + rf".{{0,{4 * len(value)}}}?(?:…|\.\.\.)")
+    lines = [line for line in value.splitlines() if len(line) >= 2 * _PREFIX_LENGTH]
+    forms += ["".join(map(_character_pattern, line)) for line in lines if line != value]
+    return forms + [re.escape(core) for core in _base64_fragments(value.encode("utf-8", "surrogatepass"))]
 
 
-def _letter(char: str) -> str:
+def _character_pattern(char: str) -> str:
     """One character as it is, or as a URL, JSON, Python or HTML writes it."""
     if char.isascii() and char.isalnum():
         return char
     if char.isspace():
         named = {"\n": "n", "\r": "r", "\t": "t"}.get(char)
         escapes = rf"|\\+{named}" if named else ""
-        return rf"(?:\s|\+|{_percent(char)}{escapes})"
+        return rf"(?:\s|\+|{_percent_pattern(char)}{escapes})"
     if char == "\\":
         return r"(?:\\+|%5[Cc])"
-    ways = [re.escape(char), _percent(char)]
+    ways = [re.escape(char), _percent_pattern(char)]
     if (shown := html.escape(char)) != char:
         ways.append(re.escape(shown))
     if (shown := json.dumps(char)[1:-1]) != char and char != '"':
@@ -132,18 +132,18 @@ def _letter(char: str) -> str:
     return rf"\\*(?:{'|'.join(ways)})" if char in "\"'/" else f"(?:{'|'.join(ways)})"
 
 
-def _percent(char: str) -> str:
+def _percent_pattern(char: str) -> str:
     encoded = quote(char, safe="") if char not in "~-_." else f"%{ord(char):02X}"
     return "".join(f"[{c}{c.lower()}]" if c in "ABCDEF" else re.escape(c) for c in encoded)
 
 
-def _cores(data: bytes) -> list[str]:
+def _base64_fragments(data: bytes) -> list[str]:
     """What is certain of its base64 wherever in a longer text it begins."""
     found = []
     for before in range(3):
         text = base64.b64encode(b"\0" * before + data).decode()
         first, spare = (before * 8 + 5) // 6, (before + len(data)) % 3
         core = text.rstrip("=")[first : -1 if spare else None]
-        if len(core) >= SHORTEST + 1:
+        if len(core) >= MIN_SECRET_LENGTH + 1:
             found += [core, core.replace("+", "-").replace("/", "_")]
     return found

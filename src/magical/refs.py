@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from magical.contracts.promises import PARTS, Promise
-from magical.errors import TouchedRef, author_line
+from magical.errors import TouchedRef, find_author_line
 
-__all__ = ["Link", "Ref", "Wire", "links_of"]
+__all__ = ["Link", "Ref", "Wire", "find_links"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,43 +52,43 @@ class Ref:
             return iter([self._item(name) for name in PARTS])
         if self._promise.kind == "tuple":
             return iter([self._item(str(i)) for i in range(len(self._promise.items))])
-        self._touched("looped over or unpacked")
+        self._refuse("looped over or unpacked")
 
     def __getattr__(self, name: str) -> Ref:
         if name in Ref.__slots__:
             raise AttributeError(name)
         if self._promise.kind == "parts" and name in PARTS:
             return self._item(name)
-        self._touched("looked into" if name.startswith("_") else f"asked for .{name}")
+        self._refuse("looked into" if name.startswith("_") else f"asked for .{name}")
 
     @property
     def __class__(self) -> type[Ref]:
         """What ``isinstance`` asks when the type does not answer: a branch on what a result is."""
-        self._touched("asked for its type")
+        self._refuse("asked for its type")
 
     @__class__.setter
     def __class__(self, cls: object) -> NoReturn:
-        self._touched("given an attribute")
+        self._refuse("given an attribute")
 
     def _item(self, item: str) -> Ref:
         return Ref(Link(self._link.node, item), self._promise.member(item), self._where)
 
-    def _touched(self, how: str) -> NoReturn:
-        step, place = self._link.node.split("#")[0], author_line()
+    def _refuse(self, action: str) -> NoReturn:
+        step, place = self._link.node.split("#")[0], find_author_line()
         raise TouchedRef(
-            f"The result of {step} was {how} in the workflow{place}, where it does not exist yet.",
+            f"The result of {step} was {action} in the workflow{place}, where it does not exist yet.",
             hint="move this line into a step: a workflow only passes results from step to step.",
         )
 
 
-def _touching(how: str) -> Any:
+def _make_refusing_method(action: str) -> Any:
     def touched(self: Ref, *_: Any, **__: Any) -> NoReturn:
-        self._touched(how)
+        self._refuse(action)
 
     return touched
 
 
-_WAYS = {
+_REFUSED_METHODS = {
     "asked for an item": "getitem setitem delitem contains",
     "given an attribute": "setattr delattr",
     "looped over or unpacked": "next reversed aiter anext",
@@ -107,15 +107,15 @@ _WAYS = {
     "used as a path": "fspath",
     "waited for": "await",
 }
-for _how, _names in _WAYS.items():
+for _how, _names in _REFUSED_METHODS.items():
     for _name in _names.split():
-        setattr(Ref, f"__{_name}__", _touching(_how))
+        setattr(Ref, f"__{_name}__", _make_refusing_method(_how))
 
 
-def links_of(wire: Wire) -> Iterator[Link]:
+def find_links(wire: Wire) -> Iterator[Link]:
     """Give all links in a wire."""
     if isinstance(wire, Link):
         yield wire
     elif wire is not None:
         for part in wire:
-            yield from links_of(part)
+            yield from find_links(part)

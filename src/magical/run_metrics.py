@@ -10,18 +10,18 @@ from typing import Any
 from magical.errors import shorten
 from magical.events import RunStarted
 
-__all__ = ["LONGEST", "Metrics", "flat", "tags"]
+__all__ = ["MAX_TEXT_LENGTH", "MetricExtractor", "flatten_settings", "make_run_tags"]
 
-LONGEST = 500
+MAX_TEXT_LENGTH = 500
 
 
-class Metrics:
+class MetricExtractor:
     """Names the scores of a run: the first of a name keeps it, a later one is named after its step too."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
-    def of(self, step: str, value: Any) -> Iterator[tuple[str, float]]:
+    def extract(self, step: str, value: Any) -> Iterator[tuple[str, float]]:
         """Give what of a result is a score: of anything with ``metrics``, each with a ``value``.
 
         Args:
@@ -30,7 +30,7 @@ class Metrics:
 
         Example:
             >>> auc = {"value": 0.75, "low": 0.7, "high": 0.8}
-            >>> dict(Metrics().of("evaluate", {"part": "test", "metrics": {"roc_auc": auc}}))
+            >>> dict(MetricExtractor().extract("evaluate", {"part": "test", "metrics": {"roc_auc": auc}}))
             {'roc_auc': 0.75, 'roc_auc.low': 0.7, 'roc_auc.high': 0.8}
         """
         scores = value.get("metrics") if isinstance(value, Mapping) else None
@@ -40,9 +40,9 @@ class Metrics:
         for name, score in scores.items():
             if not isinstance(score, Mapping) or not _is_number(score.get("value")):
                 continue
-            label = _label(name if part == "test" else f"{part}.{name}")
+            label = _make_label(name if part == "test" else f"{part}.{name}")
             if label in self._taken:
-                label = _label(f"{step}.{label}")
+                label = _make_label(f"{step}.{label}")
             self._taken.add(label)
             yield label, float(score["value"])
             for bound in ("low", "high"):
@@ -50,49 +50,49 @@ class Metrics:
                     yield f"{label}.{bound}", float(score[bound])
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Give nested settings as MLflow's parameters: dotted names, short texts.
 
     Example:
-        >>> flat({"split": {"seed": 7}, "experiments": [{"kind": "Linear"}], "columns": ["a", "b"]})
+        >>> flatten_settings({"split": {"seed": 7}, "experiments": [{"kind": "Linear"}], "columns": ["a", "b"]})
         {'split.seed': '7', 'experiments.0.kind': 'Linear', 'columns': '["a", "b"]'}
     """
     out: dict[str, str] = {}
     for key, given in settings.items():
-        name = _label(f"{prefix}{key}")
+        name = _make_label(f"{prefix}{key}")
         nested = isinstance(given, list) and any(isinstance(v, Mapping) for v in given)
         value = {str(i): v for i, v in enumerate(given)} if nested else given
         if isinstance(value, Mapping):
-            out |= flat(value, f"{name}.")
+            out |= flatten_settings(value, f"{name}.")
         else:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-            out[name] = shorten(text, LONGEST)
+            out[name] = shorten(text, MAX_TEXT_LENGTH)
     return out
 
 
-def tags(begun: RunStarted) -> dict[str, str]:
+def make_run_tags(started: RunStarted) -> dict[str, str]:
     """Give the short texts by which a run is found."""
-    commit = str(begun.git.get("commit") or "")
+    commit = str(started.git.get("commit") or "")
     found = {
-        "magical.run": begun.run,
-        "magical.workflow": begun.workflow,
-        "magical.profile": begun.profile,
-        "magical.host": begun.host,
-        "magical.process": str(begun.process or ""),
-        "magical.sample": str(begun.sample or ""),
-        "magical.origin": ", ".join(begun.origin),
+        "magical.run": started.run,
+        "magical.workflow": started.workflow,
+        "magical.profile": started.profile,
+        "magical.host": started.host,
+        "magical.process": str(started.process or ""),
+        "magical.sample": str(started.sample or ""),
+        "magical.origin": ", ".join(started.origin),
         "magical.commit": commit,
-        "magical.dirty": str(bool(begun.git.get("dirty"))).lower() if commit else "",
-        "mlflow.source.name": begun.workflow,
+        "magical.dirty": str(bool(started.git.get("dirty"))).lower() if commit else "",
+        "mlflow.source.name": started.workflow,
         "mlflow.source.git.commit": commit,
     }
-    return {name: shorten(text, LONGEST) for name, text in found.items() if text}
+    return {name: shorten(text, MAX_TEXT_LENGTH) for name, text in found.items() if text}
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, float | int) and not isinstance(value, bool)
 
 
-def _label(name: str) -> str:
+def _make_label(name: str) -> str:
     """A name that MLflow takes: letters, digits and ``_-./ ``."""
     return re.sub(r"[^\w\-./ ]", "_", name, flags=re.ASCII)[:250]

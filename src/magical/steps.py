@@ -19,7 +19,7 @@ from magical.contracts.promises import Promise, as_schema, bind_variables, promi
 from magical.contracts.schema import Schema
 from magical.errors import MagicalError, UnwrittenStep, WiringError, did_you_mean
 
-__all__ = ["Receipt", "Step", "drawing", "step"]
+__all__ = ["Receipt", "Step", "current_builder", "step"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,14 +42,14 @@ class Receipt:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-class Drawing(Protocol):
+class GraphBuilder(Protocol):
     """What a call of a step means while a workflow is drawn."""
 
-    def call(self, step: Step[Any, Any], arguments: dict[str, Any]) -> Any:
+    def add_call(self, step: Step[Any, Any], arguments: dict[str, Any]) -> Any:
         """Enter a node and give a Ref to its result."""
 
 
-drawing: contextvars.ContextVar[Drawing | None] = contextvars.ContextVar("magical_drawing", default=None)
+current_builder: contextvars.ContextVar[GraphBuilder | None] = contextvars.ContextVar("magical_drawing", default=None)
 
 
 class Step(Generic[P, R]):
@@ -80,9 +80,9 @@ class Step(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the body; while a workflow is drawn, enter a node and give a Ref."""
-        sketch = drawing.get()
+        sketch = current_builder.get()
         if sketch is not None:
-            result: R = sketch.call(self, self.bind(args, kwargs))
+            result: R = sketch.add_call(self, self.bind(args, kwargs))
             return result
         if self.unwritten:
             raise UnwrittenStep(
@@ -93,7 +93,7 @@ class Step(Generic[P, R]):
             text = f"{self.name} writes to the world: called outside a run it writes nothing."
             print(text, file=sys.stderr)
             return typing.cast(R, Receipt(False, text))
-        return self._marked(self.function(*args, **kwargs), args, kwargs)
+        return self._tag_result(self.function(*args, **kwargs), args, kwargs)
 
     @functools.cached_property
     def where(self) -> str:
@@ -120,12 +120,12 @@ class Step(Generic[P, R]):
         return plain.replace(parameters=parameters, return_annotation=hints.get("return", Any))
 
     @functools.cached_property
-    def wanted(self) -> dict[str, Promise]:
+    def parameter_promises(self) -> dict[str, Promise]:
         """What each parameter wants."""
-        return {p.name: _wanted(p) for p in self.signature.parameters.values()}
+        return {p.name: _parameter_promise(p) for p in self.signature.parameters.values()}
 
     @functools.cached_property
-    def given(self) -> Promise:
+    def result_promise(self) -> Promise:
         """What it gives, type variables and computed promises still open."""
         return promise_of(self.signature.return_annotation)
 
@@ -148,7 +148,7 @@ class Step(Generic[P, R]):
         bound.apply_defaults()
         return dict(bound.arguments)
 
-    def promise(self, arguments: Mapping[str, Any], promises: Mapping[str, Promise | None]) -> Promise:
+    def compute_promise(self, arguments: Mapping[str, Any], promises: Mapping[str, Promise | None]) -> Promise:
         """Compute what a call gives.
 
         Args:
@@ -159,27 +159,27 @@ class Step(Generic[P, R]):
         for name, parameter in self.signature.parameters.items():
             have, hint = promises.get(name), parameter.annotation
             if have is not None:
-                for wanted, got in _pairs(self.wanted[name], have):
+                for wanted, got in _pair_promises(self.parameter_promises[name], have):
                     if wanted.type_variable is not None:
                         variables.setdefault(wanted.type_variable, got.schema)
             elif typing.get_origin(hint) is type and isinstance(arguments.get(name), type):
                 variables[typing.get_args(hint)[0]] = schema_of(arguments[name])
-        promise = bind_variables(self.given, variables)
+        promise = bind_variables(self.result_promise, variables)
         if self.promises is None:
             return promise
         known = {n: p.schema if (p := promises.get(n)) is not None else a for n, a in arguments.items()}
         schema = as_schema(self.promises(**known), self.name)
         return Promise(promise.kind, promise.hint, schema)
 
-    def _marked(self, result: R, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
+    def _tag_result(self, result: R, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
         """Mark a plain result with its promise where that can be computed, so that later steps know it."""
         arguments = self.bind(args, kwargs)
         marks = {name: attached_promise(value) for name, value in arguments.items()}
         try:
-            promise = self.promise(arguments, {n: m for n, m in marks.items() if m is not None})
+            promise = self.compute_promise(arguments, {n: m for n, m in marks.items() if m is not None})
         except (MagicalError, AttributeError, TypeError, KeyError):
             return result
-        return typing.cast(R, attach_promise(result, promise)) if _knows_rows(promise) else result
+        return typing.cast(R, attach_promise(result, promise)) if _has_schema(promise) else result
 
 
 @overload
@@ -230,21 +230,21 @@ def step(function: Callable[P, R] | None = None, /, **facts: Any) -> Any:
     return wrap(function) if function is not None else wrap
 
 
-def _wanted(parameter: inspect.Parameter) -> Promise:
+def _parameter_promise(parameter: inspect.Parameter) -> Promise:
     hint = parameter.annotation
     several = parameter.kind is inspect.Parameter.VAR_POSITIONAL
     return promise_of(types.GenericAlias(tuple, (hint, ...)) if several else hint)
 
 
-def _pairs(wanted: Promise, have: Promise) -> list[tuple[Promise, Promise]]:
+def _pair_promises(wanted: Promise, have: Promise) -> list[tuple[Promise, Promise]]:
     pairs = [(wanted, have)]
     if wanted.items and have.items:
-        pairs += [pair for w, h in zip(wanted.items, have.items, strict=False) for pair in _pairs(w, h)]
+        pairs += [pair for w, h in zip(wanted.items, have.items, strict=False) for pair in _pair_promises(w, h)]
     return pairs
 
 
-def _knows_rows(promise: Promise) -> bool:
-    return promise.schema is not None or any(map(_knows_rows, promise.items))
+def _has_schema(promise: Promise) -> bool:
+    return promise.schema is not None or any(map(_has_schema, promise.items))
 
 
 def _is_unwritten(function: Callable[..., Any]) -> bool:
@@ -262,10 +262,10 @@ def _is_unwritten(function: Callable[..., Any]) -> bool:
         and isinstance(body[0].value.value, str)
     ):
         body = body[1:]
-    return not body or (len(body) == 1 and _says_nothing(body[0]))
+    return not body or (len(body) == 1 and _is_placeholder(body[0]))
 
 
-def _says_nothing(statement: ast.stmt) -> bool:
+def _is_placeholder(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
         return statement.value.value is ...
     if not isinstance(statement, ast.Raise) or statement.exc is None:

@@ -13,18 +13,18 @@ from magical.errors import Finding
 from magical.graph import Graph
 from magical.refs import Link
 
-__all__ = ["wiring_findings"]
+__all__ = ["check_wiring"]
 
 
-def wiring_findings(graph: Graph) -> Iterator[Finding]:
+def check_wiring(graph: Graph) -> Iterator[Finding]:
     """Give what a drawn graph shows: unused steps, test reaching a fit, the target where scoring has none."""
-    yield from _unused(graph)
-    yield from _leak001(graph)
-    yield from _target_when_serving(graph)
+    yield from _find_unused_steps(graph)
+    yield from _find_test_leaks(graph)
+    yield from _find_target_reads(graph)
 
 
-def _unused(graph: Graph) -> Iterator[Finding]:
-    wanted = {n.name for n in graph.wanted}
+def _find_unused_steps(graph: Graph) -> Iterator[Finding]:
+    wanted = {n.name for n in graph.required_nodes}
     for node in graph.nodes:
         if node.name not in wanted:
             yield Finding(
@@ -36,7 +36,7 @@ def _unused(graph: Graph) -> Iterator[Finding]:
             )
 
 
-def _leak001(graph: Graph) -> Iterator[Finding]:
+def _find_test_leaks(graph: Graph) -> Iterator[Finding]:
     """A value stands on test if any of its inputs does; it must not reach a fit, a tuning or a selection."""
     tainted: dict[str, str] = {}
     for node in graph.nodes:
@@ -57,18 +57,18 @@ def _leak001(graph: Graph) -> Iterator[Finding]:
                 break
 
 
-def _target_when_serving(graph: Graph) -> Iterator[Finding]:
+def _find_target_reads(graph: Graph) -> Iterator[Finding]:
     """When scoring there is no target: a step between the typed rows and the split must not name it."""
     splits = [n for n in graph.nodes if n.is_split]
     for name in graph.ancestors(link.node for n in splits for link in n.links) - {n.name for n in splits}:
         node = graph.by_name[name]
         if node.call is None or node.facts.get("training_only"):
             continue
-        targets = {p.schema.target for link in node.links if (p := _promise(graph, link)) and p.schema} - {
+        targets = {p.schema.target for link in node.links if (p := _find_promise(graph, link)) and p.schema} - {
             None
         }
         for target in sorted(str(t) for t in targets):
-            if target in _texts(node.call.step.function):
+            if target in _find_text_constants(node.call.step.function):
                 yield Finding(
                     "WIRE002",
                     "warning",
@@ -78,12 +78,12 @@ def _target_when_serving(graph: Graph) -> Iterator[Finding]:
                 )
 
 
-def _promise(graph: Graph, link: Link) -> Promise | None:
+def _find_promise(graph: Graph, link: Link) -> Promise | None:
     call = graph.by_name[link.node].call
     return None if call is None else call.promise.member(link.item) if link.item else call.promise
 
 
-def _texts(function: Callable[..., Any]) -> set[str]:
+def _find_text_constants(function: Callable[..., Any]) -> set[str]:
     """The text constants in a function's body, and names asked of ``pl.col``."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))

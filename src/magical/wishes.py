@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from magical.contracts.promises import Frame, Promise, promise_of, attached_promise, attach_promise
 from magical.contracts.tables import convert_kind
-from magical.errors import WiringError, author_line
-from magical.events import current
+from magical.errors import WiringError, find_author_line
+from magical.events import current_sink
 from magical.synthesis.generate import DEFAULT_ROWS, GenerateOptions, generate
 
 __all__ = ["wish"]
@@ -53,22 +53,22 @@ def wish(promise: Any, like: Any = None, *, rows: int = DEFAULT_ROWS) -> Any:
     """
     is_rows = isinstance(promise, type) and issubclass(promise, BaseModel)
     wanted = promise_of(Frame[promise] if is_rows else promise)
-    sink = current.get()
+    sink = current_sink.get()
     step = sink.name if sink is not None else ""
     if sink is None:
         print(f"wish: {wanted} is made up; it is not real.", file=sys.stderr)
     elif not sink.may_wish():
-        raise _hidden(step)
+        raise _hidden_wish_error(step)
     tables = like if isinstance(like, (list, tuple)) else [like]
     given = [(attached_promise(table) or Promise("table"), table) for table in tables if table is not None]
     value = generate(wanted, GenerateOptions(f"{step}/{wanted}", rows), inputs=given)
     return attach_promise(convert_kind(value, wanted), wanted)
 
 
-def _hidden(step: str) -> WiringError:
+def _hidden_wish_error(step: str) -> WiringError:
     if not step:
         return WiringError(
-            f"wish() is called outside of the steps{author_line()}, so what it gives would pass as real.",
+            f"wish() is called outside of the steps{find_author_line()}, so what it gives would pass as real.",
             hint="call wish(...) in the step that needs it, or in a helper that the step calls.",
         )
     return WiringError(

@@ -17,13 +17,13 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from magical.contracts.contract import source_location
 from magical.contracts.promises import Promise
-from magical.errors import MagicalError, WiringError, author_line, listing, shorten
+from magical.errors import MagicalError, WiringError, find_author_line, join_names, shorten
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Ref, Wire
-from magical.settings import OutputPath, Settings, import_string, paths_in
-from magical.steps import Step, drawing
+from magical.settings import OutputPath, Settings, import_string, find_paths
+from magical.steps import Step, current_builder
 from magical.synthesis.strategies import find_pretend_obstacle
-from magical.wiring import wiring_findings
+from magical.wiring import check_wiring
 
 __all__ = ["Workflow", "workflow"]
 
@@ -48,13 +48,13 @@ class Workflow(Generic[P, R]):
         return f"<workflow {self.name} ({source_location(self.function)})>"
 
     def _repr_html_(self) -> str:
-        from magical.views.page import figure, said
-        from magical.views.picture import picture
+        from magical.views.page import render_figure, render_text
+        from magical.views.picture import build_picture
 
         try:
-            return figure(picture(self.draw()))
+            return render_figure(build_picture(self.draw()))
         except Exception as error:  # a notebook shows the object all the same
-            return said(f"{self!r}\n{error}")
+            return render_text(f"{self!r}\n{error}")
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the steps one after the other, with no cache and no journal."""
@@ -86,20 +86,20 @@ class Workflow(Generic[P, R]):
         Raises:
             WiringError: steps do not fit together.
         """
-        sketch = _Sketch(self)
-        token = drawing.set(sketch)
+        sketch = _WorkflowGraphBuilder(self)
+        token = current_builder.set(sketch)
         try:
             function: Callable[..., Any] = self.function
             result = function() if self.settings is None else function(settings or self.settings())
         except MagicalError:
             raise
         except Exception as error:
-            raise self._raised(error) from error
+            raise self._drawing_error(error) from error
         finally:
-            drawing.reset(token)
-        return sketch.graph(result)
+            current_builder.reset(token)
+        return sketch.build(result)
 
-    def _raised(self, error: Exception) -> WiringError:
+    def _drawing_error(self, error: Exception) -> WiringError:
         lines = [f for f in traceback.extract_tb(error.__traceback__) if f.name == self.function.__name__]
         place = f"{Path(lines[-1].filename).name}:{lines[-1].lineno}: {lines[-1].line}" if lines else ""
         shown = f" ({shorten(place, 140)})" if place else ""
@@ -131,24 +131,24 @@ def workflow(function: Callable[P, R]) -> Workflow[P, R]:
 
 
 @dataclass
-class _Sketch:
+class _WorkflowGraphBuilder:
     """What is known while a workflow is drawn."""
 
     workflow: Workflow[Any, Any]
     nodes: list[Node] = field(default_factory=list)
 
-    def call(self, step: Step[Any, Any], arguments: dict[str, Any]) -> Ref:
+    def add_call(self, step: Step[Any, Any], arguments: dict[str, Any]) -> Ref:
         """Enter one call of a step."""
         wires: dict[str, Wire] = {}
         plain: dict[str, Any] = {}
         have: dict[str, Promise | None] = {}
         for name, value in arguments.items():
-            wire, rest, promise = _wired(value)
+            wire, rest, promise = _split_argument(value)
             plain[name] = rest
             if wire is not None:
                 wires[name], have[name] = wire, promise
-        wants = self._fit(step, have)
-        promise = step.promise(plain, have)
+        wants = self._match_promises(step, have)
+        promise = step.compute_promise(plain, have)
         name = f"{step.name}#{len(self.nodes)}"
         self.nodes.append(
             Node(
@@ -158,131 +158,131 @@ class _Sketch:
                 step.where,
                 wires,
                 promise.to_json(),
-                _facts(step, plain, promise),
+                _collect_facts(step, plain, promise),
                 Call(step, plain, promise, {k: p for k, p in have.items() if p is not None}, wants),
             )
         )
-        data = _assigned(self.workflow.function)
+        data = _find_assigned_name(self.workflow.function)
         self.nodes[-1] = replace(self.nodes[-1], data=data or step.name)
         return Ref(Link(name), promise, step.where)
 
-    def _fit(self, step: Step[Any, Any], have: Mapping[str, Promise | None]) -> dict[str, Promise]:
+    def _match_promises(self, step: Step[Any, Any], have: Mapping[str, Promise | None]) -> dict[str, Promise]:
         wants = {}
         for name, promise in have.items():
-            wanted = step.wanted[name]
+            wanted = step.parameter_promises[name]
             if promise is None:
                 continue
             if problems := promise.find_mismatches(wanted):
                 raise WiringError(
                     f"{step.name} ({step.where}) wants {name}: {wanted}, and gets {promise}:",
-                    f"  {listing(problems, 4)}",
+                    f"  {join_names(problems, 4)}",
                     hint="change one of the two contracts, or put a step between them.",
                 )
-            if _stricter(promise, wanted):
+            if _is_stricter(promise, wanted):
                 wants[name] = wanted
         return wants
 
-    def graph(self, result: Any) -> Graph:
+    def build(self, result: Any) -> Graph:
         """Give the nodes their final names, and look at the whole."""
-        wire, rest, _ = _wired(result)
+        wire, rest, _ = _split_argument(result)
         if wire is None and rest is not None:
             raise WiringError(
                 f"{self.workflow.name} ({source_location(self.workflow.function)}) returns {shorten(repr(rest))}, "
                 "which no step made.",
                 hint="return the result of a step.",
             )
-        names = _names(self.nodes)
+        names = _assign_names(self.nodes)
         nodes = tuple(
-            replace(n, name=names[n.name], inputs={k: _renamed(w, names) for k, w in n.inputs.items()})
+            replace(n, name=names[n.name], inputs={k: _rename_links(w, names) for k, w in n.inputs.items()})
             for n in self.nodes
         )
-        graph = Graph(self.workflow.name, nodes, _renamed(wire, names))
+        graph = Graph(self.workflow.name, nodes, _rename_links(wire, names))
         if not graph.nodes:
             raise WiringError(
                 f"{self.workflow.name} ({source_location(self.workflow.function)}) calls no step.",
                 hint="call one, and return what it gives.",
             )
-        return replace(graph, findings=tuple(wiring_findings(graph)))
+        return replace(graph, findings=tuple(check_wiring(graph)))
 
 
-def _wired(value: Any) -> tuple[Wire, Any, Promise | None]:
+def _split_argument(value: Any) -> tuple[Wire, Any, Promise | None]:
     """Part an argument into its wire, its plain rest and the promise of what is wired."""
     if isinstance(value, Ref):
         return value._link, None, value._promise
     if isinstance(value, (list, tuple)):
-        parts = [_wired(v) for v in value]
+        parts = [_split_argument(v) for v in value]
         if any(p[0] is not None for p in parts):
             kind = "tuple" if isinstance(value, tuple) else "list"
             promises = tuple(p[2] or Promise("any") for p in parts)
             return tuple(p[0] for p in parts), [p[1] for p in parts], Promise(kind, items=promises)
     if isinstance(value, dict) and any(isinstance(v, Ref) for v in value.values()):
         raise WiringError(
-            f"A dictionary of results ({listing(value)}) was passed to a step{author_line()}.",
+            f"A dictionary of results ({join_names(value)}) was passed to a step{find_author_line()}.",
             hint="pass a list, or one by one.",
         )
     return None, value, None
 
 
-def _stricter(have: Promise, wanted: Promise) -> bool:
+def _is_stricter(have: Promise, wanted: Promise) -> bool:
     """Whether more is wanted of some table in a value than it promises."""
     if have.schema and wanted.schema and have.schema.is_weaker_than(wanted.schema):
         return True
     promises = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(have.items)
-    return any(map(_stricter, have.items, promises))
+    return any(map(_is_stricter, have.items, promises))
 
 
-def _facts(step: Step[Any, Any], arguments: Mapping[str, Any], promise: Promise) -> dict[str, Any]:
+def _collect_facts(step: Step[Any, Any], arguments: Mapping[str, Any], promise: Promise) -> dict[str, Any]:
     facts = {n: getattr(step, n) for n in ("reads", "writes", "random", "training_only", "unwritten")}
-    written = [isinstance(p, OutputPath) for p in paths_in(arguments)]
+    written = [isinstance(p, OutputPath) for p in find_paths(arguments)]
     facts["writes_files"], facts["reads_files"] = any(written), not all(written)
     facts["unguessable"] = any(written) and bool(find_pretend_obstacle(promise))
     return {k: v for k, v in facts.items() if v}
 
 
-def _names(nodes: list[Node]) -> dict[str, str]:
+def _assign_names(nodes: list[Node]) -> dict[str, str]:
     """A step's name; called more than once, with the ``name`` of an argument, else with a counter."""
     names: dict[str, str] = {}
     titled: dict[str, list[Node]] = {}
     for node in nodes:
-        titled.setdefault(node.title, []).append(node)
+        titled.setdefault(node.step_name, []).append(node)
     for title, same in titled.items():
-        labels = [_label(n) for n in same]
+        labels = [_find_label(n) for n in same]
         counted = not all(labels) or len(set(labels)) < len(labels)
         for i, (node, label) in enumerate(zip(same, labels, strict=True)):
             names[node.name] = title if len(same) == 1 else f"{title}[{i + 1 if counted else label}]"
     return names
 
 
-def _label(node: Node) -> str:
+def _find_label(node: Node) -> str:
     values = node.call.arguments.values() if node.call else ()
     labels = [getattr(v, "name", None) for v in values if not isinstance(v, type)]
     return next((text for text in labels if isinstance(text, str) and text), "")
 
 
-def _renamed(wire: Wire, names: Mapping[str, str]) -> Wire:
+def _rename_links(wire: Wire, names: Mapping[str, str]) -> Wire:
     if isinstance(wire, Link):
         return Link(names[wire.node], wire.item)
-    return None if wire is None else tuple(_renamed(part, names) for part in wire)
+    return None if wire is None else tuple(_rename_links(part, names) for part in wire)
 
 
-def _assigned(function: Callable[..., Any]) -> str:
+def _find_assigned_name(function: Callable[..., Any]) -> str:
     """Give the name that the call now under way is assigned to in the workflow's source."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code is not function.__code__:
         frame = frame.f_back
     if frame.f_code is not function.__code__:
         return ""
-    line, _, column, _ = _positions(frame.f_code)[frame.f_lasti // 2]
-    return _assignments(function).get((line, column), "")
+    line, _, column, _ = _read_positions(frame.f_code)[frame.f_lasti // 2]
+    return _find_assignments(function).get((line, column), "")
 
 
 @functools.lru_cache(maxsize=64)
-def _positions(code: CodeType) -> tuple[tuple[int | None, int | None, int | None, int | None], ...]:
+def _read_positions(code: CodeType) -> tuple[tuple[int | None, int | None, int | None, int | None], ...]:
     return tuple(code.co_positions())
 
 
 @functools.lru_cache(maxsize=64)
-def _assignments(function: Callable[..., Any]) -> dict[tuple[int | None, int | None], str]:
+def _find_assignments(function: Callable[..., Any]) -> dict[tuple[int | None, int | None], str]:
     try:
         lines, first = inspect.getsourcelines(function)
         text = "".join(lines)

@@ -11,7 +11,7 @@ import pytest
 
 from magical.engine.journal import Journal, git_state
 from magical.errors import StoreError, UsageError
-from magical.events import Log, RunFinished, RunStarted, StepCached, StepFailed, StepFinished, StepStarted
+from magical.events import LogLine, RunFinished, RunStarted, StepCached, StepFailed, StepFinished, StepStarted
 from projects import ALL, Small, is_well_worded
 
 
@@ -31,7 +31,7 @@ def test_a_run_is_read_back(journal: Journal) -> None:
     for event in (
         StepCached(step="x", key="k1"),
         StepStarted(step="y", key="k2"),
-        Log(step="y", text="ü\nsecond line"),
+        LogLine(step="y", text="ü\nsecond line"),
         StepFinished(step="y", key="k2", seconds=0.5),
         StepFailed(step="z", key="k3", message="z failed:\n  why"),
         RunFinished(run=run, state="failed", seconds=1.5, executed=1),
@@ -61,7 +61,7 @@ def test_a_run_whose_journal_just_ends_was_killed(journal: Journal) -> None:
 
 def test_texts_that_are_not_unicode_are_written_too(journal: Journal) -> None:
     run = begun(journal)
-    journal.write(run, Log(step="x", text="\udcff"))
+    journal.write(run, LogLine(step="x", text="\udcff"))
     assert len(list(journal.events(run))) == 2
 
 
@@ -91,7 +91,7 @@ def test_lines_from_several_threads_do_not_mix(journal: Journal) -> None:
 
     def write(number: int) -> None:
         for i in range(50):
-            journal.write(run, Log(step=str(number), text="x" * 100 * (i % 3)))
+            journal.write(run, LogLine(step=str(number), text="x" * 100 * (i % 3)))
 
     threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
     for thread in threads:

@@ -131,7 +131,7 @@ def test_sources_are_made_up_where_columns_are_promised_first() -> None:
     assert cut(graph) == {"raw", "tidied"}
     assert made(graph) == {"orders", "customers", "height", "weather", "export", "publish"}
     assert not graph.by_name["customers"].inputs
-    wanted = {n.name for n in graph.wanted}
+    wanted = {n.name for n in graph.required_nodes}
     assert wanted == {n.name for n in graph.nodes} - cut(graph)
     assert "reads" not in graph.by_name["weather"].facts
 

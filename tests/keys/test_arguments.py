@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from magical.keys.arguments import argument_text, kind_of, without_marks
+from magical.keys.arguments import encode_argument, parse_argument_kind, strip_type_marks
 from magical.settings import InputPath, Secret
 from projects import one
 
@@ -42,7 +42,7 @@ APART: list[list[Any]] = [
 
 @pytest.mark.parametrize("group", APART)
 def test_what_differs_has_another_form(group: list[Any]) -> None:
-    texts = [argument_text(value, [], []) for value in group]
+    texts = [encode_argument(value, [], []) for value in group]
     for (one_value, first), (other, second) in itertools.combinations(zip(group, texts, strict=True), 2):
         assert first != second, (one_value, other)
 
@@ -50,12 +50,12 @@ def test_what_differs_has_another_form(group: list[Any]) -> None:
 @pytest.mark.parametrize("group", APART)
 def test_what_is_equal_has_the_same_form(group: list[Any]) -> None:
     for value in group:
-        assert argument_text(value, [], []) == argument_text(value, [], [])
+        assert encode_argument(value, [], []) == encode_argument(value, [], [])
 
 
 def test_the_order_of_a_dictionary_and_of_a_set_does_not_count() -> None:
-    assert argument_text({1: 2, "a": 3}, [], []) == argument_text({"a": 3, 1: 2}, [], [])
-    assert argument_text({"b", "a", "c"}, [], []) == argument_text({"c", "a", "b"}, [], [])
+    assert encode_argument({1: 2, "a": 3}, [], []) == encode_argument({"a": 3, 1: 2}, [], [])
+    assert encode_argument({"b", "a", "c"}, [], []) == encode_argument({"c", "a", "b"}, [], [])
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ def test_the_order_of_a_dictionary_and_of_a_set_does_not_count() -> None:
     ],
 )
 def test_readers_see_no_marks(value: Any, shown: str, kind: str) -> None:
-    text = argument_text(value, [], [])
-    assert (without_marks(text), kind_of(text)) == (shown, kind)
-    assert without_marks(f"{text} abc.csv") == f"{shown} abc.csv"
+    text = encode_argument(value, [], [])
+    assert (strip_type_marks(text), parse_argument_kind(text)) == (shown, kind)
+    assert strip_type_marks(f"{text} abc.csv") == f"{shown} abc.csv"
 
 
 def test_a_step_runs_again_when_only_the_kind_of_an_argument_changes(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 
-from magical.keys.constants import members, text_of
+from magical.keys.constants import inspect_value, describe_value
 from projects import python
 
 
@@ -74,7 +74,7 @@ VALUES: list[Any] = [
 
 
 def test_different_values_have_different_texts() -> None:
-    texts = [text_of(v) for v in VALUES]
+    texts = [describe_value(v) for v in VALUES]
     assert len(set(texts)) == len(texts)
 
 
@@ -82,7 +82,7 @@ def test_different_values_have_different_texts() -> None:
     "value", [*VALUES, threading.Lock(), object(), pl.DataFrame({"x": [1]}), dt.date(2024, 1, 31)], ids=type
 )
 def test_no_address_shows(value: Any) -> None:
-    assert " at 0x" not in text_of(value)
+    assert " at 0x" not in describe_value(value)
 
 
 def test_circles_end() -> None:
@@ -90,23 +90,23 @@ def test_circles_end() -> None:
     circle.append(circle)
     point = Point(None)
     point.x = [point, {"me": point}]
-    assert text_of(circle) == "list(1, …)"
-    assert text_of(point).count("…") == 2
+    assert describe_value(circle) == "list(1, …)"
+    assert describe_value(point).count("…") == 2
 
 
 def test_deep_values_end() -> None:
     deep: Any = 1
     for _ in range(200):
         deep = [Point(deep)]
-    assert len(text_of(deep)) < 1000
+    assert len(describe_value(deep)) < 1000
 
 
 def test_the_code_in_a_value_is_collected() -> None:
-    found = members(
+    found = inspect_value(
         {"a": [one, (two, Point(3))], "b": functools.partial(json.dumps, default=str), "c": Colour.RED}
     )
     assert set(found.code) >= {one, two, Point, json.dumps, str, Colour}
-    assert members([1, "a"]).code == ()
+    assert inspect_value([1, "a"]).code == ()
 
 
 def test_sets_are_the_same_in_every_process() -> None:

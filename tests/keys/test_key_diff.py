@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from magical.errors import UsageError
-from magical.keys.key_diff import causes, settings_changes
+from magical.keys.key_diff import find_causes, diff_settings
 from projects import Small, flow, one
 
 
@@ -138,20 +138,20 @@ PARTS = {
 @pytest.mark.parametrize("name", PARTS)
 def test_each_kind_of_cause_has_words(name: str) -> None:
     old, new, said = PARTS[name]
-    assert [c.text for c in causes(old, new)] == [said]
-    assert causes(new, new) == []
+    assert [c.text for c in find_causes(old, new)] == [said]
+    assert find_causes(new, new) == []
 
 
 def test_the_order_of_causes() -> None:
     old = {"python": "1", "package:a": "1", "input:t": "1", "argument:x": "1", "code:m.f": "1", "gives": "1"}
     new = dict.fromkeys(old, "2")
-    assert [c.kind for c in causes(old, new)] == ["code", "argument", "input", "package", "python"]
+    assert [c.kind for c in find_causes(old, new)] == ["code", "argument", "input", "package", "python"]
 
 
 def test_which_settings_changed() -> None:
     old = {"a": 1, "b": {"c": [1, 2], "d": None}, "e": [1]}
     new = {"a": 1, "b": {"c": [1, 3], "d": 4}, "e": [1, 2], "f": True}
-    assert list(settings_changes(old, new)) == [
+    assert list(diff_settings(old, new)) == [
         "b.c.1 went from 2 to 3",
         "b.d went from null to 4",
         "e went from [1] to [1, 2]",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from magical.events import Event, Log, current
+from magical.events import Event, LogLine, current_sink
 
 settings.register_profile("magical", deadline=None)  # on a busy machine time says nothing
 settings.load_profile("magical")
@@ -34,17 +34,17 @@ class Run:
 
     @property
     def lines(self) -> list[str]:
-        return [e.text for e in self.told if isinstance(e, Log)]
+        return [e.text for e in self.told if isinstance(e, LogLine)]
 
     @property
     def warnings(self) -> list[str]:
-        return [e.text for e in self.told if isinstance(e, Log) and e.level == "warning"]
+        return [e.text for e in self.told if isinstance(e, LogLine) and e.level == "warning"]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
     """A step that runs: ``emit``, ``keep`` and ``scratch`` reach it."""
     inside = Run(tmp_path)
-    token = current.set(inside)
+    token = current_sink.set(inside)
     yield inside
-    current.reset(token)
+    current_sink.reset(token)

@@ -12,11 +12,11 @@ from typing import Any
 from magical.contracts.promises import attach_promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.protocols import Registry, StepContext
-from magical.events import current
+from magical.events import current_sink
 from magical.graph import Graph, Node
 from magical.library.scorer.scorer import Scorer
 from magical.refs import Link, Wire
-from magical.scoring_path import ScoringPath, scoring_path
+from magical.scoring_path import ScoringPath, derive_scoring_path
 
 Context = Callable[[Node, "Played"], StepContext | None]
 
@@ -196,7 +196,7 @@ class Played:
 
     def path(self, node: str = "predict") -> ScoringPath:
         """The scoring path of the model that a node takes."""
-        return scoring_path(self.graph, node)
+        return derive_scoring_path(self.graph, node)
 
     def scorer(self, node: str = "predict") -> Scorer:
         """The scorer of that model."""
@@ -308,8 +308,8 @@ def _perform(node: Node, played: Played, context: Context | None) -> Any:
 
     plain = node.call.arguments
     arguments = {**plain, **{n: wired(w, plain.get(n)) for n, w in node.inputs.items()}}
-    token = current.set(context(node, played) if context else None)
+    token = current_sink.set(context(node, played) if context else None)
     try:
         return attach_promise(node.call.step.function(**arguments), node.call.promise)
     finally:
-        current.reset(token)
+        current_sink.reset(token)

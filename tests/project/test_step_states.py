@@ -86,7 +86,7 @@ def test_no_run_is_read_that_is_not_needed() -> None:
 
 
 def shown(small: Small, **settings: object) -> dict[str, str]:
-    return {s.name: s.standing.words for s in small.load().picture(**settings).steps}
+    return {s.name: s.status.label for s in small.load().picture(**settings).steps}
 
 
 def test_the_states_of_a_project(tmp_path: Path) -> None:
@@ -118,9 +118,9 @@ def test_a_sample_is_not_real_and_compared_with_samples(tmp_path: Path) -> None:
     small = flow(tmp_path / "p")
     small.run()
     sampled = magical.load(small.root, sample=20)
-    assert {s.standing.words for s in sampled.picture().steps} == {"to run, not real", "waits, not real"}
+    assert {s.status.label for s in sampled.picture().steps} == {"to run, not real", "waits, not real"}
     sampled.run()
-    assert {s.standing.words for s in sampled.picture().steps} == {"fresh, not real"}
+    assert {s.status.label for s in sampled.picture().steps} == {"fresh, not real"}
 
 
 def test_without_its_file_a_workflow_is_drawn_all_the_same(tmp_path: Path) -> None:

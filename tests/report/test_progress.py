@@ -6,7 +6,7 @@ import pytest
 
 from magical.events import (
     Event,
-    Log,
+    LogLine,
     Progress,
     RunFinished,
     RunStarted,
@@ -24,10 +24,10 @@ EVENTS: list[Event] = [
     RunStarted(run="r", workflow="flow", settings={}, nodes=["raw", "clean", "tune[boosting]"]),
     StepCached(step="raw", key="k"),
     StepStarted(step="clean", key="k"),
-    Log(step="clean", text="half way"),
+    LogLine(step="clean", text="half way"),
     Progress(step="clean", done=1, total=2),
     StepFinished(step="clean", key="k", seconds=1.234, summary="40 × 2"),
-    Log(step="clean", text="careful", level="warning"),
+    LogLine(step="clean", text="careful", level="warning"),
     StepStarted(step="tune[boosting]", key="k"),
     StepFailed(step="tune[boosting]", key="k", message="why\nHint: x"),
     StepLeftOut(step="select", reason="tune[boosting] failed"),
@@ -92,7 +92,7 @@ def test_names_are_aligned_within_bounds(nodes: list[str]) -> None:
 
 def test_a_text_of_several_lines_stays_on_one() -> None:
     stream = io.StringIO()
-    Console(stream).on(Log(step="x", text="one\ntwo\x1b[31m\rthree", level="warning"))
+    Console(stream).on(LogLine(step="x", text="one\ntwo\x1b[31m\rthree", level="warning"))
     assert stream.getvalue() == "! x one two [31m three\n"
 
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from magical import Field, InputPath, Settings
 from magical.errors import SettingsError
-from magical.settings import Tagged, import_string, to_json
+from magical.settings import TaggedSettings, import_string, to_json
 
 
 class Colour(enum.Enum):
@@ -23,7 +23,7 @@ class Colour(enum.Enum):
     BLUE = "blue"
 
 
-class Shape(Tagged): ...
+class Shape(TaggedSettings): ...
 
 
 class Circle(Shape):
@@ -144,7 +144,7 @@ def test_a_wrong_kind_is_refused(data: Any, said: str) -> None:
 
 
 def test_families_do_not_mix() -> None:
-    class Other(Tagged): ...
+    class Other(TaggedSettings): ...
 
     class Round(Other): ...
 

@@ -8,8 +8,8 @@ from pydantic import PositiveInt, SecretStr
 
 from magical import Field, InputPath, OutputPath, Settings
 from magical.errors import SettingsError, UsageError
-from magical.settings import FromLine, Tagged, to_json
-from magical.settings.layers import LINE, Layer, load_settings, parse_line, read_toml
+from magical.settings import CommandLineText, TaggedSettings, to_json
+from magical.settings.layers import COMMAND_LINE, Layer, load_settings, parse_overrides, read_toml
 from projects import Small, is_well_worded
 
 
@@ -18,7 +18,7 @@ class Budget(Settings):
     minutes: float | None = None
 
 
-class Experiment(Tagged):
+class Experiment(TaggedSettings):
     name: str = ""
 
 
@@ -64,12 +64,12 @@ def load(*layers: tuple[str, dict[str, Any]], root: Path | None = None) -> Whole
 
 
 def line(*words: str) -> Whole:
-    return load((LINE, parse_line(words)))
+    return load((COMMAND_LINE, parse_overrides(words)))
 
 
 def test_without_layers_the_class_speaks() -> None:
     assert load() == Whole()
-    assert load_settings(Whole, []).spoken == {}
+    assert load_settings(Whole, []).setting_layers == {}
 
 
 @pytest.mark.parametrize(
@@ -78,23 +78,23 @@ def test_without_layers_the_class_speaks() -> None:
         ([], 90, None),
         ([(FILE, 1)], 1, FILE),
         ([(FILE, 1), (PROFILE, 2)], 2, PROFILE),
-        ([(FILE, 1), (PROFILE, 2), (LINE, 3)], 3, LINE),
-        ([(FILE, 1), (LINE, 3)], 3, LINE),
+        ([(FILE, 1), (PROFILE, 2), (COMMAND_LINE, 3)], 3, COMMAND_LINE),
+        ([(FILE, 1), (COMMAND_LINE, 3)], 3, COMMAND_LINE),
         ([(PROFILE, 2)], 2, PROFILE),
     ],
 )
 def test_the_later_layer_wins(layers: list[tuple[str, int]], age: int, speaker: str | None) -> None:
     loaded = load_settings(Whole, [Layer(n, {"max_age": v}) for n, v in layers])
     assert loaded.settings.max_age == age  # type: ignore[attr-defined]
-    assert loaded.spoken.get("max_age") == speaker
+    assert loaded.setting_layers.get("max_age") == speaker
 
 
 def test_layers_change_one_value_inside_of_another() -> None:
-    whole = load((FILE, {"budget": {"trials": 5}}), (LINE, {"budget": {"minutes": 2.5}}))
+    whole = load((FILE, {"budget": {"trials": 5}}), (COMMAND_LINE, {"budget": {"minutes": 2.5}}))
     assert whole.budget == Budget(trials=5, minutes=2.5)
     assert load((FILE, {"deep": {"budget": {"minutes": 1}}})).deep.budget == Budget(trials=20, minutes=1)
     loaded = load_settings(Whole, [Layer(FILE, {"deep": {"budget": {"trials": 5}}})])
-    assert loaded.spoken == {"deep.budget.trials": FILE}
+    assert loaded.setting_layers == {"deep.budget.trials": FILE}
 
 
 LINES = {
@@ -148,18 +148,18 @@ def test_values_on_the_line(words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("words", [("x",), ("=3",), ("",)])
 def test_a_word_that_sets_nothing(words: tuple[str, ...]) -> None:
     with pytest.raises(SettingsError, match="neither an option nor key=value"):
-        parse_line(words)
+        parse_overrides(words)
 
 
 @pytest.mark.parametrize("words", [("a=1", "a.b=2"), ("a.b=2", "a.b.c=3")])
 def test_a_value_cannot_be_a_group_too(words: tuple[str, ...]) -> None:
     with pytest.raises(SettingsError, match="given twice"):
-        parse_line(words)
+        parse_overrides(words)
 
 
 def test_the_last_of_two_words_wins() -> None:
-    assert parse_line(["a=1", "a=2"]) == {"a": 2}
-    assert parse_line(["a.b=1", "a=2"]) == {"a": 2}
+    assert parse_overrides(["a=1", "a=2"]) == {"a": 2}
+    assert parse_overrides(["a.b=1", "a=2"]) == {"a": 2}
 
 
 WRONG: dict[str, tuple[tuple[str, ...], list[str]]] = {
@@ -206,7 +206,7 @@ def test_what_is_wrong_is_said_with_the_nearest_that_is_right(name: str) -> None
 def test_the_layer_that_is_wrong_is_named(layer: str) -> None:
     for values in ({"max_age": 0}, {"zzz": 0}, {"budget": {"trials": 0}}):
         with pytest.raises(SettingsError, match=f"in {layer}"):
-            load((layer, values), (LINE, {"name": "x"}))
+            load((layer, values), (COMMAND_LINE, {"name": "x"}))
 
 
 def test_what_is_missing_is_named() -> None:
@@ -217,7 +217,7 @@ def test_what_is_missing_is_named() -> None:
     with pytest.raises(SettingsError, match="The setting must has no default and was not given") as caught:
         load_settings(Needy, [])
     assert caught.value.hint.startswith("give it: must=...")
-    assert load_settings(Needy, [Layer(LINE, {"must": 1, "inner": {}})]).settings.must == 1  # type: ignore[attr-defined]
+    assert load_settings(Needy, [Layer(COMMAND_LINE, {"must": 1, "inner": {}})]).settings.must == 1  # type: ignore[attr-defined]
 
 
 def test_several_wrong_settings_are_said_together() -> None:
@@ -240,16 +240,16 @@ def test_a_path_on_the_line_starts_from_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    values = parse_line(["source=y.csv"])
-    assert isinstance(values["source"], FromLine)
-    assert load((LINE, values), root=Path("/elsewhere")).source == tmp_path / "y.csv"
-    assert load((LINE, parse_line(['source="y.csv"'])), root=Path("/elsewhere")).source == tmp_path / "y.csv"
+    values = parse_overrides(["source=y.csv"])
+    assert isinstance(values["source"], CommandLineText)
+    assert load((COMMAND_LINE, values), root=Path("/elsewhere")).source == tmp_path / "y.csv"
+    assert load((COMMAND_LINE, parse_overrides(['source="y.csv"'])), root=Path("/elsewhere")).source == tmp_path / "y.csv"
 
 
 def test_an_absolute_path_and_one_of_home_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for text in ("/a/b.csv", "~/b.csv"):
-        for layer in ((FILE, {"source": text}), (LINE, parse_line([f"source={text}"]))):
+        for layer in ((FILE, {"source": text}), (COMMAND_LINE, parse_overrides([f"source={text}"]))):
             got = load(layer, root=Path("/elsewhere")).source
             assert got == (Path("/a/b.csv") if text[0] == "/" else tmp_path / "b.csv")
 

@@ -12,8 +12,8 @@ import magical
 from magical.errors import InputError, SettingsError, WiringError
 from magical.masking import mask
 from magical.settings import Secret, Settings, to_json
-from magical.settings.layers import Layer, as_line, load_settings, parse_line
-from magical.settings.secrets import learn, sealed, without_masks
+from magical.settings.layers import Layer, to_overrides, load_settings, parse_overrides
+from magical.settings.secrets import mask_referenced_secrets, forbid_reveal, drop_masked
 from projects import is_well_worded, one
 
 
@@ -62,9 +62,9 @@ def test_a_file_is_found_from_where_it_was_written(tmp_path: Path, monkeypatch: 
     assert isinstance(read.settings, Whole)
     assert [s.reveal() for s in read.settings.keys] == ["from-the-project"]
     assert read.settings.database.spare.reveal() == "from-the-project"  # type: ignore[union-attr]
-    line = load_settings(Whole, [Layer("line", parse_line(["database.password=file:key"]))], root)
+    line = load_settings(Whole, [Layer("line", parse_overrides(["database.password=file:key"]))], root)
     assert line.settings.database.password.reveal() == "from-the-line"  # type: ignore[attr-defined]
-    again = load_settings(Whole, [Layer("line", as_line({"keys": read.settings.keys}))], tmp_path)
+    again = load_settings(Whole, [Layer("line", to_overrides({"keys": read.settings.keys}))], tmp_path)
     assert again.settings.keys[0].reveal() == "from-the-project"  # type: ignore[attr-defined]
 
 
@@ -167,7 +167,7 @@ def test_other_settings_still_name_what_came() -> None:
 
 def test_nothing_is_revealed_while_a_project_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DB_PASSWORD", "tiger-in-the-tank")
-    with sealed(), pytest.raises(WiringError, match="revealed outside a step"):
+    with forbid_reveal(), pytest.raises(WiringError, match="revealed outside a step"):
         Secret("env:DB_PASSWORD").reveal()
     assert Secret("env:DB_PASSWORD").reveal()
 
@@ -178,7 +178,7 @@ def test_what_settings_refer_to_is_masked_before_it_is_revealed(
     monkeypatch.setenv("LEARNT", "learnt-from-settings")
     (tmp_path / "a").write_text("learnt-from-a-file")
     (tmp_path / "big").write_text("not-learnt-" * 10_000)
-    learn(
+    mask_referenced_secrets(
         {"a": ["env:LEARNT", {"b": "file:a"}], "c": "file:big", "d": "file:none", "e": "env:NONE", "f": 1},
         tmp_path,
     )
@@ -194,4 +194,4 @@ def test_a_list_with_a_mask_in_it_is_left_out_as_a_whole() -> None:
         "plain": [plain],
         "one": {"uri": masked},
     }
-    assert without_masks(given) == {"plain": [plain], "one": {}}
+    assert drop_masked(given) == {"plain": [plain], "one": {}}

@@ -23,7 +23,7 @@ from magical.contracts.schema import Schema
 from magical.engine.execution.executor import validate_output
 from magical.errors import BrokenPromise, StoreError
 from magical.graph import Node
-from magical.settings import Tagged
+from magical.settings import TaggedSettings
 from magical.stores.local.store import LocalStore
 
 NODE = Node("made", "workflow:made", "", "workflow.py:1", {}, {})
@@ -41,7 +41,7 @@ class Shape(Contract):
     free: Any = None
 
 
-class Kind(Tagged): ...
+class Kind(TaggedSettings): ...
 
 
 class Circle(Kind):

@@ -186,7 +186,7 @@ class Edited(RuleBasedStateMachine):
         line = {"policy": {"workers": workers}}
         plans = project.plan(step, **line)
         result = project.execute(step, line)
-        part = graph.upto(step) if step else graph
+        part = graph.subgraph(step) if step else graph
         for _ in range(10):  # what is fresh is read only now; what turns out to be damaged is made again
             try:
                 self._compare(project, result, {n.data: n.name for n in part.nodes if n.data in self._data()})

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from magical.graph import Graph, Node
 from magical.refs import Link, Wire
-from magical.views.state_marks import LOOKS, Standing
+from magical.views.state_marks import STATE_STYLES, StepStatus
 
 CUSTOMER = {
     "contract": "Customer",
@@ -102,7 +102,7 @@ def fan(n: int) -> Graph:
 
 
 names = st.one_of(st.sampled_from(NASTY), st.text(min_size=1, max_size=12))
-standings = st.builds(Standing, st.sampled_from([*LOOKS, ""]), st.lists(names, max_size=2).map(tuple))
+standings = st.builds(StepStatus, st.sampled_from([*STATE_STYLES, ""]), st.lists(names, max_size=2).map(tuple))
 
 
 @st.composite

@@ -16,10 +16,10 @@ import pytest
 
 from magical.graph import Graph
 from magical.refs import Link
-from magical.views.mermaid import mermaid_text
-from magical.views.page import page
-from magical.views.picture import Picture, picture
-from magical.views.state_marks import LOOKS, Standing
+from magical.views.mermaid import render_mermaid
+from magical.views.page import render_page
+from magical.views.picture import Picture, build_picture
+from magical.views.state_marks import STATE_STYLES, StepStatus
 from views.graphs import CAMPAIGN, NASTY, node
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -105,16 +105,16 @@ def measured(text: str, folder: Path, width: int, dark: bool) -> dict[str, Any]:
 
 def campaign() -> Picture:
     """Every state, on a pretence or not."""
-    states = [Standing(state, ("clean",) if i % 2 else ()) for i, state in enumerate([*LOOKS, "fresh"])]
-    return picture(CAMPAIGN, dict(zip((n.name for n in CAMPAIGN.nodes), states, strict=True)), ("mind this",))
+    states = [StepStatus(state, ("clean",) if i % 2 else ()) for i, state in enumerate([*STATE_STYLES, "fresh"])]
+    return build_picture(CAMPAIGN, dict(zip((n.name for n in CAMPAIGN.nodes), states, strict=True)), ("mind this",))
 
 
 def nasty() -> Picture:
     """Every name that could be taken for something else."""
     nodes = [node(name, data=f"{name}!") for name in NASTY]
     last = node("last", "value", tuple(Link(n.name) for n in nodes))
-    states = {n.name: Standing("failed", (n.name,)) for n in nodes}
-    return picture(Graph("<script>alert(1)</script>", (*nodes, last), Link("last")), states, tuple(NASTY))
+    states = {n.name: StepStatus("failed", (n.name,)) for n in nodes}
+    return build_picture(Graph("<script>alert(1)</script>", (*nodes, last), Link("last")), states, tuple(NASTY))
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -124,7 +124,7 @@ def test_nothing_overlaps_is_cut_off_or_hard_to_read(
     drawn: Any, width: int, dark: bool, tmp_path: Path
 ) -> None:
     shown = drawn()
-    found = measured(page(shown), tmp_path, width, dark)
+    found = measured(render_page(shown), tmp_path, width, dark)
     assert found["width"] == width
     assert found["page"] <= width
     assert found["nodes"] == len(shown.steps) + len(shown.data)
@@ -140,7 +140,7 @@ def test_nothing_overlaps_is_cut_off_or_hard_to_read(
 @pytest.mark.parametrize("drawn", [campaign, nasty])
 def test_the_page_asks_for_nothing_and_complains_of_nothing(drawn: Any, tmp_path: Path) -> None:
     path, log = tmp_path / "page.html", tmp_path / "net.json"
-    path.write_text(page(drawn()), encoding="utf-8")
+    path.write_text(render_page(drawn()), encoding="utf-8")
     done = chromium(f"--log-net-log={log}", "--enable-logging=stderr", "--dump-dom", address=path.as_uri())
     assert "CONSOLE" not in done.stderr
     asked = set(re.findall(r'"url":"(?!file:|data:)\w+:/*([^/"?]*)', log.read_text(encoding="utf-8")))
@@ -155,7 +155,7 @@ def test_mermaid_renders_the_text(drawn: Any, tmp_path: Path) -> None:
     path = tmp_path / "mermaid.html"
     script = f"""
     mermaid.initialize({{startOnLoad: false}});
-    mermaid.render('drawn', {json.dumps(mermaid_text(shown)).replace("<", chr(92) + "u003c")}).then(
+    mermaid.render('drawn', {json.dumps(render_mermaid(shown)).replace("<", chr(92) + "u003c")}).then(
       done => {{ document.body.innerHTML = done.svg; document.title = 'drawn'; }},
       error => {{ document.title = 'refused: ' + error; }});
     """
@@ -174,6 +174,6 @@ def test_mermaid_renders_the_text(drawn: Any, tmp_path: Path) -> None:
     for step in shown.steps:
         assert html.escape(step.name[:20].strip(), quote=False) in svg or step.name not in ("clean", "last")
     assert len(re.findall(r'class="node ', svg)) == len(
-        re.findall(r"\b[sd]\d+(?:\(\[|\[)", mermaid_text(shown))
+        re.findall(r"\b[sd]\d+(?:\(\[|\[)", render_mermaid(shown))
     )
     assert "<img" not in svg

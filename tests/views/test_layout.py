@@ -6,7 +6,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magical.views.layout import Box, Edge, Layout, laid_out
+from magical.views.layout import Box, Edge, Layout, compute_layout
 
 Drawn = tuple[list[Box], list[Edge]]
 
@@ -41,7 +41,7 @@ def overlapping(layout: Layout, room: float = 0) -> list[tuple[str, str]]:
 @given(drawings())
 def test_no_boxes_overlap_and_all_lie_inside_and_in_their_bands(drawn: Drawn) -> None:
     boxes, edges = drawn
-    layout = laid_out(boxes, edges)
+    layout = compute_layout(boxes, edges)
     assert set(layout.boxes) == {b.id for b in boxes}
     assert overlapping(layout, room=10) == []
     for place in layout.boxes.values():
@@ -56,7 +56,7 @@ def test_no_boxes_overlap_and_all_lie_inside_and_in_their_bands(drawn: Drawn) ->
 @given(drawings())
 def test_every_edge_leads_down_from_its_box_to_its_box_without_a_gap(drawn: Drawn) -> None:
     boxes, edges = drawn
-    layout = laid_out(boxes, edges)
+    layout = compute_layout(boxes, edges)
     assert set(layout.routes) == set(edges)
     for edge, hops in layout.routes.items():
         source, target = layout.boxes[edge.source], layout.boxes[edge.target]
@@ -70,7 +70,7 @@ def test_every_edge_leads_down_from_its_box_to_its_box_without_a_gap(drawn: Draw
 @given(drawings())
 def test_no_line_runs_through_a_box(drawn: Drawn) -> None:
     boxes, edges = drawn
-    layout = laid_out(boxes, edges)
+    layout = compute_layout(boxes, edges)
     for edge, hops in layout.routes.items():
         for name, place in layout.boxes.items():
             if name in (edge.source, edge.target):
@@ -83,14 +83,14 @@ def test_no_line_runs_through_a_box(drawn: Drawn) -> None:
 
 def test_what_follows_one_box_alone_is_right_below_it() -> None:
     boxes = [Box(str(i), 40 + 30 * (i % 3), 20) for i in range(6)]
-    layout = laid_out(boxes, [Edge(str(i), str(i + 1), boxes[i].width / 2) for i in range(5)])
+    layout = compute_layout(boxes, [Edge(str(i), str(i + 1), boxes[i].width / 2) for i in range(5)])
     middles = {round(p.x + p.box.width / 2, 6) for p in layout.boxes.values()}
     assert len(middles) == 1
 
 
 def test_crossings_are_undone() -> None:
     boxes = [Box(n, 50, 20) for n in "abcxyz"]
-    layout = laid_out(boxes, [Edge("a", "z", 25), Edge("b", "y", 25), Edge("c", "x", 25)])
+    layout = compute_layout(boxes, [Edge("a", "z", 25), Edge("b", "y", 25), Edge("c", "x", 25)])
     order = [sorted(names, key=lambda n: layout.boxes[n].x) for names in ("abc", "xyz")]
     partner = dict(zip("abc", "zyx", strict=True))
     assert [partner[n] for n in order[0]] == order[1]
@@ -98,7 +98,7 @@ def test_crossings_are_undone() -> None:
 
 def test_a_layer_that_is_too_wide_becomes_several() -> None:
     boxes = [Box("first", 100, 20), *(Box(f"n{i}", 100, 20) for i in range(50))]
-    layout = laid_out(boxes, [Edge("first", f"n{i}", 50) for i in range(50)], most=1000)
+    layout = compute_layout(boxes, [Edge("first", f"n{i}", 50) for i in range(50)], max_width=1000)
     assert layout.width < 1500
     assert overlapping(layout) == []
 
@@ -109,7 +109,7 @@ def test_a_thousand_boxes_are_placed_in_seconds() -> None:
         Edge(f"n{i}", "last", 50) for i in range(1000)
     ]
     began = time.process_time()
-    layout = laid_out(boxes, edges)
+    layout = compute_layout(boxes, edges)
     assert time.process_time() - began < 5
     assert len(layout.routes) == 2000
     rows = {p.y for p in layout.boxes.values()}

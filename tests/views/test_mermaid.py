@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from magical.graph import Graph
 from magical.refs import Link
-from magical.views.mermaid import mermaid_text
-from magical.views.picture import Picture, picture
-from magical.views.state_marks import Standing
+from magical.views.mermaid import render_mermaid
+from magical.views.picture import Picture, build_picture
+from magical.views.state_marks import StepStatus
 from views.graphs import CAMPAIGN, NASTY, chain, fan, graphs, node, standings
 
 TEXT = r'"[^"\\`<>|{}$%&]*(?:<br/>(?:<small>)?[^"\\`<>|{}$%&]*(?:</small>)?)?"'
@@ -44,13 +44,13 @@ def parsed(text: str) -> tuple[list[str], list[tuple[str, str]]]:
 
 def drawn_edges(drawn: Picture) -> set[tuple[str, str]]:
     """The edges of a picture, those through data that are written on an arrow joined to one."""
-    on_arrows = {d.id for d in drawn.data.values() if not d.name and len(drawn.takers[d.id]) == 1}
-    pairs = {(drawn.makers[a].id if a in on_arrows else a, b) for a, b in drawn.edges}
+    on_arrows = {d.id for d in drawn.data.values() if not d.name and len(drawn.consumers[d.id]) == 1}
+    pairs = {(drawn.producers[a].id if a in on_arrows else a, b) for a, b in drawn.edges}
     return {(a, b) for a, b in pairs if b not in on_arrows}
 
 
 def test_steps_are_boxes_and_data_are_round_in_their_groups() -> None:
-    assert mermaid_text(picture(CAMPAIGN)).splitlines() == [
+    assert render_mermaid(build_picture(CAMPAIGN)).splitlines() == [
         "flowchart TD",
         "    subgraph data",
         '        s0["ingest"]',
@@ -87,14 +87,14 @@ def test_steps_are_boxes_and_data_are_round_in_their_groups() -> None:
 
 
 def test_one_group_has_no_frame() -> None:
-    assert "subgraph" not in mermaid_text(picture(chain(3)))
+    assert "subgraph" not in render_mermaid(build_picture(chain(3)))
 
 
 def test_states_are_shown_where_they_say_something() -> None:
     nodes = tuple(node(f"n{i}") for i in range(4))
-    states = Standing("stale"), Standing("waits"), Standing("to run"), Standing("fresh", ("rows",))
-    text = mermaid_text(
-        picture(Graph("flow", nodes), {n.name: s for n, s in zip(nodes, states, strict=True)})
+    states = StepStatus("stale"), StepStatus("waits"), StepStatus("to run"), StepStatus("fresh", ("rows",))
+    text = render_mermaid(
+        build_picture(Graph("flow", nodes), {n.name: s for n, s in zip(nodes, states, strict=True)})
     )
     assert 's0["n0<br/><small>stale</small>"]:::stale' in text
     assert 's1["n1"] -->' in text
@@ -106,8 +106,8 @@ def test_states_are_shown_where_they_say_something() -> None:
 @given(st.data(), graphs())
 def test_every_node_is_defined_once_and_every_edge_drawn(data: st.DataObject, graph: Graph) -> None:
     states = data.draw(st.none() | st.fixed_dictionaries({n.name: standings for n in graph.nodes}))
-    drawn = picture(graph, states)
-    ids, edges = parsed(mermaid_text(drawn))
+    drawn = build_picture(graph, states)
+    ids, edges = parsed(render_mermaid(drawn))
     assert len(set(ids)) == len(ids)
     assert set(edges) == drawn_edges(drawn)
     assert len(set(edges)) == len(edges)
@@ -117,7 +117,7 @@ def test_every_node_is_defined_once_and_every_edge_drawn(data: st.DataObject, gr
 def test_a_name_is_never_markup_nor_a_directive() -> None:
     for name in NASTY:
         graph = Graph(name, (node(name, data=f"{name}!"), node("b", "value", Link(name))), Link("b"))
-        text = mermaid_text(picture(graph, {name: Standing("failed", (name,))}))
+        text = render_mermaid(build_picture(graph, {name: StepStatus("failed", (name,))}))
         ids, edges = parsed(text)
         assert ids == ["s0", "d0", "s1", "d1"]
         assert len(edges) == 3
@@ -126,6 +126,6 @@ def test_a_name_is_never_markup_nor_a_directive() -> None:
 
 def test_many_steps() -> None:
     for graph in (chain(1000), fan(1000)):
-        ids, edges = parsed(mermaid_text(picture(graph)))
+        ids, edges = parsed(render_mermaid(build_picture(graph)))
         assert len(ids) <= 2 * len(graph.nodes)
         assert len(edges) >= len(graph.nodes) - 1

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from magical.graph import Graph
 from magical.refs import Link
-from magical.views.column_text import cells, described
-from magical.views.page import figure, page, said
-from magical.views.picture import picture
-from magical.views.state_marks import Standing
-from magical.views.svg import drawing
+from magical.views.column_text import make_column_rows, describe_data
+from magical.views.page import render_figure, render_page, render_text
+from magical.views.picture import build_picture
+from magical.views.state_marks import StepStatus
+from magical.views.svg import render_svg
 from views.graphs import CAMPAIGN, CUSTOMER, NASTY, chain, fan, graphs, node, standings
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -62,8 +62,8 @@ def boxes(svg: ElementTree.Element, kind: str) -> list[tuple[float, float, float
 @given(st.data(), graphs())
 def test_any_graph_is_drawn_whole_and_nothing_overlaps(data: st.DataObject, graph: Graph) -> None:
     states = data.draw(st.none() | st.fixed_dictionaries({n.name: standings for n in graph.nodes}))
-    drawn = picture(graph, states)
-    svg = ElementTree.fromstring(drawing(drawn))
+    drawn = build_picture(graph, states)
+    svg = ElementTree.fromstring(render_svg(drawn))
     steps, data_boxes = boxes(svg, "m-step"), boxes(svg, "m-data")
     assert (len(steps), len(data_boxes)) == (len(drawn.steps), len(drawn.data))
     left, _, wide, tall = map(float, svg.get("viewBox", "").split())
@@ -79,8 +79,8 @@ def test_any_graph_is_drawn_whole_and_nothing_overlaps(data: st.DataObject, grap
 @given(st.data(), graphs(most=6))
 def test_a_page_has_its_own_tags_only_whatever_things_are_called(data: st.DataObject, graph: Graph) -> None:
     states = data.draw(st.none() | st.fixed_dictionaries({n.name: standings for n in graph.nodes}))
-    drawn = picture(graph, states)
-    reader = Reader(page(drawn))
+    drawn = build_picture(graph, states)
+    reader = Reader(render_page(drawn))
     known = "html head meta link title style body header h1 h2 main p div svg desc g a path rect text ul li dl dt dd"
     known += " table thead tbody tr th td span details summary"
     assert {tag for tag, _ in reader.tags} <= set(known.split())
@@ -107,7 +107,7 @@ def test_names_columns_and_categories_are_text(evil: str) -> None:
             node("b", "value", Link(evil)),
         ),
     )
-    text = page(picture(graph, {evil: Standing("failed", (evil,))}, (evil,)))
+    text = render_page(build_picture(graph, {evil: StepStatus("failed", (evil,))}, (evil,)))
     tags = {tag for tag, _ in Reader(text).tags}
     assert not tags & {"script", "img", "b"}
     assert "\x1b" not in text
@@ -115,7 +115,7 @@ def test_names_columns_and_categories_are_text(evil: str) -> None:
 
 
 def test_a_page_needs_nothing_from_anywhere() -> None:
-    text = page(picture(CAMPAIGN))
+    text = render_page(build_picture(CAMPAIGN))
     assert "<script" not in text
     assert set(re.findall(r"https?://[^\s\"<>]+", text)) == {"http://www.w3.org/2000/svg"}
     assert not re.search(r"url\(|@import|src=", text)
@@ -123,8 +123,8 @@ def test_a_page_needs_nothing_from_anywhere() -> None:
 
 
 def test_a_page_tells_all_below_the_drawing() -> None:
-    states = {"ingest": Standing("fresh"), "clean": Standing("stale", ("rows (sample)",))}
-    text = page(picture(CAMPAIGN, states, ("mind this",)), "2026-01-31 10:15")
+    states = {"ingest": StepStatus("fresh"), "clean": StepStatus("stale", ("rows (sample)",))}
+    text = render_page(build_picture(CAMPAIGN, states, ("mind this",)), "2026-01-31 10:15")
     words = " ".join(Reader(text).texts)
     for said_there in (
         *(
@@ -148,26 +148,26 @@ def test_a_page_tells_all_below_the_drawing() -> None:
 
 
 def test_data_lead_to_their_contract() -> None:
-    reader = Reader(page(picture(CAMPAIGN)))
+    reader = Reader(render_page(build_picture(CAMPAIGN)))
     links = [a["href"] for tag, a in reader.tags if tag == "a"]
     assert set(links) == {"#contract-0"}
     assert len(links) >= 5
     columns = "id: int, id\nshop: str, key of Shop\nincome: float, may be null, ≥ 0\nlevel: str, '<b>low</b>', 'high'"
-    assert described(picture(CAMPAIGN).data["d1"]) == f"customers: Frame[Customer]\n{columns}"
-    assert [len(row) for row in cells(CUSTOMER)] == [6] * 4
+    assert describe_data(build_picture(CAMPAIGN).data["d1"]) == f"customers: Frame[Customer]\n{columns}"
+    assert [len(row) for row in make_column_rows(CUSTOMER)] == [6] * 4
 
 
 def test_in_a_notebook_it_is_one_piece_without_links() -> None:
-    text = figure(picture(CAMPAIGN, None, ("<mind> this",)))
+    text = render_figure(build_picture(CAMPAIGN, None, ("<mind> this",)))
     reader = Reader(text)
     assert "a" not in {tag for tag, _ in reader.tags}
     assert "&lt;mind&gt; this" in text
-    assert said("<b>") == "<pre>&lt;b&gt;</pre>"
+    assert render_text("<b>") == "<pre>&lt;b&gt;</pre>"
 
 
 @pytest.mark.parametrize("graph", [chain(1000), fan(1000)], ids=["chain", "fan"])
 def test_a_thousand_steps(graph: Graph) -> None:
     began = time.process_time()
-    text = page(picture(graph))
+    text = render_page(build_picture(graph))
     assert time.process_time() - began < 8
-    assert text.count('class="m-edge"') == len(list(picture(graph).edges))
+    assert text.count('class="m-edge"') == len(list(build_picture(graph).edges))

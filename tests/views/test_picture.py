@@ -4,23 +4,23 @@ from hypothesis import given
 
 from magical.errors import Finding
 from magical.graph import Graph
-from magical.masking import hide
+from magical.masking import register_secret
 from magical.refs import Link
-from magical.views.picture import Picture, picture
-from magical.views.state_marks import Standing
+from magical.views.picture import Picture, build_picture
+from magical.views.state_marks import StepStatus
 from views.graphs import CAMPAIGN, graphs, node
 
 
 def given_by(drawn: Picture, step: str) -> list[tuple[str, str]]:
-    return [(d.name, d.promise) for s in drawn.steps if s.name == step for d in s.gives]
+    return [(d.name, d.promise) for s in drawn.steps if s.name == step for d in s.outputs]
 
 
 def taken_by(drawn: Picture, step: str) -> list[str]:
-    return [drawn.label(source) for s in drawn.steps if s.name == step for source in s.takes]
+    return [drawn.label(source) for s in drawn.steps if s.name == step for source in s.inputs]
 
 
 def test_data_have_the_names_that_the_workflow_gives_them() -> None:
-    drawn = picture(CAMPAIGN)
+    drawn = build_picture(CAMPAIGN)
     assert given_by(drawn, "clean") == [("customers", "Frame[Customer]")]
     assert given_by(drawn, "ingest") == [("", "Frame[Customer]")]
     assert taken_by(drawn, "clean") == ["ingest"]
@@ -29,12 +29,12 @@ def test_data_have_the_names_that_the_workflow_gives_them() -> None:
 
 
 def test_the_parts_of_a_split_are_data_of_their_own_where_they_are_used() -> None:
-    drawn = picture(CAMPAIGN)
+    drawn = build_picture(CAMPAIGN)
     assert given_by(drawn, "split") == [(p, "Frame[Customer]") for p in ("train", "validation", "test")]
     whole = node("split", "parts")
     only = Graph("flow", (whole, node("size", "value", Link("split", "test"))), Link("size"))
-    assert given_by(picture(only), "split") == [("test", "Frame[Customer]")]
-    assert given_by(picture(Graph("flow", (whole,), Link("split"))), "split") == [("", "Parts[Customer]")]
+    assert given_by(build_picture(only), "split") == [("test", "Frame[Customer]")]
+    assert given_by(build_picture(Graph("flow", (whole,), Link("split"))), "split") == [("", "Parts[Customer]")]
 
 
 def test_the_members_of_a_tuple_are_data_of_their_own() -> None:
@@ -43,14 +43,14 @@ def test_the_members_of_a_tuple_are_data_of_their_own() -> None:
         node("size", "value", Link("pair", "1")),
         node("sum", "value", Link("pair", "0")),
     )
-    assert given_by(picture(Graph("flow", nodes)), "pair") == [
+    assert given_by(build_picture(Graph("flow", nodes)), "pair") == [
         ("pair.0", "int"),
         ("pair.1", "Frame[Customer]"),
     ]
 
 
 def test_a_receipt_is_no_data() -> None:
-    drawn = picture(CAMPAIGN)
+    drawn = build_picture(CAMPAIGN)
     assert given_by(drawn, "register") == []
     assert taken_by(drawn, "notify") == ["register"]
 
@@ -63,7 +63,7 @@ def test_a_name_that_two_have_is_told_apart_where_it_is_taken() -> None:
         node("split", "parts", Link("second")),
         node("train", "model", Link("split", "train")),
     )
-    drawn = picture(Graph("flow", nodes))
+    drawn = build_picture(Graph("flow", nodes))
     assert taken_by(drawn, "second") == ["first"]
     assert taken_by(drawn, "third") == ["second"]
     assert taken_by(drawn, "train") == ["split.train"]
@@ -71,7 +71,7 @@ def test_a_name_that_two_have_is_told_apart_where_it_is_taken() -> None:
 
 
 def test_what_the_workflow_returns_is_marked() -> None:
-    assert [d.name for d in picture(CAMPAIGN).data.values() if d.returned] == ["scores"]
+    assert [d.name for d in build_picture(CAMPAIGN).data.values() if d.returned] == ["scores"]
 
 
 def test_without_states_it_tells_what_the_code_tells() -> None:
@@ -80,15 +80,15 @@ def test_without_states_it_tells_what_the_code_tells() -> None:
         node("size", "value", Link("rows")),
         node("odd", "value", Link("rows")),
     )
-    drawn = picture(Graph("flow", nodes, Link("size")))
-    assert [s.standing.state for s in drawn.steps] == ["unwritten", "", "unused"]
+    drawn = build_picture(Graph("flow", nodes, Link("size")))
+    assert [s.status.state for s in drawn.steps] == ["unwritten", "", "unused"]
 
 
 def test_what_a_drawing_found_and_more_is_said_below() -> None:
     graph = Graph(
         "flow", (node("rows"),), None, (Finding("WIRE001", "warning", "rows", "is odd.", "mend it."),)
     )
-    assert picture(graph, notes=("and more",)).notes == (
+    assert build_picture(graph, notes=("and more",)).notes == (
         "warning WIRE001 rows: is odd.\nHint: mend it.",
         "and more",
     )
@@ -96,20 +96,20 @@ def test_what_a_drawing_found_and_more_is_said_below() -> None:
 
 def test_no_secret_is_in_a_picture() -> None:
     secret = "hunter2-hunter2"
-    hide(secret)
+    register_secret(secret)
     graph = Graph("flow", (node(f"get[{secret}]", data=secret),))
-    assert "hunter2" not in str(picture(graph, {f"get[{secret}]": Standing("fresh", (secret,))}).origin)
-    assert "hunter2" not in str([(s.name, s.gives) for s in picture(graph).steps])
+    assert "hunter2" not in str(build_picture(graph, {f"get[{secret}]": StepStatus("fresh", (secret,))}).origin)
+    assert "hunter2" not in str([(s.name, s.outputs) for s in build_picture(graph).steps])
 
 
 @given(graphs())
 def test_every_link_of_a_graph_is_an_edge_between_nodes_that_are_there(graph: Graph) -> None:
-    drawn = picture(graph, {n.name: Standing("fresh") for n in graph.nodes})
-    ids = [i for s in drawn.steps for i in (s.id, *(d.id for d in s.gives))]
+    drawn = build_picture(graph, {n.name: StepStatus("fresh") for n in graph.nodes})
+    ids = [i for s in drawn.steps for i in (s.id, *(d.id for d in s.outputs))]
     assert len(set(ids)) == len(ids)
     edges = list(drawn.edges)
     assert {i for edge in edges for i in edge} <= set(ids)
     wanted = {(link.node, n.name) for n in graph.nodes for link in n.links}
     position = {s.id: n.name for s, n in zip(drawn.steps, graph.nodes, strict=True)}
-    found = {(position[drawn.makers[a].id], position[b]) for a, b in edges if b in position}
+    found = {(position[drawn.producers[a].id], position[b]) for a, b in edges if b in position}
     assert found == wanted

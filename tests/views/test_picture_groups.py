@@ -4,12 +4,12 @@ from hypothesis import given
 
 from magical.graph import Graph
 from magical.refs import Link
-from magical.views.picture import GROUPS, groups_of
+from magical.views.picture import GROUPS, assign_groups
 from views.graphs import CAMPAIGN, PARTS, graphs, node
 
 
 def test_with_a_split() -> None:
-    groups = groups_of(CAMPAIGN)
+    groups = assign_groups(CAMPAIGN)
     assert {g: [n for n, own in groups.items() if own == g] for g in GROUPS} == {
         "data": ["ingest", "clean", "split", "odd"],
         "learning": ["tune[a]", "tune[b]", "select"],
@@ -25,7 +25,7 @@ def test_what_only_a_fit_needs_belongs_to_learning() -> None:
         node("fit", "model", Link("balance")),
         node("describe", "value", PARTS[0]),
     )
-    groups = groups_of(Graph("flow", nodes))
+    groups = assign_groups(Graph("flow", nodes))
     assert (groups["balance"], groups["fit"], groups["describe"]) == ("learning", "learning", "judging")
 
 
@@ -37,7 +37,7 @@ def test_without_a_split() -> None:
         node("fit", "model", Link("encoded")),
         node("score", "value", Link("fit"), Link("rows")),
     )
-    groups = groups_of(Graph("flow", nodes))
+    groups = assign_groups(Graph("flow", nodes))
     assert list(groups.values()) == ["data", "learning", "learning", "learning", "judging"]
 
 
@@ -47,7 +47,7 @@ def test_without_a_fit_all_is_data_but_what_writes() -> None:
         node("export", "receipt", Link("rows"), writes="world"),
         node("size", "value", Link("rows")),
     )
-    assert list(groups_of(Graph("flow", nodes)).values()) == ["data", "world", "data"]
+    assert list(assign_groups(Graph("flow", nodes)).values()) == ["data", "world", "data"]
 
 
 def test_a_fit_before_the_split_is_learning_and_so_is_what_follows() -> None:
@@ -57,12 +57,12 @@ def test_a_fit_before_the_split_is_learning_and_so_is_what_follows() -> None:
         node("split", "parts", Link("rows"), Link("encode")),
         node("fit", "model", PARTS[0]),
     )
-    assert list(groups_of(Graph("flow", nodes)).values()) == ["data", "learning", "learning", "learning"]
+    assert list(assign_groups(Graph("flow", nodes)).values()) == ["data", "learning", "learning", "learning"]
 
 
 @given(graphs())
 def test_no_step_is_in_an_earlier_group_than_what_it_needs(graph: Graph) -> None:
-    rank = {name: GROUPS.index(group) for name, group in groups_of(graph).items()}
+    rank = {name: GROUPS.index(group) for name, group in assign_groups(graph).items()}
     assert list(rank) == [n.name for n in graph.nodes]
     assert all(rank[link.node] <= rank[n.name] for n in graph.nodes for link in n.links)
     assert all(rank[n.name] == 3 for n in graph.nodes if n.writes)

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 
 from magical.graph import Graph
 from magical.refs import Link
-from magical.views.picture import picture
-from magical.views.state_marks import LOOKS, Standing
-from magical.views.tree import tree_text
+from magical.views.picture import build_picture
+from magical.views.state_marks import STATE_STYLES, StepStatus
+from magical.views.tree import render_tree
 from views.graphs import CAMPAIGN, chain, fan, graphs, node, standings
 
 DOCS = Path(__file__).parents[2] / "docs"
 STATES = {
-    "ingest": Standing("fresh"),
-    "clean": Standing("pretended"),
-    "split": Standing("fresh", ("clean",)),
-    "tune[a]": Standing("failed", ("clean",)),
-    "tune[b]": Standing("waits", ("clean",)),
-    "register": Standing("left out", ("clean",)),
+    "ingest": StepStatus("fresh"),
+    "clean": StepStatus("pretended"),
+    "split": StepStatus("fresh", ("clean",)),
+    "tune[a]": StepStatus("failed", ("clean",)),
+    "tune[b]": StepStatus("waits", ("clean",)),
+    "register": StepStatus("left out", ("clean",)),
 }
 
 
@@ -33,7 +33,7 @@ def columns(text: str) -> int:
 
 
 def test_groups_are_headings_and_both_kinds_of_node_are_there() -> None:
-    assert tree_text(picture(CAMPAIGN, STATES)).splitlines() == [
+    assert render_tree(build_picture(CAMPAIGN, STATES)).splitlines() == [
         "campaign: 10 steps, 2 fresh, 1 waits, 1 pretended, 1 failed, 1 left out, 4 unused",
         "",
         "data",
@@ -59,7 +59,7 @@ def test_groups_are_headings_and_both_kinds_of_node_are_there() -> None:
 
 
 def test_a_narrow_terminal_breaks_lines_and_loses_nothing() -> None:
-    wide, narrow = (tree_text(picture(CAMPAIGN, STATES), width) for width in (200, 40))
+    wide, narrow = (render_tree(build_picture(CAMPAIGN, STATES), width) for width in (200, 40))
     assert max(map(columns, narrow.splitlines())) <= 40
     assert sorted(narrow.split()) == sorted(wide.split())
     assert "  ·  select  unused\n       ← tune[a], tune[b], validation\n       → best: Model\n" in narrow
@@ -67,33 +67,33 @@ def test_a_narrow_terminal_breaks_lines_and_loses_nothing() -> None:
 
 def test_a_long_name_is_whole_where_there_is_room() -> None:
     name = "tune[the one with all of the features of the year before]"
-    assert name in tree_text(picture(Graph("flow", (node(name), node("b", "value", Link(name))))))
+    assert name in render_tree(build_picture(Graph("flow", (node(name), node("b", "value", Link(name))))))
 
 
 def test_colour_is_only_beside_the_text() -> None:
-    drawn = picture(CAMPAIGN, STATES)
-    painted = tree_text(drawn, 100, True)
-    assert re.sub(r"\x1b\[\d*m", "", painted) == tree_text(drawn, 100)
+    drawn = build_picture(CAMPAIGN, STATES)
+    painted = render_tree(drawn, 100, True)
+    assert re.sub(r"\x1b\[\d*m", "", painted) == render_tree(drawn, 100)
     assert "\x1b[31mfailed, not real\x1b[0m" in painted
-    assert "\x1b" not in tree_text(drawn)
+    assert "\x1b" not in render_tree(drawn)
 
 
 @given(st.data(), graphs(), st.integers(20, 160), st.booleans())
 def test_any_graph_fits_any_terminal(data: st.DataObject, graph: Graph, width: int, colour: bool) -> None:
     states = data.draw(st.none() | st.fixed_dictionaries({n.name: standings for n in graph.nodes}))
-    text = tree_text(picture(graph, states), width, colour)
+    text = render_tree(build_picture(graph, states), width, colour)
     bare = re.sub(r"\x1b\[\d*m", "", text)
     assert "\x1b" not in bare
     lines = bare.splitlines()
     assert max(map(columns, lines)) <= width
-    marks = re.escape("".join(look.mark for look in LOOKS.values()))
+    marks = re.escape("".join(look.mark for look in STATE_STYLES.values()))
     assert len([line for line in lines if re.match(rf"  [{marks} ][~ ] ", line)]) >= len(graph.nodes)
 
 
 @pytest.mark.parametrize("graph", [chain(1000), fan(1000)], ids=["chain", "fan"])
 def test_a_thousand_steps_are_quick_and_not_indented(graph: Graph) -> None:
     began = time.process_time()
-    lines = tree_text(picture(graph)).splitlines()
+    lines = render_tree(build_picture(graph)).splitlines()
     assert time.process_time() - began < 1
     assert len([line for line in lines if line.startswith("  ")]) >= 1000
     assert max(map(len, lines)) <= 110
@@ -101,10 +101,10 @@ def test_a_thousand_steps_are_quick_and_not_indented(graph: Graph) -> None:
 
 
 def test_notes_stand_below() -> None:
-    text = tree_text(picture(Graph("flow", (node("a"), node("b", "value", Link("a")))), notes=["mind this"]))
+    text = render_tree(build_picture(Graph("flow", (node("a"), node("b", "value", Link("a")))), notes=["mind this"]))
     assert text.endswith("\n\nmind this")
 
 
 def test_the_page_of_the_docs_lists_the_states_as_they_are() -> None:
     rows = re.findall(r"^\| (\S) \| ([\w ]+) \| (.*) \|$", (DOCS / "show.md").read_text("utf-8"), re.M)
-    assert rows == [(look.mark, state, look.text) for state, look in LOOKS.items()]
+    assert rows == [(look.mark, state, look.text) for state, look in STATE_STYLES.items()]

@@ -18,8 +18,8 @@ from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import LazyOutput, StreamError
 from magical.engine.execution.capture import capture_lines
 from magical.engine.execution.executor import LocalExecutor, validate_output
-from magical.errors import Finding, MagicalError, StepError, UnwrittenStep, listing, shorten
-from magical.events import Unheard
+from magical.errors import Finding, MagicalError, StepError, UnwrittenStep, join_names, shorten
+from magical.events import NullSink
 from magical.graph import Graph, Node
 from magical.refs import Link, Wire
 from magical.settings import Secret, to_json
@@ -148,7 +148,7 @@ def _collect_promises(graph: Graph, node: Node) -> dict[str, Promise]:
         assert call is not None, "a living graph is checked"
         found[name] = call.promise
     for taker in (node, *computed):
-        for name, wanted in taker.call.wants.items() if taker.call else ():
+        for name, wanted in taker.call.stricter_promises.items() if taker.call else ():
             for link, promise in _pair_links(taker.inputs[name], wanted):
                 if link.node in found:
                     found[link.node] = _narrow_promise(found[link.node], promise, link.item)
@@ -157,7 +157,7 @@ def _collect_promises(graph: Graph, node: Node) -> dict[str, Promise]:
 
 def _is_predictor(node: Node) -> bool:
     call = node.call
-    return call is not None and call.promise.is_table and any(p.is_fit for p in call.takes.values())
+    return call is not None and call.promise.is_table and any(p.is_fit for p in call.input_promises.values())
 
 
 def _pair_links(wire: Wire, wanted: Promise) -> Iterator[tuple[Link, Promise]]:
@@ -267,13 +267,13 @@ def run_hard_checks(graph: Graph, executor: LocalExecutor) -> tuple[HardCheckRes
     Returns:
         What came of each, in the order of the graph; one that fails does not stop the others.
     """
-    written = [n for n in graph.wanted if not n.facts.get("unwritten")]
+    written = [n for n in graph.required_nodes if not n.facts.get("unwritten")]
     with pretending_run(), capture_lines(echo=False), warnings.catch_warnings(), _SilentContext() as quiet:
         warnings.simplefilter("ignore")
         return tuple(_StepTrial(graph, executor, node, quiet).run() for node in written)
 
 
-class _SilentContext(Unheard, contextlib.AbstractContextManager["_SilentContext"]):
+class _SilentContext(NullSink, contextlib.AbstractContextManager["_SilentContext"]):
     """Hears nothing, and takes its folders away in the end."""
 
     def __enter__(self) -> _SilentContext:
@@ -372,7 +372,7 @@ def _collect_streams(value: Any, folder: Path) -> None:
 def _needs_many_rows(node: Node) -> bool:
     """Whether it fits, splits or selects, or takes what was fitted."""
     assert node.call is not None
-    promises = (node.call.promise, *node.call.takes.values())
+    promises = (node.call.promise, *node.call.input_promises.values())
     return any(p.is_fit for promise in promises for p in _flatten_promise(promise)) or node.is_split
 
 
@@ -410,7 +410,7 @@ def _build_finding(node: Node, errors: dict[int, MagicalError]) -> Finding:
     """Word the failure on the most rows, which shows most."""
     most = max(errors)
     error, others = errors[most], sorted(set(errors) - {most})
-    more = f" (and on {listing(others)})" if others else ""
+    more = f" (and on {join_names(others)})" if others else ""
     first, *rest = error.lines
     said = first.removeprefix(f"{node.name} ({node.where})").lstrip(": ")
     broken = _is_promise_broken(error)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from magical.checks.source_walk import Source, is_project_code, collect_sources
-from magical.errors import Finding, listing, shorten
+from magical.errors import Finding, join_names, shorten
 from magical.graph import Graph, Node
 from magical.workflows import Workflow
 
@@ -67,7 +67,7 @@ def find_impure_steps(graph: Graph) -> Iterator[Finding]:
                     "PURE002",
                     "warning",
                     node.call.step.name,
-                    f"fetches by itself what the cache does not see: {listing(found, 3)}.",
+                    f"fetches by itself what the cache does not see: {join_names(found, 3)}.",
                     "take it as an argument from the settings (a file: InputPath), "
                     'or mark the step @step(reads="world").',
                 )
@@ -76,7 +76,7 @@ def find_impure_steps(graph: Graph) -> Iterator[Finding]:
 def _iter_checked_nodes(graph: Graph) -> Iterator[Node]:
     """Written steps of the project's own that are not asked again in each run anyway."""
     seen = set()
-    for node in graph.wanted:
+    for node in graph.required_nodes:
         call = node.call
         if call is None or call.step in seen or call.step.unwritten or call.step.reads == "world":
             continue

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from magical.contracts.promises import PARTS, Promise
-from magical.errors import Finding, listing
+from magical.errors import Finding, join_names
 from magical.graph import Graph, Node
-from magical.refs import links_of
+from magical.refs import find_links
 from magical.settings import Settings
-from magical.settings.base import Tagged
+from magical.settings.base import TaggedSettings
 from magical.workflows import Workflow
 
 __all__ = ["find_unused_outputs", "find_unused_settings"]
@@ -56,13 +56,13 @@ def _find_sibling_workflows(workflow: Workflow[..., Any]) -> list[Workflow[..., 
 
 def find_unused_outputs(graph: Graph) -> Iterator[Finding]:
     """Find parts, members and added columns that no later step needs."""
-    for node in graph.wanted:
+    for node in graph.required_nodes:
         if lost := [*_find_unused_items(graph, node), *_find_unused_columns(graph, node)]:
             yield Finding(
                 "WIRE004",
                 "note",
                 node.name,
-                f"gives {listing(lost)}, which no later step needs.",
+                f"gives {join_names(lost)}, which no later step needs.",
                 "use it, or promise less.",
             )
 
@@ -106,7 +106,7 @@ def _iter_field_paths(settings: type[Settings]) -> Iterator[FieldPath]:
 
 def _is_indivisible(kind: type[Settings]) -> bool:
     """Whether a group of settings is only of use as a whole."""
-    return issubclass(kind, Tagged) or _is_framework_class(kind)
+    return issubclass(kind, TaggedSettings) or _is_framework_class(kind)
 
 
 def _is_framework_class(kind: type[Any]) -> bool:
@@ -127,7 +127,7 @@ def _collect_used_names(settings: type[Settings]) -> set[str]:
 def _find_unused_items(graph: Graph, node: Node) -> list[str]:
     kind, promise = node.promise["kind"], node.promise
     items = list(PARTS) if kind == "parts" else list(map(str, range(len(promise.get("items", ())))))
-    links = [link for n in graph.wanted for link in n.links] + list(links_of(graph.result))
+    links = [link for n in graph.required_nodes for link in n.links] + list(find_links(graph.result))
     used = {link.item for link in links if link.node == node.name}
     if kind not in ("parts", "tuple") or "" in used or not used:
         return []
@@ -140,13 +140,13 @@ def _find_unused_columns(graph: Graph, node: Node) -> list[str]:
     call = node.call
     if call is None or not call.promise.is_table or call.promise.schema is None:
         return []
-    before = [t for p in call.takes.values() for t in _iter_tables(p)]
+    before = [t for p in call.input_promises.values() for t in _iter_tables(p)]
     if not before or any(t.schema is None for t in before):
         return []  # a source may describe all that there is
     known = {name for t in before if t.schema for name in t.schema.names}
     added = [c.name for c in call.promise.schema.columns if not c.role and c.name not in known]
-    takers = [n for n in graph.wanted if any(link.node == node.name for link in n.links)]
-    if not takers or any(link.node == node.name for link in links_of(graph.result)):
+    takers = [n for n in graph.required_nodes if any(link.node == node.name for link in n.links)]
+    if not takers or any(link.node == node.name for link in find_links(graph.result)):
         return []
     return [name for name in added if not any(_is_column_used(taker, node.name, name) for taker in takers)]
 
@@ -157,7 +157,7 @@ def _is_column_used(consumer: Node, source: str, column: str) -> bool:
     if call is None or consumer.is_fit or consumer.is_split:
         return True
     for name, wire in consumer.inputs.items():
-        if source in {link.node for link in links_of(wire)}:
+        if source in {link.node for link in find_links(wire)}:
             wanted = call.step.wanted[name]
             if not wanted.is_table or wanted.schema is None or column in wanted.schema.by_name:
                 return True

@@ -11,7 +11,7 @@ from magical.engine.pretend_plan import Pretence
 from magical.errors import Finding, MagicalError, WiringError
 from magical.graph import Graph, Node
 from magical.keys.code_closure import CodeReader
-from magical.refs import links_of
+from magical.refs import find_links
 from magical.synthesis.generate import GenerateOptions, find_pretend_obstacle, generate
 
 __all__ = ["find_unwritten_steps"]
@@ -31,7 +31,7 @@ def find_unwritten_steps(graph: Graph) -> Iterator[Finding]:
         yield Finding("WISH002", "error", graph.workflow, "\n".join(error.lines), error.hint)
         pretence = graph
     seen, reader = set(), CodeReader()
-    for node in graph.wanted:
+    for node in graph.required_nodes:
         if node.call is None or node.call.step in seen:
             continue
         seen.add(node.call.step)
@@ -43,13 +43,13 @@ def find_unwritten_steps(graph: Graph) -> Iterator[Finding]:
                 yield Finding("WISH002", "error", node.call.step.name, what, hint)
             elif node.facts.get("unwritten"):
                 yield _build_unwritten_finding(node, "what follows it" if facts.get("cut") else node.promise["text"])
-        elif is_project_code(node.call.step.function) and reader.read(node.call.step.function).wishes:
+        elif is_project_code(node.call.step.function) and reader.read(node.call.step.function).calls_wish:
             yield _build_wish_finding(node)
 
 
 def _build_unwritten_finding(node: Node, what: str) -> Finding:
     hint = f"write it in {node.where}." if node.where else "write it."
-    what = f"makes up {what} in its place" if not node.must_be_real else "leaves it out"
+    what = f"makes up {what} in its place" if not node.needs_real_inputs else "leaves it out"
     what = f"is not written yet: a run {what}."
     return Finding("WISH001", "note", _step_name(node), what, hint)
 
@@ -60,7 +60,7 @@ def _build_wish_finding(node: Node) -> Finding:
 
 
 def _step_name(node: Node) -> str:
-    return str(node.call.step.name) if node.call else node.title
+    return str(node.call.step.name) if node.call else node.step_name
 
 
 def _describe_state(node: Node) -> str:
@@ -71,12 +71,12 @@ def _find_obstacle(node: Node) -> tuple[str, str]:
     """Say why what a node gives cannot be made up, with a hint: its type, or bounds that no value keeps."""
     assert node.call is not None
     promise = node.call.promise
-    if node.must_be_real:
+    if node.needs_real_inputs:
         return "", ""
     if reason := find_pretend_obstacle(promise):
         return f"{_CANNOT_PRETEND} {reason}", _SIGNATURE_HINT
     pieces = list(_flatten_promise(promise))
-    taken = node.call.takes.values()
+    taken = node.call.input_promises.values()
     if any(p.kind == "model" for p in pieces) and not any(map(_has_target, taken)):
         return f"{_CANNOT_PRETEND} nothing that it takes has a Target[...]", "mark the column to predict: Target[bool]."
     try:
@@ -110,8 +110,8 @@ def _has_target(promise: Promise) -> bool:
 
 def _explain_untyped_table(graph: Graph, pretence: Graph, node: Node) -> str:
     """Say who wants a table without columns as it is; a step that types it is made up in its place."""
-    if any(link.node == node.name for link in links_of(graph.result)):
+    if any(link.node == node.name for link in find_links(graph.result)):
         return f"{_CANNOT_PRETEND} it promises no columns, and {graph.workflow} returns it"
     followers = [graph.by_name[name] for name in graph.children[node.name]]
-    cut = [n for n in followers if pretence.by_name[n.name].facts.get("cut") and n in graph.wanted]
+    cut = [n for n in followers if pretence.by_name[n.name].facts.get("cut") and n in graph.required_nodes]
     return next((reason for n in cut if (reason := _explain_untyped_table(graph, pretence, n))), "")

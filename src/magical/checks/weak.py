@@ -12,7 +12,7 @@ from magical.checks.source_walk import is_project_code
 from magical.contracts.contract import schema_of
 from magical.contracts.promises import Promise
 from magical.contracts.schema import Column
-from magical.errors import Finding, listing
+from magical.errors import Finding, join_names
 from magical.graph import Graph
 
 __all__ = ["find_weak_contracts", "find_weak_steps"]
@@ -36,7 +36,7 @@ def find_weak_contracts(graph: Graph) -> Iterator[Finding]:
             "WEAK001",
             "warning",
             owner.__name__,
-            f"says little of its {columns} {listing(all_words, 6)}{source}: any value will do.",
+            f"says little of its {columns} {join_names(all_words, 6)}{source}: any value will do.",
             "write the type and bounds that make sense, such as Field(ge=0): wrong data are then noticed.",
         )
 
@@ -44,7 +44,7 @@ def find_weak_contracts(graph: Graph) -> Iterator[Finding]:
 def find_weak_steps(graph: Graph) -> Iterator[Finding]:
     """Find the steps that promise nothing: no hint says what they give, or it is ``Any``."""
     seen = set()
-    for node in graph.wanted:
+    for node in graph.required_nodes:
         step = node.call.step if node.call else None
         if step is None or step in seen or not is_project_code(step.function):
             continue
@@ -75,7 +75,7 @@ def _find_declaring_class(contract: type[Any], column: str) -> type[Any]:
 def _collect_contracts(graph: Graph) -> list[type[BaseModel]]:
     """The contracts of tables that the project's own steps and the workflow name."""
     found: dict[type[BaseModel], None] = {}
-    for node in graph.wanted:
+    for node in graph.required_nodes:
         if node.call is None:
             continue
         values = node.call.arguments.values()

@@ -27,7 +27,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command: exit code 0 if all is fine, 1 if the project failed, 2 if the call is wrong."""
     os.environ.setdefault("DO_NOT_TRACK", "true")
-    out, err = MaskedStream.over(sys.stdout), MaskedStream.over(sys.stderr)
+    out, err = MaskedStream.wrap(sys.stdout), MaskedStream.wrap(sys.stderr)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         pause_gc()
         _stop_when_told()

@@ -62,8 +62,8 @@ def _answer(graph: Graph, picture: Picture) -> dict[str, Any]:
     steps = {node.name: step for node, step in zip(graph.nodes, picture.steps, strict=True)}
     return {
         **graph.to_json(),
-        "states": {name: s.standing.state for name, s in steps.items()},
-        "origin": {name: list(s.standing.origin) for name, s in steps.items() if s.standing.origin},
+        "states": {name: s.status.state for name, s in steps.items()},
+        "origin": {name: list(s.status.origin) for name, s in steps.items() if s.status.origin},
         "groups": {name: s.group for name, s in steps.items()},
         "notes": list(picture.notes),
     }
@@ -71,28 +71,28 @@ def _answer(graph: Graph, picture: Picture) -> dict[str, Any]:
 
 def _text(picture: Picture, form: str | None) -> Callable[[], str]:
     if form == "mermaid":
-        from magical.views.mermaid import mermaid_text
+        from magical.views.mermaid import render_mermaid
 
-        return partial(mermaid_text, picture)
-    from magical.views.tree import WIDTH, tree_text
+        return partial(render_mermaid, picture)
+    from magical.views.tree import DEFAULT_WIDTH, render_tree
 
     if not sys.stdout.isatty():
-        return partial(tree_text, picture, WIDTH)
+        return partial(render_tree, picture, DEFAULT_WIDTH)
     import shutil
 
     colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    return partial(tree_text, picture, shutil.get_terminal_size((WIDTH, 24)).columns, colour)
+    return partial(render_tree, picture, shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, colour)
 
 
 def _write(ask: Ask, picture: Picture, path: Path) -> None:
     import time
 
     from magical.system.atomic_files import wrap_disk_errors
-    from magical.views.page import page
+    from magical.views.page import render_page
 
     with wrap_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page(picture, time.strftime("%Y-%m-%d %H:%M")), encoding="utf-8")
+        path.write_text(render_page(picture, time.strftime("%Y-%m-%d %H:%M")), encoding="utf-8")
     ask.say({"file": str(path.absolute())}, lambda: f"{picture.workflow} is drawn in {_near(path)}.")
 
 

@@ -158,11 +158,11 @@ def verb(
 
 def words_of(words: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     """Part ``[STEP] [key=value ...]``."""
-    from magical.settings.layers import parse_line
+    from magical.settings.layers import parse_overrides
 
     steps = [w for w in words if "=" not in w]
     if len(steps) > 1:
         raise UsageError(
             f"{len(steps)} steps were named: {', '.join(steps)}.", hint="name one; settings are key=value."
         )
-    return (steps[0] if steps else ""), parse_line(w for w in words if "=" in w)
+    return (steps[0] if steps else ""), parse_overrides(w for w in words if "=" in w)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from magical.cli.verb import PDB, PRETEND, ROWS, SAMPLE, TRUST, Ask, cli, verb, words_of
-from magical.errors import StoreError, UsageError, listing
+from magical.errors import StoreError, UsageError, join_names
 
 if TYPE_CHECKING:
     from magical.engine.protocols import Registry
@@ -213,7 +213,7 @@ def _move_alias(registry: Registry, name: str, promote: str, rollback: bool) -> 
     if not found:
         raise UsageError.unknown("model", name, names)
     if not name and len(names) > 1:
-        raise UsageError(f"There are {len(names)} models.", hint=f"name one of: {listing(names)}.")
+        raise UsageError(f"There are {len(names)} models.", hint=f"name one of: {join_names(names)}.")
     if rollback:
         registry.rollback(found[0].name)
         return
@@ -262,7 +262,7 @@ def _sizes(project: Project) -> Callable[[str], int]:
             return project.store.size(key)
         except StoreError as error:
             silent = True
-            said = error.worded(*error.lines, "So it is not known what the results take.")
+            said = error.with_message(*error.lines, "So it is not known what the results take.")
             click.echo(str(said), err=True)
             return 0
 

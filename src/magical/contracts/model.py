@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import polars as pl
 
-from magical.brand import struck
+from magical.brand import mark_not_real
 from magical.contracts.schema import Schema
 from magical.contracts.tables import coerce_table
 from magical.errors import BrokenPromise
@@ -80,7 +80,7 @@ class Model:
         text = f"{self.task} model of {self.target}"
         if self.chosen is not None:
             text = f"{self.chosen.name}, {self.chosen.metric} {self.chosen.score:.4g} on validation"
-        return struck(text) if self.origin else text
+        return mark_not_real(text) if self.origin else text
 
     def probabilities(self, table: Any) -> np.ndarray[Any, Any]:
         """Give the probability of each class.

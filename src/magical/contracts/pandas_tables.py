@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Schema
-from magical.errors import BrokenPromise, listing, shorten
+from magical.errors import BrokenPromise, join_names, shorten
 
 __all__ = ["from_pandas", "to_pandas"]
 
@@ -123,12 +123,12 @@ def _check_column_names(table: pd.DataFrame, schema: Schema | None, label: str) 
     twice = table.columns[table.columns.duplicated()].unique()
     if len(twice):
         raise BrokenPromise(
-            f"{label}: two columns have one name: {listing(twice, 4)}.", hint="drop or rename one of them."
+            f"{label}: two columns have one name: {join_names(twice, 4)}.", hint="drop or rename one of them."
         )
     hidden = [n for n in table.index.names if schema and n in schema.names and n not in table.columns]
     if hidden:
         raise BrokenPromise(
-            f"{label}: {listing(hidden, 4)} is in the index, which is not part of the table.",
+            f"{label}: {join_names(hidden, 4)} is in the index, which is not part of the table.",
             hint="make it a column: table.reset_index().",
         )
 
@@ -139,7 +139,7 @@ def _series_from_pandas(values: pd.Series[Any], wanted: str, label: str) -> pl.S
         return _restore_type(_convert_series(values).rename(name), wanted)
     except (pa.ArrowException, pl.exceptions.PolarsError, OverflowError, TypeError, ValueError) as error:
         kind = pd.api.types.infer_dtype(values, skipna=True) if dtype == np.dtype(object) else str(dtype)
-        some = listing((shorten(repr(v), 30) for v in _example_per_type(values)), 3)
+        some = join_names((shorten(repr(v), 30) for v in _example_per_type(values)), 3)
         raise BrokenPromise(
             f"{label}: the column {name} holds {kind} values, for which polars has no one type ({some}):",
             f"  {shorten(str(error).splitlines()[0], 120)}",

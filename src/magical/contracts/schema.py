@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from magical.errors import ContractError, did_you_mean, listing
+from magical.errors import ContractError, did_you_mean, join_names
 
 __all__ = ["ROLES", "Column", "Rule", "Schema", "to_snake_case"]
 
@@ -62,7 +62,7 @@ class Column:
     @property
     def type_text(self) -> str:
         """Its type as an author writes it, such as ``float | None``."""
-        name = f"Literal[{listing(map(repr, self.choices), 6)}]" if self.choices else self.type
+        name = f"Literal[{join_names(map(repr, self.choices), 6)}]" if self.choices else self.type
         return f"{name} | None" if self.nullable else name
 
     def to_json(self) -> dict[str, Any]:

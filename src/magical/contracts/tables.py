@@ -10,7 +10,7 @@ import polars.selectors as cs
 from magical.contracts.dtypes import DTYPES, dtype_kind
 from magical.contracts.promises import PARTS, Parts, Promise, attached_promise, attach_promise
 from magical.contracts.schema import Column, Schema
-from magical.errors import BrokenPromise, did_you_mean, listing, shorten
+from magical.errors import BrokenPromise, did_you_mean, join_names, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ def coerce_table(table: Any, schema: Schema, *, label: str = "") -> pl.DataFrame
     missing = sorted(set(schema.names) - set(frame.columns), key=schema.names.index)
     if missing:
         raise BrokenPromise(
-            f"{who} promised {len(schema.columns)} columns; missing: {listing(missing)}.",
+            f"{who} promised {len(schema.columns)} columns; missing: {join_names(missing)}.",
             hint=did_you_mean(missing[0], frame.columns),
         )
     frame = frame.select(schema.names).with_columns(cs.float().fill_nan(None))
@@ -109,7 +109,7 @@ def _coerce_series(series: pl.Series, column: Column, label: str) -> pl.Series:
         cast = series.cast(wanted, strict=False)
         if cast.null_count() == series.null_count() and _is_lossless(series, cast, have, column.type):
             return cast
-    examples = listing((repr(shorten(v, 20)) for v in series.drop_nulls().head(3)), 3)
+    examples = join_names((repr(shorten(v, 20)) for v in series.drop_nulls().head(3)), 3)
     raise BrokenPromise(
         f"{label} promised {column.name}: {column.type_text}, got {have} ({examples}).",
         hint="give the column in its promised type.",
@@ -151,8 +151,8 @@ def partition(table: pl.DataFrame | pd.DataFrame, assignment: pl.Series | list[s
     unknown = set(part.drop_nulls().unique()) - set(PARTS)
     if unknown:
         raise BrokenPromise(
-            f"partition: unknown part {listing(sorted(map(repr, unknown)))}.",
-            hint=f"use {listing(PARTS)} or null.",
+            f"partition: unknown part {join_names(sorted(map(repr, unknown)))}.",
+            hint=f"use {join_names(PARTS)} or null.",
         )
     cut = {name: table.filter(part == name) for name in PARTS}
     schema = promise.schema if promise else None

@@ -18,7 +18,7 @@ from magical.contracts.contract import schema_of
 from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column, Rule, Schema
 from magical.contracts.tables import to_polars
-from magical.errors import BrokenPromise, ContractError, did_you_mean, listing, shorten
+from magical.errors import BrokenPromise, ContractError, did_you_mean, join_names, shorten
 
 __all__ = [
     "HASHES_PER_PASS",
@@ -68,7 +68,7 @@ def build_column_checks(column: Column, dtype: Any) -> list[Check]:
         out.append(Check(column.name, words, holds | col.is_null()))
 
     if column.choices:
-        add(f"must be one of {listing(map(repr, column.choices), 6)}", col.is_in(list(column.choices)))
+        add(f"must be one of {join_names(map(repr, column.choices), 6)}", col.is_in(list(column.choices)))
     for bound, value in column.bounds.items():
         add(f"must {_BOUND_TEXTS[bound]} {value}", _bound_expression(bound, value, col, dtype))
     return out
@@ -290,7 +290,7 @@ def validate(table: pl.DataFrame | pl.LazyFrame, schema: Schema, *, label: str, 
     )
     shown = [f"  {f}" for f in found[:3]]
     if len(found) > 3:
-        shown[2] = f"  {listing((f'{f.column} {f.rule}' for f in found[2:]), 2)}"
+        shown[2] = f"  {join_names((f'{f.column} {f.rule}' for f in found[2:]), 2)}"
     raise BrokenPromise(head, *shown, hint=hint or _suggest_fix(found, table.collect_schema().names(), schema))
 
 

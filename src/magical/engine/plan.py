@@ -10,9 +10,9 @@ from typing import Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.protocols import Store
-from magical.errors import listing
+from magical.errors import join_names
 from magical.graph import Graph, Node
-from magical.keys.key import Identity, node_key
+from magical.keys.key import NodeIdentity, compute_node_key
 from magical.refs import Link, Wire
 
 __all__ = [
@@ -152,7 +152,7 @@ class Planner:
     def __init__(
         self,
         graph: Graph,
-        identities: Mapping[str, Identity],
+        identities: Mapping[str, NodeIdentity],
         lookup: Lookup,
         digest: Callable[[Path], str],
         sample: int = 0,
@@ -169,7 +169,7 @@ class Planner:
         """
         plans: dict[str, NodePlan] = {}
         known: dict[str, Record] = {}
-        for node in self._graph.wanted:
+        for node in self._graph.required_nodes:
             waits = tuple(dict.fromkeys(link.node for link in node.links if link.node not in known))
             origin = self.origins[node.name]
             lost = [n for n in waits if plans[n].state == LEFT_OUT]
@@ -201,17 +201,17 @@ class Planner:
         brand = {"origin": ", ".join(origin)} if (origin := self.origins[node.name]) else {}
         if brand and is_sampled_source(node, self._sample):
             brand["sample"] = str(self._sample)
-        return node_key(self._identities[node.name], inputs, self._digest, brand)
+        return compute_node_key(self._identities[node.name], inputs, self._digest, brand)
 
     def left_out_reason(self, node: Node) -> str:
         """Say why a node is not run although all before it may be, or nothing."""
         made_up, origin = node.facts.get("pretended"), self.origins[node.name]
-        if not origin or not (node.must_be_real or (node.facts.get("writes_files") and not made_up)):
+        if not origin or not (node.needs_real_inputs or (node.facts.get("writes_files") and not made_up)):
             return ""
         if node.facts.get("unwritten"):
             return "it has no body yet"
         if others := [o for o in origin if o != node.name]:
-            return f"it stands on {listing(others, 4)}"
+            return f"it stands on {join_names(others, 4)}"
         return "what it would write is made up" if made_up else "a piece of it is made up by wish()"
 
 
@@ -225,12 +225,12 @@ def is_sampled_source(node: Node, sample: int) -> bool:
     return bool(sample) and not (node.links or node.writes or node.facts.get("pretended"))
 
 
-def _find_origins(graph: Graph, identities: Mapping[str, Identity], sample: int) -> dict[str, tuple[str, ...]]:
+def _find_origins(graph: Graph, identities: Mapping[str, NodeIdentity], sample: int) -> dict[str, tuple[str, ...]]:
     """What each node stands on that is not real; it is known before anything runs."""
     found: dict[str, tuple[str, ...]] = {}
     for node in graph.nodes:
         own = [f"{node.name} (sample)"] if is_sampled_source(node, sample) else []
-        if node.facts.get("pretended") or identities[node.name].wishes:
+        if node.facts.get("pretended") or identities[node.name].calls_wish:
             own = [node.name]
         found[node.name] = tuple(sorted({*own, *(o for link in node.links for o in found[link.node])}))
     return found

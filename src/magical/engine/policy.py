@@ -112,7 +112,7 @@ class Policy(Settings):
 
     def for_node(self, node: Node) -> NodePolicy:
         """Give the wishes about one node: its own, its step's, or those for all."""
-        own = [s for s in (self.steps.get(node.name), self.steps.get(node.title)) if s is not None]
+        own = [s for s in (self.steps.get(node.name), self.steps.get(node.step_name)) if s is not None]
 
         def first(name: str) -> object:
             given = (getattr(s, name) for s in own)
@@ -129,7 +129,7 @@ class Policy(Settings):
         Raises:
             SettingsError: there is no such step.
         """
-        known = list(dict.fromkeys([*(n.title for n in graph.nodes), *(n.name for n in graph.nodes)]))
+        known = list(dict.fromkeys([*(n.step_name for n in graph.nodes), *(n.name for n in graph.nodes)]))
         for name in self.steps:
             if name not in known:
                 raise SettingsError(

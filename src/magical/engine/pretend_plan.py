@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from magical.errors import UsageError, WiringError, did_you_mean, listing
+from magical.errors import UsageError, WiringError, did_you_mean, join_names
 from magical.graph import Graph, Node
-from magical.refs import Link, Wire, links_of
+from magical.refs import Link, Wire, find_links
 from magical.synthesis.strategies import DEFAULT_ROWS
 
 __all__ = ["ALL", "PARENT_INPUT_PREFIX", "DEFAULT_ROWS", "SOURCES", "UNWRITTEN", "Pretence"]
@@ -104,14 +104,14 @@ def _prune_wire(wire: Wire, cut: set[str]) -> Wire:
     if wire is None:
         return None
     parts = tuple(_prune_wire(part, cut) for part in wire)
-    return parts if any(True for part in parts for _ in links_of(part)) else None
+    return parts if any(True for part in parts for _ in find_links(part)) else None
 
 
 def _add_parent_inputs(graph: Graph) -> Graph:
     """Give made-up tables the tables that hold the ids which their keys name, and bring all into order."""
     nodes = dict(graph.by_name)
     for node in graph.nodes:
-        if node.facts.get("pretended") and not node.must_be_real:
+        if node.facts.get("pretended") and not node.needs_real_inputs:
             added = {f"{PARENT_INPUT_PREFIX}{parent}": link for parent, link in _find_parents(graph, node)}
             if added:
                 nodes[node.name] = replace(node, inputs={**node.inputs, **added})
@@ -212,7 +212,7 @@ def _sort_nodes(nodes: Mapping[str, Node]) -> tuple[Node, ...]:
         stuck = [n for n, parents in missing.items() if parents]
         keyed = [n for n in stuck if any(name.startswith(PARENT_INPUT_PREFIX) for name in nodes[n].inputs)]
         raise WiringError(
-            f"{listing(keyed, 4)} cannot be made up: each has a Key of a table that needs its own ids first.",
+            f"{join_names(keyed, 4)} cannot be made up: each has a Key of a table that needs its own ids first.",
             hint="take Key[...] off one of the contracts, or write one of the steps.",
         )
     return tuple(found)

@@ -13,8 +13,8 @@ from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.policy import NodePolicy
-from magical.errors import RegistryError, listing
-from magical.events import Event, current
+from magical.errors import RegistryError, join_names
+from magical.events import Event, current_sink
 from magical.graph import Graph, Node
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ class Submission:
         """Refuse what is not real before any registry sees it."""
         if self.origin:
             raise RegistryError(
-                f"{self.name}: this model stands on what is not real: {listing(self.origin)}.",
+                f"{self.name}: this model stands on what is not real: {join_names(self.origin)}.",
                 hint="what is pretended or sampled is never registered: magical run, with all steps written.",
             )
 
@@ -341,7 +341,7 @@ class StepContext:
 
     def emit(self, event: Event) -> None:
         """Pass an event on; masked here already, since another process may not know what was revealed."""
-        self.dispatch_event(event.masked())
+        self.dispatch_event(event.mask_texts())
 
     def keep(self, name: str, value: Any) -> None:
         """Note a value, to be stored beside the result."""
@@ -367,5 +367,5 @@ class StepContext:
 
 def current_step() -> StepContext | None:
     """Give the step that runs in this thread under the engine, if there is one."""
-    sink = current.get()
+    sink = current_sink.get()
     return sink if isinstance(sink, StepContext) else None

@@ -13,9 +13,9 @@ from magical.engine.plan import LEFT_OUT, NodePlan, Planner, Receipts
 from magical.engine.policy import Policy
 from magical.engine.pretend_plan import Pretence
 from magical.engine.protocols import Listener, Registry, Runner, Store
-from magical.errors import MagicalError, WiringError, listing
+from magical.errors import MagicalError, WiringError, join_names
 from magical.graph import Graph, Node
-from magical.keys.key import Identity
+from magical.keys.key import NodeIdentity
 
 __all__ = ["NodeExecutor", "RunRequest", "RunResult", "RunStopped", "execute"]
 
@@ -49,7 +49,7 @@ class RunRequest:
     """
 
     graph: Graph
-    identities: Mapping[str, Identity]
+    identities: Mapping[str, NodeIdentity]
     load_graph: Callable[[], Graph]
     receipts: Receipts
     journal: Journal
@@ -123,7 +123,7 @@ class RunStopped(KeyboardInterrupt):
             Hint: magical run goes on from there.
         """
         kept = "1 step finished and is kept" if finished == 1 else f"{finished} steps finished and are kept"
-        lost = f"; {listing(under_way, 4)} {'was' if len(under_way) == 1 else 'were'} under way"
+        lost = f"; {join_names(under_way, 4)} {'was' if len(under_way) == 1 else 'were'} under way"
         rest = lost if under_way else ""
         return cls(f"{workflow}: stopped. {kept}{rest}.\nHint: magical run goes on from there.")
 
@@ -181,7 +181,7 @@ def _nothing_wanted_error(graph: Graph) -> WiringError:
     if cut:
         what = "promises a table" if len(cut) == 1 else "promise tables"
         return WiringError(
-            f"{graph.workflow}: nothing can be made up: {listing(cut, 4)} {what} without columns.",
+            f"{graph.workflow}: nothing can be made up: {join_names(cut, 4)} {what} without columns.",
             hint="say what it gives, such as -> Frame[Contract], or write it.",
         )
     return WiringError(

@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from magical.contracts.schema import Column, Schema
-from magical.errors import WiringError, listing
+from magical.errors import WiringError, join_names
 from magical.features.feature import Feature
 
 __all__ = ["DatePart", "DateParts"]
@@ -48,7 +48,7 @@ class DateParts(Feature):
         clock = [p for p in self.parts if p in _TIME_PARTS]
         if clock and column.type == "date":
             raise WiringError(
-                f"{self!r} asks for the {listing(clock)} of {self.column}, which has no time of day.",
+                f"{self!r} asks for the {join_names(clock)} of {self.column}, which has no time of day.",
                 hint=f"write {self.column}: datetime in {schema.name}, or ask for other parts.",
             )
         return tuple(Column(f"{self.column}_{part}", "int", column.nullable) for part in self.parts)

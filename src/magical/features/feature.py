@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from magical.contracts.schema import Column, Schema
-from magical.errors import WiringError, did_you_mean, listing
-from magical.settings import Tagged
+from magical.errors import WiringError, did_you_mean, join_names
+from magical.settings import TaggedSettings
 
 __all__ = ["Feature", "with_features"]
 
 
-class Feature(Tagged):
+class Feature(TaggedSettings):
     """Columns computed from other columns of the same row, as settings that survive JSON.
 
     A project's own kind has fields, says in ``adds`` which columns it promises, and in ``expressions``
@@ -43,7 +43,7 @@ class Feature(Tagged):
         def __init__(self, *values: Any, **fields: Any) -> None:
             names = list(type(self).model_fields)
             if len(values) > len(names):
-                raise TypeError(f"{type(self).__name__} takes {listing(names)}, got {len(values)} values")
+                raise TypeError(f"{type(self).__name__} takes {join_names(names)}, got {len(values)} values")
             super().__init__(**dict(zip(names, values, strict=False)), **fields)
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
@@ -105,7 +105,7 @@ def with_features(schema: Schema, features: Iterable[Feature]) -> Schema:
         twice = [n for i, n in enumerate(names) if n in schema.by_name or n in names[:i]]
         if twice:
             raise WiringError(
-                f"{feature!r} adds {listing(twice)}, which is there already.",
+                f"{feature!r} adds {join_names(twice)}, which is there already.",
                 hint="name the feature otherwise, or leave one of the two out.",
             )
         schema = schema.with_columns(added)

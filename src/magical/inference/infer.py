@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from magical.contracts.schema import Column, Schema, to_snake_case
-from magical.errors import BrokenPromise, UsageError, listing, shorten
+from magical.errors import BrokenPromise, UsageError, join_names, shorten
 from magical.inference.column_names import field_names, is_index_name, is_reference_number, has_word_kind
 from magical.inference.column_stats import ColumnStats, TypedTable
 from magical.inference.column_types import InferredType, with_text_choices, infer_type, infer_target_type
@@ -144,7 +144,7 @@ def _check_target(stats: ColumnStats) -> None:
     if stats.kind == "str" and stats.unique_count > max(_FEW_VALUES, _MAX_UNIQUE_SHARE * len(stats.present)):
         raise BrokenPromise(
             f"The target {name} has {stats.unique_count:,} different texts in {len(stats.present):,} rows: "
-            f"such as {listing((repr(shorten(t, 24)) for t in stats.choices), 3)}.",
+            f"such as {join_names((repr(shorten(t, 24)) for t in stats.choices), 3)}.",
             hint="name a column whose values repeat, or one of numbers, as --target.",
         )
 

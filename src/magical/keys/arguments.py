@@ -17,10 +17,10 @@ from magical.contracts.contract import schema_of
 from magical.keys.packages import is_project
 from magical.settings import InputPath, OutputPath, Secret, import_string, to_json
 
-__all__ = ["argument_text", "kind_of", "without_marks"]
+__all__ = ["encode_argument", "parse_argument_kind", "strip_type_marks"]
 
 _MARK = "!"
-_KINDS: dict[type, str] = {
+_TYPE_MARKS: dict[type, str] = {
     tuple: "tuple",
     set: "set",
     frozenset: "frozenset",
@@ -32,7 +32,7 @@ _KINDS: dict[type, str] = {
 }
 
 
-def argument_text(value: Any, paths: list[str], roots: list[Any]) -> str:
+def encode_argument(value: Any, paths: list[str], roots: list[Any]) -> str:
     """Give an argument as a key holds it.
 
     Args:
@@ -44,7 +44,7 @@ def argument_text(value: Any, paths: list[str], roots: list[Any]) -> str:
         SettingsError: it has no form in JSON.
 
     Example:
-        >>> argument_text([1, 2], [], []), argument_text((1, 2), [], [])
+        >>> encode_argument([1, 2], [], []), encode_argument((1, 2), [], [])
         ('[1, 2]', '{"!tuple": [1, 2]}')
     """
 
@@ -62,37 +62,37 @@ def argument_text(value: Any, paths: list[str], roots: list[Any]) -> str:
         elif callable(item) and hasattr(item, "__qualname__"):
             roots.append(item)
             return import_string(item)
-        return _marked(item, special, roots)
+        return _encode_marked(item, special, roots)
 
     return json.dumps(to_json(value, special), sort_keys=True, ensure_ascii=False)
 
 
-def without_marks(text: str) -> str:
+def strip_type_marks(text: str) -> str:
     """Give the text of an argument as the reader knows it.
 
     Example:
-        >>> without_marks('{"!tuple": [1, {"!date": "2024-01-31"}]}')
+        >>> strip_type_marks('{"!tuple": [1, {"!date": "2024-01-31"}]}')
         '[1, "2024-01-31"]'
     """
     try:
         value, end = json.JSONDecoder().raw_decode(text)
     except ValueError:
         return text
-    return json.dumps(_bare(value), sort_keys=True, ensure_ascii=False) + text[end:]
+    return json.dumps(_strip_marks(value), sort_keys=True, ensure_ascii=False) + text[end:]
 
 
-def kind_of(text: str) -> str:
+def parse_argument_kind(text: str) -> str:
     """Say what kind of value an argument's text is of.
 
     Example:
-        >>> kind_of('{"!tuple": [1]}'), kind_of("[1]"), kind_of('"2024-01-31"')
+        >>> parse_argument_kind('{"!tuple": [1]}'), parse_argument_kind("[1]"), parse_argument_kind('"2024-01-31"')
         ('tuple', 'list', 'str')
     """
     value = json.JSONDecoder().raw_decode(text)[0]
-    return _mark_of(value).partition(":")[0] or type(value).__name__
+    return _read_mark(value).partition(":")[0] or type(value).__name__
 
 
-def _marked(item: Any, special: Callable[[Any], Any], roots: list[Any]) -> Any:
+def _encode_marked(item: Any, special: Callable[[Any], Any], roots: list[Any]) -> Any:
     if isinstance(item, enum.Enum):
         if is_project(sys.modules.get(type(item).__module__)):
             roots.append(type(item))
@@ -106,7 +106,7 @@ def _marked(item: Any, special: Callable[[Any], Any], roots: list[Any]) -> Any:
         return {f"{_MARK}dict": sorted(pairs, key=json.dumps)}
     if isinstance(item, Path):
         return {f"{_MARK}path": str(item)}
-    kind = next((name for cls, name in _KINDS.items() if isinstance(item, cls)), "")
+    kind = next((name for cls, name in _TYPE_MARKS.items() if isinstance(item, cls)), "")
     if not kind:
         return NotImplemented
     if kind == "tuple":
@@ -116,15 +116,15 @@ def _marked(item: Any, special: Callable[[Any], Any], roots: list[Any]) -> Any:
     return {f"{_MARK}{kind}": to_json(item)}
 
 
-def _mark_of(value: Any) -> str:
+def _read_mark(value: Any) -> str:
     name = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else ""
     return name.removeprefix(_MARK) if name.startswith(_MARK) else ""
 
 
-def _bare(value: Any) -> Any:
-    if mark := _mark_of(value):
+def _strip_marks(value: Any) -> Any:
+    if mark := _read_mark(value):
         inner = value[f"{_MARK}{mark}"]
-        return {str(_bare(k)): _bare(v) for k, v in inner} if mark == "dict" else _bare(inner)
+        return {str(_strip_marks(k)): _strip_marks(v) for k, v in inner} if mark == "dict" else _strip_marks(inner)
     if isinstance(value, dict):
-        return {k: _bare(v) for k, v in value.items()}
-    return [_bare(v) for v in value] if isinstance(value, list) else value
+        return {k: _strip_marks(v) for k, v in value.items()}
+    return [_strip_marks(v) for v in value] if isinstance(value, list) else value

@@ -11,16 +11,16 @@ from typing import Any
 
 from magical.keys.packages import is_project
 
-__all__ = ["Members", "code_facts", "is_simple", "members", "text_of"]
+__all__ = ["InspectedValue", "describe_bytecode", "is_simple", "inspect_value", "describe_value"]
 
-DEPTH = 12
+MAX_DEPTH = 12
 """How deep values are looked into."""
 
-_CODED = (FunctionType, type, ModuleType)
+_CODE_TYPES = (FunctionType, type, ModuleType)
 
 
 @dataclass(frozen=True, slots=True)
-class Members:
+class InspectedValue:
     """A value that is held by a name or a closure.
 
     Attributes:
@@ -41,18 +41,18 @@ def is_simple(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, complex, str, bytes))
 
 
-def members(value: Any) -> Members:
+def inspect_value(value: Any) -> InspectedValue:
     """Take a value apart: a text of what is in it, and the code that it holds.
 
     Example:
-        >>> members({"low": abs, "high": [1, 2]}).text
+        >>> inspect_value({"low": abs, "high": [1, 2]}).text
         "{'low': builtins.abs, 'high': list(1, 2)}"
     """
     code: list[Any] = []
-    return Members(text_of(value, code), tuple(code))
+    return InspectedValue(describe_value(value, code), tuple(code))
 
 
-def text_of(value: Any, code: list[Any] | None = None, path: tuple[int, ...] = ()) -> str:
+def describe_value(value: Any, code: list[Any] | None = None, path: tuple[int, ...] = ()) -> str:
     """Give a text that does not depend on addresses or the order of sets.
 
     Args:
@@ -61,16 +61,16 @@ def text_of(value: Any, code: list[Any] | None = None, path: tuple[int, ...] = (
         path: what the value lies in, so that a circle ends.
     """
     found = code if code is not None else []
-    if id(value) in path or len(path) > DEPTH:
+    if id(value) in path or len(path) > MAX_DEPTH:
         return "…"
 
-    if isinstance(value, (set, frozenset, dict, list, tuple)) and _is_projects(type(value)):
+    if isinstance(value, (set, frozenset, dict, list, tuple)) and _is_project_class(type(value)):
         found.append(type(value))  # a collection of a class of its own, whose methods count
 
     def inner(item: Any) -> str:
-        return text_of(item, found, (*path, id(value)))
+        return describe_value(item, found, (*path, id(value)))
 
-    match value if isinstance(value, (*_CODED, dict)) else getattr(value, "function", value):
+    match value if isinstance(value, (*_CODE_TYPES, dict)) else getattr(value, "function", value):
         case set() | frozenset():
             return f"{type(value).__name__}({', '.join(sorted(map(inner, value)))})"
         case dict():
@@ -83,21 +83,21 @@ def text_of(value: Any, code: list[Any] | None = None, path: tuple[int, ...] = (
             return f"{inner(value.__self__)}.{inner(value.__func__)}"
         case FunctionType() | type() | ModuleType() | BuiltinFunctionType() as thing:
             found.append(thing)
-            return _name(thing)
+            return _qualified_name(thing)
     if is_simple(value):
         return repr(value)
-    return f"{_name(type(value))}({', '.join(f'{k}={inner(v)}' for k, v in _attributes(value, found))})"
+    return f"{_qualified_name(type(value))}({', '.join(f'{k}={inner(v)}' for k, v in _read_attributes(value, found))})"
 
 
-def code_facts(code: CodeType) -> tuple[Any, ...]:
+def describe_bytecode(code: CodeType) -> tuple[Any, ...]:
     """Give what compiled code does, where there is no source."""
-    inner = tuple(code_facts(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
+    inner = tuple(describe_bytecode(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
     return (code.co_code.hex(), code.co_names, inner)
 
 
-def _attributes(value: Any, found: list[Any]) -> Iterator[tuple[str, Any]]:
+def _read_attributes(value: Any, found: list[Any]) -> Iterator[tuple[str, Any]]:
     """What is in an object of a project's class; others change only with the expression that makes them."""
-    if _is_projects(type(value)):
+    if _is_project_class(type(value)):
         found.append(type(value))
         attributes: Mapping[str, Any] = getattr(value, "__dict__", {})
         yield from ((k, v) for k, v in attributes.items() if not k.startswith("__"))
@@ -106,11 +106,11 @@ def _attributes(value: Any, found: list[Any]) -> Iterator[tuple[str, Any]]:
                 yield name, getattr(value, name)
 
 
-def _is_projects(cls: type[Any]) -> bool:
+def _is_project_class(cls: type[Any]) -> bool:
     return is_project(sys.modules.get(cls.__module__))
 
 
-def _name(thing: Any) -> str:
+def _qualified_name(thing: Any) -> str:
     if isinstance(thing, ModuleType):
         return thing.__name__
     return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', '')}"

@@ -11,50 +11,50 @@ from types import ModuleType
 
 from magical.keys.packages import is_project
 
-__all__ = ["import_targets", "module_named", "star_modules"]
+__all__ = ["resolve_import", "find_module", "find_star_modules"]
 
 
-def module_named(name: str) -> ModuleType | None:
+def find_module(name: str) -> ModuleType | None:
     """Give a module; a project module that is only imported inside a function is imported now."""
     if name in sys.modules:
         return sys.modules[name]
     top = name.partition(".")[0]
-    if top != name and top not in sys.modules and not is_project(_probe(top)):
+    if top != name and top not in sys.modules and not is_project(_probe_module(top)):
         return None  # looking for a module in a package imports the package: a third party's is left alone
-    found = _probe(name)
+    found = _probe_module(name)
     return importlib.import_module(name) if found.__file__ and is_project(found) else None
 
 
-def import_targets(
+def resolve_import(
     module: ModuleType, statement: ast.stmt, chain: tuple[str, ...]
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """For an import that binds ``chain[0]``: the module it leads to, and what of the chain is left."""
     if isinstance(statement, ast.Import):
         for alias in statement.names:
             if (alias.asname or alias.name.split(".")[0]) == chain[0]:
-                module_named(alias.name)
+                find_module(alias.name)
                 parts, rest = (alias.name if alias.asname else chain[0]).split("."), list(chain[1:])
                 while rest and ".".join([*parts, rest[0]]) in sys.modules:
                     parts.append(rest.pop(0))
                 yield ".".join(parts), tuple(rest)
     if isinstance(statement, ast.ImportFrom):
-        base = _base(module, statement)
+        base = _resolve_base(module, statement)
         for alias in statement.names:
             if (alias.asname or alias.name) == chain[0]:
-                sub = _submodule(base, alias.name)
+                sub = _resolve_submodule(base, alias.name)
                 yield (sub, chain[1:]) if sub else (base, (alias.name, *chain[1:]))
 
 
-def star_modules(module: ModuleType, statements: list[ast.stmt]) -> Iterator[ModuleType]:
+def find_star_modules(module: ModuleType, statements: list[ast.stmt]) -> Iterator[ModuleType]:
     """Give the modules that ``from … import *`` takes names from."""
     for statement in statements:
         if isinstance(statement, ast.ImportFrom):
-            found = module_named(_base(module, statement))
+            found = find_module(_resolve_base(module, statement))
             if found is not None:
                 yield found
 
 
-def _probe(name: str) -> ModuleType:
+def _probe_module(name: str) -> ModuleType:
     """A module with nothing but its place, without importing it."""
     probe = ModuleType(name)
     try:
@@ -67,7 +67,7 @@ def _probe(name: str) -> ModuleType:
     return probe
 
 
-def _base(module: ModuleType, statement: ast.ImportFrom) -> str:
+def _resolve_base(module: ModuleType, statement: ast.ImportFrom) -> str:
     base = statement.module or ""
     if not statement.level:
         return base
@@ -76,11 +76,11 @@ def _base(module: ModuleType, statement: ast.ImportFrom) -> str:
     return ".".join([*parent, *([base] if base else [])])
 
 
-def _submodule(base: str, name: str) -> str:
+def _resolve_submodule(base: str, name: str) -> str:
     """The full name if ``from base import name`` gives a module; what the package binds comes first."""
-    package = module_named(base)
+    package = find_module(base)
     if package is not None and hasattr(package, name):
         value = getattr(package, name)
         return value.__name__ if isinstance(value, ModuleType) else ""
     sub = f"{base}.{name}"
-    return sub if hasattr(package, "__path__") and module_named(sub) is not None else ""
+    return sub if hasattr(package, "__path__") and find_module(sub) is not None else ""

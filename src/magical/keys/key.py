@@ -14,21 +14,21 @@ from magical.contracts.promises import Promise
 from magical.contracts.schema import Schema
 from magical.errors import InputError, SettingsError, WiringError
 from magical.graph import Graph, Node
-from magical.keys.arguments import argument_text
+from magical.keys.arguments import encode_argument
 from magical.keys.code_closure import CodeReader
-from magical.keys.packages import package_of
+from magical.keys.packages import find_package
 from magical.masking import mask_uris
-from magical.scoring_path import scoring_path
+from magical.scoring_path import derive_scoring_path
 from magical.synthesis.strategies import pretence_json
 
-__all__ = ["KEY_FORMAT", "Identity", "identify", "node_key"]
+__all__ = ["KEY_FORMAT", "NodeIdentity", "identify_nodes", "compute_node_key"]
 
 KEY_FORMAT = "2"
 """Changed when a release of ours changes what steps give, so that everything runs again."""
 
 
 @dataclass(frozen=True)
-class Identity:
+class NodeIdentity:
     """All of a node's key that is known once the workflow is drawn.
 
     Attributes:
@@ -41,52 +41,52 @@ class Identity:
 
     parts: Mapping[str, str]
     where: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    sources: tuple[str, ...] = ()
-    wishes: bool = False
+    argument_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    code_files: tuple[str, ...] = ()
+    calls_wish: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
         return {
             "parts": dict(self.parts),
             "where": dict(self.where),
-            "files": {k: list(v) for k, v in self.files.items()},
-            "sources": list(self.sources),
-            "wishes": self.wishes,
+            "files": {k: list(v) for k, v in self.argument_files.items()},
+            "sources": list(self.code_files),
+            "wishes": self.calls_wish,
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Identity:
+    def from_json(cls, data: Mapping[str, Any]) -> NodeIdentity:
         """Read one back."""
         files = {k: tuple(v) for k, v in data["files"].items()}
         return cls(data["parts"], data["where"], files, tuple(data["sources"]), data["wishes"])
 
 
-def identify(graph: Graph) -> dict[str, Identity]:
+def identify_nodes(graph: Graph) -> dict[str, NodeIdentity]:
     """Give the identity of each node of a living graph; the code of what is pretended is not read.
 
     Raises:
         WiringError: an argument has no form that a key could hold.
     """
     reader = CodeReader()
-    found: dict[str, Identity] = {}
+    found: dict[str, NodeIdentity] = {}
     pretended: set[str] = set()
     for node in graph.nodes:
         made_up = node.facts.get("pretended") or node.facts.get("cut")
-        found[node.name] = _pretended(node, reader) if made_up else _identity(node, reader)
+        found[node.name] = _identify_pretended(node, reader) if made_up else _identify_node(node, reader)
         if made_up or any(link.node in pretended for link in node.links):
             pretended.add(node.name)
     for node in graph.nodes:
         if node.writes and node.name not in pretended:
-            found[node.name] = _with_scoring(graph, node, found)
+            found[node.name] = _add_scoring_parts(graph, node, found)
     return found
 
 
-def node_key(
-    identity: Identity,
+def compute_node_key(
+    identity: NodeIdentity,
     inputs: Mapping[str, str],
-    digest: Callable[[Path], str],
-    brand: Mapping[str, str] | None = None,
+    digest_file: Callable[[Path], str],
+    origin_parts: Mapping[str, str] | None = None,
 ) -> tuple[str, dict[str, str]]:
     """Give a node's key and all its parts.
 
@@ -99,16 +99,16 @@ def node_key(
     Raises:
         InputError: a file it reads does not exist.
     """
-    parts = {**identity.parts, **(brand or {})}
-    for label, paths in identity.files.items():
-        marks = [f"{_digest(label, p, digest)}{Path(p).suffix.lower()}" for p in paths]
+    parts = {**identity.parts, **(origin_parts or {})}
+    for label, paths in identity.argument_files.items():
+        marks = [f"{_digest_input_file(label, p, digest_file)}{Path(p).suffix.lower()}" for p in paths]
         parts[label] = f"{parts[label]} {' '.join(marks)}"
     parts |= {f"input:{name}": content for name, content in inputs.items()}
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:40], parts
 
 
-def _digest(label: str, path: str, digest: Callable[[Path], str]) -> str:
+def _digest_input_file(label: str, path: str, digest: Callable[[Path], str]) -> str:
     try:
         return digest(Path(path))
     except InputError as error:
@@ -117,11 +117,11 @@ def _digest(label: str, path: str, digest: Callable[[Path], str]) -> str:
         raise InputError(f"{first}, given as {label.partition(':')[2]}.", hint=hint) from None
 
 
-def _with_scoring(graph: Graph, node: Node, found: Mapping[str, Identity]) -> Identity:
+def _add_scoring_parts(graph: Graph, node: Node, found: Mapping[str, NodeIdentity]) -> NodeIdentity:
     """A registered model takes the steps before it along: their code counts even if nothing came out new."""
     own = found[node.name]
     parts, where = dict(own.parts), dict(own.where)
-    for name in [step.node.name for step in scoring_path(graph, node.name).steps]:
+    for name in [step.node.name for step in derive_scoring_path(graph, node.name).steps]:
         served = found[name]
         inner = {k: v for k, v in served.parts.items() if k.startswith(("code:", "argument:", "package:"))}
         text = json.dumps(inner, sort_keys=True)
@@ -130,7 +130,7 @@ def _with_scoring(graph: Graph, node: Node, found: Mapping[str, Identity]) -> Id
     return replace(own, parts=parts, where=where)
 
 
-def _identity(node: Node, reader: CodeReader) -> Identity:
+def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
     call = node.call
     if call is None:
         raise WiringError(
@@ -138,40 +138,40 @@ def _identity(node: Node, reader: CodeReader) -> Identity:
         )
     parts: dict[str, str] = {"format": KEY_FORMAT, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
     files: dict[str, tuple[str, ...]] = {}
-    promises = [call.promise, *call.takes.values(), *call.wants.values()]
-    ruled = [call.promise, *call.wants.values()]
-    roots: list[Any] = [call.step.function, *(f for p in ruled for f in _rule_functions(p))]
-    roots += [cls for p in promises for cls in _classes(p)]
+    promises = [call.promise, *call.input_promises.values(), *call.stricter_promises.values()]
+    ruled = [call.promise, *call.stricter_promises.values()]
+    roots: list[Any] = [call.step.function, *(f for p in ruled for f in _find_rule_functions(p))]
+    roots += [cls for p in promises for cls in _find_classes(p)]
     for name, value in call.arguments.items():
         if name in node.inputs and value is None:
             continue
         paths: list[str] = []
-        parts[f"argument:{name}"] = _argument(node, name, value, paths, roots)
+        parts[f"argument:{name}"] = _encode_node_argument(node, name, value, paths, roots)
         if paths:
             files[f"argument:{name}"] = tuple(paths)
     for name in node.inputs:
-        shapes = _shape(call.step.wanted[name], call, name)
+        shapes = _describe_input_shape(call.step.wanted[name], call, name)
         if shapes:
             parts[f"takes:{name}"] = shapes
     parts["gives"] = json.dumps(call.promise.to_json(), sort_keys=True, default=str)
     code = reader.read(*roots)
     parts |= {f"code:{name}": piece.digest for name, piece in code.pieces.items()}
     packages = dict(code.packages)
-    if any(_holds_tables(p) for p in promises) and (polars := package_of("polars")):
+    if any(_has_tables(p) for p in promises) and (polars := find_package("polars")):
         packages[polars[0]] = polars[1]
     seen = [call.promise, *call.step.wanted.values()]
-    if any(_holds_tables(p, "pandas") for p in seen) and (pandas := package_of("pandas")):
+    if any(_has_tables(p, "pandas") for p in seen) and (pandas := find_package("pandas")):
         packages[pandas[0]] = pandas[1]
-    if any(_holds_tables(p, "pipeline") for p in promises) and (sklearn := package_of("sklearn")):
+    if any(_has_tables(p, "pipeline") for p in promises) and (sklearn := find_package("sklearn")):
         packages[sklearn[0]] = sklearn[1]
     parts |= {f"package:{name}": version for name, version in packages.items()}
     where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
     # Only passwords in URIs: what else is masked depends on what was revealed, and a key must not.
     safe = {label: mask_uris(text) for label, text in parts.items()}
-    return Identity(safe, where, files, tuple(sorted(code.files)), code.wishes)
+    return NodeIdentity(safe, where, files, tuple(sorted(code.files)), code.calls_wish)
 
 
-def _pretended(node: Node, reader: CodeReader) -> Identity:
+def _identify_pretended(node: Node, reader: CodeReader) -> NodeIdentity:
     """What is made up depends on what is promised, on the rules and classes in that, and on what it takes.
 
     A body does not count. Of an input the contract counts beside its content: it says what is carried over,
@@ -185,59 +185,59 @@ def _pretended(node: Node, reader: CodeReader) -> Identity:
         "gives": json.dumps(promise.to_json(), sort_keys=True, default=str),
         "examples": json.dumps(pretence_json(promise), sort_keys=True, default=str),
     }
-    for name, taken in node.call.takes.items():
-        if name in node.inputs and (schemas := _schemas(taken)):
+    for name, taken in node.call.input_promises.items():
+        if name in node.inputs and (schemas := _find_schemas(taken)):
             parts[f"takes:{name}"] = json.dumps([s.to_json() for s in schemas], sort_keys=True, default=str)
-    code = reader.read(*_rule_functions(promise), *(c for c in _classes(promise) if not _is_ours(c)))
+    code = reader.read(*_find_rule_functions(promise), *(c for c in _find_classes(promise) if not _is_magical_class(c)))
     parts |= {f"code:{name}": piece.digest for name, piece in code.pieces.items()}
     where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
-    return Identity(parts, where, {}, tuple(sorted(code.files)))
+    return NodeIdentity(parts, where, {}, tuple(sorted(code.files)))
 
 
-def _is_ours(kind: type) -> bool:
+def _is_magical_class(kind: type) -> bool:
     return kind.__module__.split(".")[0] == "magical"
 
 
-def _argument(node: Node, name: str, value: Any, paths: list[str], roots: list[Any]) -> str:
+def _encode_node_argument(node: Node, name: str, value: Any, paths: list[str], roots: list[Any]) -> str:
     try:
-        return argument_text(value, paths, roots)
+        return encode_argument(value, paths, roots)
     except SettingsError:
         raise WiringError(
-            f"{node.title} ({node.where}) gets {name}: a value of type {type(value).__name__}, "
+            f"{node.step_name} ({node.where}) gets {name}: a value of type {type(value).__name__}, "
             "which no key can hold.",
             hint="pass settings, numbers or texts, or make it the result of a step.",
         ) from None
 
 
-def _shape(wanted: Promise, call: Any, name: str) -> str:
+def _describe_input_shape(wanted: Promise, call: Any, name: str) -> str:
     """What a body can see of its input's contract (its shape), and the rules kept at its border."""
     have = call.takes.get(name)
     if have is None:
         return ""
-    texts = [json.dumps(s.without_constraints().to_json(), sort_keys=True, default=str) for s in _schemas(have)]
+    texts = [json.dumps(s.without_constraints().to_json(), sort_keys=True, default=str) for s in _find_schemas(have)]
     texts.append(str(have.seen_as(Promise("any"))))
     if name in call.wants:
         texts.append(json.dumps(wanted.to_json(), sort_keys=True, default=str))
     return "\n".join(texts)
 
 
-def _schemas(promise: Promise) -> list[Schema]:
+def _find_schemas(promise: Promise) -> list[Schema]:
     own = [promise.schema] if promise.schema else []
-    return own + [s for item in promise.items for s in _schemas(item)]
+    return own + [s for item in promise.items for s in _find_schemas(item)]
 
 
-def _holds_tables(promise: Promise, kind: str = "") -> bool:
+def _has_tables(promise: Promise, kind: str = "") -> bool:
     """Whether a body has tables (of that kind) in its hands, whether it names polars or pandas or not."""
     if promise.kind == kind if kind else promise.is_table or promise.kind == "parts":
         return True
-    return any(_holds_tables(item, kind) for item in promise.items)
+    return any(_has_tables(item, kind) for item in promise.items)
 
 
-def _classes(promise: Promise) -> list[Any]:
+def _find_classes(promise: Promise) -> list[Any]:
     """The classes of values: what a body does with one depends on its methods, whatever the hint says."""
     if promise.is_table or promise.kind == "parts":
         return []
-    waiting, found = [promise.hint], [c for item in promise.items for c in _classes(item)]
+    waiting, found = [promise.hint], [c for item in promise.items for c in _find_classes(item)]
     while waiting:
         hint = waiting.pop()
         waiting.extend(get_args(hint))
@@ -245,5 +245,5 @@ def _classes(promise: Promise) -> list[Any]:
     return found
 
 
-def _rule_functions(promise: Promise) -> list[Any]:
-    return [rule.function for schema in _schemas(promise) for rule in schema.rules]
+def _find_rule_functions(promise: Promise) -> list[Any]:
+    return [rule.function for schema in _find_schemas(promise) for rule in schema.rules]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from magical.errors import shorten
-from magical.keys.arguments import kind_of, without_marks
-from magical.keys.key import Identity
+from magical.keys.arguments import parse_argument_kind, strip_type_marks
+from magical.keys.key import NodeIdentity
 
-__all__ = ["Cause", "causes", "settings_changes"]
+__all__ = ["Cause", "find_causes", "diff_settings"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Cause:
         return {"kind": self.kind, "name": self.name, "text": self.text}
 
 
-def causes(old: Mapping[str, str], new: Mapping[str, str], identity: Identity | None = None) -> list[Cause]:
+def find_causes(old: Mapping[str, str], new: Mapping[str, str], identity: NodeIdentity | None = None) -> list[Cause]:
     """Say what differs between the parts of two keys of one node.
 
     Args:
@@ -43,7 +43,7 @@ def causes(old: Mapping[str, str], new: Mapping[str, str], identity: Identity | 
         identity: says where code stands.
 
     Example:
-        >>> causes({"argument:max_age": "90"}, {"argument:max_age": "80"})[0].text
+        >>> find_causes({"argument:max_age": "90"}, {"argument:max_age": "80"})[0].text
         'the argument max_age went from 90 to 80'
     """
     where = identity.where if identity else {}
@@ -53,7 +53,7 @@ def causes(old: Mapping[str, str], new: Mapping[str, str], identity: Identity | 
     labels = [k for k in dict.fromkeys([*new, *old]) if old.get(k) != new.get(k)]
     if "gives" in labels and "examples" in labels:  # these hold the whole contract once more
         labels.remove("examples")
-    found = [_cause(label, old.get(label), new.get(label), where.get(label, "")) for label in labels]
+    found = [_make_cause(label, old.get(label), new.get(label), where.get(label, "")) for label in labels]
     order = ["origin", "code", "argument", "scoring", "input", "package", "contract", "python", "magical"]
     shown = {c.kind for c in found}
     if shown & {"code", "argument"}:
@@ -61,27 +61,27 @@ def causes(old: Mapping[str, str], new: Mapping[str, str], identity: Identity | 
     return sorted(found, key=lambda c: order.index(c.kind))
 
 
-def settings_changes(old: Any, new: Any, path: str = "") -> Iterator[str]:
+def diff_settings(old: Any, new: Any, path: str = "") -> Iterator[str]:
     """Say which settings differ.
 
     Example:
-        >>> list(settings_changes({"split": {"seed": 7}}, {"split": {"seed": 8}}))
+        >>> list(diff_settings({"split": {"seed": 7}}, {"split": {"seed": 8}}))
         ['split.seed went from 7 to 8']
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys([*old, *new]):
-            yield from settings_changes(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+            yield from diff_settings(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for i, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from settings_changes(one, other, f"{path}.{i}")
+            yield from diff_settings(one, other, f"{path}.{i}")
     elif old != new:
-        yield f"{path} went from {_text(json.dumps(old))} to {_text(json.dumps(new))}"
+        yield f"{path} went from {_format_value(json.dumps(old))} to {_format_value(json.dumps(new))}"
 
 
-_DRAWN = "the bounds, the examples or the sample that it is drawn from changed"
+_EXAMPLES_CHANGED = "the bounds, the examples or the sample that it is drawn from changed"
 
 
-def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
+def _make_cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
     kind, _, name = label.partition(":")
     place = f" ({where})" if where else ""
     match kind:
@@ -91,7 +91,7 @@ def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
         case "argument" if old and new and "(content)" in new and old.split()[:1] == new.split()[:1]:
             return Cause("argument", name, f"the file given as {name} has other content")
         case "argument":
-            return Cause("argument", name, _went(f"the argument {name}", old, new))
+            return Cause("argument", name, _describe_change(f"the argument {name}", old, new))
         case "input":
             return Cause("input", name, f"its input {name} is different")
         case "package":
@@ -103,30 +103,30 @@ def _cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
         case "takes":
             return Cause("contract", name, f"the contract of its input {name} changed")
         case "origin":
-            return Cause("origin", kind, _went("what it stands on, not real,", old, new))
+            return Cause("origin", kind, _describe_change("what it stands on, not real,", old, new))
         case "sample":
-            return Cause("input", kind, _went("the sample", old, new))
+            return Cause("input", kind, _describe_change("the sample", old, new))
         case "examples" | "pretended":
-            text = _went("what is made up", old, new) if kind == "pretended" else _DRAWN
+            text = _describe_change("what is made up", old, new) if kind == "pretended" else _EXAMPLES_CHANGED
             return Cause("origin", kind, text)
         case "python":
             return Cause("python", "", f"Python went from {old} to {new}")
     return Cause("magical", "", "this release of magical computes keys anew")
 
 
-def _went(what: str, old: str | None, new: str | None) -> str:
-    one, other = (without_marks(text) if text else text for text in (old, new))
+def _describe_change(subject: str, old: str | None, new: str | None) -> str:
+    one, other = (strip_type_marks(text) if text else text for text in (old, new))
     if old and new and one == other:
-        return f"{what} went from {_text(one)} ({kind_of(old)}) to {_text(other)} ({kind_of(new)})"
+        return f"{subject} went from {_format_value(one)} ({parse_argument_kind(old)}) to {_format_value(other)} ({parse_argument_kind(new)})"
     try:
-        changes = list(settings_changes(json.loads(one or "null"), json.loads(other or "null")))
+        changes = list(diff_settings(json.loads(one or "null"), json.loads(other or "null")))
     except ValueError:
         changes = []
     inside = "; ".join(changes[:3]) if changes and not changes[0].startswith(" went") else ""
     if inside and len(str(one)) >= 40:
-        return f"{what} changed: {inside}"
-    return f"{what} went from {_text(one)} to {_text(other)}{f': {inside}' if inside else ''}"
+        return f"{subject} changed: {inside}"
+    return f"{subject} went from {_format_value(one)} to {_format_value(other)}{f': {inside}' if inside else ''}"
 
 
-def _text(value: str | None) -> str:
+def _format_value(value: str | None) -> str:
     return "nothing" if value is None else shorten(value, 60)

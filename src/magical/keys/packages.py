@@ -11,22 +11,22 @@ from pathlib import Path
 from types import ModuleType
 
 __all__ = [
-    "file_of",
-    "installed",
+    "find_source_file",
+    "digest_installed",
     "is_project",
-    "lock_digests",
-    "package_of",
-    "versions_here",
+    "digest_lock_files",
+    "find_package",
+    "read_versions",
 ]
 
-OURS = ("magical.library", "magical.features")
+KEYED_MODULES = ("magical.library", "magical.features")
 
 """The parts of magical whose code counts in keys."""
 
-_OURSELVES = "magical_thinking-"
+_DISTRIBUTION_PREFIX = "magical_thinking-"
 
 
-def file_of(module: ModuleType | None) -> Path | None:
+def find_source_file(module: ModuleType | None) -> Path | None:
     """Give a module's source file, if it has one."""
     name = getattr(module, "__file__", None)
     return Path(name).resolve() if name and name.endswith(".py") else None
@@ -38,27 +38,27 @@ def is_project(module: ModuleType | None) -> bool:
         return False
     name = module.__name__
     if name == "magical" or name.startswith("magical."):
-        return name.startswith(OURS)
+        return name.startswith(KEYED_MODULES)
     file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
     if file is None:
         return name == "__main__"
-    folders = _site_folders()
+    folders = _list_site_folders()
     if name.split(".")[0] in sys.stdlib_module_names and name != "__main__":
         folders = (*folders, Path(os.__file__).resolve().parent)
-    return not _lies_in(str(file), folders)
+    return not _is_inside(str(file), folders)
 
 
 @functools.lru_cache(maxsize=4096)
-def _lies_in(file: str, folders: tuple[Path, ...]) -> bool:
+def _is_inside(file: str, folders: tuple[Path, ...]) -> bool:
     places = {Path(file), Path(file).resolve()}
     return any(place.is_relative_to(folder) for folder in folders for place in places)
 
 
-def package_of(module_name: str) -> tuple[str, str] | None:
+def find_package(module_name: str) -> tuple[str, str] | None:
     """Give the distribution and version that a third-party module comes from; none for the standard library.
 
     Example:
-        >>> package_of("pydantic.fields")[0], package_of("json")
+        >>> find_package("pydantic.fields")[0], find_package("json")
         ('pydantic', None)
     """
     top = module_name.split(".", maxsplit=1)[0]
@@ -67,39 +67,39 @@ def package_of(module_name: str) -> tuple[str, str] | None:
     module = sys.modules.get(top)
     file = getattr(module, "__file__", None)
     folder = Path(file).resolve().parent.parent if file else None
-    return _distribution(top, folder)
+    return _find_distribution(top, folder)
 
 
-def installed() -> str:
+def digest_installed() -> str:
     """Give a digest of all installed distributions and Python's minor version."""
     names = sorted(
         entry.name
-        for folder in _site_folders()
-        for entry in _scan(folder)
+        for folder in _list_site_folders()
+        for entry in _list_entries(folder)
         if entry.name.endswith(".dist-info")
     )
     text = "\n".join([f"{sys.version_info[0]}.{sys.version_info[1]}", *names])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def versions_here() -> dict[str, str]:
+def read_versions() -> dict[str, str]:
     """Give the versions of Python and of magical itself.
 
     Example:
-        >>> list(versions_here())
+        >>> list(read_versions())
         ['python', 'magical-thinking']
     """
-    found = next((e.name for f in _site_folders() for e in _scan(f) if e.name.startswith(_OURSELVES)), "")
-    own = found.removeprefix(_OURSELVES).removesuffix(".dist-info")
+    found = next((e.name for f in _list_site_folders() for e in _list_entries(f) if e.name.startswith(_DISTRIBUTION_PREFIX)), "")
+    own = found.removeprefix(_DISTRIBUTION_PREFIX).removesuffix(".dist-info")
     return {"python": ".".join(map(str, sys.version_info[:3])), "magical-thinking": own}
 
 
-def _site_folders() -> tuple[Path, ...]:
-    return _resolved(tuple(sys.path))
+def _list_site_folders() -> tuple[Path, ...]:
+    return _resolve_site_folders(tuple(sys.path))
 
 
 @functools.lru_cache(maxsize=8)
-def _resolved(path: tuple[str, ...]) -> tuple[Path, ...]:
+def _resolve_site_folders(path: tuple[str, ...]) -> tuple[Path, ...]:
     named = [p for p in path if Path(p).name in ("site-packages", "dist-packages")]
     return tuple(
         dict.fromkeys(
@@ -111,24 +111,24 @@ def _resolved(path: tuple[str, ...]) -> tuple[Path, ...]:
     )
 
 
-def _scan(folder: Path) -> list[os.DirEntry[str]]:
+def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return list(entries)
 
 
 @functools.lru_cache(maxsize=256)
-def _distribution(top: str, folder: Path | None) -> tuple[str, str] | None:
-    for site_folder in [folder] if folder and folder in _site_folders() else _site_folders():
-        found = [e for e in _scan(site_folder) if e.name.endswith(".dist-info")]
+def _find_distribution(top: str, folder: Path | None) -> tuple[str, str] | None:
+    for site_folder in [folder] if folder and folder in _list_site_folders() else _list_site_folders():
+        found = [e for e in _list_entries(site_folder) if e.name.endswith(".dist-info")]
         plain = [e for e in found if e.name.split("-")[0].lower().replace(".", "_") == top.lower()]
         for entry in [*plain, *found]:
-            if entry in plain or _holds(Path(entry.path), top):
+            if entry in plain or _has_module(Path(entry.path), top):
                 name, _, version = entry.name.removesuffix(".dist-info").partition("-")
                 return name.replace("_", "-").lower(), version
     return None
 
 
-def _holds(dist_info: Path, top: str) -> bool:
+def _has_module(dist_info: Path, top: str) -> bool:
     try:
         record = (dist_info / "RECORD").read_bytes()
     except OSError:
@@ -137,7 +137,7 @@ def _holds(dist_info: Path, top: str) -> bool:
     return any(record.startswith(m.encode()) or b"\n" + m.encode() in record for m in marks)
 
 
-_NAMES = (
+_LOCK_FILES = (
     "requirements.lock",
     "uv.lock",
     "poetry.lock",
@@ -148,18 +148,18 @@ _NAMES = (
 )
 
 
-def lock_digests(root: Path) -> dict[str, str]:
+def digest_lock_files(root: Path) -> dict[str, str]:
     """Give the digests of the lock files in a project's folder, by name.
 
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "uv.lock").write_text("version = 1")
-        >>> list(lock_digests(folder))
+        >>> list(digest_lock_files(folder))
         ['uv.lock']
     """
     found: dict[str, str] = {}
-    for name in _NAMES:
+    for name in _LOCK_FILES:
         try:
             found[name] = hashlib.sha256((root / name).read_bytes()).hexdigest()
         except OSError:  # there is none, and an unreadable one locks nothing

@@ -8,40 +8,40 @@ import symtable
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["bindings", "chains", "local_imports", "normal"]
+__all__ = ["find_bindings", "find_name_chains", "find_local_imports", "normalise_syntax"]
 
-_SILENT = {"description", "title"}
+_DOC_KEYWORDS = {"description", "title"}
 """Keywords of ``Field`` that only people read."""
 
 _COMPOUND = (ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Match)
 
 
-def bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
+def find_bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
     r"""For each name of a module the top-level statements that bind or change it, and their conditions.
 
     Example:
-        >>> [len(v) for v in bindings(ast.parse("a = 1\nif a:\n    a = 2")).values()]
+        >>> [len(v) for v in find_bindings(ast.parse("a = 1\nif a:\n    a = 2")).values()]
         [3]
     """
     found: dict[str, list[ast.stmt]] = {}
-    for statement, conditions in _flat(tree.body):
-        for name in _bound(statement):
+    for statement, conditions in _flatten_statements(tree.body):
+        for name in _find_bound_names(statement):
             found.setdefault(name, []).extend([statement, *conditions])
     return found
 
 
-@functools.lru_cache(maxsize=1)  # asked for by ``chains``, and then again
-def local_imports(tree: ast.AST) -> dict[str, list[ast.stmt]]:
+@functools.lru_cache(maxsize=1)  # asked for by ``find_name_chains``, and then again
+def find_local_imports(tree: ast.AST) -> dict[str, list[ast.stmt]]:
     """The imports inside functions, by the names they bind."""
     found: dict[str, list[ast.stmt]] = {}
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            for name in _bound(node):
+            for name in _find_bound_names(node):
                 found.setdefault(name, []).append(node)
     return found
 
 
-def _flat(
+def _flatten_statements(
     body: list[ast.stmt], conditions: tuple[ast.stmt, ...] = ()
 ) -> Iterator[tuple[ast.stmt, tuple[ast.stmt, ...]]]:
     """The statements of a module, those inside ``if`` and ``try`` included, with what they hang on."""
@@ -53,11 +53,11 @@ def _flat(
             blocks = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
             blocks += [h.body for name in ("handlers", "cases") for h in getattr(statement, name, [])]
             for block in blocks:
-                yield from _flat(block, (*conditions, *inner))
+                yield from _flatten_statements(block, (*conditions, *inner))
         yield statement, conditions
 
 
-def _bound(statement: ast.stmt) -> set[str]:
+def _find_bound_names(statement: ast.stmt) -> set[str]:
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return {statement.name}
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
@@ -66,15 +66,15 @@ def _bound(statement: ast.stmt) -> set[str]:
         return set()
     names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        target = _root(statement.value.func)
+        target = _find_root(statement.value.func)
         return names | ({target.id} if isinstance(target, ast.Name) else set())
     if isinstance(statement, (ast.Assign, ast.AugAssign)):
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        names |= {root.id for target in targets if isinstance(root := _root(target), ast.Name)}
+        names |= {root.id for target in targets if isinstance(root := _find_root(target), ast.Name)}
     return names
 
 
-def _root(node: ast.expr) -> ast.expr:
+def _find_root(node: ast.expr) -> ast.expr:
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return node
@@ -83,7 +83,7 @@ def _root(node: ast.expr) -> ast.expr:
 class _Normaliser(ast.NodeTransformer):
     """Takes off what only people read: docstrings, and the descriptions of fields."""
 
-    def _body(self, node: Any) -> Any:
+    def _strip_docstring(self, node: Any) -> Any:
         self.generic_visit(node)
         first = node.body[0] if node.body else None
         if (
@@ -94,31 +94,31 @@ class _Normaliser(ast.NodeTransformer):
             node.body = node.body[1:] or [ast.Pass()]
         return node
 
-    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _body
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _strip_docstring
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         if getattr(node.func, "id", getattr(node.func, "attr", "")) == "Field":
-            node.keywords = [k for k in node.keywords if k.arg not in _SILENT]
+            node.keywords = [k for k in node.keywords if k.arg not in _DOC_KEYWORDS]
         return node
 
 
-def normal(tree: ast.AST) -> str:
+def normalise_syntax(tree: ast.AST) -> str:
     """Give the syntax without comments, docstrings, formatting and places."""
-    copied = ast.parse(_text(tree))
+    copied = ast.parse(_unparse(tree))
     return ast.dump(_Normaliser().visit(copied), annotate_fields=False)
 
 
 @functools.lru_cache(maxsize=1)  # it costs more than all else, and one tree is read in two ways
-def _text(tree: ast.AST) -> str:
+def _unparse(tree: ast.AST) -> str:
     return ast.unparse(tree)
 
 
-def chains(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
+def find_name_chains(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
     """Give the dotted global names that a piece of code reads, and those it imports by itself."""
-    text = _text(tree)
+    text = _unparse(tree)
     try:
-        names = {*_globals(symtable.symtable(text, "<step>", "exec")), *local_imports(tree)}
+        names = {*_find_globals(symtable.symtable(text, "<step>", "exec")), *find_local_imports(tree)}
     except SyntaxError:  # a ``nonlocal`` whose outer function is not here: take every name
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     found: set[tuple[str, ...]] = set()
@@ -140,10 +140,10 @@ def chains(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(found))
 
 
-def _globals(table: symtable.SymbolTable) -> Iterator[str]:
+def _find_globals(table: symtable.SymbolTable) -> Iterator[str]:
     for symbol in table.get_symbols():
         outer = table.get_type() in ("module", "annotation") or symbol.is_global()
         if symbol.is_referenced() and (outer or (table.get_type() == "class" and not symbol.is_local())):
             yield symbol.get_name()
     for child in table.get_children():
-        yield from _globals(child)
+        yield from _find_globals(child)

@@ -8,13 +8,13 @@ from magical.contracts.contract import Contract
 from magical.contracts.promises import PARTS, Frame, contract_of
 from magical.contracts.schema import Schema
 from magical.engine.protocols import current_step
-from magical.errors import BrokenPromise, listing
-from magical.events import current, keep
+from magical.errors import BrokenPromise, join_names
+from magical.events import current_sink, keep
 from magical.library.metrics.diagnostics import show
 from magical.library.metrics.scores import Scores
 from magical.library.metrics.table_metrics import judge_classes, judge_numbers, judge_picks
 from magical.library.remarks import warn
-from magical.refs import links_of
+from magical.refs import find_links
 from magical.steps import step
 
 __all__ = ["evaluate"]
@@ -84,7 +84,7 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
         positive=judged.positive,
         metrics=judged.metrics,
     )
-    if current.get() is not None:
+    if current_sink.get() is not None:
         for name, value in show(known, target, names, schema.ids).items():
             keep(name, value)
     return scores
@@ -93,7 +93,7 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
 def _part() -> str:
     """Which part the table is, by the drawn graph: the member of a split that it is wired to."""
     context = current_step()
-    links = [] if context is None else list(links_of(context.node.inputs.get("table")))
+    links = [] if context is None else list(find_links(context.node.inputs.get("table")))
     return links[0].item if links and links[0].item in PARTS else "test"
 
 
@@ -101,7 +101,7 @@ def _matched(predictions: pl.DataFrame, table: pl.DataFrame, schema: Schema) -> 
     """Give the rows of the table with their predictions."""
     if "prediction" not in predictions.columns:
         raise BrokenPromise(
-            f"evaluate: the predictions lack 'prediction'; they have {listing(predictions.columns)}.",
+            f"evaluate: the predictions lack 'prediction'; they have {join_names(predictions.columns)}.",
             hint="give what predict(model, table) gives.",
         )
     told = [c for c in predictions.columns if c == "prediction" or c.startswith(PROBABILITY)]
@@ -120,7 +120,7 @@ def _matched(predictions: pl.DataFrame, table: pl.DataFrame, schema: Schema) -> 
     lacking = rows.join(predictions, on=ids, how="anti")
     if found.height != table.height or lacking.height:
         what = f"{lacking.height:,} rows have no prediction" if lacking.height else "an id is there twice"
-        example = listing((repr(i) for i in lacking.head(3).select(ids).rows()), 3)
+        example = join_names((repr(i) for i in lacking.head(3).select(ids).rows()), 3)
         raise BrokenPromise(
             f"evaluate: {predictions.height:,} predictions do not match {table.height:,} rows: {what}"
             f"{f', such as {example}' if lacking.height else ''}.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, field_validator
 
 from magical.contracts.schema import to_snake_case
-from magical.settings import Tagged
+from magical.settings import TaggedSettings
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -20,7 +20,7 @@ __all__ = ["Boosting", "Experiment", "Linear", "boosting", "linear"]
 WIDE = 500  # columns from which on logistic regression is fitted by L-BFGS
 
 
-class Experiment(Tagged):
+class Experiment(TaggedSettings):
     """One estimator to be tuned. A project's own kind says which, and what may vary.
 
     ``estimator`` is the only method that it must have; ``space`` is what the search may choose, ``defaults``

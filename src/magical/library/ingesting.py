@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from magical.contracts.promises import Frame
-from magical.errors import InputError, did_you_mean, listing
+from magical.errors import InputError, did_you_mean, join_names
 from magical.library.remarks import warn
 from magical.reading.csv_dialect import Dialect, decode_csv, detect_dialect, is_regular, reject_binary, read_records
 from magical.settings import InputPath
@@ -72,7 +72,7 @@ def _check_file(path: Path, name: str) -> None:
     if path.suffix.lower() not in known:
         raise InputError(
             f"{name} is of an unknown kind: {path.suffix or 'it has no suffix'}.",
-            hint=f"give a file that ends in {listing(known)}.",
+            hint=f"give a file that ends in {join_names(known)}.",
         )
     if path.stat().st_size == 0:
         raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
@@ -132,9 +132,9 @@ def _names(header: tuple[str | None, ...], name: str) -> list[str]:
     names = [(text or "").strip() or f"unnamed_{i + 1}" for i, text in enumerate(header)]
     twice = sorted({n for n in names if names.count(n) > 1}, key=names.index)
     if twice:
-        places = listing((str(i + 1) for i, n in enumerate(names) if n == twice[0]), 4)
+        places = join_names((str(i + 1) for i, n in enumerate(names) if n == twice[0]), 4)
         raise InputError(
-            f"{name} has two columns of one name: {listing(twice, 4)} ({twice[0]} is in columns {places}).",
+            f"{name} has two columns of one name: {join_names(twice, 4)} ({twice[0]} is in columns {places}).",
             hint="rename one of them in the header.",
         )
     return names

@@ -13,7 +13,7 @@ from magical.contracts.promises import Frame
 from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.contracts.tables import to_polars
 from magical.contracts.validation import MAX_EXAMPLES, Failure
-from magical.errors import BrokenPromise, did_you_mean, listing, shorten
+from magical.errors import BrokenPromise, did_you_mean, join_names, shorten
 from magical.events import keep
 from magical.library.remarks import warn
 from magical.reading.casting import cast
@@ -80,7 +80,7 @@ def _find(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
         names = _candidates(raw, by_snake, column)
         if len(names) > 1:
             raise BrokenPromise(
-                f"model_data: {listing(map(repr, names), 4)} could all be {schema.name}.{column.name}.",
+                f"model_data: {join_names(map(repr, names), 4)} could all be {schema.name}.{column.name}.",
                 hint=f'say which by Field(alias="{names[0]}") in {schema.name}{_at(schema)}, '
                 "or rename one of them in the source.",
             )
@@ -92,8 +92,8 @@ def _find(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
         unused = [n for n in table.columns if n not in found.values()]
         near = did_you_mean(missing[0], unused).split("? ")[0]
         raise BrokenPromise(
-            f"model_data promised Frame[{schema.name}], and the source lacks {listing(missing, 6)}.",
-            f"  it has {listing(table.columns, 15)}",
+            f"model_data promised Frame[{schema.name}], and the source lacks {join_names(missing, 6)}.",
+            f"  it has {join_names(table.columns, 15)}",
             hint=f'{near}? Field(alias="...") names a column.'
             if near.startswith("did you")
             else f'Field(alias="...") in {schema.name}{_at(schema)} names a column that is called otherwise.',
@@ -127,7 +127,7 @@ def _refuse(failures: list[Failure], schema: Schema, height: int) -> None:
     rows = max(f.count for f in failures)
     shown = [f"  {f}" for f in failures[:3]]
     if len(failures) > 3:
-        shown[2] = f"  {listing((f'{f.column} {f.rule}' for f in failures[2:]), 2)}"
+        shown[2] = f"  {join_names((f'{f.column} {f.rule}' for f in failures[2:]), 2)}"
     raise BrokenPromise(
         f"model_data promised Frame[{schema.name}], but {rows:,} of {height:,} rows break it:",
         *shown,

@@ -8,8 +8,8 @@ import polars as pl
 from magical.contracts.contract import Contract
 from magical.contracts.promises import Frame, Pipeline, contract_of
 from magical.contracts.schema import Column, Schema
-from magical.errors import BrokenPromise, WiringError, listing
-from magical.events import current, emit, keep
+from magical.errors import BrokenPromise, WiringError, join_names
+from magical.events import current_sink, emit, keep
 from magical.features import Feature
 from magical.library.prediction_task import Task, examples, task_of
 from magical.library.remarks import quietly, warn
@@ -73,7 +73,7 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     task = task_of(train)
     facts, dropped = _sorted_out(train, schema)
     if dropped:
-        emit(f"left out: {listing(dropped)}")
+        emit(f"left out: {join_names(dropped)}")
     if not facts:
         raise BrokenPromise(
             f"{schema.name} has no feature that a model could learn from.",
@@ -83,7 +83,7 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
 
     blocks = _blocks(facts, task, _folds(train, task))
     pipeline = chained(("columns", ColumnTransformer(blocks, sparse_threshold=0.0)))
-    if current.get() is not None:
+    if current_sink.get() is not None:
         _show(pipeline, train.gather_every(1 + train.height // FITTED_FOR_THE_EYE), task, schema)
     return pipeline
 
@@ -143,7 +143,7 @@ def _look_for(features: tuple[Feature, ...], schema: Schema) -> None:
             continue
     if lost:
         warn(
-            f"{listing(lost)} is among the features, but not in train: is featurize called before the split?"
+            f"{join_names(lost)} is among the features, but not in train: is featurize called before the split?"
         )
 
 

@@ -15,8 +15,8 @@ from magical.contracts.model import Model
 from magical.contracts.schema import Column, Schema
 from magical.engine.journal import git_state
 from magical.engine.protocols import Registry, StepContext, Submission, Version, current_step
-from magical.errors import MagicalError, RegistryError, did_you_mean, listing
-from magical.events import keep, unheard
+from magical.errors import MagicalError, RegistryError, did_you_mean, join_names
+from magical.events import keep, discard_events
 from magical.library.metrics.metrics import PRIMARY
 from magical.library.metrics.scores import Scores
 from magical.library.scorer.card import Facts, card, requirements, tags
@@ -24,7 +24,7 @@ from magical.library.scorer.parity import BETTER, against_champion, as_in_the_ru
 from magical.library.scorer.promotion_gate import METRICS, Criterion, as_table, blocking, findings, thresholds
 from magical.library.scorer.scorer import Scorer
 from magical.refs import Link
-from magical.scoring_path import scoring_path
+from magical.scoring_path import derive_scoring_path
 from magical.settings import Settings
 from magical.steps import Receipt, step
 
@@ -90,7 +90,7 @@ def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister())
     """
     if origin := sorted({*model.origin, *scores.origin}):
         raise RegistryError(
-            f"register: this model stands on what is not real: {listing(origin)}.",
+            f"register: this model stands on what is not real: {join_names(origin)}.",
             hint="what is pretended or sampled is never registered.",
         )
     context = current_step()
@@ -144,7 +144,7 @@ class _Case:
 
     def __init__(self, context: StepContext, model: Model, scores: Scores, how: HowToRegister) -> None:
         self.context, self.model, self.scores, self.how = context, model, scores, how
-        self.path = scoring_path(context.graph, context.node.name)
+        self.path = derive_scoring_path(context.graph, context.node.name)
         self.folder = context.scratch() / "model"
         self.criteria: list[Criterion] = [*thresholds(how.require, scores), *findings(context.graph.findings)]
         wire = context.node.inputs.get("model")
@@ -167,7 +167,7 @@ class _Case:
         try:
             loaded = _loaded(self.folder)
             typed = self._typed()
-            with unheard():  # its steps have spoken in the run
+            with discard_events():  # its steps have spoken in the run
                 batch = loaded.predict(typed)
                 alone = one_at_a_time(loaded, typed, batch)
         except MagicalError as error:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from magical.events import Log, Progress, current, emit
+from magical.events import LogLine, Progress, current_sink, emit
 
 __all__ = ["progress", "quietly", "warn"]
 
@@ -22,9 +22,9 @@ def warn(text: str) -> None:
     Example:
         >>> warn("3 values of income cannot be read as float")
     """
-    sink = current.get()
+    sink = current_sink.get()
     if sink is not None:
-        emit(Log(step=sink.name, text=text, level="warning"))
+        emit(LogLine(step=sink.name, text=text, level="warning"))
 
 
 def progress(done: int, total: int, text: str = "") -> None:
@@ -33,7 +33,7 @@ def progress(done: int, total: int, text: str = "") -> None:
     Example:
         >>> progress(4, 20, "best log_loss 0.262")
     """
-    sink = current.get()
+    sink = current_sink.get()
     if sink is not None:
         emit(Progress(step=sink.name, done=done, total=total, text=text))
 
@@ -67,7 +67,7 @@ def quietly() -> Iterator[None]:
 
 
 def _tell(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-    sink = current.get()
+    sink = current_sink.get()
     line = f"{category.__name__}: {' '.join(str(message).split())}"
     mark = (sink.name if sink else "", line)
     if mark not in _state["told"]:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from magical.contracts.contract import Contract
 from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Frame
-from magical.errors import BrokenPromise, listing
+from magical.errors import BrokenPromise, join_names
 from magical.events import emit
 from magical.library.prediction_task import Task
 from magical.library.training import loss_of
@@ -55,7 +55,7 @@ def select(models: list[Model], validation: Frame[C]) -> Model:
     tasks = {(m.task, m.target) for m in models}
     if len(tasks) > 1:
         raise BrokenPromise(
-            f"select was given models of different tasks: {listing(' of '.join(t) for t in sorted(tasks))}.",
+            f"select was given models of different tasks: {join_names(' of '.join(t) for t in sorted(tasks))}.",
             hint="compare models of one target only.",
         )
     losses = [loss_of(m, validation) for m in models]
@@ -64,7 +64,7 @@ def select(models: list[Model], validation: Frame[C]) -> Model:
     winner = min(near, key=lambda i: (not _is_linear(models[i]), i))
     scored = [_scored(m, loss) for m, loss in zip(models, losses, strict=True)]
     beaten = tuple(scored[i] for i in order if i != winner)
-    emit(f"{scored[winner].name} is best: " + listing(f"{c.name} {c.score:.4g}" for c in scored))
+    emit(f"{scored[winner].name} is best: " + join_names(f"{c.name} {c.score:.4g}" for c in scored))
     return replace(models[winner], chosen=scored[winner], candidates=beaten)
 
 

@@ -13,7 +13,7 @@ from magical.contracts.contract import Contract
 from magical.contracts.model import Model
 from magical.contracts.promises import Frame, Pipeline
 from magical.errors import BrokenPromise
-from magical.events import current, keep, scratch
+from magical.events import current_sink, keep, scratch
 from magical.library.experiments import Experiment
 from magical.library.remarks import progress, quietly
 from magical.library.training import Bench, Fit, prepare
@@ -74,7 +74,7 @@ def tune(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experim
 
 def _search(bench: Bench, experiment: Experiment) -> Fit:
     """Give the best of all trials; of equals the first."""
-    log = _Log(scratch() / LOG if current.get() is not None else None)
+    log = _Log(scratch() / LOG if current_sink.get() is not None else None)
     best, rows = None, []
     for number, fit in enumerate(_trials(bench, experiment, log)):
         rows.append({"trial": number, bench.task.metric: fit.score, "seconds": fit.seconds, **fit.params})

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from magical.checks.static import run_static_checks
 from magical.engine.pretend_plan import Pretence
 from magical.engine.run import RunResult
-from magical.errors import Finding, listing
+from magical.errors import Finding, join_names
 from magical.graph import Graph
 from magical.project.loading.drawing import Drawing, Drawings
 from magical.project.run_setup import Opened, request_of
-from magical.settings.layers import as_line
+from magical.settings.layers import to_overrides
 
 if TYPE_CHECKING:
     from magical.checks.hard import HardCheckResult
@@ -47,7 +47,7 @@ class Checked:
         lines = self._told()
         skipped = self._with("not assessed")
         for reason in dict.fromkeys(o.reason for o in skipped):
-            lines.append(f"not assessed ({reason}): {listing(o.step for o in skipped if o.reason == reason)}")
+            lines.append(f"not assessed ({reason}): {join_names(o.step for o in skipped if o.reason == reason)}")
         return "\n".join([*lines, f"{self.workflow}: {'; '.join(self._counts())}."])
 
     def _told(self) -> list[str]:
@@ -55,7 +55,7 @@ class Checked:
         unwritten = [f for f in self.findings if f.code == "WISH001"]
         if len(unwritten) <= _FEW:
             return [str(f) for f in self.findings]
-        names = listing((f.step for f in unwritten), 20)
+        names = join_names((f.step for f in unwritten), 20)
         line = f"note WISH001 {len(unwritten)} steps are not written yet, or wish for a piece: {names}."
         return [*(str(f) for f in self.findings if f.code != "WISH001"), line]
 
@@ -104,7 +104,7 @@ def check(project: Checkable, settings: Mapping[str, Any], hard: bool = False) -
         settings: as on the command line.
         hard: whether each written step is called with made-up rows as well.
     """
-    workflow, graph = project.drawings.anew(as_line(settings))
+    workflow, graph = project.drawings.anew(to_overrides(settings))
     findings, outcomes = run_static_checks(graph, workflow), None
     if hard:
         from magical.checks.hard import run_hard_checks
@@ -115,6 +115,6 @@ def check(project: Checkable, settings: Mapping[str, Any], hard: bool = False) -
         performer = LocalExecutor(request, graph, lambda _: None, RunResult(""))
         outcomes = run_hard_checks(graph, performer)
         findings += [f for o in outcomes for f in o.findings]
-    order = {n.name: i for i, n in enumerate(graph.nodes)} | {n.title: i for i, n in enumerate(graph.nodes)}
+    order = {n.name: i for i, n in enumerate(graph.nodes)} | {n.step_name: i for i, n in enumerate(graph.nodes)}
     findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), order.get(f.step, -1), f.step))
     return Checked(graph.workflow, tuple(findings), outcomes)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from magical.brand import struck_lines
+from magical.brand import strike_lines
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.journal import Journal
@@ -62,7 +62,7 @@ class Inspection:
             f"{node.name} ({node.where}) → {node.promise['text']}  [{self.state}]",
             f"run {record.run}, {record.seconds:.2f} s, {readable(self.size)}, key {record.key[:12]}",
             *([f"It is not real: it stands on {', '.join(record.origin)}."] if record.origin else []),
-            struck_lines(self.shown) if record.origin and record.result.kind == "value" else self.shown,
+            strike_lines(self.shown) if record.origin and record.result.kind == "value" else self.shown,
         ]
         for name, text in self.kept.items():
             lines += [f"kept {name}:", text]

@@ -19,13 +19,13 @@ from magical.integrations.prefect.cards import PrefectCards, escaped, link_of
 from magical.integrations.prefect.flow_run import server_of
 from magical.integrations.prefect.prefect_runner import PrefectRunner
 from magical.integrations.prefect.reconcile import FlowMarks, settle
-from magical.masking import masked
+from magical.masking import mask_values
 from magical.project.loading.configuration import Configuration
 from magical.project.loading.drawing import Drawings
 from magical.project.servers.prefect_server import served
 from magical.project.tracking_setup import Tracked, value_of
 from magical.settings.base import to_json
-from magical.settings.secrets import Secret, without_masks
+from magical.settings.secrets import Secret, drop_masked
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -107,7 +107,7 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
         def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
             """What the server is shown: secrets as references, and no passwords."""
             plain = {n: str(v) if isinstance(v, Secret) else v for n, v in parameters.items()}
-            return dict(masked(super().serialize_parameters(plain)))
+            return dict(mask_values(super().serialize_parameters(plain)))
 
     workflow, graph = project.drawings.anew({})
     fields = workflow.settings.model_fields if workflow.settings else {}
@@ -115,7 +115,7 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
 
     def body(**settings: Any) -> None:
         line = {k: v for k, v in to_json(settings).items() if v != to_json(defaults[k])}
-        _show(project.execute(settings={**without_masks(line), "policy": {"runner": "prefect"}}))
+        _show(project.execute(settings={**drop_masked(line), "policy": {"runner": "prefect"}}))
 
     signature = inspect.Signature(
         [_parameter(name, field, getattr(given, name)) for name, field in fields.items()]
@@ -145,7 +145,7 @@ def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
     default = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
     told = Field(description=field.description)
     default = default if to_json(default) == to_json(value) else value  # a path stays as it was written
-    shown = masked(to_json(default))  # a password is in the project's files, and in no deployment
+    shown = mask_values(to_json(default))  # a password is in the project's files, and in no deployment
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

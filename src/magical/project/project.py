@@ -25,7 +25,7 @@ from magical.project.loading.location import find
 from magical.project.result import Run
 from magical.project.run_setup import Opening, request_of, schedule
 from magical.project.why_answer import Why, answer_why
-from magical.settings.layers import as_line
+from magical.settings.layers import to_overrides
 from magical.system.file_digests import FileDigests
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ class Project:
         return f"<project {self.root.name}>"
 
     def _repr_html_(self) -> str:
-        from magical.views.page import figure
+        from magical.views.page import render_figure
 
-        return figure(self.picture())
+        return render_figure(self.picture())
 
     @cached_property
     def store(self) -> Store:
@@ -173,7 +173,7 @@ class Project:
 
     def draw(self, line: Mapping[str, Any], step: str = "") -> Drawing:
         """Give the drawn workflow up to a step, with its code at hand."""
-        return self.drawings.drawing(as_line(line), step)
+        return self.drawings.drawing(to_overrides(line), step)
 
     def execute(
         self,
@@ -289,7 +289,7 @@ class Project:
 
 
 def _not_run(drawing: Drawing, name: str) -> UsageError:
-    if name in {n.name for n in drawing.shown.wanted}:
+    if name in {n.name for n in drawing.shown.required_nodes}:
         return UsageError(
             f"{name} is not run: what follows it is made up without it.", hint="ask for a step behind it."
         )

@@ -17,11 +17,11 @@ from magical.engine.execution.sampling import brand_origin
 from magical.engine.journal import RunSummary
 from magical.engine.pretend_plan import DEFAULT_ROWS, Pretence
 from magical.engine.run import RunResult
-from magical.errors import MagicalError, StoreError, UnwrittenStep, UsageError, is_foreign, listing
+from magical.errors import MagicalError, StoreError, UnwrittenStep, UsageError, is_foreign, join_names
 from magical.graph import Node
 from magical.masking import MaskedStream
 from magical.project.project import Project
-from magical.settings.secrets import without_masks
+from magical.settings.secrets import drop_masked
 from magical.synthesis.stub_models import pretending_run
 
 __all__ = [
@@ -64,7 +64,7 @@ class Replay:
         lines = [f"{self.node.name} ({self.node.where}) with the inputs of {self.run.name}:"]
         lines += [f"  {name}: {_brief(value)}" for name, value in self.arguments.items()]
         if self.origin:
-            lines.append(f"  What it gives is not real: it stands on {listing(self.origin, 4)}.")
+            lines.append(f"  What it gives is not real: it stands on {join_names(self.origin, 4)}.")
         if self.moved:
             lines.append(f"  The project would make anew now: {', '.join(self.moved)}.")
         return "\n".join(lines)
@@ -90,7 +90,7 @@ def replay(
     past = Pretence(facts.get("pretend", ""), facts.get("rows") or DEFAULT_ROWS)
     how = {"profile": facts.get("profile", ""), "sample": facts.get("sample", 0), "pretence": past}
     opened = Project(dataclasses.replace(project.opening, **how))
-    drawing = opened.draw(without_masks(summary.settings))
+    drawing = opened.draw(drop_masked(summary.settings))
     node = drawing.living.node(step)
     if node.facts.get("pretended") or node.facts.get("cut"):
         why = "has no body yet" if node.facts.get("unwritten") else "was made up in this run"
@@ -152,7 +152,7 @@ def post_mortem(error: BaseException) -> None:
     """
     trace = _own(error.__traceback__)
     text = str(error) if isinstance(error, MagicalError) else f"{type(error).__name__}: {error}"
-    with contextlib.redirect_stdout(MaskedStream.over(sys.__stdout__ or sys.stdout)):
+    with contextlib.redirect_stdout(MaskedStream.wrap(sys.__stdout__ or sys.stdout)):
         print(text)
         print("You are where it happened. w: where, p NAME: show, u and d: up and down, q: go on.")
         debugger = pdb.Pdb()

@@ -36,14 +36,14 @@ class Run:
         self.pending: Mapping[str, str] = dict(result.pending)
 
     def __repr__(self) -> str:
-        ran = f"{len(self.executed)} of {len(self._graph.wanted)} steps ran"
+        ran = f"{len(self.executed)} of {len(self._graph.required_nodes)} steps ran"
         return f"<run {self.name or 'with nothing to do'}: {self.state}, {ran}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{escape(n.name)}</td><td>{escape(self._state(n.name))}</td>"
             f"<td>{self._branded(n.name)}</td></tr>"
-            for n in self._graph.wanted
+            for n in self._graph.required_nodes
         )
         head = "<tr><th>step</th><th>state</th><th>result</th></tr>"
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"

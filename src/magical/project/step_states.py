@@ -9,8 +9,8 @@ from magical.engine.journal import RunSummary
 from magical.engine.plan import FRESH, LEFT_OUT, RUN, NodePlan
 from magical.errors import InputError, StoreError
 from magical.graph import Graph, Node
-from magical.views.picture import Picture, picture
-from magical.views.state_marks import Standing
+from magical.views.picture import Picture, build_picture
+from magical.views.state_marks import StepStatus
 
 __all__ = ["LOOKED_AT", "drawn_with_states", "standings"]
 
@@ -31,12 +31,12 @@ def drawn_with_states(
     try:
         plans = plan()
     except (InputError, StoreError) as error:
-        said = error.worded(*error.lines, "So it is not known which steps are fresh.")
-        return picture(graph, notes=(str(said),))
-    return picture(graph, standings(graph, plans, runs))
+        said = error.with_message(*error.lines, "So it is not known which steps are fresh.")
+        return build_picture(graph, notes=(str(said),))
+    return build_picture(graph, standings(graph, plans, runs))
 
 
-def standings(graph: Graph, plans: Mapping[str, NodePlan], runs: Iterable[RunSummary]) -> dict[str, Standing]:
+def standings(graph: Graph, plans: Mapping[str, NodePlan], runs: Iterable[RunSummary]) -> dict[str, StepStatus]:
     """Say how each node stands.
 
     Args:
@@ -49,14 +49,14 @@ def standings(graph: Graph, plans: Mapping[str, NodePlan], runs: Iterable[RunSum
         >>> standings(Graph("flow", (node,)), {"clean": NodePlan("clean", "to run")}, [])["clean"].state
         'to run'
     """
-    wanted = {n.name for n in graph.wanted}
+    wanted = {n.name for n in graph.required_nodes}
     states = {n.name: _state(n, plans.get(n.name), n.name in wanted) for n in graph.nodes}
     past = _past(graph.workflow, {name for name, state in states.items() if not state}, runs)
     found = {}
     for name, state in states.items():
         plan = plans.get(name)
         origin = tuple(o for o in plan.origin if o != name) if plan else ()
-        found[name] = Standing(state or _since(plan, past.get(name, "")), origin)
+        found[name] = StepStatus(state or _since(plan, past.get(name, "")), origin)
     return found
 
 

@@ -18,14 +18,14 @@ from magical.errors import (
     RegistryError,
     SettingsError,
     UsageError,
-    listing,
+    join_names,
 )
 from magical.events import Event, RunFinished
 from magical.graph import Graph
 from magical.integrations.mlflow.progress_marks import MISSED, SENT, Mark, Marks
 from magical.project.loading.configuration import Configuration
 from magical.project.tracking_setup import Tracked, tracker
-from magical.settings.secrets import without_masks
+from magical.settings.secrets import drop_masked
 from magical.system.file_locks import exclusive_lock
 from magical.system.processes import machine_name, is_process_alive
 
@@ -222,9 +222,9 @@ class _Steps:
     def _sent(self, run: RunSummary, step: str, key: str) -> Sync:
         project, mark = _of(self._project, run), self._marks.read(run.name)
         line = mark.line if mark else {}
-        stored = project.stored(step, {**without_masks(run.settings), **line})
+        stored = project.stored(step, {**drop_masked(run.settings), **line})
         if stored.workflow == run.workflow and (origin := stored.plans[step].origin):
-            text = f"not sent: it stands on what is not real now: {listing(origin)}"
+            text = f"not sent: it stands on what is not real now: {join_names(origin)}"
             return Sync(run.name, step, "changed", text, "magical run, with all steps written")
         if stored.workflow != run.workflow or not _is_next(stored.plans, step, key):
             return _changed(run, step)

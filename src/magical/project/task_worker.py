@@ -22,14 +22,14 @@ from magical.engine.plan import NodePlan
 from magical.engine.run import RunResult
 from magical.errors import ProjectError, shorten
 from magical.events import Event
-from magical.keys.key_diff import causes
-from magical.keys.packages import installed
+from magical.keys.key_diff import find_causes
+from magical.keys.packages import digest_installed
 from magical.masking import MaskedStream
 from magical.project.loading.drawing import Drawing
 from magical.project.project import Project
 from magical.project.run_setup import CHILD
-from magical.settings.layers import as_line
-from magical.settings.paths import FromLine
+from magical.settings.layers import to_overrides
+from magical.settings.paths import CommandLineText
 from magical.system.gc_pause import pause_gc
 from magical.system.processes import machine_name
 
@@ -59,7 +59,7 @@ class _Held:
     users: int = 0
 
 
-_PACKAGES = installed()
+_PACKAGES = digest_installed()
 
 """What is installed, as this process may have imported it."""
 
@@ -100,7 +100,7 @@ def work(errand: RemoteTask, tell: Tell, stopping: threading.Event) -> Record:
     folder = Path(errand.ticket["folder"])
     apart = SubprocessExecutor(CHILD, tell, stopping, folder=folder if folder.is_dir() else None)
     typed = _typed_a_path(errand.ticket["line"]) and str(folder) != os.getcwd()
-    if errand.timeout is not None or typed or installed() != _PACKAGES:
+    if errand.timeout is not None or typed or digest_installed() != _PACKAGES:
         return apart(errand)
     with capture_lines(echo=False), _kept_open(errand.ticket) as held:
         if held is None:  # imported anew it would change modules under the errands that are under way
@@ -131,7 +131,7 @@ def _open(ticket: Mapping[str, Any]) -> tuple[Project, dict[str, Any], str]:
             f"There is no {root} on {machine_name()}, where this step was sent.",
             hint="the workers of a cluster need the project at the path that it has here.",
         )
-    return Project(ticket["opening"]), as_line(ticket["line"]), ticket["step"]
+    return Project(ticket["opening"]), to_overrides(ticket["line"]), ticket["step"]
 
 
 @contextlib.contextmanager
@@ -168,7 +168,7 @@ def _found(ticket: Mapping[str, Any]) -> _Held | None:
 
 
 def _another(errand: RemoteTask, made: NodePlan | None) -> ProjectError:
-    odd = causes(errand.parts, made.parts) if made else []
+    odd = find_causes(errand.parts, made.parts) if made else []
     why = odd[0].text if odd and errand.parts else "its files or packages differ"
     return ProjectError(
         f"{errand.node} changed, or is another on {machine_name()} than where its run began: {shorten(why, 140)}.",
@@ -187,14 +187,14 @@ def _typed_a_path(given: Any) -> bool:
         return any(map(_typed_a_path, given.values()))
     if isinstance(given, (list, tuple)):
         return any(map(_typed_a_path, given))
-    return isinstance(given, FromLine)
+    return isinstance(given, CommandLineText)
 
 
 def main() -> None:
     """Take an errand from the pipe named on the command line, and answer it."""
     pause_gc()
     # The run reads what is written here, and does not know what is revealed here.
-    sys.stdout, sys.stderr = MaskedStream.over(sys.stdout), MaskedStream.over(sys.stderr)
+    sys.stdout, sys.stderr = MaskedStream.wrap(sys.stdout), MaskedStream.wrap(sys.stderr)
     with Connection(int(sys.argv[1])) as pipe:
         errand: RemoteTask = pickle.loads(pipe.recv_bytes())
         threading.Thread(target=_watch, args=(pipe,), daemon=True).start()

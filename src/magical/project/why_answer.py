@@ -8,7 +8,7 @@ from typing import Any
 
 from magical.engine.journal import RunSummary
 from magical.engine.plan import FRESH, LEFT_OUT, WAITS, NodePlan, Receipts
-from magical.keys.key_diff import Cause, causes, settings_changes
+from magical.keys.key_diff import Cause, find_causes, diff_settings
 from magical.project.loading.graph_cache import Drawn
 
 __all__ = ["Why", "answer_why"]
@@ -134,9 +134,9 @@ def _last_time(made: NodePlan, drawn: Drawn, past: _Past, receipts: Receipts) ->
 
 
 def _compared(made: NodePlan, old: Mapping[str, str], headline: str, run: RunSummary, drawn: Drawn) -> Why:
-    found = causes(old, made.parts, drawn.identities[made.name])
+    found = find_causes(old, made.parts, drawn.identities[made.name])
     changed = (
-        tuple(settings_changes(run.settings, drawn.settings))
+        tuple(diff_settings(run.settings, drawn.settings))
         if any(c.kind == "argument" for c in found)
         else ()
     )

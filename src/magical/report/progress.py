@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
-from magical.errors import plain
+from magical.errors import strip_control_characters
 from magical.events import (
     Event,
-    Log,
+    LogLine,
     RunStarted,
     StepCached,
     StepFailed,
@@ -62,16 +62,16 @@ class Console:
                     "↻", "yellow", event.step, f"attempt {event.attempt} failed: {_first(event.message)}"
                 )
                 self._line(" ", "dim", "", f"again in {event.wait:g} s")
-            case Log(level="print"):
+            case LogLine(level="print"):
                 self._line("│", "dim", event.step, event.text)
-            case Log() if self._lively or event.level not in ("info", "debug"):
+            case LogLine() if self._lively or event.level not in ("info", "debug"):
                 self._line("!" if event.level != "info" else " ", "yellow", event.step, event.text)
 
     def _line(self, mark: str, colour: str, step: str, text: str, end: str = "\n") -> None:
         clear = "\r\x1b[2K" if self._terminal else ""
         if self._terminal:
             mark = f"\x1b[{_COLOURS[colour]}m{mark}\x1b[0m"
-        self._stream.write(f"{clear}{mark} {plain(step):<{self._width}} {plain(text)}".rstrip() + end)
+        self._stream.write(f"{clear}{mark} {strip_control_characters(step):<{self._width}} {strip_control_characters(text)}".rstrip() + end)
         self._stream.flush()
 
 

@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from magical.brand import struck
+from magical.brand import mark_not_real
 from magical.engine.artifacts import Record
 from magical.engine.journal import RunSummary
 from magical.engine.plan import NodePlan
 from magical.engine.pretend_plan import PARENT_INPUT_PREFIX
 from magical.engine.protocols import Version
 from magical.engine.run import RunResult
-from magical.errors import Finding, listing
+from magical.errors import Finding, join_names
 from magical.graph import Graph, Node
-from magical.refs import links_of
-from magical.views.state_marks import LOOKS
+from magical.refs import find_links
+from magical.views.state_marks import STATE_STYLES
 
 __all__ = [
     "design_text",
@@ -53,8 +53,8 @@ def pretended_lines(graph: Graph, records: Mapping[str, Record], *, left_out: bo
     places = [f" ({'' if n.facts.get('pretended') else 'a wish in '}{n.where})" for n in made]
     few = len(made) <= _FEW
     told = [f"{n.name}{place if few else ''}" for n, place in zip(made, places, strict=True)]
-    lines = [f"Pretended: {listing(told, 6)}."]
-    lines += [f"  Standing on that: {listing(standing, 6)}."] if standing else []
+    lines = [f"Pretended: {join_names(told, 6)}."]
+    lines += [f"  Standing on that: {join_names(standing, 6)}."] if standing else []
     return [*lines, f"Next: {_next(graph, made)}"]
 
 
@@ -81,9 +81,9 @@ def _next(graph: Graph, made: list[Node]) -> str:
         return f"fulfil the wish in {wishes[0].where}." if wishes else "magical run, with what is real."
     first, rest = free[0], [n.name for n in free[1:]]
     wires = [wire for name, wire in first.inputs.items() if not name.startswith(PARENT_INPUT_PREFIX)]
-    takes = listing(dict.fromkeys(str(link) for wire in wires for link in links_of(wire)), 4)
+    takes = join_names(dict.fromkeys(str(link) for wire in wires for link in find_links(wire)), 4)
     text = f"write {first.name} ({first.where}): {f'{takes} → ' if takes else ''}{first.promise['text']}"
-    return f"{text}; or {listing(rest, 3)}." if rest else f"{text}."
+    return f"{text}; or {join_names(rest, 3)}." if rest else f"{text}."
 
 
 Sizes = Callable[[str], int]
@@ -168,8 +168,8 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
 
 def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
     """Say what a run would do."""
-    rows = [(f"{LOOKS[p.state].mark} {p.name}", p.state, _more(p)) for p in plans.values()]
-    count = {state: sum(p.state == state for p in plans.values()) for state in LOOKS}
+    rows = [(f"{STATE_STYLES[p.state].mark} {p.name}", p.state, _more(p)) for p in plans.values()]
+    count = {state: sum(p.state == state for p in plans.values()) for state in STATE_STYLES}
     words = ", ".join(f"{n} {state}" for state, n in count.items() if n) or "there is nothing to run"
     lines = [*(str(f) for f in graph.findings), *([table(rows)] if rows else [])]
     return "\n".join([*lines, f"{graph.workflow}: {words}."])
@@ -184,7 +184,7 @@ def _more(plan: NodePlan) -> str:
 def _origin(plan: NodePlan) -> str:
     if plan.name in plan.origin:
         return "pretended"
-    return f"stands on {listing(plan.origin, 4)}" if plan.origin else ""
+    return f"stands on {join_names(plan.origin, 4)}" if plan.origin else ""
 
 
 def settings_text(settings: Mapping[str, Any], spoken: Mapping[str, str]) -> str:
@@ -233,7 +233,7 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
         rows += [("seconds", f"{run.seconds:.1f}")] if run.state != "killed" else []  # nobody saw its end
         rows += [("commit", commit)] if commit else []
         rows += [("not real", text)] if (text := _unreal(run)) else []
-        rows += [("stands on", listing(run.facts["origin"], 6))] if run.facts.get("origin") else []
+        rows += [("stands on", join_names(run.facts["origin"], 6))] if run.facts.get("origin") else []
         states = {n: "ran" if n in run.executed else "fresh" for n in run.keys}
         rows += [(n, f"{states[n]:<5}  {readable(size(k))}") for n, k in run.keys.items()]
         rows += [(n, "failed") for n in run.failed]
@@ -320,19 +320,19 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 def _results(graph: Graph, result: RunResult) -> list[tuple[str, str]]:
     """What people look for: values, models and receipts."""
     kinds = ("value", "receipt", "model")
-    shown = [n for n in graph.wanted if n.promise["kind"] in kinds and n.name in result.records]
+    shown = [n for n in graph.required_nodes if n.promise["kind"] in kinds and n.name in result.records]
     return [(n.name, _shown(result.records[n.name])) for n in shown]
 
 
 def _shown(record: Record) -> str:
     """What came of a step in one line; what is not real is struck through, whatever kind of value it is."""
     text = record.result.summary
-    return struck(text) if record.origin and not text.startswith(struck("")) else text
+    return mark_not_real(text) if record.origin and not text.startswith(mark_not_real("")) else text
 
 
 def _last(graph: Graph, result: RunResult) -> str:
     """What to look at first: the last value that there is, else the last of all."""
-    there = [n for n in graph.wanted if n.name in result.records] or graph.wanted
+    there = [n for n in graph.required_nodes if n.name in result.records] or graph.required_nodes
     values = [n for n in there if n.promise["kind"] == "value"]
     return (values or there)[-1].name
 

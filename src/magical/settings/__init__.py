@@ -4,18 +4,18 @@
 Door: `base`, `layers`, `paths`, `secrets`.
 """
 
-from magical.settings.base import Settings, Tagged, import_string, to_json
-from magical.settings.paths import FromLine, InputPath, OutputPath, paths_in
+from magical.settings.base import Settings, TaggedSettings, import_string, to_json
+from magical.settings.paths import CommandLineText, InputPath, OutputPath, find_paths
 from magical.settings.secrets import Secret
 
 __all__ = [
-    "FromLine",
+    "CommandLineText",
     "InputPath",
     "OutputPath",
     "Secret",
     "Settings",
-    "Tagged",
+    "TaggedSettings",
     "import_string",
-    "paths_in",
+    "find_paths",
     "to_json",
 ]

@@ -17,9 +17,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from magical.errors import SettingsError, did_you_mean
 from magical.settings.paths import InputPath
-from magical.settings.secrets import Secret, refuse_pydantic
+from magical.settings.secrets import Secret, reject_pydantic_secrets
 
-__all__ = ["Settings", "Tagged", "home_of", "import_string", "to_json"]
+__all__ = ["Settings", "TaggedSettings", "find_base_folder", "import_string", "to_json"]
 
 
 class Settings(BaseModel):
@@ -46,28 +46,28 @@ class Settings(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse fields that would hold a secret in the clear."""
         for name, field in cls.model_fields.items():
-            refuse_pydantic(cls.__name__, name, field.annotation)
+            reject_pydantic_secrets(cls.__name__, name, field.annotation)
 
     def model_post_init(self, context: Any) -> None:
         """Make the paths of defaults relative to the folder of the class's project."""
         for name, value in self.__dict__.items():
             if isinstance(value, InputPath) and value.base is None and not Path(value.text).is_absolute():
-                self.__dict__[name] = type(value)(value.text, home_of(type(self)))
+                self.__dict__[name] = type(value)(value.text, find_base_folder(type(self)))
             elif isinstance(value, Secret) and value.is_relative:
-                self.__dict__[name] = Secret(value.reference, home_of(type(self)))
+                self.__dict__[name] = Secret(value.reference, find_base_folder(type(self)))
 
 
-def _write(value: Any) -> Any:
+def _serialise(value: Any) -> Any:
     return to_json(value)
 
 
-class Tagged(Settings):
+class TaggedSettings(Settings):
     """A family of settings of several kinds (features, experiments): JSON says which, by the class's name.
 
     A direct subclass opens a family; further subclasses are its kinds.
 
     Example:
-        >>> class Shape(Tagged): ...
+        >>> class Shape(TaggedSettings): ...
         >>> class Circle(Shape):
         ...     radius: float = 1.0
         >>> to_json(Circle())
@@ -76,13 +76,13 @@ class Tagged(Settings):
         Circle(radius=2.0)
     """
 
-    kinds: ClassVar[dict[str, type[Tagged]]] = {}
+    kinds: ClassVar[dict[str, type[TaggedSettings]]] = {}
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Enter the class into its family."""
         super().__pydantic_init_subclass__(**kwargs)
-        if Tagged in cls.__bases__:
+        if TaggedSettings in cls.__bases__:
             cls.kinds = {}
         else:
             cls.kinds[cls.__name__] = cls
@@ -96,7 +96,7 @@ class Tagged(Settings):
                 if (
                     not isinstance(value, cls)
                     and isinstance(value, Mapping)
-                    and Tagged in cls.__bases__
+                    and TaggedSettings in cls.__bases__
                     and cls.kinds
                 ):
                     raise ValueError(f"a {cls.__name__} needs a kind: {', '.join(cls.kinds)}")
@@ -113,7 +113,7 @@ class Tagged(Settings):
         return core_schema.no_info_wrap_validator_function(
             pick,
             handler(source),
-            serialization=core_schema.plain_serializer_function_ser_schema(_write),
+            serialization=core_schema.plain_serializer_function_ser_schema(_serialise),
         )
 
     @classmethod
@@ -121,12 +121,12 @@ class Tagged(Settings):
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """A family may be any of its kinds, each with its own fields: forms and servers hold JSON to it."""
-        if Tagged not in cls.__bases__ or not cls.kinds:
+        if TaggedSettings not in cls.__bases__ or not cls.kinds:
             return handler(schema)
-        return {"title": cls.__name__, "anyOf": [kind._form(handler) for kind in cls.kinds.values()]}
+        return {"title": cls.__name__, "anyOf": [kind._kind_schema(handler) for kind in cls.kinds.values()]}
 
     @classmethod
-    def _form(cls, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def _kind_schema(cls, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         form = dict(handler.resolve_ref_schema(handler(cls.__pydantic_core_schema__)))
         form.pop("description", None)  # it is for who writes Python
         kind = {"const": cls.__name__, "title": "Kind", "type": "string"}
@@ -134,7 +134,7 @@ class Tagged(Settings):
         return form | {"required": ["kind", *form.get("required", [])]}
 
 
-def to_json(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
+def to_json(value: Any, override: Callable[[Any], Any] | None = None) -> Any:
     """Give a value of settings as JSON: models as objects, classes and functions as import strings.
 
     Args:
@@ -144,11 +144,11 @@ def to_json(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
     Raises:
         SettingsError: the value has no form in JSON.
     """
-    if special is not None and (found := special(value)) is not NotImplemented:
+    if override is not None and (found := override(value)) is not NotImplemented:
         return found
     match value:
         case enum.Enum():
-            return to_json(value.value, special)
+            return to_json(value.value, override)
         case float() if not math.isfinite(value):
             return str(value)
         case None | bool() | int() | float():
@@ -160,14 +160,14 @@ def to_json(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
         case dt.timedelta():
             return value.total_seconds()
         case BaseModel():
-            tag = {"kind": type(value).__name__} if isinstance(value, Tagged) else {}
-            return tag | {name: to_json(getattr(value, name), special) for name in type(value).model_fields}
+            tag = {"kind": type(value).__name__} if isinstance(value, TaggedSettings) else {}
+            return tag | {name: to_json(getattr(value, name), override) for name in type(value).model_fields}
         case Mapping():
-            return {str(k): to_json(v, special) for k, v in value.items()}
+            return {str(k): to_json(v, override) for k, v in value.items()}
         case list() | tuple():
-            return [to_json(v, special) for v in value]
+            return [to_json(v, override) for v in value]
         case set() | frozenset():
-            return sorted((to_json(v, special) for v in value), key=str)
+            return sorted((to_json(v, override) for v in value), key=str)
         case type() | types.FunctionType() | types.BuiltinFunctionType():
             return import_string(value)
     raise SettingsError(
@@ -181,7 +181,7 @@ def import_string(thing: Any) -> str:
     return f"{thing.__module__}:{thing.__qualname__}"
 
 
-def home_of(cls: type[Any]) -> Path | None:
+def find_base_folder(cls: type[Any]) -> Path | None:
     """Give the folder that relative paths of a class's defaults start from: its project's."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if not file:

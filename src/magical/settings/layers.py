@@ -12,15 +12,15 @@ from pydantic import BaseModel, ValidationError
 
 from magical.errors import SettingsError, did_you_mean
 from magical.settings.base import Settings, to_json
-from magical.settings.messages import refused
-from magical.settings.paths import LINE, FromLine, InputPath, Whole
+from magical.settings.messages import build_settings_error
+from magical.settings.paths import COMMAND_LINE, CommandLineText, InputPath, ReplacementGroup
 from magical.settings.secrets import Secret
 
 __all__ = [
-    "CLASS", "LINE", "Layer", "Loaded", "as_line", "load_settings", "on_top", "parse_line", "read_toml",
+    "CLASS_LAYER", "COMMAND_LINE", "Layer", "LoadedSettings", "to_overrides", "load_settings", "apply_overrides", "parse_overrides", "read_toml",
 ]  # fmt: skip
 
-CLASS = "class"
+CLASS_LAYER = "class"
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,16 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedSettings:
     """Settings, and for each value that is not the class's own the layer that spoke last."""
 
     settings: Settings
-    spoken: Mapping[str, str]
+    setting_layers: Mapping[str, str]
 
 
 def load_settings(
-    cls: type[Settings], layers: Iterable[Layer], root: Path | None = None, beside: Sequence[str] = ()
-) -> Loaded:
+    cls: type[Settings], layers: Iterable[Layer], root: Path | None = None, other_keys: Sequence[str] = ()
+) -> LoadedSettings:
     """Put the layers on top of the class's defaults, and validate.
 
     Args:
@@ -58,25 +58,25 @@ def load_settings(
     Raises:
         SettingsError: a key is unknown, or a value is of the wrong type or out of bounds.
     """
-    values: dict[str, Any] = _defaults(cls)
+    values: dict[str, Any] = _dump_defaults(cls)
     spoken: dict[str, str] = {}
     for layer in layers:
-        values = _merged(values, layer.values, "", layer.name, spoken)
+        values = _merge(values, layer.values, "", layer.name, spoken)
     try:
         settings = cls.model_validate(values, context={"root": root, "spoken": spoken})
     except ValidationError as error:
-        raise refused(cls, error, values, spoken, beside) from None
-    return Loaded(settings, spoken)
+        raise build_settings_error(cls, error, values, spoken, other_keys) from None
+    return LoadedSettings(settings, spoken)
 
 
-def parse_line(words: Iterable[str]) -> dict[str, Any]:
+def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
     """Read ``key=value`` words; keys may be dotted, values are TOML or else plain text.
 
     Raises:
         SettingsError: a word has no ``=``.
 
     Example:
-        >>> parse_line(["max_age=80", "split.seed=3", "name=PhD"])
+        >>> parse_overrides(["max_age=80", "split.seed=3", "name=PhD"])
         {'max_age': 80, 'split': {'seed': 3}, 'name': 'PhD'}
     """
     values: dict[str, Any] = {}
@@ -92,26 +92,26 @@ def parse_line(words: Iterable[str]) -> dict[str, Any]:
             place = place.setdefault(folder, {})
             if not isinstance(place, dict):
                 raise SettingsError(f"{key} is given twice, as a value and as a group.", hint="give it once.")
-        place[last] = _value(text)
+        place[last] = _parse_value(text)
     return values
 
 
-def on_top(values: dict[str, Any], line: Mapping[str, Any]) -> dict[str, Any]:
+def apply_overrides(values: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Give settings of a run with those of a line on top of them."""
-    return dict(_merged(values, line, "", LINE, {}))
+    return dict(_merge(values, overrides, "", COMMAND_LINE, {}))
 
 
-def as_line(settings: Mapping[str, Any]) -> dict[str, Any]:
+def to_overrides(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Give settings from Python as a line gives them; a path typed on the line stays one."""
 
     def special(value: Any) -> Any:
-        if isinstance(value, Whole):
-            return Whole({name: to_json(item, special) for name, item in value.items()})
+        if isinstance(value, ReplacementGroup):
+            return ReplacementGroup({name: to_json(item, special) for name, item in value.items()})
         if isinstance(value, InputPath) and value.base is not None:
             return str(value)
         if isinstance(value, Secret) and value.base is not None and value.reference.startswith("file:"):
             return f"file:{value.path}"
-        return value if isinstance(value, FromLine) else NotImplemented
+        return value if isinstance(value, CommandLineText) else NotImplemented
 
     return dict(to_json(settings, special))
 
@@ -138,27 +138,27 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     if text in ("null", "None"):
         return None
     try:
-        return _said(tomllib.loads(f"value = {text}")["value"], text)
+        return _mark_texts(tomllib.loads(f"value = {text}")["value"], text)
     except (tomllib.TOMLDecodeError, ValueError):
-        return FromLine(text)
+        return CommandLineText(text)
 
 
-def _said(value: Any, text: str = "") -> Any:
+def _mark_texts(value: Any, text: str = "") -> Any:
     """Mark the texts in a value as the line's; a date is one until its field says otherwise."""
     if isinstance(value, str):
-        return FromLine(value)
+        return CommandLineText(value)
     if isinstance(value, list):
-        return [_said(v) for v in value]
+        return [_mark_texts(v) for v in value]
     if isinstance(value, dict):
-        return {k: _said(v) for k, v in value.items()}
-    return value if isinstance(value, (bool, int, float)) else FromLine(text or value)
+        return {k: _mark_texts(v) for k, v in value.items()}
+    return value if isinstance(value, (bool, int, float)) else CommandLineText(text or value)
 
 
-def _defaults(cls: type[BaseModel]) -> dict[str, Any]:
+def _dump_defaults(cls: type[BaseModel]) -> dict[str, Any]:
     """The class's defaults as JSON, so that a later layer can change one value inside."""
     fields = {n: f for n, f in cls.model_fields.items() if not f.is_required()}
     return {
@@ -166,30 +166,30 @@ def _defaults(cls: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def _merged(old: Any, new: Any, path: str, layer: str, spoken: dict[str, str]) -> Any:
+def _merge(old: Any, new: Any, path: str, layer: str, setting_layers: dict[str, str]) -> Any:
     if isinstance(old, list) and isinstance(new, Mapping):
-        return _merged_list(old, new, path, layer, spoken)
+        return _merge_list(old, new, path, layer, setting_layers)
     if (
         not isinstance(old, Mapping)
         or not isinstance(new, Mapping)
-        or isinstance(new, Whole)
+        or isinstance(new, ReplacementGroup)
         or new.get("kind", old.get("kind")) != old.get("kind")
     ):
-        spoken[path] = layer
+        setting_layers[path] = layer
         return new
     out = dict(old)
     for key, value in new.items():
         inner = f"{path}.{key}" if path else str(key)
         if key in old:
-            out[key] = _merged(old[key], value, inner, layer, spoken)
+            out[key] = _merge(old[key], value, inner, layer, setting_layers)
         else:
-            spoken[inner] = layer
+            setting_layers[inner] = layer
             out[key] = value
     return out
 
 
-def _merged_list(
-    old: list[Any], new: Mapping[str, Any], path: str, layer: str, spoken: dict[str, str]
+def _merge_list(
+    old: list[Any], new: Mapping[str, Any], path: str, layer: str, setting_layers: dict[str, str]
 ) -> list[Any]:
     """``experiments.0.trials=5`` or ``experiments.boosting.trials=5`` changes one member of a list."""
     out = list(old)
@@ -204,5 +204,5 @@ def _merged_list(
             raise SettingsError(
                 f"{path} has no member {key!r}, says the {layer}.", hint=did_you_mean(key, known)
             )
-        out[at] = _merged(out[at], value, f"{path}.{key}", layer, spoken)
+        out[at] = _merge(out[at], value, f"{path}.{key}", layer, setting_layers)
     return out

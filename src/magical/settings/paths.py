@@ -10,23 +10,23 @@ from typing import Any, Self
 from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["LINE", "FromLine", "InputPath", "OutputPath", "Whole", "paths_in", "place_of"]
+__all__ = ["COMMAND_LINE", "CommandLineText", "InputPath", "OutputPath", "ReplacementGroup", "find_paths", "format_layer"]
 
-LINE = "command line"
+COMMAND_LINE = "command line"
 
 
-def place_of(layer: str) -> str:
+def format_layer(layer: str) -> str:
     """Give `` (in LAYER)`` for a message; nothing without a layer."""
-    return f" ({'on the' if layer == LINE else 'in'} {layer})" if layer else ""
+    return f" ({'on the' if layer == COMMAND_LINE else 'in'} {layer})" if layer else ""
 
 
-class FromLine(str):
+class CommandLineText(str):
     """A text given on the command line: a path in it is relative to the working directory."""
 
     __slots__ = ()
 
 
-class Whole(dict[str, Any]):
+class ReplacementGroup(dict[str, Any]):
     """A group of settings, or a mapping, in the place of what was there; others change single ones of it."""
 
 
@@ -49,13 +49,13 @@ class InputPath(type(Path())):  # type: ignore[misc]
 
     def __new__(cls, text: str | Path, base: Path | None = None) -> Self:
         """Make the path; its parts are set here in Python 3.11, and in ``__init__`` after that."""
-        self: Self = super().__new__(cls, _full(text, base))
+        self: Self = super().__new__(cls, _expand_path(text, base))
         self.text, self.base = str(text), base
         return self
 
     def __init__(self, text: str | Path, base: Path | None = None) -> None:
         if sys.version_info >= (3, 12):
-            super().__init__(_full(text, base))
+            super().__init__(_expand_path(text, base))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({getattr(self, 'text', str(self))!r})"
@@ -73,14 +73,14 @@ class InputPath(type(Path())):  # type: ignore[misc]
             root = (info.context or {}).get("root")
             if isinstance(value, cls):
                 return value if value.base or not root else cls(value.text, root)
-            if isinstance(value, FromLine):
+            if isinstance(value, CommandLineText):
                 return cls(str(Path.cwd() / Path(value).expanduser()))
             if isinstance(value, (str, Path)):
                 return cls(value, root)
             raise ValueError(f"a path is a text, not {type(value).__name__}")
 
         return core_schema.with_info_plain_validator_function(
-            read, serialization=core_schema.plain_serializer_function_ser_schema(_write)
+            read, serialization=core_schema.plain_serializer_function_ser_schema(_serialise)
         )
 
 
@@ -88,28 +88,28 @@ class OutputPath(InputPath):
     """A file that is written. Its name, not its content, decides what runs again."""
 
 
-def paths_in(value: Any) -> Iterator[InputPath]:
+def find_paths(value: Any) -> Iterator[InputPath]:
     """Give the paths in an argument, those in lists and in settings included.
 
     Example:
-        >>> list(paths_in({"sources": [InputPath("a.csv")]}))
+        >>> list(find_paths({"sources": [InputPath("a.csv")]}))
         [InputPath('a.csv')]
     """
     match value:
         case InputPath():
             yield value
         case BaseModel():
-            yield from (path for _, item in value for path in paths_in(item))
+            yield from (path for _, item in value for path in find_paths(item))
         case Mapping():
-            yield from (path for item in value.values() for path in paths_in(item))
+            yield from (path for item in value.values() for path in find_paths(item))
         case list() | tuple() | set() | frozenset():
-            yield from (path for item in value for path in paths_in(item))
+            yield from (path for item in value for path in find_paths(item))
 
 
-def _full(text: str | Path, base: Path | None) -> Path:
+def _expand_path(text: str | Path, base: Path | None) -> Path:
     path = Path(text).expanduser()
     return base / path if base is not None else path
 
 
-def _write(path: InputPath) -> str:
+def _serialise(path: InputPath) -> str:
     return path.text

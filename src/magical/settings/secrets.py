@@ -13,15 +13,15 @@ from typing import Any, get_args
 from pydantic import BaseModel, GetCoreSchemaHandler, SecretBytes, SecretStr
 from pydantic_core import CoreSchema, core_schema
 
-from magical.errors import InputError, SettingsError, WiringError, author_line
-from magical.masking import hide
-from magical.settings.paths import FromLine, place_of
+from magical.errors import InputError, SettingsError, WiringError, find_author_line
+from magical.masking import register_secret
+from magical.settings.paths import CommandLineText, format_layer
 
-__all__ = ["Secret", "holds_secret", "learn", "refuse_pydantic", "sealed", "without_masks"]
+__all__ = ["Secret", "holds_secret", "mask_referenced_secrets", "reject_pydantic_secrets", "forbid_reveal", "drop_masked"]
 
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:\S.*")
 _LARGEST = 64 * 1024
-_sealed: contextvars.ContextVar[bool] = contextvars.ContextVar("magical_sealed", default=False)
+_reveal_forbidden: contextvars.ContextVar[bool] = contextvars.ContextVar("magical_sealed", default=False)
 
 
 class Secret:
@@ -51,7 +51,7 @@ class Secret:
 
     def __init__(self, reference: str, base: Path | None = None) -> None:
         if not _is_reference(reference):
-            raise _no_reference(f"Secret(...){author_line()}", reference)
+            raise _reference_error(f"Secret(...){find_author_line()}", reference)
         object.__setattr__(self, "reference", str(reference))
         object.__setattr__(self, "base", base if reference.startswith("file:") else None)
 
@@ -62,13 +62,13 @@ class Secret:
             InputError: the variable or file is not there, or empty.
             WiringError: the project is being drawn: the value would end in a key.
         """
-        if _sealed.get():
+        if _reveal_forbidden.get():
             raise WiringError(
-                f"The secret {self} was revealed outside a step{author_line()}: it would end in a key.",
+                f"The secret {self} was revealed outside a step{find_author_line()}: it would end in a key.",
                 hint="pass the Secret itself to a step, and reveal it in the step's body.",
             )
         value = self._read()
-        hide(value)
+        register_secret(value)
         return value
 
     def _read(self) -> str:
@@ -129,8 +129,8 @@ class Secret:
             if isinstance(value, Secret):
                 return Secret(value.reference, context.get("root")) if value.is_relative else value
             if not _is_reference(value):  # no ValueError: pydantic's own message would repeat the value
-                raise _no_reference(f"The setting {info.field_name}{_layer(info)}", value)
-            if isinstance(value, FromLine) and value.startswith("file:"):
+                raise _reference_error(f"The setting {info.field_name}{_describe_layer(info)}", value)
+            if isinstance(value, CommandLineText) and value.startswith("file:"):
                 return Secret(f"file:{Path.cwd() / Secret(value).path}")
             return Secret(value, context.get("root"))
 
@@ -140,16 +140,16 @@ class Secret:
 
 
 @contextlib.contextmanager
-def sealed() -> Iterator[None]:
+def forbid_reveal() -> Iterator[None]:
     """Refuse to reveal secrets meanwhile."""
-    token = _sealed.set(True)
+    token = _reveal_forbidden.set(True)
     try:
         yield
     finally:
-        _sealed.reset(token)
+        _reveal_forbidden.reset(token)
 
 
-def learn(settings: Any, root: Path) -> bool:
+def mask_referenced_secrets(settings: Any, root: Path) -> bool:
     """Mask the values of the secrets that settings refer to, also where another process reveals them.
 
     Returns:
@@ -158,26 +158,26 @@ def learn(settings: Any, root: Path) -> bool:
     if isinstance(settings, Mapping):
         settings = list(settings.values())
     if isinstance(settings, (list, tuple)):
-        known = [learn(value, root) for value in settings]  # each, also after one that cannot be read
+        known = [mask_referenced_secrets(value, root) for value in settings]  # each, also after one that cannot be read
         return all(known)
     if not _is_reference(settings) or settings.startswith("file://"):
         return True
     secret = Secret(settings, root)
     with contextlib.suppress(InputError, OSError, ValueError):
         if settings.startswith("env:") or (secret.path.is_file() and secret.path.stat().st_size <= _LARGEST):
-            hide(secret._read())
+            register_secret(secret._read())
             return True
     return False
 
 
-def without_masks(settings: Mapping[str, Any]) -> dict[str, Any]:
+def drop_masked(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Give a run's settings without those whose password its journal masks: they are taken as they are now.
 
     Example:
-        >>> without_masks({"uri": "postgresql://me:***@db/sales", "seed": 7, "uris": ["s3://me:***@b"]})
+        >>> drop_masked({"uri": "postgresql://me:***@db/sales", "seed": 7, "uris": ["s3://me:***@b"]})
         {'seed': 7}
     """
-    left = {n: without_masks(v) if isinstance(v, Mapping) else v for n, v in settings.items()}
+    left = {n: drop_masked(v) if isinstance(v, Mapping) else v for n, v in settings.items()}
     return {n: v for n, v in left.items() if not _is_masked(v)}
 
 
@@ -190,7 +190,7 @@ def _is_masked(value: Any) -> bool:
     return isinstance(value, str) and ":***@" in value
 
 
-def refuse_pydantic(owner: str, name: str, hint: Any) -> None:
+def reject_pydantic_secrets(owner: str, name: str, hint: Any) -> None:
     """Refuse pydantic's own secrets as a setting: they hold the value itself.
 
     Raises:
@@ -198,12 +198,12 @@ def refuse_pydantic(owner: str, name: str, hint: Any) -> None:
     """
     if isinstance(hint, type) and issubclass(hint, (SecretStr, SecretBytes)):
         raise SettingsError(
-            f"{owner}.{name}{author_line()} is pydantic's {hint.__name__}, "
+            f"{owner}.{name}{find_author_line()} is pydantic's {hint.__name__}, "
             "which would keep the value itself in the settings.",
             hint=f'use magical.Secret, a reference: {name}: Secret = Secret("env:{name.upper()}").',
         )
     for inner in get_args(hint):
-        refuse_pydantic(owner, name, inner)
+        reject_pydantic_secrets(owner, name, inner)
 
 
 def holds_secret(hint: Any, seen: tuple[Any, ...] = ()) -> bool:
@@ -218,19 +218,19 @@ def _is_reference(value: Any) -> bool:
     return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
 
 
-def _layer(info: core_schema.ValidationInfo) -> str:
+def _describe_layer(info: core_schema.ValidationInfo) -> str:
     """Which layer of the settings gave the value, if it was one."""
     spoken: Mapping[str, str] = (info.context or {}).get("spoken", {})
     found = [layer for path, layer in spoken.items() if path.rpartition(".")[2] == info.field_name]
-    return place_of(found[-1] if found else "")
+    return format_layer(found[-1] if found else "")
 
 
-def _no_reference(who: str, value: Any) -> SettingsError:
+def _reference_error(subject: str, value: Any) -> SettingsError:
     given: Any = value.get_secret_value() if isinstance(value, (SecretStr, SecretBytes)) else value
     if isinstance(given, str):
-        hide(given)
+        register_secret(given)
     return SettingsError(
-        f'{who} wants a reference to a secret, "env:NAME" or "file:PATH"; '
+        f'{subject} wants a reference to a secret, "env:NAME" or "file:PATH"; '
         "what it was given is none, and is not repeated here.",
         hint="put the value into a variable or a file of its own, and name that.",
     )

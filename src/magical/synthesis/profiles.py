@@ -13,7 +13,7 @@ import polars as pl
 from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.contracts.validation import build_column_checks
-from magical.errors import listing, shorten
+from magical.errors import join_names, shorten
 from magical.synthesis.bounds import CannotGenerate, find_float_range, find_length_range, find_limits, find_integer_range
 from magical.synthesis.column_values import generate_values, dtype_of, convert_integers
 from magical.synthesis.rng import SeededRandom, NumberArray
@@ -87,8 +87,8 @@ def learn_profiles(schema: Schema) -> dict[str, Profile]:
         table = _read_sample(path, _file_version(path))
         if len(columns) == len(schema.columns) and not any(_find_column_name(c, table.columns) for c in columns):
             raise CannotGenerate(
-                f"its sample {Path(path).name} has none of its columns, but {listing(table.columns, 6)}",
-                f"give examples_from= a file with columns such as {listing([c.name for c in columns], 3)}",
+                f"its sample {Path(path).name} has none of its columns, but {join_names(table.columns, 6)}",
+                f"give examples_from= a file with columns such as {join_names([c.name for c in columns], 3)}",
             )
         found |= profile_table(table, Schema(schema.name, columns))
     return found

@@ -9,7 +9,7 @@ import polars as pl
 from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Schema
 from magical.contracts.validation import Check, build_rule_checks
-from magical.errors import ContractError, listing
+from magical.errors import ContractError, join_names
 
 __all__ = ["Redraw", "check_rules", "redraw_broken_rows", "find_rule_columns"]
 
@@ -81,7 +81,7 @@ def _rarely_met_error(rule: Check, schema: Schema, count: int, height: int) -> C
     return ContractError(
         f"{schema.name} cannot be made up: its rule {rule.name} {rule.requirement}, which chance rarely meets.",
         f"  {count:,} of {height:,} made-up rows still break it.",
-        hint=f"give {listing(columns, 4)} Field(examples=[...]) that meet it, or widen it{_source_suffix(schema)}.",
+        hint=f"give {join_names(columns, 4)} Field(examples=[...]) that meet it, or widen it{_source_suffix(schema)}.",
     )
 
 

@@ -14,7 +14,7 @@ import polars as pl
 from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Parts, Promise
 from magical.contracts.schema import Schema
-from magical.errors import ContractError, UnwrittenStep, listing
+from magical.errors import ContractError, UnwrittenStep, join_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +110,7 @@ class StubModel:
         return np.asarray((mixed >> np.uint64(11)) * _UNIT_SCALE)
 
     def _not_real_error(self, what: str) -> UnwrittenStep:
-        steps = listing(self.origin) or "a step without a body"
+        steps = join_names(self.origin) or "a step without a body"
         return UnwrittenStep(
             f"This model is pretended ({steps}): {what}.",
             hint="write the step, and magical run makes a real one.",

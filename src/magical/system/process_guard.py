@@ -122,7 +122,7 @@ class GuardedProcess:
         Args:
             lines: how many at most.
         """
-        from magical.errors import plain
+        from magical.errors import strip_control_characters
         from magical.masking import mask
 
         if self._log is None or not self._log.is_file():
@@ -130,7 +130,7 @@ class GuardedProcess:
         with self._log.open("rb") as log:
             log.seek(max(0, self._log.stat().st_size - 20_000))
             text = log.read().decode(errors="replace")
-        return [mask(line) for line in map(str.rstrip, map(plain, text.splitlines())) if line][-lines:]
+        return [mask(line) for line in map(str.rstrip, map(strip_control_characters, text.splitlines())) if line][-lines:]
 
     def _await_exit(self, answers: IO[bytes]) -> None:
         """Hear how the command ended; a guard that cannot tell was killed, and the group ends from here."""

@@ -81,7 +81,7 @@ class Pretend:
         try:
             value = generate(wanted, how, inputs=given, parents=self._parents)
         except ContractError as error:
-            raise error.worded(f"pretended({wanted}): {error.lines[0]}", *error.lines[1:]) from None
+            raise error.with_message(f"pretended({wanted}): {error.lines[0]}", *error.lines[1:]) from None
         self._remember(wanted, value)
         return attach_promise(convert_kind(value, wanted), wanted)
 

@@ -17,7 +17,7 @@ import pytest
 from magical.engine.protocols import Runner, WorkItem
 from magical.engine.run import RunResult
 from magical.errors import StepError, StepStopped
-from magical.events import Event, Log, StepFinished, StepRetried
+from magical.events import Event, LogLine, StepFinished, StepRetried
 from magical.testing.suite import Conformance
 
 __all__ = [
@@ -159,7 +159,7 @@ class RunnerRunsProjects(Conformance):
     def test_what_a_body_prints_is_told_under_its_step(self, tmp_path: Path) -> None:
         """Runner.submit: what a body prints is told once, under its step's name, before that is finished."""
         _, events = self._run(tmp_path)
-        said = [e for e in events if isinstance(e, Log) and e.level == "print"]
+        said = [e for e in events if isinstance(e, LogLine) and e.level == "print"]
         assert [(e.step, e.text) for e in said] == [("raw", "so many rows: 40")]
         finished = next(n for n, e in enumerate(events) if isinstance(e, StepFinished) and e.step == "raw")
         assert events.index(said[0]) < finished

@@ -6,18 +6,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Box", "Edge", "Layout", "Placed", "laid_out"]
+__all__ = ["Box", "Edge", "Layout", "PlacedBox", "compute_layout"]
 
 GAP_X, GAP_Y = 26.0, 34.0
-_PASS = 6.0
+_PASS_WIDTH = 6.0
 """The width that a line takes where it passes a layer."""
 
-_MOST_PASSES = 3000
+_MAX_PASSES = 3000
 """Beyond so many, lines are drawn straight and may run behind boxes."""
 
 _SWEEPS = 9
-_PORTS = 14.0
-_STRAIGHT = 4.0
+_PORT_GAP = 14.0
+_STRAIGHT_WEIGHT = 4.0
 """How much more it counts that a line runs straight than that a box is in the middle of what it takes."""
 
 
@@ -41,7 +41,7 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedBox:
     """A box with its place: the upper left corner."""
 
     box: Box
@@ -49,7 +49,7 @@ class Placed:
     y: float
 
 
-Hop = tuple[float, float, float, float]
+Segment = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Layout:
         height: of the whole.
     """
 
-    boxes: dict[str, Placed]
-    routes: dict[Edge, list[Hop]]
+    boxes: dict[str, PlacedBox]
+    routes: dict[Edge, list[Segment]]
     bands: dict[int, tuple[float, float]]
     width: float
     height: float
@@ -82,13 +82,13 @@ class _Grid:
     x: dict[str, float] = field(default_factory=dict)
     chains: dict[Edge, list[str]] = field(default_factory=dict)
 
-    def link(self, upper: str, lower: str, offset: float) -> None:
+    def add_link(self, upper: str, lower: str, offset: float) -> None:
         """Say that a line runs from one to the other; ``offset`` is from the middle of the upper one."""
         self.up[lower].append((upper, offset))
         self.down[upper].append((lower, -offset))
 
 
-def laid_out(boxes: Sequence[Box], edges: Sequence[Edge], most: float = 1060, head: float = 30) -> Layout:
+def compute_layout(boxes: Sequence[Box], edges: Sequence[Edge], max_width: float = 1060, header_height: float = 30) -> Layout:
     """Place boxes in layers, each below all that it follows.
 
     Args:
@@ -98,20 +98,20 @@ def laid_out(boxes: Sequence[Box], edges: Sequence[Edge], most: float = 1060, he
         head: the room above the first layer of a band.
 
     Example:
-        >>> layout = laid_out([Box("a", 40, 20), Box("b", 40, 20)], [Edge("a", "b", 20)])
+        >>> layout = compute_layout([Box("a", 40, 20), Box("b", 40, 20)], [Edge("a", "b", 20)])
         >>> layout.boxes["b"].y > layout.boxes["a"].y + 20
         True
     """
     of = {box.id: box for box in boxes}
-    rows = _rows(boxes, edges, most)
+    rows = _assign_rows(boxes, edges, max_width)
     grid = _Grid(rows, {box.id: box.width for box in boxes})
-    _linked(grid, edges)
-    _ordered(grid)
-    _spread(grid)
-    return _measured(grid, of, edges, head)
+    _add_edges(grid, edges)
+    _order_rows(grid)
+    _position_rows(grid)
+    return _build_layout(grid, of, edges, header_height)
 
 
-def _rows(boxes: Sequence[Box], edges: Sequence[Edge], most: float) -> list[list[str]]:
+def _assign_rows(boxes: Sequence[Box], edges: Sequence[Edge], max_width: float) -> list[list[str]]:
     """Longest path, band by band; a layer that is too wide becomes several."""
     parents: dict[str, list[str]] = defaultdict(list)
     for edge in edges:
@@ -132,12 +132,12 @@ def _rows(boxes: Sequence[Box], edges: Sequence[Edge], most: float) -> list[list
             room -= box.width + GAP_X
             if room < 0:
                 rows.append([])
-                room = most - box.width
+                room = max_width - box.width
             rows[-1].append(box.id)
     return rows
 
 
-def _linked(grid: _Grid, edges: Sequence[Edge]) -> None:
+def _add_edges(grid: _Grid, edges: Sequence[Edge]) -> None:
     """Enter the lines; all that begin at one place of a box share what passes the layers between."""
     row = {name: i for i, names in enumerate(grid.rows) for name in names}
     last: dict[tuple[str, float], int] = {}
@@ -146,21 +146,21 @@ def _linked(grid: _Grid, edges: Sequence[Edge]) -> None:
         last[begin] = max(last.get(begin, 0), row[edge.target])
     passes = sum(max(end - row[name] - 1, 0) for (name, _), end in last.items())
     for number, ((name, offset), end) in enumerate(last.items()):
-        for i in range(row[name] + 1, end if passes <= _MOST_PASSES else 0):
+        for i in range(row[name] + 1, end if passes <= _MAX_PASSES else 0):
             here = f"{number}|{i}"
             grid.rows[i].insert(len(grid.rows[i]) // 2, here)
-            grid.width[here] = _PASS
+            grid.width[here] = _PASS_WIDTH
             above = f"{number}|{i - 1}" if i > row[name] + 1 else name
-            grid.link(above, here, offset - grid.width[name] / 2 if above == name else 0.0)
+            grid.add_link(above, here, offset - grid.width[name] / 2 if above == name else 0.0)
     numbers = {begin: number for number, begin in enumerate(last)}
     for edge in edges:
         number, offset = numbers[edge.source, edge.offset], edge.offset - grid.width[edge.source] / 2
-        between = range(row[edge.source] + 1, row[edge.target] if passes <= _MOST_PASSES else 0)
+        between = range(row[edge.source] + 1, row[edge.target] if passes <= _MAX_PASSES else 0)
         grid.chains[edge] = chain = [f"{number}|{i}" for i in between]
-        grid.link(chain[-1] if chain else edge.source, edge.target, 0.0 if chain else offset)
+        grid.add_link(chain[-1] if chain else edge.source, edge.target, 0.0 if chain else offset)
 
 
-def _ordered(grid: _Grid) -> None:
+def _order_rows(grid: _Grid) -> None:
     """Order each row by the middle of what its members are linked to, downwards and upwards in turn."""
     place = {name: i / max(len(row), 1) for row in grid.rows for i, name in enumerate(row)}
 
@@ -176,7 +176,7 @@ def _ordered(grid: _Grid) -> None:
             place.update({name: i / len(row) for i, name in enumerate(row)})
 
 
-def _spread(grid: _Grid) -> None:
+def _position_rows(grid: _Grid) -> None:
     """Give each member of a row its middle: as near to what it is linked to as its neighbours let it."""
     for row in grid.rows:
         x = 0.0
@@ -188,12 +188,12 @@ def _spread(grid: _Grid) -> None:
     ):  # the last one downwards, so that what follows one thing alone is right below it
         near, rows = (grid.down, grid.rows[::-1]) if sweep % 2 else (grid.up, grid.rows)
         for row in rows:
-            _fit(grid, row, near)
+            _fit_row(grid, row, near)
     left = min(grid.x[name] - grid.width[name] / 2 for row in grid.rows for name in row)
     grid.x = {name: x - left for name, x in grid.x.items()}
 
 
-def _fit(grid: _Grid, row: Sequence[str], near: Mapping[str, list[tuple[str, float]]]) -> None:
+def _fit_row(grid: _Grid, row: Sequence[str], neighbours: Mapping[str, list[tuple[str, float]]]) -> None:
     """Least squares under the order and the gaps: neighbours that would overlap become one block."""
     blocks: list[tuple[float, float, int]] = []
     shift, shifts = 0.0, []
@@ -201,9 +201,9 @@ def _fit(grid: _Grid, row: Sequence[str], near: Mapping[str, list[tuple[str, flo
         if i:
             shift += (grid.width[row[i - 1]] + grid.width[name]) / 2 + GAP_X
         shifts.append(shift)
-        found = [grid.x[other] + offset for other, offset in near[name]]
+        found = [grid.x[other] + offset for other, offset in neighbours[name]]
         mean, many = (sum(found) / len(found) if found else grid.x[name]) - shift, 1
-        weight = _STRAIGHT if grid.width[name] == _PASS else 1.0
+        weight = _STRAIGHT_WEIGHT if grid.width[name] == _PASS_WIDTH else 1.0
         while blocks and blocks[-1][0] > mean:
             other, more, others = blocks.pop()
             mean, weight, many = (
@@ -216,29 +216,29 @@ def _fit(grid: _Grid, row: Sequence[str], near: Mapping[str, list[tuple[str, flo
     grid.x.update({name: mean + s for name, mean, s in zip(row, means, shifts, strict=True)})
 
 
-def _measured(grid: _Grid, of: Mapping[str, Box], edges: Sequence[Edge], head: float) -> Layout:
-    boxes: dict[str, Placed] = {}
+def _build_layout(grid: _Grid, box_by_id: Mapping[str, Box], edges: Sequence[Edge], header_height: float) -> Layout:
+    boxes: dict[str, PlacedBox] = {}
     tops: dict[str, tuple[float, float]] = {}
     bands: dict[int, tuple[float, float]] = {}
     y = 0.0
     for row in grid.rows:
-        inside = [of[name] for name in row if name in of]
+        inside = [box_by_id[name] for name in row if name in box_by_id]
         band, tall = inside[0].band, max(box.height for box in inside)
         if band not in bands:
-            y += head if not bands else head + 10
-        begin = bands[band][0] if band in bands else y - head
+            y += header_height if not bands else header_height + 10
+        begin = bands[band][0] if band in bands else y - header_height
         bands[band] = begin, y + tall + 12
         tops.update(dict.fromkeys(row, (y, y + tall)))
-        boxes.update({b.id: Placed(b, grid.x[b.id] - b.width / 2, y) for b in inside})
+        boxes.update({b.id: PlacedBox(b, grid.x[b.id] - b.width / 2, y) for b in inside})
         y += tall + GAP_Y
-    routes = _routes(grid, boxes, tops, edges)
+    routes = _route_edges(grid, boxes, tops, edges)
     width = max(grid.x[name] + grid.width[name] / 2 for row in grid.rows for name in row)
     return Layout(boxes, routes, bands, width, max(bottom for _, bottom in bands.values()))
 
 
-def _routes(
-    grid: _Grid, boxes: Mapping[str, Placed], tops: Mapping[str, tuple[float, float]], edges: Sequence[Edge]
-) -> dict[Edge, list[Hop]]:
+def _route_edges(
+    grid: _Grid, boxes: Mapping[str, PlacedBox], extents: Mapping[str, tuple[float, float]], edges: Sequence[Edge]
+) -> dict[Edge, list[Segment]]:
     """Each edge from hop to hop; where several reach a box, they end side by side."""
     ends: dict[str, list[tuple[float, Edge]]] = defaultdict(list)
     for edge in edges:
@@ -248,17 +248,17 @@ def _routes(
     port: dict[Edge, float] = {}
     for name, found in ends.items():
         found.sort(key=lambda pair: pair[0])
-        step = min(_PORTS, (boxes[name].box.width - 20) / len(found))
+        step = min(_PORT_GAP, (boxes[name].box.width - 20) / len(found))
         first = grid.x[name] - step * (len(found) - 1) / 2
         port.update({edge: first + i * step for i, (_, edge) in enumerate(found)})
     routes = {}
     for edge in edges:
         source, target = boxes[edge.source], boxes[edge.target]
-        x, y, floor = source.x + edge.offset, source.y + source.box.height, tops[edge.source][1]
+        x, y, floor = source.x + edge.offset, source.y + source.box.height, extents[edge.source][1]
         hops = [(x, y, x, floor)] if floor > y else []
         y = floor
         for here in grid.chains[edge]:
-            at, (top, bottom) = grid.x[here], tops[here]
+            at, (top, bottom) = grid.x[here], extents[here]
             hops += [(x, y, at, top), (at, top, at, bottom)]
             x, y = at, bottom
         routes[edge] = [*hops, (x, y, port[edge], target.y)]

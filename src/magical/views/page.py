@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from magical.masking import mask
-from magical.views.column_text import HEADS, cells
-from magical.views.picture import DataNode, Picture, StepNode, shown
-from magical.views.state_marks import LOOKS, NOT_REAL, counted
-from magical.views.svg import STYLE, drawing, state_class
+from magical.views.column_text import COLUMN_HEADERS, make_column_rows
+from magical.views.picture import DataNode, Picture, StepNode, sanitize_text
+from magical.views.state_marks import STATE_STYLES, NOT_REAL, count_states
+from magical.views.svg import STYLE, render_svg, state_class
 
-__all__ = ["figure", "page", "said"]
+__all__ = ["render_figure", "render_page", "render_text"]
 
 _STYLE = """
 body{margin:0 auto;max-width:1200px;padding:16px;font:15px/1.5 system-ui,sans-serif;
@@ -32,10 +32,10 @@ tr{padding:.4rem 0;border-bottom:1px solid var(--line)}
 td{display:grid;grid-template-columns:6rem 1fr;border:0;padding:.05rem 0;overflow-wrap:anywhere}
 td::before{content:attr(data-head);color:var(--faint)}td:empty{display:none}}
 """.strip()
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def page(picture: Picture, when: str = "") -> str:
+def render_page(picture: Picture, when: str = "") -> str:
     """Give a picture as a whole HTML page: the drawing, then its steps and contracts as tables.
 
     Args:
@@ -46,60 +46,60 @@ def page(picture: Picture, when: str = "") -> str:
         >>> from magical.graph import Graph, Node
         >>> from magical.views.picture import picture
         >>> node = Node("clean", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
-        >>> page(picture(Graph("flow", (node,)))).startswith("<!DOCTYPE html>")
+        >>> render_page(picture(Graph("flow", (node,)))).startswith("<!DOCTYPE html>")
         True
     """
-    contracts = _contracts(picture)
+    contracts = _group_by_contract(picture)
     anchors = {d.id: f"#contract-{i}" for i, same in enumerate(contracts) for d in same}
     title = escape(picture.workflow)
-    counts = counted(s.standing for s in picture.steps)
+    counts = count_states(s.status for s in picture.steps)
     said = ", ".join(filter(None, [f"{len(picture.steps)} steps", counts]))
     body = [
         f"<header><h1>{title}</h1><p>{escape(said)}{escape(f' ({when})') if when else ''}</p></header><main>",
         f'<div class="scroll" tabindex="0" role="region" aria-label="Drawing of {title}">',
-        drawing(picture, lambda data: anchors.get(data.id, "")),
+        render_svg(picture, lambda data: anchors.get(data.id, "")),
         "</div>",
-        *_notes(picture),
-        *_legend(picture),
-        *_steps(picture, anchors),
-        *_contract_parts(contracts),
+        *_render_notes(picture),
+        *_render_legend(picture),
+        *_render_steps(picture, anchors),
+        *_render_contracts(contracts),
         "</main>",
     ]
     head = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_CONTENT_SECURITY_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>{title}</title><style>{STYLE}\n{_STYLE}</style></head>'
     )
     return "\n".join([head, '<body class="magical">', *body, "</body></html>", ""])
 
 
-def figure(picture: Picture) -> str:
+def render_figure(picture: Picture) -> str:
     """Give a picture as a piece of HTML, for a notebook.
 
     Example:
         >>> from magical.graph import Graph, Node
         >>> from magical.views.picture import picture
         >>> node = Node("clean", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
-        >>> figure(picture(Graph("flow", (node,)))).startswith("<style>")
+        >>> render_figure(picture(Graph("flow", (node,)))).startswith("<style>")
         True
     """
     notes = "".join(f"<p>{escape(note)}</p>" for note in picture.notes)
-    drawn = drawing(picture)
+    drawn = render_svg(picture)
     return f'<style>{STYLE}</style><div class="magical" style="overflow-x:auto">{drawn}{notes}</div>'
 
 
-def said(text: str) -> str:
+def render_text(text: str) -> str:
     """Give a text as HTML, where there is nothing to draw.
 
     Example:
-        >>> said("<workflow flow>")
+        >>> render_text("<workflow flow>")
         '<pre>&lt;workflow flow&gt;</pre>'
     """
     return f"<pre>{escape(mask(text))}</pre>"
 
 
-def _contracts(picture: Picture) -> list[list[DataNode]]:
+def _group_by_contract(picture: Picture) -> list[list[DataNode]]:
     """The data that have contracts; those with the same one stand together."""
     found: dict[str, list[DataNode]] = {}
     for data in picture.data.values():
@@ -108,16 +108,16 @@ def _contracts(picture: Picture) -> list[list[DataNode]]:
     return list(found.values())
 
 
-def _notes(picture: Picture) -> list[str]:
+def _render_notes(picture: Picture) -> list[str]:
     lines = [f"<li>{escape(note)}</li>" for note in picture.notes]
     return ["<h2>To be seen to</h2><ul>", *lines, "</ul>"] if lines else []
 
 
-def _legend(picture: Picture) -> list[str]:
-    there = {s.standing.state for s in picture.steps}
+def _render_legend(picture: Picture) -> list[str]:
+    there = {s.status.state for s in picture.steps}
     rows = [
         f'<dt class="state {state_class(state)}">{look.mark} {state}</dt><dd>{escape(look.text)}</dd>'
-        for state, look in LOOKS.items()
+        for state, look in STATE_STYLES.items()
         if state in there
     ]
     if picture.origin:
@@ -126,31 +126,31 @@ def _legend(picture: Picture) -> list[str]:
     return ["<h2>States</h2><dl>", *rows, "</dl>"] if rows else []
 
 
-def _steps(picture: Picture, anchors: dict[str, str]) -> list[str]:
+def _render_steps(picture: Picture, anchors: dict[str, str]) -> list[str]:
     rows = []
     for step in picture.steps:
-        gives = f"<span>{', '.join(_data(d, anchors.get(d.id, '')) for d in step.gives)}</span>" * bool(
-            step.gives
+        gives = f"<span>{', '.join(_render_data_link(d, anchors.get(d.id, '')) for d in step.outputs)}</span>" * bool(
+            step.outputs
         )
-        state = f'<span class="state {state_class(step.standing.state)}">{escape(_standing(step))}</span>'
-        takes = escape(", ".join(picture.label(source) for source in step.takes))
+        state = f'<span class="state {state_class(step.status.state)}">{escape(_describe_status(step))}</span>'
+        takes = escape(", ".join(picture.label(source) for source in step.inputs))
         texts = (escape(step.name), step.group, state, takes, gives, escape(step.promise), escape(step.where))
         rows.append(texts)
     heads = ("step", "group", "state", "takes", "gives", "promise", "where")
-    return ["<h2>Steps</h2>", *_table(heads, rows, "Steps")]
+    return ["<h2>Steps</h2>", *_render_table(heads, rows, "Steps")]
 
 
-def _standing(step: StepNode) -> str:
-    origin = ", ".join(map(shown, step.standing.origin))
-    return step.standing.words + (f": stands on {origin}" if origin else "")
+def _describe_status(step: StepNode) -> str:
+    origin = ", ".join(map(sanitize_text, step.status.origin))
+    return step.status.label + (f": stands on {origin}" if origin else "")
 
 
-def _data(data: DataNode, address: str) -> str:
+def _render_data_link(data: DataNode, address: str) -> str:
     text = escape(data.name or data.promise)
     return f'<a href="{address}">{text}</a>' if address else text
 
 
-def _contract_parts(contracts: Sequence[list[DataNode]]) -> list[str]:
+def _render_contracts(contracts: Sequence[list[DataNode]]) -> list[str]:
     lines = ["<h2>Contracts</h2>"] if contracts else []
     for number, same in enumerate(contracts):
         names = escape(", ".join(d.label for d in same))
@@ -158,20 +158,20 @@ def _contract_parts(contracts: Sequence[list[DataNode]]) -> list[str]:
             f'<details><summary>{escape(same[0].promise)}: {names}</summary><div id="contract-{number}">'
         )
         for contract in same[0].contracts:
-            rows = [tuple(map(escape, row)) for row in cells(contract)]
-            kept = [i for i, _ in enumerate(HEADS) if i < 2 or any(row[i] for row in rows)]
-            lines += _table(
-                [HEADS[i] for i in kept],
+            rows = [tuple(map(escape, row)) for row in make_column_rows(contract)]
+            kept = [i for i, _ in enumerate(COLUMN_HEADERS) if i < 2 or any(row[i] for row in rows)]
+            lines += _render_table(
+                [COLUMN_HEADERS[i] for i in kept],
                 [[row[i] for i in kept] for row in rows],
-                f"Columns of {escape(shown(str(contract['contract'])))}",
+                f"Columns of {escape(sanitize_text(str(contract['contract'])))}",
             )
-            rules = escape(shown(", ".join(map(str, contract.get("rules", ())))))
+            rules = escape(sanitize_text(", ".join(map(str, contract.get("rules", ())))))
             lines += [f"<p>Rules: {rules}</p>"] if rules else []
         lines.append("</div></details>")
     return lines
 
 
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], label: str) -> list[str]:
+def _render_table(heads: Iterable[str], rows: Iterable[Iterable[str]], label: str) -> list[str]:
     """A table of cells that are HTML already."""
     heads = list(heads)
     head = "".join(f'<th scope="col">{h}</th>' for h in heads)

@@ -8,25 +8,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from magical.errors import plain
+from magical.errors import strip_control_characters
 from magical.graph import Graph, Node
 from magical.masking import mask
-from magical.refs import Link, links_of
-from magical.views.state_marks import Standing
+from magical.refs import Link, find_links
+from magical.views.state_marks import StepStatus
 
 __all__ = [
     "GROUPS",
     "DataNode",
     "Picture",
     "StepNode",
-    "groups_of",
-    "picture",
+    "assign_groups",
+    "build_picture",
 ]
 
 GROUPS = ("data", "learning", "judging", "world")
 
 
-def groups_of(graph: Graph) -> dict[str, str]:
+def assign_groups(graph: Graph) -> dict[str, str]:
     """Give each node's group.
 
     ``data`` is what leads to a split, and what follows neither a split nor a fit; ``learning`` are fits,
@@ -38,7 +38,7 @@ def groups_of(graph: Graph) -> dict[str, str]:
         >>> def node(name, kind, *names):
         ...     return Node(name, name, "", "", {n: Link(n) for n in names}, {"kind": kind, "text": kind})
         >>> nodes = node("rows", "table"), node("fit", "model", "rows"), node("score", "value", "fit", "rows")
-        >>> groups_of(Graph("flow", nodes))
+        >>> assign_groups(Graph("flow", nodes))
         {'rows': 'data', 'fit': 'learning', 'score': 'judging'}
     """
     before_split = graph.ancestors(n.name for n in graph.nodes if n.is_split)
@@ -50,12 +50,12 @@ def groups_of(graph: Graph) -> dict[str, str]:
         if node.is_split or node.is_fit or parents & after:
             after.add(node.name)
         is_data = node.name in before_split or node.name not in after
-        own = _rank(node, is_data, node.name in before_fit)
+        own = _rank_group(node, is_data, node.name in before_fit)
         rank[node.name] = max([own, *(rank[p] for p in parents)])
     return {name: GROUPS[r] for name, r in rank.items()}
 
 
-def _rank(node: Node, is_data: bool, before_fit: bool) -> int:
+def _rank_group(node: Node, is_data: bool, before_fit: bool) -> int:
     if node.writes:
         return 3
     if node.is_fit:
@@ -63,7 +63,7 @@ def _rank(node: Node, is_data: bool, before_fit: bool) -> int:
     return 0 if is_data else 1 if before_fit else 2
 
 
-_NO_DATA = ("receipt", "none")
+_KINDS_WITHOUT_DATA = ("receipt", "none")
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,12 @@ class StepNode:
     id: str
     name: str
     group: str
-    standing: Standing
+    status: StepStatus
     where: str
     writes: bool
     promise: str
-    takes: tuple[str, ...]
-    gives: tuple[DataNode, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[DataNode, ...]
 
 
 @dataclass(frozen=True)
@@ -131,19 +131,19 @@ class Picture:
     @cached_property
     def data(self) -> dict[str, DataNode]:
         """All data by their ids."""
-        return {d.id: d for step in self.steps for d in step.gives}
+        return {d.id: d for step in self.steps for d in step.outputs}
 
     @cached_property
-    def makers(self) -> dict[str, StepNode]:
+    def producers(self) -> dict[str, StepNode]:
         """The step behind each id: its own, or that of what it gives."""
-        return {i: step for step in self.steps for i in (step.id, *(d.id for d in step.gives))}
+        return {i: step for step in self.steps for i in (step.id, *(d.id for d in step.outputs))}
 
     @cached_property
-    def takers(self) -> dict[str, list[StepNode]]:
+    def consumers(self) -> dict[str, list[StepNode]]:
         """For each id the steps that take it."""
-        found: dict[str, list[StepNode]] = {i: [] for i in self.makers}
+        found: dict[str, list[StepNode]] = {i: [] for i in self.producers}
         for step in self.steps:
-            for source in step.takes:
+            for source in step.inputs:
                 found[source].append(step)
         return found
 
@@ -157,21 +157,21 @@ class Picture:
     def edges(self) -> Iterator[tuple[str, str]]:
         """All edges: from a step to its data, and from those to the steps that take them."""
         for step in self.steps:
-            yield from ((source, step.id) for source in step.takes)
-            yield from ((step.id, data.id) for data in step.gives)
+            yield from ((source, step.id) for source in step.inputs)
+            yield from ((step.id, data.id) for data in step.outputs)
 
     @property
     def origin(self) -> list[str]:
         """All that something stands on and that is not real."""
-        return sorted({shown(o) for step in self.steps for o in step.standing.origin})
+        return sorted({sanitize_text(o) for step in self.steps for o in step.status.origin})
 
     def label(self, source: str) -> str:
         """Say what a step takes: the label of data, or the name of a step that gives none."""
-        return self.data[source].label if source in self.data else self.makers[source].name
+        return self.data[source].label if source in self.data else self.producers[source].name
 
 
-def picture(
-    graph: Graph, standings: Mapping[str, Standing] | None = None, notes: Sequence[str] = ()
+def build_picture(
+    graph: Graph, statuses: Mapping[str, StepStatus] | None = None, notes: Sequence[str] = ()
 ) -> Picture:
     """Make the picture of a graph.
 
@@ -182,82 +182,82 @@ def picture(
 
     Example:
         >>> node = Node("clean", "workflow:clean", "customers", "", {}, {"kind": "table", "text": "Frame"})
-        >>> picture(Graph("flow", (node,))).steps[0].gives[0].name
+        >>> build_picture(Graph("flow", (node,))).steps[0].outputs[0].name
         'customers'
     """
-    used = _used(graph)
-    names = Counter(_name(node, link.item) for node in graph.nodes for link in used[node.name])
+    used = _find_used_links(graph)
+    names = Counter(_find_data_name(node, link.item) for node in graph.nodes for link in used[node.name])
     names.update(node.name for node in graph.nodes)
     ids = {link: f"d{i}" for i, link in enumerate(x for node in graph.nodes for x in used[node.name])}
     ids.update({Link(n.name): f"s{i}" for i, n in enumerate(graph.nodes) if not used[n.name]})
-    returned = set(links_of(graph.result))
-    groups = groups_of(graph)
-    if standings is None:
-        wanted = {n.name for n in graph.wanted}
-        standings = {n.name: _bare(n, wanted) for n in graph.nodes}
+    returned = set(find_links(graph.result))
+    groups = assign_groups(graph)
+    if statuses is None:
+        wanted = {n.name for n in graph.required_nodes}
+        statuses = {n.name: _default_status(n, wanted) for n in graph.nodes}
     steps = [
         StepNode(
             f"s{i}",
-            shown(node.name),
+            sanitize_text(node.name),
             groups[node.name],
-            standings.get(node.name, Standing("unused")),
-            shown(node.where),
+            statuses.get(node.name, StepStatus("unused")),
+            sanitize_text(node.where),
             node.writes,
-            shown(node.promise["text"]),
+            sanitize_text(node.promise["text"]),
             tuple(dict.fromkeys(ids[link] for link in node.links)),
-            tuple(_data(node, link, ids[link], names, link in returned) for link in used[node.name]),
+            tuple(_make_data_node(node, link, ids[link], names, link in returned) for link in used[node.name]),
         )
         for i, node in enumerate(graph.nodes)
     ]
-    said = ("\n".join(map(shown, str(note).splitlines())) for note in (*graph.findings, *notes))
-    return Picture(shown(graph.workflow), tuple(steps), tuple(said))
+    said = ("\n".join(map(sanitize_text, str(note).splitlines())) for note in (*graph.findings, *notes))
+    return Picture(sanitize_text(graph.workflow), tuple(steps), tuple(said))
 
 
-def shown(text: str) -> str:
+def sanitize_text(text: str) -> str:
     r"""Give a text as it is shown: on one line, without secrets.
 
     Example:
-        >>> shown("a\nb")
+        >>> sanitize_text("a\nb")
         'a b'
     """
-    return plain(mask(text))
+    return strip_control_characters(mask(text))
 
 
-def _used(graph: Graph) -> dict[str, list[Link]]:
+def _find_used_links(graph: Graph) -> dict[str, list[Link]]:
     """For each node the data that are drawn: the parts that others take, or the whole."""
     found: dict[str, dict[Link, None]] = {n.name: {} for n in graph.nodes}
-    for link in (*(x for node in graph.nodes for x in node.links), *links_of(graph.result)):
+    for link in (*(x for node in graph.nodes for x in node.links), *find_links(graph.result)):
         found[link.node][link] = None
     used = {}
     for node in graph.nodes:
-        links = sorted(found[node.name], key=_position) or [Link(node.name)]
-        used[node.name] = [] if node.promise["kind"] in _NO_DATA else links
+        links = sorted(found[node.name], key=_item_order) or [Link(node.name)]
+        used[node.name] = [] if node.promise["kind"] in _KINDS_WITHOUT_DATA else links
     return used
 
 
-def _position(link: Link) -> tuple[int, int]:
+def _item_order(link: Link) -> tuple[int, int]:
     order = ("", "train", "validation", "test")
     return (order.index(link.item), 0) if link.item in order else (len(order), int(link.item))
 
 
-def _name(node: Node, item: str) -> str:
+def _find_data_name(node: Node, item: str) -> str:
     """What data are called in the workflow, if they are called at all."""
-    named = "" if node.data == node.title else node.data
+    named = "" if node.data == node.step_name else node.data
     if not item or not item.isdecimal():
         return item or named
-    return f"{named or node.title}.{item}"
+    return f"{named or node.step_name}.{item}"
 
 
-def _data(node: Node, link: Link, number: str, names: Counter[str], returned: bool) -> DataNode:
-    name = _name(node, link.item)
-    promise = _member(node.promise, link.item)
+def _make_data_node(node: Node, link: Link, number: str, names: Counter[str], returned: bool) -> DataNode:
+    name = _find_data_name(node, link.item)
+    promise = _item_promise(node.promise, link.item)
     label = name if name and names[name] == 1 else str(link)
     return DataNode(
-        number, shown(name), shown(label), shown(str(promise["text"])), tuple(_contracts(promise)), returned
+        number, sanitize_text(name), sanitize_text(label), sanitize_text(str(promise["text"])), tuple(_find_contracts(promise)), returned
     )
 
 
-def _member(promise: Mapping[str, Any], item: str) -> Mapping[str, Any]:
+def _item_promise(promise: Mapping[str, Any], item: str) -> Mapping[str, Any]:
     if not item:
         return promise
     if item.isdecimal():
@@ -267,14 +267,14 @@ def _member(promise: Mapping[str, Any], item: str) -> Mapping[str, Any]:
     return {**promise, "kind": "table", "text": f"Frame[{schema['contract']}]" if schema else "Frame"}
 
 
-def _contracts(promise: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _find_contracts(promise: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     if "schema" in promise:
         yield promise["schema"]
     for item in promise.get("items", ()):
-        yield from _contracts(item)
+        yield from _find_contracts(item)
 
 
-def _bare(node: Node, wanted: set[str]) -> Standing:
+def _default_status(node: Node, wanted: set[str]) -> StepStatus:
     if node.name not in wanted:
-        return Standing("unused")
-    return Standing("unwritten" if node.facts.get("unwritten") else "")
+        return StepStatus("unused")
+    return StepStatus("unwritten" if node.facts.get("unwritten") else "")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["LOOKS", "NOT_REAL", "Look", "Standing", "counted"]
+__all__ = ["STATE_STYLES", "NOT_REAL", "StateStyle", "StepStatus", "count_states"]
 
 NOT_REAL = "~"
 """The second mark, of what stands on a pretence or a sample."""
 
 
 @dataclass(frozen=True)
-class Look:
+class StateStyle:
     """How a state is shown.
 
     Attributes:
@@ -26,25 +26,25 @@ class Look:
     text: str
 
 
-LOOKS = {
-    "fresh": Look("=", "32", "its result is there"),
-    "stale": Look("▶", "33", "it has run before, and would run again"),
-    "to run": Look("▶", "36", "it has not run yet"),
-    "waits": Look("…", "2", "its inputs are made again; it runs if they come out different"),
-    "unwritten": Look("?", "35", "it has no body yet"),
-    "pretended": Look("~", "35", "its result is made up"),
-    "failed": Look("✗", "31", "it failed the last time, and has not succeeded since"),
-    "left out": Look("-", "2", "it would write to the world what is not real, or it follows such a step"),
-    "unused": Look("·", "2", "nothing uses what it gives, so it is not run"),
+STATE_STYLES = {
+    "fresh": StateStyle("=", "32", "its result is there"),
+    "stale": StateStyle("▶", "33", "it has run before, and would run again"),
+    "to run": StateStyle("▶", "36", "it has not run yet"),
+    "waits": StateStyle("…", "2", "its inputs are made again; it runs if they come out different"),
+    "unwritten": StateStyle("?", "35", "it has no body yet"),
+    "pretended": StateStyle("~", "35", "its result is made up"),
+    "failed": StateStyle("✗", "31", "it failed the last time, and has not succeeded since"),
+    "left out": StateStyle("-", "2", "it would write to the world what is not real, or it follows such a step"),
+    "unused": StateStyle("·", "2", "nothing uses what it gives, so it is not run"),
 }
 
 
 @dataclass(frozen=True)
-class Standing:
+class StepStatus:
     """How one step stands.
 
     Attributes:
-        state: one of ``LOOKS``; empty where it is not known.
+        state: one of ``STATE_STYLES``; empty where it is not known.
         origin: what else it stands on that is not real: pretended steps, or ``NAME (sample)``.
     """
 
@@ -61,28 +61,28 @@ class Standing:
         """Its mark, and the second one.
 
         Example:
-            >>> Standing("fresh", ("household",)).marks, Standing("stale").marks
+            >>> StepStatus("fresh", ("household",)).marks, StepStatus("stale").marks
             ('=~', '▶ ')
         """
-        return f"{LOOKS[self.state].mark if self.state else ' '}{NOT_REAL if self.is_unreal else ' '}"
+        return f"{STATE_STYLES[self.state].mark if self.state else ' '}{NOT_REAL if self.is_unreal else ' '}"
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """The state in words.
 
         Example:
-            >>> Standing("fresh", ("household",)).words
+            >>> StepStatus("fresh", ("household",)).label
             'fresh, not real'
         """
         return ", ".join([self.state] * bool(self.state) + ["not real"] * self.is_unreal)
 
 
-def counted(standings: Iterable[Standing]) -> str:
+def count_states(statuses: Iterable[StepStatus]) -> str:
     """Say how many steps are in each state.
 
     Example:
-        >>> counted([Standing("stale"), Standing("fresh"), Standing("fresh")])
+        >>> count_states([StepStatus("stale"), StepStatus("fresh"), StepStatus("fresh")])
         '2 fresh, 1 stale'
     """
-    states = [s.state for s in standings]
-    return ", ".join(f"{n} {state}" for state in LOOKS if (n := states.count(state)))
+    states = [s.state for s in statuses]
+    return ", ".join(f"{n} {state}" for state in STATE_STYLES if (n := states.count(state)))

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
 from magical.errors import shorten
-from magical.views.column_text import described
-from magical.views.layout import Box, Edge, Hop, Layout, Placed, laid_out
-from magical.views.picture import GROUPS, DataNode, Picture, StepNode, shown
+from magical.views.column_text import describe_data
+from magical.views.layout import Box, Edge, Segment, Layout, PlacedBox, compute_layout
+from magical.views.picture import GROUPS, DataNode, Picture, StepNode, sanitize_text
 
-__all__ = ["STYLE", "drawing", "state_class"]
+__all__ = ["STYLE", "render_svg", "state_class"]
 
-_LETTER, _LINE, _PAD, _MARGIN = 7.3, 16.0, 12.0, 14.0
-_LINK, _SIDE = 14.0, 10.0
-_LONGEST = 30
-_SMALLEST = 0.62
+_CHARACTER_WIDTH, _LINE_HEIGHT, _PADDING, _MARGIN = 7.3, 16.0, 12.0, 14.0
+_LINK_HEIGHT, _PILL_GAP = 14.0, 10.0
+_MAX_CHARACTERS = 30
+_MIN_SCALE = 0.62
 """How far a drawing shrinks on a narrow page before it is moved sideways instead."""
-_IS = ("is", "are")
+_SINGULAR_PLURAL = ("is", "are")
 
 _LIGHT = (
     "--ground:#fff;--ink:#1f2328;--faint:#59636e;--line:#8c959f;--step:#f6f8fa;--data:#ddf4ff;--round:#0969da;"
@@ -58,7 +58,7 @@ font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospac
 """How drawings look; the colours follow what the reader's system asks for, and text keeps its contrast."""
 
 
-def drawing(picture: Picture, link: Callable[[DataNode], str] = lambda data: "") -> str:
+def render_svg(picture: Picture, link: Callable[[DataNode], str] = lambda data: "") -> str:
     """Give a picture as an SVG element.
 
     Args:
@@ -69,26 +69,26 @@ def drawing(picture: Picture, link: Callable[[DataNode], str] = lambda data: "")
         >>> from magical.graph import Graph, Node
         >>> from magical.views.picture import picture
         >>> node = Node("<b>", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
-        >>> text = drawing(picture(Graph("flow", (node,))))
+        >>> text = render_svg(picture(Graph("flow", (node,))))
         >>> "&lt;b&gt;" in text, "<b>" in text
         (True, False)
     """
-    units = {step.id: _Unit(step) for step in picture.steps}
+    units = {step.id: _StepBlock(step) for step in picture.steps}
     boxes = [Box(s.id, units[s.id].width, units[s.id].height, GROUPS.index(s.group)) for s in picture.steps]
     edges: dict[Edge, tuple[str, str]] = {}
     for step in picture.steps:
-        for source in step.takes:
-            maker = picture.makers[source].id
-            edges[Edge(maker, step.id, units[maker].port(source))] = source, step.id
-    layout = laid_out(boxes, list(edges))
-    wide = max(layout.width, *(_wide(g) for g in GROUPS)) + 2 * _MARGIN
-    body = [*_bands(layout, wide), *(_edge(layout.routes[e], *ends) for e, ends in edges.items())]
+        for source in step.inputs:
+            maker = picture.producers[source].id
+            edges[Edge(maker, step.id, units[maker].port_offset(source))] = source, step.id
+    layout = compute_layout(boxes, list(edges))
+    wide = max(layout.width, *(_estimate_width(g) for g in GROUPS)) + 2 * _MARGIN
+    body = [*_render_bands(layout, wide), *(_render_edge(layout.routes[e], *ends) for e, ends in edges.items())]
     for step in picture.steps:
-        body += units[step.id].drawn(layout.boxes[step.id], link)
+        body += units[step.id].render(layout.boxes[step.id], link)
     label = escape(f"{picture.workflow}: {len(picture.steps)} steps and their data")
     box = f"{-_MARGIN:.0f} 0 {wide:.0f} {layout.height + 2:.0f}"
     size = f'width="{wide:.0f}" height="{layout.height + 2:.0f}" viewBox="{box}"'
-    least = f'style="min-width:{_SMALLEST * wide:.0f}px"'
+    least = f'style="min-width:{_MIN_SCALE * wide:.0f}px"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" role="group" aria-label="{label}" {size} {least}>'
     told = "Steps are boxes, data are round; a line leads from data to the step that takes them."
     return "\n".join([head, f"<title>{label}</title><desc>{told}</desc>", *body, "</svg>"])
@@ -104,100 +104,100 @@ def state_class(state: str) -> str:
     return f"m-{state.replace(' ', '-')}" if state else ""
 
 
-class _Unit:
+class _StepBlock:
     """A step with its data below it, as one box of the layout."""
 
     def __init__(self, step: StepNode) -> None:
         self.step = step
-        self.name, self.words = _fitting(step.name), step.standing.words
-        self.own = max(_wide(self.name), _wide(f"  {self.words}")) + 2 * _PAD
-        self.tall = _LINE * (2 if self.words else 1) + 12
-        self.texts = [[_fitting(t) for t in (d.name, d.promise) if t] for d in step.gives]
-        self.pills = [max(map(_wide, texts)) + 2 * _PAD + 4 for texts in self.texts]
-        self.row = sum(self.pills) + _SIDE * max(len(self.pills) - 1, 0)
-        self.width = max(self.own, self.row)
-        deep = max((len(texts) for texts in self.texts), default=0)
-        self.pill = _LINE * deep + 8
-        self.height = self.tall + (_LINK + self.pill if deep else 0)
+        self.name, self.status_label = _shorten_text(step.name), step.status.label
+        self.step_width = max(_estimate_width(self.name), _estimate_width(f"  {self.status_label}")) + 2 * _PADDING
+        self.step_height = _LINE_HEIGHT * (2 if self.status_label else 1) + 12
+        self.pill_texts = [[_shorten_text(t) for t in (d.name, d.promise) if t] for d in step.outputs]
+        self.pill_widths = [max(map(_estimate_width, texts)) + 2 * _PADDING + 4 for texts in self.pill_texts]
+        self.pills_width = sum(self.pill_widths) + _PILL_GAP * max(len(self.pill_widths) - 1, 0)
+        self.width = max(self.step_width, self.pills_width)
+        deep = max((len(texts) for texts in self.pill_texts), default=0)
+        self.pill_height = _LINE_HEIGHT * deep + 8
+        self.height = self.step_height + (_LINK_HEIGHT + self.pill_height if deep else 0)
 
-    def port(self, source: str) -> float:
+    def port_offset(self, source: str) -> float:
         """Where below it the line from some of its data begins; from its own middle for a receipt."""
-        for data, middle in zip(self.step.gives, self._middles(), strict=True):
+        for data, middle in zip(self.step.outputs, self._pill_centres(), strict=True):
             if data.id == source:
                 return middle
         return self.width / 2
 
-    def drawn(self, place: Placed, link: Callable[[DataNode], str]) -> Iterator[str]:
+    def render(self, place: PlacedBox, link: Callable[[DataNode], str]) -> Iterator[str]:
         """Draw it where it was placed."""
         x, y, step = place.x, place.y, self.step
-        left = x + (self.width - self.own) / 2
-        floor = y + self.tall + _LINK
-        for data, middle in zip(step.gives, self._middles(), strict=True):
-            yield _edge([(x + self.width / 2, y + self.tall, x + middle, floor)], step.id, data.id)
-        yield f'<g class="m-step {state_class(step.standing.state)}" data-id="{step.id}">'
-        yield f"<title>{escape(_told(step))}</title>"
+        left = x + (self.width - self.step_width) / 2
+        floor = y + self.step_height + _LINK_HEIGHT
+        for data, middle in zip(step.outputs, self._pill_centres(), strict=True):
+            yield _render_edge([(x + self.width / 2, y + self.step_height, x + middle, floor)], step.id, data.id)
+        yield f'<g class="m-step {state_class(step.status.state)}" data-id="{step.id}">'
+        yield f"<title>{escape(_make_tooltip(step))}</title>"
         radius = 'rx="3"'
-        yield _rect(left, y, self.own, self.tall, radius)
-        yield _rect(left, y, 4, self.tall, 'class="m-bar"')
-        yield _text(left + _PAD, y + 18, self.name)
-        if self.words:
-            yield _text(left + _PAD, y + 18 + _LINE, self._state(), "m-state")
+        yield _render_rect(left, y, self.step_width, self.step_height, radius)
+        yield _render_rect(left, y, 4, self.step_height, 'class="m-bar"')
+        yield _render_text(left + _PADDING, y + 18, self.name)
+        if self.status_label:
+            yield _render_text(left + _PADDING, y + 18 + _LINE_HEIGHT, self._status_text(), "m-state")
         yield "</g>"
         for data, texts, middle, wide in zip(
-            step.gives, self.texts, self._middles(), self.pills, strict=True
+            step.outputs, self.pill_texts, self._pill_centres(), self.pill_widths, strict=True
         ):
-            yield from self._pill(data, texts, (x + middle - wide / 2, floor, wide), link(data))
+            yield from self._render_pill(data, texts, (x + middle - wide / 2, floor, wide), link(data))
 
-    def _pill(
+    def _render_pill(
         self, data: DataNode, texts: list[str], place: tuple[float, float, float], address: str
     ) -> Iterator[str]:
         x, y, wide = place
-        told = described(data) + "\nthe workflow returns it" * data.returned
-        standing = self.step.standing
+        told = describe_data(data) + "\nthe workflow returns it" * data.returned
+        standing = self.step.status
         unreal = standing.is_unreal or standing.state == "pretended"
         marks = "m-data" + " m-returned" * data.returned + " m-unreal" * unreal
         yield f'<a href="{escape(address)}">' if address else "<g>"
         yield f'<g class="{marks}" data-id="{data.id}"><title>{escape(told)}</title>'
-        radius = f'rx="{min(self.pill / 2, 16):.0f}"'
-        yield _rect(x, y, wide, self.pill, radius)
+        radius = f'rx="{min(self.pill_height / 2, 16):.0f}"'
+        yield _render_rect(x, y, wide, self.pill_height, radius)
         for i, text in enumerate(texts):
-            yield _text(x + _PAD + 2, y + 16 + i * _LINE, text, "" if i == 0 and data.name else "m-small")
+            yield _render_text(x + _PADDING + 2, y + 16 + i * _LINE_HEIGHT, text, "" if i == 0 and data.name else "m-small")
         yield "</g></a>" if address else "</g></g>"
 
-    def _state(self) -> str:
-        standing = self.step.standing
-        return f"{standing.marks.strip()} {self.words}"
+    def _status_text(self) -> str:
+        standing = self.step.status
+        return f"{standing.marks.strip()} {self.status_label}"
 
-    def _middles(self) -> list[float]:
-        x, middles = (self.width - self.row) / 2, []
-        for wide in self.pills:
+    def _pill_centres(self) -> list[float]:
+        x, middles = (self.width - self.pills_width) / 2, []
+        for wide in self.pill_widths:
             middles.append(x + wide / 2)
-            x += wide + _SIDE
+            x += wide + _PILL_GAP
         return middles
 
 
-def _told(step: StepNode) -> str:
-    origin = step.standing.origin
+def _make_tooltip(step: StepNode) -> str:
+    origin = step.status.origin
     stands = (
-        [f"stands on {', '.join(map(shown, origin))}, which {_IS[len(origin) > 1]} not real"]
+        [f"stands on {', '.join(map(sanitize_text, origin))}, which {_SINGULAR_PLURAL[len(origin) > 1]} not real"]
         if origin
         else []
     )
     return "\n".join(
-        filter(None, [step.name, step.standing.state, *stands, f"gives {step.promise}", step.where])
+        filter(None, [step.name, step.status.state, *stands, f"gives {step.promise}", step.where])
     )
 
 
-def _bands(layout: Layout, wide: float) -> Iterator[str]:
+def _render_bands(layout: Layout, width: float) -> Iterator[str]:
     if len(layout.bands) < 2:
         return
     for band, (top, bottom) in layout.bands.items():
-        place = f'x="{8 - _MARGIN:.1f}" y="{top + 2:.1f}" width="{wide - 16:.1f}" height="{bottom - top:.1f}"'
+        place = f'x="{8 - _MARGIN:.1f}" y="{top + 2:.1f}" width="{width - 16:.1f}" height="{bottom - top:.1f}"'
         yield f'<rect class="m-band" rx="6" {place}/>'
-        yield _text(14 - _MARGIN, top + 18, GROUPS[band], "m-group")
+        yield _render_text(14 - _MARGIN, top + 18, GROUPS[band], "m-group")
 
 
-def _edge(hops: Sequence[Hop], source: str, target: str) -> str:
+def _render_edge(hops: Sequence[Segment], source: str, target: str) -> str:
     x, y, *_ = hops[0]
     path = f"M{x:.1f} {y:.1f}"
     for x0, y0, x1, y1 in hops:
@@ -208,21 +208,21 @@ def _edge(hops: Sequence[Hop], source: str, target: str) -> str:
     return f'<path class="m-edge" data-from="{source}" data-to="{target}" d="{path}"/>'
 
 
-def _rect(x: float, y: float, width: float, height: float, more: str) -> str:
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" {more}/>'
+def _render_rect(x: float, y: float, width: float, height: float, attributes: str) -> str:
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" {attributes}/>'
 
 
-def _text(x: float, y: float, text: str, style: str = "") -> str:
+def _render_text(x: float, y: float, text: str, style: str = "") -> str:
     marked = f' class="{style}"' if style else ""
     return f'<text x="{x:.1f}" y="{y:.1f}"{marked}>{escape(text)}</text>'
 
 
-def _fitting(text: str) -> str:
-    return shorten(text, _LONGEST)
+def _shorten_text(text: str) -> str:
+    return shorten(text, _MAX_CHARACTERS)
 
 
-def _wide(text: str) -> float:
+def _estimate_width(text: str) -> float:
     """How wide a text is at most, without a font to measure it by."""
-    return _LETTER * sum(
+    return _CHARACTER_WIDTH * sum(
         2 if unicodedata.east_asian_width(c) in "WFA" and not c.isascii() else 1 for c in text
     )

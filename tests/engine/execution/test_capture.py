@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from magical.engine.execution import capture
-from magical.events import Event, Log, Sink, current
+from magical.events import Event, LogLine, Sink, current_sink
 from projects import Small, one, python
 
 SPEAKS = """
@@ -186,15 +186,15 @@ def test_a_run_that_begins_while_a_line_is_told_does_not_tell_it_again() -> None
         name = "body"
 
         def emit(self, event: Event) -> None:
-            assert isinstance(event, Log)
+            assert isinstance(event, LogLine)
             told.append(event.text)
             if len(told) == 1:
                 others.enter_context(capture.capture_lines(echo=False))
 
     with contextlib.ExitStack() as others, capture.capture_lines(echo=False):
-        token = current.set(cast(Sink, Body()))
+        token = current_sink.set(cast(Sink, Body()))
         logging.getLogger("mine").warning("careful")
-        current.reset(token)
+        current_sink.reset(token)
     assert told == ["mine: careful"]
 
 

@@ -15,7 +15,7 @@ from magical.engine.execution.remote_task import ERROR, EVENT, RemoteTask, unpac
 from magical.engine.execution.scheduler import Scheduler
 from magical.engine.run import RunResult
 from magical.errors import StepError, StepStopped
-from magical.events import Event, Log
+from magical.events import Event, LogLine
 from projects import Small, one
 
 FLOW = """
@@ -56,7 +56,7 @@ class Elsewhere:
     def submit(self, task: RemoteTask, emit: Callable[[Event], None]) -> "Future[Record]":
         self.errands.append(task)
         future: Future[Record] = Future()
-        emit(Log(step=task.node, text="from afar", level="print"))
+        emit(LogLine(step=task.node, text="from afar", level="print"))
         if self.fails is not None:
             future.set_exception(self.fails)
             return future
@@ -120,8 +120,8 @@ class Odd(Exception):
 
 
 def test_what_cannot_be_sent_is_told_as_a_line() -> None:
-    there = unpack_answer("clean", pack_answer(EVENT, Log(step="clean", text=Odd("x"))))  # type: ignore[arg-type]
-    assert isinstance(there, Log)
+    there = unpack_answer("clean", pack_answer(EVENT, LogLine(step="clean", text=Odd("x"))))  # type: ignore[arg-type]
+    assert isinstance(there, LogLine)
     assert there.step == "clean"
     error = StepStopped("clean stopped.", hint="look.")
     error.__dict__["odd"] = Odd("x")

@@ -8,13 +8,13 @@ pytest.importorskip("distributed")
 
 from magical.engine.execution.remote_task import EVENT, RemoteTask, pack_answer
 from magical.errors import StepStopped
-from magical.events import Event, Log
+from magical.events import Event, LogLine
 from magical.integrations.dask.cluster import DaskCluster, Job
 from magical.integrations.dask.cluster_worker import Answer
 
 
 def line(number: int) -> bytes:
-    return pack_answer(EVENT, Log(step="n", text=f"line {number}"))
+    return pack_answer(EVENT, LogLine(step="n", text=f"line {number}"))
 
 
 def answer(attempt: str, count: int, first: int) -> Answer:
@@ -23,7 +23,7 @@ def answer(attempt: str, count: int, first: int) -> Answer:
 
 def begun(said: list[Any]) -> Job:
     def tell(event: Event) -> None:
-        said.append(event.text if isinstance(event, Log) else event)
+        said.append(event.text if isinstance(event, LogLine) else event)
 
     return Job(RemoteTask({}, "n", "n", "w.py:1", "k", "r"), tell)
 

@@ -12,7 +12,7 @@ import pytest
 from magical.errors import RegistryDown
 from magical.events import (
     Event,
-    Log,
+    LogLine,
     RunFinished,
     RunStarted,
     StepCached,
@@ -24,7 +24,7 @@ from magical.integrations.mlflow.client import reached
 from magical.integrations.mlflow.progress_marks import Marks
 from magical.integrations.mlflow.tracking import MlflowTracking
 from magical.library.metrics.scores import Score, Scores
-from magical.run_metrics import flat
+from magical.run_metrics import flatten_settings
 from magical.system.processes import describe_process
 from mlflow_databases import database, free_port
 
@@ -177,7 +177,7 @@ def test_many_settings_and_long_ones_are_taken(desk: Desk) -> None:
 
 def test_settings_are_flattened() -> None:
     nested = {"a": {"b": [1, 2], "c": [{"kind": "Log"}, {"kind": "Cross"}], "d": None, "e": True}, "f": []}
-    assert flat(nested) == {
+    assert flatten_settings(nested) == {
         "a.b": "[1, 2]",
         "a.c.0.kind": "Log",
         "a.c.1.kind": "Cross",
@@ -208,7 +208,7 @@ def test_a_server_that_is_down_is_told_once_and_fast(tmp_path: Path) -> None:
     desk.hear(started())
     with pytest.raises(RegistryDown, match="does not answer"):
         desk.hear(StepStarted(step="ingest", key="k"))
-    desk.hear(*ran("evaluate", "k2"), Log(step="", text="more"), finished())
+    desk.hear(*ran("evaluate", "k2"), LogLine(step="", text="more"), finished())
     assert desk.tracking.run_id is None
     assert time.monotonic() - began < 5
 
@@ -300,13 +300,13 @@ def test_how_far_a_run_has_come_is_noted(desk: Desk) -> None:
     assert (mark.state, mark.run_id) == ("sent", run)
 
 
-@pytest.mark.parametrize("event", [RunStarted, StepFailed, StepCached, Log, RunFinished])
+@pytest.mark.parametrize("event", [RunStarted, StepFailed, StepCached, LogLine, RunFinished])
 def test_events_are_read_back_from_the_journal(event: type[Event]) -> None:
     made = {
         RunStarted: started(a=1),
         StepFailed: StepFailed(step="x", key="k", message="m"),
         StepCached: StepCached(step="x", key="k", origin=["clean"]),
-        Log: Log(step="x", text="t"),
+        LogLine: LogLine(step="x", text="t"),
         RunFinished: finished(a="k"),
     }[event]
     line = json.loads(json.dumps({"at": 3.5, **made.to_json(), "newer": True}))

@@ -11,7 +11,7 @@ import pytest
 
 from magical import Settings
 from magical.library.scorer.code_bundle import Package, rewritten
-from magical.settings import Tagged, to_json
+from magical.settings import TaggedSettings, to_json
 
 OURS = {"helpers", "pkg", "pkg.sub"}
 
@@ -122,7 +122,7 @@ def test_pickles_by_name_lead_into_the_package(project: Path, tmp_path: Path) ->
     assert "helpers" not in sys.modules
 
 
-class Shape(Tagged):
+class Shape(TaggedSettings):
     """A family."""
 
 

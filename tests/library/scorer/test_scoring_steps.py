@@ -53,8 +53,8 @@ def walk(made: Step[Any, Any]) -> Walk:
     schema, source = schema_of(Row), Link("typed")
     wire = [source] if made is several else source
     arguments = {"rows": [None]} if made is several else {}
-    forms = {"rows": format_kinds(made.wanted["rows"])}
-    given = made.given
+    forms = {"rows": format_kinds(made.parameter_promises["rows"])}
+    given = made.result_promise
     move = Move(made.name, made.name, made.function, arguments, {"rows": wire}, given, forms)
     return Walk(schema, source, (move,), Link(made.name))
 

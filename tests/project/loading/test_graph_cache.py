@@ -21,7 +21,7 @@ def drawn(small: Small) -> Small:
 
 def redraws(small: Small, **settings: Any) -> bool:
     """Whether the workflow is drawn anew."""
-    return small.load().drawn(settings).graph.is_living
+    return small.load().drawn(settings).graph.has_calls
 
 
 CHANGES = {
@@ -81,8 +81,8 @@ def test_each_line_of_settings_is_remembered(drawn: Small) -> None:
 def test_each_profile_is_remembered(small: Small) -> None:
     small.write("profiles/quick.toml", "max_id = 20\n")
     small.run()
-    assert small.load("quick").drawn().graph.is_living
-    assert not small.load("quick").drawn().graph.is_living
+    assert small.load("quick").drawn().graph.has_calls
+    assert not small.load("quick").drawn().graph.has_calls
     assert not redraws(small)
 
 
@@ -167,7 +167,7 @@ def test_an_edit_while_the_project_is_imported_is_not_taken_for_what_was_importe
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The key would be of the new code, and the result of the old."""
-    real = module.identify
+    real = module.identify_nodes
     edits = iter([("FACTOR = 2", "FACTOR = 7")])
 
     def slow(graph: Any) -> Any:
@@ -203,7 +203,7 @@ def test_an_edit_after_planning_is_not_run_under_the_old_key(
 
 
 def test_files_that_never_rest_are_said(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = module.identify
+    real = module.identify_nodes
 
     def slow(graph: Any) -> Any:
         small.write("deep.py", (small.root / "deep.py").read_text() + "#\n")
@@ -220,7 +220,7 @@ def test_files_that_never_rest_are_said(small: Small, monkeypatch: pytest.Monkey
 def test_what_is_remembered_is_what_was_drawn(small: Small) -> None:
     new: Drawn = small.load().drawn()
     old = small.load().drawn()
-    assert not old.graph.is_living
+    assert not old.graph.has_calls
     assert old.graph == new.graph
     assert dict(old.identities) == dict(new.identities)
     assert (old.settings, dict(old.spoken)) == (new.settings, dict(new.spoken))

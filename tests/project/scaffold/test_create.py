@@ -197,9 +197,9 @@ def test_a_run_ends_with_a_scored_and_registered_model(tmp_path: Path, file: str
 
 
 def _settings(words: tuple[str, ...]) -> dict[str, object]:
-    from magical.settings.layers import parse_line
+    from magical.settings.layers import parse_overrides
 
-    return {**parse_line(words), "tracking": {"enabled": False}}
+    return {**parse_overrides(words), "tracking": {"enabled": False}}
 
 
 # --- what it says -------------------------------------------------------------------------------------------------------

@@ -333,7 +333,7 @@ def test_the_lines_after_a_gap_are_whole(tmp_path: Path) -> None:
     """A line that a full disk cut short does not swallow the next one."""
     small = one(tmp_path, BIG)
     journal = small.load().journal
-    from magical.events import Log, RunFinished, RunStarted
+    from magical.events import LogLine, RunFinished, RunStarted
 
     run = journal.create_run()
     assert journal.write(run, RunStarted(run=run, workflow="flow", settings={}, nodes=[])) == ""
@@ -342,8 +342,8 @@ def test_the_lines_after_a_gap_are_whole(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, hard))
-        assert "not whole" in journal.write(run, Log(step="a", text="lost"))
-        assert journal.write(run, Log(step="b", text="lost, and said once")) == ""
+        assert "not whole" in journal.write(run, LogLine(step="a", text="lost"))
+        assert journal.write(run, LogLine(step="b", text="lost, and said once")) == ""
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.stat().st_size > size

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO, cast
 
-from magical.events import Event, Log, Sink, Unheard, current
+from magical.events import Event, LogLine, Sink, NullSink, current_sink
 from magical.masking import mask
 
 __all__ = ["MAX_LINES", "MAX_LINE_WIDTH", "LineEmitter", "capture_lines"]
@@ -68,10 +68,10 @@ class LineEmitter:
         """Tell one line of a step."""
         self._counts[step] += 1
         if self._counts[step] <= MAX_LINES:
-            emit(Log(step=step, text=mask(text)[:MAX_LINE_WIDTH], level=level))
+            emit(LogLine(step=step, text=mask(text)[:MAX_LINE_WIDTH], level=level))
         elif self._counts[step] == MAX_LINES + 1:
             text = f"it has said {MAX_LINES:,} lines; what it says from here on is not kept."
-            emit(Log(step=step, text=text, level="warning"))
+            emit(LogLine(step=step, text=text, level="warning"))
 
 
 class _CapturedStream(io.TextIOBase):
@@ -99,7 +99,7 @@ class _CapturedStream(io.TextIOBase):
 
     def isatty(self) -> bool:
         """Whether a person sees it as it is written: not what a body writes."""
-        return current.get() is None and self._stream.isatty()
+        return current_sink.get() is None and self._stream.isatty()
 
     def fileno(self) -> int:
         """Give the stream's own."""
@@ -111,8 +111,8 @@ class _CapturedStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Take some text of the body that runs in this thread, or pass it on."""
-        sink = None if self.ended else current.get()
-        if isinstance(sink, Unheard):
+        sink = None if self.ended else current_sink.get()
+        if isinstance(sink, NullSink):
             return len(text)
         if sink is None or (self._echo and "\r" in text):  # a progress bar lives
             self._stream.write(mask(text))
@@ -155,16 +155,16 @@ class _LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Tell a record of the body that runs in this thread; others are treated as without us."""
-        sink, others = current.get(), logging.getLogger().handlers
-        if isinstance(sink, Unheard):
+        sink, others = current_sink.get(), logging.getLogger().handlers
+        if isinstance(sink, NullSink):
             return
         if record.__dict__.setdefault("_told_by", self) is not self:
             return  # of several runs at once the first tells it, also when one begins or ends meanwhile
         last, alone = logging.lastResort, all(isinstance(h, _LogHandler) for h in others)
         if last is not None and alone and (sink is None or self._echo) and record.levelno >= last.level:
-            within = current.set(None)  # it is told below, and not once more as what was printed
+            within = current_sink.set(None)  # it is told below, and not once more as what was printed
             last.handle(record)
-            current.reset(within)
+            current_sink.reset(within)
         if sink is not None:
             with contextlib.suppress(Exception):
                 text = f"{record.name}: {record.getMessage()}"

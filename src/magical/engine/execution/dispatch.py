@@ -16,7 +16,7 @@ from magical.engine.plan import FRESH, LEFT_OUT, NodePlan, Receipts
 from magical.engine.protocols import Cluster, Store
 from magical.engine.run import NodeExecutor, RunRequest, RunResult
 from magical.errors import StepStopped
-from magical.events import Event, Log
+from magical.events import Event, LogLine
 from magical.graph import Node
 from magical.system.gc_pause import resume_gc
 
@@ -39,7 +39,7 @@ def share_store(store: Store, run: str, emit: Callable[[Event], None]) -> Iterat
             yield
         finally:
             if note := describe_untrusted(store):
-                emit(Log(step="", text=note, level="warning"))
+                emit(LogLine(step="", text=note, level="warning"))
 
 
 def compute_once(
@@ -69,7 +69,7 @@ def make_wait_callback(node: Node, stopping: threading.Event, emit: Callable[[Ev
             raise StepStopped(f"{node.name} waited for another run.", hint="magical run goes on from there.")
         if not said:
             said = True
-            emit(Log(step=node.name, text="waits for another run that is computing it."))
+            emit(LogLine(step=node.name, text="waits for another run that is computing it."))
 
     return waits
 
@@ -157,7 +157,7 @@ class Dispatcher:
         return RemoteTask(
             ticket=self._request.make_ticket(),
             node=node.name,
-            title=node.title,
+            title=node.step_name,
             where=node.where,
             key=plan.key,
             parts=dict(plan.parts),
@@ -182,12 +182,12 @@ class Dispatcher:
                 continue
             if event is None:
                 return future.result()
-            if self._request.echo and isinstance(event, Log):
+            if self._request.echo and isinstance(event, LogLine):
                 _echo_line(event)
             self._emit(event)
 
 
-def _echo_line(line: Log) -> None:
+def _echo_line(line: LogLine) -> None:
     """Show a line as it would have been shown here: what is printed, and of what is logged the warnings."""
     if line.level == "print":
         sys.stdout.write(f"{line.text}\n")

@@ -8,9 +8,9 @@ from magical.engine.journal import Journal, git_state
 from magical.engine.protocols import Listener
 from magical.engine.run import RunRequest, RunResult
 from magical.errors import shorten
-from magical.events import Event, Log, RunFinished, RunStarted, current
+from magical.events import Event, LogLine, RunFinished, RunStarted, current_sink
 from magical.graph import Graph
-from magical.keys.packages import lock_digests, versions_here
+from magical.keys.packages import digest_lock_files, read_versions
 from magical.system.processes import describe_process
 
 __all__ = ["EventDispatcher", "run_finished_event", "run_started_event"]
@@ -32,23 +32,23 @@ class EventDispatcher:
 
     def __call__(self, event: Event) -> None:
         """Tell one event; events of several threads are told one after the other."""
-        event = event.masked()
+        event = event.mask_texts()
         with self._lock:
             if trouble := self._journal.write(self._run, event):
-                self(Log(step="", text=trouble, level="warning"))
+                self(LogLine(step="", text=trouble, level="warning"))
             for listener in list(self._listeners):
                 self._notify(listener, event)
 
     def _notify(self, listener: Listener, event: Event) -> None:
-        within = current.set(None)  # what a listener prints is no step's, or it would hear of it again
+        within = current_sink.set(None)  # what a listener prints is no step's, or it would hear of it again
         try:
             listener.on(event)
         except Exception as error:  # a listener must never fail the run
             self._listeners.remove(listener)
             text = f"{type(listener).__name__} hears no more: {shorten(str(error) or repr(error), 240)}"
-            self(Log(step="", text=text, level="warning"))
+            self(LogLine(step="", text=text, level="warning"))
         finally:
-            current.reset(within)
+            current_sink.reset(within)
 
 
 def run_started_event(request: RunRequest, run: str, graph: Graph) -> RunStarted:
@@ -63,15 +63,15 @@ def run_started_event(request: RunRequest, run: str, graph: Graph) -> RunStarted
         run=run,
         workflow=graph.workflow,
         settings=dict(request.settings),
-        nodes=[n.name for n in graph.wanted],
+        nodes=[n.name for n in graph.required_nodes],
         profile=request.profile,
         **describe_process(),
         git=git_state(request.root),
-        versions={**versions_here(), **packages},
+        versions={**read_versions(), **packages},
         sample=request.sample,
         pretend=request.pretence.mode,
         step=request.step,
-        locks=lock_digests(request.root),
+        locks=digest_lock_files(request.root),
         rows=request.pretence.rows,
         origin=sorted({o for names in request.make_planner(graph).origins.values() for o in names}),
     )

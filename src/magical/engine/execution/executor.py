@@ -33,9 +33,9 @@ from magical.errors import (
     StoreError,
     shorten,
 )
-from magical.events import Sink, current
+from magical.events import Sink, current_sink
 from magical.graph import Call, Graph, Node
-from magical.keys.key import node_key
+from magical.keys.key import compute_node_key
 from magical.refs import Link, Wire
 from magical.steps import Receipt
 from magical.synthesis.generate import GenerateOptions, generate
@@ -183,12 +183,12 @@ def generate_output(node: Node, load: Callable[[str, Wire, Promise], Any]) -> An
     for name, wire in node.inputs.items():
         if name.startswith(PARENT_INPUT_PREFIX):
             parents[name.removeprefix(PARENT_INPUT_PREFIX)] = load(name, wire, Promise("table"))
-        elif _is_carried(promise := call.takes[name]):
+        elif _is_carried(promise := call.input_promises[name]):
             given.append((promise, load(name, wire, promise.match_laziness(Promise("any")))))
     try:
         value = generate(call.promise, GenerateOptions(node.name, node.facts["pretended"]), inputs=given, parents=parents)
     except ContractError as error:
-        raise error.worded(f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:]) from None
+        raise error.with_message(f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:]) from None
     return validate_output(convert_kind(value, call.promise), call.promise, node)
 
 
@@ -294,12 +294,12 @@ class LocalExecutor:
     def _call_body(self, node: Node, arguments: Mapping[str, Any], context: Sink | None) -> Any:
         call = node.call
         assert call is not None, "a living graph is performed"
-        token = current.set(context)
+        token = current_sink.set(context)
         try:
             bound = inspect.BoundArguments(call.step.signature, OrderedDict(arguments))
             return validate_output(call.step.function(*bound.args, **bound.kwargs), call.promise, node)
         except MagicalError as error:
-            if str(error).startswith((f"{node.title} ", f"{node.name} ")):
+            if str(error).startswith((f"{node.step_name} ", f"{node.name} ")):
                 raise
             raise _name_step(node, error) from error
         except KeyboardInterrupt:
@@ -307,7 +307,7 @@ class LocalExecutor:
         except BaseException as error:
             raise _step_error(node, error) from error
         finally:
-            current.reset(token)
+            current_sink.reset(token)
 
     def _store_result(self, node: Node, plan: NodePlan, value: Any, context: StepContext, seconds: float) -> Record:
         call, store = node.call, self._request.store
@@ -376,16 +376,16 @@ class LocalExecutor:
     def _check_files(self, node: Node, plan: NodePlan) -> None:
         """What was read is what the key says, or the result would be kept under the wrong key."""
         identity = self._request.identities[node.name]
-        now = node_key(identity, {}, self._request.digest)[1] if identity.files else {}
-        if any(now[label] != plan.parts[label] for label in identity.files):
-            files = ", ".join(Path(f).name for paths in identity.files.values() for f in paths)
+        now = compute_node_key(identity, {}, self._request.digest)[1] if identity.argument_files else {}
+        if any(now[label] != plan.parts[label] for label in identity.argument_files):
+            files = ", ".join(Path(f).name for paths in identity.argument_files.values() for f in paths)
             raise InputError(
                 f"{node.name} ({node.where}): {shorten(files, 100)} changed while it was read.",
                 hint="run it again.",
             )
 
     def _validate_inputs(self, node: Node, call: Call, arguments: dict[str, Any]) -> None:
-        for name, wanted in call.wants.items():
+        for name, wanted in call.stricter_promises.items():
             _validate_tables(arguments[name], wanted, f"{node.name} ({node.where}) wants {name} to keep its rules:")
 
 
@@ -418,7 +418,7 @@ def _get_member(value: Any, item: str) -> Any:
 def _name_step(node: Node, error: MagicalError) -> MagicalError:
     """The same error, with the step that it is about."""
     first, *rest = error.lines or (type(error).__name__,)
-    return attach_trace(error.worded(f"{node.name} ({node.where}): {first}", *rest), error)
+    return attach_trace(error.with_message(f"{node.name} ({node.where}): {first}", *rest), error)
 
 
 def _step_error(node: Node, error: BaseException) -> StepError:

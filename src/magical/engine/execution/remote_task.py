@@ -10,7 +10,7 @@ from typing import Any
 from magical.engine.artifacts import Record
 from magical.engine.execution.capture import MAX_LINE_WIDTH
 from magical.errors import MagicalError, StepError
-from magical.events import Event, Log
+from magical.events import Event, LogLine
 from magical.masking import mask
 
 __all__ = ["ERROR", "EVENT", "RECORD", "RemoteTask", "answer_task", "unpack_answer", "unpack_record", "pack_answer"]
@@ -63,7 +63,7 @@ def pack_answer(kind: str, payload: Any) -> bytes:
         try:
             payload = pickle.dumps(payload)
         except Exception:  # what a body attached to its own event or error stays in its process
-            other = Log(step=getattr(payload, "step", ""), text=mask(repr(payload))[:MAX_LINE_WIDTH])
+            other = LogLine(step=getattr(payload, "step", ""), text=mask(repr(payload))[:MAX_LINE_WIDTH])
             payload = pickle.dumps(StepError(*payload.lines, hint=payload.hint) if kind == ERROR else other)
     return pickle.dumps((kind, payload))
 
@@ -101,7 +101,7 @@ def unpack_answer(node: str, answer: bytes) -> Any:
     if kind == EVENT:
         known = isinstance(there, Event)
         return (
-            there if known else Log(step=node, text="it told something that only its own process can read.")
+            there if known else LogLine(step=node, text="it told something that only its own process can read.")
         )
     if isinstance(there, MagicalError):
         return there

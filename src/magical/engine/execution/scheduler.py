@@ -30,12 +30,12 @@ from magical.errors import (
     StepStopped,
     StoreError,
     UnwrittenStep,
-    listing,
+    join_names,
     shorten,
 )
 from magical.events import (
     Event,
-    Log,
+    LogLine,
     StepCached,
     StepFailed,
     StepFinished,
@@ -205,7 +205,7 @@ class Scheduler:
         self._emit = EventDispatcher(request.journal, self._result.name, request.listeners)
         self._stopping = threading.Event()
         self._executor = make_executor(request, self._graph, self._emit, self._result, self._stopping)
-        self._ready = ReadyQueue(self._graph, [n.name for n in self._graph.wanted])
+        self._ready = ReadyQueue(self._graph, [n.name for n in self._graph.required_nodes])
         self._deferred: list[str] = []
         self._delayed: list[tuple[float, str]] = []
         self._waiting_readers: dict[str, list[str]] = {}
@@ -382,7 +382,7 @@ class Scheduler:
             del self._result.records[name]
             self._executor.drop_value(name)
             self._emit(
-                Log(step=name, text="its stored result is damaged; it is made again.", level="warning")
+                LogLine(step=name, text="its stored result is damaged; it is made again.", level="warning")
             )
             self._ready.mark_undone(name)
         if under_way and not {k.node for k in self._graph.by_name[plan.name].links} & set(under_way):
@@ -412,8 +412,8 @@ class Scheduler:
         """Begin nothing more, end what runs in other processes, and give the rest a moment."""
         self._stopping.set()
         if self._running:
-            text = f"stopping; {listing(self._running, 4)} may end. Ctrl-C again to leave at once."
-            self._emit(Log(step="", text=text))
+            text = f"stopping; {join_names(self._running, 4)} may end. Ctrl-C again to leave at once."
+            self._emit(LogLine(step="", text=text))
         until = time.monotonic() + (0 if self._request.debug else STOP_SECONDS)  # a debugged body ran in this thread
         while self._running and (left := until - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):

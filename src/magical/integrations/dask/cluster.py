@@ -18,7 +18,7 @@ from magical.engine.artifacts import Record
 from magical.engine.execution.remote_task import RemoteTask, unpack_answer, unpack_record
 from magical.engine.execution.subprocess_executor import stopped_error
 from magical.errors import MagicalError, StepError, StepStopped, UsageError, shorten
-from magical.events import Event, Log
+from magical.events import Event, LogLine
 from magical.integrations.dask.cluster_main import WORKERS_DIE
 from magical.integrations.dask.cluster_process import ClusterProcess
 from magical.integrations.dask.cluster_worker import Answer, do_errand, packed_errand
@@ -77,7 +77,7 @@ class Job:
                 self._hear(answer.attempt, number, said)
             if lost := answer.count - self._told:
                 text = f"{lost} lines or events of it were lost on the way."
-                self.tell(Log(step=self.errand.node, text=text, level="warning"))
+                self.tell(LogLine(step=self.errand.node, text=text, level="warning"))
 
     def gave_up(self) -> int:
         """Count that Dask gave it up, and give how many workers died under it, as far as was heard."""
@@ -95,7 +95,7 @@ class Job:
         if attempt not in self._attempts:
             if self._attempts:
                 text = "the worker it ran on died; it runs again on another one."
-                self.tell(Log(step=node, text=text, level="warning"))
+                self.tell(LogLine(step=node, text=text, level="warning"))
             self._attempts.append(attempt)
             self._last = self._told = 0
         if attempt == self._attempts[-1] and number > self._last:
@@ -220,7 +220,7 @@ class DaskCluster:
             job.future.add_done_callback(lambda _: process.give_back())
         elif not client.scheduler_info()["workers"]:
             text = f"{self._place} has no worker yet; it waits for one."
-            job.tell(Log(step=job.errand.node, text=text, level="warning"))
+            job.tell(LogLine(step=job.errand.node, text=text, level="warning"))
 
     def _send(self, client: Any, job: Job) -> None:
         self._jobs[job.name] = job

@@ -21,7 +21,7 @@ from magical.events import (
 )
 from magical.integrations.mlflow.client import experiment_id, reached, shown, talking
 from magical.integrations.mlflow.progress_marks import MISSED, SENT, Mark, Marks
-from magical.run_metrics import Metrics, flat, tags
+from magical.run_metrics import MetricExtractor, flatten_settings, make_run_tags
 from magical.system.processes import machine_name, is_process_alive
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class MlflowTracking:
         self._keys: dict[str, str] = {}
         self._contents: dict[str, str] = {}
         self._errors: dict[str, str] = {}
-        self._figures = Metrics()
+        self._figures = MetricExtractor()
 
     @property
     def run_id(self) -> str | None:
@@ -138,11 +138,11 @@ class MlflowTracking:
                 if not self._later:
                     _end_killed(client, experiment)
                 since = _milliseconds(self._since or time.time())
-                run = client.create_run(experiment, since, tags(begun), begun.run or None)
+                run = client.create_run(experiment, since, make_run_tags(begun), begun.run or None)
             self._run = run.info.run_id
             data = run.inputs.dataset_inputs if run.inputs else []
             self._there = {*run.data.metrics, *(f"data:{i.dataset.name}" for i in data)}
-            given = flat(begun.settings).items()
+            given = flatten_settings(begun.settings).items()
             params = [Param(k, v) for k, v in given if k not in run.data.params]
             for first in range(0, len(params), _PARAMS_AT_ONCE):
                 client.log_batch(self._run, params=params[first : first + _PARAMS_AT_ONCE])
@@ -157,7 +157,7 @@ class MlflowTracking:
         found = [
             (name, number, _milliseconds(at))
             for step, key, at in self._waiting
-            for name, number in self._figures.of(step, self._value(key))
+            for name, number in self._figures.extract(step, self._value(key))
             if name not in self._there
         ]
         self._waiting.clear()

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
-from magical.events import Event, Log, Progress, RunFinished, RunStarted, StepFailed, StepFinished
-from magical.run_metrics import Metrics
+from magical.events import Event, LogLine, Progress, RunFinished, RunStarted, StepFailed, StepFinished
+from magical.run_metrics import MetricExtractor
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -67,7 +67,7 @@ class PrefectCards:
     ) -> None:
         self._shown, self._value, self._about, self._link = shown, value, about, link
         self._workflow = ""
-        self._figures = Metrics()
+        self._figures = MetricExtractor()
         self._queue: queue.SimpleQueue[Callable[[SyncPrefectClient], object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._progress: dict[str, Any] = {}
@@ -80,7 +80,7 @@ class PrefectCards:
         match event:
             case RunStarted():
                 self._workflow = event.workflow
-            case Log():
+            case LogLine():
                 self._shown.say(event.step, _LEVELS.get(event.level.upper(), logging.INFO), event.text)
             case StepFinished():
                 self._finished(event)
@@ -102,7 +102,7 @@ class PrefectCards:
         lines += [f"| {name} | {escaped(text)} |" for name, text in rows]
         self._put(event.step, "markdown", "\n".join(lines), "what it gave")
         value = None if event.origin else self._value(event.key)
-        if scores := [{"score": n, "value": x} for n, x in self._figures.of(event.step, value)]:
+        if scores := [{"score": n, "value": x} for n, x in self._figures.extract(event.step, value)]:
             self._put(event.step, "table", scores, "its scores", "scores")
         if address := self._link(value):
             text = f"[{address}]({address})"  # Prefect's page shows what stands in a link as it is

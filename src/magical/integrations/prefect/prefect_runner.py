@@ -221,13 +221,13 @@ def _told(error: BaseException, work: WorkItem[Any], seconds: float) -> Exceptio
     if isinstance(error, StepStopped) and work.policy.timeout and seconds >= work.policy.timeout:
         return TimeoutError(text)
     if isinstance(error, MagicalError):
-        return error.worded(*error.lines)
+        return error.with_message(*error.lines)
     return RuntimeError(f"{type(error).__name__}: {text}")
 
 
 def _alone(error: BaseException) -> BaseException:
     """An error for the flow that its run is in: Prefect logs the traceback, and a cause may tell secrets."""
-    return error.worded(*error.lines) if isinstance(error, MagicalError) else error
+    return error.with_message(*error.lines) if isinstance(error, MagicalError) else error
 
 
 def _never_began(future: Future[Any], name: str) -> None:

@@ -6,7 +6,7 @@ import math
 
 from pydantic import Field
 
-from magical.brand import struck
+from magical.brand import mark_not_real
 from magical.contracts.contract import Contract
 from magical.library.metrics.metrics import PRIMARY
 
@@ -76,7 +76,7 @@ class Scores(Contract):
     def summary(self) -> str:
         """Give the most telling metric in one line, with its interval and the rows that it is from."""
         text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {self.part} rows"
-        return struck(text) if self.origin else text
+        return mark_not_real(text) if self.origin else text
 
 
 def _written(number: float, width: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from magical.contracts.schema import Column
-from magical.errors import BrokenPromise, listing
+from magical.errors import BrokenPromise, join_names
 from magical.library.metrics.bootstrap import Resamples, binned
 from magical.library.metrics.metrics import of_confusion, of_ranking, of_residuals, surprise
 from magical.library.metrics.scores import Score
@@ -67,7 +67,7 @@ def judge_classes(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> J
     picked = class_numbers(rows.get_column("prediction"), classes)
     if (picked < 0).any():
         raise BrokenPromise(
-            f"evaluate: a prediction is none of the classes {listing(classes)}.",
+            f"evaluate: a prediction is none of the classes {join_names(classes)}.",
             hint="name each column of probabilities probability_CLASS.",
         )
     resamples = Resamples(len(truth), SEED)
@@ -138,7 +138,7 @@ def _known(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> tuple[li
     strangers = sorted(set(seen) - set(classes))
     if strangers:
         warn(
-            f"{listing(strangers)} of {target.name} were not in train: each is counted as a wrong prediction."
+            f"{join_names(strangers)} of {target.name} were not in train: each is counted as a wrong prediction."
         )
     return [*classes, *strangers], np.hstack([chances, np.zeros((len(chances), len(strangers)))])
 

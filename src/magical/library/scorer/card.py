@@ -17,7 +17,7 @@ from magical import __version__
 from magical.contracts.model import Candidate, Model
 from magical.contracts.schema import Schema
 from magical.errors import shorten
-from magical.keys.packages import package_of
+from magical.keys.packages import find_package
 from magical.library.scorer.promotion_gate import Criterion, verdict
 from magical.masking import mask
 
@@ -113,7 +113,7 @@ def requirements(folder: Path) -> list[str]:
         tops |= {text.partition(".")[0] for text in _texts(file.read_bytes())}
     for file in folder.glob("*.skops"):
         tops |= {t.partition(".")[0] for t in _skops_modules(file)}
-    found = {p for top in tops if top.isidentifier() and (p := package_of(top)) is not None}
+    found = {p for top in tops if top.isidentifier() and (p := find_package(top)) is not None}
     try:
         own = importlib.metadata.version("magical-thinking")
     except importlib.metadata.PackageNotFoundError:

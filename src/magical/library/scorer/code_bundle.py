@@ -18,8 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from magical.keys.packages import file_of, is_project
-from magical.settings import Tagged
+from magical.keys.packages import find_source_file, is_project
+from magical.settings import TaggedSettings
 
 __all__ = ["Package", "rewritten"]
 
@@ -118,7 +118,7 @@ class Package:
     @contextlib.contextmanager
     def _own_kinds(self) -> Iterator[None]:
         """Kinds of settings that the copies define must not replace the project's own."""
-        families = [f for f in Tagged.__subclasses__() if not f.__module__.startswith(f"{self.name}.")]
+        families = [f for f in TaggedSettings.__subclasses__() if not f.__module__.startswith(f"{self.name}.")]
         before = [(family, dict(family.kinds)) for family in families]
         try:
             for family in families:
@@ -206,7 +206,7 @@ def _loaded(root: Path) -> dict[str, Path]:
     for name, module in list(sys.modules.items()):
         if not str(getattr(module, "__file__", None)).startswith((f"{root}{os.sep}", f"{folder}{os.sep}")):
             continue
-        file = file_of(module)
+        file = find_source_file(module)
         if file is None or not file.is_relative_to(folder) or not _is_own(name, module):
             continue
         if not any(part.startswith(".") for part in file.relative_to(folder).parts):
@@ -218,7 +218,7 @@ def _chosen(needed: Iterable[str]) -> dict[str, Path]:
     """Some modules and the packages they lie in, if they are a project's."""
     names = {".".join(parts[: i + 1]) for n in needed for parts in [n.split(".")] for i in range(len(parts))}
     modules = {n: sys.modules[n] for n in names if n in sys.modules}
-    return {n: file for n, m in modules.items() if _is_own(n, m) and (file := file_of(m)) is not None}
+    return {n: file for n, m in modules.items() if _is_own(n, m) and (file := find_source_file(m)) is not None}
 
 
 def _is_own(name: str, module: ModuleType) -> bool:

@@ -12,7 +12,7 @@ from magical.contracts.model import Model
 from magical.contracts.promises import attached_promise, attach_promise
 from magical.engine.protocols import Registry, StepContext, Version
 from magical.errors import MagicalError, RegistryDown, shorten
-from magical.events import current
+from magical.events import current_sink
 from magical.library.evaluating import evaluate
 from magical.library.metrics.metrics import is_better
 from magical.library.scorer.promotion_gate import Criterion, number
@@ -170,11 +170,11 @@ def _measured(champion: Scorer, model: Model, rows: HeldOut | None, metric: str)
 
 @contextlib.contextmanager
 def _nobody_listens() -> Iterator[None]:
-    token = current.set(None)
+    token = current_sink.set(None)
     try:
         yield
     finally:
-        current.reset(token)
+        current_sink.reset(token)
 
 
 def _typed_rows(

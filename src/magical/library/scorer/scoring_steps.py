@@ -13,8 +13,8 @@ from magical.contracts.promises import Promise, attached_promise, attach_promise
 from magical.contracts.schema import Schema
 from magical.contracts.tables import convert_pandas, format_kinds, convert_kind, parse_kinds
 from magical.errors import BrokenPromise, MagicalError, StepError, shorten
-from magical.events import current
-from magical.refs import Link, Wire, links_of
+from magical.events import current_sink
+from magical.refs import Link, Wire, find_links
 from magical.scoring_path import ScoringPath
 
 __all__ = ["ROW", "Move", "Walk", "numbered"]
@@ -72,7 +72,7 @@ class Walk:
             node, call = step.node, step.call
             forms = {n: format_kinds(call.step.wanted[n]) for n in step.inputs}
             function = call.step.function
-            moves.append(Move(node.name, node.step, function, call.arguments, step.inputs, step.gives, forms))
+            moves.append(Move(node.name, node.step, function, call.arguments, step.inputs, step.promise, forms))
         return cls(path.typed, path.source, tuple(moves), path.result, {i: value(i) for i in path.frozen})
 
     def served(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -140,7 +140,7 @@ class Walk:
         way = [self.result]
         while way[0] != self.source:
             wires = moves[way[0].node].inputs.values()
-            way.insert(0, next(i for w in wires for i in links_of(w) if i not in self.frozen))
+            way.insert(0, next(i for w in wires for i in find_links(w) if i not in self.frozen))
         return way
 
 
@@ -151,7 +151,7 @@ def numbered(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _called(move: Move, arguments: dict[str, Any], typed: Schema) -> Any:
-    token = current.set(None)  # what a body keeps or emits while scoring is nobody's
+    token = current_sink.set(None)  # what a body keeps or emits while scoring is nobody's
     try:
         return move.function(**arguments)
     except MagicalError:
@@ -165,7 +165,7 @@ def _called(move: Move, arguments: dict[str, Any], typed: Schema) -> Any:
             else "it must work on any rows that keep its contract, one row included.",
         ) from error
     finally:
-        current.reset(token)
+        current_sink.reset(token)
 
 
 def _matched(given: Any, promise: Promise, before: pl.DataFrame | None, who: str) -> Any:

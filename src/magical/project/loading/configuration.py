@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from magical.engine.policy import Policy, TrackingSettings
 from magical.errors import SettingsError, UsageError
 from magical.settings.base import Settings
-from magical.settings.layers import Layer, Loaded, load_settings, read_toml
-from magical.settings.paths import LINE, place_of
+from magical.settings.layers import Layer, LoadedSettings, load_settings, read_toml
+from magical.settings.paths import COMMAND_LINE, format_layer
 
 __all__ = ["GROUPS", "Configuration"]
 
@@ -31,7 +31,7 @@ class Configuration:
     def __init__(self, root: Path, profile: str = "") -> None:
         self.root, self.profile = root, profile
 
-    def settings(self, cls: type[Settings] | None, line: Mapping[str, Any]) -> Loaded:
+    def settings(self, cls: type[Settings] | None, line: Mapping[str, Any]) -> LoadedSettings:
         """Give the workflow's settings, and hold policy and tracking to be right as well.
 
         Raises:
@@ -72,7 +72,7 @@ class Configuration:
         odd = next((x.name for x in layers if not isinstance(x.values[name], Mapping)), "")
         if odd:
             raise SettingsError(
-                f"{name} is a group of settings{place_of(odd)}.", hint=f"write {name}.KEY=VALUE."
+                f"{name} is a group of settings{format_layer(odd)}.", hint=f"write {name}.KEY=VALUE."
             )
         try:
             loaded = load_settings(cls, [Layer(x.name, x.values[name]) for x in layers], self.root)
@@ -90,4 +90,4 @@ class Configuration:
                 hint = "" if known else f"write profiles/{self.profile}.toml, or leave --profile out."
                 raise UsageError.unknown("profile", self.profile, known, hint=hint)
             layers.append(Layer(f"profiles/{self.profile}.toml", read_toml(path)))
-        return [*layers, Layer(LINE, line)]
+        return [*layers, Layer(COMMAND_LINE, line)]

@@ -12,10 +12,10 @@ from typing import Any
 
 from magical.engine.pretend_plan import Pretence
 from magical.errors import ProjectError, UsageError
-from magical.events import unheard
+from magical.events import discard_events
 from magical.graph import Graph
-from magical.keys.key import identify
-from magical.masking import masked
+from magical.keys.key import identify_nodes
+from magical.masking import mask_values
 from magical.project.loading.configuration import Configuration
 from magical.project.loading.graph_cache import (
     Drawn,
@@ -30,8 +30,8 @@ from magical.project.loading.importer import import_workflow
 from magical.project.loading.location import Location
 from magical.project.loading.source_loader import changed_outside
 from magical.settings.base import to_json
-from magical.settings.layers import Loaded
-from magical.settings.secrets import learn, sealed
+from magical.settings.layers import LoadedSettings
+from magical.settings.secrets import mask_referenced_secrets, forbid_reveal
 from magical.workflows import Workflow
 
 __all__ = ["Drawing", "Drawings"]
@@ -43,7 +43,7 @@ _importing = threading.RLock()
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """While modules are dropped, imported and read: two threads at once would see half of each other's."""
-    with _importing, unheard(wishing=False):
+    with _importing, discard_events(wishing=False):
         yield
 
 
@@ -82,7 +82,7 @@ class Drawing:
     @cached_property
     def living(self) -> Graph:
         """The same, with its code."""
-        return self._part(self.drawn.graph if self.drawn.graph.is_living else self.draw())
+        return self._part(self.drawn.graph if self.drawn.graph.has_calls else self.draw())
 
     def _part(self, graph: Graph) -> Graph:
         whole = self.change(self.pretence(graph))
@@ -91,7 +91,7 @@ class Drawing:
                 f"{self.step} promises a table without columns, so nothing can be made up for it.",
                 hint="ask for a step behind it, or give it a contract: Frame[Contract].",
             )
-        return whole.upto(self.step) if self.step else whole
+        return whole.subgraph(self.step) if self.step else whole
 
 
 class Drawings:
@@ -125,7 +125,7 @@ class Drawings:
                 if self.digest(line) != digest or changed_outside():
                     continue
                 self._memory.remember(digest, found)
-            learn(found.settings, self._location.root)
+            mask_referenced_secrets(found.settings, self._location.root)
             return Drawing(found, step, line, partial(self._draw_again, line, digest), self._pretence)
         raise _changing()
 
@@ -148,9 +148,9 @@ class Drawings:
             with files_read() as read:
                 _, graph, loaded = self._import_and_draw(line)
             self._configuration.policy(line).check(graph)
-            identities = identify(self._pretence(graph))
+            identities = identify_nodes(self._pretence(graph))
         other = other_files(identities, read, self._location.root)
-        return Drawn(graph, identities, masked(to_json(loaded.settings)), loaded.spoken, other)
+        return Drawn(graph, identities, mask_values(to_json(loaded.settings)), loaded.setting_layers, other)
 
     def anew(self, line: dict[str, Any]) -> tuple[Workflow[Any, Any], Graph]:
         """Import the project again, and give its workflow and what that draws now.
@@ -162,8 +162,8 @@ class Drawings:
             workflow, graph, _ = self._import_and_draw(line)
         return workflow, graph
 
-    def _import_and_draw(self, line: dict[str, Any]) -> tuple[Workflow[Any, Any], Graph, Loaded]:
-        with sealed(), importing():
+    def _import_and_draw(self, line: dict[str, Any]) -> tuple[Workflow[Any, Any], Graph, LoadedSettings]:
+        with forbid_reveal(), importing():
             workflow = import_workflow(self._location)
             loaded = self._configuration.settings(workflow.settings, line)
             graph = workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)
@@ -171,7 +171,7 @@ class Drawings:
 
     def workflow(self) -> str:
         """Give the name of the workflow, whatever its settings are."""
-        with _alone(), sealed(), importing():
+        with _alone(), forbid_reveal(), importing():
             return import_workflow(self._location).name
 
     def digest(self, line: Mapping[str, Any]) -> str:

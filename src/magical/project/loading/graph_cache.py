@@ -17,10 +17,10 @@ from typing import Any
 
 from magical.errors import StoreError
 from magical.graph import Graph
-from magical.keys.key import KEY_FORMAT, Identity, identify
-from magical.keys.packages import installed
-from magical.settings import FromLine, to_json
-from magical.settings.paths import Whole
+from magical.keys.key import KEY_FORMAT, NodeIdentity, identify_nodes
+from magical.keys.packages import digest_installed
+from magical.settings import CommandLineText, to_json
+from magical.settings.paths import ReplacementGroup
 from magical.system.atomic_files import write_text
 
 __all__ = [
@@ -51,7 +51,7 @@ class Drawn:
     """
 
     graph: Graph
-    identities: Mapping[str, Identity]
+    identities: Mapping[str, NodeIdentity]
     settings: dict[str, Any]
     spoken: Mapping[str, str] = field(default_factory=dict)
     other: Mapping[str, str] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class DrawnMemory:
             data = json.loads((self.folder / f"{digest}.json").read_text(encoding="utf-8"))
             if data.pop("digest") != _digest(json.dumps(data)):
                 return None
-            identities = {k: Identity.from_json(v) for k, v in data["identities"].items()}
+            identities = {k: NodeIdentity.from_json(v) for k, v in data["identities"].items()}
             graph = Graph.from_json(data["graph"])
             found = Drawn(graph, identities, data["settings"], data["spoken"], data["other"])
             return found if found.stands() else None
@@ -114,7 +114,7 @@ def difference(drawn: Drawn, graph: Graph, pretence: Callable[[Graph], Graph]) -
     """
     if graph != drawn.graph:
         return f"What {graph.workflow} draws"
-    for node, identity in identify(pretence(graph)).items():
+    for node, identity in identify_nodes(pretence(graph)).items():
         old, new = drawn.identities[node].parts, identity.parts
         for label in {**old, **new}:
             if old.get(label) != new.get(label):
@@ -122,7 +122,7 @@ def difference(drawn: Drawn, graph: Graph, pretence: Callable[[Graph], Graph]) -
     return ""
 
 
-def other_files(identities: Mapping[str, Identity], read: Iterable[str], root: Path) -> dict[str, str]:
+def other_files(identities: Mapping[str, NodeIdentity], read: Iterable[str], root: Path) -> dict[str, str]:
     """Give the digests of what drawing depends on beside the project's own modules.
 
     Args:
@@ -130,7 +130,7 @@ def other_files(identities: Mapping[str, Identity], read: Iterable[str], root: P
         read: the files that were read while the project was imported.
         root: the project's folder.
     """
-    code = {f for i in identities.values() for f in i.sources if not Path(f).is_relative_to(root)}
+    code = {f for i in identities.values() for f in i.code_files if not Path(f).is_relative_to(root)}
     return {f: _file_digest(Path(f)) for f in sorted({*code, *read})}
 
 
@@ -144,7 +144,7 @@ def project_digest(root: Path, profile: str, line: Mapping[str, Any]) -> str:
     """
     digest = hashlib.sha256(f"{KEY_FORMAT}\n{root}\n{profile}\n{os.getcwd() if line else ''}\n".encode())
     digest.update(json.dumps(to_json(line, _said), sort_keys=True).encode())
-    digest.update("\n".join([installed(), *_import_path()]).encode())
+    digest.update("\n".join([digest_installed(), *_import_path()]).encode())
     for path in sorted(_sources(root)):
         digest.update(f"{path.relative_to(root)} {_file_digest(path)}\n".encode())
     return digest.hexdigest()[:40]
@@ -172,9 +172,9 @@ def _digest(text: str) -> str:
 
 def _said(value: Any) -> Any:
     """A path on the line and one given from Python are two paths with one text; so is what stands for all."""
-    if isinstance(value, Whole):
+    if isinstance(value, ReplacementGroup):
         return {"whole": {name: to_json(item, _said) for name, item in value.items()}}
-    return {"line": str(value)} if isinstance(value, FromLine) else NotImplemented
+    return {"line": str(value)} if isinstance(value, CommandLineText) else NotImplemented
 
 
 def _sources(root: Path) -> Iterator[Path]:

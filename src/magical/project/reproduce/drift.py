@@ -11,11 +11,11 @@ from typing import Any
 
 from magical.engine.journal import git_state
 from magical.engine.plan import Planner
-from magical.errors import InputError, listing, shorten
+from magical.errors import InputError, join_names, shorten
 from magical.graph import Node
-from magical.keys.key import Identity
-from magical.keys.key_diff import causes, settings_changes
-from magical.keys.packages import lock_digests, versions_here
+from magical.keys.key import NodeIdentity
+from magical.keys.key_diff import find_causes, diff_settings
+from magical.keys.packages import digest_lock_files, read_versions
 from magical.project.loading.drawing import Drawing
 from magical.project.reproduce.portable_paths import portable, portable_parts
 
@@ -39,7 +39,7 @@ class Change:
     steps: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.text} ({listing(self.steps, 3)})" if self.steps else self.text
+        return f"{self.text} ({join_names(self.steps, 3)})" if self.steps else self.text
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
@@ -63,7 +63,7 @@ def changes(
     """
     found = [*_commit(record, root), *_versions(record, drawing), *_locks(record, root)]
     then, now = portable(record["settings"], root), portable(drawing.drawn.settings, root)
-    found += [Change("setting", f"the setting {text}") for text in settings_changes(then, now)]
+    found += [Change("setting", f"the setting {text}") for text in diff_settings(then, now)]
     found += _steps(record, drawing)
     grouped: dict[tuple[str, str], list[str]] = {(c.kind, c.text): list(c.steps) for c in found}
     for node in drawing.graph.nodes:
@@ -76,24 +76,24 @@ def changes(
 
 
 def _of_node(
-    node: Node, then: Mapping[str, str], identity: Identity, planner: Planner, root: Path
+    node: Node, then: Mapping[str, str], identity: NodeIdentity, planner: Planner, root: Path
 ) -> Iterator[tuple[str, str]]:
     """What differs between the parts of its key then and now, but for what its inputs were."""
-    if gone := [p for paths in identity.files.values() for p in paths if not Path(p).exists()]:
+    if gone := [p for paths in identity.argument_files.values() for p in paths if not Path(p).exists()]:
         yield "data", f"there is no {_named(gone, root)}"
         return
     new = portable_parts(planner.compute_key(node, {})[1], root)
     old = {k: v for k, v in then.items() if not k.startswith("input:")}
-    for label, paths in identity.files.items():
+    for label, paths in identity.argument_files.items():
         if _other_content(old.get(label), new[label]):
             yield "data", f"{_named(paths, root)} has other content than in the run"
             old[label] = new[label]
-    for cause in causes(old, new, identity):
+    for cause in find_causes(old, new, identity):
         yield cause.kind, cause.text
 
 
 def _named(paths: Sequence[str], root: Path) -> str:
-    return listing([os.path.relpath(path, root) for path in paths], 4)
+    return join_names([os.path.relpath(path, root) for path in paths], 4)
 
 
 def changed_data(found: Sequence[Change], run: str) -> InputError | None:
@@ -122,7 +122,7 @@ def _commit(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
 def _versions(record: Mapping[str, Any], drawing: Drawing) -> Iterator[Change]:
     parts = [p for identity in drawing.drawn.identities.values() for p in identity.parts.items()]
     packages = {k.partition(":")[2]: v for k, v in parts if k.startswith("package:")}
-    then, now = record.get("versions") or {}, {**versions_here(), **packages}
+    then, now = record.get("versions") or {}, {**read_versions(), **packages}
     for name in then:
         one, other = str(then[name]), str(now.get(name) or "")
         if name == "python" and _minor(one) != _minor(other):  # the third number changes no key
@@ -138,7 +138,7 @@ def _minor(version: str) -> str:
 def _locks(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
     if "locks" not in record:
         return
-    then, now = record["locks"], lock_digests(root)
+    then, now = record["locks"], digest_lock_files(root)
     for name in dict.fromkeys([*then, *now]):
         if then.get(name) != now.get(name):
             how = "is another" if name in then and name in now else "is new" if name in now else "is gone"
@@ -150,7 +150,7 @@ def _steps(record: Mapping[str, Any], drawing: Drawing) -> Iterator[Change]:
     if gone := [n for n, said in then.items() if n not in names and said.get("key")]:
         yield Change("step", "the workflow no longer has", tuple(gone))
     graph, step = drawing.graph, record.get("step", "")
-    wanted = graph.upto(step).nodes if step in graph.by_name else graph.wanted
+    wanted = graph.subgraph(step).nodes if step in graph.by_name else graph.required_nodes
     if added := [n.name for n in wanted if n.name not in then]:
         yield Change("step", "the run did not have", tuple(added))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from magical.errors import listing, shorten
+from magical.errors import join_names, shorten
 from magical.project.reproduce.fingerprints import floats_of
 from magical.project.reproduce.float_checksum import NEAR, distance, farthest
 
@@ -108,8 +108,8 @@ def _tables(old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None, 
     if old["rows"] != new["rows"]:
         return Agreement(DIFFERS, (f"{at}{old['rows']:,} rows then, {new['rows']:,} now",))
     gone, added = [n for n in was if n not in now], [n for n in now if n not in was]
-    texts = [f"{at}{listing(gone, 4)} is gone"] if gone else []
-    texts += [f"{at}{listing(added, 4)} is new"] if added else []
+    texts = [f"{at}{join_names(gone, 4)} is gone"] if gone else []
+    texts += [f"{at}{join_names(added, 4)} is new"] if added else []
     texts += ["the columns stand in another order"] if not texts and list(was) != list(now) else []
     found = [Agreement(DIFFERS, tuple(texts))] if texts else []
     for name in was:

@@ -20,7 +20,7 @@ from magical.contracts.table_digest import table_digest
 from magical.engine.artifacts import Artifact
 from magical.engine.protocols import Store
 from magical.errors import MagicalError, shorten
-from magical.masking import masked
+from magical.masking import mask_values
 from magical.project.reproduce.float_checksum import moments
 from magical.project.reproduce.portable_paths import without_paths
 from magical.synthesis.stub_models import pretending_run
@@ -168,7 +168,7 @@ class Fingerprints:
         shape = hashlib.sha256(json.dumps(paths, ensure_ascii=False).encode()).hexdigest()[:40]
         found = {"shape": shape, "floats": moments(np.array(numbers, dtype=np.float64))}
         text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-        if not self.plain or len(text) > SMALL or masked(value) != value or (self.root and self.root in text):
+        if not self.plain or len(text) > SMALL or mask_values(value) != value or (self.root and self.root in text):
             return found
         return {**found, "json": value}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from magical.errors import listing
+from magical.errors import join_names
 from magical.project.reproduce.drift import Change
 from magical.project.reproduce.fingerprint_diff import DIFFERS, NEARLY, SAME, UNKNOWN
 
@@ -121,4 +121,4 @@ def changes_text(run: str, changes: Sequence[Change]) -> str:
 
 def _why(steps: Sequence[Reproduced]) -> str:
     """The steps that were left out, each with the reason."""
-    return listing([f"{s.step}: {'; '.join(s.what)}" for s in steps if s.level == LEFT_OUT], 3)
+    return join_names([f"{s.step}: {'; '.join(s.what)}" for s in steps if s.level == LEFT_OUT], 3)

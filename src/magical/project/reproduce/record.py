@@ -22,7 +22,7 @@ from magical.project.reproduce.portable_paths import (
 )
 from magical.project.reproduce.record_schema import FORMAT
 from magical.report.text import runs_json
-from magical.settings.secrets import learn, without_masks
+from magical.settings.secrets import mask_referenced_secrets, drop_masked
 
 __all__ = [
     "Recorded",
@@ -91,7 +91,7 @@ def record_of(project: Recorded, run: str, *, here: bool = False) -> dict[str, A
     """
     summary = project.journal.read(project.journal.find(run))
     project = as_then(project, summary.facts.get("profile", ""))
-    masked = learn(summary.settings, project.root)  # whether the workflow of then can still be drawn or not
+    masked = mask_referenced_secrets(summary.settings, project.root)  # whether the workflow of then can still be drawn or not
     (said,) = runs_json([summary], project.store.size)
     settings, unread = _now(project, summary)
     steps = dict(_steps(project, summary, masked, unread))
@@ -106,7 +106,7 @@ def _now(project: Recorded, run: RunSummary) -> tuple[Any, frozenset[str]]:
 
     It imports the project, whose modules a model may need to be read.
     """
-    line = without_masks(run.settings)
+    line = drop_masked(run.settings)
     try:
         workflow, graph = project.drawings.anew(line)
         typed = project.configuration.settings(workflow.settings, line).settings

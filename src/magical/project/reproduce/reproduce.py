@@ -22,9 +22,9 @@ from magical.project.reproduce.record_schema import read_record
 from magical.project.run_setup import Opening, schedule
 from magical.project.temporary_folder import aside
 from magical.refs import Link
-from magical.settings.layers import on_top
-from magical.settings.paths import Whole
-from magical.settings.secrets import without_masks
+from magical.settings.layers import apply_overrides
+from magical.settings.paths import ReplacementGroup
+from magical.settings.secrets import drop_masked
 
 __all__ = ["reproduce"]
 
@@ -167,10 +167,10 @@ def _beside(project: Reproducible, record: Mapping[str, Any], home: Path) -> Rep
 
 
 def _drawing(fresh: Reproducible, record: Mapping[str, Any], given: Mapping[str, Any]) -> Drawing:
-    settings = without_masks(record["settings"])
+    settings = drop_masked(record["settings"])
     whole = {n for n, v in settings.items() if isinstance(v, Mapping) and v == record["settings"][n]}
-    line = on_top(settings, given)
-    line = {n: Whole(v) if n in whole else v for n, v in line.items()} | {"tracking": _HERE}
+    line = apply_overrides(settings, given)
+    line = {n: ReplacementGroup(v) if n in whole else v for n, v in line.items()} | {"tracking": _HERE}
     try:
         drawing = fresh.draw(line)
     except UsageError as error:

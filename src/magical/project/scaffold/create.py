@@ -15,7 +15,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from magical.contracts.schema import to_snake_case
-from magical.errors import UsageError, did_you_mean, listing
+from magical.errors import UsageError, did_you_mean, join_names
 from magical.system.atomic_files import wrap_disk_errors
 
 if TYPE_CHECKING:
@@ -217,11 +217,11 @@ def _worth_a_look(schema: InferredSchema) -> Iterator[str]:
         yield f"the group: {_and_why(schema, schema.names_with_role('group'))}"
     kinds = [c.name for c in schema.features if c.choices or c.type == "str"]
     if kinds:
-        yield f"categories: {listing(kinds)}"
+        yield f"categories: {join_names(kinds)}"
     if schema.left_out:
         gone = [f"{raw} ({why})" for raw, why in schema.left_out.items()]
-        yield f"left out: {listing(gone, 4)}"
+        yield f"left out: {join_names(gone, 4)}"
 
 
 def _and_why(schema: InferredSchema, names: list[str]) -> str:
-    return listing(f"{n} ({schema.reasons[n]})" if n in schema.reasons else n for n in names)
+    return join_names(f"{n} ({schema.reasons[n]})" if n in schema.reasons else n for n in names)

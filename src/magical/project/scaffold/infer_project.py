@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from magical.errors import BrokenPromise, UsageError, did_you_mean, listing, shorten
+from magical.errors import BrokenPromise, UsageError, did_you_mean, join_names, shorten
 from magical.inference.codegen import module_source, quote_value
 from magical.inference.column_names import class_name, field_names
 from magical.inference.column_stats import ColumnStats
@@ -156,7 +156,7 @@ def _named(target: str, table: pl.DataFrame) -> str:
         )
     raise UsageError(
         "What is to be predicted? --target is missing.",
-        hint=f"add --target COLUMN, the likeliest first: {listing([*likely, *others])}.",
+        hint=f"add --target COLUMN, the likeliest first: {join_names([*likely, *others])}.",
     )
 
 
@@ -181,7 +181,7 @@ def _by_time(table: pl.DataFrame, schema: InferredSchema, target: str) -> bool:
 def _all_gone(schema: InferredSchema) -> str:
     gone = [f"{c.name} is the {c.role}" for c in schema.columns if c.role not in ("", "target")]
     gone += [f"{raw} is left out, {why}" for raw, why in schema.left_out.items()]
-    return listing(gone, 2) or "it is alone"
+    return join_names(gone, 2) or "it is alone"
 
 
 def _plain(text: str) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import fsspec
 
 from magical.errors import MagicalError, StoreError, shorten
-from magical.masking import hide, mask
+from magical.masking import register_secret, mask
 from magical.system.atomic_files import DISK_FULL_ERRNOS, wrap_disk_errors, write_file
 
 __all__ = [
@@ -329,7 +329,7 @@ def place_at(url: str) -> Place:
         (b'1', None, False, {'a/b': 1})
     """
     with suppress(ValueError):
-        hide(urlsplit(url).password or "")
+        register_secret(urlsplit(url).password or "")
     protocol, _, rest = url.partition("://")
     if not rest or "::" in url:
         raise StoreError(f"{mask(url)} is no place for a store.", hint="such as s3://bucket/campaign.")
