@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from magical.integrations.mlflow.client import _answered, reached
+from magical.integrations.mlflow.client import _answered_at, prepare_mlflow
 
 
 def database(folder: Path) -> str:
@@ -29,7 +29,7 @@ def _template() -> Path:
     folder = tempfile.mkdtemp(prefix="magical-tests-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     place = Path(folder) / "mlflow.db"
-    with reached(f"sqlite:///{place}"):
+    with prepare_mlflow(f"sqlite:///{place}"):
         from mlflow import MlflowClient
 
         MlflowClient(tracking_uri=f"sqlite:///{place}").search_experiments()
@@ -81,7 +81,7 @@ class Server:
             os.killpg(self._process.pid, how)
             self._process.wait(20)
             self._process = None
-        _answered.pop(self.uri, None)
+        _answered_at.pop(self.uri, None)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ class File:
     """A file of a store, with what the suite asks of a path."""
 
     def __init__(self, store: RemoteStore, name: str) -> None:
-        self._filesystem, self._path = store.place.filesystem, store.place.path(name)
+        self._filesystem, self._path = store.storage.filesystem, store.storage.path(name)
         self.name = name.rpartition("/")[2]
 
     def __eq__(self, other: object) -> bool:
@@ -51,7 +51,7 @@ class File:
 
 def files(store: RemoteStore, folder: str) -> list[File]:
     """Give the files of a store below a folder."""
-    return [File(store, name) for name in store.place.below(folder)]
+    return [File(store, name) for name in store.storage.list_files(folder)]
 
 
 @contextmanager

@@ -21,7 +21,7 @@ import skops.io
 import magical
 from magical.contracts.promises import promise_of
 from magical.errors import MagicalError, RegistryError, UnwrittenStep
-from magical.integrations.mlflow.client import reached
+from magical.integrations.mlflow.client import prepare_mlflow
 from magical.library.scorer.model_files import save_model
 from magical.project.replay import replay
 from magical.testing.registry_conformance import submission
@@ -205,7 +205,7 @@ def test_10_the_metrics_of_the_tracking_listener(project: Tenfold) -> None:
     project.empty("judge").run()
     project.empty().run()
     uri = project.load().database()
-    with reached(uri):
+    with prepare_mlflow(uri):
         from mlflow import MlflowClient
 
         client = MlflowClient(uri, uri)

@@ -204,10 +204,10 @@ def test_it_ends_with_a_registered_model(tmp_path: Path) -> None:
 
 def told(project: Small) -> list[dict[str, float]]:
     """The metrics of MLflow's runs, oldest first."""
-    from magical.integrations.mlflow.client import reached
+    from magical.integrations.mlflow.client import prepare_mlflow
 
     uri = project.load().database()
-    with reached(uri):
+    with prepare_mlflow(uri):
         from mlflow import MlflowClient
 
         client = MlflowClient(uri, uri)

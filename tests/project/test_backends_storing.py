@@ -63,8 +63,8 @@ def test_a_damaged_object_is_made_again(tmp_path: Path, url: str) -> None:
     key = small.load().plan()["clean"].key
     record = store.find_record(key)
     assert record is not None
-    name = store.place.path(f"objects/{record.result.blob[:2]}/{record.result.blob[2:]}")
-    store.place.filesystem.pipe_file(name, b"x" * store.size(key))
+    name = store.storage.path(f"objects/{record.result.blob[:2]}/{record.result.blob[2:]}")
+    store.storage.filesystem.pipe_file(name, b"x" * store.size(key))
     small.edit("workflow.py", "n = customers.height", "n = customers.height + 0")
     answer = small.command("run")
     assert answer.code == 0, answer.err

@@ -8,7 +8,7 @@ import pytest
 
 from flow_runs import Shown
 from magical.errors import StepError
-from magical.integrations.prefect.reconcile import FlowMarks
+from magical.integrations.prefect.reconcile import OpenFlowRuns
 from projects import one
 
 pytest.importorskip("prefect")
@@ -125,7 +125,7 @@ def test_a_flow_with_two_runs_goes_on_until_it_ends(tmp_path: Path, prefect_serv
     @flow(name="two_runs")
     def two_runs() -> None:
         first = project.run(policy=UNDER_PREFECT).name
-        mark = project.journal.folder / first / FlowMarks.NAME
+        mark = project.journal.folder / first / OpenFlowRuns.NAME
         left = mark.exists()
         # A process that was killed in an earlier attempt of this very flow run has left its mark.
         mark.write_text(json.dumps({"server": prefect_server, "flow_run": shown.flow_run("two_runs")["id"]}))

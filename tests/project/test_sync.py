@@ -11,8 +11,8 @@ import pytest
 
 from magical.errors import RegistryDown, RegistryError
 from magical.events import RunStarted, StepFinished, StepStarted
-from magical.integrations.mlflow.client import reached
-from magical.integrations.mlflow.progress_marks import Mark, Marks
+from magical.integrations.mlflow.client import prepare_mlflow
+from magical.integrations.mlflow.progress_marks import ProgressMark, ProgressMarkStore
 from magical.project import Project
 from magical.steps import Receipt
 from magical.system.processes import describe_process
@@ -452,13 +452,13 @@ class Tracked:
     def up(self) -> None:
         self.small.write("settings.toml", f'[tracking]\nuri = "{self.uri}"\n')
 
-    def mark(self, run: str = "") -> Mark | None:
+    def mark(self, run: str = "") -> ProgressMark | None:
         journal = self.small.load().journal
-        return Marks(journal.folder).read(run or journal.names()[0])
+        return ProgressMarkStore(journal.folder).read(run or journal.names()[0])
 
     @property
     def client(self) -> Any:
-        with reached(self.uri):
+        with prepare_mlflow(self.uri):
             from mlflow import MlflowClient
 
             return MlflowClient(self.uri)
@@ -602,7 +602,7 @@ def test_a_killed_run_is_sent_as_such_and_one_under_way_is_left(tracked: Tracked
     done = StepFinished(step="rows", key="k", seconds=0.1, content="c")
     for event in (begun, StepStarted(step="rows", key="k"), done):
         found.write(run, event)
-    Marks(found.folder).write(run, Mark())
+    ProgressMarkStore(found.folder).write(run, ProgressMark())
     tracked.up()
     assert [s.run for s in tracked.small.load().sync().done] == ([run] if gone else [])
     assert [r.info.status for r in tracked.told()] == (["KILLED"] if gone else [])

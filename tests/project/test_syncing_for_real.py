@@ -12,7 +12,7 @@ import pytest
 
 from library.served import REGISTERED, write
 from magical.events import Event, StepFinished
-from magical.integrations.mlflow.client import reached
+from magical.integrations.mlflow.client import prepare_mlflow
 from mlflow_databases import Server
 from projects import Answer, Small
 
@@ -31,7 +31,7 @@ class Site:
 
     @property
     def client(self) -> Any:
-        with reached(self.server.uri):
+        with prepare_mlflow(self.server.uri):
             from mlflow import MlflowClient
 
             return MlflowClient(self.server.uri, self.server.uri)
@@ -144,7 +144,7 @@ def test_a_server_that_dies_in_the_middle_of_a_run(site: Site, step: str) -> Non
 def test_a_server_that_dies_in_the_middle_of_registering(
     site: Site, call: str, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with reached(site.server.uri):
+    with prepare_mlflow(site.server.uri):
         from mlflow import MlflowClient
     plain = getattr(MlflowClient, call)
 
@@ -171,7 +171,7 @@ def test_a_champion_that_cannot_be_fetched_is_no_reason_against_a_model(
 ) -> None:
     assert site.run("run").code == 0
     site.small.edit("helpers.py", "FACTOR = 2", "FACTOR = 3")
-    with reached(site.server.uri):
+    with prepare_mlflow(site.server.uri):
         import mlflow.artifacts
     plain = mlflow.artifacts.download_artifacts
 

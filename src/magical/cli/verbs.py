@@ -62,14 +62,14 @@ def _carry_out(
 ) -> None:
     project = ask.open()
     step, line = words_of(words)
-    from magical.integrations.prefect.reconcile import unheard
+    from magical.integrations.prefect.reconcile import describe_open_flow_run
     from magical.project.loading.configuration import GROUPS
     from magical.report.progress import Console
     from magical.report.text import design_text, run_json, run_text
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
         result = project.execute(step, line, (Console(),), debug)
-        if note := unheard(project.journal, result.name):
+        if note := describe_open_flow_run(project.journal, result.name):
             print(note)
         graph = project.draw(line).graph
         found = [f for f in project.check(**line) if f.severity != "note"] if ask.pretend else None

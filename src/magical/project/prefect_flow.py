@@ -15,10 +15,10 @@ from magical.engine.run import RunResult
 from magical.errors import UsageError
 from magical.events import StepCached, StepLeftOut
 from magical.graph import Graph
-from magical.integrations.prefect.cards import PrefectCards, escaped, link_of
-from magical.integrations.prefect.flow_run import server_of
+from magical.integrations.prefect.cards import PrefectCards, escape_markdown, make_model_link
+from magical.integrations.prefect.flow_run import resolve_server
 from magical.integrations.prefect.prefect_runner import PrefectRunner
-from magical.integrations.prefect.reconcile import FlowMarks, settle
+from magical.integrations.prefect.reconcile import OpenFlowRuns, reconcile_flow_runs
 from magical.masking import mask_values
 from magical.project.loading.configuration import Configuration
 from magical.project.loading.drawing import Drawings
@@ -65,21 +65,21 @@ def under_prefect(
     Raises:
         UsageError: Prefect is not installed, or its server does not answer.
     """
-    marks = FlowMarks(project.journal.folder)
-    runner = PrefectRunner(policy.workers, server=policy.server, tags=policy.tags, note=marks.note)
+    marks = OpenFlowRuns(project.journal.folder)
+    runner = PrefectRunner(policy.workers, server=policy.server, tags=policy.tags, on_flow_run=marks.note)
     runner.check()
-    if server := runner.ids()[0]:
-        settle(project, server)
+    if server := runner.flow_run_ids()[0]:
+        reconcile_flow_runs(project, server)
     pages = next((u for u in (tracking.registry_uri, tracking.uri) if u.startswith("http")), _MLFLOW)
 
     def about(step: str) -> str:
         node = graph.by_name[step]
         doc = (inspect.getdoc(node.call.step.function) if node.call else "") or ""
         first = doc.partition("\n\n")[0].replace("``", "")  # what follows is for who writes code
-        return "\n\n".join(filter(None, [f"**{escaped(step)}** ({escaped(node.where)})", escaped(first)]))
+        return "\n\n".join(filter(None, [f"**{escape_markdown(step)}** ({escape_markdown(node.where)})", escape_markdown(first)]))
 
     return runner, PrefectCards(
-        runner, lambda key: value_of(project, key), about, lambda v: link_of(v, pages)
+        runner, lambda key: value_of(project, key), about, lambda v: make_model_link(v, pages)
     )
 
 
@@ -93,7 +93,7 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
     Raises:
         UsageError: Prefect is not installed.
     """
-    server_of("")  # says if Prefect is missing
+    resolve_server("")  # says if Prefect is missing
     from prefect import Flow
 
     class ProjectFlow(Flow):  # type: ignore[type-arg]

@@ -198,10 +198,10 @@ class Project:
         Args:
             listeners: who hears what the steps tell that are made up for.
         """
-        from magical.integrations.prefect.reconcile import settle
+        from magical.integrations.prefect.reconcile import reconcile_flow_runs
         from magical.project.sync import sync
 
-        return sync(self, listeners, settle(self))
+        return sync(self, listeners, reconcile_flow_runs(self))
 
     def stored(self, step: str, settings: Mapping[str, Any]) -> Stored:
         """Draw up to a step, with nothing that is asked of the world again, as ``sync`` does."""
@@ -244,7 +244,7 @@ class Project:
         uri = tracking.registry_uri or tracking.uri or self.database()
         experiment = tracking.experiment or self.drawn().graph.workflow
         return MlflowRegistry(
-            uri, artifacts=self.home / "artifacts", experiment=experiment, run_id=run_id or (lambda: None)
+            uri, artifacts=self.home / "artifacts", experiment=experiment, find_run_id=run_id or (lambda: None)
         )
 
     def request(

@@ -22,7 +22,7 @@ from magical.errors import (
 )
 from magical.events import Event, RunFinished
 from magical.graph import Graph
-from magical.integrations.mlflow.progress_marks import MISSED, SENT, Mark, Marks
+from magical.integrations.mlflow.progress_marks import MISSED, SENT, ProgressMark, ProgressMarkStore
 from magical.project.loading.configuration import Configuration
 from magical.project.tracking_setup import Tracked, tracker
 from magical.settings.secrets import drop_masked
@@ -136,7 +136,7 @@ class _Runs:
     """The runs that MLflow's tracking missed, oldest first."""
 
     def __init__(self, project: Synchronised) -> None:
-        self._project, self._marks = project, Marks(project.journal.folder)
+        self._project, self._marks = project, ProgressMarkStore(project.journal.folder)
         self._down: dict[str, RegistryDown] = {}
 
     def send(self) -> Iterator[Sync]:
@@ -150,7 +150,7 @@ class _Runs:
             except MagicalError as error:
                 yield _failed(run, "", error)
 
-    def _send(self, run: str, mark: Mark) -> bool:
+    def _send(self, run: str, mark: ProgressMark) -> bool:
         events = [(e, at) for e, at in self._events(run) if e is not None]
         begun = self._project.journal.read(run)
         if not events or not (mark.state == MISSED or _is_over(begun)):
@@ -184,7 +184,7 @@ class _Steps:
 
     def __init__(self, project: Synchronised, listeners: tuple[Listener, ...]) -> None:
         self._project, self._listeners = project, listeners
-        self._marks = Marks(project.journal.folder)
+        self._marks = ProgressMarkStore(project.journal.folder)
         self._down: dict[str, RegistryDown] = {}
 
     def send(self) -> Iterator[Sync]:

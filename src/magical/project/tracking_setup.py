@@ -83,17 +83,17 @@ def tracker(
     """
     if not tracking.enabled:
         return None
-    from magical.integrations.mlflow.progress_marks import Marks
+    from magical.integrations.mlflow.progress_marks import ProgressMarkStore
     from magical.integrations.mlflow.tracking import MlflowTracking
 
     return MlflowTracking(
         tracking.uri or project.database(),
         artifacts=project.home / "artifacts",
         experiment=tracking.experiment or workflow,
-        value=lambda key: value_of(project, key),
-        marks=Marks(project.journal.folder),
+        read_value=lambda key: value_of(project, key),
+        marks=ProgressMarkStore(project.journal.folder),
         line={k: line[k] for k in ("tracking",) if k in line and not _holds_password(line[k])},
-        later=later,
+        is_replay=later,
     )
 
 

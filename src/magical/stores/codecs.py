@@ -18,15 +18,15 @@ from magical.contracts.tables import to_polars
 from magical.contracts.validation import LazyOutput
 from magical.engine.artifacts import Artifact
 from magical.errors import StoreError, UnwrittenStep, shorten
-from magical.stores.local.objects import Shelf
+from magical.stores.local.objects import BlobStore
 from magical.synthesis.stub_models import is_stub, stub_from_json, stub_to_json
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode_artifact", "encode_artifact"]
 
 _TABLE = Promise("table", Frame)
 
 
-def encode(value: Any, promise: Promise, key: str, objects: Shelf) -> Artifact:
+def encode_artifact(value: Any, promise: Promise, key: str, objects: BlobStore) -> Artifact:
     """Store a value and say what it is.
 
     Args:
@@ -44,9 +44,9 @@ def encode(value: Any, promise: Promise, key: str, objects: Shelf) -> Artifact:
         return _encode_stream(value if isinstance(value, LazyOutput) else LazyOutput(value), objects)
     if isinstance(value, Parts):
         names = (*PARTS, "assignment")
-        items = {n: encode(getattr(value, n), _TABLE, f"{key}.{n}", objects) for n in names}
+        items = {n: encode_artifact(getattr(value, n), _TABLE, f"{key}.{n}", objects) for n in names}
         text = ", ".join(f"{n} {getattr(value, n).height:,}" for n in PARTS)
-        return Artifact("group", _joined(items), summary=text, items=items)
+        return Artifact("group", _joint_digest(items), summary=text, items=items)
     if promise.kind in ("tuple", "list") and isinstance(value, (tuple, list)):
         inner = (
             promise.items
@@ -54,12 +54,12 @@ def encode(value: Any, promise: Promise, key: str, objects: Shelf) -> Artifact:
             else (promise.items or (Promise("any"),))[:1] * len(value)
         )
         items = {
-            str(i): encode(v, p, f"{key}.{i}", objects)
+            str(i): encode_artifact(v, p, f"{key}.{i}", objects)
             for i, (v, p) in enumerate(zip(value, inner, strict=True))
         }
-        return Artifact("group", _joined(items), summary=f"{len(value)} items", items=items)
+        return Artifact("group", _joint_digest(items), summary=f"{len(value)} items", items=items)
     if is_stub(value):
-        return _encode_stand_in(value, objects)
+        return _encode_stub_model(value, objects)
     if promise.kind in ("model", "pipeline", "object"):
         return _encode_object(value, key, objects)
     if type(value).__module__.split(".")[0] == "pandas" and promise.kind == "any":
@@ -67,11 +67,11 @@ def encode(value: Any, promise: Promise, key: str, objects: Shelf) -> Artifact:
     return _encode_value(value, promise, key, objects)
 
 
-def decode(artifact: Artifact, promise: Promise, objects: Shelf) -> Any:
+def decode_artifact(artifact: Artifact, promise: Promise, objects: BlobStore) -> Any:
     """Give a stored value back.
 
     Args:
-        artifact: what ``encode`` said it is.
+        artifact: what ``encode_artifact`` said it is.
         promise: what the step promised.
         objects: where the bytes are.
     """
@@ -87,19 +87,19 @@ def decode(artifact: Artifact, promise: Promise, objects: Shelf) -> Any:
         case "pretended":
             return stub_from_json(json.loads(objects.get(artifact.blob)))
         case "object":
-            return _loaded(objects.get(artifact.blob), artifact)
+            return _load_object(objects.get(artifact.blob), artifact)
     if set(artifact.items) == {*PARTS, "assignment"}:
-        return Parts(**{n: decode(a, _TABLE, objects) for n, a in artifact.items.items()})
+        return Parts(**{n: decode_artifact(a, _TABLE, objects) for n, a in artifact.items.items()})
     inner = (
         promise.items
         if promise.kind == "tuple"
         else (promise.items or (Promise("any"),))[:1] * len(artifact.items)
     )
-    members = [decode(a, p, objects) for a, p in zip(artifact.items.values(), inner, strict=True)]
+    members = [decode_artifact(a, p, objects) for a, p in zip(artifact.items.values(), inner, strict=True)]
     return tuple(members) if promise.kind == "tuple" else members
 
 
-def _loaded(data: bytes, artifact: Artifact) -> Any:
+def _load_object(data: bytes, artifact: Artifact) -> Any:
     """Its bytes are right, but what they name may be gone, or may refuse."""
     try:
         return cloudpickle.loads(data)
@@ -111,7 +111,7 @@ def _loaded(data: bytes, artifact: Artifact) -> Any:
         ) from error
 
 
-def _encode_table(table: pl.DataFrame, objects: Shelf) -> Artifact:
+def _encode_table(table: pl.DataFrame, objects: BlobStore) -> Artifact:
     odd = [n for n, d in table.schema.items() if d == pl.Object]
     if odd:
         raise StoreError(
@@ -123,7 +123,7 @@ def _encode_table(table: pl.DataFrame, objects: Shelf) -> Artifact:
     return Artifact("table", table_digest(table), blob, f"{table.height:,} × {table.width}")
 
 
-def _encode_stream(stream: LazyOutput, objects: Shelf) -> Artifact:
+def _encode_stream(stream: LazyOutput, objects: BlobStore) -> Artifact:
     """The rows are never in memory as a whole, and their content is named as if they had been."""
     blob = objects.put_file(stream.sink, ".parquet")
     table = pl.scan_parquet(objects.file(blob), glob=False)
@@ -131,18 +131,18 @@ def _encode_stream(stream: LazyOutput, objects: Shelf) -> Artifact:
     return Artifact("table", stream_digest(table), blob, f"{height:,} × {len(table.collect_schema())}")
 
 
-def _encode_stand_in(value: Any, objects: Shelf) -> Artifact:
+def _encode_stub_model(value: Any, objects: BlobStore) -> Artifact:
     data = json.dumps(stub_to_json(value), sort_keys=True).encode()
     content = hashlib.sha256(data).hexdigest()[:40]
-    return Artifact("pretended", content, objects.put(data, ".json"), _summary(value))
+    return Artifact("pretended", content, objects.put(data, ".json"), _summarize(value))
 
 
-def _encode_value(value: Any, promise: Promise, key: str, objects: Shelf) -> Artifact:
+def _encode_value(value: Any, promise: Promise, key: str, objects: BlobStore) -> Artifact:
     if value is None:
         return Artifact("none", "none")
     try:
         data = _as_json(value, promise)
-        if not _same(_from_json(data, promise), value):  # such as a tuple, where nothing says so
+        if not _is_same(_from_json(data, promise), value):  # such as a tuple, where nothing says so
             return _encode_object(value, key, objects)
     except Exception as error:  # what pydantic cannot write is kept as an object, if the step promised one
         if promise.kind == "any":
@@ -152,7 +152,7 @@ def _encode_value(value: Any, promise: Promise, key: str, objects: Shelf) -> Art
             ) from None
         return _encode_object(value, key, objects)
     content = hashlib.sha256(data).hexdigest()[:40]
-    return Artifact("value", content, objects.put(data, ".json"), _summary(value))
+    return Artifact("value", content, objects.put(data, ".json"), _summarize(value))
 
 
 def _as_json(value: Any, promise: Promise) -> bytes:
@@ -167,18 +167,18 @@ def _from_json(data: bytes, promise: Promise) -> Any:
     return json.loads(data)
 
 
-def _same(one: Any, other: Any) -> bool:
+def _is_same(one: Any, other: Any) -> bool:
     """Whether two values are of the same types and content all through; NaN is itself."""
     if type(one) is not type(other):
         return False
     if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(_is_same, one, other))
     if isinstance(one, dict):
-        return _same(list(one.items()), list(other.items()))
+        return _is_same(list(one.items()), list(other.items()))
     return bool(one == other) or repr(one) == repr(other)
 
 
-def _encode_object(value: Any, key: str, objects: Shelf) -> Artifact:
+def _encode_object(value: Any, key: str, objects: BlobStore) -> Artifact:
     try:
         data = cloudpickle.dumps(value)
     except UnwrittenStep as error:
@@ -191,17 +191,17 @@ def _encode_object(value: Any, key: str, objects: Shelf) -> Artifact:
             f"A {type(value).__name__} cannot be stored: {shorten(error, 120)}.",
             hint="keep open files, connections and locks out of it.",
         ) from error
-    return Artifact("object", f"key:{key}", objects.put(data, ".pkl"), _summary(value))
+    return Artifact("object", f"key:{key}", objects.put(data, ".pkl"), _summarize(value))
 
 
-def _summary(value: Any) -> str:
+def _summarize(value: Any) -> str:
     try:
-        return _words(value)
+        return _describe(value)
     except Exception:  # a class of somebody else's, whose methods mean something else
         return type(value).__name__
 
 
-def _words(value: Any) -> str:
+def _describe(value: Any) -> str:
     own = getattr(value, "summary", None)
     if callable(own):
         return shorten(own(), 240)
@@ -211,6 +211,6 @@ def _words(value: Any) -> str:
     return shorten(type(value).__name__ if hasattr(value, "fit") else repr(value), 60)
 
 
-def _joined(items: dict[str, Artifact]) -> str:
+def _joint_digest(items: dict[str, Artifact]) -> str:
     text = " ".join(f"{n}={a.content}" for n, a in items.items())
     return hashlib.sha256(text.encode()).hexdigest()[:40]

@@ -20,7 +20,7 @@ from magical.errors import (
     StoreError,
 )
 from magical.graph import Node
-from magical.stores.local.objects import Objects
+from magical.stores.local.objects import LocalObjects
 from magical.stores.local.store import LocalStore
 from projects import Small, is_well_worded, one
 
@@ -601,10 +601,10 @@ def test_a_disk_that_damages_everything_does_not_keep_a_run_busy(
     small = one(tmp_path, TWINS)
     small.run()
 
-    def get(self: Objects, blob: str) -> bytes:
+    def get(self: LocalObjects, blob: str) -> bytes:
         raise DamagedArtifact("It is damaged.", hint="magical run", blob=blob)
 
-    monkeypatch.setattr(Objects, "get", get)
+    monkeypatch.setattr(LocalObjects, "get", get)
     result = small.load().execute("uses", {"n": 2})
     assert isinstance(result.errors["uses"], DamagedArtifact)
 

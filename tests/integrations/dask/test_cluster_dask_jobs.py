@@ -33,8 +33,8 @@ def test_what_was_lost_on_the_way_is_counted(first: int, lost: int) -> None:
     said: list[str] = []
     job = begun(said)
     for number in (0, 1, 2, 3):
-        job.hear("a", number, line(number))
-    job.catch_up(answer("a", 60, first))
+        job.receive("a", number, line(number))
+    job.emit_missed(answer("a", 60, first))
     words = [f"{lost} lines or events of it were lost on the way."] if lost else []
     assert said == [
         *(f"line {n}" for n in (1, 2, 3)),
@@ -47,8 +47,8 @@ def test_what_an_attempt_before_told_does_not_make_up_for_what_was_lost() -> Non
     said: list[str] = []
     job = begun(said)
     for number in range(5):
-        job.hear("a", number, line(number))
-    job.catch_up(answer("b", 6, 5))
+        job.receive("a", number, line(number))
+    job.emit_missed(answer("b", 6, 5))
     assert said[-3:] == ["line 5", "line 6", "4 lines or events of it were lost on the way."]
 
 
@@ -60,8 +60,8 @@ def test_a_body_under_which_three_workers_died_is_said_to_have_had_three(tmp_pat
     cluster._send = lambda client, job: sent.append(job)  # type: ignore[method-assign]
     job = begun([])
     for attempt in "abc":
-        job.hear(attempt, 0, b"")
-        cluster._failed(None, job, KilledWorker("n", None, 0))  # type: ignore[no-untyped-call]
+        job.receive(attempt, 0, b"")
+        cluster._handle_failure(None, job, KilledWorker("n", None, 0))  # type: ignore[no-untyped-call]
     assert len(sent) == 2
     error = job.future.exception()
     assert isinstance(error, StepStopped)

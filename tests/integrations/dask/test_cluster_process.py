@@ -67,11 +67,11 @@ def test_why_a_cluster_cannot_start_is_said(tmp_path: Path) -> None:
     process.start()
     try:
         with pytest.raises(UsageError, match="could not be started on this machine") as caught:
-            process.address(60)
+            process.wait_for_address(60)
         assert "(NotADirectoryError: " in str(caught.value)
         assert is_well_worded(str(caught.value))
     finally:
-        process.end()
+        process.stop()
 
 
 def test_a_process_that_ends_at_once_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,9 +80,9 @@ def test_a_process_that_ends_at_once_is_said(tmp_path: Path, monkeypatch: pytest
     process.start()
     try:
         with pytest.raises(UsageError, match="its process ended"):
-            process.address(60)
+            process.wait_for_address(60)
     finally:
-        process.end()
+        process.stop()
 
 
 def test_only_what_a_dead_process_of_this_machine_left_is_swept(tmp_path: Path) -> None:
@@ -99,11 +99,11 @@ def test_only_what_a_dead_process_of_this_machine_left_is_swept(tmp_path: Path) 
     process = ClusterProcess(1, tmp_path)
     process.start()
     try:
-        process.address(60)
+        process.wait_for_address(60)
         there = {path.name for path in tmp_path.glob("dask-*")}
         assert there >= set(names[1:])
         assert names[0] not in there
         assert len(there) == len(names)  # and its own
     finally:
-        process.end()
+        process.stop()
     assert {path.name for path in tmp_path.glob("dask-*")} == set(names[1:])

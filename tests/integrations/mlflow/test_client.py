@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from magical.errors import MagicalError, RegistryDown, RegistryError
-from magical.integrations.mlflow.client import reached, shown, talking
+from magical.integrations.mlflow.client import prepare_mlflow, hide_password, wrap_mlflow_errors
 from mlflow_databases import free_port
 from projects import is_well_worded
 
@@ -47,10 +47,10 @@ def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asked(uri: str) -> MagicalError:
     """How a question fails, once the server has been reached."""
-    with reached("sqlite://"):
+    with prepare_mlflow("sqlite://"):
         from mlflow import MlflowClient
     client = MlflowClient(uri, uri)
-    with pytest.raises(RegistryError) as caught, talking(uri, "list experiments"):
+    with pytest.raises(RegistryError) as caught, wrap_mlflow_errors(uri, "list experiments"):
         client.search_experiments()
     assert is_well_worded(str(caught.value)), str(caught.value)
     return caught.value
@@ -84,13 +84,13 @@ def test_a_server_that_is_gone_or_silent_is_down() -> None:
 
 
 def refused(error: Exception, uri: str = "sqlite:///x.db") -> MagicalError:
-    with pytest.raises(RegistryError) as caught, talking(uri, "say so"):
+    with pytest.raises(RegistryError) as caught, wrap_mlflow_errors(uri, "say so"):
         raise error
     return caught.value
 
 
 def test_a_database_is_down_when_it_is_locked_only() -> None:
-    with reached("sqlite://"):
+    with prepare_mlflow("sqlite://"):
         from mlflow.exceptions import MlflowException
         from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
     for words, kind in (("database is locked", RegistryDown), ("disk is full", RegistryError)):
@@ -102,7 +102,7 @@ def test_a_database_is_down_when_it_is_locked_only() -> None:
 
 
 def test_errors_of_others_pass() -> None:
-    with pytest.raises(ZeroDivisionError), talking("sqlite:///x.db", "divide"):
+    with pytest.raises(ZeroDivisionError), wrap_mlflow_errors("sqlite:///x.db", "divide"):
         raise ZeroDivisionError
 
 
@@ -112,8 +112,8 @@ def test_a_file_that_is_missing_is_no_silence() -> None:
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:abc", "http://[::1", "http://"])
 def test_an_address_that_is_none_is_said(uri: str) -> None:
-    with pytest.raises(RegistryError) as caught, reached(uri):
+    with pytest.raises(RegistryError) as caught, prepare_mlflow(uri):
         pass
     assert type(caught.value) is RegistryError
     assert is_well_worded(str(caught.value))
-    assert shown(uri) == uri
+    assert hide_password(uri) == uri

@@ -23,8 +23,8 @@ from magical.contracts.schema import Column, Schema
 from magical.engine.protocols import Registry, Version
 from magical.errors import RegistryDown, RegistryError
 from magical.events import RunFinished, RunStarted, StepStarted
-from magical.integrations.mlflow.client import reached
-from magical.integrations.mlflow.registry import MlflowRegistry, signature
+from magical.integrations.mlflow.client import prepare_mlflow
+from magical.integrations.mlflow.registry import MlflowRegistry, build_signature
 from magical.integrations.mlflow.tracking import MlflowTracking
 from magical.testing.registry_conformance import OUT, RegistryConformance, submission
 from mlflow_databases import database, free_port, server
@@ -63,11 +63,11 @@ class TestOnAServer(RegistryConformance):
     def test_the_model_belongs_to_the_run_that_is_tracked(
         self, place: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        tracking = MlflowTracking(place, artifacts=tmp_path, experiment="campaign", value=lambda key: None)
+        tracking = MlflowTracking(place, artifacts=tmp_path, experiment="campaign", read_value=lambda key: None)
         tracking.on(RunStarted(run="r1", workflow="campaign", settings={"a": 1}, nodes=["ingest"]))
         tracking.on(StepStarted(step="ingest", key="k"))
         registry = MlflowRegistry(
-            place, artifacts=tmp_path / "a", experiment="campaign", run_id=lambda: tracking.run_id
+            place, artifacts=tmp_path / "a", experiment="campaign", find_run_id=lambda: tracking.run_id
         )
         registry.put(submission(tmp_path, name="tracked"))
         run = tracking.run_id
@@ -311,7 +311,7 @@ def test_a_deleted_experiment_is_taken_up_again(tmp_path: Path) -> None:
 
 def test_a_run_that_is_tracked_elsewhere_is_not_asked_of(tmp_path: Path) -> None:
     registry = MlflowRegistry(
-        database(tmp_path), artifacts=tmp_path / "a", experiment="e", run_id=lambda: "0" * 32
+        database(tmp_path), artifacts=tmp_path / "a", experiment="e", find_run_id=lambda: "0" * 32
     )
     assert registry.put(submission(tmp_path)).number == "1"
 
@@ -394,18 +394,18 @@ CASES = [(c, n, s) for c, forms in FORMS for n, s in forms.items()]
 
 @pytest.mark.parametrize(("column", "form", "values"), CASES, ids=[f"{c.type_text}: {n}" for c, n, _ in CASES])
 def test_mlflow_lets_every_usual_form_of_a_column_pass(column: Column, form: str, values: pd.Series) -> None:
-    with reached("sqlite://"):
+    with prepare_mlflow("sqlite://"):
         from mlflow.models import validate_schema
     frame = pd.DataFrame({"x": values, "other": 1})
-    validate_schema(frame, signature(Schema("Row", (column,)), OUT).inputs)
+    validate_schema(frame, build_signature(Schema("Row", (column,)), OUT).inputs)
 
 
 def test_optional_columns_may_be_missing_and_others_not() -> None:
-    with reached("sqlite://"):
+    with prepare_mlflow("sqlite://"):
         from mlflow.exceptions import MlflowException
         from mlflow.models import validate_schema
     row = Schema("Row", (Column("a", "int"), Column("b", "float", nullable=True)))
-    given = signature(row, OUT)
+    given = build_signature(row, OUT)
     validate_schema(pd.DataFrame({"a": [1]}), given.inputs)
     with pytest.raises(MlflowException, match="missing inputs"):
         validate_schema(pd.DataFrame({"b": [1.0]}), given.inputs)

@@ -20,8 +20,8 @@ from magical.events import (
     StepFinished,
     StepStarted,
 )
-from magical.integrations.mlflow.client import reached
-from magical.integrations.mlflow.progress_marks import Marks
+from magical.integrations.mlflow.client import prepare_mlflow
+from magical.integrations.mlflow.progress_marks import ProgressMarkStore
 from magical.integrations.mlflow.tracking import MlflowTracking
 from magical.library.metrics.scores import Score, Scores
 from magical.run_metrics import flatten_settings
@@ -46,7 +46,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.tracking = MlflowTracking(
-            self.uri, artifacts=self.folder / "artifacts", experiment="campaign", value=self.values.get
+            self.uri, artifacts=self.folder / "artifacts", experiment="campaign", read_value=self.values.get
         )
 
     def hear(self, *events: Event) -> None:
@@ -54,13 +54,13 @@ class Desk:
             self.tracking.on(event)
 
     def later(self, moments: list[tuple[Event, float]]) -> None:
-        self.tracking._later = True
+        self.tracking._is_replay = True
         for event, at in moments:
             self.tracking.on(event, at)
 
     @property
     def client(self) -> Any:
-        with reached(self.uri):
+        with prepare_mlflow(self.uri):
             from mlflow import MlflowClient
 
             return MlflowClient(self.uri)
@@ -217,7 +217,7 @@ def test_what_the_store_cannot_give_ends_tracking_and_nothing_else(desk: Desk) -
     def broken(key: str) -> Any:
         raise ValueError("damaged")
 
-    desk.tracking._value = broken
+    desk.tracking._read_value = broken
     with pytest.raises(ValueError, match="damaged"):
         desk.hear(started(), *ran("ingest", "content-of-ingest"))
     desk.hear(finished())
@@ -242,7 +242,7 @@ def test_what_was_sent_by_half_is_completed_and_not_repeated(
         finished("failed", ingest="k1"),
     ]
     moments = [(event, 1000.0 + n) for n, event in enumerate(events)]
-    with reached(desk.uri):
+    with prepare_mlflow(desk.uri):
         from mlflow import MlflowClient
     plain = getattr(MlflowClient, call)
 
@@ -274,7 +274,7 @@ def test_live_and_later_tell_the_same(desk: Desk, tmp_path: Path) -> None:
     events = [started(a=1), *ran("ingest", "k1"), *ran("evaluate", "k2"), finished(ingest="k1")]
     desk.hear(*events)
     other = Desk(database(tmp_path / "other"), tmp_path / "other", desk.values)
-    other.tracking._later = True
+    other.tracking._is_replay = True
     other.hear(*(found for e in events if (found := Event.from_json({"at": 1.0, **e.to_json()}))))
     ((live,), (later,)) = desk.runs(), other.runs()
     assert live.data.params == later.data.params
@@ -284,7 +284,7 @@ def test_live_and_later_tell_the_same(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_how_far_a_run_has_come_is_noted(desk: Desk) -> None:
-    marks = Marks(desk.folder / "runs")
+    marks = ProgressMarkStore(desk.folder / "runs")
     (marks.folder / "r1").mkdir(parents=True)
     desk.tracking._marks = marks
     desk.hear(started())

@@ -102,7 +102,7 @@ def test_a_run_that_is_stopped_before_its_flow_run_is_open_leaves_none_open(
     prefect_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes = []
-    begun = FlowRun._begun
+    begun = FlowRun._attach
 
     def slowly(flow: FlowRun, run: Any, **facts: Any) -> None:
         _thread.interrupt_main()  # as Ctrl-C does
@@ -110,7 +110,7 @@ def test_a_run_that_is_stopped_before_its_flow_run_is_open_leaves_none_open(
         begun(flow, run, **facts)
 
     monkeypatch.setattr(FlowRun, "_begun", slowly)
-    runner = PrefectRunner(server=prefect_server, note=lambda *note: notes.append(note))
+    runner = PrefectRunner(server=prefect_server, on_flow_run=lambda *note: notes.append(note))
     runner.on(RunStarted(run="early", workflow="interrupted", settings={}, nodes=[]))
     with pytest.raises(KeyboardInterrupt), runner:
         pass

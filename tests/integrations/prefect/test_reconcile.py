@@ -14,7 +14,7 @@ import pytest
 
 from flow_runs import Shown, begun, ran
 from magical.integrations.prefect import reconcile
-from magical.integrations.prefect.reconcile import FlowMarks, settle
+from magical.integrations.prefect.reconcile import OpenFlowRuns, reconcile_flow_runs
 from projects import Small, one
 
 pytest.importorskip("prefect")
@@ -138,15 +138,15 @@ def test_a_run_that_lives_is_left_alone(tmp_path: Path, prefect_server: str) -> 
 def test_the_password_of_a_server_is_in_no_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = one(tmp_path, QUICK)
     name, project = small.run().name, small.load()
-    marks, asked = FlowMarks(project.journal.folder), []
+    marks, asked = OpenFlowRuns(project.journal.folder), []
     server = "http://me:tigertiger@prefect.example/api"
     marks.note(name, server, "7", ended=False)
     assert "tiger" not in (marks.folder / name / marks.NAME).read_text()
     monkeypatch.setattr(reconcile, "_answers", lambda where: True)
     monkeypatch.setattr(reconcile, "_settle", lambda where, *_: asked.append(where) or True)
-    assert settle(project, server) == [name]
+    assert reconcile_flow_runs(project, server) == [name]
     assert asked == [server]
-    assert list(marks.open()) == []
+    assert list(marks.find_open()) == []
 
 
 def test_a_server_that_takes_calls_in_silence_keeps_nobody_waiting(tmp_path: Path) -> None:
@@ -155,12 +155,12 @@ def test_a_server_that_takes_calls_in_silence_keeps_nobody_waiting(tmp_path: Pat
     small.edit("workflow.py", "return 1", "return 2")
     runs.append(small.run().name)
     project = small.load()
-    marks = FlowMarks(project.journal.folder)
+    marks = OpenFlowRuns(project.journal.folder)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         api = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
         for run in runs:
             marks.note(run, api, str(uuid4()), ended=False)
         began = time.monotonic()
-        assert settle(project) == []
+        assert reconcile_flow_runs(project) == []
     assert time.monotonic() - began < 8
-    assert [run for run, _, _ in marks.open()] == runs, "they are left for the next time"
+    assert [run for run, _, _ in marks.find_open()] == runs, "they are left for the next time"

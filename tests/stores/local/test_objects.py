@@ -7,26 +7,26 @@ import pytest
 
 from magical.errors import DamagedArtifact, StoreError
 from magical.stores.local import objects as module
-from magical.stores.local.objects import Objects
+from magical.stores.local.objects import LocalObjects
 
 
 @pytest.fixture
-def objects(tmp_path: Path) -> Objects:
-    return Objects(tmp_path / "objects")
+def objects(tmp_path: Path) -> LocalObjects:
+    return LocalObjects(tmp_path / "objects")
 
 
-def files(objects: Objects) -> list[Path]:
+def files(objects: LocalObjects) -> list[Path]:
     return [p for p in objects.folder.rglob("*") if p.is_file()]
 
 
-def test_a_file_has_the_name_that_its_bytes_have(objects: Objects) -> None:
+def test_a_file_has_the_name_that_its_bytes_have(objects: LocalObjects) -> None:
     blob = objects.put_file(lambda part: part.write_bytes(b"abc") and None, ".bin")
     assert blob == objects.put(b"abc", ".bin")
     assert objects.get(blob) == b"abc" == objects.file(blob).read_bytes()
     assert files(objects) == [objects.path(blob)]
 
 
-def test_what_fails_while_it_is_written_leaves_nothing(objects: Objects) -> None:
+def test_what_fails_while_it_is_written_leaves_nothing(objects: LocalObjects) -> None:
     def write(part: Path) -> None:
         part.write_bytes(b"half")
         raise KeyError("no")
@@ -36,7 +36,7 @@ def test_what_fails_while_it_is_written_leaves_nothing(objects: Objects) -> None
     assert files(objects) == []
 
 
-def test_what_a_kill_leaves_lies_where_a_sweep_looks(objects: Objects) -> None:
+def test_what_a_kill_leaves_lies_where_a_sweep_looks(objects: LocalObjects) -> None:
     seen: list[Path] = []
     objects.put_file(lambda part: part.write_bytes(b"abc") and seen.append(part), ".bin")
     assert seen[0].name.startswith(".part-")
@@ -44,7 +44,7 @@ def test_what_a_kill_leaves_lies_where_a_sweep_looks(objects: Objects) -> None:
     assert seen[0].parent.parent == objects.folder
 
 
-def test_a_disk_that_refuses_is_said(objects: Objects) -> None:
+def test_a_disk_that_refuses_is_said(objects: LocalObjects) -> None:
     def write(part: Path) -> None:
         raise OSError(28, "No space left on device")
 
@@ -52,7 +52,7 @@ def test_a_disk_that_refuses_is_said(objects: Objects) -> None:
         objects.put_file(write, ".bin")
 
 
-def test_a_damaged_object_is_put_again(objects: Objects) -> None:
+def test_a_damaged_object_is_put_again(objects: LocalObjects) -> None:
     blob = objects.put(b"abc", ".bin")
     objects.path(blob).write_bytes(b"abd")
     assert objects.put_file(lambda part: part.write_bytes(b"abc") and None, ".bin") == blob
@@ -60,7 +60,7 @@ def test_a_damaged_object_is_put_again(objects: Objects) -> None:
 
 
 @pytest.mark.parametrize("how", ["flip", "shorten", "replace"])
-def test_a_file_that_changed_is_never_given(objects: Objects, how: str) -> None:
+def test_a_file_that_changed_is_never_given(objects: LocalObjects, how: str) -> None:
     blob = objects.put_file(lambda part: part.write_bytes(b"a" * 1000) and None, ".bin")
     path = objects.file(blob)
     if how == "replace":
@@ -75,7 +75,7 @@ def test_a_file_that_changed_is_never_given(objects: Objects, how: str) -> None:
         objects.file(blob)
 
 
-def test_a_file_is_read_through_once_in_a_process(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_through_once_in_a_process(objects: LocalObjects, monkeypatch: pytest.MonkeyPatch) -> None:
     blob = objects.put(b"abc", ".bin")
     read: list[Path] = []
     digest = module.file_digest

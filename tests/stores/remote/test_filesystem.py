@@ -15,8 +15,8 @@ from fsspec.implementations.local import LocalFileSystem
 
 from magical.engine.policy import Policy
 from magical.errors import StoreError
-from magical.stores.remote.filesystem import Place, place_at, refusal
-from magical.stores.remote.leases import Timing
+from magical.stores.remote.filesystem import FileStorage, open_storage, filesystem_error
+from magical.stores.remote.leases import LeaseTiming
 from magical.stores.remote.store import RemoteStore
 from remote_stores import BUCKET, served
 
@@ -30,52 +30,52 @@ def bucket() -> Iterator[str]:
 
 
 @pytest.fixture(params=["memory", "file", "s3", "any other"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> FileStorage:
     if request.param == "memory":
-        return place_at(f"memory://{uuid4().hex}")
+        return open_storage(f"memory://{uuid4().hex}")
     if request.param == "file":
-        return place_at(f"file://{tmp_path}/shared")
+        return open_storage(f"file://{tmp_path}/shared")
     if request.param == "s3":
-        return place_at(f"{request.getfixturevalue('bucket')}/{uuid4().hex}/x")
+        return open_storage(f"{request.getfixturevalue('bucket')}/{uuid4().hex}/x")
     # Of this protocol nothing is known: it is held to be neither atomic nor an object store.
-    return Place("sea://bucket/x", LocalFileSystem(), f"{tmp_path}/any")
+    return FileStorage("sea://bucket/x", LocalFileSystem(), f"{tmp_path}/any")
 
 
-def test_files_come_and_go(place: Place, tmp_path: Path) -> None:
+def test_files_come_and_go(place: FileStorage, tmp_path: Path) -> None:
     assert place.read("a/b") is None
-    assert place.found("a/b") is None
-    assert place.below("a") == {}
+    assert place.stat("a/b") is None
+    assert place.list_files("a") == {}
     place.write("a/b", b"1")
     place.write("a/b", b"22")
     place.write("a/c/d", b"")
     assert place.read("a/b") == b"22"
-    assert place.below("a") == {"a/b": 2, "a/c/d": 0}
+    assert place.list_files("a") == {"a/b": 2, "a/c/d": 0}
     assert place.read_all(["a/b", "a/none", "a/c/d"]) == {"a/b": b"22", "a/c/d": b""}
-    assert place.found("a/b").size == 2
-    assert place.found("a") is None, "a folder is no file"
+    assert place.stat("a/b").size == 2
+    assert place.stat("a") is None, "a folder is no file"
     place.remove("a/b", "a/none", "a/c/d", "a/b")
-    assert place.below("a") == {}
+    assert place.list_files("a") == {}
 
 
-def test_files_are_copied_here_and_back(place: Place, tmp_path: Path) -> None:
+def test_files_are_copied_here_and_back(place: FileStorage, tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     here.write_bytes(b"x" * 100_000)
     place.upload(here, "objects/ab/cd")
     assert place.download("objects/ab/cd", there)
     assert there.read_bytes() == here.read_bytes()
     assert not place.download("objects/ab/none", tmp_path / "none")
-    assert list(place.below("objects")) == ["objects/ab/cd"], "and nothing half written"
+    assert list(place.list_files("objects")) == ["objects/ab/cd"], "and nothing half written"
 
 
-def test_a_changed_file_has_another_stamp(place: Place) -> None:
+def test_a_changed_file_has_another_stamp(place: FileStorage) -> None:
     place.write("a", b"1")
-    before = place.found("a")
-    assert place.found("a") == before
+    before = place.stat("a")
+    assert place.stat("a") == before
     place.write("a", b"2")
-    assert place.found("a") != before
+    assert place.stat("a") != before
 
 
-def test_of_several_one_makes_a_file(place: Place) -> None:
+def test_of_several_one_makes_a_file(place: FileStorage) -> None:
     for turn in range(10):
         made: list[int] = []
         gate = threading.Barrier(6)
@@ -97,16 +97,16 @@ def test_of_several_one_makes_a_file(place: Place) -> None:
 def test_a_place_that_makes_no_file_exclusively_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = RemoteStore(f"memory://{uuid4().hex}", tmp_path, Timing())
-    monkeypatch.setattr(store.place, "create", lambda name, data: True)
+    store = RemoteStore(f"memory://{uuid4().hex}", tmp_path, LeaseTiming())
+    monkeypatch.setattr(store.storage, "create", lambda name, data: True)
     with pytest.raises(StoreError, match="lets two make the same file") as caught, store.pin_run("run"):
         raise AssertionError("it was used")
     assert caught.value.hint
 
 
 def test_a_password_is_never_shown(tmp_path: Path) -> None:
-    place = place_at(f"memory://me:tiger-0815@{uuid4().hex}")
-    assert "tiger" not in place.shown
+    place = open_storage(f"memory://me:tiger-0815@{uuid4().hex}")
+    assert "tiger" not in place.safe_url
     place.filesystem = None
     with pytest.raises(StoreError) as caught:
         place.read("a")
@@ -115,8 +115,8 @@ def test_a_password_is_never_shown(tmp_path: Path) -> None:
 
 def test_what_fails_midway_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for place in (
-        place_at(f"file://{tmp_path}/file"),
-        Place("sea://x", LocalFileSystem(), f"{tmp_path}/sea"),
+        open_storage(f"file://{tmp_path}/file"),
+        FileStorage("sea://x", LocalFileSystem(), f"{tmp_path}/sea"),
     ):
         place.write("a", b"before")
         here = tmp_path / "here"
@@ -131,11 +131,11 @@ def test_what_fails_midway_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
             with pytest.raises(StoreError, match="No space left"):
                 place.upload(here, "a")
         assert place.read("a") == b"before"
-        assert list(place.below("")) == ["a"] or [n.lstrip("/") for n in place.below("")] == ["a"]
+        assert list(place.list_files("")) == ["a"] or [n.lstrip("/") for n in place.list_files("")] == ["a"]
 
 
 def test_a_full_disk_of_this_machine_is_not_said_of_the_store(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: FileStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*words: object, **more: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -149,14 +149,14 @@ def test_a_full_disk_of_this_machine_is_not_said_of_the_store(
 
 
 def test_a_full_disk_of_the_store_is_said_of_it() -> None:
-    error = refusal("file:///mnt/x", OSError(errno.ENOSPC, "No space left on device"))
+    error = filesystem_error("file:///mnt/x", OSError(errno.ENOSPC, "No space left on device"))
     assert error.lines == ("The store file:///mnt/x cannot be used: [Errno 28] No space left on device.",)
     assert error.hint.startswith("free some space there")
 
 
 def test_credentials_that_have_expired_are_to_be_renewed() -> None:
     """They had the right to read and write before."""
-    error = refusal("s3://bucket/x", PermissionError("The provided token has expired."))
+    error = filesystem_error("s3://bucket/x", PermissionError("The provided token has expired."))
     assert error.hint.startswith("renew the credentials")
 
 

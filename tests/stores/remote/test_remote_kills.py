@@ -16,12 +16,12 @@ import pytest
 from magical.contracts.promises import Frame, promise_of
 from magical.engine.artifacts import Record
 from magical.errors import StoreError
-from magical.stores.remote.leases import Timing
+from magical.stores.remote.leases import LeaseTiming
 from magical.stores.remote.store import RemoteStore
 from magical.testing.store_conformance import KEY, OTHER, TABLE
 from remote_stores import BUCKET, files, served
 
-BRIEF = Timing(beat=0.1, patience=2.0, poll=0.05)
+BRIEF = LeaseTiming(renew_interval=0.1, expire_after=2.0, poll_interval=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_what_a_killed_process_held_is_free_after_a_while(store: RemoteStore) ->
         process.wait()
         began = time.monotonic()
         with store.lock(KEY, lambda: waited.append(1)):
-            assert time.monotonic() - began > BRIEF.patience / 2
+            assert time.monotonic() - began > BRIEF.expire_after / 2
     assert waited
     assert not files(store, "locks"), "the dead one's lease went with ours"
     swept = store.sweep([KEY])
@@ -106,7 +106,7 @@ def test_what_a_killed_process_held_is_free_after_a_while(store: RemoteStore) ->
 
 
 def test_what_a_process_of_this_machine_held_is_free_at_once(tmp_path: Path) -> None:
-    store = RemoteStore(f"file://{tmp_path}/store", tmp_path / "cache", Timing(beat=600, patience=600))
+    store = RemoteStore(f"file://{tmp_path}/store", tmp_path / "cache", LeaseTiming(renew_interval=600, expire_after=600))
     kept(store)
     what = holding("store.in_use('run')", "store.lock(KEY)", "store.writing()")
     with another(store, what, elsewhere="") as process:
@@ -138,7 +138,7 @@ def test_a_killed_sweeper_keeps_nobody_from_writing(store: RemoteStore) -> None:
         process.wait()
     began = time.monotonic()
     record = kept(store)
-    assert time.monotonic() - began > BRIEF.patience / 2
+    assert time.monotonic() - began > BRIEF.expire_after / 2
     with store.pin_run("run"):
         assert store.find_record(KEY) == record
     assert not left(store)
@@ -149,14 +149,14 @@ def test_a_sleeper_that_wakes_up_takes_nothing_from_who_followed(store: RemoteSt
         process.send_signal(signal.SIGSTOP)
         with store.lock(KEY):
             process.send_signal(signal.SIGCONT)
-            time.sleep(3 * BRIEF.beat)
+            time.sleep(3 * BRIEF.renew_interval)
             assert process.stdin
             assert process.stdout
             process.stdin.close()
             assert process.stdout.readline() == b"ended\n"
             assert len(files(store, "locks")) >= 1
             other = RemoteStore(store.url, store.local, BRIEF)
-            until = time.monotonic() + 2 * BRIEF.beat
+            until = time.monotonic() + 2 * BRIEF.renew_interval
 
             class Enough(Exception): ...
 
@@ -217,7 +217,7 @@ def test_a_lock_is_kept_for_longer_than_others_wait(store: RemoteStore) -> None:
 
     other = RemoteStore(store.url, store.local, BRIEF)
     with store.lock(KEY), store.lock(OTHER):
-        until = time.monotonic() + 1.5 * BRIEF.patience
+        until = time.monotonic() + 1.5 * BRIEF.expire_after
 
         def waits() -> None:
             if time.monotonic() > until:
@@ -229,12 +229,12 @@ def test_a_lock_is_kept_for_longer_than_others_wait(store: RemoteStore) -> None:
 
 def test_leases_that_were_never_written_hold_nobody_up_for_long(store: RemoteStore) -> None:
     """As a kill leaves them in a folder, one after the other, between making a file and writing it."""
-    quick = RemoteStore(store.url, store.local, Timing(beat=0.1, patience=0.3, poll=0.05))
-    quick.place.write(f"locks/{KEY}", b"")
+    quick = RemoteStore(store.url, store.local, LeaseTiming(renew_interval=0.1, expire_after=0.3, poll_interval=0.05))
+    quick.storage.write(f"locks/{KEY}", b"")
     lock = quick.key_lock(f"locks/{KEY}")
-    while (held := lock.attempt()) is None:
+    while (held := lock.try_acquire()) is None:
         time.sleep(0.05)
-    quick.place.write(held._lease.name, b"")
+    quick.storage.write(held._lease.name, b"")
     had: list[str] = []
 
     def follow() -> None:

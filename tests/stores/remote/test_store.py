@@ -11,13 +11,13 @@ import pytest
 
 from magical.contracts.promises import Frame, promise_of
 from magical.errors import DamagedArtifact
-from magical.stores.remote.leases import Timing
+from magical.stores.remote.leases import LeaseTiming
 from magical.stores.remote.store import RemoteStore
 from magical.testing import StoreConformance
 from magical.testing.store_conformance import KEY, TABLE
 from remote_stores import BUCKET, File, files, served
 
-QUICK = Timing(beat=0.1, patience=4.0, poll=0.05)
+QUICK = LeaseTiming(renew_interval=0.1, expire_after=4.0, poll_interval=0.05)
 
 
 @pytest.fixture(scope="module")

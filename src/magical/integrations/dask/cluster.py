@@ -19,18 +19,18 @@ from magical.engine.execution.remote_task import RemoteTask, unpack_answer, unpa
 from magical.engine.execution.subprocess_executor import stopped_error
 from magical.errors import MagicalError, StepError, StepStopped, UsageError, shorten
 from magical.events import Event, LogLine
-from magical.integrations.dask.cluster_main import WORKERS_DIE
+from magical.integrations.dask.cluster_main import MAX_WORKER_DEATHS
 from magical.integrations.dask.cluster_process import ClusterProcess
-from magical.integrations.dask.cluster_worker import Answer, do_errand, packed_errand
+from magical.integrations.dask.cluster_worker import Answer, run_remote_task, pack_task
 
 __all__ = [
-    "LOCAL",
+    "LOCAL_CLUSTER",
     "DaskCluster",
     "Job",
-    "Tell",
+    "EventCallback",
 ]
 
-Tell = Callable[[Event], None]
+EventCallback = Callable[[Event], None]
 
 
 class Job:
@@ -48,17 +48,17 @@ class Job:
         asked: Dask's own future.
     """
 
-    def __init__(self, errand: RemoteTask, tell: Tell) -> None:
-        self.errand, self.tell = errand, tell
+    def __init__(self, task: RemoteTask, emit: EventCallback) -> None:
+        self.task, self.emit = task, emit
         self.name = uuid.uuid4().hex
         self.future: Future[Record] = Future()
-        self.asked: Any = None
+        self.dask_future: Any = None
         self._attempts: list[str] = []
-        self._last = self._told = 0
-        self._given_up = 0
+        self._last_number = self._emitted = 0
+        self._times_dropped = 0
         self._lock = threading.Lock()
 
-    def hear(self, attempt: str, number: int, said: bytes) -> None:
+    def receive(self, attempt: str, number: int, payload: bytes) -> None:
         """Take an event as it comes; 0 is the beginning of an attempt.
 
         Args:
@@ -67,52 +67,52 @@ class Job:
             said: packed.
         """
         with self._lock:
-            self._hear(attempt, number, said)
+            self._receive(attempt, number, payload)
 
-    def catch_up(self, answer: Answer) -> None:
+    def emit_missed(self, answer: Answer) -> None:
         """Tell what was lost on the way, as far as it came with the answer."""
         with self._lock:
-            self._hear(answer.attempt, 0, b"")
-            for number, said in answer.last:
-                self._hear(answer.attempt, number, said)
-            if lost := answer.count - self._told:
+            self._receive(answer.attempt, 0, b"")
+            for number, said in answer.backlog:
+                self._receive(answer.attempt, number, said)
+            if lost := answer.event_count - self._emitted:
                 text = f"{lost} lines or events of it were lost on the way."
-                self.tell(LogLine(step=self.errand.node, text=text, level="warning"))
+                self.emit(LogLine(step=self.task.node, text=text, level="warning"))
 
-    def gave_up(self) -> int:
+    def count_death(self) -> int:
         """Count that Dask gave it up, and give how many workers died under it, as far as was heard."""
         with self._lock:
-            self._given_up += 1
-            return max(len(self._attempts), self._given_up)
+            self._times_dropped += 1
+            return max(len(self._attempts), self._times_dropped)
 
     def fail(self, error: BaseException) -> None:
         """End it with an error, unless it has ended."""
         with contextlib.suppress(InvalidStateError):
             self.future.set_exception(error)
 
-    def _hear(self, attempt: str, number: int, said: bytes) -> None:
-        node = self.errand.node
+    def _receive(self, attempt: str, number: int, payload: bytes) -> None:
+        node = self.task.node
         if attempt not in self._attempts:
             if self._attempts:
                 text = "the worker it ran on died; it runs again on another one."
-                self.tell(LogLine(step=node, text=text, level="warning"))
+                self.emit(LogLine(step=node, text=text, level="warning"))
             self._attempts.append(attempt)
-            self._last = self._told = 0
-        if attempt == self._attempts[-1] and number > self._last:
-            self._last = number
-            self._told += 1
-            self.tell(unpack_answer(node, said))
+            self._last_number = self._emitted = 0
+        if attempt == self._attempts[-1] and number > self._last_number:
+            self._last_number = number
+            self._emitted += 1
+            self.emit(unpack_answer(node, payload))
 
 
-LOCAL = "dask"
+LOCAL_CLUSTER = "dask"
 
 """What stands for a cluster of this machine's own processes."""
 
-ANSWERS = 5.0
+CONNECT_TIMEOUT = 5.0
 
 """Seconds in which a scheduler answers, or is taken not to be there."""
 
-STARTS = 60.0
+START_TIMEOUT = 60.0
 
 """Seconds in which a cluster of this machine has started."""
 
@@ -127,62 +127,62 @@ class DaskCluster:
         work: the name of what does an errand in a worker, as ``module:name``; see ``dask_worker.Work``.
     """
 
-    def __init__(self, place: str, workers: int, home: Path, work: str) -> None:
-        self._place, self._work = place, work
-        self._process = ClusterProcess(workers, home) if place == LOCAL else None
+    def __init__(self, address: str, workers: int, home: Path, function: str) -> None:
+        self._address, self._function = address, function
+        self._process = ClusterProcess(workers, home) if address == LOCAL_CLUSTER else None
         self._topic = f"magical-{sha256(str(home).encode()).hexdigest()[:16]}"
-        self._ready: Future[Any] = Future()
+        self._client_future: Future[Any] = Future()
         self._jobs: dict[str, Job] = {}
-        self._levels: dict[str, int] = {}
-        self._leaving = False
+        self._log_levels: dict[str, int] = {}
+        self._closing = False
 
     def __enter__(self) -> DaskCluster:
         if importlib.util.find_spec("distributed") is None:
             raise UsageError(
-                f"[policy] cluster = {self._place!r} needs Dask, and it is not installed.",
+                f"[policy] cluster = {self._address!r} needs Dask, and it is not installed.",
                 hint="pip install 'magical-thinking[dask]'",
             )
         if self._process is None:
-            self._ready.set_result(self._connected(self._place, ANSWERS))
+            self._client_future.set_result(self._connect(self._address, CONNECT_TIMEOUT))
         else:
             self._process.start()
-            threading.Thread(target=self._begin, name="magical dask", daemon=True).start()
+            threading.Thread(target=self._connect_local, name="magical dask", daemon=True).start()
         return self
 
     def __exit__(self, *exc: object) -> None:
         for job in list(self._jobs.values()):
-            job.fail(stopped_error(job.errand.node))
-        self._leaving = True
+            job.fail(stopped_error(job.task.node))
+        self._closing = True
         with contextlib.suppress(Exception):
-            self._close(self._ready.result(timeout=STARTS if exc[0] is None else 0))
+            self._close(self._client_future.result(timeout=START_TIMEOUT if exc[0] is None else 0))
         if self._process is not None:
-            self._process.end()
+            self._process.stop()
 
-    def submit(self, task: RemoteTask, emit: Tell) -> Future[Record]:
+    def submit(self, task: RemoteTask, emit: EventCallback) -> Future[Record]:
         """Begin an errand; see ``Cluster.submit``."""
         job = Job(task, emit)
         try:
-            client = self._ready.result(timeout=STARTS)
-            self._make_room(client, job)
+            client = self._client_future.result(timeout=START_TIMEOUT)
+            self._reserve_worker(client, job)
             self._send(client, job)
         except UsageError as error:
             job.fail(error)
         except Exception as error:
-            job.fail(self._gone(task, error))
+            job.fail(self._cluster_lost_error(task, error))
         return job.future
 
-    def _begin(self) -> None:
+    def _connect_local(self) -> None:
         """Connect while the run begins; who submits first waits for it."""
         assert self._process is not None
         try:
             import distributed  # noqa: F401  meanwhile it starts
 
-            client = self._connected(self._process.address(STARTS), ANSWERS)
-            self._ready.set_result(client)
-            if self._leaving:
+            client = self._connect(self._process.wait_for_address(START_TIMEOUT), CONNECT_TIMEOUT)
+            self._client_future.set_result(client)
+            if self._closing:
                 self._close(client)
         except BaseException as error:
-            self._ready.set_exception(error)
+            self._client_future.set_exception(error)
 
     def _close(self, client: Any) -> None:
         with contextlib.suppress(Exception):
@@ -191,107 +191,107 @@ class DaskCluster:
             if client.status != "closed":  # Dask would try once more when it is collected, and say so
                 client.status = "closed"
                 client._loop_runner.stop()
-        self._loud()
+        self._restore_logging()
 
-    def _loud(self) -> None:
-        for name, level in self._levels.items():
+    def _restore_logging(self) -> None:
+        for name, level in self._log_levels.items():
             logging.getLogger(name).setLevel(level)
 
-    def _connected(self, address: str, seconds: float) -> Any:
+    def _connect(self, address: str, seconds: float) -> Any:
         from distributed import Client
 
-        self._levels = _quiet()
+        self._log_levels = _silence_logging()
         client: Any = Client.__new__(Client)  # one that is half made is to be closed, too
         try:
             client.__init__(address, timeout=seconds, set_as_default=False, name="magical")
-            client.subscribe_topic(self._topic, self._hear)
+            client.subscribe_topic(self._topic, self._receive)
         except Exception as error:
             self._close(client)
-            raise _no_answer(address, error) from None
+            raise _no_answer_error(address, error) from None
         return client
 
-    def _make_room(self, client: Any, job: Job) -> None:
+    def _reserve_worker(self, client: Any, job: Job) -> None:
         """See to it that somebody does it; which worker does is the scheduler's to say.
 
         Dask forgets what was meant for one worker where that dies and no other is there.
         """
         if (process := self._process) is not None:
-            process.make_room()
-            job.future.add_done_callback(lambda _: process.give_back())
+            process.reserve_worker()
+            job.future.add_done_callback(lambda _: process.release_worker())
         elif not client.scheduler_info()["workers"]:
-            text = f"{self._place} has no worker yet; it waits for one."
-            job.tell(LogLine(step=job.errand.node, text=text, level="warning"))
+            text = f"{self._address} has no worker yet; it waits for one."
+            job.emit(LogLine(step=job.task.node, text=text, level="warning"))
 
     def _send(self, client: Any, job: Job) -> None:
         self._jobs[job.name] = job
         asked = client.submit(
-            do_errand,
-            self._work,
-            packed_errand(job.errand),
+            run_remote_task,
+            self._function,
+            pack_task(job.task),
             self._topic,
             job.name,
-            key=f"{job.errand.node}-{uuid.uuid4().hex}",
+            key=f"{job.task.node}-{uuid.uuid4().hex}",
             pure=False,
         )
-        job.asked = asked  # Dask forgets what nobody holds
-        asked.add_done_callback(partial(self._done, client, job))
+        job.dask_future = asked  # Dask forgets what nobody holds
+        asked.add_done_callback(partial(self._finish, client, job))
         job.future.add_done_callback(lambda future: self._cancel(asked) if future.cancelled() else None)
 
-    def _cancel(self, asked: Any) -> None:
+    def _cancel(self, dask_future: Any) -> None:
         with contextlib.suppress(Exception):
-            asked.cancel()
+            dask_future.cancel()
 
-    def _hear(self, event: tuple[float, Any]) -> None:
+    def _receive(self, event: tuple[float, Any]) -> None:
         """Take an event, in the client's own thread."""
         name, attempt, number, said = event[1]
         if (job := self._jobs.get(name)) is not None:
-            job.hear(attempt, number, said)
+            job.receive(attempt, number, said)
 
-    def _done(self, client: Any, job: Job, asked: Any) -> None:
+    def _finish(self, client: Any, job: Job, dask_future: Any) -> None:
         """Take what came of an errand, in the thread that Dask has for that."""
         try:
-            if asked.status == "finished":
-                answer: Answer = asked.result(timeout=STARTS)
-                job.catch_up(answer)
+            if dask_future.status == "finished":
+                answer: Answer = dask_future.result(timeout=START_TIMEOUT)
+                job.emit_missed(answer)
                 with contextlib.suppress(InvalidStateError):
-                    job.future.set_result(unpack_record(job.errand.node, answer.said))
-            elif asked.status == "error":
-                self._failed(client, job, asked.exception(timeout=STARTS))
+                    job.future.set_result(unpack_record(job.task.node, answer.payload))
+            elif dask_future.status == "error":
+                self._handle_failure(client, job, dask_future.exception(timeout=START_TIMEOUT))
             else:
-                job.fail(self._gone(job.errand, "it was cancelled there"))
+                job.fail(self._cluster_lost_error(job.task, "it was cancelled there"))
         except BaseException as error:
-            job.fail(error if isinstance(error, MagicalError) else self._gone(job.errand, error))
+            job.fail(error if isinstance(error, MagicalError) else self._cluster_lost_error(job.task, error))
         finally:
             if job.future.done():
                 self._jobs.pop(job.name, None)
-                job.asked = None
+                job.dask_future = None
 
-    def _failed(self, client: Any, job: Job, error: BaseException) -> None:
+    def _handle_failure(self, client: Any, job: Job, error: BaseException) -> None:
         from distributed import KilledWorker
 
         if not isinstance(error, KilledWorker):
-            job.fail(self._odd(job.errand, error))
-        elif (died := job.gave_up()) < WORKERS_DIE and not job.future.cancelled():
+            job.fail(self._not_started_error(job.task, error))
+        elif (died := job.count_death()) < MAX_WORKER_DEATHS and not job.future.cancelled():
             self._send(client, job)  # a worker that died of another body counts against this one, too
         else:
-            job.fail(_died(job.errand, died))
+            job.fail(_worker_died_error(job.task, died))
 
-    def _gone(self, errand: RemoteTask, error: object) -> StepStopped:
-        place = "this machine's cluster" if self._process is not None else self._place
+    def _cluster_lost_error(self, task: RemoteTask, error: object) -> StepStopped:
+        place = "this machine's cluster" if self._process is not None else self._address
         return StepStopped(
-            f"{errand.node} ({errand.where}): {place} is gone: {shorten(str(error) or repr(error), 160)}.",
+            f"{task.node} ({task.where}): {place} is gone: {shorten(str(error) or repr(error), 160)}.",
             hint="magical run goes on from there.",
         )
 
-    def _odd(self, errand: RemoteTask, error: BaseException) -> StepError:
+    def _not_started_error(self, task: RemoteTask, error: BaseException) -> StepError:
         return StepError(
-            f"{errand.node} ({errand.where}) was sent to {self._place}, and could not begin there:",
+            f"{task.node} ({task.where}) was sent to {self._address}, and could not begin there:",
             f"  {type(error).__name__}: {shorten(error, 200)}",
             hint="its workers need the packages of this environment, magical-thinking among them.",
         )
 
 
-def _no_answer(address: str, error: Exception) -> UsageError:
+def _no_answer_error(address: str, error: Exception) -> UsageError:
     hint = "dask scheduler starts one; or run on this machine: policy.cluster="
     if address.startswith("tls:"):
         hint = "is it there, and does Dask's configuration name the certificates: distributed.comm.tls.*?"
@@ -299,14 +299,14 @@ def _no_answer(address: str, error: Exception) -> UsageError:
     return UsageError(f"[policy] cluster: no Dask scheduler answers at {address} ({words}).", hint=hint)
 
 
-def _died(errand: RemoteTask, times: int) -> StepStopped:
+def _worker_died_error(task: RemoteTask, times: int) -> StepStopped:
     return StepStopped(
-        f"{errand.node} ({errand.where}): the worker it ran on died {times} times.",
+        f"{task.node} ({task.where}): the worker it ran on died {times} times.",
         hint="was there too little memory?",
     )
 
 
-def _quiet() -> dict[str, int]:
+def _silence_logging() -> dict[str, int]:
     """Let Dask log nothing, since each trouble is an error of a step; give the levels as they were."""
     names = [n for n in logging.root.manager.loggerDict if n.partition(".")[0] == "distributed"]
     levels = {name: logging.getLogger(name).level for name in names}

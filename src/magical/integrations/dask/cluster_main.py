@@ -16,19 +16,19 @@ from typing import Any, TextIO
 
 from magical.system.processes import machine_name, is_process_alive
 
-__all__ = ["FAILED", "WORKERS_DIE", "folder_of", "kill_all", "main"]
+__all__ = ["FAILURE_PREFIX", "MAX_WORKER_DEATHS", "folder_prefix", "kill_all", "serve_cluster"]
 
-WORKERS_DIE = 3
+MAX_WORKER_DEATHS = 3
 """Workers that one body may take with it, before it is taken for the culprit."""
 
-QUICK, SLOW = 0.02, 0.25
+FAST_POLL, SLOW_POLL = 0.02, 0.25
 """Seconds between two looks at which workers there are."""
 
-FAILED = "failed: "
+FAILURE_PREFIX = "failed: "
 """With this begins a line that says why there is no cluster."""
 
-CONFIGURATION: dict[str, Any] = {
-    "distributed.scheduler.allowed-failures": WORKERS_DIE - 1,
+DASK_CONFIGURATION: dict[str, Any] = {
+    "distributed.scheduler.allowed-failures": MAX_WORKER_DEATHS - 1,
     "distributed.scheduler.worker-ttl": None,  # a body may hold Python's lock for longer than that
     "distributed.scheduler.active-memory-manager.start": False,  # no tables lie in Dask's memory
     "distributed.worker.multiprocessing-method": "spawn",
@@ -45,7 +45,7 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 
-def main() -> None:
+def serve_cluster() -> None:
     """Start a cluster of one worker; let it grow when told so; end when the standard input does.
 
     The command line has the folder in which Dask's own one is made, and the descriptor of a pipe that takes
@@ -55,26 +55,26 @@ def main() -> None:
     folder, cluster, code = "", None, 1
     try:
         home.mkdir(parents=True, exist_ok=True)
-        _sweep(home)
-        folder = tempfile.mkdtemp(prefix=folder_of(os.getpid()), dir=home)
-        cluster = _started(folder)
-        _until_told(cluster, parent, said)
+        _remove_stale_folders(home)
+        folder = tempfile.mkdtemp(prefix=folder_prefix(os.getpid()), dir=home)
+        cluster = _start_cluster(folder)
+        _serve_until_closed(cluster, parent, said)
         code = 0
     except BaseException as error:
         with contextlib.suppress(OSError):
-            said.write(f"{FAILED}{' '.join(f'{type(error).__name__}: {error}'.split())}\n")
+            said.write(f"{FAILURE_PREFIX}{' '.join(f'{type(error).__name__}: {error}'.split())}\n")
             said.flush()
     finally:
-        _end(cluster)
+        _stop_cluster(cluster)
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(code)
 
 
-def _started(folder: str) -> Any:
+def _start_cluster(folder: str) -> Any:
     import dask
     from distributed import LocalCluster
 
-    dask.config.set({**CONFIGURATION, "temporary-directory": folder})
+    dask.config.set({**DASK_CONFIGURATION, "temporary-directory": folder})
     return LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=1,
         threads_per_worker=1,
@@ -87,24 +87,24 @@ def _started(folder: str) -> Any:
     )
 
 
-def _until_told(cluster: Any, parent: int, said: TextIO) -> None:
+def _serve_until_closed(cluster: Any, parent: int, output: TextIO) -> None:
     """Say who has come, and grow when told, until the run says no more or is gone."""
     wanted, there = 1, ""
     while os.getppid() == parent:
         now = " ".join([cluster.scheduler_address, *list(cluster.scheduler.workers)])
         if now != there:
-            said.write(f"{now}\n")
-            said.flush()
+            output.write(f"{now}\n")
+            output.flush()
             there = now
         growing = len(cluster.scheduler.workers) < wanted
-        if select.select([0], [], [], QUICK if growing else SLOW)[0]:
+        if select.select([0], [], [], FAST_POLL if growing else SLOW_POLL)[0]:
             if not (told := os.read(0, 4096)):
                 return
             wanted = int(told.split()[-1])
             cluster.scale(wanted)
 
 
-def _end(cluster: Any) -> None:
+def _stop_cluster(cluster: Any) -> None:
     """Kill the workers and what they began."""
     import psutil  # type: ignore[import-untyped]
 
@@ -133,7 +133,7 @@ def kill_all(processes: Iterable[Any]) -> None:
     psutil.wait_procs(ended, timeout=3)
 
 
-def folder_of(process: int | str) -> str:
+def folder_prefix(process: int | str) -> str:
     """Give what the name of a cluster's folder begins with; another machine may have ``.magical``, too.
 
     Args:
@@ -142,13 +142,13 @@ def folder_of(process: int | str) -> str:
     return f"dask-{process}@{machine_name()}@"
 
 
-def _sweep(home: Path) -> None:
+def _remove_stale_folders(home: Path) -> None:
     """Remove what a process like this left, if one was killed."""
-    for folder in home.glob(f"{folder_of('*')}*"):
+    for folder in home.glob(f"{folder_prefix('*')}*"):
         with contextlib.suppress(ValueError):
             if not is_process_alive(int(folder.name.removeprefix("dask-").partition("@")[0])):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    main()
+    serve_cluster()

@@ -11,19 +11,19 @@ import threading
 from pathlib import Path
 
 from magical.errors import UsageError, shorten
-from magical.integrations.dask.cluster_main import FAILED, folder_of, kill_all
+from magical.integrations.dask.cluster_main import FAILURE_PREFIX, folder_prefix, kill_all
 from magical.masking import mask
 
 __all__ = ["ClusterProcess"]
 
-ENDS = 8.0
+STOP_TIMEOUT = 8.0
 """Seconds in which it has ended by itself; it is killed then."""
 
-GROWS = 10.0
+SCALE_TIMEOUT = 10.0
 """Seconds that are waited for one more worker; then Dask has to find one that is free."""
 
 
-QUIET = "ignore:resource_tracker:UserWarning"
+WARNING_FILTER = "ignore:resource_tracker:UserWarning"
 """It would say that killed workers left semaphores, which it removes."""
 
 
@@ -40,12 +40,12 @@ class ClusterProcess:
     """
 
     def __init__(self, workers: int, home: Path) -> None:
-        self._most, self._home = workers, home
-        self._asked, self._bodies = 1, 0
+        self._max_workers, self._home = workers, home
+        self._requested, self._active_tasks = 1, 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._address, self._why, self._ended = "", "", False
+        self._address, self._failure, self._ended = "", "", False
         self._workers: list[str] = []
-        self._news = threading.Condition()
+        self._changed = threading.Condition()
 
     def start(self) -> None:
         """Begin, and do not wait."""
@@ -56,7 +56,7 @@ class ClusterProcess:
                     sys.executable,
                     "-P",  # or a file in the folder where the run was begun hides a module of Python's
                     "-W",
-                    QUIET,
+                    WARNING_FILTER,
                     "-m",
                     "magical.integrations.dask.cluster_main",
                     str(self._home),
@@ -68,40 +68,40 @@ class ClusterProcess:
             )
         finally:
             os.close(theirs)
-        threading.Thread(target=self._read, args=(ours,), name="magical dask", daemon=True).start()
+        threading.Thread(target=self._read_status, args=(ours,), name="magical dask", daemon=True).start()
 
-    def address(self, seconds: float) -> str:
+    def wait_for_address(self, seconds: float) -> str:
         """Wait for the scheduler, and give its address.
 
         Raises:
             UsageError: it did not start.
         """
-        with self._news:
-            self._news.wait_for(lambda: self._address or self._ended, seconds)
+        with self._changed:
+            self._changed.wait_for(lambda: self._address or self._ended, seconds)
             if not self._address:
-                why = self._why or ("its process ended" if self._ended else f"not within {seconds:g} s")
+                why = self._failure or ("its process ended" if self._ended else f"not within {seconds:g} s")
                 raise UsageError(
                     f"[policy] cluster: Dask's workers could not be started on this machine ({why}).",
                     hint="run in threads: policy.cluster=",
                 )
             return self._address
 
-    def make_room(self) -> None:
+    def reserve_worker(self) -> None:
         """Count one more body; where all workers have one, begin another worker and wait for it."""
-        with self._news:
-            self._bodies += 1
-            wanted = min(self._bodies, self._most)
-            if wanted > self._asked:
-                self._asked = wanted
-                self._say(f"{wanted}\n")
-            self._news.wait_for(lambda: len(self._workers) >= wanted or self._ended, GROWS)
+        with self._changed:
+            self._active_tasks += 1
+            wanted = min(self._active_tasks, self._max_workers)
+            if wanted > self._requested:
+                self._requested = wanted
+                self._send(f"{wanted}\n")
+            self._changed.wait_for(lambda: len(self._workers) >= wanted or self._ended, SCALE_TIMEOUT)
 
-    def give_back(self) -> None:
+    def release_worker(self) -> None:
         """Count one body less."""
-        with self._news:
-            self._bodies -= 1
+        with self._changed:
+            self._active_tasks -= 1
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """End it with all that it began; when this returns, nothing of it is left."""
         process = self._process
         if process is None or process.stdin is None:
@@ -109,38 +109,38 @@ class ClusterProcess:
         with contextlib.suppress(OSError):
             process.stdin.close()
         try:
-            process.wait(ENDS)
+            process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             process.wait()
-        _end_group(process.pid)  # it was killed, or could not see to it: a worker may hold Python's lock
-        for folder in self._home.glob(f"{folder_of(process.pid)}*"):
+        _kill_group(process.pid)  # it was killed, or could not see to it: a worker may hold Python's lock
+        for folder in self._home.glob(f"{folder_prefix(process.pid)}*"):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _say(self, text: str) -> None:
+    def _send(self, text: str) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
         with contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(text.encode())
             self._process.stdin.flush()
 
-    def _read(self, descriptor: int) -> None:
+    def _read_status(self, descriptor: int) -> None:
         """Take what it says: lines of addresses, the scheduler's first, or why it failed."""
         with os.fdopen(descriptor) as lines:
             for line in lines:
-                with self._news:
-                    if line.startswith(FAILED):
-                        self._why = shorten(mask(line.removeprefix(FAILED).strip()), 120)
+                with self._changed:
+                    if line.startswith(FAILURE_PREFIX):
+                        self._failure = shorten(mask(line.removeprefix(FAILURE_PREFIX).strip()), 120)
                     else:
                         self._address, *self._workers = line.split()
-                    self._news.notify_all()
-        with self._news:
+                    self._changed.notify_all()
+        with self._changed:
             self._ended = True
-            self._news.notify_all()
+            self._changed.notify_all()
 
 
-def _end_group(leader: int) -> None:
+def _kill_group(leader: int) -> None:
     import psutil  # type: ignore[import-untyped]
 
     def belongs(process: int) -> bool:

@@ -20,15 +20,15 @@ from magical.engine.artifacts import Record
 from magical.engine.execution.remote_task import EVENT, RemoteTask, answer_task, pack_answer
 from magical.events import Event
 
-__all__ = ["Answer", "Work", "dask_setup", "do_errand", "packed_errand"]
+__all__ = ["Answer", "TaskFunction", "dask_setup", "run_remote_task", "pack_task"]
 
-Work = Callable[[RemoteTask, Callable[[Event], None], threading.Event], Record]
+TaskFunction = Callable[[RemoteTask, Callable[[Event], None], threading.Event], Record]
 """Does an errand: which one, what takes its events, and what is set when nobody waits for it any more."""
 
-KEPT = 1 << 20
+BACKLOG_BYTES = 1 << 20
 """Bytes of the last events that come with the answer, for those that were lost on the way."""
 
-GLANCE = 0.5
+POLL_INTERVAL = 0.5
 """Seconds between two looks at whether anybody still waits."""
 
 
@@ -44,21 +44,21 @@ class Answer:
     """
 
     attempt: str
-    count: int
-    last: tuple[tuple[int, bytes], ...]
-    said: bytes
+    event_count: int
+    backlog: tuple[tuple[int, bytes], ...]
+    payload: bytes
 
 
-class _Left(KeyboardInterrupt):
+class _TaskAbandoned(KeyboardInterrupt):
     """Raised in a body for which nobody waits any more."""
 
 
-def packed_errand(errand: RemoteTask) -> bytes:
+def pack_task(task: RemoteTask) -> bytes:
     """Give an errand as it travels: small, and not looked into by Dask."""
-    return zlib.compress(pickle.dumps(errand), 1)
+    return zlib.compress(pickle.dumps(task), 1)
 
 
-def do_errand(work: str, text: bytes, topic: str, name: str) -> Answer:
+def run_remote_task(function: str, packed_task: bytes, topic: str, job_name: str) -> Answer:
     """Do an errand; what its body raises comes with the answer, and is no fault of the worker's.
 
     Args:
@@ -67,17 +67,17 @@ def do_errand(work: str, text: bytes, topic: str, name: str) -> Answer:
         topic: of its events.
         name: of the errand, for those who hear them.
     """
-    teller = _Teller(topic, name)
-    teller.begin()
-    errand: RemoteTask = pickle.loads(zlib.decompress(text))
+    teller = _EventSender(topic, job_name)
+    teller.announce()
+    errand: RemoteTask = pickle.loads(zlib.decompress(packed_task))
     stopping = threading.Event()
 
     def do() -> Record:
-        with _left_alone(stopping):
-            found: Work = pkgutil.resolve_name(work)
+        with _interrupt_if_abandoned(stopping):
+            found: TaskFunction = pkgutil.resolve_name(function)
             return found(errand, teller, stopping)
 
-    return teller.answer(answer_task(errand, do))
+    return teller.build_answer(answer_task(errand, do))
 
 
 def dask_setup(worker: Any) -> None:
@@ -86,7 +86,7 @@ def dask_setup(worker: Any) -> None:
     sys.path[:] = [place for place in sys.path if not place.startswith(own)]
 
 
-class _Teller:
+class _EventSender:
     """Numbers the events of one attempt at an errand, and sends each as it comes.
 
     Args:
@@ -103,7 +103,7 @@ class _Teller:
         self._size = 0
         self._lock = threading.Lock()
 
-    def begin(self) -> None:
+    def announce(self) -> None:
         """Say that there is an attempt."""
         self._send(0, b"")
 
@@ -114,21 +114,21 @@ class _Teller:
             self._count += 1
             self._last.append((self._count, said))
             self._size += len(said)
-            while self._size > KEPT and len(self._last) > 1:
+            while self._size > BACKLOG_BYTES and len(self._last) > 1:
                 self._size -= len(self._last.popleft()[1])
             self._send(self._count, said)
 
-    def answer(self, said: bytes) -> Answer:
+    def build_answer(self, payload: bytes) -> Answer:
         """Give the answer, with what may have been lost of the events."""
         with self._lock:
-            return Answer(self._attempt, self._count, tuple(self._last), said)
+            return Answer(self._attempt, self._count, tuple(self._last), payload)
 
-    def _send(self, number: int, said: bytes) -> None:
-        self._worker.log_event(self._topic, [self._name, self._attempt, number, said])
+    def _send(self, number: int, payload: bytes) -> None:
+        self._worker.log_event(self._topic, [self._name, self._attempt, number, payload])
 
 
 @contextlib.contextmanager
-def _left_alone(stopping: threading.Event) -> Iterator[None]:
+def _interrupt_if_abandoned(stopping: threading.Event) -> Iterator[None]:
     """While a body runs, look whether anybody still waits for it; a body in Python can then be stopped."""
     from distributed import get_worker
 
@@ -137,15 +137,15 @@ def _left_alone(stopping: threading.Event) -> Iterator[None]:
     lock, done = threading.Lock(), threading.Event()
 
     def watch() -> None:
-        while not done.wait(GLANCE):
+        while not done.wait(POLL_INTERVAL):
             task = worker.state.tasks.get(key)
             if task is not None and task.state != "cancelled":
                 continue
             stopping.set()
-            if not done.wait(2 * GLANCE):  # what runs in a process of its own has ended it by now
+            if not done.wait(2 * POLL_INTERVAL):  # what runs in a process of its own has ended it by now
                 with lock:
                     if not done.is_set():
-                        _raise_in(thread)
+                        _interrupt_thread(thread)
             return
 
     threading.Thread(target=watch, name="magical watch", daemon=True).start()
@@ -156,5 +156,5 @@ def _left_alone(stopping: threading.Event) -> Iterator[None]:
             done.set()
 
 
-def _raise_in(thread: int) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_Left))
+def _interrupt_thread(thread: int) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_TaskAbandoned))

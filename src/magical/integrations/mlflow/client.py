@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 __all__ = [
-    "experiment_id",
-    "follow",
+    "ensure_experiment",
+    "relocate_artifacts",
     "is_embedded",
-    "reached",
-    "shown",
-    "talking",
+    "prepare_mlflow",
+    "hide_password",
+    "wrap_mlflow_errors",
 ]
 
 
-def follow(uri: str, artifacts: Path) -> None:
+def relocate_artifacts(uri: str, artifacts: Path) -> None:
     """Lead a database that lies beside its files to where they are; MLflow keeps their full paths.
 
     Args:
@@ -52,11 +52,11 @@ def follow(uri: str, artifacts: Path) -> None:
             return
         old = [place for (place,) in known if str(place).startswith("file:") and place.endswith(tail)]
         for place in (p for p in old if p != here.as_uri()):
-            _lead(connection, place, here.as_uri())
+            _update_paths(connection, place, here.as_uri())
         connection.commit()
 
 
-def _lead(connection: Connection, old: str, new: str) -> None:
+def _update_paths(connection: Connection, old: str, new: str) -> None:
     connection.execute("UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (new, old))
     connection.execute(
         "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE substr(artifact_uri, 1, ?) = ?",
@@ -64,9 +64,9 @@ def _lead(connection: Connection, old: str, new: str) -> None:
     )
 
 
-_SILENT = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
+_NO_TELEMETRY = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
-_WISHES = {
+_DEFAULT_ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -74,7 +74,7 @@ _WISHES = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 
-_CHATTY = (
+_NOISY_LOGGERS = (
     "alembic",
     "mlflow.pyfunc",
     "mlflow.store.db.utils",
@@ -82,13 +82,13 @@ _CHATTY = (
     "mlflow.utils.requirements_utils",
 )
 
-_KNOWN = (  # warnings about MLflow's own lines, which no user can mend
+_IGNORED_WARNINGS = (  # warnings about MLflow's own lines, which no user can mend
     "Any type hint is inferred as AnyType",
     "The ``noload`` loader strategy",
     "Operation with range is deprecated",
 )
 
-_DOWN = {  # kinds of errors of a connection; requests' and urllib3's own, which are imported late
+_CONNECTION_ERRORS = {  # kinds of errors of a connection; requests' and urllib3's own, which are imported late
     "builtins.ConnectionError",
     "builtins.TimeoutError",
     "requests.ConnectionError",
@@ -96,19 +96,19 @@ _DOWN = {  # kinds of errors of a connection; requests' and urllib3's own, which
     "urllib3.HTTPError",
 }
 
-_UNAVAILABLE = ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "REQUEST_LIMIT_EXCEEDED")
+_UNAVAILABLE_CODES = ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "REQUEST_LIMIT_EXCEEDED")
 
-_PATIENCE = 3.0
+_PROBE_TIMEOUT = 3.0
 
-_THEIRS = ("mlflow", "requests", "sqlalchemy", "sqlite3", "urllib3")
+_MLFLOW_PACKAGES = ("mlflow", "requests", "sqlalchemy", "sqlite3", "urllib3")
 
 _lock = threading.RLock()
 
-_answered: dict[str, float] = {}
+_answered_at: dict[str, float] = {}
 
 
 @contextlib.contextmanager
-def reached(uri: str) -> Iterator[None]:
+def prepare_mlflow(uri: str) -> Iterator[None]:
     """Prepare a first import of MLflow or a first word to a server; one thread at a time.
 
     Raises:
@@ -116,19 +116,19 @@ def reached(uri: str) -> Iterator[None]:
         RegistryError: its address is none.
     """
     with _lock:
-        os.environ.update(_SILENT)
-        for name, value in _WISHES.items():
+        os.environ.update(_NO_TELEMETRY)
+        for name, value in _DEFAULT_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        for name in _CHATTY:
+        for name in _NOISY_LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        for words in _KNOWN:
+        for words in _IGNORED_WARNINGS:
             warnings.filterwarnings("ignore", f".*{words}")
         _probe(uri)
         yield
 
 
 @contextlib.contextmanager
-def talking(uri: str, what: str) -> Iterator[None]:
+def wrap_mlflow_errors(uri: str, action: str) -> Iterator[None]:
     """Give what goes wrong in a conversation with MLflow as one short error.
 
     Raises:
@@ -138,20 +138,20 @@ def talking(uri: str, what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if (reason := _silence(error)) is not None:
-            _answered.pop(uri, None)
-            raise _silent(uri, reason) from error
-        if type(error).__module__.partition(".")[0] not in _THEIRS and not isinstance(error, OSError):
+        if (reason := _find_outage(error)) is not None:
+            _answered_at.pop(uri, None)
+            raise _no_answer_error(uri, reason) from error
+        if type(error).__module__.partition(".")[0] not in _MLFLOW_PACKAGES and not isinstance(error, OSError):
             raise
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "is the file writable?" if is_embedded(uri) else "look at the server's log, and at [tracking]."
         hint = "mlflow db upgrade, with that address." if "out-of-date" in text else hint
         raise RegistryError(
-            f"MLflow at {shown(uri)} could not {what}:", shorten(text, 200), hint=hint
+            f"MLflow at {hide_password(uri)} could not {action}:", shorten(text, 200), hint=hint
         ) from error
 
 
-def experiment_id(client: Any, name: str, uri: str, artifacts: Path) -> str:
+def ensure_experiment(client: Any, name: str, uri: str, artifacts: Path) -> str:
     """Give the id of an experiment, which is made or restored if need be.
 
     Args:
@@ -160,7 +160,7 @@ def experiment_id(client: Any, name: str, uri: str, artifacts: Path) -> str:
         uri: of server or database.
         artifacts: where files of an embedded database go.
     """
-    follow(uri, artifacts)
+    relocate_artifacts(uri, artifacts)
     found = client.get_experiment_by_name(name)
     if found is None:
         place = artifacts.resolve().as_uri() if is_embedded(uri) else None
@@ -185,11 +185,11 @@ def is_embedded(uri: str) -> bool:
     return uri.startswith("sqlite:")
 
 
-def shown(uri: str) -> str:
+def hide_password(uri: str) -> str:
     """Give an address without the password that may be in it.
 
     Example:
-        >>> shown("https://me:secret@host/mlflow")
+        >>> hide_password("https://me:secret@host/mlflow")
         'https://me:***@host/mlflow'
     """
     try:
@@ -200,7 +200,7 @@ def shown(uri: str) -> str:
 
 
 def _probe(uri: str) -> None:
-    if not uri.startswith(("http://", "https://")) or time.monotonic() - _answered.get(uri, -60.0) < 5:
+    if not uri.startswith(("http://", "https://")) or time.monotonic() - _answered_at.get(uri, -60.0) < 5:
         return
     try:
         parts = urlsplit(uri)
@@ -208,25 +208,25 @@ def _probe(uri: str) -> None:
             raise ValueError("it names no host")
         host, path = parts.netloc.rpartition("@")[2], f"{parts.path.rstrip('/')}/health"
         plain = parts._replace(netloc=host, path=path)
-        with urllib.request.urlopen(urlunsplit(plain), timeout=_PATIENCE):
+        with urllib.request.urlopen(urlunsplit(plain), timeout=_PROBE_TIMEOUT):
             pass
     except urllib.error.HTTPError as error:
         with error:
             if error.code in (502, 503, 504):
-                raise _silent(uri, f"HTTP {error.code}") from None
+                raise _no_answer_error(uri, f"HTTP {error.code}") from None
     except (ValueError, http.client.HTTPException) as error:
         if isinstance(error, OSError):
-            raise _silent(uri, error) from None
+            raise _no_answer_error(uri, error) from None
         raise RegistryError(
-            f"There is no MLflow at {shown(uri)}: {shorten(error, 120)}.",
+            f"There is no MLflow at {hide_password(uri)}: {shorten(error, 120)}.",
             hint="mend the address in [tracking] in settings.toml.",
         ) from None
     except OSError as error:
-        raise _silent(uri, getattr(error, "reason", error)) from None
-    _answered[uri] = time.monotonic()
+        raise _no_answer_error(uri, getattr(error, "reason", error)) from None
+    _answered_at[uri] = time.monotonic()
 
 
-def _silence(error: BaseException) -> object:
+def _find_outage(error: BaseException) -> object:
     """What says that the other side is down, out of reach, too slow or locked; none if it answered."""
     chain = [error]
     while (below := chain[-1].__cause__ or chain[-1].__context__) is not None and below not in chain:
@@ -235,17 +235,17 @@ def _silence(error: BaseException) -> object:
         return None
     for one in chain:
         kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(one).__mro__}
-        if kinds & _DOWN:
+        if kinds & _CONNECTION_ERRORS:
             return getattr(chain[-1], "reason", None) or chain[-1]
         code = getattr(one, "error_code", "")
-        if (code in _UNAVAILABLE and not _of_database(one)) or _is_locked(one):
+        if (code in _UNAVAILABLE_CODES and not _is_database_error(one)) or _is_locked(one):
             return one
         if getattr(getattr(one, "response", None), "status_code", 0) in (429, 502, 503, 504):
             return one
     return None
 
 
-def _of_database(error: BaseException) -> bool:
+def _is_database_error(error: BaseException) -> bool:
     """Whether it is the database of this machine that refused: no table, a full disk, no permission."""
     return any("sqlite3" in str(e) for e in (error, error.__cause__))
 
@@ -254,14 +254,14 @@ def _is_locked(error: BaseException) -> bool:
     return "database is locked" in str(error)
 
 
-def _silent(uri: str, reason: object) -> RegistryDown:
+def _no_answer_error(uri: str, reason: object) -> RegistryDown:
     text = next(iter(str(reason).strip().splitlines()), "") or type(reason).__name__
     return RegistryDown(
-        f"MLflow at {shown(uri)} does not answer: {shorten(text, 120).rstrip('.')}.", hint=_hint(uri)
+        f"MLflow at {hide_password(uri)} does not answer: {shorten(text, 120).rstrip('.')}.", hint=_outage_hint(uri)
     )
 
 
-def _hint(uri: str) -> str:
+def _outage_hint(uri: str) -> str:
     if is_embedded(uri):
         return "is another program writing to it? What it missed is sent by: magical sync"
     return "start it, or mend [tracking] in settings.toml; what it missed is sent by: magical sync"

@@ -10,13 +10,13 @@ from typing import Any
 
 from magical.system.atomic_files import write_text
 
-__all__ = ["MISSED", "SENT", "UNDER_WAY", "Mark", "Marks"]
+__all__ = ["MISSED", "SENT", "UNDER_WAY", "ProgressMark", "ProgressMarkStore"]
 
 UNDER_WAY, MISSED, SENT = "under way", "missed", "sent"
 
 
 @dataclass(frozen=True)
-class Mark:
+class ProgressMark:
     """How far a run that is to be tracked has come.
 
     Attributes:
@@ -34,7 +34,7 @@ class Mark:
     run_id: str = ""
 
 
-class Marks:
+class ProgressMarkStore:
     """Keeps the marks of a project's runs; a run without one was not to be tracked.
 
     Args:
@@ -46,22 +46,22 @@ class Marks:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def read(self, run: str) -> Mark | None:
+    def read(self, run: str) -> ProgressMark | None:
         """Give a run's mark; one that cannot be read counts as missed."""
         path = self.folder / run / self.NAME
         try:
-            return Mark(**json.loads(path.read_text(encoding="utf-8")))
+            return ProgressMark(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError):
-            return Mark(MISSED)
+            return ProgressMark(MISSED)
 
-    def write(self, run: str, mark: Mark) -> None:
+    def write(self, run: str, mark: ProgressMark) -> None:
         """Keep a run's mark; a run without a journal has none."""
         if run and (self.folder / run).is_dir():
             write_text(self.folder / run / self.NAME, json.dumps(asdict(mark)))
 
-    def move(self, run: str, state: str, run_id: str = "") -> None:
+    def advance(self, run: str, state: str, run_id: str = "") -> None:
         """Say how far a run has come, if it has a mark."""
         mark = self.read(run)
         if mark is not None:

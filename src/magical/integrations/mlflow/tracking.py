@@ -19,8 +19,8 @@ from magical.events import (
     StepFinished,
     StepStarted,
 )
-from magical.integrations.mlflow.client import experiment_id, reached, shown, talking
-from magical.integrations.mlflow.progress_marks import MISSED, SENT, Mark, Marks
+from magical.integrations.mlflow.client import ensure_experiment, prepare_mlflow, hide_password, wrap_mlflow_errors
+from magical.integrations.mlflow.progress_marks import MISSED, SENT, ProgressMark, ProgressMarkStore
 from magical.run_metrics import MetricExtractor, flatten_settings, make_run_tags
 from magical.system.processes import machine_name, is_process_alive
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MlflowTracking"]
 
-_PARAMS_AT_ONCE = 100
+_PARAM_BATCH = 100
 _STATES = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
 
@@ -57,31 +57,31 @@ class MlflowTracking:
         *,
         artifacts: Path,
         experiment: str,
-        value: Callable[[str], Any],
-        marks: Marks | None = None,
+        read_value: Callable[[str], Any],
+        marks: ProgressMarkStore | None = None,
         line: Mapping[str, Any] | None = None,
-        later: bool = False,
+        is_replay: bool = False,
     ) -> None:
-        self.uri, self._artifacts, self._experiment, self._value = uri, artifacts, experiment, value
-        self._marks, self._line, self._later = marks, line or {}, later
+        self.uri, self._artifacts, self._experiment, self._read_value = uri, artifacts, experiment, read_value
+        self._marks, self._line, self._is_replay = marks, line or {}, is_replay
         self._lock = threading.RLock()
         self._client: MlflowClient | None = None
-        self._begun = RunStarted(run="", workflow=experiment, settings={}, nodes=[])
-        self._since = 0.0
-        self._run = ""
-        self._there: set[str] = set()
+        self._run_started = RunStarted(run="", workflow=experiment, settings={}, nodes=[])
+        self._started_at = 0.0
+        self._run_id = ""
+        self._already_logged: set[str] = set()
         self._broken = False
-        self._waiting: list[tuple[str, str, float]] = []
+        self._pending: list[tuple[str, str, float]] = []
         self._keys: dict[str, str] = {}
         self._contents: dict[str, str] = {}
         self._errors: dict[str, str] = {}
-        self._figures = MetricExtractor()
+        self._metrics = MetricExtractor()
 
     @property
     def run_id(self) -> str | None:
         """The MLflow run of the workflow run under way, if there is one."""
         with self._lock:
-            return self._run or None
+            return self._run_id or None
 
     def on(self, event: Event, at: float | None = None) -> None:
         """Take an event.
@@ -97,101 +97,101 @@ class MlflowTracking:
             if self._broken:
                 return
             try:
-                self._take(event, time.time() if at is None else at)
+                self._handle(event, time.time() if at is None else at)
             except Exception:
-                self._broken, self._run = True, ""
+                self._broken, self._run_id = True, ""
                 if self._marks is not None:
-                    self._marks.move(self._begun.run, MISSED)
+                    self._marks.advance(self._run_started.run, MISSED)
                 raise
 
-    def _take(self, event: Event, at: float) -> None:
+    def _handle(self, event: Event, at: float) -> None:
         match event:
             case RunStarted():
-                self._begun, self._since = event, at
+                self._run_started, self._started_at = event, at
             case StepStarted():
-                if not self._run:
-                    self._begin()
+                if not self._run_id:
+                    self._start_run()
             case StepCached() | StepFinished():
                 self._keys[event.step], self._contents[event.step] = event.key, event.content
                 if not event.origin:  # what stands on a pretence or a sample is no result
-                    self._waiting.append((event.step, event.key, at))
-                if self._run:
+                    self._pending.append((event.step, event.key, at))
+                if self._run_id:
                     self._log_scores()
             case StepFailed():
                 self._errors[event.step] = event.message
-            case RunFinished() if self._run:
-                self._end(event, at)
+            case RunFinished() if self._run_id:
+                self._finish_run(event, at)
 
-    def _begin(self) -> None:
-        begun = self._begun
-        if self._marks is not None and not self._later:
-            mark = Mark(uri=shown(self.uri), experiment=self._experiment, line=self._line)
+    def _start_run(self) -> None:
+        begun = self._run_started
+        if self._marks is not None and not self._is_replay:
+            mark = ProgressMark(uri=hide_password(self.uri), experiment=self._experiment, line=self._line)
             self._marks.write(begun.run, mark)
-        with talking(self.uri, "begin a run"), reached(self.uri):
+        with wrap_mlflow_errors(self.uri, "begin a run"), prepare_mlflow(self.uri):
             from mlflow import MlflowClient
             from mlflow.entities import Param
 
             self._client = client = MlflowClient(tracking_uri=self.uri)
-            experiment = experiment_id(client, self._experiment, self.uri, self._artifacts)
-            run = self._sent_before(client, experiment) if self._later else None
+            experiment = ensure_experiment(client, self._experiment, self.uri, self._artifacts)
+            run = self._find_existing_run(client, experiment) if self._is_replay else None
             if run is None:
-                if not self._later:
-                    _end_killed(client, experiment)
-                since = _milliseconds(self._since or time.time())
+                if not self._is_replay:
+                    _mark_killed(client, experiment)
+                since = _milliseconds(self._started_at or time.time())
                 run = client.create_run(experiment, since, make_run_tags(begun), begun.run or None)
-            self._run = run.info.run_id
+            self._run_id = run.info.run_id
             data = run.inputs.dataset_inputs if run.inputs else []
-            self._there = {*run.data.metrics, *(f"data:{i.dataset.name}" for i in data)}
+            self._already_logged = {*run.data.metrics, *(f"data:{i.dataset.name}" for i in data)}
             given = flatten_settings(begun.settings).items()
             params = [Param(k, v) for k, v in given if k not in run.data.params]
-            for first in range(0, len(params), _PARAMS_AT_ONCE):
-                client.log_batch(self._run, params=params[first : first + _PARAMS_AT_ONCE])
+            for first in range(0, len(params), _PARAM_BATCH):
+                client.log_batch(self._run_id, params=params[first : first + _PARAM_BATCH])
 
-    def _sent_before(self, client: MlflowClient, experiment: str) -> Run | None:
+    def _find_existing_run(self, client: MlflowClient, experiment: str) -> Run | None:
         """What MLflow has of this run; its name is a tag from its first moment on."""
-        found = client.search_runs([experiment], f"tags.`magical.run` = '{self._begun.run}'", max_results=1)
+        found = client.search_runs([experiment], f"tags.`magical.run` = '{self._run_started.run}'", max_results=1)
         return found[0] if found else None
 
     def _log_scores(self) -> None:
         """Write the scores among the results that are new."""
         found = [
             (name, number, _milliseconds(at))
-            for step, key, at in self._waiting
-            for name, number in self._figures.extract(step, self._value(key))
-            if name not in self._there
+            for step, key, at in self._pending
+            for name, number in self._metrics.extract(step, self._read_value(key))
+            if name not in self._already_logged
         ]
-        self._waiting.clear()
+        self._pending.clear()
         if found:
-            with self._talking("log scores") as client:
+            with self._use_client("log scores") as client:
                 from mlflow.entities import Metric
 
-                client.log_batch(self._run, metrics=[Metric(n, x, at, 0) for n, x, at in found])
+                client.log_batch(self._run_id, metrics=[Metric(n, x, at, 0) for n, x, at in found])
 
-    def _end(self, event: RunFinished, at: float) -> None:
+    def _finish_run(self, event: RunFinished, at: float) -> None:
         self._log_scores()
         keys = {**self._keys, **event.keys}
-        with self._talking("end the run") as client:
-            lineage = {"workflow": self._begun.workflow, "run": event.run, "keys": keys}
-            client.log_text(self._run, json.dumps(lineage, indent=1), "lineage.json")
+        with self._use_client("end the run") as client:
+            lineage = {"workflow": self._run_started.workflow, "run": event.run, "keys": keys}
+            client.log_text(self._run_id, json.dumps(lineage, indent=1), "lineage.json")
             if self._errors:
                 text = "\n\n".join(f"{step}\n{message}" for step, message in self._errors.items())
-                client.log_text(self._run, text, "errors.txt")
-            data = self._data(keys)
+                client.log_text(self._run_id, text, "errors.txt")
+            data = self._source_dataset(keys)
             if data is not None:
-                client.log_inputs(self._run, [data])
-            client.set_tag(self._run, "magical.executed", str(event.executed))
+                client.log_inputs(self._run_id, [data])
+            client.set_tag(self._run_id, "magical.executed", str(event.executed))
             state = _STATES.get(event.state, "FAILED")
-            client.set_terminated(self._run, status=state, end_time=_milliseconds(at))
+            client.set_terminated(self._run_id, status=state, end_time=_milliseconds(at))
         if self._marks is not None:
-            self._marks.move(self._begun.run, SENT, self._run)
-        self._run = ""
+            self._marks.advance(self._run_started.run, SENT, self._run_id)
+        self._run_id = ""
 
-    def _data(self, keys: Mapping[str, str]) -> DatasetInput | None:
+    def _source_dataset(self, keys: Mapping[str, str]) -> DatasetInput | None:
         """The source as a data set: what the first node gave, by its content."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        first = next((n for n in self._begun.nodes if n in keys), None)
-        if first is None or f"data:{first}" in self._there:
+        first = next((n for n in self._run_started.nodes if n in keys), None)
+        if first is None or f"data:{first}" in self._already_logged:
             return None
         where = json.dumps({"node": first, "key": keys[first]})
         data = Dataset(
@@ -203,13 +203,13 @@ class MlflowTracking:
         return DatasetInput(data, [InputTag("mlflow.data.context", "training")])
 
     @contextlib.contextmanager
-    def _talking(self, what: str) -> Iterator[MlflowClient]:
+    def _use_client(self, action: str) -> Iterator[MlflowClient]:
         assert self._client is not None, "the run has begun"
-        with talking(self.uri, what):
+        with wrap_mlflow_errors(self.uri, action):
             yield self._client
 
 
-def _end_killed(client: MlflowClient, experiment: str) -> None:
+def _mark_killed(client: MlflowClient, experiment: str) -> None:
     """Mark runs as killed whose process on this machine is gone."""
     query = f"attributes.status = 'RUNNING' and tags.`magical.host` = '{machine_name()}'"
     for run in client.search_runs([experiment], query, max_results=50):

@@ -16,24 +16,24 @@ from magical.errors import UsageError, shorten
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["OWN_SERVER", "FlowRun", "reach", "server_of", "talking_to"]
+__all__ = ["OWN_SERVER", "FlowRun", "check_server", "resolve_server", "use_server"]
 
 OWN_SERVER = "http://127.0.0.1:4200/api"
 """Where `magical ui` puts Prefect."""
 
-PATIENCE = 10.0
+CLOSE_TIMEOUT = 10.0
 """Seconds that Prefect's server is given to take the end of a flow run."""
 
-_GLANCE = 0.2
+_WAIT_INTERVAL = 0.2
 """Seconds of one wait at most: a wait without end may sleep through Ctrl-C."""
 
-_SENDERS = ("APILogWorker", "EventsWorker", "prefect._internal.concurrency")
+_SENDER_LOGGERS = ("APILogWorker", "EventsWorker", "prefect._internal.concurrency")
 """Of Prefect: they tell what they have yet to send, or could not, which a reader can do nothing about."""
 
-_NO_PREFECT = "pip install 'magical-thinking[prefect]'; or run without: policy.runner=local"
+_INSTALL_HINT = "pip install 'magical-thinking[prefect]'; or run without: policy.runner=local"
 
 
-def server_of(server: str) -> str:
+def resolve_server(server: str) -> str:
     """Give the API that a run talks to: as wished, else as Prefect is set up, else that of ``magical ui``.
 
     In a flow it is what that flow talks to; empty for Prefect's own temporary server.
@@ -48,7 +48,7 @@ def server_of(server: str) -> str:
     except ModuleNotFoundError as error:
         if error.name != "prefect":
             raise
-        raise UsageError('[policy] runner = "prefect" needs Prefect.', hint=_NO_PREFECT) from None
+        raise UsageError('[policy] runner = "prefect" needs Prefect.', hint=_INSTALL_HINT) from None
     known = get_current_settings().api.url
     if FlowRunContext.get() is not None:
         return known or ""
@@ -56,7 +56,7 @@ def server_of(server: str) -> str:
 
 
 @contextlib.contextmanager
-def talking_to(server: str, *, heartbeat: bool = True, retries: bool = True) -> Iterator[None]:
+def use_server(server: str, *, heartbeat: bool = True, retries: bool = True) -> Iterator[None]:
     """Let Prefect talk to a server in this block, and in what is begun in it.
 
     Args:
@@ -79,7 +79,7 @@ def talking_to(server: str, *, heartbeat: bool = True, retries: bool = True) -> 
         yield
 
 
-def reach(server: str) -> None:
+def check_server(server: str) -> None:
     """Make sure that a server answers, before any work.
 
     Raises:
@@ -91,7 +91,7 @@ def reach(server: str) -> None:
     try:
         parts = urlsplit(server)
         # Prefect would ask a server that takes calls in silence six times, a minute and more in all.
-        with talking_to(server, retries=False), get_client({"timeout": 3.0}, sync_client=True) as client:
+        with use_server(server, retries=False), get_client({"timeout": 3.0}, sync_client=True) as client:
             error: object = client.api_healthcheck()
         said = getattr(parts, "hostname", None) or server
     except (httpx.HTTPError, ValueError, RuntimeError) as caught:
@@ -130,11 +130,11 @@ class FlowRun:
         self.logger: Any = None
         self.attached = False
         self._context = contextvars.copy_context()
-        self._open, self._over = threading.Event(), threading.Event()
+        self._opened, self._closing = threading.Event(), threading.Event()
         self._state: Any = None
-        self._broken: BaseException | None = None
+        self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
-        self._quiet, self._threads = contextlib.ExitStack(), contextlib.ExitStack()
+        self._silenced_logs, self._task_threads = contextlib.ExitStack(), contextlib.ExitStack()
 
     def open(self, flow: str, name: str, tags: Sequence[str], parameters: Mapping[str, Any]) -> None:
         """Begin.
@@ -153,29 +153,29 @@ class FlowRun:
 
         inside = FlowRunContext.get()
         self.attached = inside is not None and inside.flow_run is not None
-        self._quiet.enter_context(_quiet(keep=self.attached))
+        self._silenced_logs.enter_context(_silence_logs(keep=self.attached))
         if self.attached:
             assert inside is not None
             run: Any = inside.flow_run
             run.tags = list(dict.fromkeys([*run.tags, *tags, name]))  # with those of an earlier run in it
             # Bodies belong in threads, and there may be none free where the flow's own tasks run.
-            own: Any = self._threads.enter_context(ThreadPoolTaskRunner(max_workers=self._workers))
+            own: Any = self._task_threads.enter_context(ThreadPoolTaskRunner(max_workers=self._workers))
             with FlowRunContext.model_construct(**{**dict(inside), "task_runner": own}):
-                self._begun(run.id, tags=run.tags)
+                self._attach(run.id, tags=run.tags)
             return
         facts = {"name": name, "tags": list(tags), "parameters": dict(parameters)}
-        self._thread = threading.Thread(target=self._run, args=(flow, facts), daemon=True)
+        self._thread = threading.Thread(target=self._run_flow, args=(flow, facts), daemon=True)
         self._thread.name = "magical-prefect"
         self._thread.start()
-        while not self._open.wait(_GLANCE):
+        while not self._opened.wait(_WAIT_INTERVAL):
             pass
-        if self._broken is not None:
-            self._quiet.close()
-            text = shorten(str(self._broken) or repr(self._broken), 160)
+        if self._error is not None:
+            self._silenced_logs.close()
+            text = shorten(str(self._error) or repr(self._error), 160)
             raise UsageError(
                 f"Prefect's server at {self.server} takes no flow run: {text}",
                 hint="look at the server's log; or run without: policy.runner=local",
-            ) from self._broken
+            ) from self._error
 
     def call(self, function: Callable[[], Any]) -> Any:
         """Call something as if within the flow."""
@@ -190,24 +190,24 @@ class FlowRun:
         """
         if self._thread is None:
             if wait:  # else a body is under way, and a thread cannot be stopped
-                self._threads.close()
-            self._quiet.close()
+                self._task_threads.close()
+            self._silenced_logs.close()
             return wait  # whoever opened it ends it
         self._state = state
-        self._over.set()
-        self._thread.join(PATIENCE if wait else 1.0)
-        ended = not self._thread.is_alive() and self._broken is None
+        self._closing.set()
+        self._thread.join(CLOSE_TIMEOUT if wait else 1.0)
+        ended = not self._thread.is_alive() and self._error is None
         if not ended and not wait:
-            with contextlib.suppress(Exception), talking_to(self.server):
+            with contextlib.suppress(Exception), use_server(self.server):
                 from prefect.client.orchestration import get_client
 
                 with get_client(sync_client=True, httpx_settings={"timeout": 2.0}) as client:
                     client.set_flow_run_state(self.id, state, force=True)
         if ended:
-            self._quiet.close()
+            self._silenced_logs.close()
         return ended
 
-    def _run(self, flow: str, facts: dict[str, Any]) -> None:
+    def _run_flow(self, flow: str, facts: dict[str, Any]) -> None:
         from prefect import Flow
         from prefect.context import FlowRunContext
         from prefect.task_runners import ThreadPoolTaskRunner
@@ -216,22 +216,22 @@ class FlowRun:
             inside = FlowRunContext.get()
             assert inside is not None
             assert inside.flow_run is not None
-            self._begun(inside.flow_run.id, **facts)
-            self._open.set()
-            self._over.wait()
+            self._attach(inside.flow_run.id, **facts)
+            self._opened.set()
+            self._closing.wait()
             return self._state
 
         runner: Any = ThreadPoolTaskRunner(max_workers=self._workers)
         try:
-            with talking_to(self.server, heartbeat=False):
+            with use_server(self.server, heartbeat=False):
                 how: dict[str, Any] = {"validate_parameters": False, "persist_result": False}
                 Flow(body, name=flow, task_runner=runner, **how)(return_state=True)
         except BaseException as error:
-            self._broken = error
+            self._error = error
         finally:
-            self._open.set()
+            self._opened.set()
 
-    def _begun(self, run: Any, **facts: Any) -> None:
+    def _attach(self, run: Any, **facts: Any) -> None:
         from prefect.client.orchestration import get_client
         from prefect.logging import get_run_logger
 
@@ -242,7 +242,7 @@ class FlowRun:
 
 
 @contextlib.contextmanager
-def _quiet(*, keep: bool) -> Iterator[None]:
+def _silence_logs(*, keep_console: bool) -> Iterator[None]:
     """Keep Prefect's own log lines from the root logger, where they would be taken for a body's words.
 
     Args:
@@ -255,14 +255,14 @@ def _quiet(*, keep: bool) -> Iterator[None]:
     consoles = [h for h in root.handlers if isinstance(h, PrefectConsoleHandler)]
     propagate, raises, nobody = own.propagate, logging.raiseExceptions, logging.NullHandler()
     own.propagate = False
-    if not keep:
+    if not keep_console:
         own.addHandler(nobody)
         logging.raiseExceptions = False  # a log line that the server did not take is said nowhere else
-        for name in _SENDERS:
+        for name in _SENDER_LOGGERS:
             logging.getLogger(name).disabled = True  # for good: they speak when this process ends
     for handler in consoles:
         root.removeHandler(handler)
-        if keep:
+        if keep_console:
             own.addHandler(handler)
     try:
         yield

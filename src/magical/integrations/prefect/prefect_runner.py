@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 from magical.engine.protocols import WorkItem
 from magical.errors import MagicalError, StepStopped, shorten
 from magical.events import Event, RunStarted, StepCached, StepFailed, StepLeftOut
-from magical.integrations.prefect.flow_run import FlowRun, reach, server_of
+from magical.integrations.prefect.flow_run import FlowRun, check_server, resolve_server
 from magical.masking import mask
 
 __all__ = ["PrefectRunner"]
 
 T = TypeVar("T")
 
-_DELAYS = 50
+_MAX_DELAYS = 50
 """Of the waits between attempts, Prefect takes so many; it repeats the last, by then the longest."""
 
 
@@ -44,18 +44,18 @@ class PrefectRunner:
         *,
         server: str = "",
         tags: Sequence[str] = (),
-        note: Callable[[str, str, str, bool], None] = lambda run, server, flow_run, ended: None,
+        on_flow_run: Callable[[str, str, str, bool], None] = lambda run, server, flow_run, ended: None,
     ) -> None:
-        self.flow = FlowRun(server_of(server), workers)  # in a flow, that flow's own
-        self._tags, self._note = tuple(tags), note
-        self._begun = RunStarted(run="", workflow="run", settings={}, nodes=[])
+        self.flow = FlowRun(resolve_server(server), workers)  # in a flow, that flow's own
+        self._tags, self._on_flow_run = tuple(tags), on_flow_run
+        self._run_started = RunStarted(run="", workflow="run", settings={}, nodes=[])
         self._lock = threading.Lock()
         self._tasks: dict[str, Any] = {}
-        self._ids: dict[str, Any] = {}
+        self._task_run_ids: dict[str, Any] = {}
         self._loggers: dict[str, Any] = {}
         self._futures: list[Future[Any]] = []
         self._failed: list[str] = []
-        self._left = False
+        self._stopping = False
 
     def check(self) -> None:
         """Make sure that the server answers, before any work.
@@ -64,27 +64,27 @@ class PrefectRunner:
             UsageError: it does not.
         """
         if self.flow.server:
-            reach(self.flow.server)
+            check_server(self.flow.server)
 
     def on(self, event: Event) -> None:
         """Take an event of the run."""
         match event:
             case RunStarted():
-                self._begun = event
+                self._run_started = event
             case StepCached():
-                self._show(event.step, "COMPLETED", "Cached", f"fresh: {event.key[:12]}")
+                self._add_finished_task(event.step, "COMPLETED", "Cached", f"fresh: {event.key[:12]}")
             case StepLeftOut():
-                self._show(event.step, "CANCELLED", "LeftOut", event.reason)
+                self._add_finished_task(event.step, "CANCELLED", "LeftOut", event.reason)
             case StepFailed():
                 self._failed.append(event.step)
 
     def __enter__(self) -> PrefectRunner:
-        begun = self._begun
+        begun = self._run_started
         real = ["pretended"] if begun.pretend else ["not real"] if begun.origin else []
         tags = ["magical", *self._tags, *real, *([f"profile {begun.profile}"] if begun.profile else [])]
         try:
             self.flow.open(begun.workflow, begun.run or "magical", tags, begun.settings)
-            self._noted(ended=False)
+            self._report_flow_run(ended=False)
         except KeyboardInterrupt:  # the flow run may be there by now, and nobody else would end it
             self.__exit__(*sys.exc_info())
             raise
@@ -94,7 +94,7 @@ class PrefectRunner:
         from prefect.states import Cancelled, Completed, Failed
 
         stopped = isinstance(exc[1], KeyboardInterrupt)  # a thread cannot be stopped: it is left behind
-        self._left = exc[0] is not None
+        self._stopping = exc[0] is not None
         if not stopped:
             wait(self._futures)
             for task in list(self._tasks.values()):
@@ -107,7 +107,7 @@ class PrefectRunner:
             state = Failed(message=f"failed: {', '.join(self._failed)}")
         else:
             state = Completed(message=f"{len(self._futures)} steps ran")
-        self._noted(ended=self.flow.close(state, wait=not stopped or all(f.done() for f in self._futures)))
+        self._report_flow_run(ended=self.flow.close(state, wait=not stopped or all(f.done() for f in self._futures)))
 
     def submit(self, work: WorkItem[T]) -> Future[T]:
         """Begin a piece of work as a task and give its future."""
@@ -117,13 +117,13 @@ class PrefectRunner:
         def attempt() -> Any:
             nonlocal final
             began, final = time.monotonic(), True
-            self._task_begun(work.name)
-            if self._left:
+            self._register_task_run(work.name)
+            if self._stopping:
                 if future.cancel():
                     future.set_running_or_notify_cancel()  # only then does nobody wait for it
                 else:
                     future.set_exception(StepStopped(f"{work.name} was stopped with the run."))
-                return _state("CANCELLED", "Cancelled", "the run was stopped")
+                return _make_state("CANCELLED", "Cancelled", "the run was stopped")
             if not future.running():
                 future.set_running_or_notify_cancel()
             try:
@@ -131,42 +131,42 @@ class PrefectRunner:
             except BaseException as error:
                 final = work.next_delay(error) is None
                 if final:
-                    future.set_exception(_alone(error) if self.flow.attached else error)
-                raise _told(error, work, time.monotonic() - began) from None
+                    future.set_exception(_without_cause(error) if self.flow.attached else error)
+                raise _masked_error(error, work, time.monotonic() - began) from None
 
         def condition(task: Any, run: Any, state: Any) -> bool:
             return not final
 
-        task = self._task(attempt, work, condition)
+        task = self._make_task(attempt, work, condition)
         parents = [self._tasks[name] for name in work.after if name in self._tasks]
         shown = self.flow.call(lambda: task.submit(wait_for=parents))
-        shown.add_done_callback(lambda _: _never_began(future, work.name))
+        shown.add_done_callback(lambda _: _fail_unstarted(future, work.name))
         self._tasks[work.name] = shown
         self._futures.append(future)
         return future
 
-    def ids(self) -> tuple[str, Any]:
+    def flow_run_ids(self) -> tuple[str, Any]:
         """Give the server, and the id of the flow run; none before it has begun."""
         return self.flow.server, self.flow.id
 
-    def within(self, function: Callable[[], T]) -> T:
+    def call_in_flow(self, function: Callable[[], T]) -> T:
         """Call something as if within the flow run, once it is open."""
         found: T = self.flow.call(function)
         return found
 
-    def say(self, step: str, level: int, text: str) -> None:
+    def log_line(self, step: str, level: int, text: str) -> None:
         """Show a line about a step that has begun, or else about the run, in Prefect; none before that."""
         with self._lock:
             logger = self._loggers.get(step) or self.flow.logger
         if logger is not None:  # outside of the flow, Prefect would start a server of its own for the line
             self.flow.call(lambda: logger.log(level, "%s", text))
 
-    def task_run(self, step: str) -> Any:
+    def task_run_id(self, step: str) -> Any:
         """Give the id of a step's task run; none before it has begun."""
         with self._lock:
-            return self._ids.get(step)
+            return self._task_run_ids.get(step)
 
-    def _task(self, body: Callable[[], Any], work: WorkItem[Any], condition: Any = None) -> Any:
+    def _make_task(self, body: Callable[[], Any], work: WorkItem[Any], condition: Any = None) -> Any:
         from prefect import Task
         from prefect.cache_policies import NO_CACHE
 
@@ -180,42 +180,42 @@ class PrefectRunner:
             persist_result=False,
             log_prints=False,
             retries=retries,
-            retry_delay_seconds=[work.policy.retry_delay(n + 1) for n in range(min(retries, _DELAYS))] or None,
+            retry_delay_seconds=[work.policy.retry_delay(n + 1) for n in range(min(retries, _MAX_DELAYS))] or None,
             retry_condition_fn=condition,
         )
 
-    def _noted(self, *, ended: bool) -> None:
-        if self._begun.run and self.flow.id and self.flow.server:  # else a temporary one, gone by then
-            self._note(self._begun.run, self.flow.server, str(self.flow.id), ended)
+    def _report_flow_run(self, *, ended: bool) -> None:
+        if self._run_started.run and self.flow.id and self.flow.server:  # else a temporary one, gone by then
+            self._on_flow_run(self._run_started.run, self.flow.server, str(self.flow.id), ended)
 
-    def _task_begun(self, name: str) -> None:
+    def _register_task_run(self, name: str) -> None:
         from prefect.context import TaskRunContext
         from prefect.logging.loggers import get_run_logger
 
         inside = TaskRunContext.get()
         assert inside is not None
         with self._lock:
-            self._ids[name] = inside.task_run.id
+            self._task_run_ids[name] = inside.task_run.id
             self._loggers[name] = get_run_logger()
 
-    def _show(self, name: str, kind: str, state: str, text: str) -> None:
+    def _add_finished_task(self, name: str, kind: str, state: str, text: str) -> None:
         """Enter a task that has nothing to do."""
 
         def body() -> Any:
-            self._task_begun(name)
-            return _state(kind, state, text)
+            self._register_task_run(name)
+            return _make_state(kind, state, text)
 
-        task = self._task(body, WorkItem(lambda: None, name))
+        task = self._make_task(body, WorkItem(lambda: None, name))
         self._tasks[name] = self.flow.call(task.submit)
 
 
-def _state(kind: str, name: str, text: str) -> Any:
+def _make_state(kind: str, name: str, text: str) -> Any:
     from prefect.client.schemas.objects import State, StateType
 
     return State(type=StateType(kind), name=name, message=text)
 
 
-def _told(error: BaseException, work: WorkItem[Any], seconds: float) -> Exception:
+def _masked_error(error: BaseException, work: WorkItem[Any], seconds: float) -> Exception:
     """What Prefect is told of an error: its words without secrets, and no frames of bodies."""
     text = mask(str(error) or type(error).__name__)
     if isinstance(error, StepStopped) and work.policy.timeout and seconds >= work.policy.timeout:
@@ -225,12 +225,12 @@ def _told(error: BaseException, work: WorkItem[Any], seconds: float) -> Exceptio
     return RuntimeError(f"{type(error).__name__}: {text}")
 
 
-def _alone(error: BaseException) -> BaseException:
+def _without_cause(error: BaseException) -> BaseException:
     """An error for the flow that its run is in: Prefect logs the traceback, and a cause may tell secrets."""
     return error.with_message(*error.lines) if isinstance(error, MagicalError) else error
 
 
-def _never_began(future: Future[Any], name: str) -> None:
+def _fail_unstarted(future: Future[Any], name: str) -> None:
     """Prefect ended a task without calling it: a limit could not be asked for, or it was cancelled there."""
     if not future.done():
         text = f"{name}: Prefect ended its task before it began."

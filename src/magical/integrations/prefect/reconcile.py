@@ -14,30 +14,30 @@ from magical.masking import mask_uris
 from magical.system.atomic_files import write_text
 from magical.system.processes import machine_name, is_process_alive
 
-__all__ = ["FlowMarks", "settle", "unheard"]
+__all__ = ["OpenFlowRuns", "reconcile_flow_runs", "describe_open_flow_run"]
 
-State = tuple[str, str]
+StateName = tuple[str, str]
 """Of Prefect's: its type and its name."""
 
-_STATES = {
+_RUN_STATES = {
     "done": ("COMPLETED", "Completed"),
     "failed": ("FAILED", "Failed"),
     "stopped": ("CANCELLED", "Cancelled"),
 }
 _CRASHED = ("CRASHED", "Crashed")
-_ENDS = {
+_STEP_STATES = {
     "StepFinished": ("COMPLETED", "Completed"),
     "StepCached": ("COMPLETED", "Cached"),
     "StepLeftOut": ("CANCELLED", "LeftOut"),
     "StepFailed": ("FAILED", "Failed"),
     "StepPending": ("FAILED", "Failed"),
 }
-_WHY = {_CRASHED: "its process had gone"}
-_FINAL = {"COMPLETED", "CANCELLED", "FAILED", "CRASHED"}
-_PAGE = 200
+_MESSAGES = {_CRASHED: "its process had gone"}
+_FINAL_STATES = {"COMPLETED", "CANCELLED", "FAILED", "CRASHED"}
+_PAGE_SIZE = 200
 
 
-class Settled(Protocol):
+class HasJournal(Protocol):
     """The part of a project that settling needs."""
 
     @property
@@ -45,7 +45,7 @@ class Settled(Protocol):
         """Where its runs are told."""
 
 
-class FlowMarks:
+class OpenFlowRuns:
     """Keeps, beside a run's journal, which flow run shows it, until that has ended in Prefect, too.
 
     Args:
@@ -65,7 +65,7 @@ class FlowMarks:
         elif path.parent.is_dir():
             write_text(path, json.dumps({"server": mask_uris(server), "flow_run": flow_run}))
 
-    def open(self, run: str = "*") -> Iterator[tuple[str, str, str]]:
+    def find_open(self, run: str = "*") -> Iterator[tuple[str, str, str]]:
         """Give the runs, or the one, whose flow runs may be open: name, server, flow run."""
         for path in sorted(self.folder.glob(f"{run}/{self.NAME}")):
             try:
@@ -75,7 +75,7 @@ class FlowMarks:
                 continue
 
 
-def settle(project: Settled, server: str = "") -> list[str]:
+def reconcile_flow_runs(project: HasJournal, server: str = "") -> list[str]:
     """Tell Prefect how the runs ended that it still shows as running, and their steps; give their names.
 
     A run whose process is gone without a word is marked crashed, with the steps that were under way. What
@@ -86,22 +86,22 @@ def settle(project: Settled, server: str = "") -> list[str]:
         server: one API of Prefect's, or empty for all. Where none answers, or it wants a password that is in
             its address and so in no mark, it is left for the next time.
     """
-    marks, done, answers = FlowMarks(project.journal.folder), [], cache(_answers)
-    for run, where, flow_run in marks.open():
+    marks, done, answers = OpenFlowRuns(project.journal.folder), [], cache(_is_reachable)
+    for run, where, flow_run in marks.find_open():
         if mask_uris(server) not in ("", where) or not answers(where := server or where):
             continue
         with contextlib.suppress(Exception):  # a server is away, or the disk is: nobody's run may fail for it
             summary = project.journal.read(run)
-            ends = {e["step"]: _ENDS[e["event"]] for e in project.journal.events(run) if e["event"] in _ENDS}
-            if _is_over(summary) and _settle(where, flow_run, _STATES.get(summary.state, _CRASHED), ends):
+            ends = {e["step"]: _STEP_STATES[e["event"]] for e in project.journal.events(run) if e["event"] in _STEP_STATES}
+            if _is_finished(summary) and _reconcile_flow_run(where, flow_run, _RUN_STATES.get(summary.state, _CRASHED), ends):
                 marks.note(run, where, flow_run, True)
                 done.append(run)
     return done
 
 
-def unheard(journal: Journal, run: str) -> str:
+def describe_open_flow_run(journal: Journal, run: str) -> str:
     """Say that Prefect has not heard how a run ended; empty if it has, or need not."""
-    found = list(FlowMarks(journal.folder).open(run)) if run else []
+    found = list(OpenFlowRuns(journal.folder).find_open(run)) if run else []
     return "".join(
         f"Prefect's server at {server.removesuffix('/api')} went away meanwhile.\n"
         "Hint: magical sync tells it the rest."
@@ -109,30 +109,30 @@ def unheard(journal: Journal, run: str) -> str:
     )
 
 
-def _answers(server: str) -> bool:
+def _is_reachable(server: str) -> bool:
     """Whether a server is there; what settles would wait for minutes for one that takes calls in silence."""
-    from magical.integrations.prefect.flow_run import reach
+    from magical.integrations.prefect.flow_run import check_server
 
     with contextlib.suppress(Exception):
-        reach(server)
+        check_server(server)
         return True
     return False
 
 
-def _is_over(run: RunSummary) -> bool:
+def _is_finished(run: RunSummary) -> bool:
     machine, process = run.facts.get("host", ""), run.facts.get("process", 0)
     if not process or machine != machine_name():
         return run.state != "killed"
     return not is_process_alive(process) or run.state != "killed"
 
 
-def _settle(server: str, flow_run: str, how: State, ends: Mapping[str, State]) -> bool:
+def _reconcile_flow_run(server: str, flow_run: str, run_state: StateName, step_states: Mapping[str, StateName]) -> bool:
     """Tell of one flow run and its tasks; not of the one that this code runs in, which has begun again."""
     import uuid
 
-    from magical.integrations.prefect.flow_run import talking_to
+    from magical.integrations.prefect.flow_run import use_server
 
-    with talking_to(server):
+    with use_server(server):
         from prefect.client.orchestration import get_client
         from prefect.context import FlowRunContext
         from prefect.exceptions import ObjectNotFound
@@ -145,46 +145,46 @@ def _settle(server: str, flow_run: str, how: State, ends: Mapping[str, State]) -
                 found = client.read_flow_run(uuid.UUID(flow_run))
             except ObjectNotFound:
                 return True
-            _settle_tasks(client, found.id, ends)
-            if found.state is None or found.state.type.value not in _FINAL:
-                client.set_flow_run_state(found.id, _state(how), force=True)
+            _reconcile_tasks(client, found.id, step_states)
+            if found.state is None or found.state.type.value not in _FINAL_STATES:
+                client.set_flow_run_state(found.id, _make_state(run_state), force=True)
     return True
 
 
-def _settle_tasks(client: Any, flow_run: Any, ends: Mapping[str, State]) -> None:
+def _reconcile_tasks(client: Any, flow_run: Any, step_states: Mapping[str, StateName]) -> None:
     """Those that the server knows get their ends, and those that it never heard of are entered."""
     from prefect import Task
 
-    known = {task.name: task for task in _tasks(client, flow_run)}
+    known = {task.name: task for task in _list_tasks(client, flow_run)}
     for name, task in known.items():
-        if task.state is None or task.state.type.value not in _FINAL:
-            client.set_task_run_state(task.id, _state(ends.get(name, _CRASHED)), force=True)
-    for name, end in ends.items():
+        if task.state is None or task.state.type.value not in _FINAL_STATES:
+            client.set_task_run_state(task.id, _make_state(step_states.get(name, _CRASHED)), force=True)
+    for name, end in step_states.items():
         if name not in known:
-            task = Task(_nothing, name=name)
-            client.create_task_run(task, flow_run, dynamic_key=name, name=name, state=_state(end))
+            task = Task(_do_nothing, name=name)
+            client.create_task_run(task, flow_run, dynamic_key=name, name=name, state=_make_state(end))
 
 
-def _tasks(client: Any, flow_run: Any) -> Iterator[Any]:
+def _list_tasks(client: Any, flow_run: Any) -> Iterator[Any]:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.client.schemas.sorting import TaskRunSort
 
     which = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
-    offset, page = 0, [None] * _PAGE
-    while len(page) == _PAGE:
+    offset, page = 0, [None] * _PAGE_SIZE
+    while len(page) == _PAGE_SIZE:
         page = client.read_task_runs(
-            flow_run_filter=which, sort=TaskRunSort.EXPECTED_START_TIME_ASC, limit=_PAGE, offset=offset
+            flow_run_filter=which, sort=TaskRunSort.EXPECTED_START_TIME_ASC, limit=_PAGE_SIZE, offset=offset
         )
         yield from page
-        offset += _PAGE
+        offset += _PAGE_SIZE
 
 
-def _state(end: State) -> Any:
+def _make_state(end: StateName) -> Any:
     from prefect.client.schemas.objects import State, StateType
 
     kind, name = end
-    return State(type=StateType(kind), name=name, message=_WHY.get(end, "told afterwards"))
+    return State(type=StateType(kind), name=name, message=_MESSAGES.get(end, "told afterwards"))
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Stand for a step's body, which has run."""

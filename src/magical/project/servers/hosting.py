@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from magical.errors import ProjectError
-from magical.integrations.mlflow.client import follow
+from magical.integrations.mlflow.client import relocate_artifacts
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.process_guard import GuardedProcess
 
@@ -110,7 +110,7 @@ def mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> Server:
         artifacts: the folder with the files of an embedded one.
         port: that it listens on.
     """
-    follow(uri, artifacts)
+    relocate_artifacts(uri, artifacts)
     settings = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # As installed it starts 15 processes and takes 2 GB; so it is two, of which one only waits.

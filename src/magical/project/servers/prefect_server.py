@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from magical.integrations.prefect.flow_run import talking_to
+from magical.integrations.prefect.flow_run import use_server
 from magical.project.servers.hosting import await_all, free_port, prefect_server
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def served() -> Iterator[None]:
         server = replace(server, settings={**server.settings, **known})
     with server.start() as process:
         await_all([(server, process)])
-        with talking_to(f"{server.address}/api"):
+        with use_server(f"{server.address}/api"):
             began = datetime.now(UTC)
             try:
                 yield

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from urllib.parse import urlsplit
 
 from magical.errors import ProjectError, UsageError
-from magical.integrations.mlflow.client import shown
+from magical.integrations.mlflow.client import hide_password
 from magical.integrations.prefect.flow_run import OWN_SERVER
-from magical.integrations.prefect.reconcile import settle
+from magical.integrations.prefect.reconcile import reconcile_flow_runs
 from magical.project.servers.hosting import (
     HOST,
     Server,
@@ -82,7 +82,7 @@ class UIs:
             stack.callback(self._stop)
             await_all(self._processes)
             if address := self.addresses["prefect"]:
-                settle(self._project, f"{address}/api")  # before anybody looks
+                reconcile_flow_runs(self._project, f"{address}/api")  # before anybody looks
             self._stack = stack.pop_all()
         return self
 
@@ -119,7 +119,7 @@ class UIs:
     def _prefect(self, project: Project, port: int) -> Server | str | None:
         named = project.configuration.policy({}).server
         if named and not _is_here(named, port):
-            return shown(named.rstrip("/").removesuffix("/api"))
+            return hide_password(named.rstrip("/").removesuffix("/api"))
         if find_spec("prefect") is None:
             self.notes.append("Prefect is not installed: pip install 'magical-thinking[prefect]'")
             return None
@@ -131,7 +131,7 @@ class UIs:
     def _mlflow(self, project: Project, database: str, port: int) -> Server | str:
         named = project.configuration.tracking({}).uri
         if named and not named.startswith(_EMBEDDED) and not _is_here(named, port):
-            return shown(named)
+            return hide_password(named)
         uri = _absolute(named) if named.startswith(_EMBEDDED) else database
         return mlflow_server(project.home / "mlflow", uri, project.home / "artifacts", port or free_port())
 

@@ -13,13 +13,13 @@ from typing import Protocol
 from magical.errors import DamagedArtifact, StoreError
 from magical.system.atomic_files import temporary_file, wrap_disk_errors, fsync_file, write_file
 
-__all__ = ["Objects", "Shelf", "damaged", "digest_of", "file_digest", "gone", "is_name"]
+__all__ = ["LocalObjects", "BlobStore", "damaged_object", "bytes_digest", "file_digest", "missing_object", "is_blob_name"]
 
 _verified: dict[Path, tuple[int, int, int]] = {}
 """Files whose bytes this process has seen to be those of their names, with what tells that they changed."""
 
 
-class Shelf(Protocol):
+class BlobStore(Protocol):
     """Where the bytes of stored values are, by names made of what they are."""
 
     def put(self, data: bytes, suffix: str) -> str:
@@ -35,7 +35,7 @@ class Shelf(Protocol):
         """Give an object as a file on this machine, verified."""
 
 
-class Objects:
+class LocalObjects:
     """A folder of objects; one that is there already is not written again.
 
     Args:
@@ -55,10 +55,10 @@ class Objects:
         Raises:
             StoreError: they cannot be written.
         """
-        blob = f"{digest_of(data)}{suffix}"
+        blob = f"{bytes_digest(data)}{suffix}"
         path = self.path(blob)
         if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
-            write_file(path, lambda part: _write(part, data))
+            write_file(path, lambda part: _write_bytes(part, data))
         return blob
 
     def put_file(self, write: Callable[[Path], None], suffix: str) -> str:
@@ -80,7 +80,7 @@ class Objects:
                 fsync_file(part)
                 path.parent.mkdir(exist_ok=True)
                 part.replace(path)
-            _verified[path] = _stamp(path)
+            _verified[path] = _file_stamp(path)
         return blob
 
     def file(self, blob: str) -> Path:
@@ -91,13 +91,13 @@ class Objects:
         """
         path = self.path(blob)
         try:
-            stamp = _stamp(path)
+            stamp = _file_stamp(path)
             if _verified.get(path) == stamp:
                 return path
             if file_digest(path) != blob.partition(".")[0]:
-                raise _damaged(path, blob)
+                raise _discard_damaged(path, blob)
         except OSError as error:
-            raise gone(path.name, blob, error.strerror or "") from None
+            raise missing_object(path.name, blob, error.strerror or "") from None
         _verified[path] = stamp
         return path
 
@@ -111,9 +111,9 @@ class Objects:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise gone(path.name, blob, error.strerror or "") from None
-        if digest_of(data) != blob.partition(".")[0]:
-            raise _damaged(path, blob)
+            raise missing_object(path.name, blob, error.strerror or "") from None
+        if bytes_digest(data) != blob.partition(".")[0]:
+            raise _discard_damaged(path, blob)
         return data
 
     def size(self, blob: str) -> int:
@@ -142,17 +142,17 @@ class Objects:
         return f"{path.parent.name}{path.name}".partition(".")[0] == digest
 
 
-def is_name(blob: str) -> bool:
+def is_blob_name(blob: str) -> bool:
     """Whether a text can name an object: no record leads out of the folder.
 
     Example:
-        >>> is_name("ab" * 20 + ".json"), is_name("..//etc/passwd")
+        >>> is_blob_name("ab" * 20 + ".json"), is_blob_name("..//etc/passwd")
         (True, False)
     """
     return re.fullmatch(r"[0-9a-f]{40}(\.[a-z]+)?", blob) is not None
 
 
-def digest_of(data: bytes) -> str:
+def bytes_digest(data: bytes) -> str:
     """Give the digest that names bytes."""
     return hashlib.sha256(data).hexdigest()[:40]
 
@@ -163,12 +163,12 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:40]
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
+def _file_stamp(path: Path) -> tuple[int, int, int]:
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def gone(name: str, blob: str, why: str = "") -> DamagedArtifact:
+def missing_object(name: str, blob: str, why: str = "") -> DamagedArtifact:
     """Word that an object is not there any more."""
     reason = f" ({why})" if why else ""
     return DamagedArtifact(
@@ -176,18 +176,18 @@ def gone(name: str, blob: str, why: str = "") -> DamagedArtifact:
     )
 
 
-def damaged(name: str, blob: str) -> DamagedArtifact:
+def damaged_object(name: str, blob: str) -> DamagedArtifact:
     """Word that an object is not what was stored."""
     return DamagedArtifact(
         f"A stored object is damaged: {name}.", hint="magical run makes it again.", blob=blob
     )
 
 
-def _damaged(path: Path, blob: str) -> DamagedArtifact:
+def _discard_damaged(path: Path, blob: str) -> DamagedArtifact:
     path.unlink(missing_ok=True)
-    return damaged(path.name, blob)
+    return damaged_object(path.name, blob)
 
 
-def _write(part: Path, data: bytes) -> None:
+def _write_bytes(part: Path, data: bytes) -> None:
     if part.write_bytes(data) != len(data):
         raise StoreError(f"{part} was not written whole.", hint="look at the disk's space.")

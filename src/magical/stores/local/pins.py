@@ -13,7 +13,7 @@ from magical.engine.artifacts import Record
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import acquire, try_acquire, release
 
-__all__ = ["Pins", "pinned"]
+__all__ = ["Pins", "read_pins"]
 
 
 class Pins:
@@ -63,7 +63,7 @@ class Pins:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def pinned(folder: Path, *, dry: bool = False) -> tuple[set[str], set[str], int]:
+def read_pins(folder: Path, *, dry: bool = False) -> tuple[set[str], set[str], int]:
     """Give the keys and the objects that are pinned; pins that nobody holds are deleted, and counted.
 
     Args:

@@ -14,15 +14,15 @@ from magical.engine.artifacts import Artifact, Record
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import acquire, release
 
-__all__ = ["Seal", "may_run_code"]
+__all__ = ["RecordSigner", "may_run_code"]
 
-_HARMLESS = {"table", "value", "none", "group"}
+_CODE_FREE_KINDS = {"table", "value", "none", "group"}
 """The kinds of artifacts that are read without running any code of theirs."""
 
-_LENGTH = 64
+_SECRET_LENGTH = 64
 
 
-class Seal:
+class RecordSigner:
     """Signs records with a secret of the store and the place where the store is.
 
     The place is the machine, the user and the folder itself (its device's number for it, which stays when the
@@ -49,7 +49,7 @@ class Seal:
             StoreError: the secret cannot be written.
         """
         with wrap_disk_errors(self._file):
-            return self._signature(self._secret() or self._made(), text)
+            return self._signature(self._secret() or self._create_secret(), text)
 
     def is_own(self, signature: object, text: str) -> bool:
         """Whether this store, at this place, signed a text."""
@@ -60,7 +60,7 @@ class Seal:
 
     def _signature(self, secret: bytes, text: str) -> str:
         place = os.stat(self._folder).st_ino
-        message = f"{_machine()}\n{place}\n{text}".encode()
+        message = f"{_machine_id()}\n{place}\n{text}".encode()
         return hmac.new(secret, message, hashlib.sha256).hexdigest()[:40]
 
     def _secret(self) -> bytes:
@@ -68,16 +68,16 @@ class Seal:
             secret = self._file.read_bytes()
         except OSError:
             return b""
-        return secret if len(secret) == _LENGTH else b""
+        return secret if len(secret) == _SECRET_LENGTH else b""
 
-    def _made(self) -> bytes:
+    def _create_secret(self) -> bytes:
         """Of several who make it at once, one does."""
         handle = acquire(self._file)
         try:
             if not self._secret():
                 os.chmod(self._file, 0o600)
                 os.truncate(self._file, 0)
-                os.write(handle, secrets.token_hex(_LENGTH // 2).encode())
+                os.write(handle, secrets.token_hex(_SECRET_LENGTH // 2).encode())
                 os.fsync(handle)
         finally:
             release(handle)
@@ -90,11 +90,11 @@ def may_run_code(record: Record) -> bool:
 
 
 def _may_run_code(artifact: Artifact) -> bool:
-    return artifact.kind not in _HARMLESS or any(map(_may_run_code, artifact.items.values()))
+    return artifact.kind not in _CODE_FREE_KINDS or any(map(_may_run_code, artifact.items.values()))
 
 
 @lru_cache
-def _machine() -> str:
+def _machine_id() -> str:
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
     for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
         try:

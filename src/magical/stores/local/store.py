@@ -14,9 +14,9 @@ from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.protocols import SweepResult
 from magical.errors import StoreError
-from magical.stores.local.objects import Objects, digest_of, is_name
+from magical.stores.local.objects import LocalObjects, bytes_digest, is_blob_name
 from magical.stores.local.pins import Pins
-from magical.stores.local.signature import Seal, may_run_code
+from magical.stores.local.signature import RecordSigner, may_run_code
 from magical.system.atomic_files import wrap_disk_errors, write_text
 from magical.system.file_locks import SharedFileLock, acquire, do_nothing, release
 
@@ -38,11 +38,11 @@ class LocalStore:
 
     def __init__(self, folder: Path, *, trust: bool = False) -> None:
         self.folder = folder
-        self.objects = Objects(folder / "objects")
+        self.objects = LocalObjects(folder / "objects")
         self.untrusted: set[str] = set()
         self._trust = trust
         self._gate = SharedFileLock(folder / "lock")
-        self._seal = Seal(folder)
+        self._signer = RecordSigner(folder)
         self._pins: list[Pins] = []
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -52,18 +52,18 @@ class LocalStore:
     def find_record(self, key: str) -> Record | None:
         """Give the record of a key, if it has been computed, its objects are there, and it may be trusted."""
         if not self._pins:
-            return self._trusted(key)
+            return self._find_trusted(key)
         with self.block_sweeps():  # between looking up and pinning nobody sweeps
-            record = self._trusted(key)
+            record = self._find_trusted(key)
             self._pin(key, record)
         return record
 
     def put_record(self, record: Record) -> None:
         """Keep a record; from then on its key counts as computed."""
         data = record.to_json()
-        digest = digest_of(json.dumps(data).encode())
+        digest = bytes_digest(json.dumps(data).encode())
         with self.block_sweeps():
-            text = json.dumps({"digest": digest, "signature": self._seal.sign(digest), **data})
+            text = json.dumps({"digest": digest, "signature": self._signer.sign(digest), **data})
             write_text(self.record_path(record.key), text, durable=True)
             self._pin(record.key, record)
 
@@ -74,7 +74,7 @@ class LocalStore:
             key: which one.
             only: unless another record than this has taken its place meanwhile.
         """
-        if expected is None or self.read(key)[0] == expected:
+        if expected is None or self.read_record(key)[0] == expected:
             with wrap_disk_errors(self.record_path(key)), suppress(FileNotFoundError, NotADirectoryError):
                 self.record_path(key).unlink()
 
@@ -84,10 +84,10 @@ class LocalStore:
         Raises:
             StoreError: the value cannot be kept.
         """
-        from magical.stores.codecs import encode
+        from magical.stores.codecs import encode_artifact
 
         with self.block_sweeps():
-            return encode(value, promise, key, self.objects)
+            return encode_artifact(value, promise, key, self.objects)
 
     def load(self, artifact: Artifact, promise: Promise) -> Any:
         """Give a value back.
@@ -95,13 +95,13 @@ class LocalStore:
         Raises:
             DamagedArtifact: what was read is not what was stored.
         """
-        from magical.stores.codecs import decode
+        from magical.stores.codecs import decode_artifact
 
-        return decode(artifact, promise, self.objects)
+        return decode_artifact(artifact, promise, self.objects)
 
     def size(self, key: str) -> int:
         """Give the bytes that a key's result and what was kept beside it take; 0 where they are gone."""
-        record = self.read(key)[0]
+        record = self.read_record(key)[0]
         return sum(map(self.objects.size, set(record.blobs()))) if record else 0
 
     def scratch(self, key: str) -> Path:
@@ -187,17 +187,17 @@ class LocalStore:
         with self._gate.hold(alone=True), wrap_disk_errors(self.folder):
             return sweep(self, alive() if callable(alive) else alive, suspects, dry=dry)
 
-    def read(self, key: str) -> tuple[Record | None, bool]:
+    def read_record(self, key: str) -> tuple[Record | None, bool]:
         """Give what is written for a key, whether or not its objects are there, and whether it is our own."""
         try:
             data = json.loads(self.record_path(key).read_bytes())
             digest, signature = data.pop("digest"), data.pop("signature", "")
-            if digest != digest_of(json.dumps(data).encode()):
+            if digest != bytes_digest(json.dumps(data).encode()):
                 return None, False
             record = Record.from_json(data)
-            if record.key != key or not all(map(is_name, record.blobs())):
+            if record.key != key or not all(map(is_blob_name, record.blobs())):
                 return None, False
-            return record, self._seal.is_own(signature, digest)
+            return record, self._signer.is_own(signature, digest)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None, False
 
@@ -205,8 +205,8 @@ class LocalStore:
         """Give the path of a key's record."""
         return self.folder / "records" / key[:2] / f"{key[2:]}.json"
 
-    def _trusted(self, key: str) -> Record | None:
-        record, own = self.read(key)
+    def _find_trusted(self, key: str) -> Record | None:
+        record, own = self.read_record(key)
         if record is None or not all(self.objects.path(b).is_file() for b in record.blobs()):
             return None
         if not own and may_run_code(record):

@@ -11,22 +11,22 @@ from typing import Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.protocols import SweepResult
-from magical.stores.local.objects import Objects
-from magical.stores.local.pins import pinned
+from magical.stores.local.objects import LocalObjects
+from magical.stores.local.pins import read_pins
 from magical.system.file_locks import try_acquire, release
 
 __all__ = ["sweep"]
 
-_PART = ".part-"
+_PARTIAL_PREFIX = ".part-"
 
 
 class Sweepable(Protocol):
     """The part of a local store that a sweep needs."""
 
     folder: Path
-    objects: Objects
+    objects: LocalObjects
 
-    def read(self, key: str) -> tuple[Record | None, bool]:
+    def read_record(self, key: str) -> tuple[Record | None, bool]:
         """Give what is written for a key."""
 
 
@@ -40,14 +40,14 @@ def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], 
         dry: remove nothing.
     """
     swept = SweepResult()
-    keys, needed, swept.leftovers = pinned(store.folder / "pins", dry=dry)
+    keys, needed, swept.leftovers = read_pins(store.folder / "pins", dry=dry)
     keys |= set(alive)
     for path in _files(store.folder / "records"):
         key = path.parent.name + path.stem
         record = None
-        if key in keys and not path.name.startswith(_PART):
+        if key in keys and not path.name.startswith(_PARTIAL_PREFIX):
             path.read_bytes()  # what may not be read is no garbage
-            record = store.read(key)[0]
+            record = store.read_record(key)[0]
         if record is None:
             _remove(path, swept, "records", dry)
             continue
@@ -64,11 +64,11 @@ def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], 
         else:
             swept.kept_objects += 1
             swept.kept_bytes += path.stat().st_size
-    _clear(store.folder, keys, swept, dry)
+    _clear_leftovers(store.folder, keys, swept, dry)
     return swept
 
 
-def _clear(folder: Path, keys: Collection[str], swept: SweepResult, dry: bool) -> None:
+def _clear_leftovers(folder: Path, keys: Collection[str], swept: SweepResult, dry: bool) -> None:
     """Remove the scratch folders and lock files of other keys; a lock that somebody holds stays."""
     for scratch in _children(folder / "scratch"):
         if scratch.name not in keys:
@@ -88,7 +88,7 @@ def _remove(path: Path, swept: SweepResult, kind: str, dry: bool) -> None:
         size = path.stat().st_size
         if not dry:
             path.unlink()
-        kind = "leftovers" if path.name.startswith(_PART) else kind
+        kind = "leftovers" if path.name.startswith(_PARTIAL_PREFIX) else kind
         setattr(swept, kind, getattr(swept, kind) + 1)
         swept.bytes += size
 

@@ -20,11 +20,11 @@ from magical.masking import register_secret, mask
 from magical.system.atomic_files import DISK_FULL_ERRNOS, wrap_disk_errors, write_file
 
 __all__ = [
-    "FolderPlace",
-    "Found",
-    "Place",
-    "place_at",
-    "refusal",
+    "FolderStorage",
+    "FileInfo",
+    "FileStorage",
+    "open_storage",
+    "filesystem_error",
 ]
 
 _HINTS = {
@@ -41,7 +41,7 @@ _HINTS = {
 }
 
 
-def refusal(shown: str, error: Exception) -> StoreError:
+def filesystem_error(url: str, error: Exception) -> StoreError:
     """Word an exception of a filesystem.
 
     Args:
@@ -49,7 +49,7 @@ def refusal(shown: str, error: Exception) -> StoreError:
         error: what it raised.
 
     Example:
-        >>> print(refusal("s3://bucket/x", FileNotFoundError("The specified bucket does not exist")))
+        >>> print(filesystem_error("s3://bucket/x", FileNotFoundError("The specified bucket does not exist")))
         The store s3://bucket/x cannot be used: The specified bucket does not exist.
         Hint: make the bucket or the folder, or mend [policy] store.
     """
@@ -57,22 +57,22 @@ def refusal(shown: str, error: Exception) -> StoreError:
     text = f"{name} {error}".lower()
     hint = next((h for word, h in _HINTS.items() if word in text), "look at its settings and permissions.")
     what = shorten(str(error) or name, 160).rstrip(".")
-    return StoreError(f"The store {shown} cannot be used: {what}.", hint=hint)
+    return StoreError(f"The store {url} cannot be used: {what}.", hint=hint)
 
 
-_ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
+_ATOMIC_PROTOCOLS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
 
 """Where a file that is put is there whole or not at all, and can be made only if nobody else has made it."""
 
-_AT_ONCE = 8
+_MAX_REQUESTS = 8
 
 """Requests under way, where many files are deleted."""
 
-_making = threading.Lock()
+_create_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Found:
+class FileInfo:
     """A file that is there.
 
     Attributes:
@@ -84,7 +84,7 @@ class Found:
     stamp: str
 
 
-class Place:
+class FileStorage:
     """Files below a URL, by names such as ``records/ab/cd.json``.
 
     Args:
@@ -97,11 +97,11 @@ class Place:
     """
 
     def __init__(self, url: str, filesystem: Any, root: str) -> None:
-        self.url, self.shown = url, mask(url)
+        self.url, self.safe_url = url, mask(url)
         self.filesystem, self._root = filesystem, root.rstrip("/")
         self._protocol = url.partition("://")[0]
         # Else s3fs asks how large a file is before it reads it, and looks for a folder if there is none.
-        self._small = {"max_concurrency": 1} if self._protocol in ("s3", "s3a") else {}
+        self._small_read_options = {"max_concurrency": 1} if self._protocol in ("s3", "s3a") else {}
 
     def path(self, name: str) -> str:
         """Give a file's name as the filesystem has it."""
@@ -117,8 +117,8 @@ class Place:
         Raises:
             StoreError: the filesystem does not answer, or refuses.
         """
-        with self.reaching(), suppress(FileNotFoundError):
-            return bytes(self.filesystem.cat_file(self.path(name), **({} if large else self._small)))
+        with self.wrap_errors(), suppress(FileNotFoundError):
+            return bytes(self.filesystem.cat_file(self.path(name), **({} if large else self._small_read_options)))
         return None
 
     def read_all(self, names: Iterable[str]) -> dict[str, bytes]:
@@ -126,13 +126,13 @@ class Place:
         paths = {self.path(name): name for name in names}
         if not paths:
             return {}
-        with self.reaching():
-            found = self.filesystem.cat_ranges(list(paths), None, None, on_error="return", **self._small)
+        with self.wrap_errors():
+            found = self.filesystem.cat_ranges(list(paths), None, None, on_error="return", **self._small_read_options)
         texts: dict[str, bytes] = {}
         for name, data in zip(paths.values(), found, strict=True):
             if isinstance(data, FileNotFoundError):
                 continue
-            with self.reaching():
+            with self.wrap_errors():
                 if isinstance(data, Exception):
                     raise data
                 texts[name] = bytes(data)
@@ -140,16 +140,16 @@ class Place:
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file, whole or not at all."""
-        with self.reaching():
-            if self._protocol in _ATOMIC:
+        with self.wrap_errors():
+            if self._protocol in _ATOMIC_PROTOCOLS:
                 self.filesystem.pipe_file(self.path(name), data)
                 return
-            with self._part(name) as part:
+            with self._write_temporary(name) as part:
                 self.filesystem.pipe_file(part, data)
 
     def create(self, name: str, data: bytes) -> bool:
         """Write a small file if there is none; say whether there was none."""
-        with self.reaching():
+        with self.wrap_errors():
             try:
                 self._create(self.path(name), data)
             except FileExistsError:
@@ -162,16 +162,16 @@ class Place:
 
     def upload(self, file: Path, name: str) -> None:
         """Copy a local file here, whole or not at all."""
-        with self.reaching():
-            if self._protocol in _ATOMIC:
+        with self.wrap_errors():
+            if self._protocol in _ATOMIC_PROTOCOLS:
                 self.filesystem.put_file(str(file), self.path(name))
                 return
-            with self._part(name) as part:
+            with self._write_temporary(name) as part:
                 self.filesystem.put_file(str(file), part)
 
     def download(self, name: str, file: Path) -> bool:
         """Copy a file to a local one; say whether there was one."""
-        with self.reaching():
+        with self.wrap_errors():
             try:
                 self.filesystem.get_file(self.path(name), str(file))
             except FileNotFoundError:
@@ -181,19 +181,19 @@ class Place:
                     raise
         return True
 
-    def found(self, name: str) -> Found | None:
+    def stat(self, name: str) -> FileInfo | None:
         """Say what a file is; nothing where there is none."""
-        with self.reaching(), suppress(FileNotFoundError):
+        with self.wrap_errors(), suppress(FileNotFoundError):
             info = self.filesystem.info(self.path(name))
             stamps = (info.get(k, "") for k in ("ETag", "etag", "LastModified", "mtime", "ino", "created"))
-            return Found(int(info["size"]), " ".join(map(str, stamps))) if info["type"] == "file" else None
+            return FileInfo(int(info["size"]), " ".join(map(str, stamps))) if info["type"] == "file" else None
         return None
 
     def remove(self, *names: str) -> None:
         """Delete files; those that are gone already are passed over."""
 
         def remove_one(name: str) -> None:
-            with self.reaching(), suppress(FileNotFoundError):
+            with self.wrap_errors(), suppress(FileNotFoundError):
                 self.filesystem.rm_file(self.path(name))
 
         left, failed = deque(names), list[Exception]()
@@ -207,7 +207,7 @@ class Place:
                 failed.append(error)
 
         # No pool: at its end Python would wait for the threads of one, however long a server is silent.
-        helpers = min(len(names), _AT_ONCE) - 1
+        helpers = min(len(names), _MAX_REQUESTS) - 1
         threads = [threading.Thread(target=remove_some, daemon=True) for _ in range(helpers)]
         for thread in threads:
             thread.start()
@@ -217,18 +217,18 @@ class Place:
         if failed:
             raise failed[0]
 
-    def below(self, folder: str) -> dict[str, int]:
+    def list_files(self, folder: str) -> dict[str, int]:
         """Give the names of all files below a folder, with their sizes."""
         top = self.path(folder)
-        with self.reaching():
+        with self.wrap_errors():
             found = self.filesystem.find(top, detail=True)
         begin = len(self.path(""))
-        files = {_from_root(path, top, begin): int(info["size"]) for path, info in found.items()}
+        files = {_relative_name(path, top, begin): int(info["size"]) for path, info in found.items()}
         files.pop(folder, None)  # a folder that lost its last file meanwhile may be given for one
         return files
 
     @contextmanager
-    def reaching(self) -> Iterator[None]:
+    def wrap_errors(self) -> Iterator[None]:
         """Say as one StoreError what the filesystem refuses in the block, but not that a file is missing.
 
         Raises:
@@ -239,13 +239,13 @@ class Place:
         except MagicalError:
             raise
         except Exception as error:  # each filesystem has exceptions of its own
-            raise refusal(self.shown, error) from error
+            raise filesystem_error(self.safe_url, error) from error
 
     def _create(self, path: str, data: bytes) -> None:
         if self._protocol == "memory":  # it looks and writes in two steps
-            with _making:
+            with _create_lock:
                 self.filesystem.pipe_file(path, data, mode="create")
-        elif self._protocol in _ATOMIC:
+        elif self._protocol in _ATOMIC_PROTOCOLS:
             self.filesystem.pipe_file(path, data, mode="create")
         else:
             self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
@@ -253,7 +253,7 @@ class Place:
                 file.write(data)
 
     @contextmanager
-    def _part(self, name: str) -> Iterator[str]:
+    def _write_temporary(self, name: str) -> Iterator[str]:
         """A temporary name beside a file, which is moved to it at the end of the block."""
         folder, _, last = self.path(name).rpartition("/")
         part = f"{folder}/.part-{os.urandom(6).hex()}-{last}"
@@ -267,7 +267,7 @@ class Place:
             raise
 
 
-def _from_root(path: str, top: str, begin: int) -> str:
+def _relative_name(path: str, top: str, begin: int) -> str:
     """The name of a file that a listing found, whether or not it writes a first slash."""
     return path[begin:] if path.startswith(top) else path.lstrip("/")[begin - 1 :]
 
@@ -277,14 +277,14 @@ _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"} | dict.
 )
 
 
-class FolderPlace(Place):
+class FolderStorage(FileStorage):
     """Files in a folder of this machine, or of a disk that several share: synced and renamed."""
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file, whole or not at all."""
         # A lease is worth nothing after a crash of the machine, so that it needs not be on the disk.
         durable = name.startswith(("objects/", "records/"))
-        write_file(self._file(name), lambda part: _all(part, data), durable=durable)
+        write_file(self._file(name), lambda part: _write_whole(part, data), durable=durable)
 
     def upload(self, file: Path, name: str) -> None:
         """Copy a local file here, whole or not at all."""
@@ -312,7 +312,7 @@ class FolderPlace(Place):
         return Path(self.path(name))
 
 
-def place_at(url: str) -> Place:
+def open_storage(url: str) -> FileStorage:
     """Give a place by its URL.
 
     Args:
@@ -323,9 +323,9 @@ def place_at(url: str) -> Place:
         StoreError: the protocol is unknown, or the package for it is not installed.
 
     Example:
-        >>> place = place_at("memory://example")
+        >>> place = open_storage("memory://example")
         >>> place.write("a/b", b"1")
-        >>> place.read("a/b"), place.read("a/c"), place.create("a/b", b"2"), place.below("a")
+        >>> place.read("a/b"), place.read("a/c"), place.create("a/b", b"2"), place.list_files("a")
         (b'1', None, False, {'a/b': 1})
     """
     with suppress(ValueError):
@@ -346,12 +346,12 @@ def place_at(url: str) -> Place:
         hint = "s3, gs, abfs, file and many more are known to fsspec."
         raise StoreError(f"{mask(url)}: {shorten(error, 160)}.", hint=hint) from None
     except Exception as error:
-        raise refusal(mask(url), error) from error
-    kind = FolderPlace if protocol in ("file", "local") else Place
+        raise filesystem_error(mask(url), error) from error
+    kind = FolderStorage if protocol in ("file", "local") else FileStorage
     return kind(url, filesystem, root)
 
 
-def _all(part: Path, data: bytes) -> None:
+def _write_whole(part: Path, data: bytes) -> None:
     if part.write_bytes(data) != len(data):
         raise StoreError(f"{part} was not written whole.", hint="look at the disk's space.")
 

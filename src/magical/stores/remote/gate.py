@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from magical.stores.remote.filesystem import Place
-from magical.stores.remote.leases import Heart, Held, Lease, Lock, Timing, Watch, briefly
+from magical.stores.remote.filesystem import FileStorage
+from magical.stores.remote.leases import LeaseRenewer, HeldLock, Lease, LeaseLock, LeaseTiming, LeaseMonitor, run_briefly
 from magical.system.file_locks import do_nothing
 
-__all__ = ["Alone", "RemoteGate"]
+__all__ = ["SweepAccess", "RemoteGate"]
 
 _WRITERS = "gate/writers"
 
 
 @dataclass(frozen=True)
-class Alone:
+class SweepAccess:
     """What who sweeps has.
 
     Attributes:
@@ -27,8 +27,8 @@ class Alone:
         dead: the leases of writers that died.
     """
 
-    held: Held
-    dead: list[str]
+    lock: HeldLock
+    dead_writers: list[str]
 
 
 class RemoteGate:
@@ -43,62 +43,62 @@ class RemoteGate:
         timing: how often to look.
     """
 
-    def __init__(self, place: Place, heart: Heart, watch: Watch, timing: Timing) -> None:
-        self._place, self._heart, self._watch, self._timing = place, heart, watch, timing
-        self._sweeper = Lock(heart, watch, (place, "gate/sweep"), timing)
-        self._here = threading.local()
+    def __init__(self, storage: FileStorage, renewer: LeaseRenewer, monitor: LeaseMonitor, timing: LeaseTiming) -> None:
+        self._storage, self._renewer, self._monitor, self._timing = storage, renewer, monitor, timing
+        self._sweeper = LeaseLock(renewer, monitor, (storage, "gate/sweep"), timing)
+        self._thread_state = threading.local()
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def block_sweeps(self) -> Iterator[None]:
         """Keep sweeps away for a block.
 
         Raises:
             StoreError: the store cannot be written.
         """
-        if getattr(self._here, "inside", False):
+        if getattr(self._thread_state, "inside", False):
             yield
             return
-        lease = self._entered()
-        self._here.inside = True
+        lease = self._enter()
+        self._thread_state.inside = True
         try:
             yield
         finally:
-            self._here.inside = False
+            self._thread_state.inside = False
             self._leave(lease)
 
     @contextmanager
-    def alone(self) -> Iterator[Alone]:
+    def block_writers(self) -> Iterator[SweepAccess]:
         """Keep writers away for a block, when those that are under way have ended or died.
 
         Raises:
             StoreError: the store cannot be written.
         """
-        assert not getattr(self._here, "inside", False), "a sweep in one's own writing would wait for itself"
+        assert not getattr(self._thread_state, "inside", False), "a sweep in one's own writing would wait for itself"
         held = self._sweeper.acquire(do_nothing)
         try:
-            while len(dead := self._dead(leases := self.leases())) < len(leases):
-                time.sleep(self._pause())
-            yield Alone(held, dead)
+            while len(dead := self._find_dead(leases := self.leases())) < len(leases):
+                time.sleep(self._poll_interval())
+            yield SweepAccess(held, dead)
         finally:
             held.release()
 
-    def wait(self) -> bool:
+    def wait_for_sweep(self) -> bool:
         """Wait while somebody sweeps, unless inside; say whether somebody did."""
-        if getattr(self._here, "inside", False) or not self._sweeper.is_taken():
+        if getattr(self._thread_state, "inside", False) or not self._sweeper.is_taken():
             return False
-        self._until_swept()
+        self._wait_until_swept()
         return True
 
     def leases(self) -> Mapping[str, bytes]:
         """Give the leases of all that write."""
-        return self._place.read_all(self._place.below(_WRITERS))
+        return self._storage.read_all(self._storage.list_files(_WRITERS))
 
-    def _dead(self, leases: Mapping[str, bytes]) -> list[str]:
-        return [name for name, text in leases.items() if self._watch.is_dead(name, text)]
+    def _find_dead(self, leases: Mapping[str, bytes]) -> list[str]:
+        return [name for name, text in leases.items() if self._monitor.is_dead(name, text)]
 
-    def _entered(self) -> Lease:
+    def _enter(self) -> Lease:
         while True:
-            lease = Lease(self._place, f"{_WRITERS}/{secrets.token_hex(8)}")
+            lease = Lease(self._storage, f"{_WRITERS}/{secrets.token_hex(8)}")
             lease.put()
             try:
                 taken = self._sweeper.is_taken()
@@ -106,25 +106,25 @@ class RemoteGate:
                 self._leave(lease)
                 raise
             if not taken:
-                lease.when_lost(lease.put)
-                self._heart.add(lease)
+                lease.set_on_lost(lease.put)
+                self._renewer.add(lease)
                 return lease
-            self._place.remove(lease.name)
-            self._until_swept()
+            self._storage.remove(lease.name)
+            self._wait_until_swept()
 
-    def _until_swept(self) -> None:
+    def _wait_until_swept(self) -> None:
         """A sweeper that died is followed by whoever waits for it, who lets go at once."""
         while self._sweeper.is_taken():
-            time.sleep(self._pause())
-            if self._sweeper.is_dead() and (held := self._sweeper.attempt()):
+            time.sleep(self._poll_interval())
+            if self._sweeper.is_dead() and (held := self._sweeper.try_acquire()):
                 held.release()
 
     def _leave(self, lease: Lease) -> None:
         def leave() -> None:
-            self._heart.drop(lease)
-            self._place.remove(lease.name)
+            self._renewer.drop(lease)
+            self._storage.remove(lease.name)
 
-        briefly(leave)
+        run_briefly(leave)
 
-    def _pause(self) -> float:
-        return min(0.1, self._timing.poll)
+    def _poll_interval(self) -> float:
+        return min(0.1, self._timing.poll_interval)

@@ -12,29 +12,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from magical.errors import StoreError
-from magical.stores.remote.filesystem import Place
+from magical.stores.remote.filesystem import FileStorage
 
 __all__ = [
-    "Heart",
-    "Held",
+    "LeaseRenewer",
+    "HeldLock",
     "Lease",
-    "Lock",
-    "Timing",
-    "Watch",
-    "briefly",
-    "has_ended",
-    "no_loss",
-    "process_name",
-    "token_of",
+    "LeaseLock",
+    "LeaseTiming",
+    "LeaseMonitor",
+    "run_briefly",
+    "has_writer_ended",
+    "ignore_loss",
+    "identify_process",
+    "parse_token",
 ]
 
-PATIENCE = 10.0
+RELEASE_TIMEOUT = 10.0
 
 """Seconds that letting go may take: a server that is silent would hold up the end of a run for minutes."""
 
 
 @dataclass(frozen=True)
-class Timing:
+class LeaseTiming:
     """How leases are kept, in seconds.
 
     Attributes:
@@ -43,12 +43,12 @@ class Timing:
         poll: between two looks at a lease that another has, at most.
     """
 
-    beat: float = 10.0
-    patience: float = 60.0
-    poll: float = 1.0
+    renew_interval: float = 10.0
+    expire_after: float = 60.0
+    poll_interval: float = 1.0
 
 
-def briefly(call: Callable[[], None]) -> None:
+def run_briefly(call: Callable[[], None]) -> None:
     """Let go of what would run out anyway: what is refused, or takes long, is left to itself."""
 
     def quietly() -> None:
@@ -57,25 +57,25 @@ def briefly(call: Callable[[], None]) -> None:
 
     thread = threading.Thread(target=quietly, name="letting go", daemon=True)
     thread.start()
-    thread.join(PATIENCE)
+    thread.join(RELEASE_TIMEOUT)
 
 
-def no_loss() -> None:
+def ignore_loss() -> None:
     """Do nothing when a lease is lost."""
 
 
-def token_of(text: bytes) -> str:
+def parse_token(text: bytes) -> str:
     """Give the token of who wrote a lease; empty where it was not written whole.
 
     Example:
-        >>> token_of(b"3f2a 17"), token_of(b"")
+        >>> parse_token(b"3f2a 17"), parse_token(b"")
         ('3f2a', '')
     """
     words = text.decode("ascii", "replace").split()
     return words[0] if words and words[0].isalnum() else ""
 
 
-def process_name(pid: int) -> str:
+def identify_process(pid: int) -> str:
     """Give what tells a process from all others, elsewhere too; empty if that is not known, or it has ended.
 
     It names the start of the kernel, its space of process numbers, the number, and the process's own start.
@@ -89,18 +89,18 @@ def process_name(pid: int) -> str:
         return ""
 
 
-def has_ended(text: bytes) -> bool:
+def has_writer_ended(text: bytes) -> bool:
     """Whether a lease was written by a process of this machine that is no more, so that nobody need wait.
 
     Example:
-        >>> has_ended(b"3f2a 17"), has_ended(f"3f2a 17 {process_name(os.getpid())}".encode())
+        >>> has_writer_ended(b"3f2a 17"), has_writer_ended(f"3f2a 17 {identify_process(os.getpid())}".encode())
         (False, False)
     """
-    words, own = text.decode("ascii", "replace").split(), process_name(os.getpid())
+    words, own = text.decode("ascii", "replace").split(), identify_process(os.getpid())
     if len(words) != 3 or not own:
         return False
     boot, space, pid, *_ = [*words[2].split("/"), "", "", ""]
-    return own.split("/")[:2] == [boot, space] and pid.isdigit() and process_name(int(pid)) != words[2]
+    return own.split("/")[:2] == [boot, space] and pid.isdigit() and identify_process(int(pid)) != words[2]
 
 
 class Lease:
@@ -109,15 +109,15 @@ class Lease:
     Args:
         place: where it lies.
         name: its file.
-        lost: called, by the heart's thread and before ``end`` returns, when somebody took or deleted it.
+        lost: called, by the heart's thread and before ``stop_renewing`` returns, when somebody took or deleted it.
     """
 
-    def __init__(self, place: Place, name: str, lost: Callable[[], None] = no_loss) -> None:
-        self.place, self.name, self.token = place, name, secrets.token_hex(8)
-        self._lost, self._count, self._process = lost, 0, process_name(os.getpid())
+    def __init__(self, storage: FileStorage, name: str, on_lost: Callable[[], None] = ignore_loss) -> None:
+        self.storage, self.name, self.token = storage, name, secrets.token_hex(8)
+        self._on_lost, self._count, self._process = on_lost, 0, identify_process(os.getpid())
         self._renewing = threading.Lock()
         self._ended = False
-        self._seen = (time.monotonic(), time.time())
+        self._renewed_at = (time.monotonic(), time.time())
 
     def text(self) -> bytes:
         """Give what stands in the file."""
@@ -127,8 +127,8 @@ class Lease:
         """Write it, whatever is there."""
         began = (time.monotonic(), time.time())
         self._count += 1
-        self.place.write(self.name, self.text())
-        self._seen = began
+        self.storage.write(self.name, self.text())
+        self._renewed_at = began
 
     def renew(self) -> None:
         """Say that its holder lives; called by the heart."""
@@ -136,41 +136,41 @@ class Lease:
             if not self._ended:
                 self._renew()
 
-    def is_sure(self, seconds: float) -> bool:
+    def is_fresh(self, seconds: float) -> bool:
         """Whether it was surely its own so many seconds ago; the wall's clock counts a machine's sleep."""
-        then, wall = self._seen
+        then, wall = self._renewed_at
         return max(time.monotonic() - then, time.time() - wall) < seconds
 
     def is_own(self) -> bool:
         """Look whether it is there and its own."""
-        text = self.place.read(self.name)
-        return text is not None and token_of(text) == self.token
+        text = self.storage.read(self.name)
+        return text is not None and parse_token(text) == self.token
 
     def _renew(self) -> None:
         if self.is_own():
             self.put()
         else:
-            self._lost()
+            self._on_lost()
 
-    def when_lost(self, call: Callable[[], None]) -> None:
+    def set_on_lost(self, call: Callable[[], None]) -> None:
         """Say what to do when it is found to be lost."""
-        self._lost = call
+        self._on_lost = call
 
-    def end(self) -> None:
+    def stop_renewing(self) -> None:
         """Renew it no more."""
         with self._renewing:
             self._ended = True
 
 
-class Heart:
+class LeaseRenewer:
     """Renews leases in a thread of its own, which is there while there are any.
 
     Args:
         beat: seconds between two renewals.
     """
 
-    def __init__(self, beat: float) -> None:
-        self._beat = beat
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
         self._leases: set[Lease] = set()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -188,11 +188,11 @@ class Heart:
         with self._changed:
             self._leases.discard(lease)
             self._changed.notify_all()
-        lease.end()
+        lease.stop_renewing()
 
     def _run(self) -> None:
         while True:
-            until = time.monotonic() + self._beat
+            until = time.monotonic() + self._interval
             with self._changed:
                 while self._leases and (left := until - time.monotonic()) > 0:
                     self._changed.wait(left)
@@ -205,43 +205,43 @@ class Heart:
                     lease.renew()
 
 
-class Watch:
+class LeaseMonitor:
     """Remembers since when each lease has stood as it stands, by this process's own clock.
 
     Args:
         patience: seconds after which one that has not changed is dead.
     """
 
-    def __init__(self, patience: float) -> None:
-        self._patience = patience
+    def __init__(self, expire_after: float) -> None:
+        self._expire_after = expire_after
         self._seen: dict[str, tuple[bytes, float]] = {}
 
     def is_dead(self, name: str, text: bytes) -> bool:
         """Whether a lease has stood so for long, or its process is known to have ended."""
-        if has_ended(text):
+        if has_writer_ended(text):
             return True
         before, now = self._seen.get(name), time.monotonic()
         if before is None or before[0] != text:
             self._seen[name] = (text, now)
             return False
-        return now - before[1] >= self._patience
+        return now - before[1] >= self._expire_after
 
-    def settle(self, look: Callable[[], Mapping[str, bytes]], pause: float) -> None:
+    def wait_until_known(self, read_leases: Callable[[], Mapping[str, bytes]], pause: float) -> None:
         """Wait until each lease that there is now has changed, is gone or is dead.
 
         Args:
             look: gives the leases by name.
             pause: seconds between two looks.
         """
-        first = look()
+        first = read_leases()
         open_ones = {name for name, text in first.items() if not self.is_dead(name, text)}
         while open_ones:
             time.sleep(pause)
-            now = look()
+            now = read_leases()
             open_ones = {n for n in open_ones if now.get(n) == first[n] and not self.is_dead(n, first[n])}
 
 
-class LockLease(Lease):
+class ChainedLease(Lease):
     """The lease of a lock, which is lost when somebody took it for dead and follows.
 
     Args:
@@ -250,34 +250,34 @@ class LockLease(Lease):
         patience: seconds after which others take it for dead.
     """
 
-    def __init__(self, place: Place, name: str, patience: float) -> None:
-        super().__init__(place, name)
-        self._patience, self._over = patience, False
+    def __init__(self, storage: FileStorage, name: str, expire_after: float) -> None:
+        super().__init__(storage, name)
+        self._expire_after, self._is_lost = expire_after, False
 
     def is_own(self) -> bool:
         """Look whether it is there and nobody follows."""
-        return not self._over and super().is_own() and not self._is_followed()
+        return not self._is_lost and super().is_own() and not self._has_successor()
 
-    def holds(self) -> bool:
+    def is_held(self) -> bool:
         """Whether it is held still; looked up only if it was not renewed for long."""
-        return not self._over and (self.is_sure(self._patience / 2) or self.is_own())
+        return not self._is_lost and (self.is_fresh(self._expire_after / 2) or self.is_own())
 
     def _renew(self) -> None:
-        late = not self.is_sure(self._patience / 2)
-        if self._over or not Lease.is_own(self):
-            self._over = True
+        late = not self.is_fresh(self._expire_after / 2)
+        if self._is_lost or not Lease.is_own(self):
+            self._is_lost = True
             return
         self.put()
         # Who follows makes a lease and then looks whether this one was renewed; here it is the other way
         # round. So one of the two sees the other.
-        self._over = late and self._is_followed()
+        self._is_lost = late and self._has_successor()
 
-    def _is_followed(self) -> bool:
+    def _has_successor(self) -> bool:
         head = self.name.partition("~")[0]
-        return self.place.read(f"{head}~{self.token}") is not None
+        return self.storage.read(f"{head}~{self.token}") is not None
 
 
-class Lock:
+class LeaseLock:
     """Something that one at a time may have, by a lease that is made only if there is none.
 
     A lease that is dead is not deleted and made anew, since two might do so at once: who follows makes a
@@ -292,11 +292,11 @@ class Lock:
         timing: how often to look.
     """
 
-    def __init__(self, heart: Heart, watch: Watch, head: tuple[Place, str], timing: Timing) -> None:
-        self._heart, self._watch, self._timing = heart, watch, timing
-        self._place, self._head = head
+    def __init__(self, renewer: LeaseRenewer, monitor: LeaseMonitor, head: tuple[FileStorage, str], timing: LeaseTiming) -> None:
+        self._renewer, self._monitor, self._timing = renewer, monitor, timing
+        self._storage, self._head = head
 
-    def acquire(self, waits: Callable[[], None]) -> Held:
+    def acquire(self, on_wait: Callable[[], None]) -> HeldLock:
         """Wait until it is had.
 
         Args:
@@ -305,14 +305,14 @@ class Lock:
         Raises:
             StoreError: the filesystem does not answer, or refuses.
         """
-        pause, look = min(0.02, self._timing.poll), False
-        while (held := self.attempt(look=look)) is None:
-            waits()
+        pause, look = min(0.02, self._timing.poll_interval), False
+        while (held := self.try_acquire(read_first=look)) is None:
+            on_wait()
             time.sleep(pause)
-            pause, look = min(pause * 1.5, self._timing.poll), True
+            pause, look = min(pause * 1.5, self._timing.poll_interval), True
         return held
 
-    def attempt(self, *, look: bool = True) -> Held | None:
+    def try_acquire(self, *, read_first: bool = True) -> HeldLock | None:
         """Take it if it is free or its holder is dead.
 
         Args:
@@ -320,40 +320,40 @@ class Lock:
         """
         name, chain = self._head, list[tuple[str, bytes]]()
         while True:
-            text = self._place.read(name) if look or chain else None
+            text = self._storage.read(name) if read_first or chain else None
             if text is None:
-                lease = LockLease(self._place, name, self._timing.patience)
-                made = self._place.create(name, lease.text())
-                text = None if made else self._place.read(name)
+                lease = ChainedLease(self._storage, name, self._timing.expire_after)
+                made = self._storage.create(name, lease.text())
+                text = None if made else self._storage.read(name)
                 # An answer may be lost on its way, and the request be sent again.
-                if made or (text is not None and token_of(text) == lease.token):
-                    return self._taken(lease, chain)
+                if made or (text is not None and parse_token(text) == lease.token):
+                    return self._finish_acquire(lease, chain)
                 if text is None:
                     return None
-            if not self._watch.is_dead(name, text):
+            if not self._monitor.is_dead(name, text):
                 return None
             chain.append((name, text))
             # Several that were killed before they wrote their tokens must not be one and the same.
-            name = f"{self._head}~{token_of(text) or len(chain)}"
+            name = f"{self._head}~{parse_token(text) or len(chain)}"
 
     def is_taken(self) -> bool:
         """Whether somebody has it, dead or alive."""
-        return self._place.read(self._head) is not None
+        return self._storage.read(self._head) is not None
 
     def is_dead(self) -> bool:
         """Whether its first holder has not renewed it for long."""
-        text = self._place.read(self._head)
-        return text is not None and self._watch.is_dead(self._head, text)
+        text = self._storage.read(self._head)
+        return text is not None and self._monitor.is_dead(self._head, text)
 
-    def _taken(self, lease: LockLease, chain: list[tuple[str, bytes]]) -> Held | None:
-        if any(self._place.read(name) != text for name, text in chain):
-            self._place.remove(lease.name)
+    def _finish_acquire(self, lease: ChainedLease, chain: list[tuple[str, bytes]]) -> HeldLock | None:
+        if any(self._storage.read(name) != text for name, text in chain):
+            self._storage.remove(lease.name)
             return None
-        self._heart.add(lease)
-        return Held(lease, chain, self._heart)
+        self._renewer.add(lease)
+        return HeldLock(lease, chain, self._renewer)
 
 
-class Held:
+class HeldLock:
     """A lock that is had.
 
     Args:
@@ -362,33 +362,33 @@ class Held:
         heart: renews it.
     """
 
-    def __init__(self, lease: LockLease, chain: list[tuple[str, bytes]], heart: Heart) -> None:
-        self._lease, self._chain, self._heart = lease, chain, heart
+    def __init__(self, lease: ChainedLease, chain: list[tuple[str, bytes]], renewer: LeaseRenewer) -> None:
+        self._lease, self._chain, self._renewer = lease, chain, renewer
 
-    def confirm(self) -> None:
+    def ensure_held(self) -> None:
         """Hold it to be one's own still.
 
         Raises:
             StoreError: this process was asleep for so long that another took it.
         """
         lease = self._lease
-        if lease.holds():
+        if lease.is_held():
             return
         raise StoreError(
-            f"{lease.place.shown}: another took over, since this process did not answer for long.",
+            f"{lease.storage.safe_url}: another took over, since this process did not answer for long.",
             hint="run it again.",
         )
 
     def release(self) -> None:
         """Let go of it."""
-        briefly(self._release)
+        run_briefly(self._release)
 
     def _release(self) -> None:
-        lease, place = self._lease, self._lease.place
-        self._heart.drop(lease)
+        lease, place = self._lease, self._lease.storage
+        self._renewer.drop(lease)
         for name, before in self._chain:
             text = place.read(name)
-            if text is not None and token_of(text) == token_of(before):
+            if text is not None and parse_token(text) == parse_token(before):
                 place.remove(name)
-        if lease.holds():
+        if lease.is_held():
             place.remove(lease.name)

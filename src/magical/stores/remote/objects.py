@@ -7,13 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from magical.errors import DamagedArtifact
-from magical.stores.local.objects import Objects, damaged, digest_of, file_digest, gone, is_name
-from magical.stores.remote.filesystem import Found, Place
+from magical.stores.local.objects import LocalObjects, damaged_object, bytes_digest, file_digest, missing_object, is_blob_name
+from magical.stores.remote.filesystem import FileInfo, FileStorage
 from magical.system.atomic_files import temporary_file, wrap_disk_errors
 
-__all__ = ["FOLDER", "RemoteObjects", "blob_of"]
+__all__ = ["OBJECTS_FOLDER", "RemoteObjects", "parse_blob"]
 
-FOLDER = "objects"
+OBJECTS_FOLDER = "objects"
 
 
 class RemoteObjects:
@@ -24,10 +24,10 @@ class RemoteObjects:
         cache: a folder of this machine, for those that must be files.
     """
 
-    def __init__(self, place: Place, cache: Path) -> None:
-        self._place = place
-        self.cache = Objects(cache)
-        self._whole: dict[str, Found] = {}  # what this process has seen to be what its name says
+    def __init__(self, storage: FileStorage, cache: Path) -> None:
+        self._storage = storage
+        self.cache = LocalObjects(cache)
+        self._verified: dict[str, FileInfo] = {}  # what this process has seen to be what its name says
 
     def put(self, data: bytes, suffix: str) -> str:
         """Keep bytes, and give the object's name.
@@ -35,9 +35,9 @@ class RemoteObjects:
         Raises:
             StoreError: they cannot be written.
         """
-        blob = f"{digest_of(data)}{suffix}"
-        if not self._is_kept(blob, len(data)):
-            self._place.write(name_of(blob), data)
+        blob = f"{bytes_digest(data)}{suffix}"
+        if not self._is_stored(blob, len(data)):
+            self._storage.write(blob_file(blob), data)
         return blob
 
     def put_file(self, write: Callable[[Path], None], suffix: str) -> str:
@@ -52,8 +52,8 @@ class RemoteObjects:
         """
         blob = self.cache.put_file(write, suffix)
         file = self.cache.file(blob)
-        if not self._is_kept(blob, file.stat().st_size):
-            self._place.upload(file, name_of(blob))
+        if not self._is_stored(blob, file.stat().st_size):
+            self._storage.upload(file, blob_file(blob))
         return blob
 
     def get(self, blob: str) -> bytes:
@@ -62,12 +62,12 @@ class RemoteObjects:
         Raises:
             DamagedArtifact: it is gone, or not what was stored.
         """
-        data = self._place.read(name_of(blob), large=True)
+        data = self._storage.read(blob_file(blob), large=True)
         if data is None:
-            raise gone(blob, blob)
-        if digest_of(data) != digest_in(blob):
-            self._place.remove(name_of(blob))
-            raise damaged(blob, blob)
+            raise missing_object(blob, blob)
+        if bytes_digest(data) != blob_digest(blob):
+            self._storage.remove(blob_file(blob))
+            raise damaged_object(blob, blob)
         return data
 
     def file(self, blob: str) -> Path:
@@ -81,65 +81,65 @@ class RemoteObjects:
                 return self.cache.file(blob)
 
         def fetch(part: Path) -> None:
-            if not self._place.download(name_of(blob), part):
-                raise gone(blob, blob)
-            if file_digest(part) != digest_in(blob):
-                self._place.remove(name_of(blob))
-                raise damaged(blob, blob)
+            if not self._storage.download(blob_file(blob), part):
+                raise missing_object(blob, blob)
+            if file_digest(part) != blob_digest(blob):
+                self._storage.remove(blob_file(blob))
+                raise damaged_object(blob, blob)
 
-        suffix = blob.removeprefix(digest_in(blob))
+        suffix = blob.removeprefix(blob_digest(blob))
         return self.cache.path(self.cache.put_file(fetch, suffix))
 
     def size(self, blob: str) -> int:
         """Give an object's bytes; 0 where it is gone."""
-        found = self._place.found(name_of(blob))
+        found = self._storage.stat(blob_file(blob))
         return found.size if found else 0
 
-    def is_there(self, blob: str) -> bool:
+    def exists(self, blob: str) -> bool:
         """Whether there is an object of this name, damaged or not."""
-        return self._place.found(name_of(blob)) is not None
+        return self._storage.stat(blob_file(blob)) is not None
 
     def is_whole(self, blob: str) -> bool:
         """Whether an object is what its name says, read as a file that is deleted afterwards."""
         with wrap_disk_errors(self.cache.folder), temporary_file(self.cache.folder / "00") as part:
-            return self._place.download(name_of(blob), part) and file_digest(part) == digest_in(blob)
+            return self._storage.download(blob_file(blob), part) and file_digest(part) == blob_digest(blob)
 
-    def all(self) -> dict[str, int]:
+    def list_files(self) -> dict[str, int]:
         """Give the files of all objects, and what kills left beside them, with their sizes."""
-        return self._place.below(FOLDER)
+        return self._storage.list_files(OBJECTS_FOLDER)
 
-    def _is_kept(self, blob: str, size: int) -> bool:
+    def _is_stored(self, blob: str, size: int) -> bool:
         """Whether an object is there and whole; it is read only if this process does not know it as it is."""
-        found = self._place.found(name_of(blob))
+        found = self._storage.stat(blob_file(blob))
         if found is None or found.size != size:
             return False
-        if self._whole.get(blob) != found and not self.is_whole(blob):
+        if self._verified.get(blob) != found and not self.is_whole(blob):
             return False
-        self._whole[blob] = found
+        self._verified[blob] = found
         return True
 
 
-def name_of(blob: str) -> str:
+def blob_file(blob: str) -> str:
     """Give the file of an object.
 
     Example:
-        >>> name_of("abcd.json")
+        >>> blob_file("abcd.json")
         'objects/ab/cd.json'
     """
-    return f"{FOLDER}/{blob[:2]}/{blob[2:]}"
+    return f"{OBJECTS_FOLDER}/{blob[:2]}/{blob[2:]}"
 
 
-def blob_of(name: str) -> str:
+def parse_blob(name: str) -> str:
     """Give the object that a file is; nothing if it is none.
 
     Example:
-        >>> blob_of(name_of("ab" * 20 + ".json")) == "ab" * 20 + ".json", blob_of("objects/ab/.part-1")
+        >>> parse_blob(blob_file("ab" * 20 + ".json")) == "ab" * 20 + ".json", parse_blob("objects/ab/.part-1")
         (True, '')
     """
     blob = "".join(name.split("/")[-2:])
-    return blob if is_name(blob) else ""
+    return blob if is_blob_name(blob) else ""
 
 
-def digest_in(blob: str) -> str:
+def blob_digest(blob: str) -> str:
     """Give the part of an object's name that its bytes make."""
     return blob.partition(".")[0]

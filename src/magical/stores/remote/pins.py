@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from magical.engine.artifacts import Record
-from magical.stores.remote.filesystem import Place
-from magical.stores.remote.leases import Heart, Lease, Watch, briefly
+from magical.stores.remote.filesystem import FileStorage
+from magical.stores.remote.leases import LeaseRenewer, Lease, LeaseMonitor, run_briefly
 
-__all__ = ["Pinned", "RemotePins", "pin_leases", "pinned"]
+__all__ = ["PinSet", "RemotePins", "read_pin_leases", "find_pins"]
 
 _FOLDER = "pins"
 _LEASE = "lease"
@@ -29,14 +29,14 @@ class RemotePins:
         StoreError: the lease cannot be written.
     """
 
-    def __init__(self, place: Place, heart: Heart, run: str) -> None:
-        self._place, self._heart = place, heart
+    def __init__(self, storage: FileStorage, renewer: LeaseRenewer, run: str) -> None:
+        self._storage, self._renewer = storage, renewer
         self._folder = f"{_FOLDER}/{run}-{secrets.token_hex(8)}"
         self._lock = threading.Lock()
         self._blobs: dict[str, set[str]] = {}
-        self._lease = Lease(place, f"{self._folder}/{_LEASE}", self._again)
+        self._lease = Lease(storage, f"{self._folder}/{_LEASE}", self._restore)
         self._lease.put()
-        heart.add(self._lease)
+        renewer.add(self._lease)
 
     def add(self, key: str, record: Record | None) -> None:
         """Pin a key, and what its record needs, if it has one.
@@ -54,14 +54,14 @@ class RemotePins:
 
     def close(self) -> None:
         """Let go of all pins; the lease goes last, for pins without one are a dead run's."""
-        briefly(self._close)
+        run_briefly(self._close)
 
     def _close(self) -> None:
-        self._heart.drop(self._lease)
+        self._renewer.drop(self._lease)
         with self._lock:
-            self._place.remove(*(f"{self._folder}/{key}" for key in self._blobs), self._lease.name)
+            self._storage.remove(*(f"{self._folder}/{key}" for key in self._blobs), self._lease.name)
 
-    def _again(self) -> None:
+    def _restore(self) -> None:
         """This process was asleep for so long that its pins were swept, or somebody deleted the store."""
         with self._lock:
             self._lease.put()
@@ -69,10 +69,10 @@ class RemotePins:
                 self._write(key, blobs)
 
     def _write(self, key: str, blobs: set[str]) -> None:
-        self._place.write(f"{self._folder}/{key}", " ".join(sorted(blobs)).encode())
+        self._storage.write(f"{self._folder}/{key}", " ".join(sorted(blobs)).encode())
 
 
-class Pinned:
+class PinSet:
     """What is pinned.
 
     Attributes:
@@ -87,20 +87,20 @@ class Pinned:
         self.stale: list[list[str]] = []
 
 
-def pinned(place: Place, watch: Watch) -> Pinned:
+def find_pins(storage: FileStorage, monitor: LeaseMonitor) -> PinSet:
     """Give what is pinned, and what is left of runs that are dead.
 
     Args:
         place: the store's.
         watch: knows which leases are dead.
     """
-    found, runs = Pinned(), defaultdict[str, list[str]](list)
-    for name in place.below(_FOLDER):
+    found, runs = PinSet(), defaultdict[str, list[str]](list)
+    for name in storage.list_files(_FOLDER):
         runs[name.rpartition("/")[0]].append(name)
-    texts = place.read_all(name for names in runs.values() for name in names)
+    texts = storage.read_all(name for names in runs.values() for name in names)
     for folder, names in runs.items():
         lease = f"{folder}/{_LEASE}"
-        if lease not in texts or watch.is_dead(lease, texts[lease]):
+        if lease not in texts or monitor.is_dead(lease, texts[lease]):
             if any(name in texts for name in names):  # or else it has just ended
                 found.stale.append(sorted(names))
             continue
@@ -111,6 +111,6 @@ def pinned(place: Place, watch: Watch) -> Pinned:
     return found
 
 
-def pin_leases(place: Place) -> Mapping[str, bytes]:
+def read_pin_leases(storage: FileStorage) -> Mapping[str, bytes]:
     """Give the leases of all runs that have pins."""
-    return place.read_all(name for name in place.below(_FOLDER) if name.endswith(f"/{_LEASE}"))
+    return storage.read_all(name for name in storage.list_files(_FOLDER) if name.endswith(f"/{_LEASE}"))

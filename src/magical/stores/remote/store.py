@@ -14,19 +14,19 @@ from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
 from magical.engine.protocols import SweepResult
 from magical.errors import StoreError
-from magical.stores.local.objects import digest_of, is_name
-from magical.stores.remote.filesystem import place_at
+from magical.stores.local.objects import bytes_digest, is_blob_name
+from magical.stores.remote.filesystem import open_storage
 from magical.stores.remote.gate import RemoteGate
-from magical.stores.remote.leases import Heart, Lock, Timing, Watch
+from magical.stores.remote.leases import LeaseRenewer, LeaseLock, LeaseTiming, LeaseMonitor
 from magical.stores.remote.objects import RemoteObjects
-from magical.stores.remote.pins import RemotePins, pin_leases
-from magical.stores.remote.sweep import LOCKS, RECORDS, RemoteSweep, settle
+from magical.stores.remote.pins import RemotePins, read_pin_leases
+from magical.stores.remote.sweep import LOCKS, RECORDS, RemoteSweep, wait_for_leases
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import do_nothing
 
 __all__ = ["RemoteStore"]
 
-_FORMAT = "format"
+_FORMAT_FILE = "format"
 
 
 class RemoteStore:
@@ -50,17 +50,17 @@ class RemoteStore:
         StoreError: the protocol is unknown, or the package for it is not installed.
     """
 
-    def __init__(self, url: str, local: Path, timing: Timing | None = None) -> None:
+    def __init__(self, url: str, local: Path, timing: LeaseTiming | None = None) -> None:
         self.url, self.local = url, local
-        self.place = place_at(url)
-        self.objects = RemoteObjects(self.place, local / "objects")
+        self.storage = open_storage(url)
+        self.objects = RemoteObjects(self.storage, local / "objects")
         self.untrusted: set[str] = set()
-        self.timing = timing or Timing()
-        self.watch = Watch(self.timing.patience)
-        self._heart = Heart(self.timing.beat)
-        self._gate = RemoteGate(self.place, self._heart, self.watch, self.timing)
+        self.timing = timing or LeaseTiming()
+        self.monitor = LeaseMonitor(self.timing.expire_after)
+        self._heart = LeaseRenewer(self.timing.renew_interval)
+        self._gate = RemoteGate(self.storage, self._heart, self.monitor, self.timing)
         self._pins: list[RemotePins] = []
-        self._proven = False
+        self._is_verified = False
 
     def __reduce__(self) -> tuple[object, ...]:
         """Another process opens the same place; locks and pins stay here."""
@@ -68,22 +68,22 @@ class RemoteStore:
 
     def find_record(self, key: str) -> Record | None:
         """Give the record of a key, if it has been computed and its objects are there."""
-        record = self.read(key)
+        record = self.read_record(key)
         if self._pins:
             self._pin(key, record)
             # It is pinned before this look for a sweeper, and so any that is not seen here sees the pin.
-            if self._gate.wait():
-                record = self.read(key)
+            if self._gate.wait_for_sweep():
+                record = self.read_record(key)
                 self._pin(key, record)
-        whole = record is not None and all(map(self.objects.is_there, set(record.blobs())))
+        whole = record is not None and all(map(self.objects.exists, set(record.blobs())))
         return record if whole else None
 
     def put_record(self, record: Record) -> None:
         """Keep a record; from then on its key counts as computed."""
         data = record.to_json()
-        text = json.dumps({"digest": digest_of(json.dumps(data).encode()), **data})
+        text = json.dumps({"digest": bytes_digest(json.dumps(data).encode()), **data})
         with self.block_sweeps():
-            self.place.write(_record_name(record.key), text.encode())
+            self.storage.write(_record_name(record.key), text.encode())
             self._pin(record.key, record)
 
     def drop_record(self, key: str, expected: Record | None = None) -> None:
@@ -93,8 +93,8 @@ class RemoteStore:
             key: which one.
             only: unless another record than this has taken its place meanwhile.
         """
-        if expected is None or self.read(key) == expected:
-            self.place.remove(_record_name(key))
+        if expected is None or self.read_record(key) == expected:
+            self.storage.remove(_record_name(key))
 
     def save(self, value: Any, promise: Promise, key: str) -> Artifact:
         """Keep a value, in the form that its kind asks for.
@@ -102,10 +102,10 @@ class RemoteStore:
         Raises:
             StoreError: the value cannot be kept.
         """
-        from magical.stores.codecs import encode
+        from magical.stores.codecs import encode_artifact
 
         with self.block_sweeps():
-            return encode(value, promise, key, self.objects)
+            return encode_artifact(value, promise, key, self.objects)
 
     def load(self, artifact: Artifact, promise: Promise) -> Any:
         """Give a value back.
@@ -113,17 +113,17 @@ class RemoteStore:
         Raises:
             DamagedArtifact: what was read is not what was stored.
         """
-        from magical.stores.codecs import decode
+        from magical.stores.codecs import decode_artifact
 
-        return decode(artifact, promise, self.objects)
+        return decode_artifact(artifact, promise, self.objects)
 
     def size(self, key: str) -> int:
         """Give the bytes that a key's result and what was kept beside it take; 0 where they are gone."""
-        record = self.read(key)
+        record = self.read_record(key)
         return sum(map(self.objects.size, set(record.blobs()))) if record else 0
 
     @property
-    def scratches(self) -> Path:
+    def scratch_root(self) -> Path:
         """The folder of scratch folders, on this machine."""
         return self.local / "scratch"
 
@@ -133,14 +133,14 @@ class RemoteStore:
         Raises:
             StoreError: it cannot be made.
         """
-        folder = self.scratches / key
+        folder = self.scratch_root / key
         with wrap_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def clear_scratch(self, key: str) -> None:
         """Delete that folder."""
-        shutil.rmtree(self.scratches / key, ignore_errors=True)
+        shutil.rmtree(self.scratch_root / key, ignore_errors=True)
 
     @contextmanager
     def pin_run(self, run: str) -> Iterator[None]:
@@ -149,8 +149,8 @@ class RemoteStore:
         Raises:
             StoreError: the store cannot be written.
         """
-        self._prove()
-        pins = RemotePins(self.place, self._heart, run)
+        self._verify_exclusive_create()
+        pins = RemotePins(self.storage, self._heart, run)
         self._pins.append(pins)
         try:
             yield
@@ -164,7 +164,7 @@ class RemoteStore:
         Raises:
             StoreError: the store cannot be written.
         """
-        return self._gate.writing()
+        return self._gate.block_sweeps()
 
     @contextmanager
     def lock(self, key: str, on_wait: Callable[[], None] = do_nothing) -> Iterator[None]:
@@ -183,9 +183,9 @@ class RemoteStore:
         finally:
             held.release()
 
-    def key_lock(self, name: str) -> Lock:
+    def key_lock(self, name: str) -> LeaseLock:
         """Give the lock that a file is."""
-        return Lock(self._heart, self.watch, (self.place, name), self.timing)
+        return LeaseLock(self._heart, self.monitor, (self.storage, name), self.timing)
 
     def sweep(
         self,
@@ -207,42 +207,42 @@ class RemoteStore:
         Raises:
             StoreError: something cannot be removed.
         """
-        looks = (partial(pin_leases, self.place), self._gate.leases)
-        settle(self.place, self.watch, looks, self.timing.beat / 4)
-        suspects = self._damaged() if verify else set()
-        with self._gate.alone() as gate, wrap_disk_errors(self.local):
+        looks = (partial(read_pin_leases, self.storage), self._gate.leases)
+        wait_for_leases(self.storage, self.monitor, looks, self.timing.renew_interval / 4)
+        suspects = self._find_damaged() if verify else set()
+        with self._gate.block_writers() as gate, wrap_disk_errors(self.local):
             return RemoteSweep(self, gate, dry=dry).run(alive, suspects)
 
-    def read(self, key: str) -> Record | None:
+    def read_record(self, key: str) -> Record | None:
         """Give what is written for a key, whether or not its objects are there."""
-        return self.parsed(key, self.place.read(_record_name(key)))
+        return self.parse_record(key, self.storage.read(_record_name(key)))
 
-    def parsed(self, key: str, data: bytes | None) -> Record | None:
+    def parse_record(self, key: str, data: bytes | None) -> Record | None:
         """Give the record of a key that bytes are, if they are one as it was written."""
         try:
             said = json.loads(data or b"")
-            if said.pop("digest") != digest_of(json.dumps(said).encode()):
+            if said.pop("digest") != bytes_digest(json.dumps(said).encode()):
                 return None
             record = Record.from_json(said)
-            return record if record.key == key and all(map(is_name, record.blobs())) else None
+            return record if record.key == key and all(map(is_blob_name, record.blobs())) else None
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def _prove(self) -> None:
+    def _verify_exclusive_create(self) -> None:
         """Before anything is computed: it can be written, and what one has made exclusively no other can."""
-        if self._proven:
+        if self._is_verified:
             return
-        made = self.place.create(_FORMAT, b"1")
-        if made and self.place.create(_FORMAT, b"1"):
+        made = self.storage.create(_FORMAT_FILE, b"1")
+        if made and self.storage.create(_FORMAT_FILE, b"1"):
             raise StoreError(
-                f"{self.place.shown} lets two make the same file at once, so that no lock would hold.",
+                f"{self.storage.safe_url} lets two make the same file at once, so that no lock would hold.",
                 hint="an object store that knows conditional writes, or file:// on a shared disk, does.",
             )
-        self._proven = True
+        self._is_verified = True
 
-    def _damaged(self) -> set[str]:
-        names = ("".join(name.split("/")[-2:]) for name in self.objects.all())
-        return {blob for blob in names if is_name(blob) and not self.objects.is_whole(blob)}
+    def _find_damaged(self) -> set[str]:
+        names = ("".join(name.split("/")[-2:]) for name in self.objects.list_files())
+        return {blob for blob in names if is_blob_name(blob) and not self.objects.is_whole(blob)}
 
     def _pin(self, key: str, record: Record | None) -> None:
         for pins in list(self._pins):

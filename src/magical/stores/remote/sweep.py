@@ -11,39 +11,39 @@ from typing import Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.protocols import SweepResult
-from magical.stores.remote.filesystem import Place
-from magical.stores.remote.gate import Alone
-from magical.stores.remote.leases import Lock, Watch
-from magical.stores.remote.objects import RemoteObjects, blob_of
-from magical.stores.remote.pins import pinned
+from magical.stores.remote.filesystem import FileStorage
+from magical.stores.remote.gate import SweepAccess
+from magical.stores.remote.leases import LeaseLock, LeaseMonitor
+from magical.stores.remote.objects import RemoteObjects, parse_blob
+from magical.stores.remote.pins import find_pins
 
-__all__ = ["LOCKS", "RECORDS", "RemoteSweep", "settle"]
+__all__ = ["LOCKS", "RECORDS", "RemoteSweep", "wait_for_leases"]
 
 RECORDS = "records"
 LOCKS = "locks"
-_PART = ".part-"
-_OFTEN = 1.0
+_PARTIAL_PREFIX = ".part-"
+_CONFIRM_INTERVAL = 1.0
 """Seconds between two looks whether the gate is still ours."""
 
-_OLD = 24 * 3600.0
+_STALE_AFTER = 24 * 3600.0
 """Seconds after which a half-made copy on this machine is what a kill left."""
 
 
-class Sweepable(Protocol):
+class SweepableRemote(Protocol):
     """The part of a remote store that a sweep needs."""
 
-    place: Place
+    storage: FileStorage
     objects: RemoteObjects
-    watch: Watch
+    monitor: LeaseMonitor
 
-    def parsed(self, key: str, data: bytes | None) -> Record | None:
+    def parse_record(self, key: str, data: bytes | None) -> Record | None:
         """Give the record that bytes are."""
 
-    def key_lock(self, name: str) -> Lock:
+    def key_lock(self, name: str) -> LeaseLock:
         """Give the lock of a key."""
 
     @property
-    def scratches(self) -> Path:
+    def scratch_root(self) -> Path:
         """The folder of scratch folders."""
 
 
@@ -56,9 +56,9 @@ class RemoteSweep:
         dry: remove nothing.
     """
 
-    def __init__(self, store: Sweepable, gate: Alone, *, dry: bool) -> None:
-        self._store, self._place, self._dry = store, store.place, dry
-        self._gate, self._confirmed = gate, 0.0
+    def __init__(self, store: SweepableRemote, access: SweepAccess, *, dry: bool) -> None:
+        self._store, self._storage, self._dry = store, store.storage, dry
+        self._access, self._confirmed_at = access, 0.0
         self.swept = SweepResult()
 
     def run(self, alive: Collection[str] | Callable[[], Collection[str]], suspects: Collection[str]) -> SweepResult:
@@ -69,26 +69,26 @@ class RemoteSweep:
                 the one or the other.
             suspects: objects that did not read as what was stored; they are read once more.
         """
-        pins = pinned(self._place, self._store.watch)
+        pins = find_pins(self._storage, self._store.monitor)
         keys = pins.keys | set(alive() if callable(alive) else alive)
-        for names in [*pins.stale, *([name] for name in self._gate.dead)]:
+        for names in [*pins.stale, *([name] for name in self._access.dead_writers)]:
             self.swept.leftovers += 1
             self._delete(*names)
-        needed = pins.blobs | self._records(keys)
-        self._objects(needed, suspects)
-        self._locks()
-        self._scratches(keys)
+        needed = pins.blobs | self._sweep_records(keys)
+        self._sweep_objects(needed, suspects)
+        self._sweep_locks()
+        self._sweep_scratch(keys)
         if not self._dry:
-            self._cached(needed)
+            self._sweep_cache(needed)
         return self.swept
 
-    def _records(self, keys: set[str]) -> set[str]:
-        found = self._place.below(RECORDS)
+    def _sweep_records(self, keys: set[str]) -> set[str]:
+        found = self._storage.list_files(RECORDS)
         named = {name: "".join(name.split("/")[-2:]).removesuffix(".json") for name in found}
-        texts = self._place.read_all(n for n, key in named.items() if key in keys)
+        texts = self._storage.read_all(n for n, key in named.items() if key in keys)
         needed: set[str] = set()
         for name, size in found.items():
-            record = self._store.parsed(named[name], texts.get(name))
+            record = self._store.parse_record(named[name], texts.get(name))
             if record is None:
                 self._remove(name, size, "records")
                 continue
@@ -97,9 +97,9 @@ class RemoteSweep:
             self.swept.kept_bytes += size
         return needed
 
-    def _objects(self, needed: set[str], suspects: Collection[str]) -> None:
-        for name, size in self._store.objects.all().items():
-            blob = blob_of(name)
+    def _sweep_objects(self, needed: set[str], suspects: Collection[str]) -> None:
+        for name, size in self._store.objects.list_files().items():
+            blob = parse_blob(name)
             if blob not in needed:
                 self._remove(name, size, "objects")
             elif blob in suspects and not self._store.objects.is_whole(blob):
@@ -109,33 +109,33 @@ class RemoteSweep:
                 self.swept.kept_objects += 1
                 self.swept.kept_bytes += size
 
-    def _locks(self) -> None:
+    def _sweep_locks(self) -> None:
         """The locks of the dead go whatever their keys: who asks for one would wait for them to run out."""
-        texts = self._place.read_all(self._place.below(LOCKS))
-        dead = {name for name, text in texts.items() if self._store.watch.is_dead(name, text)}
+        texts = self._storage.read_all(self._storage.list_files(LOCKS))
+        dead = {name for name, text in texts.items() if self._store.monitor.is_dead(name, text)}
         for name in sorted(dead):
             if "~" in name.rpartition("/")[2]:
                 continue
             if self._dry:
                 self.swept.leftovers += 1
-            elif held := self._store.key_lock(name).attempt():
+            elif held := self._store.key_lock(name).try_acquire():
                 held.release()
                 self.swept.leftovers += 1
 
-    def _scratches(self, keys: set[str]) -> None:
-        for scratch in self._store.scratches.glob("*"):
+    def _sweep_scratch(self, keys: set[str]) -> None:
+        for scratch in self._store.scratch_root.glob("*"):
             if scratch.name not in keys:
                 self.swept.bytes += sum(p.stat().st_size for p in scratch.rglob("*") if p.is_file())
                 self.swept.leftovers += 1
                 if not self._dry:
                     shutil.rmtree(scratch)
 
-    def _cached(self, needed: set[str]) -> None:
+    def _sweep_cache(self, needed: set[str]) -> None:
         """Copies of objects on this machine; they are counted where they were copied from."""
         for path in self._store.objects.cache.paths():
-            if path.name.startswith(_PART):  # another process may be copying it, and needs no gate for that
+            if path.name.startswith(_PARTIAL_PREFIX):  # another process may be copying it, and needs no gate for that
                 with suppress(FileNotFoundError):
-                    if time.time() - path.stat().st_mtime < _OLD:
+                    if time.time() - path.stat().st_mtime < _STALE_AFTER:
                         continue
             if path.parent.name + path.name not in needed:
                 path.unlink(missing_ok=True)
@@ -143,21 +143,21 @@ class RemoteSweep:
     def _remove(self, name: str, size: int, kind: str) -> None:
         """Count a file and delete it; what a kill left half written is neither a record nor an object."""
         self._delete(name)
-        kind = "leftovers" if name.rpartition("/")[2].startswith(_PART) else kind
+        kind = "leftovers" if name.rpartition("/")[2].startswith(_PARTIAL_PREFIX) else kind
         setattr(self.swept, kind, getattr(self.swept, kind) + 1)
         self.swept.bytes += size
 
     def _delete(self, *names: str) -> None:
         if self._dry:
             return
-        if time.monotonic() - self._confirmed > _OFTEN:
-            self._gate.held.confirm()
-            self._confirmed = time.monotonic()
-        self._place.remove(*names)
+        if time.monotonic() - self._confirmed_at > _CONFIRM_INTERVAL:
+            self._access.lock.ensure_held()
+            self._confirmed_at = time.monotonic()
+        self._storage.remove(*names)
 
 
-def settle(
-    place: Place, watch: Watch, looks: Collection[Callable[[], Mapping[str, bytes]]], pause: float
+def wait_for_leases(
+    storage: FileStorage, monitor: LeaseMonitor, readers: Collection[Callable[[], Mapping[str, bytes]]], pause: float
 ) -> None:
     """Wait until it is known of each lease that there is whether its holder lives; nobody is kept waiting.
 
@@ -169,7 +169,7 @@ def settle(
     """
 
     def look() -> dict[str, bytes]:
-        locks = place.read_all(place.below(LOCKS))
-        return {**locks, **{name: text for one in looks for name, text in one().items()}}
+        locks = storage.read_all(storage.list_files(LOCKS))
+        return {**locks, **{name: text for one in readers for name, text in one().items()}}
 
-    watch.settle(look, pause)
+    monitor.wait_until_known(look, pause)
