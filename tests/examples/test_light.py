@@ -95,10 +95,10 @@ def test_an_edit_behind_an_import_inside_a_function_moves_the_keys_of_its_users_
         path.write_text(text.replace(old, new))
     after = parts(campaign.root, source)
     moved = {(n, k) for n in before for k in {**before[n], **after[n]} if before[n].get(k) != after[n].get(k)}
-    chained = "code:magical.library.preprocessing.chained"
+    chained = "code:magical.library.preprocessing.build_pipeline"
     assert moved == {
         ("transform", chained),
         ("tune[linear]", chained),
         ("tune[boosting]", chained),
-        ("tune[boosting]", "code:magical.library.boosters.booster"),
+        ("tune[boosting]", "code:magical.library.boosters.make_booster"),
     }

@@ -202,7 +202,7 @@ class Played:
         """The scorer of that model."""
         path = self.path(node)
         model = next(v for v in self.values.values() if hasattr(v, "pipeline"))
-        return Scorer.of(path, model, self.value)
+        return Scorer.from_path(path, model, self.value)
 
     def saved(self, key: str, folder: Path) -> Scorer:
         """The scorer, written and read back."""

@@ -7,10 +7,10 @@ import pytest
 
 from library.conftest import Run
 from magical.library import boosters
-from magical.library.boosters import booster, fit_until
+from magical.library.boosters import make_booster, fit_early_stopping
 from magical.library.experiments import Boosting
 from magical.library.prediction_task import Examples
-from magical.library.remarks import quietly
+from magical.library.remarks import log_warnings
 
 
 def data(kind: str, rows: int = 300, seed: int = 0) -> Examples:
@@ -37,7 +37,7 @@ def which(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 def test_it_stops_early_and_predicts(which: str, kind: Any) -> None:
     experiment = Boosting(rounds=200, patience=5)
-    with quietly():
+    with log_warnings():
         estimator = experiment.estimator(kind, experiment.defaults(kind))
         fitted = experiment.fit(estimator, data(kind), data(kind, seed=1))
     trees = fitted.best_iteration_ if which == "lightgbm" else fitted.n_iter_
@@ -48,8 +48,8 @@ def test_it_stops_early_and_predicts(which: str, kind: Any) -> None:
 def test_a_class_that_train_lacks_is_not_stopped_by() -> None:
     judged = data("binary", seed=1)
     judged.y[:10] = -1
-    estimator = booster("binary", {"n_estimators": 20}, patience=5, seed=0)
-    assert fit_until(estimator, data("binary"), judged, 5).best_iteration_ >= 1
+    estimator = make_booster("binary", {"n_estimators": 20}, patience=5, seed=0)
+    assert fit_early_stopping(estimator, data("binary"), judged, 5).best_iteration_ >= 1
 
 
 def test_the_same_seed_gives_the_same_to_the_last_bit() -> None:
@@ -64,8 +64,8 @@ def test_the_same_seed_gives_the_same_to_the_last_bit() -> None:
 
 def test_where_lightgbm_is_missing_one_line_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boosters, "_load", lambda: MISSING)
-    with quietly():
+    with log_warnings():
         for _ in range(3):
-            booster("binary", {}, 5, 0)
+            make_booster("binary", {}, 5, 0)
     (line,) = run.warnings
     assert "LightGBM cannot be loaded (libgomp.so.1" in line

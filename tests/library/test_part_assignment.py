@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magical.errors import BrokenPromise
-from magical.library.part_assignment import by_quota, by_share, by_time
+from magical.library.part_assignment import assign_by_quota, assign_by_share, assign_by_time
 
 shares = st.floats(0.05, 0.45)
 
@@ -17,7 +17,7 @@ def sizes(parts: object) -> dict[str, int]:
 
 
 def test_by_share_the_borders_belong_to_the_next_part() -> None:
-    assert by_share(np.array([0.0, 0.2, 0.4, 1.0]), 0.2, 0.2).tolist() == [
+    assert assign_by_share(np.array([0.0, 0.2, 0.4, 1.0]), 0.2, 0.2).tolist() == [
         "test",
         "validation",
         "train",
@@ -31,7 +31,7 @@ def test_by_quota_sizes_are_exact_and_no_class_is_forgotten(
 ) -> None:
     classes = pl.Series(np.repeat([f"c{i}" for i in range(len(counts))], counts).tolist())
     hashes = np.random.default_rng(seed).permutation(len(classes)).astype(np.uint64)
-    parts = by_quota(hashes, classes, validation, test)
+    parts = assign_by_quota(hashes, classes, validation, test)
     found = sizes(parts)
     n = len(classes)
     lifted = len(counts)  # a small class may have one row more than its share
@@ -46,19 +46,19 @@ def test_by_quota_sizes_are_exact_and_no_class_is_forgotten(
 
 def test_by_quota_is_exact_where_classes_are_large() -> None:
     classes = pl.Series(["a"] * 333 + ["b"] * 667)
-    found = sizes(by_quota(np.arange(1000, dtype=np.uint64), classes, 0.2, 0.2))
+    found = sizes(assign_by_quota(np.arange(1000, dtype=np.uint64), classes, 0.2, 0.2))
     assert found == {"test": 200, "validation": 200, "train": 600}
 
 
 def test_by_quota_equal_hashes_stay_together() -> None:
     hashes = np.array([1, 1, 1, 2, 3, 4, 5, 6, 7, 8], dtype=np.uint64)
-    parts = by_quota(hashes, pl.Series(["a"] * 10), 0.2, 0.2)
+    parts = assign_by_quota(hashes, pl.Series(["a"] * 10), 0.2, 0.2)
     assert set(parts[:3]) == {"test"}
 
 
 def test_a_class_of_one_or_two_rows_is_in_train() -> None:
     classes = pl.Series(["a"] * 50 + ["b"] * 2 + ["c"])
-    parts = by_quota(np.arange(53, dtype=np.uint64), classes, 0.2, 0.2)
+    parts = assign_by_quota(np.arange(53, dtype=np.uint64), classes, 0.2, 0.2)
     assert "train" in parts[50:52]
     assert "test" not in parts[50:]
     assert parts[52] == "train"
@@ -71,9 +71,9 @@ def test_by_time_is_in_order_and_parts_no_equal_times(
     series = pl.Series("t", times)
     if series.n_unique() < 3:
         with pytest.raises(BrokenPromise, match="three different times"):
-            by_time(series, validation, test)
+            assign_by_time(series, validation, test)
         return
-    parts, cuts = by_time(series, validation, test)
+    parts, cuts = assign_by_time(series, validation, test)
     groups = {
         p: [t for t, q in zip(times, parts, strict=True) if q == p] for p in ("train", "validation", "test")
     }
@@ -83,6 +83,6 @@ def test_by_time_is_in_order_and_parts_no_equal_times(
 
 
 def test_by_time_shares_are_kept_where_times_differ() -> None:
-    parts, cuts = by_time(pl.Series("t", range(100)), 0.2, 0.1)
+    parts, cuts = assign_by_time(pl.Series("t", range(100)), 0.2, 0.1)
     assert sizes(parts) == {"train": 70, "validation": 20, "test": 10}
     assert cuts == {"validation": 70, "test": 90}

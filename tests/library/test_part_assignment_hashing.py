@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magical.library.part_assignment import row_hashes, shares
+from magical.library.part_assignment import hash_rows, scale_hashes
 
 
 def hashes(values: Any, seed: int = 0, dtype: Any = None) -> list[int]:
-    return row_hashes(pl.DataFrame({"x": pl.Series(values, dtype=dtype)}), ["x"], seed).tolist()  # type: ignore[no-any-return]
+    return hash_rows(pl.DataFrame({"x": pl.Series(values, dtype=dtype)}), ["x"], seed).tolist()  # type: ignore[no-any-return]
 
 
 GOLDEN = {
@@ -65,9 +65,9 @@ def test_missing_is_no_value() -> None:
 
 def test_the_order_of_columns_does_not_matter_and_their_values_do() -> None:
     table = pl.DataFrame({"a": [1, 2], "b": [2, 1]})
-    one, other = row_hashes(table, ["a", "b"], 0)
+    one, other = hash_rows(table, ["a", "b"], 0)
     assert one != other
-    assert row_hashes(table.select("b", "a"), ["b", "a"], 0).tolist() == [one, other]
+    assert hash_rows(table.select("b", "a"), ["b", "a"], 0).tolist() == [one, other]
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=20), st.integers(0, 2**63))
@@ -77,7 +77,7 @@ def test_a_row_has_the_same_hash_among_any_others(values: list[int], seed: int) 
 
 def test_they_are_spread_evenly_and_seeds_are_unrelated() -> None:
     table = pl.DataFrame({"id": range(20_000)})
-    one, other = (shares(row_hashes(table, ["id"], seed)) for seed in (1, 2))
+    one, other = (scale_hashes(hash_rows(table, ["id"], seed)) for seed in (1, 2))
     assert abs(np.histogram(one, 10, (0, 1))[0] - 2000).max() < 200
     assert abs(np.corrcoef(one, other)[0, 1]) < 0.03
     assert abs(np.corrcoef(one[1:], one[:-1])[0, 1]) < 0.03

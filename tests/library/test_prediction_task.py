@@ -11,7 +11,7 @@ from magical import Contract, Target
 from magical.contracts.promises import contract_of
 from magical.errors import BrokenPromise, ContractError
 from magical.library import model_data
-from magical.library.prediction_task import Task, encode, examples, task_of
+from magical.library.prediction_task import Task, encode_target, make_examples, infer_task
 
 
 def table_of(hint: Any, values: list[Any]) -> pl.DataFrame:
@@ -34,17 +34,17 @@ def table_of(hint: Any, values: list[Any]) -> pl.DataFrame:
     ],
 )
 def test_the_task(hint: Any, values: list[Any], kind: str, classes: tuple[Any, ...]) -> None:
-    assert task_of(table_of(hint, values)) == Task(kind, "y", classes)  # type: ignore[arg-type]
+    assert infer_task(table_of(hint, values)) == Task(kind, "y", classes)  # type: ignore[arg-type]
 
 
 def test_a_number_with_two_values_is_asked_about(run: Run) -> None:
-    assert task_of(table_of(int, [0, 1, 1])).kind == "regression"
+    assert infer_task(table_of(int, [0, 1, 1])).kind == "regression"
     assert "write Target[bool]" in run.warnings[0]
 
 
 def test_one_class_is_refused() -> None:
     with pytest.raises(BrokenPromise, match=r"one class only: y is True in all 2 rows"):
-        task_of(table_of(bool, [True, True]))
+        infer_task(table_of(bool, [True, True]))
 
 
 def test_no_target_and_no_contract_are_refused() -> None:
@@ -52,31 +52,31 @@ def test_no_target_and_no_contract_are_refused() -> None:
         x: int
 
     with pytest.raises(BrokenPromise, match="Row has no target"):
-        task_of(model_data(pl.DataFrame({"x": [1]}), Row))
+        infer_task(model_data(pl.DataFrame({"x": [1]}), Row))
     with pytest.raises(ContractError):
-        task_of(pl.DataFrame({"y": [True, False]}))
+        infer_task(pl.DataFrame({"y": [True, False]}))
 
 
 def test_a_date_cannot_be_predicted() -> None:
     import datetime as dt
 
     with pytest.raises(BrokenPromise, match="y is date, which cannot be predicted"):
-        task_of(table_of(dt.date, [dt.date(2020, 1, 1)]))
+        infer_task(table_of(dt.date, [dt.date(2020, 1, 1)]))
 
 
 def test_classes_become_their_numbers() -> None:
     task = Task("multiclass", "y", ("poor", "fair"))
     values = pl.Series(["fair", "poor", "odd"])
-    assert encode(values, task).tolist() == encode(values.cast(pl.Categorical), task).tolist() == [1, 0, -1]
-    assert encode(pl.Series([True, False]), Task("binary", "y", (False, True))).tolist() == [1, 0]
-    assert encode(pl.Series([3, 4]), Task("regression", "y")).tolist() == [3.0, 4.0]
+    assert encode_target(values, task).tolist() == encode_target(values.cast(pl.Categorical), task).tolist() == [1, 0, -1]
+    assert encode_target(pl.Series([True, False]), Task("binary", "y", (False, True))).tolist() == [1, 0]
+    assert encode_target(pl.Series([3, 4]), Task("regression", "y")).tolist() == [3.0, 4.0]
 
 
 @pytest.mark.parametrize("table", [people, pupils, houses])
 def test_examples_are_as_many_as_there_are_targets(table: Any) -> None:
-    rows, task = table(50), task_of(table(50))
+    rows, task = table(50), infer_task(table(50))
     holes = rows.with_columns(pl.when(pl.int_range(50) % 5 > 0).then(task.target).alias(task.target))
     inputs = contract_of(rows).without([task.target])
-    assert len(examples(rows, task, inputs).y) == 50
-    found = examples(holes, task, inputs)
+    assert len(make_examples(rows, task, inputs).y) == 50
+    found = make_examples(holes, task, inputs)
     assert len(found.X) == len(found.y) == 40

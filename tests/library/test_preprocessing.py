@@ -19,8 +19,8 @@ from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
 from magical.features import Log
 from magical.library import model_data, transform
-from magical.library.prediction_task import examples, task_of
-from magical.library.preprocessing import days, inputs_of
+from magical.library.prediction_task import make_examples, infer_task
+from magical.library.preprocessing import to_epoch_days, find_pipeline_inputs
 
 
 def blocks(pipeline: Pipeline) -> dict[str, list[str]]:
@@ -29,8 +29,8 @@ def blocks(pipeline: Pipeline) -> dict[str, list[str]]:
 
 def fitted(table: pl.DataFrame) -> tuple[Pipeline, np.ndarray, Schema]:  # type: ignore[type-arg]
     pipeline = clone(transform(table))
-    inputs = inputs_of(pipeline, contract_of(table))
-    X, y = examples(table, task_of(table), inputs)
+    inputs = find_pipeline_inputs(pipeline, contract_of(table))
+    X, y = make_examples(table, infer_task(table), inputs)
     return pipeline, np.asarray(pipeline.fit_transform(X, y)), inputs
 
 
@@ -119,12 +119,12 @@ def test_no_feature_at_all_is_refused() -> None:
 def test_the_inputs_are_what_the_columns_name_or_else_all_features() -> None:
     table = people()
     schema = contract_of(table)
-    assert inputs_of(transform(table), schema).names == ["age", "income", "city", "grade", "member", "born"]
+    assert find_pipeline_inputs(transform(table), schema).names == ["age", "income", "city", "grade", "member", "born"]
     other = Pipeline([("scale", StandardScaler())])
-    assert inputs_of(other, schema).names == [c.name for c in schema.features]
+    assert find_pipeline_inputs(other, schema).names == [c.name for c in schema.features]
 
 
 def test_days_count_from_1970() -> None:
     dates = pd.DataFrame({"a": pd.Series([dt.datetime(1970, 1, 2), None], dtype="datetime64[us]")})
-    assert days(dates)["a"].tolist()[0] == 1.0
-    assert np.isnan(days(dates)["a"].tolist()[1])
+    assert to_epoch_days(dates)["a"].tolist()[0] == 1.0
+    assert np.isnan(to_epoch_days(dates)["a"].tolist()[1])

@@ -362,14 +362,14 @@ def test_a_model_of_several_tables_gets_a_version_and_no_alias(desk: Desk) -> No
 def test_the_card_takes_data_for_data() -> None:
     from magical.contracts.model import Model
     from magical.contracts.schema import Column, Schema
-    from magical.library.scorer.card import Facts, card
+    from magical.library.scorer.card import Provenance, write_card
 
     schema = Schema("Row", (Column("<script>|x", "str", description="a\n# heading `code` [link](x)"),))
     model = Model(None, "binary", "t", schema)
     scores = Scores(
         task="binary", target="t", part="test", rows=9, metrics={"f1": Score(value=1, low=0, high=1)}
     )
-    text = card(model, schema, scores, [], Facts("w", "r", "k", git={"commit": "abc", "dirty": True}))
+    text = write_card(model, schema, scores, [], Provenance("w", "r", "k", git={"commit": "abc", "dirty": True}))
     assert "<script>" not in text
     assert "&lt;script&gt;\\|x" in text
     assert "\n# heading" not in text

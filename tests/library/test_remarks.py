@@ -7,13 +7,13 @@ import pytest
 
 from library.conftest import Run
 from magical.events import Progress
-from magical.library.remarks import progress, quietly, warn
+from magical.library.remarks import progress, log_warnings, warn
 
 
 def test_outside_a_run_nothing_happens(capsys: pytest.CaptureFixture[str]) -> None:
     warn("careful")
     progress(1, 2)
-    with quietly():
+    with log_warnings():
         warnings.warn("odd", UserWarning, stacklevel=1)
     assert capsys.readouterr() == ("", "")
 
@@ -26,7 +26,7 @@ def test_inside_a_run_it_is_told(run: Run) -> None:
 
 
 def test_a_warning_is_told_once(run: Run) -> None:
-    with quietly():
+    with log_warnings():
         for _ in range(3):
             warnings.warn("did not\n converge", RuntimeWarning, stacklevel=1)
     assert run.warnings == ["RuntimeWarning: did not converge"]
@@ -34,7 +34,7 @@ def test_a_warning_is_told_once(run: Run) -> None:
 
 def test_warnings_are_as_they_were_afterwards() -> None:
     before = (list(warnings.filters), warnings.showwarning)
-    with quietly(), quietly():
+    with log_warnings(), log_warnings():
         pass
     assert (list(warnings.filters), warnings.showwarning) == before
     with pytest.raises(UserWarning, match="odd"):
@@ -43,7 +43,7 @@ def test_warnings_are_as_they_were_afterwards() -> None:
 
 def test_an_error_goes_through() -> None:
     before = list(warnings.filters)
-    with pytest.raises(ZeroDivisionError), quietly():
+    with pytest.raises(ZeroDivisionError), log_warnings():
         1 / 0
     assert list(warnings.filters) == before
 
@@ -53,14 +53,14 @@ def test_threads_that_overlap_leave_the_filters_as_they_were() -> None:
     first_in, second_in, first_out = threading.Event(), threading.Event(), threading.Event()
 
     def first() -> None:
-        with quietly():
+        with log_warnings():
             first_in.set()
             second_in.wait(5)
         first_out.set()
 
     def second() -> None:
         first_in.wait(5)
-        with quietly():
+        with log_warnings():
             second_in.set()
             first_out.wait(5)
             warnings.warn("still quiet", UserWarning, stacklevel=1)

@@ -8,7 +8,7 @@ from library.tables import houses, people
 from magical import Model
 from magical.errors import BrokenPromise
 from magical.library import Boosting, HowToSplit, Linear, select, split, train, transform
-from magical.library.training import loss_of
+from magical.library.training import compute_model_loss
 
 PEOPLE = split(people(), HowToSplit(seed=1))
 BOOSTED = Boosting(rounds=20)
@@ -23,7 +23,7 @@ def test_the_best_on_these_rows_wins_whatever_was_scored_before() -> None:
     models = [fitted("linear", Linear()), fitted("boosted", BOOSTED)]
     lied = [replace(m, chosen=replace(m.chosen, score=s)) for m, s in zip(models, (9.0, 0.0), strict=True)]  # type: ignore[type-var]
     best = select(lied, PEOPLE.validation)
-    losses = {m.chosen.name: loss_of(m, PEOPLE.validation) for m in models}  # type: ignore[union-attr]
+    losses = {m.chosen.name: compute_model_loss(m, PEOPLE.validation) for m in models}  # type: ignore[union-attr]
     assert best.chosen is not None
     assert best.chosen.name == min(losses, key=lambda n: losses[n])
     assert best.chosen.score == losses[best.chosen.name]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from magical.library.training import train
     from magical.library.tuning import tune
 
-_HOMES = {
+_EXPORTS = {
     "evaluating": ("evaluate",),
     "experiments": ("Boosting", "Experiment", "Linear", "boosting", "linear"),
     "featurizing": ("featurize",),
@@ -39,7 +39,7 @@ _HOMES = {
     "training": ("train",),
     "tuning": ("tune",),
 }
-_HOME_OF = {name: f"magical.library.{home}" for home, names in _HOMES.items() for name in names}
+_EXPORT_MODULES = {name: f"magical.library.{home}" for home, names in _EXPORTS.items() for name in names}
 
 __all__ = [
     "Boosting",
@@ -67,9 +67,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its home when it is first asked for."""
-    if name not in _HOME_OF:
+    if name not in _EXPORT_MODULES:
         raise AttributeError(f"module 'magical.library' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    value = getattr(importlib.import_module(_EXPORT_MODULES[name]), name)
     globals()[name] = value
     return value
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from magical.library.prediction_task import Examples, Kind
+    from magical.library.prediction_task import Examples, TaskKind
 
-__all__ = ["booster", "fit_until"]
+__all__ = ["make_booster", "fit_early_stopping"]
 
-_FEWEST = (
+_HISTOGRAM_PATIENCE = (
     20  # rounds without a better score that end histogram boosting, which keeps the trees of all of them
 )
 
@@ -29,7 +29,7 @@ def _load() -> tuple[Any, str]:
     return lightgbm, ""
 
 
-def booster(task: Kind, params: Mapping[str, Any], patience: int, seed: int) -> Any:
+def make_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed: int) -> Any:
     """Give an unfitted booster on one thread.
 
     Args:
@@ -39,12 +39,12 @@ def booster(task: Kind, params: Mapping[str, Any], patience: int, seed: int) -> 
         seed: of the sampling of rows and columns.
 
     Example:
-        >>> type(booster("regression", {"num_leaves": 8}, patience=10, seed=0)).__name__
+        >>> type(make_booster("regression", {"num_leaves": 8}, patience=10, seed=0)).__name__
         'LGBMRegressor'
     """
     lightgbm, why = _load()
     if lightgbm is None:
-        return _histogram_booster(task, params, min(patience, _FEWEST), seed, why)
+        return _make_histogram_booster(task, params, min(patience, _HISTOGRAM_PATIENCE), seed, why)
     kind = lightgbm.LGBMRegressor if task == "regression" else lightgbm.LGBMClassifier
     return kind(
         **params,
@@ -58,11 +58,11 @@ def booster(task: Kind, params: Mapping[str, Any], patience: int, seed: int) -> 
     )
 
 
-def fit_until(estimator: Any, train: Examples, validation: Examples, patience: int) -> Any:
+def fit_early_stopping(estimator: Any, train: Examples, validation: Examples, patience: int) -> Any:
     """Fit a booster, and keep the trees up to the best score on validation.
 
     Args:
-        estimator: from ``booster``.
+        estimator: from ``make_booster``.
         train: fitted on.
         validation: decides when to stop.
         patience: rounds without a better score that end it.
@@ -76,11 +76,11 @@ def fit_until(estimator: Any, train: Examples, validation: Examples, patience: i
     return estimator.fit(train.X, train.y, eval_X=(X,), eval_y=(y,), callbacks=[stop])
 
 
-def _histogram_booster(task: Kind, params: Mapping[str, Any], patience: int, seed: int, why: str) -> Any:
+def _make_histogram_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed: int, reason: str) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     warnings.warn(
-        f"LightGBM cannot be loaded ({why}): scikit-learn's boosting takes its place.", stacklevel=2
+        f"LightGBM cannot be loaded ({reason}): scikit-learn's boosting takes its place.", stacklevel=2
     )
     kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
     named = {

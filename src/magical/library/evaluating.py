@@ -10,9 +10,9 @@ from magical.contracts.schema import Schema
 from magical.engine.protocols import current_step
 from magical.errors import BrokenPromise, join_names
 from magical.events import current_sink, keep
-from magical.library.metrics.diagnostics import show
+from magical.library.metrics.diagnostics import make_diagnostics
 from magical.library.metrics.scores import Scores
-from magical.library.metrics.table_metrics import judge_classes, judge_numbers, judge_picks
+from magical.library.metrics.table_metrics import score_probabilities, score_regression, score_labels
 from magical.library.remarks import warn
 from magical.refs import find_links
 from magical.steps import step
@@ -21,7 +21,7 @@ __all__ = ["evaluate"]
 
 C = TypeVar("C", bound=Contract)
 
-PROBABILITY = "probability_"
+PROBABILITY_PREFIX = "probability_"
 
 
 @step
@@ -61,8 +61,8 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
             f"evaluate: {schema.name} has no target to compare with.",
             hint="mark one column Target[...] in it.",
         )
-    rows = _matched(predictions, table, schema)
-    target, part = schema.column(schema.target), part or _part()
+    rows = _join_predictions(predictions, table, schema)
+    target, part = schema.column(schema.target), part or _find_part()
     known = rows.filter(pl.col(target.name).is_not_null() & pl.col("prediction").is_not_null())
     if known.height < rows.height:
         warn(f"{rows.height - known.height:,} rows without a target or a prediction are left out.")
@@ -71,11 +71,11 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
             f"evaluate: none of {rows.height:,} rows has a {target.name} and a prediction.",
             hint="give rows whose outcome is known.",
         )
-    names = [c for c in predictions.columns if c.startswith(PROBABILITY)]
+    names = [c for c in predictions.columns if c.startswith(PROBABILITY_PREFIX)]
     if names:
-        judged = judge_classes(known, target, names)
+        judged = score_probabilities(known, target, names)
     else:
-        judged = (judge_picks if target.is_class else judge_numbers)(known, target)
+        judged = (score_labels if target.is_class else score_regression)(known, target)
     scores = Scores(
         task=judged.task,
         target=target.name,
@@ -85,26 +85,26 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
         metrics=judged.metrics,
     )
     if current_sink.get() is not None:
-        for name, value in show(known, target, names, schema.ids).items():
+        for name, value in make_diagnostics(known, target, names, schema.ids).items():
             keep(name, value)
     return scores
 
 
-def _part() -> str:
+def _find_part() -> str:
     """Which part the table is, by the drawn graph: the member of a split that it is wired to."""
     context = current_step()
     links = [] if context is None else list(find_links(context.node.inputs.get("table")))
     return links[0].item if links and links[0].item in PARTS else "test"
 
 
-def _matched(predictions: pl.DataFrame, table: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+def _join_predictions(predictions: pl.DataFrame, table: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     """Give the rows of the table with their predictions."""
     if "prediction" not in predictions.columns:
         raise BrokenPromise(
             f"evaluate: the predictions lack 'prediction'; they have {join_names(predictions.columns)}.",
             hint="give what predict(model, table) gives.",
         )
-    told = [c for c in predictions.columns if c == "prediction" or c.startswith(PROBABILITY)]
+    told = [c for c in predictions.columns if c == "prediction" or c.startswith(PROBABILITY_PREFIX)]
     rows = table.drop(told, strict=False)
     ids = [i for i in schema.ids if i in predictions.columns]
     if not ids:

@@ -13,11 +13,11 @@ from magical.settings import TaggedSettings
 if TYPE_CHECKING:
     from optuna import Trial
 
-    from magical.library.prediction_task import Examples, Kind
+    from magical.library.prediction_task import Examples, TaskKind
 
 __all__ = ["Boosting", "Experiment", "Linear", "boosting", "linear"]
 
-WIDE = 500  # columns from which on logistic regression is fitted by L-BFGS
+MAX_NEWTON_COLUMNS = 500  # columns from which on logistic regression is fitted by L-BFGS
 
 
 class Experiment(TaggedSettings):
@@ -53,10 +53,10 @@ class Experiment(TaggedSettings):
 
     @field_validator("name")
     @classmethod
-    def _named(cls, name: str) -> str:
+    def _fill_name(cls, name: str) -> str:
         return name or to_snake_case(cls.__name__)
 
-    def estimator(self, task: Kind, params: Mapping[str, Any]) -> Any:
+    def estimator(self, task: TaskKind, params: Mapping[str, Any]) -> Any:
         """Give an unfitted scikit-learn estimator; for classes it must have ``predict_proba``.
 
         Args:
@@ -65,11 +65,11 @@ class Experiment(TaggedSettings):
         """
         raise NotImplementedError(f"{type(self).__name__} does not say which estimator it is of.")
 
-    def defaults(self, task: Kind) -> dict[str, Any]:
+    def defaults(self, task: TaskKind) -> dict[str, Any]:
         """Give the parameters of the first trial, each within the space."""
         return {}
 
-    def space(self, trial: Trial, task: Kind) -> dict[str, Any]:
+    def space(self, trial: Trial, task: TaskKind) -> dict[str, Any]:
         """Let the search choose parameters, by ``trial.suggest_float`` and its sisters."""
         return {}
 
@@ -88,7 +88,7 @@ class Linear(Experiment):
 
     name: str = "linear"
 
-    def estimator(self, task: Kind, params: Mapping[str, Any]) -> Any:
+    def estimator(self, task: TaskKind, params: Mapping[str, Any]) -> Any:
         """Give LogisticRegression or Ridge."""
         from sklearn.linear_model import LogisticRegression, Ridge
 
@@ -98,11 +98,11 @@ class Linear(Experiment):
             return LogisticRegression(solver="newton-cholesky", max_iter=200, **params)
         return LogisticRegression(solver="lbfgs", max_iter=1000, **params)
 
-    def defaults(self, task: Kind) -> dict[str, Any]:
+    def defaults(self, task: TaskKind) -> dict[str, Any]:
         """Give scikit-learn's own."""
         return {"alpha": 1.0} if task == "regression" else {"C": 1.0}
 
-    def space(self, trial: Trial, task: Kind) -> dict[str, Any]:
+    def space(self, trial: Trial, task: TaskKind) -> dict[str, Any]:
         """Let the penalty vary over six orders of magnitude."""
         if task == "regression":
             return {"alpha": trial.suggest_float("alpha", 1e-2, 1e4, log=True)}
@@ -110,7 +110,7 @@ class Linear(Experiment):
 
     def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
         """Fit it; Newton's method, which costs the columns squared, gives way where they are many."""
-        if hasattr(estimator, "solver") and train.X.shape[1] > WIDE and estimator.solver == "newton-cholesky":
+        if hasattr(estimator, "solver") and train.X.shape[1] > MAX_NEWTON_COLUMNS and estimator.solver == "newton-cholesky":
             estimator.set_params(solver="lbfgs", max_iter=1000)
         return super().fit(estimator, train, validation)
 
@@ -136,13 +136,13 @@ class Boosting(Experiment):
     rounds: int = Field(default=1000, ge=1, le=100_000)
     patience: int = Field(default=100, ge=1)
 
-    def estimator(self, task: Kind, params: Mapping[str, Any]) -> Any:
+    def estimator(self, task: TaskKind, params: Mapping[str, Any]) -> Any:
         """Give LightGBM's estimator, on one thread, so that it gives the same wherever it runs."""
-        from magical.library.boosters import booster
+        from magical.library.boosters import make_booster
 
-        return booster(task, {**params, "n_estimators": self.rounds}, self.patience, self.seed)
+        return make_booster(task, {**params, "n_estimators": self.rounds}, self.patience, self.seed)
 
-    def defaults(self, task: Kind) -> dict[str, Any]:
+    def defaults(self, task: TaskKind) -> dict[str, Any]:
         """Give the published defaults, but for ``reg_lambda``: 0 there, 0.001 here, to lie on a log scale."""
         number = task == "regression"
         return {
@@ -154,7 +154,7 @@ class Boosting(Experiment):
             "reg_lambda": 1e-3,
         }
 
-    def space(self, trial: Trial, task: Kind) -> dict[str, Any]:
+    def space(self, trial: Trial, task: TaskKind) -> dict[str, Any]:
         """Let them vary round the defaults."""
         return {
             "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.15, log=True),
@@ -167,9 +167,9 @@ class Boosting(Experiment):
 
     def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
         """Add trees until validation has not been better for as many as ``patience``."""
-        from magical.library.boosters import fit_until
+        from magical.library.boosters import fit_early_stopping
 
-        return fit_until(estimator, train, validation, self.patience)
+        return fit_early_stopping(estimator, train, validation, self.patience)
 
 
 def linear(*, name: str = "linear", trials: int = 8, seed: int = 0) -> Linear:

@@ -16,7 +16,7 @@ __all__ = ["featurize"]
 C = TypeVar("C", bound=Contract)
 
 
-def _featured(table: Schema | None, features: tuple[Feature, ...]) -> Schema:
+def _extend_schema(table: Schema | None, features: tuple[Feature, ...]) -> Schema:
     if table is None:
         raise WiringError(
             "featurize wants a table with a contract, and this one promises no columns.",
@@ -25,7 +25,7 @@ def _featured(table: Schema | None, features: tuple[Feature, ...]) -> Schema:
     return with_features(table, features)
 
 
-@step(promises=_featured)
+@step(promises=_extend_schema)
 def featurize(table: Frame[C], features: tuple[Feature, ...]) -> Frame[C]:
     """Add the features of the settings, row by row, one after the other.
 

@@ -16,8 +16,8 @@ from magical.steps import step
 
 __all__ = ["ingest"]
 
-_TEXTS = (".csv", ".tsv", ".txt")
-_PARQUETS = (".parquet", ".pq")
+_TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+_PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
 @step
@@ -47,7 +47,7 @@ def ingest(source: InputPath) -> Frame:
     """
     path, name = Path(source), str(source)
     _check_file(path, name)
-    table = _parquet(path, name) if path.suffix.lower() in _PARQUETS else _csv(path, name)
+    table = _read_parquet(path, name) if path.suffix.lower() in _PARQUET_SUFFIXES else _read_csv(path, name)
     if table.is_empty():
         raise InputError(
             f"{name} has {table.width} column names and no rows.", hint="give a file with at least one row."
@@ -68,7 +68,7 @@ def _check_file(path: Path, name: str) -> None:
         raise InputError(
             f"{name} is a pipe or a device, and a file is wanted.", hint="write what it gives into a file."
         )
-    known = (*_TEXTS, *_PARQUETS)
+    known = (*_TEXT_SUFFIXES, *_PARQUET_SUFFIXES)
     if path.suffix.lower() not in known:
         raise InputError(
             f"{name} is of an unknown kind: {path.suffix or 'it has no suffix'}.",
@@ -78,7 +78,7 @@ def _check_file(path: Path, name: str) -> None:
         raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
 
 
-def _parquet(path: Path, name: str) -> pl.DataFrame:
+def _read_parquet(path: Path, name: str) -> pl.DataFrame:
     try:
         return pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -88,7 +88,7 @@ def _parquet(path: Path, name: str) -> pl.DataFrame:
         ) from error
 
 
-def _csv(path: Path, name: str) -> pl.DataFrame:
+def _read_csv(path: Path, name: str) -> pl.DataFrame:
     try:
         reject_binary(path, name)
         data = path.read_bytes()
@@ -102,12 +102,12 @@ def _csv(path: Path, name: str) -> pl.DataFrame:
     if not text.strip():
         raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
     dialect = detect_dialect(text.lstrip(b"\r\n"), name)
-    raw = _fast(dialect)
+    raw = _read_regular_csv(dialect)
     if raw is None:
         rows = read_records(dialect, name)
         raw = pl.DataFrame(rows, orient="row", schema=[f"column_{i}" for i in range(len(rows[0]))])
         raw = raw.with_columns(pl.all().replace("", None))
-    table = raw[1:].rename(dict(zip(raw.columns, _names(raw.row(0), name), strict=True)))
+    table = raw[1:].rename(dict(zip(raw.columns, _parse_header(raw.row(0), name), strict=True)))
     empty = pl.all_horizontal(pl.all().is_null())
     count = table.select(empty.sum()).item()
     if count:
@@ -116,7 +116,7 @@ def _csv(path: Path, name: str) -> pl.DataFrame:
     return table
 
 
-def _fast(dialect: Dialect) -> pl.DataFrame | None:
+def _read_regular_csv(dialect: Dialect) -> pl.DataFrame | None:
     """Read it with polars, where that is sure to be right."""
     if not is_regular(dialect):
         return None
@@ -128,7 +128,7 @@ def _fast(dialect: Dialect) -> pl.DataFrame | None:
         return None
 
 
-def _names(header: tuple[str | None, ...], name: str) -> list[str]:
+def _parse_header(header: tuple[str | None, ...], name: str) -> list[str]:
     names = [(text or "").strip() or f"unnamed_{i + 1}" for i, text in enumerate(header)]
     twice = sorted({n for n in names if names.count(n) > 1}, key=names.index)
     if twice:

@@ -54,23 +54,23 @@ def model_data(raw: Frame, contract: type[C]) -> Frame[C]:
         [{'id': 7, 'income': None, 'enrolled': '2012', 'Kids': '2'}]
     """
     table, schema = to_polars(raw), schema_of(contract)
-    found = _find(table, schema)
+    found = _match_columns(table, schema)
     columns, uncastable, empty = [], [], []
     for column in schema.columns:
         source = table.get_column(found[column.name])
         values, failed = cast(source, column)
         columns.append(values)
-        uncastable += _failures(column, source, failed, f"must be {column.type_text}")
+        uncastable += _collect_failures(column, source, failed, f"must be {column.type_text}")
         if not column.nullable:
-            empty += _failures(column, source, values.is_null() & ~failed, "must not be null")
-    _refuse([f for f in uncastable if not schema.by_name[f.column].nullable] + empty, schema, table.height)
+            empty += _collect_failures(column, source, values.is_null() & ~failed, "must not be null")
+    _raise_failures([f for f in uncastable if not schema.by_name[f.column].nullable] + empty, schema, table.height)
     if uncastable:
-        _tell(uncastable)
+        _report_uncastable(uncastable)
     taken = {*found.values(), *schema.names}
     return pl.DataFrame(columns).hstack([c for c in table.get_columns() if c.name not in taken])
 
 
-def _find(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
+def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
     """For each column of the schema the raw column it is found in."""
     found: dict[str, str] = {}
     missing, raw, by_snake = [], set(table.columns), defaultdict(list)
@@ -81,7 +81,7 @@ def _find(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
         if len(names) > 1:
             raise BrokenPromise(
                 f"model_data: {join_names(map(repr, names), 4)} could all be {schema.name}.{column.name}.",
-                hint=f'say which by Field(alias="{names[0]}") in {schema.name}{_at(schema)}, '
+                hint=f'say which by Field(alias="{names[0]}") in {schema.name}{_format_source(schema)}, '
                 "or rename one of them in the source.",
             )
         if names:
@@ -96,7 +96,7 @@ def _find(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
             f"  it has {join_names(table.columns, 15)}",
             hint=f'{near}? Field(alias="...") names a column.'
             if near.startswith("did you")
-            else f'Field(alias="...") in {schema.name}{_at(schema)} names a column that is called otherwise.',
+            else f'Field(alias="...") in {schema.name}{_format_source(schema)} names a column that is called otherwise.',
         )
     return found
 
@@ -110,18 +110,18 @@ def _candidates(names: set[str], by_snake: Mapping[str, list[str]], column: Colu
     return chosen + other
 
 
-def _failures(column: Column, source: pl.Series, failed: pl.Series, words: str) -> list[Failure]:
+def _collect_failures(column: Column, source: pl.Series, failed: pl.Series, rule: str) -> list[Failure]:
     count = int(failed.sum())
     if not count:
         return []
     rows = failed.arg_true().head(MAX_EXAMPLES)
     values = (
-        () if "null" in words else tuple(dict.fromkeys(repr(shorten(v, 24)) for v in source.gather(rows)))
+        () if "null" in rule else tuple(dict.fromkeys(repr(shorten(v, 24)) for v in source.gather(rows)))
     )
-    return [Failure(column.name, words, count, values, tuple(rows.to_list()))]
+    return [Failure(column.name, rule, count, values, tuple(rows.to_list()))]
 
 
-def _refuse(failures: list[Failure], schema: Schema, height: int) -> None:
+def _raise_failures(failures: list[Failure], schema: Schema, height: int) -> None:
     if not failures:
         return
     rows = max(f.count for f in failures)
@@ -131,34 +131,34 @@ def _refuse(failures: list[Failure], schema: Schema, height: int) -> None:
     raise BrokenPromise(
         f"model_data promised Frame[{schema.name}], but {rows:,} of {height:,} rows break it:",
         *shown,
-        hint=_hint(failures[0], schema),
+        hint=_suggest_fix(failures[0], schema),
     )
 
 
-def _hint(failure: Failure, schema: Schema) -> str:
+def _suggest_fix(failure: Failure, schema: Schema) -> str:
     column = schema.column(failure.column)
     if column.type in ("date", "datetime") and failure.values:
         guess = infer_date_format(v.strip("'\"") for v in failure.values) or column.format or "%d-%m-%Y"
         return (
             f'say how the source writes it: {column.name}: Annotated[{column.type}, Format("{guess}")] '
-            f"in {schema.name}{_at(schema)}."
+            f"in {schema.name}{_format_source(schema)}."
         )
     if column.role == "id":
-        return f"mend the source, or give {column.name} another type in {schema.name}{_at(schema)}."
+        return f"mend the source, or give {column.name} another type in {schema.name}{_format_source(schema)}."
     hint = (
         f"{column.role.capitalize()}[{column.type_text} | None]" if column.role else f"{column.type_text} | None"
     )
-    return f"mend the source, or write {column.name}: {hint} in {schema.name}{_at(schema)}."
+    return f"mend the source, or write {column.name}: {hint} in {schema.name}{_format_source(schema)}."
 
 
-def _tell(uncastable: list[Failure]) -> None:
+def _report_uncastable(uncastable: list[Failure]) -> None:
     rows = [(f.column, f.rule, f.count, ", ".join(f.values), ", ".join(map(str, f.rows))) for f in uncastable]
     keep("uncastable", pl.DataFrame(rows, orient="row", schema=["column", "rule", "count", "values", "rows"]))
-    for text in _lines(uncastable):
+    for text in _describe_uncastable(uncastable):
         warn(text)
 
 
-def _lines(uncastable: list[Failure]) -> Iterator[str]:
+def _describe_uncastable(uncastable: list[Failure]) -> Iterator[str]:
     for failure in uncastable[:5]:
         plural = "value is" if failure.count == 1 else "values are"
         yield f"{failure.count:,} {plural} null now: {failure}"
@@ -166,5 +166,5 @@ def _lines(uncastable: list[Failure]) -> Iterator[str]:
         yield f"and values of {len(uncastable) - 5} more columns; `uncastable` has them all."
 
 
-def _at(schema: Schema) -> str:
+def _format_source(schema: Schema) -> str:
     return f" ({schema.source})" if schema.source else ""

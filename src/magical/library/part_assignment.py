@@ -13,27 +13,27 @@ from magical.contracts.dtypes import dtype_kind
 from magical.errors import BrokenPromise
 
 __all__ = [
-    "by_quota",
-    "by_share",
-    "by_time",
-    "row_hashes",
-    "shares",
+    "assign_by_quota",
+    "assign_by_share",
+    "assign_by_time",
+    "hash_rows",
+    "scale_hashes",
 ]
 
 Array = np.ndarray[Any, Any]
 
 
-def by_share(share: Array, validation: float, test: float) -> Array:
+def assign_by_share(fractions: Array, validation: float, test: float) -> Array:
     """Part rows by a number from 0 to 1 that each carries: the lowest are test, the next validation.
 
     Example:
-        >>> by_share(np.array([0.1, 0.3, 0.9]), 0.2, 0.2).tolist()
+        >>> assign_by_share(np.array([0.1, 0.3, 0.9]), 0.2, 0.2).tolist()
         ['test', 'validation', 'train']
     """
-    return np.where(share < test, "test", np.where(share < test + validation, "validation", "train"))
+    return np.where(fractions < test, "test", np.where(fractions < test + validation, "validation", "train"))
 
 
-def by_quota(hashes: Array, classes: pl.Series, validation: float, test: float) -> Array:
+def assign_by_quota(hashes: Array, classes: pl.Series, validation: float, test: float) -> Array:
     """Part the rows of each class by the order of their hashes: each part gets its share of each class.
 
     The sizes are exact to the row; a class of three rows or more has one in each part. Rows with equal
@@ -46,13 +46,13 @@ def by_quota(hashes: Array, classes: pl.Series, validation: float, test: float) 
         test: the share of rows.
 
     Example:
-        >>> by_quota(np.arange(10), pl.Series(["a"] * 5 + ["b"] * 5), 0.2, 0.2).tolist()
+        >>> assign_by_quota(np.arange(10), pl.Series(["a"] * 5 + ["b"] * 5), 0.2, 0.2).tolist()
         ['test', 'validation', 'train', 'train', 'train', 'test', 'validation', 'train', 'train', 'train']
     """
     codes = classes.cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
     counts = np.bincount(codes)
-    for_test = _quotas(counts, test, counts - 2)
-    for_validation = _quotas(counts, validation, counts - for_test - 1)
+    for_test = _compute_quotas(counts, test, counts - 2)
+    for_validation = _compute_quotas(counts, validation, counts - for_test - 1)
     order = np.lexsort((hashes, codes))
     starts = np.cumsum(counts) - counts
     new = np.ones(len(order), dtype=bool)
@@ -64,7 +64,7 @@ def by_quota(hashes: Array, classes: pl.Series, validation: float, test: float) 
     return np.where(rank < edge, "test", np.where(rank < edge + for_validation[codes], "validation", "train"))
 
 
-def by_time(times: pl.Series, validation: float, test: float) -> tuple[Array, dict[str, Any]]:
+def assign_by_time(times: pl.Series, validation: float, test: float) -> tuple[Array, dict[str, Any]]:
     """Part rows by time: the last are test, those before them validation; equal times stay together.
 
     Args:
@@ -79,7 +79,7 @@ def by_time(times: pl.Series, validation: float, test: float) -> tuple[Array, di
         BrokenPromise: there are fewer than three different times.
 
     Example:
-        >>> parts, cuts = by_time(pl.Series([5, 1, 2, 3, 4]), 0.2, 0.2)
+        >>> parts, cuts = assign_by_time(pl.Series([5, 1, 2, 3, 4]), 0.2, 0.2)
         >>> parts.tolist(), cuts
         (['test', 'train', 'train', 'train', 'validation'], {'validation': 4, 'test': 5})
     """
@@ -93,25 +93,25 @@ def by_time(times: pl.Series, validation: float, test: float) -> tuple[Array, di
     different = counts.get_column(times.name)
     before = counts.get_column("rows").cum_sum().to_numpy() - counts.get_column("rows").to_numpy()
     last = len(before) - 1
-    at_test = int(np.clip(_nearest(before, len(times) * (1 - test)), 2, last))
-    at_validation = int(np.clip(_nearest(before, len(times) * (1 - test - validation)), 1, at_test - 1))
+    at_test = int(np.clip(_nearest_index(before, len(times) * (1 - test)), 2, last))
+    at_validation = int(np.clip(_nearest_index(before, len(times) * (1 - test - validation)), 1, at_test - 1))
     cuts = {"validation": different[at_validation], "test": different[at_test]}
     late, later = (times >= cuts["validation"]).to_numpy(), (times >= cuts["test"]).to_numpy()
     return np.where(later, "test", np.where(late, "validation", "train")), cuts
 
 
-def _nearest(sorted_numbers: Array, wanted: float) -> int:
-    return int(np.argmin(np.abs(sorted_numbers - wanted)))
+def _nearest_index(sorted_numbers: Array, target: float) -> int:
+    return int(np.argmin(np.abs(sorted_numbers - target)))
 
 
-def _quotas(counts: Array, share: float, most: Array) -> Array:
+def _compute_quotas(counts: Array, share: float, limits: Array) -> Array:
     """How many rows of each class, together the share of all: what is over goes to the largest remainders."""
-    most = np.maximum(most, 0)
+    limits = np.maximum(limits, 0)
     ideal = counts * share
-    quotas = np.minimum(np.maximum(np.floor(ideal).astype(np.int64), counts >= 3), most)
+    quotas = np.minimum(np.maximum(np.floor(ideal).astype(np.int64), counts >= 3), limits)
     over = round(counts.sum() * share) - quotas.sum()
     for place in np.argsort(quotas - ideal, kind="stable"):
-        if over > 0 and quotas[place] < most[place]:
+        if over > 0 and quotas[place] < limits[place]:
             quotas[place] += 1
             over -= 1
     return quotas
@@ -124,7 +124,7 @@ _NULL = np.uint64(0x6E756C6C6E756C6C)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def row_hashes(table: pl.DataFrame, columns: Sequence[str], seed: int) -> Hashes:
+def hash_rows(table: pl.DataFrame, columns: Sequence[str], seed: int) -> Hashes:
     """Give 64 bits for each row, from its values in some columns.
 
     Numbers, dates and truths are mixed by splitmix64 (Steele, Lea and Flood 2014), texts by BLAKE2b; neither
@@ -137,34 +137,34 @@ def row_hashes(table: pl.DataFrame, columns: Sequence[str], seed: int) -> Hashes
         seed: another seed gives unrelated numbers.
 
     Example:
-        >>> row_hashes(pl.DataFrame({"id": [1, 2]}), ["id"], seed=7).tolist()
+        >>> hash_rows(pl.DataFrame({"id": [1, 2]}), ["id"], seed=7).tolist()
         [12653888272491001354, 11795989272075915645]
     """
-    total = np.full(table.height, _mix(np.array([seed % 2**64], dtype=np.uint64))[0])
+    total = np.full(table.height, _splitmix64(np.array([seed % 2**64], dtype=np.uint64))[0])
     for place, name in enumerate(sorted(columns)):
         salt = np.uint64(place * int(_GOLDEN) % 2**64)
-        total += _mix(_numbers(table.get_column(name)) ^ salt)
-    return _mix(total)
+        total += _splitmix64(_values_to_bits(table.get_column(name)) ^ salt)
+    return _splitmix64(total)
 
 
-def shares(hashes: Hashes) -> np.ndarray[Any, np.dtype[np.float64]]:
+def scale_hashes(hashes: Hashes) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Give hashes as numbers from 0 to 1, evenly spread.
 
     Example:
-        >>> shares(np.array([0, 2**63], dtype=np.uint64)).tolist()
+        >>> scale_hashes(np.array([0, 2**63], dtype=np.uint64)).tolist()
         [0.0, 0.5]
     """
     return (hashes >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def _mix(numbers: Hashes) -> Hashes:
+def _splitmix64(numbers: Hashes) -> Hashes:
     z = numbers + _GOLDEN
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 
 
-def _numbers(values: pl.Series) -> Hashes:
+def _values_to_bits(values: pl.Series) -> Hashes:
     """Give each value as 64 bits; equal values have equal bits."""
     kind = dtype_kind(values.dtype)
     if kind in ("int", "bool"):
@@ -177,12 +177,12 @@ def _numbers(values: pl.Series) -> Hashes:
         fine = {"datetime": pl.Datetime("us"), "duration": pl.Duration("us")}.get(kind, values.dtype)
         bits = values.cast(fine).cast(pl.Int64).fill_null(0).to_numpy().view(np.uint64)
     else:
-        bits = _texts(values)
+        bits = _texts_to_bits(values)
     missing = (values.is_null() | values.is_nan()) if kind == "float" else values.is_null()
     return np.where(missing.to_numpy(), _NULL, bits)
 
 
-def _texts(values: pl.Series) -> Hashes:
+def _texts_to_bits(values: pl.Series) -> Hashes:
     if dtype_kind(values.dtype) == "str":
         values = values.cast(pl.String)
     else:

@@ -14,7 +14,7 @@ __all__ = ["predict"]
 C = TypeVar("C", bound=Contract)
 
 
-def _predicted(model: Any, table: Schema | None) -> Schema:
+def _build_prediction_schema(model: Any, table: Schema | None) -> Schema:
     """The ids, the prediction, and both probabilities of a truth; other classes only the model knows."""
     if table is None:
         raise WiringError(
@@ -33,7 +33,7 @@ def _predicted(model: Any, table: Schema | None) -> Schema:
     )
 
 
-@step(promises=_predicted)
+@step(promises=_build_prediction_schema)
 def predict(model: Model, table: Frame[C]) -> Frame:
     """Predict each row of a table.
 

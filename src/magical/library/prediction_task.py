@@ -12,9 +12,9 @@ from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
 from magical.library.remarks import warn
 
-__all__ = ["Examples", "Kind", "Task", "encode", "examples", "task_of"]
+__all__ = ["Examples", "TaskKind", "Task", "encode_target", "make_examples", "infer_task"]
 
-Kind = Literal["binary", "multiclass", "regression"]
+TaskKind = Literal["binary", "multiclass", "regression"]
 
 
 class Examples(NamedTuple):
@@ -39,7 +39,7 @@ class Task:
         classes: in order; for ``binary`` the last one is the positive class. Empty for ``regression``.
     """
 
-    kind: Kind
+    kind: TaskKind
     target: str
     classes: tuple[Any, ...] = ()
 
@@ -49,7 +49,7 @@ class Task:
         return "rmse" if self.kind == "regression" else "log_loss"
 
 
-def task_of(table: pl.DataFrame) -> Task:
+def infer_task(table: pl.DataFrame) -> Task:
     """Read the task from the target's column in the contract, and its classes from the rows.
 
     A truth, a text or a ``Literal`` gives classes: two are ``binary``, more ``multiclass``. A number without
@@ -64,7 +64,7 @@ def task_of(table: pl.DataFrame) -> Task:
         >>> from magical.library import model_data
         >>> class Customer(Contract):
         ...     response: Target[bool]
-        >>> task_of(model_data(pl.DataFrame({"response": ["yes", "no"]}), Customer))
+        >>> infer_task(model_data(pl.DataFrame({"response": ["yes", "no"]}), Customer))
         Task(kind='binary', target='response', classes=(False, True))
     """
     schema = contract_of(table)
@@ -95,11 +95,11 @@ def task_of(table: pl.DataFrame) -> Task:
     return Task("regression", column.name)
 
 
-def encode(values: pl.Series, task: Task) -> np.ndarray[Any, Any]:
+def encode_target(values: pl.Series, task: Task) -> np.ndarray[Any, Any]:
     """Give target values as class numbers (-1 for a class the task does not know), or as floats.
 
     Example:
-        >>> encode(pl.Series(["b", "a", "x"]), Task("binary", "t", ("a", "b"))).tolist()
+        >>> encode_target(pl.Series(["b", "a", "x"]), Task("binary", "t", ("a", "b"))).tolist()
         [1, 0, -1]
     """
     if task.kind == "regression":
@@ -110,7 +110,7 @@ def encode(values: pl.Series, task: Task) -> np.ndarray[Any, Any]:
     return values.replace_strict(known, list(range(len(known))), default=-1, return_dtype=pl.Int64).to_numpy()
 
 
-def examples(table: pl.DataFrame, task: Task, inputs: Schema) -> Examples:
+def make_examples(table: pl.DataFrame, task: Task, inputs: Schema) -> Examples:
     """Give the rows that have a target as scikit-learn takes them.
 
     Args:
@@ -119,4 +119,4 @@ def examples(table: pl.DataFrame, task: Task, inputs: Schema) -> Examples:
         inputs: the features.
     """
     rows = table.filter(pl.col(task.target).is_not_null())
-    return Examples(to_canonical_frame(rows, inputs), encode(rows.get_column(task.target), task))
+    return Examples(to_canonical_frame(rows, inputs), encode_target(rows.get_column(task.target), task))

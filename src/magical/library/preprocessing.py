@@ -11,28 +11,28 @@ from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise, WiringError, join_names
 from magical.events import current_sink, emit, keep
 from magical.features import Feature
-from magical.library.prediction_task import Task, examples, task_of
-from magical.library.remarks import quietly, warn
+from magical.library.prediction_task import Task, make_examples, infer_task
+from magical.library.remarks import log_warnings, warn
 from magical.steps import step
 
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.model_selection import KFold, StratifiedKFold
 
-__all__ = ["chained", "days", "inputs_of", "transform"]
+__all__ = ["build_pipeline", "to_epoch_days", "find_pipeline_inputs", "transform"]
 
 C = TypeVar("C", bound=Contract)
 
-FEW = 30  # up to so many different texts each gets a column of its own
-REPEATED = 0.5  # texts of which more than this share are different say nothing of other rows
+MAX_ONE_HOT = 30  # up to so many different texts each gets a column of its own
+MAX_DISTINCT_SHARE = 0.5  # texts of which more than this share are different say nothing of other rows
 FOLDS = 5
-SHOWN = 50
-FITTED_FOR_THE_EYE = 50_000
+PREVIEW_ROWS = 50
+PREVIEW_FIT_ROWS = 50_000
 
 
-class _Facts(NamedTuple):
+class _ColumnCounts(NamedTuple):
     column: Column
-    different: int
+    distinct: int
     missing: int
     rows: int
 
@@ -69,9 +69,9 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
         ['income']
     """
     schema = contract_of(train)
-    _look_for(features, schema)
-    task = task_of(train)
-    facts, dropped = _sorted_out(train, schema)
+    _warn_missing_features(features, schema)
+    task = infer_task(train)
+    facts, dropped = _select_columns(train, schema)
     if dropped:
         emit(f"left out: {join_names(dropped)}")
     if not facts:
@@ -81,19 +81,19 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
         )
     from sklearn.compose import ColumnTransformer
 
-    blocks = _blocks(facts, task, _folds(train, task))
-    pipeline = chained(("columns", ColumnTransformer(blocks, sparse_threshold=0.0)))
+    blocks = _build_blocks(facts, task, _make_folds(train, task))
+    pipeline = build_pipeline(("columns", ColumnTransformer(blocks, sparse_threshold=0.0)))
     if current_sink.get() is not None:
-        _show(pipeline, train.gather_every(1 + train.height // FITTED_FOR_THE_EYE), task, schema)
+        _keep_preview(pipeline, train.gather_every(1 + train.height // PREVIEW_FIT_ROWS), task, schema)
     return pipeline
 
 
-def chained(*steps: tuple[str, Any]) -> Pipeline:
+def build_pipeline(*steps: tuple[str, Any]) -> Pipeline:
     """Make a Pipeline of named steps.
 
     Example:
         >>> from sklearn.preprocessing import StandardScaler
-        >>> chained(("scale", StandardScaler()))
+        >>> build_pipeline(("scale", StandardScaler()))
         Pipeline(steps=[('scale', StandardScaler())])
     """
     import sklearn.pipeline
@@ -101,12 +101,12 @@ def chained(*steps: tuple[str, Any]) -> Pipeline:
     return sklearn.pipeline.Pipeline(list(steps))
 
 
-def days(frame: "pd.DataFrame") -> "pd.DataFrame":
+def to_epoch_days(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Give dates as days since 1970, with their time of day as a fraction; a missing one is NaN.
 
     Example:
         >>> import pandas as pd
-        >>> days(pd.DataFrame({"when": pd.to_datetime(["1970-01-02 12:00"])})).to_numpy().tolist()
+        >>> to_epoch_days(pd.DataFrame({"when": pd.to_datetime(["1970-01-02 12:00"])})).to_numpy().tolist()
         [[1.5]]
     """
     import pandas as pd
@@ -115,7 +115,7 @@ def days(frame: "pd.DataFrame") -> "pd.DataFrame":
     return days
 
 
-def inputs_of(preprocessing: Pipeline, schema: Schema) -> Schema:
+def find_pipeline_inputs(preprocessing: Pipeline, schema: Schema) -> Schema:
     """Give the features that a Pipeline takes: the columns its ColumnTransformer names, or else all.
 
     Args:
@@ -133,7 +133,7 @@ def inputs_of(preprocessing: Pipeline, schema: Schema) -> Schema:
     return Schema(f"{schema.name}Features", tuple(c for c in schema.columns if c.name in names))
 
 
-def _look_for(features: tuple[Feature, ...], schema: Schema) -> None:
+def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> None:
     """Warn of features that were listed and are not there, as when ``featurize`` was not called."""
     lost: list[str] = []
     for feature in features:
@@ -147,7 +147,7 @@ def _look_for(features: tuple[Feature, ...], schema: Schema) -> None:
         )
 
 
-def _sorted_out(train: pl.DataFrame, schema: Schema) -> tuple[list[_Facts], list[str]]:
+def _select_columns(train: pl.DataFrame, schema: Schema) -> tuple[list[_ColumnCounts], list[str]]:
     """Part the features into those to be used, with their facts, and those left out, with the reason."""
     used, dropped = [], []
     for column in schema.features:
@@ -156,21 +156,21 @@ def _sorted_out(train: pl.DataFrame, schema: Schema) -> tuple[list[_Facts], list
             dropped.append(f"{column.name} (a {column.type})")
             continue
         missing = values.null_count()
-        facts = _Facts(column, values.n_unique() - (missing > 0), missing, len(values))
-        if facts.different == 0 or (facts.different == 1 and not missing):
+        facts = _ColumnCounts(column, values.n_unique() - (missing > 0), missing, len(values))
+        if facts.distinct == 0 or (facts.distinct == 1 and not missing):
             dropped.append(f"{column.name} (one value only)")
-        elif column.type == "str" and not column.choices and _hardly_repeats(facts):
-            dropped.append(f"{column.name} ({facts.different:,} different texts in {facts.rows:,} rows)")
+        elif column.type == "str" and not column.choices and _is_mostly_distinct(facts):
+            dropped.append(f"{column.name} ({facts.distinct:,} different texts in {facts.rows:,} rows)")
         else:
             used.append(facts)
     return used, dropped
 
 
-def _hardly_repeats(facts: _Facts) -> bool:
-    return facts.different > max(FEW, REPEATED * (facts.rows - facts.missing))
+def _is_mostly_distinct(facts: _ColumnCounts) -> bool:
+    return facts.distinct > max(MAX_ONE_HOT, MAX_DISTINCT_SHARE * (facts.rows - facts.missing))
 
 
-def _folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
+def _make_folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
     """How rows are dealt so that none is encoded by its own target: by class where each has enough rows."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
@@ -180,8 +180,8 @@ def _folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
     return KFold(max(2, min(FOLDS, len(target))), shuffle=True, random_state=0)
 
 
-def _blocks(
-    facts: list[_Facts], task: Task, folds: "KFold | StratifiedKFold"
+def _build_blocks(
+    facts: list[_ColumnCounts], task: Task, folds: "KFold | StratifiedKFold"
 ) -> list[tuple[str, Any, list[str]]]:
     """Give the blocks of the ColumnTransformer that have columns."""
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
@@ -189,21 +189,21 @@ def _blocks(
     def named(*types: str) -> list[str]:
         return [f.column.name for f in facts if f.column.type in types]
 
-    few = [f.column.name for f in facts if f.column.type == "str" and f.different <= FEW]
+    few = [f.column.name for f in facts if f.column.type == "str" and f.distinct <= MAX_ONE_HOT]
     many = [n for n in named("str") if n not in few]
     rows = facts[0].rows
     kind = {"regression": "continuous"}.get(task.kind, task.kind)
     blocks = [
-        ("numbers", _imputed("median", StandardScaler()), named("int", "float", "duration")),
+        ("numbers", _build_imputer("median", StandardScaler()), named("int", "float", "duration")),
         (
             "dates",
-            chained(
-                ("days", FunctionTransformer(days, feature_names_out="one-to-one")),
-                *_imputed("median", StandardScaler()).steps,
+            build_pipeline(
+                ("days", FunctionTransformer(to_epoch_days, feature_names_out="one-to-one")),
+                *_build_imputer("median", StandardScaler()).steps,
             ),
             named("date", "datetime"),
         ),
-        ("truths", _imputed("most_frequent"), named("bool")),
+        ("truths", _build_imputer("most_frequent"), named("bool")),
         (
             "few",
             OneHotEncoder(
@@ -215,28 +215,28 @@ def _blocks(
         ),
         (
             "many",
-            chained(("mean", TargetEncoder(target_type=kind, cv=folds)), ("scale", StandardScaler())),
+            build_pipeline(("mean", TargetEncoder(target_type=kind, cv=folds)), ("scale", StandardScaler())),
             many,
         ),
     ]
     return [block for block in blocks if block[2]]
 
 
-def _imputed(strategy: str, *then: Any) -> Pipeline:
+def _build_imputer(strategy: str, *following: Any) -> Pipeline:
     from sklearn.impute import SimpleImputer
 
     impute = SimpleImputer(strategy=strategy, add_indicator=True, keep_empty_features=True)
-    return chained(("impute", impute), *(("scale", t) for t in then))
+    return build_pipeline(("impute", impute), *(("scale", t) for t in following))
 
 
-def _show(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> None:
+def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> None:
     """Keep the first transformed rows, from a copy that is fitted for this alone."""
     from sklearn.base import clone
 
-    X, y = examples(train, task, inputs_of(pipeline, schema))
-    with quietly():
+    X, y = make_examples(train, task, find_pipeline_inputs(pipeline, schema))
+    with log_warnings():
         fitted = clone(pipeline)
-        values = np.asarray(fitted.fit_transform(X, y))[:SHOWN]
+        values = np.asarray(fitted.fit_transform(X, y))[:PREVIEW_ROWS]
     names = [str(n).partition("__") for n in fitted.get_feature_names_out()]
     short = [n[2] for n in names]
     labels = short if len(set(short)) == len(short) else ["".join(n) for n in names]

@@ -19,9 +19,9 @@ from magical.errors import MagicalError, RegistryError, did_you_mean, join_names
 from magical.events import keep, discard_events
 from magical.library.metrics.metrics import PRIMARY
 from magical.library.metrics.scores import Scores
-from magical.library.scorer.card import Facts, card, requirements, tags
-from magical.library.scorer.parity import BETTER, against_champion, as_in_the_run, held_out, one_at_a_time
-from magical.library.scorer.promotion_gate import METRICS, Criterion, as_table, blocking, findings, thresholds
+from magical.library.scorer.card import Provenance, write_card, find_requirements, build_tags
+from magical.library.scorer.parity import CHAMPION_CRITERION, compare_with_champion, check_run_parity, find_held_out, check_row_parity
+from magical.library.scorer.promotion_gate import METRICS, Criterion, tabulate_criteria, find_blockers, check_findings, check_thresholds
 from magical.library.scorer.scorer import Scorer
 from magical.refs import Link
 from magical.scoring_path import derive_scoring_path
@@ -30,8 +30,8 @@ from magical.steps import Receipt, step
 
 __all__ = ["HowToRegister", "register"]
 
-LOADER = "magical.library.scorer.scorer"
-_EXAMPLES, _BATCH = 5, 500
+LOADER_MODULE = "magical.library.scorer.scorer"
+_EXAMPLE_ROWS, _BATCH_ROWS = 5, 500
 
 
 class HowToRegister(Settings):
@@ -54,17 +54,17 @@ class HowToRegister(Settings):
 
     @field_validator("require")
     @classmethod
-    def _known_bounds(cls, require: dict[str, float]) -> dict[str, float]:
+    def _check_bounds(cls, require: dict[str, float]) -> dict[str, float]:
         for name, bound in require.items():
-            _known(name)
+            _check_metric_name(name)
             if not math.isfinite(bound):
                 raise ValueError(f"{name} must be bounded by a number")
         return require
 
     @field_validator("metric")
     @classmethod
-    def _known_metric(cls, metric: str | None) -> str | None:
-        return metric if metric is None else _known(metric)
+    def _check_metric(cls, metric: str | None) -> str | None:
+        return metric if metric is None else _check_metric_name(metric)
 
 
 @step(writes="world")
@@ -102,20 +102,20 @@ def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister())
         )
     registry, name = context.registry(), how.name or context.graph.workflow
     champion = registry.champion(name)
-    case = _Case(context, model, scores, how)
-    case.prove()
+    case = _Registration(context, model, scores, how)
+    case.verify_scorer()
     while True:
-        case.compare(registry, champion)
-        version = registry.put(case.submission(name))
+        case.compare_champion(registry, champion)
+        version = registry.put(case.build_submission(name))
         compared, champion = champion, registry.champion(name)
-        if _number(compared) == _number(champion):  # else another became the champion meanwhile
+        if _version_number(compared) == _version_number(champion):  # else another became the champion meanwhile
             break
-    keep("gate", as_table(case.criteria))
-    return _finished(registry, version, case, champion)
+    keep("gate", tabulate_criteria(case.criteria))
+    return _promote(registry, version, case, champion)
 
 
-def _finished(registry: Registry, version: Version, case: _Case, champion: Version | None) -> Receipt:
-    reasons = blocking(case.criteria)
+def _promote(registry: Registry, version: Version, registration: _Registration, champion: Version | None) -> Receipt:
+    reasons = find_blockers(registration.criteria)
     already = champion is not None and champion.number == version.number
     if not reasons and not already:
         registry.alias(version)
@@ -129,12 +129,12 @@ def _finished(registry: Registry, version: Version, case: _Case, champion: Versi
         "alias": "" if reasons and not already else "champion",
         "uri": version.uri,
         "key": version.key,
-        "gate": as_table(case.criteria).to_dicts(),
+        "gate": tabulate_criteria(registration.criteria).to_dicts(),
     }
     return Receipt(True, text, details)
 
 
-class _Case:
+class _Registration:
     """One model on its way through the gate.
 
     Attributes:
@@ -146,53 +146,53 @@ class _Case:
         self.context, self.model, self.scores, self.how = context, model, scores, how
         self.path = derive_scoring_path(context.graph, context.node.name)
         self.folder = context.scratch() / "model"
-        self.criteria: list[Criterion] = [*thresholds(how.require, scores), *findings(context.graph.findings)]
+        self.criteria: list[Criterion] = [*check_thresholds(how.require, scores), *check_findings(context.graph.findings)]
         wire = context.node.inputs.get("model")
-        self.rows = held_out(context, self.path, wire) if isinstance(wire, Link) else None
+        self.test_rows = find_held_out(context, self.path, wire) if isinstance(wire, Link) else None
 
-    def prove(self) -> None:
+    def verify_scorer(self) -> None:
         """Write the scorer, read it back, and show that it serves what was evaluated."""
-        scorer = Scorer.of(self.path, self.model, self._value)
+        scorer = Scorer.from_path(self.path, self.model, self._load_value)
         self.package = scorer.save(self.folder, key=self.context.key, root=self.context.root)
         try:
-            self._prove()
+            self._verify_predictions()
         finally:
-            self.package.forget()
+            self.package.unload()
 
-    def _prove(self) -> None:
+    def _verify_predictions(self) -> None:
         if self.path.refusal:
             reason = f"a row alone cannot be scored: {self.path.refusal}"
             self.criteria.append(Criterion("one row at a time", "scored", "refused", False, reason))
             return
         try:
-            loaded = _loaded(self.folder)
-            typed = self._typed()
+            loaded = _load_scorer(self.folder)
+            typed = self._sample_rows()
             with discard_events():  # its steps have spoken in the run
                 batch = loaded.predict(typed)
-                alone = one_at_a_time(loaded, typed, batch)
+                alone = check_row_parity(loaded, typed, batch)
         except MagicalError as error:
-            self.criteria.append(as_in_the_run(error, self.rows))
+            self.criteria.append(check_run_parity(error, self.test_rows))
             return
-        self.criteria.append(as_in_the_run(batch, self.rows))
+        self.criteria.append(check_run_parity(batch, self.test_rows))
         self.criteria.append(alone)
 
-    def compare(self, registry: Registry, champion: Version | None) -> None:
+    def compare_champion(self, registry: Registry, champion: Version | None) -> None:
         """Hold the model against the present champion, unless it is that itself."""
         metric = self.how.metric or PRIMARY.get(self.model.task, "rmse")
         if champion is not None and champion.key == self.context.key:
-            found = Criterion(BETTER, metric, "it is the champion", True)
+            found = Criterion(CHAMPION_CRITERION, metric, "it is the champion", True)
         elif self.how.metric and metric not in self.scores.metrics:
-            found = Criterion(BETTER, metric, "", False, f"{metric}, which is to decide, was not computed")
+            found = Criterion(CHAMPION_CRITERION, metric, "", False, f"{metric}, which is to decide, was not computed")
         else:
-            found = against_champion(registry, champion, self.model, self.rows, metric)
-        self.criteria = [*(c for c in self.criteria if c.criterion != BETTER), found]
+            found = compare_with_champion(registry, champion, self.model, self.test_rows, metric)
+        self.criteria = [*(c for c in self.criteria if c.criterion != CHAMPION_CRITERION), found]
 
-    def submission(self, name: str) -> Submission:
+    def build_submission(self, name: str) -> Submission:
         """Give all that the registry is to keep."""
         for cache in self.folder.rglob("__pycache__"):
             shutil.rmtree(cache)
-        facts, inputs, example = self._facts(), self.path.typed, self._typed().head(_EXAMPLES)
-        words = card(self.model, inputs, self.scores, self.criteria, facts)
+        facts, inputs, example = self._collect_provenance(), self.path.typed, self._sample_rows().head(_EXAMPLE_ROWS)
+        words = write_card(self.model, inputs, self.scores, self.criteria, facts)
         (self.folder / "card.md").write_text(words, encoding="utf-8")
         if self.path.refusal:
             inputs, example = self.model.schema, example.select(self.model.features)
@@ -200,43 +200,43 @@ class _Case:
             name=name,
             key=self.context.key,
             folder=self.folder,
-            loader=LOADER,
+            loader=LOADER_MODULE,
             code=[self.folder / "code" / self.package.name],
             inputs=inputs,
-            outputs=_outputs(self.model),
+            outputs=_build_output_schema(self.model),
             example=example,
-            requirements=requirements(self.folder),
-            tags=tags(facts, self.scores, self.criteria),
+            requirements=find_requirements(self.folder),
+            tags=build_tags(facts, self.scores, self.criteria),
             description=words,
             origin=self.model.origin,
         )
 
-    def _typed(self) -> pl.DataFrame:
+    def _sample_rows(self) -> pl.DataFrame:
         """Typed rows to try the scorer on: the test part's, else the first of all; or else the test part."""
-        if self.rows is not None and self.rows.typed is not None:
-            return self.rows.typed
+        if self.test_rows is not None and self.test_rows.typed_rows is not None:
+            return self.test_rows.typed_rows
         if self.path.refusal:
             columns = {c.name: DTYPES.get(c.type, pl.Null) for c in self.model.schema.columns}
-            return self.rows.table if self.rows is not None else pl.DataFrame(schema=columns)
-        table: pl.DataFrame = self._value(self.path.source)
-        return table.select(self.path.typed.names).head(_BATCH)
+            return self.test_rows.table if self.test_rows is not None else pl.DataFrame(schema=columns)
+        table: pl.DataFrame = self._load_value(self.path.source)
+        return table.select(self.path.typed.names).head(_BATCH_ROWS)
 
-    def _value(self, link: Link) -> Any:
+    def _load_value(self, link: Link) -> Any:
         whole: Any = self.context.load(link.node)
         if not link.item:
             return whole
         return whole[int(link.item)] if link.item.isdecimal() else getattr(whole, link.item)
 
-    def _facts(self) -> Facts:
+    def _collect_provenance(self) -> Provenance:
         context, source = self.context, self.path.source
         key = context.keys.get(source.node, "")
         record = context.store.find_record(key) if key else None
         data = record.result.item(source.item).content if record else ""
         git = git_state(context.root)
-        return Facts(context.graph.workflow, context.run, context.key, data, git, str(source))
+        return Provenance(context.graph.workflow, context.run, context.key, data, git, str(source))
 
 
-def _loaded(folder: Path) -> Scorer:
+def _load_scorer(folder: Path) -> Scorer:
     """Read the scorer back as a serving process will.
 
     Raises:
@@ -253,11 +253,11 @@ def _loaded(folder: Path) -> Scorer:
         ) from error
 
 
-def _number(version: Version | None) -> str:
+def _version_number(version: Version | None) -> str:
     return version.number if version else ""
 
 
-def _outputs(model: Model) -> Schema:
+def _build_output_schema(model: Model) -> Schema:
     kind = "float"
     if model.task != "regression":
         kind = {bool: "bool", int: "int", str: "str"}.get(type(model.classes[0]), "str")
@@ -266,7 +266,7 @@ def _outputs(model: Model) -> Schema:
     return Schema("Prediction", (Column("prediction", kind, nullable=True), *chances, reason))
 
 
-def _known(metric: str) -> str:
+def _check_metric_name(metric: str) -> str:
     if metric not in METRICS:
         raise ValueError(f"names no metric {metric!r}; {did_you_mean(metric, METRICS)}")
     return metric

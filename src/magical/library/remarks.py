@@ -10,7 +10,7 @@ from typing import Any
 
 from magical.events import LogLine, Progress, current_sink, emit
 
-__all__ = ["progress", "quietly", "warn"]
+__all__ = ["progress", "log_warnings", "warn"]
 
 _lock = threading.Lock()
 _state: dict[str, Any] = {"inside": 0, "told": set(), "outer": None}
@@ -39,14 +39,14 @@ def progress(done: int, total: int, text: str = "") -> None:
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
+def log_warnings() -> Iterator[None]:
     """Turn Python's warnings into lines of the run's log while an estimator works, each said once.
 
     Safe in threads: the filters are changed by the first that comes in, and put back by the last that leaves,
     and each line goes to the step in whose thread it was raised.
 
     Example:
-        >>> with quietly():
+        >>> with log_warnings():
         ...     warnings.warn("did not converge", RuntimeWarning)
     """
     with _lock:
@@ -54,7 +54,7 @@ def quietly() -> Iterator[None]:
             _state["outer"] = warnings.catch_warnings()
             _state["outer"].__enter__()
             warnings.simplefilter("always")
-            warnings.showwarning = _tell
+            warnings.showwarning = _log_warning
             _state["told"] = set()
         _state["inside"] += 1
     try:
@@ -66,7 +66,7 @@ def quietly() -> Iterator[None]:
                 _state["outer"].__exit__(None, None, None)
 
 
-def _tell(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+def _log_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
     sink = current_sink.get()
     line = f"{category.__name__}: {' '.join(str(message).split())}"
     mark = (sink.name if sink else "", line)

@@ -9,14 +9,14 @@ from magical.contracts.promises import Frame
 from magical.errors import BrokenPromise, join_names
 from magical.events import emit
 from magical.library.prediction_task import Task
-from magical.library.training import loss_of
+from magical.library.training import compute_model_loss
 from magical.steps import step
 
 __all__ = ["select"]
 
 C = TypeVar("C", bound=Contract)
 
-EQUAL = 1e-9  # scores that differ by less, relatively, are the same but for rounding
+TIE_TOLERANCE = 1e-9  # scores that differ by less, relatively, are the same but for rounding
 
 
 @step
@@ -58,11 +58,11 @@ def select(models: list[Model], validation: Frame[C]) -> Model:
             f"select was given models of different tasks: {join_names(' of '.join(t) for t in sorted(tasks))}.",
             hint="compare models of one target only.",
         )
-    losses = [loss_of(m, validation) for m in models]
+    losses = [compute_model_loss(m, validation) for m in models]
     order = sorted(range(len(models)), key=lambda i: (losses[i], not _is_linear(models[i]), i))
-    near = [i for i in order if losses[i] - losses[order[0]] <= EQUAL * abs(losses[order[0]])]
+    near = [i for i in order if losses[i] - losses[order[0]] <= TIE_TOLERANCE * abs(losses[order[0]])]
     winner = min(near, key=lambda i: (not _is_linear(models[i]), i))
-    scored = [_scored(m, loss) for m, loss in zip(models, losses, strict=True)]
+    scored = [_make_candidate(m, loss) for m, loss in zip(models, losses, strict=True)]
     beaten = tuple(scored[i] for i in order if i != winner)
     emit(f"{scored[winner].name} is best: " + join_names(f"{c.name} {c.score:.4g}" for c in scored))
     return replace(models[winner], chosen=scored[winner], candidates=beaten)
@@ -73,7 +73,7 @@ def _is_linear(model: Model) -> bool:
     return bool(steps) and hasattr(steps[-1][1], "coef_")
 
 
-def _scored(model: Model, score: float) -> Candidate:
+def _make_candidate(model: Model, score: float) -> Candidate:
     metric = Task(model.task, model.target).metric  # type: ignore[arg-type]
     known = model.chosen
     return Candidate(known.name if known else "model", score, metric, known.params if known else {})

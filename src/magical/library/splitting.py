@@ -12,7 +12,7 @@ from magical.contracts.schema import Schema
 from magical.contracts.tables import partition
 from magical.errors import BrokenPromise
 from magical.events import emit, keep
-from magical.library.part_assignment import by_quota, by_share, by_time, row_hashes, shares
+from magical.library.part_assignment import assign_by_quota, assign_by_share, assign_by_time, hash_rows, scale_hashes
 from magical.library.remarks import warn
 from magical.settings import Settings
 from magical.steps import step
@@ -44,7 +44,7 @@ class HowToSplit(Settings):
     seed: int = Field(default=0, ge=0, lt=2**63)
 
     @model_validator(mode="after")
-    def _leaves_some_for_train(self) -> Self:
+    def _check_shares(self) -> Self:
         if self.validation + self.test >= 1:
             raise ValueError(
                 f"validation {self.validation:g} and test {self.test:g} leave nothing to train on"
@@ -85,15 +85,15 @@ def split(table: Frame[C], how: HowToSplit) -> Parts[C]:
         (6, 2, 2)
     """
     schema = contract_of(table)
-    kind = how.kind or _usual(schema)
-    chosen = _complete(table, schema, kind)
+    kind = how.kind or _default_kind(schema)
+    chosen = _mark_assignable(table, schema, kind)
     rows = table.filter(chosen) if not chosen.all() else table
     _check_classes(rows, schema, kind)
     parts = _assign(rows, schema, kind, how)
     assignment = np.full(table.height, None, dtype=object)
     assignment[chosen.to_numpy()] = parts
     emit(f"split {kind}: " + ", ".join(f"{p} {int((parts == p).sum()):,}" for p in PARTS))
-    _look_for_overlap(rows, schema, parts)
+    _report_overlap(rows, schema, parts)
     try:
         return partition(table, pl.Series(assignment.tolist(), dtype=pl.String))
     except BrokenPromise as error:
@@ -104,7 +104,7 @@ def split(table: Frame[C], how: HowToSplit) -> Parts[C]:
         ) from None
 
 
-def _usual(schema: Schema) -> str:
+def _default_kind(schema: Schema) -> str:
     if schema.names_with_role("group"):
         return "group"
     return "stratified" if _is_class(schema) else "random"
@@ -115,9 +115,9 @@ def _is_class(schema: Schema) -> bool:
     return target is not None and target.is_class
 
 
-def _complete(table: pl.DataFrame, schema: Schema, kind: str) -> pl.Series:
+def _mark_assignable(table: pl.DataFrame, schema: Schema, kind: str) -> pl.Series:
     """Which rows can be placed: those with a target, and with a time where that decides."""
-    needed = [c for c in (schema.target, _only(schema, "time") if kind == "time" else None) if c]
+    needed = [c for c in (schema.target, _require_role_column(schema, "time") if kind == "time" else None) if c]
     chosen = pl.repeat(True, table.height, eager=True)
     for name in needed:
         lacking = table.get_column(name).is_null()
@@ -127,7 +127,7 @@ def _complete(table: pl.DataFrame, schema: Schema, kind: str) -> pl.Series:
     return chosen
 
 
-def _only(schema: Schema, role: str) -> str:
+def _require_role_column(schema: Schema, role: str) -> str:
     found = schema.names_with_role(role)
     if not found:
         raise BrokenPromise(
@@ -156,21 +156,21 @@ def _check_classes(rows: pl.DataFrame, schema: Schema, kind: str) -> None:
 
 def _assign(rows: pl.DataFrame, schema: Schema, kind: str, how: HowToSplit) -> np.ndarray[Any, Any]:
     if kind == "time":
-        assigned, cuts = by_time(rows.get_column(_only(schema, "time")), how.validation, how.test)
+        assigned, cuts = assign_by_time(rows.get_column(_require_role_column(schema, "time")), how.validation, how.test)
         keep("cut", {name: str(cut) for name, cut in cuts.items()})
         return assigned
-    hashes = row_hashes(rows, schema.ids or schema.names, how.seed)
+    hashes = hash_rows(rows, schema.ids or schema.names, how.seed)
     if kind == "group":
-        group = _only(schema, "group")
+        group = _require_role_column(schema, "group")
         alone = rows.get_column(group).is_null().to_numpy()
-        hashes = np.where(alone, hashes, row_hashes(rows, [group], how.seed))
+        hashes = np.where(alone, hashes, hash_rows(rows, [group], how.seed))
     if kind == "stratified":
         classes = rows.get_column(str(schema.target))
-        return by_quota(hashes, classes, how.validation, how.test)
-    return by_share(shares(hashes), how.validation, how.test)
+        return assign_by_quota(hashes, classes, how.validation, how.test)
+    return assign_by_share(scale_hashes(hashes), how.validation, how.test)
 
 
-def _look_for_overlap(rows: pl.DataFrame, schema: Schema, parts: np.ndarray[Any, Any]) -> None:
+def _report_overlap(rows: pl.DataFrame, schema: Schema, parts: np.ndarray[Any, Any]) -> None:
     """Tell of rows that are equal but for their id and lie in two parts; a later check makes it LEAK002."""
     columns = [c.name for c in schema.columns if c.role != "id" and c.type not in ("list", "any")]
     if not columns or not schema.ids:

@@ -17,22 +17,22 @@ from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
 from magical.library.experiments import Experiment
 from magical.library.metrics.metrics import loss
-from magical.library.prediction_task import Examples, Task, examples, task_of
-from magical.library.preprocessing import chained, inputs_of
-from magical.library.remarks import quietly
+from magical.library.prediction_task import Examples, Task, make_examples, infer_task
+from magical.library.preprocessing import build_pipeline, find_pipeline_inputs
+from magical.library.remarks import log_warnings
 from magical.steps import step
 
 __all__ = [
-    "Bench",
-    "Fit",
-    "loss_of",
-    "prepare",
+    "Trainer",
+    "FitResult",
+    "compute_model_loss",
+    "prepare_trainer",
     "train",
 ]
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitResult:
     """One fitted estimator.
 
     Attributes:
@@ -49,7 +49,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Trainer:
     """Where estimators are tried: everything is transformed once, and each gets the same.
 
     Attributes:
@@ -66,14 +66,14 @@ class Bench:
     train: Examples
     validation: Examples
 
-    def fit(self, experiment: Experiment, params: Mapping[str, Any]) -> Fit:
+    def fit(self, experiment: Experiment, params: Mapping[str, Any]) -> FitResult:
         """Fit the experiment's estimator with these parameters, and score it on validation.
 
         Raises:
             BrokenPromise: the estimator gives no probabilities.
         """
         begun = time.perf_counter()
-        with quietly():
+        with log_warnings():
             estimator = experiment.estimator(self.task.kind, params)
             if self.task.classes and not hasattr(estimator, "predict_proba"):
                 raise BrokenPromise(
@@ -81,13 +81,13 @@ class Bench:
                     hint="choose an estimator with predict_proba, or wrap it in CalibratedClassifierCV.",
                 )
             fitted = experiment.fit(estimator, self.train, self.validation)
-            score = _score(fitted, self.validation, self.task)
-        return Fit(dict(params), score, time.perf_counter() - begun, fitted)
+            score = _compute_loss(fitted, self.validation, self.task)
+        return FitResult(dict(params), score, time.perf_counter() - begun, fitted)
 
-    def model(self, experiment: Experiment, fit: Fit) -> Model:
+    def build_model(self, experiment: Experiment, fit: FitResult) -> Model:
         """Make a Model of a fitted estimator: the whole Pipeline, from features to predictions."""
         return Model(
-            pipeline=chained(*self.preprocessing.steps, ("estimator", fit.estimator)),
+            pipeline=build_pipeline(*self.preprocessing.steps, ("estimator", fit.estimator)),
             task=self.task.kind,
             target=self.task.target,
             schema=self.inputs,
@@ -96,7 +96,7 @@ class Bench:
         )
 
 
-def prepare(train: pl.DataFrame, validation: pl.DataFrame, preprocessing: Pipeline) -> Bench:
+def prepare_trainer(train: pl.DataFrame, validation: pl.DataFrame, preprocessing: Pipeline) -> Trainer:
     """Fit the preprocessing on train, and transform both parts.
 
     Raises:
@@ -104,32 +104,32 @@ def prepare(train: pl.DataFrame, validation: pl.DataFrame, preprocessing: Pipeli
     """
     from sklearn.base import clone
 
-    task = task_of(train)
-    inputs = inputs_of(preprocessing, contract_of(train))
-    learnt = examples(train, task, inputs)
-    judged = examples(validation, task, inputs)
+    task = infer_task(train)
+    inputs = find_pipeline_inputs(preprocessing, contract_of(train))
+    learnt = make_examples(train, task, inputs)
+    judged = make_examples(validation, task, inputs)
     if not len(judged.y):
         raise BrokenPromise(
             f"validation has no row with a {task.target}, so nothing can be scored.",
             hint="give split a larger validation share.",
         )
-    with quietly():
+    with log_warnings():
         fitted = clone(preprocessing)
         X = fitted.fit_transform(learnt.X, learnt.y)
         V = fitted.transform(judged.X)
-    return Bench(task, inputs, fitted, Examples(X, learnt.y), Examples(V, judged.y))
+    return Trainer(task, inputs, fitted, Examples(X, learnt.y), Examples(V, judged.y))
 
 
-def loss_of(model: Model, table: pl.DataFrame) -> float:
+def compute_model_loss(model: Model, table: pl.DataFrame) -> float:
     """Give a model's deciding metric on the rows of a table that have a target, the lower the better."""
     task = Task(model.task, model.target, model.classes)  # type: ignore[arg-type]
-    X, y = examples(table, task, model.schema)
-    return _score(model.pipeline, Examples(X, y), task)
+    X, y = make_examples(table, task, model.schema)
+    return _compute_loss(model.pipeline, Examples(X, y), task)
 
 
-def _score(estimator: Any, judged: Examples, task: Task) -> float:
+def _compute_loss(estimator: Any, validation: Examples, task: Task) -> float:
     predict = estimator.predict if task.kind == "regression" else estimator.predict_proba
-    return loss(np.asarray(predict(judged.X), dtype=np.float64), judged.y)
+    return loss(np.asarray(predict(validation.X), dtype=np.float64), validation.y)
 
 
 C = TypeVar("C", bound=Contract)
@@ -163,5 +163,5 @@ def train(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experi
         >>> train(customers, customers, transform(customers), linear()).chosen.name
         'linear'
     """
-    bench = prepare(train, validation, preprocessing)
-    return bench.model(experiment, bench.fit(experiment, experiment.defaults(bench.task.kind)))
+    bench = prepare_trainer(train, validation, preprocessing)
+    return bench.build_model(experiment, bench.fit(experiment, experiment.defaults(bench.task.kind)))

@@ -15,18 +15,18 @@ from magical.contracts.promises import Frame, Pipeline
 from magical.errors import BrokenPromise
 from magical.events import current_sink, keep, scratch
 from magical.library.experiments import Experiment
-from magical.library.remarks import progress, quietly
-from magical.library.training import Bench, Fit, prepare
+from magical.library.remarks import progress, log_warnings
+from magical.library.training import Trainer, FitResult, prepare_trainer
 from magical.steps import step
 
 __all__ = ["tune"]
 
 C = TypeVar("C", bound=Contract)
 
-BATCH = (
+TRIAL_BATCH = (
     4  # trials asked before any of them is told; part of what a study gives, so it never follows the workers
 )
-LOG = "trials.jsonl"
+LOG_FILE = "trials.jsonl"
 
 
 @step
@@ -64,55 +64,55 @@ def tune(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experim
         >>> best.chosen.metric, best.classes
         ('log_loss', (False, True))
     """
-    with quietly():
-        bench = prepare(train, validation, preprocessing)
+    with log_warnings():
+        bench = prepare_trainer(train, validation, preprocessing)
         best = _search(bench, experiment)
         if best.estimator is None:  # read back from an earlier attempt
             best = bench.fit(experiment, best.params)
-    return bench.model(experiment, best)
+    return bench.build_model(experiment, best)
 
 
-def _search(bench: Bench, experiment: Experiment) -> Fit:
+def _search(trainer: Trainer, experiment: Experiment) -> FitResult:
     """Give the best of all trials; of equals the first."""
-    log = _Log(scratch() / LOG if current_sink.get() is not None else None)
+    log = _TrialLog(scratch() / LOG_FILE if current_sink.get() is not None else None)
     best, rows = None, []
-    for number, fit in enumerate(_trials(bench, experiment, log)):
-        rows.append({"trial": number, bench.task.metric: fit.score, "seconds": fit.seconds, **fit.params})
+    for number, fit in enumerate(_run_trials(trainer, experiment, log)):
+        rows.append({"trial": number, trainer.task.metric: fit.score, "seconds": fit.seconds, **fit.params})
         if math.isfinite(fit.score) and (best is None or fit.score < best.score):
             best = fit
         if best is not None:
-            progress(number + 1, experiment.trials, f"best {bench.task.metric} {best.score:.4g}")
+            progress(number + 1, experiment.trials, f"best {trainer.task.metric} {best.score:.4g}")
     if best is None:
         raise BrokenPromise(
-            f"{experiment.name}: none of {len(rows)} trials gave a finite {bench.task.metric}.",
+            f"{experiment.name}: none of {len(rows)} trials gave a finite {trainer.task.metric}.",
             hint="look at the features for infinite numbers, and at the experiment's space.",
         )
     keep("trials", pl.DataFrame(rows, infer_schema_length=None))
     return best
 
 
-def _trials(bench: Bench, experiment: Experiment, log: "_Log") -> Iterator[Fit]:
+def _run_trials(trainer: Trainer, experiment: Experiment, log: "_TrialLog") -> Iterator[FitResult]:
     """Give the trials in order; those that an earlier attempt finished come without their estimator."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="minimize")
-    defaults = experiment.defaults(bench.task.kind)
+    defaults = experiment.defaults(trainer.task.kind)
     if defaults:
         study.enqueue_trial(defaults)
-    for first in range(0, experiment.trials, BATCH):
+    for first in range(0, experiment.trials, TRIAL_BATCH):
         asked = []
-        for number in range(first, min(first + BATCH, experiment.trials)):
+        for number in range(first, min(first + TRIAL_BATCH, experiment.trials)):
             study.sampler = optuna.samplers.TPESampler(
-                seed=_seed(experiment.seed, number), n_startup_trials=5
+                seed=_trial_seed(experiment.seed, number), n_startup_trials=5
             )
             trial = study.ask()
-            asked.append((number, trial, experiment.space(trial, bench.task.kind) or defaults))
+            asked.append((number, trial, experiment.space(trial, trainer.task.kind) or defaults))
             if not trial.params:  # nothing to choose: any other trial would be the same
                 break
         scores = []
         for number, _, params in asked:
-            fit = log.find(number, params) or log.add(number, bench.fit(experiment, params))
+            fit = log.find(number, params) or log.add(number, trainer.fit(experiment, params))
             scores.append(fit.score)
             yield fit
         if not asked[0][1].params:
@@ -124,16 +124,16 @@ def _trials(bench: Bench, experiment: Experiment, log: "_Log") -> Iterator[Fit]:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
 
-def _seed(study: int, number: int) -> int:
+def _trial_seed(study: int, number: int) -> int:
     return (study * 1_000_003 + number * 7_919) % 2**32
 
 
-class _Log:
+class _TrialLog:
     """Finished trials, one JSON line each, written through to the disk before the next begins."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._found: dict[int, dict[str, Any]] = {}
+        self._entries: dict[int, dict[str, Any]] = {}
         if path is None or not path.exists():
             return
         lines = path.read_bytes().splitlines(keepends=True)
@@ -142,17 +142,17 @@ class _Log:
                 path.write_bytes(b"".join(lines[:-1]))
                 break
             entry = json.loads(line)
-            self._found[entry["trial"]] = entry
+            self._entries[entry["trial"]] = entry
 
-    def find(self, number: int, params: Mapping[str, Any]) -> Fit | None:
+    def find(self, number: int, params: Mapping[str, Any]) -> FitResult | None:
         """Give a trial of an earlier attempt, if it had these parameters; if not, forget all later ones."""
-        entry = self._found.get(number)
+        entry = self._entries.get(number)
         if entry is None or entry["params"] != dict(params):
-            self._found.clear()
+            self._entries.clear()
             return None
-        return Fit(dict(params), entry["score"], entry["seconds"])
+        return FitResult(dict(params), entry["score"], entry["seconds"])
 
-    def add(self, number: int, fit: Fit) -> Fit:
+    def add(self, number: int, fit: FitResult) -> FitResult:
         """Write a finished trial down, and give it back."""
         if self._path is not None:
             entry = {"trial": number, "params": dict(fit.params), "score": fit.score, "seconds": fit.seconds}

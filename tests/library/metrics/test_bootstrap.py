@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from magical.library.metrics.bootstrap import BINS, Resamples, binned
+from magical.library.metrics.bootstrap import BINS, Resamples, bin_scores
 
 
 @pytest.mark.parametrize("rows", [1, 10, 1000, 1001, 30_000])
@@ -42,7 +42,7 @@ def test_the_same_seed_draws_the_same() -> None:
 
 def test_bins_keep_the_order() -> None:
     scores = np.random.default_rng(0).random(10_000)
-    bins, size = binned(scores)
+    bins, size = bin_scores(scores)
     assert size == BINS
     assert (np.diff(bins[np.argsort(scores)]) >= 0).all()
     assert np.bincount(bins).min() > 10
@@ -50,6 +50,6 @@ def test_bins_keep_the_order() -> None:
 
 def test_many_equal_scores_among_many_different_are_one_bin() -> None:
     scores = np.concatenate([np.zeros(5000), np.random.default_rng(0).random(5000)])
-    bins, size = binned(scores)
+    bins, size = bin_scores(scores)
     assert bins.max() < size
     assert len(set(bins[:5000])) == 1

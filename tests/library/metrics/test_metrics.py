@@ -10,10 +10,10 @@ from magical.library.metrics.metrics import (
     LOWER_IS_BETTER,
     is_better,
     loss,
-    of_confusion,
-    of_ranking,
-    of_residuals,
-    surprise,
+    compute_confusion_metrics,
+    compute_ranking_metrics,
+    compute_residual_metrics,
+    compute_log_losses,
 )
 
 scored = st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=2, max_size=60).filter(
@@ -24,7 +24,7 @@ scored = st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=2, max_s
 @given(scored)
 def test_ranking(rows: list[tuple[int, bool]]) -> None:
     scores, truth = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-    found = of_ranking(
+    found = compute_ranking_metrics(
         *(np.bincount(scores[side], minlength=9)[None].astype(float) for side in (truth, ~truth))
     )
     assert found["roc_auc"][0] == pytest.approx(known.roc_auc_score(truth, scores))
@@ -32,7 +32,7 @@ def test_ranking(rows: list[tuple[int, bool]]) -> None:
 
 
 def test_ranking_without_one_of_the_classes_is_no_number() -> None:
-    found = of_ranking(np.array([[0.0, 0.0]]), np.array([[1.0, 2.0]]))
+    found = compute_ranking_metrics(np.array([[0.0, 0.0]]), np.array([[1.0, 2.0]]))
     assert np.isnan(found["roc_auc"][0])
 
 
@@ -42,7 +42,7 @@ def test_confusion(rows: list[tuple[int, int]]) -> None:
     truth, picked = np.array(rows).T
     labels = range(4)
     counts = known.confusion_matrix(truth, picked, labels=labels)
-    found = of_confusion(counts[None].astype(float))
+    found = compute_confusion_metrics(counts[None].astype(float))
     assert found["accuracy"][0] == pytest.approx(known.accuracy_score(truth, picked))
     for name, score in (
         ("precision", known.precision_score),
@@ -61,7 +61,7 @@ def test_residuals(rows: list[tuple[float, float]]) -> None:
         return
     error, centred = predicted - truth, truth - truth.mean()
     sums = np.column_stack([np.ones(len(truth)), abs(error), error**2, centred, centred**2]).sum(axis=0)
-    found = of_residuals(sums[None])
+    found = compute_residual_metrics(sums[None])
     assert found["rmse"][0] == pytest.approx(
         known.root_mean_squared_error(truth, predicted), rel=1e-6, abs=1e-6
     )
@@ -80,7 +80,7 @@ def test_the_loss_that_is_minimised() -> None:
 
 
 def test_what_was_thought_impossible_is_a_finite_surprise() -> None:
-    assert np.isfinite(surprise(np.array([[0.0, 1.0], [0.5, 0.5]]), np.array([0, -1]))).all()
+    assert np.isfinite(compute_log_losses(np.array([[0.0, 1.0], [0.5, 0.5]]), np.array([0, -1]))).all()
 
 
 def test_which_way_is_better() -> None:

@@ -10,7 +10,7 @@ import cloudpickle
 import pytest
 
 from magical import Settings
-from magical.library.scorer.code_bundle import Package, rewritten
+from magical.library.scorer.code_bundle import CodeBundle, rewrite_imports
 from magical.settings import TaggedSettings, to_json
 
 OURS = {"helpers", "pkg", "pkg.sub"}
@@ -40,7 +40,7 @@ IMPORTS = [
 
 @pytest.mark.parametrize(("source", "wanted"), IMPORTS, ids=[s for s, _ in IMPORTS])
 def test_imports_of_project_modules_lead_into_the_package(source: str, wanted: str) -> None:
-    assert rewritten(source, "magical_0a", OURS.__contains__) == wanted
+    assert rewrite_imports(source, "magical_0a", OURS.__contains__) == wanted
 
 
 @pytest.fixture
@@ -79,13 +79,13 @@ def test_what_is_loaded_and_what_that_imports_is_taken_along(project: Path, tmp_
     (project / "pkg" / "sub.py").write_text("VALUE = 41\n")
     (project / ".hidden").mkdir()
     importlib.import_module("flow")
-    package = Package.write(tmp_path / "out", project, "AB-12")
-    assert package == Package("magical_ab12", ("flow", "helpers", "pkg", "pkg.sub"))
+    package = CodeBundle.write(tmp_path / "out", project, "AB-12")
+    assert package == CodeBundle("magical_ab12", ("flow", "helpers", "pkg", "pkg.sub"))
     forget("flow", "helpers")
-    with package.opened(tmp_path / "out"):
-        assert package.find("flow:f")() == 42
+    with package.make_importable(tmp_path / "out"):
+        assert package.resolve("flow:f")() == 42
     assert not {"flow", "helpers", "pkg"} & set(sys.modules)
-    package.forget()
+    package.unload()
     assert not [n for n in sys.modules if n.startswith("magical_ab12")]
 
 
@@ -100,7 +100,7 @@ def test_two_versions_of_a_module_live_side_by_side(project: Path, tmp_path: Pat
         sys.dont_write_bytecode, before = True, sys.dont_write_bytecode
         importlib.import_module("flow")
         sys.dont_write_bytecode = before
-        packages.append(Package.write(tmp_path / str(number), project, f"{number}"))
+        packages.append(CodeBundle.write(tmp_path / str(number), project, f"{number}"))
         forget("flow", "helpers")
     found = []
     for number, package in enumerate(packages, 1):
@@ -113,10 +113,10 @@ def test_pickles_by_name_lead_into_the_package(project: Path, tmp_path: Path) ->
     write(project, helpers="FACTOR = 3\n\nclass Thing:\n    def times(self):\n        return FACTOR\n")
     helpers: Any = importlib.import_module("helpers")
     data = cloudpickle.dumps([helpers.Thing(), lambda: helpers.FACTOR])
-    package = Package.write(tmp_path / "out", project, "c0")
+    package = CodeBundle.write(tmp_path / "out", project, "c0")
     forget("helpers")
-    with package.opened(tmp_path / "out"):
-        thing, function = package.loads(data)
+    with package.make_importable(tmp_path / "out"):
+        thing, function = package.unpickle(data)
     assert type(thing).__module__ == "magical_c0.helpers"
     assert (thing.times(), function()) == (3, 3)
     assert "helpers" not in sys.modules
@@ -134,15 +134,15 @@ def test_kinds_of_settings_stay_apart(project: Path, tmp_path: Path) -> None:
     source = f"from {__name__} import Shape\n\nclass Circle(Shape):\n    radius: float = 1.0\n"
     write(project, shapes=source)
     shapes: Any = importlib.import_module("shapes")
-    package = Package.write(tmp_path / "out", project, "d0")
-    with package.opened(tmp_path / "out"):
-        copy = package.find("shapes:Circle")
+    package = CodeBundle.write(tmp_path / "out", project, "d0")
+    with package.make_importable(tmp_path / "out"):
+        copy = package.resolve("shapes:Circle")
         assert Shape.kinds == {"Circle": copy}
         assert type(Holder.model_validate({"shape": {"kind": "Circle"}}).shape) is copy
     assert Shape.kinds == {"Circle": shapes.Circle}
     again = Holder.model_validate(to_json(Holder(shape=shapes.Circle(radius=2))))
     assert type(again.shape) is shapes.Circle
-    with package.opened(tmp_path / "out"):
+    with package.make_importable(tmp_path / "out"):
         assert Shape.kinds == {"Circle": copy}
     Shape.kinds.clear()
 
@@ -150,12 +150,12 @@ def test_kinds_of_settings_stay_apart(project: Path, tmp_path: Path) -> None:
 def test_a_package_that_was_loaded_finds_its_modules_in_a_second_copy(project: Path, tmp_path: Path) -> None:
     write(project, flow="def f():\n    from late import ONE\n    return ONE\n", late="ONE = 1\n")
     importlib.import_module("flow")
-    package = Package.write(tmp_path / "one", project, "e0")
-    with package.opened(tmp_path / "one"):
-        function = package.find("flow:f")
+    package = CodeBundle.write(tmp_path / "one", project, "e0")
+    with package.make_importable(tmp_path / "one"):
+        function = package.resolve("flow:f")
     (tmp_path / "one").rename(tmp_path / "two")
     importlib.invalidate_caches()
-    with package.opened(tmp_path / "two"):
+    with package.make_importable(tmp_path / "two"):
         pass
     assert function() == 1
 
@@ -165,5 +165,5 @@ def test_modules_elsewhere_are_taken_along_if_they_are_needed(project: Path, tmp
     other.mkdir()
     write(project, shared="ONE = 1\n")
     importlib.import_module("shared")
-    assert Package.write(tmp_path / "a", other, "f0").modules == ()
-    assert Package.write(tmp_path / "b", other, "f0", ["shared", "polars.dataframe"]).modules == ("shared",)
+    assert CodeBundle.write(tmp_path / "a", other, "f0").modules == ()
+    assert CodeBundle.write(tmp_path / "b", other, "f0", ["shared", "polars.dataframe"]).modules == ("shared",)

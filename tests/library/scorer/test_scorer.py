@@ -271,11 +271,11 @@ def test_other_arguments_travel_as_pickles_and_files_and_values_with_them(tmp_pa
     (root / "lookup.txt").unlink()
     assert (tmp_path / "out" / "files" / "1-lookup.txt").read_text() == "0.25"
     assert_frame_equal(scorer.predict(rows), wanted, check_exact=True)
-    assert type(scorer.walk.moves[1].arguments["curve"]).__module__ == f"magical_{KEY('a5')}.workflow"
+    assert type(scorer.chain.steps[1].arguments["curve"]).__module__ == f"magical_{KEY('a5')}.workflow"
 
 
 def test_a_refused_path_refuses_plainly(simple: Played) -> None:
-    scorer = Scorer(simple.scorer().model, simple.scorer().walk, "made from two tables.")
+    scorer = Scorer(simple.scorer().model, simple.scorer().chain, "made from two tables.")
     with pytest.raises(BrokenPromise, match=r"A row alone cannot be scored: made from two tables\."):
         scorer.predict(pl.DataFrame())
 

@@ -10,7 +10,7 @@ from magical import Contract, Frame, Id, Lazy, step
 from magical.contracts.contract import schema_of
 from magical.contracts.tables import format_kinds
 from magical.errors import BrokenPromise
-from magical.library.scorer.scoring_steps import ROW, Move, Walk, numbered
+from magical.library.scorer.scoring_steps import ROW_COLUMN, ScoringStep, ScoringChain, add_row_numbers
 from magical.pandas import Frame as PandasFrame
 from magical.refs import Link
 from magical.steps import Step
@@ -49,32 +49,32 @@ def indexed(rows: PandasFrame[Row]) -> PandasFrame[Row]:
     return rows.set_index("id")
 
 
-def walk(made: Step[Any, Any]) -> Walk:
+def walk(made: Step[Any, Any]) -> ScoringChain:
     schema, source = schema_of(Row), Link("typed")
     wire = [source] if made is several else source
     arguments = {"rows": [None]} if made is several else {}
     forms = {"rows": format_kinds(made.parameter_promises["rows"])}
     given = made.result_promise
-    move = Move(made.name, made.name, made.function, arguments, {"rows": wire}, given, forms)
-    return Walk(schema, source, (move,), Link(made.name))
+    move = ScoringStep(made.name, made.name, made.function, arguments, {"rows": wire}, given, forms)
+    return ScoringChain(schema, source, (move,), Link(made.name))
 
 
-ROWS = numbered(pl.DataFrame({"id": [3, 4, 5], "x": [1.0, None, 2.0]}))
+ROWS = add_row_numbers(pl.DataFrame({"id": [3, 4, 5], "x": [1.0, None, 2.0]}))
 
 
 @pytest.mark.parametrize("made", [in_pandas, lazily, several], ids=lambda s: s.name)
 def test_rows_go_through_steps_of_every_kind(made: Step[Any, Any]) -> None:
-    given, lost = walk(made).served(ROWS)
+    given, lost = walk(made).transform_rows(ROWS)
     assert sorted(given.select("id", "x").rows()) == [(3, 2.0), (5, 4.0)]
     assert lost["reason"].to_list() == [f"{made.name} left it out"]
 
 
 def test_rows_that_lost_their_numbers_in_pandas_are_found_by_their_ids() -> None:
-    given, lost = walk(without_rows).served(ROWS)
-    assert given[ROW].to_list() == ROWS[ROW].to_list()
+    given, lost = walk(without_rows).transform_rows(ROWS)
+    assert given[ROW_COLUMN].to_list() == ROWS[ROW_COLUMN].to_list()
     assert lost.is_empty()
 
 
 def test_an_id_in_the_index_is_said() -> None:
     with pytest.raises(BrokenPromise, match="indexed: id is in the index"):
-        walk(indexed).served(ROWS)
+        walk(indexed).transform_rows(ROWS)

@@ -7,9 +7,9 @@ import pytest
 
 from magical.contracts.promises import promise_of
 from magical.errors import StoreError
-from magical.library.scorer.code_bundle import Package
-from magical.library.scorer.scoring_steps import Move
-from magical.library.scorer.step_files import MoveFiles
+from magical.library.scorer.code_bundle import CodeBundle
+from magical.library.scorer.scoring_steps import ScoringStep
+from magical.library.scorer.step_files import StepFiles
 from magical.settings import Secret, Settings
 from projects import is_well_worded
 
@@ -23,15 +23,15 @@ def enrich(access: Access, spare: Secret) -> int:
     return len(access.uri + spare.reference)
 
 
-def move(access: Access, spare: Secret) -> Move:
+def move(access: Access, spare: Secret) -> ScoringStep:
     arguments = {"access": access, "spare": spare}
-    return Move("enrich", f"{__name__}:enrich", enrich, arguments, {}, promise_of(int))
+    return ScoringStep("enrich", f"{__name__}:enrich", enrich, arguments, {}, promise_of(int))
 
 
 def test_a_secret_travels_as_its_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MoveFiles, "_is_found", lambda *_: True)
-    files = MoveFiles(tmp_path, Package("p", ()))
-    data = files.move_out(move(Access(), Secret("env:SPARE")))
+    monkeypatch.setattr(StepFiles, "_is_found", lambda *_: True)
+    files = StepFiles(tmp_path, CodeBundle("p", ()))
+    data = files.step_to_json(move(Access(), Secret("env:SPARE")))
     assert data["arguments"] == {
         "access": {"uri": "postgresql://me@db/sales", "password": "env:DB_PASSWORD"},
         "spare": "env:SPARE",
@@ -41,8 +41,8 @@ def test_a_secret_travels_as_its_reference(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_password_in_a_uri_does_not_travel(tmp_path: Path) -> None:
-    files = MoveFiles(tmp_path, Package("p", ()))
+    files = StepFiles(tmp_path, CodeBundle("p", ()))
     with pytest.raises(StoreError, match="enrich gets access with a password in a URI") as caught:
-        files.move_out(move(Access(uri="postgresql://me:tiger@db/sales"), Secret("env:SPARE")))
+        files.step_to_json(move(Access(uri="postgresql://me:tiger@db/sales"), Secret("env:SPARE")))
     assert "tiger" not in str(caught.value)
     assert is_well_worded(str(caught.value))

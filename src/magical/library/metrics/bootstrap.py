@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Resamples", "binned"]
+__all__ = ["Resamples", "bin_scores"]
 
 Array = np.ndarray[Any, Any]
 
 RESAMPLES = 500
-BLOCKS = 1000
+MAX_BLOCKS = 1000
 BINS = 500
 
 
@@ -35,11 +35,11 @@ class Resamples:
 
     def __init__(self, rows: int, seed: int) -> None:
         rng = np.random.default_rng(seed)
-        self._count = min(rows, BLOCKS)
-        self._block = rng.permutation(rows) % self._count if rows > self._count else np.arange(rows)
-        even = np.full(self._count, 1 / self._count)
-        drawn = rng.multinomial(self._count, even, size=RESAMPLES)
-        self._weights = np.vstack([np.ones(self._count), drawn]).astype(np.float64)
+        self._block_count = min(rows, MAX_BLOCKS)
+        self._row_blocks = rng.permutation(rows) % self._block_count if rows > self._block_count else np.arange(rows)
+        even = np.full(self._block_count, 1 / self._block_count)
+        drawn = rng.multinomial(self._block_count, even, size=RESAMPLES)
+        self._weights = np.vstack([np.ones(self._block_count), drawn]).astype(np.float64)
 
     def sums(self, values: Array) -> Array:
         """Give the sum of each column over the table and over each resample.
@@ -50,7 +50,7 @@ class Resamples:
         Returns:
             Sums of shape (1 + resamples, columns).
         """
-        columns = [np.bincount(self._block, weights=v, minlength=self._count) for v in values.T]
+        columns = [np.bincount(self._row_blocks, weights=v, minlength=self._block_count) for v in values.T]
         sums: Array = np.einsum("rb,cb->rc", self._weights, np.array(columns), optimize=False)
         return sums
 
@@ -65,19 +65,19 @@ class Resamples:
         Returns:
             Counts of shape (1 + resamples, size). They are whole, so that no order of adding changes them.
         """
-        block, code = (self._block, codes) if chosen is None else (self._block[chosen], codes[chosen])
-        cells = np.bincount(block * size + code, minlength=self._count * size)
-        return self._weights @ cells.reshape(self._count, size).astype(np.float64)
+        block, code = (self._row_blocks, codes) if chosen is None else (self._row_blocks[chosen], codes[chosen])
+        cells = np.bincount(block * size + code, minlength=self._block_count * size)
+        return self._weights @ cells.reshape(self._block_count, size).astype(np.float64)
 
 
-def binned(scores: Array) -> tuple[Array, int]:
+def bin_scores(scores: Array) -> tuple[Array, int]:
     """Give the ranks of scores, equal ones as one, or, of too many, the numbers of equally full bins.
 
     Returns:
         A whole number for each row, ascending with the score, and how many there are.
 
     Example:
-        >>> binned(np.array([0.5, 0.1, 0.5]))
+        >>> bin_scores(np.array([0.5, 0.1, 0.5]))
         (array([1, 0, 1]), 2)
     """
     different, ranks = np.unique(scores, return_inverse=True)

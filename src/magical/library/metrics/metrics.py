@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LOWER_IS_BETTER", "PRIMARY", "is_better", "loss", "of_confusion", "of_ranking", "of_residuals"]
+__all__ = ["LOWER_IS_BETTER", "PRIMARY", "is_better", "loss", "compute_confusion_metrics", "compute_ranking_metrics", "compute_residual_metrics"]
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -19,7 +19,7 @@ PRIMARY = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae"})
 """Metrics of which less is better; of all others more is."""
 
-_TINY = float(np.finfo(np.float64).eps)
+_EPSILON = float(np.finfo(np.float64).eps)
 
 
 def is_better(metric: str, value: float, other: float) -> bool:
@@ -52,18 +52,18 @@ def loss(predicted: Array, truth: np.ndarray[Any, Any]) -> float:
     """
     if predicted.ndim == 1:
         return float(np.sqrt(np.mean((predicted - truth) ** 2)))
-    return float(np.mean(surprise(predicted, truth)))
+    return float(np.mean(compute_log_losses(predicted, truth)))
 
 
-def surprise(chances: Array, truth: np.ndarray[Any, Any]) -> Array:
+def compute_log_losses(probabilities: Array, truth: np.ndarray[Any, Any]) -> Array:
     """Give for each row minus the logarithm of the probability of what came true."""
-    chances = chances / chances.sum(axis=1, keepdims=True)
-    of_truth = np.where(truth >= 0, chances[np.arange(len(truth)), truth], 0.0)
-    surprises: Array = -np.log(np.clip(of_truth, _TINY, 1 - _TINY))
+    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
+    of_truth = np.where(truth >= 0, probabilities[np.arange(len(truth)), truth], 0.0)
+    surprises: Array = -np.log(np.clip(of_truth, _EPSILON, 1 - _EPSILON))
     return surprises
 
 
-def of_ranking(positive: Array, negative: Array) -> dict[str, Array]:
+def compute_ranking_metrics(positive: Array, negative: Array) -> dict[str, Array]:
     """Give the area under the ROC curve, and the average precision.
 
     Args:
@@ -74,7 +74,7 @@ def of_ranking(positive: Array, negative: Array) -> dict[str, Array]:
         One number for each resample; not a number where a class is absent.
 
     Example:
-        >>> of_ranking(np.array([[0.0, 1.0, 1.0]]), np.array([[1.0, 1.0, 0.0]]))["roc_auc"].tolist()
+        >>> compute_ranking_metrics(np.array([[0.0, 1.0, 1.0]]), np.array([[1.0, 1.0, 0.0]]))["roc_auc"].tolist()
         [0.875]
     """
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -88,7 +88,7 @@ def of_ranking(positive: Array, negative: Array) -> dict[str, Array]:
     return {"roc_auc": area, "average_precision": average}
 
 
-def of_confusion(counts: Array) -> dict[str, Array]:
+def compute_confusion_metrics(counts: Array) -> dict[str, Array]:
     """Give accuracy, and precision, recall and F1 of each class; 0 where one is undefined.
 
     Args:
@@ -107,7 +107,7 @@ def of_confusion(counts: Array) -> dict[str, Array]:
     }
 
 
-def of_residuals(sums: Array) -> dict[str, Array]:
+def compute_residual_metrics(sums: Array) -> dict[str, Array]:
     """Give the errors of predicted numbers.
 
     Args:

@@ -31,7 +31,7 @@ class Score(Contract):
     high: float
 
     def __str__(self) -> str:
-        value, low, high = (_written(x, self.high - self.low) for x in (self.value, self.low, self.high))
+        value, low, high = (_format_number(x, self.high - self.low) for x in (self.value, self.low, self.high))
         return f"{value} ({low} to {high})"
 
 
@@ -79,7 +79,7 @@ class Scores(Contract):
         return mark_not_real(text) if self.origin else text
 
 
-def _written(number: float, width: float) -> str:
+def _format_number(number: float, width: float) -> str:
     """Write a number with as many digits as the width of its interval makes worth reading."""
     worth = 3 if width <= 0 else 1 - math.floor(math.log10(width))
     least = 3 if abs(number) < 10 else 0

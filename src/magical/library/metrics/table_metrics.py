@@ -10,20 +10,20 @@ import polars as pl
 
 from magical.contracts.schema import Column
 from magical.errors import BrokenPromise, join_names
-from magical.library.metrics.bootstrap import Resamples, binned
-from magical.library.metrics.metrics import of_confusion, of_ranking, of_residuals, surprise
+from magical.library.metrics.bootstrap import Resamples, bin_scores
+from magical.library.metrics.metrics import compute_confusion_metrics, compute_ranking_metrics, compute_residual_metrics, compute_log_losses
 from magical.library.metrics.scores import Score
 from magical.library.remarks import warn
 
-__all__ = ["Judged", "class_numbers", "judge_classes", "judge_numbers", "judge_picks"]
+__all__ = ["EvaluationResult", "encode_classes", "score_probabilities", "score_regression", "score_labels"]
 
 Array = np.ndarray[Any, Any]
 
-SEED = 1979
-PREFIX = len("probability_")
+BOOTSTRAP_SEED = 1979
+PREFIX_LENGTH = len("probability_")
 
 
-class Judged(NamedTuple):
+class EvaluationResult(NamedTuple):
     """What evaluation found.
 
     Attributes:
@@ -37,7 +37,7 @@ class Judged(NamedTuple):
     positive: str = ""
 
 
-def judge_numbers(rows: pl.DataFrame, target: Column) -> Judged:
+def score_regression(rows: pl.DataFrame, target: Column) -> EvaluationResult:
     """Compare predicted numbers with the truth.
 
     Args:
@@ -48,10 +48,10 @@ def judge_numbers(rows: pl.DataFrame, target: Column) -> Judged:
     error = rows.get_column("prediction").cast(pl.Float64).to_numpy() - truth
     centred = truth - truth.mean()
     values = np.column_stack([np.ones(len(error)), np.abs(error), error**2, centred, centred**2])
-    return Judged("regression", _with_intervals(of_residuals(Resamples(len(error), SEED).sums(values))))
+    return EvaluationResult("regression", _compute_intervals(compute_residual_metrics(Resamples(len(error), BOOTSTRAP_SEED).sums(values))))
 
 
-def judge_classes(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> Judged:
+def score_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> EvaluationResult:
     """Compare predicted classes and probabilities with the truth.
 
     Args:
@@ -62,29 +62,29 @@ def judge_classes(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> J
     Raises:
         BrokenPromise: a class is predicted that has no probability.
     """
-    classes, chances = _known(rows, target, names)
-    truth = class_numbers(rows.get_column(target.name), classes)
-    picked = class_numbers(rows.get_column("prediction"), classes)
+    classes, chances = _read_probabilities(rows, target, names)
+    truth = encode_classes(rows.get_column(target.name), classes)
+    picked = encode_classes(rows.get_column("prediction"), classes)
     if (picked < 0).any():
         raise BrokenPromise(
             f"evaluate: a prediction is none of the classes {join_names(classes)}.",
             hint="name each column of probabilities probability_CLASS.",
         )
-    resamples = Resamples(len(truth), SEED)
+    resamples = Resamples(len(truth), BOOTSTRAP_SEED)
     size = len(classes)
     confusion = resamples.counts(truth * size + picked, size * size).reshape(-1, size, size)
-    by_class = of_confusion(confusion)
+    by_class = compute_confusion_metrics(confusion)
     rowwise = np.column_stack(
-        [np.ones(len(truth)), surprise(chances, truth), (chances[:, -1] - (truth == size - 1)) ** 2]
+        [np.ones(len(truth)), compute_log_losses(chances, truth), (chances[:, -1] - (truth == size - 1)) ** 2]
     )
     count, logs, squares = resamples.sums(rowwise).T
     if size == 2:
-        found = _ranking(resamples, chances[:, 1], truth == 1)
+        found = _score_ranking(resamples, chances[:, 1], truth == 1)
         found |= {"log_loss": logs / count, "brier": squares / count, "accuracy": by_class["accuracy"]}
         found |= {name: by_class[name][:, 1] for name in ("f1", "precision", "recall")}
-        return Judged("binary", _with_intervals(found), classes[-1])
+        return EvaluationResult("binary", _compute_intervals(found), classes[-1])
     present = [c for c in range(size) if 0 < (truth == c).sum() < len(truth)]
-    areas = [_ranking(resamples, chances[:, c], truth == c)["roc_auc"] for c in present]
+    areas = [_score_ranking(resamples, chances[:, c], truth == c)["roc_auc"] for c in present]
     found = {
         "log_loss": logs / count,
         "accuracy": by_class["accuracy"],
@@ -92,10 +92,10 @@ def judge_classes(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> J
     }
     if areas:
         found["roc_auc_ovr"] = np.mean(areas, axis=0)
-    return Judged("multiclass", _with_intervals(found))
+    return EvaluationResult("multiclass", _compute_intervals(found))
 
 
-def judge_picks(rows: pl.DataFrame, target: Column) -> Judged:
+def score_labels(rows: pl.DataFrame, target: Column) -> EvaluationResult:
     """Compare predicted classes with the truth, where no probabilities are told.
 
     Args:
@@ -106,22 +106,22 @@ def judge_picks(rows: pl.DataFrame, target: Column) -> Judged:
     seen = set(both[target.name]) | set(both["prediction"])
     classes = [*(str(c) for c in target.choices if str(c) in seen)]
     classes += sorted(seen - set(classes))
-    truth, picked = (class_numbers(both.get_column(n), classes) for n in (target.name, "prediction"))
-    size, resamples = len(classes), Resamples(len(truth), SEED)
+    truth, picked = (encode_classes(both.get_column(n), classes) for n in (target.name, "prediction"))
+    size, resamples = len(classes), Resamples(len(truth), BOOTSTRAP_SEED)
     confusion = resamples.counts(truth * size + picked, size * size).reshape(-1, size, size)
-    by_class = of_confusion(confusion)
+    by_class = compute_confusion_metrics(confusion)
     if size == 2:
         found = {name: by_class[name][:, 1] for name in ("f1", "precision", "recall")}
-        return Judged("binary", _with_intervals({"accuracy": by_class["accuracy"]} | found), classes[-1])
+        return EvaluationResult("binary", _compute_intervals({"accuracy": by_class["accuracy"]} | found), classes[-1])
     found = {"accuracy": by_class["accuracy"], "f1_macro": by_class["f1"].mean(axis=1)}
-    return Judged("multiclass", _with_intervals(found))
+    return EvaluationResult("multiclass", _compute_intervals(found))
 
 
-def class_numbers(values: pl.Series, classes: Sequence[str]) -> Array:
+def encode_classes(values: pl.Series, classes: Sequence[str]) -> Array:
     """Give classes as their numbers from 0, and -1 for what is none of them.
 
     Example:
-        >>> class_numbers(pl.Series([True, False]), ["False", "True"]).tolist()
+        >>> encode_classes(pl.Series([True, False]), ["False", "True"]).tolist()
         [1, 0]
     """
     different = values.unique().to_list()
@@ -130,9 +130,9 @@ def class_numbers(values: pl.Series, classes: Sequence[str]) -> Array:
     return values.replace_strict(different, found, return_dtype=pl.Int64).to_numpy()
 
 
-def _known(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> tuple[list[str], Array]:
+def _read_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> tuple[list[str], Array]:
     """Give the classes with their probabilities: 0 for a class that the model has not met in train."""
-    classes = [n[PREFIX:] for n in names]
+    classes = [n[PREFIX_LENGTH:] for n in names]
     chances = rows.select(names).to_numpy().astype(np.float64)
     seen = map(str, rows.get_column(target.name).unique().to_list())
     strangers = sorted(set(seen) - set(classes))
@@ -143,25 +143,25 @@ def _known(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> tuple[li
     return [*classes, *strangers], np.hstack([chances, np.zeros((len(chances), len(strangers)))])
 
 
-def _ranking(resamples: Resamples, scores: Array, positive: Array) -> dict[str, Array]:
+def _score_ranking(resamples: Resamples, scores: Array, positive: Array) -> dict[str, Array]:
     """The metrics of a ranking; of many rows the first is exact, and the resamples are shifted to it."""
-    ranks, size = binned(scores)
+    ranks, size = bin_scores(scores)
     counts = [resamples.counts(ranks, size, chosen) for chosen in (positive, ~positive)]
-    found = of_ranking(*counts)
+    found = compute_ranking_metrics(*counts)
     different, exact = np.unique(scores, return_inverse=True)
     if len(different) > size:
         sides = [
             np.bincount(exact[c], minlength=len(different))[None].astype(float) for c in (positive, ~positive)
         ]
-        true = of_ranking(*sides)
+        true = compute_ranking_metrics(*sides)
         found = {name: values + (true[name][0] - values[0]) for name, values in found.items()}
     return found
 
 
-def _with_intervals(found: Mapping[str, Array]) -> dict[str, Score]:
+def _compute_intervals(resampled: Mapping[str, Array]) -> dict[str, Score]:
     """Give the first of each as the value, and the middle 95 % of the others as its interval."""
     scores = {}
-    for name, values in found.items():
+    for name, values in resampled.items():
         drawn = values[1:][np.isfinite(values[1:])]
         if np.isfinite(values[0]) and len(drawn):
             low, high = np.percentile(drawn, [2.5, 97.5])

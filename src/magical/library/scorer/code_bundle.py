@@ -21,14 +21,14 @@ from typing import Any
 from magical.keys.packages import find_source_file, is_project
 from magical.settings import TaggedSettings
 
-__all__ = ["Package", "rewritten"]
+__all__ = ["CodeBundle", "rewrite_imports"]
 
 _lock = threading.RLock()
-_PACKAGE = re.compile(r"magical_[0-9a-z]{1,12}$")
+_BUNDLE_NAME = re.compile(r"magical_[0-9a-z]{1,12}$")
 
 
 @dataclass(frozen=True)
-class Package:
+class CodeBundle:
     """The project's modules under one name.
 
     Attributes:
@@ -40,7 +40,7 @@ class Package:
     modules: tuple[str, ...]
 
     @classmethod
-    def write(cls, folder: Path, root: Path, key: str, needed: Iterable[str] = ()) -> Package:
+    def write(cls, folder: Path, root: Path, key: str, needed: Iterable[str] = ()) -> CodeBundle:
         """Copy the project's loaded modules, and what they import of the project, into a package.
 
         Args:
@@ -50,7 +50,7 @@ class Package:
             needed: modules to be taken along wherever they lie, unless they are installed.
         """
         name = "magical_" + re.sub(r"[^0-9a-z]", "", key.lower())[:12]
-        files = _closed(_loaded(root) | _chosen(needed), root)
+        files = _add_imported_modules(_find_loaded_modules(root) | _find_needed_modules(needed), root)
         package = cls(name, tuple(sorted(files)))
         home = folder / name
         home.mkdir(parents=True, exist_ok=True)
@@ -62,22 +62,22 @@ class Package:
             target = place / "__init__.py" if file.name == "__init__.py" else place.with_suffix(".py")
             target.parent.mkdir(parents=True, exist_ok=True)
             source = importlib.util.decode_source(file.read_bytes())
-            target.write_text(rewritten(source, name, package.holds), encoding="utf-8")
+            target.write_text(rewrite_imports(source, name, package.has_module), encoding="utf-8")
         return package
 
-    def holds(self, module: str) -> bool:
+    def has_module(self, module: str) -> bool:
         """Whether a module, or a package that modules lie in, is the project's."""
         return any(m == module or m.startswith(f"{module}.") for m in self.modules)
 
     @contextlib.contextmanager
-    def opened(self, folder: Path) -> Iterator[None]:
+    def make_importable(self, folder: Path) -> Iterator[None]:
         """Make the package importable, and keep what it defines apart from the project's own.
 
         Args:
             folder: the one that was given to ``write``, or a copy of it.
         """
         home = folder / self.name
-        with _lock, self._own_kinds():
+        with _lock, self._isolate_kinds():
             module = sys.modules.get(self.name)
             if module is None:
                 places = [str(home)]
@@ -93,7 +93,7 @@ class Package:
                 module.__path__.append(str(home))
             yield
 
-    def forget(self) -> None:
+    def unload(self) -> None:
         """Drop the package from memory; what was made with it goes on working."""
         with _lock:
             for name in [n for n in sys.modules if n.partition(".")[0] == self.name]:
@@ -101,9 +101,9 @@ class Package:
 
     def module(self, name: str) -> ModuleType:
         """Import a module: the package's copy of a project's, else the one of that name."""
-        return importlib.import_module(f"{self.name}.{name}" if self.holds(name) else name)
+        return importlib.import_module(f"{self.name}.{name}" if self.has_module(name) else name)
 
-    def find(self, text: str) -> Any:
+    def resolve(self, text: str) -> Any:
         """Give what an import string such as ``workflow:clean`` names, from the package's copies."""
         module, _, path = text.partition(":")
         thing: Any = self.module(module)
@@ -111,18 +111,18 @@ class Package:
             thing = getattr(thing, name)
         return thing
 
-    def loads(self, data: bytes) -> Any:
+    def unpickle(self, data: bytes) -> Any:
         """Unpickle; classes and functions of the project's modules come from the package."""
         return _Unpickler(io.BytesIO(data), self).load()
 
     @contextlib.contextmanager
-    def _own_kinds(self) -> Iterator[None]:
+    def _isolate_kinds(self) -> Iterator[None]:
         """Kinds of settings that the copies define must not replace the project's own."""
         families = [f for f in TaggedSettings.__subclasses__() if not f.__module__.startswith(f"{self.name}.")]
         before = [(family, dict(family.kinds)) for family in families]
         try:
             for family in families:
-                own = (k for k in _below(family) if k.__module__.startswith(f"{self.name}."))
+                own = (k for k in _iter_subclasses(family) if k.__module__.startswith(f"{self.name}."))
                 family.kinds.update({k.__name__: k for k in own})
             yield
         finally:
@@ -132,19 +132,19 @@ class Package:
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, package: Package) -> None:
+    def __init__(self, file: io.BytesIO, bundle: CodeBundle) -> None:
         super().__init__(file)
-        self._package = package
+        self._bundle = bundle
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         if (module_name, global_name) == ("cloudpickle.cloudpickle", "subimport"):
-            return self._package.module
-        if self._package.holds(module_name):
-            return self._package.find(f"{module_name}:{global_name}")
+            return self._bundle.module
+        if self._bundle.has_module(module_name):
+            return self._bundle.resolve(f"{module_name}:{global_name}")
         return super().find_class(module_name, global_name)
 
 
-def rewritten(source: str, package: str, holds: Callable[[str], bool]) -> str:
+def rewrite_imports(source: str, package: str, is_bundled: Callable[[str], bool]) -> str:
     """Give a module's source with its imports of project modules led into a package.
 
     Args:
@@ -153,7 +153,7 @@ def rewritten(source: str, package: str, holds: Callable[[str], bool]) -> str:
         holds: whether a module is the project's.
 
     Example:
-        >>> print(rewritten("import helpers, os", "magical_0a", {"helpers"}.__contains__))
+        >>> print(rewrite_imports("import helpers, os", "magical_0a", {"helpers"}.__contains__))
         from magical_0a import helpers; import os
     """
     try:
@@ -161,7 +161,7 @@ def rewritten(source: str, package: str, holds: Callable[[str], bool]) -> str:
     except SyntaxError:
         return source
     lines = [line.encode() for line in source.splitlines(keepends=True)]
-    changes = [c for node in ast.walk(tree) for c in _changes(node, package, holds)]
+    changes = [c for node in ast.walk(tree) for c in _find_changes(node, package, is_bundled)]
     for node, text in sorted(changes, key=lambda c: (c[0].lineno, c[0].col_offset), reverse=True):
         first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
         tail = lines[last][node.end_col_offset :]
@@ -169,23 +169,23 @@ def rewritten(source: str, package: str, holds: Callable[[str], bool]) -> str:
     return b"".join(lines).decode()
 
 
-def _changes(
-    node: ast.AST, package: str, holds: Callable[[str], bool]
+def _find_changes(
+    node: ast.AST, package: str, is_bundled: Callable[[str], bool]
 ) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
     """The new text of an import, or of the name in ``import_module(name)``; nothing if it stays as it is."""
-    if isinstance(node, ast.ImportFrom) and not node.level and node.module and holds(node.module):
+    if isinstance(node, ast.ImportFrom) and not node.level and node.module and is_bundled(node.module):
         yield node, ast.unparse(ast.ImportFrom(f"{package}.{node.module}", node.names, 0))
-    elif isinstance(node, ast.Import) and any(holds(a.name) for a in node.names):
-        yield node, "; ".join(text for alias in node.names for text in _import(alias, package, holds))
-    elif isinstance(node, ast.Call) and node.args and _name(node.func) == "import_module":
+    elif isinstance(node, ast.Import) and any(is_bundled(a.name) for a in node.names):
+        yield node, "; ".join(text for alias in node.names for text in _rewrite_import(alias, package, is_bundled))
+    elif isinstance(node, ast.Call) and node.args and _function_name(node.func) == "import_module":
         given = node.args[0]
-        if isinstance(given, ast.Constant) and isinstance(given.value, str) and holds(given.value):
+        if isinstance(given, ast.Constant) and isinstance(given.value, str) and is_bundled(given.value):
             yield given, repr(f"{package}.{given.value}")
 
 
-def _import(alias: ast.alias, package: str, holds: Callable[[str], bool]) -> Iterator[str]:
+def _rewrite_import(alias: ast.alias, package: str, is_bundled: Callable[[str], bool]) -> Iterator[str]:
     parent, _, last = alias.name.rpartition(".")
-    if not holds(alias.name):
+    if not is_bundled(alias.name):
         yield f"import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
     elif alias.asname:
         yield f"from {package}{'.' if parent else ''}{parent} import {last} as {alias.asname}"
@@ -195,11 +195,11 @@ def _import(alias: ast.alias, package: str, holds: Callable[[str], bool]) -> Ite
         yield f"from {package} import {alias.name.split('.')[0]}"
 
 
-def _name(function: ast.expr) -> str:
+def _function_name(function: ast.expr) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-def _loaded(root: Path) -> dict[str, Path]:
+def _find_loaded_modules(root: Path) -> dict[str, Path]:
     """The project's modules that have been imported, with their files."""
     found = {}
     folder = root.resolve()
@@ -207,46 +207,46 @@ def _loaded(root: Path) -> dict[str, Path]:
         if not str(getattr(module, "__file__", None)).startswith((f"{root}{os.sep}", f"{folder}{os.sep}")):
             continue
         file = find_source_file(module)
-        if file is None or not file.is_relative_to(folder) or not _is_own(name, module):
+        if file is None or not file.is_relative_to(folder) or not _is_project_module(name, module):
             continue
         if not any(part.startswith(".") for part in file.relative_to(folder).parts):
             found[name] = file
     return found
 
 
-def _chosen(needed: Iterable[str]) -> dict[str, Path]:
+def _find_needed_modules(needed: Iterable[str]) -> dict[str, Path]:
     """Some modules and the packages they lie in, if they are a project's."""
     names = {".".join(parts[: i + 1]) for n in needed for parts in [n.split(".")] for i in range(len(parts))}
     modules = {n: sys.modules[n] for n in names if n in sys.modules}
-    return {n: file for n, m in modules.items() if _is_own(n, m) and (file := find_source_file(m)) is not None}
+    return {n: file for n, m in modules.items() if _is_project_module(n, m) and (file := find_source_file(m)) is not None}
 
 
-def _is_own(name: str, module: ModuleType) -> bool:
+def _is_project_module(name: str, module: ModuleType) -> bool:
     top = name.partition(".")[0]
-    return top != "magical" and not top.startswith("__") and not _PACKAGE.match(top) and is_project(module)
+    return top != "magical" and not top.startswith("__") and not _BUNDLE_NAME.match(top) and is_project(module)
 
 
-def _closed(files: dict[str, Path], root: Path) -> dict[str, Path]:
+def _add_imported_modules(files: dict[str, Path], root: Path) -> dict[str, Path]:
     """Add what these modules import of the project, inside functions too, though it may not be loaded yet."""
-    bases = {root.resolve()} | {_base(n, f) for n, f in files.items()}
+    bases = {root.resolve()} | {_import_root(n, f) for n, f in files.items()}
     found: dict[str, Path] = {}
     waiting = dict(files)
     while waiting:
         name, file = waiting.popitem()
         found[name] = file
-        for other in _imports(name, file):
-            place = None if other in found or other in waiting else _place(other, bases)
+        for other in _find_imports(name, file):
+            place = None if other in found or other in waiting else _find_module_file(other, bases)
             if place is not None:
                 waiting[other] = place
     return found
 
 
-def _base(name: str, file: Path) -> Path:
+def _import_root(name: str, file: Path) -> Path:
     inside = file.parent if file.name == "__init__.py" else file
     return inside.parents[name.count(".")]
 
 
-def _place(name: str, bases: set[Path]) -> Path | None:
+def _find_module_file(name: str, bases: set[Path]) -> Path | None:
     if name.partition(".")[0] in (*sys.stdlib_module_names, "magical"):
         return None
     for base in bases:
@@ -257,7 +257,7 @@ def _place(name: str, bases: set[Path]) -> Path | None:
     return None
 
 
-def _imports(name: str, file: Path) -> Iterator[str]:
+def _find_imports(name: str, file: Path) -> Iterator[str]:
     """All module names that a file's imports may mean, with the packages they lie in."""
     try:
         tree = ast.parse(file.read_bytes())
@@ -279,7 +279,7 @@ def _imports(name: str, file: Path) -> Iterator[str]:
             yield from (".".join(parts[: i + 1]) for i in range(len(parts)) if parts[i])
 
 
-def _below(cls: type[Any]) -> Iterator[type[Any]]:
+def _iter_subclasses(cls: type[Any]) -> Iterator[type[Any]]:
     for sub in cls.__subclasses__():
         yield sub
-        yield from _below(sub)
+        yield from _iter_subclasses(sub)

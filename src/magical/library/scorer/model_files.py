@@ -21,19 +21,19 @@ from magical.settings import to_json
 
 __all__ = [
     "load_model",
-    "promise_in",
-    "promise_out",
+    "promise_from_json",
+    "promise_to_json",
     "save_model",
-    "schema_in",
-    "schema_out",
-    "wire_in",
-    "wire_out",
+    "schema_from_json",
+    "schema_to_json",
+    "wire_from_json",
+    "wire_to_json",
 ]
 
-_TRUSTED = ("collections", "lightgbm", "magical", "numpy", "pandas", "scipy", "sklearn", "skrub")
+_TRUSTED_PACKAGES = ("collections", "lightgbm", "magical", "numpy", "pandas", "scipy", "sklearn", "skrub")
 _SKOPS, _PICKLE = "pipeline.skops", "pipeline.pkl"
-_VALUES = ("ge", "gt", "le", "lt")
-_READERS: dict[str, Callable[[Any], Any]] = {
+_RANGE_BOUNDS = ("ge", "gt", "le", "lt")
+_BOUND_PARSERS: dict[str, Callable[[Any], Any]] = {
     "date": dt.date.fromisoformat,
     "datetime": dt.datetime.fromisoformat,
     "time": dt.time.fromisoformat,
@@ -51,7 +51,7 @@ def save_model(model: Model, folder: Path) -> dict[str, Any]:
     Raises:
         StoreError: the Pipeline has no form that can be stored.
     """
-    form = _SKOPS if _as_skops(model.pipeline, folder / _SKOPS) else _PICKLE
+    form = _SKOPS if _write_skops(model.pipeline, folder / _SKOPS) else _PICKLE
     if form == _PICKLE:
         (folder / _SKOPS).unlink(missing_ok=True)
         try:
@@ -67,15 +67,15 @@ def save_model(model: Model, folder: Path) -> dict[str, Any]:
         "pipeline": form,
         "task": model.task,
         "target": model.target,
-        "schema": schema_out(model.schema),
-        "classes": [_plain(c) for c in model.classes],
+        "schema": schema_to_json(model.schema),
+        "classes": [_to_python(c) for c in model.classes],
         "threshold": float(model.threshold),
-        "chosen": _candidate_out(model.chosen) if model.chosen else None,
-        "candidates": [_candidate_out(c) for c in model.candidates],
+        "chosen": _candidate_to_json(model.chosen) if model.chosen else None,
+        "candidates": [_candidate_to_json(c) for c in model.candidates],
     }
 
 
-def load_model(data: Mapping[str, Any], folder: Path, loads: Callable[[bytes], Any]) -> Model:
+def load_model(data: Mapping[str, Any], folder: Path, unpickle: Callable[[bytes], Any]) -> Model:
     """Read a model back.
 
     Args:
@@ -87,15 +87,15 @@ def load_model(data: Mapping[str, Any], folder: Path, loads: Callable[[bytes], A
         StoreError: the skops file holds types of packages that are not trusted.
     """
     if data["pipeline"] == _SKOPS:
-        pipeline = _from_skops(folder / _SKOPS)
+        pipeline = _read_skops(folder / _SKOPS)
     else:
-        pipeline = loads((folder / _PICKLE).read_bytes())
+        pipeline = unpickle((folder / _PICKLE).read_bytes())
     chosen = data["chosen"]
     return Model(
         pipeline=pipeline,
         task=data["task"],
         target=data["target"],
-        schema=schema_in(data["schema"]),
+        schema=schema_from_json(data["schema"]),
         classes=tuple(data["classes"]),
         threshold=data["threshold"],
         chosen=Candidate(**chosen) if chosen else None,
@@ -103,7 +103,7 @@ def load_model(data: Mapping[str, Any], folder: Path, loads: Callable[[bytes], A
     )
 
 
-def schema_out(schema: Schema) -> dict[str, Any]:
+def schema_to_json(schema: Schema) -> dict[str, Any]:
     """Give a schema as JSON, bounds with their types kept.
 
     Example:
@@ -111,54 +111,54 @@ def schema_out(schema: Schema) -> dict[str, Any]:
         >>> from magical.contracts.contract import schema_of
         >>> class Person(Contract):
         ...     age: int = Field(le=120)
-        >>> schema_in(schema_out(schema_of(Person))).columns[0].bounds
+        >>> schema_from_json(schema_to_json(schema_of(Person))).columns[0].bounds
         {'le': 120}
     """
-    bounds = {c.name: {k: _bound_out(v) for k, v in c.bounds.items()} for c in schema.columns if c.bounds}
+    bounds = {c.name: {k: _bound_to_json(v) for k, v in c.bounds.items()} for c in schema.columns if c.bounds}
     return {**schema.to_json(), "rules": [], "bounds": bounds}
 
 
-def schema_in(data: Mapping[str, Any]) -> Schema:
+def schema_from_json(data: Mapping[str, Any]) -> Schema:
     """Read a schema back, without its rules, which are code."""
     plain = Schema.from_json(data)
     columns = []
     for column in plain.columns:
         given = data["bounds"].get(column.name, {})
-        read = _READERS.get(column.type, lambda value: value)
-        columns.append(replace(column, bounds={k: read(v) if k in _VALUES else v for k, v in given.items()}))
+        read = _BOUND_PARSERS.get(column.type, lambda value: value)
+        columns.append(replace(column, bounds={k: read(v) if k in _RANGE_BOUNDS else v for k, v in given.items()}))
     return replace(plain, columns=tuple(columns))
 
 
-def promise_out(promise: Promise) -> dict[str, Any]:
+def promise_to_json(promise: Promise) -> dict[str, Any]:
     """Give a promise as JSON."""
     return {
         "kind": promise.kind,
-        "schema": schema_out(promise.schema) if promise.schema else None,
-        "items": [promise_out(i) for i in promise.items],
+        "schema": schema_to_json(promise.schema) if promise.schema else None,
+        "items": [promise_to_json(i) for i in promise.items],
     }
 
 
-def promise_in(data: Mapping[str, Any]) -> Promise:
+def promise_from_json(data: Mapping[str, Any]) -> Promise:
     """Read a promise back."""
-    schema = schema_in(data["schema"]) if data["schema"] else None
-    return Promise(data["kind"], schema=schema, items=tuple(map(promise_in, data["items"])))
+    schema = schema_from_json(data["schema"]) if data["schema"] else None
+    return Promise(data["kind"], schema=schema, items=tuple(map(promise_from_json, data["items"])))
 
 
-def wire_out(wire: Wire) -> Any:
+def wire_to_json(wire: Wire) -> Any:
     """Give a wire as JSON."""
     if isinstance(wire, Link):
         return {"node": wire.node, "item": wire.item}
-    return None if wire is None else [wire_out(part) for part in wire]
+    return None if wire is None else [wire_to_json(part) for part in wire]
 
 
-def wire_in(data: Any) -> Wire:
+def wire_from_json(data: Any) -> Wire:
     """Read a wire back."""
     if isinstance(data, dict):
         return Link(data["node"], data["item"])
-    return None if data is None else tuple(wire_in(part) for part in data)
+    return None if data is None else tuple(wire_from_json(part) for part in data)
 
 
-def _as_skops(pipeline: Any, file: Path) -> bool:
+def _write_skops(pipeline: Any, file: Path) -> bool:
     """Write a Pipeline as skops; false where it cannot be, or where it could not be read back."""
     import skops.io
 
@@ -166,17 +166,17 @@ def _as_skops(pipeline: Any, file: Path) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=3)
-            _from_skops(file)
+            _read_skops(file)
     except Exception:  # whatever skops cannot do, cloudpickle may
         return False
     return True
 
 
-def _from_skops(file: Path) -> Any:
+def _read_skops(file: Path) -> Any:
     import skops.io
 
     types = skops.io.get_untrusted_types(file=file)
-    strange = [t for t in types if t.partition(".")[0] not in _TRUSTED]
+    strange = [t for t in types if t.partition(".")[0] not in _TRUSTED_PACKAGES]
     if strange:
         raise StoreError(
             f"{file.name} holds {strange[0]}, which may run code of its own.",
@@ -185,12 +185,12 @@ def _from_skops(file: Path) -> Any:
     return skops.io.load(file, trusted=types)
 
 
-def _plain(value: Any) -> Any:
+def _to_python(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _candidate_out(candidate: Candidate) -> dict[str, Any]:
-    params = {str(k): _json(v) for k, v in candidate.params.items()}
+def _candidate_to_json(candidate: Candidate) -> dict[str, Any]:
+    params = {str(k): _value_to_json(v) for k, v in candidate.params.items()}
     return {
         "name": candidate.name,
         "score": float(candidate.score),
@@ -199,12 +199,12 @@ def _candidate_out(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _json(value: Any) -> Any:
+def _value_to_json(value: Any) -> Any:
     try:
-        return to_json(_plain(value))
+        return to_json(_to_python(value))
     except SettingsError:
         return shorten(value, 200)
 
 
-def _bound_out(value: Any) -> Any:
-    return _json(getattr(value, "pattern", value))
+def _bound_to_json(value: Any) -> Any:
+    return _value_to_json(getattr(value, "pattern", value))

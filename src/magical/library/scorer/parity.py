@@ -15,22 +15,22 @@ from magical.errors import MagicalError, RegistryDown, shorten
 from magical.events import current_sink
 from magical.library.evaluating import evaluate
 from magical.library.metrics.metrics import is_better
-from magical.library.scorer.promotion_gate import Criterion, number
+from magical.library.scorer.promotion_gate import Criterion, format_distinct
 from magical.library.scorer.scorer import Scorer
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
 
-__all__ = ["BETTER", "HeldOut", "against_champion", "as_in_the_run", "held_out", "one_at_a_time"]
+__all__ = ["CHAMPION_CRITERION", "HeldOutRows", "compare_with_champion", "check_run_parity", "find_held_out", "check_row_parity"]
 
-SAMPLE = 20
+SAMPLE_ROWS = 20
 _TOLERANCE = 1e-9
-_NUMBERS = "as in the run"
-_SINGLE = "one row at a time"
-BETTER = "better than the champion"
+_RUN_CRITERION = "as in the run"
+_ROW_CRITERION = "one row at a time"
+CHAMPION_CRITERION = "better than the champion"
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutRows:
     """The rows that were looked at last.
 
     Attributes:
@@ -40,11 +40,11 @@ class HeldOut:
     """
 
     table: pl.DataFrame
-    typed: pl.DataFrame | None = None
-    predicted: pl.DataFrame | None = None
+    typed_rows: pl.DataFrame | None = None
+    predictions: pl.DataFrame | None = None
 
 
-def held_out(context: StepContext, path: ScoringPath, model: Link) -> HeldOut | None:
+def find_held_out(context: StepContext, path: ScoringPath, model: Link) -> HeldOutRows | None:
     """Find the test rows of a run.
 
     Args:
@@ -61,11 +61,11 @@ def held_out(context: StepContext, path: ScoringPath, model: Link) -> HeldOut | 
         rows = context.load(path.source.node)
         rows = rows[int(path.source.item)] if path.source.item else rows
         kept = [c for c in path.typed.names if c in rows.columns]
-        typed = _typed_rows(rows.select(kept), path.typed.ids, table, parts.assignment)
-    return HeldOut(table, typed, _predicted(context, path, model, table))
+        typed = _find_typed_rows(rows.select(kept), path.typed.ids, table, parts.assignment)
+    return HeldOutRows(table, typed, _find_predictions(context, path, model, table))
 
 
-def as_in_the_run(batch: pl.DataFrame | MagicalError, rows: HeldOut | None) -> Criterion:
+def check_run_parity(batch: pl.DataFrame | MagicalError, rows: HeldOutRows | None) -> Criterion:
     """The scorer must give what the run predicted.
 
     Args:
@@ -74,20 +74,20 @@ def as_in_the_run(batch: pl.DataFrame | MagicalError, rows: HeldOut | None) -> C
     """
     asked = "the run's predictions"
     if isinstance(batch, MagicalError):
-        return Criterion(_NUMBERS, asked, "failed", False, f"it cannot be scored: {batch.lines[0]}")
+        return Criterion(_RUN_CRITERION, asked, "failed", False, f"it cannot be scored: {batch.lines[0]}")
     if batch.height and batch["prediction"].null_count() == batch.height:
-        return Criterion(_NUMBERS, asked, "none", False, "no row gets a prediction when it is scored")
-    predicted = rows.predicted if rows and rows.typed is not None else None
+        return Criterion(_RUN_CRITERION, asked, "none", False, "no row gets a prediction when it is scored")
+    predicted = rows.predictions if rows and rows.typed_rows is not None else None
     if predicted is None:
-        return Criterion(_NUMBERS, asked, "not assessed", None)
+        return Criterion(_RUN_CRITERION, asked, "not assessed", None)
     known = [c for c in batch.columns if c in predicted.columns]
-    wrong = _different(batch.select(known), predicted.select(known))
+    wrong = _count_differences(batch.select(known), predicted.select(known))
     value = f"{wrong:,} of {predicted.height:,} rows differ"
     reason = f"scoring gives other numbers than the run for {wrong:,} of {predicted.height:,} test rows"
-    return Criterion(_NUMBERS, asked, value, not wrong, reason if wrong else "")
+    return Criterion(_RUN_CRITERION, asked, value, not wrong, reason if wrong else "")
 
 
-def one_at_a_time(scorer: Scorer, rows: pl.DataFrame, batch: pl.DataFrame) -> Criterion:
+def check_row_parity(scorer: Scorer, rows: pl.DataFrame, batch: pl.DataFrame) -> Criterion:
     """Rows one at a time must give what they gave in a batch.
 
     Args:
@@ -97,19 +97,19 @@ def one_at_a_time(scorer: Scorer, rows: pl.DataFrame, batch: pl.DataFrame) -> Cr
     """
     lacking = rows.select(pl.any_horizontal(pl.all().is_null())).to_series()
     order = pl.Series(range(rows.height))
-    chosen = [*order.filter(lacking).head(SAMPLE // 2), *order.filter(~lacking).head(SAMPLE)][:SAMPLE]
+    chosen = [*order.filter(lacking).head(SAMPLE_ROWS // 2), *order.filter(~lacking).head(SAMPLE_ROWS)][:SAMPLE_ROWS]
     asked = f"{len(chosen)} rows equal the batch"
     try:
         alone = pl.concat([scorer.predict(rows[i]) for i in chosen])
     except MagicalError as error:
-        return Criterion(_SINGLE, asked, "failed", False, f"one row alone cannot be scored: {error.lines[0]}")
-    wrong = _different(alone, batch[chosen].select(alone.columns))
+        return Criterion(_ROW_CRITERION, asked, "failed", False, f"one row alone cannot be scored: {error.lines[0]}")
+    wrong = _count_differences(alone, batch[chosen].select(alone.columns))
     reason = f"rows one at a time differ from the batch in {wrong} of {len(chosen)}" if wrong else ""
-    return Criterion(_SINGLE, asked, f"{len(chosen) - wrong} equal", not wrong, reason)
+    return Criterion(_ROW_CRITERION, asked, f"{len(chosen) - wrong} equal", not wrong, reason)
 
 
-def against_champion(
-    registry: Registry, champion: Version | None, model: Model, rows: HeldOut | None, metric: str
+def compare_with_champion(
+    registry: Registry, champion: Version | None, model: Model, rows: HeldOutRows | None, metric: str
 ) -> Criterion:
     """The model must be better than the present champion on the same test rows.
 
@@ -124,28 +124,28 @@ def against_champion(
         RegistryDown: the champion cannot be had now, so nothing can be said of it.
     """
     if champion is None:
-        return Criterion(BETTER, metric, "there is no champion yet", True)
+        return Criterion(CHAMPION_CRITERION, metric, "there is no champion yet", True)
     name = f"version {champion.number}"
     try:
-        ours, theirs = _measured(Scorer.load(registry.folder(champion)), model, rows, metric)
+        ours, theirs = _score_both(Scorer.load(registry.folder(champion)), model, rows, metric)
     except RegistryDown:
         raise
     except Exception as error:  # whatever is wrong with an old model, the new one is not at fault
         lines = error.lines if isinstance(error, MagicalError) else (shorten(error, 120),)
         reason = f"cannot be compared with {name}: {lines[0]}"
-        return Criterion(BETTER, metric, "cannot be compared", False, reason)
+        return Criterion(CHAMPION_CRITERION, metric, "cannot be compared", False, reason)
     better = is_better(metric, ours, theirs)
-    mine, other = number(ours, theirs), number(theirs, ours)
+    mine, other = format_distinct(ours, theirs), format_distinct(theirs, ours)
     reason = "" if better else f"{metric} {mine} is not better than {other} of {name}"
-    return Criterion(BETTER, f"{metric} better than {other} of {name}", mine, better, reason)
+    return Criterion(CHAMPION_CRITERION, f"{metric} better than {other} of {name}", mine, better, reason)
 
 
 class _Incomparable(MagicalError):
     """Two models that do not predict the same."""
 
 
-def _measured(champion: Scorer, model: Model, rows: HeldOut | None, metric: str) -> tuple[float, float]:
-    if rows is None or rows.typed is None:
+def _score_both(champion: Scorer, model: Model, rows: HeldOutRows | None, metric: str) -> tuple[float, float]:
+    if rows is None or rows.typed_rows is None:
         raise _Incomparable(
             "the test rows cannot be found among the typed rows; an Id column would tell them"
         )
@@ -154,14 +154,14 @@ def _measured(champion: Scorer, model: Model, rows: HeldOut | None, metric: str)
         raise _Incomparable(f"it predicts {theirs.target} ({theirs.task})")
     if set(theirs.classes) != set(model.classes):
         raise _Incomparable("it predicts other classes")
-    both = {"new": model.predict(rows.table), "old": champion.predict(rows.typed)}
+    both = {"new": model.predict(rows.table), "old": champion.predict(rows.typed_rows)}
     known = pl.Series([True] * rows.table.height)
     for predictions in both.values():
         known &= predictions["prediction"].is_not_null()
     table = rows.table.filter(known)
     promise = attached_promise(rows.table)
     table = attach_promise(table, promise) if promise else table
-    with _nobody_listens():
+    with _mute_events():
         found = {n: evaluate.function(p.filter(known), table, "test") for n, p in both.items()}
     if metric not in found["new"].metrics:
         raise _Incomparable(f"{metric} is not computed for {model.task}")
@@ -169,7 +169,7 @@ def _measured(champion: Scorer, model: Model, rows: HeldOut | None, metric: str)
 
 
 @contextlib.contextmanager
-def _nobody_listens() -> Iterator[None]:
+def _mute_events() -> Iterator[None]:
     token = current_sink.set(None)
     try:
         yield
@@ -177,7 +177,7 @@ def _nobody_listens() -> Iterator[None]:
         current_sink.reset(token)
 
 
-def _typed_rows(
+def _find_typed_rows(
     rows: pl.DataFrame, ids: list[str], table: pl.DataFrame, assignment: pl.DataFrame
 ) -> pl.DataFrame | None:
     """The typed rows of the test part, in its order: by their ids, or by place where no row was dropped."""
@@ -191,7 +191,7 @@ def _typed_rows(
     return None
 
 
-def _predicted(
+def _find_predictions(
     context: StepContext, path: ScoringPath, model: Link, table: pl.DataFrame
 ) -> pl.DataFrame | None:
     """What a step that takes the model and the test part gave."""
@@ -200,11 +200,11 @@ def _predicted(
         if node.name in context.keys and model in node.links and test in node.links:
             value = context.load(node.name)
             if isinstance(value, pl.DataFrame) and "prediction" in value.columns:
-                return _in_order(value, table)
+                return _align_predictions(value, table)
     return None
 
 
-def _in_order(predictions: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame | None:
+def _align_predictions(predictions: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame | None:
     promise = attached_promise(table)
     ids = promise.schema.ids if promise and promise.schema else []
     if ids and set(ids) <= set(predictions.columns):
@@ -213,7 +213,7 @@ def _in_order(predictions: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame | 
     return predictions if predictions.height == table.height else None
 
 
-def _different(one: pl.DataFrame, other: pl.DataFrame) -> int:
+def _count_differences(one: pl.DataFrame, other: pl.DataFrame) -> int:
     """How many rows differ, floats by more than rounding."""
     wrong = pl.Series([False] * one.height, dtype=pl.Boolean)
     for name in one.columns:

@@ -12,7 +12,7 @@ import polars as pl
 from magical.errors import Finding, shorten
 from magical.library.metrics.metrics import LOWER_IS_BETTER
 
-__all__ = ["METRICS", "Criterion", "as_table", "blocking", "findings", "number", "thresholds", "verdict"]
+__all__ = ["METRICS", "Criterion", "tabulate_criteria", "find_blockers", "check_findings", "format_distinct", "check_thresholds", "summarize_gate"]
 
 METRICS = (
     "roc_auc",
@@ -31,7 +31,7 @@ METRICS = (
 )
 """All that ``evaluate`` may give."""
 
-_AUDIT = {
+_AUDIT_RULES = {
     "LEAK002": "overlap",
     "LEAK003": "locality",
     "LEAK004": "blindness",
@@ -63,7 +63,7 @@ class Criterion:
     reason: str = ""
 
 
-def thresholds(require: Mapping[str, float], scores: Any) -> list[Criterion]:
+def check_thresholds(require: Mapping[str, float], scores: Any) -> list[Criterion]:
     """Hold the scores to their bounds: at least, or at most where less is better.
 
     Args:
@@ -74,7 +74,7 @@ def thresholds(require: Mapping[str, float], scores: Any) -> list[Criterion]:
         >>> from magical.library.metrics.scores import Score, Scores
         >>> auc = Score(value=0.68, low=0.6, high=0.8)
         >>> found = Scores(task="binary", target="y", part="test", rows=9, metrics={"roc_auc": auc})
-        >>> thresholds({"roc_auc": 0.7}, found)[0].reason
+        >>> check_thresholds({"roc_auc": 0.7}, found)[0].reason
         'roc_auc 0.68 < 0.7 required'
     """
     out = []
@@ -91,37 +91,37 @@ def thresholds(require: Mapping[str, float], scores: Any) -> list[Criterion]:
             continue
         value = float(score.value)
         held = value <= bound if sign == "<=" else value >= bound
-        text = number(value, bound)
+        text = format_distinct(value, bound)
         reason = "" if held else f"{metric} {text} {broken} {bound:g} required"
         out.append(Criterion(metric, f"{sign} {bound:g}", text, held and not math.isnan(value), reason))
     return out
 
 
-def findings(found: Iterable[Finding]) -> list[Criterion]:
+def check_findings(findings: Iterable[Finding]) -> list[Criterion]:
     """LEAK001 blocks; the audit's other rules are listed as not assessed."""
-    leaks = [f for f in found if f.code == "LEAK001"]
+    leaks = [f for f in findings if f.code == "LEAK001"]
     value = "; ".join(f"{f.step} {f.what}" for f in leaks) or "passed"
     first = Criterion("LEAK001 dataflow", "passed", value, not leaks, f"LEAK001: {value}" if leaks else "")
-    rest = [Criterion(f"{code} {name}", "passed", "not assessed", None) for code, name in _AUDIT.items()]
+    rest = [Criterion(f"{code} {name}", "passed", "not assessed", None) for code, name in _AUDIT_RULES.items()]
     return [first, *rest]
 
 
-def blocking(criteria: Iterable[Criterion]) -> list[str]:
+def find_blockers(criteria: Iterable[Criterion]) -> list[str]:
     """Give the reasons of those that did not hold."""
     return [c.reason or f"{c.criterion}: {c.value}" for c in criteria if c.held is False]
 
 
-def verdict(criteria: Iterable[Criterion]) -> str:
+def summarize_gate(criteria: Iterable[Criterion]) -> str:
     """Give the gate in one line."""
-    reasons = blocking(criteria)
+    reasons = find_blockers(criteria)
     return f"not held: {shorten('; '.join(reasons), 400)}" if reasons else "held"
 
 
-def as_table(criteria: Iterable[Criterion]) -> pl.DataFrame:
+def tabulate_criteria(criteria: Iterable[Criterion]) -> pl.DataFrame:
     """Give the gate as a table: ``criterion``, ``threshold``, ``value``, ``held``.
 
     Example:
-        >>> as_table([Criterion("roc_auc", ">= 0.7", "0.72", True)]).row(0)
+        >>> tabulate_criteria([Criterion("roc_auc", ">= 0.7", "0.72", True)]).row(0)
         ('roc_auc', '>= 0.7', '0.72', True)
     """
     schema = {"criterion": pl.String, "threshold": pl.String, "value": pl.String, "held": pl.Boolean}
@@ -129,11 +129,11 @@ def as_table(criteria: Iterable[Criterion]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def number(value: float, other: float) -> str:
+def format_distinct(value: float, other: float) -> str:
     """Write a number so that it does not look like another that it is not.
 
     Example:
-        >>> number(0.68123, 0.7), number(0.699999, 0.7)
+        >>> format_distinct(0.68123, 0.7), format_distinct(0.699999, 0.7)
         ('0.6812', '0.699999')
     """
     digits = 4

@@ -17,17 +17,17 @@ from magical.contracts.schema import Schema
 from magical.contracts.tables import to_polars, coerce_table
 from magical.contracts.validation import filter as part_rows
 from magical.errors import BrokenPromise, StoreError
-from magical.library.scorer.code_bundle import Package
+from magical.library.scorer.code_bundle import CodeBundle
 from magical.library.scorer.model_files import (
     load_model,
     save_model,
-    schema_in,
-    schema_out,
-    wire_in,
-    wire_out,
+    schema_from_json,
+    schema_to_json,
+    wire_from_json,
+    wire_to_json,
 )
-from magical.library.scorer.scoring_steps import ROW, Walk, numbered
-from magical.library.scorer.step_files import MoveFiles
+from magical.library.scorer.scoring_steps import ROW_COLUMN, ScoringChain, add_row_numbers
+from magical.library.scorer.step_files import StepFiles
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Scorer"]
 
-FORMAT = 1
+SCORER_FORMAT = 1
 _FILE, _CODE = "scorer.json", "code"
 
 
@@ -51,11 +51,11 @@ class Scorer:
     """
 
     model: Model
-    walk: Walk
+    chain: ScoringChain
     refusal: str = ""
 
     @classmethod
-    def of(cls, path: ScoringPath, model: Model, value: Callable[[Link], Any]) -> Scorer:
+    def from_path(cls, path: ScoringPath, model: Model, load_value: Callable[[Link], Any]) -> Scorer:
         """Make the scorer of a model.
 
         Args:
@@ -63,7 +63,7 @@ class Scorer:
             model: the one to be served.
             value: gives a value of the training run.
         """
-        return cls(model, Walk.of(path, value), path.refusal)
+        return cls(model, ScoringChain.from_path(path, load_value), path.refusal)
 
     def predict(self, rows: Any) -> pl.DataFrame:
         """Predict each row: ``prediction`` and, for classes, ``probability_CLASS``, or null."""
@@ -82,22 +82,22 @@ class Scorer:
         """
         if self.refusal:
             raise BrokenPromise(f"A row alone cannot be scored: {self.refusal}")
-        table = numbered(self._given(rows))
-        rejected = part_rows(table, _without_ids(self.walk.typed)).rejected.select(ROW, "reason")
-        good = table.join(rejected, on=ROW, how="anti", maintain_order="left")
+        table = add_row_numbers(self._prepare_rows(rows))
+        rejected = part_rows(table, _drop_id_roles(self.chain.row_schema)).rejected.select(ROW_COLUMN, "reason")
+        good = table.join(rejected, on=ROW_COLUMN, how="anti", maintain_order="left")
         if good.is_empty():
             schema = {c.name: DTYPES.get(c.type, pl.Null) for c in self.model.schema.columns}
-            served = pl.DataFrame(schema={**schema, ROW: pl.Binary})
+            served = pl.DataFrame(schema={**schema, ROW_COLUMN: pl.Binary})
         else:
-            served, lost = self.walk.served(good)
+            served, lost = self.chain.transform_rows(good)
             rejected = pl.concat([rejected, lost])
-        predictions = self.model.predict(served).with_columns(served[ROW])
-        out = table.select(ROW)
+        predictions = self.model.predict(served).with_columns(served[ROW_COLUMN])
+        out = table.select(ROW_COLUMN)
         for part in (predictions, rejected):
-            out = out.join(part, on=ROW, how="left", maintain_order="left")
-        return out.drop(ROW)
+            out = out.join(part, on=ROW_COLUMN, how="left", maintain_order="left")
+        return out.drop(ROW_COLUMN)
 
-    def save(self, folder: Path, *, key: str, root: Path) -> Package:
+    def save(self, folder: Path, *, key: str, root: Path) -> CodeBundle:
         """Write all that is needed to score elsewhere, the project's own modules included.
 
         Args:
@@ -110,22 +110,22 @@ class Scorer:
         """
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        needed = [move.step.partition(":")[0] for move in self.walk.moves]
+        needed = [move.step.partition(":")[0] for move in self.chain.steps]
         needed += [type(step).__module__ for _, step in getattr(self.model.pipeline, "steps", ())]
-        package = Package.write(folder / _CODE, root, key, needed)
-        files = MoveFiles(folder, package)
+        package = CodeBundle.write(folder / _CODE, root, key, needed)
+        files = StepFiles(folder, package)
         data = {
-            "format": FORMAT,
+            "format": SCORER_FORMAT,
             "package": package.name,
             "modules": package.modules,
             "refusal": self.refusal,
-            "typed": schema_out(self.walk.typed),
-            "source": wire_out(self.walk.source),
-            "result": wire_out(self.walk.result),
-            "moves": [files.move_out(move) for move in self.walk.moves],
+            "typed": schema_to_json(self.chain.row_schema),
+            "source": wire_to_json(self.chain.source),
+            "result": wire_to_json(self.chain.result),
+            "moves": [files.step_to_json(move) for move in self.chain.steps],
             "model": save_model(self.model, folder),
         }
-        files.write_values(self.walk.frozen)
+        files.write_values(self.chain.frozen)
         (folder / _FILE).write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
         return package
 
@@ -142,33 +142,33 @@ class Scorer:
             raise StoreError(
                 f"{folder} holds no scorer: {error}.", hint="was it registered by magical?"
             ) from None
-        if data["format"] != FORMAT:
-            raise StoreError(f"{folder} holds a scorer of format {data['format']}, and {FORMAT} is known.")
-        package = Package(data["package"], tuple(data["modules"]))
-        with package.opened(folder / _CODE):
-            files = MoveFiles(folder, package)
+        if data["format"] != SCORER_FORMAT:
+            raise StoreError(f"{folder} holds a scorer of format {data['format']}, and {SCORER_FORMAT} is known.")
+        package = CodeBundle(data["package"], tuple(data["modules"]))
+        with package.make_importable(folder / _CODE):
+            files = StepFiles(folder, package)
             frozen = files.read_values()
-            moves = tuple(files.move_in(m) for m in data["moves"])
-            model = load_model(data["model"], folder, package.loads)
-        source, result = wire_in(data["source"]), wire_in(data["result"])
+            moves = tuple(files.step_from_json(m) for m in data["moves"])
+            model = load_model(data["model"], folder, package.unpickle)
+        source, result = wire_from_json(data["source"]), wire_from_json(data["result"])
         assert isinstance(source, Link)
         assert isinstance(result, Link)
-        walk = Walk(schema_in(data["typed"]), source, moves, result, frozen)
+        walk = ScoringChain(schema_from_json(data["typed"]), source, moves, result, frozen)
         return cls(model, walk, data["refusal"])
 
-    def _given(self, rows: Any) -> pl.DataFrame:
+    def _prepare_rows(self, rows: Any) -> pl.DataFrame:
         """The typed columns of what was given; nullable ones may be missing, dates may be ISO texts."""
-        frame, schema = to_polars(rows), self.walk.typed
+        frame, schema = to_polars(rows), self.chain.row_schema
         missing = [c.name for c in schema.columns if c.nullable and c.name not in frame.columns]
         frame = frame.with_columns(pl.lit(None).alias(name) for name in missing)
         for column in schema.columns:
             if column.name in frame.columns:
-                read = _read(frame.get_column(column.name), column.type)
+                read = _convert_column(frame.get_column(column.name), column.type)
                 frame = frame.with_columns(read)
         return coerce_table(frame, schema, label=f"A row of {schema.name}")
 
 
-def _read(series: pl.Series, kind: str) -> pl.Series:
+def _convert_column(series: pl.Series, kind: str) -> pl.Series:
     """A column with nothing in it takes the promised type, and ISO texts become the dates they say."""
     if series.dtype.is_float():
         series = series.fill_nan(None)
@@ -181,7 +181,7 @@ def _read(series: pl.Series, kind: str) -> pl.Series:
     return series
 
 
-def _without_ids(schema: Schema) -> Schema:
+def _drop_id_roles(schema: Schema) -> Schema:
     """Two rows of one batch may have the same id."""
     columns = tuple(replace(c, role="" if c.role == "id" else c.role) for c in schema.columns)
     return replace(schema, columns=columns)

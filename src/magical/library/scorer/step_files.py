@@ -14,20 +14,20 @@ from pydantic import TypeAdapter
 
 from magical.errors import StoreError, shorten
 from magical.keys.packages import is_project
-from magical.library.scorer.code_bundle import Package
-from magical.library.scorer.model_files import promise_in, promise_out, wire_in, wire_out
-from magical.library.scorer.scoring_steps import Move
+from magical.library.scorer.code_bundle import CodeBundle
+from magical.library.scorer.model_files import promise_from_json, promise_to_json, wire_from_json, wire_to_json
+from magical.library.scorer.scoring_steps import ScoringStep
 from magical.masking import mask_uris
 from magical.refs import Link
 from magical.settings import InputPath, OutputPath, to_json
 
-__all__ = ["MoveFiles"]
+__all__ = ["StepFiles"]
 
 _VALUES, _FILES = "values.pkl", "files"
 _BODY = "()"
 
 
-class MoveFiles:
+class StepFiles:
     """Writes the moves of one scorer, or reads them.
 
     Args:
@@ -35,50 +35,50 @@ class MoveFiles:
         package: the project's modules in it; when reading, opened.
     """
 
-    def __init__(self, folder: Path, package: Package) -> None:
+    def __init__(self, folder: Path, package: CodeBundle) -> None:
         self.folder, self.package = folder, package
         self._values: dict[tuple[str, str], Any] = {}
-        self._copied = 0
+        self._copy_count = 0
 
-    def move_out(self, move: Move) -> dict[str, Any]:
+    def step_to_json(self, step: ScoringStep) -> dict[str, Any]:
         """Give a move as JSON; a file that it reads is copied, the rest is noted to be pickled."""
-        by_name = self._is_found(move)
+        by_name = self._is_importable(step)
         if not by_name:
-            self._values[move.name, _BODY] = move.function
-        hints = _hints(move.function) if by_name else {}
+            self._values[step.name, _BODY] = step.function
+        hints = _type_hints(step.function) if by_name else {}
         arguments = {}
-        for name, value in move.arguments.items():
-            if name in move.inputs and value is None:
+        for name, value in step.arguments.items():
+            if name in step.inputs and value is None:
                 continue
-            _refuse_passwords(move, name, value)
+            _refuse_passwords(step, name, value)
             try:
-                arguments[name] = self._as_json(value, hints[name])
+                arguments[name] = self._argument_to_json(value, hints[name])
             except Exception:  # whatever JSON and the hint cannot say together, a pickle can
-                self._values[move.name, name] = value
+                self._values[step.name, name] = value
         return {
-            "name": move.name,
-            "step": move.step,
+            "name": step.name,
+            "step": step.step,
             "arguments": arguments,
-            "inputs": {n: wire_out(w) for n, w in move.inputs.items()},
-            "gives": promise_out(move.gives),
-            "forms": dict(move.forms),
+            "inputs": {n: wire_to_json(w) for n, w in step.inputs.items()},
+            "gives": promise_to_json(step.promise),
+            "forms": dict(step.table_kinds),
         }
 
-    def move_in(self, data: Mapping[str, Any]) -> Move:
+    def step_from_json(self, data: Mapping[str, Any]) -> ScoringStep:
         """Read a move back; ``read_values`` comes first."""
         name = data["name"]
         function = self._values.get((name, _BODY))
         if function is None:
-            found = self.package.find(data["step"])
+            found = self.package.resolve(data["step"])
             function = getattr(found, "function", found)
-        hints = _hints(function) if data["arguments"] else {}
+        hints = _type_hints(function) if data["arguments"] else {}
         context = {"root": self.folder}
         given = data["arguments"].items()
         arguments = {n: TypeAdapter(hints[n]).validate_python(v, context=context) for n, v in given}
         arguments |= {n: v for (move, n), v in self._values.items() if move == name and n != _BODY}
-        inputs = {n: wire_in(w) for n, w in data["inputs"].items()}
-        gives = promise_in(data["gives"])
-        return Move(name, data["step"], function, arguments, inputs, gives, data["forms"])
+        inputs = {n: wire_from_json(w) for n, w in data["inputs"].items()}
+        gives = promise_from_json(data["gives"])
+        return ScoringStep(name, data["step"], function, arguments, inputs, gives, data["forms"])
 
     def write_values(self, frozen: Mapping[Link, Any]) -> None:
         """Write what JSON could not say, and the values of the training run.
@@ -103,58 +103,58 @@ class MoveFiles:
         file = self.folder / _VALUES
         if not file.is_file():
             return {}
-        self._values, frozen = self.package.loads(file.read_bytes())
+        self._values, frozen = self.package.unpickle(file.read_bytes())
         return dict(frozen)
 
-    def _is_found(self, move: Move) -> bool:
+    def _is_importable(self, step: ScoringStep) -> bool:
         """Whether the step's import string leads to it, where the model is loaded too."""
-        name, _, path = move.step.partition(":")
+        name, _, path = step.step.partition(":")
         module: Any = sys.modules.get(name)
-        if module is None or (is_project(module) and not self.package.holds(name) and not _is_ours(name)):
+        if module is None or (is_project(module) and not self.package.has_module(name) and not _is_magical_module(name)):
             return False
         thing = module
         for part in path.split("."):
             thing = getattr(thing, part, None)
-        return getattr(thing, "function", thing) is move.function
+        return getattr(thing, "function", thing) is step.function
 
-    def _as_json(self, value: Any, hint: Any) -> Any:
+    def _argument_to_json(self, value: Any, hint: Any) -> Any:
         """Give an argument as JSON from which the hint makes it again.
 
         Raises:
             ValueError: it is not the same again.
         """
-        copied = self._copied
-        data = to_json(value, self._file)
+        copied = self._copy_count
+        data = to_json(value, self._copy_input_file)
         context = {"root": self.folder}
         again = TypeAdapter(hint).validate_python(data, context=context)
-        if copied == self._copied and (again != value or type(again) is not type(value)):
+        if copied == self._copy_count and (again != value or type(again) is not type(value)):
             raise ValueError(f"{data!r} is not {value!r}")
         return data
 
-    def _file(self, value: Any) -> Any:
+    def _copy_input_file(self, value: Any) -> Any:
         """A file that a step reads travels with the model."""
         if not isinstance(value, InputPath) or isinstance(value, OutputPath) or not value.is_file():
             return NotImplemented
-        self._copied += 1
-        target = self.folder / _FILES / f"{self._copied}-{value.name}"
+        self._copy_count += 1
+        target = self.folder / _FILES / f"{self._copy_count}-{value.name}"
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(value, target)
         return target.relative_to(self.folder).as_posix()
 
 
-def _refuse_passwords(move: Move, name: str, value: Any) -> None:
+def _refuse_passwords(step: ScoringStep, name: str, value: Any) -> None:
     shown = repr(value)
     if mask_uris(shown) != shown:
         raise StoreError(
-            f"{move.name} gets {name} with a password in a URI; scoring repeats this step, "
+            f"{step.name} gets {name} with a password in a URI; scoring repeats this step, "
             "so the registered model would hold the password.",
             hint="pass the password as a Secret of its own, and put it into the URI in the step.",
         )
 
 
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+def _type_hints(function: Callable[..., Any]) -> dict[str, Any]:
     return typing.get_type_hints(function, include_extras=True)
 
 
-def _is_ours(name: str) -> bool:
+def _is_magical_module(name: str) -> bool:
     return name == "magical" or name.startswith("magical.")

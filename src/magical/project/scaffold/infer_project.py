@@ -15,7 +15,7 @@ from magical.inference.infer import InferredSchema, infer_contract
 from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
 from magical.library import ingest
-from magical.library.part_assignment import by_time
+from magical.library.part_assignment import assign_by_time
 from magical.settings import InputPath
 
 __all__ = ["Reading", "read"]
@@ -168,7 +168,7 @@ def _by_time(table: pl.DataFrame, schema: InferredSchema, target: str) -> bool:
     raw = next(r for r, name in field_names(table.columns).items() if name == times[0])
     rows = table.filter(pl.col(raw).is_not_null())
     try:
-        parts, _ = by_time(rows.get_column(raw), 0.2, 0.2)
+        parts, _ = assign_by_time(rows.get_column(raw), 0.2, 0.2)
     except BrokenPromise:
         return False
     column = schema.column(str(schema.target))
