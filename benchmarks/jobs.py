@@ -221,7 +221,7 @@ def _nine_steps(folder: Path, title: str, *words: str) -> dict[str, Cost]:
 @functools.cache
 def _prefect_api() -> str:
     """Start a Prefect server that ends with these measurements, and give its API."""
-    from magical.project.servers.hosting import await_all, free_port, prefect_server
+    from magical.project.servers.hosting import await_servers, free_port, prefect_server
 
     home = Path(tempfile.mkdtemp(prefix="magical-bench-prefect-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
@@ -229,7 +229,7 @@ def _prefect_api() -> str:
     process = server.start()
     atexit.register(process.__exit__, None, None, None)
     process.__enter__()
-    await_all([(server, process)])
+    await_servers([(server, process)])
     return f"{server.address}/api"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from magical.project.servers.hosting import await_all, free_port, prefect_server
+from magical.project.servers.hosting import await_servers, free_port, prefect_server
 
 
 @contextmanager
@@ -14,7 +14,7 @@ def prefect_running(folder: Path) -> Iterator[str]:
     """Run a Prefect server, and give the address of its API."""
     server = prefect_server(folder, free_port())
     with server.start() as process:
-        await_all([(server, process)])
+        await_servers([(server, process)])
         yield f"{server.address}/api"
 
 

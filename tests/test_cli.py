@@ -219,7 +219,7 @@ def test_inspecting(done: Small) -> None:
 def test_inspecting_a_large_table_reads_its_first_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("magical.project.inspection.MANY", 30)
+    monkeypatch.setattr("magical.project.inspection.MAX_FULL_ROWS", 30)
     small = flow(tmp_path)
     small.run()
     out = small.command("inspect", "customers").out

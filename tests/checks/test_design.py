@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from magical.project.checking import check
+from magical.project.checking import check_project
 from projects import one
 
 CONTRACTS = """\
@@ -89,7 +89,7 @@ def design(root: Path, written: set[str]) -> tuple[list[tuple[str, str]], dict[s
         + (f"return {BODIES[name]}" if name in written else "...")
         for name, signature in SIGNATURES.items()
     ]
-    found = check(one(root, "\n\n".join(["", *steps, FLOW]), top=CONTRACTS).load(), {}, hard=True)
+    found = check_project(one(root, "\n\n".join(["", *steps, FLOW]), top=CONTRACTS).load(), {}, hard=True)
     return [(f.code, f.step) for f in found.findings], {o.step: o.state for o in found.outcomes or ()}
 
 

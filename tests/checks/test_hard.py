@@ -11,7 +11,7 @@ import pytest
 
 from magical.checks.hard import HardCheckResult
 from magical.errors import Finding
-from magical.project.checking import check
+from magical.project.checking import check_project
 from projects import one
 
 TOP = """\
@@ -55,7 +55,7 @@ TOP = """\
 def outcomes(root: Path, body: str, result: str) -> dict[str, HardCheckResult]:
     flow = f"\n@workflow\ndef flow() -> Any:\n    return {result}\n"
     small = one(root, "\n" + body + flow, top=TOP)
-    return {o.step: o for o in check(small.load(), {}, hard=True).outcomes or ()}
+    return {o.step: o for o in check_project(small.load(), {}, hard=True).outcomes or ()}
 
 
 def only(root: Path, body: str, result: str = "clean(orders())") -> Finding:

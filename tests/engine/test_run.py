@@ -768,10 +768,10 @@ def test_two_runs_at_once_lose_nothing(tmp_path: Path) -> None:
 
 def test_eager_equals_engine(small: Small) -> None:
     from magical.project.loading.importer import import_workflow
-    from magical.project.loading.location import find
+    from magical.project.loading.location import find_project
 
     result = small.run().result
-    workflow = import_workflow(find(small.root))
+    workflow = import_workflow(find_project(small.root))
     assert workflow.settings is not None
     assert workflow(workflow.settings()) == result
 
@@ -816,7 +816,7 @@ def test_the_same_work_under_two_names_is_done_once(tmp_path: Path) -> None:
 
 
 def test_what_takes_a_table_counts_the_version_of_polars(small: Small) -> None:
-    parts = {n: i.parts for n, i in small.load().drawn().identities.items()}
+    parts = {n: i.parts for n, i in small.load().draw_workflow().identities.items()}
     assert "package:polars" in parts["size"], "it names polars nowhere"
 
 
@@ -841,7 +841,7 @@ def test_what_takes_a_pipeline_counts_the_version_of_scikit_learn(tmp_path: Path
         def flow() -> int:
             return counted(taken(made()))
         """
-    parts = {n: i.parts for n, i in one(tmp_path, body).load().drawn().identities.items()}
+    parts = {n: i.parts for n, i in one(tmp_path, body).load().draw_workflow().identities.items()}
     assert "package:scikit-learn" in parts["taken"], "it names scikit-learn nowhere"
     assert "package:scikit-learn" not in parts["counted"]
 

@@ -23,7 +23,7 @@ from magical.contracts.promises import promise_of
 from magical.errors import MagicalError, RegistryError, UnwrittenStep
 from magical.integrations.mlflow.client import prepare_mlflow
 from magical.library.scorer.model_files import save_model
-from magical.project.replay import replay
+from magical.project.replay import replay_step
 from magical.testing.registry_conformance import submission
 from mlflow_databases import database, free_port
 from pretending.tenfold import ENROLL_FOR_REAL, STEPS, Tenfold, origin, plain
@@ -97,9 +97,9 @@ def test_4_sync_after_the_registry_was_down(project: Tenfold, monkeypatch: pytes
     project.write("settings.toml", "")
     synced = project.load().sync()
     assert versions(project) == []
-    (pending,) = [one for one in synced.done if one.step == "enroll"]
+    (pending,) = [one for one in synced.items if one.step == "enroll"]
     assert (pending.state, "customers" in pending.text + pending.hint) == ("changed", True)
-    assert [one.step for one in project.empty().load().sync().done if one.state == "sent"] == ["enroll"]
+    assert [one.step for one in project.empty().load().sync().items if one.state == "sent"] == ["enroll"]
     assert versions(project) == ["1"]
 
 
@@ -153,13 +153,13 @@ def test_6_a_record_whose_origin_was_erased_counts_no_more(tmp_path: Path) -> No
 
 def test_7_replay(project: Tenfold) -> None:
     project.run()
-    assert replay(project.load(), "last", "judge")().origin == ("customers",)
-    assert replay(project.load(), "last", "choose")().origin == ("customers",)
+    assert replay_step(project.load(), "last", "judge")().origin == ("customers",)
+    assert replay_step(project.load(), "last", "choose")().origin == ("customers",)
     with pytest.raises(MagicalError, match="customers"):
-        replay(project.load(), "last", "enroll")()
+        replay_step(project.load(), "last", "enroll")()
     assert versions(project) == []
     project.empty()  # written meanwhile: the inputs are still the made-up ones
-    assert replay(project.load(), "last", "judge")().origin == ("customers",)
+    assert replay_step(project.load(), "last", "judge")().origin == ("customers",)
 
 
 def test_8_results_of_a_sample(project: Tenfold) -> None:
@@ -204,7 +204,7 @@ def test_10_the_metrics_of_the_tracking_listener(project: Tenfold) -> None:
     project.run()
     project.empty("judge").run()
     project.empty().run()
-    uri = project.load().database()
+    uri = project.load().database_uri()
     with prepare_mlflow(uri):
         from mlflow import MlflowClient
 

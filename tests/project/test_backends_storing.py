@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from magical.errors import MagicalError, SettingsError, StoreError
-from magical.project.backends import store_of
+from magical.project.backends import open_store
 from magical.stores.local.store import LocalStore
 from magical.stores.remote.store import RemoteStore
 from projects import ALL, NO_TRACKING, Small, flow, is_well_worded, one, python
@@ -70,7 +70,7 @@ def test_a_damaged_object_is_made_again(tmp_path: Path, url: str) -> None:
     assert answer.code == 0, answer.err
     assert [e["step"] for e in small.events() if e["event"] == "StepFinished"][-2:] == ["clean", "split"]
     assert (
-        small.load().store.load(record.result, small.load().draw({}).living.node("clean").call.promise).height
+        small.load().store.load(record.result, small.load().draw({}).runnable_graph.node("clean").call.promise).height
         == 40
     )
 
@@ -168,7 +168,7 @@ def test_the_line_names_no_store(small: Small, tmp_path: Path, profile: str) -> 
 
 
 def test_an_empty_one_is_the_projects_own(tmp_path: Path) -> None:
-    assert isinstance(store_of("", tmp_path), LocalStore)
+    assert isinstance(open_store("", tmp_path), LocalStore)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from flow_runs import Shown, begun, until
-from magical.project.servers.hosting import Server, await_all, free_port, prefect_server
+from magical.project.servers.hosting import Server, await_servers, free_port, prefect_server
 from projects import Small, one
 
 pytest.importorskip("prefect")
@@ -69,7 +69,7 @@ class Coming:
         running = self.server.start()
         process = running.__enter__()
         self._running = running
-        await_all([(self.server, process)])
+        await_servers([(self.server, process)])
 
     def go(self) -> None:
         """End it."""

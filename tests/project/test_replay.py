@@ -9,7 +9,7 @@ import pytest
 
 import magical
 from magical.errors import StepError, StoreError, UsageError
-from magical.project.replay import replay
+from magical.project.replay import replay_step
 from projects import FLOW, Small, flow, is_well_worded, one
 
 BODY = '    good = customers.filter(pl.col("id") < max_id)\n'
@@ -24,10 +24,10 @@ def failed(tmp_path: Path) -> Small:
 
 
 def test_a_failed_step_is_opened_with_its_inputs_and_the_settings_of_its_run(failed: Small) -> None:
-    found = replay(failed.load(), "last", "clean")
+    found = replay_step(failed.load(), "last", "clean")
     assert found.arguments["customers"].height == 40
     assert found.arguments["max_id"] == 33
-    assert found.moved == ()
+    assert found.stale_inputs == ()
     with pytest.raises(StepError, match="ZeroDivisionError"):
         found()
 
@@ -35,7 +35,7 @@ def test_a_failed_step_is_opened_with_its_inputs_and_the_settings_of_its_run(fai
 def test_the_code_is_that_of_now_and_nothing_is_kept(failed: Small) -> None:
     failed.write("workflow.py", FLOW)
     before = failed.files()
-    table = replay(failed.load(), "last", "clean")()
+    table = replay_step(failed.load(), "last", "clean")()
     assert table.height == 32
     kept = {n for n in failed.files() if n not in before and not n.startswith("drawn")}
     assert kept == set()
@@ -57,15 +57,15 @@ def test_the_command(failed: Small) -> None:
 
 def test_inputs_that_would_be_made_anew_are_named(failed: Small) -> None:
     failed.edit("workflow.py", "    return raw\n", "    return raw.head(20)\n")
-    found = replay(failed.load(), "last", "clean")
-    assert found.moved == ("model",)
+    found = replay_step(failed.load(), "last", "clean")
+    assert found.stale_inputs == ("model",)
     assert found.arguments["customers"].height == 40
     assert "The project would make anew now: model." in str(found)
 
 
 def test_a_step_that_finished_can_be_opened_too(failed: Small) -> None:
-    assert replay(failed.load(), "last", "model")().height == 40
-    assert replay(failed.load(), "last", "raw")().height == 40
+    assert replay_step(failed.load(), "last", "model")().height == 40
+    assert replay_step(failed.load(), "last", "raw")().height == 40
 
 
 def test_what_cannot_be_opened_is_said(failed: Small) -> None:
@@ -76,12 +76,12 @@ def test_what_cannot_be_opened_is_said(failed: Small) -> None:
         ("last", "size", UsageError),
     ):
         with pytest.raises(kind) as caught:
-            replay(project, run, step)
+            replay_step(project, run, step)
         assert is_well_worded(str(caught.value))
     for record in (failed.root / ".magical/store/records").rglob("*.json"):
         record.unlink()
     with pytest.raises(StoreError, match="no longer in the store") as gone:
-        replay(project, "last", "clean")
+        replay_step(project, "last", "clean")
     assert is_well_worded(str(gone.value))
 
 
@@ -111,7 +111,7 @@ def publish(n: int) -> Receipt:
     )
     small.run()
     (small.root / "world").unlink()
-    assert replay(magical.load(small.root), "last", "publish")().done is False
+    assert replay_step(magical.load(small.root), "last", "publish")().done is False
     assert not (small.root / "world").exists()
 
 
@@ -161,8 +161,8 @@ def test_inputs_of_another_store_are_taken_when_they_are_trusted(tmp_path: Path)
     small.run()
     copy = shutil.copytree(small.root, tmp_path / "copy")
     with pytest.raises(StoreError):
-        replay(magical.load(copy), "last", "used")
-    assert replay(magical.load(copy, trust=True), "last", "used")() == 1
+        replay_step(magical.load(copy), "last", "used")
+    assert replay_step(magical.load(copy, trust=True), "last", "used")() == 1
 
 
 def test_what_a_replay_of_a_sample_gives_is_branded(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_what_a_replay_of_a_sample_gives_is_branded(tmp_path: Path) -> None:
     top = "from magical.library import Score, Scores\n\nONE = Score(value=0.8, low=0.7, high=0.9)\n\n\nclass Customer"
     small.write("workflow.py", text.replace("class Customer", top, 1))
     assert small.command("run", "--sample", "20").code == 0
-    assert replay(small.load(), "last", "size")().origin == ("raw (sample)",)
+    assert replay_step(small.load(), "last", "size")().origin == ("raw (sample)",)
     assert "not real" in small.command("replay", "last", "size").out
 
 
@@ -190,7 +190,7 @@ def test_a_password_that_the_journal_masks_is_taken_from_the_settings_of_now(tmp
         .replace("size(train)", "size(train, s.uri)"),
     )
     small.run()
-    assert replay(small.load(), "last", "size").arguments["uri"] == "postgresql://me:tiger@db/sales"
+    assert replay_step(small.load(), "last", "size").arguments["uri"] == "postgresql://me:tiger@db/sales"
 
 
 def test_the_debugger_masks_what_is_secret(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from magical.engine.artifacts import Artifact, Record
 from magical.engine.journal import RunSummary
 from magical.engine.plan import NodePlan
 from magical.graph import Graph, Node
-from magical.project.step_states import LOOKED_AT, standings
+from magical.project.step_states import MAX_RUNS_READ, find_states
 from projects import ALL, Small, flow, one
 
 NODE = Node("clean", "workflow:clean", "", "", {}, {"kind": "value", "text": "int"})
@@ -19,7 +19,7 @@ RECORD = Record("k", "clean", "", {}, Artifact("value", "c"))
 
 def stands(plan: NodePlan | None, *runs: RunSummary, **facts: bool) -> tuple[str, tuple[str, ...]]:
     graph = Graph("flow", (Node(**{**NODE.__dict__, "facts": facts}),))
-    found = standings(graph, {"clean": plan} if plan else {}, runs)["clean"]
+    found = find_states(graph, {"clean": plan} if plan else {}, runs)["clean"]
     return found.state, found.origin
 
 
@@ -40,7 +40,7 @@ RAN, FAILED, ELSE = run(keys={"clean": "k"}), run(failed={"clean": "why"}), run(
         ("to run", [RAN, FAILED], "stale"),
         ("to run", [run(begun={"clean": "k"}), FAILED], "failed"),
         ("to run", [ELSE], "to run"),
-        ("to run", [run()] * LOOKED_AT + [RAN], "to run"),
+        ("to run", [run()] * MAX_RUNS_READ + [RAN], "to run"),
         ("waits", [RAN], "waits"),
         ("waits", [], "waits"),
         ("waits", [FAILED, RAN], "failed"),
@@ -79,9 +79,9 @@ def test_no_run_is_read_that_is_not_needed() -> None:
             read.append(summary)
             yield summary
 
-    standings(GRAPH, {"clean": NodePlan("clean", "fresh")}, runs())  # type: ignore[arg-type]
+    find_states(GRAPH, {"clean": NodePlan("clean", "fresh")}, runs())  # type: ignore[arg-type]
     assert read == []
-    standings(GRAPH, {"clean": NodePlan("clean", "to run")}, runs())  # type: ignore[arg-type]
+    find_states(GRAPH, {"clean": NodePlan("clean", "to run")}, runs())  # type: ignore[arg-type]
     assert read == [RAN]
 
 

@@ -221,9 +221,9 @@ def test_sync_gives_data_in_python_and_as_json(missed: Small, world: World) -> N
     (failed,) = json.loads(missed.command("sync", "--json").out)
     assert (failed["run"], failed["step"], failed["state"]) == (run, "publish", "failed")
     world.down = False
-    (sent,) = missed.load().sync().done
+    (sent,) = missed.load().sync().items
     assert (sent.run, sent.step, sent.state, sent.text) == (run, "publish", "sent", "version 1")
-    assert missed.load().sync().done == ()
+    assert missed.load().sync().items == ()
 
 
 def test_while_it_is_still_down_nothing_is_lost(missed: Small, world: World) -> None:
@@ -250,10 +250,10 @@ def test_each_run_is_sent_with_its_own_settings_newest_first(missed: Small, worl
     missed.run(add=20)
     world.down = False
     missed.run(add=30)
-    done = missed.load().sync().done
+    done = missed.load().sync().items
     assert [s.text for s in done] == ["version 2", "version 3", "version 4"]
     assert world.numbers == [32, 22, 12, 3]
-    assert missed.load().sync().done == ()
+    assert missed.load().sync().items == ()
 
 
 EDITS = {
@@ -284,13 +284,13 @@ def test_what_would_not_be_registered_now_is_said_and_not_sent(
 
 def test_a_change_that_concerns_no_step_is_none(missed: Small, world: World) -> None:
     missed.edit(W, "    add: int = 1\n", "    more: int = 1\n    add: int = 1\n")
-    assert missed.load().sync().done[0].state == "sent"
+    assert missed.load().sync().items[0].state == "sent"
     assert world.numbers == [3]
 
 
 def test_what_has_changed_is_not_offered_once_a_later_run_registered(missed: Small, world: World) -> None:
     EDITS["code"](missed)
-    assert missed.load().sync().done[0].state == "changed"
+    assert missed.load().sync().items[0].state == "changed"
     missed.run()
     assert world.numbers == [1]
     assert missed.command("sync").out == "nothing to send\n"
@@ -302,7 +302,7 @@ def test_a_project_that_cannot_be_read_keeps_what_waits(missed: Small, world: Wo
     answer = missed.command("sync")
     assert answer.code == 1
     missed.write(W, text)
-    assert missed.load().sync().done[0].state == "sent"
+    assert missed.load().sync().items[0].state == "sent"
 
 
 def test_one_that_is_refused_does_not_keep_back_the_others(missed: Small, world: World) -> None:
@@ -315,7 +315,7 @@ def test_one_that_is_refused_does_not_keep_back_the_others(missed: Small, world:
     assert "takes no such number" in answer.out
     assert world.numbers == [3]
     world.refuses = ""
-    assert missed.load().sync().done[0].state == "sent"
+    assert missed.load().sync().items[0].state == "sent"
     assert world.numbers == [3, 7]
 
 
@@ -353,13 +353,13 @@ def test_a_source_in_the_world_is_not_asked_again(tmp_path: Path, world: World) 
     small.run()
     world.down = False
     small.write("asked.txt", "a\nb\nc\nd\n")
-    assert small.load().sync().done[0].state == "sent"
+    assert small.load().sync().items[0].state == "sent"
     assert world.numbers == [3]
 
 
 def test_two_syncs_at_once_send_once(missed: Small, world: World) -> None:
     found: list[Any] = []
-    threads = [threading.Thread(target=lambda: found.extend(missed.load().sync().done)) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: found.extend(missed.load().sync().items)) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -436,7 +436,7 @@ def test_the_settings_of_the_journal_give_the_same_keys(
     keys = {**run.keys, **run.pending}
     assert {n: p.key for n, p in plans.items() if p.key} == keys
     world.down = False
-    assert [s.state for s in small.load().sync().done] == ["sent"]
+    assert [s.state for s in small.load().sync().items] == ["sent"]
 
 
 # --- what tracking missed -----------------------------------------------------------------------------------------
@@ -525,7 +525,7 @@ def test_a_run_that_was_told_well_is_not_sent_again(
     monkeypatch.setattr(
         "magical.integrations.mlflow.tracking.MlflowTracking.on", lambda *_: pytest.fail("not asked")
     )
-    assert tracked.small.load().sync().done == ()
+    assert tracked.small.load().sync().items == ()
 
 
 def test_a_run_without_tracking_is_never_sent(tracked: Tracked) -> None:
@@ -541,7 +541,7 @@ def test_nothing_is_sent_while_tracking_is_switched_off(tracked: Tracked) -> Non
     tracked.small.write("settings.toml", NO_TRACKING)
     assert tracked.small.command("sync").out == "nothing to send\n"
     tracked.up()
-    assert len(tracked.small.load().sync().done) == 1
+    assert len(tracked.small.load().sync().items) == 1
 
 
 def test_where_a_run_was_to_be_told_by_the_line_it_is_sent(tracked: Tracked, tmp_path: Path) -> None:
@@ -604,7 +604,7 @@ def test_a_killed_run_is_sent_as_such_and_one_under_way_is_left(tracked: Tracked
         found.write(run, event)
     ProgressMarkStore(found.folder).write(run, ProgressMark())
     tracked.up()
-    assert [s.run for s in tracked.small.load().sync().done] == ([run] if gone else [])
+    assert [s.run for s in tracked.small.load().sync().items] == ([run] if gone else [])
     assert [r.info.status for r in tracked.told()] == (["KILLED"] if gone else [])
 
 
@@ -629,5 +629,5 @@ def test_an_older_journal_does_no_harm(tracked: Tracked) -> None:
     (found.folder / run / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (found.folder / run / "tracking.json").write_text("{damaged")
     tracked.up()
-    assert [s.state for s in tracked.small.load().sync().done] == ["sent"]
+    assert [s.state for s in tracked.small.load().sync().items] == ["sent"]
     assert (tracked.told()[0].info.start_time, tracked.told()[0].info.end_time) == (1000, 2000)

@@ -12,7 +12,7 @@ from magical.contracts.promises import Promise
 from magical.engine.execution.remote_task import RemoteTask
 from magical.errors import ProjectError
 from magical.project import task_worker
-from magical.project.task_worker import work
+from magical.project.task_worker import execute_on_worker
 from magical.system.processes import machine_name
 from project.conftest import USES_LIB, returns
 from projects import Small, is_well_worded, one, python
@@ -24,12 +24,12 @@ def errand(small: Small, name: str = "first") -> RemoteTask:
     project = small.load()
     drawing = project.draw({})
     plan = project.plan()[name]
-    ticket = project.request(drawing).make_ticket()
+    ticket = project.build_request(drawing).make_ticket()
     return RemoteTask(ticket, name, name, "workflow.py:1", plan.key, "run-x", plan.parts)
 
 
 def done(small: Small, sent: RemoteTask) -> Any:
-    record = work(sent, lambda event: None, threading.Event())
+    record = execute_on_worker(sent, lambda event: None, threading.Event())
     return small.load().store.load(record.result, Promise("any"))
 
 

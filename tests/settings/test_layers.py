@@ -308,9 +308,9 @@ def test_a_project_reads_its_files(small: Small) -> None:
         ("quick", {"policy": {"workers": 2}}, 20, 2),
     ]:
         opened = small.load(profile)
-        assert opened.drawn(words).settings["max_id"] == age
+        assert opened.draw_workflow(words).settings["max_id"] == age
         assert opened.configuration.policy(words).workers == workers
-    assert "policy" not in small.load().drawn().settings
+    assert "policy" not in small.load().draw_workflow().settings
 
 
 def test_who_spoke_is_shown(small: Small) -> None:

@@ -48,9 +48,9 @@ def show(ask: Ask, words: tuple[str, ...], form: str | None, file: str | None) -
     if form == "settings":
         from magical.report.text import settings_text
 
-        drawn = project.drawn(line)
-        answer = {"settings": drawn.settings, "spoken": dict(drawn.spoken)}
-        return ask.say(answer, lambda: settings_text(drawn.settings, drawn.spoken))
+        drawn = project.draw_workflow(line)
+        answer = {"settings": drawn.settings, "spoken": dict(drawn.setting_layers)}
+        return ask.say(answer, lambda: settings_text(drawn.settings, drawn.setting_layers))
     picture = project.picture(**line)
     if file is not None:
         return _write(ask, picture, Path(file) if file else project.home / "show.html")

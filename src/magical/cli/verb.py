@@ -91,7 +91,7 @@ class Ask:
             return project
         from magical.engine.pretend_plan import Pretence
 
-        return project.pretending(Pretence(self.pretend, self.rows))
+        return project.with_pretence(Pretence(self.pretend, self.rows))
 
     def trace(self, error: BaseException) -> list[str]:
         """Give the lines below a message: the author's own frames, or the whole traceback."""

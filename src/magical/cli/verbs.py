@@ -113,7 +113,7 @@ def plan(ask: Ask, words: tuple[str, ...]) -> None:
         }
         for p in plans.values()
     ]
-    ask.say(answer, lambda: plan_text(project.drawn(line).graph, plans))
+    ask.say(answer, lambda: plan_text(project.draw_workflow(line).graph, plans))
 
 
 _A_STEP = (
@@ -153,10 +153,10 @@ def runs(ask: Ask, name: str) -> None:
 
     size = _sizes(project)
     if name and ask.as_json:
-        from magical.project.reproduce.record import record_of
+        from magical.project.reproduce.record import build_record
 
         with contextlib.redirect_stdout(sys.stderr):  # models are read, which may import the project
-            record = record_of(project, name)
+            record = build_record(project, name)
         return ask.say(record, str)
     if name:
         summary = project.journal.read(project.journal.find(name))
@@ -168,7 +168,7 @@ def runs(ask: Ask, name: str) -> None:
 @verb(click.argument("run"), click.argument("step"), PDB, TRUST)
 def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
     """Open STEP of RUN (or "last") again: with the inputs that it had, and the code of now."""
-    from magical.project.replay import replay as again
+    from magical.project.replay import replay_step as again
 
     with contextlib.redirect_stdout(sys.stderr):
         found = again(ask.open(), run, step, _debugger(debug))
@@ -177,7 +177,7 @@ def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
     answer = {
         "step": found.node.name,
         "run": found.run.name,
-        "moved": list(found.moved),
+        "moved": list(found.stale_inputs),
         "origin": list(found.origin),
         "gave": str(value),
     }
@@ -279,7 +279,7 @@ def _warn_of_foreign(project: Project) -> None:
 
 def _option(project: Project) -> str:
     """What to add to a command so that it finds the project from here, under its profile."""
-    here, profile = os.path.relpath(project.root), project.opening.profile
+    here, profile = os.path.relpath(project.root), project.options.profile
     place = "" if here == "." else f" --project {shlex.quote(here)}"
     return f"{place} --profile {shlex.quote(profile)}" if profile else place
 
@@ -298,7 +298,7 @@ def _debugger(wanted: bool) -> Callable[[BaseException], None] | None:
 )
 def check(ask: Ask, words: tuple[str, ...], hard: bool) -> None:
     """Say what is weak, unused or unwritten in the design, without running it."""
-    from magical.project.checking import check as checked
+    from magical.project.checking import check_project as checked
 
     step, line = words_of(words)
     if step:
@@ -318,9 +318,9 @@ def check(ask: Ask, words: tuple[str, ...], hard: bool) -> None:
 )
 def new(ask: Ask, name: str, data: str, target: str) -> None:
     """Write a project: from a file to a scored model, or a design whose steps are all unwritten."""
-    from magical.project.scaffold.create import create
+    from magical.project.scaffold.create import create_project
 
-    made = create(name, data, target)
+    made = create_project(name, data, target)
     ask.say(made.to_json(), lambda: str(made))
 
 
@@ -328,7 +328,7 @@ def new(ask: Ask, name: str, data: str, target: str) -> None:
 def reproduce(ask: Ask, run: str, words: tuple[str, ...]) -> None:
     """Run RUN (or "last", or an exported record) again in a fresh store, and compare."""
     from magical.project.reproduce.outcome import changes_text
-    from magical.project.reproduce.reproduce import reproduce as again
+    from magical.project.reproduce.reproduce import reproduce_run as again
     from magical.report.progress import Console
 
     step, line = words_of(words)
@@ -341,7 +341,7 @@ def reproduce(ask: Ask, run: str, words: tuple[str, ...]) -> None:
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
         found = again(ask.open(), run, line, (Console(),), tell)
-    ask.say(found.to_json(), lambda: found.told)
+    ask.say(found.to_json(), lambda: found.difference_text)
     if not found.agrees:
         sys.exit(1)
 
@@ -359,10 +359,10 @@ def _port(name: str, default: int) -> Callable[..., Any]:
 @verb(_port("Prefect", 4200), _port("MLflow", 5000))
 def ui(ask: Ask, prefect_port: int, mlflow_port: int) -> None:
     """Start the pages of Prefect and MLflow, and stop them with Ctrl-C."""
-    from magical.project.servers.ui import UIs
+    from magical.project.servers.ui import UIServers
 
     try:
-        with UIs(ask.open(), prefect_port=prefect_port, mlflow_port=mlflow_port) as uis:
+        with UIServers(ask.open(), prefect_port=prefect_port, mlflow_port=mlflow_port) as uis:
             click.echo(json.dumps(uis.addresses) if ask.as_json else str(uis))
             uis.watch()
     except KeyboardInterrupt:  # it is how one ends it

@@ -16,17 +16,17 @@ from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import acquire, release
 
 __all__ = [
-    "Registered",
-    "database",
-    "store_of",
+    "ProjectRegistryIdentity",
+    "database_uri",
+    "open_store",
 ]
 
-_DATABASE, _NAME = "mlflow.db", "mlflow.id"
+_DATABASE_FILE, _ID_FILE = "mlflow.db", "mlflow.id"
 
-_OWN, _FILE = "own:", "sqlite:///"
+_OWN_PREFIX, _SQLITE_PREFIX = "own:", "sqlite:///"
 
 
-def database(root: Path, home: Path) -> str:
+def database_uri(root: Path, home: Path) -> str:
     """Give the address of a project's own MLflow database, which may have to be made.
 
     Args:
@@ -43,12 +43,12 @@ def database(root: Path, home: Path) -> str:
         )
     with wrap_disk_errors(home):
         home.mkdir(parents=True, exist_ok=True)
-        if not (home / _DATABASE).exists():  # somebody deleted it: the next one is another registry
-            (home / _NAME).unlink(missing_ok=True)
-    return f"{_FILE}{home / _DATABASE}"
+        if not (home / _DATABASE_FILE).exists():  # somebody deleted it: the next one is another registry
+            (home / _ID_FILE).unlink(missing_ok=True)
+    return f"{_SQLITE_PREFIX}{home / _DATABASE_FILE}"
 
 
-class Registered:
+class ProjectRegistryIdentity:
     """The registry that a project's models go to, as its receipts name it.
 
     A server or database is its address. The project's own has an id beside it, made when a receipt first
@@ -64,32 +64,32 @@ class Registered:
 
     def find_id(self) -> str:
         """Name it, without a password; empty where the project's own has not been written to yet."""
-        if elsewhere := self._elsewhere():
+        if elsewhere := self._find_external_id():
             return elsewhere
-        return self._own() if (self._home / _DATABASE).exists() else ""
+        return self._read_own_id() if (self._home / _DATABASE_FILE).exists() else ""
 
     def ensure_id(self) -> str:
         """Name it, now that something was written to it."""
-        path = self._home / _NAME
-        if not (name := self._elsewhere() or self._own()):
+        path = self._home / _ID_FILE
+        if not (name := self._find_external_id() or self._read_own_id()):
             with wrap_disk_errors(path):
                 handle = acquire(path)
                 try:
-                    if not self._own():  # of two that come at once, one makes it
+                    if not self._read_own_id():  # of two that come at once, one makes it
                         os.truncate(path, 0)
                         os.write(handle, secrets.token_hex(16).encode())
                 finally:
                     release(handle)
-            name = self._own()
+            name = self._read_own_id()
         return name
 
     def describe(self, registry_id: str) -> str:
         """Say in a few words which registry a name is of."""
-        if registry_id and not registry_id.startswith(_OWN):
+        if registry_id and not registry_id.startswith(_OWN_PREFIX):
             return registry_id
-        if not registry_id or registry_id != self._own():
+        if not registry_id or registry_id != self._read_own_id():
             return "the own one of another project folder"
-        there = (self._home / _DATABASE).exists()
+        there = (self._home / _DATABASE_FILE).exists()
         return "the project's own" if there else "the project's own, whose database is gone"
 
     def is_ours(self, run: str) -> bool:
@@ -97,23 +97,23 @@ class Registered:
 
         Another folder's run certainly wrote elsewhere if this folder's registry is its own.
         """
-        return bool(self._elsewhere()) or (self._home / "runs" / run).is_dir()
+        return bool(self._find_external_id()) or (self._home / "runs" / run).is_dir()
 
-    def _elsewhere(self) -> str:
+    def _find_external_id(self) -> str:
         """Its address, without a password and written in one way; empty for the project's own."""
-        if not self._uri.startswith(_FILE):
+        if not self._uri.startswith(_SQLITE_PREFIX):
             return mask_uris(self._uri).rstrip("/")
-        path = os.path.realpath(self._uri.removeprefix(_FILE))
-        return "" if path == os.path.realpath(self._home / _DATABASE) else f"{_FILE}{path}"
+        path = os.path.realpath(self._uri.removeprefix(_SQLITE_PREFIX))
+        return "" if path == os.path.realpath(self._home / _DATABASE_FILE) else f"{_SQLITE_PREFIX}{path}"
 
-    def _own(self) -> str:
+    def _read_own_id(self) -> str:
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            if name := (self._home / _NAME).read_text(encoding="ascii").strip():
-                return f"{_OWN}{name}"
+            if name := (self._home / _ID_FILE).read_text(encoding="ascii").strip():
+                return f"{_OWN_PREFIX}{name}"
         return ""
 
 
-def store_of(url: str, home: Path, *, trust: bool = False) -> Store:
+def open_store(url: str, home: Path, *, trust: bool = False) -> Store:
     """Give the store of a project; for a URL, the adapter of fsspec is imported.
 
     Args:

@@ -11,21 +11,21 @@ from magical.engine.pretend_plan import Pretence
 from magical.engine.run import RunResult
 from magical.errors import Finding, join_names
 from magical.graph import Graph
-from magical.project.loading.drawing import Drawing, Drawings
-from magical.project.run_setup import Opened, request_of
+from magical.project.loading.drawing import WorkflowDrawing, WorkflowDrawer
+from magical.project.run_setup import RunnableProject, build_request
 from magical.settings.layers import to_overrides
 
 if TYPE_CHECKING:
     from magical.checks.hard import HardCheckResult
 
-__all__ = ["Checked", "check"]
+__all__ = ["CheckResult", "check_project"]
 
 _SEVERITIES = ("error", "warning", "note")
-_FEW = 3
+_MAX_LISTED = 3
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What a check found.
 
     Attributes:
@@ -44,16 +44,16 @@ class Checked:
         return any(f.severity == "error" for f in self.findings)
 
     def __str__(self) -> str:
-        lines = self._told()
-        skipped = self._with("not assessed")
+        lines = self._finding_lines()
+        skipped = self._select_outcomes("not assessed")
         for reason in dict.fromkeys(o.reason for o in skipped):
             lines.append(f"not assessed ({reason}): {join_names(o.step for o in skipped if o.reason == reason)}")
         return "\n".join([*lines, f"{self.workflow}: {'; '.join(self._counts())}."])
 
-    def _told(self) -> list[str]:
+    def _finding_lines(self) -> list[str]:
         """The findings; of many unwritten steps only the names, since that is how a design begins."""
         unwritten = [f for f in self.findings if f.code == "WISH001"]
-        if len(unwritten) <= _FEW:
+        if len(unwritten) <= _MAX_LISTED:
             return [str(f) for f in self.findings]
         names = join_names((f.step for f in unwritten), 20)
         line = f"note WISH001 {len(unwritten)} steps are not written yet, or wish for a piece: {names}."
@@ -69,34 +69,34 @@ class Checked:
         said = [f"{n} {s}{'' if n == 1 else 's'}" for s, n in many.items() if n]
         counts = [", ".join(said) or "nothing found"]
         if self.outcomes is not None:
-            passed, skipped = len(self._with("passed")), len(self._with("not assessed"))
+            passed, skipped = len(self._select_outcomes("passed")), len(self._select_outcomes("not assessed"))
             words = f"{passed} {'step' if passed == 1 else 'steps'} passed the hard check"
             counts.append(f"{words}, {skipped} not assessed" if skipped else words)
         return counts
 
-    def _with(self, state: str) -> list[HardCheckResult]:
+    def _select_outcomes(self, state: str) -> list[HardCheckResult]:
         return [o for o in self.outcomes or () if o.state == state]
 
 
-class _AsDrawn(Pretence):
+class _NoPretence(Pretence):
     """Makes nothing up: the inputs of a hard check are its own."""
 
     def __call__(self, graph: Graph) -> Graph:
         return graph
 
 
-class Checkable(Opened, Protocol):
+class CheckableProject(RunnableProject, Protocol):
     """The part of a project that a check needs."""
 
     @property
-    def drawings(self) -> Drawings:
+    def drawer(self) -> WorkflowDrawer:
         """Draws its workflow."""
 
-    def draw(self, line: Mapping[str, Any]) -> Drawing:
+    def draw(self, line: Mapping[str, Any]) -> WorkflowDrawing:
         """Give the drawn workflow."""
 
 
-def check(project: Checkable, settings: Mapping[str, Any], hard: bool = False) -> Checked:
+def check_project(project: CheckableProject, settings: Mapping[str, Any], hard: bool = False) -> CheckResult:
     """Check a project's design.
 
     Args:
@@ -104,17 +104,17 @@ def check(project: Checkable, settings: Mapping[str, Any], hard: bool = False) -
         settings: as on the command line.
         hard: whether each written step is called with made-up rows as well.
     """
-    workflow, graph = project.drawings.anew(to_overrides(settings))
+    workflow, graph = project.drawer.draw_fresh(to_overrides(settings))
     findings, outcomes = run_static_checks(graph, workflow), None
     if hard:
         from magical.checks.hard import run_hard_checks
         from magical.engine.execution.executor import LocalExecutor
 
-        drawing = replace(project.draw(settings), pretence=_AsDrawn())
-        request = request_of(project, drawing)
+        drawing = replace(project.draw(settings), pretence=_NoPretence())
+        request = build_request(project, drawing)
         performer = LocalExecutor(request, graph, lambda _: None, RunResult(""))
         outcomes = run_hard_checks(graph, performer)
         findings += [f for o in outcomes for f in o.findings]
     order = {n.name: i for i, n in enumerate(graph.nodes)} | {n.step_name: i for i, n in enumerate(graph.nodes)}
     findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), order.get(f.step, -1), f.step))
-    return Checked(graph.workflow, tuple(findings), outcomes)
+    return CheckResult(graph.workflow, tuple(findings), outcomes)

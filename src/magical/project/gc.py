@@ -11,10 +11,10 @@ from magical.engine.protocols import SweepResult
 from magical.errors import UsageError
 from magical.report.text import readable
 
-__all__ = ["alive", "swept_json", "swept_text"]
+__all__ = ["find_live_keys", "swept_json", "swept_text"]
 
 
-def alive(plans: Iterable[NodePlan], journal: Journal, keep: int) -> set[str]:
+def find_live_keys(plans: Iterable[NodePlan], journal: Journal, keep: int) -> set[str]:
     """Give the keys whose results, locks and scratch folders stay.
 
     Args:

@@ -21,10 +21,10 @@ from magical.report.text import readable
 
 __all__ = ["Inspection", "inspect_step"]
 
-MANY = 1_000_000
+MAX_FULL_ROWS = 1_000_000
 """Rows of a table from which on only the first are read, to be shown."""
 
-SHOWN = 30
+MAX_LOG_LINES = 30
 """Lines of what a body said that are shown; JSON has them all."""
 
 
@@ -45,16 +45,16 @@ class Inspection:
     node: Node
     state: str
     record: Record
-    shown: str
+    result_text: str
     size: int = 0
     kept: Mapping[str, str] = field(default_factory=dict)
-    said: tuple[str, ...] = ()
+    log_lines: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
         record = {k: v for k, v in self.record.to_json().items() if k != "parts"}
         node = {"step": self.node.name, "state": self.state, "promise": dict(self.node.promise)}
-        return {**record, **node, "bytes": self.size, "said": list(self.said)}
+        return {**record, **node, "bytes": self.size, "said": list(self.log_lines)}
 
     def __str__(self) -> str:
         node, record = self.node, self.record
@@ -62,13 +62,13 @@ class Inspection:
             f"{node.name} ({node.where}) → {node.promise['text']}  [{self.state}]",
             f"run {record.run}, {record.seconds:.2f} s, {readable(self.size)}, key {record.key[:12]}",
             *([f"It is not real: it stands on {', '.join(record.origin)}."] if record.origin else []),
-            strike_lines(self.shown) if record.origin and record.result.kind == "value" else self.shown,
+            strike_lines(self.result_text) if record.origin and record.result.kind == "value" else self.result_text,
         ]
         for name, text in self.kept.items():
             lines += [f"kept {name}:", text]
-        if self.said:
-            more = f", the last {SHOWN} of {len(self.said)} lines" if len(self.said) > SHOWN else ""
-            lines += [f"said{more}:", *(f"  {line}" for line in self.said[-SHOWN:])]
+        if self.log_lines:
+            more = f", the last {MAX_LOG_LINES} of {len(self.log_lines)} lines" if len(self.log_lines) > MAX_LOG_LINES else ""
+            lines += [f"said{more}:", *(f"  {line}" for line in self.log_lines[-MAX_LOG_LINES:])]
         return "\n".join(lines)
 
 
@@ -78,33 +78,33 @@ def inspect_step(project: Project, step: str, settings: Mapping[str, Any]) -> In
     Raises:
         UsageError: there is no such step, or it has not run yet.
     """
-    drawn = project.drawn(settings)
+    drawn = project.draw_workflow(settings)
     node = drawn.graph.node(step)
     made = project.plan("", **settings).get(node.name)
     record, state = (made.record, "fresh") if made else (None, "unused")
     if record is None:
-        asked = project.opening.sample or project.opening.pretence.mode
-        runs = project.past() if asked else project.journal.runs()
+        asked = project.options.sample or project.options.pretence.mode
+        runs = project.comparable_runs() if asked else project.journal.runs()
         found = ((r.name, project.store.find_record(r.keys[node.name])) for r in runs if node.name in r.keys)
         name, record = next(((n, r) for n, r in found if r is not None), ("", None))
         state = f"of {name}; it would run again now"
     if record is None:
         raise UsageError(f"{node.name} has not run yet.", hint=f"{_command(project)} {node.name}")
-    kept = {n: _text(project.store, a) for n, a in record.kept.items()}
-    said = tuple(_said(project.journal, record))
-    shown, size = _text(project.store, record.result), project.store.size(record.key)
+    kept = {n: _artifact_text(project.store, a) for n, a in record.kept.items()}
+    said = tuple(_read_log(project.journal, record))
+    shown, size = _artifact_text(project.store, record.result), project.store.size(record.key)
     return Inspection(node, state, record, shown, size, kept, said)
 
 
 def _command(project: Project) -> str:
     """The command whose results are asked for."""
-    mode, sample = project.opening.pretence.mode, project.opening.sample
+    mode, sample = project.options.pretence.mode, project.options.sample
     if mode:
         return "magical pretend --all" if mode == ALL else "magical pretend"
     return f"magical run --sample {sample}" if sample else "magical run"
 
 
-def _said(journal: Journal, record: Record) -> Iterator[str]:
+def _read_log(journal: Journal, record: Record) -> Iterator[str]:
     """The lines of the run that made a record, as its journal has them."""
     with contextlib.suppress(OSError):
         for event in journal.events(record.run):
@@ -112,26 +112,26 @@ def _said(journal: Journal, record: Record) -> Iterator[str]:
                 yield event["text"] if event["level"] == "print" else f"{event['level']}: {event['text']}"
 
 
-def _text(store: Store, artifact: Artifact) -> str:
+def _artifact_text(store: Store, artifact: Artifact) -> str:
     if artifact.kind == "group":
         return "\n".join(f"{name}: {item.summary}" for name, item in artifact.items.items())
     if artifact.kind == "object":
         return artifact.summary
     if artifact.kind != "table":
         return _json_text(store.load(artifact, Promise("any")))
-    if _rows(artifact) > MANY:
+    if _count_rows(artifact) > MAX_FULL_ROWS:
         first = store.load(artifact, Promise("lazy")).head(10).collect()
-        return mask(f"{artifact.summary}; the first rows:\n{_without_secrets(first)}")
-    return mask(f"{_without_secrets(store.load(artifact, Promise('any')))}")
+        return mask(f"{artifact.summary}; the first rows:\n{_mask_cells(first)}")
+    return mask(f"{_mask_cells(store.load(artifact, Promise('any')))}")
 
 
-def _rows(artifact: Artifact) -> int:
+def _count_rows(artifact: Artifact) -> int:
     """How many rows a table has, as its summary says."""
     number = artifact.summary.partition(" ")[0].replace(",", "")
     return int(number) if number.isdecimal() else 0
 
 
-def _without_secrets(table: Any) -> Any:
+def _mask_cells(table: Any) -> Any:
     """Mask the cells that are shown before polars wraps them over several lines."""
     import polars as pl
 
@@ -143,20 +143,20 @@ def _without_secrets(table: Any) -> Any:
 
 def _json_text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "\n".join(line for k, v in value.items() for line in _entry(str(k), v))
+        return "\n".join(line for k, v in value.items() for line in _entry_lines(str(k), v))
     return shorten(value, 2000)
 
 
-def _entry(name: str, value: Any) -> list[str]:
+def _entry_lines(name: str, value: Any) -> list[str]:
     """One entry of a value: on one line, or, where it has entries of its own, with these below it."""
     if isinstance(value, Mapping) and value:
-        return [f"{name}:", *(f"  {k}: {_inner(v)}" for k, v in value.items())]
+        return [f"{name}:", *(f"  {k}: {_nested_text(v)}" for k, v in value.items())]
     if isinstance(value, list) and any(isinstance(v, Mapping) for v in value):
         return [f"{name}:", *(f"  {shorten(v, 240)}" for v in value)]
     return [f"{name}: {shorten(value, 200)}"]
 
 
-def _inner(value: Any) -> str:
+def _nested_text(value: Any) -> str:
     """An entry of an entry, as figures are: value 0.81, low 0.78, high 0.84."""
     if not isinstance(value, Mapping):
         return shorten(value, 200)

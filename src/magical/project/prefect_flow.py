@@ -21,9 +21,9 @@ from magical.integrations.prefect.prefect_runner import PrefectRunner
 from magical.integrations.prefect.reconcile import OpenFlowRuns, reconcile_flow_runs
 from magical.masking import mask_values
 from magical.project.loading.configuration import Configuration
-from magical.project.loading.drawing import Drawings
-from magical.project.servers.prefect_server import served
-from magical.project.tracking_setup import Tracked, value_of
+from magical.project.loading.drawing import WorkflowDrawer
+from magical.project.servers.prefect_server import ensure_prefect_server
+from magical.project.tracking_setup import TrackedProject, load_json_value
 from magical.settings.base import to_json
 from magical.settings.secrets import Secret, drop_masked
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from prefect import Flow
     from pydantic.fields import FieldInfo
 
-__all__ = ["flow_of", "under_prefect"]
+__all__ = ["create_flow", "set_up_prefect"]
 
-_MLFLOW = "http://127.0.0.1:5000"
+_MLFLOW_URL = "http://127.0.0.1:5000"
 
 
-class Flowable(Protocol):
+class FlowProject(Protocol):
     """The part of a project that its flow needs."""
 
     @property
@@ -44,15 +44,15 @@ class Flowable(Protocol):
         """What its files say."""
 
     @property
-    def drawings(self) -> Drawings:
+    def drawer(self) -> WorkflowDrawer:
         """Draws its workflow."""
 
     def execute(self, step: str = "", settings: Mapping[str, Any] | None = None) -> RunResult:
         """Run, and give the bare result."""
 
 
-def under_prefect(
-    project: Tracked, policy: Policy, tracking: HowToTrack, graph: Graph
+def set_up_prefect(
+    project: TrackedProject, policy: Policy, tracking: HowToTrack, graph: Graph
 ) -> tuple[PrefectRunner, PrefectCards]:
     """Give what runs the steps of a graph as tasks, and what shows them.
 
@@ -70,7 +70,7 @@ def under_prefect(
     runner.check()
     if server := runner.flow_run_ids()[0]:
         reconcile_flow_runs(project, server)
-    pages = next((u for u in (tracking.registry_uri, tracking.uri) if u.startswith("http")), _MLFLOW)
+    pages = next((u for u in (tracking.registry_uri, tracking.uri) if u.startswith("http")), _MLFLOW_URL)
 
     def about(step: str) -> str:
         node = graph.by_name[step]
@@ -79,11 +79,11 @@ def under_prefect(
         return "\n\n".join(filter(None, [f"**{escape_markdown(step)}** ({escape_markdown(node.where)})", escape_markdown(first)]))
 
     return runner, PrefectCards(
-        runner, lambda key: value_of(project, key), about, lambda v: make_model_link(v, pages)
+        runner, lambda key: load_json_value(project, key), about, lambda v: make_model_link(v, pages)
     )
 
 
-def flow_of(project: Flowable, module: str) -> Flow[..., None]:
+def create_flow(project: FlowProject, module: str) -> Flow[..., None]:
     """Give a project's workflow as a Prefect flow, with its settings as parameters.
 
     Args:
@@ -100,8 +100,8 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
         """A flow that has a server also where none is set up."""
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            _expect(list(signature.parameters), args, kwargs)
-            with served():
+            _check_arguments(list(signature.parameters), args, kwargs)
+            with ensure_prefect_server():
                 return super().__call__(*args, **kwargs)
 
         def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -109,16 +109,16 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
             plain = {n: str(v) if isinstance(v, Secret) else v for n, v in parameters.items()}
             return dict(mask_values(super().serialize_parameters(plain)))
 
-    workflow, graph = project.drawings.anew({})
+    workflow, graph = project.drawer.draw_fresh({})
     fields = workflow.settings.model_fields if workflow.settings else {}
     given = project.configuration.settings(workflow.settings, {}).settings
 
     def body(**settings: Any) -> None:
         line = {k: v for k, v in to_json(settings).items() if v != to_json(defaults[k])}
-        _show(project.execute(settings={**drop_masked(line), "policy": {"runner": "prefect"}}))
+        _report_result(project.execute(settings={**drop_masked(line), "policy": {"runner": "prefect"}}))
 
     signature = inspect.Signature(
-        [_parameter(name, field, getattr(given, name)) for name, field in fields.items()]
+        [_create_parameter(name, field, getattr(given, name)) for name, field in fields.items()]
     )
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
     body.__signature__ = signature  # type: ignore[attr-defined]
@@ -130,17 +130,17 @@ def flow_of(project: Flowable, module: str) -> Flow[..., None]:
     return flow
 
 
-def _expect(names: list[str], args: Sequence[object], given: Mapping[str, object]) -> None:
+def _check_arguments(names: list[str], args: Sequence[object], settings: Mapping[str, object]) -> None:
     """Say in a line what Prefect says in a page: settings are given by name, and there are no others."""
     if args:
         raise UsageError(
             f"A flow takes its settings by name, got {args[0]!r}.", hint=f"such as {next(iter(names), '')}=…"
         )
-    if others := given.keys() - {*names, "return_state", "wait_for"}:
+    if others := settings.keys() - {*names, "return_state", "wait_for"}:
         raise UsageError.unknown("setting", min(others), names)
 
 
-def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
+def _create_parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
     """A setting with its type, its bounds and its description; the project's files may change its default."""
     default = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
     told = Field(description=field.description)
@@ -154,7 +154,7 @@ def _parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
     )
 
 
-def _show(result: RunResult) -> None:
+def _report_result(result: RunResult) -> None:
     """What is fresh or left out is shown also where nothing had to run; the first error is the flow's."""
     if not result.name:
         with PrefectRunner() as runner:

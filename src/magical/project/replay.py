@@ -27,7 +27,7 @@ from magical.synthesis.stub_models import pretending_run
 __all__ = [
     "Replay",
     "post_mortem",
-    "replay",
+    "replay_step",
 ]
 
 
@@ -47,7 +47,7 @@ class Replay:
     node: Node
     run: RunSummary
     arguments: Mapping[str, Any]
-    moved: tuple[str, ...]
+    stale_inputs: tuple[str, ...]
     call: Callable[[], Any]
     origin: tuple[str, ...] = ()
 
@@ -62,16 +62,16 @@ class Replay:
 
     def __str__(self) -> str:
         lines = [f"{self.node.name} ({self.node.where}) with the inputs of {self.run.name}:"]
-        lines += [f"  {name}: {_brief(value)}" for name, value in self.arguments.items()]
+        lines += [f"  {name}: {_summarize(value)}" for name, value in self.arguments.items()]
         if self.origin:
             lines.append(f"  What it gives is not real: it stands on {join_names(self.origin, 4)}.")
-        if self.moved:
-            lines.append(f"  The project would make anew now: {', '.join(self.moved)}.")
+        if self.stale_inputs:
+            lines.append(f"  The project would make anew now: {', '.join(self.stale_inputs)}.")
         return "\n".join(lines)
 
 
-def replay(
-    project: Project, run: str, step: str, debug: Callable[[BaseException], None] | None = None
+def replay_step(
+    project: Project, run: str, step: str, on_error: Callable[[BaseException], None] | None = None
 ) -> Replay:
     """Give a step of a run with the inputs that it had there.
 
@@ -89,15 +89,15 @@ def replay(
     facts = summary.facts
     past = Pretence(facts.get("pretend", ""), facts.get("rows") or DEFAULT_ROWS)
     how = {"profile": facts.get("profile", ""), "sample": facts.get("sample", 0), "pretence": past}
-    opened = Project(dataclasses.replace(project.opening, **how))
+    opened = Project(dataclasses.replace(project.options, **how))
     drawing = opened.draw(drop_masked(summary.settings))
-    node = drawing.living.node(step)
+    node = drawing.runnable_graph.node(step)
     if node.facts.get("pretended") or node.facts.get("cut"):
         why = "has no body yet" if node.facts.get("unwritten") else "was made up in this run"
-        raise UnwrittenStep(f"{node.name} ({node.where}) {why}: there is nothing to call.", hint=_look(node))
+        raise UnwrittenStep(f"{node.name} ({node.where}) {why}: there is nothing to call.", hint=_inspect_hint(node))
     parents = tuple(dict.fromkeys(link.node for link in node.links))
-    records = {parent: _record(opened, summary, parent, node) for parent in parents}
-    request, graph = opened.request(drawing, debug=debug), drawing.living
+    records = {parent: _find_record(opened, summary, parent, node) for parent in parents}
+    request, graph = opened.build_request(drawing, on_error=on_error), drawing.runnable_graph
     planner = request.make_planner(graph)
     plans = planner.plan()
     # What was made up in that run stays made up, whatever has been written since.
@@ -113,7 +113,7 @@ def replay(
     return Replay(node, summary, arguments, moved, call, origin)
 
 
-def _record(project: Project, run: RunSummary, name: str, node: Node) -> Record:
+def _find_record(project: Project, run: RunSummary, name: str, node: Node) -> Record:
     key = run.keys.get(name)
     if key is None:
         raise UsageError(
@@ -129,11 +129,11 @@ def _record(project: Project, run: RunSummary, name: str, node: Node) -> Record:
     return record
 
 
-def _look(node: Node) -> str:
+def _inspect_hint(node: Node) -> str:
     return f"write it; magical inspect {node.name} shows what was made up."
 
 
-def _brief(value: Any) -> str:
+def _summarize(value: Any) -> str:
     """One line about an argument."""
     shape = getattr(value, "shape", None)
     if shape is not None:
@@ -150,7 +150,7 @@ def post_mortem(error: BaseException) -> None:
     Args:
         error: what a body raised, or, where it broke its promise, what says so.
     """
-    trace = _own(error.__traceback__)
+    trace = _trim_traceback(error.__traceback__)
     text = str(error) if isinstance(error, MagicalError) else f"{type(error).__name__}: {error}"
     with contextlib.redirect_stdout(MaskedStream.wrap(sys.__stdout__ or sys.stdout)):
         print(text)
@@ -160,7 +160,7 @@ def post_mortem(error: BaseException) -> None:
         debugger.interaction(None, trace)
 
 
-def _own(trace: TracebackType | None) -> TracebackType | None:
+def _trim_traceback(trace: TracebackType | None) -> TracebackType | None:
     """The same traceback without the lines of others; all of it, if there is no line of the project's."""
     frames, step = [], trace
     while step is not None:

@@ -42,7 +42,7 @@ class Run:
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{escape(n.name)}</td><td>{escape(self._state(n.name))}</td>"
-            f"<td>{self._branded(n.name)}</td></tr>"
+            f"<td>{self._result_html(n.name)}</td></tr>"
             for n in self._graph.required_nodes
         )
         head = "<tr><th>step</th><th>state</th><th>result</th></tr>"
@@ -50,12 +50,12 @@ class Run:
 
     def __getitem__(self, name: str) -> Any:
         """Give what a step gave, by its name or that of its data, such as a part of a lone split."""
-        return self._value(self._part(name) or Link(self._graph.node(name).name))
+        return self._load_value(self._find_part(name) or Link(self._graph.node(name).name))
 
     @property
     def result(self) -> Any:
         """What the workflow returns."""
-        return self._wired(self._graph.result)
+        return self._load_wired(self._graph.result)
 
     def kept(self, step: str) -> dict[str, Any]:
         """Give what a step's body kept beside its result."""
@@ -68,7 +68,7 @@ class Run:
         """Give what a step's result stands on that is not real; empty if all of it is."""
         return self._record(self._graph.node(step).name).origin
 
-    def _part(self, name: str) -> Link | None:
+    def _find_part(self, name: str) -> Link | None:
         from magical.contracts.promises import PARTS
 
         named = any(name in (node.name, node.data) for node in self._graph.nodes)
@@ -83,7 +83,7 @@ class Run:
             )
         return record
 
-    def _value(self, link: Link) -> Any:
+    def _load_value(self, link: Link) -> Any:
         from magical.contracts.promises import attach_promise
 
         node = self._graph.by_name[link.node]
@@ -92,10 +92,10 @@ class Run:
         promise = node.call.promise.member(link.item) if link.item else node.call.promise
         return attach_promise(self._store.load(self._record(link.node).result.item(link.item), promise), promise)
 
-    def _wired(self, wire: Wire) -> Any:
+    def _load_wired(self, wire: Wire) -> Any:
         if isinstance(wire, Link):
-            return self._value(wire)
-        return None if wire is None else [self._wired(part) for part in wire]
+            return self._load_value(wire)
+        return None if wire is None else [self._load_wired(part) for part in wire]
 
     def _state(self, name: str) -> str:
         if name in self.errors:
@@ -106,7 +106,7 @@ class Run:
             return "pending"
         return "fresh" if name in self._result.records else f"left out: {self._result.left_out.get(name, '')}"
 
-    def _branded(self, name: str) -> str:
+    def _result_html(self, name: str) -> str:
         """The result in HTML: what is not real is struck through, and says what it stands on."""
         record, text = self._result.records.get(name), escape(self._summary(name))
         if record is None or not record.origin:

@@ -18,18 +18,18 @@ from magical.engine.protocols import Cluster, Listener, Registry, Store
 from magical.engine.run import RunRequest, RunResult
 from magical.errors import MagicalError
 from magical.project.loading.configuration import Configuration
-from magical.project.loading.drawing import Drawing
+from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.loading.location import Location
-from magical.project.tracking_setup import Later, Tracked, Tracking, tracker
+from magical.project.tracking_setup import LazyValue, TrackedProject, LazyTracker, create_tracker
 
-__all__ = ["CHILD", "Opening", "request_of", "schedule"]
+__all__ = ["TASK_WORKER_COMMAND", "OpenOptions", "build_request", "create_scheduler"]
 
-CHILD = (sys.executable, "-P", "-m", "magical.project.task_worker")
+TASK_WORKER_COMMAND = (sys.executable, "-P", "-m", "magical.project.task_worker")
 """The command of a process of a single node; a file where it works, such as random.py, hides no module."""
 
 
 @dataclass(frozen=True)
-class Opening:
+class OpenOptions:
     """How a project is opened.
 
     Attributes:
@@ -47,11 +47,11 @@ class Opening:
     pretence: Pretence = field(default_factory=Pretence)
 
 
-class Opened(Tracked, Protocol):
+class RunnableProject(TrackedProject, Protocol):
     """The part of a project that a run needs."""
 
     @property
-    def opening(self) -> Opening:
+    def options(self) -> OpenOptions:
         """How it was opened."""
 
     @property
@@ -80,11 +80,11 @@ class Opened(Tracked, Protocol):
         """Give its model registry."""
 
 
-def request_of(
-    project: Opened,
-    drawing: Drawing,
+def build_request(
+    project: RunnableProject,
+    drawing: WorkflowDrawing,
     listeners: tuple[Listener, ...] = (),
-    debug: Callable[[BaseException], None] | None = None,
+    on_error: Callable[[BaseException], None] | None = None,
     mlflow_run: Callable[[], str | None] | None = None,
 ) -> RunRequest:
     """Give all that a run of a drawing needs.
@@ -96,38 +96,38 @@ def request_of(
         debug: called where a body raised.
         mlflow_run: gives the MLflow run that is under way, if it was begun elsewhere.
     """
-    line, opening = drawing.line, project.opening
+    line, opening = drawing.line, project.options
     tracking = project.configuration.tracking(line)  # read once: receipts name what models are given to
-    watch = Later(lambda: tracker(project, tracking, drawing.drawn.graph.workflow, line))
-    run_id = mlflow_run or (lambda: _run_id(watch))
-    policy = Later(lambda: project.configuration.policy(line))
+    watch = LazyValue(lambda: create_tracker(project, tracking, drawing.drawn.graph.workflow, line))
+    run_id = mlflow_run or (lambda: _find_run_id(watch))
+    policy = LazyValue(lambda: project.configuration.policy(line))
     how = {"line": line, "step": drawing.step}
     return RunRequest(
         graph=drawing.graph,
         identities=drawing.drawn.identities,
-        load_graph=lambda: drawing.living,
+        load_graph=lambda: drawing.runnable_graph,
         receipts=project.receipts(line),
         journal=project.journal,
         root=project.root,
         digest=project.digest,
         policy=policy,
-        runner=lambda: _runner(policy(), debug is not None),
-        listeners=listeners if opening.pretence.mode else (*listeners, Tracking(watch)),
+        runner=lambda: _create_runner(policy(), on_error is not None),
+        listeners=listeners if opening.pretence.mode else (*listeners, LazyTracker(watch)),
         registry=lambda: project.registry(tracking, run_id),
         settings=drawing.drawn.settings,
         profile=opening.profile,
         step=drawing.step,
         sample=opening.sample,
         pretence=opening.pretence,
-        debug=debug,
-        worker_command=CHILD,
+        debug=on_error,
+        worker_command=TASK_WORKER_COMMAND,
         make_ticket=lambda: {"opening": opening, **how, "mlflow_run": run_id(), "folder": os.getcwd()},
-        prepare=lambda request: _equipped(project, request, tracking),
+        prepare=lambda request: _add_prefect(project, request, tracking),
         echo=not listeners,
     )
 
 
-def schedule(request: RunRequest) -> Any:
+def create_scheduler(request: RunRequest) -> Any:
     """Give what carries a run out; what it needs is imported only if something must run."""
     from magical.engine.execution.dispatch import Dispatcher, has_cluster_work
     from magical.engine.execution.executor import LocalExecutor
@@ -146,40 +146,40 @@ def schedule(request: RunRequest) -> Any:
     def carried_out() -> RunResult:
         if not has_cluster_work(request):
             return Scheduler(request, performing(None))()
-        with _cluster(request) as cluster:  # it starts, or is found not to answer, before anything else
+        with _create_cluster(request) as cluster:  # it starts, or is found not to answer, before anything else
             return Scheduler(request, performing(cluster))()
 
     return carried_out
 
 
-def _cluster(request: RunRequest) -> Cluster:
+def _create_cluster(request: RunRequest) -> Cluster:
     from magical.integrations.dask.cluster import DaskCluster
 
     policy, home = request.policy(), request.journal.folder.parent  # aside, for a run that leaves nothing
-    return DaskCluster(policy.cluster, policy.workers, home, "magical.project.task_worker:work")
+    return DaskCluster(policy.cluster, policy.workers, home, "magical.project.task_worker:execute_on_worker")
 
 
-def _equipped(project: Opened, request: RunRequest, tracking: HowToTrack) -> RunRequest:
+def _add_prefect(project: RunnableProject, request: RunRequest, tracking: HowToTrack) -> RunRequest:
     """Under Prefect the runner hears the run's events as well."""
     policy = request.policy()
-    aside = project.opening.location.aside is not None  # nobody is told of a run that leaves nothing behind
+    aside = project.options.location.temporary_home is not None  # nobody is told of a run that leaves nothing behind
     if policy.runner != "prefect" or request.debug is not None or aside:
         return request
-    from magical.project.prefect_flow import under_prefect
+    from magical.project.prefect_flow import set_up_prefect
 
-    runner, cards = under_prefect(project, policy, tracking, request.load_graph())
+    runner, cards = set_up_prefect(project, policy, tracking, request.load_graph())
     return replace(request, runner=lambda: runner, listeners=(*request.listeners, runner, cards))
 
 
-def _runner(policy: Policy, debugging: bool) -> Any:
+def _create_runner(policy: Policy, is_debugging: bool) -> Any:
     from magical.engine.execution.local_runner import InlineRunner, LocalRunner
 
-    return InlineRunner() if debugging else LocalRunner(policy.workers)
+    return InlineRunner() if is_debugging else LocalRunner(policy.workers)
 
 
-def _run_id(watch: Later) -> str | None:
+def _find_run_id(tracker: LazyValue) -> str | None:
     """MLflow's run; none where tracking could not begin, which costs no step anything."""
     try:
-        return getattr(watch(), "run_id", None)
+        return getattr(tracker(), "run_id", None)
     except MagicalError:
         return None

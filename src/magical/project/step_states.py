@@ -12,13 +12,13 @@ from magical.graph import Graph, Node
 from magical.views.picture import Picture, build_picture
 from magical.views.state_marks import StepStatus
 
-__all__ = ["LOOKED_AT", "drawn_with_states", "standings"]
+__all__ = ["MAX_RUNS_READ", "draw_states", "find_states"]
 
-LOOKED_AT = 100
+MAX_RUNS_READ = 100
 """How many runs are read at most; a step that none of them had counts as one that never ran."""
 
 
-def drawn_with_states(
+def draw_states(
     graph: Graph, plan: Callable[[], Mapping[str, NodePlan]], runs: Iterable[RunSummary]
 ) -> Picture:
     """Give the picture of a graph with its states; without them where a file or the store is not to be had.
@@ -33,10 +33,10 @@ def drawn_with_states(
     except (InputError, StoreError) as error:
         said = error.with_message(*error.lines, "So it is not known which steps are fresh.")
         return build_picture(graph, notes=(str(said),))
-    return build_picture(graph, standings(graph, plans, runs))
+    return build_picture(graph, find_states(graph, plans, runs))
 
 
-def standings(graph: Graph, plans: Mapping[str, NodePlan], runs: Iterable[RunSummary]) -> dict[str, StepStatus]:
+def find_states(graph: Graph, plans: Mapping[str, NodePlan], runs: Iterable[RunSummary]) -> dict[str, StepStatus]:
     """Say how each node stands.
 
     Args:
@@ -46,17 +46,17 @@ def standings(graph: Graph, plans: Mapping[str, NodePlan], runs: Iterable[RunSum
 
     Example:
         >>> node = Node("clean", "workflow:clean", "", "", {}, {"kind": "value", "text": "int"})
-        >>> standings(Graph("flow", (node,)), {"clean": NodePlan("clean", "to run")}, [])["clean"].state
+        >>> find_states(Graph("flow", (node,)), {"clean": NodePlan("clean", "to run")}, [])["clean"].state
         'to run'
     """
     wanted = {n.name for n in graph.required_nodes}
     states = {n.name: _state(n, plans.get(n.name), n.name in wanted) for n in graph.nodes}
-    past = _past(graph.workflow, {name for name, state in states.items() if not state}, runs)
+    past = _last_outcomes(graph.workflow, {name for name, state in states.items() if not state}, runs)
     found = {}
     for name, state in states.items():
         plan = plans.get(name)
         origin = tuple(o for o in plan.origin if o != name) if plan else ()
-        found[name] = StepStatus(state or _since(plan, past.get(name, "")), origin)
+        found[name] = StepStatus(state or _pending_state(plan, past.get(name, "")), origin)
     return found
 
 
@@ -73,18 +73,18 @@ def _state(node: Node, plan: NodePlan | None, is_wanted: bool) -> str:
     return LEFT_OUT if plan.state == LEFT_OUT else ""
 
 
-def _since(plan: NodePlan | None, before: str) -> str:
+def _pending_state(plan: NodePlan | None, last_outcome: str) -> str:
     """The state of a node that would run: what came of it before tells more than that."""
     planned = plan.state if plan else ""
-    return before if before == "failed" or (before and planned == RUN) else planned
+    return last_outcome if last_outcome == "failed" or (last_outcome and planned == RUN) else planned
 
 
-def _past(workflow: str, names: set[str], runs: Iterable[RunSummary]) -> dict[str, str]:
+def _last_outcomes(workflow: str, names: set[str], runs: Iterable[RunSummary]) -> dict[str, str]:
     """For each of these nodes what came of it in the newest run in which it ended: failed, or stale."""
     found: dict[str, str] = {}
     if not names:
         return found
-    for run in islice(runs, LOOKED_AT):
+    for run in islice(runs, MAX_RUNS_READ):
         if run.workflow == workflow:
             ended = {**dict.fromkeys(run.failed, "failed"), **dict.fromkeys(run.keys, "stale")}
             found.update({name: ended[name] for name in names & ended.keys() - found.keys()})

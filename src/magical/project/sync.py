@@ -24,16 +24,16 @@ from magical.events import Event, RunFinished
 from magical.graph import Graph
 from magical.integrations.mlflow.progress_marks import MISSED, SENT, ProgressMark, ProgressMarkStore
 from magical.project.loading.configuration import Configuration
-from magical.project.tracking_setup import Tracked, tracker
+from magical.project.tracking_setup import TrackedProject, create_tracker
 from magical.settings.secrets import drop_masked
 from magical.system.file_locks import exclusive_lock
 from magical.system.processes import machine_name, is_process_alive
 
-__all__ = ["Stored", "Sync", "Synced", "Synchronised", "as_stored", "sync"]
+__all__ = ["StoredPlan", "SyncItem", "SyncReport", "SyncableProject", "freeze_sources", "sync_project"]
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredPlan:
     """A step with all that it needs, nothing of which is asked of the world again.
 
     Attributes:
@@ -47,14 +47,14 @@ class Stored:
     run: Callable[[tuple[Listener, ...]], RunResult]
 
 
-class Synchronised(Tracked, Protocol):
+class SyncableProject(TrackedProject, Protocol):
     """The part of a project that sending later needs."""
 
     @property
     def configuration(self) -> Configuration:
         """What its files say."""
 
-    def with_profile(self, profile: str) -> Synchronised:
+    def with_profile(self, profile: str) -> SyncableProject:
         """Give the project under another profile."""
 
     def registry(self, tracking: HowToTrack) -> Registry:
@@ -63,12 +63,12 @@ class Synchronised(Tracked, Protocol):
     def receipts(self, line: Mapping[str, Any]) -> Receipts:
         """Give what looks up in the store what has been computed."""
 
-    def stored(self, step: str, settings: Mapping[str, Any]) -> Stored:
+    def plan_from_store(self, step: str, settings: Mapping[str, Any]) -> StoredPlan:
         """Draw it up to a step, as it stands in the store."""
 
 
 @dataclass(frozen=True)
-class Sync:
+class SyncItem:
     """One thing that was missed, and what became of it.
 
     Attributes:
@@ -91,35 +91,35 @@ class Sync:
 
 
 @dataclass(frozen=True)
-class Synced:
+class SyncReport:
     """What a sync did, in the order in which it was done."""
 
-    done: tuple[Sync, ...] = ()
+    items: tuple[SyncItem, ...] = ()
 
     @property
     def failed(self) -> bool:
         """Whether something that should be sent could not be."""
-        return any(s.state == "failed" for s in self.done)
+        return any(s.state == "failed" for s in self.items)
 
     def __str__(self) -> str:
         """Give one line a thing; what is wrong with several is said once."""
-        lines = [str(s) for s in self.done if s.state != "failed"]
-        wrong: dict[str, list[Sync]] = {}
-        for one in self.done:
+        lines = [str(s) for s in self.items if s.state != "failed"]
+        wrong: dict[str, list[SyncItem]] = {}
+        for one in self.items:
             if one.state == "failed":
                 wrong.setdefault(one.text, []).append(one)
         for text, those in wrong.items():
             lines += [text if len(those) > 1 else str(those[0])]
             lines += [f"{len(those)} things wait for it; nothing is lost."] if len(those) > 1 else []
-        hints = dict.fromkeys(s.hint for s in self.done if s.hint)
+        hints = dict.fromkeys(s.hint for s in self.items if s.hint)
         return "\n".join([*(lines or ["nothing to send"]), *(f"Hint: {hint}" for hint in hints)])
 
     def to_json(self) -> list[dict[str, str]]:
         """Give it as JSON."""
-        return [{"run": s.run, "step": s.step, "state": s.state, "text": s.text} for s in self.done]
+        return [{"run": s.run, "step": s.step, "state": s.state, "text": s.text} for s in self.items]
 
 
-def sync(project: Synchronised, listeners: tuple[Listener, ...] = (), settled: Sequence[str] = ()) -> Synced:
+def sync_project(project: SyncableProject, listeners: tuple[Listener, ...] = (), reconciled: Sequence[str] = ()) -> SyncReport:
     """Send what was missed; one that cannot be sent does not keep back the others.
 
     Args:
@@ -128,27 +128,27 @@ def sync(project: Synchronised, listeners: tuple[Listener, ...] = (), settled: S
         settled: the runs of which Prefect has been told the rest.
     """
     with exclusive_lock(project.home / "sync.lock"):  # a second one waits, and finds nothing left to send
-        found = [*_Runs(project).send(), *_Steps(project, listeners).send()]
-    return Synced((*(Sync(run, "", "sent", "Prefect knows how it ended.") for run in settled), *found))
+        found = [*_RunSender(project).send(), *_StepSender(project, listeners).send()]
+    return SyncReport((*(SyncItem(run, "", "sent", "Prefect knows how it ended.") for run in reconciled), *found))
 
 
-class _Runs:
+class _RunSender:
     """The runs that MLflow's tracking missed, oldest first."""
 
-    def __init__(self, project: Synchronised) -> None:
+    def __init__(self, project: SyncableProject) -> None:
         self._project, self._marks = project, ProgressMarkStore(project.journal.folder)
-        self._down: dict[str, RegistryDown] = {}
+        self._unreachable: dict[str, RegistryDown] = {}
 
-    def send(self) -> Iterator[Sync]:
+    def send(self) -> Iterator[SyncItem]:
         for run in reversed(self._project.journal.names()):
             mark = self._marks.read(run)
             if mark is None or mark.state == SENT:
                 continue
             try:
                 if self._send(run, mark):
-                    yield Sync(run, "", "sent", "sent to MLflow")
+                    yield SyncItem(run, "", "sent", "sent to MLflow")
             except MagicalError as error:
-                yield _failed(run, "", error)
+                yield _failed_item(run, "", error)
 
     def _send(self, run: str, mark: ProgressMark) -> bool:
         events = [(e, at) for e, at in self._events(run) if e is not None]
@@ -158,19 +158,19 @@ class _Runs:
         if begun.state == "killed":  # its journal just ends
             last = max(at for _, at in events)
             events.append((RunFinished(run=run, state="stopped", seconds=0.0, executed=0), last))
-        project = _of(self._project, begun)
+        project = _with_run_profile(self._project, begun)
         tracking = project.configuration.tracking(mark.line)
         uri = tracking.uri or "its own"
-        if uri in self._down:
-            raise self._down[uri]
-        listener = tracker(project, tracking, begun.workflow, mark.line, later=True)
+        if uri in self._unreachable:
+            raise self._unreachable[uri]
+        listener = create_tracker(project, tracking, begun.workflow, mark.line, is_finished=True)
         if listener is None:
             return False
         try:
             for event, at in events:
                 listener.on(event, at)
         except RegistryDown as error:
-            self._down[uri] = error
+            self._unreachable[uri] = error
             raise
         return True
 
@@ -179,63 +179,63 @@ class _Runs:
             yield Event.from_json(line), float(line.get("at", 0.0))
 
 
-class _Steps:
+class _StepSender:
     """The steps that the registry missed, newest first."""
 
-    def __init__(self, project: Synchronised, listeners: tuple[Listener, ...]) -> None:
+    def __init__(self, project: SyncableProject, listeners: tuple[Listener, ...]) -> None:
         self._project, self._listeners = project, listeners
         self._marks = ProgressMarkStore(project.journal.folder)
-        self._down: dict[str, RegistryDown] = {}
+        self._unreachable: dict[str, RegistryDown] = {}
 
-    def send(self) -> Iterator[Sync]:
+    def send(self) -> Iterator[SyncItem]:
         later: set[tuple[str, str]] = set()  # what newer runs wrote to the world
         seen: set[str] = set()
         done: set[str] = set()  # under which keys, for whichever registry
         for run in self._project.journal.runs():
             for step, key in run.pending.items():
-                if key in seen or any(k.startswith(key) for k in done) or self._is_there(run, key):
+                if key in seen or any(k.startswith(key) for k in done) or self._is_done(run, key):
                     continue
                 seen.add(key)
-                found = self._settled(run, step, key)
+                found = self._try_send(run, step, key)
                 if found.state != "changed" or (run.workflow, step) not in later:
                     yield found
             later.update((run.workflow, step) for step in run.executed)
             done.update(run.keys[step] for step in run.executed if step in run.keys)
 
-    def _is_there(self, run: RunSummary, key: str) -> bool:
+    def _is_done(self, run: RunSummary, key: str) -> bool:
         """Whether what was pending has meanwhile been done, for the registry that it would be sent to now."""
         mark = self._marks.read(run.name)
         try:
-            receipts = _of(self._project, run).receipts(mark.line if mark else {})
+            receipts = _with_run_profile(self._project, run).receipts(mark.line if mark else {})
             return receipts.look_up(key, writes=True)[0] is not None
         except (UsageError, SettingsError):  # the run's profile is no more, or no longer right
             return self._project.store.find_record(key) is not None
 
-    def _settled(self, run: RunSummary, step: str, key: str) -> Sync:
+    def _try_send(self, run: RunSummary, step: str, key: str) -> SyncItem:
         try:
-            return self._sent(run, step, key)
+            return self._send_step(run, step, key)
         except (UsageError, InputError):  # its settings or its files are no longer what they were
-            return _changed(run, step)
+            return _changed_item(run, step)
         except MagicalError as error:
-            return _failed(run.name, step, error)
+            return _failed_item(run.name, step, error)
 
-    def _sent(self, run: RunSummary, step: str, key: str) -> Sync:
-        project, mark = _of(self._project, run), self._marks.read(run.name)
+    def _send_step(self, run: RunSummary, step: str, key: str) -> SyncItem:
+        project, mark = _with_run_profile(self._project, run), self._marks.read(run.name)
         line = mark.line if mark else {}
-        stored = project.stored(step, {**drop_masked(run.settings), **line})
+        stored = project.plan_from_store(step, {**drop_masked(run.settings), **line})
         if stored.workflow == run.workflow and (origin := stored.plans[step].origin):
             text = f"not sent: it stands on what is not real now: {join_names(origin)}"
-            return Sync(run.name, step, "changed", text, "magical run, with all steps written")
-        if stored.workflow != run.workflow or not _is_next(stored.plans, step, key):
-            return _changed(run, step)
+            return SyncItem(run.name, step, "changed", text, "magical run, with all steps written")
+        if stored.workflow != run.workflow or not _is_ready(stored.plans, step, key):
+            return _changed_item(run, step)
         tracking = project.configuration.tracking(line)
         uri = tracking.registry_uri or tracking.uri or "its own"
-        if uri in self._down:
-            raise self._down[uri]
+        if uri in self._unreachable:
+            raise self._unreachable[uri]
         try:
             project.registry(tracking).champion(run.workflow)  # before a run is begun for nothing
         except RegistryDown as error:
-            self._down[uri] = error
+            self._unreachable[uri] = error
             raise
         result = stored.run(self._listeners)
         if result.errors:
@@ -244,7 +244,7 @@ class _Steps:
             raise RegistryDown(result.pending[step], hint="magical sync, once that answers again.")
         if step not in result.records:
             raise RegistryError(f"{step} was left out: {result.left_out.get(step)}.", hint="magical run")
-        return Sync(run.name, step, "sent", result.records[step].result.summary)
+        return SyncItem(run.name, step, "sent", result.records[step].result.summary)
 
 
 def _is_over(run: RunSummary) -> bool:
@@ -253,13 +253,13 @@ def _is_over(run: RunSummary) -> bool:
     return not is_process_alive(process) if process and machine == machine_name() else run.state != "killed"
 
 
-def _is_next(plans: Mapping[str, NodePlan], step: str, key: str) -> bool:
+def _is_ready(plans: Mapping[str, NodePlan], step: str, key: str) -> bool:
     """Whether all before a step is fresh, and the step itself is what was pending."""
     before = (p.state == FRESH for name, p in plans.items() if name != step)
     return plans[step].key == key and all(before)
 
 
-def as_stored(graph: Graph) -> Graph:
+def freeze_sources(graph: Graph) -> Graph:
     """The graph with no source that must be asked again: what is sent stands on what the store has of it."""
     nodes = tuple(
         replace(n, facts={k: v for k, v in n.facts.items() if (k, v) != ("reads", "world")})
@@ -268,16 +268,16 @@ def as_stored(graph: Graph) -> Graph:
     return replace(graph, nodes=nodes)
 
 
-def _of(project: Synchronised, run: RunSummary) -> Synchronised:
+def _with_run_profile(project: SyncableProject, run: RunSummary) -> SyncableProject:
     """The project with the profile of a run."""
     profile = str(run.facts.get("profile", ""))
     return project if profile == project.configuration.profile else project.with_profile(profile)
 
 
-def _changed(run: RunSummary, step: str) -> Sync:
+def _changed_item(run: RunSummary, step: str) -> SyncItem:
     text = "not sent: code, data or settings have changed since, so it is not what would be registered now"
-    return Sync(run.name, step, "changed", text, "magical run")
+    return SyncItem(run.name, step, "changed", text, "magical run")
 
 
-def _failed(run: str, step: str, error: MagicalError) -> Sync:
-    return Sync(run, step, "failed", "\n".join(error.lines), error.hint)
+def _failed_item(run: str, step: str, error: MagicalError) -> SyncItem:
+    return SyncItem(run, step, "failed", "\n".join(error.lines), error.hint)

@@ -25,25 +25,25 @@ from magical.events import Event
 from magical.keys.key_diff import find_causes
 from magical.keys.packages import digest_installed
 from magical.masking import MaskedStream
-from magical.project.loading.drawing import Drawing
+from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.project import Project
-from magical.project.run_setup import CHILD
+from magical.project.run_setup import TASK_WORKER_COMMAND
 from magical.settings.layers import to_overrides
 from magical.settings.paths import CommandLineText
 from magical.system.gc_pause import pause_gc
 from magical.system.processes import machine_name
 
 __all__ = [
-    "main",
-    "perform",
-    "work",
+    "serve_task",
+    "execute_task",
+    "execute_on_worker",
 ]
 
-Tell = Callable[[Event], None]
+EmitEvent = Callable[[Event], None]
 
 
 @dataclass
-class _Held:
+class _OpenProject:
     """An opened project with its code, kept between the errands of a process.
 
     Attributes:
@@ -53,24 +53,24 @@ class _Held:
         users: errands that are under way with it.
     """
 
-    what: Any
+    key: Any
     project: Project
-    drawing: Drawing
-    users: int = 0
+    drawing: WorkflowDrawing
+    active_tasks: int = 0
 
 
 _PACKAGES = digest_installed()
 
 """What is installed, as this process may have imported it."""
 
-_opening = threading.Lock()
+_open_lock = threading.Lock()
 
-_held: list[_Held] = []
+_open_projects: list[_OpenProject] = []
 
 """The one project that this process has imported: modules of two would mix."""
 
 
-def perform(errand: RemoteTask, tell: Tell) -> Record:
+def execute_task(task: RemoteTask, emit: EmitEvent) -> Record:
     """Run the body of the errand's node, in a process that does nothing else.
 
     Args:
@@ -81,11 +81,11 @@ def perform(errand: RemoteTask, tell: Tell) -> Record:
         ProjectError: the project is not what it was when the run began.
         MagicalError: what the performer raises.
     """
-    project, line, step = _open(errand.ticket)
-    return _perform(errand, tell, project, project.drawings.drawing(line, step))
+    project, line, step = _open_ticket(task.ticket)
+    return _execute_node(task, emit, project, project.drawer.draw(line, step))
 
 
-def work(errand: RemoteTask, tell: Tell, stopping: threading.Event) -> Record:
+def execute_on_worker(task: RemoteTask, emit: EmitEvent, stopping: threading.Event) -> Record:
     """Run the body of the errand's node, in a process that does errands for long and for many.
 
     Args:
@@ -97,34 +97,34 @@ def work(errand: RemoteTask, tell: Tell, stopping: threading.Event) -> Record:
         ProjectError: the project is not what it was when the run began, or not here.
         MagicalError: what the performer raises.
     """
-    folder = Path(errand.ticket["folder"])
-    apart = SubprocessExecutor(CHILD, tell, stopping, folder=folder if folder.is_dir() else None)
-    typed = _typed_a_path(errand.ticket["line"]) and str(folder) != os.getcwd()
-    if errand.timeout is not None or typed or digest_installed() != _PACKAGES:
-        return apart(errand)
-    with capture_lines(echo=False), _kept_open(errand.ticket) as held:
+    folder = Path(task.ticket["folder"])
+    apart = SubprocessExecutor(TASK_WORKER_COMMAND, emit, stopping, folder=folder if folder.is_dir() else None)
+    typed = _has_typed_path(task.ticket["line"]) and str(folder) != os.getcwd()
+    if task.timeout is not None or typed or digest_installed() != _PACKAGES:
+        return apart(task)
+    with capture_lines(echo=False), _use_project(task.ticket) as held:
         if held is None:  # imported anew it would change modules under the errands that are under way
-            return apart(errand)
-        return _perform(errand, tell, held.project, held.drawing)
+            return apart(task)
+        return _execute_node(task, emit, held.project, held.drawing)
 
 
-def _perform(errand: RemoteTask, tell: Tell, project: Project, drawing: Drawing) -> Record:
+def _execute_node(task: RemoteTask, emit: EmitEvent, project: Project, drawing: WorkflowDrawing) -> Record:
     from magical.engine.execution.executor import LocalExecutor
 
-    request = project.request(drawing, mlflow_run=lambda: errand.ticket["mlflow_run"])
-    records = {name: Record.from_json(data) for name, data in errand.records.items()}
-    graph = drawing.living
-    node = graph.by_name.get(errand.node)
+    request = project.build_request(drawing, mlflow_run=lambda: task.ticket["mlflow_run"])
+    records = {name: Record.from_json(data) for name, data in task.records.items()}
+    graph = drawing.runnable_graph
+    node = graph.by_name.get(task.node)
     known = {link.node: records[link.node] for link in node.links} if node else {}
     made = request.make_planner(graph).plan_node(node, known) if node else None
-    if node is None or made is None or made.key != errand.key:
-        raise _another(errand, made)
-    performer = LocalExecutor(request, graph, tell, RunResult(errand.run, records=records))
-    with project.store.pin_run(errand.run):
+    if node is None or made is None or made.key != task.key:
+        raise _changed_step_error(task, made)
+    performer = LocalExecutor(request, graph, emit, RunResult(task.run, records=records))
+    with project.store.pin_run(task.run):
         return performer.execute(node, made, known)
 
 
-def _open(ticket: Mapping[str, Any]) -> tuple[Project, dict[str, Any], str]:
+def _open_ticket(ticket: Mapping[str, Any]) -> tuple[Project, dict[str, Any], str]:
     root = ticket["opening"].location.root
     if not root.is_dir():
         raise ProjectError(
@@ -135,80 +135,80 @@ def _open(ticket: Mapping[str, Any]) -> tuple[Project, dict[str, Any], str]:
 
 
 @contextlib.contextmanager
-def _kept_open(ticket: Mapping[str, Any]) -> Iterator[_Held | None]:
+def _use_project(ticket: Mapping[str, Any]) -> Iterator[_OpenProject | None]:
     """The project of a ticket as its files are now; none if another one is being worked with."""
-    with _opening:
-        held = _found(ticket)
+    with _open_lock:
+        held = _find_project(ticket)
         if held is not None:
-            held.users += 1
+            held.active_tasks += 1
     try:
         yield held
     finally:
         if held is not None:
-            with _opening:
-                held.users -= 1
+            with _open_lock:
+                held.active_tasks -= 1
 
 
-def _found(ticket: Mapping[str, Any]) -> _Held | None:
-    project, line, step = _open(ticket)
-    what = (ticket["opening"], line, step, project.drawings.digest(line))
-    for held in _held:
-        if held.what == what and held.drawing.drawn.stands():
+def _find_project(ticket: Mapping[str, Any]) -> _OpenProject | None:
+    project, line, step = _open_ticket(ticket)
+    what = (ticket["opening"], line, step, project.drawer.digest(line))
+    for held in _open_projects:
+        if held.key == what and held.drawing.drawn.is_current():
             return held
-    if any(held.users for held in _held):
+    if any(held.active_tasks for held in _open_projects):
         return None
-    _held.clear()
+    _open_projects.clear()
     pause_gc()  # until a body runs
-    drawing = project.drawings.drawing(line, step)
-    _ = drawing.living  # imported here, where one thread does at a time
-    if project.drawings.digest(line) == what[-1]:
-        _held.append(made := _Held(what, project, drawing))
+    drawing = project.drawer.draw(line, step)
+    _ = drawing.runnable_graph  # imported here, where one thread does at a time
+    if project.drawer.digest(line) == what[-1]:
+        _open_projects.append(made := _OpenProject(what, project, drawing))
         return made
-    raise _changed(project.root.name)
+    raise _changed_files_error(project.root.name)
 
 
-def _another(errand: RemoteTask, made: NodePlan | None) -> ProjectError:
-    odd = find_causes(errand.parts, made.parts) if made else []
-    why = odd[0].text if odd and errand.parts else "its files or packages differ"
+def _changed_step_error(task: RemoteTask, plan: NodePlan | None) -> ProjectError:
+    odd = find_causes(task.parts, plan.parts) if plan else []
+    why = odd[0].text if odd and task.parts else "its files or packages differ"
     return ProjectError(
-        f"{errand.node} changed, or is another on {machine_name()} than where its run began: {shorten(why, 140)}.",
+        f"{task.node} changed, or is another on {machine_name()} than where its run began: {shorten(why, 140)}.",
         hint="magical run goes on from there; workers of a cluster need the same files and packages.",
     )
 
 
-def _changed(what: str) -> ProjectError:
+def _changed_files_error(subject: str) -> ProjectError:
     hint = "magical run goes on from there."
-    return ProjectError(f"{what}: the project's files changed while it ran.", hint=hint)
+    return ProjectError(f"{subject}: the project's files changed while it ran.", hint=hint)
 
 
-def _typed_a_path(given: Any) -> bool:
+def _has_typed_path(value: Any) -> bool:
     """Whether the line holds a text whose meaning depends on the folder in which it was typed."""
-    if isinstance(given, Mapping):
-        return any(map(_typed_a_path, given.values()))
-    if isinstance(given, (list, tuple)):
-        return any(map(_typed_a_path, given))
-    return isinstance(given, CommandLineText)
+    if isinstance(value, Mapping):
+        return any(map(_has_typed_path, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_has_typed_path, value))
+    return isinstance(value, CommandLineText)
 
 
-def main() -> None:
+def serve_task() -> None:
     """Take an errand from the pipe named on the command line, and answer it."""
     pause_gc()
     # The run reads what is written here, and does not know what is revealed here.
     sys.stdout, sys.stderr = MaskedStream.wrap(sys.stdout), MaskedStream.wrap(sys.stderr)
     with Connection(int(sys.argv[1])) as pipe:
         errand: RemoteTask = pickle.loads(pipe.recv_bytes())
-        threading.Thread(target=_watch, args=(pipe,), daemon=True).start()
+        threading.Thread(target=_die_with_parent, args=(pipe,), daemon=True).start()
 
         def tell(event: Event) -> None:
             send_answer(pipe, pack_answer(EVENT, event))
 
-        send_answer(pipe, answer_task(errand, lambda: perform(errand, tell)))
+        send_answer(pipe, answer_task(errand, lambda: execute_task(errand, tell)))
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(0)
 
 
-def _watch(pipe: Connection) -> None:
+def _die_with_parent(pipe: Connection) -> None:
     """When the run is gone, so is this process with all that it began."""
     with contextlib.suppress(EOFError, OSError):
         pipe.recv_bytes()
@@ -216,4 +216,4 @@ def _watch(pipe: Connection) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve_task()

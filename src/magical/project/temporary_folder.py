@@ -11,13 +11,13 @@ from pathlib import Path
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import acquire, try_acquire, release
 
-__all__ = ["aside", "clear_aside"]
+__all__ = ["create_temporary_folder", "clear_temporary_folders"]
 
 _FOLDER = "aside"
 
 
 @contextlib.contextmanager
-def aside(home: Path) -> Iterator[Path]:
+def create_temporary_folder(home: Path) -> Iterator[Path]:
     """Give a new folder under ``.magical``, and remove it in the end, however the block ends.
 
     Args:
@@ -26,7 +26,7 @@ def aside(home: Path) -> Iterator[Path]:
     Raises:
         StoreError: it cannot be made.
     """
-    clear_aside(home)
+    clear_temporary_folders(home)
     place = home / _FOLDER
     folder = place / secrets.token_hex(4)
     lock = _lock_of(folder)
@@ -41,7 +41,7 @@ def aside(home: Path) -> Iterator[Path]:
         _remove_empty(place, home)
 
 
-def clear_aside(home: Path) -> None:
+def clear_temporary_folders(home: Path) -> None:
     """Remove the folders whose processes are gone."""
     place = home / _FOLDER
     if not place.is_dir():

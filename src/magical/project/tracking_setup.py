@@ -17,10 +17,10 @@ from magical.events import Event
 if TYPE_CHECKING:
     from magical.integrations.mlflow.tracking import MlflowTracking
 
-__all__ = ["Later", "Tracked", "Tracking", "tracker", "value_of"]
+__all__ = ["LazyValue", "TrackedProject", "LazyTracker", "create_tracker", "load_json_value"]
 
 
-class Tracked(Protocol):
+class TrackedProject(Protocol):
     """The part of a project that tracking needs."""
 
     @property
@@ -35,42 +35,42 @@ class Tracked(Protocol):
     def journal(self) -> Journal:
         """Where its runs are told."""
 
-    def database(self) -> str:
+    def database_uri(self) -> str:
         """Give the address of its own MLflow database."""
 
 
-class Later:
+class LazyValue:
     """Computes a value when it is first asked for."""
 
-    def __init__(self, make: Any) -> None:
-        self._make, self._made, self._value = make, False, None
+    def __init__(self, compute: Any) -> None:
+        self._compute, self._is_computed, self._value = compute, False, None
 
     def __call__(self) -> Any:
         """Give the value."""
-        if not self._made:
-            self._value, self._made = self._make(), True
+        if not self._is_computed:
+            self._value, self._is_computed = self._compute(), True
         return self._value
 
 
-class Tracking:
+class LazyTracker:
     """A listener that is made when the first event comes.
 
     Args:
         make: gives it, or none if nothing is to be tracked.
     """
 
-    def __init__(self, make: Later) -> None:
-        self._make = make
+    def __init__(self, create: LazyValue) -> None:
+        self._create = create
 
     def on(self, event: Event) -> None:
         """Pass an event on."""
-        listener = self._make()
+        listener = self._create()
         if listener is not None:
             listener.on(event)
 
 
-def tracker(
-    project: Tracked, tracking: HowToTrack, workflow: str, line: Mapping[str, Any], *, later: bool = False
+def create_tracker(
+    project: TrackedProject, tracking: HowToTrack, workflow: str, line: Mapping[str, Any], *, is_finished: bool = False
 ) -> MlflowTracking | None:
     """Give what tells MLflow of one run, or none if that is switched off.
 
@@ -87,17 +87,17 @@ def tracker(
     from magical.integrations.mlflow.tracking import MlflowTracking
 
     return MlflowTracking(
-        tracking.uri or project.database(),
+        tracking.uri or project.database_uri(),
         artifacts=project.home / "artifacts",
         experiment=tracking.experiment or workflow,
-        read_value=lambda key: value_of(project, key),
+        read_value=lambda key: load_json_value(project, key),
         marks=ProgressMarkStore(project.journal.folder),
-        line={k: line[k] for k in ("tracking",) if k in line and not _holds_password(line[k])},
-        is_replay=later,
+        line={k: line[k] for k in ("tracking",) if k in line and not _has_password(line[k])},
+        is_replay=is_finished,
     )
 
 
-def value_of(project: Tracked, key: str) -> Any:
+def load_json_value(project: TrackedProject, key: str) -> Any:
     """A result as JSON, if it has that form; what stands on a pretence or a sample is none."""
     record = project.store.find_record(key)
     if record is None or record.result.kind != "value" or record.origin:
@@ -108,7 +108,7 @@ def value_of(project: Tracked, key: str) -> Any:
         return None
 
 
-def _holds_password(given: Any) -> bool:
+def _has_password(given: Any) -> bool:
     """Whether an address on the line holds a password, which no file may keep."""
     texts = [str(v) for v in given.values()] if isinstance(given, Mapping) else []
     return any("@" in text and urlsplit(text).password for text in texts)

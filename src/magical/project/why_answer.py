@@ -9,7 +9,7 @@ from typing import Any
 from magical.engine.journal import RunSummary
 from magical.engine.plan import FRESH, LEFT_OUT, WAITS, NodePlan, Receipts
 from magical.keys.key_diff import Cause, find_causes, diff_settings
-from magical.project.loading.graph_cache import Drawn
+from magical.project.loading.graph_cache import DrawnWorkflow
 
 __all__ = ["Why", "answer_why"]
 
@@ -57,36 +57,36 @@ class Why:
 
 
 @dataclass
-class _Past:
+class _RunHistory:
     """What the journal says of one node: the runs that had it, newest first, and their keys."""
 
     runs: list[RunSummary] = field(default_factory=list)
 
-    def keys(self, name: str) -> list[tuple[RunSummary, str]]:
+    def runs_with_key(self, name: str) -> list[tuple[RunSummary, str]]:
         """Give the runs in which a node had a key."""
         return [(r, r.keys[name]) for r in self.runs if name in r.keys]
 
 
 def answer_why(
-    name: str, plans: Mapping[str, NodePlan], drawn: Drawn, runs: Iterable[RunSummary], receipts: Receipts
+    name: str, plans: Mapping[str, NodePlan], drawn: DrawnWorkflow, runs: Iterable[RunSummary], receipts: Receipts
 ) -> Why:
     """Say why a node is in the state that it is in."""
-    past = _Past([r for r in runs if r.workflow == drawn.graph.workflow])
+    past = _RunHistory([r for r in runs if r.workflow == drawn.graph.workflow])
     return _answer(name, plans, drawn, past, receipts)
 
 
-def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past, receipts: Receipts) -> Why:
+def _answer(name: str, plans: Mapping[str, NodePlan], drawn: DrawnWorkflow, past: _RunHistory, receipts: Receipts) -> Why:
     made = plans[name]
     if made.state == LEFT_OUT:
         return Why(name, made.state, f"it is left out: {made.reason}.")
     if made.state == WAITS:
-        after = tuple(_answer(n, plans, drawn, past, receipts) for n in _sources(made, plans))
+        after = tuple(_answer(n, plans, drawn, past, receipts) for n in _find_blockers(made, plans))
         return Why(
             name, made.state, "its inputs are made again; it runs if they come out different.", after=after
         )
     if made.state == FRESH:
-        return _last_time(made, drawn, past, receipts)
-    earlier = past.keys(name)
+        return _explain_fresh(made, drawn, past, receipts)
+    earlier = past.runs_with_key(name)
     if drawn.graph.by_name[name].facts.get("reads") == "world":
         return Why(name, made.state, "it asks its source again in each run.")
     if made.reason:
@@ -101,13 +101,13 @@ def _answer(name: str, plans: Mapping[str, NodePlan], drawn: Drawn, past: _Past,
         return Why(name, made.state, text, run=run.name)
     if record is None:
         return Why(name, made.state, f"it differs from {run.name}, whose result is gone.", run=run.name)
-    return _compared(made, record.parts, f"it runs again; since {run.name}:", run, drawn)
+    return _explain_difference(made, record.parts, f"it runs again; since {run.name}:", run, drawn)
 
 
-def _sources(made: NodePlan, plans: Mapping[str, NodePlan]) -> list[str]:
+def _find_blockers(plan: NodePlan, plans: Mapping[str, NodePlan]) -> list[str]:
     """The nodes for which one waits in the end, each once, however many ways lead there."""
     found: dict[str, None] = {}
-    waiting = list(reversed(made.after))
+    waiting = list(reversed(plan.after))
     while waiting:
         name = waiting.pop()
         if name not in found:
@@ -116,28 +116,28 @@ def _sources(made: NodePlan, plans: Mapping[str, NodePlan]) -> list[str]:
     return [n for n in found if plans[n].state != WAITS]
 
 
-def _last_time(made: NodePlan, drawn: Drawn, past: _Past, receipts: Receipts) -> Why:
-    record = made.record
+def _explain_fresh(plan: NodePlan, drawn: DrawnWorkflow, past: _RunHistory, receipts: Receipts) -> Why:
+    record = plan.record
     assert record is not None, "it is fresh"
     ran = record.run
-    earlier = [(r, k) for r, k in past.keys(made.name) if r.name < ran and k != record.key]
+    earlier = [(r, k) for r, k in past.runs_with_key(plan.name) if r.name < ran and k != record.key]
     if not earlier:
-        return Why(made.name, made.state, f"it is fresh; it ran first in {ran}.", run=ran)
+        return Why(plan.name, plan.state, f"it is fresh; it ran first in {ran}.", run=ran)
     before = receipts.store.find_record(earlier[0][1])
     headline = f"it is fresh; it ran last in {ran}, since"
     if before is None:
-        return Why(made.name, made.state, f"it is fresh; it ran last in {ran}.", run=ran)
+        return Why(plan.name, plan.state, f"it is fresh; it ran last in {ran}.", run=ran)
     if before.parts == record.parts:
         other = f"{headline} its receipt was of another registry: {receipts.describe_registry(before)}."
-        return Why(made.name, made.state, other, run=earlier[0][0].name)
-    return _compared(made, before.parts, headline, earlier[0][0], drawn)
+        return Why(plan.name, plan.state, other, run=earlier[0][0].name)
+    return _explain_difference(plan, before.parts, headline, earlier[0][0], drawn)
 
 
-def _compared(made: NodePlan, old: Mapping[str, str], headline: str, run: RunSummary, drawn: Drawn) -> Why:
-    found = find_causes(old, made.parts, drawn.identities[made.name])
+def _explain_difference(plan: NodePlan, old: Mapping[str, str], headline: str, run: RunSummary, drawn: DrawnWorkflow) -> Why:
+    found = find_causes(old, plan.parts, drawn.identities[plan.name])
     changed = (
         tuple(diff_settings(run.settings, drawn.settings))
         if any(c.kind == "argument" for c in found)
         else ()
     )
-    return Why(made.name, made.state, headline, tuple(found), changed, run.name)
+    return Why(plan.name, plan.state, headline, tuple(found), changed, run.name)

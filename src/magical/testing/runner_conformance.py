@@ -177,12 +177,12 @@ class RunnerRunsProjects(Conformance):
     ) -> tuple[RunResult, list[Event]]:
         from magical.engine.run import execute
         from magical.project import load
-        from magical.project.run_setup import schedule
+        from magical.project.run_setup import create_scheduler
 
         _write(root, {**self.policy, **(policy or {})})
         project, heard = load(root), _Heard()
-        request = project.request(project.draw(settings), (heard,))
-        return execute(replace(request, runner=lambda: self.runner(2)), schedule), heard.events
+        request = project.build_request(project.draw(settings), (heard,))
+        return execute(replace(request, runner=lambda: self.runner(2)), create_scheduler), heard.events
 
 
 def _write(root: Path, policy: Mapping[str, Any]) -> None:

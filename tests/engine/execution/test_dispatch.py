@@ -70,7 +70,7 @@ class Elsewhere:
 
 def run_with(small: Small, cluster: Elsewhere, policy: str = "") -> RunResult:
     project = small.load()
-    request = replace(project.request(project.draw({})), echo=False)
+    request = replace(project.build_request(project.draw({})), echo=False)
 
     def performer(*run: Any) -> Dispatcher:
         request, graph, tell, result, stopping = run
@@ -102,9 +102,9 @@ def test_a_cluster_is_wanted_only_where_something_travels(
 ) -> None:
     small = one(tmp_path, FLOW)
     project = small.load()
-    assert has_cluster_work(project.request(project.draw(settings))) is wanted
+    assert has_cluster_work(project.build_request(project.draw(settings))) is wanted
     small.run()
-    assert not has_cluster_work(project.request(project.draw(settings)))
+    assert not has_cluster_work(project.build_request(project.draw(settings)))
 
 
 def test_what_is_made_up_stays(tmp_path: Path) -> None:

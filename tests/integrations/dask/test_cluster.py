@@ -298,8 +298,8 @@ def test_a_run_that_leaves_nothing_behind_has_its_cluster_aside_too(tmp_path: Pa
         return folder()
     """
     project, aside = one(tmp_path / "p", text).load(), tmp_path / "aside"
-    away = replace(project.opening, location=replace(project.location, aside=aside))
-    assert project.opened(away).run(**ON_DASK).result.startswith(str(aside))
+    away = replace(project.options, location=replace(project.location, aside=aside))
+    assert project.reopen(away).run(**ON_DASK).result.startswith(str(aside))
 
 
 # --- being stopped ------------------------------------------------------------------------------------------------

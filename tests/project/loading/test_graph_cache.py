@@ -9,7 +9,7 @@ import pytest
 
 from magical.errors import ProjectError
 from magical.project.loading import drawing as module
-from magical.project.loading.graph_cache import Drawn, DrawnMemory
+from magical.project.loading.graph_cache import DrawnWorkflow, GraphCache
 from projects import Small, command, flow, one, python
 
 
@@ -21,7 +21,7 @@ def drawn(small: Small) -> Small:
 
 def redraws(small: Small, **settings: Any) -> bool:
     """Whether the workflow is drawn anew."""
-    return small.load().drawn(settings).graph.has_calls
+    return small.load().draw_workflow(settings).graph.has_calls
 
 
 CHANGES = {
@@ -81,8 +81,8 @@ def test_each_line_of_settings_is_remembered(drawn: Small) -> None:
 def test_each_profile_is_remembered(small: Small) -> None:
     small.write("profiles/quick.toml", "max_id = 20\n")
     small.run()
-    assert small.load("quick").drawn().graph.has_calls
-    assert not small.load("quick").drawn().graph.has_calls
+    assert small.load("quick").draw_workflow().graph.has_calls
+    assert not small.load("quick").draw_workflow().graph.has_calls
     assert not redraws(small)
 
 
@@ -92,9 +92,9 @@ def test_touching_does_not_matter(drawn: Small) -> None:
 
 
 def test_only_the_last_ones_are_kept(drawn: Small) -> None:
-    for number in range(DrawnMemory.KEPT + 5):
-        drawn.load().drawn({"max_id": number % 99 + 1})
-    assert len(list((drawn.root / ".magical/drawn").glob("*.json"))) == DrawnMemory.KEPT
+    for number in range(GraphCache.KEPT + 5):
+        drawn.load().draw_workflow({"max_id": number % 99 + 1})
+    assert len(list((drawn.root / ".magical/drawn").glob("*.json"))) == GraphCache.KEPT
 
 
 def test_a_path_on_the_line_and_one_from_python_are_two(
@@ -184,7 +184,7 @@ def test_an_edit_while_the_project_is_imported_is_not_taken_for_what_was_importe
 def test_an_edit_after_planning_is_not_run_under_the_old_key(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small.load().drawn()
+    small.load().draw_workflow()
     assert not redraws(small)
     real = module.import_workflow
 
@@ -218,12 +218,12 @@ def test_files_that_never_rest_are_said(small: Small, monkeypatch: pytest.Monkey
 
 
 def test_what_is_remembered_is_what_was_drawn(small: Small) -> None:
-    new: Drawn = small.load().drawn()
-    old = small.load().drawn()
+    new: DrawnWorkflow = small.load().draw_workflow()
+    old = small.load().draw_workflow()
     assert not old.graph.has_calls
     assert old.graph == new.graph
     assert dict(old.identities) == dict(new.identities)
-    assert (old.settings, dict(old.spoken)) == (new.settings, dict(new.spoken))
+    assert (old.settings, dict(old.setting_layers)) == (new.settings, dict(new.setting_layers))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"graph": 3}', '{"other": []}', "\udcff"])
@@ -404,7 +404,7 @@ def flow(s: S) -> int:
 def test_a_constant_that_is_another_at_each_import_is_said(tmp_path: Path) -> None:
     """What runs would not be what its key says."""
     small = one(tmp_path, CLOCK)
-    small.load().drawn()
+    small.load().draw_workflow()
     with pytest.raises(ProjectError, match=r"workflow.NUMBER is another each time") as caught:
         small.run()
     assert "make it a setting" in caught.value.hint
@@ -415,7 +415,7 @@ def test_a_workflow_that_draws_another_graph_each_time_is_said(tmp_path: Path) -
         "second(first(s.n))", "second(first(s.n)) if NUMBER % 2 else first(s.n)"
     )
     small = one(tmp_path, text)
-    small.load().drawn()
+    small.load().draw_workflow()
     with pytest.raises(ProjectError, match=r"What flow draws is another each time"):
         small.run()
 
@@ -440,7 +440,7 @@ def test_another_path_of_imports_draws_anew(
 def test_a_drawing_made_when_the_clock_was_set_back_is_not_the_first_forgotten(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DrawnMemory, "KEPT", 2)
+    monkeypatch.setattr(GraphCache, "KEPT", 2)
     folder = small.root / ".magical" / "drawn"
     for number in (2, 3, 4):
         small.load().plan(max_id=number)

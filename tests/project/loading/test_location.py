@@ -6,7 +6,7 @@ import pytest
 
 import magical
 from magical.errors import ProjectError, UsageError
-from magical.project.loading.location import Location, find
+from magical.project.loading.location import Location, find_project
 from projects import CSV, DEEP, FLOW, HELPERS, IMPORTS, NO_TRACKING, Small, command, project
 
 ONE = (
@@ -16,8 +16,8 @@ ONE = (
 
 
 def test_a_folder_with_a_workflow(small: Small) -> None:
-    assert find(small.root) == Location(small.root, "workflow")
-    assert find(small.root).home == small.root / ".magical"
+    assert find_project(small.root) == Location(small.root, "workflow")
+    assert find_project(small.root).home == small.root / ".magical"
 
 
 def test_a_package_that_pyproject_names(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_package_that_pyproject_names(tmp_path: Path) -> None:
             "x.csv": CSV,
         },
     )
-    assert find(tmp_path) == Location(tmp_path, "campaign.flow", "second")
+    assert find_project(tmp_path) == Location(tmp_path, "campaign.flow", "second")
     assert small.run().result == 38
     assert small.load().graph().workflow == "second"
     small.edit("campaign/deep.py", "FACTOR = 2", "FACTOR = 3")
@@ -60,7 +60,7 @@ def test_a_relative_path_of_a_class_in_a_package_starts_from_the_project(tmp_pat
 
 def test_one_file_is_a_project(tmp_path: Path) -> None:
     small = project(tmp_path, {"alone.py": ONE.replace("{n}", "3"), "other.py": ONE.replace("{n}", "4")})
-    assert find(tmp_path / "alone.py") == Location(tmp_path, "alone")
+    assert find_project(tmp_path / "alone.py") == Location(tmp_path, "alone")
     assert magical.load(tmp_path / "alone.py").run().result == 3
     assert magical.load(tmp_path / "other.py").run().result == 4
     assert magical.load(tmp_path / "alone.py").run().executed == []
@@ -90,20 +90,20 @@ def test_a_path_may_be_written_in_any_way(small: Small, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("path", ["nope", "nope.py", "x.csv"])
 def test_what_is_not_there_is_said(small: Small, path: str) -> None:
     with pytest.raises(UsageError, match="There is no project"):
-        find(small.root / path)
+        find_project(small.root / path)
 
 
 def test_a_folder_without_a_workflow_is_none(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.other]\nx = 1\n")
     with pytest.raises(UsageError, match="is no project"):
-        find(tmp_path)
+        find_project(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["[tool", "[tool.magical]\nworkflov = 'x'\n", b"\xff"])
 def test_a_pyproject_that_is_wrong_is_said(tmp_path: Path, text: str | bytes) -> None:
     (tmp_path / "pyproject.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ProjectError, match=r"pyproject\.toml"):
-        find(tmp_path)
+        find_project(tmp_path)
 
 
 def test_settings_lie_beside_it(small: Small) -> None:

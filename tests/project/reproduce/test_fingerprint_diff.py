@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magical.contracts.promises import Parts, Promise, promise_of
-from magical.project.reproduce.fingerprint_diff import DIFFERS, NEARLY, SAME, UNKNOWN, Agreement, compared
-from magical.project.reproduce.fingerprints import SMALL, Fingerprints
-from magical.project.reproduce.float_checksum import NEAR, distance, farthest, moments
+from magical.project.reproduce.fingerprint_diff import DIFFERS, NEARLY, SAME, UNKNOWN, Agreement, compare_fingerprints
+from magical.project.reproduce.fingerprints import MAX_PLAIN_JSON, Fingerprinter
+from magical.project.reproduce.float_checksum import TOLERANCE, compare_checksums, compare_floats, checksum_floats
 from magical.stores.local.store import LocalStore
 
 FLOATS = st.floats(-1e12, 1e12, allow_nan=False).map(lambda x: x if abs(x) > 1e-6 else 0.0)
@@ -28,8 +28,8 @@ class Bench:
     def compare(self, old: Any, new: Any, promise: Promise, *, both: bool = False) -> Agreement:
         """Compare two values, by their fingerprints alone or with both at hand."""
         artifacts = [s.save(v, promise, "k") for s, v in zip(self.stores, (old, new), strict=True)]
-        made = [Fingerprints(s).of("n", a) for s, a in zip(self.stores, artifacts, strict=True)]
-        return compared(*made, lambda item: (old, new) if both and not item else None)
+        made = [Fingerprinter(s).fingerprint("n", a) for s, a in zip(self.stores, artifacts, strict=True)]
+        return compare_fingerprints(*made, lambda item: (old, new) if both and not item else None)
 
     def tables(self, old: Any, new: Any, *, both: bool = False) -> Agreement:
         """Compare two tables."""
@@ -90,7 +90,7 @@ X = np.random.default_rng(0).normal(size=1000)
 def test_tables(bench: Bench, old: Any, new: Any, level: str, said: str | None, both: bool) -> None:
     found = bench.tables(old, new, both=both)
     assert found.level == level
-    assert said is None or said in " ".join(found.what)
+    assert said is None or said in " ".join(found.details)
 
 
 def test_a_column_whose_name_is_a_pattern_is_a_column(bench: Bench) -> None:
@@ -98,17 +98,17 @@ def test_a_column_whose_name_is_a_pattern_is_a_column(bench: Bench) -> None:
     old: dict[str, list[int]] = {name: [1] for name in names}
     assert bench.tables(old, old).level == SAME
     found = bench.tables(old, {"*": [2], "abc": [1]})
-    assert found.what == ("* has other values",)
+    assert found.details == ("* has other values",)
     one, other = ({"^a.*$": [{"^b.*$": x}, None], "abc": [1.0, 2.0]} for x in (1.5, 1.5 * (1 + 1e-12)))
     found = bench.tables(one, other)
     assert found.level == NEARLY
-    assert found.what[0].startswith("^a.*$ differs")
+    assert found.details[0].startswith("^a.*$ differs")
 
 
 def test_empty_tables(bench: Bench) -> None:
     empty = pl.DataFrame({"x": [1.0], "n": [1]}).clear()
     assert bench.tables(empty, empty).level == SAME
-    assert bench.tables(empty, empty.select("x")).what == ("n is gone",)
+    assert bench.tables(empty, empty.select("x")).details == ("n is gone",)
 
 
 def test_rounding_of_what_cancels_to_nothing_is_no_difference(bench: Bench) -> None:
@@ -121,10 +121,10 @@ def test_rounding_of_what_cancels_to_nothing_is_no_difference(bench: Bench) -> N
 def test_what_is_nowhere_further_than_1e_9_is_never_said_to_differ(values: list[float], seed: int) -> None:
     old = np.array(values)
     new = old * (1 + np.random.default_rng(seed).uniform(-0.999e-9, 0.999e-9, len(old)))
-    apart = distance(moments(old), moments(new))
+    apart = compare_checksums(checksum_floats(old), checksum_floats(new))
     assert apart is not None
-    assert apart <= NEAR * 1.000001
-    assert (farthest(old, new)[1] or 0.0) <= NEAR * 1.000001
+    assert apart <= TOLERANCE * 1.000001
+    assert (compare_floats(old, new)[1] or 0.0) <= TOLERANCE * 1.000001
 
 
 @given(st.lists(FLOATS, min_size=8, max_size=60), HUGE, st.data())
@@ -135,8 +135,8 @@ def test_a_value_that_is_another_is_seen_beside_a_huge_one(
     old = np.array([*values, huge])
     new = old.copy()
     new[at] += 1e-3 * max(1.0, np.abs(values).max())
-    assert (distance(moments(old), moments(new)) or 0.0) > NEAR
-    assert (farthest(old, new)[1] or 0.0) > NEAR
+    assert (compare_checksums(checksum_floats(old), checksum_floats(new)) or 0.0) > TOLERANCE
+    assert (compare_floats(old, new)[1] or 0.0) > TOLERANCE
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=60), st.data())
@@ -144,9 +144,9 @@ def test_a_value_that_is_another_by_a_thousandth_of_all_is_seen(values: list[flo
     old, at = np.array(values), data.draw(st.integers(0, len(values) - 1))
     new = old.copy()
     new[at] += 1e-3 * max(1.0, np.abs(old).max())
-    apart = distance(moments(old), moments(new))
+    apart = compare_checksums(checksum_floats(old), checksum_floats(new))
     assert apart is not None
-    assert apart > NEAR
+    assert apart > TOLERANCE
 
 
 SCORES = {"auc": 0.9, "rows": 410, "low": [0.1, 0.2], "name": "x"}
@@ -167,7 +167,7 @@ SCORES = {"auc": 0.9, "rows": 410, "low": [0.1, 0.2], "name": "x"}
 def test_values(bench: Bench, change: dict[str, Any], level: str, said: str) -> None:
     found = bench.compare(SCORES, {**SCORES, **change}, promise_of(dict[str, Any]))
     assert found.level == level
-    assert said in " ".join(found.what)
+    assert said in " ".join(found.details)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_large_value_is_compared_by_its_shape_and_sums(bench: Bench, factor: f
     new = {**old, "many": [float(i) * factor for i in range(5000)]}
     assert bench.compare(old, new, promise_of(dict[str, Any])).level == level
     other = {**old, "n": 4}
-    assert bench.compare(old, other, promise_of(dict[str, Any])).what == ("other content",)
+    assert bench.compare(old, other, promise_of(dict[str, Any])).details == ("other content",)
 
 
 def test_parts_and_tuples_name_the_member(bench: Bench) -> None:
@@ -218,33 +218,33 @@ def test_an_object_agrees_if_its_pickle_does_and_is_else_not_compared(bench: Ben
 
 def test_models_are_compared_on_the_same_rows_only() -> None:
     old = {"kind": "model", "content": "key:a", "on": "what a gave", "predicts": {"rows": 0, "columns": {}}}
-    found = compared(old, {**old, "on": "what b gave", "predicts": {"rows": 1, "columns": {}}})
+    found = compare_fingerprints(old, {**old, "on": "what b gave", "predicts": {"rows": 1, "columns": {}}})
     assert found == Agreement(UNKNOWN, ("it predicted what a gave then, and what b gave now",))
-    assert compared(old, old).level == SAME
+    assert compare_fingerprints(old, old).level == SAME
 
 
 def test_what_could_not_be_read_is_not_compared_whatever_it_is() -> None:
     old = {"kind": "object", "content": "key:a", "unknown": "it cannot be read back"}
     new = {"kind": "model", "content": "key:b", "on": "v", "predicts": {"rows": 1, "columns": {}}}
-    assert compared(old, new) == Agreement(UNKNOWN, ("it cannot be read back",))
-    assert compared(new, old).level == UNKNOWN
-    assert compared(old, {"kind": "table", "content": "t"}).level == DIFFERS
-    assert compared({"kind": "object", "content": "key:a", "bytes": "b", "type": "T"}, new).level == DIFFERS
+    assert compare_fingerprints(old, new) == Agreement(UNKNOWN, ("it cannot be read back",))
+    assert compare_fingerprints(new, old).level == UNKNOWN
+    assert compare_fingerprints(old, {"kind": "table", "content": "t"}).level == DIFFERS
+    assert compare_fingerprints({"kind": "object", "content": "key:a", "bytes": "b", "type": "T"}, new).level == DIFFERS
 
 
 def test_a_value_that_is_just_small_is_compared_with_one_that_is_not(bench: Bench) -> None:
-    for long in range(SMALL - 45, SMALL):
+    for long in range(MAX_PLAIN_JSON - 45, MAX_PLAIN_JSON):
         old, new = ({"s": "x" * long, "f": f} for f in (0.3, 0.1 + 0.2))
         assert bench.compare(old, new, promise_of(dict[str, Any])).level == NEARLY
 
 
 def test_another_kind_differs(bench: Bench) -> None:
-    found = compared({"kind": "none", "content": "none"}, {"kind": "table", "content": "x"})
+    found = compare_fingerprints({"kind": "none", "content": "none"}, {"kind": "table", "content": "x"})
     assert found == Agreement(DIFFERS, ("it was a none, and is a table now",))
 
 
 def test_a_value_that_names_the_projects_folder_is_told_by_its_digest(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "s")
     artifact = store.save(f"{tmp_path}/x", promise_of(str), "k")
-    assert "json" not in Fingerprints(store, root=str(tmp_path)).of("n", artifact)
-    assert "json" in Fingerprints(store, root="/elsewhere").of("n", artifact)
+    assert "json" not in Fingerprinter(store, root=str(tmp_path)).fingerprint("n", artifact)
+    assert "json" in Fingerprinter(store, root="/elsewhere").fingerprint("n", artifact)

@@ -7,7 +7,7 @@ import pytest
 
 from magical import InputPath, OutputPath, Secret, Settings
 from magical.project.reproduce.portable_paths import (
-    portable,
+    make_portable,
     portable_parts,
     portable_settings,
     without_paths,
@@ -62,7 +62,7 @@ def test_of_settings_the_paths_are_made_relative(given: dict[str, Any], expected
     ],
 )
 def test_without_a_class_only_what_begins_at_the_project_is(given: Any, expected: Any) -> None:
-    assert portable(given, Path("/app")) == expected
+    assert make_portable(given, Path("/app")) == expected
 
 
 @pytest.mark.parametrize(

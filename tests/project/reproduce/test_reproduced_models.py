@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from magical.engine.artifacts import Artifact, Record
-from magical.project.reproduce.model_sample import judges
+from magical.project.reproduce.model_sample import find_model_samples
 from projects import Small, project
 from recorded import clone, levels, record
 
@@ -99,7 +99,7 @@ def model(name: str) -> Artifact:
 
 def judge(*records: Record) -> dict[str, tuple[str, str]]:
     """For each model the name and the content of its table."""
-    found = judges({r.node: r for r in records})
+    found = find_model_samples({r.node: r for r in records})
     return {name: (text, artifact.content) for name, (text, artifact) in found.items()}
 
 

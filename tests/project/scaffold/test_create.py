@@ -12,7 +12,7 @@ import pytest
 import magical
 from inferences import DATA
 from magical.errors import StoreError, UsageError
-from magical.project.scaffold.create import create
+from magical.project.scaffold.create import create_project
 from mlflow_databases import database
 from projects import Answer, Small, command, is_well_worded, python
 from typechecking import mypy
@@ -46,12 +46,12 @@ def rows(path: Path, **columns: object) -> Path:
 
 @pytest.fixture
 def design(tmp_path: Path) -> Path:
-    return create(str(tmp_path / "shop")).root
+    return create_project(str(tmp_path / "shop")).root
 
 
 @pytest.fixture
 def campaign(tmp_path: Path) -> Path:
-    return create(str(tmp_path / "shop"), str(DATA / "marketing_campaign.csv"), "Response").root
+    return create_project(str(tmp_path / "shop"), str(DATA / "marketing_campaign.csv"), "Response").root
 
 
 # --- what is written ----------------------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def test_the_file_is_copied_and_can_be_written(tmp_path: Path) -> None:
     file = rows(tmp_path / "a.csv", x=[1.5, 2.5] * 25, y=[1.5, 9.5] * 25)
     file.chmod(stat.S_IRUSR)
     before = file.read_bytes()
-    create(str(tmp_path / "shop"), str(file), "y")
+    create_project(str(tmp_path / "shop"), str(file), "y")
     copied = tmp_path / "shop" / "data" / "a.csv"
     assert copied.read_bytes() == file.read_bytes() == before
     assert copied.stat().st_mode & stat.S_IWUSR
@@ -112,19 +112,19 @@ def test_many_classes_and_many_rows_get_small_budgets(tmp_path: Path) -> None:
     letters = rows(
         tmp_path / "a.csv", x=[i % 7 / 2 for i in range(400)], letter=[chr(97 + i % 20) for i in range(400)]
     )
-    create(str(tmp_path / "shop"), str(letters), "letter")
+    create_project(str(tmp_path / "shop"), str(letters), "letter")
     assert "Boosting(trials=4, rounds=40, patience=30)" in (tmp_path / "shop" / "workflow.py").read_text()
     many = rows(
         tmp_path / "b.csv", x=[i % 7 / 2 for i in range(100_001)], y=[i % 11 / 4 for i in range(100_001)]
     )
-    create(str(tmp_path / "large"), str(many), "y")
+    create_project(str(tmp_path / "large"), str(many), "y")
     assert "Boosting(trials=2, rounds=300, patience=30)" in (tmp_path / "large" / "workflow.py").read_text()
 
 
 def test_a_split_by_time_that_would_leave_one_class_is_not_chosen(tmp_path: Path) -> None:
     days = [f"2020-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(112)]
     file = rows(tmp_path / "a.csv", date=days, x=[1.5, 2.5] * 56, sold=[0] * 60 + [1] * 52)
-    create(str(tmp_path / "shop"), str(file), "sold")
+    create_project(str(tmp_path / "shop"), str(file), "sold")
     assert 'kind="time",' not in (tmp_path / "shop" / "workflow.py").read_text()
 
 
@@ -156,14 +156,14 @@ def test_its_own_tests_pass(kind: str, request: pytest.FixtureRequest) -> None:
 
 
 def test_its_own_tests_can_fail(tmp_path: Path) -> None:
-    shop = Small(create(str(tmp_path / "shop")).root)
+    shop = Small(create_project(str(tmp_path / "shop")).root)
     shop.edit("workflow.py", "habits = find_habits(customers, orders, s.days)", "habits = customers")
     done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=str(shop.root))
     assert done.returncode == 1
 
 
 def test_a_design_runs_and_pretends(tmp_path: Path) -> None:
-    shop = create(str(tmp_path / "shop"))
+    shop = create_project(str(tmp_path / "shop"))
     for verb in ("pretend", "run"):
         answer = command(verb, "--project", str(shop.root))
         assert answer.code == 0, answer
@@ -187,7 +187,7 @@ QUICK = ("telco_churn.parquet", "metro_traffic.parquet")
 )
 def test_a_run_ends_with_a_scored_and_registered_model(tmp_path: Path, file: str) -> None:
     target, metric, least = SCORED[file]
-    made = create(str(tmp_path / "shop"), str(DATA / file), target)
+    made = create_project(str(tmp_path / "shop"), str(DATA / file), target)
     database(made.root / ".magical")
     answer = command("run", *FAST, "tracking.enabled=false", "--project", str(made.root))
     assert answer.code == 0, answer
@@ -246,7 +246,7 @@ def test_a_design_in_json(tmp_path: Path) -> None:
 
 def test_a_name_of_a_step_or_a_word_of_python_gets_a_workflow_of_another(tmp_path: Path) -> None:
     for name, workflow in {"split": "split_flow", "class": "class_flow", "My-Shop": "my_shop"}.items():
-        made = create(str(tmp_path / name))
+        made = create_project(str(tmp_path / name))
         assert magical.load(made.root).graph().workflow == workflow
 
 
@@ -266,7 +266,7 @@ def refused(tmp_path: Path, *words: str, code: int = 2) -> str:
 @pytest.mark.parametrize("name", ["1st", "a b", "käse", "_x", "a.b", "-"])
 def test_names_that_cannot_be(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="A project cannot be called"):
-        create(str(tmp_path / name))
+        create_project(str(tmp_path / name))
 
 
 def test_a_folder_that_is_there(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_what_the_disk_refuses_leaves_nothing(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(StoreError, match="shop cannot be written: No space left on device") as error:
-        create(str(tmp_path / "shop"), str(DATA / "telco_churn.parquet"), "Churn")
+        create_project(str(tmp_path / "shop"), str(DATA / "telco_churn.parquet"), "Churn")
     assert is_well_worded(str(error.value))
     assert list(tmp_path.iterdir()) == []
 

@@ -13,8 +13,8 @@ import pytest
 
 from magical.errors import MagicalError, ProjectError, UsageError
 from magical.project.servers import hosting, ui
-from magical.project.servers.hosting import Server, free_port, occupant
-from magical.project.servers.ui import UIs
+from magical.project.servers.hosting import Server, free_port, find_port_user
+from magical.project.servers.ui import UIServers
 from magical.system.process_guard import GuardedProcess
 from projects import NO_TRACKING, Small, is_well_worded, one
 
@@ -87,8 +87,8 @@ def test_a_port_that_is_taken_and_silent_is_taken() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        assert occupant(listener.getsockname()[1]) == "another program"
-    assert occupant(free_port()) == ""
+        assert find_port_user(listener.getsockname()[1]) == "another program"
+    assert find_port_user(free_port()) == ""
 
 
 @pytest.mark.parametrize("words", [("--prefect-port", "65536"), ("--mlflow-port", "x")])
@@ -100,7 +100,7 @@ def test_what_is_no_port_is_refused(words: tuple[str, str], little: Small) -> No
 
 def test_one_port_for_both_is_refused(little: Small) -> None:
     with pytest.raises(UsageError, match="cannot both have port 4321"):
-        UIs(little.load(), prefect_port=4321, mlflow_port=4321)
+        UIServers(little.load(), prefect_port=4321, mlflow_port=4321)
 
 
 def test_servers_that_the_settings_name_are_shown_and_not_started(little: Small) -> None:
@@ -123,30 +123,30 @@ def test_servers_that_the_settings_name_are_shown_and_not_started(little: Small)
 def test_a_server_that_the_settings_name_here_is_the_one_to_start(little: Small) -> None:
     text = '[policy]\nserver = "http://127.0.0.1:4321/api"\n[tracking]\nuri = "http://localhost:4322"\n'
     little.write("settings.toml", text)
-    started = UIs(little.load(), prefect_port=4321, mlflow_port=4322)
+    started = UIServers(little.load(), prefect_port=4321, mlflow_port=4322)
     assert str(started).endswith("Ctrl-C stops both.")
     assert started.addresses == {"prefect": "http://127.0.0.1:4321", "mlflow": "http://127.0.0.1:4322"}
-    elsewhere = UIs(little.load(), prefect_port=4323, mlflow_port=4324)
+    elsewhere = UIServers(little.load(), prefect_port=4323, mlflow_port=4324)
     assert elsewhere.addresses == {"prefect": "http://127.0.0.1:4321", "mlflow": "http://localhost:4322"}
     assert str(elsewhere).endswith("Nothing was started.")
 
 
 def test_a_profile_says_where_the_servers_are(little: Small) -> None:
     little.write("profiles/team.toml", '[tracking]\nuri = "http://mlflow.example"\n')
-    assert UIs(little.load("team")).addresses["mlflow"] == "http://mlflow.example"
-    assert UIs(little.load(), mlflow_port=4321).addresses["mlflow"] == "http://127.0.0.1:4321"
+    assert UIServers(little.load("team")).addresses["mlflow"] == "http://mlflow.example"
+    assert UIServers(little.load(), mlflow_port=4321).addresses["mlflow"] == "http://127.0.0.1:4321"
 
 
 def test_on_another_port_it_says_how_runs_find_it(little: Small) -> None:
     note = "Runs find it by policy.server=http://127.0.0.1:4323/api"
-    assert note in str(UIs(little.load(), prefect_port=4323)).splitlines()
-    assert "policy.server" not in str(UIs(little.load()))
+    assert note in str(UIServers(little.load(), prefect_port=4323)).splitlines()
+    assert "policy.server" not in str(UIServers(little.load()))
 
 
 def test_without_prefect_mlflow_starts_alone(little: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(ui, "find_spec", lambda name: None if name == "prefect" else real(name))
-    started = UIs(little.load(), mlflow_port=4321)
+    started = UIServers(little.load(), mlflow_port=4321)
     assert str(started).splitlines() == [
         "MLflow   http://127.0.0.1:4321",
         "Prefect is not installed: pip install 'magical-thinking[prefect]'",
@@ -159,14 +159,14 @@ def test_another_database_is_served_where_the_run_finds_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     little.write("settings.toml", '[tracking]\nuri = "sqlite:///other.db"\n')
-    started = UIs(little.load())
+    started = UIServers(little.load())
     assert started._servers[1].settings["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path / 'other.db'}"
 
 
 def test_a_password_of_the_database_is_on_no_command_line(little: Small) -> None:
     little.write("settings.toml", '[tracking]\nuri = "postgresql://me:tiger@db/mlflow"\n')
-    started = UIs(little.load())
-    assert not [word for word in started._servers[1].words if "tiger" in word]
+    started = UIServers(little.load())
+    assert not [word for word in started._servers[1].arguments if "tiger" in word]
     assert "tiger" not in str(started)
 
 
@@ -192,18 +192,18 @@ def test_a_server_that_ends_is_named_with_the_last_lines_of_its_log(tmp_path: Pa
     (tmp_path / "talking.py").write_text(TALKING, encoding="utf-8")
     server = Server("Prefect", free_port(), ("-m", "talking"), {}, tmp_path, "/")
     with pytest.raises(ProjectError) as caught, server.start() as process:
-        hosting.await_all([(server, process)])
+        hosting.await_servers([(server, process)])
     assert str(caught.value).splitlines()[:-1] == ["Prefect ended with exit code 3.", "one", "two", "three"]
     assert str(server.log) in caught.value.hint
 
 
 def test_a_server_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hosting, "_LONGEST_START", 0.3)
+    monkeypatch.setattr(hosting, "_START_TIMEOUT", 0.3)
     server = Server("MLflow", free_port(), ("-c", ""), {}, tmp_path, "/")
     sleeping = GuardedProcess([sys.executable, "-c", "import time; time.sleep(60)"])
     silent = pytest.raises(MagicalError, match=r"MLflow was started and did not answer within 0 s\.")
     with sleeping as process, silent:
-        hosting.await_all([(server, process)])
+        hosting.await_servers([(server, process)])
 
 
 def test_a_folder_that_no_address_can_hold_is_said(tmp_path: Path) -> None:
@@ -214,4 +214,4 @@ def test_a_folder_that_no_address_can_hold_is_said(tmp_path: Path) -> None:
 
 def test_tracking_that_is_off_leaves_the_models_to_look_at(little: Small) -> None:
     little.write("settings.toml", NO_TRACKING)
-    assert UIs(little.load(), mlflow_port=4321).addresses["mlflow"] == "http://127.0.0.1:4321"
+    assert UIServers(little.load(), mlflow_port=4321).addresses["mlflow"] == "http://127.0.0.1:4321"

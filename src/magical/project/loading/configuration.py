@@ -40,7 +40,7 @@ class Configuration:
         self.policy(line)
         self.tracking(line)
         layers = [
-            Layer(x.name, {k: v for k, v in x.values.items() if k not in GROUPS}) for x in self._layers(line)
+            Layer(x.name, {k: v for k, v in x.values.items() if k not in GROUPS}) for x in self._read_layers(line)
         ]
         given = next((k for x in layers for k in x.values), None)
         if cls is None and given:
@@ -61,14 +61,14 @@ class Configuration:
                 "policy.store is the project's, not a single call's: others would not find what it makes.",
                 hint="write it in settings.toml, or in a profile: [policy] store.",
             )
-        return self._group("policy", Policy, line)
+        return self._load_group("policy", Policy, line)
 
     def tracking(self, line: Mapping[str, Any]) -> TrackingSettings:
         """Say where runs and models are recorded."""
-        return self._group("tracking", TrackingSettings, line)
+        return self._load_group("tracking", TrackingSettings, line)
 
-    def _group(self, name: str, cls: type[S], line: Mapping[str, Any]) -> S:
-        layers = [Layer(x.name, {name: x.values[name]}) for x in self._layers(line) if name in x.values]
+    def _load_group(self, name: str, cls: type[S], line: Mapping[str, Any]) -> S:
+        layers = [Layer(x.name, {name: x.values[name]}) for x in self._read_layers(line) if name in x.values]
         odd = next((x.name for x in layers if not isinstance(x.values[name], Mapping)), "")
         if odd:
             raise SettingsError(
@@ -81,7 +81,7 @@ class Configuration:
         assert isinstance(loaded.settings, cls)
         return loaded.settings
 
-    def _layers(self, line: Mapping[str, Any]) -> list[Layer]:
+    def _read_layers(self, line: Mapping[str, Any]) -> list[Layer]:
         layers = [Layer("settings.toml", read_toml(self.root / "settings.toml"))]
         if self.profile:
             path = self.root / "profiles" / f"{self.profile}.toml"

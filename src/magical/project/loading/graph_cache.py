@@ -24,22 +24,22 @@ from magical.settings.paths import ReplacementGroup
 from magical.system.atomic_files import write_text
 
 __all__ = [
-    "Drawn",
-    "DrawnMemory",
-    "difference",
-    "files_read",
-    "importing",
-    "other_files",
+    "DrawnWorkflow",
+    "GraphCache",
+    "find_difference",
+    "record_file_reads",
+    "track_added_paths",
+    "digest_other_files",
     "project_digest",
 ]
 
-_ADDED: set[str] = set()
+_ADDED_PATHS: set[str] = set()
 
-_SKIPPED = {"node_modules", "__pycache__", "site-packages"}
+_SKIPPED_FOLDERS = {"node_modules", "__pycache__", "site-packages"}
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnWorkflow:
     """A drawn workflow as far as planning needs it.
 
     Attributes:
@@ -53,15 +53,15 @@ class Drawn:
     graph: Graph
     identities: Mapping[str, NodeIdentity]
     settings: dict[str, Any]
-    spoken: Mapping[str, str] = field(default_factory=dict)
-    other: Mapping[str, str] = field(default_factory=dict)
+    setting_layers: Mapping[str, str] = field(default_factory=dict)
+    file_digests: Mapping[str, str] = field(default_factory=dict)
 
-    def stands(self) -> bool:
+    def is_current(self) -> bool:
         """Whether what it depends on beside the project's own modules is what it was."""
-        return all(_file_digest(Path(path)) == digest for path, digest in self.other.items())
+        return all(_file_digest(Path(path)) == digest for path, digest in self.file_digests.items())
 
 
-class DrawnMemory:
+class GraphCache:
     """Keeps drawn graphs under the digest of all that drawing depends on.
 
     Args:
@@ -73,7 +73,7 @@ class DrawnMemory:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def recall(self, digest: str) -> Drawn | None:
+    def load(self, digest: str) -> DrawnWorkflow | None:
         """Give the graph drawn under a digest, unless something else it depends on has changed."""
         try:
             data = json.loads((self.folder / f"{digest}.json").read_text(encoding="utf-8"))
@@ -81,19 +81,19 @@ class DrawnMemory:
                 return None
             identities = {k: NodeIdentity.from_json(v) for k, v in data["identities"].items()}
             graph = Graph.from_json(data["graph"])
-            found = Drawn(graph, identities, data["settings"], data["spoken"], data["other"])
-            return found if found.stands() else None
+            found = DrawnWorkflow(graph, identities, data["settings"], data["spoken"], data["other"])
+            return found if found.is_current() else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def remember(self, digest: str, drawn: Drawn) -> None:
+    def save(self, digest: str, drawn: DrawnWorkflow) -> None:
         """Keep a drawn graph, and forget the oldest ones."""
         data = {
             "graph": drawn.graph.to_json(),
             "identities": {k: v.to_json() for k, v in drawn.identities.items()},
             "settings": drawn.settings,
-            "spoken": dict(drawn.spoken),
-            "other": dict(drawn.other),
+            "spoken": dict(drawn.setting_layers),
+            "other": dict(drawn.file_digests),
         }
         text = json.dumps({"digest": _digest(json.dumps(data)), **data})
         path = self.folder / f"{digest}.json"
@@ -104,7 +104,7 @@ class DrawnMemory:
                 old.unlink(missing_ok=True)
 
 
-def difference(drawn: Drawn, graph: Graph, pretence: Callable[[Graph], Graph]) -> str:
+def find_difference(drawn: DrawnWorkflow, graph: Graph, pretence: Callable[[Graph], Graph]) -> str:
     """Name what of a remembered drawing is another now, although no file has changed, if anything is.
 
     Args:
@@ -122,7 +122,7 @@ def difference(drawn: Drawn, graph: Graph, pretence: Callable[[Graph], Graph]) -
     return ""
 
 
-def other_files(identities: Mapping[str, NodeIdentity], read: Iterable[str], root: Path) -> dict[str, str]:
+def digest_other_files(identities: Mapping[str, NodeIdentity], read: Iterable[str], root: Path) -> dict[str, str]:
     """Give the digests of what drawing depends on beside the project's own modules.
 
     Args:
@@ -143,9 +143,9 @@ def project_digest(root: Path, profile: str, line: Mapping[str, Any]) -> str:
         line: the settings of the command line.
     """
     digest = hashlib.sha256(f"{KEY_FORMAT}\n{root}\n{profile}\n{os.getcwd() if line else ''}\n".encode())
-    digest.update(json.dumps(to_json(line, _said), sort_keys=True).encode())
+    digest.update(json.dumps(to_json(line, _encode_line_value), sort_keys=True).encode())
     digest.update("\n".join([digest_installed(), *_import_path()]).encode())
-    for path in sorted(_sources(root)):
+    for path in sorted(_find_sources(root)):
         digest.update(f"{path.relative_to(root)} {_file_digest(path)}\n".encode())
     return digest.hexdigest()[:40]
 
@@ -153,38 +153,38 @@ def project_digest(root: Path, profile: str, line: Mapping[str, Any]) -> str:
 def _import_path() -> list[str]:
     """Where modules are looked for, without the folder that the way of starting Python puts first."""
     first = {os.getcwd(), os.path.dirname(os.path.abspath((sys.argv or [""])[0]))}
-    return [place for place in map(os.path.abspath, sys.path) if place not in first | _ADDED]
+    return [place for place in map(os.path.abspath, sys.path) if place not in first | _ADDED_PATHS]
 
 
 @contextlib.contextmanager
-def importing() -> Iterator[None]:
+def track_added_paths() -> Iterator[None]:
     """While a project is imported: where it adds to the path itself depends on nothing but its own code."""
     before = set(map(os.path.abspath, sys.path))
     try:
         yield
     finally:
-        _ADDED.update(set(map(os.path.abspath, sys.path)) - before)
+        _ADDED_PATHS.update(set(map(os.path.abspath, sys.path)) - before)
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _said(value: Any) -> Any:
+def _encode_line_value(value: Any) -> Any:
     """A path on the line and one given from Python are two paths with one text; so is what stands for all."""
     if isinstance(value, ReplacementGroup):
-        return {"whole": {name: to_json(item, _said) for name, item in value.items()}}
+        return {"whole": {name: to_json(item, _encode_line_value) for name, item in value.items()}}
     return {"line": str(value)} if isinstance(value, CommandLineText) else NotImplemented
 
 
-def _sources(root: Path) -> Iterator[Path]:
+def _find_sources(root: Path) -> Iterator[Path]:
     yield from (p for p in (root / "pyproject.toml", root / "settings.toml") if p.is_file())
     yield from (root / "profiles").glob("*.toml")
     for folder, names, files in os.walk(root):
         names[:] = [
             n
             for n in names
-            if not n.startswith(".") and n not in _SKIPPED and not Path(folder, n, "pyvenv.cfg").exists()
+            if not n.startswith(".") and n not in _SKIPPED_FOLDERS and not Path(folder, n, "pyvenv.cfg").exists()
         ]
         yield from (Path(folder, f) for f in files if f.endswith(".py"))
 
@@ -196,41 +196,41 @@ def _file_digest(path: Path) -> str:
         return ""
 
 
-_watching = threading.local()
+_thread_files = threading.local()
 
-_hooked = threading.Lock()
+_hook_lock = threading.Lock()
 
 _state = {"hooked": False}
 
 
 @contextmanager
-def files_read() -> Iterator[set[str]]:
+def record_file_reads() -> Iterator[set[str]]:
     """Collect the files that this thread opens for reading; Python's own and installed ones are left out.
 
     Example:
-        >>> with files_read() as read:
+        >>> with record_file_reads() as read:
         ...     _ = Path("settings.toml").exists()
         >>> read
         set()
     """
-    with _hooked:
+    with _hook_lock:
         if not _state["hooked"]:
-            sys.addaudithook(_hear)
+            sys.addaudithook(_record_opened_file)
             _state["hooked"] = True
     found: set[str] = set()
-    _watching.files = found
+    _thread_files.files = found
     try:
         yield found
     finally:
-        _watching.files = None
+        _thread_files.files = None
         own = (sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"), "/proc", "/sys", "/dev")
         found -= {
             f for f in found if f.startswith(own) or f.endswith((".pyc", ".py")) or not Path(f).is_file()
         }
 
 
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    files = getattr(_watching, "files", None) if event == "open" else None
+def _record_opened_file(event: str, arguments: tuple[Any, ...]) -> None:
+    files = getattr(_thread_files, "files", None) if event == "open" else None
     if files is None:
         return
     path, mode = arguments[0], arguments[1]

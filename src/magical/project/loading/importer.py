@@ -18,13 +18,13 @@ from pydantic import Field
 
 from magical.errors import MagicalError, ProjectError, did_you_mean, shorten
 from magical.project.loading.location import Location
-from magical.project.loading.source_loader import FreshLoader, forget_outside, is_test, watch_outside
+from magical.project.loading.source_loader import FreshLoader, drop_stale_modules, is_test, install_outside_finder
 from magical.system.tracebacks import author_frames
 from magical.workflows import Workflow
 
 __all__ = ["import_workflow"]
 
-_UNKNOWN = "Using extra keyword arguments on `Field`"
+_UNKNOWN_KEYWORD = "Using extra keyword arguments on `Field`"
 
 
 class _ProjectFinder:
@@ -35,22 +35,22 @@ class _ProjectFinder:
         bare: find folders without ``__init__.py`` instead; like Python, after everything else.
     """
 
-    def __init__(self, root: Path, bare: bool = False) -> None:
-        self.root, self.bare = root, bare
+    def __init__(self, root: Path, namespace_only: bool = False) -> None:
+        self.root, self.namespace_only = root, namespace_only
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         for folder in [str(self.root)] if path is None else path:
-            if _lies_in(folder, self.root):
+            if _is_own_file(folder, self.root):
                 finder = importlib.machinery.FileFinder(str(folder), (FreshLoader, [".py"]))
                 spec = finder.find_spec(name)
-                if spec is not None and (spec.loader is None) == self.bare:
+                if spec is not None and (spec.loader is None) == self.namespace_only:
                     return spec
         return None
 
 
-def _lies_in(file: str, root: Path) -> bool:
+def _is_own_file(file: str, root: Path) -> bool:
     """Whether a file or folder is the project's own, and not of an environment inside its folder."""
     if not file.startswith(str(root)):
         return False
@@ -64,28 +64,28 @@ def import_workflow(location: Location) -> Workflow[Any, Any]:
     Raises:
         ProjectError: a module cannot be imported, or there is not exactly one workflow.
     """
-    _forget_projects(location.root)
-    watch_outside()
+    _drop_project_modules(location.root)
+    install_outside_finder()
     sys.meta_path.insert(0, _ProjectFinder(location.root))
-    sys.meta_path.append(_ProjectFinder(location.root, bare=True))
+    sys.meta_path.append(_ProjectFinder(location.root, namespace_only=True))
     importlib.invalidate_caches()
     try:
         with _strict_fields():
             module = importlib.import_module(location.module)
     except MagicalError as error:
-        _place(error)
+        _add_location(error)
         raise
     except SyntaxError as error:
         raise _syntax_error(error) from error
     except (Exception, SystemExit) as error:
         raise _import_error(location, error) from error
-    return _workflow(location, module)
+    return _find_workflow(location, module)
 
 
 @contextlib.contextmanager
 def _strict_fields() -> Iterator[None]:
     """A keyword that ``Field`` does not know is a mistake, and no mere warning, as pydantic has it."""
-    warnings.filterwarnings("error", message=_UNKNOWN)
+    warnings.filterwarnings("error", message=_UNKNOWN_KEYWORD)
     strict = warnings.filters[0]
     try:
         yield
@@ -94,7 +94,7 @@ def _strict_fields() -> Iterator[None]:
             warnings.filters.remove(strict)  # type: ignore[attr-defined]
 
 
-def _forget_projects(root: Path) -> None:
+def _drop_project_modules(root: Path) -> None:
     """Drop every module that a project finder loaded, and any other that would hide one here, or is old."""
     finders = [f for f in sys.meta_path if isinstance(f, _ProjectFinder)]
     for finder in finders:
@@ -104,21 +104,21 @@ def _forget_projects(root: Path) -> None:
     gone = []
     for name, module in list(sys.modules.items()):
         fresh = type(getattr(module, "__loader__", None)) is FreshLoader
-        bare = hasattr(module, "__path__") and any(_lies_in(str(_path_of(module)), r) for r in roots)
-        hides = name.split(".")[0] in own and not _shared(name, module) and not is_test(module)
-        if (fresh or bare or hides) and not _under_way(module):
+        bare = hasattr(module, "__path__") and any(_is_own_file(str(_path_of(module)), r) for r in roots)
+        hides = name.split(".")[0] in own and not _is_shared(name, module) and not is_test(module)
+        if (fresh or bare or hides) and not _is_importing(module):
             gone.append(name)
     for name in gone:  # only now: a folder without __init__.py asks its parent where it is
         del sys.modules[name]
-    forget_outside(root, {name.partition(".")[0] for name in gone})
+    drop_stale_modules(root, {name.partition(".")[0] for name in gone})
 
 
-def _under_way(module: ModuleType) -> bool:
+def _is_importing(module: ModuleType) -> bool:
     """Whether Python is still importing a module, such as one that opens the project it lies in."""
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
-def _shared(name: str, module: ModuleType) -> bool:
+def _is_shared(name: str, module: ModuleType) -> bool:
     top = name.split(".", maxsplit=1)[0]
     if top in ("magical", "__main__") or top in sys.stdlib_module_names:
         return True
@@ -133,7 +133,7 @@ def _path_of(module: ModuleType) -> Path:
     return Path(getattr(module, "__file__", None) or next(iter(folders), ""))
 
 
-def _workflow(location: Location, module: ModuleType) -> Workflow[Any, Any]:
+def _find_workflow(location: Location, module: ModuleType) -> Workflow[Any, Any]:
     found = {n: v for n, v in vars(module).items() if isinstance(v, Workflow)}
     if location.name:
         if location.name in found:
@@ -161,7 +161,7 @@ def _syntax_error(error: SyntaxError) -> ProjectError:
     )
 
 
-def _place(error: MagicalError) -> None:
+def _add_location(error: MagicalError) -> None:
     """Name the author's line that raised an error, unless its message names one already."""
     frames = author_frames(error)
     if frames and error.lines and not re.search(r"\.py:\d", str(error)):
@@ -176,7 +176,7 @@ def _import_error(location: Location, error: BaseException) -> ProjectError:
         field = re.search(r'Field "(\w+)"', words)
         words = f"{f'field {field[1]}: ' if field else ''}{words.splitlines()[-1].strip()}"
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
-    if words.startswith(_UNKNOWN):
+    if words.startswith(_UNKNOWN_KEYWORD):
         known, odd = list(inspect.signature(Field).parameters), re.findall(r"'(\w+)'", words) or ["?"]
         return ProjectError(
             f"Field knows no {odd[0]!r}:", f"  {shorten(place, 140)}", hint=did_you_mean(odd[0], known)
@@ -198,6 +198,6 @@ def _import_hint(location: Location, error: BaseException) -> str:
     if name in sys.stdlib_module_names and (own.is_file() or own.with_suffix("").is_dir()):
         shown = own.name if own.is_file() else f"{name}/"
         return f"rename {shown} of the project: Python's own module {name} is imported in its place."
-    if _lies_in(error.path or "", root):
+    if _is_own_file(error.path or "", root):
         return f"define it in {Path(error.path or '').name}, or mend the name."
     return f"is it installed? pip install {name}" if name else "is the package installed?"

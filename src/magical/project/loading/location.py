@@ -8,7 +8,7 @@ from pathlib import Path
 
 from magical.errors import ProjectError, UsageError
 
-__all__ = ["Location", "find"]
+__all__ = ["Location", "find_project"]
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class Location:
     root: Path
     module: str
     name: str = ""
-    aside: Path | None = None
+    temporary_home: Path | None = None
 
     @property
     def home(self) -> Path:
         """Where store, journal and database are."""
-        return self.aside or self.root / ".magical"
+        return self.temporary_home or self.root / ".magical"
 
 
-def find(path: str | Path) -> Location:
+def find_project(path: str | Path) -> Location:
     """Find the project in a folder, or made of one file.
 
     Raises:
@@ -47,7 +47,7 @@ def find(path: str | Path) -> Location:
         raise UsageError(
             f"There is no project {path}: no such folder or .py file.", hint="give --project PATH."
         )
-    named = _named(place / "pyproject.toml")
+    named = _read_workflow_setting(place / "pyproject.toml")
     if named:
         module, _, name = named.partition(":")
         return Location(place, module, name)
@@ -59,7 +59,7 @@ def find(path: str | Path) -> Location:
     )
 
 
-def _named(pyproject: Path) -> str:
+def _read_workflow_setting(pyproject: Path) -> str:
     try:
         data = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     except FileNotFoundError:

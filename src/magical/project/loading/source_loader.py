@@ -15,11 +15,11 @@ from types import CodeType, ModuleType
 from magical.keys.packages import is_project
 from magical.system.processes import process_start_time
 
-__all__ = ["FreshLoader", "changed_outside", "forget_outside", "is_test", "watch_outside"]
+__all__ = ["FreshLoader", "has_changed_outside", "drop_stale_modules", "is_test", "install_outside_finder"]
 
-_INSTALLED = ("site-packages", "dist-packages")
+_INSTALL_FOLDERS = ("site-packages", "dist-packages")
 
-_LEEWAY = 2.0
+_CLOCK_TOLERANCE = 2.0
 """Seconds by which the clocks of a disk and of this machine may differ."""
 
 
@@ -57,7 +57,7 @@ class _OutsideFinder:
                 if type(spec.loader) is importlib.machinery.SourceFileLoader and spec.origin:
                     probe = ModuleType(name)
                     probe.__file__ = spec.origin
-                    if _is_code(name, spec.origin) and is_project(probe):
+                    if _is_possible_code(name, spec.origin) and is_project(probe):
                         spec.loader = _OutsideLoader(name, spec.origin)
                 return spec
         return None
@@ -66,22 +66,22 @@ class _OutsideFinder:
 _finder = _OutsideFinder()
 
 
-def watch_outside() -> None:
+def install_outside_finder() -> None:
     """From here on load all project code from its source, and remember what that was."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
     sys.meta_path.insert(0, _finder)
 
 
-def changed_outside() -> bool:
+def has_changed_outside() -> bool:
     """Whether a file outside the project's folder is another by now than the code that was loaded from it."""
     return any(
         isinstance(getattr(module, "__loader__", None), _OutsideLoader) and _is_stale(module)
-        for _, module in _outside(None)
+        for _, module in _find_outside_modules(None)
     )
 
 
-def forget_outside(root: Path, gone: set[str]) -> None:
+def drop_stale_modules(root: Path, dropped: set[str]) -> None:
     """Drop the modules of project code outside the project's folder that are old, and all that import them.
 
     What is as it was stays: it is imported once, however often the project is. So do tests that
@@ -92,15 +92,15 @@ def forget_outside(root: Path, gone: set[str]) -> None:
         gone: the top names of the modules that were dropped already.
     """
     there: dict[str, list[tuple[str, ModuleType]]] = {}
-    for name, module in _outside(root):
+    for name, module in _find_outside_modules(root):
         there.setdefault(name.partition(".")[0], []).append((name, module))
-    old = gone | {top for top, modules in there.items() if any(_is_stale(m) for _, m in modules)}
-    imports = {top: _imports(modules) for top, modules in there.items()} if old else {}
+    old = dropped | {top for top, modules in there.items() if any(_is_stale(m) for _, m in modules)}
+    imports = {top: _find_imports(modules) for top, modules in there.items()} if old else {}
     while more := {top for top, named in imports.items() if top not in old and named & old}:
         old |= more
     for top in old & set(there):
         for name, module in there[top]:
-            _drop(name, module)
+            _drop_module(name, module)
 
 
 def is_test(module: ModuleType) -> bool:
@@ -108,11 +108,11 @@ def is_test(module: ModuleType) -> bool:
     return type(getattr(module, "__loader__", None)).__module__.startswith("_pytest.")
 
 
-def _outside(root: Path | None) -> Iterator[tuple[str, ModuleType]]:
+def _find_outside_modules(root: Path | None) -> Iterator[tuple[str, ModuleType]]:
     """The modules of project code, without those in a folder, our own, tests, and those under way."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or not _is_code(name, file) or not is_project(module):
+        if not isinstance(file, str) or not _is_possible_code(name, file) or not is_project(module):
             continue
         if root is not None and Path(file).is_relative_to(root):
             continue
@@ -122,14 +122,14 @@ def _outside(root: Path | None) -> Iterator[tuple[str, ModuleType]]:
             yield name, module
 
 
-def _is_code(name: str, file: str) -> bool:
+def _is_possible_code(name: str, file: str) -> bool:
     """Whether a file may be project code: a look at its name, since there are thousands."""
     if not file.endswith(".py") or name.partition(".")[0] in ("magical", "__main__", "__mp_main__"):
         return False
-    return not file.startswith(_STANDARD) and not any(word in file for word in _INSTALLED)
+    return not file.startswith(_STDLIB_FOLDER) and not any(word in file for word in _INSTALL_FOLDERS)
 
 
-_STANDARD = os.path.dirname(os.__file__) + os.sep
+_STDLIB_FOLDER = os.path.dirname(os.__file__) + os.sep
 
 
 def _is_stale(module: ModuleType) -> bool:
@@ -138,24 +138,24 @@ def _is_stale(module: ModuleType) -> bool:
     try:
         if isinstance(loader, FreshLoader):
             return sha256(file.read_bytes()).hexdigest() != loader.digest
-        return file.stat().st_ctime > process_start_time() - _LEEWAY
+        return file.stat().st_ctime > process_start_time() - _CLOCK_TOLERANCE
     except OSError:
         return True
 
 
-def _imports(modules: Sequence[tuple[str, ModuleType]]) -> set[str]:
+def _find_imports(modules: Sequence[tuple[str, ModuleType]]) -> set[str]:
     found: set[str] = set()
     for _, module in modules:
         try:
             file = Path(str(module.__file__))
-            found |= _named(file, file.stat().st_mtime_ns)
+            found |= _parse_imports(file, file.stat().st_mtime_ns)
         except (OSError, SyntaxError, ValueError):
             continue
     return found
 
 
 @functools.lru_cache(maxsize=4096)
-def _named(file: Path, time: int) -> frozenset[str]:
+def _parse_imports(file: Path, time: int) -> frozenset[str]:
     """The top names of what a file imports, also inside functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_bytes())):
@@ -166,7 +166,7 @@ def _named(file: Path, time: int) -> frozenset[str]:
     return frozenset(found)
 
 
-def _drop(name: str, module: ModuleType) -> None:
+def _drop_module(name: str, module: ModuleType) -> None:
     sys.modules.pop(name, None)
     above, _, last = name.rpartition(".")
     parent = sys.modules.get(above)

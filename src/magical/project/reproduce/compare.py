@@ -12,9 +12,9 @@ from magical.engine.artifacts import Artifact
 from magical.engine.run import RunResult
 from magical.errors import MagicalError
 from magical.graph import Graph, Node
-from magical.project.reproduce.fingerprint_diff import DIFFERS, SAME, UNKNOWN, compared
-from magical.project.reproduce.outcome import LEFT_OUT, Reproduced
-from magical.project.reproduce.record import Recorded
+from magical.project.reproduce.fingerprint_diff import DIFFERS, SAME, UNKNOWN, compare_fingerprints
+from magical.project.reproduce.outcome import LEFT_OUT, ReproducedStep
+from magical.project.reproduce.record import RecordedProject
 
 __all__ = ["Comparison"]
 
@@ -23,67 +23,67 @@ __all__ = ["Comparison"]
 class Comparison:
     """The results of then, by their record, and those of now."""
 
-    project: Recorded
-    fresh: Recorded
+    old_project: RecordedProject
+    new_project: RecordedProject
     record: Mapping[str, Any]
     graph: Graph
     result: RunResult
 
-    def steps(self, left_out: Mapping[str, str]) -> tuple[Reproduced, ...]:
+    def compare_steps(self, left_out: Mapping[str, str]) -> tuple[ReproducedStep, ...]:
         """Compare step by step, in the order of the record."""
-        from magical.project.reproduce.fingerprints import Fingerprints
-        from magical.project.reproduce.model_sample import judges
+        from magical.project.reproduce.fingerprints import Fingerprinter
+        from magical.project.reproduce.model_sample import find_model_samples
 
-        root = str(self.fresh.root)
+        root = str(self.new_project.root)
         made = self.result.records
         ordered = [*(n for n in self.record["steps"] if n in made), *made]  # not as steps happened to finish
-        now = Fingerprints(self.fresh.store, judges({n: made[n] for n in ordered}), root)
+        now = Fingerprinter(self.new_project.store, find_model_samples({n: made[n] for n in ordered}), root)
         return tuple(
-            Reproduced(name, LEFT_OUT, (left_out[name],)) if name in left_out else self._step(name, said, now)
+            ReproducedStep(name, LEFT_OUT, (left_out[name],)) if name in left_out else self._compare_step(name, said, now)
             for name, said in self.record["steps"].items()
         )
 
-    def _step(self, name: str, said: Mapping[str, Any], now: Any) -> Reproduced:
-        if not said.get("key"):
-            if said["state"] == LEFT_OUT:
-                return Reproduced(name, LEFT_OUT, (f"the run left it out: {said.get('reason', '')}",))
-            return Reproduced(name, UNKNOWN, (f"it did not finish in the run ({said['state']})",))
+    def _compare_step(self, name: str, entry: Mapping[str, Any], fingerprints: Any) -> ReproducedStep:
+        if not entry.get("key"):
+            if entry["state"] == LEFT_OUT:
+                return ReproducedStep(name, LEFT_OUT, (f"the run left it out: {entry.get('reason', '')}",))
+            return ReproducedStep(name, UNKNOWN, (f"it did not finish in the run ({entry['state']})",))
         if name not in self.graph.by_name:
-            return Reproduced(name, DIFFERS, ("the workflow no longer has it",))
+            return ReproducedStep(name, DIFFERS, ("the workflow no longer has it",))
         if (error := self.result.errors.get(name)) is not None:
-            return Reproduced(name, DIFFERS, (f"it failed: {error.lines[0]}",))
+            return ReproducedStep(name, DIFFERS, (f"it failed: {error.lines[0]}",))
         made, note = self.result.records.get(name), _note(self.graph.by_name[name])
         if made is None:
             reason = self.result.left_out.get(name, "it was not reached")
-            return Reproduced(name, DIFFERS, (f"it gave nothing: {reason}",), note)
-        if not said.get("result"):
-            return Reproduced(name, *_by_name(said.get("content", ""), made.result.content), note)
-        new = now.of(name, made.result)
-        found = compared(said["result"], new, self._pairs(said, made.result))
-        return Reproduced(name, found.level, found.what, note, found.apart)
+            return ReproducedStep(name, DIFFERS, (f"it gave nothing: {reason}",), note)
+        if not entry.get("result"):
+            return ReproducedStep(name, *_compare_content(entry.get("content", ""), made.result.content), note)
+        new = fingerprints.of(name, made.result)
+        found = compare_fingerprints(entry["result"], new, self._table_pairs(entry, made.result))
+        return ReproducedStep(name, found.level, found.details, note, found.max_difference)
 
-    def _pairs(self, said: Mapping[str, Any], made: Artifact) -> Callable[[str], Any]:
+    def _table_pairs(self, entry: Mapping[str, Any], made: Artifact) -> Callable[[str], Any]:
         """Gives both tables as they are, where the store still has what the record is about.
 
         The sums of the record do without: a store that does not answer here, or is damaged, stops nothing.
         """
         kept: Artifact | None = None
         with contextlib.suppress(MagicalError):
-            record = self.project.store.find_record(said["key"])
-            kept = record.result if record and record.result.content == said.get("content") else None
+            record = self.old_project.store.find_record(entry["key"])
+            kept = record.result if record and record.result.content == entry.get("content") else None
 
         def pair(item: str) -> Any:
-            one, other = _member(kept, item) if kept else None, _member(made, item)
+            one, other = _find_member(kept, item) if kept else None, _find_member(made, item)
             if one is None or other is None or {one.kind, other.kind} != {"table"}:
                 return None
             with contextlib.suppress(MagicalError):
-                stores = (self.project.store, one), (self.fresh.store, other)
+                stores = (self.old_project.store, one), (self.new_project.store, other)
                 return tuple(store.load(artifact, Promise("table")) for store, artifact in stores)
 
         return pair
 
 
-def _by_name(old: str, new: str) -> tuple[str, tuple[str, ...]]:
+def _compare_content(old: str, new: str) -> tuple[str, tuple[str, ...]]:
     """What can be said of a result that was swept: its content has a name, unless it is a model."""
     if old == new and not old.startswith("key:"):
         return SAME, ()
@@ -93,7 +93,7 @@ def _by_name(old: str, new: str) -> tuple[str, tuple[str, ...]]:
     return DIFFERS, (f"other content, and {gone}",)
 
 
-def _member(artifact: Artifact, item: str) -> Artifact | None:
+def _find_member(artifact: Artifact, item: str) -> Artifact | None:
     for name in item.split(".") if item else ():
         if name not in artifact.items:
             return None

@@ -16,10 +16,10 @@ from magical.graph import Node
 from magical.keys.key import NodeIdentity
 from magical.keys.key_diff import find_causes, diff_settings
 from magical.keys.packages import digest_lock_files, read_versions
-from magical.project.loading.drawing import Drawing
-from magical.project.reproduce.portable_paths import portable, portable_parts
+from magical.project.loading.drawing import WorkflowDrawing
+from magical.project.reproduce.portable_paths import make_portable, portable_parts
 
-__all__ = ["Change", "changed_data", "changes"]
+__all__ = ["Change", "changed_data_error", "find_changes"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Change:
         return {"kind": self.kind, "text": self.text, "steps": list(self.steps)}
 
 
-def changes(
-    record: Mapping[str, Any], drawing: Drawing, planner: Planner, root: Path, without: Collection[str] = ()
+def find_changes(
+    record: Mapping[str, Any], drawing: WorkflowDrawing, planner: Planner, root: Path, excluded: Collection[str] = ()
 ) -> list[Change]:
     """Say what differs between a record and the project as it is here and now, before anything runs.
 
@@ -61,42 +61,42 @@ def changes(
     Raises:
         InputError: a file that a step reads cannot be read.
     """
-    found = [*_commit(record, root), *_versions(record, drawing), *_locks(record, root)]
-    then, now = portable(record["settings"], root), portable(drawing.drawn.settings, root)
+    found = [*_commit_changes(record, root), *_version_changes(record, drawing), *_lock_changes(record, root)]
+    then, now = make_portable(record["settings"], root), make_portable(drawing.drawn.settings, root)
     found += [Change("setting", f"the setting {text}") for text in diff_settings(then, now)]
-    found += _steps(record, drawing)
+    found += _step_changes(record, drawing)
     grouped: dict[tuple[str, str], list[str]] = {(c.kind, c.text): list(c.steps) for c in found}
     for node in drawing.graph.nodes:
         old = record["steps"].get(node.name, {}).get("parts")
         if old is not None:
-            for kind, text in _of_node(node, old, drawing.drawn.identities[node.name], planner, root):
-                unread = kind == "data" and node.name in without
+            for kind, text in _node_changes(node, old, drawing.drawn.identities[node.name], planner, root):
+                unread = kind == "data" and node.name in excluded
                 grouped.setdefault(("file" if unread else kind, text), []).append(node.name)
     return [Change(kind, text, tuple(steps)) for (kind, text), steps in grouped.items()]
 
 
-def _of_node(
-    node: Node, then: Mapping[str, str], identity: NodeIdentity, planner: Planner, root: Path
+def _node_changes(
+    node: Node, old_parts: Mapping[str, str], identity: NodeIdentity, planner: Planner, root: Path
 ) -> Iterator[tuple[str, str]]:
     """What differs between the parts of its key then and now, but for what its inputs were."""
     if gone := [p for paths in identity.argument_files.values() for p in paths if not Path(p).exists()]:
-        yield "data", f"there is no {_named(gone, root)}"
+        yield "data", f"there is no {_list_paths(gone, root)}"
         return
     new = portable_parts(planner.compute_key(node, {})[1], root)
-    old = {k: v for k, v in then.items() if not k.startswith("input:")}
+    old = {k: v for k, v in old_parts.items() if not k.startswith("input:")}
     for label, paths in identity.argument_files.items():
-        if _other_content(old.get(label), new[label]):
-            yield "data", f"{_named(paths, root)} has other content than in the run"
+        if _has_other_content(old.get(label), new[label]):
+            yield "data", f"{_list_paths(paths, root)} has other content than in the run"
             old[label] = new[label]
     for cause in find_causes(old, new, identity):
         yield cause.kind, cause.text
 
 
-def _named(paths: Sequence[str], root: Path) -> str:
+def _list_paths(paths: Sequence[str], root: Path) -> str:
     return join_names([os.path.relpath(path, root) for path in paths], 4)
 
 
-def changed_data(found: Sequence[Change], run: str) -> InputError | None:
+def changed_data_error(found: Sequence[Change], run: str) -> InputError | None:
     """Give the error that other data make, if there are any: what comes of them says nothing of the code."""
     other = [change for change in found if change.kind == "data"]
     if not other:
@@ -108,7 +108,7 @@ def changed_data(found: Sequence[Change], run: str) -> InputError | None:
     )
 
 
-def _commit(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
+def _commit_changes(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
     then, now = record.get("git") or {}, git_state(root)
     if then.get("commit") and now.get("commit") and then["commit"] != now["commit"]:
         text = f"the commit is {now['commit'][:10]}, and was {shorten(then['commit'], 11)[:10]}"
@@ -119,23 +119,23 @@ def _commit(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
         yield Change("commit", "there are changes here that are not committed")
 
 
-def _versions(record: Mapping[str, Any], drawing: Drawing) -> Iterator[Change]:
+def _version_changes(record: Mapping[str, Any], drawing: WorkflowDrawing) -> Iterator[Change]:
     parts = [p for identity in drawing.drawn.identities.values() for p in identity.parts.items()]
     packages = {k.partition(":")[2]: v for k, v in parts if k.startswith("package:")}
     then, now = record.get("versions") or {}, {**read_versions(), **packages}
     for name in then:
         one, other = str(then[name]), str(now.get(name) or "")
-        if name == "python" and _minor(one) != _minor(other):  # the third number changes no key
-            yield Change("python", f"Python went from {shorten(_minor(one), 40)} to {_minor(other)}")
+        if name == "python" and _minor_version(one) != _minor_version(other):  # the third number changes no key
+            yield Change("python", f"Python went from {shorten(_minor_version(one), 40)} to {_minor_version(other)}")
         elif name != "python" and other and one != other:
             yield Change("package", f"{name} went from {shorten(one, 40)} to {other}")
 
 
-def _minor(version: str) -> str:
+def _minor_version(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def _locks(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
+def _lock_changes(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
     if "locks" not in record:
         return
     then, now = record["locks"], digest_lock_files(root)
@@ -145,7 +145,7 @@ def _locks(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
             yield Change("lock", f"the lock file {name} {how}")
 
 
-def _steps(record: Mapping[str, Any], drawing: Drawing) -> Iterator[Change]:
+def _step_changes(record: Mapping[str, Any], drawing: WorkflowDrawing) -> Iterator[Change]:
     names, then = [n.name for n in drawing.drawn.graph.nodes], record["steps"]
     if gone := [n for n, said in then.items() if n not in names and said.get("key")]:
         yield Change("step", "the workflow no longer has", tuple(gone))
@@ -155,7 +155,7 @@ def _steps(record: Mapping[str, Any], drawing: Drawing) -> Iterator[Change]:
         yield Change("step", "the run did not have", tuple(added))
 
 
-def _other_content(old: str | None, new: str) -> bool:
+def _has_other_content(old: str | None, new: str) -> bool:
     """Whether the files of an argument have other bytes: their digests stand behind its JSON."""
     if old is None or old == new:
         return False

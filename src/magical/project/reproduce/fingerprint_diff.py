@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from magical.errors import join_names, shorten
-from magical.project.reproduce.fingerprints import floats_of
-from magical.project.reproduce.float_checksum import NEAR, distance, farthest
+from magical.project.reproduce.fingerprints import extract_floats
+from magical.project.reproduce.float_checksum import TOLERANCE, compare_checksums, compare_floats
 
-__all__ = ["DIFFERS", "NEARLY", "SAME", "UNKNOWN", "Agreement", "compared"]
+__all__ = ["DIFFERS", "NEARLY", "SAME", "UNKNOWN", "Agreement", "compare_fingerprints"]
 
 SAME, NEARLY, DIFFERS, UNKNOWN = "same", "nearly", "differs", "not compared"
 
-_SLACK = NEAR * (1 + 1e-6)
+_TOLERANCE = TOLERANCE * (1 + 1e-6)
 _Pair = tuple[Any, Any]
 _Pairs = Callable[[str], "_Pair | None"]
 
@@ -34,11 +34,11 @@ class Agreement:
     """
 
     level: str
-    what: tuple[str, ...] = ()
-    apart: float | None = None
+    details: tuple[str, ...] = ()
+    max_difference: float | None = None
 
 
-def compared(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs = lambda item: None) -> Agreement:
+def compare_fingerprints(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs = lambda item: None) -> Agreement:
     """Compare two fingerprints.
 
     Args:
@@ -47,64 +47,64 @@ def compared(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs = lam
         pairs: gives, for a member of the result, both tables as they are, if both are there.
 
     Example:
-        >>> compared({"kind": "none", "content": "none"}, {"kind": "none", "content": "none"}).level
+        >>> compare_fingerprints({"kind": "none", "content": "none"}, {"kind": "none", "content": "none"}).level
         'same'
     """
-    return _joined(list(_compared(old, new, pairs, "")))
+    return _merge(list(_compare_items(old, new, pairs, "")))
 
 
-def _compared(
+def _compare_items(
     old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs, item: str
 ) -> Iterator[Agreement]:
     kinds = old.get("kind"), new.get("kind")
     models = {*kinds} <= {"model", "object"}  # which of the two it is, is not known of what cannot be read
     if models and (old.get("unknown") or new.get("unknown") or kinds[0] == kinds[1]):
-        yield _objects(old, new, pairs, item)
+        yield _compare_objects(old, new, pairs, item)
     elif kinds[0] != kinds[1]:
-        yield Agreement(DIFFERS, (f"{_of(item)}it was a {kinds[0]}, and is a {kinds[1]} now",))
+        yield Agreement(DIFFERS, (f"{_prefix(item)}it was a {kinds[0]}, and is a {kinds[1]} now",))
     elif old["kind"] == "group":
         if list(old["items"]) != list(new["items"]):
-            text = f"{_of(item)}{len(old['items'])} items then, {len(new['items'])} now"
+            text = f"{_prefix(item)}{len(old['items'])} items then, {len(new['items'])} now"
             yield Agreement(DIFFERS, (text,))
             return
         for name, member in old["items"].items():
-            yield from _compared(member, new["items"][name], pairs, f"{item}.{name}" if item else name)
+            yield from _compare_items(member, new["items"][name], pairs, f"{item}.{name}" if item else name)
     elif old["content"] == new["content"]:
         yield Agreement(SAME)
     elif "columns" in old and "columns" in new:
-        yield _tables(old, new, pairs(item), item)
+        yield _compare_tables(old, new, pairs(item), item)
     elif old["kind"] == "value" and {*old} & {*new} & {"json", "shape"}:
-        yield _values(old, new, item)
+        yield _compare_values(old, new, item)
     else:
-        yield Agreement(DIFFERS, (f"{_of(item)}other content",))
+        yield Agreement(DIFFERS, (f"{_prefix(item)}other content",))
 
 
-def _joined(found: list[Agreement]) -> Agreement:
+def _merge(found: list[Agreement]) -> Agreement:
     levels = [a.level for a in found]
     level = next((x for x in (DIFFERS, UNKNOWN, NEARLY) if x in levels), SAME)
-    what = tuple(text for a in found if a.level == level for text in a.what)
-    return Agreement(level, what, max((a.apart for a in found if a.apart is not None), default=None))
+    what = tuple(text for a in found if a.level == level for text in a.details)
+    return Agreement(level, what, max((a.max_difference for a in found if a.max_difference is not None), default=None))
 
 
-def _objects(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs, item: str) -> Agreement:
+def _compare_objects(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs, item: str) -> Agreement:
     if reason := old.get("unknown") or new.get("unknown"):
-        return Agreement(UNKNOWN, (f"{_of(item)}{reason}",))
+        return Agreement(UNKNOWN, (f"{_prefix(item)}{reason}",))
     if old["kind"] == "model":
         if old["on"] != new["on"]:
-            text = f"{_of(item)}it predicted {old['on']} then, and {new['on']} now"
+            text = f"{_prefix(item)}it predicted {old['on']} then, and {new['on']} now"
             return Agreement(UNKNOWN, (text,))
-        found = _tables(old["predicts"], new["predicts"], pairs(item), item)
+        found = _compare_tables(old["predicts"], new["predicts"], pairs(item), item)
         if found.level == SAME:
             return found
-        text = "; ".join(found.what)
-        return Agreement(found.level, (f"its predictions for {old['on']}: {text}",), found.apart)
+        text = "; ".join(found.details)
+        return Agreement(found.level, (f"its predictions for {old['on']}: {text}",), found.max_difference)
     if old["bytes"] and old["bytes"] == new["bytes"]:
         return Agreement(SAME)
-    return Agreement(UNKNOWN, (f"{_of(item)}a {new['type']} has no content that could be compared",))
+    return Agreement(UNKNOWN, (f"{_prefix(item)}a {new['type']} has no content that could be compared",))
 
 
-def _tables(old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None, item: str) -> Agreement:
-    was, now, at = old["columns"], new["columns"], _of(item)
+def _compare_tables(old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None, item: str) -> Agreement:
+    was, now, at = old["columns"], new["columns"], _prefix(item)
     if old["rows"] != new["rows"]:
         return Agreement(DIFFERS, (f"{at}{old['rows']:,} rows then, {new['rows']:,} now",))
     gone, added = [n for n in was if n not in now], [n for n in now if n not in was]
@@ -115,78 +115,78 @@ def _tables(old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None, 
     for name in was:
         if name in now and was[name] != now[name]:
             both = (pair[0].get_column(name), pair[1].get_column(name)) if pair else None
-            found.append(_columns(f"{at}{name}", was[name], now[name], both))
-    return _joined(found)
+            found.append(_compare_columns(f"{at}{name}", was[name], now[name], both))
+    return _merge(found)
 
 
-def _columns(name: str, old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None) -> Agreement:
+def _compare_columns(name: str, old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None) -> Agreement:
     if old["type"] != new["type"]:
         return Agreement(DIFFERS, (f"{name} was {old['type']}, and is {new['type']} now",))
     if old["digest"] == new["digest"]:
         return Agreement(SAME)
     if "floats" not in old or "floats" not in new:
-        return Agreement(DIFFERS, (f"{name} has other values{_count(pair)}",))
+        return Agreement(DIFFERS, (f"{name} has other values{_count_differences(pair)}",))
     if old["nulls"] != new["nulls"] or old["nans"] != new["nans"]:
         missing = old["nulls"] + old["nans"], new["nulls"] + new["nans"]
         return Agreement(DIFFERS, (f"{name} missed {missing[0]:,} values, and misses {missing[1]:,} now",))
     if "rest" in old and "rest" in new and old["rest"] != new["rest"]:
         how = (
-            f"has other values{_count(pair)}"
+            f"has other values{_count_differences(pair)}"
             if "(" in old["type"]
             else "is missing or infinite in other rows"
         )
         return Agreement(DIFFERS, (f"{name} {how}",))
     if pair is not None:
-        one, other = map(floats_of, pair)
-        many, apart = farthest(one, other)
-        return _far(name, apart, f"in {many:,} of {len(one):,} values, by up to")
-    return _far(name, distance(old["floats"], new["floats"]), "by its sums, about")
+        one, other = map(extract_floats, pair)
+        many, apart = compare_floats(one, other)
+        return _describe_difference(name, apart, f"in {many:,} of {len(one):,} values, by up to")
+    return _describe_difference(name, compare_checksums(old["floats"], new["floats"]), "by its sums, about")
 
 
-def _far(name: str, apart: float | None, how: str) -> Agreement:
-    if apart is None:
+def _describe_difference(name: str, difference: float | None, how: str) -> Agreement:
+    if difference is None:
         return Agreement(DIFFERS, (f"{name} is missing or infinite in other rows",))
     text = (
-        f"{name} differs {how} {apart:.1g} relative"
-        if apart
+        f"{name} differs {how} {difference:.1g} relative"
+        if difference
         else f"{name} differs in signs of zeros or in rounding"
     )
-    return Agreement(NEARLY if apart <= _SLACK else DIFFERS, (text,), apart)
+    return Agreement(NEARLY if difference <= _TOLERANCE else DIFFERS, (text,), difference)
 
 
-def _count(pair: _Pair | None) -> str:
+def _count_differences(pair: _Pair | None) -> str:
     if pair is None:
         return ""
     same = pair[0].eq_missing(pair[1])
     return f" in {int((~same).sum()):,} of {len(same):,} rows"
 
 
-def _values(old: Mapping[str, Any], new: Mapping[str, Any], item: str) -> Agreement:
+def _compare_values(old: Mapping[str, Any], new: Mapping[str, Any], item: str) -> Agreement:
     at = f"{item}." if item else ""
     if "json" in old and "json" in new:
-        return _joined(list(_json(old["json"], new["json"], at.rstrip("."))))
+        return _merge(list(_compare_json(old["json"], new["json"], at.rstrip("."))))
     if old.get("shape") != new.get("shape"):
-        return Agreement(DIFFERS, (f"{_of(item)}other content",))
-    return _far(f"{at}its numbers", distance(old["floats"], new["floats"]), "by their sums, about")
+        return Agreement(DIFFERS, (f"{_prefix(item)}other content",))
+    return _describe_difference(f"{at}its numbers", compare_checksums(old["floats"], new["floats"]), "by their sums, about")
 
 
-def _json(old: Any, new: Any, path: str) -> Iterator[Agreement]:
+def _compare_json(old: Any, new: Any, path: str) -> Iterator[Agreement]:
     if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() == new.keys():
         for key in old:
-            yield from _json(old[key], new[key], f"{path}.{key}" if path else str(key))
+            yield from _compare_json(old[key], new[key], f"{path}.{key}" if path else str(key))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for i, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from _json(one, other, f"{path}.{i}" if path else str(i))
+            yield from _compare_json(one, other, f"{path}.{i}" if path else str(i))
     elif isinstance(old, float) and isinstance(new, float):
         if not (old == new or (math.isnan(old) and math.isnan(new))):
-            _, apart = farthest(np.array([old]), np.array([new]))
+            _, apart = compare_floats(np.array([old]), np.array([new]))
             text = f"{path or 'it'} was {old!r}, and is {new!r} now"
-            near = apart is not None and apart <= _SLACK
+            near = apart is not None and apart <= _TOLERANCE
             yield Agreement(NEARLY if near else DIFFERS, (text,), apart)
     elif old != new or type(old) is not type(new):
         text = f"{path or 'it'} was {shorten(old, 40)}, and is {shorten(new, 40)} now"
         yield Agreement(DIFFERS, (text,))
 
 
-def _of(item: str) -> str:
+def _prefix(item: str) -> str:
     return f"{item}: " if item else ""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NEAR", "distance", "farthest", "moments"]
+__all__ = ["TOLERANCE", "compare_checksums", "compare_floats", "checksum_floats"]
 
-NEAR = 1e-9
+TOLERANCE = 1e-9
 """Relative: floats no further apart than this agree."""
 
 BLOCKS = 16
@@ -18,13 +18,13 @@ BLOCKS = 16
 
 _ROUNDING = 1e-15
 _FLOOR = 1e-6
-_COMMON = 1e3
+_COMMON_SIZE = 1e3
 """What is smaller is taken for a size that numbers have; what is larger may be a mark for a missing value."""
 
 _Numbers = np.ndarray[Any, Any]
 
 
-def moments(values: _Numbers) -> dict[str, Any]:
+def checksum_floats(values: _Numbers) -> dict[str, Any]:
     """Sum up floats in the order that they have.
 
     Args:
@@ -36,7 +36,7 @@ def moments(values: _Numbers) -> dict[str, Any]:
         logarithms, in which a few huge values hide nothing of the others.
 
     Example:
-        >>> moments(np.array([1.0, -2.0, np.nan]))["sums"]
+        >>> checksum_floats(np.array([1.0, -2.0, np.nan]))["sums"]
         [1.0, -2.0, 0.0]
     """
     finite = np.isfinite(values)
@@ -58,14 +58,14 @@ def moments(values: _Numbers) -> dict[str, Any]:
         }
 
 
-def distance(old: Mapping[str, Any], new: Mapping[str, Any]) -> float | None:
+def compare_checksums(old: Mapping[str, Any], new: Mapping[str, Any]) -> float | None:
     """Say how far two runs of floats are apart, as a share of their sizes; none if no number says it.
 
     Where no float is further than 1e-9 from its counterpart, nor is this.
 
     Example:
         >>> one, other = np.array([1.0, 2.0]), np.array([1.0, 2.5])
-        >>> distance(moments(one), moments(other))
+        >>> compare_checksums(checksum_floats(one), checksum_floats(other))
         0.2
     """
     if old["holes"] != new["holes"] or len(old["sums"]) != len(new["sums"]):
@@ -85,7 +85,7 @@ def distance(old: Mapping[str, Any], new: Mapping[str, Any]) -> float | None:
     return None if np.isnan(found) else found
 
 
-def farthest(old: _Numbers, new: _Numbers) -> tuple[int, float | None]:
+def compare_floats(old: _Numbers, new: _Numbers) -> tuple[int, float | None]:
     """Count the floats that are not the same, and give the largest relative difference among them.
 
     What cancels to nearly nothing beside the others of its column is rounding, and no difference.
@@ -98,7 +98,7 @@ def farthest(old: _Numbers, new: _Numbers) -> tuple[int, float | None]:
         The count, and none for the difference where one is finite and the other not.
 
     Example:
-        >>> farthest(np.array([1.0, 2.0]), np.array([1.0, 2.5]))
+        >>> compare_floats(np.array([1.0, 2.0]), np.array([1.0, 2.5]))
         (1, 0.2)
     """
     same = (old == new) | (np.isnan(old) & np.isnan(new))
@@ -121,7 +121,7 @@ def _scale(values: _Numbers) -> float:
     if not len(sizes):
         return 0.0
     at = int(0.75 * (len(sizes) - 1))
-    return max(float(np.partition(sizes, at)[at]), min(float(sizes.max()), _COMMON))
+    return max(float(np.partition(sizes, at)[at]), min(float(sizes.max()), _COMMON_SIZE))
 
 
 def _logs(values: _Numbers, scale: float) -> _Numbers:

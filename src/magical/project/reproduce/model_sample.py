@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from magical.contracts.promises import PARTS
 from magical.engine.artifacts import Artifact, Record
 
-__all__ = ["Judge", "every", "judges"]
+__all__ = ["ModelSample", "walk_artifact", "find_model_samples"]
 
-Judge = tuple[str, Artifact]
+ModelSample = tuple[str, Artifact]
 """How a table is called that models predict, and the table."""
 
 
-def judges(records: Mapping[str, Record]) -> dict[str, Judge]:
+def find_model_samples(records: Mapping[str, Record]) -> dict[str, ModelSample]:
     """Give, for each node with models, the table that they are to predict, and how it is called.
 
     It is found from the records alone, since the code that made them may be another by now: the validation
@@ -24,39 +24,39 @@ def judges(records: Mapping[str, Record]) -> dict[str, Judge]:
         records: of the nodes of a run that are run again with it, in the order of the workflow.
     """
     splits = {n: r.result for n, r in records.items() if set(r.result.items) == {*PARTS, "assignment"}}
-    found: dict[str, Judge] = {}
+    found: dict[str, ModelSample] = {}
     for name, record in records.items():
-        if any(artifact.kind == "object" for artifact in every(record.result)):
+        if any(artifact.kind == "object" for artifact in walk_artifact(record.result)):
             judge = next(_candidates(name, records, splits), None)
             if judge is not None:
                 found[name] = judge
     return found
 
 
-def _candidates(name: str, records: Mapping[str, Record], splits: Mapping[str, Artifact]) -> Iterator[Judge]:
+def _candidates(name: str, records: Mapping[str, Record], splits: Mapping[str, Artifact]) -> Iterator[ModelSample]:
     own = _inputs(records[name])
-    followers = [r for r in records.values() if _follows(r, records[name].result)]
+    followers = [r for r in records.values() if _is_consumer(r, records[name].result)]
     for inputs in (own, *map(_inputs, followers)):
         for split, parts in splits.items():
             validation = parts.items["validation"]
             if validation.content in inputs or parts.content in inputs:
                 yield f"the validation part of {split}", validation
     for split, parts in reversed(list(splits.items())):
-        if _stands_on(name, split, records):
+        if _is_descendant(name, split, records):
             yield f"the validation part of {split}", parts.items["validation"]
     for follower in followers:
         for node, record in records.items():
-            for artifact in every(record.result):
+            for artifact in walk_artifact(record.result):
                 if artifact.kind == "table" and artifact.content in _inputs(follower):
                     yield f"what {node} gave", artifact
 
 
-def _stands_on(name: str, other: str, records: Mapping[str, Record]) -> bool:
+def _is_descendant(name: str, other: str, records: Mapping[str, Record]) -> bool:
     """Whether one node takes, over any number of others, what another gave."""
     waiting, seen = [name], set()
     while waiting:
         inputs = _inputs(records[waiting.pop()])
-        parents = [n for n, r in records.items() if n not in seen and _given(r.result, inputs)]
+        parents = [n for n, r in records.items() if n not in seen and _is_among_inputs(r.result, inputs)]
         if other in parents:
             return True
         seen.update(parents)
@@ -64,21 +64,21 @@ def _stands_on(name: str, other: str, records: Mapping[str, Record]) -> bool:
     return False
 
 
-def _follows(record: Record, result: Artifact) -> bool:
-    return _given(result, _inputs(record))
+def _is_consumer(record: Record, result: Artifact) -> bool:
+    return _is_among_inputs(result, _inputs(record))
 
 
-def _given(result: Artifact, inputs: str) -> bool:
+def _is_among_inputs(result: Artifact, inputs: str) -> bool:
     """Whether a result, or a member of it, is among what a key says of its inputs."""
-    return any(a.content in inputs for a in every(result) if a.kind != "none")
+    return any(a.content in inputs for a in walk_artifact(result) if a.kind != "none")
 
 
 def _inputs(record: Record) -> str:
     return " ".join(text for label, text in record.parts.items() if label.startswith("input:"))
 
 
-def every(artifact: Artifact) -> Iterator[Artifact]:
+def walk_artifact(artifact: Artifact) -> Iterator[Artifact]:
     """Give an artifact, and all that it is made of."""
     yield artifact
     for item in artifact.items.values():
-        yield from every(item)
+        yield from walk_artifact(item)

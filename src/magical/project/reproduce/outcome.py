@@ -10,15 +10,15 @@ from magical.errors import join_names
 from magical.project.reproduce.drift import Change
 from magical.project.reproduce.fingerprint_diff import DIFFERS, NEARLY, SAME, UNKNOWN
 
-__all__ = ["LEFT_OUT", "Reproduced", "Reproduction", "changes_text"]
+__all__ = ["LEFT_OUT", "ReproducedStep", "Reproduction", "changes_text"]
 
 LEFT_OUT = "left out"
 
-_MOST = 4
+_MAX_DETAILS = 4
 
 
 @dataclass(frozen=True)
-class Reproduced:
+class ReproducedStep:
     """How one step's result compares with that of the earlier run.
 
     Attributes:
@@ -32,21 +32,21 @@ class Reproduced:
 
     step: str
     level: str
-    what: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
     note: str = ""
-    apart: float | None = None
+    max_difference: float | None = None
 
     def __str__(self) -> str:
-        text = "; ".join(self.what[:_MOST])
-        if len(self.what) > _MOST:
-            text += f"; and {len(self.what) - _MOST} more"
+        text = "; ".join(self.details[:_MAX_DETAILS])
+        if len(self.details) > _MAX_DETAILS:
+            text += f"; and {len(self.details) - _MAX_DETAILS} more"
         how = "agrees to 1e-9" if self.level == NEARLY else self.level
         return f"{self.step} {how}: {text}.{self.note and f' {self.note}'}"
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
-        found = {"step": self.step, "level": self.level, "what": list(self.what)}
-        return {**found, "note": self.note, "apart": self.apart}
+        found = {"step": self.step, "level": self.level, "what": list(self.details)}
+        return {**found, "note": self.note, "apart": self.max_difference}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Reproduction:
     workflow: str
     run: str
     changes: tuple[Change, ...]
-    steps: tuple[Reproduced, ...]
+    steps: tuple[ReproducedStep, ...]
     seconds: float = 0.0
 
     @property
@@ -74,10 +74,10 @@ class Reproduction:
         return DIFFERS not in levels and bool({SAME, NEARLY} & {*levels})
 
     def __str__(self) -> str:
-        return f"{changes_text(self.run, self.changes)}\n{self.told}"
+        return f"{changes_text(self.run, self.changes)}\n{self.difference_text}"
 
     @property
-    def told(self) -> str:
+    def difference_text(self) -> str:
         """What differs, a line for each step, and the count of it."""
         shown = [str(s) for s in self.steps if s.level in (NEARLY, DIFFERS, UNKNOWN)]
         return "\n".join([*shown, self.summary])
@@ -91,7 +91,7 @@ class Reproduction:
                 words.append(f"{many}{'' if words else ' agree' if many > 1 else ' agrees'} {how}")
         if many := self._count(DIFFERS):
             words.append(f"{many} {'differ' if many > 1 else 'differs'}")
-        words += [f"{many} {LEFT_OUT} ({_why(self.steps)})"] if (many := self._count(LEFT_OUT)) else []
+        words += [f"{many} {LEFT_OUT} ({_left_out_reasons(self.steps)})"] if (many := self._count(LEFT_OUT)) else []
         words += [f"{many} not compared"] if (many := self._count(UNKNOWN)) else []
         many = len(self.steps)
         return f"{self.workflow}: {many} {'step' if many == 1 else 'steps'}: {', '.join(words) or 'nothing'}."
@@ -119,6 +119,6 @@ def changes_text(run: str, changes: Sequence[Change]) -> str:
     return "\n".join([f"{run}: since then", *(f"  {change}" for change in changes)])
 
 
-def _why(steps: Sequence[Reproduced]) -> str:
+def _left_out_reasons(steps: Sequence[ReproducedStep]) -> str:
     """The steps that were left out, each with the reason."""
-    return join_names([f"{s.step}: {'; '.join(s.what)}" for s in steps if s.level == LEFT_OUT], 3)
+    return join_names([f"{s.step}: {'; '.join(s.details)}" for s in steps if s.level == LEFT_OUT], 3)

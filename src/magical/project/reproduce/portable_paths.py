@@ -15,24 +15,24 @@ from pydantic import BaseModel
 from magical.settings.paths import InputPath
 from magical.settings.secrets import Secret
 
-__all__ = ["portable", "portable_parts", "portable_settings", "without_paths"]
+__all__ = ["make_portable", "portable_parts", "portable_settings", "without_paths"]
 
-_LONG = ("gives", "takes:", "examples")
-_ABSOLUTE = re.compile(r"(?<![\w.:/~-])/(?:[^\s/'\",:;()]+/)+([^\s/'\",:;()]*)")
-_OUTPUT = re.compile(r'"→(/(?:[^"\\]|\\.)*)"')
+_DIGESTED_LABELS = ("gives", "takes:", "examples")
+_ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~-])/(?:[^\s/'\",:;()]+/)+([^\s/'\",:;()]*)")
+_OUTPUT_PATH = re.compile(r'"→(/(?:[^"\\]|\\.)*)"')
 
 
-def portable(value: Any, root: Path) -> Any:
+def make_portable(value: Any, root: Path) -> Any:
     """Give a value with the paths that begin at the project made relative to it.
 
     Example:
-        >>> portable({"source": "/shop/data/x.csv", "uri": "s3://shop/data"}, Path("/shop"))
+        >>> make_portable({"source": "/shop/data/x.csv", "uri": "s3://shop/data"}, Path("/shop"))
         {'source': 'data/x.csv', 'uri': 's3://shop/data'}
     """
     if isinstance(value, Mapping):
-        return {name: portable(item, root) for name, item in value.items()}
+        return {name: make_portable(item, root) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [portable(item, root) for item in value]
+        return [make_portable(item, root) for item in value]
     if not isinstance(value, str):
         return value
     kind = "file:" if value.startswith("file:") else ""
@@ -60,14 +60,14 @@ def portable_settings(value: Any, typed: Any, root: Path) -> Any:
         return [portable_settings(item, other, root) for item, other in zip(value, typed, strict=True)]
     if isinstance(value, str) and isinstance(typed, InputPath):
         return os.path.relpath(value, root) if os.path.isabs(value) else value
-    return portable(value, root) if isinstance(typed, Secret) else value
+    return make_portable(value, root) if isinstance(typed, Secret) else value
 
 
 def portable_parts(parts: Mapping[str, str], root: Path) -> dict[str, str]:
     """Give the parts of a key as a record has them: contracts as digests, paths relative to the project."""
     return {
         label: hashlib.sha256(text.encode()).hexdigest()[:32]
-        if label.startswith(_LONG)
+        if label.startswith(_DIGESTED_LABELS)
         else _portable_argument(text, root)
         for label, text in parts.items()
     }
@@ -75,7 +75,7 @@ def portable_parts(parts: Mapping[str, str], root: Path) -> dict[str, str]:
 
 def _portable_argument(text: str, root: Path) -> str:
     """Of the JSON of an argument the texts that are paths of the project, or of a file that is written."""
-    text = _OUTPUT.sub(lambda found: f'"→{os.path.relpath(found[1], root)}"', text)
+    text = _OUTPUT_PATH.sub(lambda found: f'"→{os.path.relpath(found[1], root)}"', text)
     here = re.escape(json.dumps(str(root).rstrip(os.sep), ensure_ascii=False)[1:-1])
     text = re.sub(rf'(?:(?<=")|(?<="file:)){here}(?=")', ".", text)
     return re.sub(rf'(?:(?<=")|(?<="file:)){here}{re.escape(os.sep)}', "", text)
@@ -92,4 +92,4 @@ def without_paths(text: str, root: Path) -> str:
     if str(root) != os.sep:
         text = re.sub(rf"(?<![\w.~/-]){here}{end}(?=[\w.~])", "", text)
         text = re.sub(rf"(?<![\w.~/-]){here}(?![\w-]|[.{end}]\w)", "the project", text)
-    return _ABSOLUTE.sub(r"…/\1", text)
+    return _ABSOLUTE_PATH.sub(r"…/\1", text)

@@ -12,10 +12,10 @@ from magical.engine.protocols import Store
 from magical.errors import MagicalError, StoreError
 from magical.graph import Graph, Node
 from magical.project.loading.configuration import Configuration
-from magical.project.loading.drawing import Drawings
-from magical.project.reproduce.model_sample import Judge, every, judges
+from magical.project.loading.drawing import WorkflowDrawer
+from magical.project.reproduce.model_sample import ModelSample, walk_artifact, find_model_samples
 from magical.project.reproduce.portable_paths import (
-    portable,
+    make_portable,
     portable_parts,
     portable_settings,
     without_paths,
@@ -25,25 +25,25 @@ from magical.report.text import runs_json
 from magical.settings.secrets import mask_referenced_secrets, drop_masked
 
 __all__ = [
-    "Recorded",
-    "as_then",
-    "left_out",
-    "record_of",
-    "records_of",
+    "RecordedProject",
+    "with_run_profile",
+    "find_left_out",
+    "build_record",
+    "find_records",
 ]
 
 
-def left_out(graph: Graph) -> dict[str, str]:
+def find_left_out(graph: Graph) -> dict[str, str]:
     """Give the nodes that are left out, each with the reason."""
     found: dict[str, str] = {}
     for node in graph.nodes:
         lost = [link.node for link in node.links if link.node in found]
-        if reason := f"it needs {lost[0]}" if lost else _writes(node):
+        if reason := f"it needs {lost[0]}" if lost else _write_reason(node):
             found[node.name] = reason
     return found
 
 
-def _writes(node: Node) -> str:
+def _write_reason(node: Node) -> str:
     if node.facts.get("pretended"):
         return ""
     if node.writes:
@@ -51,7 +51,7 @@ def _writes(node: Node) -> str:
     return "it writes files" if node.facts.get("writes_files") else ""
 
 
-class Recorded(Protocol):
+class RecordedProject(Protocol):
     """The part of a project that a record needs."""
 
     @property
@@ -67,18 +67,18 @@ class Recorded(Protocol):
         """Where its runs are told."""
 
     @property
-    def drawings(self) -> Drawings:
+    def drawer(self) -> WorkflowDrawer:
         """Draws its workflow."""
 
     @property
     def configuration(self) -> Configuration:
         """What its files say."""
 
-    def with_profile(self, profile: str) -> Recorded:
+    def with_profile(self, profile: str) -> RecordedProject:
         """Give the same project under another profile."""
 
 
-def record_of(project: Recorded, run: str, *, here: bool = False) -> dict[str, Any]:
+def build_record(project: RecordedProject, run: str, *, keep_paths: bool = False) -> dict[str, Any]:
     """Give the record of a run: what the list of runs says of it, and of each step its key and result.
 
     Args:
@@ -90,33 +90,33 @@ def record_of(project: Recorded, run: str, *, here: bool = False) -> dict[str, A
         UsageError: there is no such run.
     """
     summary = project.journal.read(project.journal.find(run))
-    project = as_then(project, summary.facts.get("profile", ""))
+    project = with_run_profile(project, summary.facts.get("profile", ""))
     masked = mask_referenced_secrets(summary.settings, project.root)  # whether the workflow of then can still be drawn or not
     (said,) = runs_json([summary], project.store.size)
-    settings, unread = _now(project, summary)
-    steps = dict(_steps(project, summary, masked, unread))
+    settings, unread = _read_settings(project, summary)
+    steps = dict(_step_entries(project, summary, masked, unread))
     record = {**said, "format": FORMAT, "steps": steps}
     record["failed"] = {n: without_paths(t, project.root) for n, t in summary.failed.items()}
-    record["settings"] = summary.settings if here else settings
+    record["settings"] = summary.settings if keep_paths else settings
     return record
 
 
-def _now(project: Recorded, run: RunSummary) -> tuple[Any, frozenset[str]]:
+def _read_settings(project: RecordedProject, run: RunSummary) -> tuple[Any, frozenset[str]]:
     """The settings for other machines, and the nodes that are left out when the run is repeated.
 
     It imports the project, whose modules a model may need to be read.
     """
     line = drop_masked(run.settings)
     try:
-        workflow, graph = project.drawings.anew(line)
+        workflow, graph = project.drawer.draw_fresh(line)
         typed = project.configuration.settings(workflow.settings, line).settings
     except MagicalError:  # the workflow of then is no longer that of now
-        return portable(run.settings, project.root), frozenset()
-    without = {} if run.facts.get("pretend") else left_out(graph)
+        return make_portable(run.settings, project.root), frozenset()
+    without = {} if run.facts.get("pretend") else find_left_out(graph)
     return portable_settings(run.settings, typed, project.root), frozenset(without)
 
 
-def as_then(project: Recorded, profile: str) -> Recorded:
+def with_run_profile(project: RecordedProject, profile: str) -> RecordedProject:
     """Give the project under the profile of a run, which may name the store that its results are in.
 
     Where there is no such profile any more, it is given as it is.
@@ -129,20 +129,20 @@ def as_then(project: Recorded, profile: str) -> Recorded:
     return then
 
 
-def records_of(project: Recorded, keys: Mapping[str, str]) -> dict[str, Record]:
+def find_records(project: RecordedProject, keys: Mapping[str, str]) -> dict[str, Record]:
     """Give what the store has of the nodes of a run, in their order."""
     found = ((name, project.store.find_record(key)) for name, key in keys.items())
     return {name: record for name, record in found if record is not None}
 
 
-def _steps(
-    project: Recorded, run: RunSummary, masked: bool, without: frozenset[str]
+def _step_entries(
+    project: RecordedProject, run: RunSummary, masked: bool, excluded: frozenset[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    records = records_of(project, run.keys)
+    records = find_records(project, run.keys)
     nodes = run.facts.get("nodes") or list({**run.keys, **run.begun, **run.failed, **run.left_out})
-    own = {n: records[n] for n in nodes if n in records and _is_of(run, n, records[n])}
-    judging = judges({n: r for n, r in own.items() if n not in without})
-    fingerprint = _fingerprint(project, own, judging, masked)
+    own = {n: records[n] for n in nodes if n in records and _is_from_run(run, n, records[n])}
+    judging = find_model_samples({n: r for n, r in own.items() if n not in excluded})
+    fingerprint = _create_fingerprint(project, own, judging, masked)
     for name in nodes:
         record, key = records.get(name), run.keys.get(name, "")
         said: dict[str, Any] = {"state": _state(run, name)}
@@ -160,7 +160,7 @@ def _steps(
         yield name, said
 
 
-def _is_of(run: RunSummary, name: str, record: Record) -> bool:
+def _is_from_run(run: RunSummary, name: str, record: Record) -> bool:
     """Whether what the store has is what this run gave: a later run may have given else under the same key.
 
     What asks the world does so each time. A model is named by its key, not by what is in it.
@@ -168,23 +168,23 @@ def _is_of(run: RunSummary, name: str, record: Record) -> bool:
     content = run.contents.get(name)
     if content and content != record.result.content:
         return False
-    return not (any(a.kind == "object" for a in every(record.result)) and record.run > run.name)
+    return not (any(a.kind == "object" for a in walk_artifact(record.result)) and record.run > run.name)
 
 
-def _fingerprint(
-    project: Recorded, records: Mapping[str, Record], judging: Mapping[str, Judge], masked: bool
+def _create_fingerprint(
+    project: RecordedProject, records: Mapping[str, Record], model_samples: Mapping[str, ModelSample], masked: bool
 ) -> Callable[[str, Record], dict[str, Any] | None]:
     if not records:
         return lambda name, record: None
-    from magical.project.reproduce.fingerprints import Fingerprints
+    from magical.project.reproduce.fingerprints import Fingerprinter
 
-    made = Fingerprints(project.store, judging, str(project.root), masked)
+    made = Fingerprinter(project.store, model_samples, str(project.root), masked)
 
     def give(name: str, record: Record) -> dict[str, Any] | None:
         if name not in records:
             return None
         try:
-            return made.of(name, record.result)
+            return made.fingerprint(name, record.result)
         except StoreError:  # swept or damaged meanwhile: its content is still known by name
             return None
 

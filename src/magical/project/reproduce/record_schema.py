@@ -16,18 +16,18 @@ __all__ = ["FORMAT", "read_record"]
 FORMAT = 1
 """Changed when a record of an earlier release can no longer be compared with."""
 
-_DEEPEST = 100
-_HERE = ("policy", "tracking")
+_MAX_DEPTH = 100
+_LOCAL_SETTINGS = ("policy", "tracking")
 """Settings of where and how one runs: those of a record from elsewhere are not for here."""
 
 
-class _Part(BaseModel):
+class _OpenModel(BaseModel):
     """A record may say more than is read of it."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
 
-class _Moments(_Part):
+class _FloatChecksum(_OpenModel):
     holes: str
     sums: list[float]
     weighted: list[float]
@@ -36,37 +36,37 @@ class _Moments(_Part):
     logs: list[float] = []
 
     @model_validator(mode="after")
-    def _even(self) -> Self:
+    def _check_lengths(self) -> Self:
         if not len(self.sums) == len(self.weighted) == len(self.sizes) == len(self.logs or self.sums):
             raise ValueError("its lists are not of one length")
         return self
 
 
-class _Column(_Part):
+class _Column(_OpenModel):
     type: str
     digest: str
     nulls: int
     nans: int = 0
-    floats: _Moments | None = None
+    floats: _FloatChecksum | None = None
 
 
-class _Table(_Part):
+class _Table(_OpenModel):
     rows: int
     columns: dict[str, _Column]
 
 
-class _Result(_Part):
+class _Result(_OpenModel):
     kind: str
     content: str
     items: dict[str, _Result] = {}
     rows: int = 0
     columns: dict[str, _Column] = {}
     predicts: _Table | None = None
-    floats: _Moments | None = None
+    floats: _FloatChecksum | None = None
     unknown: str = ""
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_complete(self) -> Self:
         needed = {"group": ["items"], "table": ["rows", "columns"], "value": ["json"]}.get(self.kind, [])
         said = self.model_fields_set | {*(self.model_extra or {})}
         if self.kind in ("model", "object") and not self.unknown:
@@ -78,7 +78,7 @@ class _Result(_Part):
         return self
 
 
-class _Step(_Part):
+class _Step(_OpenModel):
     state: str
     key: Annotated[str, Field(pattern=r"^[0-9a-f]*$")] = ""
     content: str = ""
@@ -87,12 +87,12 @@ class _Step(_Part):
     result: _Result | None = None
 
 
-class _Git(_Part):
+class _Git(_OpenModel):
     commit: str = ""
     dirty: bool = False
 
 
-class _Record(_Part):
+class _Record(_OpenModel):
     format: int
     run: str
     workflow: str
@@ -130,11 +130,11 @@ def read_record(path: Path) -> dict[str, Any]:
     try:
         _Record.model_validate(found)
     except ValidationError as error:
-        raise UsageError(f"{path.name} is no whole record: {_worded(error)}.", hint=hint) from None
-    return {**found, "settings": {n: v for n, v in found["settings"].items() if n not in _HERE}}
+        raise UsageError(f"{path.name} is no whole record: {_describe_error(error)}.", hint=hint) from None
+    return {**found, "settings": {n: v for n, v in found["settings"].items() if n not in _LOCAL_SETTINGS}}
 
 
-def _worded(error: ValidationError) -> str:
+def _describe_error(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place = shorten(".".join(map(str, first["loc"])), 80)
     if first["type"] == "missing":
@@ -148,7 +148,7 @@ def _worded(error: ValidationError) -> str:
 
 def _too_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         inner = [list(x.values()) if isinstance(x, Mapping) else x for x in level]
         level = [y for x in inner if isinstance(x, list) for y in x]
         if not level:

@@ -13,30 +13,30 @@ from magical.engine.protocols import Listener
 from magical.engine.run import RunRequest, RunResult, RunStopped, execute
 from magical.errors import MagicalError, ProjectError, SettingsError, StoreError, UsageError
 from magical.graph import Graph
-from magical.project.loading.drawing import Drawing, Drawings
+from magical.project.loading.drawing import WorkflowDrawing, WorkflowDrawer
 from magical.project.reproduce.compare import Comparison
-from magical.project.reproduce.drift import Change, changed_data, changes
-from magical.project.reproduce.outcome import Reproduced, Reproduction
-from magical.project.reproduce.record import Recorded, as_then, left_out, record_of
+from magical.project.reproduce.drift import Change, changed_data_error, find_changes
+from magical.project.reproduce.outcome import ReproducedStep, Reproduction
+from magical.project.reproduce.record import RecordedProject, with_run_profile, find_left_out, build_record
 from magical.project.reproduce.record_schema import read_record
-from magical.project.run_setup import Opening, schedule
-from magical.project.temporary_folder import aside
+from magical.project.run_setup import OpenOptions, create_scheduler
+from magical.project.temporary_folder import create_temporary_folder
 from magical.refs import Link
 from magical.settings.layers import apply_overrides
 from magical.settings.paths import ReplacementGroup
 from magical.settings.secrets import drop_masked
 
-__all__ = ["reproduce"]
+__all__ = ["reproduce_run"]
 
-_HERE = {"enabled": False, "uri": "", "registry_uri": ""}
+_NO_TRACKING = {"enabled": False, "uri": "", "registry_uri": ""}
 """Nothing of it is tracked, whatever the profile says."""
 
 
-class Reproducible(Recorded, Protocol):
+class ReproducibleProject(RecordedProject, Protocol):
     """The part of a project that running it again needs."""
 
     @property
-    def opening(self) -> Opening:
+    def options(self) -> OpenOptions:
         """How it was opened."""
 
     @property
@@ -44,32 +44,32 @@ class Reproducible(Recorded, Protocol):
         """Its folder ``.magical``."""
 
     @property
-    def drawings(self) -> Drawings:
+    def drawer(self) -> WorkflowDrawer:
         """Draws its workflow."""
 
-    def opened(self, opening: Opening) -> Reproducible:
+    def reopen(self, options: OpenOptions) -> ReproducibleProject:
         """Give a project that is opened in another way."""
 
-    def draw(self, line: Mapping[str, Any]) -> Drawing:
+    def draw(self, line: Mapping[str, Any]) -> WorkflowDrawing:
         """Draw its workflow."""
 
-    def request(self, drawing: Drawing, listeners: tuple[Listener, ...] = ()) -> RunRequest:
+    def build_request(self, drawing: WorkflowDrawing, listeners: tuple[Listener, ...] = ()) -> RunRequest:
         """Give all that a run of a drawing needs."""
 
 
-Tell = Callable[[str, tuple[Change, ...]], None]
+OnChanges = Callable[[str, tuple[Change, ...]], None]
 
 
-def _nothing(run: str, found: tuple[Change, ...]) -> None:
+def _ignore_changes(run: str, found: tuple[Change, ...]) -> None:
     """Tell nobody."""
 
 
-def reproduce(
-    project: Reproducible,
+def reproduce_run(
+    project: ReproducibleProject,
     run: str | Path,
     settings: Mapping[str, Any] | None = None,
     listeners: tuple[Listener, ...] = (),
-    tell: Tell = _nothing,
+    on_changes: OnChanges = _ignore_changes,
 ) -> Reproduction:
     """Check what an earlier run stood on, run it again in a fresh store, and compare the results.
 
@@ -87,47 +87,47 @@ def reproduce(
         StoreError: nothing that the run gave is left.
     """
     began = time.monotonic()
-    record = _record(project, run)
-    _refuse_other_profile(project.opening.profile, record)
+    record = _load_record(project, run)
+    _refuse_other_profile(project.options.profile, record)
     try:
-        with aside(project.home) as home:
-            fresh = _beside(project, record, home)
-            found, steps = _reproduced(project, fresh, record, settings or {}, listeners, tell)
+        with create_temporary_folder(project.home) as home:
+            fresh = _open_temporary(project, record, home)
+            found, steps = _run_and_compare(project, fresh, record, settings or {}, listeners, on_changes)
     except KeyboardInterrupt:
         raise RunStopped("reproduce was stopped; nothing of it is kept.") from None
     seconds = round(time.monotonic() - began, 3)
     return Reproduction(record["workflow"], record["run"], found, steps, seconds)
 
 
-def _reproduced(
-    project: Reproducible,
-    fresh: Reproducible,
+def _run_and_compare(
+    project: ReproducibleProject,
+    fresh: ReproducibleProject,
     record: Mapping[str, Any],
     settings: Mapping[str, Any],
     listeners: tuple[Listener, ...],
-    tell: Tell,
-) -> tuple[tuple[Change, ...], tuple[Reproduced, ...]]:
-    whole = _drawing(fresh, record, settings)
-    drawing, without = _again(whole, record)
-    planner = fresh.request(whole).make_planner(whole.graph)
-    found = tuple(changes(record, whole, planner, fresh.root, without))
-    tell(record["run"], found)
-    if error := changed_data(found, record["run"]):
+    on_changes: OnChanges,
+) -> tuple[tuple[Change, ...], tuple[ReproducedStep, ...]]:
+    whole = _draw_recorded(fresh, record, settings)
+    drawing, without = _select_steps(whole, record)
+    planner = fresh.build_request(whole).make_planner(whole.graph)
+    found = tuple(find_changes(record, whole, planner, fresh.root, without))
+    on_changes(record["run"], found)
+    if error := changed_data_error(found, record["run"]):
         raise error
     something = bool(drawing.graph.nodes)
-    result = execute(fresh.request(drawing, listeners), schedule) if something else RunResult()
-    then = as_then(project, record.get("profile", ""))
-    return found, Comparison(then, fresh, record, drawing.graph, result).steps(without)
+    result = execute(fresh.build_request(drawing, listeners), create_scheduler) if something else RunResult()
+    then = with_run_profile(project, record.get("profile", ""))
+    return found, Comparison(then, fresh, record, drawing.graph, result).compare_steps(without)
 
 
-def _record(project: Reproducible, run: str | Path) -> dict[str, Any]:
+def _load_record(project: ReproducibleProject, run: str | Path) -> dict[str, Any]:
     path = Path(run)
     if path.is_file():
         record = read_record(path)
     elif isinstance(run, Path) or path.suffix == ".json" or len(path.parts) > 1:
         raise UsageError(f"There is no file {path}.", hint="magical runs RUN --json > record.json")
     else:
-        record = record_of(project, str(run), here=True)
+        record = build_record(project, str(run), keep_paths=True)
     finished = [said for said in record["steps"].values() if said.get("key")]
     if not finished:
         raise UsageError(
@@ -151,11 +151,11 @@ def _refuse_other_profile(given: str, record: Mapping[str, Any]) -> None:
         )
 
 
-def _beside(project: Reproducible, record: Mapping[str, Any], home: Path) -> Reproducible:
+def _open_temporary(project: ReproducibleProject, record: Mapping[str, Any], home: Path) -> ReproducibleProject:
     """The project with a store of its own, as the run had opened it."""
-    opening = project.opening
+    opening = project.options
     past = Pretence(record.get("pretend", ""), record.get("rows") or DEFAULT_ROWS)
-    return project.opened(
+    return project.reopen(
         replace(
             opening,
             location=replace(opening.location, aside=home),
@@ -166,21 +166,21 @@ def _beside(project: Reproducible, record: Mapping[str, Any], home: Path) -> Rep
     )
 
 
-def _drawing(fresh: Reproducible, record: Mapping[str, Any], given: Mapping[str, Any]) -> Drawing:
+def _draw_recorded(fresh: ReproducibleProject, record: Mapping[str, Any], overrides: Mapping[str, Any]) -> WorkflowDrawing:
     settings = drop_masked(record["settings"])
     whole = {n for n, v in settings.items() if isinstance(v, Mapping) and v == record["settings"][n]}
-    line = apply_overrides(settings, given)
-    line = {n: ReplacementGroup(v) if n in whole else v for n, v in line.items()} | {"tracking": _HERE}
+    line = apply_overrides(settings, overrides)
+    line = {n: ReplacementGroup(v) if n in whole else v for n, v in line.items()} | {"tracking": _NO_TRACKING}
     try:
         drawing = fresh.draw(line)
     except UsageError as error:
-        _refuse_other_project(record, fresh.drawings.workflow())  # before what is in it is blamed
-        if not isinstance(error, SettingsError) or (given and _is_taken(fresh, record)):
+        _refuse_other_project(record, fresh.drawer.workflow_name())  # before what is in it is blamed
+        if not isinstance(error, SettingsError) or (overrides and _is_accepted(fresh, record)):
             raise
         raise ProjectError(
             f"{record['run']} cannot be reproduced: its settings are not those of this project.",
             *error.lines,
-            hint=f"go back to the commit of the run{_commit(record)}, or give it: KEY=VALUE.",
+            hint=f"go back to the commit of the run{_commit_text(record)}, or give it: KEY=VALUE.",
         ) from error
     _refuse_other_project(record, drawing.drawn.graph.workflow)
     return drawing
@@ -194,23 +194,23 @@ def _refuse_other_project(record: Mapping[str, Any], here: str) -> None:
         )
 
 
-def _is_taken(fresh: Reproducible, record: Mapping[str, Any]) -> bool:
+def _is_accepted(fresh: ReproducibleProject, record: Mapping[str, Any]) -> bool:
     """Whether the settings of the run are taken as they are: then what the line adds to them is wrong."""
     try:
-        _drawing(fresh, record, {})
+        _draw_recorded(fresh, record, {})
     except MagicalError:
         return False
     return True
 
 
-def _commit(record: Mapping[str, Any]) -> str:
+def _commit_text(record: Mapping[str, Any]) -> str:
     commit = str((record.get("git") or {}).get("commit", ""))
     return f", {commit[:10]}" if commit else ""
 
 
-def _again(drawing: Drawing, record: Mapping[str, Any]) -> tuple[Drawing, dict[str, str]]:
+def _select_steps(drawing: WorkflowDrawing, record: Mapping[str, Any]) -> tuple[WorkflowDrawing, dict[str, str]]:
     """The part of the workflow that finished then, without what writes to the world; and why not the rest."""
-    said, without = record["steps"], left_out(drawing.graph)
+    said, without = record["steps"], find_left_out(drawing.graph)
     names = [n.name for n in drawing.graph.nodes if said.get(n.name, {}).get("key") and n.name not in without]
 
     def part(graph: Graph) -> Graph:

@@ -21,11 +21,11 @@ from magical.system.atomic_files import wrap_disk_errors
 if TYPE_CHECKING:
     from magical.inference.infer import InferredSchema
 
-__all__ = ["Created", "create"]
+__all__ = ["CreatedProject", "create_project"]
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "template"
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_TAKEN = {
+_NAME_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_RESERVED_NAMES = {
     "evaluate", "featurize", "ingest", "linear", "model_data", "predict", "register", "select", "split",
     "transform", "tune", "step", "workflow", "clean", "load_customers", "load_orders", "find_habits",
     "divide", "fit", "assess", "date", "s", "contracts", "magical", "test", "train",
@@ -33,7 +33,7 @@ _TAKEN = {
 
 
 @dataclass(frozen=True)
-class Created:
+class CreatedProject:
     """What was written.
 
     Attributes:
@@ -51,16 +51,16 @@ class Created:
     target: str = ""
 
     @property
-    def option(self) -> str:
+    def project_option(self) -> str:
         """What to add to a command so that it finds the project from here."""
         import shlex
 
         return f"--project {shlex.quote(os.path.relpath(self.root))}"
 
     @property
-    def next(self) -> str:
+    def next_command(self) -> str:
         """The next command."""
-        return f"magical {'run' if self.inferred else 'pretend'} {self.option}"
+        return f"magical {'run' if self.inferred else 'pretend'} {self.project_option}"
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
@@ -71,7 +71,7 @@ class Created:
             "files": list(self.files),
             "rows": found.rows if found else 0,
             "inferred": read,
-            "next": self.next,
+            "next": self.next_command,
         }
 
     def __str__(self) -> str:
@@ -86,11 +86,11 @@ class Created:
                 f"contracts.py was inferred from {self.inferred.rows:,} rows of {self.source}; "
                 "look at it, above all at"
             )
-            yield from (f"  {line}" for line in _worth_a_look(self.inferred))
-        yield f"Next: {self.next}"
+            yield from (f"  {line}" for line in _review_lines(self.inferred))
+        yield f"Next: {self.next_command}"
 
 
-def create(name: str, data: str = "", target: str = "") -> Created:
+def create_project(name: str, data: str = "", target: str = "") -> CreatedProject:
     """Write a project of at most ten files that runs at once.
 
     Args:
@@ -106,49 +106,49 @@ def create(name: str, data: str = "", target: str = "") -> Created:
 
     Example:
         >>> import tempfile
-        >>> made = create(f"{tempfile.mkdtemp()}/shop")
+        >>> made = create_project(f"{tempfile.mkdtemp()}/shop")
         >>> [*made.files]
         ['.gitignore', 'README.md', 'contracts.py', 'pyproject.toml', 'tests/test_shop.py', 'workflow.py']
     """
-    root = _free(name)
+    root = _find_free_root(name)
     if target and not data:
         raise UsageError(f"--target {target} names a column of no file.", hint="add --data FILE.")
-    words = {"name": root.name, "function": _function(root.name), "settings": _camel(root.name, "Settings")}
+    words = {"name": root.name, "function": _function_name(root.name), "settings": _camel_case(root.name, "Settings")}
     if not data:
         words["title"] = f"{root.name}: which customers will order again? (An example: design your own.)"
-        return Created(root, _write(root, _rendered("design", words)))
-    return _from_data(root, Path(data).expanduser(), target, words)
+        return CreatedProject(root, _write_files(root, _render_templates("design", words)))
+    return _create_from_data(root, Path(data).expanduser(), target, words)
 
 
-def _from_data(root: Path, file: Path, target: str, words: dict[str, str]) -> Created:
+def _create_from_data(root: Path, file: Path, target: str, variables: dict[str, str]) -> CreatedProject:
     if not file.exists():
         folder = file.parent
         near = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
         hint = did_you_mean(file.name, near) if near else "give --data a file that exists."
         raise UsageError(f"There is no file {file}.", hint=hint)
-    from magical.project.scaffold.infer_project import read
+    from magical.project.scaffold.infer_project import infer_from_file
 
-    found = read(file, target)
-    files = _rendered("data", {**words, **found.words(root.name)}) | {"contracts.py": found.contracts}
+    found = infer_from_file(file, target)
+    files = _render_templates("data", {**variables, **found.template_variables(root.name)}) | {"contracts.py": found.contracts}
 
     def copy(folder: Path) -> None:
         (folder / "data").mkdir()
         shutil.copyfile(file, folder / "data" / file.name)
 
-    written = _write(root, files, copy)
-    return Created(root, written, found.schema, file.name, found.target)
+    written = _write_files(root, files, copy)
+    return CreatedProject(root, written, found.schema, file.name, found.target)
 
 
-def _free(name: str) -> Path:
+def _find_free_root(name: str) -> Path:
     """The folder of a new project.
 
     Raises:
         UsageError: the name cannot be one, or something is there.
     """
     root = Path(name).expanduser()
-    if not _NAME.fullmatch(root.name):
+    if not _NAME_PATTERN.fullmatch(root.name):
         likely = to_snake_case(root.name)
-        hint = f"such as {likely}." if _NAME.fullmatch(likely) else "such as churn."
+        hint = f"such as {likely}." if _NAME_PATTERN.fullmatch(likely) else "such as churn."
         raise UsageError(
             f"A project cannot be called {root.name!r}: a letter, then letters, digits, - and _.", hint=hint
         )
@@ -161,44 +161,44 @@ def _free(name: str) -> Path:
     return root
 
 
-def _function(name: str) -> str:
+def _function_name(name: str) -> str:
     """The name of the workflow: that of the project, where Python and the imports leave it free."""
     plain = to_snake_case(name)
-    taken = keyword.iskeyword(plain) or plain in _TAKEN
+    taken = keyword.iskeyword(plain) or plain in _RESERVED_NAMES
     return f"{plain}_flow" if taken else plain
 
 
-def _camel(name: str, end: str) -> str:
+def _camel_case(name: str, end: str) -> str:
     return "".join(w.capitalize() for w in to_snake_case(name).split("_")) + end
 
 
-def _rendered(kind: str, words: Mapping[str, str]) -> dict[str, str]:
+def _render_templates(kind: str, variables: Mapping[str, str]) -> dict[str, str]:
     """The texts of a project by their paths in it."""
     texts = {p.stem: p for folder in ("common", kind) for p in sorted((TEMPLATES / folder).glob("*.tmpl"))}
-    paths = {"gitignore": ".gitignore", "test.py": f"tests/test_{to_snake_case(words['name'])}.py"}
+    paths = {"gitignore": ".gitignore", "test.py": f"tests/test_{to_snake_case(variables['name'])}.py"}
     return {
-        paths.get(stem, stem): Template(path.read_text(encoding="utf-8")).substitute(words)
+        paths.get(stem, stem): Template(path.read_text(encoding="utf-8")).substitute(variables)
         for stem, path in texts.items()
     }
 
 
-def _write(
-    root: Path, files: Mapping[str, str], more: Callable[[Path], None] | None = None
+def _write_files(
+    root: Path, files: Mapping[str, str], write_more: Callable[[Path], None] | None = None
 ) -> tuple[str, ...]:
     """Write all files into a folder beside, and give that its name when all is there."""
-    with wrap_disk_errors(root), _part_beside(root) as part:
+    with wrap_disk_errors(root), _staging_folder(root) as part:
         for name, text in files.items():
             path = part / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        if more is not None:
-            more(part)
+        if write_more is not None:
+            write_more(part)
         part.rename(root)
     return tuple(sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()))
 
 
 @contextmanager
-def _part_beside(root: Path) -> Iterator[Path]:
+def _staging_folder(root: Path) -> Iterator[Path]:
     part = root.parent / f".{root.name}-{uuid.uuid4().hex[:8]}"
     part.mkdir()
     try:
@@ -207,14 +207,14 @@ def _part_beside(root: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _worth_a_look(schema: InferredSchema) -> Iterator[str]:
+def _review_lines(schema: InferredSchema) -> Iterator[str]:
     """What of an inferred contract is to be looked at first, a line each."""
     target = schema.column(str(schema.target))
     yield f"the target: {target.name}, {target.type_text}"
-    yield f"the id: {_and_why(schema, schema.ids) or 'none was found'}"
-    yield f"the time: {_and_why(schema, schema.names_with_role('time')) or 'none was found'}"
+    yield f"the id: {_with_reasons(schema, schema.ids) or 'none was found'}"
+    yield f"the time: {_with_reasons(schema, schema.names_with_role('time')) or 'none was found'}"
     if schema.names_with_role("group"):
-        yield f"the group: {_and_why(schema, schema.names_with_role('group'))}"
+        yield f"the group: {_with_reasons(schema, schema.names_with_role('group'))}"
     kinds = [c.name for c in schema.features if c.choices or c.type == "str"]
     if kinds:
         yield f"categories: {join_names(kinds)}"
@@ -223,5 +223,5 @@ def _worth_a_look(schema: InferredSchema) -> Iterator[str]:
         yield f"left out: {join_names(gone, 4)}"
 
 
-def _and_why(schema: InferredSchema, names: list[str]) -> str:
+def _with_reasons(schema: InferredSchema, names: list[str]) -> str:
     return join_names(f"{n} ({schema.reasons[n]})" if n in schema.reasons else n for n in names)

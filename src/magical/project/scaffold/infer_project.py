@@ -18,19 +18,19 @@ from magical.library import ingest
 from magical.library.part_assignment import assign_by_time
 from magical.settings import InputPath
 
-__all__ = ["Reading", "read"]
+__all__ = ["InferredProject", "infer_from_file"]
 
-FEWEST_ROWS = 10
-_IMPORTED = (
+MIN_ROWS = 10
+_IMPORTED_NAMES = (
     "Boosting", "Contract", "DateParts", "Experiment", "Feature", "Field", "Format", "Frame", "Group",
     "HowToRegister", "HowToSplit", "Id", "InputPath", "Key", "Literal", "Scores", "Settings", "Target",
     "Time", "Annotated", "Any",
 )  # fmt: skip
-_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
+_TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
 
 
 @dataclass(frozen=True)
-class Reading:
+class InferredProject:
     """What was read from a file.
 
     Attributes:
@@ -49,11 +49,11 @@ class Reading:
     by_time: bool
     classes: int = 0
 
-    def words(self, name: str) -> dict[str, str]:
+    def template_variables(self, name: str) -> dict[str, str]:
         """Give what stands in the templates for a project of this name."""
         features = self._features()
         return {
-            "title": f"{name}: what will {self.schema.target} be, in rows like those of {_plain(self.file)}?",
+            "title": f"{name}: what will {self.schema.target} be, in rows like those of {_docstring_text(self.file)}?",
             "contract": self.schema.name,
             "file": self.file,
             "rows": f"{self.schema.rows:,}",
@@ -92,14 +92,14 @@ class Reading:
         times = self.schema.names_with_role("time")
         if not times:
             return ""
-        parts = _PARTS[self.schema.column(times[0]).type]
+        parts = _TIME_PARTS[self.schema.column(times[0]).type]
         parts = parts if self.by_time else ("year", *parts)
         free = [p for p in parts if f"{times[0]}_{p}" not in self.schema.by_name]
         listed = ", ".join(map(quote_value, free)) + ("," if len(free) == 1 else "")
         return f"DateParts({quote_value(times[0])}, ({listed}))" if free else ""
 
 
-def read(file: Path, target: str) -> Reading:
+def infer_from_file(file: Path, target: str) -> InferredProject:
     """Read a file, and infer its contract.
 
     Args:
@@ -113,30 +113,30 @@ def read(file: Path, target: str) -> Reading:
     """
     typed = infer_text_types(ingest(InputPath(file)))
     table = typed.table
-    name = class_name(file.stem, _IMPORTED)
-    column = _named(target, table)
+    name = class_name(file.stem, _IMPORTED_NAMES)
+    column = _find_column(target, table)
     schema = infer_contract(typed, name, column)
     labelled = table.filter(pl.col(column).is_not_null())
-    if labelled.height < FEWEST_ROWS:
+    if labelled.height < MIN_ROWS:
         raise BrokenPromise(
             f"{file.name} has {labelled.height} rows with a value of {column}, too few to train and test on.",
-            hint=f"give {FEWEST_ROWS} rows at least; a few hundred say something.",
+            hint=f"give {MIN_ROWS} rows at least; a few hundred say something.",
         )
     if not schema.features and not schema.names_with_role("time"):
         raise BrokenPromise(
-            f"{file.name} has no column to predict {column} from: {_all_gone(schema)}.",
+            f"{file.name} has no column to predict {column} from: {_excluded_columns(schema)}.",
             hint="give a file with more columns.",
         )
-    docstring = f"One row of {_plain(file.name)}, as {schema.rows:,} rows show it; correct what is wrong."
+    docstring = f"One row of {_docstring_text(file.name)}, as {schema.rows:,} rows show it; correct what is wrong."
     contracts = module_source([schema], "What the tables promise.", {schema.name: docstring})
-    later = _by_time(labelled, schema, column)
+    later = _is_ordered_in_time(labelled, schema, column)
     kind = schema.column(str(schema.target))
     is_class = bool(kind.choices) or kind.type in ("bool", "str")
     classes = labelled.get_column(column).n_unique() if is_class else 0
-    return Reading(schema, file.name, column, contracts, later, classes)
+    return InferredProject(schema, file.name, column, contracts, later, classes)
 
 
-def _named(target: str, table: pl.DataFrame) -> str:
+def _find_column(target: str, table: pl.DataFrame) -> str:
     """The raw column that is meant.
 
     Raises:
@@ -160,7 +160,7 @@ def _named(target: str, table: pl.DataFrame) -> str:
     )
 
 
-def _by_time(table: pl.DataFrame, schema: InferredSchema, target: str) -> bool:
+def _is_ordered_in_time(table: pl.DataFrame, schema: InferredSchema, target: str) -> bool:
     """Whether rows are events in time, and a split by it leaves two classes at least in each part."""
     times = schema.names_with_role("time")
     if not times or not schema.in_order:
@@ -178,12 +178,12 @@ def _by_time(table: pl.DataFrame, schema: InferredSchema, target: str) -> bool:
     return bool(parted.group_by("part").agg(pl.col("value").n_unique())["value"].min() >= 2)  # type: ignore[operator]
 
 
-def _all_gone(schema: InferredSchema) -> str:
+def _excluded_columns(schema: InferredSchema) -> str:
     gone = [f"{c.name} is the {c.role}" for c in schema.columns if c.role not in ("", "target")]
     gone += [f"{raw} is left out, {why}" for raw, why in schema.left_out.items()]
     return join_names(gone, 2) or "it is alone"
 
 
-def _plain(text: str) -> str:
+def _docstring_text(text: str) -> str:
     """A text that may stand in a docstring."""
     return "".join(c if c.isprintable() and c not in '"\\' else "_" for c in shorten(text, 40))

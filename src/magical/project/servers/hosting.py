@@ -18,14 +18,14 @@ from magical.integrations.mlflow.client import relocate_artifacts
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.process_guard import GuardedProcess
 
-__all__ = ["HOST", "Server", "await_all", "free_port", "mlflow_server", "occupant", "prefect_server"]
+__all__ = ["HOST", "Server", "await_servers", "free_port", "mlflow_server", "find_port_user", "prefect_server"]
 
 HOST = "127.0.0.1"
 
-_LOOK = 0.1
-_LONGEST_START = 180.0
-_QUIET = {"DO_NOT_TRACK": "true", "PYTHONUNBUFFERED": "1"}
-_OTHERS = ("PREFECT_", "MLFLOW_", "_MLFLOW_", "UVICORN_")
+_POLL_SECONDS = 0.1
+_START_TIMEOUT = 180.0
+_QUIET_ENVIRONMENT = {"DO_NOT_TRACK": "true", "PYTHONUNBUFFERED": "1"}
+_CLEARED_PREFIXES = ("PREFECT_", "MLFLOW_", "_MLFLOW_", "UVICORN_")
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Server:
 
     name: str
     port: int
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
     settings: Mapping[str, str]
     folder: Path
-    health: str
+    health_path: str
 
     @property
     def address(self) -> str:
@@ -65,13 +65,13 @@ class Server:
         """
         with wrap_disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        env = {k: v for k, v in os.environ.items() if not k.startswith(_OTHERS)}
-        command = [sys.executable, *self.words]
-        return GuardedProcess(command, env={**env, **_QUIET, **self.settings}, cwd=self.folder, log=self.log)
+        env = {k: v for k, v in os.environ.items() if not k.startswith(_CLEARED_PREFIXES)}
+        command = [sys.executable, *self.arguments]
+        return GuardedProcess(command, env={**env, **_QUIET_ENVIRONMENT, **self.settings}, cwd=self.folder, log=self.log)
 
-    def answers(self) -> bool:
+    def is_up(self) -> bool:
         """Whether it is up."""
-        return _asked(self.port, self.health) is not None
+        return _fetch(self.port, self.health_path) is not None
 
 
 def prefect_server(home: Path, port: int) -> Server:
@@ -130,26 +130,26 @@ def mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> Server:
     return Server("MLflow", port, words, settings, home, "/health")
 
 
-def await_all(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
+def await_servers(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
     """Wait until servers answer.
 
     Raises:
         ProjectError: one ended, or took too long.
     """
-    until = time.monotonic() + _LONGEST_START
+    until = time.monotonic() + _START_TIMEOUT
     for server, process in servers:
-        while not server.answers():
-            look_after([(server, process)])
+        while not server.is_up():
+            check_servers([(server, process)])
             if time.monotonic() > until:
                 raise ProjectError(
-                    f"{server.name} was started and did not answer within {_LONGEST_START:.0f} s.",
+                    f"{server.name} was started and did not answer within {_START_TIMEOUT:.0f} s.",
                     *process.tail(2),
                     hint=f"its log is {server.log}",
                 )
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
 
 
-def look_after(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
+def check_servers(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
     """See that servers run.
 
     Raises:
@@ -171,20 +171,20 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def occupant(port: int) -> str:
+def find_port_user(port: int) -> str:
     """Say who listens on a port of this machine; empty if it is free.
 
     Example:
-        >>> occupant(free_port())
+        >>> find_port_user(free_port())
         ''
     """
     with socket.socket() as listener, contextlib.suppress(OSError):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, after one that ended
         listener.bind((HOST, port))
         return ""
-    if _asked(port, "/api/health") == b"true":
+    if _fetch(port, "/api/health") == b"true":
         return "a Prefect server"
-    if _asked(port, "/health") == b"OK" and re.match(rb"\d+\.\d+", _asked(port, "/version") or b""):
+    if _fetch(port, "/health") == b"OK" and re.match(rb"\d+\.\d+", _fetch(port, "/version") or b""):
         return "an MLflow server"
     return "another program"
 
@@ -193,7 +193,7 @@ def _origins(port: int) -> Iterator[str]:
     return (f"http://{host}:{port}" for host in (HOST, "localhost"))
 
 
-def _asked(port: int, path: str) -> bytes | None:
+def _fetch(port: int, path: str) -> bytes | None:
     """What a server of this machine answers, if it does; proxies have no part in it."""
     connection = http.client.HTTPConnection(HOST, port, timeout=3)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):

@@ -11,24 +11,24 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from magical.integrations.prefect.flow_run import use_server
-from magical.project.servers.hosting import await_all, free_port, prefect_server
+from magical.project.servers.hosting import await_servers, free_port, prefect_server
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-__all__ = ["served"]
+__all__ = ["ensure_prefect_server"]
 
-PATIENCE = 10.0
+DRAIN_TIMEOUT = 10.0
 """Seconds that the server is given to take what is left to tell."""
 
-_LOOK = 0.2
+_POLL_SECONDS = 0.2
 
-_SLOW = "No Prefect server is set up: a temporary one starts, which takes half a minute. \
+_START_NOTICE = "No Prefect server is set up: a temporary one starts, which takes half a minute. \
 magical ui keeps one; prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api"
 
 
 @contextlib.contextmanager
-def served() -> Iterator[None]:
+def ensure_prefect_server() -> Iterator[None]:
     """Let flows that are called in this block have a server: the one that is set up, or a temporary one.
 
     Prefect starts one, too, but leaves it running when the process is killed. This one keeps what it notes
@@ -43,23 +43,23 @@ def served() -> Iterator[None]:
     if settings.api.url:
         yield
         return
-    print(_SLOW, file=sys.stderr, flush=True)
+    print(_START_NOTICE, file=sys.stderr, flush=True)
     server = prefect_server(settings.home, free_port())
     if url := settings.server.database.connection_url:
         known = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url.get_secret_value()}
         server = replace(server, settings={**server.settings, **known})
     with server.start() as process:
-        await_all([(server, process)])
+        await_servers([(server, process)])
         with use_server(f"{server.address}/api"):
             began = datetime.now(UTC)
             try:
                 yield
             finally:
                 with contextlib.suppress(Exception):  # what the server does not know is no fault of the run
-                    _tell(began)
+                    _flush_events(began)
 
 
-def _tell(began: datetime) -> None:
+def _flush_events(began: datetime) -> None:
     """Hand the server what this process still has to tell, and see that it notes it.
 
     Args:
@@ -69,16 +69,16 @@ def _tell(began: datetime) -> None:
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
-    APILogWorker.drain_all(timeout=PATIENCE)
-    EventsWorker.drain_all(timeout=PATIENCE)
-    until, quiet = time.monotonic() + PATIENCE, 0
+    APILogWorker.drain_all(timeout=DRAIN_TIMEOUT)
+    EventsWorker.drain_all(timeout=DRAIN_TIMEOUT)
+    until, quiet = time.monotonic() + DRAIN_TIMEOUT, 0
     with get_client(sync_client=True) as client:
         while quiet < 2 and time.monotonic() < until:  # the last task may not be known at all yet
-            time.sleep(_LOOK)
-            quiet = 0 if _unfinished(client, began) else quiet + 1
+            time.sleep(_POLL_SECONDS)
+            quiet = 0 if _has_unfinished_tasks(client, began) else quiet + 1
 
 
-def _unfinished(client: SyncPrefectClient, began: datetime) -> bool:
+def _has_unfinished_tasks(client: SyncPrefectClient, began: datetime) -> bool:
     """Whether the server waits for the end of a task of a flow run that began since a time."""
     from prefect.client.schemas.filters import (
         FlowRunFilter,

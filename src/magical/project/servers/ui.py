@@ -16,11 +16,11 @@ from magical.integrations.prefect.reconcile import reconcile_flow_runs
 from magical.project.servers.hosting import (
     HOST,
     Server,
-    await_all,
+    await_servers,
     free_port,
-    look_after,
+    check_servers,
     mlflow_server,
-    occupant,
+    find_port_user,
     prefect_server,
 )
 from magical.system.file_locks import acquire, release
@@ -29,14 +29,14 @@ from magical.system.process_guard import GuardedProcess
 if TYPE_CHECKING:
     from magical.project.project import Project
 
-__all__ = ["UIs"]
+__all__ = ["UIServers"]
 
 
-_LOOK = 0.3
-_EMBEDDED = ("sqlite:", "postgresql", "mysql", "mssql")
+_POLL_SECONDS = 0.3
+_DATABASE_SCHEMES = ("sqlite:", "postgresql", "mysql", "mssql")
 
 
-class UIs:
+class UIServers:
     """Runs the servers of a project's pages for as long as a ``with`` block, and no longer than this process.
 
     A server that the settings name is somebody else's: its address is given, and nothing is started.
@@ -65,22 +65,22 @@ class UIs:
         self._project, self._servers = project, list[Server]()
         self._processes: list[tuple[Server, GuardedProcess]] = []
         self._stack = contextlib.ExitStack()
-        database = project.database()  # it also says if the folder's name cannot be part of an address
-        self._take("prefect", self._prefect(project, prefect_port))
-        self._take("mlflow", self._mlflow(project, database, mlflow_port))
+        database = project.database_uri()  # it also says if the folder's name cannot be part of an address
+        self._add("prefect", self._plan_prefect(project, prefect_port))
+        self._add("mlflow", self._plan_mlflow(project, database, mlflow_port))
 
     def __enter__(self) -> Self:
         for server in self._servers:
-            if who := occupant(server.port):
-                _taken(server, who)
+            if who := find_port_user(server.port):
+                _refuse_taken_port(server, who)
         with contextlib.ExitStack() as stack:
             if self._servers:
-                lock = acquire(self._project.home / "ui.lock", on_wait=_no_second)
+                lock = acquire(self._project.home / "ui.lock", on_wait=_refuse_second)
                 stack.callback(release, lock)
             for server in self._servers:
                 self._processes.append((server, stack.enter_context(server.start())))
             stack.callback(self._stop)
-            await_all(self._processes)
+            await_servers(self._processes)
             if address := self.addresses["prefect"]:
                 reconcile_flow_runs(self._project, f"{address}/api")  # before anybody looks
             self._stack = stack.pop_all()
@@ -102,23 +102,23 @@ class UIs:
             ProjectError: one ended.
         """
         while self._processes:
-            look_after(self._processes)
-            time.sleep(_LOOK)
+            check_servers(self._processes)
+            time.sleep(_POLL_SECONDS)
 
     def _stop(self) -> None:
         """Let all end at the same time; the stack then waits for each."""
         for _, process in self._processes:
             process.stop()
 
-    def _take(self, name: str, given: Server | str | None) -> None:
+    def _add(self, name: str, given: Server | str | None) -> None:
         if isinstance(given, Server):
             self._servers.append(given)
             given = given.address
         self.addresses[name] = given
 
-    def _prefect(self, project: Project, port: int) -> Server | str | None:
+    def _plan_prefect(self, project: Project, port: int) -> Server | str | None:
         named = project.configuration.policy({}).server
-        if named and not _is_here(named, port):
+        if named and not _is_same_server(named, port):
             return hide_password(named.rstrip("/").removesuffix("/api"))
         if find_spec("prefect") is None:
             self.notes.append("Prefect is not installed: pip install 'magical-thinking[prefect]'")
@@ -128,15 +128,15 @@ class UIs:
             self.notes.append(f"Runs find it by policy.server={api}")
         return server
 
-    def _mlflow(self, project: Project, database: str, port: int) -> Server | str:
+    def _plan_mlflow(self, project: Project, database: str, port: int) -> Server | str:
         named = project.configuration.tracking({}).uri
-        if named and not named.startswith(_EMBEDDED) and not _is_here(named, port):
+        if named and not named.startswith(_DATABASE_SCHEMES) and not _is_same_server(named, port):
             return hide_password(named)
-        uri = _absolute(named) if named.startswith(_EMBEDDED) else database
+        uri = _absolute(named) if named.startswith(_DATABASE_SCHEMES) else database
         return mlflow_server(project.home / "mlflow", uri, project.home / "artifacts", port or free_port())
 
 
-def _is_here(uri: str, port: int) -> bool:
+def _is_same_server(uri: str, port: int) -> bool:
     """Whether settings name the very server that is to be started."""
     with contextlib.suppress(ValueError):
         parts = urlsplit(uri)
@@ -150,13 +150,13 @@ def _absolute(uri: str) -> str:
     return uri if path == uri or not path else f"sqlite:///{Path(path).absolute()}"
 
 
-def _taken(server: Server, who: str) -> NoReturn:
+def _refuse_taken_port(server: Server, user: str) -> NoReturn:
     option = f"--{server.name.lower()}-port"
     raise UsageError(
-        f"Port {server.port} is taken: {who} listens there, so {server.name} cannot.",
+        f"Port {server.port} is taken: {user} listens there, so {server.name} cannot.",
         hint=f"stop it, or name another port: magical ui {option} {server.port + 10}",
     )
 
 
-def _no_second() -> NoReturn:
+def _refuse_second() -> NoReturn:
     raise ProjectError("magical ui runs already for this project.", hint="use its pages, or stop it first.")
