@@ -158,7 +158,7 @@ def test_a_fault_of_the_command_itself_is_masked(monkeypatch: pytest.MonkeyPatch
     def fault(*_: object) -> None:
         raise RuntimeError("tiger")
 
-    monkeypatch.setattr("magical.cli.verb.Ask.open", fault)
+    monkeypatch.setattr("magical.cli.verb.SharedOptions.open_project", fault)
     answer = command("plan")
     assert answer.code == 1
     assert "RuntimeError: ***" in answer.err

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from magical.project import Project
-from magical.testing.registry_conformance import submission
+from magical.testing.registry_conformance import make_submission
 from memory_registry import MemoryRegistry
 from projects import Small, flow, is_well_worded
 
@@ -14,7 +14,7 @@ from projects import Small, flow, is_well_worded
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryRegistry:
     found = MemoryRegistry(tmp_path / "registry")
     for key in "abc":
-        found.alias(found.put(submission(tmp_path, key=key * 40)))
+        found.alias(found.put(make_submission(tmp_path, key=key * 40)))
     monkeypatch.setattr(Project, "registry", lambda self: found)
     return found
 
@@ -55,7 +55,7 @@ def test_what_cannot_be_moved_is_said(small: Small, registry: MemoryRegistry, na
 
 
 def test_of_several_models_one_must_be_named(small: Small, registry: MemoryRegistry, tmp_path: Path) -> None:
-    registry.put(submission(tmp_path, name="other"))
+    registry.put(make_submission(tmp_path, name="other"))
     answer = small.command("models", "--rollback")
     assert (answer.code, "name one of: " in answer.err) == (2, True)
     assert small.command("models", "campaign", "--rollback").code == 0

@@ -24,7 +24,7 @@ from magical.errors import MagicalError, RegistryError, UnwrittenStep
 from magical.integrations.mlflow.client import prepare_mlflow
 from magical.library.scorer.model_files import save_model
 from magical.project.replay import replay_step
-from magical.testing.registry_conformance import submission
+from magical.testing.registry_conformance import make_submission
 from mlflow_databases import database, free_port
 from pretending.tenfold import ENROLL_FOR_REAL, STEPS, Tenfold, origin, plain
 from projects import python
@@ -59,7 +59,7 @@ def test_2_models_and_the_registry_by_hand(project: Tenfold, tmp_path: Path) -> 
     model = project.empty("customers", "choose").run()["choose"]
     assert model.origin == ("choose", "customers")
     with pytest.raises(RegistryError, match="not real: choose, customers"):
-        project.load().registry().put(replace(submission(tmp_path), origin=model.origin))
+        project.load().registry().put(replace(make_submission(tmp_path), origin=model.origin))
     with pytest.raises(UnwrittenStep, match="choose"):  # the files of a submission, without the brand
         save_model(replace(model, origin=()), tmp_path)
     said = project.command("models", "--promote", "1")

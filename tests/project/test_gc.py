@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from magical.errors import UsageError
-from magical.report.text import readable
+from magical.report.text import format_size
 from projects import ALL, FLOW, Small, flow, is_well_worded
 
 
@@ -152,7 +152,7 @@ def test_runs_say_what_each_step_takes(lived: Small) -> None:
     objects: Sequence[Path] = [lived.root / ".magical" / n for n in stored(lived, "objects")]
     assert max(newest["bytes"].values()) < sum(p.stat().st_size for p in objects)
     assert lived.command("inspect", "split", "--json").json["bytes"] == oldest["bytes"]["split"]
-    split = readable(oldest["bytes"]["split"])
+    split = format_size(oldest["bytes"]["split"])
     assert re.search(rf"^split +ran +{split}$", lived.command("runs", oldest["run"]).out, re.M)
     assert f", {split}, key" in lived.command("inspect", "split").out
     lived.load().gc(keep=0)

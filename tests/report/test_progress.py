@@ -84,7 +84,7 @@ def test_asked_to_be_quiet_in_a_terminal_it_is() -> None:
 @pytest.mark.parametrize("nodes", [[], ["x" * 500]])
 def test_names_are_aligned_within_bounds(nodes: list[str]) -> None:
     stream = io.StringIO()
-    console = Console(stream, lively=True)
+    console = Console(stream, show_progress=True)
     console.on(RunStarted(run="r", workflow="flow", settings={}, nodes=nodes))
     console.on(StepCached(step="raw", key="k"))
     assert len(stream.getvalue()) < 60

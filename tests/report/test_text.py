@@ -22,7 +22,7 @@ from magical.report.text import (
     runs_json,
     runs_text,
     settings_text,
-    table,
+    format_table,
 )
 
 
@@ -96,7 +96,7 @@ def test_a_failed_run_names_each_step_and_ends_each_message_in_its_hint() -> Non
     said = {"rows": "rows (workflow.py:1) failed", "split": "The registry does not answer."}
     errors = {n: StepError(text, *"abc", hint="h") for n, text in said.items()}
     text = run_text(
-        GRAPH, result(errors=errors, left_out={"scores": "x"}), trace=lambda error: ["  own line"]
+        GRAPH, result(errors=errors, left_out={"scores": "x"}), format_trace=lambda error: ["  own line"]
     )
     assert text.splitlines()[2:14] == [
         *("rows (workflow.py:1) failed", "a", "b", "c", "Hint: h", "  own line"),
@@ -183,4 +183,4 @@ def test_models() -> None:
 
 @pytest.mark.parametrize("rows", [[], [("a",)], [("a", ""), ("", "b")]])
 def test_a_table_of_texts(rows: list[tuple[str, ...]]) -> None:
-    assert len(table(rows).splitlines()) == len(rows)
+    assert len(format_table(rows).splitlines()) == len(rows)

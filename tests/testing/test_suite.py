@@ -9,7 +9,7 @@ import pytest
 
 from magical.engine import protocols
 from magical.testing import RegistryConformance, RunnerConformance, StoreConformance
-from magical.testing.suite import promise_in
+from magical.testing.suite import find_protocol_promise
 from testing import others
 
 SUITE = """
@@ -143,7 +143,7 @@ def test_each_check_names_the_method_whose_promise_it_holds_to(suite: type) -> N
     checks = [c for name, c in inspect.getmembers(suite, inspect.isfunction) if name.startswith("test_")]
     assert len(checks) >= 9
     for check in checks:
-        port, method = re.match(r"(\w+)\.(\w+): ", promise_in(check)).groups()  # type: ignore[union-attr]
+        port, method = re.match(r"(\w+)\.(\w+): ", find_protocol_promise(check)).groups()  # type: ignore[union-attr]
         assert hasattr(getattr(protocols, port), method), check.__name__
         assert f"{port}Conformance" == suite.__name__
 

@@ -15,7 +15,7 @@ import click
 
 import magical.cli.show_verb
 import magical.cli.verbs  # noqa: F401  it is a verb
-from magical.cli.verb import Ask
+from magical.cli.verb import SharedOptions
 from magical.cli.verbs import cli
 from magical.errors import MagicalError, did_you_mean
 from magical.masking import MaskedStream
@@ -30,42 +30,42 @@ def main() -> None:
     out, err = MaskedStream.wrap(sys.stdout), MaskedStream.wrap(sys.stderr)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         pause_gc()
-        _stop_when_told()
+        _stop_on_sigterm()
         code: object = 0
         try:
-            _main()
+            _run_cli()
         except SystemExit as end:
             code = end.code
             raise
         finally:
             resume_gc()
-            _leave_prefect(code)
+            _exit_without_prefect(code)
 
 
-def _main() -> None:
-    asked: dict[str, Ask] = {}
+def _run_cli() -> None:
+    asked: dict[str, SharedOptions] = {}
     try:
         cli.main(standalone_mode=False, obj=asked)
     except MagicalError as error:
-        trace = asked["ask"].trace(error) if asked else []
+        trace = asked["ask"].format_trace(error) if asked else []
         if asked and asked["ask"].as_json:
             answer = {"kind": type(error).__name__, "message": list(error.lines), "hint": error.hint}
             click.echo(json.dumps({"error": answer}, indent=2, ensure_ascii=False))
-        _fail("\n".join([str(error), *trace]), error.exit_code)
+        _exit_with_error("\n".join([str(error), *trace]), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(2)
     except click.ClickException as error:
-        _fail(_wording(error), 2)
+        _exit_with_error(_format_click_error(error), 2)
     except (click.Abort, KeyboardInterrupt) as stop:
         said = str(stop) or str(stop.__cause__ or "")  # click gives its own word for it
-        _leave(said or "Stopped. What is finished is kept; magical run goes on from there.")
+        _exit_interrupted(said or "Stopped. What is finished is kept; magical run goes on from there.")
     except Exception:  # a fault of magical itself; Python would write its traceback past the masking
         click.echo(traceback.format_exc().rstrip(), err=True)
         sys.exit(1)
 
 
-def _wording(error: click.ClickException) -> str:
+def _format_click_error(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         known = [o for p in error.ctx.command.params for o in p.opts if o.startswith("--")]
         hint = did_you_mean(error.option_name, [*known, "--help"])
@@ -76,7 +76,7 @@ def _wording(error: click.ClickException) -> str:
     return f"{words}{'' if words.endswith('.') else '.'}\nHint: magical{verb} --help says how it is called."
 
 
-def _stop_when_told() -> None:
+def _stop_on_sigterm() -> None:
     """What a scheduler sends to stop a process ends a run as Ctrl-C does."""
 
     def stop(number: int, frame: object) -> NoReturn:
@@ -86,7 +86,7 @@ def _stop_when_told() -> None:
         signal.signal(signal.SIGTERM, stop)
 
 
-def _leave(text: str) -> NoReturn:
+def _exit_interrupted(text: str) -> NoReturn:
     """End although bodies may be under way: a thread cannot be stopped, and Python would wait for it."""
     click.echo(text, err=True)
     if any(t.name.startswith("magical") for t in threading.enumerate()):
@@ -96,7 +96,7 @@ def _leave(text: str) -> NoReturn:
     sys.exit(130)
 
 
-def _leave_prefect(code: object) -> None:
+def _exit_without_prefect(code: object) -> None:
     """End although Prefect's server is away: at the end Prefect would try for minutes to reach it."""
     if any(t.name == "magical-prefect" for t in threading.enumerate()):
         sys.stdout.flush()
@@ -104,6 +104,6 @@ def _leave_prefect(code: object) -> None:
         os._exit(code if isinstance(code, int) else int(code is not None))
 
 
-def _fail(text: str, code: int) -> NoReturn:
+def _exit_with_error(text: str, code: int) -> NoReturn:
     click.echo(text, err=True)
     sys.exit(code)

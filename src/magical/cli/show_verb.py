@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from magical.cli.verb import SAMPLE, Ask, verb, words_of
+from magical.cli.verb import SAMPLE_OPTION, SharedOptions, verb, parse_words
 from magical.errors import UsageError
 
 if TYPE_CHECKING:
     from magical.graph import Graph
     from magical.views.picture import Picture
 
-__all__ = ["show"]
+__all__ = ["show_command"]
 
 
 @verb(
@@ -33,32 +33,32 @@ __all__ = ["show"]
         metavar="[FILE]",
         help="Write the drawing as one HTML page, to .magical/show.html if no FILE is named.",
     ),
-    SAMPLE,
+    SAMPLE_OPTION,
 )
-def show(ask: Ask, words: tuple[str, ...], form: str | None, file: str | None) -> None:
+def show_command(options: SharedOptions, words: tuple[str, ...], form: str | None, file: str | None) -> None:
     """Show the steps and their data, with the state of each step."""
     if file is not None and form:
         raise UsageError(f"--html and --{form} are two answers.", hint="ask for one of them.")
     if file and "=" in file:  # magical show --html max_age=80
         words, file = (file, *words), ""
-    step, line = words_of(words)
+    step, line = parse_words(words)
     if step:
         raise UsageError(f"show draws the whole workflow, not {step!r}.", hint=f"magical inspect {step}")
-    project = ask.open()
+    project = options.open_project()
     if form == "settings":
         from magical.report.text import settings_text
 
         drawn = project.draw_workflow(line)
         answer = {"settings": drawn.settings, "spoken": dict(drawn.setting_layers)}
-        return ask.say(answer, lambda: settings_text(drawn.settings, drawn.setting_layers))
+        return options.print_answer(answer, lambda: settings_text(drawn.settings, drawn.setting_layers))
     picture = project.picture(**line)
     if file is not None:
-        return _write(ask, picture, Path(file) if file else project.home / "show.html")
-    answer = _answer(project.graph(**line), picture) if ask.as_json else {}
-    return ask.say(answer, _text(picture, form))
+        return _write_page(options, picture, Path(file) if file else project.home / "show.html")
+    answer = _build_answer(project.graph(**line), picture) if options.as_json else {}
+    return options.print_answer(answer, _make_renderer(picture, form))
 
 
-def _answer(graph: Graph, picture: Picture) -> dict[str, Any]:
+def _build_answer(graph: Graph, picture: Picture) -> dict[str, Any]:
     steps = {node.name: step for node, step in zip(graph.nodes, picture.steps, strict=True)}
     return {
         **graph.to_json(),
@@ -69,7 +69,7 @@ def _answer(graph: Graph, picture: Picture) -> dict[str, Any]:
     }
 
 
-def _text(picture: Picture, form: str | None) -> Callable[[], str]:
+def _make_renderer(picture: Picture, form: str | None) -> Callable[[], str]:
     if form == "mermaid":
         from magical.views.mermaid import render_mermaid
 
@@ -84,7 +84,7 @@ def _text(picture: Picture, form: str | None) -> Callable[[], str]:
     return partial(render_tree, picture, shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, colour)
 
 
-def _write(ask: Ask, picture: Picture, path: Path) -> None:
+def _write_page(options: SharedOptions, picture: Picture, path: Path) -> None:
     import time
 
     from magical.system.atomic_files import wrap_disk_errors
@@ -93,10 +93,10 @@ def _write(ask: Ask, picture: Picture, path: Path) -> None:
     with wrap_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render_page(picture, time.strftime("%Y-%m-%d %H:%M")), encoding="utf-8")
-    ask.say({"file": str(path.absolute())}, lambda: f"{picture.workflow} is drawn in {_near(path)}.")
+    options.print_answer({"file": str(path.absolute())}, lambda: f"{picture.workflow} is drawn in {_shorten_path(path)}.")
 
 
-def _near(path: Path) -> str:
+def _shorten_path(path: Path) -> str:
     """A path as one would type it here."""
     near = os.path.relpath(path)
     return str(path.absolute()) if near.startswith("..") else near

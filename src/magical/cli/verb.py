@@ -16,11 +16,11 @@ from magical.errors import UsageError
 if TYPE_CHECKING:
     from magical.project import Project
 
-__all__ = ["PDB", "PRETEND", "ROWS", "SAMPLE", "TRUST", "Ask", "cli", "verb", "words_of"]
+__all__ = ["PDB_OPTION", "PRETEND_OPTION", "ROWS_OPTION", "SAMPLE_OPTION", "TRUST_OPTION", "SharedOptions", "cli", "verb", "parse_words"]
 
 
-_ROWS = "--pretend sources, or --pretend all."
-_FIRST = (
+_ROWS_HINT = "--pretend sources, or --pretend all."
+_VERB_ORDER = (
     "run",
     "pretend",
     "plan",
@@ -36,11 +36,11 @@ _FIRST = (
 )
 
 
-class _Verbs(click.Group):
+class _VerbGroup(click.Group):
     """The verbs, in the order in which a project needs them; an unknown one gets the nearest."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(dict.fromkeys((*_FIRST, *self.commands)))
+        return list(dict.fromkeys((*_VERB_ORDER, *self.commands)))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -50,14 +50,14 @@ class _Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="magical-thinking", message="%(version)s")
 def cli() -> None:
     """Design the data-science project you wish you had; make it real one step at a time."""
 
 
 @dataclass(frozen=True)
-class Ask:
+class SharedOptions:
     """What every verb is told beside its own words.
 
     Attributes:
@@ -80,60 +80,60 @@ class Ask:
     trust: bool = False
     traceback: bool = False
 
-    def open(self) -> Project:
+    def open_project(self) -> Project:
         """Open the project."""
         from magical.project import load
 
         project = load(self.path, profile=self.profile, sample=self.sample, trust=self.trust)
         if not self.pretend:
-            if self.rows != Ask.rows:
-                raise UsageError("--rows goes with --pretend: nothing is made up without it.", hint=_ROWS)
+            if self.rows != SharedOptions.rows:
+                raise UsageError("--rows goes with --pretend: nothing is made up without it.", hint=_ROWS_HINT)
             return project
         from magical.engine.pretend_plan import Pretence
 
         return project.with_pretence(Pretence(self.pretend, self.rows))
 
-    def trace(self, error: BaseException) -> list[str]:
+    def format_trace(self, error: BaseException) -> list[str]:
         """Give the lines below a message: the author's own frames, or the whole traceback."""
         from magical.system.tracebacks import format_frames, format_trace
 
         texts = [format_frames(error), format_trace(error) if self.traceback else ""]
         return [text for text in texts if text]
 
-    def say(self, answer: Any, text: Callable[[], str]) -> None:
+    def print_answer(self, answer: Any, format_text: Callable[[], str]) -> None:
         """Print an answer in the form that was asked for."""
         as_json = partial(json.dumps, answer, indent=2, ensure_ascii=False, default=str)
-        click.echo(as_json() if self.as_json else text())
+        click.echo(as_json() if self.as_json else format_text())
 
 
-_PROJECT = (
+_PROJECT_OPTIONS = (
     click.option("--project", "path", default=".", metavar="PATH", help="The project's folder or file."),
     click.option("--profile", default="", metavar="NAME", help="Take settings from profiles/NAME.toml."),
 )
-_COMMON = (
+_COMMON_OPTIONS = (
     click.option("--json", "as_json", is_flag=True, help="Answer as JSON."),
     click.option("--traceback", is_flag=True, help="Show whole tracebacks, not only your own lines."),
 )
-SAMPLE = click.option(
+SAMPLE_OPTION = click.option(
     "--sample",
     type=click.IntRange(min=1),
     metavar="N",
     help="Take N rows of each source; nothing is registered then.",
 )
-PRETEND = click.option(
+PRETEND_OPTION = click.option(
     "--pretend", type=click.Choice(["sources", "all"]), help="Look at what magical pretend (--all) made up."
 )
-ROWS = click.option(
+ROWS_OPTION = click.option(
     "--rows", type=click.IntRange(min=1), metavar="N", help="Rows of a made-up table; 1000 unless given."
 )
-TRUST = click.option("--trust", is_flag=True, help="Take results of another store that hold code.")
-PDB = click.option("--pdb", "debug", is_flag=True, help="Open the debugger where a step raises.")
+TRUST_OPTION = click.option("--trust", is_flag=True, help="Take results of another store that hold code.")
+PDB_OPTION = click.option("--pdb", "debug", is_flag=True, help="Open the debugger where a step raises.")
 
 
 def verb(
     *options: Callable[..., Any], project: bool = True
 ) -> Callable[[Callable[..., None]], click.Command]:
-    """Make a verb of a function; the options that many verbs share reach it as one ``Ask``.
+    """Make a verb of a function; the options that many verbs share reach it as one ``SharedOptions``.
 
     Args:
         options: the verb's own.
@@ -143,12 +143,12 @@ def verb(
     def wrap(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
         def called(**given: Any) -> None:
-            asked = {f.name: given.pop(f.name) for f in fields(Ask) if f.name in given}
-            ask = Ask(**{name: value for name, value in asked.items() if value is not None})
+            asked = {f.name: given.pop(f.name) for f in fields(SharedOptions) if f.name in given}
+            ask = SharedOptions(**{name: value for name, value in asked.items() if value is not None})
             click.get_current_context().obj["ask"] = ask
             function(ask, **given)
 
-        for option in reversed((*options, *(_PROJECT if project else ()), *_COMMON)):
+        for option in reversed((*options, *(_PROJECT_OPTIONS if project else ()), *_COMMON_OPTIONS)):
             option(called)
         command: click.Command = cli.command(called)
         return command
@@ -156,7 +156,7 @@ def verb(
     return wrap
 
 
-def words_of(words: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+def parse_words(words: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     """Part ``[STEP] [key=value ...]``."""
     from magical.settings.layers import parse_overrides
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from magical.cli.verb import PDB, PRETEND, ROWS, SAMPLE, TRUST, Ask, cli, verb, words_of
+from magical.cli.verb import PDB_OPTION, PRETEND_OPTION, ROWS_OPTION, SAMPLE_OPTION, TRUST_OPTION, SharedOptions, cli, verb, parse_words
 from magical.errors import StoreError, UsageError, join_names
 
 if TYPE_CHECKING:
@@ -23,45 +23,45 @@ if TYPE_CHECKING:
     from magical.project import Project
 
 __all__ = [
-    "check",
+    "check_command",
     "cli",
-    "gc",
-    "inspect",
-    "models",
-    "new",
-    "plan",
-    "pretend",
-    "replay",
-    "reproduce",
-    "run",
-    "runs",
-    "sync",
-    "ui",
-    "why",
+    "gc_command",
+    "inspect_command",
+    "models_command",
+    "new_command",
+    "plan_command",
+    "pretend_command",
+    "replay_command",
+    "reproduce_command",
+    "run_command",
+    "runs_command",
+    "sync_command",
+    "ui_command",
+    "why_command",
 ]
 
 
-@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, PDB, TRUST)
-def run(ask: Ask, words: tuple[str, ...], debug: bool) -> None:
+@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE_OPTION, PDB_OPTION, TRUST_OPTION)
+def run_command(options: SharedOptions, words: tuple[str, ...], debug: bool) -> None:
     """Run what is not fresh, up to STEP or all of it."""
-    _carry_out(ask, words, _debugger(debug))
+    _run_workflow(options, words, _choose_debugger(debug))
 
 
 @verb(
     click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."),
-    ROWS,
+    ROWS_OPTION,
     click.option("--all", "every", is_flag=True, help="Make up every step, those with a body too."),
 )
-def pretend(ask: Ask, words: tuple[str, ...], every: bool) -> None:
+def pretend_command(options: SharedOptions, words: tuple[str, ...], every: bool) -> None:
     """Run with made-up sources, up to STEP or all of it: no file is needed, nothing is registered."""
-    _carry_out(replace(ask, pretend="all" if every else "sources"), words)
+    _run_workflow(replace(options, pretend="all" if every else "sources"), words)
 
 
-def _carry_out(
-    ask: Ask, words: tuple[str, ...], debug: Callable[[BaseException], None] | None = None
+def _run_workflow(
+    options: SharedOptions, words: tuple[str, ...], debug: Callable[[BaseException], None] | None = None
 ) -> None:
-    project = ask.open()
-    step, line = words_of(words)
+    project = options.open_project()
+    step, line = parse_words(words)
     from magical.integrations.prefect.reconcile import describe_open_flow_run
     from magical.project.loading.configuration import GROUPS
     from magical.report.progress import Console
@@ -72,34 +72,34 @@ def _carry_out(
         if note := describe_open_flow_run(project.journal, result.name):
             print(note)
         graph = project.draw(line).graph
-        found = [f for f in project.check(**line) if f.severity != "note"] if ask.pretend else None
+        found = [f for f in project.check(**line) if f.severity != "note"] if options.pretend else None
     # No result is found by wishes about how a run is carried out.
     told = [w for w in words if "=" in w and re.split("[.=]", w)[0] not in GROUPS]
     again = "".join(f" {shlex.quote(word)}" for word in told)
-    again += f" --sample {ask.sample}" if ask.sample else ""
-    again += f" --pretend {ask.pretend}" if ask.pretend else ""
-    again += f" --rows {ask.rows}" if ask.pretend and ask.rows != Ask.rows else ""
+    again += f" --sample {options.sample}" if options.sample else ""
+    again += f" --pretend {options.pretend}" if options.pretend else ""
+    again += f" --rows {options.rows}" if options.pretend and options.rows != SharedOptions.rows else ""
 
     def text() -> str:
         shown = graph if found is None else replace(graph, findings=())
-        said = run_text(shown, result, _option(project), ask.trace, again)
+        said = run_text(shown, result, _project_options(project), options.format_trace, again)
         silent = found is None or (result.errors and not found)  # after a failure nothing "holds together"
         return said if silent else f"{said}\n{design_text(found or ())}"
 
     if found is not None:
         graph = replace(graph, findings=tuple(found))
-    ask.say(run_json(graph, result), text)
+    options.print_answer(run_json(graph, result), text)
     if result.errors or any(f.severity == "error" for f in graph.findings):
         sys.exit(1)
 
 
-@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE, PRETEND, ROWS, TRUST)
-def plan(ask: Ask, words: tuple[str, ...]) -> None:
+@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE_OPTION, PRETEND_OPTION, ROWS_OPTION, TRUST_OPTION)
+def plan_command(options: SharedOptions, words: tuple[str, ...]) -> None:
     """Say what a run would do, without doing it."""
-    project = ask.open()
-    step, line = words_of(words)
+    project = options.open_project()
+    step, line = parse_words(words)
     plans = project.plan(step, **line)
-    _warn_of_foreign(project)
+    _warn_foreign_results(project)
     from magical.report.text import plan_text
 
     answer = [
@@ -113,65 +113,65 @@ def plan(ask: Ask, words: tuple[str, ...]) -> None:
         }
         for p in plans.values()
     ]
-    ask.say(answer, lambda: plan_text(project.draw_workflow(line).graph, plans))
+    options.print_answer(answer, lambda: plan_text(project.draw_workflow(line).graph, plans))
 
 
-_A_STEP = (
+_STEP_OPTIONS = (
     click.argument("step"),
     click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
-    SAMPLE,
-    PRETEND,
-    ROWS,
+    SAMPLE_OPTION,
+    PRETEND_OPTION,
+    ROWS_OPTION,
 )
 
 
-@verb(*_A_STEP)
-def why(ask: Ask, step: str, words: tuple[str, ...]) -> None:
+@verb(*_STEP_OPTIONS)
+def why_command(options: SharedOptions, step: str, words: tuple[str, ...]) -> None:
     """Say why STEP runs again, or why it ran the last time."""
-    answer = ask.open().why(step, **words_of(words)[1])
-    ask.say(answer.to_json(), lambda: str(answer))
+    answer = options.open_project().why(step, **parse_words(words)[1])
+    options.print_answer(answer.to_json(), lambda: str(answer))
 
 
-@verb(*_A_STEP, TRUST)
-def inspect(ask: Ask, step: str, words: tuple[str, ...]) -> None:
+@verb(*_STEP_OPTIONS, TRUST_OPTION)
+def inspect_command(options: SharedOptions, step: str, words: tuple[str, ...]) -> None:
     """Show what STEP gave, what it kept, and what it said."""
     from magical.project.inspection import inspect_step
 
-    project = ask.open()
+    project = options.open_project()
     try:
-        seen = inspect_step(project, step, words_of(words)[1])
+        seen = inspect_step(project, step, parse_words(words)[1])
     finally:
-        _warn_of_foreign(project)
-    ask.say(seen.to_json(), lambda: str(seen))
+        _warn_foreign_results(project)
+    options.print_answer(seen.to_json(), lambda: str(seen))
 
 
 @verb(click.argument("name", required=False, default="", metavar="[RUN]"))
-def runs(ask: Ask, name: str) -> None:
+def runs_command(options: SharedOptions, name: str) -> None:
     """List the runs, or show one; as JSON, one is the record that reproduce takes."""
-    project = ask.open()
+    project = options.open_project()
     from magical.report.text import runs_json, runs_text
 
-    size = _sizes(project)
-    if name and ask.as_json:
+    size = _make_size_lookup(project)
+    if name and options.as_json:
         from magical.project.reproduce.record import build_record
 
         with contextlib.redirect_stdout(sys.stderr):  # models are read, which may import the project
             record = build_record(project, name)
-        return ask.say(record, str)
+        return options.print_answer(record, str)
     if name:
         summary = project.journal.read(project.journal.find(name))
-        return ask.say([], lambda: runs_text([summary], True, size))
+        return options.print_answer([], lambda: runs_text([summary], True, size))
     found = project.runs()
-    return ask.say(runs_json(found, size) if ask.as_json else [], lambda: runs_text(found))
+    return options.print_answer(runs_json(found, size) if options.as_json else [], lambda: runs_text(found))
 
 
-@verb(click.argument("run"), click.argument("step"), PDB, TRUST)
-def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
+@verb(click.argument("run"), click.argument("step"), PDB_OPTION, TRUST_OPTION)
+def replay_command(options: SharedOptions, run: str, step: str, debug: bool) -> None:
     """Open STEP of RUN (or "last") again: with the inputs that it had, and the code of now."""
     from magical.project.replay import replay_step as again
 
     with contextlib.redirect_stdout(sys.stderr):
-        found = again(ask.open(), run, step, _debugger(debug))
+        found = again(options.open_project(), run, step, _choose_debugger(debug))
         click.echo(str(found), err=True)
         value = found()
     answer = {
@@ -181,7 +181,7 @@ def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
         "origin": list(found.origin),
         "gave": str(value),
     }
-    ask.say(answer, lambda: f"{found.node.name} gave, and nothing is kept of it:\n{value}")
+    options.print_answer(answer, lambda: f"{found.node.name} gave, and nothing is kept of it:\n{value}")
 
 
 @verb(
@@ -189,16 +189,16 @@ def replay(ask: Ask, run: str, step: str, debug: bool) -> None:
     click.option("--promote", default="", metavar="VERSION", help="Point the alias champion at it."),
     click.option("--rollback", is_flag=True, help="Point the alias champion back at the one before."),
 )
-def models(ask: Ask, name: str, promote: str, rollback: bool) -> None:
+def models_command(options: SharedOptions, name: str, promote: str, rollback: bool) -> None:
     """List the registered models with their versions and aliases, or move the alias by hand."""
-    project = ask.open()
+    project = options.open_project()
     from magical.report.text import models_json, models_text
 
     registry = project.registry()
     if promote or rollback:
         _move_alias(registry, name, promote, rollback)
     found = registry.versions(name)
-    ask.say(models_json(found), lambda: models_text(found))
+    options.print_answer(models_json(found), lambda: models_text(found))
 
 
 def _move_alias(registry: Registry, name: str, promote: str, rollback: bool) -> None:
@@ -224,14 +224,14 @@ def _move_alias(registry: Registry, name: str, promote: str, rollback: bool) -> 
 
 
 @verb()
-def sync(ask: Ask) -> None:
+def sync_command(options: SharedOptions) -> None:
     """Send what MLflow's tracking or registry, or Prefect, missed while it was down."""
-    project = ask.open()
+    project = options.open_project()
     from magical.report.progress import Console
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
         done = project.sync((Console(),))
-    ask.say(done.to_json(), lambda: str(done))
+    options.print_answer(done.to_json(), lambda: str(done))
     if done.failed:
         sys.exit(1)
 
@@ -241,15 +241,15 @@ def sync(ask: Ask) -> None:
     click.option("--dry-run", "dry", is_flag=True, help="Remove nothing, and say what would be removed."),
     click.option("--verify", is_flag=True, help="Read all that stays, and remove what is damaged."),
 )
-def gc(ask: Ask, keep: int, dry: bool, verify: bool) -> None:
+def gc_command(options: SharedOptions, keep: int, dry: bool, verify: bool) -> None:
     """Remove stored results that neither the newest runs nor the present plan need."""
     from magical.project.gc import swept_json, swept_text
 
-    swept = ask.open().gc(keep, dry=dry, verify=verify)
-    ask.say(swept_json(swept, dry=dry), lambda: swept_text(swept, dry=dry))
+    swept = options.open_project().gc(keep, dry=dry, verify=verify)
+    options.print_answer(swept_json(swept, dry=dry), lambda: swept_text(swept, dry=dry))
 
 
-def _sizes(project: Project) -> Callable[[str], int]:
+def _make_size_lookup(project: Project) -> Callable[[str], int]:
     """Give what says what a result takes; a store that is silent is asked once, and what ran is known."""
     silent = False
 
@@ -269,7 +269,7 @@ def _sizes(project: Project) -> Callable[[str], int]:
     return size
 
 
-def _warn_of_foreign(project: Project) -> None:
+def _warn_foreign_results(project: Project) -> None:
     """Say beside the answer which results were not taken."""
     from magical.engine.execution.dispatch import describe_untrusted
 
@@ -277,14 +277,14 @@ def _warn_of_foreign(project: Project) -> None:
         click.echo(note, err=True)
 
 
-def _option(project: Project) -> str:
+def _project_options(project: Project) -> str:
     """What to add to a command so that it finds the project from here, under its profile."""
     here, profile = os.path.relpath(project.root), project.options.profile
     place = "" if here == "." else f" --project {shlex.quote(here)}"
     return f"{place} --profile {shlex.quote(profile)}" if profile else place
 
 
-def _debugger(wanted: bool) -> Callable[[BaseException], None] | None:
+def _choose_debugger(wanted: bool) -> Callable[[BaseException], None] | None:
     if not wanted:
         return None
     from magical.project.replay import post_mortem
@@ -296,16 +296,16 @@ def _debugger(wanted: bool) -> Callable[[BaseException], None] | None:
     click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
     click.option("--hard", is_flag=True, help="Call each written step with 0, 1 and 200 made-up rows, too."),
 )
-def check(ask: Ask, words: tuple[str, ...], hard: bool) -> None:
+def check_command(options: SharedOptions, words: tuple[str, ...], hard: bool) -> None:
     """Say what is weak, unused or unwritten in the design, without running it."""
     from magical.project.checking import check_project as checked
 
-    step, line = words_of(words)
+    step, line = parse_words(words)
     if step:
         raise UsageError(f"check looks at the whole design, not at {step!r} by itself.", hint="take it off.")
     with contextlib.redirect_stdout(sys.stderr):  # what bodies print must not mix with the answer
-        found = checked(ask.open(), line, hard)
-    ask.say(found.to_json(), lambda: str(found))
+        found = checked(options.open_project(), line, hard)
+    options.print_answer(found.to_json(), lambda: str(found))
     if found.failed:
         sys.exit(1)
 
@@ -316,37 +316,37 @@ def check(ask: Ask, words: tuple[str, ...], hard: bool) -> None:
     click.option("--target", default="", metavar="COLUMN", help="The column to be predicted."),
     project=False,
 )
-def new(ask: Ask, name: str, data: str, target: str) -> None:
+def new_command(options: SharedOptions, name: str, data: str, target: str) -> None:
     """Write a project: from a file to a scored model, or a design whose steps are all unwritten."""
     from magical.project.scaffold.create import create_project
 
     made = create_project(name, data, target)
-    ask.say(made.to_json(), lambda: str(made))
+    options.print_answer(made.to_json(), lambda: str(made))
 
 
-@verb(click.argument("run"), click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."), TRUST)
-def reproduce(ask: Ask, run: str, words: tuple[str, ...]) -> None:
+@verb(click.argument("run"), click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."), TRUST_OPTION)
+def reproduce_command(options: SharedOptions, run: str, words: tuple[str, ...]) -> None:
     """Run RUN (or "last", or an exported record) again in a fresh store, and compare."""
     from magical.project.reproduce.outcome import changes_text
     from magical.project.reproduce.reproduce import reproduce_run as again
     from magical.report.progress import Console
 
-    step, line = words_of(words)
+    step, line = parse_words(words)
     if step:
         raise UsageError(f"reproduce repeats a whole run, not {step!r} by itself.", hint="take it off.")
 
     def tell(name: str, changes: Sequence[Any]) -> None:
-        if not ask.as_json:
+        if not options.as_json:
             click.echo(changes_text(name, changes), err=True)
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
-        found = again(ask.open(), run, line, (Console(),), tell)
-    ask.say(found.to_json(), lambda: found.difference_text)
+        found = again(options.open_project(), run, line, (Console(),), tell)
+    options.print_answer(found.to_json(), lambda: found.difference_text)
     if not found.agrees:
         sys.exit(1)
 
 
-def _port(name: str, default: int) -> Callable[..., Any]:
+def _port_option(name: str, default: int) -> Callable[..., Any]:
     return click.option(
         f"--{name.lower()}-port",
         type=click.IntRange(0, 65535),
@@ -356,14 +356,14 @@ def _port(name: str, default: int) -> Callable[..., Any]:
     )
 
 
-@verb(_port("Prefect", 4200), _port("MLflow", 5000))
-def ui(ask: Ask, prefect_port: int, mlflow_port: int) -> None:
+@verb(_port_option("Prefect", 4200), _port_option("MLflow", 5000))
+def ui_command(options: SharedOptions, prefect_port: int, mlflow_port: int) -> None:
     """Start the pages of Prefect and MLflow, and stop them with Ctrl-C."""
     from magical.project.servers.ui import UIServers
 
     try:
-        with UIServers(ask.open(), prefect_port=prefect_port, mlflow_port=mlflow_port) as uis:
-            click.echo(json.dumps(uis.addresses) if ask.as_json else str(uis))
+        with UIServers(options.open_project(), prefect_port=prefect_port, mlflow_port=mlflow_port) as uis:
+            click.echo(json.dumps(uis.addresses) if options.as_json else str(uis))
             uis.watch()
     except KeyboardInterrupt:  # it is how one ends it
         click.echo("Stopped.", err=True)

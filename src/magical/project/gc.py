@@ -9,7 +9,7 @@ from magical.engine.journal import Journal
 from magical.engine.plan import NodePlan
 from magical.engine.protocols import SweepResult
 from magical.errors import UsageError
-from magical.report.text import readable
+from magical.report.text import format_size
 
 __all__ = ["find_live_keys", "swept_json", "swept_text"]
 
@@ -34,8 +34,8 @@ def find_live_keys(plans: Iterable[NodePlan], journal: Journal, keep: int) -> se
 
 def swept_text(swept: SweepResult, *, dry: bool) -> str:
     """Say what was removed and what stays."""
-    what = f"{_count(swept.records, 'result')}, {_count(swept.objects, 'object')}, {readable(swept.bytes)}"
-    stays = f"{_count(swept.kept_records, 'result')}, {readable(swept.kept_bytes)}"
+    what = f"{_count(swept.records, 'result')}, {_count(swept.objects, 'object')}, {format_size(swept.bytes)}"
+    stays = f"{_count(swept.kept_records, 'result')}, {format_size(swept.kept_bytes)}"
     lines = [f"would remove {what}; would keep {stays}." if dry else f"removed {what}; kept {stays}."]
     if swept.damaged:
         verb = "would be" if dry else ("was" if len(swept.damaged) == 1 else "were")

@@ -17,7 +17,7 @@ from magical.errors import UsageError, shorten
 from magical.graph import Node
 from magical.masking import mask
 from magical.project.project import Project
-from magical.report.text import readable
+from magical.report.text import format_size
 
 __all__ = ["Inspection", "inspect_step"]
 
@@ -60,7 +60,7 @@ class Inspection:
         node, record = self.node, self.record
         lines = [
             f"{node.name} ({node.where}) → {node.promise['text']}  [{self.state}]",
-            f"run {record.run}, {record.seconds:.2f} s, {readable(self.size)}, key {record.key[:12]}",
+            f"run {record.run}, {record.seconds:.2f} s, {format_size(self.size)}, key {record.key[:12]}",
             *([f"It is not real: it stands on {', '.join(record.origin)}."] if record.origin else []),
             strike_lines(self.result_text) if record.origin and record.result.kind == "value" else self.result_text,
         ]

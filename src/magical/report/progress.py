@@ -32,10 +32,10 @@ class Console:
         lively: whether to show progress; by default only in a terminal. Failures and warnings always show.
     """
 
-    def __init__(self, stream: TextIO | None = None, lively: bool | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, show_progress: bool | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
-        self._lively = self._terminal if lively is None else lively
+        self._is_terminal = self._stream.isatty()
+        self._show_progress = self._is_terminal if show_progress is None else show_progress
         self._width = 0
 
     def on(self, event: Event) -> None:
@@ -43,39 +43,39 @@ class Console:
         match event:
             case RunStarted():
                 self._width = min(max((len(n) for n in event.nodes), default=0), 32)
-            case StepStarted() if self._lively and self._terminal:
-                self._line("…", "dim", event.step, "", end="\r")
-            case StepFinished() if self._lively and event.step in event.origin:
-                self._line("~", "yellow", event.step, f"pretended  {event.summary}")
-            case StepFinished() if self._lively:
-                self._line("✓", "green", event.step, f"{event.seconds:6.2f} s  {event.summary}")
-            case StepCached() if self._lively:
-                self._line("=", "dim", event.step, "   fresh")
+            case StepStarted() if self._show_progress and self._is_terminal:
+                self._write_line("…", "dim", event.step, "", end="\r")
+            case StepFinished() if self._show_progress and event.step in event.origin:
+                self._write_line("~", "yellow", event.step, f"pretended  {event.summary}")
+            case StepFinished() if self._show_progress:
+                self._write_line("✓", "green", event.step, f"{event.seconds:6.2f} s  {event.summary}")
+            case StepCached() if self._show_progress:
+                self._write_line("=", "dim", event.step, "   fresh")
             case StepFailed():
-                self._line("✗", "red", event.step, "failed")
+                self._write_line("✗", "red", event.step, "failed")
             case StepPending():
-                self._line("-", "yellow", event.step, "pending")
+                self._write_line("-", "yellow", event.step, "pending")
             case StepLeftOut():
-                self._line("-", "yellow", event.step, f"left out: {event.reason}")
+                self._write_line("-", "yellow", event.step, f"left out: {event.reason}")
             case StepRetried():
-                self._line(
-                    "↻", "yellow", event.step, f"attempt {event.attempt} failed: {_first(event.message)}"
+                self._write_line(
+                    "↻", "yellow", event.step, f"attempt {event.attempt} failed: {_first_line(event.message)}"
                 )
-                self._line(" ", "dim", "", f"again in {event.wait:g} s")
+                self._write_line(" ", "dim", "", f"again in {event.wait:g} s")
             case LogLine(level="print"):
-                self._line("│", "dim", event.step, event.text)
-            case LogLine() if self._lively or event.level not in ("info", "debug"):
-                self._line("!" if event.level != "info" else " ", "yellow", event.step, event.text)
+                self._write_line("│", "dim", event.step, event.text)
+            case LogLine() if self._show_progress or event.level not in ("info", "debug"):
+                self._write_line("!" if event.level != "info" else " ", "yellow", event.step, event.text)
 
-    def _line(self, mark: str, colour: str, step: str, text: str, end: str = "\n") -> None:
-        clear = "\r\x1b[2K" if self._terminal else ""
-        if self._terminal:
+    def _write_line(self, mark: str, colour: str, step: str, text: str, end: str = "\n") -> None:
+        clear = "\r\x1b[2K" if self._is_terminal else ""
+        if self._is_terminal:
             mark = f"\x1b[{_COLOURS[colour]}m{mark}\x1b[0m"
         self._stream.write(f"{clear}{mark} {strip_control_characters(step):<{self._width}} {strip_control_characters(text)}".rstrip() + end)
         self._stream.flush()
 
 
-def _first(message: str) -> str:
+def _first_line(message: str) -> str:
     """The first line of a message, with what it announces."""
     first, *rest = message.splitlines()
     return f"{first} {rest[0].strip()}" if first.endswith(":") and rest else first

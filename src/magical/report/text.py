@@ -24,14 +24,14 @@ __all__ = [
     "models_text",
     "plan_text",
     "pretended_lines",
-    "readable",
+    "format_size",
     "run_text",
     "runs_text",
     "settings_text",
-    "table",
+    "format_table",
 ]
 
-_FEW = 3
+_MAX_PLACES = 3
 
 """Of more steps than these only the names are told, which fit on a line."""
 
@@ -47,15 +47,15 @@ def pretended_lines(graph: Graph, records: Mapping[str, Record], *, left_out: bo
     made = [n for n in graph.nodes if n.name in records and n.name in records[n.name].origin]
     if not made:
         waits = left_out and any(n.facts.get("unwritten") for n in graph.nodes)
-        return [f"Next: {_next(graph, made)}"] if waits else []
+        return [f"Next: {_describe_next_step(graph, made)}"] if waits else []
     names = {n.name for n in made}
     standing = [n for n, r in records.items() if n not in names and {*r.origin} & names]
     places = [f" ({'' if n.facts.get('pretended') else 'a wish in '}{n.where})" for n in made]
-    few = len(made) <= _FEW
+    few = len(made) <= _MAX_PLACES
     told = [f"{n.name}{place if few else ''}" for n, place in zip(made, places, strict=True)]
     lines = [f"Pretended: {join_names(told, 6)}."]
     lines += [f"  Standing on that: {join_names(standing, 6)}."] if standing else []
-    return [*lines, f"Next: {_next(graph, made)}"]
+    return [*lines, f"Next: {_describe_next_step(graph, made)}"]
 
 
 def design_text(findings: Sequence[Finding]) -> str:
@@ -71,12 +71,12 @@ def design_text(findings: Sequence[Finding]) -> str:
     return "\n".join(["Where the design does not hold together:", *map(str, findings)])
 
 
-def _next(graph: Graph, made: list[Node]) -> str:
+def _describe_next_step(graph: Graph, pretended: list[Node]) -> str:
     unwritten = {n.name for n in graph.nodes if n.facts.get("unwritten")}
-    touched = {n.name for n in graph.nodes if n in made or n.facts.get("cut") or not made}
+    touched = {n.name for n in graph.nodes if n in pretended or n.facts.get("cut") or not pretended}
     waiting = [n for n in graph.nodes if n.name in unwritten & touched]
     free = [n for n in waiting if not (graph.ancestors([n.name]) & unwritten) - {n.name}] or waiting
-    wishes = [n for n in made if not n.facts.get("pretended")]
+    wishes = [n for n in pretended if not n.facts.get("pretended")]
     if not free:
         return f"fulfil the wish in {wishes[0].where}." if wishes else "magical run, with what is real."
     first, rest = free[0], [n.name for n in free[1:]]
@@ -86,15 +86,15 @@ def _next(graph: Graph, made: list[Node]) -> str:
     return f"{text}; or {join_names(rest, 3)}." if rest else f"{text}."
 
 
-Sizes = Callable[[str], int]
+SizeLookup = Callable[[str], int]
 
 
 def run_text(
     graph: Graph,
     result: RunResult,
-    option: str = "",
-    trace: Callable[[BaseException], list[str]] = lambda error: [],
-    again: str = "",
+    project_options: str = "",
+    format_trace: Callable[[BaseException], list[str]] = lambda error: [],
+    run_options: str = "",
 ) -> str:
     """Say what came of a run.
 
@@ -107,22 +107,22 @@ def run_text(
     """
     lines = [str(f) for f in graph.findings]
     for name, error in result.errors.items():
-        lines += [_named(name, str(error)) if len(result.errors) > 1 else str(error), *trace(error)]
-    lines += [f"{n} is pending: {_bare(graph, n, text)}" for n, text in result.pending.items()]
+        lines += [_prepend_step(name, str(error)) if len(result.errors) > 1 else str(error), *format_trace(error)]
+    lines += [f"{n} is pending: {_strip_step(graph, n, text)}" for n, text in result.pending.items()]
     if result.pending:
-        lines.append(f"Hint: magical sync{option} does it, once that answers again.")
-    lines.append(f"{graph.workflow}: {_ending(graph, result)}")
-    lines += [f"  {name}: {text}" for name, text in _results(graph, result)]
+        lines.append(f"Hint: magical sync{project_options} does it, once that answers again.")
+    lines.append(f"{graph.workflow}: {_describe_outcome(graph, result)}")
+    lines += [f"  {name}: {text}" for name, text in _list_results(graph, result)]
     if not result.errors:
         lines += [f"  {name} was left out: {reason}." for name, reason in result.left_out.items()]
         lines += pretended_lines(graph, result.records, left_out=bool(result.left_out))
         models = ["models"] if any(n.writes and n.name in result.records for n in graph.nodes) else []
-        verbs = (f"inspect {_last(graph, result)}{again}", *models, "show", "runs")
-        lines += ["Look:", *(f"  magical {verb}{option}" for verb in verbs)]
+        verbs = (f"inspect {_find_last_result(graph, result)}{run_options}", *models, "show", "runs")
+        lines += ["Look:", *(f"  magical {verb}{project_options}" for verb in verbs)]
     return "\n".join(lines)
 
 
-def _ending(graph: Graph, result: RunResult) -> str:
+def _describe_outcome(graph: Graph, result: RunResult) -> str:
     if not result.name:
         many = len(result.left_out)
         rest = f" {many} {'is' if many == 1 else 'are'} left out." if many else ""
@@ -138,12 +138,12 @@ def _ending(graph: Graph, result: RunResult) -> str:
     return f"{end}. {steps}, {result.seconds:.1f} s."
 
 
-def _named(name: str, text: str) -> str:
+def _prepend_step(name: str, text: str) -> str:
     """A message that says first which step it is about; most do so by themselves."""
     return text if text.startswith((f"{name} (", f"{name}:")) else f"{name}: {text}"
 
 
-def _bare(graph: Graph, name: str, text: str) -> str:
+def _strip_step(graph: Graph, name: str, text: str) -> str:
     """A message without the step, which is named before it."""
     return text.removeprefix(f"{name} ({graph.by_name[name].where}): ")
 
@@ -160,7 +160,7 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
         "left_out": result.left_out,
         "pending": result.pending,
         "origin": {n: list(r.origin) for n, r in result.records.items() if r.origin},
-        "results": dict(_results(graph, result)),
+        "results": dict(_list_results(graph, result)),
         "findings": [str(f) for f in graph.findings],
         "seconds": result.seconds,
     }
@@ -168,35 +168,35 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
 
 def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
     """Say what a run would do."""
-    rows = [(f"{STATE_STYLES[p.state].mark} {p.name}", p.state, _more(p)) for p in plans.values()]
+    rows = [(f"{STATE_STYLES[p.state].mark} {p.name}", p.state, _describe_plan(p)) for p in plans.values()]
     count = {state: sum(p.state == state for p in plans.values()) for state in STATE_STYLES}
     words = ", ".join(f"{n} {state}" for state, n in count.items() if n) or "there is nothing to run"
-    lines = [*(str(f) for f in graph.findings), *([table(rows)] if rows else [])]
+    lines = [*(str(f) for f in graph.findings), *([format_table(rows)] if rows else [])]
     return "\n".join([*lines, f"{graph.workflow}: {words}."])
 
 
-def _more(plan: NodePlan) -> str:
+def _describe_plan(plan: NodePlan) -> str:
     """What a node waits for, and what it stands on that is not real; or why it is left out."""
     after = f"after {', '.join(plan.after)}" if plan.after else ""
-    return plan.reason or "; ".join(text for text in (after, _origin(plan)) if text)
+    return plan.reason or "; ".join(text for text in (after, _describe_origin(plan)) if text)
 
 
-def _origin(plan: NodePlan) -> str:
+def _describe_origin(plan: NodePlan) -> str:
     if plan.name in plan.origin:
         return "pretended"
     return f"stands on {join_names(plan.origin, 4)}" if plan.origin else ""
 
 
-def settings_text(settings: Mapping[str, Any], spoken: Mapping[str, str]) -> str:
+def settings_text(settings: Mapping[str, Any], layers: Mapping[str, str]) -> str:
     """Show each setting with its value and who spoke last."""
     rows = [
-        (path, json.dumps(value, ensure_ascii=False), _speaker(path, spoken))
-        for path, value in _flat(settings)
+        (path, json.dumps(value, ensure_ascii=False), _find_layer(path, layers))
+        for path, value in _flatten(settings)
     ]
-    return table(rows)
+    return format_table(rows)
 
 
-def runs_json(runs: Iterable[RunSummary], size: Sizes = lambda _: 0) -> list[dict[str, Any]]:
+def runs_json(runs: Iterable[RunSummary], size: SizeLookup = lambda _: 0) -> list[dict[str, Any]]:
     """Give runs as JSON; ``size`` gives the bytes of a key's results, 0 where they are gone."""
     return [
         {
@@ -217,7 +217,7 @@ def runs_json(runs: Iterable[RunSummary], size: Sizes = lambda _: 0) -> list[dic
     ]
 
 
-def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lambda _: 0) -> str:
+def runs_text(runs: Sequence[RunSummary], full: bool = False, size: SizeLookup = lambda _: 0) -> str:
     """List runs, or show one; ``size`` gives the bytes of a key's results."""
     if not runs:
         return "There are no runs yet.\nHint: magical run"
@@ -232,16 +232,16 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
         ]
         rows += [("seconds", f"{run.seconds:.1f}")] if run.state != "killed" else []  # nobody saw its end
         rows += [("commit", commit)] if commit else []
-        rows += [("not real", text)] if (text := _unreal(run)) else []
+        rows += [("not real", text)] if (text := _describe_run_kind(run)) else []
         rows += [("stands on", join_names(run.facts["origin"], 6))] if run.facts.get("origin") else []
         states = {n: "ran" if n in run.executed else "fresh" for n in run.keys}
-        rows += [(n, f"{states[n]:<5}  {readable(size(k))}") for n, k in run.keys.items()]
+        rows += [(n, f"{states[n]:<5}  {format_size(size(k))}") for n, k in run.keys.items()]
         rows += [(n, "failed") for n in run.failed]
         rows += [(n, "pending") for n in run.pending]
         lost = [n for n in run.begun if n not in {*run.keys, *run.failed, *run.pending}]
         rows += [(n, "was under way") for n in lost]
         rows += [(n, f"left out: {reason}") for n, reason in run.left_out.items()]
-        return "\n".join([table(rows), *run.failed.values()])
+        return "\n".join([format_table(rows), *run.failed.values()])
     rows = [
         (
             r.name,
@@ -249,14 +249,14 @@ def runs_text(runs: Sequence[RunSummary], full: bool = False, size: Sizes = lamb
             time.strftime("%Y-%m-%d %H:%M", time.localtime(r.started)),
             f"{r.seconds:.1f} s" if r.seconds else "",
             f"{len(r.executed)} ran",
-            _unreal(r),
+            _describe_run_kind(r),
         )
         for r in runs
     ]
-    return table(rows)
+    return format_table(rows)
 
 
-def _unreal(run: RunSummary) -> str:
+def _describe_run_kind(run: RunSummary) -> str:
     """Say what kind of run it was, if something in it was not real."""
     facts = run.facts
     words = [f"sample of {facts['sample']}"] if facts.get("sample") else []
@@ -283,16 +283,16 @@ def models_text(versions: Sequence[Version]) -> str:
     """List versions."""
     if not versions:
         return "No model is registered yet.\nHint: magical run"
-    return table(
+    return format_table(
         [(v.name, v.number, ", ".join(v.aliases), v.tags.get("magical.summary", ""), v.uri) for v in versions]
     )
 
 
-def readable(size: int) -> str:
+def format_size(size: int) -> str:
     """Give a number of bytes in a unit that people read.
 
     Example:
-        >>> readable(999), readable(12_345), readable(1_234_567_890)
+        >>> format_size(999), format_size(12_345), format_size(1_234_567_890)
         ('999 B', '12 kB', '1.2 GB')
     """
     number, unit = float(size), "B"
@@ -303,11 +303,11 @@ def readable(size: int) -> str:
     return f"{number:.1f} {unit}" if number < 9.95 and unit != "B" else f"{number:.0f} {unit}"
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
+def format_table(rows: Sequence[Sequence[str]]) -> str:
     """Give rows of texts as columns.
 
     Example:
-        >>> print(table([("a", "bb"), ("ccc", "d")]))
+        >>> print(format_table([("a", "bb"), ("ccc", "d")]))
         a    bb
         ccc  d
     """
@@ -317,37 +317,37 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _results(graph: Graph, result: RunResult) -> list[tuple[str, str]]:
+def _list_results(graph: Graph, result: RunResult) -> list[tuple[str, str]]:
     """What people look for: values, models and receipts."""
     kinds = ("value", "receipt", "model")
     shown = [n for n in graph.required_nodes if n.promise["kind"] in kinds and n.name in result.records]
-    return [(n.name, _shown(result.records[n.name])) for n in shown]
+    return [(n.name, _describe_result(result.records[n.name])) for n in shown]
 
 
-def _shown(record: Record) -> str:
+def _describe_result(record: Record) -> str:
     """What came of a step in one line; what is not real is struck through, whatever kind of value it is."""
     text = record.result.summary
     return mark_not_real(text) if record.origin and not text.startswith(mark_not_real("")) else text
 
 
-def _last(graph: Graph, result: RunResult) -> str:
+def _find_last_result(graph: Graph, result: RunResult) -> str:
     """What to look at first: the last value that there is, else the last of all."""
     there = [n for n in graph.required_nodes if n.name in result.records] or graph.required_nodes
     values = [n for n in there if n.promise["kind"] == "value"]
     return (values or there)[-1].name
 
 
-def _speaker(path: str, spoken: Mapping[str, str]) -> str:
+def _find_layer(path: str, layers: Mapping[str, str]) -> str:
     while path:
-        if path in spoken:
-            return spoken[path]
+        if path in layers:
+            return layers[path]
         path = path.rpartition(".")[0]
     return "class"
 
 
-def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
+def _flatten(value: Any, path: str = "") -> list[tuple[str, Any]]:
     if isinstance(value, Mapping) and value:
-        return [pair for k, v in value.items() for pair in _flat(v, f"{path}.{k}" if path else str(k))]
+        return [pair for k, v in value.items() for pair in _flatten(v, f"{path}.{k}" if path else str(k))]
     if isinstance(value, list) and any(isinstance(v, Mapping) for v in value):
-        return [pair for i, v in enumerate(value) for pair in _flat(v, f"{path}.{i}")]
+        return [pair for i, v in enumerate(value) for pair in _flatten(v, f"{path}.{i}")]
     return [(path, value)]

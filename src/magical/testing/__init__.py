@@ -33,7 +33,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{suite}" for suite in _SUITES))
 # It is no pytest11 entry point: pytest would then rewrite the assertions of all of magical in every run on
 # the machine, and everybody's tests would see a fixture that nobody asked for.
 
-_HOMES = {
+_SUITE_MODULES = {
     "RegistryConformance": "registry_conformance",
     "RunnerConformance": "runner_conformance",
     "StoreConformance": "store_conformance",
@@ -42,6 +42,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a suite when it is first asked for: a project that wants only the fixture needs none."""
-    if name not in _HOMES:
+    if name not in _SUITE_MODULES:
         raise AttributeError(f"module 'magical.testing' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_SUITE_MODULES[name]}"), name)

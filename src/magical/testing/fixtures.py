@@ -67,7 +67,7 @@ class Pretend:
         from magical.contracts.tables import convert_kind
         from magical.synthesis.generate import NULL_SHARE, DEFAULT_ROWS, GenerateOptions, generate
 
-        wanted = _promise(promise)
+        wanted = _resolve_promise(promise)
         self._calls[str(wanted)] = call = self._calls.get(str(wanted), 0) + 1
         rows, nulls = DEFAULT_ROWS if rows is None else rows, NULL_SHARE if nulls is None else nulls
         if type(rows) is not int or rows < 0 or not 0 <= nulls <= 1:
@@ -76,16 +76,16 @@ class Pretend:
                 hint="rows is a number from 0, nulls a share from 0 to 1.",
             )
         how = GenerateOptions(f"{wanted} for {seed or f'{self._seed}, call {call}'}", rows, nulls)
-        given = [_given(value, wanted) for value in (like if isinstance(like, (list, tuple)) else [like])]
+        given = [_infer_promise(value, wanted) for value in (like if isinstance(like, (list, tuple)) else [like])]
         given = [(known, value) for known, value in given if value is not None]
         try:
             value = generate(wanted, how, inputs=given, parents=self._parents)
         except ContractError as error:
             raise error.with_message(f"pretended({wanted}): {error.lines[0]}", *error.lines[1:]) from None
-        self._remember(wanted, value)
+        self._add_parents(wanted, value)
         return attach_promise(convert_kind(value, wanted), wanted)
 
-    def _remember(self, promise: "Promise", value: Any) -> None:
+    def _add_parents(self, promise: "Promise", value: Any) -> None:
         """Keys of later tables draw from the ids of these."""
         import polars as pl
 
@@ -98,7 +98,7 @@ class Pretend:
         elif promise.items:
             items = promise.items if promise.kind == "tuple" else promise.items[:1] * len(value)
             for item, member in zip(items, value, strict=True):
-                self._remember(item, member)
+                self._add_parents(item, member)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def pretended(request: pytest.FixtureRequest) -> Iterator[Pretend]:
         yield Pretend(request.node.name)
 
 
-def _promise(promise: Any) -> "Promise":
+def _resolve_promise(promise: Any) -> "Promise":
     from magical.contracts.contract import Contract, schema_of
     from magical.contracts.promises import Frame, Promise, promise_of
     from magical.synthesis.generate import find_pretend_obstacle
@@ -130,7 +130,7 @@ def _promise(promise: Any) -> "Promise":
     )
 
 
-def _given(value: Any, wanted: "Promise") -> tuple["Promise", Any]:
+def _infer_promise(value: Any, wanted: "Promise") -> tuple["Promise", Any]:
     """What a step would be given, with its promise: a table without one promises the columns that it has."""
     from magical.contracts.model import Model
     from magical.contracts.promises import Promise, promise_of, attached_promise

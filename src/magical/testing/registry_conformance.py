@@ -15,15 +15,15 @@ from magical.engine.protocols import Registry, Submission
 from magical.errors import RegistryError
 from magical.testing.suite import Conformance
 
-__all__ = ["RegistryConformance", "submission"]
+__all__ = ["RegistryConformance", "make_submission"]
 
-ROW = Schema("Customer", (Column("id", "int", role="id"), Column("income", "float", nullable=True)))
-OUT = Schema("Prediction", (Column("prediction", "bool", nullable=True),))
+INPUT_SCHEMA = Schema("Customer", (Column("id", "int", role="id"), Column("income", "float", nullable=True)))
+OUTPUT_SCHEMA = Schema("Prediction", (Column("prediction", "bool", nullable=True),))
 
 Submit = Callable[..., Submission]
 
 
-def submission(folder: Path, *, name: str = "campaign", key: str = "k" * 40, note: str = "one") -> Submission:
+def make_submission(folder: Path, *, name: str = "campaign", key: str = "k" * 40, note: str = "one") -> Submission:
     """Give a model as files: a note, and a package of code.
 
     Args:
@@ -34,7 +34,7 @@ def submission(folder: Path, *, name: str = "campaign", key: str = "k" * 40, not
 
     Example:
         >>> import tempfile
-        >>> submission(Path(tempfile.mkdtemp())).name
+        >>> make_submission(Path(tempfile.mkdtemp())).name
         'campaign'
     """
     home = folder / f"{name}-{key[:6]}-{note}"
@@ -48,8 +48,8 @@ def submission(folder: Path, *, name: str = "campaign", key: str = "k" * 40, not
         folder=home,
         loader="magical.library.scorer.scorer",
         code=[package],
-        inputs=ROW,
-        outputs=OUT,
+        inputs=INPUT_SCHEMA,
+        outputs=OUTPUT_SCHEMA,
         example=pl.DataFrame({"id": [1, 2], "income": [1.5, None]}),
         requirements=["polars"],
         tags={"magical.run": "r1"},
@@ -75,7 +75,7 @@ class RegistryConformance(Conformance):
     @pytest.fixture
     def submit(self, tmp_path: Path) -> Submit:
         """Give what makes submissions."""
-        return lambda **given: submission(tmp_path, **given)
+        return lambda **given: make_submission(tmp_path, **given)
 
     def test_an_empty_registry_holds_nothing(self, registry: Registry) -> None:
         """Registry.versions: none where nothing was put, and no champion."""

@@ -22,10 +22,10 @@ from magical.testing.suite import Conformance
 
 __all__ = [
     "RunnerConformance",
-    "RunnerRunsProjects",
+    "ProjectRunSuite",
 ]
 
-PROJECT = """\
+WORKFLOW_SOURCE = """\
 import time
 from pathlib import Path
 
@@ -89,11 +89,11 @@ def flow(s: HowMany) -> list[int]:
     return both(size(train), after(often(rows, s.fails, s.seconds)))
 """
 
-NAMES = {"raw", "split", "size", "often", "after", "both"}
+STEP_NAMES = {"raw", "split", "size", "often", "after", "both"}
 
 
 @dataclass
-class _Heard:
+class _EventRecorder:
     """A listener that keeps what it hears."""
 
     events: list[Event] = field(default_factory=list)
@@ -102,7 +102,7 @@ class _Heard:
         self.events.append(event)
 
 
-class RunnerRunsProjects(Conformance):
+class ProjectRunSuite(Conformance):
     """Hold a runner to what a run of a project promises; a part of ``RunnerConformance``.
 
     Attributes:
@@ -117,11 +117,11 @@ class RunnerRunsProjects(Conformance):
 
     def test_a_project_runs_on_it(self, tmp_path: Path) -> None:
         """Runner.submit: a whole project runs on it, and its second run executes only what changed."""
-        first, _ = self._run(tmp_path)
-        assert set(first.executed) == NAMES
-        again, _ = self._run(tmp_path)
+        first, _ = self._run_project(tmp_path)
+        assert set(first.executed) == STEP_NAMES
+        again, _ = self._run_project(tmp_path)
         assert again.executed == []
-        fewer, _ = self._run(tmp_path, rows=10)
+        fewer, _ = self._run_project(tmp_path, rows=10)
         assert fewer.state == "done"
         assert fewer.records["both"].result.content != first.records["both"].result.content
 
@@ -130,17 +130,17 @@ class RunnerRunsProjects(Conformance):
         from magical.project import load
 
         here, there = tmp_path / "here", tmp_path / "there"
-        result, _ = self._run(there)
-        _write(here, {})
+        result, _ = self._run_project(there)
+        _write_project(here, {})
         load(here).run()
         plans = load(here).plan()
         contents = {name: record.result.content for name, record in result.records.items()}
         assert contents == {name: p.record.result.content for name, p in plans.items() if p.record}
-        assert set(contents) == NAMES
+        assert set(contents) == STEP_NAMES
 
     def test_a_step_that_fails_costs_its_followers_only(self, tmp_path: Path) -> None:
         """Runner.submit: after a step that fails for good, what does not need it is finished."""
-        result, _ = self._run(tmp_path, fails=100)
+        result, _ = self._run_project(tmp_path, fails=100)
         assert result.state == "failed"
         assert set(result.errors) == {"often"}
         assert isinstance(result.errors["often"], StepError)
@@ -148,17 +148,17 @@ class RunnerRunsProjects(Conformance):
         assert set(result.left_out) == {"after", "both"}
         assert set(result.executed) == {"raw", "split", "size"}
 
-    def test_a_step_begins_again_as_policy_wishes(self, tmp_path: Path) -> None:
+    def test_a_failed_step_is_retried_as_policy_says(self, tmp_path: Path) -> None:
         """Runner.submit: with two retries, a step that fails twice succeeds the third time, and says so."""
-        result, events = self._run(tmp_path, {"retries": 2, "backoff": 0.05}, fails=2)
+        result, events = self._run_project(tmp_path, {"retries": 2, "backoff": 0.05}, fails=2)
         assert result.state == "done"
         assert (tmp_path / "tries").read_text() == "..."
         retried = [(e.step, e.attempt) for e in events if isinstance(e, StepRetried)]
         assert retried == [("often", 1), ("often", 2)]
 
-    def test_what_a_body_prints_is_told_under_its_step(self, tmp_path: Path) -> None:
+    def test_printed_text_is_emitted_under_its_step(self, tmp_path: Path) -> None:
         """Runner.submit: what a body prints is told once, under its step's name, before that is finished."""
-        _, events = self._run(tmp_path)
+        _, events = self._run_project(tmp_path)
         said = [e for e in events if isinstance(e, LogLine) and e.level == "print"]
         assert [(e.step, e.text) for e in said] == [("raw", "so many rows: 40")]
         finished = next(n for n, e in enumerate(events) if isinstance(e, StepFinished) and e.step == "raw")
@@ -166,39 +166,39 @@ class RunnerRunsProjects(Conformance):
 
     def test_a_step_that_takes_too_long_is_stopped(self, tmp_path: Path) -> None:
         """Runner.submit: a step is stopped when its time is up, and costs its followers only."""
-        result, _ = self._run(tmp_path, {"steps": {"often": {"timeout": 5}}}, seconds=60.0)
+        result, _ = self._run_project(tmp_path, {"steps": {"often": {"timeout": 5}}}, seconds=60.0)
         assert isinstance(result.errors["often"], StepStopped)
         assert "within 5 s" in str(result.errors["often"])
         assert result.seconds < 40
         assert set(result.executed) == {"raw", "split", "size"}
 
-    def _run(
+    def _run_project(
         self, root: Path, policy: Mapping[str, Any] | None = None, **settings: Any
     ) -> tuple[RunResult, list[Event]]:
         from magical.engine.run import execute
         from magical.project import load
         from magical.project.run_setup import create_scheduler
 
-        _write(root, {**self.policy, **(policy or {})})
-        project, heard = load(root), _Heard()
+        _write_project(root, {**self.policy, **(policy or {})})
+        project, heard = load(root), _EventRecorder()
         request = project.build_request(project.draw(settings), (heard,))
         return execute(replace(request, runner=lambda: self.runner(2)), create_scheduler), heard.events
 
 
-def _write(root: Path, policy: Mapping[str, Any]) -> None:
+def _write_project(root: Path, policy: Mapping[str, Any]) -> None:
     root.mkdir(exist_ok=True)
-    (root / "workflow.py").write_text(PROJECT)
-    lines = ["[tracking]", "enabled = false", "[policy]", *(f"{k} = {_toml(v)}" for k, v in policy.items())]
+    (root / "workflow.py").write_text(WORKFLOW_SOURCE)
+    lines = ["[tracking]", "enabled = false", "[policy]", *(f"{k} = {_format_toml(v)}" for k, v in policy.items())]
     (root / "settings.toml").write_text("\n".join(lines) + "\n")
 
 
-def _toml(value: Any) -> str:
+def _format_toml(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{key} = {_format_toml(item)}" for key, item in value.items()) + " }"
     return json.dumps(value)
 
 
-class RunnerConformance(RunnerRunsProjects):
+class RunnerConformance(ProjectRunSuite):
     """Hold a runner to what `magical.engine.protocols.Runner` promises.
 
     Example:

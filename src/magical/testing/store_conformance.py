@@ -18,23 +18,23 @@ from magical.testing.suite import Conformance
 
 __all__ = [
     "KEY",
-    "OTHER",
+    "OTHER_KEY",
     "TABLE",
-    "DamagedStore",
-    "KeptStore",
-    "SharedStore",
+    "DamageSuite",
+    "RoundTripSuite",
+    "ConcurrencySuite",
     "StoreConformance",
-    "SweptStore",
+    "SweepSuite",
 ]
 
 TABLE = pl.DataFrame({"id": [1, 2, 3], "name": ["a", None, "c"]})
 
 KEY = "ab" * 20
 
-OTHER = "cd" * 20
+OTHER_KEY = "cd" * 20
 
 
-class KeptStore(Conformance):
+class RoundTripSuite(Conformance):
     """The hooks of a store's suite, and the checks of what it gives back."""
 
     @pytest.fixture
@@ -54,7 +54,7 @@ class KeptStore(Conformance):
         """Give the same store, as a new process opens it."""
         raise NotImplementedError(f"{type(self).__name__} must say how it is opened again: reopened(store)")
 
-    def kept(self, store: Any, value: Any = TABLE, hint: Any = Frame, key: str = KEY) -> Record:
+    def save_with_record(self, store: Any, value: Any = TABLE, hint: Any = Frame, key: str = KEY) -> Record:
         """Save a value and a record of it."""
         artifact = store.save(value, promise_of(hint), key)
         record = Record(key, "clean", "workflow:clean", {"argument:n": "1"}, artifact, {}, 0.5, "run")
@@ -67,7 +67,7 @@ class KeptStore(Conformance):
 
     def test_a_record_is_given_back_as_it_was(self, store: Store) -> None:
         """Store.put_record: the record is given back as it was, to another process too."""
-        record = self.kept(store)
+        record = self.save_with_record(store)
         assert store.find_record(KEY) == record
         assert self.reopened(store).record(KEY) == record
 
@@ -81,21 +81,21 @@ class KeptStore(Conformance):
 
     def test_a_later_record_takes_the_place_of_an_earlier_one(self, store: Store) -> None:
         """Store.put_record: a later record takes the place of an earlier one."""
-        self.kept(store)
-        later = self.kept(store, TABLE.reverse())
+        self.save_with_record(store)
+        later = self.save_with_record(store, TABLE.reverse())
         assert store.find_record(KEY) == later
 
     def test_a_dropped_record_is_gone(self, store: Store) -> None:
         """Store.drop_record: the key counts as computed no more; dropping it again does nothing."""
-        self.kept(store)
+        self.save_with_record(store)
         store.drop_record(KEY)
         store.drop_record(KEY)
         assert store.find_record(KEY) is None
 
     def test_a_record_that_took_the_place_of_another_is_not_dropped_for_it(self, store: Store) -> None:
         """Store.drop_record: with ``only``, another record that stands there by now stays."""
-        earlier = self.kept(store)
-        later = self.kept(store, TABLE.reverse())
+        earlier = self.save_with_record(store)
+        later = self.save_with_record(store, TABLE.reverse())
         store.drop_record(KEY, earlier)
         assert store.find_record(KEY) == later
         store.drop_record(KEY, later)
@@ -108,7 +108,7 @@ class KeptStore(Conformance):
 
     def test_a_table_is_given_back_as_it_was(self, store: Store) -> None:
         """Store.load: gives a table back with its rows, nulls and types."""
-        record = self.kept(store)
+        record = self.save_with_record(store)
         read = self.reopened(store).load(record.result, promise_of(Frame))
         assert read.equals(TABLE)
         assert read.schema == TABLE.schema
@@ -116,7 +116,7 @@ class KeptStore(Conformance):
     @pytest.mark.parametrize("value", [7, 0.1, "text", True, [1, 2], {"a": 1}], ids=repr)
     def test_a_value_is_given_back_as_it_was(self, store: Store, value: Any) -> None:
         """Store.load: gives a plain value back."""
-        record = self.kept(store, value, type(value))
+        record = self.save_with_record(store, value, type(value))
         read = self.reopened(store).load(record.result, promise_of(type(value)))
         assert (read, type(read)) == (value, type(value))
 
@@ -139,24 +139,24 @@ class KeptStore(Conformance):
 
     def test_content_names_what_is_in_a_value(self, store: Store) -> None:
         """Store.save: equal values have one content name, others have others."""
-        same = self.kept(store, TABLE.clone()).result
-        assert self.kept(store, key=OTHER).result.content == same.content
-        assert self.kept(store, TABLE.reverse()).result.content != same.content
+        same = self.save_with_record(store, TABLE.clone()).result
+        assert self.save_with_record(store, key=OTHER_KEY).result.content == same.content
+        assert self.save_with_record(store, TABLE.reverse()).result.content != same.content
 
     def test_equal_values_are_kept_once(self, store: Store) -> None:
         """Store.save: puts if absent: what is there already is not written again."""
-        self.kept(store)
+        self.save_with_record(store)
         before = {p: p.stat().st_mtime_ns for p in self.objects(store)}
-        self.kept(store, key=OTHER)
+        self.save_with_record(store, key=OTHER_KEY)
         assert {p: p.stat().st_mtime_ns for p in self.objects(store)} == before
 
     def test_a_later_value_leaves_the_earlier_one(self, store: Store) -> None:
         """Store.save: puts if absent: a later value of the same key overwrites no earlier one."""
-        earlier = self.kept(store).result
-        self.kept(store, TABLE.reverse())
+        earlier = self.save_with_record(store).result
+        self.save_with_record(store, TABLE.reverse())
         assert store.load(earlier, promise_of(Frame)).equals(TABLE)
 
-    def test_what_has_no_form_is_refused(self, store: Store) -> None:
+    def test_an_unstorable_value_is_refused(self, store: Store) -> None:
         """Store.save: refuses what cannot be kept, with a StoreError."""
         for value, hint in ((threading.Lock(), object), (threading.Lock(), threading.Thread)):
             with pytest.raises(StoreError, match="cannot be"):
@@ -164,7 +164,7 @@ class KeptStore(Conformance):
 
     def test_nothing_half_written_is_left(self, store: Store) -> None:
         """Store.save: leaves nothing half-written behind."""
-        self.kept(store)
+        self.save_with_record(store)
         names = [p.name for p in [*self.objects(store), *self.records(store)]]
         assert not [n for n in names if n.startswith(".")]
 
@@ -172,13 +172,13 @@ class KeptStore(Conformance):
         """Store.scratch: gives a folder of the key's own that stays until it is cleared."""
         (store.scratch(KEY) / "study.db").write_text("half")
         assert (self.reopened(store).scratch(KEY) / "study.db").read_text() == "half"
-        assert store.scratch(OTHER) != store.scratch(KEY)
+        assert store.scratch(OTHER_KEY) != store.scratch(KEY)
         store.clear_scratch(KEY)
         store.clear_scratch(KEY)
         assert not list(store.scratch(KEY).iterdir())
 
 
-class DamagedStore(KeptStore):
+class DamageSuite(RoundTripSuite):
     """The checks that damage a store's files.
 
     Attributes:
@@ -193,7 +193,7 @@ class DamagedStore(KeptStore):
         """Store.load: what is not what was stored is never given: DamagedArtifact, with the object's name."""
         values = {"table": (TABLE, Frame), "value": ([1, 2], list[int]), "object": (range(3), range)}
         given, hint = values[value]
-        artifact = self.kept(store, given, hint).result
+        artifact = self.save_with_record(store, given, hint).result
         for path in self.objects(store):
             whole = path.read_bytes()
             flipped = bytearray(whole)
@@ -206,7 +206,7 @@ class DamagedStore(KeptStore):
 
     def test_a_lost_object_is_said_and_its_record_counts_no_more(self, store: Store) -> None:
         """Store.record: none where the object is gone; loading it raises DamagedArtifact."""
-        artifact = self.kept(store).result
+        artifact = self.save_with_record(store).result
         for path in self.objects(store):
             path.unlink()
         with pytest.raises(DamagedArtifact, match="gone"):
@@ -226,15 +226,15 @@ class DamagedStore(KeptStore):
 
     def test_saving_again_mends_a_damaged_object(self, store: Store) -> None:
         """Store.save: writes a damaged object anew."""
-        self.kept(store)
+        self.save_with_record(store)
         for path in self.objects(store):
             path.write_bytes(b"x" * path.stat().st_size)
-        artifact = self.kept(store).result
+        artifact = self.save_with_record(store).result
         assert store.load(artifact, promise_of(Frame)).equals(TABLE)
 
     def test_a_damaged_record_does_not_count(self, store: Store) -> None:
         """Store.record: a record with one changed bit, or cut anywhere, is none; never another one."""
-        record = self.kept(store)
+        record = self.save_with_record(store)
         (path,) = self.records(store)
         whole = path.read_bytes()
         for at in range(0, len(whole), self.stride):
@@ -246,14 +246,14 @@ class DamagedStore(KeptStore):
 
     def test_a_record_of_another_key_is_not_given(self, store: Store) -> None:
         """Store.record: a record that lies in the place of another key's is none."""
-        self.kept(store)
-        store.put_record(Record(OTHER, "n", "m:n", {}, Artifact("none", "none")))
+        self.save_with_record(store)
+        store.put_record(Record(OTHER_KEY, "n", "m:n", {}, Artifact("none", "none")))
         first, second = self.records(store)
         first.write_bytes(second.read_bytes())
-        assert [store.find_record(KEY), store.find_record(OTHER)].count(None) == 1
+        assert [store.find_record(KEY), store.find_record(OTHER_KEY)].count(None) == 1
 
 
-class SharedStore(KeptStore):
+class ConcurrencySuite(RoundTripSuite):
     """The checks in which several use one store.
 
     Attributes:
@@ -262,7 +262,7 @@ class SharedStore(KeptStore):
 
     rounds = 8
 
-    def at_once(self, work: Callable[[int], None], threads: int = 4) -> None:
+    def run_concurrently(self, work: Callable[[int], None], threads: int = 4) -> None:
         """Do something in several threads that begin together."""
         failed: list[BaseException] = []
         gate = threading.Barrier(threads)
@@ -287,10 +287,10 @@ class SharedStore(KeptStore):
         def work(number: int) -> None:
             for i in range(5):
                 value = TABLE if i % 2 else TABLE.with_columns(n=number)
-                artifact = self.kept(store, value, key=f"{number:02}{i:02}" * 10).result
+                artifact = self.save_with_record(store, value, key=f"{number:02}{i:02}" * 10).result
                 assert store.load(artifact, promise_of(Frame)).equals(value)
 
-        self.at_once(work)
+        self.run_concurrently(work)
 
     def test_several_may_put_the_same_at_once(self, store: Store) -> None:
         """Store.put_record: several may put the same at once, and it is there once."""
@@ -298,11 +298,11 @@ class SharedStore(KeptStore):
         def work(number: int) -> None:
             mine = self.reopened(store)
             for i in range(8):
-                record = self.kept(mine, TABLE.with_columns(i=i), key=f"{i:02}" * 20)
+                record = self.save_with_record(mine, TABLE.with_columns(i=i), key=f"{i:02}" * 20)
                 assert mine.record(record.key).result == record.result
                 assert mine.load(record.result, promise_of(Frame)).equals(TABLE.with_columns(i=i))
 
-        self.at_once(work)
+        self.run_concurrently(work)
         assert len(self.objects(store)) == len(self.records(store)) == 8
 
     def test_several_may_put_sweep_and_read_at_once(self, store: Store) -> None:
@@ -314,14 +314,14 @@ class SharedStore(KeptStore):
                 for i in range(self.rounds):
                     key = f"{number}{i}" * 20
                     with mine.writing():
-                        self.kept(mine, TABLE.with_columns(i=i), key=key)
+                        self.save_with_record(mine, TABLE.with_columns(i=i), key=key)
                     mine.sweep([])
                     mine.sweep([], verify=True)
                     record = mine.record(key)
                     assert record is not None
                     assert mine.load(record.result, promise_of(Frame)).equals(TABLE.with_columns(i=i))
 
-        self.at_once(work)
+        self.run_concurrently(work)
         store.sweep([])
         assert not [*self.objects(store), *self.records(store)]
 
@@ -337,7 +337,7 @@ class SharedStore(KeptStore):
                     assert len(inside) == 1
                     inside.clear()
 
-        self.at_once(work)
+        self.run_concurrently(work)
 
     def test_other_keys_can_be_held_meanwhile(self, store: Store) -> None:
         """Store.lock: who holds one key keeps nobody from another."""
@@ -345,7 +345,7 @@ class SharedStore(KeptStore):
         def nobody() -> None:
             raise AssertionError("it had to wait")
 
-        with store.lock(KEY, nobody), store.lock(OTHER, nobody):
+        with store.lock(KEY, nobody), store.lock(OTHER_KEY, nobody):
             pass
 
     def test_who_waits_is_called_and_may_leave(self, store: Store) -> None:
@@ -363,19 +363,19 @@ class SharedStore(KeptStore):
         with store.lock(KEY):
             with pytest.raises(Enough), self.reopened(store).lock(KEY, waits):
                 raise AssertionError("two hold it")
-            with pytest.raises(ZeroDivisionError), store.lock(OTHER):
+            with pytest.raises(ZeroDivisionError), store.lock(OTHER_KEY):
                 _ = 1 / 0
-        with store.lock(KEY, waits), store.lock(OTHER, waits):
+        with store.lock(KEY, waits), store.lock(OTHER_KEY, waits):
             assert len(calls) == 3
 
 
-class SweptStore(KeptStore):
+class SweepSuite(RoundTripSuite):
     """The checks that sweep a store."""
 
     def test_a_sweep_removes_what_is_not_alive(self, store: Store) -> None:
         """Store.sweep: removes what no key that is alive needs, and says what and how much."""
-        dead = self.kept(store, TABLE.reverse(), key=OTHER)
-        alive = self.kept(store)
+        dead = self.save_with_record(store, TABLE.reverse(), key=OTHER_KEY)
+        alive = self.save_with_record(store)
         (store.scratch(dead.key) / "half").write_text("123")
         (store.scratch(KEY) / "half").write_text("123")
         took = sum(p.stat().st_size for p in self.objects(store))
@@ -391,8 +391,8 @@ class SweptStore(KeptStore):
 
     def test_an_object_of_two_records_stays_for_the_one(self, store: Store) -> None:
         """Store.sweep: an object that two records name stays for the one that is alive."""
-        self.kept(store, key=OTHER)
-        alive = self.kept(store)
+        self.save_with_record(store, key=OTHER_KEY)
+        alive = self.save_with_record(store)
         swept = store.sweep([KEY])
         assert (swept.records, swept.objects) == (1, 0)
         assert store.load(alive.result, promise_of(Frame)).equals(TABLE)
@@ -410,9 +410,9 @@ class SweptStore(KeptStore):
 
     def test_a_dry_sweep_says_the_same_and_removes_nothing(self, store: Store) -> None:
         """Store.sweep: dry, it says the same and removes nothing."""
-        self.kept(store, TABLE.reverse(), key=OTHER)
-        self.kept(store)
-        store.scratch(OTHER)
+        self.save_with_record(store, TABLE.reverse(), key=OTHER_KEY)
+        self.save_with_record(store)
+        store.scratch(OTHER_KEY)
         dry = store.sweep([KEY], dry=True)
         assert len(self.objects(store)) == len(self.records(store)) == 2
         assert store.sweep([KEY]) == dry
@@ -420,7 +420,7 @@ class SweptStore(KeptStore):
 
     def test_what_is_alive_may_be_asked_when_nobody_writes(self, store: Store) -> None:
         """Store.sweep: what is alive may be a function that gives the keys."""
-        self.kept(store)
+        self.save_with_record(store)
         assert store.sweep(lambda: {KEY}).kept_records == 1
         assert store.sweep(set).records == 1
 
@@ -431,28 +431,28 @@ class SweptStore(KeptStore):
     @pytest.mark.parametrize("how", [b"", b"xx", b"x" * 10_000])
     def test_a_sweep_that_verifies_finds_each_damaged_object(self, store: Store, how: bytes) -> None:
         """Store.sweep: with ``verify``, it removes the damaged objects that would stay, and names them."""
-        self.kept(store, TABLE.reverse(), key=OTHER)
+        self.save_with_record(store, TABLE.reverse(), key=OTHER_KEY)
         others = set(self.objects(store))
-        whole = self.kept(store)
+        whole = self.save_with_record(store)
         (damaged,) = others
         damaged.write_bytes(how)
-        assert store.sweep([KEY, OTHER]).damaged == []
-        dry = store.sweep([KEY, OTHER], dry=True, verify=True)
+        assert store.sweep([KEY, OTHER_KEY]).damaged == []
+        dry = store.sweep([KEY, OTHER_KEY], dry=True, verify=True)
         assert (len(dry.damaged), damaged.exists()) == (1, True)
-        swept = store.sweep([KEY, OTHER], verify=True)
+        swept = store.sweep([KEY, OTHER_KEY], verify=True)
         assert swept.damaged == dry.damaged
         assert not damaged.exists()
-        assert self.reopened(store).record(OTHER) is None
+        assert self.reopened(store).record(OTHER_KEY) is None
         assert self.reopened(store).record(KEY) == whole
 
     @pytest.mark.parametrize("how", ["put", "looked up", "asked for"])
     def test_what_a_run_uses_is_not_swept(self, store: Store, how: str) -> None:
         """Store.in_use: what a run has put, looked up or asked for stays until the run ends."""
         if how == "looked up":
-            self.kept(store)
+            self.save_with_record(store)
         with store.pin_run("run"):
             if how == "put":
-                self.kept(store)
+                self.save_with_record(store)
             elif how == "looked up":
                 assert store.find_record(KEY)
             else:
@@ -467,16 +467,16 @@ class SweptStore(KeptStore):
 
     def test_what_a_run_has_looked_up_stays_also_when_another_puts_it_anew(self, store: Store) -> None:
         """Store.in_use: what a run has looked up stays, also when another puts the key anew."""
-        self.kept(store)
+        self.save_with_record(store)
         with store.pin_run("run"):
             record = store.find_record(KEY)
             assert record is not None
-            self.kept(self.reopened(store), TABLE.reverse())
+            self.save_with_record(self.reopened(store), TABLE.reverse())
             self.reopened(store).sweep([])
             assert store.load(record.result, promise_of(Frame)).equals(TABLE)
 
 
-class StoreConformance(DamagedStore, SharedStore, SweptStore):
+class StoreConformance(DamageSuite, ConcurrencySuite, SweepSuite):
     """Test that a store does what `magical.engine.protocols.Store` promises: put if absent, atomic, verified.
 
     Give the fixture ``store`` (an empty one), ``objects`` and ``records`` (its files, for the checks damage

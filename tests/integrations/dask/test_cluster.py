@@ -20,7 +20,7 @@ import pytest
 from magical.engine.execution.local_runner import LocalRunner
 from magical.errors import BrokenPromise, StepError, StepStopped, UsageError
 from magical.testing import RunnerConformance
-from magical.testing.runner_conformance import RunnerRunsProjects
+from magical.testing.runner_conformance import ProjectRunSuite
 from projects import Small, is_well_worded, one, python
 
 pytest.importorskip("distributed")
@@ -89,7 +89,7 @@ class TestOnDask(RunnerConformance):
         return LocalRunner(workers)
 
 
-class TestAtAnAddress(RunnerRunsProjects):
+class TestAtAnAddress(ProjectRunSuite):
     """The same with a cluster that somebody else has started."""
 
     @pytest.fixture(autouse=True)

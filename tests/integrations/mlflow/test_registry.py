@@ -26,7 +26,7 @@ from magical.events import RunFinished, RunStarted, StepStarted
 from magical.integrations.mlflow.client import prepare_mlflow
 from magical.integrations.mlflow.registry import MlflowRegistry, build_signature
 from magical.integrations.mlflow.tracking import MlflowTracking
-from magical.testing.registry_conformance import OUT, RegistryConformance, submission
+from magical.testing.registry_conformance import OUTPUT_SCHEMA, RegistryConformance, make_submission
 from mlflow_databases import database, free_port, server
 
 
@@ -69,7 +69,7 @@ class TestOnAServer(RegistryConformance):
         registry = MlflowRegistry(
             place, artifacts=tmp_path / "a", experiment="campaign", find_run_id=lambda: tracking.run_id
         )
-        registry.put(submission(tmp_path, name="tracked"))
+        registry.put(make_submission(tmp_path, name="tracked"))
         run = tracking.run_id
         tracking.on(RunFinished(run="r1", state="done", seconds=1, executed=1, keys={"ingest": "k"}))
         client = registry._client()
@@ -114,9 +114,9 @@ def test_killed_at_any_moment_there_is_one_version_for_one_key(
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, call, killed)
         with pytest.raises(Killed):
-            registry.put(submission(tmp_path))
+            registry.put(make_submission(tmp_path))
     again = MlflowRegistry(registry.uri, artifacts=tmp_path / "artifacts", experiment="campaign")
-    version = again.put(submission(tmp_path))
+    version = again.put(make_submission(tmp_path))
     assert [v.number for v in again.versions()] == [version.number] == ["1"]
     assert (again.folder(version) / "note.txt").read_text() == "one"
     client = again._client()
@@ -142,8 +142,8 @@ def test_cut_off_at_any_moment_it_is_down_and_there_is_one_version(
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, call, cut_off)
         with contextlib.suppress(RegistryDown):  # one that made an experiment looks whether somebody else did
-            registry.put(submission(tmp_path))
-    version = registry.put(submission(tmp_path))
+            registry.put(make_submission(tmp_path))
+    version = registry.put(make_submission(tmp_path))
     assert [v.number for v in registry.versions()] == [version.number] == ["1"]
 
 
@@ -153,7 +153,7 @@ def test_two_that_put_one_key_at_once_get_one_version(tmp_path: Path) -> None:
 
     def put(note: str) -> None:
         registry = MlflowRegistry(uri, artifacts=tmp_path / "artifacts", experiment="campaign")
-        found.append(registry.put(submission(tmp_path, note=note)).number)
+        found.append(registry.put(make_submission(tmp_path, note=note)).number)
 
     threads = [threading.Thread(target=put, args=[note]) for note in ("one", "two", "three")]
     for thread in threads:
@@ -166,12 +166,12 @@ def test_two_that_put_one_key_at_once_get_one_version(tmp_path: Path) -> None:
 
 def test_a_second_version_of_one_key_is_taken_away(tmp_path: Path) -> None:
     registry = embedded(tmp_path)
-    first = registry.put(submission(tmp_path))
+    first = registry.put(make_submission(tmp_path))
     client = registry._client()
     source = client.get_model_version("campaign", "1").source
     client.create_model_version("campaign", source=source, tags={"magical.key": first.key})
     assert len(registry.versions()) == 2
-    assert registry.put(submission(tmp_path)).number == "1"
+    assert registry.put(make_submission(tmp_path)).number == "1"
     assert [v.number for v in registry.versions()] == ["1"]
 
 
@@ -181,7 +181,7 @@ def test_a_registry_that_was_moved_or_copied_finds_its_files(
 ) -> None:
     old, new = tmp_path / "old [1] ü" / ".magical", tmp_path / "new" / "place" / ".magical"
     registry = embedded(old)
-    first = registry.put(submission(tmp_path))
+    first = registry.put(make_submission(tmp_path))
     shutil.copytree(old, new)
     if not copied:
         shutil.rmtree(old)
@@ -189,7 +189,7 @@ def test_a_registry_that_was_moved_or_copied_finds_its_files(
     moved = embedded_at(f"sqlite:///{new / 'mlflow.db'}", new)
     assert (moved.folder(first) / "note.txt").is_relative_to(new)
     assert (moved.folder(first) / "note.txt").read_text() == "one"
-    second = moved.put(submission(tmp_path, key="b" * 40, note="two"))
+    second = moved.put(make_submission(tmp_path, key="b" * 40, note="two"))
     assert moved.folder(second).is_relative_to(new)
     assert files == sorted(p for p in (tmp_path / "old [1] ü").rglob("*") if p.is_file())
     import mlflow
@@ -202,7 +202,7 @@ def test_a_registry_that_was_moved_or_copied_finds_its_files(
 def test_a_database_that_lies_elsewhere_is_left_as_it_is(tmp_path: Path) -> None:
     uri = database(tmp_path / "shared")
     mine, yours = tmp_path / "mine" / ".magical", tmp_path / "yours" / ".magical"
-    first = embedded_at(uri, mine).put(submission(tmp_path))
+    first = embedded_at(uri, mine).put(make_submission(tmp_path))
     assert embedded_at(uri, yours).folder(first).is_relative_to(mine)
 
 
@@ -210,7 +210,7 @@ def test_a_kill_between_alias_and_tag_does_not_confuse_the_way_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = embedded(tmp_path)
-    versions = [registry.put(submission(tmp_path, key=key * 40)) for key in "abc"]
+    versions = [registry.put(make_submission(tmp_path, key=key * 40)) for key in "abc"]
     registry.alias(versions[0])
     registry.alias(versions[1])
     from mlflow import MlflowClient
@@ -233,9 +233,9 @@ def test_a_locked_database_is_down(tmp_path: Path, capfd: pytest.CaptureFixture[
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as other:
         other.execute("begin exclusive")
         with pytest.raises(RegistryDown, match=r"does not answer: .*database is locked"):
-            registry.put(submission(tmp_path))
+            registry.put(make_submission(tmp_path))
         other.execute("rollback")
-    assert registry.put(submission(tmp_path)).number == "1"
+    assert registry.put(make_submission(tmp_path)).number == "1"
     assert capfd.readouterr() == ("", "")
 
 
@@ -265,7 +265,7 @@ def test_a_server_that_is_down_is_said_at_once(tmp_path: Path) -> None:
     for ask in (
         registry.versions,
         lambda: registry.champion("m"),
-        lambda: registry.put(submission(tmp_path)),
+        lambda: registry.put(make_submission(tmp_path)),
     ):
         with pytest.raises(RegistryError, match=r"does not answer: .*Connection refused") as caught:
             ask()
@@ -292,7 +292,7 @@ def test_a_database_that_cannot_be_opened_is_one_short_error(tmp_path: Path) -> 
 
 def test_a_model_of_others_has_no_folder(tmp_path: Path) -> None:
     registry = embedded(tmp_path)
-    version = registry.put(submission(tmp_path))
+    version = registry.put(make_submission(tmp_path))
     note = next((tmp_path / "artifacts").rglob("MLmodel"))
     note.write_text(note.read_text().replace("data: data/", "data: ../../../"))
     with pytest.raises(RegistryError, match="holds no folder of data"):
@@ -301,19 +301,19 @@ def test_a_model_of_others_has_no_folder(tmp_path: Path) -> None:
 
 def test_a_deleted_experiment_is_taken_up_again(tmp_path: Path) -> None:
     registry = embedded(tmp_path)
-    registry.put(submission(tmp_path))
+    registry.put(make_submission(tmp_path))
     client = registry._client()
     experiment = client.get_experiment_by_name("campaign")
     assert experiment is not None
     client.delete_experiment(experiment.experiment_id)
-    assert registry.put(submission(tmp_path, key="b" * 40)).number == "2"
+    assert registry.put(make_submission(tmp_path, key="b" * 40)).number == "2"
 
 
 def test_a_run_that_is_tracked_elsewhere_is_not_asked_of(tmp_path: Path) -> None:
     registry = MlflowRegistry(
         database(tmp_path), artifacts=tmp_path / "a", experiment="e", find_run_id=lambda: "0" * 32
     )
-    assert registry.put(submission(tmp_path)).number == "1"
+    assert registry.put(make_submission(tmp_path)).number == "1"
 
 
 D = dt.date(2020, 1, 2)
@@ -397,7 +397,7 @@ def test_mlflow_lets_every_usual_form_of_a_column_pass(column: Column, form: str
     with prepare_mlflow("sqlite://"):
         from mlflow.models import validate_schema
     frame = pd.DataFrame({"x": values, "other": 1})
-    validate_schema(frame, build_signature(Schema("Row", (column,)), OUT).inputs)
+    validate_schema(frame, build_signature(Schema("Row", (column,)), OUTPUT_SCHEMA).inputs)
 
 
 def test_optional_columns_may_be_missing_and_others_not() -> None:
@@ -405,7 +405,7 @@ def test_optional_columns_may_be_missing_and_others_not() -> None:
         from mlflow.exceptions import MlflowException
         from mlflow.models import validate_schema
     row = Schema("Row", (Column("a", "int"), Column("b", "float", nullable=True)))
-    given = build_signature(row, OUT)
+    given = build_signature(row, OUTPUT_SCHEMA)
     validate_schema(pd.DataFrame({"a": [1]}), given.inputs)
     with pytest.raises(MlflowException, match="missing inputs"):
         validate_schema(pd.DataFrame({"b": [1.0]}), given.inputs)
@@ -416,7 +416,7 @@ def test_a_page_that_is_too_long_loses_its_last_sections(tmp_path: Path) -> None
     registry = embedded(tmp_path)
     page = "# A\n\n## One\n\n" + "x" * 4000 + "\n\n## Two\n\n" + "y" * 4000
     for _ in range(2):
-        version = registry.put(replace(submission(tmp_path), description=page))
+        version = registry.put(replace(make_submission(tmp_path), description=page))
     found = registry._client().get_model_version(version.name, version.number).description
     assert found is not None
     assert found.endswith("xxx\n")
@@ -424,7 +424,7 @@ def test_a_page_that_is_too_long_loses_its_last_sections(tmp_path: Path) -> None
 
 def test_a_put_costs_little(tmp_path: Path) -> None:
     registry = embedded(tmp_path)
-    registry.put(submission(tmp_path, name="warm"))
+    registry.put(make_submission(tmp_path, name="warm"))
     began = time.process_time()
-    registry.put(submission(tmp_path))
+    registry.put(make_submission(tmp_path))
     assert time.process_time() - began < 0.5

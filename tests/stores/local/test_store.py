@@ -40,11 +40,11 @@ class TestLocalStore(StoreConformance):
         assert not store.folder.exists()
 
     def test_what_a_kill_left_is_passed_over(self, store: LocalStore) -> None:
-        record = self.kept(store)
+        record = self.save_with_record(store)
         for folder in [*(store.folder / "objects").iterdir(), *(store.folder / "records").iterdir()]:
             (folder / ".part-abc").write_bytes(b"half")
         assert store.find_record(record.key) == record
-        assert self.kept(store) == record
+        assert self.save_with_record(store) == record
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
     def test_a_read_only_folder_is_said(self, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ class TestLocalStore(StoreConformance):
     # --- what kills leave -------------------------------------------------------------------------------------
 
     def test_a_killed_run_pins_nothing(self, store: LocalStore) -> None:
-        self.kept(store)
+        self.save_with_record(store)
         script = (
             "import sys\nfrom pathlib import Path\nfrom magical.stores.local.store import LocalStore\n"
             f"store = LocalStore(Path({str(store.folder)!r}))\n"
@@ -90,7 +90,7 @@ class TestLocalStore(StoreConformance):
         assert not [p for p in store.folder.glob("*/*") if p.parent.name in LEFT]
 
     def test_half_written_files_are_swept(self, store: LocalStore) -> None:
-        record = self.kept(store)
+        record = self.save_with_record(store)
         for folder in [*(store.folder / "objects").iterdir(), *(store.folder / "records").iterdir()]:
             (folder / ".part-abc").write_bytes(b"half")
         (store.folder / "objects" / ".part-abc").write_bytes(b"half of a file that was too large for memory")
@@ -100,7 +100,7 @@ class TestLocalStore(StoreConformance):
         assert store.find_record(KEY) == record
 
     def test_a_damaged_record_is_swept(self, store: LocalStore) -> None:
-        self.kept(store)
+        self.save_with_record(store)
         (path,) = self.records(store)
         path.write_bytes(path.read_bytes()[:-3])
         assert store.sweep([KEY]).records == 1
@@ -117,26 +117,26 @@ class TestLocalStore(StoreConformance):
             pass
 
     def test_a_store_that_is_deleted_while_it_is_in_use_is_made_again(self, store: LocalStore) -> None:
-        self.kept(store)
+        self.save_with_record(store)
         with store.pin_run("run"), store.lock(KEY):
             store.find_record(KEY)
             shutil.rmtree(store.folder)
             assert store.find_record(KEY) is None
-            record = self.kept(store)
+            record = self.save_with_record(store)
             self.reopened(store).sweep([])
             assert store.find_record(KEY) == record
             assert self.reopened(store).find_record(KEY) == record
 
     def test_a_store_can_be_handed_to_another_process(self, store: LocalStore) -> None:
         with store.pin_run("run"):
-            record = self.kept(store)
+            record = self.save_with_record(store)
             other = pickle.loads(pickle.dumps(store))
             assert other.folder == store.folder
         assert other.record(KEY) == record
 
     def test_many_threads_pin_at_once(self, store: LocalStore) -> None:
         with store.pin_run("run"):
-            self.at_once(lambda n: [store.find_record(f"{n}{i}" * 20) for i in range(50)][:0], threads=6)
+            self.run_concurrently(lambda n: [store.find_record(f"{n}{i}" * 20) for i in range(50)][:0], threads=6)
             (pins,) = (store.folder / "pins").iterdir()
             assert len(set(pins.read_text().split())) == 300
 
@@ -147,7 +147,7 @@ class TestLocalStore(StoreConformance):
         return LocalStore(Path(shutil.copytree(store.folder, store.folder.parent / "copy")))
 
     def test_what_holds_code_is_not_taken_from_a_copied_store(self, store: LocalStore) -> None:
-        record = self.kept(store, range(3), range)
+        record = self.save_with_record(store, range(3), range)
         assert store.find_record(KEY) == record
         assert self.reopened(store).find_record(KEY) == record
         copy = self.copied(store)
@@ -158,7 +158,7 @@ class TestLocalStore(StoreConformance):
     @pytest.mark.parametrize("value", ["table", "value", "none"])
     def test_what_holds_no_code_is_taken(self, store: LocalStore, value: str) -> None:
         given, hint = {"table": (TABLE, Frame), "value": ([1], list[int]), "none": (None, None)}[value]
-        record = self.kept(store, given, hint)
+        record = self.save_with_record(store, given, hint)
         copy = self.copied(store)
         assert copy.find_record(KEY) == record
         assert not copy.untrusted
@@ -170,14 +170,14 @@ class TestLocalStore(StoreConformance):
             result = store.save(TABLE, promise_of(Frame), KEY)
             store.put_record(Record(KEY, "n", "m:n", {}, result, {"x": hidden}))
         else:
-            self.kept(store, (TABLE, (1, range(3))), tuple[Frame, tuple[int, range]])
+            self.save_with_record(store, (TABLE, (1, range(3))), tuple[Frame, tuple[int, range]])
         assert store.find_record(KEY) is not None
         assert self.copied(store).find_record(KEY) is None
 
     def test_a_record_merged_from_another_store_is_foreign(self, store: LocalStore, tmp_path: Path) -> None:
         other = LocalStore(tmp_path / "other")
-        self.kept(store)
-        self.kept(other, range(3), range, key="cd" * 20)
+        self.save_with_record(store)
+        self.save_with_record(other, range(3), range, key="cd" * 20)
         shutil.copytree(
             other.folder, store.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("owner")
         )
@@ -187,7 +187,7 @@ class TestLocalStore(StoreConformance):
 
     def test_a_record_without_a_signature_is_foreign(self, store: LocalStore) -> None:
         """Such as one of the format before."""
-        self.kept(store, range(3), range)
+        self.save_with_record(store, range(3), range)
         (path,) = self.records(store)
         text = path.read_text()
         start = text.index('"signature"')
@@ -196,7 +196,7 @@ class TestLocalStore(StoreConformance):
         assert store.untrusted == {KEY}
 
     def test_what_is_trusted_once_is_its_own_from_then_on(self, store: LocalStore) -> None:
-        record = self.kept(store, range(3), range)
+        record = self.save_with_record(store, range(3), range)
         copy = self.copied(store)
         trusting = LocalStore(copy.folder, trust=True)
         assert trusting.find_record(KEY) == record
@@ -204,7 +204,7 @@ class TestLocalStore(StoreConformance):
         assert copy.find_record(KEY) == record
 
     def test_a_store_that_is_moved_stays_its_own(self, store: LocalStore, tmp_path: Path) -> None:
-        record = self.kept(store, range(3), range)
+        record = self.save_with_record(store, range(3), range)
         (tmp_path / "elsewhere").mkdir()
         store.folder.rename(tmp_path / "elsewhere" / "store")
         assert LocalStore(tmp_path / "elsewhere" / "store").find_record(KEY) == record
@@ -213,13 +213,13 @@ class TestLocalStore(StoreConformance):
     def test_without_its_secret_a_store_is_foreign_and_goes_on(
         self, store: LocalStore, secret: bytes
     ) -> None:
-        self.kept(store, range(3), range)
+        self.save_with_record(store, range(3), range)
         owner = store.folder / "owner"
         assert owner.stat().st_mode & 0o777 == 0o600
         owner.unlink() if secret is None else owner.write_bytes(secret)
         again = self.reopened(store)
         assert again.find_record(KEY) is None
-        record = self.kept(again, range(3), range)
+        record = self.save_with_record(again, range(3), range)
         assert again.find_record(KEY) == record
         assert self.reopened(store).find_record(KEY) == record
 
@@ -228,13 +228,13 @@ class TestLocalStore(StoreConformance):
     ) -> None:
         from magical.stores.local.store import signature
 
-        self.kept(store, range(3), range)
+        self.save_with_record(store, range(3), range)
         assert store.find_record(KEY) is not None
         monkeypatch.setattr(signature, "_machine", lambda: "another machine or user")
         assert store.find_record(KEY) is None
 
     def test_several_that_open_a_new_store_agree_on_its_secret(self, store: LocalStore) -> None:
-        self.at_once(lambda n: self.kept(self.reopened(store), range(n), range, key=f"{n}a" * 20) and None, 8)
+        self.run_concurrently(lambda n: self.save_with_record(self.reopened(store), range(n), range, key=f"{n}a" * 20) and None, 8)
         again = self.reopened(store)
         assert all(again.find_record(f"{n}a" * 20) for n in range(8))
         assert threading.active_count() < 50

@@ -18,7 +18,7 @@ from magical.engine.artifacts import Record
 from magical.errors import StoreError
 from magical.stores.remote.leases import LeaseTiming
 from magical.stores.remote.store import RemoteStore
-from magical.testing.store_conformance import KEY, OTHER, TABLE
+from magical.testing.store_conformance import KEY, OTHER_KEY, TABLE
 from remote_stores import BUCKET, files, served
 
 BRIEF = LeaseTiming(renew_interval=0.1, expire_after=2.0, poll_interval=0.05)
@@ -216,7 +216,7 @@ def test_a_lock_is_kept_for_longer_than_others_wait(store: RemoteStore) -> None:
     class Enough(Exception): ...
 
     other = RemoteStore(store.url, store.local, BRIEF)
-    with store.lock(KEY), store.lock(OTHER):
+    with store.lock(KEY), store.lock(OTHER_KEY):
         until = time.monotonic() + 1.5 * BRIEF.expire_after
 
         def waits() -> None:

@@ -39,20 +39,20 @@ class Remote(StoreConformance):
 
     def test_it_can_be_handed_to_another_process(self, store: RemoteStore) -> None:
         with store.pin_run("run"):
-            record = self.kept(store)
+            record = self.save_with_record(store)
             other = pickle.loads(pickle.dumps(store))
         assert (other.url, other.local, other.timing) == (store.url, store.local, store.timing)
         assert other.record(KEY) == record
 
     def test_what_holds_code_is_taken_from_others(self, store: RemoteStore) -> None:
-        record = self.kept(store, range(3), range)
+        record = self.save_with_record(store, range(3), range)
         other = self.reopened(store)
         assert other.find_record(KEY) == record
         assert other.load(record.result, promise_of(range)) == range(3)
         assert not other.untrusted
 
     def test_a_damaged_object_is_deleted_when_it_is_read(self, store: RemoteStore) -> None:
-        artifact = self.kept(store).result
+        artifact = self.save_with_record(store).result
         (file,) = self.objects(store)
         file.write_bytes(b"x" * file.stat().st_size)
         with pytest.raises(DamagedArtifact, match="damaged"):
@@ -62,7 +62,7 @@ class Remote(StoreConformance):
     def test_a_lazy_table_comes_by_the_cache_and_is_verified(
         self, store: RemoteStore, tmp_path: Path
     ) -> None:
-        artifact = self.kept(store, TABLE.lazy(), pl.LazyFrame).result
+        artifact = self.save_with_record(store, TABLE.lazy(), pl.LazyFrame).result
         promise = replace(promise_of(Frame), kind="lazy")
         elsewhere = RemoteStore(store.url, tmp_path / "elsewhere", store.timing)
         assert elsewhere.load(artifact, promise).collect().equals(TABLE)
