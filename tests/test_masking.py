@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 import magical.masking
 from magical.errors import MagicalError, shorten
 from magical.events import LogLine, Progress, RunFinished, StepFailed
-from magical.masking import MaskedStream, register_secret, mask, mask_values
+from magical.masking import MaskedStream, mask, mask_values, register_secret
 from projects import command
 
 
 @pytest.fixture(autouse=True)
 def nothing_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(magical.masking, "_hidden", {})
-    monkeypatch.setattr(magical.masking, "_pattern", None)
+    monkeypatch.setattr(magical.masking, "_hidden_wish_error", {})
+    monkeypatch.setattr(magical.masking, "_find_pattern", None)
 
 
 HARD = "p@ss/w\"ö rd\\x~1+2&<'%=?"
@@ -68,7 +68,9 @@ def test_no_hidden_text_comes_through(value: str, before: str, after: str) -> No
 
 
 def test_lines_of_a_long_secret_are_found_alone() -> None:
-    register_secret("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END KEY-----\n")
+    register_secret(
+        "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END KEY-----\n"
+    )
     assert mask("  MIIEvQIBADANBgkqhkiG9w0B") == "  ***"
 
 
@@ -115,9 +117,9 @@ def test_events_are_masked_but_for_names() -> None:
     register_secret("size")
     failed = StepFailed(step="size", key="size", message="size", trace="a size").mask_texts()
     assert (failed.step, failed.key, failed.message, failed.trace) == ("size", "size", "***", "a ***")
-    assert RunFinished(run="r", state="done", seconds=1, executed=1, keys={"size": "k"}).mask_texts().keys == {
-        "size": "k"
-    }
+    assert RunFinished(
+        run="r", state="done", seconds=1, executed=1, keys={"size": "k"}
+    ).mask_texts().keys == {"size": "k"}
 
     class Found(Progress):
         """An author's own event."""
@@ -129,7 +131,10 @@ def test_events_are_masked_but_for_names() -> None:
 
 def test_values_inside_others_are_masked() -> None:
     register_secret("tiger")
-    assert mask_values({"tiger": ["a tiger", ("tiger", 1)], "n": 2}) == {"tiger": ["a ***", ("***", 1)], "n": 2}
+    assert mask_values({"tiger": ["a tiger", ("tiger", 1)], "n": 2}) == {
+        "tiger": ["a ***", ("***", 1)],
+        "n": 2,
+    }
 
 
 def test_errors_are_masked_before_they_are_cut() -> None:

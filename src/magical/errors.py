@@ -228,7 +228,9 @@ def shorten(text: object, width: int = 60) -> str:
         >>> shorten("x" * 100, 10)
         'xxxxxxxxx…'
     """
-    line = strip_control_characters(mask(str(text))).strip()  # before it is cut: half a secret is not known for one
+    line = strip_control_characters(
+        mask(str(text))
+    ).strip()  # before it is cut: half a secret is not known for one
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
@@ -255,7 +257,10 @@ def find_author_line() -> str:
 def _limit_lines(lines: Sequence[str], limit: int) -> list[str]:
     flat = [part for line in lines for part in mask(str(line)).split("\n")]
     kept = flat if len(flat) <= limit else [*flat[: limit - 1], f"  … and {len(flat) - limit + 1} lines more"]
-    return [strip_control_characters(line if len(line) <= MAX_WIDTH else line[: MAX_WIDTH - 1] + "…") for line in kept]
+    return [
+        strip_control_characters(line if len(line) <= MAX_WIDTH else line[: MAX_WIDTH - 1] + "…")
+        for line in kept
+    ]
 
 
 def _rebuild(cls: type[_E], lines: tuple[str, ...], hint: str) -> _E:

@@ -16,6 +16,7 @@ from magical.masking import mask_values
 __all__ = [
     "Event",
     "LogLine",
+    "NullSink",
     "Progress",
     "RunFinished",
     "RunStarted",
@@ -27,11 +28,10 @@ __all__ = [
     "StepPending",
     "StepRetried",
     "StepStarted",
-    "NullSink",
+    "discard_events",
     "emit",
     "keep",
     "scratch",
-    "discard_events",
 ]
 
 

@@ -191,7 +191,8 @@ class Graph:
     def from_json(cls, data: Mapping[str, Any]) -> Graph:
         """Read a graph back; its nodes have no living side."""
         nodes = tuple(
-            Node(**{**n, "inputs": {k: _wire_from_json(w) for k, w in n["inputs"].items()}}) for n in data["nodes"]
+            Node(**{**n, "inputs": {k: _wire_from_json(w) for k, w in n["inputs"].items()}})
+            for n in data["nodes"]
         )
         findings = tuple(Finding(**f) for f in data["findings"])
         return cls(data["workflow"], nodes, _wire_from_json(data["result"]), findings)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO, cast
 from urllib.parse import quote
 
-__all__ = ["MIN_SECRET_LENGTH", "MaskedStream", "register_secret", "mask", "mask_uris", "mask_values"]
+__all__ = ["MIN_SECRET_LENGTH", "MaskedStream", "mask", "mask_uris", "mask_values", "register_secret"]
 
 MASK = "***"
 MIN_SECRET_LENGTH = 4

@@ -54,7 +54,9 @@ def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str,
     """Give nested settings as MLflow's parameters: dotted names, short texts.
 
     Example:
-        >>> flatten_settings({"split": {"seed": 7}, "experiments": [{"kind": "Linear"}], "columns": ["a", "b"]})
+        >>> flatten_settings(
+        ...     {"split": {"seed": 7}, "experiments": [{"kind": "Linear"}], "columns": ["a", "b"]}
+        ... )
         {'split.seed': '7', 'experiments.0.kind': 'Linear', 'columns': '["a", "b"]'}
     """
     out: dict[str, str] = {}

@@ -144,7 +144,10 @@ class _Tracer:
         first = tables[0]
         for other in tables[1:]:
             if ways[other] != ways[first]:
-                odd = next(iter(set(_find_lineage_steps(ways[first])) ^ set(_find_lineage_steps(ways[other]))), "a step")
+                odd = next(
+                    iter(set(_find_lineage_steps(ways[first])) ^ set(_find_lineage_steps(ways[other]))),
+                    "a step",
+                )
                 raise _NoScoringPath(
                     f"{first} and {other} were not made by the same steps: {odd} works on one of them only. "
                     "Mark it @step(training_only=True), or call it for each part."
@@ -174,7 +177,9 @@ class _Tracer:
             assert schema is not None, "a source promises columns"
             self.sources[link] = schema
         elif node.name not in self.steps:
-            if not any(self._find_promise(i).kind in _TABLE_KINDS for i in node.links if self._find_promise(i).schema):
+            if not any(
+                self._find_promise(i).kind in _TABLE_KINDS for i in node.links if self._find_promise(i).schema
+            ):
                 raise _NoScoringPath(f"no step before {node.name} promises typed rows.")
             inputs = {n: self._resolve_wire(w) for n, w in node.inputs.items()}
             self._check_inputs(node, call, inputs)
@@ -214,7 +219,7 @@ class _Tracer:
             old, new = list(find_links(node.inputs[name])), list(find_links(wire))
             if old == new or not isinstance(wire, Link):
                 continue
-            wanted = drop_target(call.step.wanted[name])
+            wanted = drop_target(call.step.parameter_promises[name])
             if problems := drop_target(self._find_promise(wire)).find_mismatches(wanted):
                 why = join_names(problems, 2)
                 raise _NoScoringPath(f"{node.name} needs what {old[0]} adds, which is left out: {why}.")

@@ -14,8 +14,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
-from magical.contracts.contract import source_location, schema_of
-from magical.contracts.promises import Promise, as_schema, bind_variables, promise_of, attached_promise, attach_promise
+from magical.contracts.contract import schema_of, source_location
+from magical.contracts.promises import (
+    Promise,
+    as_schema,
+    attach_promise,
+    attached_promise,
+    bind_variables,
+    promise_of,
+)
 from magical.contracts.schema import Schema
 from magical.errors import MagicalError, UnwrittenStep, WiringError, did_you_mean
 
@@ -49,7 +56,9 @@ class GraphBuilder(Protocol):
         """Enter a node and give a Ref to its result."""
 
 
-current_builder: contextvars.ContextVar[GraphBuilder | None] = contextvars.ContextVar("magical_drawing", default=None)
+current_builder: contextvars.ContextVar[GraphBuilder | None] = contextvars.ContextVar(
+    "magical_drawing", default=None
+)
 
 
 class Step(Generic[P, R]):
@@ -148,7 +157,9 @@ class Step(Generic[P, R]):
         bound.apply_defaults()
         return dict(bound.arguments)
 
-    def compute_promise(self, arguments: Mapping[str, Any], promises: Mapping[str, Promise | None]) -> Promise:
+    def compute_promise(
+        self, arguments: Mapping[str, Any], promises: Mapping[str, Promise | None]
+    ) -> Promise:
         """Compute what a call gives.
 
         Args:
@@ -239,7 +250,9 @@ def _parameter_promise(parameter: inspect.Parameter) -> Promise:
 def _pair_promises(wanted: Promise, have: Promise) -> list[tuple[Promise, Promise]]:
     pairs = [(wanted, have)]
     if wanted.items and have.items:
-        pairs += [pair for w, h in zip(wanted.items, have.items, strict=False) for pair in _pair_promises(w, h)]
+        pairs += [
+            pair for w, h in zip(wanted.items, have.items, strict=False) for pair in _pair_promises(w, h)
+        ]
     return pairs
 
 

@@ -64,9 +64,9 @@ def _find_target_reads(graph: Graph) -> Iterator[Finding]:
         node = graph.by_name[name]
         if node.call is None or node.facts.get("training_only"):
             continue
-        targets = {p.schema.target for link in node.links if (p := _find_promise(graph, link)) and p.schema} - {
-            None
-        }
+        targets = {
+            p.schema.target for link in node.links if (p := _find_promise(graph, link)) and p.schema
+        } - {None}
         for target in sorted(str(t) for t in targets):
             if target in _find_text_constants(node.call.step.function):
                 yield Finding(

@@ -5,7 +5,7 @@ from typing import Any, TypeVar, overload
 
 from pydantic import BaseModel
 
-from magical.contracts.promises import Frame, Promise, promise_of, attached_promise, attach_promise
+from magical.contracts.promises import Frame, Promise, attach_promise, attached_promise, promise_of
 from magical.contracts.tables import convert_kind
 from magical.errors import WiringError, find_author_line
 from magical.events import current_sink
@@ -68,7 +68,8 @@ def wish(promise: Any, like: Any = None, *, rows: int = DEFAULT_ROWS) -> Any:
 def _hidden_wish_error(step: str) -> WiringError:
     if not step:
         return WiringError(
-            f"wish() is called outside of the steps{find_author_line()}, so what it gives would pass as real.",
+            f"wish() is called outside of the steps{find_author_line()}, so what it gives would "
+            "pass as real.",
             hint="call wish(...) in the step that needs it, or in a helper that the step calls.",
         )
     return WiringError(

@@ -20,7 +20,7 @@ from magical.contracts.promises import Promise
 from magical.errors import MagicalError, WiringError, find_author_line, join_names, shorten
 from magical.graph import Call, Graph, Node
 from magical.refs import Link, Ref, Wire
-from magical.settings import OutputPath, Settings, import_string, find_paths
+from magical.settings import OutputPath, Settings, find_paths, import_string
 from magical.steps import Step, current_builder
 from magical.synthesis.strategies import find_pretend_obstacle
 from magical.wiring import check_wiring
@@ -187,7 +187,8 @@ class _WorkflowGraphBuilder:
         wire, rest, _ = _split_argument(result)
         if wire is None and rest is not None:
             raise WiringError(
-                f"{self.workflow.name} ({source_location(self.workflow.function)}) returns {shorten(repr(rest))}, "
+                f"{self.workflow.name} ({source_location(self.workflow.function)}) returns "
+                f"{shorten(repr(rest))}, "
                 "which no step made.",
                 hint="return the result of a step.",
             )

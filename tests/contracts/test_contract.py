@@ -13,7 +13,7 @@ from pydantic import BaseModel, PositiveInt, conint, constr
 from typing_extensions import TypeAliasType
 
 from magical import Contract, Field, Format, Group, Id, Key, Settings, Target, Time, rule
-from magical.contracts.contract import source_location, schema_of
+from magical.contracts.contract import schema_of, source_location
 from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.errors import ContractError
 

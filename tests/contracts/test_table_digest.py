@@ -168,7 +168,9 @@ def test_every_nan_is_one() -> None:
 
 def test_blocks_do_not_show() -> None:
     table = pl.DataFrame({"x": pl.int_range(BLOCK_ROWS * 2 + 5, eager=True), "y": "a"})
-    assert table_digest(table) == table_digest(pl.concat([table[:7], table[7:BLOCK_ROWS], table[BLOCK_ROWS:]]))
+    assert table_digest(table) == table_digest(
+        pl.concat([table[:7], table[7:BLOCK_ROWS], table[BLOCK_ROWS:]])
+    )
     assert table_digest(table) != table_digest(table[:-1])
     changed = table.with_columns(x=pl.when(pl.col("x") == BLOCK_ROWS + 1).then(0).otherwise("x"))
     assert table_digest(table) != table_digest(changed)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from magical.contracts.dtypes import DTYPES, dtype_kind
 from magical.contracts.schema import Column, Schema
-from magical.contracts.tables import to_polars, coerce_table
+from magical.contracts.tables import coerce_table, to_polars
 from magical.errors import BrokenPromise
 
 DAY, NOON = dt.date(2024, 1, 31), dt.datetime(2024, 1, 31, 12)

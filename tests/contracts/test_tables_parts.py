@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from magical import Contract, Frame, Id, Parts, Target, contract_of, partition
 from magical.contracts.contract import schema_of
-from magical.contracts.promises import PARTS, Promise, promise_of, attached_promise, attach_promise
+from magical.contracts.promises import PARTS, Promise, attach_promise, attached_promise, promise_of
 from magical.errors import BrokenPromise, ContractError
 
 
@@ -39,7 +39,9 @@ def test_with_a_contract_the_assignment_names_ids() -> None:
 
 def test_a_row_without_a_part_is_in_none() -> None:
     sides: list[str | None] = [None, *SIDES]
-    more = attach_promise(pl.concat([TABLE[:1].with_columns(id=pl.lit(9, pl.Int64)), TABLE]), promise_of(Frame[Row]))
+    more = attach_promise(
+        pl.concat([TABLE[:1].with_columns(id=pl.lit(9, pl.Int64)), TABLE]), promise_of(Frame[Row])
+    )
     cut = partition(more, sides)
     assert sum(p.height for p in cut) == 6
     assert cut.assignment["part"].to_list() == sides

@@ -83,7 +83,7 @@ def words(table: pl.DataFrame | pl.LazyFrame, contract: type[Contract]) -> str:
 def test_a_lazy_table_is_kept_with_the_same_words(table: pl.DataFrame, at_once: int) -> None:
     contract = Hour if "hour" in table.columns else Row
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validation, "AT_ONCE", at_once)
+        patch.setattr(validation, "HASHES_PER_PASS", at_once)
         assert words(table.lazy(), contract) == words(table, contract)
 
 

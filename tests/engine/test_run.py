@@ -273,7 +273,13 @@ def test_what_a_body_tells_is_heard_and_kept(tmp_path: Path) -> None:
     small, hearing = one(tmp_path, TELLING), Hearing()
     small.load().execute("", {}, (hearing,))
     said = [e.to_json() for e in hearing.events]
-    assert [e["event"] for e in said] == ["RunStarted", "StepStarted", "Log", "StepFinished", "RunFinished"]
+    assert [e["event"] for e in said] == [
+        "RunStarted",
+        "StepStarted",
+        "LogLine",
+        "StepFinished",
+        "RunFinished",
+    ]
     assert said[2]["text"] == "half way"
     assert said[2]["step"] == "telling"
     assert [e["event"] for e in small.events()] == [e["event"] for e in said]
@@ -337,7 +343,7 @@ def test_events_come_one_at_a_time(tmp_path: Path) -> None:
     slow = Slow()
     small.load().execute("", {"policy": {"workers": 4}}, (slow,))
     assert slow.most == 1
-    assert sum(e["event"] == "Log" for e in small.events()) == 200
+    assert sum(e["event"] == "LogLine" for e in small.events()) == 200
 
 
 # --- inputs are the step's own ------------------------------------------------------------------------------------

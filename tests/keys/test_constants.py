@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 
-from magical.keys.constants import inspect_value, describe_value
+from magical.keys.constants import describe_value, inspect_value
 from projects import python
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from magical.errors import UsageError
-from magical.keys.key_diff import find_causes, diff_settings
+from magical.keys.key_diff import diff_settings, find_causes
 from projects import Small, flow, one
 
 

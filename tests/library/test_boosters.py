@@ -7,7 +7,7 @@ import pytest
 
 from library.conftest import Run
 from magical.library import boosters
-from magical.library.boosters import make_booster, fit_early_stopping
+from magical.library.boosters import fit_early_stopping, make_booster
 from magical.library.experiments import Boosting
 from magical.library.prediction_task import Examples
 from magical.library.remarks import log_warnings
@@ -30,7 +30,7 @@ MISSING = (None, "libgomp.so.1: cannot open shared object file")
 @pytest.fixture(params=["lightgbm", "without it"])
 def which(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "without it":
-        monkeypatch.setattr(boosters, "_load", lambda: MISSING)
+        monkeypatch.setattr(boosters, "_load_link", lambda: MISSING)
     return str(request.param)
 
 
@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_to_the_last_bit() -> None:
 
 
 def test_where_lightgbm_is_missing_one_line_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boosters, "_load", lambda: MISSING)
+    monkeypatch.setattr(boosters, "_load_link", lambda: MISSING)
     with log_warnings():
         for _ in range(3):
             make_booster("binary", {}, 5, 0)

@@ -40,7 +40,7 @@ def test_a_row_alone_gives_what_it_gives_among_others(row: int) -> None:
 
 
 def _like(table: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
-    from magical.contracts.promises import attached_promise, attach_promise
+    from magical.contracts.promises import attach_promise, attached_promise
 
     promise = attached_promise(other)
     assert promise is not None

@@ -11,7 +11,7 @@ from magical import Contract, Target
 from magical.contracts.promises import contract_of
 from magical.errors import BrokenPromise, ContractError
 from magical.library import model_data
-from magical.library.prediction_task import Task, encode_target, make_examples, infer_task
+from magical.library.prediction_task import Task, encode_target, infer_task, make_examples
 
 
 def table_of(hint: Any, values: list[Any]) -> pl.DataFrame:
@@ -67,7 +67,11 @@ def test_a_date_cannot_be_predicted() -> None:
 def test_classes_become_their_numbers() -> None:
     task = Task("multiclass", "y", ("poor", "fair"))
     values = pl.Series(["fair", "poor", "odd"])
-    assert encode_target(values, task).tolist() == encode_target(values.cast(pl.Categorical), task).tolist() == [1, 0, -1]
+    assert (
+        encode_target(values, task).tolist()
+        == encode_target(values.cast(pl.Categorical), task).tolist()
+        == [1, 0, -1]
+    )
     assert encode_target(pl.Series([True, False]), Task("binary", "y", (False, True))).tolist() == [1, 0]
     assert encode_target(pl.Series([3, 4]), Task("regression", "y")).tolist() == [3.0, 4.0]
 

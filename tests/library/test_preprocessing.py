@@ -19,8 +19,8 @@ from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
 from magical.features import Log
 from magical.library import model_data, transform
-from magical.library.prediction_task import make_examples, infer_task
-from magical.library.preprocessing import to_epoch_days, find_pipeline_inputs
+from magical.library.prediction_task import infer_task, make_examples
+from magical.library.preprocessing import find_pipeline_inputs, to_epoch_days
 
 
 def blocks(pipeline: Pipeline) -> dict[str, list[str]]:
@@ -119,7 +119,14 @@ def test_no_feature_at_all_is_refused() -> None:
 def test_the_inputs_are_what_the_columns_name_or_else_all_features() -> None:
     table = people()
     schema = contract_of(table)
-    assert find_pipeline_inputs(transform(table), schema).names == ["age", "income", "city", "grade", "member", "born"]
+    assert find_pipeline_inputs(transform(table), schema).names == [
+        "age",
+        "income",
+        "city",
+        "grade",
+        "member",
+        "born",
+    ]
     other = Pipeline([("scale", StandardScaler())])
     assert find_pipeline_inputs(other, schema).names == [c.name for c in schema.features]
 

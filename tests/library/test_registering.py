@@ -369,7 +369,9 @@ def test_the_card_takes_data_for_data() -> None:
     scores = Scores(
         task="binary", target="t", part="test", rows=9, metrics={"f1": Score(value=1, low=0, high=1)}
     )
-    text = write_card(model, schema, scores, [], Provenance("w", "r", "k", git={"commit": "abc", "dirty": True}))
+    text = write_card(
+        model, schema, scores, [], Provenance("w", "r", "k", git={"commit": "abc", "dirty": True})
+    )
     assert "<script>" not in text
     assert "&lt;script&gt;\\|x" in text
     assert "\n# heading" not in text

@@ -7,7 +7,7 @@ import pytest
 
 from library.conftest import Run
 from magical.events import Progress
-from magical.library.remarks import progress, log_warnings, warn
+from magical.library.remarks import log_warnings, progress, warn
 
 
 def test_outside_a_run_nothing_happens(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,7 +46,7 @@ def test_ties_go_to_the_first_and_those_beaten_come_best_first() -> None:
 def test_ties_go_to_the_linear_model(monkeypatch: pytest.MonkeyPatch) -> None:
     from magical.library import selecting
 
-    monkeypatch.setattr(selecting, "loss_of", lambda model, table: 0.5)
+    monkeypatch.setattr(selecting, "compute_model_loss", lambda model, table: 0.5)
     models = [fitted("boosted", BOOSTED), fitted("linear", Linear())]
     assert select(models, PEOPLE.validation).chosen.name == "linear"  # type: ignore[union-attr]
 

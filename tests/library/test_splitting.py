@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from library.conftest import Run
 from library.tables import Person, houses, people, pupils
 from magical import Contract, Id, Parts, Target, Time
-from magical.contracts.promises import contract_of, attached_promise, attach_promise
+from magical.contracts.promises import attach_promise, attached_promise, contract_of
 from magical.errors import BrokenPromise, ContractError
 from magical.library import HowToSplit, model_data, split
 from magical.settings import to_json

@@ -195,7 +195,9 @@ def test_9_pickling_a_pretended_model(project: Tenfold, form: str, piece: str) -
 def test_9_it_is_stored_as_json_with_the_brand_in_it(project: Tenfold) -> None:
     project.empty("choose").run("choose")
     store = project.load().store
-    (record,) = [r for r in map(store.find_record, project.load().runs()[0].keys.values()) if r.node == "choose"]
+    (record,) = [
+        r for r in map(store.find_record, project.load().runs()[0].keys.values()) if r.node == "choose"
+    ]
     stored = json.loads(store.objects.get(record.result.blob))
     assert (stored["origin"], stored["stand_in"]["origin"]) == (["choose"], ["choose"])
 

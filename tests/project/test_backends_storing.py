@@ -70,7 +70,9 @@ def test_a_damaged_object_is_made_again(tmp_path: Path, url: str) -> None:
     assert answer.code == 0, answer.err
     assert [e["step"] for e in small.events() if e["event"] == "StepFinished"][-2:] == ["clean", "split"]
     assert (
-        small.load().store.load(record.result, small.load().draw({}).runnable_graph.node("clean").call.promise).height
+        small.load()
+        .store.load(record.result, small.load().draw({}).runnable_graph.node("clean").call.promise)
+        .height
         == 40
     )
 

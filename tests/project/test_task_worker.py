@@ -35,7 +35,7 @@ def done(small: Small, sent: RemoteTask) -> Any:
 
 @pytest.fixture(autouse=True)
 def nothing_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(task_worker, "_held", [])
+    monkeypatch.setattr(task_worker, "_open_projects", [])
 
 
 def test_a_worker_runs_what_was_edited_outside_the_folder(tmp_path: Path, lib: Small) -> None:

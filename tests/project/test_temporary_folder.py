@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from magical.project.temporary_folder import create_temporary_folder, clear_temporary_folders
+from magical.project.temporary_folder import clear_temporary_folders, create_temporary_folder
 
 
 def test_it_is_gone_afterwards_with_all_that_was_made_for_it(tmp_path: Path) -> None:

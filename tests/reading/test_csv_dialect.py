@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magical.errors import InputError
-from magical.reading.csv_dialect import DELIMITERS, Dialect, decode_csv, detect_dialect, is_regular, read_records
+from magical.reading.csv_dialect import (
+    DELIMITERS,
+    Dialect,
+    decode_csv,
+    detect_dialect,
+    is_regular,
+    read_records,
+)
 
 fields = st.text(st.sampled_from('ab,;|\t"\n 1é'), max_size=6)
 tables = st.integers(2, 4).flatmap(

@@ -14,6 +14,7 @@ from magical.errors import Finding, StepError
 from magical.graph import Graph, Node
 from magical.refs import Link
 from magical.report.text import (
+    format_table,
     models_json,
     models_text,
     plan_text,
@@ -22,7 +23,6 @@ from magical.report.text import (
     runs_json,
     runs_text,
     settings_text,
-    format_table,
 )
 
 

@@ -243,7 +243,10 @@ def test_a_path_on_the_line_starts_from_the_working_directory(
     values = parse_overrides(["source=y.csv"])
     assert isinstance(values["source"], CommandLineText)
     assert load((COMMAND_LINE, values), root=Path("/elsewhere")).source == tmp_path / "y.csv"
-    assert load((COMMAND_LINE, parse_overrides(['source="y.csv"'])), root=Path("/elsewhere")).source == tmp_path / "y.csv"
+    assert (
+        load((COMMAND_LINE, parse_overrides(['source="y.csv"'])), root=Path("/elsewhere")).source
+        == tmp_path / "y.csv"
+    )
 
 
 def test_an_absolute_path_and_one_of_home_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ import magical
 from magical.errors import InputError, SettingsError, WiringError
 from magical.masking import mask
 from magical.settings import Secret, Settings, to_json
-from magical.settings.layers import Layer, to_overrides, load_settings, parse_overrides
-from magical.settings.secrets import mask_referenced_secrets, forbid_reveal, drop_masked
+from magical.settings.layers import Layer, load_settings, parse_overrides, to_overrides
+from magical.settings.secrets import drop_masked, forbid_reveal, mask_referenced_secrets
 from projects import is_well_worded, one
 
 

@@ -372,9 +372,13 @@ def test_groups_stay_together_in_a_split() -> None:
 
 def test_a_split_of_an_input_has_its_rows() -> None:
     made = table(Customer, 50)
-    parts = generate(promise_of(Parts[Customer]), GenerateOptions("seed"), inputs=[(promise_of(Frame[Customer]), made)])
+    parts = generate(
+        promise_of(Parts[Customer]), GenerateOptions("seed"), inputs=[(promise_of(Frame[Customer]), made)]
+    )
     assert pl.concat(parts).sort("id").equals(made)
-    again = generate(promise_of(Parts[Customer]), GenerateOptions("other"), inputs=[(promise_of(Parts[Customer]), parts)])
+    again = generate(
+        promise_of(Parts[Customer]), GenerateOptions("other"), inputs=[(promise_of(Parts[Customer]), parts)]
+    )
     assert again.assignment.sort("id").equals(parts.assignment)
 
 
@@ -386,7 +390,9 @@ def test_few_rows_are_still_split() -> None:
 
 
 def test_tuples_and_lists_of_tables() -> None:
-    one, other = generate(promise_of(tuple[Frame[Customer], Frame[Customer]]), GenerateOptions("seed", rows=5))
+    one, other = generate(
+        promise_of(tuple[Frame[Customer], Frame[Customer]]), GenerateOptions("seed", rows=5)
+    )
     assert not one.equals(other)
     assert len(generate(promise_of(list[Frame[Customer]]), GenerateOptions("seed", rows=5))) == 3
     given = [(promise_of(list[Frame[Customer]]), [one, other.head(2)])]

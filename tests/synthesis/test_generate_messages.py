@@ -14,7 +14,13 @@ from magical.contracts.contract import schema_of
 from magical.contracts.promises import promise_of
 from magical.contracts.schema import Column, Schema
 from magical.errors import ContractError
-from magical.synthesis.generate import GenerateOptions, find_pretend_obstacle, generate, generate_table, pretend_error
+from magical.synthesis.generate import (
+    GenerateOptions,
+    find_pretend_obstacle,
+    generate,
+    generate_table,
+    pretend_error,
+)
 from projects import is_well_worded
 from snapshots import check
 
@@ -95,7 +101,9 @@ def refused() -> None:
 
 MESSAGES: dict[str, Callable[[], Any]] = {
     **{name: column(name) for name in Stay.model_fields},
-    "fractions": lambda: generate_table(Schema("Row", (FRACTION,), source="flow.py:3"), GenerateOptions("seed")),
+    "fractions": lambda: generate_table(
+        Schema("Row", (FRACTION,), source="flow.py:3"), GenerateOptions("seed")
+    ),
     "rule": lambda: generate_table(schema_of(Never), GenerateOptions("seed", rows=200)),
     "rule of no column": lambda: generate_table(schema_of(Broken), GenerateOptions("seed")),
     "class": value(Thing),

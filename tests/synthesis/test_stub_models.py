@@ -15,9 +15,9 @@ from magical.contracts.model import Candidate, to_canonical_frame
 from magical.contracts.promises import Parts, Promise, promise_of
 from magical.errors import ContractError, UnwrittenStep
 from magical.synthesis.stub_models import (
-    is_stub,
     build_stub_model,
     build_stub_pipeline,
+    is_stub,
     pretending_run,
     stub_from_json,
     stub_to_json,

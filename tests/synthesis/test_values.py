@@ -189,7 +189,9 @@ def test_a_model_and_a_pipeline_are_stand_ins() -> None:
         stays: Target[bool]
 
     table = generate(promise_of(Frame[Customer]), GenerateOptions("seed"))
-    model = generate(promise_of(Model), GenerateOptions("seed"), inputs=[(promise_of(Frame[Customer]), table)])
+    model = generate(
+        promise_of(Model), GenerateOptions("seed"), inputs=[(promise_of(Frame[Customer]), table)]
+    )
     assert is_stub(model)
     assert model.classes == (False, True)
     assert is_stub(generate(promise_of(Pipeline), GenerateOptions("seed")))

@@ -155,7 +155,11 @@ def test_what_ignores_the_wish_is_ended_by_force(log: Path) -> None:
     with GuardedProcess(python(STUBBORN), log=log) as it:
         until(says(log, "ignores"))
         begun = time.monotonic()
-    assert process_guard.KILL_AFTER_SECONDS - 0.5 < time.monotonic() - begun < process_guard.KILL_AFTER_SECONDS + 3
+    assert (
+        process_guard.KILL_AFTER_SECONDS - 0.5
+        < time.monotonic() - begun
+        < process_guard.KILL_AFTER_SECONDS + 3
+    )
     assert it.poll() == -signal.SIGKILL
 
 

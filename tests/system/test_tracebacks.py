@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from magical.errors import StepError
-from magical.system.tracebacks import format_frames, author_frames, format_trace
+from magical.system.tracebacks import author_frames, format_frames, format_trace
 from projects import Answer, Small
 
 

@@ -186,7 +186,7 @@ def _nothing_lost(small: Small, before: set[tuple[str, str]]) -> None:
     finished = Counter((e["step"], e["key"]) for e in small.events() if e["event"] == "StepFinished")
     assert before <= set(finished)
     assert set(finished.values()) == {1}, "a finished step ran again"
-    damaged = [e for e in small.events() if e["event"] == "Log" and "damaged" in e["text"]]
+    damaged = [e for e in small.events() if e["event"] == "LogLine" and "damaged" in e["text"]]
     assert not damaged, damaged
 
 

@@ -102,7 +102,9 @@ def fan(n: int) -> Graph:
 
 
 names = st.one_of(st.sampled_from(NASTY), st.text(min_size=1, max_size=12))
-standings = st.builds(StepStatus, st.sampled_from([*STATE_STYLES, ""]), st.lists(names, max_size=2).map(tuple))
+standings = st.builds(
+    StepStatus, st.sampled_from([*STATE_STYLES, ""]), st.lists(names, max_size=2).map(tuple)
+)
 
 
 @st.composite

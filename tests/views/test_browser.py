@@ -105,8 +105,12 @@ def measured(text: str, folder: Path, width: int, dark: bool) -> dict[str, Any]:
 
 def campaign() -> Picture:
     """Every state, on a pretence or not."""
-    states = [StepStatus(state, ("clean",) if i % 2 else ()) for i, state in enumerate([*STATE_STYLES, "fresh"])]
-    return build_picture(CAMPAIGN, dict(zip((n.name for n in CAMPAIGN.nodes), states, strict=True)), ("mind this",))
+    states = [
+        StepStatus(state, ("clean",) if i % 2 else ()) for i, state in enumerate([*STATE_STYLES, "fresh"])
+    ]
+    return build_picture(
+        CAMPAIGN, dict(zip((n.name for n in CAMPAIGN.nodes), states, strict=True)), ("mind this",)
+    )
 
 
 def nasty() -> Picture:
@@ -114,7 +118,9 @@ def nasty() -> Picture:
     nodes = [node(name, data=f"{name}!") for name in NASTY]
     last = node("last", "value", tuple(Link(n.name) for n in nodes))
     states = {n.name: StepStatus("failed", (n.name,)) for n in nodes}
-    return build_picture(Graph("<script>alert(1)</script>", (*nodes, last), Link("last")), states, tuple(NASTY))
+    return build_picture(
+        Graph("<script>alert(1)</script>", (*nodes, last), Link("last")), states, tuple(NASTY)
+    )
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

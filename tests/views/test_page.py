@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from magical.graph import Graph
 from magical.refs import Link
-from magical.views.column_text import make_column_rows, describe_data
+from magical.views.column_text import describe_data, make_column_rows
 from magical.views.page import render_figure, render_page, render_text
 from magical.views.picture import build_picture
 from magical.views.state_marks import StepStatus

@@ -34,7 +34,9 @@ def test_the_parts_of_a_split_are_data_of_their_own_where_they_are_used() -> Non
     whole = node("split", "parts")
     only = Graph("flow", (whole, node("size", "value", Link("split", "test"))), Link("size"))
     assert given_by(build_picture(only), "split") == [("test", "Frame[Customer]")]
-    assert given_by(build_picture(Graph("flow", (whole,), Link("split"))), "split") == [("", "Parts[Customer]")]
+    assert given_by(build_picture(Graph("flow", (whole,), Link("split"))), "split") == [
+        ("", "Parts[Customer]")
+    ]
 
 
 def test_the_members_of_a_tuple_are_data_of_their_own() -> None:
@@ -98,7 +100,9 @@ def test_no_secret_is_in_a_picture() -> None:
     secret = "hunter2-hunter2"
     register_secret(secret)
     graph = Graph("flow", (node(f"get[{secret}]", data=secret),))
-    assert "hunter2" not in str(build_picture(graph, {f"get[{secret}]": StepStatus("fresh", (secret,))}).origin)
+    assert "hunter2" not in str(
+        build_picture(graph, {f"get[{secret}]": StepStatus("fresh", (secret,))}).origin
+    )
     assert "hunter2" not in str([(s.name, s.outputs) for s in build_picture(graph).steps])
 
 

@@ -101,7 +101,9 @@ def test_a_thousand_steps_are_quick_and_not_indented(graph: Graph) -> None:
 
 
 def test_notes_stand_below() -> None:
-    text = render_tree(build_picture(Graph("flow", (node("a"), node("b", "value", Link("a")))), notes=["mind this"]))
+    text = render_tree(
+        build_picture(Graph("flow", (node("a"), node("b", "value", Link("a")))), notes=["mind this"])
+    )
     assert text.endswith("\n\nmind this")
 
 

@@ -30,9 +30,9 @@ __all__ = [
     "ROW_COUNTS",
     "HardCheckResult",
     "find_input_obstacle",
-    "run_hard_checks",
-    "generate_inputs",
     "find_predictors",
+    "generate_inputs",
+    "run_hard_checks",
 ]
 
 _NULL_SHARE = 0.2
@@ -114,7 +114,9 @@ def _is_aggregate_of(graph: Graph, one: str, other: str) -> bool:
     groups, rows = (list(_iter_schemas(graph.by_name[name])) for name in (one, other))
     if len(groups) != 1 or len(rows) != 1 or not groups[0].ids or groups[0].ids == rows[0].ids:
         return False
-    return {*groups[0].ids} <= {*rows[0].names} and tuple(rows[0].ids) in _collect_ancestor_ids(graph, one, other)
+    return {*groups[0].ids} <= {*rows[0].names} and tuple(rows[0].ids) in _collect_ancestor_ids(
+        graph, one, other
+    )
 
 
 def _collect_ancestor_ids(graph: Graph, one: str, other: str) -> set[tuple[str, ...]]:
@@ -311,7 +313,9 @@ class _StepTrial:
         errors = {rows: error for rows, error in tried.items() if error is not None}
         if not errors:
             return HardCheckResult(name, "passed", rows=tuple(tried))
-        return HardCheckResult(name, "finding", rows=tuple(tried), findings=(_build_finding(self.node, errors),))
+        return HardCheckResult(
+            name, "finding", rows=tuple(tried), findings=(_build_finding(self.node, errors),)
+        )
 
     def _find_obstacle(self) -> str:
         node = self.node
@@ -399,7 +403,10 @@ def _is_promise_broken(error: BaseException) -> bool:
     while here is not None:
         trace = here.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code is validate_output.__code__ or trace.tb_frame.f_code is LazyOutput.sink.__code__:
+            if (
+                trace.tb_frame.f_code is validate_output.__code__
+                or trace.tb_frame.f_code is LazyOutput.sink.__code__
+            ):
                 return True
             trace = trace.tb_next
         here = here.__cause__

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from magical.checks.source_walk import Source, is_project_code, collect_sources
+from magical.checks.source_walk import Source, collect_sources, is_project_code
 from magical.errors import Finding, join_names, shorten
 from magical.graph import Graph, Node
 from magical.workflows import Workflow
@@ -43,7 +43,11 @@ def find_impure_workflow(workflow: Workflow[..., object]) -> Iterator[Finding]:
         sources += collect_sources(workflow.settings)
     for source in sources:
         for node in source.walk():
-            what = _find_clock_call(source, node, _CLOCK_CALL) or _find_random_call(source, node) or _find_environment_read(source, node)
+            what = (
+                _find_clock_call(source, node, _CLOCK_CALL)
+                or _find_random_call(source, node)
+                or _find_environment_read(source, node)
+            )
             place = source.locate(node)
             if what and place not in seen:
                 seen.add(place)
@@ -132,7 +136,11 @@ def _find_environment_read(source: Source, node: ast.AST) -> str:
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
         return _describe_environment(node) if _ENVIRONMENT.match(source.resolve_name(node.value)) else ""
     if isinstance(node, ast.Compare):
-        return _describe_environment(node) if any(_ENVIRONMENT.match(source.resolve_name(c)) for c in node.comparators) else ""
+        return (
+            _describe_environment(node)
+            if any(_ENVIRONMENT.match(source.resolve_name(c)) for c in node.comparators)
+            else ""
+        )
     return ""
 
 

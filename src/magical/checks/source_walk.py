@@ -19,9 +19,19 @@ from typing import Any
 
 from magical.keys.packages import is_project
 
-__all__ = ["Source", "is_project_code", "collect_sources"]
+__all__ = ["Source", "collect_sources", "is_project_code"]
 
-_PATH_FUNCTIONS = {"Path", "PurePath", "PosixPath", "abspath", "expanduser", "join", "dirname", "resolve", "joinpath"}
+_PATH_FUNCTIONS = {
+    "Path",
+    "PurePath",
+    "PosixPath",
+    "abspath",
+    "expanduser",
+    "join",
+    "dirname",
+    "resolve",
+    "joinpath",
+}
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,10 @@ class Source:
         """Whether it asks for a file of a package of the project's own; one of another has a version."""
         if not isinstance(node, ast.Call) or not node.args:
             return False
-        if self.resolve_name(node.func) not in ("importlib.resources.files", "importlib.resources._common.files"):
+        if self.resolve_name(node.func) not in (
+            "importlib.resources.files",
+            "importlib.resources._common.files",
+        ):
             return False
         package = node.args[0]
         value = package.value if isinstance(package, ast.Constant) else self._resolve_value(package)
@@ -131,11 +144,17 @@ class Source:
         if isinstance(self.definition, type):
             return {**vars(builtins), **vars(sys.modules[self.definition.__module__])}
         cells = zip(self.definition.__code__.co_freevars, self.definition.__closure__ or (), strict=False)
-        return {**vars(builtins), **self.definition.__globals__, **{n: v for n, c in cells for v in _read_cell(c)}}
+        return {
+            **vars(builtins),
+            **self.definition.__globals__,
+            **{n: v for n, c in cells for v in _read_cell(c)},
+        }
 
     @cached_property
     def _parameters(self) -> set[str]:
-        own = inspect.signature(self.definition).parameters if isinstance(self.definition, FunctionType) else ()
+        own = (
+            inspect.signature(self.definition).parameters if isinstance(self.definition, FunctionType) else ()
+        )
         return {*own, *(n.arg for n in self.walk() if isinstance(n, ast.arg))}
 
     @cached_property
@@ -165,7 +184,11 @@ class Source:
         found: dict[str, ast.expr] = {}
         for node in (n for n in self.walk() if isinstance(n, ast.Assign)):
             name = node.targets[0]
-            if isinstance(name, ast.Name) and self._assignment_counts[name.id] == 1 and name.id not in self._parameters:
+            if (
+                isinstance(name, ast.Name)
+                and self._assignment_counts[name.id] == 1
+                and name.id not in self._parameters
+            ):
                 found[name.id] = node.value
         return found
 

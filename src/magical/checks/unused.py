@@ -22,7 +22,17 @@ __all__ = ["find_unused_outputs", "find_unused_settings"]
 
 FieldPath = tuple[str, ...]
 
-_WHOLE_TABLE_WORDS = {"all", "columns", "contract_of", "exclude", "rows", "schema", "selectors", "to_dicts", "to_numpy"}
+_WHOLE_TABLE_WORDS = {
+    "all",
+    "columns",
+    "contract_of",
+    "exclude",
+    "rows",
+    "schema",
+    "selectors",
+    "to_dicts",
+    "to_numpy",
+}
 """Words of bodies that look at whatever columns there are."""
 
 
@@ -34,7 +44,11 @@ def find_unused_settings(workflow: Workflow[..., Any]) -> Iterator[Finding]:
     read: list[FieldPath] = []
     for other in _find_sibling_workflows(workflow):
         tree, parameters = _parse_source(other.function), list(inspect.signature(other.function).parameters)
-        read += [()] if tree is None else [_trim_to_fields(settings, path) for path in _find_field_reads(tree, parameters[0])]
+        read += (
+            [()]
+            if tree is None
+            else [_trim_to_fields(settings, path) for path in _find_field_reads(tree, parameters[0])]
+        )
     for path in _iter_field_paths(settings):
         if not any(path[: len(p)] == p or p[: len(path)] == path for p in read):
             yield Finding(
@@ -117,7 +131,9 @@ def _collect_used_names(settings: type[Settings]) -> set[str]:
     """Names that methods of a class speak of: a validator or a property may read a field."""
     found: set[str] = set()
     for cls in settings.__mro__:
-        tree = None if _is_framework_class(cls) or cls.__module__.startswith("pydantic") else _parse_source(cls)
+        tree = (
+            None if _is_framework_class(cls) or cls.__module__.startswith("pydantic") else _parse_source(cls)
+        )
         for method in (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)) if tree else ():
             found |= {n.attr for n in ast.walk(method) if isinstance(n, ast.Attribute)}
             found |= _collect_words(method)
@@ -158,13 +174,15 @@ def _is_column_used(consumer: Node, source: str, column: str) -> bool:
         return True
     for name, wire in consumer.inputs.items():
         if source in {link.node for link in find_links(wire)}:
-            wanted = call.step.wanted[name]
+            wanted = call.step.parameter_promises[name]
             if not wanted.is_table or wanted.schema is None or column in wanted.schema.by_name:
                 return True
     given = [t.schema for t in _iter_tables(call.promise) if t.schema is not None]
     tree = _parse_source(call.step.function)
     texts = set() if tree is None else _collect_words(tree)
-    return tree is None or any(column in s.by_name for s in given) or bool(texts & {column, *_WHOLE_TABLE_WORDS})
+    return (
+        tree is None or any(column in s.by_name for s in given) or bool(texts & {column, *_WHOLE_TABLE_WORDS})
+    )
 
 
 def _iter_tables(promise: Promise) -> Iterator[Promise]:
@@ -179,7 +197,9 @@ def _collect_words(tree: ast.AST) -> set[str]:
     nodes = list(ast.walk(tree))
     found = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     found |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
-    found |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} & _WHOLE_TABLE_WORDS
+    found |= {
+        n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+    } & _WHOLE_TABLE_WORDS
     return found | {str(n.arg) for n in nodes if isinstance(n, ast.keyword)}
 
 

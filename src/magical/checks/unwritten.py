@@ -37,12 +37,18 @@ def find_unwritten_steps(graph: Graph) -> Iterator[Finding]:
         seen.add(node.call.step)
         facts = pretence.by_name[node.name].facts
         if facts.get("cut") or facts.get("pretended"):
-            words, hint = (_explain_untyped_table(graph, pretence, node), _SIGNATURE_HINT) if facts.get("cut") else _find_obstacle(node)
+            words, hint = (
+                (_explain_untyped_table(graph, pretence, node), _SIGNATURE_HINT)
+                if facts.get("cut")
+                else _find_obstacle(node)
+            )
             if words:
                 what = f"{_describe_state(node)} ({node.where}), and {words.rstrip('.')}."
                 yield Finding("WISH002", "error", node.call.step.name, what, hint)
             elif node.facts.get("unwritten"):
-                yield _build_unwritten_finding(node, "what follows it" if facts.get("cut") else node.promise["text"])
+                yield _build_unwritten_finding(
+                    node, "what follows it" if facts.get("cut") else node.promise["text"]
+                )
         elif is_project_code(node.call.step.function) and reader.read(node.call.step.function).calls_wish:
             yield _build_wish_finding(node)
 
@@ -78,7 +84,10 @@ def _find_obstacle(node: Node) -> tuple[str, str]:
     pieces = list(_flatten_promise(promise))
     taken = node.call.input_promises.values()
     if any(p.kind == "model" for p in pieces) and not any(map(_has_target, taken)):
-        return f"{_CANNOT_PRETEND} nothing that it takes has a Target[...]", "mark the column to predict: Target[bool]."
+        return (
+            f"{_CANNOT_PRETEND} nothing that it takes has a Target[...]",
+            "mark the column to predict: Target[bool].",
+        )
     try:
         for piece in pieces:
             if not piece.is_fit:

@@ -49,7 +49,7 @@ def find_weak_steps(graph: Graph) -> Iterator[Finding]:
         if step is None or step in seen or not is_project_code(step.function):
             continue
         seen.add(step)
-        if step.given.kind == "any" and step.given.hint in (None, Any, object):
+        if step.result_promise.kind == "any" and step.result_promise.hint in (None, Any, object):
             yield Finding(
                 "WEAK002",
                 "warning",
@@ -80,7 +80,7 @@ def _collect_contracts(graph: Graph) -> list[type[BaseModel]]:
             continue
         values = node.call.arguments.values()
         found |= dict.fromkeys(v for v in values if isinstance(v, type) and issubclass(v, BaseModel))
-        for promise in (*node.call.step.wanted.values(), node.call.step.given):
+        for promise in (*node.call.step.parameter_promises.values(), node.call.step.result_promise):
             found |= dict.fromkeys(_iter_contracts(promise))
     return [contract for contract in found if is_project_code(contract)]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from magical.cli.verb import SAMPLE_OPTION, SharedOptions, verb, parse_words
+from magical.cli.verb import SAMPLE_OPTION, SharedOptions, parse_words, verb
 from magical.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ def _write_page(options: SharedOptions, picture: Picture, path: Path) -> None:
     with wrap_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render_page(picture, time.strftime("%Y-%m-%d %H:%M")), encoding="utf-8")
-    options.print_answer({"file": str(path.absolute())}, lambda: f"{picture.workflow} is drawn in {_shorten_path(path)}.")
+    options.print_answer(
+        {"file": str(path.absolute())}, lambda: f"{picture.workflow} is drawn in {_shorten_path(path)}."
+    )
 
 
 def _shorten_path(path: Path) -> str:

@@ -16,7 +16,17 @@ from magical.errors import UsageError
 if TYPE_CHECKING:
     from magical.project import Project
 
-__all__ = ["PDB_OPTION", "PRETEND_OPTION", "ROWS_OPTION", "SAMPLE_OPTION", "TRUST_OPTION", "SharedOptions", "cli", "verb", "parse_words"]
+__all__ = [
+    "PDB_OPTION",
+    "PRETEND_OPTION",
+    "ROWS_OPTION",
+    "SAMPLE_OPTION",
+    "TRUST_OPTION",
+    "SharedOptions",
+    "cli",
+    "parse_words",
+    "verb",
+]
 
 
 _ROWS_HINT = "--pretend sources, or --pretend all."
@@ -87,7 +97,9 @@ class SharedOptions:
         project = load(self.path, profile=self.profile, sample=self.sample, trust=self.trust)
         if not self.pretend:
             if self.rows != SharedOptions.rows:
-                raise UsageError("--rows goes with --pretend: nothing is made up without it.", hint=_ROWS_HINT)
+                raise UsageError(
+                    "--rows goes with --pretend: nothing is made up without it.", hint=_ROWS_HINT
+                )
             return project
         from magical.engine.pretend_plan import Pretence
 

@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from magical.cli.verb import PDB_OPTION, PRETEND_OPTION, ROWS_OPTION, SAMPLE_OPTION, TRUST_OPTION, SharedOptions, cli, verb, parse_words
+from magical.cli.verb import (
+    PDB_OPTION,
+    PRETEND_OPTION,
+    ROWS_OPTION,
+    SAMPLE_OPTION,
+    TRUST_OPTION,
+    SharedOptions,
+    cli,
+    parse_words,
+    verb,
+)
 from magical.errors import StoreError, UsageError, join_names
 
 if TYPE_CHECKING:
@@ -41,7 +51,12 @@ __all__ = [
 ]
 
 
-@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE_OPTION, PDB_OPTION, TRUST_OPTION)
+@verb(
+    click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."),
+    SAMPLE_OPTION,
+    PDB_OPTION,
+    TRUST_OPTION,
+)
 def run_command(options: SharedOptions, words: tuple[str, ...], debug: bool) -> None:
     """Run what is not fresh, up to STEP or all of it."""
     _run_workflow(options, words, _choose_debugger(debug))
@@ -93,7 +108,13 @@ def _run_workflow(
         sys.exit(1)
 
 
-@verb(click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."), SAMPLE_OPTION, PRETEND_OPTION, ROWS_OPTION, TRUST_OPTION)
+@verb(
+    click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."),
+    SAMPLE_OPTION,
+    PRETEND_OPTION,
+    ROWS_OPTION,
+    TRUST_OPTION,
+)
 def plan_command(options: SharedOptions, words: tuple[str, ...]) -> None:
     """Say what a run would do, without doing it."""
     project = options.open_project()

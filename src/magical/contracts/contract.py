@@ -31,9 +31,9 @@ __all__ = [
     "Target",
     "Time",
     "extract_bounds",
-    "source_location",
     "rule",
     "schema_of",
+    "source_location",
     "unwrap_hint",
 ]
 
@@ -173,7 +173,9 @@ def schema_of(contract: type[BaseModel]) -> Schema:
         fields = contract.model_fields.items()
         columns = tuple(_make_column(contract, name, info) for name, info in fields)
         _check_roles(contract, columns)
-        _schemas[contract] = Schema(contract.__name__, columns, tuple(_collect_rules(contract)), source_location(contract))
+        _schemas[contract] = Schema(
+            contract.__name__, columns, tuple(_collect_rules(contract)), source_location(contract)
+        )
     return _schemas[contract]
 
 
@@ -210,7 +212,8 @@ def _check_roles(contract: type[BaseModel], columns: tuple[Column, ...]) -> None
         many = [c.name for c in columns if c.role == role]
         if len(many) > 1:
             raise ContractError(
-                f"{contract.__name__} has {len(many)} {role} columns: {', '.join(many)}{_location_suffix(contract)}.",
+                f"{contract.__name__} has {len(many)} {role} columns: "
+                f"{', '.join(many)}{_location_suffix(contract)}.",
                 hint=f"leave {role.capitalize()}[...] on one of them.",
             )
 

@@ -140,7 +140,9 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
 
     Example:
         >>> from magical.contracts.schema import Column
-        >>> frame = to_canonical_frame(pl.DataFrame({"a": [1, None]}), Schema("S", (Column("a", "int", True),)))
+        >>> frame = to_canonical_frame(
+        ...     pl.DataFrame({"a": [1, None]}), Schema("S", (Column("a", "int", True),))
+        ... )
         >>> frame["a"].dtype
         dtype('float64')
     """

@@ -26,11 +26,11 @@ __all__ = [
     "Parts",
     "Pipeline",
     "Promise",
+    "attach_promise",
+    "attached_promise",
     "bind_variables",
     "contract_of",
     "promise_of",
-    "attached_promise",
-    "attach_promise",
 ]
 
 C = TypeVar("C", default=Any)
@@ -125,7 +125,9 @@ class Promise:
         if self.is_table:
             return replace(self, kind="lazy" if wanted.kind == "lazy" else "table")
         others = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(self.items)
-        return replace(self, items=tuple(m.match_laziness(o) for m, o in zip(self.items, others, strict=False)))
+        return replace(
+            self, items=tuple(m.match_laziness(o) for m, o in zip(self.items, others, strict=False))
+        )
 
     def member(self, item: str) -> Promise:
         """Give the promise of a part of a split or of a member of a tuple."""
@@ -171,7 +173,7 @@ def promise_of(hint: Any) -> Promise:
     """
     if get_origin(hint) is Annotated:
         bare = promise_of(hint.__origin__)
-        return replace(bare, whole=hint) if bare.kind == "value" else bare
+        return replace(bare, annotated_hint=hint) if bare.kind == "value" else bare
     origin, arguments = get_origin(hint) or hint, get_args(hint)
     first = arguments[0] if arguments else None
     if hint is None or hint is type(None):
@@ -201,7 +203,9 @@ def bind_variables(promise: Promise, variables: Mapping[Any, Schema | None]) -> 
     if promise.type_variable is not None and variables.get(promise.type_variable) is not None:
         return Promise(promise.kind, promise.hint, variables[promise.type_variable])
     if promise.items:
-        return Promise(promise.kind, promise.hint, None, tuple(bind_variables(i, variables) for i in promise.items))
+        return Promise(
+            promise.kind, promise.hint, None, tuple(bind_variables(i, variables) for i in promise.items)
+        )
     return promise
 
 
@@ -242,7 +246,9 @@ def _member_promises(promise: Promise) -> tuple[Promise, ...] | None:
     return tuple(promise_of(a) for a in get_args(promise.hint) if a is not ...)
 
 
-def _member_mismatches(have: tuple[Promise, ...], wanted: tuple[Promise, ...], fixed_length: bool) -> list[str]:
+def _member_mismatches(
+    have: tuple[Promise, ...], wanted: tuple[Promise, ...], fixed_length: bool
+) -> list[str]:
     short = [f"it has {len(have)} members"] if fixed_length and len(have) != len(wanted) else []
     pairs = zip(have, wanted if fixed_length else wanted[:1] * len(have), strict=False)
     return short + [text for mine, other in pairs for text in mine.find_mismatches(other)]

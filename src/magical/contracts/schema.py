@@ -270,7 +270,12 @@ def to_snake_case(name: str) -> str:
     """Give a name in snake case.
 
     Example:
-        >>> to_snake_case("Dt_Customer"), to_snake_case("MntWines"), to_snake_case("NumWebVisitsMonth"), to_snake_case("ID")
+        >>> (
+        ...     to_snake_case("Dt_Customer"),
+        ...     to_snake_case("MntWines"),
+        ...     to_snake_case("NumWebVisitsMonth"),
+        ...     to_snake_case("ID"),
+        ... )
         ('dt_customer', 'mnt_wines', 'num_web_visits_month', 'id')
     """
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name.strip())

@@ -8,7 +8,7 @@ import polars as pl
 import polars.selectors as cs
 
 from magical.contracts.dtypes import DTYPES, dtype_kind
-from magical.contracts.promises import PARTS, Parts, Promise, attached_promise, attach_promise
+from magical.contracts.promises import PARTS, Parts, Promise, attach_promise, attached_promise
 from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise, did_you_mean, join_names, shorten
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "coerce_table",
+    "convert_kind",
     "convert_pandas",
     "format_kinds",
-    "convert_kind",
+    "parse_kinds",
     "partition",
     "to_polars",
-    "coerce_table",
-    "parse_kinds",
 ]
 
 
@@ -82,7 +82,9 @@ def coerce_table(table: Any, schema: Schema, *, label: str = "") -> pl.DataFrame
             hint=did_you_mean(missing[0], frame.columns),
         )
     frame = frame.select(schema.names).with_columns(cs.float().fill_nan(None))
-    columns = [_coerce_series(series, column, who) for series, column in zip(frame, schema.columns, strict=True)]
+    columns = [
+        _coerce_series(series, column, who) for series, column in zip(frame, schema.columns, strict=True)
+    ]
     return frame.with_columns(columns)
 
 

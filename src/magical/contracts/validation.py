@@ -28,12 +28,12 @@ __all__ = [
     "LazyOutput",
     "StreamError",
     "build_column_checks",
-    "find_failures",
-    "filter",
-    "validate",
-    "find_duplicates",
     "build_rule_checks",
     "build_unique_checks",
+    "filter",
+    "find_duplicates",
+    "find_failures",
+    "validate",
 ]
 
 
@@ -152,7 +152,9 @@ HASHES_PER_PASS = 4_000_000
 """Rows whose ids' hashes are held in memory at a time."""
 
 
-def find_duplicates(table: pl.LazyFrame, ids: list[str], height: int, max_examples: int) -> tuple[int, pl.DataFrame]:
+def find_duplicates(
+    table: pl.LazyFrame, ids: list[str], height: int, max_examples: int
+) -> tuple[int, pl.DataFrame]:
     """Count the rows whose id another row has too, and give the first few.
 
     Rows of one id have one hash, so only rows that share a hash are looked at themselves. The hashes are
@@ -247,7 +249,9 @@ def find_failures(table: pl.DataFrame | pl.LazyFrame, schema: Schema) -> list[Fa
     dtypes, height = table.collect_schema(), _count_rows(table)
     found = [f for c in schema.columns if (f := _find_column_failure(c, dtypes, height))]
     wrong = {f.column for f in found}
-    checks = [k for c in schema.columns if c.name not in wrong for k in build_column_checks(c, dtypes[c.name])]
+    checks = [
+        k for c in schema.columns if c.name not in wrong for k in build_column_checks(c, dtypes[c.name])
+    ]
     checks += build_unique_checks(schema, wrong) + ([] if found else build_rule_checks(schema))
     if not checks or not height:
         return found
@@ -291,7 +295,9 @@ def validate(table: pl.DataFrame | pl.LazyFrame, schema: Schema, *, label: str, 
     shown = [f"  {f}" for f in found[:3]]
     if len(found) > 3:
         shown[2] = f"  {join_names((f'{f.column} {f.rule}' for f in found[2:]), 2)}"
-    raise BrokenPromise(head, *shown, hint=hint or _suggest_fix(found, table.collect_schema().names(), schema))
+    raise BrokenPromise(
+        head, *shown, hint=hint or _suggest_fix(found, table.collect_schema().names(), schema)
+    )
 
 
 def filter(table: Any, contract: type[BaseModel] | Schema) -> FilterResult:
@@ -323,7 +329,9 @@ def filter(table: Any, contract: type[BaseModel] | Schema) -> FilterResult:
             hint=_suggest_fix(structural, frame.columns, schema),
         )
     checks = [k for c in schema.columns for k in build_column_checks(c, dtypes[c.name])]
-    reason = _rejection_reasons(frame, schema, checks + build_unique_checks(schema, set()) + build_rule_checks(schema))
+    reason = _rejection_reasons(
+        frame, schema, checks + build_unique_checks(schema, set()) + build_rule_checks(schema)
+    )
     return FilterResult(
         frame.filter(reason == ""), frame.with_columns(reason.alias("reason")).filter(reason != "")
     )

@@ -20,10 +20,10 @@ __all__ = [
     "LEFT_OUT",
     "RUN",
     "WAITS",
-    "RegistryIdentity",
     "NodePlan",
     "Planner",
     "Receipts",
+    "RegistryIdentity",
     "input_contents",
     "is_sampled_source",
 ]
@@ -225,7 +225,9 @@ def is_sampled_source(node: Node, sample: int) -> bool:
     return bool(sample) and not (node.links or node.writes or node.facts.get("pretended"))
 
 
-def _find_origins(graph: Graph, identities: Mapping[str, NodeIdentity], sample: int) -> dict[str, tuple[str, ...]]:
+def _find_origins(
+    graph: Graph, identities: Mapping[str, NodeIdentity], sample: int
+) -> dict[str, tuple[str, ...]]:
     """What each node stands on that is not real; it is known before anything runs."""
     found: dict[str, tuple[str, ...]] = {}
     for node in graph.nodes:

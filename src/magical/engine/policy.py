@@ -15,7 +15,7 @@ from magical.errors import SettingsError, did_you_mean
 from magical.graph import Graph, Node
 from magical.settings import Settings
 
-__all__ = ["Policy", "StepPolicy", "TrackingSettings", "NodePolicy"]
+__all__ = ["NodePolicy", "Policy", "StepPolicy", "TrackingSettings"]
 
 _SCHEMES = {"http", "https", "file", "databricks", "databricks-uc", "uc"}
 _DATABASE_SCHEMES = {"sqlite", "postgresql", "mysql", "mssql"}
@@ -157,7 +157,12 @@ class TrackingSettings(Settings):
     def _check_uri(cls, value: str) -> str:
         """Hold an address to what MLflow can reach: it would refuse another one only after all the work."""
         scheme, colon, _ = value.partition(":")
-        if not colon or "/" in scheme or len(scheme) == 1 or _is_known_scheme(scheme.lower().partition("+")[0]):
+        if (
+            not colon
+            or "/" in scheme
+            or len(scheme) == 1
+            or _is_known_scheme(scheme.lower().partition("+")[0])
+        ):
             return value
         raise PydanticCustomError(
             "uri",

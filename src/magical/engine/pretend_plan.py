@@ -12,7 +12,7 @@ from magical.graph import Graph, Node
 from magical.refs import Link, Wire, find_links
 from magical.synthesis.strategies import DEFAULT_ROWS
 
-__all__ = ["ALL", "PARENT_INPUT_PREFIX", "DEFAULT_ROWS", "SOURCES", "UNWRITTEN", "Pretence"]
+__all__ = ["ALL", "DEFAULT_ROWS", "PARENT_INPUT_PREFIX", "SOURCES", "UNWRITTEN", "Pretence"]
 
 UNWRITTEN, SOURCES, ALL = "", "sources", "all"
 
@@ -119,14 +119,24 @@ def _add_parent_inputs(graph: Graph) -> Graph:
 
 
 def _find_parents(graph: Graph, node: Node) -> Iterator[tuple[str, Link]]:
-    carried = {c["name"] for link in node.links for s in _list_schemas(_link_promise(graph, link)) for c in s["columns"]}
+    carried = {
+        c["name"]
+        for link in node.links
+        for s in _list_schemas(_link_promise(graph, link))
+        for c in s["columns"]
+    }
     for schema in _list_schemas(node.promise):
         keys = {c["parent"]: c for c in schema["columns"] if c.get("parent") and c["name"] not in carried}
         for parent, column in keys.items():
             given = [link for link in node.links if _has_contract(_link_promise(graph, link), parent)]
             if parent == schema["contract"] or given:
                 continue
-            tables = [t for n in graph.nodes for t in _table_links(n) if _has_contract(_link_promise(graph, t), parent)]
+            tables = [
+                t
+                for n in graph.nodes
+                for t in _table_links(n)
+                if _has_contract(_link_promise(graph, t), parent)
+            ]
             below = _descendants(graph, node.name) if tables else set()
             found = [t for t in tables if t.node not in below]
             if found:
@@ -212,7 +222,8 @@ def _sort_nodes(nodes: Mapping[str, Node]) -> tuple[Node, ...]:
         stuck = [n for n, parents in missing.items() if parents]
         keyed = [n for n in stuck if any(name.startswith(PARENT_INPUT_PREFIX) for name in nodes[n].inputs)]
         raise WiringError(
-            f"{join_names(keyed, 4)} cannot be made up: each has a Key of a table that needs its own ids first.",
+            f"{join_names(keyed, 4)} cannot be made up: each has a Key of a table that needs its "
+            "own ids first.",
             hint="take Key[...] off one of the contracts, or write one of the steps.",
         )
     return tuple(found)

@@ -152,7 +152,9 @@ class NodeExecutor(Protocol):
         """Drop what is held in memory of a node's result."""
 
 
-def execute(request: RunRequest, make_scheduler: Callable[[RunRequest], Callable[[], RunResult]]) -> RunResult:
+def execute(
+    request: RunRequest, make_scheduler: Callable[[RunRequest], Callable[[], RunResult]]
+) -> RunResult:
     """Run a graph; with nothing to do, nothing is imported and nothing is written.
 
     Args:

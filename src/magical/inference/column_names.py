@@ -13,12 +13,12 @@ from magical.contracts.schema import to_snake_case
 
 __all__ = [
     "class_name",
-    "last_words",
     "field_names",
+    "has_word_kind",
+    "is_entity_name",
     "is_index_name",
     "is_reference_number",
-    "is_entity_name",
-    "has_word_kind",
+    "last_words",
     "split_words",
 ]
 
@@ -109,7 +109,11 @@ def is_reference_number(name: str) -> bool:
     """Whether a name is that of a number by which something is called.
 
     Example:
-        >>> is_reference_number("invoice_number"), is_reference_number("number_of_rooms"), is_reference_number("code")
+        >>> (
+        ...     is_reference_number("invoice_number"),
+        ...     is_reference_number("number_of_rooms"),
+        ...     is_reference_number("code"),
+        ... )
         (True, False, False)
     """
     words = split_words(name)
@@ -209,8 +213,12 @@ def _candidate_names(base: str) -> Iterable[str]:
 
 
 def _is_free(name: str) -> bool:
-    usable = name.isascii() and name.isidentifier() and not name.startswith("_") and len(name) <= _MAX_NAME_LENGTH
-    return usable and not keyword.iskeyword(name) and name not in _RESERVED_NAMES and not hasattr(Contract, name)
+    usable = (
+        name.isascii() and name.isidentifier() and not name.startswith("_") and len(name) <= _MAX_NAME_LENGTH
+    )
+    return (
+        usable and not keyword.iskeyword(name) and name not in _RESERVED_NAMES and not hasattr(Contract, name)
+    )
 
 
 def _transliterate(name: str) -> str:

@@ -138,7 +138,9 @@ class ColumnStats:
     @cached_property
     def is_consecutive(self) -> bool:
         """Whether it counts: whole numbers from 0 or 1, each once."""
-        return self.is_unique and self.is_whole and self.low in (0, 1) and self.high - self.low + 1 == self.rows
+        return (
+            self.is_unique and self.is_whole and self.low in (0, 1) and self.high - self.low + 1 == self.rows
+        )
 
     @cached_property
     def has_codes(self) -> bool:

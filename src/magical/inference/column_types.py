@@ -7,10 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from magical.inference.column_names import last_words, is_reference_number, is_entity_name, has_word_kind, split_words
+from magical.inference.column_names import (
+    has_word_kind,
+    is_entity_name,
+    is_reference_number,
+    last_words,
+    split_words,
+)
 from magical.inference.column_stats import ColumnStats
 
-__all__ = ["InferredType", "with_text_choices", "infer_type", "infer_target_type"]
+__all__ = ["InferredType", "infer_target_type", "infer_type", "with_text_choices"]
 
 MAX_CHOICES = 20
 MIN_ROWS_PER_CHOICE = 5  # rows for each choice on average; of fewer the choices may not be all there are
@@ -108,7 +114,10 @@ def with_text_choices(stats: ColumnStats, inferred_type: InferredType) -> Inferr
 
 def is_closed_set(stats: ColumnStats) -> bool:
     """Whether the values seem to be all that there are: few, each there several times."""
-    if not 0 < stats.unique_count <= MAX_CHOICES or len(stats.present) < MIN_ROWS_PER_CHOICE * stats.unique_count:
+    if (
+        not 0 < stats.unique_count <= MAX_CHOICES
+        or len(stats.present) < MIN_ROWS_PER_CHOICE * stats.unique_count
+    ):
         return False
     once = int((stats.value_counts["rows"] == 1).sum())
     return once <= stats.unique_count // 4
@@ -133,7 +142,9 @@ def _infer_code_type(stats: ColumnStats) -> InferredType:
     if is_closed_set(stats):
         choices = tuple(str(int(c)) for c in stats.choices)
         return InferredType("str", choices, reason="a number that names something: a category")
-    return InferredType("str", reason=f"a number that names something: a category of {stats.unique_count:,} kinds")
+    return InferredType(
+        "str", reason=f"a number that names something: a category of {stats.unique_count:,} kinds"
+    )
 
 
 def _is_code(stats: ColumnStats) -> bool:

@@ -10,9 +10,9 @@ import polars as pl
 
 from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.errors import BrokenPromise, UsageError, join_names, shorten
-from magical.inference.column_names import field_names, is_index_name, is_reference_number, has_word_kind
+from magical.inference.column_names import field_names, has_word_kind, is_index_name, is_reference_number
 from magical.inference.column_stats import ColumnStats, TypedTable
-from magical.inference.column_types import InferredType, with_text_choices, infer_type, infer_target_type
+from magical.inference.column_types import InferredType, infer_target_type, infer_type, with_text_choices
 from magical.inference.role_inference import Roles, infer_keys, infer_roles
 
 __all__ = ["InferredSchema", "infer_contract", "infer_contracts"]
@@ -105,12 +105,16 @@ def infer_contracts(tables: Mapping[str, pl.DataFrame | TypedTable]) -> dict[str
     return {n: _with_keys(schema, infer_keys(n, plain, found), plain[n]) for n, schema in found.items()}
 
 
-def _with_keys(schema: InferredSchema, keys: Mapping[str, tuple[Column, str]], table: pl.DataFrame) -> InferredSchema:
+def _with_keys(
+    schema: InferredSchema, keys: Mapping[str, tuple[Column, str]], table: pl.DataFrame
+) -> InferredSchema:
     """Give what was inferred with some columns as keys, also such as were left out."""
     names = field_names(table.columns)
     columns = {c.name: c for c in schema.columns}
     for raw, (key, _) in keys.items():
-        columns[names[raw]] = replace(key, name=names[raw], alias="" if to_snake_case(raw) == names[raw] else raw)
+        columns[names[raw]] = replace(
+            key, name=names[raw], alias="" if to_snake_case(raw) == names[raw] else raw
+        )
     return replace(
         schema,
         columns=tuple(columns[names[c]] for c in table.columns if names[c] in columns),
@@ -205,7 +209,9 @@ def _infer_column_type(stats: ColumnStats, roles: Roles, has_ints: bool) -> Infe
     return infer_type(stats, has_ints)
 
 
-def _make_column(stats: ColumnStats, names: Mapping[str, str], inferred_type: InferredType, role: str) -> tuple[Column, str]:
+def _make_column(
+    stats: ColumnStats, names: Mapping[str, str], inferred_type: InferredType, role: str
+) -> tuple[Column, str]:
     """A column, and how many of its values are missing, in words."""
     if inferred_type.type == "str":
         stats, inferred_type = stats.as_texts, with_text_choices(stats, inferred_type)
@@ -222,7 +228,9 @@ def _make_column(stats: ColumnStats, names: Mapping[str, str], inferred_type: In
     return column, f"missing in {stats.missing_count:,} of {stats.rows:,} rows" if stats.missing_count else ""
 
 
-def _drop_needless_aliases(columns: list[Column], raw: list[str], names: Mapping[str, str]) -> tuple[Column, ...]:
+def _drop_needless_aliases(
+    columns: list[Column], raw: list[str], names: Mapping[str, str]
+) -> tuple[Column, ...]:
     """Take off the aliases without which the raw column is found just as well."""
     by_snake: dict[str, list[str]] = {}
     for name in raw:

@@ -12,19 +12,19 @@ from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column, Schema
 from magical.inference.column_names import (
     field_names,
+    has_word_kind,
+    is_entity_name,
     is_index_name,
     is_reference_number,
-    is_entity_name,
-    has_word_kind,
     split_words,
 )
 from magical.inference.column_stats import ColumnStats
 
 __all__ = [
     "Roles",
-    "rank_targets",
     "infer_keys",
     "infer_roles",
+    "rank_targets",
 ]
 
 _MIN_GROUPS = 20
@@ -121,7 +121,11 @@ def _score_id(place: int, stats: ColumnStats) -> int:
     """How plausible it is that a column alone identifies a row; 0 for not at all."""
     if not stats.is_unique or has_word_kind(stats.name, "birth"):
         return 0
-    named = has_word_kind(stats.name, "identifier", where="last") or split_words(stats.name)[0] in ("id", "uuid", "guid")
+    named = has_word_kind(stats.name, "identifier", where="last") or split_words(stats.name)[0] in (
+        "id",
+        "uuid",
+        "guid",
+    )
     numbered = is_reference_number(stats.name)
     nameless = is_index_name(stats.name)
     entity = named and has_word_kind(stats.name, "entity")
@@ -135,21 +139,35 @@ def _score_id(place: int, stats: ColumnStats) -> int:
         return score + 2 * (code and score > 0) + first * (score > 0)
     if not stats.is_whole or (stats.kind == "float" and not (named or nameless)):
         return 0
-    score = 10 * named + 2 * entity + 3 * numbered + (3 + first) * (stats.is_consecutive and (first or nameless))
+    score = (
+        10 * named + 2 * entity + 3 * numbered + (3 + first) * (stats.is_consecutive and (first or nameless))
+    )
     return score + first * (score > 0)
 
 
 def _find_time(columns: Sequence[ColumnStats]) -> ColumnStats | None:
     """The date by which rows happened: not one of birth, rather none of an end."""
     dates = [f for f in columns if f.kind in ("date", "datetime") and f.unique_count >= 3]
-    likely = [f for f in dates if not has_word_kind(f.name, "birth") and len(f.present) >= _MIN_PRESENT_SHARE * f.rows]
+    likely = [
+        f
+        for f in dates
+        if not has_word_kind(f.name, "birth") and len(f.present) >= _MIN_PRESENT_SHARE * f.rows
+    ]
 
     def score(facts: ColumnStats) -> float:
-        named = has_word_kind(facts.name, "happened") + has_word_kind(facts.name, "when") - 2 * has_word_kind(facts.name, "later")
+        named = (
+            has_word_kind(facts.name, "happened")
+            + has_word_kind(facts.name, "when")
+            - 2 * has_word_kind(facts.name, "later")
+        )
         return named + 2 * facts.is_sorted + len(facts.present) / facts.rows
 
     best = max(likely, key=score, default=None)
-    if best and has_word_kind(best.name, "later") and not (best.is_sorted or has_word_kind(best.name, "happened")):
+    if (
+        best
+        and has_word_kind(best.name, "later")
+        and not (best.is_sorted or has_word_kind(best.name, "happened"))
+    ):
         return None
     return best
 
@@ -171,11 +189,17 @@ def _find_group(columns: Sequence[ColumnStats]) -> ColumnStats | None:
 
 def _find_composite_id(columns: Sequence[ColumnStats], table: pl.DataFrame) -> tuple[str, ...]:
     """An entity and a period, such as country and year, that together are different in each row."""
-    periods = [f for f in columns if has_word_kind(f.name, "year", "month", "quarter") and f.is_whole and not f.missing_count]
+    periods = [
+        f
+        for f in columns
+        if has_word_kind(f.name, "year", "month", "quarter") and f.is_whole and not f.missing_count
+    ]
     periods = [f for f in periods if len(split_words(f.name)) == 1 or split_words(f.name)[-1] == "id"]
     entities = [f for f in columns if f.kind == "str" and not f.missing_count and f.unique_share <= 0.5]
     entities += [
-        f for f in columns if f.kind == "int" and f not in periods and has_word_kind(f.name, "identifier", "code")
+        f
+        for f in columns
+        if f.kind == "int" and f not in periods and has_word_kind(f.name, "identifier", "code")
     ]
     for count in range(1, len(periods) + 1):
         for some in combinations(periods, count):

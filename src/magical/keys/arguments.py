@@ -85,7 +85,11 @@ def parse_argument_kind(text: str) -> str:
     """Say what kind of value an argument's text is of.
 
     Example:
-        >>> parse_argument_kind('{"!tuple": [1]}'), parse_argument_kind("[1]"), parse_argument_kind('"2024-01-31"')
+        >>> (
+        ...     parse_argument_kind('{"!tuple": [1]}'),
+        ...     parse_argument_kind("[1]"),
+        ...     parse_argument_kind('"2024-01-31"'),
+        ... )
         ('tuple', 'list', 'str')
     """
     value = json.JSONDecoder().raw_decode(text)[0]
@@ -124,7 +128,11 @@ def _read_mark(value: Any) -> str:
 def _strip_marks(value: Any) -> Any:
     if mark := _read_mark(value):
         inner = value[f"{_MARK}{mark}"]
-        return {str(_strip_marks(k)): _strip_marks(v) for k, v in inner} if mark == "dict" else _strip_marks(inner)
+        return (
+            {str(_strip_marks(k)): _strip_marks(v) for k, v in inner}
+            if mark == "dict"
+            else _strip_marks(inner)
+        )
     if isinstance(value, dict):
         return {k: _strip_marks(v) for k, v in value.items()}
     return [_strip_marks(v) for v in value] if isinstance(value, list) else value

@@ -14,15 +14,15 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from magical.keys.constants import describe_bytecode, is_simple, inspect_value, describe_value
-from magical.keys.import_resolution import resolve_import, find_module, find_star_modules
-from magical.keys.packages import find_source_file, is_project, find_package
-from magical.keys.syntax import find_bindings, find_name_chains, find_local_imports, normalise_syntax
+from magical.keys.constants import describe_bytecode, describe_value, inspect_value, is_simple
+from magical.keys.import_resolution import find_module, find_star_modules, resolve_import
+from magical.keys.packages import find_package, find_source_file, is_project
+from magical.keys.syntax import find_bindings, find_local_imports, find_name_chains, normalise_syntax
 
 __all__ = [
     "CodeClosure",
-    "CodeReader",
     "CodePiece",
+    "CodeReader",
     "find_registered",
     "iter_subclasses",
 ]
@@ -117,7 +117,10 @@ class CodeReader:
         """Give all code that some functions or classes refer to, themselves included."""
         at = tuple(map(id, roots))
         if at not in self._closures:
-            self._closures[at] = roots, self._read_closure(roots)  # the roots are held, so that no id is used again
+            self._closures[at] = (
+                roots,
+                self._read_closure(roots),
+            )  # the roots are held, so that no id is used again
         return self._closures[at][1]
 
     def _read_closure(self, roots: tuple[Any, ...]) -> CodeClosure:
@@ -145,7 +148,9 @@ class CodeReader:
             yield from self._define_object(thing, code)
         for chain in definition.chains:
             if chain[0] in cells:
-                yield from self._define_value(f"{definition.name}.{chain[0]}", cells[chain[0]], definition, code)
+                yield from self._define_value(
+                    f"{definition.name}.{chain[0]}", cells[chain[0]], definition, code
+                )
             elif chain[0] in definition.imports and definition.module is not None:
                 for statement in definition.imports[chain[0]]:
                     yield from self._follow_import(definition.module, statement, chain, code)
@@ -184,14 +189,18 @@ class CodeReader:
         piece = CodePiece(_digest(normalise_syntax(tree)), where)
         return _Definition(label, piece, module, find_name_chains(tree), filled, find_local_imports(tree))
 
-    def _define_value(self, name: str, value: Any, user: _Definition, code: CodeClosure) -> Iterator[_Definition]:
+    def _define_value(
+        self, name: str, value: Any, user: _Definition, code: CodeClosure
+    ) -> Iterator[_Definition]:
         """A value that is held by a closure, or by a name that no statement binds."""
         value = getattr(value, "function", value)
         if isinstance(value, (FunctionType, type, ModuleType)):
             yield from self._define_object(value, code)
         else:
             held = inspect_value(value)
-            yield _Definition(name, CodePiece(_digest(held.text), user.piece.where), user.module, code=held.code)
+            yield _Definition(
+                name, CodePiece(_digest(held.text), user.piece.where), user.module, code=held.code
+            )
 
     def _resolve(
         self, module: ModuleType | None, chain: tuple[str, ...], code: CodeClosure
@@ -220,7 +229,9 @@ class CodeReader:
             if not stars:
                 yield from self._define_unbound(module, chain, code)
 
-    def _define_unbound(self, module: ModuleType, chain: tuple[str, ...], code: CodeClosure) -> Iterator[_Definition]:
+    def _define_unbound(
+        self, module: ModuleType, chain: tuple[str, ...], code: CodeClosure
+    ) -> Iterator[_Definition]:
         """A name that no statement of its module binds, such as one made by a call or in a notebook."""
         value = getattr(module, chain[0])
         if isinstance(value, ModuleType):
@@ -239,7 +250,9 @@ class CodeReader:
             else:
                 yield from self._enter_module(found, rest, code)
 
-    def _enter_module(self, module: ModuleType, chain: tuple[str, ...], code: CodeClosure) -> Iterator[_Definition]:
+    def _enter_module(
+        self, module: ModuleType, chain: tuple[str, ...], code: CodeClosure
+    ) -> Iterator[_Definition]:
         """Go on in another module; where it is used as a whole, all of it counts."""
         if not is_project(module):
             code.calls_wish |= chain[:1] == ("wish",) and module.__name__ in ("magical", "magical.wishes")
@@ -249,7 +262,9 @@ class CodeReader:
         elif (file := find_source_file(module)) is not None:
             tree = ast.parse(file.read_bytes())
             piece = CodePiece(_digest(normalise_syntax(tree)), f"{file.name}:1")
-            yield _Definition(module.__name__, piece, module, find_name_chains(tree), imports=find_local_imports(tree))
+            yield _Definition(
+                module.__name__, piece, module, find_name_chains(tree), imports=find_local_imports(tree)
+            )
 
     def _add_package(self, module_name: str, code: CodeClosure) -> None:
         found = find_package(module_name)
@@ -269,7 +284,9 @@ class CodeReader:
         """For each name of a module the top-level statements that bind it."""
         if module.__name__ not in self._bindings_by_module:
             file = find_source_file(module)
-            self._bindings_by_module[module.__name__] = find_bindings(ast.parse(file.read_bytes())) if file else {}
+            self._bindings_by_module[module.__name__] = (
+                find_bindings(ast.parse(file.read_bytes())) if file else {}
+            )
         return self._bindings_by_module[module.__name__]
 
     def _get_definition(self, module: ModuleType, name: str) -> _Definition:
@@ -293,7 +310,9 @@ class CodeReader:
         text, others = normalise_syntax(tree), tuple(c for c in find_name_chains(tree) if c[0] != name)
         if is_code or ours:
             inner, kin = find_local_imports(tree), () if ours else find_registered(value)
-            return _Definition(label, CodePiece(_digest(text), where), module, others, imports=inner, code=kin)
+            return _Definition(
+                label, CodePiece(_digest(text), where), module, others, imports=inner, code=kin
+            )
         held = inspect_value(value)
         piece = CodePiece(_digest(f"{text}\n{held.text}"), where)
         return _Definition(label, piece, module, others, code=held.code)

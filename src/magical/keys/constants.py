@@ -11,7 +11,7 @@ from typing import Any
 
 from magical.keys.packages import is_project
 
-__all__ = ["InspectedValue", "describe_bytecode", "is_simple", "inspect_value", "describe_value"]
+__all__ = ["InspectedValue", "describe_bytecode", "describe_value", "inspect_value", "is_simple"]
 
 MAX_DEPTH = 12
 """How deep values are looked into."""
@@ -86,7 +86,8 @@ def describe_value(value: Any, code: list[Any] | None = None, path: tuple[int, .
             return _qualified_name(thing)
     if is_simple(value):
         return repr(value)
-    return f"{_qualified_name(type(value))}({', '.join(f'{k}={inner(v)}' for k, v in _read_attributes(value, found))})"
+    attributes = ", ".join(f"{k}={inner(v)}" for k, v in _read_attributes(value, found))
+    return f"{_qualified_name(type(value))}({attributes})"
 
 
 def describe_bytecode(code: CodeType) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from magical.keys.packages import is_project
 
-__all__ = ["resolve_import", "find_module", "find_star_modules"]
+__all__ = ["find_module", "find_star_modules", "resolve_import"]
 
 
 def find_module(name: str) -> ModuleType | None:

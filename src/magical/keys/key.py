@@ -21,7 +21,7 @@ from magical.masking import mask_uris
 from magical.scoring_path import derive_scoring_path
 from magical.synthesis.strategies import pretence_json
 
-__all__ = ["KEY_FORMAT", "NodeIdentity", "identify_nodes", "compute_node_key"]
+__all__ = ["KEY_FORMAT", "NodeIdentity", "compute_node_key", "identify_nodes"]
 
 KEY_FORMAT = "2"
 """Changed when a release of ours changes what steps give, so that everything runs again."""
@@ -150,7 +150,7 @@ def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
         if paths:
             files[f"argument:{name}"] = tuple(paths)
     for name in node.inputs:
-        shapes = _describe_input_shape(call.step.wanted[name], call, name)
+        shapes = _describe_input_shape(call.step.parameter_promises[name], call, name)
         if shapes:
             parts[f"takes:{name}"] = shapes
     parts["gives"] = json.dumps(call.promise.to_json(), sort_keys=True, default=str)
@@ -159,7 +159,7 @@ def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
     packages = dict(code.packages)
     if any(_has_tables(p) for p in promises) and (polars := find_package("polars")):
         packages[polars[0]] = polars[1]
-    seen = [call.promise, *call.step.wanted.values()]
+    seen = [call.promise, *call.step.parameter_promises.values()]
     if any(_has_tables(p, "pandas") for p in seen) and (pandas := find_package("pandas")):
         packages[pandas[0]] = pandas[1]
     if any(_has_tables(p, "pipeline") for p in promises) and (sklearn := find_package("sklearn")):
@@ -188,7 +188,9 @@ def _identify_pretended(node: Node, reader: CodeReader) -> NodeIdentity:
     for name, taken in node.call.input_promises.items():
         if name in node.inputs and (schemas := _find_schemas(taken)):
             parts[f"takes:{name}"] = json.dumps([s.to_json() for s in schemas], sort_keys=True, default=str)
-    code = reader.read(*_find_rule_functions(promise), *(c for c in _find_classes(promise) if not _is_magical_class(c)))
+    code = reader.read(
+        *_find_rule_functions(promise), *(c for c in _find_classes(promise) if not _is_magical_class(c))
+    )
     parts |= {f"code:{name}": piece.digest for name, piece in code.pieces.items()}
     where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
     return NodeIdentity(parts, where, {}, tuple(sorted(code.files)))
@@ -211,12 +213,15 @@ def _encode_node_argument(node: Node, name: str, value: Any, paths: list[str], r
 
 def _describe_input_shape(wanted: Promise, call: Any, name: str) -> str:
     """What a body can see of its input's contract (its shape), and the rules kept at its border."""
-    have = call.takes.get(name)
+    have = call.input_promises.get(name)
     if have is None:
         return ""
-    texts = [json.dumps(s.without_constraints().to_json(), sort_keys=True, default=str) for s in _find_schemas(have)]
+    texts = [
+        json.dumps(s.without_constraints().to_json(), sort_keys=True, default=str)
+        for s in _find_schemas(have)
+    ]
     texts.append(str(have.seen_as(Promise("any"))))
-    if name in call.wants:
+    if name in call.stricter_promises:
         texts.append(json.dumps(wanted.to_json(), sort_keys=True, default=str))
     return "\n".join(texts)
 

@@ -11,7 +11,7 @@ from magical.errors import shorten
 from magical.keys.arguments import parse_argument_kind, strip_type_marks
 from magical.keys.key import NodeIdentity
 
-__all__ = ["Cause", "find_causes", "diff_settings"]
+__all__ = ["Cause", "diff_settings", "find_causes"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ class Cause:
         return {"kind": self.kind, "name": self.name, "text": self.text}
 
 
-def find_causes(old: Mapping[str, str], new: Mapping[str, str], identity: NodeIdentity | None = None) -> list[Cause]:
+def find_causes(
+    old: Mapping[str, str], new: Mapping[str, str], identity: NodeIdentity | None = None
+) -> list[Cause]:
     """Say what differs between the parts of two keys of one node.
 
     Args:
@@ -117,7 +119,10 @@ def _make_cause(label: str, old: str | None, new: str | None, where: str) -> Cau
 def _describe_change(subject: str, old: str | None, new: str | None) -> str:
     one, other = (strip_type_marks(text) if text else text for text in (old, new))
     if old and new and one == other:
-        return f"{subject} went from {_format_value(one)} ({parse_argument_kind(old)}) to {_format_value(other)} ({parse_argument_kind(new)})"
+        return (
+            f"{subject} went from {_format_value(one)} ({parse_argument_kind(old)}) to "
+            f"{_format_value(other)} ({parse_argument_kind(new)})"
+        )
     try:
         changes = list(diff_settings(json.loads(one or "null"), json.loads(other or "null")))
     except ValueError:
@@ -125,7 +130,9 @@ def _describe_change(subject: str, old: str | None, new: str | None) -> str:
     inside = "; ".join(changes[:3]) if changes and not changes[0].startswith(" went") else ""
     if inside and len(str(one)) >= 40:
         return f"{subject} changed: {inside}"
-    return f"{subject} went from {_format_value(one)} to {_format_value(other)}{f': {inside}' if inside else ''}"
+    return (
+        f"{subject} went from {_format_value(one)} to {_format_value(other)}{f': {inside}' if inside else ''}"
+    )
 
 
 def _format_value(value: str | None) -> str:

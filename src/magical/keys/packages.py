@@ -11,11 +11,11 @@ from pathlib import Path
 from types import ModuleType
 
 __all__ = [
-    "find_source_file",
     "digest_installed",
-    "is_project",
     "digest_lock_files",
     "find_package",
+    "find_source_file",
+    "is_project",
     "read_versions",
 ]
 
@@ -89,7 +89,15 @@ def read_versions() -> dict[str, str]:
         >>> list(read_versions())
         ['python', 'magical-thinking']
     """
-    found = next((e.name for f in _list_site_folders() for e in _list_entries(f) if e.name.startswith(_DISTRIBUTION_PREFIX)), "")
+    found = next(
+        (
+            e.name
+            for f in _list_site_folders()
+            for e in _list_entries(f)
+            if e.name.startswith(_DISTRIBUTION_PREFIX)
+        ),
+        "",
+    )
     own = found.removeprefix(_DISTRIBUTION_PREFIX).removesuffix(".dist-info")
     return {"python": ".".join(map(str, sys.version_info[:3])), "magical-thinking": own}
 

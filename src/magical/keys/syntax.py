@@ -8,7 +8,7 @@ import symtable
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["find_bindings", "find_name_chains", "find_local_imports", "normalise_syntax"]
+__all__ = ["find_bindings", "find_local_imports", "find_name_chains", "normalise_syntax"]
 
 _DOC_KEYWORDS = {"description", "title"}
 """Keywords of ``Field`` that only people read."""

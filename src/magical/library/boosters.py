@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from magical.library.prediction_task import Examples, TaskKind
 
-__all__ = ["make_booster", "fit_early_stopping"]
+__all__ = ["fit_early_stopping", "make_booster"]
 
 _HISTOGRAM_PATIENCE = (
     20  # rounds without a better score that end histogram boosting, which keeps the trees of all of them
@@ -76,7 +76,9 @@ def fit_early_stopping(estimator: Any, train: Examples, validation: Examples, pa
     return estimator.fit(train.X, train.y, eval_X=(X,), eval_y=(y,), callbacks=[stop])
 
 
-def _make_histogram_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed: int, reason: str) -> Any:
+def _make_histogram_booster(
+    task: TaskKind, params: Mapping[str, Any], patience: int, seed: int, reason: str
+) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     warnings.warn(

@@ -12,7 +12,7 @@ from magical.errors import BrokenPromise, join_names
 from magical.events import current_sink, keep
 from magical.library.metrics.diagnostics import make_diagnostics
 from magical.library.metrics.scores import Scores
-from magical.library.metrics.table_metrics import score_probabilities, score_regression, score_labels
+from magical.library.metrics.table_metrics import score_labels, score_probabilities, score_regression
 from magical.library.remarks import warn
 from magical.refs import find_links
 from magical.steps import step

@@ -110,7 +110,11 @@ class Linear(Experiment):
 
     def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
         """Fit it; Newton's method, which costs the columns squared, gives way where they are many."""
-        if hasattr(estimator, "solver") and train.X.shape[1] > MAX_NEWTON_COLUMNS and estimator.solver == "newton-cholesky":
+        if (
+            hasattr(estimator, "solver")
+            and train.X.shape[1] > MAX_NEWTON_COLUMNS
+            and estimator.solver == "newton-cholesky"
+        ):
             estimator.set_params(solver="lbfgs", max_iter=1000)
         return super().fit(estimator, train, validation)
 

@@ -10,7 +10,14 @@ import polars as pl
 from magical.contracts.promises import Frame
 from magical.errors import InputError, did_you_mean, join_names
 from magical.library.remarks import warn
-from magical.reading.csv_dialect import Dialect, decode_csv, detect_dialect, is_regular, reject_binary, read_records
+from magical.reading.csv_dialect import (
+    Dialect,
+    decode_csv,
+    detect_dialect,
+    is_regular,
+    read_records,
+    reject_binary,
+)
 from magical.settings import InputPath
 from magical.steps import step
 
@@ -134,7 +141,8 @@ def _parse_header(header: tuple[str | None, ...], name: str) -> list[str]:
     if twice:
         places = join_names((str(i + 1) for i, n in enumerate(names) if n == twice[0]), 4)
         raise InputError(
-            f"{name} has two columns of one name: {join_names(twice, 4)} ({twice[0]} is in columns {places}).",
+            f"{name} has two columns of one name: {join_names(twice, 4)} ({twice[0]} is in columns "
+            f"{places}).",
             hint="rename one of them in the header.",
         )
     return names

@@ -63,7 +63,9 @@ def model_data(raw: Frame, contract: type[C]) -> Frame[C]:
         uncastable += _collect_failures(column, source, failed, f"must be {column.type_text}")
         if not column.nullable:
             empty += _collect_failures(column, source, values.is_null() & ~failed, "must not be null")
-    _raise_failures([f for f in uncastable if not schema.by_name[f.column].nullable] + empty, schema, table.height)
+    _raise_failures(
+        [f for f in uncastable if not schema.by_name[f.column].nullable] + empty, schema, table.height
+    )
     if uncastable:
         _report_uncastable(uncastable)
     taken = {*found.values(), *schema.names}
@@ -96,7 +98,10 @@ def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
             f"  it has {join_names(table.columns, 15)}",
             hint=f'{near}? Field(alias="...") names a column.'
             if near.startswith("did you")
-            else f'Field(alias="...") in {schema.name}{_format_source(schema)} names a column that is called otherwise.',
+            else (
+                f'Field(alias="...") in {schema.name}{_format_source(schema)} names a column that '
+                "is called otherwise."
+            ),
         )
     return found
 
@@ -115,9 +120,7 @@ def _collect_failures(column: Column, source: pl.Series, failed: pl.Series, rule
     if not count:
         return []
     rows = failed.arg_true().head(MAX_EXAMPLES)
-    values = (
-        () if "null" in rule else tuple(dict.fromkeys(repr(shorten(v, 24)) for v in source.gather(rows)))
-    )
+    values = () if "null" in rule else tuple(dict.fromkeys(repr(shorten(v, 24)) for v in source.gather(rows)))
     return [Failure(column.name, rule, count, values, tuple(rows.to_list()))]
 
 
@@ -144,9 +147,13 @@ def _suggest_fix(failure: Failure, schema: Schema) -> str:
             f"in {schema.name}{_format_source(schema)}."
         )
     if column.role == "id":
-        return f"mend the source, or give {column.name} another type in {schema.name}{_format_source(schema)}."
+        return (
+            f"mend the source, or give {column.name} another type in {schema.name}{_format_source(schema)}."
+        )
     hint = (
-        f"{column.role.capitalize()}[{column.type_text} | None]" if column.role else f"{column.type_text} | None"
+        f"{column.role.capitalize()}[{column.type_text} | None]"
+        if column.role
+        else f"{column.type_text} | None"
     )
     return f"mend the source, or write {column.name}: {hint} in {schema.name}{_format_source(schema)}."
 

@@ -12,7 +12,7 @@ from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
 from magical.library.remarks import warn
 
-__all__ = ["Examples", "TaskKind", "Task", "encode_target", "make_examples", "infer_task"]
+__all__ = ["Examples", "Task", "TaskKind", "encode_target", "infer_task", "make_examples"]
 
 TaskKind = Literal["binary", "multiclass", "regression"]
 

@@ -11,7 +11,7 @@ from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise, WiringError, join_names
 from magical.events import current_sink, emit, keep
 from magical.features import Feature
-from magical.library.prediction_task import Task, make_examples, infer_task
+from magical.library.prediction_task import Task, infer_task, make_examples
 from magical.library.remarks import log_warnings, warn
 from magical.steps import step
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.model_selection import KFold, StratifiedKFold
 
-__all__ = ["build_pipeline", "to_epoch_days", "find_pipeline_inputs", "transform"]
+__all__ = ["build_pipeline", "find_pipeline_inputs", "to_epoch_days", "transform"]
 
 C = TypeVar("C", bound=Contract)
 
@@ -143,7 +143,8 @@ def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> Non
             continue
     if lost:
         warn(
-            f"{join_names(lost)} is among the features, but not in train: is featurize called before the split?"
+            f"{join_names(lost)} is among the features, but not in train: is featurize called "
+            "before the split?"
         )
 
 

@@ -16,12 +16,25 @@ from magical.contracts.schema import Column, Schema
 from magical.engine.journal import git_state
 from magical.engine.protocols import Registry, StepContext, Submission, Version, current_step
 from magical.errors import MagicalError, RegistryError, did_you_mean, join_names
-from magical.events import keep, discard_events
+from magical.events import discard_events, keep
 from magical.library.metrics.metrics import PRIMARY
 from magical.library.metrics.scores import Scores
-from magical.library.scorer.card import Provenance, write_card, find_requirements, build_tags
-from magical.library.scorer.parity import CHAMPION_CRITERION, compare_with_champion, check_run_parity, find_held_out, check_row_parity
-from magical.library.scorer.promotion_gate import METRICS, Criterion, tabulate_criteria, find_blockers, check_findings, check_thresholds
+from magical.library.scorer.card import Provenance, build_tags, find_requirements, write_card
+from magical.library.scorer.parity import (
+    CHAMPION_CRITERION,
+    check_row_parity,
+    check_run_parity,
+    compare_with_champion,
+    find_held_out,
+)
+from magical.library.scorer.promotion_gate import (
+    METRICS,
+    Criterion,
+    check_findings,
+    check_thresholds,
+    find_blockers,
+    tabulate_criteria,
+)
 from magical.library.scorer.scorer import Scorer
 from magical.refs import Link
 from magical.scoring_path import derive_scoring_path
@@ -108,13 +121,17 @@ def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister())
         case.compare_champion(registry, champion)
         version = registry.put(case.build_submission(name))
         compared, champion = champion, registry.champion(name)
-        if _version_number(compared) == _version_number(champion):  # else another became the champion meanwhile
+        if _version_number(compared) == _version_number(
+            champion
+        ):  # else another became the champion meanwhile
             break
     keep("gate", tabulate_criteria(case.criteria))
     return _promote(registry, version, case, champion)
 
 
-def _promote(registry: Registry, version: Version, registration: _Registration, champion: Version | None) -> Receipt:
+def _promote(
+    registry: Registry, version: Version, registration: _Registration, champion: Version | None
+) -> Receipt:
     reasons = find_blockers(registration.criteria)
     already = champion is not None and champion.number == version.number
     if not reasons and not already:
@@ -146,7 +163,10 @@ class _Registration:
         self.context, self.model, self.scores, self.how = context, model, scores, how
         self.path = derive_scoring_path(context.graph, context.node.name)
         self.folder = context.scratch() / "model"
-        self.criteria: list[Criterion] = [*check_thresholds(how.require, scores), *check_findings(context.graph.findings)]
+        self.criteria: list[Criterion] = [
+            *check_thresholds(how.require, scores),
+            *check_findings(context.graph.findings),
+        ]
         wire = context.node.inputs.get("model")
         self.test_rows = find_held_out(context, self.path, wire) if isinstance(wire, Link) else None
 
@@ -182,7 +202,9 @@ class _Registration:
         if champion is not None and champion.key == self.context.key:
             found = Criterion(CHAMPION_CRITERION, metric, "it is the champion", True)
         elif self.how.metric and metric not in self.scores.metrics:
-            found = Criterion(CHAMPION_CRITERION, metric, "", False, f"{metric}, which is to decide, was not computed")
+            found = Criterion(
+                CHAMPION_CRITERION, metric, "", False, f"{metric}, which is to decide, was not computed"
+            )
         else:
             found = compare_with_champion(registry, champion, self.model, self.test_rows, metric)
         self.criteria = [*(c for c in self.criteria if c.criterion != CHAMPION_CRITERION), found]
@@ -191,7 +213,11 @@ class _Registration:
         """Give all that the registry is to keep."""
         for cache in self.folder.rglob("__pycache__"):
             shutil.rmtree(cache)
-        facts, inputs, example = self._collect_provenance(), self.path.typed, self._sample_rows().head(_EXAMPLE_ROWS)
+        facts, inputs, example = (
+            self._collect_provenance(),
+            self.path.typed,
+            self._sample_rows().head(_EXAMPLE_ROWS),
+        )
         words = write_card(self.model, inputs, self.scores, self.criteria, facts)
         (self.folder / "card.md").write_text(words, encoding="utf-8")
         if self.path.refusal:

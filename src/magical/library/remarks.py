@@ -10,7 +10,7 @@ from typing import Any
 
 from magical.events import LogLine, Progress, current_sink, emit
 
-__all__ = ["progress", "log_warnings", "warn"]
+__all__ = ["log_warnings", "progress", "warn"]
 
 _lock = threading.Lock()
 _state: dict[str, Any] = {"inside": 0, "told": set(), "outer": None}

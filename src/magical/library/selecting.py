@@ -55,7 +55,8 @@ def select(models: list[Model], validation: Frame[C]) -> Model:
     tasks = {(m.task, m.target) for m in models}
     if len(tasks) > 1:
         raise BrokenPromise(
-            f"select was given models of different tasks: {join_names(' of '.join(t) for t in sorted(tasks))}.",
+            "select was given models of different tasks: "
+            f"{join_names(' of '.join(t) for t in sorted(tasks))}.",
             hint="compare models of one target only.",
         )
     losses = [compute_model_loss(m, validation) for m in models]

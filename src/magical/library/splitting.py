@@ -12,7 +12,13 @@ from magical.contracts.schema import Schema
 from magical.contracts.tables import partition
 from magical.errors import BrokenPromise
 from magical.events import emit, keep
-from magical.library.part_assignment import assign_by_quota, assign_by_share, assign_by_time, hash_rows, scale_hashes
+from magical.library.part_assignment import (
+    assign_by_quota,
+    assign_by_share,
+    assign_by_time,
+    hash_rows,
+    scale_hashes,
+)
 from magical.library.remarks import warn
 from magical.settings import Settings
 from magical.steps import step
@@ -117,7 +123,9 @@ def _is_class(schema: Schema) -> bool:
 
 def _mark_assignable(table: pl.DataFrame, schema: Schema, kind: str) -> pl.Series:
     """Which rows can be placed: those with a target, and with a time where that decides."""
-    needed = [c for c in (schema.target, _require_role_column(schema, "time") if kind == "time" else None) if c]
+    needed = [
+        c for c in (schema.target, _require_role_column(schema, "time") if kind == "time" else None) if c
+    ]
     chosen = pl.repeat(True, table.height, eager=True)
     for name in needed:
         lacking = table.get_column(name).is_null()
@@ -156,7 +164,9 @@ def _check_classes(rows: pl.DataFrame, schema: Schema, kind: str) -> None:
 
 def _assign(rows: pl.DataFrame, schema: Schema, kind: str, how: HowToSplit) -> np.ndarray[Any, Any]:
     if kind == "time":
-        assigned, cuts = assign_by_time(rows.get_column(_require_role_column(schema, "time")), how.validation, how.test)
+        assigned, cuts = assign_by_time(
+            rows.get_column(_require_role_column(schema, "time")), how.validation, how.test
+        )
         keep("cut", {name: str(cut) for name, cut in cuts.items()})
         return assigned
     hashes = hash_rows(rows, schema.ids or schema.names, how.seed)

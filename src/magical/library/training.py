@@ -17,14 +17,14 @@ from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise
 from magical.library.experiments import Experiment
 from magical.library.metrics.metrics import loss
-from magical.library.prediction_task import Examples, Task, make_examples, infer_task
+from magical.library.prediction_task import Examples, Task, infer_task, make_examples
 from magical.library.preprocessing import build_pipeline, find_pipeline_inputs
 from magical.library.remarks import log_warnings
 from magical.steps import step
 
 __all__ = [
-    "Trainer",
     "FitResult",
+    "Trainer",
     "compute_model_loss",
     "prepare_trainer",
     "train",

@@ -15,8 +15,8 @@ from magical.contracts.promises import Frame, Pipeline
 from magical.errors import BrokenPromise
 from magical.events import current_sink, keep, scratch
 from magical.library.experiments import Experiment
-from magical.library.remarks import progress, log_warnings
-from magical.library.training import Trainer, FitResult, prepare_trainer
+from magical.library.remarks import log_warnings, progress
+from magical.library.training import FitResult, Trainer, prepare_trainer
 from magical.steps import step
 
 __all__ = ["tune"]

@@ -11,7 +11,7 @@ from magical.engine.pretend_plan import Pretence
 from magical.engine.run import RunResult
 from magical.errors import Finding, join_names
 from magical.graph import Graph
-from magical.project.loading.drawing import WorkflowDrawing, WorkflowDrawer
+from magical.project.loading.drawing import WorkflowDrawer, WorkflowDrawing
 from magical.project.run_setup import RunnableProject, build_request
 from magical.settings.layers import to_overrides
 
@@ -47,7 +47,9 @@ class CheckResult:
         lines = self._finding_lines()
         skipped = self._select_outcomes("not assessed")
         for reason in dict.fromkeys(o.reason for o in skipped):
-            lines.append(f"not assessed ({reason}): {join_names(o.step for o in skipped if o.reason == reason)}")
+            lines.append(
+                f"not assessed ({reason}): {join_names(o.step for o in skipped if o.reason == reason)}"
+            )
         return "\n".join([*lines, f"{self.workflow}: {'; '.join(self._counts())}."])
 
     def _finding_lines(self) -> list[str]:
@@ -115,6 +117,8 @@ def check_project(project: CheckableProject, settings: Mapping[str, Any], hard: 
         performer = LocalExecutor(request, graph, lambda _: None, RunResult(""))
         outcomes = run_hard_checks(graph, performer)
         findings += [f for o in outcomes for f in o.findings]
-    order = {n.name: i for i, n in enumerate(graph.nodes)} | {n.step_name: i for i, n in enumerate(graph.nodes)}
+    order = {n.name: i for i, n in enumerate(graph.nodes)} | {
+        n.step_name: i for i, n in enumerate(graph.nodes)
+    }
     findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), order.get(f.step, -1), f.step))
     return CheckResult(graph.workflow, tuple(findings), outcomes)

@@ -62,12 +62,18 @@ class Inspection:
             f"{node.name} ({node.where}) → {node.promise['text']}  [{self.state}]",
             f"run {record.run}, {record.seconds:.2f} s, {format_size(self.size)}, key {record.key[:12]}",
             *([f"It is not real: it stands on {', '.join(record.origin)}."] if record.origin else []),
-            strike_lines(self.result_text) if record.origin and record.result.kind == "value" else self.result_text,
+            strike_lines(self.result_text)
+            if record.origin and record.result.kind == "value"
+            else self.result_text,
         ]
         for name, text in self.kept.items():
             lines += [f"kept {name}:", text]
         if self.log_lines:
-            more = f", the last {MAX_LOG_LINES} of {len(self.log_lines)} lines" if len(self.log_lines) > MAX_LOG_LINES else ""
+            more = (
+                f", the last {MAX_LOG_LINES} of {len(self.log_lines)} lines"
+                if len(self.log_lines) > MAX_LOG_LINES
+                else ""
+            )
             lines += [f"said{more}:", *(f"  {line}" for line in self.log_lines[-MAX_LOG_LINES:])]
         return "\n".join(lines)
 
@@ -108,7 +114,7 @@ def _read_log(journal: Journal, record: Record) -> Iterator[str]:
     """The lines of the run that made a record, as its journal has them."""
     with contextlib.suppress(OSError):
         for event in journal.events(record.run):
-            if event.get("event") == "Log" and event.get("step") == record.node:
+            if event.get("event") == "LogLine" and event.get("step") == record.node:
                 yield event["text"] if event["level"] == "print" else f"{event['level']}: {event['text']}"
 
 

@@ -76,7 +76,11 @@ def set_up_prefect(
         node = graph.by_name[step]
         doc = (inspect.getdoc(node.call.step.function) if node.call else "") or ""
         first = doc.partition("\n\n")[0].replace("``", "")  # what follows is for who writes code
-        return "\n\n".join(filter(None, [f"**{escape_markdown(step)}** ({escape_markdown(node.where)})", escape_markdown(first)]))
+        return "\n\n".join(
+            filter(
+                None, [f"**{escape_markdown(step)}** ({escape_markdown(node.where)})", escape_markdown(first)]
+            )
+        )
 
     return runner, PrefectCards(
         runner, lambda key: load_json_value(project, key), about, lambda v: make_model_link(v, pages)

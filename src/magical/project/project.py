@@ -19,7 +19,7 @@ from magical.errors import Finding, UsageError
 from magical.graph import Graph
 from magical.project.backends import ProjectRegistryIdentity, database_uri, open_store
 from magical.project.loading.configuration import Configuration
-from magical.project.loading.drawing import WorkflowDrawing, WorkflowDrawer
+from magical.project.loading.drawing import WorkflowDrawer, WorkflowDrawing
 from magical.project.loading.graph_cache import DrawnWorkflow
 from magical.project.loading.location import find_project
 from magical.project.result import Run
@@ -87,7 +87,9 @@ class Project:
             SettingsError: a setting is wrong.
             StoreError: there can be no store where it says.
         """
-        aside = self.location.temporary_home is not None  # a run that leaves nothing behind leaves nothing there, too
+        aside = (
+            self.location.temporary_home is not None
+        )  # a run that leaves nothing behind leaves nothing there, too
         url = "" if aside else self.configuration.policy({}).store
         return open_store(url, self.home, trust=self.options.trust)
 
@@ -207,7 +209,7 @@ class Project:
         """Draw up to a step, with nothing that is asked of the world again, as ``sync`` does."""
         from magical.project.sync import StoredPlan, freeze_sources
 
-        drawing = replace(self.draw(settings, step), change=freeze_sources)
+        drawing = replace(self.draw(settings, step), rewrite=freeze_sources)
         plans = self._planner(drawing).plan()
         return StoredPlan(drawing.graph.workflow, plans, lambda listeners: self._execute(drawing, listeners))
 
@@ -244,7 +246,10 @@ class Project:
         uri = tracking.registry_uri or tracking.uri or self.database_uri()
         experiment = tracking.experiment or self.draw_workflow().graph.workflow
         return MlflowRegistry(
-            uri, artifacts=self.home / "artifacts", experiment=experiment, find_run_id=run_id or (lambda: None)
+            uri,
+            artifacts=self.home / "artifacts",
+            experiment=experiment,
+            find_run_id=run_id or (lambda: None),
         )
 
     def build_request(

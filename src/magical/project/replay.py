@@ -94,7 +94,9 @@ def replay_step(
     node = drawing.runnable_graph.node(step)
     if node.facts.get("pretended") or node.facts.get("cut"):
         why = "has no body yet" if node.facts.get("unwritten") else "was made up in this run"
-        raise UnwrittenStep(f"{node.name} ({node.where}) {why}: there is nothing to call.", hint=_inspect_hint(node))
+        raise UnwrittenStep(
+            f"{node.name} ({node.where}) {why}: there is nothing to call.", hint=_inspect_hint(node)
+        )
     parents = tuple(dict.fromkeys(link.node for link in node.links))
     records = {parent: _find_record(opened, summary, parent, node) for parent in parents}
     request, graph = opened.build_request(drawing, on_error=on_error), drawing.runnable_graph

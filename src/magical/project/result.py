@@ -90,7 +90,9 @@ class Run:
         if node.call is None:
             raise UsageError(f"{link.node} was planned without its code.", hint="use project.run().")
         promise = node.call.promise.member(link.item) if link.item else node.call.promise
-        return attach_promise(self._store.load(self._record(link.node).result.item(link.item), promise), promise)
+        return attach_promise(
+            self._store.load(self._record(link.node).result.item(link.item), promise), promise
+        )
 
     def _load_wired(self, wire: Wire) -> Any:
         if isinstance(wire, Link):

@@ -20,7 +20,7 @@ from magical.errors import MagicalError
 from magical.project.loading.configuration import Configuration
 from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.loading.location import Location
-from magical.project.tracking_setup import LazyValue, TrackedProject, LazyTracker, create_tracker
+from magical.project.tracking_setup import LazyTracker, LazyValue, TrackedProject, create_tracker
 
 __all__ = ["TASK_WORKER_COMMAND", "OpenOptions", "build_request", "create_scheduler"]
 
@@ -146,7 +146,9 @@ def create_scheduler(request: RunRequest) -> Any:
     def carried_out() -> RunResult:
         if not has_cluster_work(request):
             return Scheduler(request, performing(None))()
-        with _create_cluster(request) as cluster:  # it starts, or is found not to answer, before anything else
+        with _create_cluster(
+            request
+        ) as cluster:  # it starts, or is found not to answer, before anything else
             return Scheduler(request, performing(cluster))()
 
     return carried_out
@@ -162,7 +164,9 @@ def _create_cluster(request: RunRequest) -> Cluster:
 def _add_prefect(project: RunnableProject, request: RunRequest, tracking: HowToTrack) -> RunRequest:
     """Under Prefect the runner hears the run's events as well."""
     policy = request.policy()
-    aside = project.options.location.temporary_home is not None  # nobody is told of a run that leaves nothing behind
+    aside = (
+        project.options.location.temporary_home is not None
+    )  # nobody is told of a run that leaves nothing behind
     if policy.runner != "prefect" or request.debug is not None or aside:
         return request
     from magical.project.prefect_flow import set_up_prefect

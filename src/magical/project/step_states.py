@@ -36,7 +36,9 @@ def draw_states(
     return build_picture(graph, find_states(graph, plans, runs))
 
 
-def find_states(graph: Graph, plans: Mapping[str, NodePlan], runs: Iterable[RunSummary]) -> dict[str, StepStatus]:
+def find_states(
+    graph: Graph, plans: Mapping[str, NodePlan], runs: Iterable[RunSummary]
+) -> dict[str, StepStatus]:
     """Say how each node stands.
 
     Args:

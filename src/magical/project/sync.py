@@ -27,7 +27,7 @@ from magical.project.loading.configuration import Configuration
 from magical.project.tracking_setup import TrackedProject, create_tracker
 from magical.settings.secrets import drop_masked
 from magical.system.file_locks import exclusive_lock
-from magical.system.processes import machine_name, is_process_alive
+from magical.system.processes import is_process_alive, machine_name
 
 __all__ = ["StoredPlan", "SyncItem", "SyncReport", "SyncableProject", "freeze_sources", "sync_project"]
 
@@ -119,7 +119,9 @@ class SyncReport:
         return [{"run": s.run, "step": s.step, "state": s.state, "text": s.text} for s in self.items]
 
 
-def sync_project(project: SyncableProject, listeners: tuple[Listener, ...] = (), reconciled: Sequence[str] = ()) -> SyncReport:
+def sync_project(
+    project: SyncableProject, listeners: tuple[Listener, ...] = (), reconciled: Sequence[str] = ()
+) -> SyncReport:
     """Send what was missed; one that cannot be sent does not keep back the others.
 
     Args:
@@ -129,7 +131,9 @@ def sync_project(project: SyncableProject, listeners: tuple[Listener, ...] = (),
     """
     with exclusive_lock(project.home / "sync.lock"):  # a second one waits, and finds nothing left to send
         found = [*_RunSender(project).send(), *_StepSender(project, listeners).send()]
-    return SyncReport((*(SyncItem(run, "", "sent", "Prefect knows how it ended.") for run in reconciled), *found))
+    return SyncReport(
+        (*(SyncItem(run, "", "sent", "Prefect knows how it ended.") for run in reconciled), *found)
+    )
 
 
 class _RunSender:

@@ -34,9 +34,9 @@ from magical.system.gc_pause import pause_gc
 from magical.system.processes import machine_name
 
 __all__ = [
-    "serve_task",
-    "execute_task",
     "execute_on_worker",
+    "execute_task",
+    "serve_task",
 ]
 
 EmitEvent = Callable[[Event], None]
@@ -98,7 +98,9 @@ def execute_on_worker(task: RemoteTask, emit: EmitEvent, stopping: threading.Eve
         MagicalError: what the performer raises.
     """
     folder = Path(task.ticket["folder"])
-    apart = SubprocessExecutor(TASK_WORKER_COMMAND, emit, stopping, folder=folder if folder.is_dir() else None)
+    apart = SubprocessExecutor(
+        TASK_WORKER_COMMAND, emit, stopping, folder=folder if folder.is_dir() else None
+    )
     typed = _has_typed_path(task.ticket["line"]) and str(folder) != os.getcwd()
     if task.timeout is not None or typed or digest_installed() != _PACKAGES:
         return apart(task)
@@ -171,7 +173,8 @@ def _changed_step_error(task: RemoteTask, plan: NodePlan | None) -> ProjectError
     odd = find_causes(task.parts, plan.parts) if plan else []
     why = odd[0].text if odd and task.parts else "its files or packages differ"
     return ProjectError(
-        f"{task.node} changed, or is another on {machine_name()} than where its run began: {shorten(why, 140)}.",
+        f"{task.node} changed, or is another on {machine_name()} than where its run began: "
+        f"{shorten(why, 140)}.",
         hint="magical run goes on from there; workers of a cluster need the same files and packages.",
     )
 

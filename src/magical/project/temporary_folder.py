@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from magical.system.atomic_files import wrap_disk_errors
-from magical.system.file_locks import acquire, try_acquire, release
+from magical.system.file_locks import acquire, release, try_acquire
 
-__all__ = ["create_temporary_folder", "clear_temporary_folders"]
+__all__ = ["clear_temporary_folders", "create_temporary_folder"]
 
 _FOLDER = "aside"
 

@@ -17,7 +17,7 @@ from magical.events import Event
 if TYPE_CHECKING:
     from magical.integrations.mlflow.tracking import MlflowTracking
 
-__all__ = ["LazyValue", "TrackedProject", "LazyTracker", "create_tracker", "load_json_value"]
+__all__ = ["LazyTracker", "LazyValue", "TrackedProject", "create_tracker", "load_json_value"]
 
 
 class TrackedProject(Protocol):
@@ -70,7 +70,12 @@ class LazyTracker:
 
 
 def create_tracker(
-    project: TrackedProject, tracking: HowToTrack, workflow: str, line: Mapping[str, Any], *, is_finished: bool = False
+    project: TrackedProject,
+    tracking: HowToTrack,
+    workflow: str,
+    line: Mapping[str, Any],
+    *,
+    is_finished: bool = False,
 ) -> MlflowTracking | None:
     """Give what tells MLflow of one run, or none if that is switched off.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from magical.engine.journal import RunSummary
 from magical.engine.plan import FRESH, LEFT_OUT, WAITS, NodePlan, Receipts
-from magical.keys.key_diff import Cause, find_causes, diff_settings
+from magical.keys.key_diff import Cause, diff_settings, find_causes
 from magical.project.loading.graph_cache import DrawnWorkflow
 
 __all__ = ["Why", "answer_why"]
@@ -68,14 +68,20 @@ class _RunHistory:
 
 
 def answer_why(
-    name: str, plans: Mapping[str, NodePlan], drawn: DrawnWorkflow, runs: Iterable[RunSummary], receipts: Receipts
+    name: str,
+    plans: Mapping[str, NodePlan],
+    drawn: DrawnWorkflow,
+    runs: Iterable[RunSummary],
+    receipts: Receipts,
 ) -> Why:
     """Say why a node is in the state that it is in."""
     past = _RunHistory([r for r in runs if r.workflow == drawn.graph.workflow])
     return _answer(name, plans, drawn, past, receipts)
 
 
-def _answer(name: str, plans: Mapping[str, NodePlan], drawn: DrawnWorkflow, past: _RunHistory, receipts: Receipts) -> Why:
+def _answer(
+    name: str, plans: Mapping[str, NodePlan], drawn: DrawnWorkflow, past: _RunHistory, receipts: Receipts
+) -> Why:
     made = plans[name]
     if made.state == LEFT_OUT:
         return Why(name, made.state, f"it is left out: {made.reason}.")
@@ -133,11 +139,11 @@ def _explain_fresh(plan: NodePlan, drawn: DrawnWorkflow, past: _RunHistory, rece
     return _explain_difference(plan, before.parts, headline, earlier[0][0], drawn)
 
 
-def _explain_difference(plan: NodePlan, old: Mapping[str, str], headline: str, run: RunSummary, drawn: DrawnWorkflow) -> Why:
+def _explain_difference(
+    plan: NodePlan, old: Mapping[str, str], headline: str, run: RunSummary, drawn: DrawnWorkflow
+) -> Why:
     found = find_causes(old, plan.parts, drawn.identities[plan.name])
     changed = (
-        tuple(diff_settings(run.settings, drawn.settings))
-        if any(c.kind == "argument" for c in found)
-        else ()
+        tuple(diff_settings(run.settings, drawn.settings)) if any(c.kind == "argument" for c in found) else ()
     )
     return Why(plan.name, plan.state, headline, tuple(found), changed, run.name)

@@ -76,7 +76,9 @@ def _cast_int(raw: pl.Series, column: Column) -> pl.Series:
     if kind in ("int", "bool", "null"):
         return raw.cast(pl.Int64, strict=False)
     number = _cast_float(raw, column)
-    whole = pl.select(pl.when((number == number.round()) & (number.abs() <= _MAX_EXACT_FLOAT)).then(number)).to_series()
+    whole = pl.select(
+        pl.when((number == number.round()) & (number.abs() <= _MAX_EXACT_FLOAT)).then(number)
+    ).to_series()
     if kind != "str":
         return whole.cast(pl.Int64, strict=False)
     return pl.select(pl.coalesce(raw.cast(pl.Int64, strict=False), whole.cast(pl.Int64))).to_series()

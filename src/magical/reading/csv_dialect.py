@@ -14,7 +14,15 @@ import numpy as np
 
 from magical.errors import InputError, shorten
 
-__all__ = ["DELIMITERS", "Dialect", "decode_csv", "detect_dialect", "is_regular", "reject_binary", "read_records"]
+__all__ = [
+    "DELIMITERS",
+    "Dialect",
+    "decode_csv",
+    "detect_dialect",
+    "is_regular",
+    "read_records",
+    "reject_binary",
+]
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _RARE_DELIMITERS = (":", "^", "~", "\x01", "\u00a7", " ")

@@ -8,13 +8,22 @@ import polars as pl
 
 from magical.contracts.dtypes import dtype_kind
 
-__all__ = ["parse_dates", "parse_datetimes", "infer_date_format", "parse_times"]
+__all__ = ["infer_date_format", "parse_dates", "parse_datetimes", "parse_times"]
 
 _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d")
 _DATETIME_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", *_DATE_FORMATS, "%Y%m%dT%H%M%S")
 _ZONED_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y%m%dT%H%M%S%#z")
 _TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M")
-_COMMON_DATE_FORMATS = ("%d-%m-%Y", "%d/%m/%Y", "%m/%d/%Y", "%m-%d-%Y", "%d.%m.%Y", "%Y/%m/%d", "%d %b %Y", "%d %B %Y")
+_COMMON_DATE_FORMATS = (
+    "%d-%m-%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%m-%d-%Y",
+    "%d.%m.%Y",
+    "%Y/%m/%d",
+    "%d %b %Y",
+    "%d %B %Y",
+)
 _DATE_THEN_BLANK = r"^(\d{4}-\d{1,2}-\d{1,2}) +"
 
 

@@ -71,7 +71,8 @@ class Console:
         clear = "\r\x1b[2K" if self._is_terminal else ""
         if self._is_terminal:
             mark = f"\x1b[{_COLOURS[colour]}m{mark}\x1b[0m"
-        self._stream.write(f"{clear}{mark} {strip_control_characters(step):<{self._width}} {strip_control_characters(text)}".rstrip() + end)
+        step, text = strip_control_characters(step), strip_control_characters(text)
+        self._stream.write(f"{clear}{mark} {step:<{self._width}} {text}".rstrip() + end)
         self._stream.flush()
 
 

@@ -21,14 +21,14 @@ from magical.views.state_marks import STATE_STYLES
 
 __all__ = [
     "design_text",
+    "format_size",
+    "format_table",
     "models_text",
     "plan_text",
     "pretended_lines",
-    "format_size",
     "run_text",
     "runs_text",
     "settings_text",
-    "format_table",
 ]
 
 _MAX_PLACES = 3
@@ -107,7 +107,10 @@ def run_text(
     """
     lines = [str(f) for f in graph.findings]
     for name, error in result.errors.items():
-        lines += [_prepend_step(name, str(error)) if len(result.errors) > 1 else str(error), *format_trace(error)]
+        lines += [
+            _prepend_step(name, str(error)) if len(result.errors) > 1 else str(error),
+            *format_trace(error),
+        ]
     lines += [f"{n} is pending: {_strip_step(graph, n, text)}" for n, text in result.pending.items()]
     if result.pending:
         lines.append(f"Hint: magical sync{project_options} does it, once that answers again.")

@@ -15,7 +15,7 @@ __all__ = [
     "Secret",
     "Settings",
     "TaggedSettings",
-    "import_string",
     "find_paths",
+    "import_string",
     "to_json",
 ]

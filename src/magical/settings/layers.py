@@ -17,7 +17,15 @@ from magical.settings.paths import COMMAND_LINE, CommandLineText, InputPath, Rep
 from magical.settings.secrets import Secret
 
 __all__ = [
-    "CLASS_LAYER", "COMMAND_LINE", "Layer", "LoadedSettings", "to_overrides", "load_settings", "apply_overrides", "parse_overrides", "read_toml",
+    "CLASS_LAYER",
+    "COMMAND_LINE",
+    "Layer",
+    "LoadedSettings",
+    "apply_overrides",
+    "load_settings",
+    "parse_overrides",
+    "read_toml",
+    "to_overrides",
 ]  # fmt: skip
 
 CLASS_LAYER = "class"

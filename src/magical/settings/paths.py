@@ -10,7 +10,15 @@ from typing import Any, Self
 from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["COMMAND_LINE", "CommandLineText", "InputPath", "OutputPath", "ReplacementGroup", "find_paths", "format_layer"]
+__all__ = [
+    "COMMAND_LINE",
+    "CommandLineText",
+    "InputPath",
+    "OutputPath",
+    "ReplacementGroup",
+    "find_paths",
+    "format_layer",
+]
 
 COMMAND_LINE = "command line"
 

@@ -17,7 +17,14 @@ from magical.errors import InputError, SettingsError, WiringError, find_author_l
 from magical.masking import register_secret
 from magical.settings.paths import CommandLineText, format_layer
 
-__all__ = ["Secret", "holds_secret", "mask_referenced_secrets", "reject_pydantic_secrets", "forbid_reveal", "drop_masked"]
+__all__ = [
+    "Secret",
+    "drop_masked",
+    "forbid_reveal",
+    "holds_secret",
+    "mask_referenced_secrets",
+    "reject_pydantic_secrets",
+]
 
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:\S.*")
 _LARGEST = 64 * 1024
@@ -158,7 +165,9 @@ def mask_referenced_secrets(settings: Any, root: Path) -> bool:
     if isinstance(settings, Mapping):
         settings = list(settings.values())
     if isinstance(settings, (list, tuple)):
-        known = [mask_referenced_secrets(value, root) for value in settings]  # each, also after one that cannot be read
+        known = [
+            mask_referenced_secrets(value, root) for value in settings
+        ]  # each, also after one that cannot be read
         return all(known)
     if not _is_reference(settings) or settings.startswith("file://"):
         return True

@@ -10,7 +10,15 @@ from typing import Any, NamedTuple
 
 from magical.contracts.schema import Column
 
-__all__ = ["CannotGenerate", "FloatRange", "IntegerRange", "find_float_range", "find_length_range", "find_limits", "find_integer_range"]
+__all__ = [
+    "CannotGenerate",
+    "FloatRange",
+    "IntegerRange",
+    "find_float_range",
+    "find_integer_range",
+    "find_length_range",
+    "find_limits",
+]
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _SECOND, _DAY = 1_000_000, 86_400_000_000

@@ -21,7 +21,7 @@ from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import to_polars
 from magical.contracts.validation import build_column_checks
 
-__all__ = ["InputTable", "carry_over_rows", "match_keys", "collect_input_tables"]
+__all__ = ["InputTable", "carry_over_rows", "collect_input_tables", "match_keys"]
 
 
 class InputTable(NamedTuple):
@@ -61,7 +61,9 @@ def carry_over_rows(schema: Schema, sources: Sequence[InputTable]) -> pl.DataFra
     if found is None:
         return None
     base, origin = found
-    taken = {c.name for c in schema.columns if c.name in base.columns and InputTable(None, base).has_column(c)}
+    taken = {
+        c.name for c in schema.columns if c.name in base.columns and InputTable(None, base).has_column(c)
+    }
     for source in sources:
         wanted = [c.name for c in schema.columns if c.name not in taken and source.has_column(c)]
         on = _find_join_keys(base, [schema, *([origin] if origin else [])], source)
@@ -85,7 +87,9 @@ def match_keys(keys: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
     return dict(zip(keys, ids, strict=False))
 
 
-def _find_base_rows(schema: Schema, sources: Sequence[InputTable]) -> tuple[pl.DataFrame, Schema | None] | None:
+def _find_base_rows(
+    schema: Schema, sources: Sequence[InputTable]
+) -> tuple[pl.DataFrame, Schema | None] | None:
     ids = [schema.column(n) for n in schema.ids]
     mine = [s for s in sources if not _is_parent_table(schema, s)]
     if not ids:
@@ -99,7 +103,9 @@ def _find_base_rows(schema: Schema, sources: Sequence[InputTable]) -> tuple[pl.D
         table, origin = able[0].table, able[0].schema
         distinct = table.select(schema.ids).drop_nulls().unique(maintain_order=True)
         one_each = distinct.height == table.height
-        return (_drop_invalid_ids(table, ids), origin) if one_each else (_drop_invalid_ids(distinct, ids), None)
+        return (
+            (_drop_invalid_ids(table, ids), origin) if one_each else (_drop_invalid_ids(distinct, ids), None)
+        )
     return None
 
 
@@ -126,7 +132,9 @@ def _find_join_keys(base: pl.DataFrame, schemas: Sequence[Schema], source: Input
             return match_keys(keys, ids)
     if any(c.role == "key" and c.parent in {s.name for s in schemas} for c in source.schema.columns):
         return {}  # it has several rows for one of these
-    same = all(n in base.columns and dtype_kind(base.schema[n]) == dtype_kind(source.table.schema[n]) for n in ids)
+    same = all(
+        n in base.columns and dtype_kind(base.schema[n]) == dtype_kind(source.table.schema[n]) for n in ids
+    )
     return {n: n for n in ids} if same else {}
 
 

@@ -14,11 +14,27 @@ import polars as pl
 from magical.contracts.dtypes import DTYPES
 from magical.contracts.schema import Column
 from magical.contracts.validation import build_column_checks
-from magical.synthesis.bounds import CannotGenerate, IntegerRange, find_float_range, find_length_range, find_limits, find_integer_range
-from magical.synthesis.rng import SeededRandom, NumberArray
+from magical.synthesis.bounds import (
+    CannotGenerate,
+    IntegerRange,
+    find_float_range,
+    find_integer_range,
+    find_length_range,
+    find_limits,
+)
+from magical.synthesis.rng import NumberArray, SeededRandom
 from magical.synthesis.text_values import generate_matching, generate_numbered, generate_words
 
-__all__ = ["generate_unique", "generate_values", "dtype_of", "convert_examples", "find_listed_values", "find_multiples", "take_from_range", "convert_integers"]
+__all__ = [
+    "convert_examples",
+    "convert_integers",
+    "dtype_of",
+    "find_listed_values",
+    "find_multiples",
+    "generate_unique",
+    "generate_values",
+    "take_from_range",
+]
 
 _LIST_POOL_SIZE, _EXTRA_LENGTH = 256, 3
 _LARGEST_EXACT, _LARGEST_FLOAT = float(1 << 52), 1.7976931348623157e308
@@ -62,7 +78,10 @@ def generate_values(column: Column, rng: SeededRandom, size: int) -> pl.Series:
             return pl.Series(column.name, rng.integers(2, size) == 1)
         case "list":
             return _pick(_generate_lists(column, rng), rng, size)
-    return convert_integers(column, take_from_range(find_integer_range(column), rng.integers(find_integer_range(column).count, size)))
+    return convert_integers(
+        column,
+        take_from_range(find_integer_range(column), rng.integers(find_integer_range(column).count, size)),
+    )
 
 
 def generate_unique(column: Column, size: int) -> pl.Series:
@@ -83,12 +102,16 @@ def generate_unique(column: Column, size: int) -> pl.Series:
         case "str":
             least, most = find_length_range(column)
             if pattern := _find_pattern(column):
-                return generate_matching(pattern, least, most, count=max(size, 1)).head(size).alias(column.name)
+                return (
+                    generate_matching(pattern, least, most, count=max(size, 1)).head(size).alias(column.name)
+                )
             return generate_numbered(column.name, least, most, size).head(size).alias(column.name)
         case "bool":
             return pl.Series(column.name, [False, True][:size], dtype=pl.Boolean)
         case "list":
-            raise CannotGenerate("a list cannot identify a row", "promise a number or a text, or take Id off it")
+            raise CannotGenerate(
+                "a list cannot identify a row", "promise a number or a text, or take Id off it"
+            )
     return convert_integers(column, _unique_integers(column, size))
 
 
@@ -118,14 +141,17 @@ def convert_examples(column: Column) -> pl.Series:
         try:
             pl.Series([value], dtype=dtype_of(column), strict=True)
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-            raise CannotGenerate(f"its example {value!r} is not {column.type_text}", "mend the example") from None
+            raise CannotGenerate(
+                f"its example {value!r} is not {column.type_text}", "mend the example"
+            ) from None
     series = pl.Series(column.name, values, dtype=dtype_of(column))
     table = series.to_frame()
     for check in build_column_checks(column, series.dtype):
         wrong = table.filter(check.broken)
         if wrong.height:
             raise CannotGenerate(
-                f"its example {wrong.item(0, 0)!r} {check.requirement}", "mend the example, or widen its bounds"
+                f"its example {wrong.item(0, 0)!r} {check.requirement}",
+                "mend the example, or widen its bounds",
             )
     return series
 
@@ -267,7 +293,9 @@ def _find_pattern(column: Column) -> str:
 def _find_texts(column: Column) -> pl.Series:
     least, most = find_length_range(column)
     found: pl.Series | Sequence[str] = (
-        generate_matching(pattern, least, most) if (pattern := _find_pattern(column)) else generate_words(least, most)
+        generate_matching(pattern, least, most)
+        if (pattern := _find_pattern(column))
+        else generate_words(least, most)
     )
     return pl.Series(column.name, found, dtype=pl.String)
 

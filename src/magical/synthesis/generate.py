@@ -17,7 +17,15 @@ from magical.synthesis.strategies import DEFAULT_ROWS, find_pretend_obstacle, pr
 from magical.synthesis.table_values import NULL_SHARE, GenerateOptions, build_table
 from magical.synthesis.values import DEFAULT_MEMBERS, generate_value
 
-__all__ = ["NULL_SHARE", "DEFAULT_ROWS", "GenerateOptions", "find_pretend_obstacle", "generate", "generate_table", "pretend_error"]
+__all__ = [
+    "DEFAULT_ROWS",
+    "NULL_SHARE",
+    "GenerateOptions",
+    "find_pretend_obstacle",
+    "generate",
+    "generate_table",
+    "pretend_error",
+]
 
 StepInputs = Sequence[tuple[Promise, Any]]
 
@@ -77,7 +85,11 @@ def generate(
             from magical.synthesis.stub_models import build_stub_pipeline
 
             return build_stub_pipeline(options.seed)
-    return None if promise.kind in ("none", "receipt") else generate_value(promise.annotated_hint or promise.hint, options.seed)
+    return (
+        None
+        if promise.kind in ("none", "receipt")
+        else generate_value(promise.annotated_hint or promise.hint, options.seed)
+    )
 
 
 def generate_table(
@@ -125,16 +137,22 @@ def _member_options(options: GenerateOptions, number: int) -> GenerateOptions:
     return replace(options, seed=f"{options.seed}[{number}]")
 
 
-def _generate_list(promise: Promise, options: GenerateOptions, inputs: StepInputs, parents: Mapping[str, pl.DataFrame] | None) -> Any:
+def _generate_list(
+    promise: Promise, options: GenerateOptions, inputs: StepInputs, parents: Mapping[str, pl.DataFrame] | None
+) -> Any:
     """As many members as a list among the inputs has, each made from the member at its place; else three."""
-    size = next((len(v) for p, v in inputs if p.kind == "list" and isinstance(v, (list, tuple))), DEFAULT_MEMBERS)
+    size = next(
+        (len(v) for p, v in inputs if p.kind == "list" and isinstance(v, (list, tuple))), DEFAULT_MEMBERS
+    )
     made = []
     for number in range(size):
         mine = [
             (p.items[0], v[number]) if p.kind == "list" and p.items and len(v) == size else (p, v)
             for p, v in inputs
         ]
-        made.append(generate(promise.items[0], _member_options(options, number), inputs=mine, parents=parents))
+        made.append(
+            generate(promise.items[0], _member_options(options, number), inputs=mine, parents=parents)
+        )
     return tuple(made) if str(promise.hint).startswith("tuple") else made
 
 

@@ -15,7 +15,7 @@ from magical.synthesis.carry_over import InputTable, match_keys
 from magical.synthesis.column_values import generate_unique
 from magical.synthesis.rng import SeededRandom
 
-__all__ = ["KeyReference", "assume_parent_ids", "generate_ids", "find_references"]
+__all__ = ["KeyReference", "assume_parent_ids", "find_references", "generate_ids"]
 
 
 class KeyReference(NamedTuple):
@@ -82,7 +82,9 @@ def find_references(
     found = []
     for parent in dict.fromkeys(c.parent for c in schema.columns if c.role == "key"):
         keys = [c for c in schema.columns if c.role == "key" and c.parent == parent]
-        ids = _find_parent_ids(keys, sources, parents, own_ids if parent == schema.name and own_ids.width else None, rows)
+        ids = _find_parent_ids(
+            keys, sources, parents, own_ids if parent == schema.name and own_ids.width else None, rows
+        )
         together = len(keys) == ids.width
         for group in [keys] if together else [[k] for k in keys]:
             names = [k.name for k in group]
@@ -97,7 +99,9 @@ def assume_parent_ids(schema: Schema, reference: KeyReference, rows: int) -> Key
     keys = [schema.column(k) for k in reference.keys]
     ids = _find_parent_ids(keys, (), {}, None, max(rows, 1))
     pairs = match_keys(reference.keys, ids.columns)
-    return KeyReference(reference.keys, _drop_invalid_ids(ids.select(pl.col(i).alias(k) for k, i in pairs.items()), keys))
+    return KeyReference(
+        reference.keys, _drop_invalid_ids(ids.select(pl.col(i).alias(k) for k, i in pairs.items()), keys)
+    )
 
 
 def _find_parent_ids(

@@ -14,9 +14,15 @@ from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.contracts.validation import build_column_checks
 from magical.errors import join_names, shorten
-from magical.synthesis.bounds import CannotGenerate, find_float_range, find_length_range, find_limits, find_integer_range
-from magical.synthesis.column_values import generate_values, dtype_of, convert_integers
-from magical.synthesis.rng import SeededRandom, NumberArray
+from magical.synthesis.bounds import (
+    CannotGenerate,
+    find_float_range,
+    find_integer_range,
+    find_length_range,
+    find_limits,
+)
+from magical.synthesis.column_values import convert_integers, dtype_of, generate_values
+from magical.synthesis.rng import NumberArray, SeededRandom
 
 __all__ = ["Profile", "learn_profiles", "profile_table"]
 
@@ -85,7 +91,9 @@ def learn_profiles(schema: Schema) -> dict[str, Profile]:
     for path in dict.fromkeys(c.sample for c in schema.columns if c.sample):
         columns = tuple(c for c in schema.columns if c.sample == path)
         table = _read_sample(path, _file_version(path))
-        if len(columns) == len(schema.columns) and not any(_find_column_name(c, table.columns) for c in columns):
+        if len(columns) == len(schema.columns) and not any(
+            _find_column_name(c, table.columns) for c in columns
+        ):
             raise CannotGenerate(
                 f"its sample {Path(path).name} has none of its columns, but {join_names(table.columns, 6)}",
                 f"give examples_from= a file with columns such as {join_names([c.name for c in columns], 3)}",
@@ -155,7 +163,9 @@ def _profile_column(values: pl.Series, column: Column) -> Profile:
         if often.height and (column.type not in _ORDERED_TYPES or often.height == counts.height):
             return Profile(nulls, tuple(often.to_series(0)), tuple(often.to_series(1)))
     if column.type in _ORDERED_TYPES and some.len() >= _MIN_ROWS:
-        return Profile(nulls, quantiles=_compute_quantiles(some.to_physical().cast(pl.Float64).sort(), column))
+        return Profile(
+            nulls, quantiles=_compute_quantiles(some.to_physical().cast(pl.Float64).sort(), column)
+        )
     if column.type == "str":
         lengths = some.str.len_chars().value_counts(sort=False).sort(some.name)
         usual = lengths.filter(pl.col(lengths.columns[1]) >= _MIN_ROWS)
@@ -189,7 +199,9 @@ def _generate_weighted(column: Column, profile: Profile, rng: SeededRandom, size
     return values.gather(places.astype(np.uint32))
 
 
-def _generate_from_quantiles(column: Column, quantiles: tuple[float, ...], rng: SeededRandom, size: int) -> pl.Series:
+def _generate_from_quantiles(
+    column: Column, quantiles: tuple[float, ...], rng: SeededRandom, size: int
+) -> pl.Series:
     marks = np.array(quantiles)
     share = rng.uniform(size) * (len(quantiles) - 1)
     place = share.astype(np.int64)
@@ -199,7 +211,11 @@ def _generate_from_quantiles(column: Column, quantiles: tuple[float, ...], rng: 
         low, high = find_float_range(column)
         kept = np.clip(numbers, -np.inf if low is None else low, np.inf if high is None else high)
         return pl.Series(column.name, kept, dtype=pl.Float64)
-    return generate_values(column, rng, size) if column.type == "float" else convert_integers(column, _round_to_step(column, numbers))
+    return (
+        generate_values(column, rng, size)
+        if column.type == "float"
+        else convert_integers(column, _round_to_step(column, numbers))
+    )
 
 
 def _round_to_step(column: Column, numbers: NumberArray) -> NumberArray:
@@ -220,7 +236,8 @@ def _generate_of_lengths(column: Column, lengths: tuple[int, ...], rng: SeededRa
     if not kept:
         return generate_values(column, rng, size)
     pools = [
-        generate_values(Column(column.name, "str", bounds={"min_length": n, "max_length": n}), rng, 64) for n in kept
+        generate_values(Column(column.name, "str", bounds={"min_length": n, "max_length": n}), rng, 64)
+        for n in kept
     ]
     pool = pl.concat(pools)
     return pool.gather(rng.integers(pool.len(), size).astype(np.uint32))

@@ -11,7 +11,7 @@ from magical.contracts.schema import Schema
 from magical.contracts.validation import Check, build_rule_checks
 from magical.errors import ContractError, join_names
 
-__all__ = ["Redraw", "check_rules", "redraw_broken_rows", "find_rule_columns"]
+__all__ = ["Redraw", "check_rules", "find_rule_columns", "redraw_broken_rows"]
 
 Redraw = Callable[[Sequence[str], int, int], pl.DataFrame]
 """Draws some columns anew: their names, how many rows, and which attempt it is."""
@@ -39,7 +39,9 @@ def redraw_broken_rows(
         redraw: gives new values.
         fixed: columns to leave alone; the first of these sets that leaves a broken rule something counts.
     """
-    rules = [r for r in build_rule_checks(schema) if set(find_rule_columns(r, schema.names)) <= set(table.columns)]
+    rules = [
+        r for r in build_rule_checks(schema) if set(find_rule_columns(r, schema.names)) <= set(table.columns)
+    ]
     rules = [r for r in rules if _is_rowwise(r, table)]
     best = _find_broken(table, rules).sum()
     last = 0
@@ -79,9 +81,13 @@ def check_rules(table: pl.DataFrame, schema: Schema) -> None:
 def _rarely_met_error(rule: Check, schema: Schema, count: int, height: int) -> ContractError:
     columns = find_rule_columns(rule, schema.names)
     return ContractError(
-        f"{schema.name} cannot be made up: its rule {rule.name} {rule.requirement}, which chance rarely meets.",
+        f"{schema.name} cannot be made up: its rule {rule.name} {rule.requirement}, which chance "
+        "rarely meets.",
         f"  {count:,} of {height:,} made-up rows still break it.",
-        hint=f"give {join_names(columns, 4)} Field(examples=[...]) that meet it, or widen it{_source_suffix(schema)}.",
+        hint=(
+            f"give {join_names(columns, 4)} Field(examples=[...]) that meet it, or widen "
+            f"it{_source_suffix(schema)}."
+        ),
     )
 
 
@@ -108,7 +114,9 @@ def _find_broken(table: pl.DataFrame, rules: Sequence[Check]) -> pl.Series:
     return found.collect().to_series().rename("broken")
 
 
-def _find_redraw_columns(table: pl.DataFrame, rules: Sequence[Check], fixed: Sequence[Sequence[str]]) -> list[str]:
+def _find_redraw_columns(
+    table: pl.DataFrame, rules: Sequence[Check], fixed: Sequence[Sequence[str]]
+) -> list[str]:
     """What is drawn anew: of each broken rule the columns that it reads, and that may be."""
     names: dict[str, None] = {}
     for rule in rules:

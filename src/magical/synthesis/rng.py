@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SeededRandom", "NumberArray"]
+__all__ = ["NumberArray", "SeededRandom"]
 
 NumberArray = np.ndarray[Any, np.dtype[Any]]
 

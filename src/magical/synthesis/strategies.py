@@ -35,15 +35,15 @@ from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
 
 __all__ = [
-    "FIGURE_CLASSES",
-    "PRETEND_HINT",
-    "OMITTED",
     "DEFAULT_ROWS",
+    "FIGURE_CLASSES",
+    "OMITTED",
+    "PRETEND_HINT",
     "Recipe",
     "UnsupportedHint",
     "find_pretend_obstacle",
-    "pretence_json",
     "find_recipe",
+    "pretence_json",
     "pretend_error",
 ]
 
@@ -192,7 +192,9 @@ def _find_first_recipe(arguments: tuple[Any, ...], enclosing: tuple[Any, ...], m
     raise problem
 
 
-def _find_collection_recipe(origin: Any, arguments: tuple[Any, ...], enclosing: tuple[Any, ...], marks: list[Any]) -> Recipe:
+def _find_collection_recipe(
+    origin: Any, arguments: tuple[Any, ...], enclosing: tuple[Any, ...], marks: list[Any]
+) -> Recipe:
     sizes = Column("size", "list", bounds=extract_bounds(marks))
     if origin is tuple and arguments and arguments[-1] is not ...:
         return Recipe("tuple", tuple, parts=tuple(find_recipe(a, enclosing) for a in arguments if a != ()))

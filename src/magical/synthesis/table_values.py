@@ -16,10 +16,16 @@ from magical.contracts.validation import build_column_checks, build_rule_checks
 from magical.errors import ContractError
 from magical.synthesis.bounds import CannotGenerate, find_integer_range
 from magical.synthesis.carry_over import InputTable, carry_over_rows
-from magical.synthesis.column_values import generate_unique, generate_values, find_listed_values, take_from_range, convert_integers
-from magical.synthesis.id_values import KeyReference, assume_parent_ids, generate_ids, find_references
+from magical.synthesis.column_values import (
+    convert_integers,
+    find_listed_values,
+    generate_unique,
+    generate_values,
+    take_from_range,
+)
+from magical.synthesis.id_values import KeyReference, assume_parent_ids, find_references, generate_ids
 from magical.synthesis.profiles import Profile, learn_profiles
-from magical.synthesis.rejection import check_rules, redraw_broken_rows, find_rule_columns
+from magical.synthesis.rejection import check_rules, find_rule_columns, redraw_broken_rows
 from magical.synthesis.rng import SeededRandom
 from magical.synthesis.strategies import DEFAULT_ROWS
 from magical.synthesis.target_values import arrange_by_score, generate_target
@@ -59,7 +65,10 @@ class _ColumnGroup(NamedTuple):
 
 
 def build_table(
-    schema: Schema, options: GenerateOptions, sources: Sequence[InputTable], parents: Mapping[str, pl.DataFrame]
+    schema: Schema,
+    options: GenerateOptions,
+    sources: Sequence[InputTable],
+    parents: Mapping[str, pl.DataFrame],
 ) -> pl.DataFrame:
     """Make up a table.
 
@@ -109,7 +118,9 @@ class _TableBuilder:
         self.schema, self.options, self.profiles = schema, options, profiles
         self.groups: list[_ColumnGroup] = []
 
-    def build(self, rows: pl.DataFrame, key_references: Sequence[KeyReference], height: int, is_carried: bool) -> pl.DataFrame:
+    def build(
+        self, rows: pl.DataFrame, key_references: Sequence[KeyReference], height: int, is_carried: bool
+    ) -> pl.DataFrame:
         """Give the whole table: the rows that are there, and all else that it wants."""
         schema = self.schema
         have = {s.name: s for s in rows.get_columns()}
@@ -126,11 +137,15 @@ class _TableBuilder:
         redrawn = {n for u in self.groups for n in u.names}
         fixed = ([n for n in schema.names if n not in redrawn], schema.ids)
         if schema.target in redrawn and not self._is_in_rule(schema.target):
-            table = self._sort_by_time(redraw_broken_rows(table, schema, self._redraw, fixed), redrawn, is_carried)
+            table = self._sort_by_time(
+                redraw_broken_rows(table, schema, self._redraw, fixed), redrawn, is_carried
+            )
             table = self._add_target(table)
         else:
             table = self._add_target(table) if schema.target in redrawn else table
-            table = self._sort_by_time(redraw_broken_rows(table, schema, self._redraw, fixed), redrawn, is_carried)
+            table = self._sort_by_time(
+                redraw_broken_rows(table, schema, self._redraw, fixed), redrawn, is_carried
+            )
         table = table.select(schema.names)
         check_rules(table, schema)
         return table
@@ -146,7 +161,9 @@ class _TableBuilder:
 
     def _make_group(self, names: tuple[str, ...], generate: _Generator) -> _ColumnGroup:
         columns = [self.schema.column(n) for n in names]
-        return _ColumnGroup(names, generate, {c.name: self._find_null_share(c) for c in columns if c.nullable})
+        return _ColumnGroup(
+            names, generate, {c.name: self._find_null_share(c) for c in columns if c.nullable}
+        )
 
     def _find_null_share(self, column: Column) -> float:
         profile = self.profiles.get(column.name)
@@ -158,7 +175,9 @@ class _TableBuilder:
         def draw(chance: SeededRandom, size: int) -> pl.DataFrame:
             with translate_errors(self.schema, column.name):
                 values = (
-                    profile.generate_values(column, chance, size) if profile else self._generate_values(column, chance, size)
+                    profile.generate_values(column, chance, size)
+                    if profile
+                    else self._generate_values(column, chance, size)
                 )
             return values.to_frame(column.name)
 
@@ -199,7 +218,11 @@ class _TableBuilder:
         """Draw some columns again; a target as it is spread already."""
         units = [u for u in self.groups if set(u.names) & set(names)]
         known = {n for u in self.groups for n in u.names}
-        units += [self._make_group((n,), self._make_generator(self.schema.column(n))) for n in names if n not in known]
+        units += [
+            self._make_group((n,), self._make_generator(self.schema.column(n)))
+            for n in names
+            if n not in known
+        ]
         return pl.concat([self._generate_group(u, size, str(turn)) for u in units], how="horizontal")
 
     def _redraw_invalid(self, table: pl.DataFrame) -> pl.DataFrame:
@@ -242,7 +265,9 @@ class _TableBuilder:
         """Put new rows in the order of their time again, where rules had them drawn anew."""
         schema = self.schema
         time = next((n for n in schema.names_with_role("time") if n in redrawn and n in table.columns), None)
-        ids = {n for r in build_rule_checks(schema) for n in find_rule_columns(r, schema.names)} & set(schema.ids)
+        ids = {n for r in build_rule_checks(schema) for n in find_rule_columns(r, schema.names)} & set(
+            schema.ids
+        )
         if time is None or is_carried or ids or table.get_column(time).is_sorted(nulls_last=True):
             return table
         rest = table.drop(schema.ids, _ROW_COLUMN).sort(time, nulls_last=True, maintain_order=True)

@@ -9,8 +9,15 @@ import polars as pl
 
 from magical.contracts.schema import Column, Schema
 from magical.synthesis.bounds import IntegerRange, find_float_range, find_integer_range
-from magical.synthesis.column_values import generate_unique, dtype_of, find_listed_values, find_multiples, take_from_range, convert_integers
-from magical.synthesis.rng import SeededRandom, NumberArray
+from magical.synthesis.column_values import (
+    convert_integers,
+    dtype_of,
+    find_listed_values,
+    find_multiples,
+    generate_unique,
+    take_from_range,
+)
+from magical.synthesis.rng import NumberArray, SeededRandom
 
 __all__ = ["arrange_by_score", "generate_target"]
 

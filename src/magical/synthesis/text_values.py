@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from magical.synthesis.bounds import CannotGenerate
-from magical.synthesis.rng import SeededRandom, NumberArray
+from magical.synthesis.rng import NumberArray, SeededRandom
 
 __all__ = ["WORDS", "generate_matching", "generate_numbered", "generate_words"]
 
@@ -106,7 +106,9 @@ def _search_matching(pattern: str, least: int, most: int | None, count: int) -> 
                 made = pl.concat([made, made.str.pad_end(least, "a"), made.str.pad_start(least, "a")])
             fits = made.str.contains(pattern) & (made.str.len_chars() >= least)
         except (CannotGenerate, pl.exceptions.PolarsError) as error:
-            raise CannotGenerate(f"no text was found that matches {pattern}: {_first_line(error)}", _EXAMPLES_HINT) from None
+            raise CannotGenerate(
+                f"no text was found that matches {pattern}: {_first_line(error)}", _EXAMPLES_HINT
+            ) from None
         if most is not None:
             fits &= made.str.len_chars() <= most
         found = pl.concat([found, made.filter(fits)]).unique(maintain_order=True)

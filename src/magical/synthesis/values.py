@@ -103,7 +103,9 @@ def _generate_collection(recipe: Recipe, sizes: Column, seed: tuple[str, ...]) -
     different = list(dict.fromkeys(members))[:size]
     if recipe.kind == "set":
         return set(different)
-    return {key: _generate_from_recipe(recipe.parts[1], *seed, f"value {i}") for i, key in enumerate(different)}
+    return {
+        key: _generate_from_recipe(recipe.parts[1], *seed, f"value {i}") for i, key in enumerate(different)
+    }
 
 
 def _generate_record(recipe: Recipe, seed: tuple[str, ...]) -> Any:

@@ -12,7 +12,15 @@ from pathlib import Path
 
 from magical.errors import StoreError
 
-__all__ = ["DISK_FULL_ERRNOS", "disposable_folder", "temporary_file", "wrap_disk_errors", "fsync_file", "write_file", "write_text"]
+__all__ = [
+    "DISK_FULL_ERRNOS",
+    "disposable_folder",
+    "fsync_file",
+    "temporary_file",
+    "wrap_disk_errors",
+    "write_file",
+    "write_text",
+]
 
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 """What a disk says that has no space."""

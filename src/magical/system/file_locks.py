@@ -13,7 +13,7 @@ from pathlib import Path
 
 from magical.system.atomic_files import wrap_disk_errors
 
-__all__ = ["SharedFileLock", "acquire", "exclusive_lock", "try_acquire", "do_nothing", "release"]
+__all__ = ["SharedFileLock", "acquire", "do_nothing", "exclusive_lock", "release", "try_acquire"]
 
 _PATIENCE = 0.05
 """Seconds between two attempts, at most."""

@@ -130,7 +130,9 @@ class GuardedProcess:
         with self._log.open("rb") as log:
             log.seek(max(0, self._log.stat().st_size - 20_000))
             text = log.read().decode(errors="replace")
-        return [mask(line) for line in map(str.rstrip, map(strip_control_characters, text.splitlines())) if line][-lines:]
+        return [
+            mask(line) for line in map(str.rstrip, map(strip_control_characters, text.splitlines())) if line
+        ][-lines:]
 
     def _await_exit(self, answers: IO[bytes]) -> None:
         """Hear how the command ended; a guard that cannot tell was killed, and the group ends from here."""

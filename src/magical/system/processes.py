@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["process_start_time", "describe_process", "machine_name", "is_process_alive"]
+__all__ = ["describe_process", "is_process_alive", "machine_name", "process_start_time"]
 
 
 @functools.cache

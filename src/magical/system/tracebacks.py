@@ -9,7 +9,7 @@ from pathlib import Path
 from magical.errors import MagicalError, is_foreign, shorten
 from magical.masking import mask
 
-__all__ = ["format_frames", "author_frames", "attach_trace", "format_trace"]
+__all__ = ["attach_trace", "author_frames", "format_frames", "format_trace"]
 
 MAX_FRAMES = 8
 _MAX_CAUSE_FRAMES = 3

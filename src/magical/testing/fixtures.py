@@ -65,7 +65,7 @@ class Pretend:
         """
         from magical.contracts.promises import attach_promise
         from magical.contracts.tables import convert_kind
-        from magical.synthesis.generate import NULL_SHARE, DEFAULT_ROWS, GenerateOptions, generate
+        from magical.synthesis.generate import DEFAULT_ROWS, NULL_SHARE, GenerateOptions, generate
 
         wanted = _resolve_promise(promise)
         self._calls[str(wanted)] = call = self._calls.get(str(wanted), 0) + 1
@@ -76,7 +76,9 @@ class Pretend:
                 hint="rows is a number from 0, nulls a share from 0 to 1.",
             )
         how = GenerateOptions(f"{wanted} for {seed or f'{self._seed}, call {call}'}", rows, nulls)
-        given = [_infer_promise(value, wanted) for value in (like if isinstance(like, (list, tuple)) else [like])]
+        given = [
+            _infer_promise(value, wanted) for value in (like if isinstance(like, (list, tuple)) else [like])
+        ]
         given = [(known, value) for known, value in given if value is not None]
         try:
             value = generate(wanted, how, inputs=given, parents=self._parents)
@@ -133,7 +135,7 @@ def _resolve_promise(promise: Any) -> "Promise":
 def _infer_promise(value: Any, wanted: "Promise") -> tuple["Promise", Any]:
     """What a step would be given, with its promise: a table without one promises the columns that it has."""
     from magical.contracts.model import Model
-    from magical.contracts.promises import Promise, promise_of, attached_promise
+    from magical.contracts.promises import Promise, attached_promise, promise_of
 
     known = attached_promise(value)
     if known is not None or value is None or isinstance(value, Model):

@@ -23,7 +23,9 @@ OUTPUT_SCHEMA = Schema("Prediction", (Column("prediction", "bool", nullable=True
 Submit = Callable[..., Submission]
 
 
-def make_submission(folder: Path, *, name: str = "campaign", key: str = "k" * 40, note: str = "one") -> Submission:
+def make_submission(
+    folder: Path, *, name: str = "campaign", key: str = "k" * 40, note: str = "one"
+) -> Submission:
     """Give a model as files: a note, and a package of code.
 
     Args:

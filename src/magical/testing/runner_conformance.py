@@ -21,8 +21,8 @@ from magical.events import Event, LogLine, StepFinished, StepRetried
 from magical.testing.suite import Conformance
 
 __all__ = [
-    "RunnerConformance",
     "ProjectRunSuite",
+    "RunnerConformance",
 ]
 
 WORKFLOW_SOURCE = """\
@@ -188,7 +188,12 @@ class ProjectRunSuite(Conformance):
 def _write_project(root: Path, policy: Mapping[str, Any]) -> None:
     root.mkdir(exist_ok=True)
     (root / "workflow.py").write_text(WORKFLOW_SOURCE)
-    lines = ["[tracking]", "enabled = false", "[policy]", *(f"{k} = {_format_toml(v)}" for k, v in policy.items())]
+    lines = [
+        "[tracking]",
+        "enabled = false",
+        "[policy]",
+        *(f"{k} = {_format_toml(v)}" for k, v in policy.items()),
+    ]
     (root / "settings.toml").write_text("\n".join(lines) + "\n")
 
 

@@ -20,9 +20,9 @@ __all__ = [
     "KEY",
     "OTHER_KEY",
     "TABLE",
+    "ConcurrencySuite",
     "DamageSuite",
     "RoundTripSuite",
-    "ConcurrencySuite",
     "StoreConformance",
     "SweepSuite",
 ]

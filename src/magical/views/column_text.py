@@ -9,7 +9,7 @@ from magical.contracts.schema import Column, Schema
 from magical.errors import join_names, shorten
 from magical.views.picture import DataNode, sanitize_text
 
-__all__ = ["COLUMN_HEADERS", "make_column_rows", "describe_data"]
+__all__ = ["COLUMN_HEADERS", "describe_data", "make_column_rows"]
 
 COLUMN_HEADERS = ("column", "type", "null", "role", "values", "in the source")
 

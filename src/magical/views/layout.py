@@ -88,7 +88,9 @@ class _Grid:
         self.down[upper].append((lower, -offset))
 
 
-def compute_layout(boxes: Sequence[Box], edges: Sequence[Edge], max_width: float = 1060, header_height: float = 30) -> Layout:
+def compute_layout(
+    boxes: Sequence[Box], edges: Sequence[Edge], max_width: float = 1060, header_height: float = 30
+) -> Layout:
     """Place boxes in layers, each below all that it follows.
 
     Args:
@@ -216,7 +218,9 @@ def _fit_row(grid: _Grid, row: Sequence[str], neighbours: Mapping[str, list[tupl
     grid.x.update({name: mean + s for name, mean, s in zip(row, means, shifts, strict=True)})
 
 
-def _build_layout(grid: _Grid, box_by_id: Mapping[str, Box], edges: Sequence[Edge], header_height: float) -> Layout:
+def _build_layout(
+    grid: _Grid, box_by_id: Mapping[str, Box], edges: Sequence[Edge], header_height: float
+) -> Layout:
     boxes: dict[str, PlacedBox] = {}
     tops: dict[str, tuple[float, float]] = {}
     bands: dict[int, tuple[float, float]] = {}
@@ -237,7 +241,10 @@ def _build_layout(grid: _Grid, box_by_id: Mapping[str, Box], edges: Sequence[Edg
 
 
 def _route_edges(
-    grid: _Grid, boxes: Mapping[str, PlacedBox], extents: Mapping[str, tuple[float, float]], edges: Sequence[Edge]
+    grid: _Grid,
+    boxes: Mapping[str, PlacedBox],
+    extents: Mapping[str, tuple[float, float]],
+    edges: Sequence[Edge],
 ) -> dict[Edge, list[Segment]]:
     """Each edge from hop to hop; where several reach a box, they end side by side."""
     ends: dict[str, list[tuple[float, Edge]]] = defaultdict(list)

@@ -45,7 +45,9 @@ def render_mermaid(picture: Picture) -> str:
     for step in picture.steps:
         lines += _render_arrows(step, picture, on_arrows)
     there = {_styled_state(step) for step in picture.steps}
-    lines += [f"    classDef {_css_class(state)} {style}" for state, style in _STYLES.items() if state in there]
+    lines += [
+        f"    classDef {_css_class(state)} {style}" for state, style in _STYLES.items() if state in there
+    ]
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from html import escape
 from magical.masking import mask
 from magical.views.column_text import COLUMN_HEADERS, make_column_rows
 from magical.views.picture import DataNode, Picture, StepNode, sanitize_text
-from magical.views.state_marks import STATE_STYLES, NOT_REAL, count_states
+from magical.views.state_marks import NOT_REAL, STATE_STYLES, count_states
 from magical.views.svg import STYLE, render_svg, state_class
 
 __all__ = ["render_figure", "render_page", "render_text"]
@@ -129,10 +129,13 @@ def _render_legend(picture: Picture) -> list[str]:
 def _render_steps(picture: Picture, anchors: dict[str, str]) -> list[str]:
     rows = []
     for step in picture.steps:
-        gives = f"<span>{', '.join(_render_data_link(d, anchors.get(d.id, '')) for d in step.outputs)}</span>" * bool(
-            step.outputs
+        gives = (
+            f"<span>{', '.join(_render_data_link(d, anchors.get(d.id, '')) for d in step.outputs)}</span>"
+            * bool(step.outputs)
         )
-        state = f'<span class="state {state_class(step.status.state)}">{escape(_describe_status(step))}</span>'
+        state = (
+            f'<span class="state {state_class(step.status.state)}">{escape(_describe_status(step))}</span>'
+        )
         takes = escape(", ".join(picture.label(source) for source in step.inputs))
         texts = (escape(step.name), step.group, state, takes, gives, escape(step.promise), escape(step.where))
         rows.append(texts)

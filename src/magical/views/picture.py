@@ -205,7 +205,9 @@ def build_picture(
             node.writes,
             sanitize_text(node.promise["text"]),
             tuple(dict.fromkeys(ids[link] for link in node.links)),
-            tuple(_make_data_node(node, link, ids[link], names, link in returned) for link in used[node.name]),
+            tuple(
+                _make_data_node(node, link, ids[link], names, link in returned) for link in used[node.name]
+            ),
         )
         for i, node in enumerate(graph.nodes)
     ]
@@ -253,7 +255,12 @@ def _make_data_node(node: Node, link: Link, number: str, names: Counter[str], re
     promise = _item_promise(node.promise, link.item)
     label = name if name and names[name] == 1 else str(link)
     return DataNode(
-        number, sanitize_text(name), sanitize_text(label), sanitize_text(str(promise["text"])), tuple(_find_contracts(promise)), returned
+        number,
+        sanitize_text(name),
+        sanitize_text(label),
+        sanitize_text(str(promise["text"])),
+        tuple(_find_contracts(promise)),
+        returned,
     )
 
 

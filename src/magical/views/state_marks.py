@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["STATE_STYLES", "NOT_REAL", "StateStyle", "StepStatus", "count_states"]
+__all__ = ["NOT_REAL", "STATE_STYLES", "StateStyle", "StepStatus", "count_states"]
 
 NOT_REAL = "~"
 """The second mark, of what stands on a pretence or a sample."""
@@ -34,7 +34,9 @@ STATE_STYLES = {
     "unwritten": StateStyle("?", "35", "it has no body yet"),
     "pretended": StateStyle("~", "35", "its result is made up"),
     "failed": StateStyle("✗", "31", "it failed the last time, and has not succeeded since"),
-    "left out": StateStyle("-", "2", "it would write to the world what is not real, or it follows such a step"),
+    "left out": StateStyle(
+        "-", "2", "it would write to the world what is not real, or it follows such a step"
+    ),
     "unused": StateStyle("·", "2", "nothing uses what it gives, so it is not run"),
 }
 

@@ -8,7 +8,7 @@ from html import escape
 
 from magical.errors import shorten
 from magical.views.column_text import describe_data
-from magical.views.layout import Box, Edge, Segment, Layout, PlacedBox, compute_layout
+from magical.views.layout import Box, Edge, Layout, PlacedBox, Segment, compute_layout
 from magical.views.picture import GROUPS, DataNode, Picture, StepNode, sanitize_text
 
 __all__ = ["STYLE", "render_svg", "state_class"]
@@ -82,7 +82,10 @@ def render_svg(picture: Picture, link: Callable[[DataNode], str] = lambda data: 
             edges[Edge(maker, step.id, units[maker].port_offset(source))] = source, step.id
     layout = compute_layout(boxes, list(edges))
     wide = max(layout.width, *(_estimate_width(g) for g in GROUPS)) + 2 * _MARGIN
-    body = [*_render_bands(layout, wide), *(_render_edge(layout.routes[e], *ends) for e, ends in edges.items())]
+    body = [
+        *_render_bands(layout, wide),
+        *(_render_edge(layout.routes[e], *ends) for e, ends in edges.items()),
+    ]
     for step in picture.steps:
         body += units[step.id].render(layout.boxes[step.id], link)
     label = escape(f"{picture.workflow}: {len(picture.steps)} steps and their data")
@@ -110,7 +113,9 @@ class _StepBlock:
     def __init__(self, step: StepNode) -> None:
         self.step = step
         self.name, self.status_label = _shorten_text(step.name), step.status.label
-        self.step_width = max(_estimate_width(self.name), _estimate_width(f"  {self.status_label}")) + 2 * _PADDING
+        self.step_width = (
+            max(_estimate_width(self.name), _estimate_width(f"  {self.status_label}")) + 2 * _PADDING
+        )
         self.step_height = _LINE_HEIGHT * (2 if self.status_label else 1) + 12
         self.pill_texts = [[_shorten_text(t) for t in (d.name, d.promise) if t] for d in step.outputs]
         self.pill_widths = [max(map(_estimate_width, texts)) + 2 * _PADDING + 4 for texts in self.pill_texts]
@@ -133,7 +138,9 @@ class _StepBlock:
         left = x + (self.width - self.step_width) / 2
         floor = y + self.step_height + _LINK_HEIGHT
         for data, middle in zip(step.outputs, self._pill_centres(), strict=True):
-            yield _render_edge([(x + self.width / 2, y + self.step_height, x + middle, floor)], step.id, data.id)
+            yield _render_edge(
+                [(x + self.width / 2, y + self.step_height, x + middle, floor)], step.id, data.id
+            )
         yield f'<g class="m-step {state_class(step.status.state)}" data-id="{step.id}">'
         yield f"<title>{escape(_make_tooltip(step))}</title>"
         radius = 'rx="3"'
@@ -161,7 +168,9 @@ class _StepBlock:
         radius = f'rx="{min(self.pill_height / 2, 16):.0f}"'
         yield _render_rect(x, y, wide, self.pill_height, radius)
         for i, text in enumerate(texts):
-            yield _render_text(x + _PADDING + 2, y + 16 + i * _LINE_HEIGHT, text, "" if i == 0 and data.name else "m-small")
+            yield _render_text(
+                x + _PADDING + 2, y + 16 + i * _LINE_HEIGHT, text, "" if i == 0 and data.name else "m-small"
+            )
         yield "</g></a>" if address else "</g></g>"
 
     def _status_text(self) -> str:
@@ -179,7 +188,10 @@ class _StepBlock:
 def _make_tooltip(step: StepNode) -> str:
     origin = step.status.origin
     stands = (
-        [f"stands on {', '.join(map(sanitize_text, origin))}, which {_SINGULAR_PLURAL[len(origin) > 1]} not real"]
+        [
+            f"stands on {', '.join(map(sanitize_text, origin))}, which "
+            f"{_SINGULAR_PLURAL[len(origin) > 1]} not real"
+        ]
         if origin
         else []
     )
@@ -192,7 +204,9 @@ def _render_bands(layout: Layout, width: float) -> Iterator[str]:
     if len(layout.bands) < 2:
         return
     for band, (top, bottom) in layout.bands.items():
-        place = f'x="{8 - _MARGIN:.1f}" y="{top + 2:.1f}" width="{width - 16:.1f}" height="{bottom - top:.1f}"'
+        place = (
+            f'x="{8 - _MARGIN:.1f}" y="{top + 2:.1f}" width="{width - 16:.1f}" height="{bottom - top:.1f}"'
+        )
         yield f'<rect class="m-band" rx="6" {place}/>'
         yield _render_text(14 - _MARGIN, top + 18, GROUPS[band], "m-group")
 

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from magical.errors import join_names
 from magical.views.picture import DataNode, Picture, StepNode
-from magical.views.state_marks import STATE_STYLES, NOT_REAL, count_states
+from magical.views.state_marks import NOT_REAL, STATE_STYLES, count_states
 
 __all__ = ["DEFAULT_WIDTH", "render_tree"]
 
@@ -67,7 +67,9 @@ def _format_outputs(data: Sequence[DataNode]) -> Iterator[str]:
         yield f"{names}: {promise}" if names else promise
 
 
-def _render_step(step: StepNode, row: Sequence[str], widths: Sequence[int], display: tuple[int, bool]) -> Iterator[str]:
+def _render_step(
+    step: StepNode, row: Sequence[str], widths: Sequence[int], display: tuple[int, bool]
+) -> Iterator[str]:
     """The line of a step; what it does not hold follows on lines of its own."""
     width, colour = display
     name, words, takes, gives = row

@@ -39,7 +39,7 @@ def flow() -> tuple[int, int]:
 
 
 def said(small: Small, step: str) -> list[tuple[str, str]]:
-    return [(e["level"], e["text"]) for e in small.events() if e["event"] == "Log" and e["step"] == step]
+    return [(e["level"], e["text"]) for e in small.events() if e["event"] == "LogLine" and e["step"] == step]
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_inspect_shows_the_last_lines_of_many(tmp_path: Path) -> None:
 def test_a_body_that_never_stops_talking_does_not_fill_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], apart: bool
 ) -> None:
-    monkeypatch.setattr(capture, "LINES", 50)
+    monkeypatch.setattr(capture, "MAX_LINES", 50)
     small = one(tmp_path, SPEAKS.replace("other(3)", "other(500)"))
     small.run(policy={"steps": {"other": {"timeout": 60}}} if apart else {})
     lines = said(small, "other")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.dispatch import Dispatcher, is_dispatchable, has_cluster_work
+from magical.engine.execution.dispatch import Dispatcher, has_cluster_work, is_dispatchable
 from magical.engine.execution.executor import LocalExecutor
-from magical.engine.execution.remote_task import ERROR, EVENT, RemoteTask, unpack_answer, pack_answer
+from magical.engine.execution.remote_task import ERROR, EVENT, RemoteTask, pack_answer, unpack_answer
 from magical.engine.execution.scheduler import Scheduler
 from magical.engine.run import RunResult
 from magical.errors import StepError, StepStopped
@@ -86,7 +86,7 @@ def test_what_writes_to_the_world_stays(tmp_path: Path) -> None:
     result = run_with(small, cluster)
     assert [errand.node for errand in cluster.errands] == ["number", "twice"]
     assert set(result.executed) == {"number", "twice", "publish"}
-    said = [e["step"] for e in small.events() if e["event"] == "Log" and e["text"] == "from afar"]
+    said = [e["step"] for e in small.events() if e["event"] == "LogLine" and e["text"] == "from afar"]
     assert said == ["number", "twice"]
 
 

@@ -178,13 +178,13 @@ def events(small: Small, name: str) -> list[dict[str, Any]]:
 def test_who_waits_for_another_run_says_so_once(tmp_path: Path) -> None:
     small = one(tmp_path, SLOW)
     first = begin(small, "run")
-    until(lambda: any(e["text"] == "under way" for e in events(small, "Log")))
+    until(lambda: any(e["text"] == "under way" for e in events(small, "LogLine")))
     second = small.run()
     first.communicate()
     assert first.returncode == 0
     assert second.result == 3
     assert "slow" not in second.executed
-    texts = [e["text"] for e in events(small, "Log") if e["step"] == "slow"]
+    texts = [e["text"] for e in events(small, "LogLine") if e["step"] == "slow"]
     assert texts == ["under way", "waits for another run that is computing it."]
     finished = [e["step"] for e in events(small, "StepFinished")]
     assert sorted(finished) == ["after", "slow"]
@@ -195,12 +195,12 @@ def test_who_waits_for_another_run_says_so_once(tmp_path: Path) -> None:
 def test_a_killed_run_holds_nobody_up(tmp_path: Path) -> None:
     small = one(tmp_path, SLOW)
     first = begin(small, "run", "n=60")
-    until(lambda: any(e["text"] == "under way" for e in events(small, "Log")))
+    until(lambda: any(e["text"] == "under way" for e in events(small, "LogLine")))
     second = begin(small, "run", "n=60")
-    until(lambda: any("waits" in e["text"] for e in events(small, "Log")))
+    until(lambda: any("waits" in e["text"] for e in events(small, "LogLine")))
     first.kill()
     first.communicate()
-    until(lambda: [e["text"] for e in events(small, "Log")].count("under way") == 2)
+    until(lambda: [e["text"] for e in events(small, "LogLine")].count("under way") == 2)
     second.send_signal(signal.SIGKILL)
     second.communicate()
     small.run(n=0)
@@ -215,9 +215,9 @@ def test_a_killed_run_holds_nobody_up(tmp_path: Path) -> None:
 def test_a_run_that_waits_for_another_can_be_stopped(tmp_path: Path) -> None:
     small = one(tmp_path, SLOW)
     first = begin(small, "run", "n=60")
-    until(lambda: any(e["text"] == "under way" for e in events(small, "Log")))
+    until(lambda: any(e["text"] == "under way" for e in events(small, "LogLine")))
     second = begin(small, "run", "n=60")
-    until(lambda: any("waits" in e["text"] for e in events(small, "Log")))
+    until(lambda: any("waits" in e["text"] for e in events(small, "LogLine")))
     began = time.monotonic()
     second.send_signal(signal.SIGINT)
     _, err = second.communicate(timeout=30)
@@ -252,7 +252,7 @@ def test_what_fails_in_one_run_is_tried_by_the_other(tmp_path: Path) -> None:
         """.replace("TRIED", str(tmp_path / "tried")),
     )
     first = begin(small, "run")
-    until(lambda: any(e["text"] == "under way" for e in events(small, "Log")))
+    until(lambda: any(e["text"] == "under way" for e in events(small, "LogLine")))
     second = small.run()
     first.communicate()
     assert first.returncode == 1
@@ -278,7 +278,7 @@ def test_a_source_in_the_world_is_asked_by_each_run(tmp_path: Path) -> None:
         """,
     )
     ended(begin(small, "run") for _ in range(2))
-    assert [e["text"] for e in events(small, "Log")].count("asked") == 2
+    assert [e["text"] for e in events(small, "LogLine")].count("asked") == 2
     assert all(r.executed == ["source"] for r in small.load().runs())
 
 

@@ -270,7 +270,7 @@ def test_a_step_with_a_timeout_runs_in_a_process_of_its_own_and_gives_the_same(t
     assert run.result == 15
     assert run.kept("slow") == {"height": 3}
     assert pid(small) != os.getpid()
-    said = [(e["text"], e["level"]) for e in small.events() if e["event"] == "Log"]
+    said = [(e["text"], e["level"]) for e in small.events() if e["event"] == "LogLine"]
     assert ("half way", "info") in said
     assert (f"begun in {pid(small)}", "print") in said
     assert small.ran() == []  # the key is the same without a timeout
@@ -280,7 +280,7 @@ def test_a_step_with_a_timeout_runs_in_a_process_of_its_own_and_gives_the_same(t
 def test_what_a_shell_writes_there_is_told_too(tmp_path: Path) -> None:
     small = one(tmp_path, SLOW)
     small.run(how="shell", **alone(60))
-    assert "said by a shell" in [e["text"] for e in small.events() if e["event"] == "Log"]
+    assert "said by a shell" in [e["text"] for e in small.events() if e["event"] == "LogLine"]
 
 
 def test_a_step_that_takes_too_long_is_stopped_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -668,7 +668,7 @@ def test_a_store_that_is_silent_between_two_steps_costs_the_next_one_only(
     def decide(planner: Planner, node: Node, known: Any) -> NodePlan:
         return silent() if node.name == "after" else whole(planner, node, known)
 
-    monkeypatch.setattr(Planner, "decide", decide)
+    monkeypatch.setattr(Planner, "plan_node", decide)
     answer = small.command("run", "policy.workers=1")
     assert answer.code == 1, answer
     assert "cannot be used: no answer.\nHint: is the network up?\n" in answer.out

@@ -106,7 +106,7 @@ def pids(small: Small, name: str) -> list[int]:
 
 
 def told(small: Small, step: str) -> list[str]:
-    return [e["text"] for e in small.events() if e["event"] == "Log" and e["step"] == step]
+    return [e["text"] for e in small.events() if e["event"] == "LogLine" and e["step"] == step]
 
 
 def family(process: int) -> list[psutil.Process]:

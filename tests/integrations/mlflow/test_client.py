@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from magical.errors import MagicalError, RegistryDown, RegistryError
-from magical.integrations.mlflow.client import prepare_mlflow, hide_password, wrap_mlflow_errors
+from magical.integrations.mlflow.client import hide_password, prepare_mlflow, wrap_mlflow_errors
 from mlflow_databases import free_port
 from projects import is_well_worded
 

@@ -63,7 +63,9 @@ class TestOnAServer(RegistryConformance):
     def test_the_model_belongs_to_the_run_that_is_tracked(
         self, place: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        tracking = MlflowTracking(place, artifacts=tmp_path, experiment="campaign", read_value=lambda key: None)
+        tracking = MlflowTracking(
+            place, artifacts=tmp_path, experiment="campaign", read_value=lambda key: None
+        )
         tracking.on(RunStarted(run="r1", workflow="campaign", settings={"a": 1}, nodes=["ingest"]))
         tracking.on(StepStarted(step="ingest", key="k"))
         registry = MlflowRegistry(
@@ -392,7 +394,9 @@ FORMS: list[tuple[Column, dict[str, pd.Series]]] = [
 CASES = [(c, n, s) for c, forms in FORMS for n, s in forms.items()]
 
 
-@pytest.mark.parametrize(("column", "form", "values"), CASES, ids=[f"{c.type_text}: {n}" for c, n, _ in CASES])
+@pytest.mark.parametrize(
+    ("column", "form", "values"), CASES, ids=[f"{c.type_text}: {n}" for c, n, _ in CASES]
+)
 def test_mlflow_lets_every_usual_form_of_a_column_pass(column: Column, form: str, values: pd.Series) -> None:
     with prepare_mlflow("sqlite://"):
         from mlflow.models import validate_schema

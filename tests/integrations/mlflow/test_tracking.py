@@ -81,7 +81,12 @@ def desk(tmp_path: Path) -> Desk:
 def started(**settings: Any) -> RunStarted:
     git = {"commit": "abc", "dirty": True}
     return RunStarted(
-        run="r1", workflow="campaign", settings=settings, nodes=["ingest", "evaluate"], git=git, **describe_process()
+        run="r1",
+        workflow="campaign",
+        settings=settings,
+        nodes=["ingest", "evaluate"],
+        git=git,
+        **describe_process(),
     )
 
 

@@ -79,7 +79,7 @@ def test_a_worker_that_is_killed_costs_its_step_only(prefect_server: str, tmp_pa
     done = small.process("run", *words, "policy.workers=2", "--json")
     assert done.returncode == 0, done.stderr
     assert [len((tmp_path / f"{name}.ran").read_text()) for name in ("table", "dies", "beside")] == [1, 2, 1]
-    told = [e["text"] for e in small.events() if e["event"] == "Log" and e["step"] == "dies"]
+    told = [e["text"] for e in small.events() if e["event"] == "LogLine" and e["step"] == "dies"]
     assert "the worker it ran on died; it runs again on another one." in told
 
     def states() -> dict[str, str]:
@@ -109,7 +109,7 @@ def test_a_run_that_is_stopped_before_its_flow_run_is_open_leaves_none_open(
         time.sleep(0.5)
         begun(flow, run, **facts)
 
-    monkeypatch.setattr(FlowRun, "_begun", slowly)
+    monkeypatch.setattr(FlowRun, "_attach", slowly)
     runner = PrefectRunner(server=prefect_server, on_flow_run=lambda *note: notes.append(note))
     runner.on(RunStarted(run="early", workflow="interrupted", settings={}, nodes=[]))
     with pytest.raises(KeyboardInterrupt), runner:

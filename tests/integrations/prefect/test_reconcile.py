@@ -142,8 +142,8 @@ def test_the_password_of_a_server_is_in_no_mark(tmp_path: Path, monkeypatch: pyt
     server = "http://me:tigertiger@prefect.example/api"
     marks.note(name, server, "7", ended=False)
     assert "tiger" not in (marks.folder / name / marks.NAME).read_text()
-    monkeypatch.setattr(reconcile, "_answers", lambda where: True)
-    monkeypatch.setattr(reconcile, "_settle", lambda where, *_: asked.append(where) or True)
+    monkeypatch.setattr(reconcile, "_is_reachable", lambda where: True)
+    monkeypatch.setattr(reconcile, "_reconcile_flow_run", lambda where, *_: asked.append(where) or True)
     assert reconcile_flow_runs(project, server) == [name]
     assert asked == [server]
     assert list(marks.find_open()) == []

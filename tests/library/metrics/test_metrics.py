@@ -8,12 +8,12 @@ from sklearn import metrics as known
 
 from magical.library.metrics.metrics import (
     LOWER_IS_BETTER,
-    is_better,
-    loss,
     compute_confusion_metrics,
+    compute_log_losses,
     compute_ranking_metrics,
     compute_residual_metrics,
-    compute_log_losses,
+    is_better,
+    loss,
 )
 
 scored = st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=2, max_size=60).filter(

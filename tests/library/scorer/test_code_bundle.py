@@ -166,4 +166,6 @@ def test_modules_elsewhere_are_taken_along_if_they_are_needed(project: Path, tmp
     write(project, shared="ONE = 1\n")
     importlib.import_module("shared")
     assert CodeBundle.write(tmp_path / "a", other, "f0").modules == ()
-    assert CodeBundle.write(tmp_path / "b", other, "f0", ["shared", "polars.dataframe"]).modules == ("shared",)
+    assert CodeBundle.write(tmp_path / "b", other, "f0", ["shared", "polars.dataframe"]).modules == (
+        "shared",
+    )

@@ -10,7 +10,7 @@ from magical import Contract, Frame, Id, Lazy, step
 from magical.contracts.contract import schema_of
 from magical.contracts.tables import format_kinds
 from magical.errors import BrokenPromise
-from magical.library.scorer.scoring_steps import ROW_COLUMN, ScoringStep, ScoringChain, add_row_numbers
+from magical.library.scorer.scoring_steps import ROW_COLUMN, ScoringChain, ScoringStep, add_row_numbers
 from magical.pandas import Frame as PandasFrame
 from magical.refs import Link
 from magical.steps import Step

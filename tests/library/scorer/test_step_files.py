@@ -29,7 +29,7 @@ def move(access: Access, spare: Secret) -> ScoringStep:
 
 
 def test_a_secret_travels_as_its_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(StepFiles, "_is_found", lambda *_: True)
+    monkeypatch.setattr(StepFiles, "_is_importable", lambda *_: True)
     files = StepFiles(tmp_path, CodeBundle("p", ()))
     data = files.step_to_json(move(Access(), Secret("env:SPARE")))
     assert data["arguments"] == {

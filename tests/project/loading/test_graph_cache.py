@@ -175,7 +175,7 @@ def test_an_edit_while_the_project_is_imported_is_not_taken_for_what_was_importe
             small.edit("deep.py", old, new)
         return real(graph)
 
-    monkeypatch.setattr(module, "identify", slow)
+    monkeypatch.setattr(module, "identify_nodes", slow)
     assert small.run()["clean"]["x"].max() == 42
     small.edit("deep.py", "FACTOR = 7", "FACTOR = 2")
     assert small.run()["clean"]["x"].max() == 12
@@ -209,7 +209,7 @@ def test_files_that_never_rest_are_said(small: Small, monkeypatch: pytest.Monkey
         small.write("deep.py", (small.root / "deep.py").read_text() + "#\n")
         return real(graph)
 
-    monkeypatch.setattr(module, "identify", slow)
+    monkeypatch.setattr(module, "identify_nodes", slow)
     with pytest.raises(ProjectError, match="changed while they were read"):
         small.run()
 
@@ -440,7 +440,7 @@ def test_another_path_of_imports_draws_anew(
 def test_a_drawing_made_when_the_clock_was_set_back_is_not_the_first_forgotten(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(GraphCache, "KEPT", 2)
+    monkeypatch.setattr(GraphCache, "BACKLOG_BYTES", 2)
     folder = small.root / ".magical" / "drawn"
     for number in (2, 3, 4):
         small.load().plan(max_id=number)

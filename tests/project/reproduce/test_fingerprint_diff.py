@@ -10,9 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magical.contracts.promises import Parts, Promise, promise_of
-from magical.project.reproduce.fingerprint_diff import DIFFERS, NEARLY, SAME, UNKNOWN, Agreement, compare_fingerprints
+from magical.project.reproduce.fingerprint_diff import (
+    DIFFERS,
+    NEARLY,
+    SAME,
+    UNKNOWN,
+    Agreement,
+    compare_fingerprints,
+)
 from magical.project.reproduce.fingerprints import MAX_PLAIN_JSON, Fingerprinter
-from magical.project.reproduce.float_checksum import TOLERANCE, compare_checksums, compare_floats, checksum_floats
+from magical.project.reproduce.float_checksum import (
+    TOLERANCE,
+    checksum_floats,
+    compare_checksums,
+    compare_floats,
+)
 from magical.stores.local.store import LocalStore
 
 FLOATS = st.floats(-1e12, 1e12, allow_nan=False).map(lambda x: x if abs(x) > 1e-6 else 0.0)
@@ -229,7 +241,10 @@ def test_what_could_not_be_read_is_not_compared_whatever_it_is() -> None:
     assert compare_fingerprints(old, new) == Agreement(UNKNOWN, ("it cannot be read back",))
     assert compare_fingerprints(new, old).level == UNKNOWN
     assert compare_fingerprints(old, {"kind": "table", "content": "t"}).level == DIFFERS
-    assert compare_fingerprints({"kind": "object", "content": "key:a", "bytes": "b", "type": "T"}, new).level == DIFFERS
+    assert (
+        compare_fingerprints({"kind": "object", "content": "key:a", "bytes": "b", "type": "T"}, new).level
+        == DIFFERS
+    )
 
 
 def test_a_value_that_is_just_small_is_compared_with_one_that_is_not(bench: Bench) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from magical.errors import MagicalError, ProjectError, UsageError
 from magical.project.servers import hosting, ui
-from magical.project.servers.hosting import Server, free_port, find_port_user
+from magical.project.servers.hosting import Server, find_port_user, free_port
 from magical.project.servers.ui import UIServers
 from magical.system.process_guard import GuardedProcess
 from projects import NO_TRACKING, Small, is_well_worded, one
@@ -181,7 +181,7 @@ def test_what_the_shell_says_of_prefect_does_not_reach_its_server(
     def start(command: list[str], **told: Any) -> None:
         given.update(told["env"])
 
-    monkeypatch.setattr(hosting, "Guarded", start)
+    monkeypatch.setattr(hosting, "GuardedProcess", start)
     hosting.prefect_server(tmp_path, 4321).start()
     assert "elsewhere" not in given.values()
     assert given["MINE"] == "stays"

@@ -75,7 +75,9 @@ def test_a_file_that_changed_is_never_given(objects: LocalObjects, how: str) -> 
         objects.file(blob)
 
 
-def test_a_file_is_read_through_once_in_a_process(objects: LocalObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_through_once_in_a_process(
+    objects: LocalObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
     blob = objects.put(b"abc", ".bin")
     read: list[Path] = []
     digest = module.file_digest

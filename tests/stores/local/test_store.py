@@ -136,7 +136,9 @@ class TestLocalStore(StoreConformance):
 
     def test_many_threads_pin_at_once(self, store: LocalStore) -> None:
         with store.pin_run("run"):
-            self.run_concurrently(lambda n: [store.find_record(f"{n}{i}" * 20) for i in range(50)][:0], threads=6)
+            self.run_concurrently(
+                lambda n: [store.find_record(f"{n}{i}" * 20) for i in range(50)][:0], threads=6
+            )
             (pins,) = (store.folder / "pins").iterdir()
             assert len(set(pins.read_text().split())) == 300
 
@@ -226,15 +228,18 @@ class TestLocalStore(StoreConformance):
     def test_another_user_s_store_is_foreign(
         self, store: LocalStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from magical.stores.local.store import signature
+        from magical.stores.local import signature
 
         self.save_with_record(store, range(3), range)
         assert store.find_record(KEY) is not None
-        monkeypatch.setattr(signature, "_machine", lambda: "another machine or user")
+        monkeypatch.setattr(signature, "_machine_id", lambda: "another machine or user")
         assert store.find_record(KEY) is None
 
     def test_several_that_open_a_new_store_agree_on_its_secret(self, store: LocalStore) -> None:
-        self.run_concurrently(lambda n: self.save_with_record(self.reopened(store), range(n), range, key=f"{n}a" * 20) and None, 8)
+        self.run_concurrently(
+            lambda n: self.save_with_record(self.reopened(store), range(n), range, key=f"{n}a" * 20) and None,
+            8,
+        )
         again = self.reopened(store)
         assert all(again.find_record(f"{n}a" * 20) for n in range(8))
         assert threading.active_count() < 50

@@ -106,7 +106,9 @@ def test_what_a_killed_process_held_is_free_after_a_while(store: RemoteStore) ->
 
 
 def test_what_a_process_of_this_machine_held_is_free_at_once(tmp_path: Path) -> None:
-    store = RemoteStore(f"file://{tmp_path}/store", tmp_path / "cache", LeaseTiming(renew_interval=600, expire_after=600))
+    store = RemoteStore(
+        f"file://{tmp_path}/store", tmp_path / "cache", LeaseTiming(renew_interval=600, expire_after=600)
+    )
     kept(store)
     what = holding("store.in_use('run')", "store.lock(KEY)", "store.writing()")
     with another(store, what, elsewhere="") as process:
@@ -229,7 +231,9 @@ def test_a_lock_is_kept_for_longer_than_others_wait(store: RemoteStore) -> None:
 
 def test_leases_that_were_never_written_hold_nobody_up_for_long(store: RemoteStore) -> None:
     """As a kill leaves them in a folder, one after the other, between making a file and writing it."""
-    quick = RemoteStore(store.url, store.local, LeaseTiming(renew_interval=0.1, expire_after=0.3, poll_interval=0.05))
+    quick = RemoteStore(
+        store.url, store.local, LeaseTiming(renew_interval=0.1, expire_after=0.3, poll_interval=0.05)
+    )
     quick.storage.write(f"locks/{KEY}", b"")
     lock = quick.key_lock(f"locks/{KEY}")
     while (held := lock.try_acquire()) is None:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO, cast
 
-from magical.events import Event, LogLine, Sink, NullSink, current_sink
+from magical.events import Event, LogLine, NullSink, Sink, current_sink
 from magical.masking import mask
 
 __all__ = ["MAX_LINES", "MAX_LINE_WIDTH", "LineEmitter", "capture_lines"]

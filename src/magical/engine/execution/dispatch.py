@@ -22,12 +22,12 @@ from magical.system.gc_pause import resume_gc
 
 __all__ = [
     "Dispatcher",
-    "describe_untrusted",
     "compute_once",
-    "share_store",
+    "describe_untrusted",
+    "has_cluster_work",
     "is_dispatchable",
     "make_wait_callback",
-    "has_cluster_work",
+    "share_store",
 ]
 
 
@@ -55,11 +55,15 @@ def compute_once(
         waits: see ``Store.lock``.
     """
     with receipts.store.lock(key, on_wait):
-        record, _ = receipts.look_up(key, writes=node.writes)  # whatever comes of it, it is pinned from here on
+        record, _ = receipts.look_up(
+            key, writes=node.writes
+        )  # whatever comes of it, it is pinned from here on
         return compute() if record is None or node.facts.get("reads") == "world" else record
 
 
-def make_wait_callback(node: Node, stopping: threading.Event, emit: Callable[[Event], None]) -> Callable[[], None]:
+def make_wait_callback(
+    node: Node, stopping: threading.Event, emit: Callable[[Event], None]
+) -> Callable[[], None]:
     """Give what to do while another run computes a node: say so once, and leave when this run is stopped."""
     said = False
 

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from magical.contracts.promises import PARTS, Parts, Promise, attach_promise
-from magical.contracts.tables import convert_pandas, convert_kind, to_polars
+from magical.contracts.tables import convert_kind, convert_pandas, to_polars
 from magical.contracts.validation import LazyOutput, StreamError, validate
 from magical.engine.artifacts import Record
 from magical.engine.execution.sampling import brand_origin, sample_rows
@@ -41,12 +41,12 @@ from magical.steps import Receipt
 from magical.synthesis.generate import GenerateOptions, generate
 from magical.synthesis.stub_models import pretending_run
 from magical.system.gc_pause import resume_gc
-from magical.system.tracebacks import author_frames, attach_trace
+from magical.system.tracebacks import attach_trace, author_frames
 
 __all__ = [
     "LocalExecutor",
-    "validate_output",
     "generate_output",
+    "validate_output",
 ]
 
 
@@ -186,7 +186,9 @@ def generate_output(node: Node, load: Callable[[str, Wire, Promise], Any]) -> An
         elif _is_carried(promise := call.input_promises[name]):
             given.append((promise, load(name, wire, promise.match_laziness(Promise("any")))))
     try:
-        value = generate(call.promise, GenerateOptions(node.name, node.facts["pretended"]), inputs=given, parents=parents)
+        value = generate(
+            call.promise, GenerateOptions(node.name, node.facts["pretended"]), inputs=given, parents=parents
+        )
     except ContractError as error:
         raise error.with_message(f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:]) from None
     return validate_output(convert_kind(value, call.promise), call.promise, node)
@@ -223,7 +225,9 @@ class LocalExecutor:
         context = self._make_context(node, plan)
         began = time.monotonic()
         if node.facts.get("pretended"):
-            value = generate_output(node, lambda name, wire, wanted: self._load_wire(wire, None, records, wanted))
+            value = generate_output(
+                node, lambda name, wire, wanted: self._load_wire(wire, None, records, wanted)
+            )
         else:
             arguments = self.load_arguments(node, records)
             began = time.monotonic()
@@ -254,9 +258,13 @@ class LocalExecutor:
         """
         call = node.call
         assert call is not None, "a living graph is performed"
-        arguments = {**call.arguments, **{n: self._load_input(node, n, w, records) for n, w in node.inputs.items()}}
+        arguments = {
+            **call.arguments,
+            **{n: self._load_input(node, n, w, records) for n, w in node.inputs.items()},
+        }
         self._validate_inputs(node, call, arguments)
-        return arguments | {n: convert_kind(arguments[n], call.step.wanted[n]) for n in node.inputs}
+        wanted = call.step.parameter_promises
+        return arguments | {n: convert_kind(arguments[n], wanted[n]) for n in node.inputs}
 
     def call_body(self, node: Node, arguments: Mapping[str, Any], context: Sink | None = None) -> Any:
         """Call a node's body, and hold what it gives to its promise.
@@ -309,7 +317,9 @@ class LocalExecutor:
         finally:
             current_sink.reset(token)
 
-    def _store_result(self, node: Node, plan: NodePlan, value: Any, context: StepContext, seconds: float) -> Record:
+    def _store_result(
+        self, node: Node, plan: NodePlan, value: Any, context: StepContext, seconds: float
+    ) -> Record:
         call, store = node.call, self._request.store
         assert call is not None
         began = time.monotonic()
@@ -348,8 +358,9 @@ class LocalExecutor:
         return context
 
     def _load_input(self, node: Node, name: str, wire: Wire, records: Mapping[str, Record]) -> Any:
-        assert node.call is not None
-        return self._load_wire(wire, node.call.arguments.get(name), records, node.call.step.wanted[name])
+        call = node.call
+        assert call is not None
+        return self._load_wire(wire, call.arguments.get(name), records, call.step.parameter_promises[name])
 
     def _load_wire(self, wire: Wire, plain: Any, records: Mapping[str, Record], wanted: Promise) -> Any:
         if isinstance(wire, Link):
@@ -386,7 +397,9 @@ class LocalExecutor:
 
     def _validate_inputs(self, node: Node, call: Call, arguments: dict[str, Any]) -> None:
         for name, wanted in call.stricter_promises.items():
-            _validate_tables(arguments[name], wanted, f"{node.name} ({node.where}) wants {name} to keep its rules:")
+            _validate_tables(
+                arguments[name], wanted, f"{node.name} ({node.where}) wants {name} to keep its rules:"
+            )
 
 
 def _validate_tables(value: Any, wanted: Promise, owner: str) -> None:
@@ -398,7 +411,9 @@ def _validate_tables(value: Any, wanted: Promise, owner: str) -> None:
     elif wanted.schema is not None:
         tables = value if isinstance(value, Parts) else [value]
         for table in tables:
-            validate(table if isinstance(table, pl.LazyFrame) else to_polars(table), wanted.schema, label=owner)
+            validate(
+                table if isinstance(table, pl.LazyFrame) else to_polars(table), wanted.schema, label=owner
+            )
 
 
 def _is_shareable(value: Any) -> bool:

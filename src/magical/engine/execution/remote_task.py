@@ -13,7 +13,16 @@ from magical.errors import MagicalError, StepError
 from magical.events import Event, LogLine
 from magical.masking import mask
 
-__all__ = ["ERROR", "EVENT", "RECORD", "RemoteTask", "answer_task", "unpack_answer", "unpack_record", "pack_answer"]
+__all__ = [
+    "ERROR",
+    "EVENT",
+    "RECORD",
+    "RemoteTask",
+    "answer_task",
+    "pack_answer",
+    "unpack_answer",
+    "unpack_record",
+]
 
 EVENT, RECORD, ERROR = "event", "record", "error"
 """The kinds of answers."""
@@ -101,7 +110,9 @@ def unpack_answer(node: str, answer: bytes) -> Any:
     if kind == EVENT:
         known = isinstance(there, Event)
         return (
-            there if known else LogLine(step=node, text="it told something that only its own process can read.")
+            there
+            if known
+            else LogLine(step=node, text="it told something that only its own process can read.")
         )
     if isinstance(there, MagicalError):
         return there

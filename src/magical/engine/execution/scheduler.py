@@ -47,9 +47,9 @@ from magical.events import (
 from magical.graph import Graph, Node
 
 __all__ = [
+    "ReadyQueue",
     "Retries",
     "Scheduler",
-    "ReadyQueue",
 ]
 
 
@@ -195,7 +195,9 @@ class Scheduler:
     def __init__(
         self,
         request: RunRequest,
-        make_executor: Callable[[RunRequest, Graph, EventDispatcher, RunResult, threading.Event], NodeExecutor],
+        make_executor: Callable[
+            [RunRequest, Graph, EventDispatcher, RunResult, threading.Event], NodeExecutor
+        ],
     ) -> None:
         self._request = request
         self._graph = request.load_graph()
@@ -255,7 +257,11 @@ class Scheduler:
 
     def _wait_next(self) -> None:
         """Wait for a body to end, or for a retry to be due."""
-        wait = min(max(self._delayed[0][0] - time.monotonic(), 0), WAIT_SECONDS) if self._delayed else WAIT_SECONDS
+        wait = (
+            min(max(self._delayed[0][0] - time.monotonic(), 0), WAIT_SECONDS)
+            if self._delayed
+            else WAIT_SECONDS
+        )
         with contextlib.suppress(queue.Empty):
             made, future = self._done.get(timeout=wait)
             self._handle_end(made, future)
@@ -386,7 +392,9 @@ class Scheduler:
             )
             self._ready.mark_undone(name)
         if under_way and not {k.node for k in self._graph.by_name[plan.name].links} & set(under_way):
-            self._waiting_readers.setdefault(under_way[0], []).append(plan.name)  # it was read by a way of its own
+            self._waiting_readers.setdefault(under_way[0], []).append(
+                plan.name
+            )  # it was read by a way of its own
         else:
             self._ready.requeue(plan.name)
         return True
@@ -414,7 +422,9 @@ class Scheduler:
         if self._running:
             text = f"stopping; {join_names(self._running, 4)} may end. Ctrl-C again to leave at once."
             self._emit(LogLine(step="", text=text))
-        until = time.monotonic() + (0 if self._request.debug else STOP_SECONDS)  # a debugged body ran in this thread
+        until = time.monotonic() + (
+            0 if self._request.debug else STOP_SECONDS
+        )  # a debugged body ran in this thread
         while self._running and (left := until - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 self._handle_end(*self._done.get(timeout=left))

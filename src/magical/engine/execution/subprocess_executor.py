@@ -138,8 +138,7 @@ def stopped_error(node: str) -> StepStopped:
 def _timeout_error(task: RemoteTask) -> StepStopped:
     seconds = task.timeout or 0.0
     return StepStopped(
-        f"{task.node} ({task.where}) was promised to end within {seconds:g} s, and did not: "
-        "it was stopped.",
+        f"{task.node} ({task.where}) was promised to end within {seconds:g} s, and did not: it was stopped.",
         hint=f"give it longer: policy.steps.{task.title}.timeout={2 * seconds:g}",
     )
 

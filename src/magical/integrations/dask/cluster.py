@@ -21,13 +21,13 @@ from magical.errors import MagicalError, StepError, StepStopped, UsageError, sho
 from magical.events import Event, LogLine
 from magical.integrations.dask.cluster_main import MAX_WORKER_DEATHS
 from magical.integrations.dask.cluster_process import ClusterProcess
-from magical.integrations.dask.cluster_worker import Answer, run_remote_task, pack_task
+from magical.integrations.dask.cluster_worker import Answer, pack_task, run_remote_task
 
 __all__ = [
     "LOCAL_CLUSTER",
     "DaskCluster",
-    "Job",
     "EventCallback",
+    "Job",
 ]
 
 EventCallback = Callable[[Event], None]

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-from magical.system.processes import machine_name, is_process_alive
+from magical.system.processes import is_process_alive, machine_name
 
 __all__ = ["FAILURE_PREFIX", "MAX_WORKER_DEATHS", "folder_prefix", "kill_all", "serve_cluster"]
 

@@ -20,7 +20,7 @@ from magical.engine.artifacts import Record
 from magical.engine.execution.remote_task import EVENT, RemoteTask, answer_task, pack_answer
 from magical.events import Event
 
-__all__ = ["Answer", "TaskFunction", "dask_setup", "run_remote_task", "pack_task"]
+__all__ = ["Answer", "TaskFunction", "dask_setup", "pack_task", "run_remote_task"]
 
 TaskFunction = Callable[[RemoteTask, Callable[[Event], None], threading.Event], Record]
 """Does an errand: which one, what takes its events, and what is set when nobody waits for it any more."""

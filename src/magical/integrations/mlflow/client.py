@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ensure_experiment",
-    "relocate_artifacts",
+    "hide_password",
     "is_embedded",
     "prepare_mlflow",
-    "hide_password",
+    "relocate_artifacts",
     "wrap_mlflow_errors",
 ]
 
@@ -88,7 +88,7 @@ _IGNORED_WARNINGS = (  # warnings about MLflow's own lines, which no user can me
     "Operation with range is deprecated",
 )
 
-_CONNECTION_ERRORS = {  # kinds of errors of a connection; requests' and urllib3's own, which are imported late
+_CONNECTION_ERRORS = {  # by name, since requests and urllib3 are imported late
     "builtins.ConnectionError",
     "builtins.TimeoutError",
     "requests.ConnectionError",
@@ -141,7 +141,9 @@ def wrap_mlflow_errors(uri: str, action: str) -> Iterator[None]:
         if (reason := _find_outage(error)) is not None:
             _answered_at.pop(uri, None)
             raise _no_answer_error(uri, reason) from error
-        if type(error).__module__.partition(".")[0] not in _MLFLOW_PACKAGES and not isinstance(error, OSError):
+        if type(error).__module__.partition(".")[0] not in _MLFLOW_PACKAGES and not isinstance(
+            error, OSError
+        ):
             raise
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "is the file writable?" if is_embedded(uri) else "look at the server's log, and at [tracking]."
@@ -257,7 +259,8 @@ def _is_locked(error: BaseException) -> bool:
 def _no_answer_error(uri: str, reason: object) -> RegistryDown:
     text = next(iter(str(reason).strip().splitlines()), "") or type(reason).__name__
     return RegistryDown(
-        f"MLflow at {hide_password(uri)} does not answer: {shorten(text, 120).rstrip('.')}.", hint=_outage_hint(uri)
+        f"MLflow at {hide_password(uri)} does not answer: {shorten(text, 120).rstrip('.')}.",
+        hint=_outage_hint(uri),
     )
 
 

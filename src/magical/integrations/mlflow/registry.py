@@ -16,7 +16,13 @@ from urllib.request import url2pathname
 from magical.contracts.schema import Column, Schema
 from magical.engine.protocols import Submission, Version
 from magical.errors import RegistryError
-from magical.integrations.mlflow.client import ensure_experiment, relocate_artifacts, prepare_mlflow, hide_password, wrap_mlflow_errors
+from magical.integrations.mlflow.client import (
+    ensure_experiment,
+    hide_password,
+    prepare_mlflow,
+    relocate_artifacts,
+    wrap_mlflow_errors,
+)
 from magical.system.atomic_files import disposable_folder
 from magical.system.file_locks import exclusive_lock
 
@@ -27,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MlflowRegistry",
-    "save_submission",
     "build_signature",
+    "save_submission",
 ]
 
 _RESULT_TYPES = {"int": "long", "float": "double", "bool": "boolean", "str": "string"}
@@ -116,7 +122,12 @@ class MlflowRegistry:
         experiment: str,
         find_run_id: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self.uri, self._artifacts, self._experiment, self._find_run_id = uri, artifacts, experiment, find_run_id
+        self.uri, self._artifacts, self._experiment, self._find_run_id = (
+            uri,
+            artifacts,
+            experiment,
+            find_run_id,
+        )
         self._cached_client: MlflowClient | None = None
 
     def __repr__(self) -> str:
@@ -284,7 +295,9 @@ class MlflowRegistry:
         tags = {KEY_TAG: submission.key, "mlflow.runName": f"register {submission.name}"}
         return client.create_run(experiment, tags=tags).info.run_id, True
 
-    def _update_texts(self, client: MlflowClient, found: ModelVersion, submission: Submission) -> ModelVersion:
+    def _update_texts(
+        self, client: MlflowClient, found: ModelVersion, submission: Submission
+    ) -> ModelVersion:
         for name, value in submission.tags.items():
             if found.tags.get(name) != value:
                 client.set_model_version_tag(found.name, found.version, name, value)

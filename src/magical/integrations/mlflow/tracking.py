@@ -19,10 +19,15 @@ from magical.events import (
     StepFinished,
     StepStarted,
 )
-from magical.integrations.mlflow.client import ensure_experiment, prepare_mlflow, hide_password, wrap_mlflow_errors
+from magical.integrations.mlflow.client import (
+    ensure_experiment,
+    hide_password,
+    prepare_mlflow,
+    wrap_mlflow_errors,
+)
 from magical.integrations.mlflow.progress_marks import MISSED, SENT, ProgressMark, ProgressMarkStore
 from magical.run_metrics import MetricExtractor, flatten_settings, make_run_tags
-from magical.system.processes import machine_name, is_process_alive
+from magical.system.processes import is_process_alive, machine_name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -149,7 +154,9 @@ class MlflowTracking:
 
     def _find_existing_run(self, client: MlflowClient, experiment: str) -> Run | None:
         """What MLflow has of this run; its name is a tag from its first moment on."""
-        found = client.search_runs([experiment], f"tags.`magical.run` = '{self._run_started.run}'", max_results=1)
+        found = client.search_runs(
+            [experiment], f"tags.`magical.run` = '{self._run_started.run}'", max_results=1
+        )
         return found[0] if found else None
 
     def _log_scores(self) -> None:

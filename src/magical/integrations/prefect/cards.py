@@ -65,7 +65,12 @@ class PrefectCards:
         describe_step: Callable[[str], str],
         find_link: Callable[[Any], str] = lambda value: "",
     ) -> None:
-        self._runner, self._read_value, self._describe_step, self._find_link = runner, read_value, describe_step, find_link
+        self._runner, self._read_value, self._describe_step, self._find_link = (
+            runner,
+            read_value,
+            describe_step,
+            find_link,
+        )
         self._workflow = ""
         self._metrics = MetricExtractor()
         self._queue: queue.SimpleQueue[Callable[[SyncPrefectClient], object] | None] = queue.SimpleQueue()
@@ -85,7 +90,9 @@ class PrefectCards:
             case StepFinished():
                 self._add_result_cards(event)
             case StepFailed():
-                self._add_card(event.step, "markdown", f"**failed**\n\n{_code_block(event.message)}", "why it failed")
+                self._add_card(
+                    event.step, "markdown", f"**failed**\n\n{_code_block(event.message)}", "why it failed"
+                )
             case Progress():
                 self._update_progress(event)
             case RunFinished() if self._thread is not None:
@@ -119,7 +126,9 @@ class PrefectCards:
         def post(client: SyncPrefectClient) -> None:
             from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 
-            self._queued_progress.discard(step)  # before the share is read: what comes later is posted on its own
+            self._queued_progress.discard(
+                step
+            )  # before the share is read: what comes later is posted on its own
             share = self._percentages[step]
             if (known := self._progress_ids.get(step)) is not None:
                 client.update_artifact(known, ArtifactUpdate(data=share))
@@ -138,7 +147,12 @@ class PrefectCards:
 
             ids = {"flow_run_id": flow_run, "task_run_id": self._runner.task_run_id(step)}
             text = f"{step}: {description}"
-            made = {"key": self._key(step, part), "type": kind, "data": data, "description": escape_markdown(text)}
+            made = {
+                "key": self._key(step, part),
+                "type": kind,
+                "data": data,
+                "description": escape_markdown(text),
+            }
             client.create_artifact(ArtifactCreate(**made, **ids))
 
         self._enqueue(post)
@@ -150,7 +164,9 @@ class PrefectCards:
     def _enqueue(self, post: Callable[[SyncPrefectClient], object]) -> None:
         self._queue.put(post)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._runner.call_in_flow, args=(self._send_cards,), daemon=True)
+            self._thread = threading.Thread(
+                target=self._runner.call_in_flow, args=(self._send_cards,), daemon=True
+            )
             self._thread.name = "magical-prefect-cards"
             self._thread.start()
 
@@ -168,7 +184,11 @@ def make_artifact_key(text: str) -> str:
     """Give a key that Prefect takes, readable, and another one for other letters.
 
     Example:
-        >>> make_artifact_key("campaign tune[boosting]"), make_artifact_key("campaign größe"), make_artifact_key("очистка")
+        >>> (
+        ...     make_artifact_key("campaign tune[boosting]"),
+        ...     make_artifact_key("campaign größe"),
+        ...     make_artifact_key("очистка"),
+        ... )
         ('campaign-tune-boosting', 'campaign-gre-v9a53a', '80apgoqg6a')
     """
     return re.sub(r"[^a-z0-9]+", "-", text.lower().encode("punycode").decode()).strip("-")

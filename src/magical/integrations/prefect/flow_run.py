@@ -153,7 +153,7 @@ class FlowRun:
 
         inside = FlowRunContext.get()
         self.attached = inside is not None and inside.flow_run is not None
-        self._silenced_logs.enter_context(_silence_logs(keep=self.attached))
+        self._silenced_logs.enter_context(_silence_logs(keep_console=self.attached))
         if self.attached:
             assert inside is not None
             run: Any = inside.flow_run

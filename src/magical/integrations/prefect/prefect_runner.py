@@ -107,7 +107,9 @@ class PrefectRunner:
             state = Failed(message=f"failed: {', '.join(self._failed)}")
         else:
             state = Completed(message=f"{len(self._futures)} steps ran")
-        self._report_flow_run(ended=self.flow.close(state, wait=not stopped or all(f.done() for f in self._futures)))
+        self._report_flow_run(
+            ended=self.flow.close(state, wait=not stopped or all(f.done() for f in self._futures))
+        )
 
     def submit(self, work: WorkItem[T]) -> Future[T]:
         """Begin a piece of work as a task and give its future."""
@@ -180,7 +182,8 @@ class PrefectRunner:
             persist_result=False,
             log_prints=False,
             retries=retries,
-            retry_delay_seconds=[work.policy.retry_delay(n + 1) for n in range(min(retries, _MAX_DELAYS))] or None,
+            retry_delay_seconds=[work.policy.retry_delay(n + 1) for n in range(min(retries, _MAX_DELAYS))]
+            or None,
             retry_condition_fn=condition,
         )
 

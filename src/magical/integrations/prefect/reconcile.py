@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from magical.engine.journal import Journal, RunSummary
 from magical.masking import mask_uris
 from magical.system.atomic_files import write_text
-from magical.system.processes import machine_name, is_process_alive
+from magical.system.processes import is_process_alive, machine_name
 
-__all__ = ["OpenFlowRuns", "reconcile_flow_runs", "describe_open_flow_run"]
+__all__ = ["OpenFlowRuns", "describe_open_flow_run", "reconcile_flow_runs"]
 
 StateName = tuple[str, str]
 """Of Prefect's: its type and its name."""
@@ -92,8 +92,14 @@ def reconcile_flow_runs(project: HasJournal, server: str = "") -> list[str]:
             continue
         with contextlib.suppress(Exception):  # a server is away, or the disk is: nobody's run may fail for it
             summary = project.journal.read(run)
-            ends = {e["step"]: _STEP_STATES[e["event"]] for e in project.journal.events(run) if e["event"] in _STEP_STATES}
-            if _is_finished(summary) and _reconcile_flow_run(where, flow_run, _RUN_STATES.get(summary.state, _CRASHED), ends):
+            ends = {
+                e["step"]: _STEP_STATES[e["event"]]
+                for e in project.journal.events(run)
+                if e["event"] in _STEP_STATES
+            }
+            if _is_finished(summary) and _reconcile_flow_run(
+                where, flow_run, _RUN_STATES.get(summary.state, _CRASHED), ends
+            ):
                 marks.note(run, where, flow_run, True)
                 done.append(run)
     return done
@@ -126,7 +132,9 @@ def _is_finished(run: RunSummary) -> bool:
     return not is_process_alive(process) or run.state != "killed"
 
 
-def _reconcile_flow_run(server: str, flow_run: str, run_state: StateName, step_states: Mapping[str, StateName]) -> bool:
+def _reconcile_flow_run(
+    server: str, flow_run: str, run_state: StateName, step_states: Mapping[str, StateName]
+) -> bool:
     """Tell of one flow run and its tasks; not of the one that this code runs in, which has begun again."""
     import uuid
 

@@ -36,7 +36,9 @@ class Resamples:
     def __init__(self, rows: int, seed: int) -> None:
         rng = np.random.default_rng(seed)
         self._block_count = min(rows, MAX_BLOCKS)
-        self._row_blocks = rng.permutation(rows) % self._block_count if rows > self._block_count else np.arange(rows)
+        self._row_blocks = (
+            rng.permutation(rows) % self._block_count if rows > self._block_count else np.arange(rows)
+        )
         even = np.full(self._block_count, 1 / self._block_count)
         drawn = rng.multinomial(self._block_count, even, size=RESAMPLES)
         self._weights = np.vstack([np.ones(self._block_count), drawn]).astype(np.float64)
@@ -65,7 +67,9 @@ class Resamples:
         Returns:
             Counts of shape (1 + resamples, size). They are whole, so that no order of adding changes them.
         """
-        block, code = (self._row_blocks, codes) if chosen is None else (self._row_blocks[chosen], codes[chosen])
+        block, code = (
+            (self._row_blocks, codes) if chosen is None else (self._row_blocks[chosen], codes[chosen])
+        )
         cells = np.bincount(block * size + code, minlength=self._block_count * size)
         return self._weights @ cells.reshape(self._block_count, size).astype(np.float64)
 

@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LOWER_IS_BETTER", "PRIMARY", "is_better", "loss", "compute_confusion_metrics", "compute_ranking_metrics", "compute_residual_metrics"]
+__all__ = [
+    "LOWER_IS_BETTER",
+    "PRIMARY",
+    "compute_confusion_metrics",
+    "compute_ranking_metrics",
+    "compute_residual_metrics",
+    "is_better",
+    "loss",
+]
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -74,7 +82,9 @@ def compute_ranking_metrics(positive: Array, negative: Array) -> dict[str, Array
         One number for each resample; not a number where a class is absent.
 
     Example:
-        >>> compute_ranking_metrics(np.array([[0.0, 1.0, 1.0]]), np.array([[1.0, 1.0, 0.0]]))["roc_auc"].tolist()
+        >>> compute_ranking_metrics(np.array([[0.0, 1.0, 1.0]]), np.array([[1.0, 1.0, 0.0]]))[
+        ...     "roc_auc"
+        ... ].tolist()
         [0.875]
     """
     with np.errstate(invalid="ignore", divide="ignore"):

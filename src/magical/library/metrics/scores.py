@@ -31,7 +31,9 @@ class Score(Contract):
     high: float
 
     def __str__(self) -> str:
-        value, low, high = (_format_number(x, self.high - self.low) for x in (self.value, self.low, self.high))
+        value, low, high = (
+            _format_number(x, self.high - self.low) for x in (self.value, self.low, self.high)
+        )
         return f"{value} ({low} to {high})"
 
 

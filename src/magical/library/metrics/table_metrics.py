@@ -11,11 +11,16 @@ import polars as pl
 from magical.contracts.schema import Column
 from magical.errors import BrokenPromise, join_names
 from magical.library.metrics.bootstrap import Resamples, bin_scores
-from magical.library.metrics.metrics import compute_confusion_metrics, compute_ranking_metrics, compute_residual_metrics, compute_log_losses
+from magical.library.metrics.metrics import (
+    compute_confusion_metrics,
+    compute_log_losses,
+    compute_ranking_metrics,
+    compute_residual_metrics,
+)
 from magical.library.metrics.scores import Score
 from magical.library.remarks import warn
 
-__all__ = ["EvaluationResult", "encode_classes", "score_probabilities", "score_regression", "score_labels"]
+__all__ = ["EvaluationResult", "encode_classes", "score_labels", "score_probabilities", "score_regression"]
 
 Array = np.ndarray[Any, Any]
 
@@ -48,7 +53,10 @@ def score_regression(rows: pl.DataFrame, target: Column) -> EvaluationResult:
     error = rows.get_column("prediction").cast(pl.Float64).to_numpy() - truth
     centred = truth - truth.mean()
     values = np.column_stack([np.ones(len(error)), np.abs(error), error**2, centred, centred**2])
-    return EvaluationResult("regression", _compute_intervals(compute_residual_metrics(Resamples(len(error), BOOTSTRAP_SEED).sums(values))))
+    return EvaluationResult(
+        "regression",
+        _compute_intervals(compute_residual_metrics(Resamples(len(error), BOOTSTRAP_SEED).sums(values))),
+    )
 
 
 def score_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]) -> EvaluationResult:
@@ -112,7 +120,9 @@ def score_labels(rows: pl.DataFrame, target: Column) -> EvaluationResult:
     by_class = compute_confusion_metrics(confusion)
     if size == 2:
         found = {name: by_class[name][:, 1] for name in ("f1", "precision", "recall")}
-        return EvaluationResult("binary", _compute_intervals({"accuracy": by_class["accuracy"]} | found), classes[-1])
+        return EvaluationResult(
+            "binary", _compute_intervals({"accuracy": by_class["accuracy"]} | found), classes[-1]
+        )
     found = {"accuracy": by_class["accuracy"], "f1_macro": by_class["f1"].mean(axis=1)}
     return EvaluationResult("multiclass", _compute_intervals(found))
 
@@ -138,7 +148,8 @@ def _read_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]
     strangers = sorted(set(seen) - set(classes))
     if strangers:
         warn(
-            f"{join_names(strangers)} of {target.name} were not in train: each is counted as a wrong prediction."
+            f"{join_names(strangers)} of {target.name} were not in train: each is counted as a "
+            "wrong prediction."
         )
     return [*classes, *strangers], np.hstack([chances, np.zeros((len(chances), len(strangers)))])
 

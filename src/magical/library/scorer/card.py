@@ -21,7 +21,7 @@ from magical.keys.packages import find_package
 from magical.library.scorer.promotion_gate import Criterion, summarize_gate
 from magical.masking import mask
 
-__all__ = ["Provenance", "write_card", "find_requirements", "build_tags"]
+__all__ = ["Provenance", "build_tags", "find_requirements", "write_card"]
 
 _BASE_MODULES = ("cloudpickle", "numpy", "pandas", "polars", "pydantic", "sklearn", "skops")
 
@@ -67,7 +67,9 @@ def build_tags(provenance: Provenance, scores: Any, criteria: Iterable[Criterion
     return {name: mask(text) for name, text in found.items() if text}
 
 
-def write_card(model: Model, row_schema: Schema, scores: Any, criteria: Iterable[Criterion], provenance: Provenance) -> str:
+def write_card(
+    model: Model, row_schema: Schema, scores: Any, criteria: Iterable[Criterion], provenance: Provenance
+) -> str:
     """Write the model card.
 
     Args:
@@ -80,7 +82,8 @@ def write_card(model: Model, row_schema: Schema, scores: Any, criteria: Iterable
     gate = list(criteria)
     chosen = model.chosen.name if model.chosen else "a model"
     lines = [
-        f"# {_escape_markdown(provenance.workflow)}: {_escape_markdown(model.target)} by {_escape_markdown(chosen)}",
+        f"# {_escape_markdown(provenance.workflow)}: {_escape_markdown(model.target)} by "
+        f"{_escape_markdown(chosen)}",
         f"{_escape_markdown(model.task)}; gate {_escape_markdown(summarize_gate(gate))}.",
         f"## Scores ({scores.rows:,} {_escape_markdown(scores.part)} rows, 95 % intervals)",
         *_markdown_table(("metric", "value", "low", "high"), _score_rows(scores)),

@@ -118,7 +118,9 @@ class CodeBundle:
     @contextlib.contextmanager
     def _isolate_kinds(self) -> Iterator[None]:
         """Kinds of settings that the copies define must not replace the project's own."""
-        families = [f for f in TaggedSettings.__subclasses__() if not f.__module__.startswith(f"{self.name}.")]
+        families = [
+            f for f in TaggedSettings.__subclasses__() if not f.__module__.startswith(f"{self.name}.")
+        ]
         before = [(family, dict(family.kinds)) for family in families]
         try:
             for family in families:
@@ -176,7 +178,10 @@ def _find_changes(
     if isinstance(node, ast.ImportFrom) and not node.level and node.module and is_bundled(node.module):
         yield node, ast.unparse(ast.ImportFrom(f"{package}.{node.module}", node.names, 0))
     elif isinstance(node, ast.Import) and any(is_bundled(a.name) for a in node.names):
-        yield node, "; ".join(text for alias in node.names for text in _rewrite_import(alias, package, is_bundled))
+        yield (
+            node,
+            "; ".join(text for alias in node.names for text in _rewrite_import(alias, package, is_bundled)),
+        )
     elif isinstance(node, ast.Call) and node.args and _function_name(node.func) == "import_module":
         given = node.args[0]
         if isinstance(given, ast.Constant) and isinstance(given.value, str) and is_bundled(given.value):
@@ -218,12 +223,18 @@ def _find_needed_modules(needed: Iterable[str]) -> dict[str, Path]:
     """Some modules and the packages they lie in, if they are a project's."""
     names = {".".join(parts[: i + 1]) for n in needed for parts in [n.split(".")] for i in range(len(parts))}
     modules = {n: sys.modules[n] for n in names if n in sys.modules}
-    return {n: file for n, m in modules.items() if _is_project_module(n, m) and (file := find_source_file(m)) is not None}
+    return {
+        n: file
+        for n, m in modules.items()
+        if _is_project_module(n, m) and (file := find_source_file(m)) is not None
+    }
 
 
 def _is_project_module(name: str, module: ModuleType) -> bool:
     top = name.partition(".")[0]
-    return top != "magical" and not top.startswith("__") and not _BUNDLE_NAME.match(top) and is_project(module)
+    return (
+        top != "magical" and not top.startswith("__") and not _BUNDLE_NAME.match(top) and is_project(module)
+    )
 
 
 def _add_imported_modules(files: dict[str, Path], root: Path) -> dict[str, Path]:

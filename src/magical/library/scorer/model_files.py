@@ -125,7 +125,9 @@ def schema_from_json(data: Mapping[str, Any]) -> Schema:
     for column in plain.columns:
         given = data["bounds"].get(column.name, {})
         read = _BOUND_PARSERS.get(column.type, lambda value: value)
-        columns.append(replace(column, bounds={k: read(v) if k in _RANGE_BOUNDS else v for k, v in given.items()}))
+        columns.append(
+            replace(column, bounds={k: read(v) if k in _RANGE_BOUNDS else v for k, v in given.items()})
+        )
     return replace(plain, columns=tuple(columns))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from magical.contracts.model import Model
-from magical.contracts.promises import attached_promise, attach_promise
+from magical.contracts.promises import attach_promise, attached_promise
 from magical.engine.protocols import Registry, StepContext, Version
 from magical.errors import MagicalError, RegistryDown, shorten
 from magical.events import current_sink
@@ -20,7 +20,14 @@ from magical.library.scorer.scorer import Scorer
 from magical.refs import Link
 from magical.scoring_path import ScoringPath
 
-__all__ = ["CHAMPION_CRITERION", "HeldOutRows", "compare_with_champion", "check_run_parity", "find_held_out", "check_row_parity"]
+__all__ = [
+    "CHAMPION_CRITERION",
+    "HeldOutRows",
+    "check_row_parity",
+    "check_run_parity",
+    "compare_with_champion",
+    "find_held_out",
+]
 
 SAMPLE_ROWS = 20
 _TOLERANCE = 1e-9
@@ -97,12 +104,16 @@ def check_row_parity(scorer: Scorer, rows: pl.DataFrame, batch: pl.DataFrame) ->
     """
     lacking = rows.select(pl.any_horizontal(pl.all().is_null())).to_series()
     order = pl.Series(range(rows.height))
-    chosen = [*order.filter(lacking).head(SAMPLE_ROWS // 2), *order.filter(~lacking).head(SAMPLE_ROWS)][:SAMPLE_ROWS]
+    chosen = [*order.filter(lacking).head(SAMPLE_ROWS // 2), *order.filter(~lacking).head(SAMPLE_ROWS)][
+        :SAMPLE_ROWS
+    ]
     asked = f"{len(chosen)} rows equal the batch"
     try:
         alone = pl.concat([scorer.predict(rows[i]) for i in chosen])
     except MagicalError as error:
-        return Criterion(_ROW_CRITERION, asked, "failed", False, f"one row alone cannot be scored: {error.lines[0]}")
+        return Criterion(
+            _ROW_CRITERION, asked, "failed", False, f"one row alone cannot be scored: {error.lines[0]}"
+        )
     wrong = _count_differences(alone, batch[chosen].select(alone.columns))
     reason = f"rows one at a time differ from the batch in {wrong} of {len(chosen)}" if wrong else ""
     return Criterion(_ROW_CRITERION, asked, f"{len(chosen) - wrong} equal", not wrong, reason)

@@ -12,7 +12,16 @@ import polars as pl
 from magical.errors import Finding, shorten
 from magical.library.metrics.metrics import LOWER_IS_BETTER
 
-__all__ = ["METRICS", "Criterion", "tabulate_criteria", "find_blockers", "check_findings", "format_distinct", "check_thresholds", "summarize_gate"]
+__all__ = [
+    "METRICS",
+    "Criterion",
+    "check_findings",
+    "check_thresholds",
+    "find_blockers",
+    "format_distinct",
+    "summarize_gate",
+    "tabulate_criteria",
+]
 
 METRICS = (
     "roc_auc",
@@ -102,7 +111,9 @@ def check_findings(findings: Iterable[Finding]) -> list[Criterion]:
     leaks = [f for f in findings if f.code == "LEAK001"]
     value = "; ".join(f"{f.step} {f.what}" for f in leaks) or "passed"
     first = Criterion("LEAK001 dataflow", "passed", value, not leaks, f"LEAK001: {value}" if leaks else "")
-    rest = [Criterion(f"{code} {name}", "passed", "not assessed", None) for code, name in _AUDIT_RULES.items()]
+    rest = [
+        Criterion(f"{code} {name}", "passed", "not assessed", None) for code, name in _AUDIT_RULES.items()
+    ]
     return [first, *rest]
 
 

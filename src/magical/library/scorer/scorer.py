@@ -14,7 +14,7 @@ import polars as pl
 from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Model
 from magical.contracts.schema import Schema
-from magical.contracts.tables import to_polars, coerce_table
+from magical.contracts.tables import coerce_table, to_polars
 from magical.contracts.validation import filter as part_rows
 from magical.errors import BrokenPromise, StoreError
 from magical.library.scorer.code_bundle import CodeBundle
@@ -83,7 +83,9 @@ class Scorer:
         if self.refusal:
             raise BrokenPromise(f"A row alone cannot be scored: {self.refusal}")
         table = add_row_numbers(self._prepare_rows(rows))
-        rejected = part_rows(table, _drop_id_roles(self.chain.row_schema)).rejected.select(ROW_COLUMN, "reason")
+        rejected = part_rows(table, _drop_id_roles(self.chain.row_schema)).rejected.select(
+            ROW_COLUMN, "reason"
+        )
         good = table.join(rejected, on=ROW_COLUMN, how="anti", maintain_order="left")
         if good.is_empty():
             schema = {c.name: DTYPES.get(c.type, pl.Null) for c in self.model.schema.columns}
@@ -143,7 +145,9 @@ class Scorer:
                 f"{folder} holds no scorer: {error}.", hint="was it registered by magical?"
             ) from None
         if data["format"] != SCORER_FORMAT:
-            raise StoreError(f"{folder} holds a scorer of format {data['format']}, and {SCORER_FORMAT} is known.")
+            raise StoreError(
+                f"{folder} holds a scorer of format {data['format']}, and {SCORER_FORMAT} is known."
+            )
         package = CodeBundle(data["package"], tuple(data["modules"]))
         with package.make_importable(folder / _CODE):
             files = StepFiles(folder, package)

@@ -9,15 +9,15 @@ from typing import Any
 import polars as pl
 from polars.exceptions import ColumnNotFoundError
 
-from magical.contracts.promises import Promise, attached_promise, attach_promise
+from magical.contracts.promises import Promise, attach_promise, attached_promise
 from magical.contracts.schema import Schema
-from magical.contracts.tables import convert_pandas, format_kinds, convert_kind, parse_kinds
+from magical.contracts.tables import convert_kind, convert_pandas, format_kinds, parse_kinds
 from magical.errors import BrokenPromise, MagicalError, StepError, shorten
 from magical.events import current_sink
 from magical.refs import Link, Wire, find_links
 from magical.scoring_path import ScoringPath
 
-__all__ = ["ROW_COLUMN", "ScoringStep", "ScoringChain", "add_row_numbers"]
+__all__ = ["ROW_COLUMN", "ScoringChain", "ScoringStep", "add_row_numbers"]
 
 ROW_COLUMN = "__magical_row__"
 """A private column that says which row is which; of a type that no selector of numbers or texts picks."""
@@ -70,10 +70,14 @@ class ScoringChain:
         moves = []
         for step in path.steps:
             node, call = step.node, step.call
-            forms = {n: format_kinds(call.step.wanted[n]) for n in step.inputs}
+            forms = {n: format_kinds(call.step.parameter_promises[n]) for n in step.inputs}
             function = call.step.function
-            moves.append(ScoringStep(node.name, node.step, function, call.arguments, step.inputs, step.promise, forms))
-        return cls(path.typed, path.source, tuple(moves), path.result, {i: load_value(i) for i in path.frozen})
+            moves.append(
+                ScoringStep(node.name, node.step, function, call.arguments, step.inputs, step.promise, forms)
+            )
+        return cls(
+            path.typed, path.source, tuple(moves), path.result, {i: load_value(i) for i in path.frozen}
+        )
 
     def transform_rows(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Give what the model predicts from, and which rows were left out, with the reason.
@@ -114,8 +118,12 @@ class ScoringChain:
             arguments[name] = convert_kind(value, parse_kinds(step.table_kinds.get(name, "")))
         given = _call_step(step, arguments, self.row_schema)
         if step.promise.kind in ("tuple", "list"):
-            promises = step.promise.items if step.promise.kind == "tuple" else step.promise.items[:1] * len(given)
-            return [_restore_row_numbers(v, p, before, step.name) for v, p in zip(given, promises, strict=True)]
+            promises = (
+                step.promise.items if step.promise.kind == "tuple" else step.promise.items[:1] * len(given)
+            )
+            return [
+                _restore_row_numbers(v, p, before, step.name) for v, p in zip(given, promises, strict=True)
+            ]
         return _restore_row_numbers(given, step.promise, before, step.name)
 
     def _resolve_input(self, wire: Wire, plain: Any, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
@@ -180,7 +188,9 @@ def _restore_row_numbers(output: Any, promise: Promise, input_table: pl.DataFram
     if ROW_COLUMN not in output.columns and input_table is not None and ids:
         both = set(output.columns) & set(input_table.columns)
         if both.issuperset(ids) and not input_table.select(ids).is_duplicated().any():
-            output = output.join(input_table.select(*ids, ROW_COLUMN), on=ids, how="left", maintain_order="left")
+            output = output.join(
+                input_table.select(*ids, ROW_COLUMN), on=ids, how="left", maintain_order="left"
+            )
     return attach_promise(output, promise)
 
 
@@ -192,6 +202,10 @@ def _find_dropped_rows(rows: pl.DataFrame, tables: Mapping[Link, pl.DataFrame]) 
     lost = pl.DataFrame(schema={ROW_COLUMN: pl.Binary, "reason": pl.String})
     for link, table in tables.items():
         if ROW_COLUMN in table.columns:
-            gone = rows.select(ROW_COLUMN).join(table, on=ROW_COLUMN, how="anti").join(lost, on=ROW_COLUMN, how="anti")
+            gone = (
+                rows.select(ROW_COLUMN)
+                .join(table, on=ROW_COLUMN, how="anti")
+                .join(lost, on=ROW_COLUMN, how="anti")
+            )
             lost = pl.concat([lost, gone.with_columns(pl.lit(f"{link.node} left it out").alias("reason"))])
     return lost

@@ -15,7 +15,12 @@ from pydantic import TypeAdapter
 from magical.errors import StoreError, shorten
 from magical.keys.packages import is_project
 from magical.library.scorer.code_bundle import CodeBundle
-from magical.library.scorer.model_files import promise_from_json, promise_to_json, wire_from_json, wire_to_json
+from magical.library.scorer.model_files import (
+    promise_from_json,
+    promise_to_json,
+    wire_from_json,
+    wire_to_json,
+)
 from magical.library.scorer.scoring_steps import ScoringStep
 from magical.masking import mask_uris
 from magical.refs import Link
@@ -110,7 +115,9 @@ class StepFiles:
         """Whether the step's import string leads to it, where the model is loaded too."""
         name, _, path = step.step.partition(":")
         module: Any = sys.modules.get(name)
-        if module is None or (is_project(module) and not self.package.has_module(name) and not _is_magical_module(name)):
+        if module is None or (
+            is_project(module) and not self.package.has_module(name) and not _is_magical_module(name)
+        ):
             return False
         thing = module
         for part in path.split("."):

@@ -40,7 +40,8 @@ class Configuration:
         self.policy(line)
         self.tracking(line)
         layers = [
-            Layer(x.name, {k: v for k, v in x.values.items() if k not in GROUPS}) for x in self._read_layers(line)
+            Layer(x.name, {k: v for k, v in x.values.items() if k not in GROUPS})
+            for x in self._read_layers(line)
         ]
         given = next((k for x in layers for k in x.values), None)
         if cls is None and given:

@@ -20,21 +20,21 @@ from magical.project.loading.configuration import Configuration
 from magical.project.loading.graph_cache import (
     DrawnWorkflow,
     GraphCache,
+    digest_other_files,
     find_difference,
+    project_digest,
     record_file_reads,
     track_added_paths,
-    digest_other_files,
-    project_digest,
 )
 from magical.project.loading.importer import import_workflow
 from magical.project.loading.location import Location
 from magical.project.loading.source_loader import has_changed_outside
 from magical.settings.base import to_json
 from magical.settings.layers import LoadedSettings
-from magical.settings.secrets import mask_referenced_secrets, forbid_reveal
+from magical.settings.secrets import forbid_reveal, mask_referenced_secrets
 from magical.workflows import Workflow
 
-__all__ = ["WorkflowDrawing", "WorkflowDrawer"]
+__all__ = ["WorkflowDrawer", "WorkflowDrawing"]
 
 
 _import_lock = threading.RLock()
@@ -43,7 +43,7 @@ _import_lock = threading.RLock()
 @contextlib.contextmanager
 def _import_exclusively() -> Iterator[None]:
     """While modules are dropped, imported and read: two threads at once would see half of each other's."""
-    with _import_lock, discard_events(wishing=False):
+    with _import_lock, discard_events(allows_wishes=False):
         yield
 
 
@@ -150,7 +150,9 @@ class WorkflowDrawer:
             self._configuration.policy(line).check(graph)
             identities = identify_nodes(self._pretence(graph))
         other = digest_other_files(identities, read, self._location.root)
-        return DrawnWorkflow(graph, identities, mask_values(to_json(loaded.settings)), loaded.setting_layers, other)
+        return DrawnWorkflow(
+            graph, identities, mask_values(to_json(loaded.settings)), loaded.setting_layers, other
+        )
 
     def draw_fresh(self, line: dict[str, Any]) -> tuple[Workflow[Any, Any], Graph]:
         """Import the project again, and give its workflow and what that draws now.

@@ -26,11 +26,11 @@ from magical.system.atomic_files import write_text
 __all__ = [
     "DrawnWorkflow",
     "GraphCache",
+    "digest_other_files",
     "find_difference",
+    "project_digest",
     "record_file_reads",
     "track_added_paths",
-    "digest_other_files",
-    "project_digest",
 ]
 
 _ADDED_PATHS: set[str] = set()
@@ -122,7 +122,9 @@ def find_difference(drawn: DrawnWorkflow, graph: Graph, pretence: Callable[[Grap
     return ""
 
 
-def digest_other_files(identities: Mapping[str, NodeIdentity], read: Iterable[str], root: Path) -> dict[str, str]:
+def digest_other_files(
+    identities: Mapping[str, NodeIdentity], read: Iterable[str], root: Path
+) -> dict[str, str]:
     """Give the digests of what drawing depends on beside the project's own modules.
 
     Args:
@@ -184,7 +186,9 @@ def _find_sources(root: Path) -> Iterator[Path]:
         names[:] = [
             n
             for n in names
-            if not n.startswith(".") and n not in _SKIPPED_FOLDERS and not Path(folder, n, "pyvenv.cfg").exists()
+            if not n.startswith(".")
+            and n not in _SKIPPED_FOLDERS
+            and not Path(folder, n, "pyvenv.cfg").exists()
         ]
         yield from (Path(folder, f) for f in files if f.endswith(".py"))
 

@@ -18,7 +18,12 @@ from pydantic import Field
 
 from magical.errors import MagicalError, ProjectError, did_you_mean, shorten
 from magical.project.loading.location import Location
-from magical.project.loading.source_loader import FreshLoader, drop_stale_modules, is_test, install_outside_finder
+from magical.project.loading.source_loader import (
+    FreshLoader,
+    drop_stale_modules,
+    install_outside_finder,
+    is_test,
+)
 from magical.system.tracebacks import author_frames
 from magical.workflows import Workflow
 

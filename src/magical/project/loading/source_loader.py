@@ -15,7 +15,7 @@ from types import CodeType, ModuleType
 from magical.keys.packages import is_project
 from magical.system.processes import process_start_time
 
-__all__ = ["FreshLoader", "has_changed_outside", "drop_stale_modules", "is_test", "install_outside_finder"]
+__all__ = ["FreshLoader", "drop_stale_modules", "has_changed_outside", "install_outside_finder", "is_test"]
 
 _INSTALL_FOLDERS = ("site-packages", "dist-packages")
 

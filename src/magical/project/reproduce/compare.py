@@ -39,7 +39,9 @@ class Comparison:
         ordered = [*(n for n in self.record["steps"] if n in made), *made]  # not as steps happened to finish
         now = Fingerprinter(self.new_project.store, find_model_samples({n: made[n] for n in ordered}), root)
         return tuple(
-            ReproducedStep(name, LEFT_OUT, (left_out[name],)) if name in left_out else self._compare_step(name, said, now)
+            ReproducedStep(name, LEFT_OUT, (left_out[name],))
+            if name in left_out
+            else self._compare_step(name, said, now)
             for name, said in self.record["steps"].items()
         )
 
@@ -57,7 +59,9 @@ class Comparison:
             reason = self.result.left_out.get(name, "it was not reached")
             return ReproducedStep(name, DIFFERS, (f"it gave nothing: {reason}",), note)
         if not entry.get("result"):
-            return ReproducedStep(name, *_compare_content(entry.get("content", ""), made.result.content), note)
+            return ReproducedStep(
+                name, *_compare_content(entry.get("content", ""), made.result.content), note
+            )
         new = fingerprints.of(name, made.result)
         found = compare_fingerprints(entry["result"], new, self._table_pairs(entry, made.result))
         return ReproducedStep(name, found.level, found.details, note, found.max_difference)

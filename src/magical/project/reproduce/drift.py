@@ -14,7 +14,7 @@ from magical.engine.plan import Planner
 from magical.errors import InputError, join_names, shorten
 from magical.graph import Node
 from magical.keys.key import NodeIdentity
-from magical.keys.key_diff import find_causes, diff_settings
+from magical.keys.key_diff import diff_settings, find_causes
 from magical.keys.packages import digest_lock_files, read_versions
 from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.reproduce.portable_paths import make_portable, portable_parts
@@ -47,7 +47,11 @@ class Change:
 
 
 def find_changes(
-    record: Mapping[str, Any], drawing: WorkflowDrawing, planner: Planner, root: Path, excluded: Collection[str] = ()
+    record: Mapping[str, Any],
+    drawing: WorkflowDrawing,
+    planner: Planner,
+    root: Path,
+    excluded: Collection[str] = (),
 ) -> list[Change]:
     """Say what differs between a record and the project as it is here and now, before anything runs.
 
@@ -125,8 +129,12 @@ def _version_changes(record: Mapping[str, Any], drawing: WorkflowDrawing) -> Ite
     then, now = record.get("versions") or {}, {**read_versions(), **packages}
     for name in then:
         one, other = str(then[name]), str(now.get(name) or "")
-        if name == "python" and _minor_version(one) != _minor_version(other):  # the third number changes no key
-            yield Change("python", f"Python went from {shorten(_minor_version(one), 40)} to {_minor_version(other)}")
+        if name == "python" and _minor_version(one) != _minor_version(
+            other
+        ):  # the third number changes no key
+            yield Change(
+                "python", f"Python went from {shorten(_minor_version(one), 40)} to {_minor_version(other)}"
+            )
         elif name != "python" and other and one != other:
             yield Change("package", f"{name} went from {shorten(one, 40)} to {other}")
 

@@ -38,7 +38,9 @@ class Agreement:
     max_difference: float | None = None
 
 
-def compare_fingerprints(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs = lambda item: None) -> Agreement:
+def compare_fingerprints(
+    old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs = lambda item: None
+) -> Agreement:
     """Compare two fingerprints.
 
     Args:
@@ -47,7 +49,9 @@ def compare_fingerprints(old: Mapping[str, Any], new: Mapping[str, Any], pairs: 
         pairs: gives, for a member of the result, both tables as they are, if both are there.
 
     Example:
-        >>> compare_fingerprints({"kind": "none", "content": "none"}, {"kind": "none", "content": "none"}).level
+        >>> compare_fingerprints(
+        ...     {"kind": "none", "content": "none"}, {"kind": "none", "content": "none"}
+        ... ).level
         'same'
     """
     return _merge(list(_compare_items(old, new, pairs, "")))
@@ -83,7 +87,9 @@ def _merge(found: list[Agreement]) -> Agreement:
     levels = [a.level for a in found]
     level = next((x for x in (DIFFERS, UNKNOWN, NEARLY) if x in levels), SAME)
     what = tuple(text for a in found if a.level == level for text in a.details)
-    return Agreement(level, what, max((a.max_difference for a in found if a.max_difference is not None), default=None))
+    return Agreement(
+        level, what, max((a.max_difference for a in found if a.max_difference is not None), default=None)
+    )
 
 
 def _compare_objects(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs, item: str) -> Agreement:
@@ -103,7 +109,9 @@ def _compare_objects(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pai
     return Agreement(UNKNOWN, (f"{_prefix(item)}a {new['type']} has no content that could be compared",))
 
 
-def _compare_tables(old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None, item: str) -> Agreement:
+def _compare_tables(
+    old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None, item: str
+) -> Agreement:
     was, now, at = old["columns"], new["columns"], _prefix(item)
     if old["rows"] != new["rows"]:
         return Agreement(DIFFERS, (f"{at}{old['rows']:,} rows then, {new['rows']:,} now",))
@@ -119,7 +127,9 @@ def _compare_tables(old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair 
     return _merge(found)
 
 
-def _compare_columns(name: str, old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None) -> Agreement:
+def _compare_columns(
+    name: str, old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None
+) -> Agreement:
     if old["type"] != new["type"]:
         return Agreement(DIFFERS, (f"{name} was {old['type']}, and is {new['type']} now",))
     if old["digest"] == new["digest"]:
@@ -167,7 +177,9 @@ def _compare_values(old: Mapping[str, Any], new: Mapping[str, Any], item: str) -
         return _merge(list(_compare_json(old["json"], new["json"], at.rstrip("."))))
     if old.get("shape") != new.get("shape"):
         return Agreement(DIFFERS, (f"{_prefix(item)}other content",))
-    return _describe_difference(f"{at}its numbers", compare_checksums(old["floats"], new["floats"]), "by their sums, about")
+    return _describe_difference(
+        f"{at}its numbers", compare_checksums(old["floats"], new["floats"]), "by their sums, about"
+    )
 
 
 def _compare_json(old: Any, new: Any, path: str) -> Iterator[Agreement]:

@@ -27,10 +27,10 @@ from magical.synthesis.stub_models import pretending_run
 
 __all__ = [
     "Fingerprinter",
+    "digest_rest",
     "extract_floats",
     "has_floats",
     "split_floats",
-    "digest_rest",
 ]
 
 _Numbers = np.ndarray[Any, Any]
@@ -72,7 +72,11 @@ def has_floats(dtype: pl.DataType) -> bool:
 
 def extract_floats(series: pl.Series) -> _Numbers:
     """Give the floats of a column as float64, NaN for null."""
-    found = [part.cast(pl.Float64).fill_null(float("nan")).to_numpy() for part in _flatten(series) if _is_float(part)]
+    found = [
+        part.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        for part in _flatten(series)
+        if _is_float(part)
+    ]
     return np.concatenate(found) if len(found) > 1 else found[0]
 
 
@@ -168,7 +172,12 @@ class Fingerprinter:
         shape = hashlib.sha256(json.dumps(paths, ensure_ascii=False).encode()).hexdigest()[:40]
         found = {"shape": shape, "floats": checksum_floats(np.array(numbers, dtype=np.float64))}
         text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-        if not self.allows_plain or len(text) > MAX_PLAIN_JSON or mask_values(value) != value or (self.root and self.root in text):
+        if (
+            not self.allows_plain
+            or len(text) > MAX_PLAIN_JSON
+            or mask_values(value) != value
+            or (self.root and self.root in text)
+        ):
             return found
         return {**found, "json": value}
 
@@ -184,7 +193,11 @@ class Fingerprinter:
             return {"unknown": shorten(self._hide_paths(error.lines[0]), 160)}
         if isinstance(told, str):
             return {"kind": "model", "unknown": self._hide_paths(told)}
-        return {"kind": "model", "on": self.model_samples[node][0], "predicts": self._fingerprint_table(told.lazy())}
+        return {
+            "kind": "model",
+            "on": self.model_samples[node][0],
+            "predicts": self._fingerprint_table(told.lazy()),
+        }
 
     def _hide_paths(self, reason: str) -> str:
         return without_paths(reason, Path(self.root)) if self.root else reason

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["TOLERANCE", "compare_checksums", "compare_floats", "checksum_floats"]
+__all__ = ["TOLERANCE", "checksum_floats", "compare_checksums", "compare_floats"]
 
 TOLERANCE = 1e-9
 """Relative: floats no further apart than this agree."""

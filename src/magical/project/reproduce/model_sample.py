@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from magical.contracts.promises import PARTS
 from magical.engine.artifacts import Artifact, Record
 
-__all__ = ["ModelSample", "walk_artifact", "find_model_samples"]
+__all__ = ["ModelSample", "find_model_samples", "walk_artifact"]
 
 ModelSample = tuple[str, Artifact]
 """How a table is called that models predict, and the table."""
@@ -33,7 +33,9 @@ def find_model_samples(records: Mapping[str, Record]) -> dict[str, ModelSample]:
     return found
 
 
-def _candidates(name: str, records: Mapping[str, Record], splits: Mapping[str, Artifact]) -> Iterator[ModelSample]:
+def _candidates(
+    name: str, records: Mapping[str, Record], splits: Mapping[str, Artifact]
+) -> Iterator[ModelSample]:
     own = _inputs(records[name])
     followers = [r for r in records.values() if _is_consumer(r, records[name].result)]
     for inputs in (own, *map(_inputs, followers)):

@@ -91,7 +91,11 @@ class Reproduction:
                 words.append(f"{many}{'' if words else ' agree' if many > 1 else ' agrees'} {how}")
         if many := self._count(DIFFERS):
             words.append(f"{many} {'differ' if many > 1 else 'differs'}")
-        words += [f"{many} {LEFT_OUT} ({_left_out_reasons(self.steps)})"] if (many := self._count(LEFT_OUT)) else []
+        words += (
+            [f"{many} {LEFT_OUT} ({_left_out_reasons(self.steps)})"]
+            if (many := self._count(LEFT_OUT))
+            else []
+        )
         words += [f"{many} not compared"] if (many := self._count(UNKNOWN)) else []
         many = len(self.steps)
         return f"{self.workflow}: {many} {'step' if many == 1 else 'steps'}: {', '.join(words) or 'nothing'}."

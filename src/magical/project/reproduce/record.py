@@ -13,7 +13,7 @@ from magical.errors import MagicalError, StoreError
 from magical.graph import Graph, Node
 from magical.project.loading.configuration import Configuration
 from magical.project.loading.drawing import WorkflowDrawer
-from magical.project.reproduce.model_sample import ModelSample, walk_artifact, find_model_samples
+from magical.project.reproduce.model_sample import ModelSample, find_model_samples, walk_artifact
 from magical.project.reproduce.portable_paths import (
     make_portable,
     portable_parts,
@@ -22,14 +22,14 @@ from magical.project.reproduce.portable_paths import (
 )
 from magical.project.reproduce.record_schema import FORMAT
 from magical.report.text import runs_json
-from magical.settings.secrets import mask_referenced_secrets, drop_masked
+from magical.settings.secrets import drop_masked, mask_referenced_secrets
 
 __all__ = [
     "RecordedProject",
-    "with_run_profile",
-    "find_left_out",
     "build_record",
+    "find_left_out",
     "find_records",
+    "with_run_profile",
 ]
 
 
@@ -91,7 +91,9 @@ def build_record(project: RecordedProject, run: str, *, keep_paths: bool = False
     """
     summary = project.journal.read(project.journal.find(run))
     project = with_run_profile(project, summary.facts.get("profile", ""))
-    masked = mask_referenced_secrets(summary.settings, project.root)  # whether the workflow of then can still be drawn or not
+    masked = mask_referenced_secrets(
+        summary.settings, project.root
+    )  # whether the workflow of then can still be drawn or not
     (said,) = runs_json([summary], project.store.size)
     settings, unread = _read_settings(project, summary)
     steps = dict(_step_entries(project, summary, masked, unread))
@@ -172,7 +174,10 @@ def _is_from_run(run: RunSummary, name: str, record: Record) -> bool:
 
 
 def _create_fingerprint(
-    project: RecordedProject, records: Mapping[str, Record], model_samples: Mapping[str, ModelSample], masked: bool
+    project: RecordedProject,
+    records: Mapping[str, Record],
+    model_samples: Mapping[str, ModelSample],
+    masked: bool,
 ) -> Callable[[str, Record], dict[str, Any] | None]:
     if not records:
         return lambda name, record: None

@@ -13,11 +13,11 @@ from magical.engine.protocols import Listener
 from magical.engine.run import RunRequest, RunResult, RunStopped, execute
 from magical.errors import MagicalError, ProjectError, SettingsError, StoreError, UsageError
 from magical.graph import Graph
-from magical.project.loading.drawing import WorkflowDrawing, WorkflowDrawer
+from magical.project.loading.drawing import WorkflowDrawer, WorkflowDrawing
 from magical.project.reproduce.compare import Comparison
 from magical.project.reproduce.drift import Change, changed_data_error, find_changes
 from magical.project.reproduce.outcome import ReproducedStep, Reproduction
-from magical.project.reproduce.record import RecordedProject, with_run_profile, find_left_out, build_record
+from magical.project.reproduce.record import RecordedProject, build_record, find_left_out, with_run_profile
 from magical.project.reproduce.record_schema import read_record
 from magical.project.run_setup import OpenOptions, create_scheduler
 from magical.project.temporary_folder import create_temporary_folder
@@ -151,14 +151,16 @@ def _refuse_other_profile(given: str, record: Mapping[str, Any]) -> None:
         )
 
 
-def _open_temporary(project: ReproducibleProject, record: Mapping[str, Any], home: Path) -> ReproducibleProject:
+def _open_temporary(
+    project: ReproducibleProject, record: Mapping[str, Any], home: Path
+) -> ReproducibleProject:
     """The project with a store of its own, as the run had opened it."""
     opening = project.options
     past = Pretence(record.get("pretend", ""), record.get("rows") or DEFAULT_ROWS)
     return project.reopen(
         replace(
             opening,
-            location=replace(opening.location, aside=home),
+            location=replace(opening.location, temporary_home=home),
             profile=record.get("profile", ""),
             sample=record.get("sample", 0),
             pretence=past,
@@ -166,7 +168,9 @@ def _open_temporary(project: ReproducibleProject, record: Mapping[str, Any], hom
     )
 
 
-def _draw_recorded(fresh: ReproducibleProject, record: Mapping[str, Any], overrides: Mapping[str, Any]) -> WorkflowDrawing:
+def _draw_recorded(
+    fresh: ReproducibleProject, record: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> WorkflowDrawing:
     settings = drop_masked(record["settings"])
     whole = {n for n, v in settings.items() if isinstance(v, Mapping) and v == record["settings"][n]}
     line = apply_overrides(settings, overrides)
@@ -208,7 +212,9 @@ def _commit_text(record: Mapping[str, Any]) -> str:
     return f", {commit[:10]}" if commit else ""
 
 
-def _select_steps(drawing: WorkflowDrawing, record: Mapping[str, Any]) -> tuple[WorkflowDrawing, dict[str, str]]:
+def _select_steps(
+    drawing: WorkflowDrawing, record: Mapping[str, Any]
+) -> tuple[WorkflowDrawing, dict[str, str]]:
     """The part of the workflow that finished then, without what writes to the world; and why not the rest."""
     said, without = record["steps"], find_left_out(drawing.graph)
     names = [n.name for n in drawing.graph.nodes if said.get(n.name, {}).get("key") and n.name not in without]
@@ -218,4 +224,4 @@ def _select_steps(drawing: WorkflowDrawing, record: Mapping[str, Any]) -> tuple[
         nodes = tuple(n for n in graph.nodes if n.name in needed)
         return replace(graph, nodes=nodes, result=tuple(map(Link, names)), findings=())
 
-    return replace(drawing, change=part), without
+    return replace(drawing, rewrite=part), without

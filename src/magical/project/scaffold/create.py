@@ -113,7 +113,11 @@ def create_project(name: str, data: str = "", target: str = "") -> CreatedProjec
     root = _find_free_root(name)
     if target and not data:
         raise UsageError(f"--target {target} names a column of no file.", hint="add --data FILE.")
-    words = {"name": root.name, "function": _function_name(root.name), "settings": _camel_case(root.name, "Settings")}
+    words = {
+        "name": root.name,
+        "function": _function_name(root.name),
+        "settings": _camel_case(root.name, "Settings"),
+    }
     if not data:
         words["title"] = f"{root.name}: which customers will order again? (An example: design your own.)"
         return CreatedProject(root, _write_files(root, _render_templates("design", words)))
@@ -129,7 +133,9 @@ def _create_from_data(root: Path, file: Path, target: str, variables: dict[str, 
     from magical.project.scaffold.infer_project import infer_from_file
 
     found = infer_from_file(file, target)
-    files = _render_templates("data", {**variables, **found.template_variables(root.name)}) | {"contracts.py": found.contracts}
+    files = _render_templates("data", {**variables, **found.template_variables(root.name)}) | {
+        "contracts.py": found.contracts
+    }
 
     def copy(folder: Path) -> None:
         (folder / "data").mkdir()

@@ -53,7 +53,10 @@ class InferredProject:
         """Give what stands in the templates for a project of this name."""
         features = self._features()
         return {
-            "title": f"{name}: what will {self.schema.target} be, in rows like those of {_docstring_text(self.file)}?",
+            "title": (
+                f"{name}: what will {self.schema.target} be, in rows like those of "
+                f"{_docstring_text(self.file)}?"
+            ),
             "contract": self.schema.name,
             "file": self.file,
             "rows": f"{self.schema.rows:,}",
@@ -127,7 +130,9 @@ def infer_from_file(file: Path, target: str) -> InferredProject:
             f"{file.name} has no column to predict {column} from: {_excluded_columns(schema)}.",
             hint="give a file with more columns.",
         )
-    docstring = f"One row of {_docstring_text(file.name)}, as {schema.rows:,} rows show it; correct what is wrong."
+    docstring = (
+        f"One row of {_docstring_text(file.name)}, as {schema.rows:,} rows show it; correct what is wrong."
+    )
     contracts = module_source([schema], "What the tables promise.", {schema.name: docstring})
     later = _is_ordered_in_time(labelled, schema, column)
     kind = schema.column(str(schema.target))

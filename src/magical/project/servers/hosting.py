@@ -18,7 +18,15 @@ from magical.integrations.mlflow.client import relocate_artifacts
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.process_guard import GuardedProcess
 
-__all__ = ["HOST", "Server", "await_servers", "free_port", "mlflow_server", "find_port_user", "prefect_server"]
+__all__ = [
+    "HOST",
+    "Server",
+    "await_servers",
+    "find_port_user",
+    "free_port",
+    "mlflow_server",
+    "prefect_server",
+]
 
 HOST = "127.0.0.1"
 
@@ -67,7 +75,9 @@ class Server:
             self.folder.mkdir(parents=True, exist_ok=True)
         env = {k: v for k, v in os.environ.items() if not k.startswith(_CLEARED_PREFIXES)}
         command = [sys.executable, *self.arguments]
-        return GuardedProcess(command, env={**env, **_QUIET_ENVIRONMENT, **self.settings}, cwd=self.folder, log=self.log)
+        return GuardedProcess(
+            command, env={**env, **_QUIET_ENVIRONMENT, **self.settings}, cwd=self.folder, log=self.log
+        )
 
     def is_up(self) -> bool:
         """Whether it is up."""

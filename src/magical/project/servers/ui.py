@@ -17,10 +17,10 @@ from magical.project.servers.hosting import (
     HOST,
     Server,
     await_servers,
-    free_port,
     check_servers,
-    mlflow_server,
     find_port_user,
+    free_port,
+    mlflow_server,
     prefect_server,
 )
 from magical.system.file_locks import acquire, release

@@ -11,9 +11,17 @@ from pathlib import Path
 from typing import Protocol
 
 from magical.errors import DamagedArtifact, StoreError
-from magical.system.atomic_files import temporary_file, wrap_disk_errors, fsync_file, write_file
+from magical.system.atomic_files import fsync_file, temporary_file, wrap_disk_errors, write_file
 
-__all__ = ["LocalObjects", "BlobStore", "damaged_object", "bytes_digest", "file_digest", "missing_object", "is_blob_name"]
+__all__ = [
+    "BlobStore",
+    "LocalObjects",
+    "bytes_digest",
+    "damaged_object",
+    "file_digest",
+    "is_blob_name",
+    "missing_object",
+]
 
 _verified: dict[Path, tuple[int, int, int]] = {}
 """Files whose bytes this process has seen to be those of their names, with what tells that they changed."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from magical.engine.artifacts import Record
 from magical.system.atomic_files import wrap_disk_errors
-from magical.system.file_locks import acquire, try_acquire, release
+from magical.system.file_locks import acquire, release, try_acquire
 
 __all__ = ["Pins", "read_pins"]
 

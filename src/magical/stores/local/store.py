@@ -184,7 +184,7 @@ class LocalStore:
             return SweepResult()
         with wrap_disk_errors(self.folder):
             suspects = {p for p in self.objects.paths() if not self.objects.is_whole(p)} if verify else set()
-        with self._gate.hold(alone=True), wrap_disk_errors(self.folder):
+        with self._gate.hold(exclusive=True), wrap_disk_errors(self.folder):
             return sweep(self, alive() if callable(alive) else alive, suspects, dry=dry)
 
     def read_record(self, key: str) -> tuple[Record | None, bool]:

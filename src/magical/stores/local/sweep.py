@@ -13,7 +13,7 @@ from magical.engine.artifacts import Record
 from magical.engine.protocols import SweepResult
 from magical.stores.local.objects import LocalObjects
 from magical.stores.local.pins import read_pins
-from magical.system.file_locks import try_acquire, release
+from magical.system.file_locks import release, try_acquire
 
 __all__ = ["sweep"]
 

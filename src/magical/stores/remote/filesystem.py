@@ -16,15 +16,15 @@ from urllib.parse import urlsplit
 import fsspec
 
 from magical.errors import MagicalError, StoreError, shorten
-from magical.masking import register_secret, mask
+from magical.masking import mask, register_secret
 from magical.system.atomic_files import DISK_FULL_ERRNOS, wrap_disk_errors, write_file
 
 __all__ = [
-    "FolderStorage",
     "FileInfo",
     "FileStorage",
-    "open_storage",
+    "FolderStorage",
     "filesystem_error",
+    "open_storage",
 ]
 
 _HINTS = {
@@ -118,7 +118,9 @@ class FileStorage:
             StoreError: the filesystem does not answer, or refuses.
         """
         with self.wrap_errors(), suppress(FileNotFoundError):
-            return bytes(self.filesystem.cat_file(self.path(name), **({} if large else self._small_read_options)))
+            return bytes(
+                self.filesystem.cat_file(self.path(name), **({} if large else self._small_read_options))
+            )
         return None
 
     def read_all(self, names: Iterable[str]) -> dict[str, bytes]:
@@ -127,7 +129,9 @@ class FileStorage:
         if not paths:
             return {}
         with self.wrap_errors():
-            found = self.filesystem.cat_ranges(list(paths), None, None, on_error="return", **self._small_read_options)
+            found = self.filesystem.cat_ranges(
+                list(paths), None, None, on_error="return", **self._small_read_options
+            )
         texts: dict[str, bytes] = {}
         for name, data in zip(paths.values(), found, strict=True):
             if isinstance(data, FileNotFoundError):
@@ -177,7 +181,9 @@ class FileStorage:
             except FileNotFoundError:
                 return False
             except OSError as error:
-                with wrap_disk_errors(file) if error.errno in DISK_FULL_ERRNOS else nullcontext():  # this machine's disk
+                with (
+                    wrap_disk_errors(file) if error.errno in DISK_FULL_ERRNOS else nullcontext()
+                ):  # this machine's disk
                     raise
         return True
 

@@ -10,10 +10,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from magical.stores.remote.filesystem import FileStorage
-from magical.stores.remote.leases import LeaseRenewer, HeldLock, Lease, LeaseLock, LeaseTiming, LeaseMonitor, run_briefly
+from magical.stores.remote.leases import (
+    HeldLock,
+    Lease,
+    LeaseLock,
+    LeaseMonitor,
+    LeaseRenewer,
+    LeaseTiming,
+    run_briefly,
+)
 from magical.system.file_locks import do_nothing
 
-__all__ = ["SweepAccess", "RemoteGate"]
+__all__ = ["RemoteGate", "SweepAccess"]
 
 _WRITERS = "gate/writers"
 
@@ -43,7 +51,9 @@ class RemoteGate:
         timing: how often to look.
     """
 
-    def __init__(self, storage: FileStorage, renewer: LeaseRenewer, monitor: LeaseMonitor, timing: LeaseTiming) -> None:
+    def __init__(
+        self, storage: FileStorage, renewer: LeaseRenewer, monitor: LeaseMonitor, timing: LeaseTiming
+    ) -> None:
         self._storage, self._renewer, self._monitor, self._timing = storage, renewer, monitor, timing
         self._sweeper = LeaseLock(renewer, monitor, (storage, "gate/sweep"), timing)
         self._thread_state = threading.local()
@@ -73,7 +83,9 @@ class RemoteGate:
         Raises:
             StoreError: the store cannot be written.
         """
-        assert not getattr(self._thread_state, "inside", False), "a sweep in one's own writing would wait for itself"
+        assert not getattr(self._thread_state, "inside", False), (
+            "a sweep in one's own writing would wait for itself"
+        )
         held = self._sweeper.acquire(do_nothing)
         try:
             while len(dead := self._find_dead(leases := self.leases())) < len(leases):

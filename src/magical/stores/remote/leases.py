@@ -15,17 +15,17 @@ from magical.errors import StoreError
 from magical.stores.remote.filesystem import FileStorage
 
 __all__ = [
-    "LeaseRenewer",
     "HeldLock",
     "Lease",
     "LeaseLock",
-    "LeaseTiming",
     "LeaseMonitor",
-    "run_briefly",
+    "LeaseRenewer",
+    "LeaseTiming",
     "has_writer_ended",
-    "ignore_loss",
     "identify_process",
+    "ignore_loss",
     "parse_token",
+    "run_briefly",
 ]
 
 RELEASE_TIMEOUT = 10.0
@@ -93,7 +93,10 @@ def has_writer_ended(text: bytes) -> bool:
     """Whether a lease was written by a process of this machine that is no more, so that nobody need wait.
 
     Example:
-        >>> has_writer_ended(b"3f2a 17"), has_writer_ended(f"3f2a 17 {identify_process(os.getpid())}".encode())
+        >>> (
+        ...     has_writer_ended(b"3f2a 17"),
+        ...     has_writer_ended(f"3f2a 17 {identify_process(os.getpid())}".encode()),
+        ... )
         (False, False)
     """
     words, own = text.decode("ascii", "replace").split(), identify_process(os.getpid())
@@ -109,7 +112,8 @@ class Lease:
     Args:
         place: where it lies.
         name: its file.
-        lost: called, by the heart's thread and before ``stop_renewing`` returns, when somebody took or deleted it.
+        lost: called when another process took or deleted it; by the renewing thread, and before
+            ``stop_renewing`` returns.
     """
 
     def __init__(self, storage: FileStorage, name: str, on_lost: Callable[[], None] = ignore_loss) -> None:
@@ -292,7 +296,9 @@ class LeaseLock:
         timing: how often to look.
     """
 
-    def __init__(self, renewer: LeaseRenewer, monitor: LeaseMonitor, head: tuple[FileStorage, str], timing: LeaseTiming) -> None:
+    def __init__(
+        self, renewer: LeaseRenewer, monitor: LeaseMonitor, head: tuple[FileStorage, str], timing: LeaseTiming
+    ) -> None:
         self._renewer, self._monitor, self._timing = renewer, monitor, timing
         self._storage, self._head = head
 

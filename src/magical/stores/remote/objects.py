@@ -7,7 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from magical.errors import DamagedArtifact
-from magical.stores.local.objects import LocalObjects, damaged_object, bytes_digest, file_digest, missing_object, is_blob_name
+from magical.stores.local.objects import (
+    LocalObjects,
+    bytes_digest,
+    damaged_object,
+    file_digest,
+    is_blob_name,
+    missing_object,
+)
 from magical.stores.remote.filesystem import FileInfo, FileStorage
 from magical.system.atomic_files import temporary_file, wrap_disk_errors
 
@@ -133,7 +140,10 @@ def parse_blob(name: str) -> str:
     """Give the object that a file is; nothing if it is none.
 
     Example:
-        >>> parse_blob(blob_file("ab" * 20 + ".json")) == "ab" * 20 + ".json", parse_blob("objects/ab/.part-1")
+        >>> (
+        ...     parse_blob(blob_file("ab" * 20 + ".json")) == "ab" * 20 + ".json",
+        ...     parse_blob("objects/ab/.part-1"),
+        ... )
         (True, '')
     """
     blob = "".join(name.split("/")[-2:])

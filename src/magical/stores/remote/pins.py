@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from magical.engine.artifacts import Record
 from magical.stores.remote.filesystem import FileStorage
-from magical.stores.remote.leases import LeaseRenewer, Lease, LeaseMonitor, run_briefly
+from magical.stores.remote.leases import Lease, LeaseMonitor, LeaseRenewer, run_briefly
 
-__all__ = ["PinSet", "RemotePins", "read_pin_leases", "find_pins"]
+__all__ = ["PinSet", "RemotePins", "find_pins", "read_pin_leases"]
 
 _FOLDER = "pins"
 _LEASE = "lease"

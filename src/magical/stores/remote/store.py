@@ -17,7 +17,7 @@ from magical.errors import StoreError
 from magical.stores.local.objects import bytes_digest, is_blob_name
 from magical.stores.remote.filesystem import open_storage
 from magical.stores.remote.gate import RemoteGate
-from magical.stores.remote.leases import LeaseRenewer, LeaseLock, LeaseTiming, LeaseMonitor
+from magical.stores.remote.leases import LeaseLock, LeaseMonitor, LeaseRenewer, LeaseTiming
 from magical.stores.remote.objects import RemoteObjects
 from magical.stores.remote.pins import RemotePins, read_pin_leases
 from magical.stores.remote.sweep import LOCKS, RECORDS, RemoteSweep, wait_for_leases

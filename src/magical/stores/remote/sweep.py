@@ -61,7 +61,9 @@ class RemoteSweep:
         self._access, self._confirmed_at = access, 0.0
         self.swept = SweepResult()
 
-    def run(self, alive: Collection[str] | Callable[[], Collection[str]], suspects: Collection[str]) -> SweepResult:
+    def run(
+        self, alive: Collection[str] | Callable[[], Collection[str]], suspects: Collection[str]
+    ) -> SweepResult:
         """Remove what is neither alive nor pinned.
 
         Args:
@@ -133,7 +135,9 @@ class RemoteSweep:
     def _sweep_cache(self, needed: set[str]) -> None:
         """Copies of objects on this machine; they are counted where they were copied from."""
         for path in self._store.objects.cache.paths():
-            if path.name.startswith(_PARTIAL_PREFIX):  # another process may be copying it, and needs no gate for that
+            if path.name.startswith(
+                _PARTIAL_PREFIX
+            ):  # another process may be copying it, and needs no gate for that
                 with suppress(FileNotFoundError):
                     if time.time() - path.stat().st_mtime < _STALE_AFTER:
                         continue
@@ -157,7 +161,10 @@ class RemoteSweep:
 
 
 def wait_for_leases(
-    storage: FileStorage, monitor: LeaseMonitor, readers: Collection[Callable[[], Mapping[str, bytes]]], pause: float
+    storage: FileStorage,
+    monitor: LeaseMonitor,
+    readers: Collection[Callable[[], Mapping[str, bytes]]],
+    pause: float,
 ) -> None:
     """Wait until it is known of each lease that there is whether its holder lives; nobody is kept waiting.
 
