@@ -220,7 +220,7 @@ def _describe_input_shape(wanted: Promise, call: Any, name: str) -> str:
         json.dumps(s.without_constraints().to_json(), sort_keys=True, default=str)
         for s in _find_schemas(have)
     ]
-    texts.append(str(have.seen_as(Promise("any"))))
+    texts.append(str(have.match_laziness(Promise("any"))))
     if name in call.stricter_promises:
         texts.append(json.dumps(wanted.to_json(), sort_keys=True, default=str))
     return "\n".join(texts)

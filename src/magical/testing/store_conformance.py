@@ -310,10 +310,10 @@ class ConcurrencySuite(RoundTripSuite):
 
         def work(number: int) -> None:
             mine = self.reopened(store)
-            with mine.in_use(f"run-{number}"):
+            with mine.pin_run(f"run-{number}"):
                 for i in range(self.rounds):
                     key = f"{number}{i}" * 20
-                    with mine.writing():
+                    with mine.block_sweeps():
                         self.save_with_record(mine, TABLE.with_columns(i=i), key=key)
                     mine.sweep([])
                     mine.sweep([], verify=True)

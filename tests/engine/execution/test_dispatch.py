@@ -63,8 +63,8 @@ class Elsewhere:
         performer, request, graph = self.performer
         known = {name: Record.from_json(data) for name, data in task.records.items()}
         node = graph.by_name[task.node]
-        made = request.planner(graph).decide(node, known)
-        future.set_result(performer.perform(node, made, known))
+        made = request.make_planner(graph).plan_node(node, known)
+        future.set_result(performer.execute(node, made, known))
         return future
 
 

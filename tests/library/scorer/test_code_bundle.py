@@ -104,7 +104,7 @@ def test_two_versions_of_a_module_live_side_by_side(project: Path, tmp_path: Pat
         forget("flow", "helpers")
     found = []
     for number, package in enumerate(packages, 1):
-        with package.opened(tmp_path / str(number)):
+        with package.make_importable(tmp_path / str(number)):
             found.append(package.find("flow:f"))
     assert [f() for f in found] == [1, 2]
 

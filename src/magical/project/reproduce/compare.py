@@ -62,7 +62,7 @@ class Comparison:
             return ReproducedStep(
                 name, *_compare_content(entry.get("content", ""), made.result.content), note
             )
-        new = fingerprints.of(name, made.result)
+        new = fingerprints.fingerprint(name, made.result)
         found = compare_fingerprints(entry["result"], new, self._table_pairs(entry, made.result))
         return ReproducedStep(name, found.level, found.details, note, found.max_difference)
 
