@@ -36,7 +36,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from magical import Contract, Field, Frame, Id, Model, Parts, Settings, Target, Time, contract_of, partition
 from magical import step, workflow
-from magical.contracts.model import Candidate, canonical
+from magical.contracts.model import Candidate, to_canonical_frame
 
 import helpers
 from helpers import doubled
@@ -120,7 +120,7 @@ def fit(train: Frame[Featured], validation: Frame[Featured]) -> Model:
             (OneHotEncoder(handle_unknown="ignore"), ["education"]),
         ),
         {estimator},
-    ).fit(canonical(train, schema), train["answers"].to_numpy())
+    ).fit(to_canonical_frame(train, schema), train["answers"].to_numpy())
     chosen = Candidate("logistic", 0.75, "roc_auc", {{"C": 1.0}})
     return Model(pipeline, "binary", "answers", schema, (False, True), chosen=chosen)
 

@@ -418,10 +418,10 @@ def test_neither_kinds_nor_tables_need_what_is_heavy() -> None:
     assert python("-c", light).returncode == 0
     made = """
 import sys
-from magical.synthesis.generate import How, pretended_table
+from magical.synthesis.generate import GenerateOptions, generate_table
 from magical.contracts.schema import Column, Schema
 columns = (Column("id", "int", role="id"), Column("x", "float", nullable=True), Column("y", "bool", role="target"))
-assert pretended_table(Schema("Row", columns), How("seed")).height == 1000
+assert generate_table(Schema("Row", columns), GenerateOptions("seed")).height == 1000
 assert not {"pandas", "sklearn", "mlflow", "pyarrow"} & set(sys.modules)
 """
     done = python("-c", made)

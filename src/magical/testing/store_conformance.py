@@ -69,13 +69,13 @@ class RoundTripSuite(Conformance):
         """Store.put_record: the record is given back as it was, to another process too."""
         record = self.save_with_record(store)
         assert store.find_record(KEY) == record
-        assert self.reopened(store).record(KEY) == record
+        assert self.reopened(store).find_record(KEY) == record
 
     def test_a_record_says_what_it_stands_on(self, store: Store) -> None:
         """Store.put_record: what is pretended stays branded: a record keeps its origin."""
         artifact = store.save(TABLE, promise_of(Frame), KEY)
         store.put_record(Record(KEY, "n", "m:n", {}, artifact, origin=("clean", "household")))
-        record = self.reopened(store).record(KEY)
+        record = self.reopened(store).find_record(KEY)
         assert record is not None
         assert record.origin == ("clean", "household")
 
@@ -211,7 +211,7 @@ class DamageSuite(RoundTripSuite):
             path.unlink()
         with pytest.raises(DamagedArtifact, match="gone"):
             self.reopened(store).load(artifact, promise_of(Frame))
-        assert self.reopened(store).record(KEY) is None
+        assert self.reopened(store).find_record(KEY) is None
 
     def test_a_lost_kept_object_counts_like_the_result(self, store: Store) -> None:
         """Store.record: none where something is gone that was kept beside the result."""
@@ -240,9 +240,9 @@ class DamageSuite(RoundTripSuite):
         for at in range(0, len(whole), self.stride):
             for changed in (whole[:at], whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]):
                 path.write_bytes(changed)
-                assert self.reopened(store).record(KEY) in (None, record), changed
+                assert self.reopened(store).find_record(KEY) in (None, record), changed
         path.write_bytes(whole)
-        assert self.reopened(store).record(KEY) == record
+        assert self.reopened(store).find_record(KEY) == record
 
     def test_a_record_of_another_key_is_not_given(self, store: Store) -> None:
         """Store.record: a record that lies in the place of another key's is none."""
@@ -299,7 +299,7 @@ class ConcurrencySuite(RoundTripSuite):
             mine = self.reopened(store)
             for i in range(8):
                 record = self.save_with_record(mine, TABLE.with_columns(i=i), key=f"{i:02}" * 20)
-                assert mine.record(record.key).result == record.result
+                assert mine.find_record(record.key).result == record.result
                 assert mine.load(record.result, promise_of(Frame)).equals(TABLE.with_columns(i=i))
 
         self.run_concurrently(work)
@@ -317,7 +317,7 @@ class ConcurrencySuite(RoundTripSuite):
                         self.save_with_record(mine, TABLE.with_columns(i=i), key=key)
                     mine.sweep([])
                     mine.sweep([], verify=True)
-                    record = mine.record(key)
+                    record = mine.find_record(key)
                     assert record is not None
                     assert mine.load(record.result, promise_of(Frame)).equals(TABLE.with_columns(i=i))
 
@@ -442,8 +442,8 @@ class SweepSuite(RoundTripSuite):
         swept = store.sweep([KEY, OTHER_KEY], verify=True)
         assert swept.damaged == dry.damaged
         assert not damaged.exists()
-        assert self.reopened(store).record(OTHER_KEY) is None
-        assert self.reopened(store).record(KEY) == whole
+        assert self.reopened(store).find_record(OTHER_KEY) is None
+        assert self.reopened(store).find_record(KEY) == whole
 
     @pytest.mark.parametrize("how", ["put", "looked up", "asked for"])
     def test_what_a_run_uses_is_not_swept(self, store: Store, how: str) -> None:

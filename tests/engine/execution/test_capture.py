@@ -215,7 +215,7 @@ def test_bodies_that_are_only_tried_are_not_heard(tmp_path: Path, capsys: pytest
         tmp_path,
         SPEAKS.replace(
             "    return n\n\n@step",
-            "    from magical.events import unheard\n    with unheard():\n        print('hidden')\n        logging.getLogger('mine').error('hidden too')\n    return n\n\n@step",
+            "    from magical.events import discard_events\n    with discard_events():\n        print('hidden')\n        logging.getLogger('mine').error('hidden too')\n    return n\n\n@step",
         ),
     )
     small.run()

@@ -339,7 +339,7 @@ def test_the_option_project_is_none_of_its_own() -> None:
 
 def test_a_design_needs_nothing_heavy(tmp_path: Path) -> None:
     code = (
-        "import sys; from magical.project.scaffold.create import create; create(sys.argv[1]); "
+        "import sys; from magical.project.scaffold.create import create_project; create_project(sys.argv[1]); "
         "print([m for m in ('polars', 'pandas', 'sklearn', 'mlflow', 'optuna') if m in sys.modules])"
     )
     assert python("-c", code, str(tmp_path / "shop")).stdout.strip() == "[]"
