@@ -84,13 +84,14 @@ def inspect_step(project: Project, step: str, settings: Mapping[str, Any]) -> In
     Raises:
         UsageError: there is no such step, or it has not run yet.
     """
-    drawn = project.draw_workflow(settings)
+    context = project.context(settings)
+    drawn = context.draw().drawn
     node = drawn.graph.node(step)
-    made = project.plan("", **settings).get(node.name)
+    made = context.plan().get(node.name)
     record, state = (made.record, "fresh") if made else (None, "unused")
     if record is None:
         asked = project.options.sample or project.options.pretence.mode
-        runs = project.comparable_runs() if asked else project.journal.runs()
+        runs = context.comparable_runs() if asked else project.journal.runs()
         found = ((r.name, project.store.find_record(r.keys[node.name])) for r in runs if node.name in r.keys)
         name, record = next(((n, r) for n, r in found if r is not None), ("", None))
         state = f"of {name}; it would run again now"

@@ -44,7 +44,7 @@ class RemoteTask:
         records: what is known of the nodes before it, and of all others that have finished.
     """
 
-    ticket: Mapping[str, Any]
+    ticket: Any
     node: str
     title: str
     where: str

@@ -12,9 +12,9 @@ from magical.engine.artifacts import Artifact
 from magical.engine.run import RunResult
 from magical.errors import MagicalError
 from magical.graph import Graph, Node
+from magical.project.project_context import ProjectContext
 from magical.project.reproduce.fingerprint_diff import DIFFERS, SAME, UNKNOWN, compare_fingerprints
 from magical.project.reproduce.outcome import LEFT_OUT, ReproducedStep
-from magical.project.reproduce.record import RecordedProject
 
 __all__ = ["Comparison"]
 
@@ -23,8 +23,8 @@ __all__ = ["Comparison"]
 class Comparison:
     """The results of then, by their record, and those of now."""
 
-    old_project: RecordedProject
-    new_project: RecordedProject
+    old_project: ProjectContext
+    new_project: ProjectContext
     record: Mapping[str, Any]
     graph: Graph
     result: RunResult

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.journal import Journal, RunSummary
-from magical.engine.protocols import Store
+from magical.engine.journal import RunSummary
 from magical.errors import MagicalError, StoreError
 from magical.graph import Graph, Node
-from magical.project.loading.configuration import Configuration
-from magical.project.loading.drawing import WorkflowDrawer
+from magical.project.project_context import ProjectContext
 from magical.project.reproduce.model_sample import ModelSample, find_model_samples, walk_artifact
 from magical.project.reproduce.portable_paths import (
     make_portable,
@@ -25,7 +22,6 @@ from magical.report.text import runs_json
 from magical.settings.secrets import drop_masked, mask_referenced_secrets
 
 __all__ = [
-    "RecordedProject",
     "build_record",
     "find_left_out",
     "find_records",
@@ -51,100 +47,74 @@ def _write_reason(node: Node) -> str:
     return "it writes files" if node.facts.get("writes_files") else ""
 
 
-class RecordedProject(Protocol):
-    """The part of a project that a record needs."""
-
-    @property
-    def root(self) -> Path:
-        """Its folder."""
-
-    @property
-    def store(self) -> Store:
-        """Where its artifacts live."""
-
-    @property
-    def journal(self) -> Journal:
-        """Where its runs are told."""
-
-    @property
-    def drawer(self) -> WorkflowDrawer:
-        """Draws its workflow."""
-
-    @property
-    def configuration(self) -> Configuration:
-        """What its files say."""
-
-    def with_profile(self, profile: str) -> RecordedProject:
-        """Give the same project under another profile."""
-
-
-def build_record(project: RecordedProject, run: str, *, keep_paths: bool = False) -> dict[str, Any]:
+def build_record(context: ProjectContext, run: str, *, keep_paths: bool = False) -> dict[str, Any]:
     """Give the record of a run: what the list of runs says of it, and of each step its key and result.
 
     Args:
-        project: where the run was.
+        context: of the project where the run was.
         run: its name, the beginning of it, or ``last``.
         here: whether it is for this project alone: its settings stay as they are, places and all.
 
     Raises:
         UsageError: there is no such run.
     """
-    summary = project.journal.read(project.journal.find(run))
-    project = with_run_profile(project, summary.facts.get("profile", ""))
+    summary = context.journal.read(context.journal.find(run))
+    context = with_run_profile(context, summary.facts.get("profile", ""))
     masked = mask_referenced_secrets(
-        summary.settings, project.root
+        summary.settings, context.root
     )  # whether the workflow of then can still be drawn or not
-    (said,) = runs_json([summary], project.store.size)
-    settings, unread = _read_settings(project, summary)
-    steps = dict(_step_entries(project, summary, masked, unread))
+    (said,) = runs_json([summary], context.store.size)
+    settings, unread = _read_settings(context, summary)
+    steps = dict(_step_entries(context, summary, masked, unread))
     record = {**said, "format": FORMAT, "steps": steps}
-    record["failed"] = {n: without_paths(t, project.root) for n, t in summary.failed.items()}
+    record["failed"] = {n: without_paths(t, context.root) for n, t in summary.failed.items()}
     record["settings"] = summary.settings if keep_paths else settings
     return record
 
 
-def _read_settings(project: RecordedProject, run: RunSummary) -> tuple[Any, frozenset[str]]:
+def _read_settings(context: ProjectContext, run: RunSummary) -> tuple[Any, frozenset[str]]:
     """The settings for other machines, and the nodes that are left out when the run is repeated.
 
     It imports the project, whose modules a model may need to be read.
     """
     line = drop_masked(run.settings)
     try:
-        workflow, graph = project.drawer.draw_fresh(line)
-        typed = project.configuration.settings(workflow.settings, line).settings
+        then = context.reopen(line)
+        workflow, graph = then.drawer.draw_fresh()
+        typed = then.configuration.load_settings(workflow.settings).settings
     except MagicalError:  # the workflow of then is no longer that of now
-        return make_portable(run.settings, project.root), frozenset()
+        return make_portable(run.settings, context.root), frozenset()
     without = {} if run.facts.get("pretend") else find_left_out(graph)
-    return portable_settings(run.settings, typed, project.root), frozenset(without)
+    return portable_settings(run.settings, typed, context.root), frozenset(without)
 
 
-def with_run_profile(project: RecordedProject, profile: str) -> RecordedProject:
+def with_run_profile(context: ProjectContext, profile: str) -> ProjectContext:
     """Give the project under the profile of a run, which may name the store that its results are in.
 
     Where there is no such profile any more, it is given as it is.
     """
-    then = project.with_profile(profile)
     try:
+        then = context.reopen(profile=profile)
         _ = then.store
     except MagicalError:
-        return project
+        return context
     return then
 
 
-def find_records(project: RecordedProject, keys: Mapping[str, str]) -> dict[str, Record]:
+def find_records(context: ProjectContext, keys: Mapping[str, str]) -> dict[str, Record]:
     """Give what the store has of the nodes of a run, in their order."""
-    found = ((name, project.store.find_record(key)) for name, key in keys.items())
+    found = ((name, context.store.find_record(key)) for name, key in keys.items())
     return {name: record for name, record in found if record is not None}
 
 
 def _step_entries(
-    project: RecordedProject, run: RunSummary, masked: bool, excluded: frozenset[str]
+    context: ProjectContext, run: RunSummary, masked: bool, excluded: frozenset[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    records = find_records(project, run.keys)
+    records = find_records(context, run.keys)
     nodes = run.facts.get("nodes") or list({**run.keys, **run.begun, **run.failed, **run.left_out})
     own = {n: records[n] for n in nodes if n in records and _is_from_run(run, n, records[n])}
     judging = find_model_samples({n: r for n, r in own.items() if n not in excluded})
-    fingerprint = _create_fingerprint(project, own, judging, masked)
+    fingerprint = _create_fingerprint(context, own, judging, masked)
     for name in nodes:
         record, key = records.get(name), run.keys.get(name, "")
         said: dict[str, Any] = {"state": _state(run, name)}
@@ -156,7 +126,7 @@ def _step_entries(
             said |= {
                 "step": record.step,
                 "origin": list(record.origin),
-                "parts": portable_parts(record.parts, project.root),  # of this run: its key is their hash
+                "parts": portable_parts(record.parts, context.root),  # of this run: its key is their hash
                 "result": fingerprint(name, record),
             }
         yield name, said
@@ -174,7 +144,7 @@ def _is_from_run(run: RunSummary, name: str, record: Record) -> bool:
 
 
 def _create_fingerprint(
-    project: RecordedProject,
+    context: ProjectContext,
     records: Mapping[str, Record],
     model_samples: Mapping[str, ModelSample],
     masked: bool,
@@ -183,7 +153,7 @@ def _create_fingerprint(
         return lambda name, record: None
     from magical.project.reproduce.fingerprints import Fingerprinter
 
-    made = Fingerprinter(project.store, model_samples, str(project.root), masked)
+    made = Fingerprinter(context.store, model_samples, str(context.root), masked)
 
     def give(name: str, record: Record) -> dict[str, Any] | None:
         if name not in records:

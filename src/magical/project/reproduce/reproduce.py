@@ -6,20 +6,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from magical.engine.pretend_plan import DEFAULT_ROWS, Pretence
 from magical.engine.protocols import Listener
-from magical.engine.run import RunRequest, RunResult, RunStopped, execute
+from magical.engine.run import RunResult, RunStopped
 from magical.errors import MagicalError, ProjectError, SettingsError, StoreError, UsageError
 from magical.graph import Graph
-from magical.project.loading.drawing import WorkflowDrawer, WorkflowDrawing
+from magical.project.loading.drawing import WorkflowDrawing
+from magical.project.project_context import ProjectContext
 from magical.project.reproduce.compare import Comparison
 from magical.project.reproduce.drift import Change, changed_data_error, find_changes
 from magical.project.reproduce.outcome import ReproducedStep, Reproduction
-from magical.project.reproduce.record import RecordedProject, build_record, find_left_out, with_run_profile
+from magical.project.reproduce.record import build_record, find_left_out, with_run_profile
 from magical.project.reproduce.record_schema import read_record
-from magical.project.run_setup import OpenOptions, create_scheduler
+from magical.project.run_setup import run_drawing
 from magical.project.temporary_folder import create_temporary_folder
 from magical.refs import Link
 from magical.settings.layers import apply_overrides
@@ -32,31 +33,6 @@ _NO_TRACKING = {"enabled": False, "uri": "", "registry_uri": ""}
 """Nothing of it is tracked, whatever the profile says."""
 
 
-class ReproducibleProject(RecordedProject, Protocol):
-    """The part of a project that running it again needs."""
-
-    @property
-    def options(self) -> OpenOptions:
-        """How it was opened."""
-
-    @property
-    def home(self) -> Path:
-        """Its folder ``.magical``."""
-
-    @property
-    def drawer(self) -> WorkflowDrawer:
-        """Draws its workflow."""
-
-    def reopen(self, options: OpenOptions) -> ReproducibleProject:
-        """Give a project that is opened in another way."""
-
-    def draw(self, line: Mapping[str, Any]) -> WorkflowDrawing:
-        """Draw its workflow."""
-
-    def build_request(self, drawing: WorkflowDrawing, listeners: tuple[Listener, ...] = ()) -> RunRequest:
-        """Give all that a run of a drawing needs."""
-
-
 OnChanges = Callable[[str, tuple[Change, ...]], None]
 
 
@@ -65,7 +41,7 @@ def _ignore_changes(run: str, found: tuple[Change, ...]) -> None:
 
 
 def reproduce_run(
-    project: ReproducibleProject,
+    context: ProjectContext,
     run: str | Path,
     settings: Mapping[str, Any] | None = None,
     listeners: tuple[Listener, ...] = (),
@@ -87,12 +63,12 @@ def reproduce_run(
         StoreError: nothing that the run gave is left.
     """
     began = time.monotonic()
-    record = _load_record(project, run)
-    _refuse_other_profile(project.options.profile, record)
+    record = _load_record(context, run)
+    _refuse_other_profile(context.options.profile, record)
     try:
-        with create_temporary_folder(project.home) as home:
-            fresh = _open_temporary(project, record, home)
-            found, steps = _run_and_compare(project, fresh, record, settings or {}, listeners, on_changes)
+        with create_temporary_folder(context.home) as home:
+            fresh = _open_temporary(context, record, home)
+            found, steps = _run_and_compare(context, fresh, record, settings or {}, listeners, on_changes)
     except KeyboardInterrupt:
         raise RunStopped("reproduce was stopped; nothing of it is kept.") from None
     seconds = round(time.monotonic() - began, 3)
@@ -100,34 +76,34 @@ def reproduce_run(
 
 
 def _run_and_compare(
-    project: ReproducibleProject,
-    fresh: ReproducibleProject,
+    context: ProjectContext,
+    fresh: ProjectContext,
     record: Mapping[str, Any],
     settings: Mapping[str, Any],
     listeners: tuple[Listener, ...],
     on_changes: OnChanges,
 ) -> tuple[tuple[Change, ...], tuple[ReproducedStep, ...]]:
-    whole = _draw_recorded(fresh, record, settings)
+    fresh, whole = _draw_recorded(fresh, record, settings)
     drawing, without = _select_steps(whole, record)
-    planner = fresh.build_request(whole).make_planner(whole.graph)
+    planner = fresh.plan_with(whole).make_planner(whole.graph)
     found = tuple(find_changes(record, whole, planner, fresh.root, without))
     on_changes(record["run"], found)
     if error := changed_data_error(found, record["run"]):
         raise error
     something = bool(drawing.graph.nodes)
-    result = execute(fresh.build_request(drawing, listeners), create_scheduler) if something else RunResult()
-    then = with_run_profile(project, record.get("profile", ""))
+    result = run_drawing(fresh, drawing, listeners) if something else RunResult()
+    then = with_run_profile(context, record.get("profile", ""))
     return found, Comparison(then, fresh, record, drawing.graph, result).compare_steps(without)
 
 
-def _load_record(project: ReproducibleProject, run: str | Path) -> dict[str, Any]:
+def _load_record(context: ProjectContext, run: str | Path) -> dict[str, Any]:
     path = Path(run)
     if path.is_file():
         record = read_record(path)
     elif isinstance(run, Path) or path.suffix == ".json" or len(path.parts) > 1:
         raise UsageError(f"There is no file {path}.", hint="magical runs RUN --json > record.json")
     else:
-        record = build_record(project, str(run), keep_paths=True)
+        record = build_record(context, str(run), keep_paths=True)
     finished = [said for said in record["steps"].values() if said.get("key")]
     if not finished:
         raise UsageError(
@@ -151,32 +127,27 @@ def _refuse_other_profile(given: str, record: Mapping[str, Any]) -> None:
         )
 
 
-def _open_temporary(
-    project: ReproducibleProject, record: Mapping[str, Any], home: Path
-) -> ReproducibleProject:
+def _open_temporary(context: ProjectContext, record: Mapping[str, Any], home: Path) -> ProjectContext:
     """The project with a store of its own, as the run had opened it."""
-    opening = project.options
     past = Pretence(record.get("pretend", ""), record.get("rows") or DEFAULT_ROWS)
-    return project.reopen(
-        replace(
-            opening,
-            location=replace(opening.location, temporary_home=home),
-            profile=record.get("profile", ""),
-            sample=record.get("sample", 0),
-            pretence=past,
-        )
+    return context.reopen(
+        location=replace(context.options.location, temporary_home=home),
+        profile=record.get("profile", ""),
+        sample=record.get("sample", 0),
+        pretence=past,
     )
 
 
 def _draw_recorded(
-    fresh: ReproducibleProject, record: Mapping[str, Any], overrides: Mapping[str, Any]
-) -> WorkflowDrawing:
+    fresh: ProjectContext, record: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> tuple[ProjectContext, WorkflowDrawing]:
     settings = drop_masked(record["settings"])
     whole = {n for n, v in settings.items() if isinstance(v, Mapping) and v == record["settings"][n]}
     line = apply_overrides(settings, overrides)
     line = {n: ReplacementGroup(v) if n in whole else v for n, v in line.items()} | {"tracking": _NO_TRACKING}
+    then = fresh.reopen(line)
     try:
-        drawing = fresh.draw(line)
+        drawing = then.draw()
     except UsageError as error:
         _refuse_other_project(record, fresh.drawer.workflow_name())  # before what is in it is blamed
         if not isinstance(error, SettingsError) or (overrides and _is_accepted(fresh, record)):
@@ -187,7 +158,7 @@ def _draw_recorded(
             hint=f"go back to the commit of the run{_commit_text(record)}, or give it: KEY=VALUE.",
         ) from error
     _refuse_other_project(record, drawing.drawn.graph.workflow)
-    return drawing
+    return then, drawing
 
 
 def _refuse_other_project(record: Mapping[str, Any], here: str) -> None:
@@ -198,7 +169,7 @@ def _refuse_other_project(record: Mapping[str, Any], here: str) -> None:
         )
 
 
-def _is_accepted(fresh: ReproducibleProject, record: Mapping[str, Any]) -> bool:
+def _is_accepted(fresh: ProjectContext, record: Mapping[str, Any]) -> bool:
     """Whether the settings of the run are taken as they are: then what the line adds to them is wrong."""
     try:
         _draw_recorded(fresh, record, {})
