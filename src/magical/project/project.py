@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from magical.engine.journal import Journal, RunSummary
 from magical.engine.plan import NodePlan
 from magical.engine.pretend_plan import ALL, DEFAULT_ROWS, SOURCES, Pretence
 from magical.engine.protocols import Listener, Registry, Store, SweepResult
+from magical.engine.run import RunResult
 from magical.errors import Finding, UsageError
 from magical.graph import Graph
 from magical.project.loading.drawing import WorkflowDrawing
@@ -114,6 +115,17 @@ class Project:
         if result.errors:
             raise next(iter(result.errors.values()))
         return Run(drawing.runnable_graph, result, context.store)
+
+    def execute(
+        self,
+        step: str = "",
+        settings: Mapping[str, Any] | None = None,
+        listeners: tuple[Listener, ...] = (),
+        on_error: Callable[[BaseException], None] | None = None,
+    ) -> RunResult:
+        """Run what is not fresh, and return the bare result, failures included; see ``run_drawing``."""
+        context = self.context(settings)
+        return run_drawing(context, context.draw(step), listeners, on_error)
 
     def check(self, hard: bool = False, **settings: Any) -> list[Finding]:
         """Find what is weak, unused or unwritten; ``hard`` calls each written step with generated rows."""
