@@ -92,13 +92,6 @@ class ProjectRegistryIdentity:
         there = (self._home / _DATABASE_FILE).exists()
         return "the project's own" if there else "the project's own, whose database is gone"
 
-    def is_ours(self, run: str) -> bool:
-        """Whether what a run wrote without saying where can be taken to be in it.
-
-        Another folder's run certainly wrote elsewhere if this folder's registry is its own.
-        """
-        return bool(self._find_external_id()) or (self._home / "runs" / run).is_dir()
-
     def _find_external_id(self) -> str:
         """Its address, without a password and written in one way; empty for the project's own."""
         if not self._uri.startswith(_SQLITE_PREFIX):
