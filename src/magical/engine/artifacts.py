@@ -94,18 +94,10 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""
-        out: dict[str, Any] = {
-            "key": self.key,
-            "node": self.node,
-            "step": self.step,
-            "parts": dict(self.parts),
-            "result": self.result.to_json(),
-            "kept": {k: v.to_json() for k, v in self.kept.items()},
-            "seconds": self.seconds,
-            "run": self.run,
-            "origin": list(self.origin),
-        }
-        return out | ({"registry": self.registry} if self.registry else {})
+        kept = {k: v.to_json() for k, v in self.kept.items()}
+        values = {"parts": dict(self.parts), "result": self.result.to_json(), "kept": kept}
+        out = {**vars(self), **values, "origin": list(self.origin)}
+        return out if self.registry else {k: v for k, v in out.items() if k != "registry"}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
