@@ -35,7 +35,7 @@ class RunSummary:
         keys: the key of each node that was fresh or finished.
         executed: the nodes whose bodies ran to their end.
         failed: the message of each node that failed.
-        pending: the key of each node whose registry or source did not answer.
+        pending: the key of each node that could not write to the world, which did not answer.
         facts: the other fields of its first event.
         begun: the key of each node whose body began to run.
         left_out: the reason for each node that was not run.

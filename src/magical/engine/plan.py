@@ -24,7 +24,6 @@ __all__ = [
     "Planner",
     "Receipts",
     "RegistryIdentity",
-    "input_contents",
     "is_sampled_source",
 ]
 
@@ -123,7 +122,6 @@ class Planner:
     Args:
         graph: the workflow, or the part of it that is to run.
         identities: the static parts of each node's key.
-        receipts: finds the record of a key.
         digest: computes the digest of a file.
         sample: rows that each source is cut to; 0 for all.
 
@@ -167,7 +165,8 @@ class Planner:
 
     def plan_node(self, node: Node, records: Mapping[str, Record]) -> NodePlan:
         """Plan one node, given the records of all nodes that it takes results from."""
-        key, parts = self.compute_key(node, input_contents(node, records))
+        inputs = {name: _wire_content(wire, records) for name, wire in node.inputs.items()}
+        key, parts = self.compute_key(node, inputs)
         # A key cannot see whether a source outside has changed: such a step always runs.
         reads_world = node.facts.get("reads") == "world"
         record, reason = (None, "") if reads_world else self._receipts.look_up(key, writes=node.writes)
@@ -194,11 +193,6 @@ class Planner:
         return "what it would write is made up" if pretended else "a piece of it is made up by wish()"
 
 
-def input_contents(node: Node, records: Mapping[str, Record]) -> dict[str, str]:
-    """Return the content of the input of each connected parameter, as a node's key takes it."""
-    return {name: _wire_content(wire, records) for name, wire in node.inputs.items()}
-
-
 def is_sampled_source(node: Node, sample: int) -> bool:
     """Return True for a source whose table is cut to some rows."""
     return bool(sample) and not (node.links or node.writes or node.facts.get("pretended"))
@@ -218,6 +212,7 @@ def _find_origins(
 
 
 def _wire_content(wire: Wire, records: Mapping[str, Record]) -> str:
+    """Return the content of an input as a key takes it: of one result, or of a list of them."""
     if isinstance(wire, Link):
         return records[wire.node].result.item(wire.item).content
     return "-" if wire is None else "[" + ", ".join(_wire_content(part, records) for part in wire) + "]"

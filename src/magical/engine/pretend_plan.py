@@ -18,6 +18,8 @@ __all__ = ["ALL", "DEFAULT_ROWS", "PARENT_INPUT_PREFIX", "SOURCES", "UNWRITTEN",
 
 UNWRITTEN, SOURCES, ALL = "", "sources", "all"
 
+_TABLE_KINDS = ("table", "lazy", "pandas")
+
 PARENT_INPUT_PREFIX = "key of "
 """Before a contract's name, the name of the input that gives a pretended table the ids for its keys."""
 
@@ -101,7 +103,7 @@ def _is_source(node: Node) -> bool:
 
 def _is_columnless(promise: Mapping[str, Any]) -> bool:
     """Return True if a promise contains a table without a contract, which cannot be generated."""
-    if promise["kind"] in ("table", "lazy", "pandas", "parts"):
+    if promise["kind"] in (*_TABLE_KINDS, "parts"):
         return "schema" not in promise
     return any(map(_is_columnless, promise.get("items", ())))
 
@@ -133,62 +135,44 @@ def _find_parents(graph: Graph, node: Node) -> Iterator[tuple[str, Link]]:
     Raises:
         WiringError: a key names no contract of the graph.
     """
-    carried = {
-        c["name"]
-        for link in node.links
-        for s in _list_schemas(_link_promise(graph, link))
-        for c in s["columns"]
-    }
+    # Columns of an input are copied, not generated, so their keys are right already.
+    carried = {c["name"] for link in node.links for s in _link_schemas(graph, link) for c in s["columns"]}
     for schema in _list_schemas(node.promise):
         keys = {c["parent"]: c for c in schema["columns"] if c.get("parent") and c["name"] not in carried}
         for parent, column in keys.items():
             if parent == schema["contract"] or any(_gives_contract(graph, t, parent) for t in node.links):
                 continue
             tables = [t for n in graph.nodes for t in _table_links(n) if _gives_contract(graph, t, parent)]
-            # A table made from this one cannot be its input.
-            below = _descendants(graph, node.name) if tables else set()
-            if earlier := [t for t in tables if t.node not in below]:
-                yield parent, earlier[0]
+            # A table that is made from this one cannot be its input.
+            if table := next((t for t in tables if node.name not in graph.ancestors([t.node])), None):
+                yield parent, table
             elif column["type"] == "any" and parent not in _contract_names(graph):
                 raise _unknown_parent_error(graph, schema, column)
 
 
-def _descendants(graph: Graph, name: str) -> set[str]:
-    found, waiting = set[str](), [name]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(graph.children[name])
-    return found
-
-
-def _link_promise(graph: Graph, link: Link) -> Mapping[str, Any]:
-    """Return the promise of the value that a link refers to, as JSON."""
+def _link_schemas(graph: Graph, link: Link) -> list[Mapping[str, Any]]:
+    """List the schemas of the value that a link refers to."""
     promise = graph.by_name[link.node].promise
-    if not link.item or promise["kind"] == "parts":
-        return promise
-    member: Mapping[str, Any] = promise["items"][int(link.item)]
-    return member
+    whole = not link.item or promise["kind"] == "parts"  # all parts of a split have one schema
+    return _list_schemas(promise if whole else promise["items"][int(link.item)])
 
 
 def _table_links(node: Node) -> Iterator[Link]:
     """Yield a link to each table that a node returns, alone or in a tuple."""
-    if node.promise["kind"] in ("table", "lazy", "pandas"):
+    if node.promise["kind"] in _TABLE_KINDS:
         yield Link(node.name)
     elif node.promise["kind"] == "tuple":
-        for i, item in enumerate(node.promise.get("items", ())):
-            if item["kind"] in ("table", "lazy", "pandas"):
-                yield Link(node.name, str(i))
+        items = enumerate(node.promise.get("items", ()))
+        yield from (Link(node.name, str(i)) for i, item in items if item["kind"] in _TABLE_KINDS)
 
 
 def _gives_contract(graph: Graph, link: Link, contract: str) -> bool:
-    return any(schema["contract"] == contract for schema in _list_schemas(_link_promise(graph, link)))
+    return any(schema["contract"] == contract for schema in _link_schemas(graph, link))
 
 
 def _list_schemas(promise: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    own = [promise["schema"]] if "schema" in promise else []
-    return own + [s for item in promise.get("items", ()) for s in _list_schemas(item)]
+    schemas = [promise["schema"]] if "schema" in promise else []
+    return schemas + [s for item in promise.get("items", ()) for s in _list_schemas(item)]
 
 
 def _contract_names(graph: Graph) -> list[str]:

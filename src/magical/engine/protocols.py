@@ -195,7 +195,7 @@ class Listener(Protocol):
     """Receives the events of a run. One that raises is reported and never fails the run."""
 
     def on(self, event: Event) -> None:
-        """Handle an event; called from one thread at a time."""
+        """Handle an event; calls come one at a time, from any thread."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,6 @@ class Version:
     """A registered version of a model.
 
     Attributes:
-        name: the registered model's name.
         number: the version, from 1.
         key: the key of the step that registered it.
         aliases: such as ``champion``.
@@ -223,7 +222,6 @@ class Submission:
     """A model on its way into a registry.
 
     Attributes:
-        name: the registered model's name.
         key: makes registering idempotent: a version with this key is not registered again.
         folder: the model as files, with all that serving needs.
         loader: the module that loads the folder; it has ``_load_pyfunc(path)``.
@@ -297,13 +295,10 @@ class StepContext:
     """The step that runs in this thread: the sink of ``emit``, ``keep`` and ``scratch``.
 
     Attributes:
-        graph: the whole graph, with its calls.
         load: loads the result of a node that has finished in this run.
         records: the records of the nodes that have finished in this run.
         dispatch_event: passes an event to the listeners.
         registry: opens the model registry; None if the project has none.
-        run: the run's name.
-        root: the project's folder.
         origin: the ancestors of the node that are not real.
         kept: the values that the body has kept so far.
         registry_used: True once the body has opened the registry.

@@ -75,7 +75,6 @@ def write_file(path: Path, write: Callable[[Path], object], *, durable: bool = T
     """Write a file under a temporary name beside it, sync it, and rename it.
 
     Args:
-        path: the final name; missing folders are created.
         write: writes to the path that it is called with.
         durable: wait until the content is on the disk.
 

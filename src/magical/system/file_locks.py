@@ -76,11 +76,9 @@ def try_acquire(path: Path, *, shared: bool = False) -> int | None:
 
 
 def acquire(path: Path, *, shared: bool = False, on_wait: Callable[[], None] = do_nothing) -> int:
-    """Wait for the lock on a file and return its handle.
+    """Wait for the lock on a file, which is created if needed with its folder; return its handle.
 
     Args:
-        path: the file; it and its folder are created.
-        shared: several holders may have it at once.
         on_wait: called before each pause while another holder has it; may raise to end the wait.
 
     Raises:

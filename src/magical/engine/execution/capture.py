@@ -165,7 +165,7 @@ class _LogHandler(logging.Handler):
         sink, others = current_sink.get(), logging.getLogger().handlers
         if isinstance(sink, NullSink):
             return
-        if record.__dict__.setdefault("_told_by", self) is not self:
+        if record.__dict__.setdefault("_emitted_by", self) is not self:
             return  # each of several parallel runs has a handler; the first one emits the record
         # With our handler installed, logging no longer calls its last resort, which prints warnings.
         last, alone = logging.lastResort, all(isinstance(h, _LogHandler) for h in others)
