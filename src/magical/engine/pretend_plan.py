@@ -55,7 +55,7 @@ class Pretence:
             )
 
     def __call__(self, graph: Graph) -> Graph:
-        """Mark the nodes to pretend with the fact ``pretended`` (the rows), or ``cut`` (no columns promised).
+        """Return the graph with the facts ``pretended`` (the rows) and ``cut`` (no columns promised) set.
 
         An unwritten step is pretended. A step that promises a table without columns cannot be: it is cut off,
         and the first step after it that promises columns is pretended in its place. A step that would write

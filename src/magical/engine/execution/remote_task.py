@@ -102,9 +102,9 @@ def unpack_answer(node: str, answer: bytes) -> Any:
     if isinstance(value, Event if kind == EVENT else MagicalError):
         return value
     if kind == EVENT:
-        return LogLine(step=node, text="it told something that only its own process can read.")
+        return LogLine(step=node, text="it emitted an event that cannot be unpickled here.")
     hint = f"magical replay last {node}"
-    return StepError(f"{node} raised what only its own process can read.", hint=hint)
+    return StepError(f"{node} raised an exception that cannot be unpickled here.", hint=hint)
 
 
 def unpack_record(node: str, answer: bytes) -> Record:
