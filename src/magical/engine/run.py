@@ -1,4 +1,4 @@
-"""Execute a graph: look up what is fresh, and run the rest."""
+"""The start of a run: its context, its result, and the decision whether anything must run."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PlanningContext:
-    """What planning needs beside a graph: the same before a run and during it.
+    """The collaborators of a planner, the same before a run and during it.
 
     Attributes:
-        identities: of the graph's nodes.
+        identities: the parts of each node's key.
         receipts: looks up in the store what has been computed.
         digest_file: computes the digest of a file.
-        sample: how many rows each source gives; 0 for all.
+        sample: rows to take from each source; 0 for all.
     """
 
     identities: Mapping[str, NodeIdentity]
@@ -55,20 +55,23 @@ class PlanningContext:
         return self.receipts.store
 
     def make_planner(self, graph: Graph) -> Planner:
-        """Create a planner of a graph, drawn or remembered."""
+        """Create the planner of a graph, with or without its code."""
         return Planner(graph, self.identities, self.receipts, self.digest_file, self.sample)
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What the journal says of a run beside its events.
+    """The facts about a run that its first event notes in the journal.
 
     Attributes:
         root: the project's folder.
         settings: as JSON.
-        profile: its name.
-        step: the step up to which the run goes; empty for all.
+        step: the last step of the run; empty for all.
         pretence: which steps are pretended; the graph has been rewritten by it.
+
+    Example:
+        >>> RunInfo(Path("shop"), {"max_age": 80}, step="clean").pretence.mode
+        ''
     """
 
     root: Path
@@ -80,11 +83,11 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class RemoteSetup:
-    """How another process runs a body of this run.
+    """The means by which other processes run bodies of this run.
 
     Attributes:
         command: starts a process for one node.
-        make_ticket: creates what such a process opens the same project with.
+        make_ticket: creates a ticket, with which such a process opens the same project.
     """
 
     command: tuple[str, ...]
@@ -97,16 +100,11 @@ class RunContext:
 
     Attributes:
         graph: with the code of its steps.
-        planning: decides which nodes are fresh.
-        journal: records the run.
         policy: retries, timeouts, workers.
-        runner: executes bodies.
-        info: what the journal says of the run.
-        listeners: are notified of events.
         registry: opens the model registry, if there is one.
-        remote: how other processes run bodies; None if all run in this one.
-        on_error: called with what a body raised, where it raised it.
-        echo: whether what bodies print is also shown.
+        remote: runs bodies in other processes; None if all run in this one.
+        on_error: called with the exception of a body, in the frame that caught it, for a debugger.
+        echo: True to also write the output of bodies to this process's standard output.
     """
 
     graph: Graph
@@ -138,13 +136,15 @@ class RunResult:
 
     Attributes:
         name: the run's name; empty if nothing had to run.
-        state: ``done`` or ``failed``.
-        records: of all nodes that were fresh or finished.
+        state: ``done``, ``failed`` or ``stopped``.
+        records: the records of all nodes that were fresh or have finished.
         executed: the nodes whose bodies ran.
-        errors: of the nodes that failed.
-        left_out: the nodes that were not run, with the reason.
-        pending: the nodes whose registry did not answer, with the message.
-        seconds: how long it took.
+        left_out: for each node that was not run, the reason.
+        pending: for each node whose registry did not answer, the message.
+
+    Example:
+        >>> RunResult(left_out={"register": "writes to the world"}).state
+        'done'
     """
 
     name: str = ""
@@ -159,11 +159,10 @@ class RunResult:
 
 @dataclass(frozen=True)
 class ActiveRun:
-    """A run under way, as the parts that execute it share it.
+    """A run under way, shared by the scheduler, the dispatcher and the executors.
 
     Attributes:
-        context: what it needs.
-        result: what is known of it so far.
+        result: filled while the run goes on.
         emit: dispatches an event to the journal and the listeners.
         stopping: set when the run is being stopped.
     """
@@ -175,22 +174,17 @@ class ActiveRun:
 
 
 class RunStopped(KeyboardInterrupt):
-    """A run was stopped by Ctrl-C or a signal; the text says what is kept, and how to go on."""
+    """The run was stopped by Ctrl-C or a signal.
+
+    Example:
+        >>> print(RunStopped.from_progress("campaign", 3, ["tune"]))
+        campaign: stopped. 3 steps finished and are kept; tune was under way.
+        Hint: magical run goes on from there.
+    """
 
     @classmethod
     def from_progress(cls, workflow: str, finished: int, under_way: Sequence[str]) -> RunStopped:
-        """Build the message.
-
-        Args:
-            workflow: the workflow's name.
-            finished: how many steps' bodies have run to their end.
-            under_way: the nodes whose work is lost.
-
-        Example:
-            >>> print(RunStopped.from_progress("campaign", 3, ["tune"]))
-            campaign: stopped. 3 steps finished and are kept; tune was under way.
-            Hint: magical run goes on from there.
-        """
+        """Create the exception from the number of finished bodies and the nodes whose work is lost."""
         kept = "1 step finished and is kept" if finished == 1 else f"{finished} steps finished and are kept"
         lost = f"; {join_names(under_way, 4)} {'was' if len(under_way) == 1 else 'were'} under way"
         rest = lost if under_way else ""
@@ -198,51 +192,51 @@ class RunStopped(KeyboardInterrupt):
 
 
 class NodeExecutor(Protocol):
-    """Runs the body of one node; see ``engine.execution.executor`` and ``engine.execution.dispatch``."""
+    """Runs the body of one node: ``LocalExecutor`` in this process, ``Dispatcher`` where policy says."""
 
     def execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
         """Load the inputs, run the body, validate its output and store it.
 
         Args:
-            node: which one.
-            plan: its key.
-            records: of the nodes before it.
+            node: the node to run.
+            plan: its key and its parts.
+            records: the records of the nodes before it.
 
         Raises:
             StepError: the body raised.
-            StepStopped: its time was up, or its process died.
-            BrokenPromise: its output is not what it promised.
+            StepStopped: it timed out, its process died, or the run is being stopped.
+            BrokenPromise: the output breaks its promise.
             DamagedArtifact: a stored input is damaged.
             StoreError: the result cannot be stored.
             InputError: a file that it reads changed meanwhile.
         """
 
     def drop_value(self, node: str) -> None:
-        """Drop what is held in memory of a node's result."""
+        """Drop a node's result from memory; later readers load it from the store."""
 
 
 def execute(graph: Graph, planning: PlanningContext, start: Callable[[], RunResult]) -> RunResult:
-    """Run a graph, if anything must run; else nothing is imported and nothing is written.
+    """Run a graph if some step must run; otherwise return its records, and write nothing.
 
     Args:
-        graph: what is to run; it may have been remembered.
-        planning: decides what of it is fresh.
-        start: runs it; only called, and so its imports only paid for, if some step must run.
+        graph: with or without the code of its steps.
+        planning: decides which nodes are fresh.
+        start: runs the graph. It imports the engine's heavy parts, so it is called only if needed.
 
     Raises:
         InputError: a file that a step reads does not exist.
-        WiringError: no step is wanted, or nothing of what is wanted can be pretended.
+        WiringError: the graph has no required step, or none that can be pretended.
     """
     plans = planning.make_planner(graph).plan()
     if not plans:
-        raise _nothing_wanted_error(graph)
+        raise _nothing_to_run_error(graph)
     if all(p.record or p.state == LEFT_OUT for p in plans.values()):
         left_out = {n: p.reason for n, p in plans.items() if not p.record}
         return RunResult(records={n: p.record for n, p in plans.items() if p.record}, left_out=left_out)
     return start()
 
 
-def _nothing_wanted_error(graph: Graph) -> WiringError:
+def _nothing_to_run_error(graph: Graph) -> WiringError:
     cut = [f"{n.name} ({n.where})" for n in graph.nodes if n.facts.get("cut")]
     if cut:
         what = "promises a table" if len(cut) == 1 else "promise tables"

@@ -1,10 +1,9 @@
-"""Decide where a body runs: in this process, in a process of its own, or on a cluster."""
+"""The choice of the process that runs a body: this one, one of its own, or one of a cluster."""
 
 from __future__ import annotations
 
 import queue
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -12,7 +11,7 @@ from magical.engine.artifacts import Record
 from magical.engine.execution.executor import LocalExecutor
 from magical.engine.execution.remote_task import RemoteTask
 from magical.engine.execution.subprocess_executor import POLL_SECONDS, SubprocessExecutor, stopped_error
-from magical.engine.plan import FRESH, LEFT_OUT, NodePlan, Receipts
+from magical.engine.plan import FRESH, LEFT_OUT, NodePlan
 from magical.engine.protocols import Cluster, Store
 from magical.engine.run import ActiveRun, RemoteSetup, RunContext
 from magical.errors import StepStopped
@@ -22,18 +21,16 @@ from magical.system.gc_pause import resume_gc
 
 __all__ = [
     "Dispatcher",
-    "compute_once",
     "describe_untrusted",
     "has_cluster_work",
     "is_dispatchable",
-    "make_wait_callback",
     "share_store",
 ]
 
 
 @contextmanager
 def share_store(store: Store, run: str, emit: Callable[[Event], None]) -> Iterator[None]:
-    """For a run's time, keep what it looks up and makes from being swept; tell what was not trusted."""
+    """Keep sweeps from removing what a run uses, until the block ends; then report ignored results."""
     with store.pin_run(run):
         try:
             yield
@@ -42,44 +39,8 @@ def share_store(store: Store, run: str, emit: Callable[[Event], None]) -> Iterat
                 emit(LogLine(step="", text=note, level="warning"))
 
 
-def compute_once(
-    receipts: Receipts, node: Node, key: str, compute: Callable[[], Record], on_wait: Callable[[], None]
-) -> Record:
-    """Compute a key, unless another run does or has done so meanwhile.
-
-    Args:
-        receipts: of the store where the runs meet.
-        node: the node.
-        key: its key.
-        make: runs its body.
-        waits: see ``Store.lock``.
-    """
-    with receipts.store.lock(key, on_wait):
-        record, _ = receipts.look_up(
-            key, writes=node.writes
-        )  # whatever comes of it, it is pinned from here on
-        return compute() if record is None or node.facts.get("reads") == "world" else record
-
-
-def make_wait_callback(
-    node: Node, stopping: threading.Event, emit: Callable[[Event], None]
-) -> Callable[[], None]:
-    """Give what to do while another run computes a node: say so once, and leave when this run is stopped."""
-    said = False
-
-    def waits() -> None:
-        nonlocal said
-        if stopping.is_set():
-            raise StepStopped(f"{node.name} waited for another run.", hint="magical run goes on from there.")
-        if not said:
-            said = True
-            emit(LogLine(step=node.name, text="waits for another run that is computing it."))
-
-    return waits
-
-
 def describe_untrusted(store: Store) -> str:
-    """Say, once, that results of another store were not taken, if there were any."""
+    """Describe the results that another store signed and this one ignored, and clear their list."""
     count = len(store.untrusted)
     store.untrusted.clear()
     if not count:
@@ -91,11 +52,16 @@ def describe_untrusted(store: Store) -> str:
 
 
 def is_dispatchable(node: Node) -> bool:
-    """Whether a node's body may run on another machine.
+    """Return True if a node's body may run on another machine.
 
-    One that writes to the world needs the registry that this process sees, and what is made up is made
-    up sooner than sent.
+    Example:
+        >>> is_dispatchable(Node("clean", "w:clean", "", "", {}, {})), is_dispatchable(
+        ...     Node("register", "w:register", "", "", {}, {}, {"writes": "world"})
+        ... )
+        (True, False)
     """
+    # A step that writes to the world needs the registry as this process reaches it; pretended steps are
+    # cheaper to compute here than to ship.
     return not node.writes and not node.facts.get("pretended")
 
 
@@ -109,9 +75,7 @@ def has_cluster_work(run: RunContext) -> bool:
 
 
 class Dispatcher:
-    """Runs each body where it belongs: in this process, in one of its own, or on a cluster.
-
-    The lock on its key is held in this process, wherever the body runs.
+    """Runs each body in this process, in a subprocess or on a cluster, under the lock on its key.
 
     Args:
         run: the run under way.
@@ -125,21 +89,43 @@ class Dispatcher:
         self._subprocess = SubprocessExecutor(command, run.emit, run.stopping, echo=run.context.echo)
 
     def execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
-        """Run one node's body, unless another run is doing so; see ``NodeExecutor.execute``."""
-
-        def make() -> Record:
-            if self._remote is not None and self._cluster is not None and is_dispatchable(node):
-                return self._run_on_cluster(self._cluster, self._make_task(self._remote, node, plan))
-            if self._remote is not None and self._policy.for_node(node).timeout is not None:
-                return self._subprocess(self._make_task(self._remote, node, plan))
-            return self._local.execute(node, plan, records)
-
-        on_wait = make_wait_callback(node, self._run.stopping, self._run.emit)
-        return compute_once(self._run.context.planning.receipts, node, plan.key, make, on_wait)
+        """Run one node's body, unless another run computes the same key; see ``NodeExecutor.execute``."""
+        receipts = self._run.context.planning.receipts
+        # This process holds the lock also while another one runs the body: it outlives that process.
+        with receipts.store.lock(plan.key, self._make_wait_callback(node)):
+            # Another run may have computed it while we waited. The look also pins the key, found or not.
+            record, _ = receipts.look_up(plan.key, writes=node.writes)
+            if record is not None and node.facts.get("reads") != "world":
+                return record
+            return self._run_body(node, plan, records)
 
     def drop_value(self, node: str) -> None:
-        """Drop what is held in memory of a node's result."""
+        """Drop a node's result from memory."""
         self._local.drop_value(node)
+
+    def _make_wait_callback(self, node: Node) -> Callable[[], None]:
+        """Create what a lock calls again and again while another run holds it."""
+        has_reported = False
+
+        def on_wait() -> None:
+            nonlocal has_reported
+            if self._run.stopping.is_set():
+                hint = "magical run goes on from there."
+                raise StepStopped(f"{node.name} waited for another run.", hint=hint)
+            if not has_reported:
+                has_reported = True
+                text = "waits for another run that is computing it."
+                self._run.emit(LogLine(step=node.name, text=text))
+
+        return on_wait
+
+    def _run_body(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
+        if self._remote is not None and self._cluster is not None and is_dispatchable(node):
+            return self._run_on_cluster(self._cluster, self._make_task(self._remote, node, plan))
+        # A thread cannot be stopped, so a body with a timeout gets a process of its own.
+        if self._remote is not None and self._policy.for_node(node).timeout is not None:
+            return self._subprocess(self._make_task(self._remote, node, plan))
+        return self._local.execute(node, plan, records)
 
     def _make_task(self, remote: RemoteSetup, node: Node, plan: NodePlan) -> RemoteTask:
         result = self._run.result
@@ -152,6 +138,7 @@ class Dispatcher:
             parts=dict(plan.parts),
             run=result.name,
             timeout=self._policy.for_node(node).timeout,
+            # A copy first: the scheduler's thread adds records meanwhile.
             records={n: r.to_json() for n, r in list(result.records.items())},
         )
 
@@ -160,6 +147,7 @@ class Dispatcher:
         resume_gc()
         events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         future = cluster.submit(task, events.put)
+        # All events are there before the future is done, so that None is the last item.
         future.add_done_callback(lambda _: events.put(None))
         while True:
             if self._run.stopping.is_set():
@@ -177,7 +165,7 @@ class Dispatcher:
 
 
 def _echo_line(line: LogLine) -> None:
-    """Show a line as it would have been shown here: what is printed, and of what is logged the warnings."""
+    """Show a line as a local body would have: prints on stdout, logged warnings on stderr."""
     if line.level == "print":
         sys.stdout.write(f"{line.text}\n")
     elif line.level in ("warning", "error", "critical"):
