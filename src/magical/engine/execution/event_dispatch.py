@@ -1,4 +1,4 @@
-"""Dispatch the events of a run to its journal and its listeners."""
+"""The dispatch of a run's events to its journal and its listeners, and its first and last event."""
 
 from __future__ import annotations
 
@@ -16,13 +16,7 @@ __all__ = ["EventDispatcher", "run_finished_event", "run_started_event"]
 
 
 class EventDispatcher:
-    """Dispatches events to the journal and the listeners; a listener that fails is reported once and removed.
-
-    Args:
-        journal: records the run.
-        run: its name.
-        listeners: are notified, in this order.
-    """
+    """Dispatches events to the journal and the listeners; a failing listener is reported and removed."""
 
     def __init__(self, journal: Journal, run: str, listeners: tuple[Listener, ...]) -> None:
         self._journal, self._run = journal, run
@@ -31,6 +25,7 @@ class EventDispatcher:
 
     def __call__(self, event: Event) -> None:
         """Dispatch one event; events of several threads go one after the other."""
+        # Masked first: no file and no listener may receive a secret.
         event = event.mask_texts()
         with self._lock:
             if trouble := self._journal.write(self._run, event):
@@ -39,9 +34,8 @@ class EventDispatcher:
                 self._notify(listener, event)
 
     def _notify(self, listener: Listener, event: Event) -> None:
-        within = current_sink.set(
-            None
-        )  # or a line that a listener prints would become an event, and reach it again
+        # Without a sink: a line that the listener prints would become an event, and reach it again.
+        token = current_sink.set(None)
         try:
             listener.on(event)
         except Exception as error:  # a listener must never fail the run
@@ -49,11 +43,11 @@ class EventDispatcher:
             text = f"{type(listener).__name__} hears no more: {shorten(str(error) or repr(error), 240)}"
             self(LogLine(step="", text=text, level="warning"))
         finally:
-            current_sink.reset(within)
+            current_sink.reset(token)
 
 
 def run_started_event(context: RunContext, run: str) -> RunStarted:
-    """Create the event that begins a run: what runs, with which settings and versions, and where."""
+    """Create the first event of a run: its nodes, settings, versions and machine."""
     info, planning = context.info, context.planning
     packages = {
         label.partition(":")[2]: version
@@ -80,7 +74,12 @@ def run_started_event(context: RunContext, run: str) -> RunStarted:
 
 
 def run_finished_event(result: RunResult) -> RunFinished:
-    """Create the event that ends a run."""
+    """Create the last event of a run.
+
+    Example:
+        >>> run_finished_event(RunResult("20240101-last", executed=["clean"])).executed
+        1
+    """
     return RunFinished(
         run=result.name,
         state=result.state,

@@ -1,4 +1,4 @@
-"""Run the body of one node: load its inputs, call it, hold what it gives to its promise, and keep it."""
+"""The execution of one node in this process: load inputs, call the body, validate and store its output."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from magical.errors import (
     shorten,
 )
 from magical.events import Sink, current_sink
-from magical.graph import Call, Node
+from magical.graph import Node
 from magical.keys.key import compute_node_key
 from magical.refs import Link, Wire
 from magical.steps import Receipt
@@ -51,10 +51,14 @@ __all__ = [
 
 
 def validate_output(value: Any, promise: Promise, node: Node) -> Any:
-    """Hold what a body gave to its promise, and give it in its one form.
+    """Validate the output of a body against its promise, and return it in the form that is stored.
 
     Raises:
-        BrokenPromise: it is something else.
+        BrokenPromise: the output is of another kind, or breaks its contract.
+
+    Example:
+        >>> validate_output("12", Promise("value", hint=int), Node("n", "w:n", "", "", {}, {}))
+        12
     """
     who = f"{node.name} ({node.where})"
     if value is None and promise.kind not in ("none", "any", "value"):
@@ -113,7 +117,7 @@ def _validate_parts(value: Any, promise: Promise, owner: str) -> Parts[Any]:
 
 
 def _validate_value(value: Any, promise: Promise, owner: str) -> Any:
-    if value is None and not _is_optional(promise.hint):
+    if value is None and not {None, type(None)} & set(get_args(promise.hint)):
         raise BrokenPromise(f"{owner} promised {promise}, and returned None.", hint="is a return missing?")
     try:
         return TypeAdapter(promise.hint).validate_python(value)
@@ -126,18 +130,12 @@ def _validate_value(value: Any, promise: Promise, owner: str) -> Any:
             f"  {shorten(detail, 120)}",
             hint="return what it promises, or promise what it returns.",
         ) from None
-    except (
-        PydanticUserError,
-        TypeError,
-    ):  # a hint that pydantic does not know: any object of that class will do
+    except (PydanticUserError, TypeError):
+        # Pydantic does not know the hint, so an instance of its class is all that can be asked for.
         cls = get_origin(promise.hint) or promise.hint
         if isinstance(cls, type) and not is_typeddict(cls) and not isinstance(value, cls):
             raise _wrong_type_error(value, promise, owner) from None
         return value
-
-
-def _is_optional(hint: Any) -> bool:
-    return type(None) in get_args(hint) or None in get_args(hint)
 
 
 def _is_pandas(value: Any) -> bool:
@@ -155,11 +153,8 @@ def _wrong_type_error(value: Any, promise: Promise, owner: str) -> BrokenPromise
         hint = "promise polars: from magical import Frame; or give table.to_pandas()."
     elif promise.is_table and name == "pandas.Series":
         hint = "make it a table: .reset_index(), or .to_frame()."
-    shown = (
-        f"{len(value):,} rows"
-        if hasattr(value, "iloc") or isinstance(value, pl.DataFrame)
-        else shorten(repr(value), 60)
-    )
+    is_table = hasattr(value, "iloc") or isinstance(value, pl.DataFrame)
+    shown = f"{len(value):,} rows" if is_table else shorten(repr(value), 60)
     return BrokenPromise(f"{owner} promised {promise}, and returned {shown} ({name}).", hint=hint)
 
 
@@ -167,17 +162,17 @@ _CARRIED_KINDS = ("table", "lazy", "pandas", "parts", "model")
 
 
 def generate_output(node: Node, load: Callable[[str, Wire, Promise], Any]) -> Any:
-    """Make up what a node gives; the same for the same contract, name, rows and inputs.
+    """Generate the output of a pretended node; the same for the same contract, name, rows and inputs.
 
     Args:
-        node: is pretended.
-        load: gives the value of an input, by its name, its wire and the kind in which it is wanted.
+        node: a node of a graph with code.
+        load: loads an input, from its name, its wire and the promise that says in which kind of table.
 
     Raises:
-        ContractError: its promise cannot be made up.
+        ContractError: no output can be generated for its promise.
     """
     call = node.call
-    assert call is not None, "a living graph is performed"
+    assert call is not None, "an executed graph has its code"
     given: list[tuple[Promise, Any]] = []
     parents: dict[str, Any] = {}
     for name, wire in node.inputs.items():
@@ -185,17 +180,16 @@ def generate_output(node: Node, load: Callable[[str, Wire, Promise], Any]) -> An
             parents[name.removeprefix(PARENT_INPUT_PREFIX)] = load(name, wire, Promise("table"))
         elif _is_carried(promise := call.input_promises[name]):
             given.append((promise, load(name, wire, promise.match_laziness(Promise("any")))))
+    options = GenerateOptions(node.name, node.facts["pretended"])
     try:
-        value = generate(
-            call.promise, GenerateOptions(node.name, node.facts["pretended"]), inputs=given, parents=parents
-        )
+        value = generate(call.promise, options, inputs=given, parents=parents)
     except ContractError as error:
         raise error.with_message(f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:]) from None
     return validate_output(convert_kind(value, call.promise), call.promise, node)
 
 
 def _is_carried(promise: Promise) -> bool:
-    """Whether what is made up can take something over from it: rows, or what a model is like."""
+    """Return True if generated outputs copy from such an input: rows, or the classes of a model."""
     return promise.kind in _CARRIED_KINDS or any(map(_is_carried, promise.items))
 
 
@@ -203,7 +197,7 @@ _ANY = Promise("any")
 
 
 class LocalExecutor:
-    """Runs bodies in this process, in several threads; values stay in memory while others need them."""
+    """Runs bodies in this process, in several threads; keeps results in memory while others need them."""
 
     def __init__(self, run: ActiveRun) -> None:
         self._run, self._context, self._result = run, run.context, run.result
@@ -211,25 +205,23 @@ class LocalExecutor:
         self._lock = threading.RLock()
 
     def execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
-        """Run one node's body here; see ``Performer.execute``."""
+        """Run one node's body in this thread; see ``NodeExecutor.execute``."""
         resume_gc()
         try:
             return self._execute(node, plan, records)
         except (MagicalError, KeyboardInterrupt):
             raise
-        except BaseException as error:  # also what is no Exception, such as a panic of polars
+        except BaseException as error:  # a panic of polars is no Exception
             raise _step_error(node, error) from error
 
     def _execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
         context = self._make_context(node, plan)
         began = time.monotonic()
         if node.facts.get("pretended"):
-            value = generate_output(
-                node, lambda name, wire, wanted: self._load_wire(wire, None, records, wanted)
-            )
+            value = generate_output(node, lambda _, wire, p: self._load_wire(wire, None, records, p))
         else:
             arguments = self.load_arguments(node, records)
-            began = time.monotonic()
+            began = time.monotonic()  # loading inputs is no part of the step's time
             with pretending_run() if plan.origin else contextlib.nullcontext():
                 value = self.call_body(node, arguments, context)
         if is_sampled_source(node, self._context.planning.sample):
@@ -244,38 +236,39 @@ class LocalExecutor:
         except StreamError as error:
             raise _step_error(node, error.__cause__ or error) from error.__cause__
         if _is_shareable(value):
-            with self._lock:
-                self._values[node.name] = value
+            self.set_value(node.name, value)
         return record
 
     def load_arguments(self, node: Node, records: Mapping[str, Record]) -> dict[str, Any]:
-        """Give what a node's body is called with, its inputs loaded and held to what it wants of them.
+        """Load the inputs of a node, validate them, and return all arguments of its body.
 
         Raises:
             DamagedArtifact: a stored input is damaged.
-            BrokenPromise: an input breaks a rule that only this step has.
+            BrokenPromise: an input breaks a rule that only this step's contract has.
         """
         call = node.call
-        assert call is not None, "a living graph is performed"
-        arguments = {
-            **call.arguments,
-            **{n: self._load_input(node, n, w, records) for n, w in node.inputs.items()},
+        assert call is not None, "an executed graph has its code"
+        plain, promises = call.arguments, call.step.parameter_promises
+        inputs = {
+            name: self._load_wire(wire, plain.get(name), records, promises[name])
+            for name, wire in node.inputs.items()
         }
-        self._validate_inputs(node, call, arguments)
-        wanted = call.step.parameter_promises
-        return arguments | {n: convert_kind(arguments[n], wanted[n]) for n in node.inputs}
+        for name, promise in call.stricter_promises.items():
+            owner = f"{node.name} ({node.where}) wants {name} to keep its rules:"
+            _validate_tables(inputs[name], promise, owner)
+        return {**plain, **{name: convert_kind(value, promises[name]) for name, value in inputs.items()}}
 
     def call_body(self, node: Node, arguments: Mapping[str, Any], context: Sink | None = None) -> Any:
-        """Call a node's body, and hold what it gives to its promise.
+        """Call a node's body, and validate its output.
 
         Args:
-            node: which one.
+            node: a node of a graph with code.
             arguments: for its body.
-            context: where what it tells and keeps goes; with none it is as if called plainly.
+            context: receives what the body emits and keeps; None to ignore it, as outside of a run.
 
         Raises:
             StepError: the body raised.
-            BrokenPromise: it gave something else than it promised.
+            BrokenPromise: the output breaks its promise.
         """
         try:
             return self._call_body(node, arguments, context)
@@ -285,24 +278,25 @@ class LocalExecutor:
             raise
 
     def set_value(self, node: str, value: Any) -> None:
-        """Take a value for what a node gave, such as a made-up one."""
+        """Keep a value in memory as the result of a node."""
         with self._lock:
             self._values[node] = value
 
     def drop_value(self, node: str) -> None:
-        """Drop what is held in memory of a node's result."""
+        """Drop a node's result from memory."""
         with self._lock:
             self._values.pop(node, None)
 
     def load_value(self, name: str) -> Any:
-        """Give the result of a node that has finished in this run."""
+        """Load the result of a node that has finished in this run."""
         return self._load_link(Link(name), self._result.records)
 
     def _call_body(self, node: Node, arguments: Mapping[str, Any], context: Sink | None) -> Any:
         call = node.call
-        assert call is not None, "a living graph is performed"
+        assert call is not None, "an executed graph has its code"
         token = current_sink.set(context)
         try:
+            # Bound by hand: a signature with positional-only parameters takes no keywords.
             bound = inspect.BoundArguments(call.step.signature, OrderedDict(arguments))
             return validate_output(call.step.function(*bound.args, **bound.kwargs), call.promise, node)
         except MagicalError as error:
@@ -322,9 +316,10 @@ class LocalExecutor:
         call, store = node.call, self._context.store
         assert call is not None
         began = time.monotonic()
+        # Until the record is written, nothing refers to the objects: a sweep would remove them.
         with store.block_sweeps():
             result = store.save(value, call.promise, plan.key)
-            if call.promise.kind == "lazy":  # its rows are computed while they are stored
+            if call.promise.kind == "lazy":  # the rows are computed while they are stored
                 seconds = round(seconds + time.monotonic() - began, 3)
             kept = {
                 name: store.save(brand_origin(item, plan.origin), Promise("any"), f"{plan.key}-{name}")
@@ -335,7 +330,7 @@ class LocalExecutor:
             if context.registry_used:
                 record = self._context.planning.receipts.assign_registry(record)
             store.put_record(record)
-        store.clear_scratch(plan.key)
+        store.clear_scratch(plan.key)  # only now: a kill before the record must find the checkpoints
         return record
 
     def _make_context(self, node: Node, plan: NodePlan) -> StepContext:
@@ -356,41 +351,36 @@ class LocalExecutor:
             context.offer_registry(self._context.registry)
         return context
 
-    def _load_input(self, node: Node, name: str, wire: Wire, records: Mapping[str, Record]) -> Any:
-        call = node.call
-        assert call is not None
-        return self._load_wire(wire, call.arguments.get(name), records, call.step.parameter_promises[name])
-
     def _load_wire(self, wire: Wire, plain: Any, records: Mapping[str, Record], wanted: Promise) -> Any:
+        """Load what a wire connects: a link, or a list of links in which None stands for a plain value."""
         if isinstance(wire, Link):
             return self._load_link(wire, records, wanted)
         if wire is None:
             return plain
-        several = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(wire)
+        promises = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(wire)
         plains = plain or [None] * len(wire)
-        return [self._load_wire(w, p, records, s) for w, p, s in zip(wire, plains, several, strict=True)]
+        return [self._load_wire(w, p, records, s) for w, p, s in zip(wire, plains, promises, strict=True)]
 
     def _load_link(self, link: Link, records: Mapping[str, Record], wanted: Promise = _ANY) -> Any:
         call = self._context.graph.by_name[link.node].call
         assert call is not None
         promise = call.promise.member(link.item) if link.item else call.promise
         with self._lock:
-            held, value = link.node in self._values, self._values.get(link.node)
-        if held:
+            in_memory, value = link.node in self._values, self._values.get(link.node)
+        if in_memory:
             item = _get_member(value, link.item)
         else:
-            asked = promise.match_laziness(wanted)
-            item = self._context.store.load(records[link.node].result.item(link.item), asked)
+            artifact = records[link.node].result.item(link.item)
+            item = self._context.store.load(artifact, promise.match_laziness(wanted))
+        # Cloned, which copies no data: a body may add a column in place, and others share the table.
         return attach_promise(item.clone() if isinstance(item, pl.DataFrame) else item, promise)
 
     def _check_files(self, node: Node, plan: NodePlan) -> None:
-        """What was read is what the key says, or the result would be kept under the wrong key."""
+        """Raise if a file changed while it was read: the result would be stored under the wrong key."""
         identity = self._context.planning.identities[node.name]
-        now = (
-            compute_node_key(identity, {}, self._context.planning.digest_file)[1]
-            if identity.argument_files
-            else {}
-        )
+        if not identity.argument_files:
+            return
+        _, now = compute_node_key(identity, {}, self._context.planning.digest_file)
         if any(now[label] != plan.parts[label] for label in identity.argument_files):
             files = ", ".join(Path(f).name for paths in identity.argument_files.values() for f in paths)
             raise InputError(
@@ -398,29 +388,21 @@ class LocalExecutor:
                 hint="run it again.",
             )
 
-    def _validate_inputs(self, node: Node, call: Call, arguments: dict[str, Any]) -> None:
-        for name, wanted in call.stricter_promises.items():
-            _validate_tables(
-                arguments[name], wanted, f"{node.name} ({node.where}) wants {name} to keep its rules:"
-            )
-
 
 def _validate_tables(value: Any, wanted: Promise, owner: str) -> None:
-    """Hold every table in a value to its contract."""
+    """Validate every table in a value against its contract."""
     if isinstance(value, (list, tuple)):
         promises = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(value)
         for member, promise in zip(value, promises, strict=False):
             _validate_tables(member, promise, owner)
     elif wanted.schema is not None:
-        tables = value if isinstance(value, Parts) else [value]
-        for table in tables:
-            validate(
-                table if isinstance(table, pl.LazyFrame) else to_polars(table), wanted.schema, label=owner
-            )
+        for table in value if isinstance(value, Parts) else [value]:
+            polars_table = table if isinstance(table, pl.LazyFrame) else to_polars(table)
+            validate(polars_table, wanted.schema, label=owner)
 
 
 def _is_shareable(value: Any) -> bool:
-    """Whether several steps may hold one value: no body can change it for the others."""
+    """Return True if several steps may share a value, since no body can change it for the others."""
     if isinstance(value, (tuple, list)):
         return isinstance(value, tuple) and all(map(_is_shareable, value))
     kind = getattr(type(value), "__promises__", "")
@@ -434,18 +416,17 @@ def _get_member(value: Any, item: str) -> Any:
 
 
 def _name_step(node: Node, error: MagicalError) -> MagicalError:
-    """The same error, with the step that it is about."""
+    """Return the same error with the step's name before its message."""
     first, *rest = error.lines or (type(error).__name__,)
     return attach_trace(error.with_message(f"{node.name} ({node.where}): {first}", *rest), error)
 
 
-def _step_error(node: Node, error: BaseException) -> StepError:
-    own = next(reversed(author_frames(error)), None)
-    place = f" ({Path(own.filename).name}:{own.lineno}: {shorten(own.line or '', 80)})" if own else ""
-    made = StepError(
+def _step_error(node: Node, error: BaseException) -> MagicalError:
+    frame = next(reversed(author_frames(error)), None)
+    place = f" ({Path(frame.filename).name}:{frame.lineno}: {shorten(frame.line or '', 80)})" if frame else ""
+    step_error = StepError(
         f"{node.name} ({node.where}) raised {type(error).__name__}{place}:",
         *[f"  {line}" for line in (str(error).strip() or "no message").splitlines()[:2]],
         hint=f"open it with its inputs: magical replay last {node.name} --pdb",
     )
-    attach_trace(made, error)
-    return made
+    return attach_trace(step_error, error)

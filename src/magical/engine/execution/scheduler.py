@@ -1,4 +1,4 @@
-"""Carry out one run: start each node when its inputs are there, and go on after failures as policy wishes."""
+"""The scheduler of a run: starts each node once its inputs are done, retries, and goes on after failures."""
 
 from __future__ import annotations
 
@@ -54,32 +54,21 @@ __all__ = [
 
 
 class ReadyQueue:
-    """Gives the nodes whose inputs are there, in the order in which they were drawn.
+    """The ready queue: yields each node of a run once its inputs are done, in the order of drawing.
 
     The cost of a whole run is in proportion to its links, however many nodes wait.
 
     Args:
-        graph: whose nodes they are.
-        names: the nodes of the run.
+        graph: the graph of the run.
+        names: the nodes of the run, in the order of drawing.
 
     Example:
-        >>> from magical import step, workflow
-        >>> @step
-        ... def one() -> int:
-        ...     return 1
-        >>> @step
-        ... def more(x: int) -> int:
-        ...     return x + 1
-        >>> @workflow
-        ... def count() -> int:
-        ...     return more(one())
-        >>> turns = ReadyQueue(count.draw(), ["one", "more"])
-        >>> list(turns), list(turns)
-        (['one'], [])
-        >>> turns.mark_done("one")
-        []
-        >>> list(turns), turns.mark_done("more")
-        (['more'], ['more', 'one'])
+        >>> from magical.refs import Link
+        >>> one = Node("one", "w:one", "", "", {}, {})
+        >>> more = Node("more", "w:more", "", "", {"x": Link("one")}, {})
+        >>> ready = ReadyQueue(Graph("count", (one, more)), ["one", "more"])
+        >>> list(ready), ready.mark_done("one"), list(ready), ready.mark_done("more")
+        (['one'], [], ['more'], ['more', 'one'])
     """
 
     def __init__(self, graph: Graph, names: Iterable[str]) -> None:
@@ -95,19 +84,20 @@ class ReadyQueue:
         self._ready = [number for n, number in self._order.items() if not self._missing[n]]
 
     def __iter__(self) -> Iterator[str]:
-        """Give each node whose turn it is, once; those whose turn comes meanwhile too."""
+        """Yield each node that is ready, once; also those that become ready meanwhile."""
         while self._ready:
             name = self._names[heapq.heappop(self._ready)]
+            # The heap may hold a node twice, or one whose input has been marked undone since.
             if name in self._waiting and (name in self._unreachable or not self._missing[name]):
                 self._waiting.remove(name)
                 yield name
 
     def mark_done(self, name: str, *, lost: bool = False) -> list[str]:
-        """A node has its result, or never will; give the nodes whose results nobody needs any more.
+        """Mark a node as ended, and return the nodes whose results no other node needs any more.
 
         Args:
             name: the node.
-            lost: it failed or was left out, so that what needs it does not wait for its other inputs.
+            lost: it has no result, so that its children are ready at once, to be left out.
         """
         self._done.add(name)
         for child in self._children[name]:
@@ -121,7 +111,7 @@ class ReadyQueue:
         return [n for n in (name, *self._parents[name]) if not self._users[n]]
 
     def mark_undone(self, name: str) -> None:
-        """A node's result is damaged: it has a turn again, and what needs it waits for it."""
+        """Queue a node whose result is damaged again; its children wait for it."""
         self._done.discard(name)
         for child in self._children[name]:
             self._missing[child].add(name)
@@ -131,7 +121,7 @@ class ReadyQueue:
         self.requeue(name)
 
     def requeue(self, name: str) -> None:
-        """Give a node another turn, when its inputs are there."""
+        """Queue a node again; it is ready once its inputs are done."""
         self._waiting.add(name)
         if not self._missing[name]:
             heapq.heappush(self._ready, self._order[name])
@@ -141,11 +131,19 @@ _RETRYABLE = (StepError, InputError, RegistryError)
 
 
 class Retries:
-    """Counts the attempts of each node of a run, and says which failures are followed by another one.
+    """Counts the attempts of each node of a run, and decides which failures are retried.
 
     Args:
-        tell: takes the event that says so.
-        calm: whether anything begins again at all: not when the run is being stopped, or in a debugger.
+        emit: takes the event of each retry.
+        may_retry: returns False while nothing may start again, as when the run is being stopped.
+
+    Example:
+        >>> retries = Retries(lambda event: print(type(event).__name__), lambda: True)
+        >>> plan, policy = NodePlan("fetch", RUN), NodePolicy(retries=1, backoff=2)
+        >>> error = StepError("fetch: no connection", hint="magical run")
+        >>> retries.next_delay(plan, policy, error), retries.next_delay(plan, policy, error)
+        StepRetried
+        (2.0, None)
     """
 
     def __init__(self, emit: Callable[[Event], None], may_retry: Callable[[], bool]) -> None:
@@ -153,15 +151,9 @@ class Retries:
         self._attempts: Counter[str] = Counter()
 
     def next_delay(self, plan: NodePlan, policy: NodePolicy, error: BaseException) -> float | None:
-        """Give the seconds to wait before a node begins again, and say so; none if it has failed for good.
-
-        Args:
-            made: the node's key.
-            wishes: what is wished for it.
-            error: what its body raised.
-        """
-        worth = isinstance(error, _RETRYABLE) and not isinstance(error, UnwrittenStep)
-        if not worth or not self._may_retry():
+        """Count a failure, and return the seconds until the next attempt; None if there is none."""
+        is_retryable = isinstance(error, _RETRYABLE) and not isinstance(error, UnwrittenStep)
+        if not is_retryable or not self._may_retry():
             return None
         self._attempts[plan.name] += 1
         if (attempt := self._attempts[plan.name]) > policy.retries:
@@ -172,23 +164,23 @@ class Retries:
 
 
 STOP_SECONDS = 3.0
-
-"""Seconds that bodies under way are given to end when a run is stopped."""
+"""Seconds that bodies under way have to end when a run is stopped."""
 
 WAIT_SECONDS = 0.2
-
-"""Seconds of one wait at most: polars takes Ctrl-C first, and a wait without end would sleep through it."""
+"""Longest single wait: polars takes Ctrl-C first, and a wait without a limit would sleep through it."""
 
 MAX_REMAKES = 3
-
-"""Times that one step is made again in a run: a disk that damages all it is given must not keep it busy."""
+"""Times a run recomputes one step for damaged results: a broken disk must not keep it busy for ever."""
 
 
 class Scheduler:
-    """Executes the nodes of one run: each once its inputs are done, and others still after one has failed.
+    """Executes the nodes of one run: each once its inputs are done; a failure stops its descendants only.
+
+    One thread schedules. Bodies run where the runner puts them, and report their end through a queue, so that
+    this object needs no lock.
 
     Args:
-        context: what the run needs.
+        context: all that the run needs.
         cluster: for bodies that may run on another machine.
     """
 
@@ -200,22 +192,22 @@ class Scheduler:
         run = ActiveRun(context, self._result, self._emit, self._stopping)
         self._executor = Dispatcher(run, cluster)
         self._ready = ReadyQueue(self._graph, [n.name for n in self._graph.required_nodes])
-        self._deferred: list[str] = []
-        self._delayed: list[tuple[float, str]] = []
-        self._waiting_readers: dict[str, list[str]] = {}
+        self._deferred: list[str] = []  # ready, but must wait until some other body ends
+        self._delayed: list[tuple[float, str]] = []  # a heap of retries, by the time at which they are due
+        self._waiting_readers: dict[str, list[str]] = {}  # by the node whose result is recomputed for them
         self._running: dict[str, NodePlan] = {}
         self._done: queue.SimpleQueue[tuple[NodePlan, Future[Record]]] = queue.SimpleQueue()
         self._retries = Retries(self._emit, self._may_retry)
-        self._remade: set[tuple[str, str]] = set()
-        self._repeated: set[tuple[str, str]] = set()
-        self._lost: dict[str, str] = {}
+        self._remade: set[tuple[str, str]] = set()  # maker and damaged object
+        self._repeated: set[tuple[str, str]] = set()  # reader and damaged object
+        self._lost: dict[str, str] = {}  # for each node without a result, why
         self._stopped: list[str] = []
 
     def run(self) -> RunResult:
-        """Execute all that is not fresh.
+        """Execute all nodes that are not fresh.
 
         Raises:
-            RunStopped: it was stopped by Ctrl-C or a signal.
+            RunStopped: Ctrl-C or a signal stopped the run.
         """
         began = time.monotonic()
         self._emit(run_started_event(self._context, self._result.name))
@@ -228,7 +220,7 @@ class Scheduler:
             names = [*self._stopped, *self._running]
             raise RunStopped.from_progress(self._graph.workflow, len(self._result.executed), names) from None
         except BaseException:
-            with contextlib.suppress(MagicalError):  # what stopped the run is what the reader must see
+            with contextlib.suppress(MagicalError):  # must not hide the error that stopped the run
                 self._finish_run("stopped", began)
             raise
         self._finish_run("failed" if self._result.errors else "done", began)
@@ -244,24 +236,19 @@ class Scheduler:
             self._stop()
             raise
         except BaseException:
-            self._stopping.set()  # nobody waits for what others make
+            self._stopping.set()  # so that the other bodies end too
             raise
 
     def _wait_next(self) -> None:
         """Wait for a body to end, or for a retry to be due."""
-        wait = (
-            min(max(self._delayed[0][0] - time.monotonic(), 0), WAIT_SECONDS)
-            if self._delayed
-            else WAIT_SECONDS
-        )
+        due = self._delayed[0][0] - time.monotonic() if self._delayed else WAIT_SECONDS
         with contextlib.suppress(queue.Empty):
-            made, future = self._done.get(timeout=wait)
-            self._handle_end(made, future)
+            self._handle_end(*self._done.get(timeout=min(max(due, 0), WAIT_SECONDS)))
         while self._delayed and self._delayed[0][0] <= time.monotonic():
             self._ready.requeue(heapq.heappop(self._delayed)[1])
 
     def _start_ready(self, runner: Runner) -> None:
-        """Look up or start every node whose inputs are there, as many at a time as there are workers."""
+        """Look up or start every ready node, as many at a time as there are workers."""
         if len(self._running) >= self._context.policy.workers:
             return
         for name in self._ready:
@@ -277,34 +264,35 @@ class Scheduler:
                 break
 
     def _start_node(self, runner: Runner, node: Node) -> None:
-        """Take a fresh result and say so, or start the body."""
+        """Record a fresh result, or start the body."""
+        policy = self._context.policy.for_node(node)
         try:
-            made, wishes = (
-                self._planner.plan_node(node, self._result.records),
-                self._context.policy.for_node(node),
-            )
-        except (InputError, StoreError) as error:  # a file or the store is gone; it costs this node only
+            # Planned again, with the digests of this run: early cutoff can make a node fresh.
+            plan = self._planner.plan_node(node, self._result.records)
+        except (InputError, StoreError) as error:  # a file or the store is gone: only this node fails
             self._record_failed(NodePlan(node.name, RUN, origin=self._planner.origins[node.name]), error)
             return
-        if self._must_wait(node, made, wishes):
+        if self._must_wait(node, plan, policy):
             self._deferred.append(node.name)
-        elif made.record is not None:
-            self._record_cached(made, made.record)
+        elif plan.record is not None:
+            self._record_cached(plan, plan.record)
         else:
-            self._emit(StepStarted(step=node.name, key=made.key))
-            known = {link.node: self._result.records[link.node] for link in node.links}
-            self._running[node.name] = made
-            call = partial(self._executor.execute, node, made, known)
-            again = partial(self._retries.next_delay, made, wishes)
-            future = runner.submit(WorkItem(call, node.name, tuple(known), wishes, again))
-            future.add_done_callback(lambda f: self._done.put((made, f)))
+            self._emit(StepStarted(step=node.name, key=plan.key))
+            inputs = {link.node: self._result.records[link.node] for link in node.links}
+            self._running[node.name] = plan
+            call = partial(self._executor.execute, node, plan, inputs)
+            next_delay = partial(self._retries.next_delay, plan, policy)
+            future = runner.submit(WorkItem(call, node.name, tuple(inputs), policy, next_delay))
+            # Called in the thread of the body, which may only put it into the queue.
+            future.add_done_callback(lambda f: self._done.put((plan, f)))
 
     def _must_wait(self, node: Node, plan: NodePlan, policy: NodePolicy) -> bool:
-        """Whether the same work is under way under another name, or enough of its kind is."""
+        """Return True if a body with the same key runs, or as many calls of the step as policy allows."""
+        # Two bodies of one key would meet at its lock, and one would block a worker for nothing.
         if any(other.key == plan.key for other in self._running.values()):
             return True
-        alike = sum(self._graph.by_name[name].step == node.step for name in self._running)
-        return plan.record is None and policy.workers is not None and alike >= policy.workers
+        calls = sum(self._graph.by_name[name].step == node.step for name in self._running)
+        return plan.record is None and policy.workers is not None and calls >= policy.workers
 
     def _handle_end(self, plan: NodePlan, future: Future[Record]) -> None:
         del self._running[plan.name]
@@ -315,21 +303,21 @@ class Scheduler:
         elif isinstance(error, DamagedArtifact) and self._remake_input(plan, error):
             pass
         elif not isinstance(error, MagicalError):
-            raise error
+            raise error  # a fault of ours or of the runner
         elif self._stopping.is_set() and isinstance(error, StepStopped):
             self._stopped.append(plan.name)
         else:
             self._record_failed(plan, error)
 
     def _record_cached(self, plan: NodePlan, record: Record) -> None:
-        """Enter a result that was there, or that another run has made meanwhile."""
+        """Record a result that was in the store, or that another run has computed meanwhile."""
         self._result.records[plan.name] = record
         content, origin = record.result.content, list(plan.origin)
         self._emit(StepCached(step=plan.name, key=record.key, content=content, origin=origin))
         self._mark_done(plan.name)
 
     def _record_finished(self, plan: NodePlan, record: Record) -> None:
-        if record.run != self._result.name:
+        if record.run != self._result.name:  # another run computed it while the dispatcher waited
             return self._record_cached(plan, record)
         self._result.records[plan.name] = record
         if plan.name not in self._result.executed:
@@ -347,13 +335,12 @@ class Scheduler:
         self._mark_done(plan.name)
 
     def _record_failed(self, plan: NodePlan, error: MagicalError) -> None:
-        wait = self._retries.next_delay(
-            plan, self._context.policy.for_node(self._graph.by_name[plan.name]), error
-        )
+        node = self._graph.by_name[plan.name]
+        wait = self._retries.next_delay(plan, self._context.policy.for_node(node), error)
         if wait is not None:
             heapq.heappush(self._delayed, (time.monotonic() + wait, plan.name))
             return
-        if isinstance(error, RegistryDown) and self._graph.by_name[plan.name].writes:
+        if isinstance(error, RegistryDown) and node.writes:  # no failure of the run: sync sends it later
             self._result.pending[plan.name] = text = shorten(" ".join(error.lines), 240)
             self._emit(StepPending(step=plan.name, key=plan.key, message=text))
             self._mark_done(plan.name, lost="is pending")
@@ -364,11 +351,12 @@ class Scheduler:
         self._mark_done(plan.name, lost="failed")
 
     def _remake_input(self, plan: NodePlan, error: DamagedArtifact) -> bool:
-        """A stored input is damaged: the step that made it runs again, once, and then this one."""
+        """Run the step again whose stored result is damaged, once, and then its reader; False if in vain."""
         blob = error.blob
         makers = [n for n, r in self._result.records.items() if blob in r.result.blobs()]
         if any(sum(n == name for n, _ in self._remade) >= MAX_REMAKES for name in makers):
             return False
+        # Two readers of one damaged object: the first drops it, and the second waits for the same remake.
         remade = [n for n, b in self._remade if b == blob]
         if not blob or (plan.name, blob) in self._repeated or not (makers or remade):
             return False
@@ -378,20 +366,19 @@ class Scheduler:
             record = self._result.records[name]
             try:
                 self._context.store.drop_record(record.key, record)
-            except StoreError:  # that it is damaged is what there is to say
+            except StoreError:  # the reader's own error says more
                 return False
             self._remade.add((name, blob))
             under_way.append(name)
             del self._result.records[name]
             self._executor.drop_value(name)
-            self._emit(
-                LogLine(step=name, text="its stored result is damaged; it is made again.", level="warning")
-            )
+            text = "its stored result is damaged; it is made again."
+            self._emit(LogLine(step=name, text=text, level="warning"))
             self._ready.mark_undone(name)
-        if under_way and not {k.node for k in self._graph.by_name[plan.name].links} & set(under_way):
-            self._waiting_readers.setdefault(under_way[0], []).append(
-                plan.name
-            )  # it was read by a way of its own
+        parents = {link.node for link in self._graph.by_name[plan.name].links}
+        if under_way and parents.isdisjoint(under_way):
+            # The body loaded it through its context, not as an input: the queue knows no link to wait for.
+            self._waiting_readers.setdefault(under_way[0], []).append(plan.name)
         else:
             self._ready.requeue(plan.name)
         return True
@@ -402,7 +389,7 @@ class Scheduler:
         self._mark_done(name, lost="was left out")
 
     def _mark_done(self, name: str, *, lost: str = "") -> None:
-        """A node has ended one way or another: others may have their turn, and values be forgotten."""
+        """Mark a node as ended, drop the values no longer needed, and queue the readers that wait for it."""
         if lost:
             self._lost[name] = lost
         for unused in self._ready.mark_done(name, lost=bool(lost)):
@@ -411,17 +398,17 @@ class Scheduler:
             self._ready.requeue(reader)
 
     def _may_retry(self) -> bool:
+        """Return False while the run is being stopped, and in a debugger, which shows the first error."""
         return not self._stopping.is_set() and self._context.on_error is None
 
     def _stop(self) -> None:
-        """Begin nothing more, end what runs in other processes, and give the rest a moment."""
+        """Start nothing more, end the bodies in other processes, and wait a moment for the others."""
         self._stopping.set()
         if self._running:
             text = f"stopping; {join_names(self._running, 4)} may end. Ctrl-C again to leave at once."
             self._emit(LogLine(step="", text=text))
-        until = time.monotonic() + (
-            0 if self._context.on_error else STOP_SECONDS
-        )  # a debugged body ran in this thread
+        # A debugged body ran in this thread, so none is left to wait for.
+        until = time.monotonic() + (0 if self._context.on_error else STOP_SECONDS)
         while self._running and (left := until - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 self._handle_end(*self._done.get(timeout=left))
