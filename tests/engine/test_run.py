@@ -309,7 +309,7 @@ def test_a_listener_that_fails_is_reported_once_and_never_fails_the_run(small: S
     assert result.state == "done"
     assert deaf.heard == 1
     warnings = [e for e in small.events() if e.get("level") == "warning"]
-    assert [w["text"] for w in warnings] == ["Deaf hears no more: no ears"]
+    assert [w["text"] for w in warnings] == ["Deaf gets no more events: no ears"]
     assert hearing.events[-1].to_json()["event"] == "RunFinished"
 
 

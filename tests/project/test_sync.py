@@ -13,7 +13,7 @@ from magical.errors import RegistryDown, RegistryError
 from magical.events import RunStarted, StepFinished, StepStarted
 from magical.integrations.mlflow.client import prepare_mlflow
 from magical.integrations.mlflow.progress_marks import ProgressMark, ProgressMarkStore
-from magical.project import Project
+from magical.project.project_context import ProjectContext
 from magical.steps import Receipt
 from magical.system.processes import describe_process
 from mlflow_databases import database, free_port
@@ -98,11 +98,13 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     found = World()
 
-    def asked(project: Project, tracking: Any = None, run_id: Any = None) -> World:
-        (project.home / "mlflow.db").touch()  # whoever asks the project's own registry finds it there
+    def registry(context: ProjectContext, find_run_id: Any = None) -> World:
+        (
+            context.home / "mlflow.db"
+        ).touch()  # the database of the project's own registry exists once it was opened
         return found
 
-    monkeypatch.setattr(Project, "registry", asked)
+    monkeypatch.setattr(ProjectContext, "registry", registry)
     return found
 
 
@@ -484,7 +486,7 @@ def journal(small: Small, run: str = "last") -> list[dict[str, Any]]:
 def test_a_run_that_tracking_missed_is_sent_later(tracked: Tracked) -> None:
     answer = tracked.small.command("run", "add=4")
     assert answer.code == 0
-    assert "Tracking hears no more: MLflow at http://127" in answer.err
+    assert "Tracking gets no more events: MLflow at http://127" in answer.err
     assert "magical sync" in answer.err
     run = last(tracked.small)
     mark = tracked.mark()

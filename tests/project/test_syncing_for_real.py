@@ -86,7 +86,7 @@ def test_a_server_that_was_down_gets_it_all_and_once(site: Site) -> None:
     answer = site.run("run")
     assert answer.code == 0
     assert "register is pending: MLflow at http://127.0.0.1" in answer.out
-    assert "Tracking hears no more" in answer.err
+    assert "Tracking gets no more events" in answer.err
     run = site.small.load().journal.names()[0]
     for _ in range(2):
         still = site.run("sync")

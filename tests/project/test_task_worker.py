@@ -1,4 +1,4 @@
-"""An errand in a process that does many: with the code as it is now, and with a clear word where it cannot."""
+"""Tasks in a worker process that serves many: with the code as it is now, or a clear error."""
 
 import os
 import threading
@@ -59,7 +59,7 @@ def test_where_code_differs_it_is_named(tmp_path: Path, lib: Small) -> None:
     sent = errand(small)
     lib.write("mylib.py", returns(2))
     with pytest.raises(
-        ProjectError, match=f"first changed, or is another on {machine_name()} .*: mylib.number was edited"
+        ProjectError, match=f"first changed, or differs on {machine_name()} .*: mylib.number was edited"
     ) as caught:
         done(small, sent)
     assert is_well_worded(str(caught.value))

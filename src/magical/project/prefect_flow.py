@@ -1,4 +1,4 @@
-"""A project under Prefect: what a run is carried out with there, and its workflow as a flow."""
+"""A project under Prefect: the runner and listener of a run, and the workflow as a flow."""
 
 from __future__ import annotations
 
@@ -36,10 +36,6 @@ _MLFLOW_URL = "http://127.0.0.1:5000"
 def set_up_prefect(context: ProjectContext, graph: Graph) -> tuple[PrefectRunner, PrefectCards]:
     """Create the runner that executes steps as Prefect tasks, and the listener that shows their results.
 
-    Args:
-        context: of the project whose run it is.
-        graph: what runs.
-
     Raises:
         UsageError: Prefect is not installed, or its server does not answer.
     """
@@ -51,19 +47,17 @@ def set_up_prefect(context: ProjectContext, graph: Graph) -> tuple[PrefectRunner
         reconcile_flow_runs(context, server)
     pages = next((u for u in (tracking.registry_uri, tracking.uri) if u.startswith("http")), _MLFLOW_URL)
 
-    def about(step: str) -> str:
+    def describe(step: str) -> str:
         node = graph.by_name[step]
         doc = (inspect.getdoc(node.call.step.function) if node.call else "") or ""
-        first = doc.partition("\n\n")[0].replace("``", "")  # what follows is for who writes code
-        return "\n\n".join(
-            filter(
-                None, [f"**{escape_markdown(step)}** ({escape_markdown(node.where)})", escape_markdown(first)]
-            )
-        )
+        first = doc.partition("\n\n")[0].replace("``", "")  # the rest is for those who write code
+        title = f"**{escape_markdown(step)}** ({escape_markdown(node.where)})"
+        return "\n\n".join(filter(None, [title, escape_markdown(first)]))
 
-    return runner, PrefectCards(
-        runner, lambda key: load_json_value(context.store, key), about, lambda v: make_model_link(v, pages)
-    )
+    def read_value(key: str) -> Any:
+        return load_json_value(context.store, key)
+
+    return runner, PrefectCards(runner, read_value, describe, lambda v: make_model_link(v, pages))
 
 
 def create_flow(
@@ -73,17 +67,17 @@ def create_flow(
 
     Args:
         context: with the profile that the flow runs with.
-        module: in which the flow has the workflow's name, for `serve` and `deploy`.
+        module: the module in which the flow has the workflow's name, for ``serve`` and ``deploy``.
         run: runs the workflow with the settings of one call.
 
     Raises:
         UsageError: Prefect is not installed.
     """
-    resolve_server("")  # says if Prefect is missing
+    resolve_server("")  # raises if Prefect is missing
     from prefect import Flow
 
     class ProjectFlow(Flow):  # type: ignore[type-arg]
-        """A flow that has a server also where none is set up."""
+        """A flow that starts a server if none is set up."""
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             _check_arguments(list(signature.parameters), args, kwargs)
@@ -91,7 +85,7 @@ def create_flow(
                 return super().__call__(*args, **kwargs)
 
         def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-            """What the server is shown: secrets as references, and no passwords."""
+            """Serialise the parameters for the server: secrets as references, without passwords."""
             plain = {n: str(v) if isinstance(v, Secret) else v for n, v in parameters.items()}
             return dict(mask_values(super().serialize_parameters(plain)))
 
@@ -100,6 +94,7 @@ def create_flow(
     given = context.configuration.load_settings(workflow.settings).settings
 
     def body(**settings: Any) -> None:
+        # Only what differs from the deployment: a run with other settings explores, and registers nothing.
         line = {k: v for k, v in to_json(settings).items() if v != to_json(defaults[k])}
         _report_result(run(context.reopen({**drop_masked(line), "policy": {"runner": "prefect"}})))
 
@@ -117,7 +112,7 @@ def create_flow(
 
 
 def _check_arguments(names: list[str], args: Sequence[object], settings: Mapping[str, object]) -> None:
-    """Say in a line what Prefect says in a page: settings are given by name, and there are no others."""
+    """Refuse positional arguments and unknown settings, in one line instead of Prefect's page."""
     if args:
         raise UsageError(
             f"A flow takes its settings by name, got {args[0]!r}.", hint=f"such as {next(iter(names), '')}=…"
@@ -127,22 +122,21 @@ def _check_arguments(names: list[str], args: Sequence[object], settings: Mapping
 
 
 def _create_parameter(name: str, field: FieldInfo, value: Any) -> inspect.Parameter:
-    """A setting with its type, its bounds and its description; the project's files may change its default."""
+    """Create the parameter of a setting; its default is the value that the project's files give it."""
     default = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
-    told = Field(description=field.description)
     default = default if to_json(default) == to_json(value) else value  # a path stays as it was written
-    shown = mask_values(to_json(default))  # a password is in the project's files, and in no deployment
+    shown = mask_values(to_json(default))  # a password must not get into a deployment
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=default if shown == to_json(default) else shown,
-        annotation=Annotated[(field.annotation, *field.metadata, told)],
+        annotation=Annotated[(field.annotation, *field.metadata, Field(description=field.description))],
     )
 
 
 def _report_result(result: RunResult) -> None:
-    """What is fresh or left out is shown also where nothing had to run; the first error is the flow's."""
-    if not result.name:
+    """Show fresh and left-out steps also if nothing had to run, and raise the first error."""
+    if not result.name:  # no run, so no runner has shown them
         with PrefectRunner() as runner:
             for name, record in result.records.items():
                 runner.on(StepCached(step=name, key=record.key))

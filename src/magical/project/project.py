@@ -1,4 +1,4 @@
-"""The project as Python sees it: the same verbs as the command, as methods."""
+"""The Python interface of a project: the verbs of the command as methods."""
 
 from __future__ import annotations
 
@@ -38,12 +38,18 @@ def load(path: str | Path = ".", *, profile: str = "", sample: int = 0, trust: b
     Args:
         path: its folder, or its one file.
         profile: the name of a file in its ``profiles`` folder.
-        sample: how many rows each source gives, for a quick look with the real code; 0 for all. What stands
-            on a sample is branded, and never registered.
-        trust: take also results that came from another store and can run code when loaded.
+        sample: rows to take from each source, for a quick look with the real code; 0 for all. Results that
+            stand on a sample are branded, and never registered.
+        trust: also use results that another store signed and that can run code when loaded.
 
     Raises:
         UsageError: there is no project, or the sample is no number of rows.
+
+    Example:
+        >>> import tempfile
+        >>> from magical.project.scaffold.create import create_project
+        >>> load(create_project(f"{tempfile.mkdtemp()}/shop").root)
+        <project shop>
     """
     return Project(OpenOptions(find_project(path), profile, sample, trust))
 
@@ -53,6 +59,13 @@ class Project:
 
     Settings are given by name: ``project.run(max_age=80, split={"seed": 3})``. Each call reads the project's
     files again, once.
+
+    Example:
+        >>> import tempfile
+        >>> from magical.project.scaffold.create import create_project
+        >>> project = load(create_project(f"{tempfile.mkdtemp()}/shop").root)
+        >>> project.graph().workflow, project.runs()
+        ('shop', [])
     """
 
     def __init__(self, options: OpenOptions) -> None:
@@ -92,19 +105,19 @@ class Project:
         return self.context().store
 
     def graph(self, **settings: Any) -> Graph:
-        """Draw the workflow; its nodes may have been remembered, not drawn anew."""
+        """Draw the workflow; the graph may come from the cache, without its code."""
         return self.context(settings).draw().drawn.graph
 
     def plan(self, step: str = "", **settings: Any) -> dict[str, NodePlan]:
-        """Plan what a run would do, without doing it."""
+        """Plan a run without executing it."""
         return self.context(settings).plan(step)
 
     def picture(self, **settings: Any) -> Picture:
-        """Build what ``magical show`` draws: steps and their data, each step with its state."""
+        """Build the picture that ``magical show`` draws: steps and their data, each step with its state."""
         return self.context(settings).picture()
 
     def run(self, step: str = "", **settings: Any) -> Run:
-        """Run what is not fresh, up to one step or all of it.
+        """Run all steps that are not fresh, or those up to one step.
 
         Raises:
             MagicalError: the first step that failed; the results of the others are kept.
@@ -123,12 +136,12 @@ class Project:
         listeners: tuple[Listener, ...] = (),
         on_error: Callable[[BaseException], None] | None = None,
     ) -> RunResult:
-        """Run what is not fresh, and return the bare result, failures included; see ``run_drawing``."""
+        """Run all steps that are not fresh, and return the bare result, failures included."""
         context = self.context(settings)
         return run_drawing(context, context.draw(step), listeners, on_error)
 
     def check(self, hard: bool = False, **settings: Any) -> list[Finding]:
-        """Find what is weak, unused or unwritten; ``hard`` calls each written step with generated rows."""
+        """Find weak, unused and unwritten steps; ``hard`` also calls written steps with generated rows."""
         from magical.project.checking import check_project
 
         return list(check_project(self.context(settings), hard).findings)
@@ -137,9 +150,9 @@ class Project:
         """Run with pretended sources, so that no file is needed; or with every step pretended.
 
         Args:
-            step: up to which.
-            rows: of each table that is generated.
-            all: pretend every step, those with a body too.
+            step: the last step of the run.
+            rows: of each generated table.
+            all: pretend every step, also those with a body.
             settings: as for ``run``.
 
         Raises:
@@ -161,16 +174,16 @@ class Project:
         return answer_why(name, plans, drawing.drawn, context.comparable_runs(), context.receipts)
 
     def runs(self) -> list[RunSummary]:
-        """List the runs so far, newest first."""
+        """List the runs, newest first."""
         return list(self.journal.runs())
 
     def gc(self, keep: int = 10, *, dry: bool = False, verify: bool = False) -> SweepResult:
         """Remove the results that neither the newest runs, nor those under way, nor the present plan need.
 
         Args:
-            keep: how many of the newest runs keep their results.
-            dry: remove nothing, and say what would be removed.
-            verify: read all that stays, and remove what is damaged.
+            keep: the number of newest runs that keep their results.
+            dry: remove nothing, and count what would be removed.
+            verify: read all results that stay, and remove damaged ones.
         """
         from magical.project.gc import find_live_keys
         from magical.project.temporary_folder import clear_temporary_folders
@@ -182,10 +195,10 @@ class Project:
         return context.store.sweep(lambda: find_live_keys(plans, self.journal, keep), dry=dry, verify=verify)
 
     def sync(self, listeners: tuple[Listener, ...] = ()) -> SyncReport:
-        """Send what MLflow's tracking or registry, or Prefect, missed while it was down.
+        """Send the runs and steps that MLflow or Prefect missed while it was down.
 
         Args:
-            listeners: are notified by the steps that run for it.
+            listeners: receive the events of the steps that run again for it.
         """
         from magical.integrations.prefect.reconcile import reconcile_flow_runs
         from magical.project.sync import sync_project
@@ -197,7 +210,7 @@ class Project:
 
         Args:
             run: its name, the beginning of it, or ``last``; or a file that ``magical runs RUN --json`` wrote.
-            settings: what shall differ from the run, such as where a file lies.
+            settings: those that shall differ from the run, such as the path of a file.
         """
         from magical.project.reproduce.reproduce import reproduce_run
 
@@ -207,6 +220,7 @@ class Project:
         """Create a Prefect flow of the same name as the workflow, with its settings as parameters."""
         from magical.project.prefect_flow import create_flow
 
+        # Prefect finds a flow again by module and name, so it must carry the caller's module, not this one.
         module = str(sys._getframe(1).f_globals.get("__name__", "__main__"))
         return create_flow(self.context(), module, lambda called: run_drawing(called, called.draw()))
 

@@ -1,4 +1,4 @@
-"""One project as one command sees it: where it is, what its files say, and where its results are."""
+"""The context of one command: the project's location, configuration, store, journal and drawing."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenOptions", "ProjectContext", "open_context"]
 
-
 Stores = dict[tuple[str, Path], Store]
 """Opened stores, by URL and folder."""
 
 
 @dataclass(frozen=True)
 class OpenOptions:
-    """How a project is opened.
+    """The options with which a project is opened, in this process or in another one.
 
     Attributes:
-        location: where it is.
         profile: the name of a file in its ``profiles`` folder.
-        sample: how many rows each source gives; 0 for all.
-        trust: whether results of another store that can run code are taken.
-        pretence: which steps are pretended when it is run.
+        sample: rows to take from each source; 0 for all.
+        trust: True to use results that another store signed and that can run code.
+        pretence: which steps are pretended.
+
+    Example:
+        >>> OpenOptions(Location(Path("shop"), "workflow")).sample
+        0
     """
 
     location: Location
@@ -56,7 +58,7 @@ class ProjectContext:
     Attributes:
         options: how it was opened.
         configuration: its settings, policy and tracking.
-        stores: the stores opened so far; contexts of one project share them.
+        stores: the stores opened so far; the contexts of one ``Project`` share them.
     """
 
     options: OpenOptions
@@ -75,7 +77,7 @@ class ProjectContext:
 
     @property
     def is_temporary(self) -> bool:
-        """Whether its runs leave nothing behind: no store, journal, tracking or flow run."""
+        """True if its runs leave nothing behind: no store, journal, tracking or flow run."""
         return self.options.location.temporary_home is not None
 
     @cached_property
@@ -88,7 +90,7 @@ class ProjectContext:
         """The store of its artifacts: ``.magical/store``, or what ``[policy] store`` names.
 
         Raises:
-            SettingsError: it is no URL of a store.
+            SettingsError: the setting is no URL of a store.
             StoreError: no store can be opened there.
         """
         url = "" if self.is_temporary else self.configuration.policy.store
@@ -99,40 +101,40 @@ class ProjectContext:
 
     @cached_property
     def receipts(self) -> Receipts:
-        """The results in the store, as the registry of this configuration sees them."""
+        """The look-up of results; receipts count for the registry of this configuration only."""
         return Receipts(self.store, ProjectRegistryIdentity(self.home, self.configuration.tracking))
 
     @cached_property
     def drawer(self) -> WorkflowDrawer:
-        """Draws its workflow."""
+        """The drawer of its workflow."""
         return WorkflowDrawer(self.options.location, self.configuration, self.options.pretence)
 
     @cached_property
     def digest_file(self) -> Callable[[Path], str]:
-        """Computes digests of files; large ones that did not change are remembered."""
+        """The function that digests files; it remembers large ones that did not change."""
         return FileDigests(self.home / "files.json").digest
 
     def draw(self, step: str = "") -> WorkflowDrawing:
-        """Draw the workflow up to a step; its graph may be a remembered one."""
+        """Draw the workflow up to a step; the graph may come from the cache, without its code."""
         return self.drawer.draw(step)
 
     def plan_with(self, drawing: WorkflowDrawing) -> PlanningContext:
-        """Collect what decides which nodes of a drawing are fresh."""
+        """Collect the collaborators of a planner for a drawing."""
         return PlanningContext(drawing.drawn.identities, self.receipts, self.digest_file, self.options.sample)
 
     def plan(self, step: str = "") -> dict[str, NodePlan]:
-        """Plan what a run would do, without doing it."""
+        """Plan a run without executing it."""
         drawing = self.draw(step)
         return self.plan_with(drawing).make_planner(drawing.graph).plan()
 
     def picture(self) -> Picture:
-        """Build what ``magical show`` draws: steps and their data, each step with its state."""
+        """Build the picture that ``magical show`` draws: steps and their data, each step with its state."""
         from magical.project.step_states import draw_states
 
         return draw_states(self.draw().full_graph, self.plan, self.comparable_runs())
 
     def comparable_runs(self) -> Iterator[RunSummary]:
-        """List the runs of this kind, newest first: a sample's are samples, a pretence's are pretences."""
+        """Find the runs of the same kind, newest first: sampled or not, with the same mode of pretending."""
         kind = (bool(self.options.sample), self.options.pretence.mode)
         runs = self.journal.runs()
         return (r for r in runs if (bool(r.facts.get("sample")), r.facts.get("pretend", "")) == kind)
@@ -141,7 +143,7 @@ class ProjectContext:
         """Return the address of the project's own MLflow database.
 
         Raises:
-            ProjectError: the folder's name has letters that an address cannot hold.
+            ProjectError: the folder's name has characters that an address cannot hold.
         """
         return database_uri(self.root, self.home)
 
@@ -149,7 +151,7 @@ class ProjectContext:
         """Open the model registry: the project's own, unless ``[tracking]`` names another.
 
         Args:
-            find_run_id: returns the MLflow run under way, if there is one.
+            find_run_id: returns the id of the MLflow run under way, or None.
         """
         from magical.integrations.mlflow.registry import MlflowRegistry
 
@@ -165,7 +167,7 @@ class ProjectContext:
         """Open the same project with other options or overrides; its files are read again.
 
         Args:
-            overrides: settings in the place of this context's; None for none.
+            overrides: replace those of this context; None for none.
             options: fields of ``OpenOptions`` that differ.
         """
         return open_context(replace(self.options, **options), overrides, self.stores)
@@ -177,14 +179,18 @@ def open_context(
     """Read a project's files, and resolve its settings with overrides on top.
 
     Args:
-        options: how it is opened.
+        options: the location, profile and the rest.
         overrides: settings of the command line or from Python.
-        stores: opened before by the same project; without a common cache each context opens its own.
+        stores: those that the same ``Project`` has opened; by default the context opens its own.
 
     Raises:
         UsageError: there is no such profile.
         SettingsError: a file, policy or tracking is wrong.
+
+    Example:
+        >>> open_context(OpenOptions(Location(Path("shop"), "workflow")), {"max_age": 80}).home.name
+        '.magical'
     """
-    given = to_overrides(overrides or {})
-    configuration = read_configuration(options.location.root, options.profile, given)
+    overrides = to_overrides(overrides or {})
+    configuration = read_configuration(options.location.root, options.profile, overrides)
     return ProjectContext(options, configuration, {} if stores is None else stores)

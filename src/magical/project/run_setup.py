@@ -1,4 +1,4 @@
-"""What a run of a project is executed with: runner, listeners, registry, cluster, worker processes."""
+"""The setup of a run: its runner, listeners, registry, cluster and worker processes."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ from magical.engine.run import RemoteSetup, RunContext, RunInfo, RunResult, exec
 from magical.errors import MagicalError
 from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.project_context import OpenOptions, ProjectContext
-from magical.project.tracking_setup import LazyTracker, create_tracker
+from magical.project.tracking_setup import Tracking, create_tracker
 
 __all__ = ["TASK_WORKER_COMMAND", "OpenTicket", "create_run_context", "run_drawing"]
 
 TASK_WORKER_COMMAND = (sys.executable, "-P", "-m", "magical.project.task_worker")
-"""Starts a process for a single node; with -P, a file such as random.py where it works hides no module."""
+"""The command of a process for one node; with -P, a random.py in its folder does not hide Python's module."""
 
 OnError = Callable[[BaseException], None]
 
 
 @dataclass(frozen=True)
 class OpenTicket:
-    """What another process opens the same project with.
+    """The ticket with which another process opens the same project; it can be pickled.
 
     Attributes:
-        options: how it is opened.
         overrides: the settings of the command.
-        step: the step up to which the run goes.
-        mlflow_run: the MLflow run under way, if there is one.
-        folder: where relative paths of the command line start.
+        step: the last step of the run; empty for all.
+        mlflow_run: the id of the MLflow run under way.
+        folder: the folder where relative paths of the command line start.
     """
 
     options: OpenOptions
@@ -51,34 +50,36 @@ def run_drawing(
     on_error: OnError | None = None,
     runner: Runner | None = None,
 ) -> RunResult:
-    """Run what is not fresh of a drawing; what executes it is imported only if some step must run.
+    """Run the steps of a drawing that are not fresh.
 
     Args:
-        context: of the project.
-        drawing: what is to run.
-        listeners: are notified of events; what bodies print is then for them to show.
-        on_error: called where a body raised, with what it raised; bodies then run in this thread.
-        runner: executes the bodies; by default the one that policy names.
+        context: of the same project.
+        drawing: the workflow up to some step.
+        listeners: receive the events, and show the lines that bodies print.
+        on_error: called with the exception of a body, in the frame that caught it; bodies then run in this
+            thread.
+        runner: runs the bodies; by default the one that policy names.
     """
 
     def start() -> RunResult:
+        # Imported here: a run with nothing to do must not pay for polars and the rest.
         from magical.engine.execution.dispatch import has_cluster_work
         from magical.engine.execution.scheduler import Scheduler
 
+        # One tracker, created by whoever needs it first: the first event, or a step that registers.
         tracker = cache(lambda: create_tracker(context, drawing.drawn.graph.workflow))
         run = create_run_context(context, drawing, runner, on_error, lambda: _find_run_id(tracker))
-        tracked = () if context.options.pretence.mode else (LazyTracker(tracker),)
-        run = replace(run, listeners=(*listeners, *tracked), echo=not listeners)
-        if context.configuration.policy.runner == "prefect" and not (
-            runner or on_error or context.is_temporary
-        ):
+        tracking = () if context.options.pretence.mode else (Tracking(tracker),)
+        run = replace(run, listeners=(*listeners, *tracking), echo=not listeners)
+        is_local = bool(runner or on_error or context.is_temporary)
+        if context.configuration.policy.runner == "prefect" and not is_local:
             from magical.project.prefect_flow import set_up_prefect
 
             flow_runner, cards = set_up_prefect(context, run.graph)
             run = replace(run, runner=flow_runner, listeners=(*run.listeners, flow_runner, cards))
         if not has_cluster_work(run):
             return Scheduler(run).run()
-        with _start_cluster(context) as cluster:  # before anything runs: it may be found not to answer
+        with _create_cluster(context) as cluster:  # before anything runs: it may not answer
             return Scheduler(run, cluster).run()
 
     return execute(drawing.graph, context.plan_with(drawing), start)
@@ -91,20 +92,20 @@ def create_run_context(
     on_error: OnError | None = None,
     find_run_id: Callable[[], str | None] = lambda: None,
 ) -> RunContext:
-    """Collect what executing a drawing needs, without listeners.
+    """Create the context of a run, without listeners.
 
     Args:
-        context: of the project.
-        drawing: what is to run.
-        runner: executes the bodies; by default threads of this process.
-        on_error: called where a body raised, with what it raised.
-        find_run_id: returns the MLflow run under way, if there is one.
+        context: of the same project.
+        drawing: the workflow up to some step.
+        runner: runs the bodies; by default threads of this process.
+        on_error: called with the exception of a body, in the frame that caught it.
+        find_run_id: returns the id of the MLflow run under way, or None.
     """
     options, configuration = context.options, context.configuration
-    ticket = (options, configuration.overrides, drawing.step)
 
     def make_ticket() -> OpenTicket:
-        return OpenTicket(*ticket, find_run_id(), os.getcwd())
+        # Created for each node: MLflow's run begins only with the first event.
+        return OpenTicket(options, configuration.overrides, drawing.step, find_run_id(), os.getcwd())
 
     return RunContext(
         graph=drawing.runnable_graph,
@@ -119,13 +120,12 @@ def create_run_context(
     )
 
 
-def _start_cluster(context: ProjectContext) -> Cluster:
+def _create_cluster(context: ProjectContext) -> Cluster:
     from magical.integrations.dask.cluster import DaskCluster
 
     policy = context.configuration.policy
-    return DaskCluster(
-        policy.cluster, policy.workers, context.home, "magical.project.task_worker:execute_on_worker"
-    )
+    execute = "magical.project.task_worker:execute_on_worker"
+    return DaskCluster(policy.cluster, policy.workers, context.home, execute)
 
 
 def _create_runner(policy: Policy, is_debugging: bool) -> Runner:
@@ -135,7 +135,7 @@ def _create_runner(policy: Policy, is_debugging: bool) -> Runner:
 
 
 def _find_run_id(tracker: Callable[[], Any]) -> str | None:
-    """Return the id of MLflow's run; None where tracking could not begin, which no step depends on."""
+    """Return the id of MLflow's run; None if tracking could not begin, which must not fail a step."""
     try:
         return getattr(tracker(), "run_id", None)
     except MagicalError:

@@ -1,7 +1,8 @@
-"""Send what MLflow's tracking or registry missed while it was down: once, and with the whole gate."""
+"""The later sending of runs and steps that MLflow missed: each once, and through the whole gate."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,14 +33,17 @@ __all__ = ["SyncItem", "SyncReport", "sync_project"]
 
 @dataclass(frozen=True)
 class SyncItem:
-    """One thing that was missed, and what became of it.
+    """A run or a step that was missed, and the outcome of sending it.
 
     Attributes:
-        run: the run that it is of.
-        step: the step that was pending, or empty for the run itself.
-        state: ``sent``; ``changed``, where it is not what would be sent now; or ``failed``.
-        text: what came of it, or why it could not be sent.
+        step: the step that was pending; empty for the run itself.
+        state: ``sent``; ``changed``, if a run would register something else now; or ``failed``.
+        text: the outcome, or the reason why it could not be sent.
         hint: the next move, if there is one.
+
+    Example:
+        >>> print(SyncItem("20240501", "register", "sent", "version 3"))
+        register of run 20240501: version 3
     """
 
     run: str
@@ -55,56 +59,77 @@ class SyncItem:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What a sync did, in the order in which it was done."""
+    """The outcome of a sync, in the order in which things were sent.
+
+    Example:
+        >>> print(SyncReport((SyncItem("20240501", "", "sent", "sent to MLflow"),)))
+        run 20240501: sent to MLflow
+    """
 
     items: tuple[SyncItem, ...] = ()
 
     @property
     def failed(self) -> bool:
-        """Whether something that should be sent could not be."""
-        return any(s.state == "failed" for s in self.items)
+        """True if something could not be sent."""
+        return any(item.state == "failed" for item in self.items)
 
     def __str__(self) -> str:
-        """Give one line a thing; what is wrong with several is said once."""
-        lines = [str(s) for s in self.items if s.state != "failed"]
-        wrong: dict[str, list[SyncItem]] = {}
-        for one in self.items:
-            if one.state == "failed":
-                wrong.setdefault(one.text, []).append(one)
-        for text, those in wrong.items():
-            lines += [text if len(those) > 1 else str(those[0])]
-            lines += [f"{len(those)} things wait for it; nothing is lost."] if len(those) > 1 else []
-        hints = dict.fromkeys(s.hint for s in self.items if s.hint)
+        """Return one line for each item; items that failed for the same reason share one."""
+        lines = [str(item) for item in self.items if item.state != "failed"]
+        failures: dict[str, list[SyncItem]] = {}
+        for item in self.items:
+            if item.state == "failed":
+                failures.setdefault(item.text, []).append(item)
+        for text, items in failures.items():
+            count = len(items)
+            lines += [text, f"{count} things wait for it; nothing is lost."] if count > 1 else [str(items[0])]
+        hints = dict.fromkeys(item.hint for item in self.items if item.hint)
         return "\n".join([*(lines or ["nothing to send"]), *(f"Hint: {hint}" for hint in hints)])
 
     def to_json(self) -> list[dict[str, str]]:
-        """Give it as JSON."""
+        """Return the items as JSON, without hints."""
         return [{"run": s.run, "step": s.step, "state": s.state, "text": s.text} for s in self.items]
 
 
 def sync_project(
     context: ProjectContext, listeners: tuple[Listener, ...] = (), reconciled: Sequence[str] = ()
 ) -> SyncReport:
-    """Send what was missed; one that cannot be sent does not keep back the others.
+    """Send all that was missed; an item that cannot be sent does not hold up the others.
 
     Args:
-        context: of the project whose runs they are.
-        listeners: are notified by the steps that run for it.
-        reconciled: the runs whose end Prefect has just been told.
+        context: of the project.
+        listeners: receive the events of the steps that run again for it.
+        reconciled: runs whose end has just been sent to Prefect, for the report.
     """
-    with exclusive_lock(context.home / "sync.lock"):  # a second one waits, and finds nothing left to send
-        found = [*_RunSender(context).send(), *_StepSender(context, listeners).send()]
-    return SyncReport(
-        (*(SyncItem(run, "", "sent", "Prefect knows how it ended.") for run in reconciled), *found)
-    )
+    items = [SyncItem(run, "", "sent", "Prefect knows how it ended.") for run in reconciled]
+    with exclusive_lock(context.home / "sync.lock"):  # a second sync waits, and finds nothing left to send
+        return SyncReport((*items, *_RunSender(context).send(), *_StepSender(context, listeners).send()))
+
+
+class _Servers:
+    """Remembers which servers do not answer, since each attempt waits for a timeout."""
+
+    def __init__(self) -> None:
+        self._errors: dict[str, RegistryDown] = {}
+
+    @contextlib.contextmanager
+    def reach(self, uri: str) -> Iterator[None]:
+        """Raise the earlier error of a server, or note the one that the block raises."""
+        if uri in self._errors:
+            raise self._errors[uri]
+        try:
+            yield
+        except RegistryDown as error:
+            self._errors[uri] = error
+            raise
 
 
 class _RunSender:
-    """The runs that MLflow's tracking missed, oldest first."""
+    """Sends the runs that MLflow's tracking missed, oldest first."""
 
     def __init__(self, context: ProjectContext) -> None:
         self._context, self._marks = context, ProgressMarkStore(context.journal.folder)
-        self._unreachable: dict[str, RegistryDown] = {}
+        self._servers = _Servers()
 
     def send(self) -> Iterator[SyncItem]:
         for run in reversed(self._context.journal.names()):
@@ -118,69 +143,62 @@ class _RunSender:
                 yield _failed_item(run, "", error)
 
     def _send(self, run: str, mark: ProgressMark) -> bool:
-        events = [(e, at) for e, at in self._events(run) if e is not None]
-        begun = self._context.journal.read(run)
-        if not events or not (mark.state == MISSED or _is_over(begun)):
+        """Send the events of a run from its journal; return False if there is nothing to send."""
+        journal = self._context.journal
+        lines = [(Event.from_json(line), float(line.get("at", 0.0))) for line in journal.events(run)]
+        events = [(event, at) for event, at in lines if event is not None]
+        summary = journal.read(run)
+        if not events or not (mark.state == MISSED or _is_over(summary)):
             return False
-        if begun.state == "killed":  # its journal just ends
+        if summary.state == "killed":  # its journal lacks the last event, and MLflow would show it as running
             last = max(at for _, at in events)
             events.append((RunFinished(run=run, state="stopped", seconds=0.0, executed=0), last))
-        context = self._context.reopen(mark.line, profile=_profile(begun))
-        uri = context.configuration.tracking.uri or "its own"
-        if uri in self._unreachable:
-            raise self._unreachable[uri]
-        listener = create_tracker(context, begun.workflow, is_finished=True)
-        if listener is None:
-            return False
-        try:
+        context = self._context.reopen(mark.line, profile=_profile(summary))
+        with self._servers.reach(context.configuration.tracking.uri or "its own"):
+            listener = create_tracker(context, summary.workflow, is_finished=True)
+            if listener is None:
+                return False
             for event, at in events:
                 listener.on(event, at)
-        except RegistryDown as error:
-            self._unreachable[uri] = error
-            raise
         return True
-
-    def _events(self, run: str) -> Iterator[tuple[Event | None, float]]:
-        for line in self._context.journal.events(run):
-            yield Event.from_json(line), float(line.get("at", 0.0))
 
 
 class _StepSender:
-    """The steps that the registry missed, newest first."""
+    """Sends the steps that the registry missed, newest first."""
 
     def __init__(self, context: ProjectContext, listeners: tuple[Listener, ...]) -> None:
         self._context, self._listeners = context, listeners
-        self._marks = ProgressMarkStore(context.journal.folder)
-        self._unreachable: dict[str, RegistryDown] = {}
+        self._marks, self._servers = ProgressMarkStore(context.journal.folder), _Servers()
 
     def send(self) -> Iterator[SyncItem]:
-        later: set[tuple[str, str]] = set()  # what newer runs wrote to the world
+        newer: set[tuple[str, str]] = set()  # the steps that newer runs executed, by workflow
         seen: set[str] = set()
-        done: set[str] = set()  # under which keys, for whichever registry
+        done: set[str] = set()  # keys of executed steps, with the suffix of a registry
         for run in self._context.journal.runs():
             for step, key in run.pending.items():
                 if key in seen or any(k.startswith(key) for k in done) or self._is_done(run, key):
                     continue
                 seen.add(key)
-                found = self._try_send(run, step, key)
-                if found.state != "changed" or (run.workflow, step) not in later:
-                    yield found
-            later.update((run.workflow, step) for step in run.executed)
+                item = self._try_send(run, step, key)
+                # A newer run has registered what replaced it, so that nothing is missing.
+                if item.state != "changed" or (run.workflow, step) not in newer:
+                    yield item
+            newer.update((run.workflow, step) for step in run.executed)
             done.update(run.keys[step] for step in run.executed if step in run.keys)
 
     def _is_done(self, run: RunSummary, key: str) -> bool:
-        """Whether what was pending has meanwhile been done, for the registry that it would be sent to now."""
+        """Return True if a receipt of the registry that it would be sent to now exists."""
         mark = self._marks.read(run.name)
         try:
             context = self._context.reopen(mark.line if mark else {}, profile=_profile(run))
             return context.receipts.look_up(key, writes=True)[0] is not None
-        except (UsageError, SettingsError):  # the run's profile is no more, or no longer right
+        except (UsageError, SettingsError):  # the run's profile has been removed, or is wrong now
             return self._context.store.find_record(key) is not None
 
     def _try_send(self, run: RunSummary, step: str, key: str) -> SyncItem:
         try:
             return self._send_step(run, step, key)
-        except (UsageError, InputError):  # its settings or its files are no longer what they were
+        except (UsageError, InputError):  # its settings or its files have changed
             return _changed_item(run, step)
         except MagicalError as error:
             return _failed_item(run.name, step, error)
@@ -198,14 +216,8 @@ class _StepSender:
         if workflow != run.workflow or not _is_ready(plans, step, key):
             return _changed_item(run, step)
         tracking = context.configuration.tracking
-        uri = tracking.registry_uri or tracking.uri or "its own"
-        if uri in self._unreachable:
-            raise self._unreachable[uri]
-        try:
-            context.registry().champion(run.workflow)  # before a run is begun for nothing
-        except RegistryDown as error:
-            self._unreachable[uri] = error
-            raise
+        with self._servers.reach(tracking.registry_uri or tracking.uri or "its own"):
+            context.registry().champion(run.workflow)  # a probe: without an answer no run is started
         result = run_drawing(context, drawing, self._listeners)
         if result.errors:
             raise next(iter(result.errors.values()))
@@ -217,19 +229,19 @@ class _StepSender:
 
 
 def _is_over(run: RunSummary) -> bool:
-    """Whether the process of a run is gone; of another machine's only the journal can tell."""
+    """Return True if a run has ended; on another machine only its journal says so."""
     machine, process = run.facts.get("host", ""), run.facts.get("process", 0)
     return not is_process_alive(process) if process and machine == machine_name() else run.state != "killed"
 
 
 def _is_ready(plans: Mapping[str, NodePlan], step: str, key: str) -> bool:
-    """Whether all before a step is fresh, and the step itself is what was pending."""
+    """Return True if a step still has the pending key, and all steps before it are fresh."""
     before = (p.state == FRESH for name, p in plans.items() if name != step)
     return plans[step].key == key and all(before)
 
 
 def _freeze_sources(graph: Graph) -> Graph:
-    """Ask no source again: what is sent stands on what the store has of it."""
+    """Drop the fact that sources are read again: the pending step stands on the stored results."""
     nodes = tuple(
         replace(n, facts={k: v for k, v in n.facts.items() if (k, v) != ("reads", "world")})
         for n in graph.nodes

@@ -1,4 +1,4 @@
-"""Do an errand where it was sent: open the project there, run one body, and give its record."""
+"""The execution of remote tasks: opens the project in a subprocess or on a worker, and runs one body."""
 
 from __future__ import annotations
 
@@ -32,24 +32,18 @@ from magical.settings.paths import CommandLineText
 from magical.system.gc_pause import pause_gc
 from magical.system.processes import machine_name
 
-__all__ = [
-    "execute_on_worker",
-    "execute_task",
-    "serve_task",
-]
+__all__ = ["execute_on_worker", "execute_task", "serve_task"]
 
 EmitEvent = Callable[[Event], None]
 
 
 @dataclass
 class _OpenProject:
-    """An opened project with its code, kept between the errands of a process.
+    """A project with its imported code, kept between the tasks of a process.
 
     Attributes:
-        key: what it was opened with, the digest of its files included.
-        context: as opened.
-        drawing: with its code.
-        active_tasks: how many tasks are using it.
+        key: the options, overrides, step and digest of the files with which it was opened.
+        active_tasks: the number of tasks that use it now.
     """
 
     key: Any
@@ -59,54 +53,48 @@ class _OpenProject:
 
 
 _PACKAGES = digest_installed()
-
-"""What is installed, as this process may have imported it."""
+"""The digest of the installed packages when this process started, which it may have imported since."""
 
 _open_lock = threading.Lock()
-
 _open_projects: list[_OpenProject] = []
-
-"""The one project that this process has imported: modules of two would mix."""
+"""At most one project: the modules of two would mix."""
 
 
 def execute_task(task: RemoteTask, emit: EmitEvent) -> Record:
-    """Run the body of the errand's node, in a process that does nothing else.
-
-    Args:
-        errand: which node, of which run.
-        tell: takes the events.
+    """Run the body of a task, in a process that does nothing else.
 
     Raises:
         ProjectError: the project is not what it was when the run began.
-        MagicalError: what the performer raises.
+        MagicalError: the error of ``NodeExecutor.execute``.
     """
     context = _open_ticket(task.ticket)
     return _execute_node(task, emit, context, context.draw(task.ticket.step))
 
 
 def execute_on_worker(task: RemoteTask, emit: EmitEvent, stopping: threading.Event) -> Record:
-    """Run the body of the errand's node, in a process that does errands for long and for many.
+    """Run the body of a task, in a process that serves many tasks of many runs.
 
     Args:
-        errand: which node, of which run.
-        tell: takes the events.
-        stopping: set when nobody waits for it any more.
+        task: the node and its inputs.
+        emit: takes its events.
+        stopping: set when nobody waits for the record any more.
 
     Raises:
-        ProjectError: the project is not what it was when the run began, or not here.
-        MagicalError: what the performer raises.
+        ProjectError: the project is not what it was when the run began, or not on this machine.
+        MagicalError: the error of ``NodeExecutor.execute``.
     """
-    folder = Path(task.ticket.folder)
-    apart = SubprocessExecutor(
-        TASK_WORKER_COMMAND, emit, stopping, folder=folder if folder.is_dir() else None
-    )
-    typed = _has_typed_path(task.ticket.overrides) and str(folder) != os.getcwd()
-    if task.timeout is not None or typed or digest_installed() != _PACKAGES:
-        return apart(task)
-    with capture_lines(echo=False), _use_project(task.ticket) as held:
-        if held is None:  # imported anew it would change modules under the errands that are under way
-            return apart(task)
-        return _execute_node(task, emit, held.context, held.drawing)
+    typed_folder = Path(task.ticket.folder)
+    folder = typed_folder if typed_folder.is_dir() else None
+    execute_apart = SubprocessExecutor(TASK_WORKER_COMMAND, emit, stopping, folder=folder)
+    # A subprocess can change its working directory and import packages of other versions; this process,
+    # with tasks of others under way, cannot.
+    is_relative = _has_typed_path(task.ticket.overrides) and str(typed_folder) != os.getcwd()
+    if task.timeout is not None or is_relative or digest_installed() != _PACKAGES:
+        return execute_apart(task)
+    with capture_lines(echo=False), _use_project(task.ticket) as project:
+        if project is None:
+            return execute_apart(task)
+        return _execute_node(task, emit, project.context, project.drawing)
 
 
 def _execute_node(
@@ -119,6 +107,7 @@ def _execute_node(
     node = run.graph.by_name.get(task.node)
     inputs = {link.node: records[link.node] for link in node.links} if node else {}
     plan = run.planner.plan_node(node, inputs) if node else None
+    # The code or the packages of this machine may differ; its result would then get the wrong key.
     if node is None or plan is None or plan.key != task.key:
         raise _changed_step_error(task, plan)
     executor = LocalExecutor(ActiveRun(run, RunResult(task.run, records=records), emit))
@@ -138,54 +127,50 @@ def _open_ticket(ticket: OpenTicket) -> ProjectContext:
 
 @contextlib.contextmanager
 def _use_project(ticket: OpenTicket) -> Iterator[_OpenProject | None]:
-    """The project of a ticket as its files are now; none if another one is being worked with."""
+    """Open the project of a ticket for a block; None while tasks of another project, or older files, run."""
     with _open_lock:
-        held = _find_project(ticket)
-        if held is not None:
-            held.active_tasks += 1
+        project = _open_project(ticket)
+        if project is not None:
+            project.active_tasks += 1
     try:
-        yield held
+        yield project
     finally:
-        if held is not None:
+        if project is not None:
             with _open_lock:
-                held.active_tasks -= 1
+                project.active_tasks -= 1
 
 
-def _find_project(ticket: OpenTicket) -> _OpenProject | None:
+def _open_project(ticket: OpenTicket) -> _OpenProject | None:
     context = _open_ticket(ticket)
-    what = (ticket.options, context.configuration.overrides, ticket.step, context.drawer.digest())
-    for held in _open_projects:
-        if held.key == what and held.drawing.drawn.is_current():
-            return held
-    if any(held.active_tasks for held in _open_projects):
+    key = (ticket.options, context.configuration.overrides, ticket.step, context.drawer.digest())
+    for project in _open_projects:
+        if project.key == key and project.drawing.drawn.is_current():
+            return project
+    # Importing drops the modules of the open project, which its tasks still use.
+    if any(project.active_tasks for project in _open_projects):
         return None
     _open_projects.clear()
     pause_gc()  # until a body runs
     drawing = context.draw(ticket.step)
-    _ = drawing.runnable_graph  # imported here, where one thread does at a time
-    if context.drawer.digest() == what[-1]:
-        _open_projects.append(opened := _OpenProject(what, context, drawing))
+    _ = drawing.runnable_graph  # imported now, under the lock, and not in the threads of several bodies
+    if context.drawer.digest() == key[-1]:
+        _open_projects.append(opened := _OpenProject(key, context, drawing))
         return opened
-    raise _changed_files_error(context.root.name)
+    hint = "magical run goes on from there."
+    raise ProjectError(f"{context.root.name}: the project's files changed while it ran.", hint=hint)
 
 
 def _changed_step_error(task: RemoteTask, plan: NodePlan | None) -> ProjectError:
-    odd = find_causes(task.parts, plan.parts) if plan else []
-    why = odd[0].text if odd and task.parts else "its files or packages differ"
+    causes = find_causes(task.parts, plan.parts) if plan else []
+    why = causes[0].text if causes and task.parts else "its files or packages differ"
     return ProjectError(
-        f"{task.node} changed, or is another on {machine_name()} than where its run began: "
-        f"{shorten(why, 140)}.",
+        f"{task.node} changed, or differs on {machine_name()} from where its run began: {shorten(why, 140)}.",
         hint="magical run goes on from there; workers of a cluster need the same files and packages.",
     )
 
 
-def _changed_files_error(subject: str) -> ProjectError:
-    hint = "magical run goes on from there."
-    return ProjectError(f"{subject}: the project's files changed while it ran.", hint=hint)
-
-
 def _has_typed_path(value: Any) -> bool:
-    """Whether the line holds a text whose meaning depends on the folder in which it was typed."""
+    """Return True if the overrides hold a path that is relative to the folder of the command line."""
     if isinstance(value, Mapping):
         return any(map(_has_typed_path, value.values()))
     if isinstance(value, (list, tuple)):
@@ -194,25 +179,25 @@ def _has_typed_path(value: Any) -> bool:
 
 
 def serve_task() -> None:
-    """Take an errand from the pipe named on the command line, and answer it."""
+    """Receive a task from the pipe named on the command line, execute it, and send the answer."""
     pause_gc()
-    # The run reads what is written here, and does not know what is revealed here.
+    # The run passes this output on, and does not know the secrets that are revealed here.
     sys.stdout, sys.stderr = MaskedStream.wrap(sys.stdout), MaskedStream.wrap(sys.stderr)
     with Connection(int(sys.argv[1])) as pipe:
-        errand: RemoteTask = pickle.loads(pipe.recv_bytes())
+        task: RemoteTask = pickle.loads(pipe.recv_bytes())
         threading.Thread(target=_die_with_parent, args=(pipe,), daemon=True).start()
 
-        def tell(event: Event) -> None:
+        def emit(event: Event) -> None:
             send_answer(pipe, pack_answer(EVENT, event))
 
-        send_answer(pipe, answer_task(errand, lambda: execute_task(errand, tell)))
+        send_answer(pipe, answer_task(task, lambda: execute_task(task, emit)))
         sys.stdout.flush()
         sys.stderr.flush()
-    os._exit(0)
+    os._exit(0)  # a thread or a finaliser of the body's must not hold up the end
 
 
 def _die_with_parent(pipe: Connection) -> None:
-    """When the run is gone, so is this process with all that it began."""
+    """Kill this process and all that it started once the run has died, which closes the pipe."""
     with contextlib.suppress(EOFError, OSError):
         pipe.recv_bytes()
     os.killpg(0, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Tracking of a project's runs in MLflow, and the note of how far each came, so that `sync` can go on."""
+"""The listener that tracks a project's runs in MLflow, with marks from which `sync` goes on."""
 
 from __future__ import annotations
 
@@ -15,21 +15,26 @@ from magical.project.project_context import ProjectContext
 if TYPE_CHECKING:
     from magical.integrations.mlflow.tracking import MlflowTracking
 
-__all__ = ["LazyTracker", "create_tracker", "load_json_value"]
+__all__ = ["Tracking", "create_tracker", "load_json_value"]
 
 
-class LazyTracker:
-    """A listener that is created when the first event comes, since MLflow is slow to import.
+class Tracking:
+    """A listener that creates the real one at the first event, since MLflow is slow to import.
+
+    The name of this class stands in the message about a listener that failed.
 
     Args:
-        create: creates it, or None if runs are not tracked.
+        create: returns the listener, the same each time, or None if runs are not tracked.
+
+    Example:
+        >>> Tracking(lambda: None).on(Event())
     """
 
     def __init__(self, create: Callable[[], MlflowTracking | None]) -> None:
         self._create = create
 
     def on(self, event: Event) -> None:
-        """Pass an event on."""
+        """Pass an event to the real listener."""
         if (listener := self._create()) is not None:
             listener.on(event)
 
@@ -37,12 +42,12 @@ class LazyTracker:
 def create_tracker(
     context: ProjectContext, workflow: str, *, is_finished: bool = False
 ) -> MlflowTracking | None:
-    """Create the listener that records one run in MLflow; None if that is switched off.
+    """Create the listener that records one run in MLflow; None if tracking is switched off.
 
     Args:
-        context: of the run; its overrides are noted, so that ``sync`` finds the same server.
+        context: of the run; its marks note the overrides of tracking, so that ``sync`` finds the same server.
         workflow: the name of the experiment, unless ``[tracking]`` names one.
-        is_finished: the run is over, and is only recorded later.
+        is_finished: the run has ended, and is recorded from its journal.
     """
     tracking, overrides = context.configuration.tracking, context.configuration.overrides
     if not tracking.enabled:
@@ -50,20 +55,20 @@ def create_tracker(
     from magical.integrations.mlflow.progress_marks import ProgressMarkStore
     from magical.integrations.mlflow.tracking import MlflowTracking
 
-    given = {k: overrides[k] for k in ("tracking",) if k in overrides and not _has_password(overrides[k])}
+    noted = {k: overrides[k] for k in ("tracking",) if k in overrides and not _has_password(overrides[k])}
     return MlflowTracking(
         tracking.uri or context.database_uri(),
         artifacts=context.home / "artifacts",
         experiment=tracking.experiment or workflow,
         read_value=lambda key: load_json_value(context.store, key),
         marks=ProgressMarkStore(context.journal.folder),
-        line=given,
+        line=noted,
         is_replay=is_finished,
     )
 
 
 def load_json_value(store: Store, key: str) -> Any:
-    """Load a result that is JSON; None for any other, and for one that stands on a pretence or a sample."""
+    """Load a result that is JSON; None for any other kind, and for one with pretended or sampled origins."""
     record = store.find_record(key)
     if record is None or record.result.kind != "value" or record.origin:
         return None
@@ -73,7 +78,7 @@ def load_json_value(store: Store, key: str) -> Any:
         return None
 
 
-def _has_password(given: Any) -> bool:
-    """Return True if an address among the overrides holds a password, which no file may keep."""
-    texts = [str(v) for v in given.values()] if isinstance(given, Mapping) else []
+def _has_password(overrides: Any) -> bool:
+    """Return True if an address among the overrides has a password, which must not get into a file."""
+    texts = [str(v) for v in overrides.values()] if isinstance(overrides, Mapping) else []
     return any("@" in text and urlsplit(text).password for text in texts)

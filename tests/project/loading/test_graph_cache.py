@@ -440,7 +440,7 @@ def test_another_path_of_imports_draws_anew(
 def test_a_drawing_made_when_the_clock_was_set_back_is_not_the_first_forgotten(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(GraphCache, "BACKLOG_BYTES", 2)
+    monkeypatch.setattr(GraphCache, "KEPT", 2)
     folder = small.root / ".magical" / "drawn"
     for number in (2, 3, 4):
         small.load().plan(max_id=number)

@@ -33,7 +33,7 @@ def test_imports_inside_functions_find_their_own_project(tmp_path: Path) -> None
         )
         made.append(small)
     opened = [s.load() for s in made]
-    drawn = [p.drawn() for p in opened]
+    drawn = [p.context().draw() for p in opened]
     assert all(d.graph.has_calls for d in drawn)
     assert [p.run().result for p in opened] == [1, 2]
 

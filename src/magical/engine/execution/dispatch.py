@@ -19,13 +19,7 @@ from magical.events import Event, LogLine
 from magical.graph import Node
 from magical.system.gc_pause import resume_gc
 
-__all__ = [
-    "Dispatcher",
-    "describe_untrusted",
-    "has_cluster_work",
-    "is_dispatchable",
-    "share_store",
-]
+__all__ = ["Dispatcher", "describe_untrusted", "has_cluster_work", "is_dispatchable", "share_store"]
 
 
 @contextmanager
@@ -40,7 +34,13 @@ def share_store(store: Store, run: str, emit: Callable[[Event], None]) -> Iterat
 
 
 def describe_untrusted(store: Store) -> str:
-    """Describe the results that another store signed and this one ignored, and clear their list."""
+    """Describe the results that another store signed and this one ignored, and clear their list.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> describe_untrusted(SimpleNamespace(untrusted={"ab12"}))
+        '1 result with code in it comes from another store and is made again. Hint: --trust takes it.'
+    """
     count = len(store.untrusted)
     store.untrusted.clear()
     if not count:

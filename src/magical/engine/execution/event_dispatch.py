@@ -40,7 +40,7 @@ class EventDispatcher:
             listener.on(event)
         except Exception as error:  # a listener must never fail the run
             self._listeners.remove(listener)
-            text = f"{type(listener).__name__} hears no more: {shorten(str(error) or repr(error), 240)}"
+            text = f"{type(listener).__name__} gets no more events: {shorten(str(error) or repr(error), 240)}"
             self(LogLine(step="", text=text, level="warning"))
         finally:
             current_sink.reset(token)

@@ -43,11 +43,7 @@ from magical.synthesis.stub_models import pretending_run
 from magical.system.gc_pause import resume_gc
 from magical.system.tracebacks import attach_trace, author_frames
 
-__all__ = [
-    "LocalExecutor",
-    "generate_output",
-    "validate_output",
-]
+__all__ = ["LocalExecutor", "generate_output", "validate_output"]
 
 
 def validate_output(value: Any, promise: Promise, node: Node) -> Any:

@@ -46,11 +46,7 @@ from magical.events import (
 )
 from magical.graph import Graph, Node
 
-__all__ = [
-    "ReadyQueue",
-    "Retries",
-    "Scheduler",
-]
+__all__ = ["ReadyQueue", "Retries", "Scheduler"]
 
 
 class ReadyQueue:

@@ -1,4 +1,4 @@
-"""A project's configuration: what its files and one command say, read once and resolved."""
+"""The configuration of a project: its files and the overrides of one command, read once and resolved."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ __all__ = ["GROUPS", "Configuration", "read_configuration"]
 
 S = TypeVar("S", bound=Settings)
 GROUPS: dict[str, type[Settings]] = {"policy": Policy, "tracking": TrackingSettings}
-"""What stands beside the settings: how a run is carried out and recorded, not what it computes."""
+"""The groups beside the workflow's settings: how a run is executed and recorded, not what it computes."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """All that settings.toml, a profile and the overrides of one command say; the later wins.
+    """The values of settings.toml, a profile and the overrides of one command; the later wins.
 
     Attributes:
         root: the project's folder.
         profile: the name of a file in ``profiles``, or empty.
         overrides: settings given on the command line or from Python.
         layers: the files and the overrides in their order, without policy and tracking.
-        policy: how a run is carried out.
-        tracking: where runs and models are recorded.
-        contents: the bytes of each file as they were read, so that a digest reads none of them again.
+        contents: the bytes of each file as they were read, from which the digest is computed.
+
+    Example:
+        >>> read_configuration(Path("shop")).load_settings(None).settings
+        Settings()
     """
 
     root: Path
@@ -44,16 +46,16 @@ class Configuration:
     contents: Mapping[Path, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def load_settings(self, cls: type[Settings] | None) -> LoadedSettings:
-        """Validate the workflow's settings, and note for each value the layer that set it.
+        """Validate the workflow's settings, and find for each value the layer that set it.
 
         Raises:
             SettingsError: a key is unknown, or a value is wrong.
         """
-        given = next((key for layer in self.layers for key in layer.values), None)
-        if cls is None and given:
-            near = get_close_matches(given, GROUPS, n=1)
+        unknown = next((key for layer in self.layers for key in layer.values), None)
+        if cls is None and unknown:
+            near = get_close_matches(unknown, GROUPS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "take it off."
-            raise SettingsError(f"There is no setting {given!r}: the workflow takes none.", hint=hint)
+            raise SettingsError(f"There is no setting {unknown!r}: the workflow takes none.", hint=hint)
         return load_settings(cls or Settings, self.layers, self.root, tuple(GROUPS))
 
 
@@ -65,11 +67,15 @@ def read_configuration(
     Args:
         root: the project's folder.
         profile: the name of a file in ``profiles``, or empty.
-        overrides: settings as ``parse_line`` gives them.
+        overrides: settings as ``parse_line`` returns them.
 
     Raises:
         UsageError: there is no such profile.
         SettingsError: a file is not TOML, or policy or tracking is wrong.
+
+    Example:
+        >>> read_configuration(Path("shop"), overrides={"policy": {"workers": 4}}).policy.workers
+        4
     """
     overrides = overrides or {}
     contents: dict[Path, bytes] = {}
@@ -81,8 +87,8 @@ def read_configuration(
     policy, tracking = (_load_group(name, cls, layers, root) for name, cls in GROUPS.items())
     assert isinstance(policy, Policy)
     assert isinstance(tracking, TrackingSettings)
-    own = tuple(Layer(x.name, {k: v for k, v in x.values.items() if k not in GROUPS}) for x in layers)
-    return Configuration(root, profile, overrides, own, policy, tracking, contents)
+    rest = tuple(Layer(x.name, {k: v for k, v in x.values.items() if k not in GROUPS}) for x in layers)
+    return Configuration(root, profile, overrides, rest, policy, tracking, contents)
 
 
 def _find_profile(root: Path, profile: str) -> Path:
@@ -95,8 +101,8 @@ def _find_profile(root: Path, profile: str) -> Path:
 
 
 def _refuse_store(overrides: Mapping[str, Any]) -> None:
-    given = overrides.get("policy")
-    if isinstance(given, Mapping) and "store" in given:
+    policy = overrides.get("policy")
+    if isinstance(policy, Mapping) and "store" in policy:
         raise SettingsError(
             "policy.store is the project's, not a single call's: others would not find what it makes.",
             hint="write it in settings.toml, or in a profile: [policy] store.",
@@ -105,11 +111,10 @@ def _refuse_store(overrides: Mapping[str, Any]) -> None:
 
 def _load_group(name: str, cls: type[S], layers: list[Layer], root: Path) -> S:
     layers = [Layer(x.name, {name: x.values[name]}) for x in layers if name in x.values]
-    odd = next((x.name for x in layers if not isinstance(x.values[name], Mapping)), "")
-    if odd:
-        raise SettingsError(
-            f"{name} is a group of settings{format_layer(odd)}.", hint=f"write {name}.KEY=VALUE."
-        )
+    wrong = next((x.name for x in layers if not isinstance(x.values[name], Mapping)), "")
+    if wrong:
+        hint = f"write {name}.KEY=VALUE."
+        raise SettingsError(f"{name} is a group of settings{format_layer(wrong)}.", hint=hint)
     try:
         loaded = load_settings(cls, [Layer(x.name, x.values[name]) for x in layers], root)
     except SettingsError as error:

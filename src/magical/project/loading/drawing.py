@@ -1,4 +1,4 @@
-"""Draw a project's workflow, or remember how it was drawn."""
+"""The drawing of a project's workflow, from the cache if nothing it depends on has changed."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ from magical.workflows import Workflow
 
 __all__ = ["WorkflowDrawer", "WorkflowDrawing"]
 
-
 _import_lock = threading.RLock()
 
 
 @contextlib.contextmanager
 def _import_exclusively() -> Iterator[None]:
-    """While modules are dropped, imported and read: two threads at once would see half of each other's."""
+    """Keep other threads from dropping, importing and reading project modules during a block."""
+    # Modules are global to the process: two threads at once would each see half of the other's.
     with _import_lock, discard_events(allows_wishes=False):
         yield
 
 
 @dataclass(frozen=True)
 class WorkflowDrawing:
-    """A drawn workflow up to one step; the graph with its code is drawn when it is first needed.
+    """A drawn workflow up to one step; its code is imported when it is first needed.
 
     Attributes:
-        drawn: as it is remembered.
-        step: the step up to which it goes; empty for all.
-        draw: imports the project and draws it.
-        pretence: which steps are pretended when it is run.
-        rewrite: changes the graph before it is run.
+        drawn: the workflow, from the cache or just drawn.
+        step: the last step; empty for all.
+        draw: imports the project, and returns the graph with its code.
+        pretence: which steps are pretended.
+        rewrite: changes the graph further before it is run.
     """
 
     drawn: DrawnWorkflow
@@ -66,19 +66,19 @@ class WorkflowDrawing:
 
     @cached_property
     def graph(self) -> Graph:
-        """What is to run; it may have been read back."""
+        """The graph to plan and run; without its code if it comes from the cache."""
         return self._rewrite_graph(self.drawn.graph)
 
     @property
     def full_graph(self) -> Graph:
-        """The workflow as its author wired it, with the facts about what is made up."""
+        """The whole workflow as its author wired it, with the facts about pretended steps."""
         facts = {n.name: n.facts for n in self.graph.nodes}
         nodes = tuple(replace(n, facts=facts.get(n.name, n.facts)) for n in self.drawn.graph.nodes)
         return replace(self.drawn.graph, nodes=nodes)
 
     @cached_property
     def runnable_graph(self) -> Graph:
-        """The same, with its code."""
+        """The graph to run, with its code."""
         return self._rewrite_graph(self.drawn.graph if self.drawn.graph.has_calls else self.draw())
 
     def _rewrite_graph(self, graph: Graph) -> Graph:
@@ -92,42 +92,42 @@ class WorkflowDrawing:
 
 
 class WorkflowDrawer:
-    """Draws a workflow, or remembers how it was drawn if nothing that it depends on has changed.
-
-    Args:
-        location: the project.
-        configuration: its settings, policy and tracking.
-        pretence: which steps are pretended when a drawing is run.
-    """
+    """Draws a project's workflow, from the cache if nothing that it depends on has changed."""
 
     def __init__(self, location: Location, configuration: Configuration, pretence: Pretence) -> None:
         self._location, self._configuration, self._pretence = location, configuration, pretence
         self._cache = GraphCache(location.home / "drawn")
 
     def draw(self, step: str = "") -> WorkflowDrawing:
-        """Draw the workflow up to a step, from memory if that is current."""
-        for _ in range(3):  # what was read while somebody saved a file belongs to no digest
+        """Draw the workflow up to a step.
+
+        Raises:
+            ProjectError: it cannot be imported, or its files kept changing.
+        """
+        for _ in range(3):
             digest = self.digest()
-            found = self._cache.load(digest)
-            if found is None:
-                found = self._draw()
+            drawn = self._cache.load(digest)
+            if drawn is None:
+                drawn = self._draw()
+                # A file was saved meanwhile: what was imported may belong to neither digest.
                 if self.digest() != digest or has_changed_outside():
                     continue
-                self._cache.save(digest, found)
-            mask_referenced_secrets(found.settings, self._location.root)
-            return WorkflowDrawing(found, step, partial(self._draw_again, digest), self._pretence)
+                self._cache.save(digest, drawn)
+            mask_referenced_secrets(drawn.settings, self._location.root)
+            return WorkflowDrawing(drawn, step, partial(self._draw_again, digest), self._pretence)
         raise _changing_error()
 
     def _draw_again(self, digest: str) -> Graph:
+        """Import the project for a graph of the cache, and check that it draws the same."""
         with _import_exclusively():
             _, graph, _ = self._import_and_draw()
             drawn = self._cache.load(digest)
             if self.digest() != digest or drawn is None or has_changed_outside():
                 raise _changing_error()
-            odd = find_difference(drawn, graph, self._pretence)
-        if odd:
+            name = find_difference(drawn, graph, self._pretence)
+        if name:
             raise ProjectError(
-                f"{odd} is another each time the project is imported, so no result can be kept for it.",
+                f"{name} is another each time the project is imported, so no result can be kept for it.",
                 hint="make it a setting; clocks, random draws and environment variables belong into steps.",
             )
         return graph
@@ -138,16 +138,14 @@ class WorkflowDrawer:
                 _, graph, loaded = self._import_and_draw()
             self._configuration.policy.check(graph)
             identities = identify_nodes(self._pretence(graph))
-        other = digest_other_files(identities, read, self._location.root)
-        return DrawnWorkflow(
-            graph, identities, mask_values(to_json(loaded.settings)), loaded.setting_layers, other
-        )
+        digests = digest_other_files(identities, read, self._location.root)
+        settings = mask_values(to_json(loaded.settings))  # they go into a file of the cache
+        return DrawnWorkflow(graph, identities, settings, loaded.setting_layers, digests)
 
     def draw_fresh(self) -> tuple[Workflow[Any, Any], Graph]:
-        """Import the project again, and draw its workflow now."""
+        """Import the project again, and draw its workflow without the cache."""
         with _import_exclusively():
-            workflow, graph, _ = self._import_and_draw()
-        return workflow, graph
+            return self._import_and_draw()[:2]
 
     def _import_and_draw(self) -> tuple[Workflow[Any, Any], Graph, LoadedSettings]:
         with forbid_reveal(), track_added_paths():
@@ -157,12 +155,12 @@ class WorkflowDrawer:
             return workflow, graph, loaded
 
     def workflow_name(self) -> str:
-        """Import the project for the name of its workflow, whatever its settings are."""
+        """Import the project, and return the name of its workflow; wrong settings do not matter."""
         with _import_exclusively(), forbid_reveal(), track_added_paths():
             return import_workflow(self._location).name
 
     def digest(self) -> str:
-        """Digest all that the drawing depends on."""
+        """Compute the digest of all that the drawing depends on."""
         place = self._location
         return project_digest(self._configuration, f"{place.module}:{place.name} {self._pretence}")
 

@@ -1,4 +1,4 @@
-"""The drawn graph, remembered: planning needs no import of the project until one of its files changes."""
+"""The cache of drawn graphs: planning needs no import of the project until one of its files changes."""
 
 from __future__ import annotations
 
@@ -44,11 +44,15 @@ class DrawnWorkflow:
     """A drawn workflow as far as planning needs it.
 
     Attributes:
-        graph: living, or read back.
-        identities: of its nodes.
+        graph: just drawn, with its code; or from the cache, without.
+        identities: the parts of each node's key.
         settings: as JSON.
-        spoken: for each setting, which layer had the last word.
-        other: what drawing depends on beside the project's own modules, with their digests.
+        setting_layers: for each setting, the layer that set it.
+        file_digests: the digests of files outside the project's own modules that drawing depends on.
+
+    Example:
+        >>> DrawnWorkflow(Graph("shop", ()), {}, {}, file_digests={"no/such/file.csv": "ab12"}).is_current()
+        False
     """
 
     graph: Graph
@@ -58,15 +62,19 @@ class DrawnWorkflow:
     file_digests: Mapping[str, str] = field(default_factory=dict)
 
     def is_current(self) -> bool:
-        """Whether what it depends on beside the project's own modules is what it was."""
+        """Return True if no file outside the project's own modules has changed."""
         return all(_file_digest(Path(path)) == digest for path, digest in self.file_digests.items())
 
 
 class GraphCache:
-    """Keeps drawn graphs under the digest of all that drawing depends on.
+    """Stores drawn graphs in a folder, under the digest of all that drawing depends on.
 
-    Args:
-        folder: where they are kept.
+    Example:
+        >>> import tempfile
+        >>> cache = GraphCache(Path(tempfile.mkdtemp()))
+        >>> cache.save("ab12", DrawnWorkflow(Graph("shop", ()), {}, {}))
+        >>> cache.load("ab12").graph.workflow, cache.load("cd34")
+        ('shop', None)
     """
 
     KEPT = 32
@@ -75,9 +83,10 @@ class GraphCache:
         self.folder = folder
 
     def load(self, digest: str) -> DrawnWorkflow | None:
-        """Give the graph drawn under a digest, unless something else it depends on has changed."""
+        """Load the graph of a digest; None if it is missing, damaged or not current."""
         try:
             data = json.loads((self.folder / f"{digest}.json").read_text(encoding="utf-8"))
+            # A file that was edited or cut by a full disk must not decide what is fresh.
             if data.pop("digest") != _digest(json.dumps(data)):
                 return None
             identities = {k: NodeIdentity.from_json(v) for k, v in data["identities"].items()}
@@ -88,7 +97,7 @@ class GraphCache:
             return None
 
     def save(self, digest: str, drawn: DrawnWorkflow) -> None:
-        """Keep a drawn graph, and forget the oldest ones."""
+        """Store a drawn graph, and delete the oldest ones."""
         data = {
             "graph": drawn.graph.to_json(),
             "identities": {k: v.to_json() for k, v in drawn.identities.items()},
@@ -100,18 +109,23 @@ class GraphCache:
         path = self.folder / f"{digest}.json"
         with suppress(StoreError, OSError):  # a full or read-only disk: it is drawn again each time
             write_text(path, text)
+            # The new file is left out: after the clock was set back, it would be the oldest.
             others = {p: p.stat().st_mtime for p in self.folder.glob("*.json") if p != path}
             for old in sorted(others, key=lambda p: others[p], reverse=True)[self.KEPT - 1 :]:
                 old.unlink(missing_ok=True)
 
 
 def find_difference(drawn: DrawnWorkflow, graph: Graph, pretence: Callable[[Graph], Graph]) -> str:
-    """Name what of a remembered drawing is another now, although no file has changed, if anything is.
+    """Name what differs between a graph of the cache and the same one drawn again; empty if nothing does.
 
     Args:
-        drawn: as it was remembered.
-        graph: drawn anew.
-        pretence: what is made up of it.
+        drawn: the workflow from the cache.
+        graph: drawn again, although no file has changed.
+        pretence: marks the pretended steps of a graph.
+
+    Example:
+        >>> find_difference(DrawnWorkflow(Graph("shop", ()), {}, {}), Graph("shop", ()), lambda graph: graph)
+        ''
     """
     if graph != drawn.graph:
         return f"What {graph.workflow} draws"
@@ -126,26 +140,30 @@ def find_difference(drawn: DrawnWorkflow, graph: Graph, pretence: Callable[[Grap
 def digest_other_files(
     identities: Mapping[str, NodeIdentity], read: Iterable[str], root: Path
 ) -> dict[str, str]:
-    """Give the digests of what drawing depends on beside the project's own modules.
+    """Compute the digests of the files that drawing depends on beside the project's own modules.
 
     Args:
-        identities: their code may stand in editable packages.
+        identities: name the files of their code, also those of editable packages.
         read: the files that were read while the project was imported.
         root: the project's folder.
+
+    Example:
+        >>> digest_other_files({}, ["no/such/file.csv"], Path("shop"))
+        {'no/such/file.csv': ''}
     """
     code = {f for i in identities.values() for f in i.code_files if not Path(f).is_relative_to(root)}
     return {f: _file_digest(Path(f)) for f in sorted({*code, *read})}
 
 
 def project_digest(configuration: Configuration, place: str) -> str:
-    """Digest all that drawing depends on: the project's files, overrides, profile, and what can be imported.
+    """Compute the digest of all that drawing depends on: files, overrides, profile, installed packages.
 
     Args:
-        configuration: its files count as they were read: what is drawn comes from these same bytes.
-        place: where the workflow is written, and what is pretended of it.
+        configuration: its files count as they were read, since the settings come from these bytes.
+        place: the module and name of the workflow, and which of its steps are pretended.
     """
     root, overrides = configuration.root, configuration.overrides
-    folder = os.getcwd() if overrides else ""
+    folder = os.getcwd() if overrides else ""  # a path on the command line is relative to it
     digest = hashlib.sha256(f"{KEY_FORMAT}\n{root}\n{place}\n{configuration.profile}\n{folder}\n".encode())
     digest.update(json.dumps(to_json(overrides, _encode_line_value), sort_keys=True).encode())
     digest.update("\n".join([digest_installed(), *_import_path()]).encode())
@@ -157,14 +175,15 @@ def project_digest(configuration: Configuration, place: str) -> str:
 
 
 def _import_path() -> list[str]:
-    """Where modules are looked for, without the folder that the way of starting Python puts first."""
+    """Return the import path without the first folder, which depends on how Python was started."""
     first = {os.getcwd(), os.path.dirname(os.path.abspath((sys.argv or [""])[0]))}
     return [place for place in map(os.path.abspath, sys.path) if place not in first | _ADDED_PATHS]
 
 
 @contextlib.contextmanager
 def track_added_paths() -> Iterator[None]:
-    """While a project is imported: where it adds to the path itself depends on nothing but its own code."""
+    """Note the folders that a project adds to the import path while a block imports it."""
+    # They follow from its code, which the digest covers; counted too, each process would draw once more.
     before = set(map(os.path.abspath, sys.path))
     try:
         yield
@@ -177,13 +196,14 @@ def _digest(text: str) -> str:
 
 
 def _encode_line_value(value: Any) -> Any:
-    """A path on the line and one given from Python are two paths with one text; so is what stands for all."""
+    """Encode types that JSON would drop: a path typed on the line is relative to another folder, for one."""
     if isinstance(value, ReplacementGroup):
         return {"whole": {name: to_json(item, _encode_line_value) for name, item in value.items()}}
     return {"line": str(value)} if isinstance(value, CommandLineText) else NotImplemented
 
 
 def _find_sources(root: Path) -> Iterator[Path]:
+    """Find the project's modules and settings; hidden folders and virtual environments are left out."""
     yield from (p for p in (root / "pyproject.toml", root / "settings.toml") if p.is_file())
     yield from (root / "profiles").glob("*.toml")
     for folder, names, files in os.walk(root):
@@ -205,15 +225,13 @@ def _file_digest(path: Path) -> str:
 
 
 _thread_files = threading.local()
-
 _hook_lock = threading.Lock()
-
 _state = {"hooked": False}
 
 
 @contextmanager
 def record_file_reads() -> Iterator[set[str]]:
-    """Collect the files that this thread opens for reading; Python's own and installed ones are left out.
+    """Record the files that this thread opens for reading, without Python's own and installed ones.
 
     Example:
         >>> with record_file_reads() as read:
@@ -221,7 +239,7 @@ def record_file_reads() -> Iterator[set[str]]:
         >>> read
         set()
     """
-    with _hook_lock:
+    with _hook_lock:  # an audit hook cannot be removed, so there must be one only
         if not _state["hooked"]:
             sys.addaudithook(_record_opened_file)
             _state["hooked"] = True
@@ -231,9 +249,9 @@ def record_file_reads() -> Iterator[set[str]]:
         yield found
     finally:
         _thread_files.files = None
-        own = (sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"), "/proc", "/sys", "/dev")
+        ignored = (sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"), "/proc", "/sys", "/dev")
         found -= {
-            f for f in found if f.startswith(own) or f.endswith((".pyc", ".py")) or not Path(f).is_file()
+            f for f in found if f.startswith(ignored) or f.endswith((".pyc", ".py")) or not Path(f).is_file()
         }
 
 

@@ -1,4 +1,4 @@
-"""Import a project's modules: always from their source, and never mixed with another project's."""
+"""The import of a project's modules: always from source, and never mixed with those of another project."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _ProjectFinder:
 
     Args:
         root: the folder.
-        bare: find folders without ``__init__.py`` instead; like Python, after everything else.
+        namespace_only: find folders without ``__init__.py`` only; like Python, after everything else.
     """
 
     def __init__(self, root: Path, namespace_only: bool = False) -> None:
@@ -56,7 +56,7 @@ class _ProjectFinder:
 
 
 def _is_own_file(file: str, root: Path) -> bool:
-    """Whether a file or folder is the project's own, and not of an environment inside its folder."""
+    """Return True if a file or folder is the project's, and not that of an environment in its folder."""
     if not file.startswith(str(root)):
         return False
     path = Path(file)
@@ -64,10 +64,10 @@ def _is_own_file(file: str, root: Path) -> bool:
 
 
 def import_workflow(location: Location) -> Workflow[Any, Any]:
-    """Import the project anew and give its workflow; the caller sees to it that one thread does at a time.
+    """Import the project again, and return its workflow; only one thread may do so at a time.
 
     Raises:
-        ProjectError: a module cannot be imported, or there is not exactly one workflow.
+        ProjectError: a module cannot be imported, or the workflow is missing or ambiguous.
     """
     _drop_project_modules(location.root)
     install_outside_finder()
@@ -89,7 +89,8 @@ def import_workflow(location: Location) -> Workflow[Any, Any]:
 
 @contextlib.contextmanager
 def _strict_fields() -> Iterator[None]:
-    """A keyword that ``Field`` does not know is a mistake, and no mere warning, as pydantic has it."""
+    """Make a keyword that ``Field`` does not know an error; for pydantic it is a warning."""
+    # Not `catch_warnings`, which would also undo the filters that the project's modules add.
     warnings.filterwarnings("error", message=_UNKNOWN_KEYWORD)
     strict = warnings.filters[0]
     try:
@@ -100,26 +101,27 @@ def _strict_fields() -> Iterator[None]:
 
 
 def _drop_project_modules(root: Path) -> None:
-    """Drop every module that a project finder loaded, and any other that would hide one here, or is old."""
+    """Drop the modules that project finders loaded, and those that are stale or would hide this project's."""
     finders = [f for f in sys.meta_path if isinstance(f, _ProjectFinder)]
     for finder in finders:
         sys.meta_path.remove(finder)
     roots = {f.root for f in finders}
-    own = {p.stem if p.suffix == ".py" else p.name for p in root.iterdir() if p.suffix == ".py" or p.is_dir()}
-    gone = []
+    own_files = (p for p in root.iterdir() if p.suffix == ".py" or p.is_dir())
+    names = {p.stem if p.suffix == ".py" else p.name for p in own_files}
+    dropped = []
     for name, module in list(sys.modules.items()):
-        fresh = type(getattr(module, "__loader__", None)) is FreshLoader
-        bare = hasattr(module, "__path__") and any(_is_own_file(str(_path_of(module)), r) for r in roots)
-        hides = name.split(".")[0] in own and not _is_shared(name, module) and not is_test(module)
-        if (fresh or bare or hides) and not _is_importing(module):
-            gone.append(name)
-    for name in gone:  # only now: a folder without __init__.py asks its parent where it is
+        is_loaded = type(getattr(module, "__loader__", None)) is FreshLoader
+        in_root = hasattr(module, "__path__") and any(_is_own_file(str(_path_of(module)), r) for r in roots)
+        hides = name.split(".")[0] in names and not _is_shared(name, module) and not is_test(module)
+        if (is_loaded or in_root or hides) and not _is_importing(module):
+            dropped.append(name)
+    for name in dropped:  # only now: a folder without __init__.py asks its parent for its path
         del sys.modules[name]
-    drop_stale_modules(root, {name.partition(".")[0] for name in gone})
+    drop_stale_modules(root, {name.partition(".")[0] for name in dropped})
 
 
 def _is_importing(module: ModuleType) -> bool:
-    """Whether Python is still importing a module, such as one that opens the project it lies in."""
+    """Return True if Python is still importing a module, such as one that opens its own project."""
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
@@ -147,14 +149,15 @@ def _find_workflow(location: Location, module: ModuleType) -> Workflow[Any, Any]
             f"{location.module} has no workflow {location.name!r}.",
             hint=f"there are: {', '.join(found) or 'none'}.",
         )
-    own = {n: v for n, v in found.items() if v.function.__module__ == module.__name__} or found
-    if len(set(map(id, own.values()))) == 1:
-        return next(iter(own.values()))
-    if not own:
+    # A workflow that the module imports counts only if it defines none.
+    found = {n: v for n, v in found.items() if v.function.__module__ == module.__name__} or found
+    if len(set(map(id, found.values()))) == 1:
+        return next(iter(found.values()))
+    if not found:
         raise ProjectError(f"{location.module}.py has no workflow.", hint="mark a function with @workflow.")
     raise ProjectError(
-        f"{location.module}.py has {len(own)} workflows: {', '.join(own)}.",
-        hint=f'name one in pyproject.toml: [tool.magical] workflow = "{location.module}:{next(iter(own))}"',
+        f"{location.module}.py has {len(found)} workflows: {', '.join(found)}.",
+        hint=f'name one in pyproject.toml: [tool.magical] workflow = "{location.module}:{next(iter(found))}"',
     )
 
 
@@ -167,7 +170,7 @@ def _syntax_error(error: SyntaxError) -> ProjectError:
 
 
 def _add_location(error: MagicalError) -> None:
-    """Name the author's line that raised an error, unless its message names one already."""
+    """Add the author's line that raised an error to its message, unless it names one."""
     frames = author_frames(error)
     if frames and error.lines and not re.search(r"\.py:\d", str(error)):
         first = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: {error.lines[0]}"
@@ -176,18 +179,17 @@ def _add_location(error: MagicalError) -> None:
 
 def _import_error(location: Location, error: BaseException) -> ProjectError:
     frames = author_frames(error)
-    words = str(error).strip()
-    if type(error).__name__ == "SchemaError":  # pydantic's: what is wrong stands in the last line, alone
-        field = re.search(r'Field "(\w+)"', words)
-        words = f"{f'field {field[1]}: ' if field else ''}{words.splitlines()[-1].strip()}"
+    text = str(error).strip()
+    if type(error).__name__ == "SchemaError":  # pydantic's: only the last line says what is wrong
+        field = re.search(r'Field "(\w+)"', text)
+        text = f"{f'field {field[1]}: ' if field else ''}{text.splitlines()[-1].strip()}"
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
-    if words.startswith(_UNKNOWN_KEYWORD):
-        known, odd = list(inspect.signature(Field).parameters), re.findall(r"'(\w+)'", words) or ["?"]
-        return ProjectError(
-            f"Field knows no {odd[0]!r}:", f"  {shorten(place, 140)}", hint=did_you_mean(odd[0], known)
-        )
+    if text.startswith(_UNKNOWN_KEYWORD):
+        keyword = (re.findall(r"'(\w+)'", text) or ["?"])[0]
+        hint = did_you_mean(keyword, list(inspect.signature(Field).parameters))
+        return ProjectError(f"Field knows no {keyword!r}:", f"  {shorten(place, 140)}", hint=hint)
     return ProjectError(
-        f"The project cannot be imported: {type(error).__name__}: {shorten(words, 160)}",
+        f"The project cannot be imported: {type(error).__name__}: {shorten(text, 160)}",
         *([f"  {shorten(place, 140)}"] if place else []),
         hint=_import_hint(location, error),
     )
@@ -199,9 +201,9 @@ def _import_hint(location: Location, error: BaseException) -> str:
     root, name = location.root, (error.name or "").partition(".")[0]
     if name and name == location.module.partition(".")[0]:
         return f"write {name}.py, or mend the name of the workflow in pyproject.toml."
-    own = root / f"{name}.py"
-    if name in sys.stdlib_module_names and (own.is_file() or own.with_suffix("").is_dir()):
-        shown = own.name if own.is_file() else f"{name}/"
+    file = root / f"{name}.py"
+    if name in sys.stdlib_module_names and (file.is_file() or file.with_suffix("").is_dir()):
+        shown = file.name if file.is_file() else f"{name}/"
         return f"rename {shown} of the project: Python's own module {name} is imported in its place."
     if _is_own_file(error.path or "", root):
         return f"define it in {Path(error.path or '').name}, or mend the name."

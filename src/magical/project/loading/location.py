@@ -1,4 +1,4 @@
-"""Find a project: its folder, and where its workflow is written."""
+"""The location of a project: its folder, and the module of its workflow."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ __all__ = ["Location", "find_project"]
 
 @dataclass(frozen=True)
 class Location:
-    """Where a project is.
+    """The location of a project and its workflow.
 
     Attributes:
-        root: its folder; ``.magical`` lies in it.
+        root: its folder.
         module: the module of its workflow.
-        name: the workflow's name in there; empty if there is only one.
-        aside: where store, journal and database are instead, for a run that leaves nothing behind.
+        name: the workflow's name in the module; empty for the only one.
+        temporary_home: replaces ``.magical`` for a run that leaves nothing behind.
+
+    Example:
+        >>> str(Location(Path("shop"), "workflow").home)
+        'shop/.magical'
     """
 
     root: Path
@@ -29,27 +33,29 @@ class Location:
 
     @property
     def home(self) -> Path:
-        """Where store, journal and database are."""
+        """The folder of store, journal and database."""
         return self.temporary_home or self.root / ".magical"
 
 
 def find_project(path: str | Path) -> Location:
-    """Find the project in a folder, or made of one file.
+    """Find the project in a folder, or the one that consists of a single file.
 
     Raises:
         UsageError: there is none.
         ProjectError: its pyproject.toml cannot be read.
+
+    Example:
+        >>> find_project(__file__).module
+        'location'
     """
     place = Path(path).expanduser().resolve()
     if place.is_file() and place.suffix == ".py":
         return Location(place.parent, place.stem)
     if not place.is_dir():
-        raise UsageError(
-            f"There is no project {path}: no such folder or .py file.", hint="give --project PATH."
-        )
-    named = _read_workflow_setting(place / "pyproject.toml")
-    if named:
-        module, _, name = named.partition(":")
+        message = f"There is no project {path}: no such folder or .py file."
+        raise UsageError(message, hint="give --project PATH.")
+    if setting := _read_workflow_setting(place / "pyproject.toml"):
+        module, _, name = setting.partition(":")
         return Location(place, module, name)
     if (place / "workflow.py").is_file():
         return Location(place, "workflow")
@@ -69,7 +75,6 @@ def _read_workflow_setting(pyproject: Path) -> str:
     tool = data.get("tool", {}).get("magical", {})
     unknown = [k for k in tool if k != "workflow"]
     if unknown:
-        raise ProjectError(
-            f"{pyproject}: [tool.magical] knows no {unknown[0]!r}.", hint='it knows workflow = "module:name".'
-        )
+        message = f"{pyproject}: [tool.magical] knows no {unknown[0]!r}."
+        raise ProjectError(message, hint='it knows workflow = "module:name".')
     return str(tool.get("workflow", ""))

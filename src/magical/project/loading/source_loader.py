@@ -1,4 +1,4 @@
-"""Load project code from its source, and notice where a file is another by now than the code it gave."""
+"""The loading of project code from source, and the detection of modules older than their files."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ _CLOCK_TOLERANCE = 2.0
 
 
 class FreshLoader(importlib.machinery.SourceFileLoader):
-    """Compiles from source each time: bytecode is trusted by a file's time, which an edit may not move."""
+    """Compiles from source each time: Python trusts bytecode by a file's time, which an edit may not change.
+
+    Attributes:
+        digest: of the source that was compiled.
+    """
 
     digest = ""
 
     def get_code(self, fullname: str) -> CodeType:
-        """Give a module's code, and note what it was made from."""
+        """Compile a module, and note the digest of its source."""
         path = self.get_filename(fullname)
         try:
             text = self.get_data(path)
@@ -46,7 +50,7 @@ class _OutsideLoader(FreshLoader):
 
 
 class _OutsideFinder:
-    """Lets the other finders find, and has project code loaded from its source wherever it lies."""
+    """Asks the other finders, and replaces their loader for project code outside the project's folder."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -67,14 +71,15 @@ _finder = _OutsideFinder()
 
 
 def install_outside_finder() -> None:
-    """From here on load all project code from its source, and remember what that was."""
+    """Load all project code from its source from now on, with its digest."""
+    # First in the path, also after another tool has put a finder before it.
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
     sys.meta_path.insert(0, _finder)
 
 
 def has_changed_outside() -> bool:
-    """Whether a file outside the project's folder is another by now than the code that was loaded from it."""
+    """Return True if a file outside the project's folder has changed since its code was loaded."""
     return any(
         isinstance(getattr(module, "__loader__", None), _OutsideLoader) and _is_stale(module)
         for _, module in _find_outside_modules(None)
@@ -82,48 +87,51 @@ def has_changed_outside() -> bool:
 
 
 def drop_stale_modules(root: Path, dropped: set[str]) -> None:
-    """Drop the modules of project code outside the project's folder that are old, and all that import them.
+    """Drop the stale packages of project code outside the project's folder, and those that import them.
 
-    What is as it was stays: it is imported once, however often the project is. So do tests that
-    pytest is running.
+    The others stay: they are imported once, however often the project is. So do tests that pytest runs.
 
     Args:
         root: the project's folder.
-        gone: the top names of the modules that were dropped already.
+        dropped: the top-level names of the modules that have been dropped.
     """
-    there: dict[str, list[tuple[str, ModuleType]]] = {}
+    packages: dict[str, list[tuple[str, ModuleType]]] = {}
     for name, module in _find_outside_modules(root):
-        there.setdefault(name.partition(".")[0], []).append((name, module))
-    old = dropped | {top for top, modules in there.items() if any(_is_stale(m) for _, m in modules)}
-    imports = {top: _find_imports(modules) for top, modules in there.items()} if old else {}
-    while more := {top for top, named in imports.items() if top not in old and named & old}:
-        old |= more
-    for top in old & set(there):
-        for name, module in there[top]:
+        packages.setdefault(name.partition(".")[0], []).append((name, module))
+    stale = dropped | {top for top, modules in packages.items() if any(_is_stale(m) for _, m in modules)}
+    imports = {top: _find_imports(modules) for top, modules in packages.items()} if stale else {}
+    # Who imports a stale package holds objects of it, and so on up the chain.
+    while more := {top for top, imported in imports.items() if top not in stale and imported & stale}:
+        stale |= more
+    for top in stale & set(packages):
+        for name, module in packages[top]:
             _drop_module(name, module)
 
 
 def is_test(module: ModuleType) -> bool:
-    """Whether pytest loaded a module to run its tests, which look it up by its name until they end."""
+    """Return True if pytest loaded a module to run its tests, which look it up by its name until they end.
+
+    Example:
+        >>> is_test(ast)
+        False
+    """
     return type(getattr(module, "__loader__", None)).__module__.startswith("_pytest.")
 
 
 def _find_outside_modules(root: Path | None) -> Iterator[tuple[str, ModuleType]]:
-    """The modules of project code, without those in a folder, our own, tests, and those under way."""
+    """Find the loaded modules of project code, except those in a folder, tests, and unfinished imports."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if not isinstance(file, str) or not _is_possible_code(name, file) or not is_project(module):
             continue
-        if root is not None and Path(file).is_relative_to(root):
-            continue
-        if is_test(module):
+        if is_test(module) or (root is not None and Path(file).is_relative_to(root)):
             continue
         if not getattr(getattr(module, "__spec__", None), "_initializing", False):
             yield name, module
 
 
 def _is_possible_code(name: str, file: str) -> bool:
-    """Whether a file may be project code: a look at its name, since there are thousands."""
+    """Return True if a file may be project code, by its name alone, since thousands are loaded."""
     if not file.endswith(".py") or name.partition(".")[0] in ("magical", "__main__", "__mp_main__"):
         return False
     return not file.startswith(_STDLIB_FOLDER) and not any(word in file for word in _INSTALL_FOLDERS)
@@ -133,11 +141,12 @@ _STDLIB_FOLDER = os.path.dirname(os.__file__) + os.sep
 
 
 def _is_stale(module: ModuleType) -> bool:
-    """Whether a module's file has changed since it was loaded; or may have, where nobody saw it loaded."""
+    """Return True if a module's file has changed since it was loaded, or may have."""
     file, loader = Path(str(module.__file__)), getattr(module, "__loader__", None)
     try:
         if isinstance(loader, FreshLoader):
             return sha256(file.read_bytes()).hexdigest() != loader.digest
+        # Loaded by another loader, so without a digest: only a file older than this process is safe.
         return file.stat().st_ctime > process_start_time() - _CLOCK_TOLERANCE
     except OSError:
         return True
@@ -156,7 +165,7 @@ def _find_imports(modules: Sequence[tuple[str, ModuleType]]) -> set[str]:
 
 @functools.lru_cache(maxsize=4096)
 def _parse_imports(file: Path, time: int) -> frozenset[str]:
-    """The top names of what a file imports, also inside functions."""
+    """Find the top-level names that a file imports, also inside functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
