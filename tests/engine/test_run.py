@@ -1,4 +1,4 @@
-"""A run: what it executes, keeps, tells, and how it goes on after failures and damage."""
+"""A run: what it executes, keeps and emits, and how it goes on after failures and damage."""
 
 import shutil
 import threading
@@ -233,7 +233,7 @@ def test_an_unwritten_step_is_made_up_and_what_follows_is_branded(small: Small) 
     assert small.ran() == []
 
 
-# --- what a body tells --------------------------------------------------------------------------------------------
+# --- events of a body ---------------------------------------------------------------------------------------------
 
 TELLING = """
 @step

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @dataclass
 class Site:
-    """A project that registers a model, and the server that it tells."""
+    """A project that registers a model, and its MLflow server."""
 
     small: Small
     server: Server

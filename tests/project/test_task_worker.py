@@ -19,7 +19,7 @@ from project.conftest import USES_LIB, returns
 from projects import Small, is_well_worded, one, python
 
 
-def errand(small: Small, name: str = "first") -> RemoteTask:
+def make_task(small: Small, name: str = "first") -> RemoteTask:
     """What the process of a run sends, as it is now: drawn in another process, so that this one has not."""
     assert python("-m", "magical.cli", "plan", "--project", str(small.root)).returncode == 0
     context = small.load().context()
@@ -40,9 +40,9 @@ def nothing_held(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_worker_runs_what_was_edited_outside_the_folder(tmp_path: Path, lib: Small) -> None:
     small = one(tmp_path / "p", USES_LIB)
-    assert done(small, errand(small)) == 1
+    assert done(small, make_task(small)) == 1
     lib.write("mylib.py", returns(2222))
-    assert done(small, errand(small)) == 2222
+    assert done(small, make_task(small)) == 2222
 
 
 def test_a_worker_older_than_what_is_installed_sends_it_apart(
@@ -51,12 +51,12 @@ def test_a_worker_older_than_what_is_installed_sends_it_apart(
     monkeypatch.setattr(task_worker, "_PACKAGES", "as it was when this process began")
     small = one(tmp_path / "p", USES_LIB)
     small.edit("workflow.py", "return number()", "import os\n    return os.getpid()")
-    assert done(small, errand(small)) != os.getpid()
+    assert done(small, make_task(small)) != os.getpid()
 
 
 def test_where_code_differs_it_is_named(tmp_path: Path, lib: Small) -> None:
     small = one(tmp_path / "p", USES_LIB)
-    sent = errand(small)
+    sent = make_task(small)
     lib.write("mylib.py", returns(2))
     with pytest.raises(
         ProjectError, match=f"first changed, or differs on {machine_name()} .*: mylib.number was edited"
@@ -67,7 +67,7 @@ def test_where_code_differs_it_is_named(tmp_path: Path, lib: Small) -> None:
 
 def test_where_another_version_is_installed_it_is_named(tmp_path: Path, lib: Small) -> None:
     small = one(tmp_path / "p", USES_LIB)
-    sent = errand(small)
+    sent = make_task(small)
     there = replace(sent, key="another", parts={**sent.parts, "package:polars": "0.1"})
     with pytest.raises(ProjectError, match=r"polars went from 0\.1 to"):
         done(small, there)

@@ -91,7 +91,7 @@ def create_flow(
 
     workflow, graph = context.drawer.draw_fresh()
     fields = workflow.settings.model_fields if workflow.settings else {}
-    given = context.configuration.load_settings(workflow.settings).settings
+    settings_of_files = context.configuration.load_settings(workflow.settings).settings
 
     def body(**settings: Any) -> None:
         # Only what differs from the deployment: a run with other settings explores, and registers nothing.
@@ -99,7 +99,7 @@ def create_flow(
         _report_result(run(context.reopen({**drop_masked(line), "policy": {"runner": "prefect"}})))
 
     signature = inspect.Signature(
-        [_create_parameter(name, field, getattr(given, name)) for name, field in fields.items()]
+        [_create_parameter(name, field, getattr(settings_of_files, name)) for name, field in fields.items()]
     )
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
     body.__signature__ = signature  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Where a body runs: what travels, what stays, and how a run hears of it."""
+"""The dispatcher: which bodies go to a cluster, which stay, and how their events come back."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -51,11 +51,11 @@ class Elsewhere:
     """A cluster in this very process."""
 
     run: RunContext | None = None
-    errands: list[RemoteTask] = field(default_factory=list)
+    tasks: list[RemoteTask] = field(default_factory=list)
     fails: StepError | None = None
 
     def submit(self, task: RemoteTask, emit: Callable[[Event], None]) -> "Future[Record]":
-        self.errands.append(task)
+        self.tasks.append(task)
         future: Future[Record] = Future()
         emit(LogLine(step=task.node, text="from afar", level="print"))
         if self.fails is not None:
@@ -82,7 +82,7 @@ def context_of(small: Small, **settings: Any) -> RunContext:
 def test_what_writes_to_the_world_stays(tmp_path: Path) -> None:
     small, cluster = one(tmp_path, FLOW), Elsewhere()
     result = run_with(small, cluster)
-    assert [errand.node for errand in cluster.errands] == ["number", "twice"]
+    assert [task.node for task in cluster.tasks] == ["number", "twice"]
     assert set(result.executed) == {"number", "twice", "publish"}
     said = [e["step"] for e in small.events() if e["event"] == "LogLine" and e["text"] == "from afar"]
     assert said == ["number", "twice"]

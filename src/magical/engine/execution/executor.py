@@ -169,16 +169,16 @@ def generate_output(node: Node, load: Callable[[str, Wire, Promise], Any]) -> An
     """
     call = node.call
     assert call is not None, "an executed graph has its code"
-    given: list[tuple[Promise, Any]] = []
+    inputs: list[tuple[Promise, Any]] = []
     parents: dict[str, Any] = {}
     for name, wire in node.inputs.items():
         if name.startswith(PARENT_INPUT_PREFIX):
             parents[name.removeprefix(PARENT_INPUT_PREFIX)] = load(name, wire, Promise("table"))
         elif _is_carried(promise := call.input_promises[name]):
-            given.append((promise, load(name, wire, promise.match_laziness(Promise("any")))))
+            inputs.append((promise, load(name, wire, promise.match_laziness(Promise("any")))))
     options = GenerateOptions(node.name, node.facts["pretended"])
     try:
-        value = generate(call.promise, options, inputs=given, parents=parents)
+        value = generate(call.promise, options, inputs=inputs, parents=parents)
     except ContractError as error:
         raise error.with_message(f"{node.name} ({node.where}): {error.lines[0]}", *error.lines[1:]) from None
     return validate_output(convert_kind(value, call.promise), call.promise, node)

@@ -91,8 +91,8 @@ class GraphCache:
                 return None
             identities = {k: NodeIdentity.from_json(v) for k, v in data["identities"].items()}
             graph = Graph.from_json(data["graph"])
-            found = DrawnWorkflow(graph, identities, data["settings"], data["spoken"], data["other"])
-            return found if found.is_current() else None
+            drawn = DrawnWorkflow(graph, identities, data["settings"], data["spoken"], data["other"])
+            return drawn if drawn.is_current() else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
@@ -168,9 +168,9 @@ def project_digest(configuration: Configuration, place: str) -> str:
     digest.update(json.dumps(to_json(overrides, _encode_line_value), sort_keys=True).encode())
     digest.update("\n".join([digest_installed(), *_import_path()]).encode())
     for path in sorted(_find_sources(root)):
-        text = configuration.contents.get(path)
-        found = _file_digest(path) if text is None else hashlib.sha256(text).hexdigest()
-        digest.update(f"{path.relative_to(root)} {found}\n".encode())
+        content = configuration.contents.get(path)
+        hexdigest = _file_digest(path) if content is None else hashlib.sha256(content).hexdigest()
+        digest.update(f"{path.relative_to(root)} {hexdigest}\n".encode())
     return digest.hexdigest()[:40]
 
 
@@ -207,13 +207,8 @@ def _find_sources(root: Path) -> Iterator[Path]:
     yield from (p for p in (root / "pyproject.toml", root / "settings.toml") if p.is_file())
     yield from (root / "profiles").glob("*.toml")
     for folder, names, files in os.walk(root):
-        names[:] = [
-            n
-            for n in names
-            if not n.startswith(".")
-            and n not in _SKIPPED_FOLDERS
-            and not Path(folder, n, "pyvenv.cfg").exists()
-        ]
+        visible = [n for n in names if not n.startswith(".") and n not in _SKIPPED_FOLDERS]
+        names[:] = [n for n in visible if not Path(folder, n, "pyvenv.cfg").exists()]
         yield from (Path(folder, f) for f in files if f.endswith(".py"))
 
 
