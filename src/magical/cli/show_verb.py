@@ -1,4 +1,4 @@
-"""``magical show``: how the workflow hangs together, and how each step stands."""
+"""The verb ``show``: the steps of a workflow, their data and their states."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ def show_command(options: SharedOptions, words: tuple[str, ...], form: str | Non
     """Show the steps and their data, with the state of each step."""
     if file is not None and form:
         raise UsageError(f"--html and --{form} are two answers.", hint="ask for one of them.")
-    if file and "=" in file:  # magical show --html max_age=80
+    if file and "=" in file:  # show --html max_age=80: click takes the setting for the optional FILE
         words, file = (file, *words), ""
-    step, line = parse_words(words)
+    step, overrides = parse_words(words)
     if step:
         raise UsageError(f"show draws the whole workflow, not {step!r}.", hint=f"magical inspect {step}")
     project = options.open_project()
     if form == "settings":
         from magical.report.text import settings_text
 
-        drawn = project.draw_workflow(line)
+        drawn = project.draw_workflow(overrides)
         answer = {"settings": drawn.settings, "spoken": dict(drawn.setting_layers)}
         return options.print_answer(answer, lambda: settings_text(drawn.settings, drawn.setting_layers))
-    picture = project.picture(**line)
+    picture = project.picture(**overrides)
     if file is not None:
         return _write_page(options, picture, Path(file) if file else project.home / "show.html")
-    answer = _build_answer(project.graph(**line), picture) if options.as_json else {}
+    answer = _build_answer(project.graph(**overrides), picture) if options.as_json else {}
     return options.print_answer(answer, _make_renderer(picture, form))
 
 
@@ -99,6 +99,6 @@ def _write_page(options: SharedOptions, picture: Picture, path: Path) -> None:
 
 
 def _shorten_path(path: Path) -> str:
-    """A path as one would type it here."""
-    near = os.path.relpath(path)
-    return str(path.absolute()) if near.startswith("..") else near
+    """Return the path relative to the working directory if it lies inside, else the absolute path."""
+    relative = os.path.relpath(path)
+    return str(path.absolute()) if relative.startswith("..") else relative
