@@ -16,7 +16,7 @@ class Tumour(Contract):
     benign: Target[bool]
 
 
-class Job(Settings):
+class TumourSettings(Settings):
     """What may vary."""
 
     seed: int = 7
@@ -84,7 +84,7 @@ def write(model: pipeline.Pipeline, roc_auc: float, path: OutputPath) -> Receipt
 
 
 @workflow
-def tumours(s: Job) -> Receipt:
+def tumours(s: TumourSettings) -> Receipt:
     """From the table to the model."""
     training, _, test = split(derive(clean(load())), s.seed)
     model = train(scale(training), training)
