@@ -23,7 +23,7 @@ __all__ = ["show_command"]
 
 @verb(
     click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
-    click.option("--mermaid", "form", flag_value="mermaid", help="Give the drawing as Mermaid text."),
+    click.option("--mermaid", "form", flag_value="mermaid", help="Print the drawing as Mermaid text."),
     click.option("--settings", "form", flag_value="settings", help="Show the settings, and who set each."),
     click.option(
         "--html",
