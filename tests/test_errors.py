@@ -251,14 +251,14 @@ NESTED: list[Edit] = [
     (
         W,
         "class How",
-        "class Shape(Tagged):\n    pass\n\n\nclass Square(Shape):\n    side: int = 1\n\n\nclass How",
+        "class Shape(TaggedSettings):\n    pass\n\n\nclass Square(Shape):\n    side: int = 1\n\n\nclass How",
     ),
     (
         W,
         "    unread: int = 1\n",
         "    unread: int = 1\n    how: How = How()\n    more: tuple[How, ...] = (How(),)\n    shape: Shape = Square()\n",
     ),
-    (W, "from helpers", "from magical.settings import Tagged\nfrom helpers"),
+    (W, "from helpers", "from magical.settings import TaggedSettings\nfrom helpers"),
 ]
 SECRET: list[Edit] = [
     (W, "from helpers", "from magical import Secret\nfrom helpers"),

@@ -19,8 +19,8 @@ graph = workflow.campaign.draw(workflow.CampaignSettings())
 """
 KEYS = f"""{DRAWN}
 import json
-from magical.keys.key import identify
-print(json.dumps({{name: dict(found.parts) for name, found in identify(graph).items()}}))
+from magical.keys.key import identify_nodes
+print(json.dumps({{name: dict(found.parts) for name, found in identify_nodes(graph).items()}}))
 """
 LOADED = """
 import sys

@@ -14,8 +14,8 @@ LIBRARY = {
     "ingest": "@step\ndef ingest(source: InputPath) -> Frame: ...\n",
     "model_data": "@step\ndef model_data(raw: Frame, contract: type[C]) -> Frame[C]: ...\n",
     "featurize": (
-        "from magical.library.featurizing import _featured\n\n\n"
-        "@step(promises=_featured)\n"
+        "from magical.library.featurizing import _extend_schema\n\n\n"
+        "@step(promises=_extend_schema)\n"
         "def featurize(table: Frame[C], features: tuple[Feature, ...]) -> Frame[C]: ...\n"
     ),
     "split": "@step\ndef split(table: Frame[C], how: HowToSplit) -> Parts[C]: ...\n",
@@ -28,8 +28,8 @@ LIBRARY = {
     ),
     "select": "@step\ndef select(models: list[Model], validation: Frame[C]) -> Model: ...\n",
     "predict": (
-        "from magical.library.predicting import _predicted\n\n\n"
-        "@step(promises=_predicted)\n"
+        "from magical.library.predicting import _build_prediction_schema\n\n\n"
+        "@step(promises=_build_prediction_schema)\n"
         "def predict(model: Model, table: Frame[C]) -> Frame: ...\n"
     ),
     "evaluate": ('@step\ndef evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores: ...\n'),

@@ -197,13 +197,13 @@ HELPERS = '''
 
 def fitted(pipeline: Any, train: pl.DataFrame) -> Model:
     """Fit on the numbers that everybody has."""
-    from magical.contracts.model import canonical
+    from magical.contracts.model import to_canonical_frame
 
     schema = contract_of(train)
     numbers = tuple(schema.by_name[name] for name in ("age", "orders", "spent"))
     inputs = type(schema)("Numbers", numbers)
     answers = train["returns"].to_numpy()
-    return Model(pipeline.fit(canonical(train, inputs), answers), "binary", "returns", inputs, (False, True))
+    return Model(pipeline.fit(to_canonical_frame(train, inputs), answers), "binary", "returns", inputs, (False, True))
 
 
 def right(model: Model, table: pl.DataFrame) -> float:
@@ -215,7 +215,7 @@ def right(model: Model, table: pl.DataFrame) -> float:
 WORKFLOW = '''
 
 class Shop(Settings):
-    """What the team varies."""
+    """The settings that the team varies."""
 
     customers: InputPath = InputPath("data/customers.csv")
     products: InputPath = InputPath("data/products.csv")

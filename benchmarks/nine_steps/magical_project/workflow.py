@@ -17,7 +17,7 @@ class Tumour(Contract):
 
 
 class TumourSettings(Settings):
-    """What may vary."""
+    """The settings of the workflow."""
 
     seed: int = 7
     output: OutputPath = OutputPath("model.joblib")
