@@ -119,7 +119,7 @@ class Promise:
         return re.sub(r"typing\.|collections\.abc\.| at 0x[0-9a-f]+", "", str(self.hint or self.kind))
 
     def match_laziness(self, wanted: Promise) -> Promise:
-        """Return this promise with tables lazy where ``wanted`` has them so: the kinds to load from a store."""
+        """Make tables lazy where those of ``wanted`` are: the kinds to load from a store."""
         if self.is_table:
             return replace(self, kind="lazy" if wanted.kind == "lazy" else "table")
         others = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(self.items)

@@ -113,7 +113,7 @@ def _parse_first_match(texts: pl.Series, formats: Iterable[str]) -> pl.Series:
 
 def _parse_by_format(texts: pl.Series, format: str) -> pl.Series:
     has_clock = any(code in format for code in ("%H", "%I", "%T", "%R", "%s", "%c"))
-    if not has_clock:  # polars refuses to parse datetimes by a format without a time of day
+    if not has_clock:
         return texts.str.to_date(format, strict=False).cast(pl.Datetime("us"))
     return _to_naive_utc(texts.str.to_datetime(format, strict=False, time_unit="us"))
 
