@@ -183,11 +183,8 @@ def _find_composite_id(columns: Sequence[ColumnStats], table: pl.DataFrame) -> t
                 if len(columns) == len(names):
                     continue  # nothing would be left to predict from
                 # Too few combinations cannot be unique; to count them costs less than to look.
-                combined = entity.unique_count * math.prod(p.unique_count for p in chosen)
-                if (
-                    combined >= table.height
-                    and not table.select(pl.struct(names).is_duplicated().any()).item()
-                ):
+                enough = entity.unique_count * math.prod(p.unique_count for p in chosen) >= table.height
+                if enough and not table.select(pl.struct(names).is_duplicated().any()).item():
                     return names
     return ()
 
@@ -230,7 +227,7 @@ def infer_keys(
 
 
 def _score_key(values: pl.Series, parent: str, table: pl.DataFrame, schema: Schema) -> float:
-    """Score a key: the share of its different values that are ids of the parent, plus 1 for a fitting name."""
+    """Score a key: the share of its different values that are ids of the parent, plus 1 for its name."""
     field = schema.ids[0]
     raw = next(r for r, n in field_names(table.columns).items() if n == field)
     ids, different = table.get_column(raw), values.drop_nulls().unique()
