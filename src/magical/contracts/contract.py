@@ -103,7 +103,8 @@ TYPES: dict[Any, str] = {
 
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
 
-# Weak keys: a project that is loaded again brings new classes, and the old ones can be freed.
+# Weak keys: a project that is loaded again brings new classes, and the old ones can be freed, except those
+# with rules, to which their schemas refer.
 _schemas: weakref.WeakKeyDictionary[type[Any], Schema] = weakref.WeakKeyDictionary()
 
 
