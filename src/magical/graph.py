@@ -83,7 +83,7 @@ class Node:
 
     @property
     def needs_real_inputs(self) -> bool:
-        """True for a step that is left out on pretended inputs: it writes, or its result cannot be generated."""
+        """True for a step that is left out on pretended inputs: it writes, or no result can be generated."""
         return self.writes or bool(self.facts.get("unguessable"))
 
     @cached_property
@@ -168,7 +168,7 @@ class Graph:
 
     @cached_property
     def required_nodes(self) -> tuple[Node, ...]:
-        """The nodes that a run executes: upstream of the returned value, and of steps that write to the world."""
+        """The nodes that a run executes: upstream of the returned value and of steps that write."""
         roots = [link.node for link in find_links(self.result)] + [n.name for n in self.nodes if n.writes]
         needed = self.ancestors(roots)
         return tuple(n for n in self.nodes if n.name in needed)

@@ -147,7 +147,7 @@ def _percent_pattern(char: str) -> str:
 
 
 def _base64_fragments(data: bytes) -> list[str]:
-    """Encode bytes as base64 at each offset in a longer text; keep the characters that depend on them alone."""
+    """Encode bytes as base64 at each offset in a text; keep the characters that depend on them alone."""
     found = []
     # Three bytes become four characters, so the offset decides which of three forms the bytes take. The first
     # and last characters also encode bits of the neighbours.

@@ -37,7 +37,7 @@ class PathStep:
 
 @dataclass(frozen=True)
 class ScoringPath:
-    """The steps between the typed rows and the model, without the split, the fits and the training-only steps.
+    """The steps between the typed rows and the model, without splits, fits and training-only steps.
 
     Attributes:
         source: the result with the typed rows.
@@ -130,7 +130,7 @@ class _Tracer:
         raise _NoScoringPath(f"{name} takes no model.")
 
     def _find_training_tables(self, name: str, seen: set[str]) -> Iterator[Link]:
-        """Find the tables that a fit, and the fits it takes, learn from; those of the first fit come first."""
+        """Find the tables that a fit, and the fits it takes, learn from; those of the first fit first."""
         if name in seen:
             return
         seen.add(name)
@@ -147,7 +147,7 @@ class _Tracer:
         return any(self.graph.by_name[n].is_split for n in self.graph.ancestors([link.node]))
 
     def _require_same_lineage(self, tables: list[Link]) -> Link:
-        """Check that all tables passed the same steps, which a new row will repeat; return the first."""
+        """Check that all tables passed the same steps, as a new row will; return the first."""
         lineages = {link: self._trace_lineage(link) for link in tables}
         first = tables[0]
         for other in tables[1:]:

@@ -185,7 +185,7 @@ class Step(Generic[P, R]):
         return Promise(promise.kind, promise.hint, as_schema(self.promises(**values), self.name))
 
     def _tag_result(self, result: R, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
-        """Attach the promise to the result of a plain call, so that later steps can compute theirs from it."""
+        """Attach the promise to the result of a plain call: later steps compute theirs from it."""
         arguments = self.bind(args, kwargs)
         marks = {name: attached_promise(value) for name, value in arguments.items()}
         try:

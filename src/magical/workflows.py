@@ -163,7 +163,7 @@ class _WorkflowGraphBuilder:
     def _match_promises(
         self, step: Step[Any, Any], inputs: Mapping[str, Promise | None]
     ) -> dict[str, Promise]:
-        """Compare inputs with parameters; return the stricter promises, which are validated before the body."""
+        """Compare inputs with parameters; return the stricter promises, to be validated before the body."""
         stricter = {}
         for name, promise in inputs.items():
             wanted = step.parameter_promises[name]
@@ -269,7 +269,7 @@ def _find_assigned_name(function: Callable[..., Any]) -> str:
         frame = frame.f_back
     if frame.f_code is not function.__code__:
         return ""
-    # `f_lasti` counts bytes, and an instruction has two. By line and column, since one line may call several steps.
+    # `f_lasti` counts bytes, two an instruction. By line and column, since a line may call several steps.
     line, _, column, _ = _read_positions(frame.f_code)[frame.f_lasti // 2]
     return _find_assignments(function).get((line, column), "")
 

@@ -19,13 +19,7 @@ from magical.keys.import_resolution import find_module, find_star_modules, resol
 from magical.keys.packages import find_package, find_source_file, is_project
 from magical.keys.syntax import find_bindings, find_local_imports, find_name_chains, normalise_syntax
 
-__all__ = [
-    "CodeClosure",
-    "CodePiece",
-    "CodeReader",
-    "find_registered",
-    "iter_subclasses",
-]
+__all__ = ["CodeClosure", "CodePiece", "CodeReader", "find_registered", "iter_subclasses"]
 
 
 def find_registered(value: Any) -> tuple[Any, ...]:

@@ -111,9 +111,7 @@ class TaggedSettings(Settings):
             return plain(rest) if chosen is cls else chosen.model_validate(rest)
 
         return core_schema.no_info_wrap_validator_function(
-            pick,
-            handler(source),
-            serialization=core_schema.plain_serializer_function_ser_schema(_serialise),
+            pick, handler(source), serialization=core_schema.plain_serializer_function_ser_schema(_serialise)
         )
 
     @classmethod

@@ -14,14 +14,7 @@ from magical.masking import mask
 from magical.refs import Link, find_links
 from magical.views.state_marks import StepStatus
 
-__all__ = [
-    "GROUPS",
-    "DataNode",
-    "Picture",
-    "StepNode",
-    "assign_groups",
-    "build_picture",
-]
+__all__ = ["GROUPS", "DataNode", "Picture", "StepNode", "assign_groups", "build_picture"]
 
 GROUPS = ("data", "learning", "judging", "world")
 
