@@ -156,11 +156,7 @@ class StoreError(MagicalError):
 
 
 class DamagedArtifact(StoreError):
-    """A stored artifact does not match its digest.
-
-    Attributes:
-        blob: the name of the damaged object.
-    """
+    """A stored artifact does not match its digest; ``blob`` is the name of the damaged object."""
 
     def __init__(self, *lines: str, hint: str = "", blob: str = "") -> None:
         super().__init__(*lines, hint=hint)
@@ -246,22 +242,12 @@ def shorten(text: object, width: int = 60) -> str:
 
 
 def strip_control_characters(text: str) -> str:
-    r"""Replace line breaks, and characters that would steer a terminal, with spaces.
-
-    Example:
-        >>> strip_control_characters("a\x1b[31mb")
-        'a [31mb'
-    """
+    """Replace line breaks, and characters that would steer a terminal, with spaces."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def is_foreign(file: str) -> bool:
-    """Return True if a file is this package's, Python's or an installed package's, not the author's.
-
-    Example:
-        >>> is_foreign("/venv/lib/site-packages/polars/io.py"), is_foreign("project/workflow.py")
-        (True, False)
-    """
+    """Return True if a file is this package's, Python's or an installed package's, not the author's."""
     return file.startswith(_FOREIGN_PREFIXES) or "site-packages" in file or "dist-packages" in file
 
 

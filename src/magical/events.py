@@ -69,17 +69,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Event):
-    """A run began: its workflow, code, settings and process.
-
-    Attributes:
-        process: the process id.
-        sample: the rows of a sampled run; 0 for all.
-        pretend: what is generated beside the steps without a body.
-        rows: the rows of a generated table.
-        origin: all that is not real in it.
-        step: the last step; empty for the whole workflow.
-        locks: the digests of the lock files, by name.
-    """
+    """A run began: its workflow, code, settings and process."""
 
     run: str
     workflow: str
@@ -90,12 +80,12 @@ class RunStarted(Event):
     process: int = 0
     git: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
-    sample: int = 0
-    pretend: str = ""
-    rows: int = 0
-    origin: list[str] = field(default_factory=list)
-    step: str = ""
-    locks: dict[str, str] = field(default_factory=dict)
+    sample: int = 0  # rows of a sampled run; 0 for all
+    pretend: str = ""  # what is generated beside the steps without a body
+    rows: int = 0  # of a generated table
+    origin: list[str] = field(default_factory=list)  # all that is not real in the run
+    step: str = ""  # the last step; empty for the whole workflow
+    locks: dict[str, str] = field(default_factory=dict)  # digests of the lock files, by name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,13 +103,9 @@ class Graph:
         findings: faults found while drawing.
 
     Example:
-        >>> nodes = [
-        ...     Node(name, f"flow:{name}", name, "", inputs, {"kind": "table"})
-        ...     for name, inputs in {"load": {}, "clean": {"rows": Link("load")}}.items()
-        ... ]
-        >>> graph = Graph("flow", tuple(nodes), Link("clean"))
-        >>> graph.children, sorted(graph.ancestors(["clean"]))
-        ({'load': ['clean'], 'clean': []}, ['clean', 'load'])
+        >>> node = Node("clean", "flow:clean", "rows", "", {}, {"kind": "table"})
+        >>> Graph("flow", (node,)).node("rows").name
+        'clean'
     """
 
     workflow: str

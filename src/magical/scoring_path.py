@@ -100,11 +100,7 @@ class _Tracer:
         self.frozen: dict[Link, None] = {}
 
     def trace(self, name: str) -> ScoringPath:
-        """Trace the path of the model that a node takes.
-
-        Raises:
-            _NoScoringPath: a single row cannot be scored.
-        """
+        """Trace the path of the model that a node takes; _NoScoringPath if a single row cannot be scored."""
         tables = list(dict.fromkeys(self._find_training_tables(self._find_model_node(name), set())))
         # A fit may also take tables that no split touched, such as a calendar; they are not the rows.
         tables = [t for t in tables if self._is_after_split(t)] or tables

@@ -40,10 +40,6 @@ class Receipt:
         done: False if nothing was written.
         text: one line for the reader.
         details: what was written, as JSON.
-
-    Example:
-        >>> Receipt(True, "registered churn 3").details
-        {}
     """
 
     __promises__ = "receipt"
