@@ -1,4 +1,4 @@
-"""What is hidden is found in every form that a text may give it."""
+"""Secrets are masked in every form that a text may have."""
 
 import base64
 import html

@@ -17,7 +17,7 @@
     └── RegistryError         the model registry refuses
         └── RegistryDown      the registry does not answer; `magical sync` sends the rest later
 
-Every message has one to five lines: who, what was promised, what came, and `Hint:` with the next move.
+Every message has one to five lines: who, what was expected, what was found, and `Hint:` with the next move.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from magical.events import RunStarted
 
 __all__ = ["MAX_TEXT_LENGTH", "MetricExtractor", "flatten_settings", "make_run_tags"]
 
-MAX_TEXT_LENGTH = 500  # MLflow refuses a parameter of more
+MAX_TEXT_LENGTH = 500  # older MLflow servers refuse longer parameters
 
 
 class MetricExtractor:

@@ -231,7 +231,7 @@ def step(function: Callable[P, R] | None = None, /, **facts: Any) -> Any:
             raise WiringError(f"@step knows no fact {name!r}.", hint=did_you_mean(name, list(defaults)))
         if name in ("reads", "writes") and value not in ("", "world"):
             raise WiringError(
-                f'@step({name}={value!r}): the only world there is is "world".', hint=f'{name}="world"'
+                f'@step({name}={value!r}): the only possible value is "world".', hint=f'{name}="world"'
             )
 
     def wrap(function: Callable[P, R]) -> Step[P, R]:

@@ -216,7 +216,7 @@ def _split_argument(value: Any) -> tuple[Wire, Any, Promise | None]:
             kind = "tuple" if isinstance(value, tuple) else "list"
             promises = tuple(p[2] or Promise("any") for p in parts)
             return tuple(p[0] for p in parts), [p[1] for p in parts], Promise(kind, items=promises)
-    # A wire has no form for keys, and a Ref that stayed in the plain value could not be hashed.
+    # A wire has no form for a dictionary, and a Ref that stayed in a plain value could not be part of a key.
     if isinstance(value, dict) and any(isinstance(v, Ref) for v in value.values()):
         raise WiringError(
             f"A dictionary of results ({join_names(value)}) was passed to a step{find_author_line()}.",

@@ -92,7 +92,7 @@ def read_versions() -> dict[str, str]:
         >>> list(read_versions())
         ['python', 'magical-thinking']
     """
-    # Not importlib.metadata, whose import costs more than all of this.
+    # Not importlib.metadata: its import alone is slower than this.
     entries = (e.name for folder in _list_site_folders() for e in _list_entries(folder))
     folder = next((name for name in entries if name.startswith(_DISTRIBUTION_PREFIX)), "")
     version = folder.removeprefix(_DISTRIBUTION_PREFIX).removesuffix(".dist-info")

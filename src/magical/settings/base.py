@@ -192,7 +192,7 @@ def find_base_folder(cls: type[Any]) -> Path | None:
         return None
     folder = Path(file).resolve().parent
     depth = cls.__module__.count(".") if cls.__module__ != "__main__" else 0
-    # Only the folders of its own package, and two above (`src` and the root): not a project further up.
+    # Up to two folders above the one that the package is imported from: not any project further up.
     for parent in [folder, *folder.parents][: depth + 3]:
         pyproject = parent / "pyproject.toml"
         if pyproject.is_file() and "[tool.magical]" in pyproject.read_text(encoding="utf-8"):

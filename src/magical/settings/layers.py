@@ -73,7 +73,8 @@ def load_settings(
         values = _merge(values, layer.values, "", layer.name, setting_layers)
     try:
         # Validators of paths and secrets need the root, and name the layer in their messages.
-        settings = cls.model_validate(values, context={"root": root, "spoken": setting_layers})
+        context = {"root": root, "setting_layers": setting_layers}
+        settings = cls.model_validate(values, context=context)
     except ValidationError as error:
         raise build_settings_error(cls, error, values, setting_layers, other_keys) from None
     return LoadedSettings(settings, setting_layers)

@@ -234,9 +234,10 @@ def _is_reference(value: Any) -> bool:
 
 def _describe_layer(info: core_schema.ValidationInfo) -> str:
     """Format the layer that the value of a field came from."""
-    spoken: Mapping[str, str] = (info.context or {}).get("spoken", {})
-    found = [layer for path, layer in spoken.items() if path.rpartition(".")[2] == info.field_name]
-    return format_layer(found[-1] if found else "")
+    # pydantic knows the field's name, not its path: of several fields with that name the last layer is named.
+    layers: Mapping[str, str] = (info.context or {}).get("setting_layers", {})
+    named = [layer for path, layer in layers.items() if path.rpartition(".")[2] == info.field_name]
+    return format_layer(named[-1] if named else "")
 
 
 def _reference_error(subject: str, value: Any) -> SettingsError:
