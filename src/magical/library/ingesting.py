@@ -66,9 +66,9 @@ def _check_file(path: Path, name: str) -> None:
         hint = did_you_mean(path.name, files) if files else "set source= to a file that exists."
         place = f" ({path})" if str(path) != name else ""
         raise InputError(f"There is no file {name}{place}.", hint=hint)
-    # A pipe would block the read for ever, and a device may never end: refuse both before opening.
     if path.is_dir():
         raise InputError(f"{name} is a folder, and a file is wanted.", hint="name one file in it.")
+    # A pipe would block the read for ever, and a device may never end: refuse both before opening.
     if not path.is_file():
         raise InputError(
             f"{name} is a pipe or a device, and a file is wanted.", hint="write what it gives into a file."

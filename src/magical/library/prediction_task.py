@@ -1,6 +1,6 @@
 """The prediction task: its kind, its classes in order, and examples for scikit-learn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -9,7 +9,7 @@ import polars as pl
 
 from magical.contracts.model import to_canonical_frame
 from magical.contracts.promises import contract_of
-from magical.contracts.schema import Schema
+from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise
 from magical.library.remarks import warn
 
@@ -22,6 +22,7 @@ __all__ = [
     "encode_target",
     "infer_task",
     "make_examples",
+    "prediction_columns",
 ]
 
 TaskKind = Literal["binary", "multiclass", "regression"]
@@ -101,6 +102,20 @@ def infer_task(table: pl.DataFrame) -> Task:
     if column.type == "int" and values.n_unique() == 2:
         warn(f"{column.name} is a number, so this is a regression; for two classes write Target[bool].")
     return Task("regression", column.name)
+
+
+def prediction_columns(
+    kind: str, classes: Iterable[Any], *, choices: tuple[Any, ...] = (), nullable: bool = False
+) -> tuple[Column, ...]:
+    """Describe the columns of predictions: ``prediction``, and a probability for each class.
+
+    Example:
+        >>> [c.name for c in prediction_columns("bool", (False, True))]
+        ['prediction', 'probability_False', 'probability_True']
+    """
+    names, unit = (f"{PROBABILITY_PREFIX}{c}" for c in classes), {"ge": 0, "le": 1}
+    probabilities = (Column(name, "float", nullable, bounds=unit) for name in names)
+    return (Column("prediction", kind, nullable, choices=choices), *probabilities)
 
 
 def encode_target(values: pl.Series, task: Task) -> np.ndarray[Any, Any]:
