@@ -1,4 +1,4 @@
-"""Small projects on disk, run by hand, for what is served and registered of them."""
+"""Small projects on disk, executed without the engine, for tests of scoring and registering."""
 
 from __future__ import annotations
 
@@ -181,14 +181,14 @@ class Shift(TransformerMixin, BaseEstimator):
 
 @dataclass
 class Played:
-    """A project that was run by hand."""
+    """A project that was executed without the engine."""
 
     root: Path
     graph: Graph
     values: dict[str, Any] = field(default_factory=dict)
 
     def value(self, link: Link) -> Any:
-        """What a node gave, or an item of it."""
+        """The value of a node, or an item of it."""
         whole = self.values[link.node]
         if not link.item:
             return whole

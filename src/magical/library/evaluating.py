@@ -62,22 +62,22 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
         )
     rows = _join_predictions(predictions, table, schema)
     target, part = schema.column(schema.target), part or _find_part()
-    known = rows.filter(pl.col(target.name).is_not_null() & pl.col("prediction").is_not_null())
-    if known.height < rows.height:
-        warn(f"{rows.height - known.height:,} rows without a target or a prediction are left out.")
-    if known.is_empty():
+    complete = rows.filter(pl.col(target.name).is_not_null() & pl.col("prediction").is_not_null())
+    if complete.height < rows.height:
+        warn(f"{rows.height - complete.height:,} rows without a target or a prediction are left out.")
+    if complete.is_empty():
         raise BrokenPromise(
             f"evaluate: none of {rows.height:,} rows has a {target.name} and a prediction.",
             hint="give rows whose outcome is known.",
         )
     names = [c for c in predictions.columns if c.startswith(PROBABILITY_PREFIX)]
     if names:
-        result = score_probabilities(known, target, names)
+        result = score_probabilities(complete, target, names)
     else:
-        result = (score_labels if target.is_class else score_regression)(known, target)
-    scores = Scores(**result._asdict(), target=target.name, part=part, rows=known.height)
+        result = (score_labels if target.is_class else score_regression)(complete, target)
+    scores = Scores(**result._asdict(), target=target.name, part=part, rows=complete.height)
     if current_sink.get() is not None:
-        for name, value in make_diagnostics(known, target, names, schema.ids).items():
+        for name, value in make_diagnostics(complete, target, names, schema.ids).items():
             keep(name, value)
     return scores
 

@@ -104,7 +104,7 @@ def _compute_quotas(counts: NDArray[Any], share: float, limits: NDArray[Any]) ->
     """Compute the number of rows of each class, in total the share of all rows."""
     limits = np.maximum(limits, 0)
     ideal = counts * share
-    quotas = np.minimum(np.maximum(np.floor(ideal).astype(np.int64), counts >= 3), limits)
+    quotas: NDArray[Any] = np.minimum(np.maximum(np.floor(ideal).astype(np.int64), counts >= 3), limits)
     # Largest remainder: rounding each class by itself would miss the total when classes are many.
     left = round(counts.sum() * share) - quotas.sum()
     for place in np.argsort(quotas - ideal, kind="stable"):

@@ -246,17 +246,17 @@ def _is_project_module(name: str, module: ModuleType) -> bool:
 def _add_imported_modules(files: dict[str, Path], root: Path) -> dict[str, Path]:
     """Add the project modules that these import, inside functions too, even if not loaded yet."""
     bases = {root.resolve()} | {_import_root(n, f) for n, f in files.items()}
-    found: dict[str, Path] = {}
-    waiting = dict(files)
-    while waiting:
-        name, file = waiting.popitem()
-        found[name] = file
+    closed: dict[str, Path] = {}
+    pending = dict(files)
+    while pending:
+        name, file = pending.popitem()
+        closed[name] = file
         package = name if file.name == "__init__.py" else name.rpartition(".")[0]
         for other in find_imports(file.read_bytes(), package):
-            place = None if other in found or other in waiting else _find_module_file(other, bases)
-            if place is not None:
-                waiting[other] = place
-    return found
+            path = None if other in closed or other in pending else _find_module_file(other, bases)
+            if path is not None:
+                pending[other] = path
+    return closed
 
 
 def _import_root(name: str, file: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The scorer, which is what is registered of a project: it turns typed rows into predictions."""
+"""The scorer, the part of a project that is registered: it turns typed rows into predictions."""
 
 from __future__ import annotations
 
