@@ -15,11 +15,12 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from magical.contracts.schema import to_snake_case
 from magical.errors import SettingsError, did_you_mean
 from magical.settings.paths import InputPath
 from magical.settings.secrets import Secret, reject_pydantic_secrets
 
-__all__ = ["Settings", "TaggedSettings", "find_base_folder", "import_string", "to_json"]
+__all__ = ["Settings", "TaggedSettings", "find_base_folder", "import_string", "is_same_kind", "to_json"]
 
 
 class Settings(BaseModel):
@@ -65,7 +66,8 @@ def _serialise(value: Any) -> Any:  # to_json is not defined yet when pydantic b
 class TaggedSettings(Settings):
     """Base of a family of settings classes, such as features; in JSON, ``kind`` names the class.
 
-    A direct subclass opens a family; its subclasses are the kinds.
+    A direct subclass opens a family; its subclasses are the kinds. A kind may be written in small letters, and
+    alone where its defaults will do: ``["linear", {kind = "boosting", trials = 4}]``.
 
     Example:
         >>> class Shape(TaggedSettings): ...
@@ -73,8 +75,8 @@ class TaggedSettings(Settings):
         ...     radius: float = 1.0
         >>> to_json(Circle())
         {'kind': 'Circle', 'radius': 1.0}
-        >>> Shape.model_validate({"kind": "Circle", "radius": 2})
-        Circle(radius=2.0)
+        >>> Shape.model_validate({"kind": "circle", "radius": 2}), Shape.model_validate("circle")
+        (Circle(radius=2.0), Circle(radius=1.0))
     """
 
     kinds: ClassVar[dict[str, type[TaggedSettings]]] = {}
@@ -89,27 +91,43 @@ class TaggedSettings(Settings):
             cls.kinds[cls.__name__] = cls
 
     @classmethod
+    def find_kind(cls, name: str) -> type[TaggedSettings] | None:
+        """Find a class of the family by its name, as written in Python or in small letters."""
+        return cls.kinds.get(name) or next((k for n, k in cls.kinds.items() if is_same_kind(n, name)), None)
+
+    @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate by ``kind``, and write it."""
 
         def validate(value: Any, plain: core_schema.ValidatorFunctionWrapHandler) -> Any:
+            if isinstance(value, str) and cls.kinds:
+                value = {"kind": value}
             if isinstance(value, cls) or not isinstance(value, Mapping):
                 return plain(value)
             if "kind" not in value:
                 if TaggedSettings in cls.__bases__ and cls.kinds:
                     raise ValueError(f"a {cls.__name__} needs a kind: {', '.join(cls.kinds)}")
                 return plain(value)
-            chosen = cls.kinds.get(value["kind"])
+            chosen = cls.find_kind(str(value["kind"]))
             if chosen is None:
-                hint = did_you_mean(str(value["kind"]), list(cls.kinds))
-                raise ValueError(f"there is no {cls.__name__} {value['kind']!r}; {hint}")
+                raise ValueError(cls._describe_unknown_kind(value["kind"]))
             rest = {k: v for k, v in value.items() if k != "kind"}
+            needed = [n for n, f in chosen.model_fields.items() if f.is_required()]
+            if needed and not rest:
+                fields = ", ".join(f"{name} = ..." for name in needed)
+                raise ValueError(f'{chosen.__name__} needs more: {{kind = "{chosen.__name__}", {fields}}}')
             # `plain` validates as this class; model_validate would call this function again, without end.
             return plain(rest) if chosen is cls else chosen.model_validate(rest)
 
         serializer = core_schema.plain_serializer_function_ser_schema(_serialise)
         plain_schema = handler(source)
         return core_schema.no_info_wrap_validator_function(validate, plain_schema, serialization=serializer)
+
+    @classmethod
+    def _describe_unknown_kind(cls, name: object) -> str:
+        in_python = str(name)[:1].isupper()
+        kinds = list(cls.kinds) if in_python else list(map(to_snake_case, cls.kinds))
+        return f"there is no {cls.__name__} {name!r}; {did_you_mean(str(name), kinds)}"
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -127,6 +145,16 @@ class TaggedSettings(Settings):
         kind = {"const": cls.__name__, "title": "Kind", "type": "string"}
         form["properties"] = {"kind": kind, **form.get("properties", {})}
         return form | {"required": ["kind", *form.get("required", [])]}
+
+
+def is_same_kind(one: str, other: str) -> bool:
+    """Return True if two texts name one kind, as a class or in small letters.
+
+    Example:
+        >>> is_same_kind("DateParts", "date_parts")
+        True
+    """
+    return one.replace("_", "").casefold() == other.replace("_", "").casefold()
 
 
 def to_json(value: Any, override: Callable[[Any], Any] | None = None) -> Any:

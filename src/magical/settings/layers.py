@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from magical.errors import SettingsError, did_you_mean
-from magical.settings.base import Settings, to_json
+from magical.settings.base import Settings, is_same_kind, to_json
 from magical.settings.messages import build_settings_error
 from magical.settings.paths import COMMAND_LINE, CommandLineText, InputPath, ReplacementGroup
 from magical.settings.secrets import Secret
@@ -190,7 +190,7 @@ def _merge(old: Any, new: Any, path: str, layer: str, setting_layers: dict[str, 
         not isinstance(old, Mapping)
         or not isinstance(new, Mapping)
         or isinstance(new, ReplacementGroup)
-        or new.get("kind", old.get("kind")) != old.get("kind")
+        or not is_same_kind(str(new.get("kind", old.get("kind"))), str(old.get("kind")))
     ):
         setting_layers[path] = layer
         return new

@@ -126,5 +126,5 @@ def _find_model(hint: Any, value: Any) -> type[BaseModel] | None:
 
 def _select_kind(cls: type[BaseModel] | None, value: Any) -> type[BaseModel] | None:
     if cls is not None and issubclass(cls, TaggedSettings) and isinstance(value, Mapping):
-        return cls.kinds.get(str(value.get("kind")))
+        return cls.find_kind(str(value.get("kind")))
     return None
