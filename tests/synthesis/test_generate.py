@@ -214,7 +214,7 @@ def test_keys_without_a_parents_table_are_what_its_ids_would_be() -> None:
 
 def test_a_key_of_an_input_and_of_the_table_itself() -> None:
     customers = table(Customer, 5).with_columns(id=pl.col("id") * 100)
-    orders = table(Order, given=[(promise_of(Frame[Customer]), customers)])
+    orders = table(Order, inputs=[(promise_of(Frame[Customer]), customers)])
     assert set(orders["customer"]) == set(customers["id"])
     staff = table(Employee)
     assert set(staff["boss"].drop_nulls()) <= set(staff["id"])
@@ -263,7 +263,7 @@ def test_a_target_is_drawn_for_features_that_are_there() -> None:
         wins: Target[float] = Field(ge=0, le=10)
 
     made = table(Customer)
-    wanted = table(Featured, given=[(promise_of(Frame[Customer]), made)])
+    wanted = table(Featured, inputs=[(promise_of(Frame[Customer]), made)])
     assert wanted.select("id", "age", "income").equals(made.select("id", "age", "income"))
     assert learnt(wanted, "wins", ["age", "income"]) > 0.5
     assert wanted["wins"].max() - wanted["wins"].min() > 3

@@ -151,13 +151,13 @@ def assert_kept(table: pl.DataFrame, schema: Schema, how: GenerateOptions) -> No
 def test_whatever_the_inputs_are_the_contract_is_kept(
     one: type[Contract], other: type[Contract], wanted: type[Contract], rows: int
 ) -> None:
-    given = []
+    inputs = []
     for number, contract in enumerate((one, other)):
         schema = replace(schema_of(contract), name=("Row", "Parent")[number])
         if table := possible(schema, GenerateOptions(str(number), rows=rows)):
-            given.append((Promise("table", schema=schema), table[0]))
+            inputs.append((Promise("table", schema=schema), table[0]))
     schema = schema_of(wanted)
     parents = {"Visit": generate_table(schema_of(Visit), GenerateOptions("visits", rows=rows))}
-    for table in possible(schema, GenerateOptions("seed", rows=rows), given=given, parents=parents):
+    for table in possible(schema, GenerateOptions("seed", rows=rows), inputs=inputs, parents=parents):
         assert table.columns == schema.names
         assert find_failures(table, schema) == []

@@ -261,9 +261,9 @@ def _record_fields(cls: type[Any]) -> Mapping[str, tuple[Any, bool]]:
             for f in dataclasses.fields(cls)
             if f.init and f.default is none and f.default_factory is none
         }
-    if is_typeddict(cls) or (issubclass(cls, tuple) and hasattr(cls, "_record_fields")):
+    if is_typeddict(cls) or (issubclass(cls, tuple) and hasattr(cls, "_fields")):
         hints = get_type_hints(cls, include_extras=True)
-        names = getattr(cls, "_record_fields", tuple(hints))
+        names = getattr(cls, "_fields", tuple(hints))
         missing = set(getattr(cls, "__optional_keys__", ()))
         return {n: (hints.get(n, str), n in missing) for n in names}
     return {}
