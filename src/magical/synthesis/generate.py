@@ -14,6 +14,7 @@ from magical.contracts.tables import partition
 from magical.errors import BrokenPromise, ContractError
 from magical.synthesis.carry_over import collect_input_tables
 from magical.synthesis.strategies import DEFAULT_ROWS, find_pretend_obstacle, pretend_error
+from magical.synthesis.stub_models import build_stub_model, build_stub_pipeline
 from magical.synthesis.table_values import NULL_SHARE, GenerateOptions, build_table
 from magical.synthesis.values import DEFAULT_MEMBERS, generate_value
 
@@ -69,12 +70,8 @@ def generate(
         case "none" | "receipt":
             return None
         case "model":
-            from magical.synthesis.stub_models import build_stub_model
-
             return build_stub_model(inputs, options.seed)
         case "pipeline":
-            from magical.synthesis.stub_models import build_stub_pipeline
-
             return build_stub_pipeline(options.seed)
     return generate_value(promise.annotated_hint or promise.hint, options.seed)
 
