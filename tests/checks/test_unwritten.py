@@ -1,4 +1,4 @@
-"""Unwritten steps, and what of them a run cannot make up."""
+"""Findings about unwritten steps, and about outputs that cannot be generated."""
 
 from typing import Any, TypeVar
 

@@ -1,4 +1,4 @@
-"""What pretending makes, keeping accepts: over contracts made by hypothesis."""
+"""Property: a table generated from any contract passes its validation."""
 
 import datetime as dt
 from dataclasses import replace
@@ -27,7 +27,7 @@ class Visit(Contract):
 
 
 def made(name: str, fields: dict[str, tuple[Any, Any]]) -> type[Contract]:
-    """A contract of these fields: hints, and Field(...) or nothing."""
+    """Build a contract from fields: each a hint, and a ``Field(...)`` or None."""
     body: dict[str, Any] = {
         "__module__": __name__,
         "__annotations__": {n: hint for n, (hint, _) in fields.items()},
@@ -115,7 +115,7 @@ def contracts(draw: st.DrawFn) -> type[Contract]:
 
 
 def possible(schema: Schema, how: GenerateOptions, **more: Any) -> list[pl.DataFrame]:
-    """The table; none where the bounds of a column leave nothing."""
+    """Generate a table; no table if the bounds of a column allow no value."""
     try:
         return [generate_table(schema, how, **more)]
     except ContractError as error:

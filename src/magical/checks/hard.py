@@ -223,6 +223,7 @@ def _sort_by_dependency(graph: Graph, promises: Mapping[str, Promise]) -> list[s
             del waiting[name]
     parts = [n for n, p in promises.items() if p.kind == "parts"]
     others = [n for n in promises if n not in tables and n not in parts]
+    # False sorts first: fits come last, since they take all that was generated before them.
     return [*tables, *parts, *sorted(others, key=lambda n: promises[n].is_fit)]
 
 
@@ -332,7 +333,7 @@ class _StepTrial:
         except UnwrittenStep as error:
             reason = shorten(error.lines[0], 120).rstrip(".")
             raise _NotAssessed(f"a piece of it is not written: {reason}") from error
-        except StreamError as error:
+        except StreamError as error:  # the body returned a lazy table, and failed when it was computed
             return StepError(f"raised {type(error.__cause__).__name__}: {shorten(error, 160)}")
         except StepError as error:
             return error

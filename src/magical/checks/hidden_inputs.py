@@ -34,7 +34,7 @@ _READERS = re.compile(
 )
 _FILE_METHODS = ("open", "read_text", "read_bytes", "iterdir", "glob", "rglob")
 _PATH_PARAMETERS = ("source", "file", "path", "filepath_or_buffer", "io", "url", "fname", "filename")
-_SETTERS = ("setdefault", "update")
+_SETTERS = ("setdefault", "update")  # writes to os.environ, not reads
 
 
 def find_impure_workflow(workflow: Workflow[..., object]) -> Iterator[Finding]:

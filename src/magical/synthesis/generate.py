@@ -30,7 +30,7 @@ __all__ = [
 
 StepInputs = Sequence[tuple[Promise, Any]]
 
-_PART_CYCLE = ("train", "validation", "test", "train", "train")
+_PART_CYCLE = ("train", "validation", "test", "train", "train")  # small tables get all parts, too
 
 
 def generate(

@@ -85,7 +85,7 @@ class StubModel:
         shares = [self._uniform(frame, str(i)) for i in range(self.classes)]
         if self.classes == 2:
             return np.column_stack([1 - shares[1], shares[1]])
-        weights = np.column_stack(shares) + 1e-9
+        weights = np.column_stack(shares) + 1e-9  # a row of zeros could not be normalised
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
