@@ -66,8 +66,8 @@ def _serialise(value: Any) -> Any:  # to_json is not defined yet when pydantic b
 class TaggedSettings(Settings):
     """Base of a family of settings classes, such as features; in JSON, ``kind`` names the class.
 
-    A direct subclass opens a family; its subclasses are the kinds. A kind may be written in small letters, and
-    alone where its defaults will do: ``["linear", {kind = "boosting", trials = 4}]``.
+    A direct subclass opens a family; its subclasses are the kinds. A kind may be written in small letters,
+    and alone where its defaults will do: ``["linear", {kind = "boosting", trials = 4}]``.
 
     Example:
         >>> class Shape(TaggedSettings): ...
