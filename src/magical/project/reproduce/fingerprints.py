@@ -25,13 +25,7 @@ from magical.project.reproduce.float_checksum import checksum_floats
 from magical.project.reproduce.portable_paths import without_paths
 from magical.synthesis.stub_models import pretending_run
 
-__all__ = [
-    "Fingerprinter",
-    "digest_rest",
-    "extract_floats",
-    "has_floats",
-    "split_floats",
-]
+__all__ = ["Fingerprinter", "digest_rest", "extract_floats", "has_floats", "split_floats"]
 
 _Numbers = np.ndarray[Any, Any]
 
