@@ -29,7 +29,6 @@ class CheckResult:
     """The findings of a check.
 
     Attributes:
-        workflow: its name.
         findings: sorted by severity, then by the order of the steps.
         outcomes: of the hard check, for each step; None if it was not requested.
 
@@ -107,7 +106,6 @@ def check_project(project: CheckableProject, settings: Mapping[str, Any], hard: 
     """Check a project's design.
 
     Args:
-        project: the project.
         settings: as on the command line.
         hard: call each written step with generated rows as well.
     """

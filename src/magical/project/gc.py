@@ -19,7 +19,7 @@ def find_live_keys(plans: Iterable[NodePlan], journal: Journal, keep: int) -> se
 
     Args:
         plans: of a run now.
-        journal: of the runs so far.
+        journal: of earlier runs.
         keep: the number of the newest runs whose results stay.
 
     Raises:

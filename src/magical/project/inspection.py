@@ -33,12 +33,10 @@ class Inspection:
     """The stored result of a step, as text.
 
     Attributes:
-        node: the step in the graph.
         state: ``fresh``, or a remark that the result is of an earlier run.
         record: the entry of the store.
-        result_text: the result.
         size: bytes of the result and of what was kept.
-        kept: texts of what the body kept.
+        kept: what the body kept, by name.
         log_lines: what the body printed and logged.
     """
 

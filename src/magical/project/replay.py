@@ -33,10 +33,8 @@ class Replay:
 
     Attributes:
         node: the step in the present graph, drawn with the run's settings.
-        run: the run.
         arguments: the arguments of the body, by parameter.
         stale_inputs: the nodes of inputs that the project would recompute now.
-        call: calls the body.
         origin: the pretended or sampled steps that the inputs stand on.
     """
 
@@ -74,7 +72,6 @@ def replay_step(
     Args:
         project: the project of the run.
         run: its name, the beginning of it, or ``last``.
-        step: the step's name.
         on_error: called with what the body raises, where it raises.
 
     Raises:
@@ -119,16 +116,12 @@ def replay_step(
 def _find_record(project: Project, run: RunSummary, name: str, node: Node) -> Record:
     key = run.keys.get(name)
     if key is None:
-        raise UsageError(
-            f"{node.name} had no inputs in {run.name}: {name} did not finish there.",
-            hint=f"magical run {name}",
-        )
+        text = f"{node.name} had no inputs in {run.name}: {name} did not finish there."
+        raise UsageError(text, hint=f"magical run {name}")
     record = project.store.find_record(key)
     if record is None:
-        raise StoreError(
-            f"What {name} gave in {run.name} is no longer in the store.",
-            hint=f"make it again: magical run {name}",
-        )
+        text = f"What {name} gave in {run.name} is no longer in the store."
+        raise StoreError(text, hint=f"make it again: magical run {name}")
     return record
 
 

@@ -79,9 +79,8 @@ class Run:
     def _record(self, name: str) -> Record:
         record = self._result.records.get(name)
         if record is None:
-            raise UsageError(
-                f"{name} gave nothing in this run.", hint="it failed, was left out, or was not asked for."
-            )
+            hint = "it failed, was left out, or was not asked for."
+            raise UsageError(f"{name} gave nothing in this run.", hint=hint)
         return record
 
     def _load_value(self, link: Link) -> Any:
@@ -110,13 +109,11 @@ class Run:
 
     def _result_html(self, name: str) -> str:
         """Format a result in HTML; a pretended one is struck through, with the steps that it stands on."""
-        record, text = self._result.records.get(name), escape(self._summary(name))
-        if record is None or not record.origin:
+        if (record := self._result.records.get(name)) is None:
+            return ""
+        text = escape(record.result.summary)
+        if not record.origin:
             return text
         others = ", ".join(o for o in record.origin if o != name)
         why = " and ".join(["pretended"] * (name in record.origin) + [f"stands on {others}"] * bool(others))
         return f"not real: <s>{text}</s> ({escape(why)})"
-
-    def _summary(self, name: str) -> str:
-        record = self._result.records.get(name)
-        return record.result.summary if record else ""

@@ -19,10 +19,8 @@ class Why:
     """Why a step runs again, or ran the last time.
 
     Attributes:
-        step: the node.
         state: ``fresh``, ``to run``, ``waits`` or ``left out``.
         headline: one sentence.
-        causes: the differences.
         settings: texts of the settings that changed.
         run: the run that it is compared with, or in which it ran last.
         after: for a step that waits, the answers for the steps that it waits for in the end.
@@ -67,15 +65,7 @@ def answer_why(
     runs: Iterable[RunSummary],
     receipts: Receipts,
 ) -> Why:
-    """Explain why a node has the state that it has.
-
-    Args:
-        name: of the node.
-        plans: of a run now.
-        drawn: the workflow now.
-        runs: the earlier ones, newest first.
-        receipts: of the project's store.
-    """
+    """Explain why a node has the state that it has; earlier runs come newest first."""
     runs = [r for r in runs if r.workflow == drawn.graph.workflow]  # read once, for all nodes of the answer
     plan = plans[name]
     if plan.state == LEFT_OUT:

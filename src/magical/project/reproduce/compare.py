@@ -27,10 +27,10 @@ class Comparison:
     """An earlier run, by its record, and its repetition.
 
     Attributes:
-        old_project: the project under the profile of the earlier run; its store may still have the results.
-        new_project: the same project with the temporary store of the repetition.
+        old_project: the project with the store of the earlier run, which may still have its results.
+        new_project: the project with the temporary store of the repetition.
         record: of the earlier run.
-        graph: the nodes that were run again.
+        graph: of the repetition.
         result: of the repetition.
     """
 
@@ -41,11 +41,7 @@ class Comparison:
     result: RunResult
 
     def compare_steps(self, left_out: Mapping[str, str]) -> tuple[ReproducedStep, ...]:
-        """Compare each step of the record, in its order.
-
-        Args:
-            left_out: the nodes that were not run again, with the reasons.
-        """
+        """Compare each step of the record, in its order; those left out come with the reasons."""
         from magical.project.reproduce.fingerprints import Fingerprinter
         from magical.project.reproduce.model_sample import find_model_samples
 
@@ -75,8 +71,8 @@ class Comparison:
             return ReproducedStep(name, DIFFERS, (f"it failed: {error.lines[0]}",))
         record, note = self.result.records.get(name), _explain_instability(self.graph.by_name[name])
         if record is None:
-            reason = self.result.left_out.get(name, "it was not reached")
-            return ReproducedStep(name, DIFFERS, (f"it gave nothing: {reason}",), note)
+            text = f"it gave nothing: {self.result.left_out.get(name, 'it was not reached')}"
+            return ReproducedStep(name, DIFFERS, (text,), note)
         if not entry.get("result"):
             level, details = _compare_content(entry.get("content", ""), record.result.content)
             return ReproducedStep(name, level, details, note)

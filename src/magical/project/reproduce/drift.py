@@ -60,7 +60,7 @@ def find_changes(
     """Find the differences between a record and the project as it is now, before anything runs.
 
     Args:
-        record: of the earlier run.
+        record: of the run.
         drawing: of the whole workflow now, with the record's settings.
         planner: of the same graph.
         root: the project's folder.

@@ -24,8 +24,7 @@ class ReproducedStep:
 
     Attributes:
         step: the node.
-        level: ``same`` (to the last bit), ``nearly`` (floats to a relative 1e-9), ``differs``,
-            ``not compared`` or ``left out``.
+        level: that of an ``Agreement``, or ``left out``.
         details: the differences, or why it was not compared.
         note: a fact of the step that explains a difference.
         max_difference: the largest relative difference of two floats, where known.
@@ -59,11 +58,9 @@ class Reproduction:
     """The comparison of an earlier run with its repetition in a fresh store.
 
     Attributes:
-        workflow: its name.
         run: the earlier run.
         changes: the differences that were found before anything ran.
-        steps: the comparison of each.
-        seconds: the duration.
+        seconds: the duration of the repetition.
 
     Example:
         >>> steps = ReproducedStep("taxed", SAME), ReproducedStep("total", SAME)

@@ -60,11 +60,11 @@ class RecordedProject(Protocol):
 
     @property
     def store(self) -> Store:
-        """Where its artifacts live."""
+        """Its store."""
 
     @property
     def journal(self) -> Journal:
-        """Where its runs are told."""
+        """The journal of its runs."""
 
     @property
     def drawer(self) -> WorkflowDrawer:
@@ -72,7 +72,7 @@ class RecordedProject(Protocol):
 
     @property
     def configuration(self) -> Configuration:
-        """What its files say."""
+        """The settings of its files."""
 
     def with_profile(self, profile: str) -> RecordedProject:
         """Open the same project under another profile."""

@@ -33,11 +33,11 @@ _NO_TRACKING = {"enabled": False, "uri": "", "registry_uri": ""}
 
 
 class ReproducibleProject(RecordedProject, Protocol):
-    """The part of a project that running it again needs."""
+    """The part of a project that a repetition needs."""
 
     @property
     def options(self) -> OpenOptions:
-        """How it was opened."""
+        """The options that it was opened with."""
 
     @property
     def home(self) -> Path:
@@ -45,7 +45,7 @@ class ReproducibleProject(RecordedProject, Protocol):
 
     @property
     def drawer(self) -> WorkflowDrawer:
-        """Draws its workflow."""
+        """Its drawer of workflows."""
 
     def reopen(self, options: OpenOptions) -> ReproducibleProject:
         """Open the project with other options."""
@@ -128,9 +128,8 @@ def _load_record(project: ReproducibleProject, run: str | Path) -> dict[str, Any
         record = build_record(project, str(run), keep_paths=True)
     finished = [entry for entry in record["steps"].values() if entry.get("key")]
     if not finished:
-        raise UsageError(
-            f"No step finished in {record['run']}: there is nothing to compare with.", hint="magical runs"
-        )
+        text = f"No step finished in {record['run']}: there is nothing to compare with."
+        raise UsageError(text, hint="magical runs")
     if not any(entry.get("result") or entry.get("parts") for entry in finished):
         raise StoreError(
             f"Nothing that {record['run']} gave is left in the store: gc removed it.",
@@ -179,10 +178,11 @@ def _draw_recorded(
         _refuse_other_project(record, fresh.drawer.workflow_name())
         if not isinstance(error, SettingsError) or (overrides and _is_accepted(fresh, record)):
             raise
+        commit = str((record.get("git") or {}).get("commit", ""))[:10]
         raise ProjectError(
             f"{record['run']} cannot be reproduced: its settings are not those of this project.",
             *error.lines,
-            hint=f"go back to the commit of the run{_commit_text(record)}, or give it: KEY=VALUE.",
+            hint=f"go back to the commit of the run{commit and f', {commit}'}, or give it: KEY=VALUE.",
         ) from error
     _refuse_other_project(record, drawing.drawn.graph.workflow)
     return drawing
@@ -203,11 +203,6 @@ def _is_accepted(fresh: ReproducibleProject, record: Mapping[str, Any]) -> bool:
     except MagicalError:
         return False
     return True
-
-
-def _commit_text(record: Mapping[str, Any]) -> str:
-    commit = str((record.get("git") or {}).get("commit", ""))
-    return f", {commit[:10]}" if commit else ""
 
 
 def _select_steps(

@@ -37,8 +37,7 @@ class CreatedProject:
     """A project that was written.
 
     Attributes:
-        root: the project's folder.
-        files: paths in it.
+        files: paths in the project's folder.
         inferred: the contract of the data, if any.
         source: the name of the data file.
         target: the column to be predicted, as the file spells it.
@@ -193,7 +192,8 @@ def _write_files(
 
 @contextmanager
 def _staging_folder(root: Path) -> Iterator[Path]:
-    folder = root.parent / f".{root.name}-{uuid.uuid4().hex[:8]}"  # beside it: a rename works within one disk only
+    # Beside the project, since a rename works within one disk only.
+    folder = root.parent / f".{root.name}-{uuid.uuid4().hex[:8]}"
     folder.mkdir()
     try:
         yield folder

@@ -34,7 +34,6 @@ class InferredProject:
     """A project that was inferred from a file.
 
     Attributes:
-        schema: the contract of a row.
         file: the file's name.
         target: the column to be predicted, as the file spells it.
         contracts: the source of ``contracts.py``.
