@@ -89,7 +89,6 @@ def _last_outcomes(workflow: str, names: set[str], runs: Iterable[RunSummary]) -
         return found
     for run in islice(runs, MAX_RUNS_READ):
         if run.workflow == workflow:
-            # A node with both failed and was then retried: it finished.
             ended = {**dict.fromkeys(run.failed, "failed"), **dict.fromkeys(run.keys, "stale")}
             found.update({name: ended[name] for name in names & ended.keys() - found.keys()})
             if len(found) == len(names):

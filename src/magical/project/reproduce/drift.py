@@ -70,8 +70,8 @@ def find_changes(
         InputError: a file that a step reads cannot be read.
     """
     found = [*_commit_changes(record, root), *_version_changes(record, drawing), *_lock_changes(record, root)]
-    then, now = make_portable(record["settings"], root), make_portable(drawing.drawn.settings, root)
-    found += [Change("setting", f"the setting {text}") for text in diff_settings(then, now)]
+    recorded, current = make_portable(record["settings"], root), make_portable(drawing.drawn.settings, root)
+    found += [Change("setting", f"the setting {text}") for text in diff_settings(recorded, current)]
     found += _step_changes(record, drawing)
     grouped: dict[tuple[str, str], list[str]] = {(c.kind, c.text): list(c.steps) for c in found}
     for node in drawing.graph.nodes:
@@ -123,23 +123,23 @@ def changed_data_error(found: Sequence[Change], run: str) -> InputError | None:
 
 
 def _commit_changes(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
-    then, now = record.get("git") or {}, git_state(root)
-    if then.get("commit") and now.get("commit") and then["commit"] != now["commit"]:
+    recorded, current = record.get("git") or {}, git_state(root)
+    if recorded.get("commit") and current.get("commit") and recorded["commit"] != current["commit"]:
         # The record may come from a file that anybody wrote: shorten() drops secrets and control characters.
-        old = shorten(then["commit"], 11)[:10]
-        yield Change("commit", f"the commit is {now['commit'][:10]}, and was {old}")
-    if then.get("dirty"):
+        old = shorten(recorded["commit"], 11)[:10]
+        yield Change("commit", f"the commit is {current['commit'][:10]}, and was {old}")
+    if recorded.get("dirty"):
         yield Change("commit", "the run had changes that were not committed")
-    if now.get("dirty") and then.get("commit"):
+    if current.get("dirty") and recorded.get("commit"):
         yield Change("commit", "there are changes here that are not committed")
 
 
 def _version_changes(record: Mapping[str, Any], drawing: WorkflowDrawing) -> Iterator[Change]:
     parts = [p for identity in drawing.drawn.identities.values() for p in identity.parts.items()]
     packages = {k.partition(":")[2]: v for k, v in parts if k.startswith("package:")}
-    then, now = record.get("versions") or {}, {**read_versions(), **packages}
-    for name in then:
-        old, new = str(then[name]), str(now.get(name) or "")
+    recorded, current = record.get("versions") or {}, {**read_versions(), **packages}
+    for name in recorded:
+        old, new = str(recorded[name]), str(current.get(name) or "")
         if name == "python":
             # Keys contain the minor version of Python alone, so a patch release changes no result.
             old, new = (".".join(version.split(".")[:2]) for version in (old, new))
@@ -152,20 +152,20 @@ def _version_changes(record: Mapping[str, Any], drawing: WorkflowDrawing) -> Ite
 def _lock_changes(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
     if "locks" not in record:
         return
-    then, now = record["locks"], digest_lock_files(root)
-    for name in dict.fromkeys([*then, *now]):
-        if then.get(name) != now.get(name):
-            how = "is another" if name in then and name in now else "is new" if name in now else "is gone"
-            yield Change("lock", f"the lock file {name} {how}")
+    recorded, current = record["locks"], digest_lock_files(root)
+    for name in dict.fromkeys([*recorded, *current]):
+        if recorded.get(name) != current.get(name):
+            state = "is gone" if name not in current else "has changed" if name in recorded else "is new"
+            yield Change("lock", f"the lock file {name} {state}")
 
 
 def _step_changes(record: Mapping[str, Any], drawing: WorkflowDrawing) -> Iterator[Change]:
-    names, then = [n.name for n in drawing.drawn.graph.nodes], record["steps"]
-    if gone := [n for n, entry in then.items() if n not in names and entry.get("key")]:
+    names, recorded = [n.name for n in drawing.drawn.graph.nodes], record["steps"]
+    if gone := [n for n, entry in recorded.items() if n not in names and entry.get("key")]:
         yield Change("step", "the workflow no longer has", tuple(gone))
     graph, step = drawing.graph, record.get("step", "")
     wanted = graph.subgraph(step).nodes if step in graph.by_name else graph.required_nodes
-    if added := [n.name for n in wanted if n.name not in then]:
+    if added := [n.name for n in wanted if n.name not in recorded]:
         yield Change("step", "the run did not have", tuple(added))
 
 
