@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -145,22 +144,6 @@ def test_a_folder_that_was_moved_or_copied_keeps_its_own(tmp_path: Path) -> None
     assert json.loads(done.stdout)["executed"] == ["register"], done.stderr
     assert len(json.loads(moved.process("models", "--json").stdout)) == 1
     assert FRESH in moved.command("run").out
-
-
-@pytest.mark.slow
-def test_a_receipt_of_before_receipts_named_their_registry(tmp_path: Path) -> None:
-    shared = f'[policy]\nstore = "file://{tmp_path}/shared"\n'
-    mine, theirs = (registering(tmp_path / name, shared) for name in ("mine", "theirs"))
-    mine.run()
-    store, key = mine.load().store, mine.load().plan()["register"].key
-    found = store.find_record(key)
-    assert found is not None
-    store.put_record(replace(found, registry=""))
-    (mine.root / ".magical" / "mlflow.id").unlink()
-    assert FRESH in mine.command("run").out, "what was registered by a folder stands there"
-    assert ran(theirs) == ["register"]
-    assert FRESH in mine.command("run").out
-    assert (versions(mine), versions(theirs)) == (CHAMPION, CHAMPION)
 
 
 # --- what has nothing to do with a registry -----------------------------------------------------------------------

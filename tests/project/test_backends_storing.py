@@ -71,7 +71,7 @@ def test_a_damaged_object_is_made_again(tmp_path: Path, url: str) -> None:
     assert [e["step"] for e in small.events() if e["event"] == "StepFinished"][-2:] == ["clean", "split"]
     assert (
         small.load()
-        .store.load(record.result, small.load().draw({}).runnable_graph.node("clean").call.promise)
+        .store.load(record.result, small.load().context().draw().runnable_graph.node("clean").call.promise)
         .height
         == 40
     )

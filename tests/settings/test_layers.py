@@ -274,7 +274,8 @@ def test_a_path_is_a_path() -> None:
 
 
 def test_a_missing_file_says_nothing(tmp_path: Path) -> None:
-    assert read_toml(tmp_path / "settings.toml") == {}
+    contents: dict[Path, bytes] = {}
+    assert (read_toml(tmp_path / "settings.toml", contents), contents) == ({}, {})
 
 
 @pytest.mark.parametrize(
@@ -289,13 +290,13 @@ def test_a_missing_file_says_nothing(tmp_path: Path) -> None:
 def test_a_file_that_is_not_toml_is_said(tmp_path: Path, text: bytes, said: str) -> None:
     (tmp_path / "settings.toml").write_bytes(text)
     with pytest.raises(SettingsError, match=said) as caught:
-        read_toml(tmp_path / "settings.toml")
+        read_toml(tmp_path / "settings.toml", {})
     assert is_well_worded(str(caught.value))
 
 
 def test_a_byte_order_mark_does_not_matter(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_bytes(b"\xef\xbb\xbfmax_age = 3\n")
-    assert read_toml(tmp_path / "settings.toml") == {"max_age": 3}
+    assert read_toml(tmp_path / "settings.toml", {}) == {"max_age": 3}
 
 
 # --- in a project ------------------------------------------------------------------------------------------------
@@ -311,9 +312,9 @@ def test_a_project_reads_its_files(small: Small) -> None:
         ("quick", {"policy": {"workers": 2}}, 20, 2),
     ]:
         opened = small.load(profile)
-        assert opened.draw_workflow(words).settings["max_id"] == age
-        assert opened.configuration.policy(words).workers == workers
-    assert "policy" not in small.load().draw_workflow().settings
+        assert opened.context(words).draw().drawn.settings["max_id"] == age
+        assert opened.context(words).configuration.policy.workers == workers
+    assert "policy" not in small.load().context().draw().drawn.settings
 
 
 def test_who_spoke_is_shown(small: Small) -> None:

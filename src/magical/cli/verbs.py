@@ -31,6 +31,7 @@ from magical.errors import StoreError, UsageError, join_names
 if TYPE_CHECKING:
     from magical.engine.protocols import Registry
     from magical.project import Project
+    from magical.project.project_context import ProjectContext
 
 __all__ = [
     "check_command",
@@ -75,19 +76,22 @@ def pretend_command(options: SharedOptions, words: tuple[str, ...], every: bool)
 def _run_workflow(
     options: SharedOptions, words: tuple[str, ...], debug: Callable[[BaseException], None] | None = None
 ) -> None:
-    project = options.open_project()
-    step, line = parse_words(words)
+    step, overrides = parse_words(words)
+    context = options.open_project().context(overrides)
     from magical.integrations.prefect.reconcile import describe_open_flow_run
+    from magical.project.checking import check_project
     from magical.project.loading.configuration import GROUPS
+    from magical.project.run_setup import run_drawing
     from magical.report.progress import Console
     from magical.report.text import design_text, run_json, run_text
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
-        result = project.execute(step, line, (Console(),), debug)
-        if note := describe_open_flow_run(project.journal, result.name):
+        result = run_drawing(context, context.draw(step), (Console(),), debug)
+        if note := describe_open_flow_run(context.journal, result.name):
             print(note)
-        graph = project.draw(line).graph
-        found = [f for f in project.check(**line) if f.severity != "note"] if options.pretend else None
+        graph = context.draw().graph
+        checked = check_project(context).findings if options.pretend else ()
+        found = [f for f in checked if f.severity != "note"] if options.pretend else None
     # No result is found by wishes about how a run is carried out.
     told = [w for w in words if "=" in w and re.split("[.=]", w)[0] not in GROUPS]
     again = "".join(f" {shlex.quote(word)}" for word in told)
@@ -97,7 +101,7 @@ def _run_workflow(
 
     def text() -> str:
         shown = graph if found is None else replace(graph, findings=())
-        said = run_text(shown, result, _project_options(project), options.format_trace, again)
+        said = run_text(shown, result, _project_options(context), options.format_trace, again)
         silent = found is None or (result.errors and not found)  # after a failure nothing "holds together"
         return said if silent else f"{said}\n{design_text(found or ())}"
 
@@ -117,10 +121,10 @@ def _run_workflow(
 )
 def plan_command(options: SharedOptions, words: tuple[str, ...]) -> None:
     """Say what a run would do, without doing it."""
-    project = options.open_project()
-    step, line = parse_words(words)
-    plans = project.plan(step, **line)
-    _warn_foreign_results(project)
+    step, overrides = parse_words(words)
+    context = options.open_project().context(overrides)
+    plans = context.plan(step)
+    _warn_foreign_results(context)
     from magical.report.text import plan_text
 
     answer = [
@@ -134,7 +138,7 @@ def plan_command(options: SharedOptions, words: tuple[str, ...]) -> None:
         }
         for p in plans.values()
     ]
-    options.print_answer(answer, lambda: plan_text(project.draw_workflow(line).graph, plans))
+    options.print_answer(answer, lambda: plan_text(context.draw().drawn.graph, plans))
 
 
 _STEP_OPTIONS = (
@@ -177,7 +181,7 @@ def runs_command(options: SharedOptions, name: str) -> None:
         from magical.project.reproduce.record import build_record
 
         with contextlib.redirect_stdout(sys.stderr):  # models are read, which may import the project
-            record = build_record(project, name)
+            record = build_record(project.context(), name)
         return options.print_answer(record, str)
     if name:
         summary = project.journal.read(project.journal.find(name))
@@ -290,7 +294,7 @@ def _make_size_lookup(project: Project) -> Callable[[str], int]:
     return size
 
 
-def _warn_foreign_results(project: Project) -> None:
+def _warn_foreign_results(project: Project | ProjectContext) -> None:
     """Say beside the answer which results were not taken."""
     from magical.engine.execution.dispatch import describe_untrusted
 
@@ -298,7 +302,7 @@ def _warn_foreign_results(project: Project) -> None:
         click.echo(note, err=True)
 
 
-def _project_options(project: Project) -> str:
+def _project_options(project: Project | ProjectContext) -> str:
     """What to add to a command so that it finds the project from here, under its profile."""
     here, profile = os.path.relpath(project.root), project.options.profile
     place = "" if here == "." else f" --project {shlex.quote(here)}"
@@ -319,13 +323,13 @@ def _choose_debugger(wanted: bool) -> Callable[[BaseException], None] | None:
 )
 def check_command(options: SharedOptions, words: tuple[str, ...], hard: bool) -> None:
     """Say what is weak, unused or unwritten in the design, without running it."""
-    from magical.project.checking import check_project as checked
+    from magical.project.checking import check_project
 
-    step, line = parse_words(words)
+    step, overrides = parse_words(words)
     if step:
         raise UsageError(f"check looks at the whole design, not at {step!r} by itself.", hint="take it off.")
     with contextlib.redirect_stdout(sys.stderr):  # what bodies print must not mix with the answer
-        found = checked(options.open_project(), line, hard)
+        found = check_project(options.open_project().context(overrides), hard)
     options.print_answer(found.to_json(), lambda: str(found))
     if found.failed:
         sys.exit(1)
@@ -349,10 +353,10 @@ def new_command(options: SharedOptions, name: str, data: str, target: str) -> No
 def reproduce_command(options: SharedOptions, run: str, words: tuple[str, ...]) -> None:
     """Run RUN (or "last", or an exported record) again in a fresh store, and compare."""
     from magical.project.reproduce.outcome import changes_text
-    from magical.project.reproduce.reproduce import reproduce_run as again
+    from magical.project.reproduce.reproduce import reproduce_run
     from magical.report.progress import Console
 
-    step, line = parse_words(words)
+    step, overrides = parse_words(words)
     if step:
         raise UsageError(f"reproduce repeats a whole run, not {step!r} by itself.", hint="take it off.")
 
@@ -361,7 +365,8 @@ def reproduce_command(options: SharedOptions, run: str, words: tuple[str, ...]) 
             click.echo(changes_text(name, changes), err=True)
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
-        found = again(options.open_project(), run, line, (Console(),), tell)
+        context = options.open_project().context()
+        found = reproduce_run(context, run, overrides, (Console(),), tell)
     options.print_answer(found.to_json(), lambda: found.difference_text)
     if not found.agrees:
         sys.exit(1)

@@ -101,11 +101,6 @@ class ProjectRegistryIdentity:
         exists = (self._home / _DATABASE_FILE).exists()
         return "the project's own" if exists else "the project's own, whose database is gone"
 
-    def is_ours(self, run: str) -> bool:
-        """Return True if a receipt of a run without a registry id may be assumed to be of this registry."""
-        # If the registry is the folder's own, a run of another folder wrote to that one's registry.
-        return bool(self._find_external_id()) or (self._home / "runs" / run).is_dir()
-
     def _find_external_id(self) -> str:
         """Return the normalised address without a password; empty for the project's own registry."""
         if not self._uri.startswith(_SQLITE_PREFIX):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from magical.checks.static import run_static_checks
 from magical.engine.pretend_plan import Pretence
-from magical.engine.run import RunResult
+from magical.engine.run import ActiveRun, RunResult
 from magical.errors import Finding, join_names
 from magical.graph import Graph
-from magical.project.loading.drawing import WorkflowDrawer, WorkflowDrawing
-from magical.project.run_setup import RunnableProject, build_request
-from magical.settings.layers import to_overrides
+from magical.project.project_context import ProjectContext
+from magical.project.run_setup import create_run_context
 
 if TYPE_CHECKING:
     from magical.checks.hard import HardCheckResult
@@ -91,35 +89,23 @@ class _NoPretence(Pretence):
         return graph
 
 
-class CheckableProject(RunnableProject, Protocol):
-    """The part of a project that a check needs."""
-
-    @property
-    def drawer(self) -> WorkflowDrawer:
-        """Draws its workflow."""
-
-    def draw(self, line: Mapping[str, Any]) -> WorkflowDrawing:
-        """Draw its workflow."""
-
-
-def check_project(project: CheckableProject, settings: Mapping[str, Any], hard: bool = False) -> CheckResult:
+def check_project(context: ProjectContext, hard: bool = False) -> CheckResult:
     """Check a project's design.
 
     Args:
-        settings: as on the command line.
+        context: of the project.
         hard: call each written step with generated rows as well.
     """
     # Drawn afresh: a cached graph has no code to check.
-    workflow, graph = project.drawer.draw_fresh(to_overrides(settings))
+    workflow, graph = context.drawer.draw_fresh()
     findings, outcomes = run_static_checks(graph, workflow), None
     if hard:
         from magical.checks.hard import run_hard_checks
         from magical.engine.execution.executor import LocalExecutor
 
-        drawing = replace(project.draw(settings), pretence=_NoPretence())
-        request = build_request(project, drawing)
-        executor = LocalExecutor(request, graph, lambda _: None, RunResult(""))
-        outcomes = run_hard_checks(graph, executor)
+        drawing = replace(context.draw(), pretence=_NoPretence(), draw=lambda: graph)
+        run = replace(create_run_context(context, drawing), graph=graph)
+        outcomes = run_hard_checks(graph, LocalExecutor(ActiveRun(run, RunResult(), lambda _: None)))
         findings += [f for o in outcomes for f in o.findings]
     # A finding names a node or a step; contracts and settings, which are neither, come first.
     order = {name: i for i, n in enumerate(graph.nodes) for name in (n.name, n.step_name)}

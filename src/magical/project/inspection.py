@@ -78,13 +78,14 @@ def inspect_step(project: Project, step: str, settings: Mapping[str, Any]) -> In
     Raises:
         UsageError: there is no such step, or it has not run yet.
     """
-    node = project.draw_workflow(settings).graph.node(step)
-    plan = project.plan("", **settings).get(node.name)
+    context = project.context(settings)
+    node = context.draw().drawn.graph.node(step)
+    plan = context.plan().get(node.name)
     record, state = plan.record if plan else None, "fresh"
     if record is None:
         # Without an option any run will do; with --sample or a pretence only runs of that kind.
         is_restricted = project.options.sample or project.options.pretence.mode
-        runs = project.comparable_runs() if is_restricted else project.journal.runs()
+        runs = context.comparable_runs() if is_restricted else project.journal.runs()
         found = ((r.name, project.store.find_record(r.keys[node.name])) for r in runs if node.name in r.keys)
         name, record = next(((n, r) for n, r in found if r is not None), ("", None))
         state = f"of {name}; it would run again now"

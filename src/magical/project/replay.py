@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import pdb
 import sys
 from collections.abc import Callable, Mapping
@@ -16,11 +15,13 @@ from magical.engine.execution.executor import LocalExecutor
 from magical.engine.execution.sampling import brand_origin
 from magical.engine.journal import RunSummary
 from magical.engine.pretend_plan import DEFAULT_ROWS, Pretence
-from magical.engine.run import RunResult
+from magical.engine.run import ActiveRun, RunResult
 from magical.errors import MagicalError, StoreError, UnwrittenStep, UsageError, is_foreign, join_names
 from magical.graph import Node
 from magical.masking import MaskedStream
 from magical.project.project import Project
+from magical.project.project_context import ProjectContext
+from magical.project.run_setup import create_run_context
 from magical.settings.secrets import drop_masked
 from magical.synthesis.stub_models import pretending_run
 
@@ -81,28 +82,28 @@ def replay_step(
     """
     summary = project.journal.read(project.journal.find(run))
     facts = summary.facts
-    options = dataclasses.replace(
-        project.options,
+    context = project.context().reopen(
+        drop_masked(summary.settings),
         profile=facts.get("profile", ""),
         sample=facts.get("sample", 0),
         pretence=Pretence(facts.get("pretend", ""), facts.get("rows") or DEFAULT_ROWS),
     )
-    opened = Project(options)
-    drawing = opened.draw(drop_masked(summary.settings))
+    drawing = context.draw()
     node = drawing.runnable_graph.node(step)
     if node.facts.get("pretended") or node.facts.get("cut"):
         why = "has no body yet" if node.facts.get("unwritten") else "was made up in this run"
         hint = f"write it; magical inspect {node.name} shows what was made up."
         raise UnwrittenStep(f"{node.name} ({node.where}) {why}: there is nothing to call.", hint=hint)
     parents = tuple(dict.fromkeys(link.node for link in node.links))
-    records = {parent: _find_record(opened, summary, parent, node) for parent in parents}
-    request, graph = opened.build_request(drawing, on_error=on_error), drawing.runnable_graph
-    planner = request.make_planner(graph)
+    records = {parent: _find_record(context, summary, parent, node) for parent in parents}
+    run_context = create_run_context(context, drawing, on_error=on_error)
+    planner = run_context.planner
     plans = planner.plan()
     # The inputs of then are still pretended, even if their steps have been written since.
     origin = tuple(sorted({*planner.origins[node.name], *(o for r in records.values() for o in r.origin)}))
     stale = tuple(p for p in parents if p in plans and plans[p].key != records[p].key)
-    executor = LocalExecutor(request, graph, lambda _: None, RunResult(summary.name, records=records))
+    earlier = RunResult(summary.name, records=records)
+    executor = LocalExecutor(ActiveRun(run_context, earlier, lambda _: None))
     arguments = executor.load_arguments(node, records)
 
     def call() -> Any:
@@ -113,12 +114,12 @@ def replay_step(
     return Replay(node, summary, arguments, stale, call, origin)
 
 
-def _find_record(project: Project, run: RunSummary, name: str, node: Node) -> Record:
+def _find_record(context: ProjectContext, run: RunSummary, name: str, node: Node) -> Record:
     key = run.keys.get(name)
     if key is None:
         text = f"{node.name} had no inputs in {run.name}: {name} did not finish there."
         raise UsageError(text, hint=f"magical run {name}")
-    record = project.store.find_record(key)
+    record = context.store.find_record(key)
     if record is None:
         text = f"What {name} gave in {run.name} is no longer in the store."
         raise StoreError(text, hint=f"make it again: magical run {name}")

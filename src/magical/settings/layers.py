@@ -124,22 +124,21 @@ def to_overrides(settings: Mapping[str, Any]) -> dict[str, Any]:
     return dict(to_json(settings, special))
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file, or give nothing where there is none.
+def read_toml(path: Path, contents: dict[Path, bytes]) -> dict[str, Any]:
+    """Read a TOML file, and note its bytes in ``contents``; a missing file gives nothing.
 
     Raises:
         SettingsError: it is not TOML.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        contents[path] = path.read_bytes()
+        return tomllib.loads(contents[path].decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{path} cannot be read: {error}.", hint="it must be a UTF-8 text file."
         ) from None
-    try:
-        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(
             f"{path.name} is not TOML: {error}.", hint="texts are quoted, true is lower case."

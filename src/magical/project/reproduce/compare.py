@@ -12,9 +12,9 @@ from magical.engine.artifacts import Artifact
 from magical.engine.run import RunResult
 from magical.errors import MagicalError
 from magical.graph import Graph, Node
+from magical.project.project_context import ProjectContext
 from magical.project.reproduce.fingerprint_diff import DIFFERS, SAME, UNKNOWN, compare_fingerprints
 from magical.project.reproduce.outcome import LEFT_OUT, ReproducedStep
-from magical.project.reproduce.record import RecordedProject
 
 if TYPE_CHECKING:
     from magical.project.reproduce.fingerprints import Fingerprinter
@@ -27,15 +27,15 @@ class Comparison:
     """An earlier run, by its record, and its repetition.
 
     Attributes:
-        old_project: the project with the store of the earlier run, which may still have its results.
-        new_project: the project with the temporary store of the repetition.
+        old_context: of the project with the store of the earlier run, which may still have its results.
+        new_context: of the project with the temporary store of the repetition.
         record: of the earlier run.
         graph: of the repetition.
         result: of the repetition.
     """
 
-    old_project: RecordedProject
-    new_project: RecordedProject
+    old_context: ProjectContext
+    new_context: ProjectContext
     record: Mapping[str, Any]
     graph: Graph
     result: RunResult
@@ -45,12 +45,12 @@ class Comparison:
         from magical.project.reproduce.fingerprints import Fingerprinter
         from magical.project.reproduce.model_sample import find_model_samples
 
-        root = str(self.new_project.root)
+        root = str(self.new_context.root)
         new = self.result.records
         # `new` is in the order in which steps finished; the choice of model samples depends on the order.
         ordered = [*(n for n in self.record["steps"] if n in new), *new]
         samples = find_model_samples({n: new[n] for n in ordered})
-        fingerprints = Fingerprinter(self.new_project.store, samples, root)
+        fingerprints = Fingerprinter(self.new_context.store, samples, root)
         return tuple(
             ReproducedStep(name, LEFT_OUT, (left_out[name],))
             if name in left_out
@@ -88,7 +88,7 @@ class Comparison:
         old: Artifact | None = None
         # Errors of the store are ignored: the checksums of the record suffice for a comparison.
         with contextlib.suppress(MagicalError):
-            record = self.old_project.store.find_record(entry["key"])
+            record = self.old_context.store.find_record(entry["key"])
             # A later run may have stored another result under the same key.
             old = record.result if record and record.result.content == entry.get("content") else None
 
@@ -97,8 +97,8 @@ class Comparison:
             if not (old_item and new_item and old_item.kind == new_item.kind == "table"):
                 return None
             with contextlib.suppress(MagicalError):
-                old_table = self.old_project.store.load(old_item, Promise("table"))
-                return old_table, self.new_project.store.load(new_item, Promise("table"))
+                old_table = self.old_context.store.load(old_item, Promise("table"))
+                return old_table, self.new_context.store.load(new_item, Promise("table"))
 
         return load_pair
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.journal import Journal, RunSummary
-from magical.engine.protocols import Store
+from magical.engine.journal import RunSummary
 from magical.errors import MagicalError, StoreError
 from magical.graph import Graph, Node
-from magical.project.loading.configuration import Configuration
-from magical.project.loading.drawing import WorkflowDrawer
+from magical.project.project_context import ProjectContext
 from magical.project.reproduce.model_sample import ModelSample, find_model_samples, walk_artifact
 from magical.project.reproduce.portable_paths import (
     make_portable,
@@ -24,7 +21,7 @@ from magical.project.reproduce.record_schema import FORMAT
 from magical.report.text import runs_json
 from magical.settings.secrets import drop_masked, mask_referenced_secrets
 
-__all__ = ["RecordedProject", "build_record", "find_left_out", "with_run_profile"]
+__all__ = ["build_record", "find_left_out", "with_run_profile"]
 
 
 def find_left_out(graph: Graph) -> dict[str, str]:
@@ -51,92 +48,65 @@ def _write_reason(node: Node) -> str:
     return "it writes files" if node.facts.get("writes_files") else ""
 
 
-class RecordedProject(Protocol):
-    """The part of a project that a record needs."""
-
-    @property
-    def root(self) -> Path:
-        """Its folder."""
-
-    @property
-    def store(self) -> Store:
-        """Its store."""
-
-    @property
-    def journal(self) -> Journal:
-        """The journal of its runs."""
-
-    @property
-    def drawer(self) -> WorkflowDrawer:
-        """Draws its workflow."""
-
-    @property
-    def configuration(self) -> Configuration:
-        """The settings of its files."""
-
-    def with_profile(self, profile: str) -> RecordedProject:
-        """Open the same project under another profile."""
-
-
-def build_record(project: RecordedProject, run: str, *, keep_paths: bool = False) -> dict[str, Any]:
+def build_record(context: ProjectContext, run: str, *, keep_paths: bool = False) -> dict[str, Any]:
     """Build the record of a run: its entry in the list of runs, and the key and fingerprint of each step.
 
     Args:
-        project: the project of the run.
+        context: of the project of the run.
         run: its name, the beginning of it, or ``last``.
         keep_paths: leave the settings as they are, paths included, for use in this project alone.
 
     Raises:
         UsageError: there is no such run.
     """
-    summary = project.journal.read(project.journal.find(run))
-    project = with_run_profile(project, summary.facts.get("profile", ""))
+    summary = context.journal.read(context.journal.find(run))
+    context = with_run_profile(context, summary.facts.get("profile", ""))
     # Before drawing, since the workflow can perhaps no longer be drawn, and then reveals no secret.
-    masked = mask_referenced_secrets(summary.settings, project.root)
-    (entry,) = runs_json([summary], project.store.size)
-    settings, excluded = _read_settings(project, summary)
-    steps = dict(_step_entries(project, summary, masked, excluded))
+    masked = mask_referenced_secrets(summary.settings, context.root)
+    (entry,) = runs_json([summary], context.store.size)
+    settings, excluded = _read_settings(context, summary)
+    steps = dict(_step_entries(context, summary, masked, excluded))
     record = {**entry, "format": FORMAT, "steps": steps}
-    record["failed"] = {n: without_paths(t, project.root) for n, t in summary.failed.items()}
+    record["failed"] = {n: without_paths(t, context.root) for n, t in summary.failed.items()}
     record["settings"] = summary.settings if keep_paths else settings
     return record
 
 
-def _read_settings(project: RecordedProject, run: RunSummary) -> tuple[Any, frozenset[str]]:
+def _read_settings(context: ProjectContext, run: RunSummary) -> tuple[Any, frozenset[str]]:
     """Return the settings for other machines, and the nodes that are left out when the run is repeated."""
-    line = drop_masked(run.settings)
     try:
+        reopened = context.reopen(drop_masked(run.settings))
         # Drawn afresh, which imports the project: stored models may need its modules.
-        workflow, graph = project.drawer.draw_fresh(line)
-        typed = project.configuration.settings(workflow.settings, line).settings
+        workflow, graph = reopened.drawer.draw_fresh()
+        typed = reopened.configuration.load_settings(workflow.settings).settings
     except MagicalError:  # the workflow has changed since and no longer takes these settings
-        return make_portable(run.settings, project.root), frozenset()
+        return make_portable(run.settings, context.root), frozenset()
     left_out = {} if run.facts.get("pretend") else find_left_out(graph)
-    return portable_settings(run.settings, typed, project.root), frozenset(left_out)
+    return portable_settings(run.settings, typed, context.root), frozenset(left_out)
 
 
-def with_run_profile(project: RecordedProject, profile: str) -> RecordedProject:
+def with_run_profile(context: ProjectContext, profile: str) -> ProjectContext:
     """Open the project under the profile of a run, which may name the store of its results.
 
     If the profile is gone or broken, the project is returned as it is.
     """
-    opened = project.with_profile(profile)
     try:
-        _ = opened.store
+        reopened = context.reopen(profile=profile)
+        _ = reopened.store
     except MagicalError:
-        return project
-    return opened
+        return context
+    return reopened
 
 
 def _step_entries(
-    project: RecordedProject, run: RunSummary, masked: bool, excluded: frozenset[str]
+    context: ProjectContext, run: RunSummary, masked: bool, excluded: frozenset[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    stored = {name: project.store.find_record(key) for name, key in run.keys.items()}
+    stored = {name: context.store.find_record(key) for name, key in run.keys.items()}
     records = {name: record for name, record in stored.items() if record is not None}
     nodes = run.facts.get("nodes") or list({**run.keys, **run.begun, **run.failed, **run.left_out})
     unchanged = {n: records[n] for n in nodes if n in records and _is_from_run(run, n, records[n])}
     samples = find_model_samples({n: r for n, r in unchanged.items() if n not in excluded})
-    fingerprint = _create_fingerprint(project, unchanged, samples, masked)
+    fingerprint = _create_fingerprint(context, unchanged, samples, masked)
     for name in nodes:
         record, key = records.get(name), run.keys.get(name, "")
         entry: dict[str, Any] = {"state": _state(run, name)}
@@ -149,7 +119,7 @@ def _step_entries(
             entry |= {
                 "step": record.step,
                 "origin": list(record.origin),
-                "parts": portable_parts(record.parts, project.root),
+                "parts": portable_parts(record.parts, context.root),
                 "result": fingerprint(name, record),
             }
         yield name, entry
@@ -168,7 +138,7 @@ def _is_from_run(run: RunSummary, name: str, record: Record) -> bool:
 
 
 def _create_fingerprint(
-    project: RecordedProject,
+    context: ProjectContext,
     records: Mapping[str, Record],
     model_samples: Mapping[str, ModelSample],
     masked: bool,
@@ -178,7 +148,7 @@ def _create_fingerprint(
         return lambda name, record: None
     from magical.project.reproduce.fingerprints import Fingerprinter
 
-    fingerprints = Fingerprinter(project.store, model_samples, str(project.root), masked)
+    fingerprints = Fingerprinter(context.store, model_samples, str(context.root), masked)
 
     def compute(name: str, record: Record) -> dict[str, Any] | None:
         if name not in records:

@@ -6,20 +6,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from magical.engine.pretend_plan import DEFAULT_ROWS, Pretence
 from magical.engine.protocols import Listener
-from magical.engine.run import RunRequest, RunResult, RunStopped, execute
+from magical.engine.run import RunResult, RunStopped
 from magical.errors import MagicalError, ProjectError, SettingsError, StoreError, UsageError
 from magical.graph import Graph
-from magical.project.loading.drawing import WorkflowDrawer, WorkflowDrawing
+from magical.project.loading.drawing import WorkflowDrawing
+from magical.project.project_context import ProjectContext
 from magical.project.reproduce.compare import Comparison
 from magical.project.reproduce.drift import Change, changed_data_error, find_changes
 from magical.project.reproduce.outcome import ReproducedStep, Reproduction
-from magical.project.reproduce.record import RecordedProject, build_record, find_left_out, with_run_profile
+from magical.project.reproduce.record import build_record, find_left_out, with_run_profile
 from magical.project.reproduce.record_schema import read_record
-from magical.project.run_setup import OpenOptions, create_scheduler
+from magical.project.run_setup import run_drawing
 from magical.project.temporary_folder import create_temporary_folder
 from magical.refs import Link
 from magical.settings.layers import apply_overrides
@@ -32,36 +33,11 @@ _NO_TRACKING = {"enabled": False, "uri": "", "registry_uri": ""}
 """Overrides the profile: a repetition is not tracked."""
 
 
-class ReproducibleProject(RecordedProject, Protocol):
-    """The part of a project that a repetition needs."""
-
-    @property
-    def options(self) -> OpenOptions:
-        """The options that it was opened with."""
-
-    @property
-    def home(self) -> Path:
-        """Its folder ``.magical``."""
-
-    @property
-    def drawer(self) -> WorkflowDrawer:
-        """Its drawer of workflows."""
-
-    def reopen(self, options: OpenOptions) -> ReproducibleProject:
-        """Open the project with other options."""
-
-    def draw(self, line: Mapping[str, Any]) -> WorkflowDrawing:
-        """Draw its workflow."""
-
-    def build_request(self, drawing: WorkflowDrawing, listeners: tuple[Listener, ...] = ()) -> RunRequest:
-        """Build the request for a run of a drawing."""
-
-
 OnChanges = Callable[[str, tuple[Change, ...]], None]
 
 
 def reproduce_run(
-    project: ReproducibleProject,
+    context: ProjectContext,
     run: str | Path,
     settings: Mapping[str, Any] | None = None,
     listeners: tuple[Listener, ...] = (),
@@ -70,7 +46,7 @@ def reproduce_run(
     """Repeat an earlier run in a temporary store, and compare the results.
 
     Args:
-        project: the project as it is now; its store, journal, registry and tracking are not touched.
+        context: of the project as it is now; its store, journal, registry and tracking are not touched.
         run: a run's name, the beginning of it, or ``last``; or a file with an exported record.
         settings: overrides of the run's settings, such as the path of a file.
         listeners: they get the events of the repetition.
@@ -83,12 +59,12 @@ def reproduce_run(
         StoreError: no result of the run is left.
     """
     began = time.monotonic()
-    record = _load_record(project, run)
-    _refuse_other_profile(project.options.profile, record)
+    record = _load_record(context, run)
+    _refuse_other_profile(context.options.profile, record)
     try:
-        with create_temporary_folder(project.home) as home:
-            fresh = _open_temporary(project, record, home)
-            found, steps = _run_and_compare(project, fresh, record, settings or {}, listeners, on_changes)
+        with create_temporary_folder(context.home) as home:
+            fresh = _open_temporary(context, record, home)
+            found, steps = _run_and_compare(context, fresh, record, settings or {}, listeners, on_changes)
     except KeyboardInterrupt:
         raise RunStopped("reproduce was stopped; nothing of it is kept.") from None
     seconds = round(time.monotonic() - began, 3)
@@ -96,36 +72,34 @@ def reproduce_run(
 
 
 def _run_and_compare(
-    project: ReproducibleProject,
-    fresh: ReproducibleProject,
+    context: ProjectContext,
+    fresh: ProjectContext,
     record: Mapping[str, Any],
     settings: Mapping[str, Any],
     listeners: tuple[Listener, ...],
     on_changes: OnChanges,
 ) -> tuple[tuple[Change, ...], tuple[ReproducedStep, ...]]:
-    whole = _draw_recorded(fresh, record, settings)
+    fresh, whole = _draw_recorded(fresh, record, settings)
     drawing, left_out = _select_steps(whole, record)
-    planner = fresh.build_request(whole).make_planner(whole.graph)
+    planner = fresh.plan_with(whole).make_planner(whole.graph)
     changes = tuple(find_changes(record, whole, planner, fresh.root, left_out))
     # Before the check for data, so that all changes are shown even if these stop the repetition.
     on_changes(record["run"], changes)
     if error := changed_data_error(changes, record["run"]):
         raise error
-    result = RunResult()
-    if drawing.graph.nodes:
-        result = execute(fresh.build_request(drawing, listeners), create_scheduler)
-    old_project = with_run_profile(project, record.get("profile", ""))
-    return changes, Comparison(old_project, fresh, record, drawing.graph, result).compare_steps(left_out)
+    result = run_drawing(fresh, drawing, listeners) if drawing.graph.nodes else RunResult()
+    old_context = with_run_profile(context, record.get("profile", ""))
+    return changes, Comparison(old_context, fresh, record, drawing.graph, result).compare_steps(left_out)
 
 
-def _load_record(project: ReproducibleProject, run: str | Path) -> dict[str, Any]:
+def _load_record(context: ProjectContext, run: str | Path) -> dict[str, Any]:
     path = Path(run)
     if path.is_file():
         record = read_record(path)
     elif isinstance(run, Path) or path.suffix == ".json" or len(path.parts) > 1:
         raise UsageError(f"There is no file {path}.", hint="magical runs RUN --json > record.json")
     else:
-        record = build_record(project, str(run), keep_paths=True)
+        record = build_record(context, str(run), keep_paths=True)
     finished = [entry for entry in record["steps"].values() if entry.get("key")]
     if not finished:
         text = f"No step finished in {record['run']}: there is nothing to compare with."
@@ -148,31 +122,28 @@ def _refuse_other_profile(given: str, record: Mapping[str, Any]) -> None:
         )
 
 
-def _open_temporary(
-    project: ReproducibleProject, record: Mapping[str, Any], home: Path
-) -> ReproducibleProject:
+def _open_temporary(context: ProjectContext, record: Mapping[str, Any], home: Path) -> ProjectContext:
     """Open the project with the options of the run and a temporary store."""
-    options = replace(
-        project.options,
-        location=replace(project.options.location, temporary_home=home),
+    return context.reopen(
+        location=replace(context.options.location, temporary_home=home),
         profile=record.get("profile", ""),
         sample=record.get("sample", 0),
         pretence=Pretence(record.get("pretend", ""), record.get("rows") or DEFAULT_ROWS),
     )
-    return project.reopen(options)
 
 
 def _draw_recorded(
-    fresh: ReproducibleProject, record: Mapping[str, Any], overrides: Mapping[str, Any]
-) -> WorkflowDrawing:
-    """Draw the whole workflow with the settings of the run."""
+    fresh: ProjectContext, record: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> tuple[ProjectContext, WorkflowDrawing]:
+    """Draw the whole workflow with the settings of the run; return the context with these settings, too."""
     settings = drop_masked(record["settings"])
     # A group replaces that of the project's files; where a masked value was dropped, it is merged into it.
     whole = {n for n, v in settings.items() if isinstance(v, Mapping) and v == record["settings"][n]}
     line = apply_overrides(settings, overrides)
     line = {n: ReplacementGroup(v) if n in whole else v for n, v in line.items()} | {"tracking": _NO_TRACKING}
+    reopened = fresh.reopen(line)
     try:
-        drawing = fresh.draw(line)
+        drawing = reopened.draw()
     except UsageError as error:
         # The likelier cause comes first: in another project the settings do not fit, either.
         _refuse_other_project(record, fresh.drawer.workflow_name())
@@ -185,7 +156,7 @@ def _draw_recorded(
             hint=f"go back to the commit of the run{commit and f', {commit}'}, or give it: KEY=VALUE.",
         ) from error
     _refuse_other_project(record, drawing.drawn.graph.workflow)
-    return drawing
+    return reopened, drawing
 
 
 def _refuse_other_project(record: Mapping[str, Any], workflow: str) -> None:
@@ -196,7 +167,7 @@ def _refuse_other_project(record: Mapping[str, Any], workflow: str) -> None:
         )
 
 
-def _is_accepted(fresh: ReproducibleProject, record: Mapping[str, Any]) -> bool:
+def _is_accepted(fresh: ProjectContext, record: Mapping[str, Any]) -> bool:
     """Return True if the project takes the settings of the run, so that an override must be wrong."""
     try:
         _draw_recorded(fresh, record, {})

@@ -64,7 +64,8 @@ class UIServers:
         self._project, self._servers = project, list[Server]()
         self._processes: list[tuple[Server, GuardedProcess]] = []
         self._stack = contextlib.ExitStack()
-        database = project.database_uri()  # it also says if the folder's name cannot be part of an address
+        # This also says if the folder's name cannot be part of an address.
+        database = project.context().database_uri()
         self._add("prefect", self._plan_prefect(project, prefect_port))
         self._add("mlflow", self._plan_mlflow(project, database, mlflow_port))
 
@@ -116,7 +117,7 @@ class UIServers:
         self.addresses[name] = server.address if isinstance(server, Server) else server
 
     def _plan_prefect(self, project: Project, port: int) -> Server | str | None:
-        named = project.configuration.policy({}).server
+        named = project.context().configuration.policy.server
         if named and not _is_same_server(named, port):
             return hide_password(named.rstrip("/").removesuffix("/api"))
         if find_spec("prefect") is None:
@@ -128,7 +129,7 @@ class UIServers:
         return server
 
     def _plan_mlflow(self, project: Project, database: str, port: int) -> Server | str:
-        named = project.configuration.tracking({}).uri
+        named = project.context().configuration.tracking.uri
         if named and not named.startswith(_DATABASE_SCHEMES) and not _is_same_server(named, port):
             return hide_password(named)
         uri = _absolute(named) if named.startswith(_DATABASE_SCHEMES) else database
