@@ -124,12 +124,17 @@ def _refuse_other_profile(given: str, record: Mapping[str, Any]) -> None:
 
 def _open_temporary(context: ProjectContext, record: Mapping[str, Any], home: Path) -> ProjectContext:
     """Open the project with the options of the run and a temporary store."""
-    return context.reopen(
-        location=replace(context.options.location, temporary_home=home),
-        profile=record.get("profile", ""),
-        sample=record.get("sample", 0),
-        pretence=Pretence(record.get("pretend", ""), record.get("rows") or DEFAULT_ROWS),
-    )
+    try:
+        return context.reopen(
+            location=replace(context.options.location, temporary_home=home),
+            profile=record.get("profile", ""),
+            sample=record.get("sample", 0),
+            pretence=Pretence(record.get("pretend", ""), record.get("rows") or DEFAULT_ROWS),
+        )
+    except UsageError:
+        # The likelier cause comes first: another project does not have the profile, either.
+        _refuse_other_project(record, context.drawer.workflow_name())
+        raise
 
 
 def _draw_recorded(
