@@ -1,4 +1,4 @@
-"""Another registry: what was registered is registered there too, once, and nothing else runs."""
+"""A change of the registry: models are registered in the new one, too, once, and nothing else runs."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def registering(root: Path, settings: str = "") -> Small:
 
 
 def to(small: Small, uri: str, more: str = "") -> None:
-    """Lead a project to a registry."""
+    """Set a project's registry."""
     small.write("settings.toml", f'{more}\n[tracking]\nuri = "{uri}"\n')
 
 
