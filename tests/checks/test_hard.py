@@ -1,4 +1,4 @@
-"""Each written step held to its contract on made-up rows."""
+"""The hard check: written steps are called with generated rows and validated."""
 
 import os
 import tempfile
@@ -55,7 +55,7 @@ TOP = """\
 def outcomes(root: Path, body: str, result: str) -> dict[str, HardCheckResult]:
     flow = f"\n@workflow\ndef flow() -> Any:\n    return {result}\n"
     small = one(root, "\n" + body + flow, top=TOP)
-    return {o.step: o for o in check_project(small.load(), {}, hard=True).outcomes or ()}
+    return {o.step: o for o in check_project(small.load().context(), hard=True).outcomes or ()}
 
 
 def only(root: Path, body: str, result: str = "clean(orders())") -> Finding:

@@ -1,4 +1,4 @@
-"""What may be wished for: the places that are named are addresses, and are held to be so before any work."""
+"""Policy and tracking: addresses are validated before any step runs."""
 
 from importlib.metadata import EntryPoint
 
@@ -24,7 +24,7 @@ API = "http://127.0.0.1:4310/api"
 )
 def test_a_server_without_a_path_means_its_api(small: Small, given: str, taken: str) -> None:
     assert Policy(server=given).server == taken
-    assert small.load().configuration.policy({"policy": {"server": given}}).server == taken
+    assert small.load().context({"policy": {"server": given}}).configuration.policy.server == taken
 
 
 @pytest.mark.parametrize("given", ["dsk", "127.0.0.1:8786", "dask:4", "dask ", "tcp://"])

@@ -822,7 +822,7 @@ def test_the_same_work_under_two_names_is_done_once(tmp_path: Path) -> None:
 
 
 def test_what_takes_a_table_counts_the_version_of_polars(small: Small) -> None:
-    parts = {n: i.parts for n, i in small.load().draw_workflow().identities.items()}
+    parts = {n: i.parts for n, i in small.load().context().draw().drawn.identities.items()}
     assert "package:polars" in parts["size"], "it names polars nowhere"
 
 
@@ -847,7 +847,7 @@ def test_what_takes_a_pipeline_counts_the_version_of_scikit_learn(tmp_path: Path
         def flow() -> int:
             return counted(taken(made()))
         """
-    parts = {n: i.parts for n, i in one(tmp_path, body).load().draw_workflow().identities.items()}
+    parts = {n: i.parts for n, i in one(tmp_path, body).load().context().draw().drawn.identities.items()}
     assert "package:scikit-learn" in parts["taken"], "it names scikit-learn nowhere"
     assert "package:scikit-learn" not in parts["counted"]
 

@@ -1,4 +1,4 @@
-"""What counts as the code of a step: ways in which one definition leads to another."""
+"""The code closure of a step: the ways in which one definition leads to another."""
 
 import shutil
 import sys
@@ -640,7 +640,7 @@ def test_a_third_party_package_that_a_body_imports_is_in_the_key_and_not_importe
     monkeypatch.syspath_prepend(str(place.root))
     body = f"def g(n):\n    {statement}\n    return f(n)\n"
     small = project(tmp_path / "p", {"workflow.py": calling("g(n)", body)})
-    parts = small.load().draw_workflow().identities["one"].parts
+    parts = small.load().context().draw().drawn.identities["one"].parts
     assert parts["package:third-lib"] == "1.5"
     assert "thirdlib" not in sys.modules
     assert small.run().result == 1

@@ -111,9 +111,9 @@ def test_the_code_in_a_value_is_collected() -> None:
 
 def test_sets_are_the_same_in_every_process() -> None:
     script = (
-        "from magical.keys.constants import text_of\n"
-        "print(text_of({'a', 'b', 'c', 'd', ('e', 1), frozenset({'f', 'g'})}))\n"
-        "print(text_of({'x': {'p', 'q', 'r'}}))"
+        "from magical.keys.constants import describe_value\n"
+        "print(describe_value({'a', 'b', 'c', 'd', ('e', 1), frozenset({'f', 'g'})}))\n"
+        "print(describe_value({'x': {'p', 'q', 'r'}}))"
     )
     texts = {python("-c", script, PYTHONHASHSEED=seed).stdout for seed in "123"}
     assert len(texts) == 1

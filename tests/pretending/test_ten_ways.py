@@ -206,7 +206,7 @@ def test_10_the_metrics_of_the_tracking_listener(project: Tenfold) -> None:
     project.run()
     project.empty("judge").run()
     project.empty().run()
-    uri = project.load().database_uri()
+    uri = project.load().context().database_uri()
     with prepare_mlflow(uri):
         from mlflow import MlflowClient
 

@@ -206,7 +206,7 @@ def told(project: Small) -> list[dict[str, float]]:
     """Return the metrics of MLflow's runs, oldest first."""
     from magical.integrations.mlflow.client import prepare_mlflow
 
-    uri = project.load().database_uri()
+    uri = project.load().context().database_uri()
     with prepare_mlflow(uri):
         from mlflow import MlflowClient
 

@@ -184,11 +184,11 @@ def test_a_failure_inside_of_a_library_names_the_line_of_the_author(tmp_path: Pa
 def test_threads_that_open_one_project_at_once_find_the_same_keys(tmp_path: Path) -> None:
     """The modules of one are dropped while another reads their code."""
     small = flow(tmp_path)
-    right = small.load().draw_workflow().identities["clean"].parts
+    right = small.load().context().draw().drawn.identities["clean"].parts
     drawn: list[Any] = []
 
     def draw() -> None:
-        drawn.append(small.load().draw_workflow().identities["clean"].parts)
+        drawn.append(small.load().context().draw().drawn.identities["clean"].parts)
 
     before = sys.getswitchinterval()
     try:

@@ -1,4 +1,4 @@
-"""What MLflow's tracking or registry missed while it was down is sent once, and with the whole gate."""
+"""Sync: sends what MLflow missed while it was down, once, and through the whole gate."""
 
 import json
 import subprocess
@@ -369,7 +369,7 @@ def test_two_syncs_at_once_send_once(missed: Small, world: World) -> None:
 
 
 SETTINGS = '''
-from magical.settings import Tagged
+from magical.settings import TaggedSettings
 import enum
 
 
@@ -378,7 +378,7 @@ class Colour(enum.Enum):
     BLUE = "blue"
 
 
-class Shape(Tagged): ...
+class Shape(TaggedSettings): ...
 
 
 class Circle(Shape):

@@ -1,4 +1,4 @@
-"""An errand in a process that does many: with the code as it is now, and with a clear word where it cannot."""
+"""A remote task in a worker that executes many: it uses the present code, or fails with a clear error."""
 
 import os
 import threading
@@ -12,6 +12,7 @@ from magical.contracts.promises import Promise
 from magical.engine.execution.remote_task import RemoteTask
 from magical.errors import ProjectError
 from magical.project import task_worker
+from magical.project.run_setup import OpenTicket
 from magical.project.task_worker import execute_on_worker
 from magical.system.processes import machine_name
 from project.conftest import USES_LIB, returns
@@ -19,12 +20,11 @@ from projects import Small, is_well_worded, one, python
 
 
 def errand(small: Small, name: str = "first") -> RemoteTask:
-    """What the process of a run sends, as it is now: drawn in another process, so that this one has not."""
+    """The task that a run sends now; drawn in another process, so that this one has not imported the project."""
     assert python("-m", "magical.cli", "plan", "--project", str(small.root)).returncode == 0
-    project = small.load()
-    drawing = project.draw({})
-    plan = project.plan()[name]
-    ticket = project.build_request(drawing).make_ticket()
+    context = small.load().context()
+    plan = context.plan()[name]
+    ticket = OpenTicket(context.options, {}, "", None, os.getcwd())
     return RemoteTask(ticket, name, name, "workflow.py:1", plan.key, "run-x", plan.parts)
 
 

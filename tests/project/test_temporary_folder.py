@@ -1,4 +1,4 @@
-"""A folder for a run that leaves nothing behind."""
+"""Temporary folders, and the removal of those of killed processes."""
 
 import subprocess
 import sys
@@ -35,8 +35,8 @@ def test_one_that_is_in_use_stays(tmp_path: Path) -> None:
 
 def test_what_a_kill_leaves_the_next_one_removes(tmp_path: Path) -> None:
     script = (
-        "import os, sys\nfrom pathlib import Path\nfrom magical.project.temporary_folder import aside\n"
-        "with aside(Path(sys.argv[1])) as folder:\n    (folder / 'x').touch()\n    os.kill(os.getpid(), 9)\n"
+        "import os, sys\nfrom pathlib import Path\nfrom magical.project.temporary_folder import create_temporary_folder\n"
+        "with create_temporary_folder(Path(sys.argv[1])) as folder:\n    (folder / 'x').touch()\n    os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
     assert done.returncode == -9

@@ -134,6 +134,12 @@ LINES = {
     ('one={kind="Boosting", depth=4}',): ("one", Boosting(depth=4)),
     ('experiments=[{kind="Linear", penalty="l1"}]',): ("experiments", (Linear(penalty="l1"),)),
     ("experiments.0.kind=Boosting",): ("experiments", (Boosting(), Boosting())),
+    ("experiments.0.kind=boosting",): ("experiments", (Boosting(), Boosting())),
+    ('experiments=["linear", {kind="boosting", depth=4}]',): ("experiments", (Linear(), Boosting(depth=4))),
+    ('experiments=["Boosting"]',): ("experiments", (Boosting(),)),
+    ("one=boosting",): ("one", Boosting()),
+    ("one.kind=boosting", "one.depth=4"): ("one", Boosting(depth=4)),
+    ('experiments.1={kind="boosting", depth=3}',): ("experiments", (Linear(), Boosting(depth=3))),
 }  # fmt: skip
 
 
@@ -176,6 +182,8 @@ WRONG: dict[str, tuple[tuple[str, ...], list[str]]] = {
     "unknown member": (("experiments.bosting.depth=3",), ["experiments has no member 'bosting'", "did you mean 'boosting'"]),
     "unknown index": (("twins.2.trials=3",), ["twins has no member '2'", "0, 1"]),
     "unknown kind": (("one.kind=Bosting",), ["there is no Experiment 'Bosting'", "did you mean 'Boosting'"]),
+    "unknown kind, in small letters": (('experiments=["linear", "bosting"]',), ["experiments.1", "there is no Experiment 'bosting'", "did you mean 'boosting'"]),
+    "one experiment for a list of them": (("experiments=linear",), ["experiments", 'must be a list, such as ["linear"]']),
     "no kind": (("one={depth=3}", "one.depth=3"), ["one.depth"]),
     "out of bounds": (("max_age=0",), ["The setting max_age (on the command line)", "greater than 0", "got 0"]),
     "out of bounds inside": (("budget.trials=101",), ["budget.trials", "less than or equal to 100", "got 101"]),
@@ -274,7 +282,8 @@ def test_a_path_is_a_path() -> None:
 
 
 def test_a_missing_file_says_nothing(tmp_path: Path) -> None:
-    assert read_toml(tmp_path / "settings.toml") == {}
+    contents: dict[Path, bytes] = {}
+    assert (read_toml(tmp_path / "settings.toml", contents), contents) == ({}, {})
 
 
 @pytest.mark.parametrize(
@@ -289,13 +298,13 @@ def test_a_missing_file_says_nothing(tmp_path: Path) -> None:
 def test_a_file_that_is_not_toml_is_said(tmp_path: Path, text: bytes, said: str) -> None:
     (tmp_path / "settings.toml").write_bytes(text)
     with pytest.raises(SettingsError, match=said) as caught:
-        read_toml(tmp_path / "settings.toml")
+        read_toml(tmp_path / "settings.toml", {})
     assert is_well_worded(str(caught.value))
 
 
 def test_a_byte_order_mark_does_not_matter(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_bytes(b"\xef\xbb\xbfmax_age = 3\n")
-    assert read_toml(tmp_path / "settings.toml") == {"max_age": 3}
+    assert read_toml(tmp_path / "settings.toml", {}) == {"max_age": 3}
 
 
 # --- in a project ------------------------------------------------------------------------------------------------
@@ -311,9 +320,9 @@ def test_a_project_reads_its_files(small: Small) -> None:
         ("quick", {"policy": {"workers": 2}}, 20, 2),
     ]:
         opened = small.load(profile)
-        assert opened.draw_workflow(words).settings["max_id"] == age
-        assert opened.configuration.policy(words).workers == workers
-    assert "policy" not in small.load().draw_workflow().settings
+        assert opened.context(words).draw().drawn.settings["max_id"] == age
+        assert opened.context(words).configuration.policy.workers == workers
+    assert "policy" not in small.load().context().draw().drawn.settings
 
 
 def test_who_spoke_is_shown(small: Small) -> None:

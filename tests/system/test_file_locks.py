@@ -31,8 +31,8 @@ def test_one_thread_at_a_time(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from magical.system.file_locks import alone\n"
-        f"with alone(Path({str(tmp_path / 'lock')!r})):\n"
+        "import sys, time; from pathlib import Path; from magical.system.file_locks import exclusive_lock\n"
+        f"with exclusive_lock(Path({str(tmp_path / 'lock')!r})):\n"
         "    print('held', flush=True); time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as holder:

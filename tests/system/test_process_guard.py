@@ -32,8 +32,8 @@ time.sleep(600)
 
 PARENT = """
 import sys, time
-from magical.system.process_guard import Guarded
-with Guarded([sys.executable, "-c", sys.argv[1]], log=sys.argv[2]) as it:
+from magical.system.process_guard import GuardedProcess
+with GuardedProcess([sys.executable, "-c", sys.argv[1]], log=sys.argv[2]) as it:
     print(it.pid, it._guard.pid, flush=True)
     while it.poll() is None:
         time.sleep(0.02)

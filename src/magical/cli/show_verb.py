@@ -44,17 +44,17 @@ def show_command(options: SharedOptions, words: tuple[str, ...], form: str | Non
     step, overrides = parse_words(words)
     if step:
         raise UsageError(f"show draws the whole workflow, not {step!r}.", hint=f"magical inspect {step}")
-    project = options.open_project()
+    context = options.open_project().context(overrides)
+    drawn = context.draw().drawn
     if form == "settings":
         from magical.report.text import settings_text
 
-        drawn = project.draw_workflow(overrides)
         answer = {"settings": drawn.settings, "spoken": dict(drawn.setting_layers)}
         return options.print_answer(answer, lambda: settings_text(drawn.settings, drawn.setting_layers))
-    picture = project.picture(**overrides)
+    picture = context.picture()
     if file is not None:
-        return _write_page(options, picture, Path(file) if file else project.home / "show.html")
-    answer = _build_answer(project.graph(**overrides), picture) if options.as_json else {}
+        return _write_page(options, picture, Path(file) if file else context.home / "show.html")
+    answer = _build_answer(drawn.graph, picture) if options.as_json else {}
     return options.print_answer(answer, _make_renderer(picture, form))
 
 

@@ -34,6 +34,7 @@ from magical.errors import StoreError, UsageError, join_names
 if TYPE_CHECKING:
     from magical.engine.protocols import Registry
     from magical.project import Project
+    from magical.project.project_context import ProjectContext
 
 __all__ = ["cli"]
 
@@ -61,20 +62,22 @@ def pretend_command(options: SharedOptions, words: tuple[str, ...], every: bool)
 def _run_workflow(
     options: SharedOptions, words: tuple[str, ...], debug: Callable[[BaseException], None] | None = None
 ) -> None:
-    project = options.open_project()
     step, overrides = parse_words(words)
+    context = options.open_project().context(overrides)
     from magical.integrations.prefect.reconcile import describe_open_flow_run
+    from magical.project.checking import check_project
     from magical.project.loading.configuration import GROUPS
+    from magical.project.run_setup import run_drawing
     from magical.report.progress import Console
     from magical.report.text import design_text, run_json, run_text
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
-        result = project.execute(step, overrides, (Console(),), debug)
-        if note := describe_open_flow_run(project.journal, result.name):
+        result = run_drawing(context, context.draw(step), (Console(),), debug)
+        if note := describe_open_flow_run(context.journal, result.name):
             print(note)
-        graph = project.draw(overrides).graph
+        graph = context.draw().graph
         if options.pretend:
-            findings = tuple(f for f in project.check(**overrides) if f.severity != "note")
+            findings = tuple(f for f in check_project(context).findings if f.severity != "note")
             graph = replace(graph, findings=findings)
     # Policy options are not in the cache key, so the suggested command omits them.
     settings = [w for w in words if "=" in w and re.split("[.=]", w)[0] not in GROUPS]
@@ -86,7 +89,7 @@ def _run_workflow(
 
     def format_text() -> str:
         shown = replace(graph, findings=()) if options.pretend else graph
-        text = run_text(shown, result, _project_options(project), options.format_trace, run_options)
+        text = run_text(shown, result, _project_options(context), options.format_trace, run_options)
         # After a failure, "The design holds together." would be read as success.
         silent = not options.pretend or (result.errors and not graph.findings)
         return text if silent else f"{text}\n{design_text(graph.findings)}"
@@ -99,15 +102,15 @@ def _run_workflow(
 @verb(_STEP_AND_SETTINGS, SAMPLE_OPTION, PRETEND_OPTION, ROWS_OPTION, TRUST_OPTION)
 def plan_command(options: SharedOptions, words: tuple[str, ...]) -> None:
     """Say what a run would do, without doing it."""
-    project = options.open_project()
     step, overrides = parse_words(words)
-    plans = project.plan(step, **overrides)
-    _warn_foreign_results(project)
+    context = options.open_project().context(overrides)
+    plans = context.plan(step)
+    _warn_foreign_results(context)
     from magical.report.text import plan_text
 
     names = ("state", "key", "after", "origin", "reason")
     answer = [{"step": p.name} | {name: getattr(p, name) for name in names} for p in plans.values()]
-    options.print_answer(answer, lambda: plan_text(project.draw_workflow(overrides).graph, plans))
+    options.print_answer(answer, lambda: plan_text(context.draw().drawn.graph, plans))
 
 
 @verb(*_STEP_OPTIONS)
@@ -141,7 +144,7 @@ def runs_command(options: SharedOptions, name: str) -> None:
         from magical.project.reproduce.record import build_record
 
         with contextlib.redirect_stdout(sys.stderr):  # loading models may import the project, which may print
-            record = build_record(project, name)
+            record = build_record(project.context(), name)
         return options.print_answer(record, str)
     if name:
         summary = project.journal.read(project.journal.find(name))
@@ -183,7 +186,8 @@ def reproduce_command(options: SharedOptions, run: str, words: tuple[str, ...]) 
             click.echo(changes_text(name, changes), err=True)
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
-        outcome = reproduce_run(options.open_project(), run, overrides, (Console(),), print_changes)
+        context = options.open_project().context()
+        outcome = reproduce_run(context, run, overrides, (Console(),), print_changes)
     options.print_answer(outcome.to_json(), lambda: outcome.difference_text)
     if not outcome.agrees:
         sys.exit(1)
@@ -298,7 +302,7 @@ def _make_size_lookup(project: Project) -> Callable[[str], int]:
     return size
 
 
-def _warn_foreign_results(project: Project) -> None:
+def _warn_foreign_results(project: Project | ProjectContext) -> None:
     """Print on stderr which results of another store were not trusted."""
     from magical.engine.execution.dispatch import describe_untrusted
 
@@ -306,7 +310,7 @@ def _warn_foreign_results(project: Project) -> None:
         click.echo(note, err=True)
 
 
-def _project_options(project: Project) -> str:
+def _project_options(project: Project | ProjectContext) -> str:
     """Return the options with which a command finds the project from here, with its profile."""
     path, profile = os.path.relpath(project.root), project.options.profile
     option = "" if path == "." else f" --project {shlex.quote(path)}"
@@ -333,7 +337,7 @@ def check_command(options: SharedOptions, words: tuple[str, ...], hard: bool) ->
     if step:
         raise UsageError(f"check looks at the whole design, not at {step!r} by itself.", hint="take it off.")
     with contextlib.redirect_stdout(sys.stderr):  # what bodies print must not mix with the answer
-        report = check_project(options.open_project(), overrides, hard)
+        report = check_project(options.open_project().context(overrides), hard)
     options.print_answer(report.to_json(), lambda: str(report))
     if report.failed:
         sys.exit(1)

@@ -1,9 +1,11 @@
-"""Execute a graph: look up what is fresh, run the rest, keep what is made, and tell what happens."""
+"""Execute a graph: look up what is fresh, and run the rest."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,84 +16,134 @@ from magical.engine.policy import Policy
 from magical.engine.pretend_plan import Pretence
 from magical.engine.protocols import Listener, Registry, Runner, Store
 from magical.errors import MagicalError, WiringError, join_names
+from magical.events import Event
 from magical.graph import Graph, Node
 from magical.keys.key import NodeIdentity
 
-__all__ = ["NodeExecutor", "RunRequest", "RunResult", "RunStopped", "execute"]
+__all__ = [
+    "ActiveRun",
+    "NodeExecutor",
+    "PlanningContext",
+    "RemoteSetup",
+    "RunContext",
+    "RunInfo",
+    "RunResult",
+    "RunStopped",
+    "execute",
+]
 
 
 @dataclass(frozen=True)
-class RunRequest:
-    """All that a run needs.
+class PlanningContext:
+    """What planning needs beside a graph: the same before a run and during it.
 
     Attributes:
-        graph: as drawn or as remembered.
-        identities: of its nodes.
-        revive: imports the project and gives the living graph; called only if something must run.
+        identities: of the graph's nodes.
         receipts: looks up in the store what has been computed.
-        journal: where the run is told.
-        root: the project's folder.
-        digest: gives the digest of a file.
-        policy: gives the wishes about the run.
-        runner: makes the runner.
-        listeners: who hears the events.
-        registry: makes the model registry, if there is one.
-        settings: as JSON, for the journal.
-        profile: its name.
-        step: up to which it goes; empty for all.
+        digest_file: computes the digest of a file.
         sample: how many rows each source gives; 0 for all.
-        pretence: what is made up; the graph has been rewritten by it.
-        debug: called with what a body raised, where it was raised.
-        child: the command that runs one node in a process of its own.
-        ticket: by which such a process opens the same project.
-        equip: adds what only a run that does something needs; called before it begins.
-        echo: whether what bodies print also goes where it would have gone.
     """
 
-    graph: Graph
     identities: Mapping[str, NodeIdentity]
-    load_graph: Callable[[], Graph]
     receipts: Receipts
-    journal: Journal
+    digest_file: Callable[[Path], str]
+    sample: int = 0
+
+    @property
+    def store(self) -> Store:
+        """The store of all artifacts."""
+        return self.receipts.store
+
+    def make_planner(self, graph: Graph) -> Planner:
+        """Create a planner of a graph, drawn or remembered."""
+        return Planner(graph, self.identities, self.receipts, self.digest_file, self.sample)
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What the journal says of a run beside its events.
+
+    Attributes:
+        root: the project's folder.
+        settings: as JSON.
+        profile: its name.
+        step: the step up to which the run goes; empty for all.
+        pretence: which steps are pretended; the graph has been rewritten by it.
+    """
+
     root: Path
-    digest: Callable[[Path], str]
-    policy: Callable[[], Policy]
-    runner: Callable[[], Runner]
-    listeners: tuple[Listener, ...] = ()
-    registry: Callable[[], Registry] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     profile: str = ""
     step: str = ""
-    sample: int = 0
     pretence: Pretence = field(default_factory=Pretence)
-    debug: Callable[[BaseException], None] | None = None
-    worker_command: tuple[str, ...] = ()
-    make_ticket: Callable[[], Mapping[str, Any]] = dict
-    prepare: Callable[[RunRequest], RunRequest] = lambda request: request
+
+
+@dataclass(frozen=True)
+class RemoteSetup:
+    """How another process runs a body of this run.
+
+    Attributes:
+        command: starts a process for one node.
+        make_ticket: creates what such a process opens the same project with.
+    """
+
+    command: tuple[str, ...]
+    make_ticket: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """All that executing a run needs; it is created only if some step must run.
+
+    Attributes:
+        graph: with the code of its steps.
+        planning: decides which nodes are fresh.
+        journal: records the run.
+        policy: retries, timeouts, workers.
+        runner: executes bodies.
+        info: what the journal says of the run.
+        listeners: are notified of events.
+        registry: opens the model registry, if there is one.
+        remote: how other processes run bodies; None if all run in this one.
+        on_error: called with what a body raised, where it raised it.
+        echo: whether what bodies print is also shown.
+    """
+
+    graph: Graph
+    planning: PlanningContext
+    journal: Journal
+    policy: Policy
+    runner: Runner
+    info: RunInfo
+    listeners: tuple[Listener, ...] = ()
+    registry: Callable[[], Registry] | None = None
+    remote: RemoteSetup | None = None
+    on_error: Callable[[BaseException], None] | None = None
     echo: bool = True
 
     @property
     def store(self) -> Store:
-        """Where artifacts live."""
-        return self.receipts.store
+        """The store of all artifacts."""
+        return self.planning.store
 
-    def make_planner(self, graph: Graph) -> Planner:
-        """Give what decides about nodes of the graph, drawn or living."""
-        return Planner(graph, self.identities, self.receipts, self.digest, self.sample)
+    @cached_property
+    def planner(self) -> Planner:
+        """The planner of this run's graph."""
+        return self.planning.make_planner(self.graph)
 
 
 @dataclass
 class RunResult:
-    """What came of a run.
+    """The outcome of a run.
 
     Attributes:
         name: the run's name; empty if nothing had to run.
         state: ``done`` or ``failed``.
-        records: the records of all nodes that were fresh or finished.
+        records: of all nodes that were fresh or finished.
         executed: the nodes whose bodies ran.
-        errors: the nodes that failed.
+        errors: of the nodes that failed.
         left_out: the nodes that were not run, with the reason.
-        pending: the nodes that found that the world does not answer, with the message.
+        pending: the nodes whose registry did not answer, with the message.
         seconds: how long it took.
     """
 
@@ -105,12 +157,29 @@ class RunResult:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class ActiveRun:
+    """A run under way, as the parts that execute it share it.
+
+    Attributes:
+        context: what it needs.
+        result: what is known of it so far.
+        emit: dispatches an event to the journal and the listeners.
+        stopping: set when the run is being stopped.
+    """
+
+    context: RunContext
+    result: RunResult
+    emit: Callable[[Event], None]
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
 class RunStopped(KeyboardInterrupt):
-    """A run was stopped by hand; the text says what is kept, and how to go on."""
+    """A run was stopped by Ctrl-C or a signal; the text says what is kept, and how to go on."""
 
     @classmethod
     def from_progress(cls, workflow: str, finished: int, under_way: Sequence[str]) -> RunStopped:
-        """Word it.
+        """Build the message.
 
         Args:
             workflow: the workflow's name.
@@ -129,22 +198,22 @@ class RunStopped(KeyboardInterrupt):
 
 
 class NodeExecutor(Protocol):
-    """Runs the body of one node; see ``engine.execute`` and ``engine.placing``."""
+    """Runs the body of one node; see ``engine.execution.executor`` and ``engine.execution.dispatch``."""
 
     def execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
-        """Load the inputs, run the body, check and keep what it gives.
+        """Load the inputs, run the body, validate its output and store it.
 
         Args:
             node: which one.
-            made: its key.
-            known: the records of the nodes before it.
+            plan: its key.
+            records: of the nodes before it.
 
         Raises:
             StepError: the body raised.
             StepStopped: its time was up, or its process died.
-            BrokenPromise: it gave something else than it promised.
+            BrokenPromise: its output is not what it promised.
             DamagedArtifact: a stored input is damaged.
-            StoreError: the result cannot be kept.
+            StoreError: the result cannot be stored.
             InputError: a file that it reads changed meanwhile.
         """
 
@@ -152,30 +221,25 @@ class NodeExecutor(Protocol):
         """Drop what is held in memory of a node's result."""
 
 
-def execute(
-    request: RunRequest, make_scheduler: Callable[[RunRequest], Callable[[], RunResult]]
-) -> RunResult:
-    """Run a graph; with nothing to do, nothing is imported and nothing is written.
+def execute(graph: Graph, planning: PlanningContext, start: Callable[[], RunResult]) -> RunResult:
+    """Run a graph, if anything must run; else nothing is imported and nothing is written.
 
     Args:
-        request: what to run, and with what.
-        execution: makes what carries the run out; called, and so imported, only if something must run.
+        graph: what is to run; it may have been remembered.
+        planning: decides what of it is fresh.
+        start: runs it; only called, and so its imports only paid for, if some step must run.
 
     Raises:
         InputError: a file that a step reads does not exist.
-        WiringError: no step is wanted, or nothing of what is wanted can be made up.
+        WiringError: no step is wanted, or nothing of what is wanted can be pretended.
     """
-    plans = request.make_planner(request.graph).plan()
+    plans = planning.make_planner(graph).plan()
     if not plans:
-        raise _nothing_wanted_error(request.graph)
+        raise _nothing_wanted_error(graph)
     if all(p.record or p.state == LEFT_OUT for p in plans.values()):
-        return _fresh_result(plans)
-    return make_scheduler(request)()
-
-
-def _fresh_result(plans: Mapping[str, NodePlan]) -> RunResult:
-    left_out = {n: p.reason for n, p in plans.items() if not p.record}
-    return RunResult(records={n: p.record for n, p in plans.items() if p.record}, left_out=left_out)
+        left_out = {n: p.reason for n, p in plans.items() if not p.record}
+        return RunResult(records={n: p.record for n, p in plans.items() if p.record}, left_out=left_out)
+    return start()
 
 
 def _nothing_wanted_error(graph: Graph) -> WiringError:

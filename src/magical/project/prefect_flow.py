@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from magical.engine.policy import Policy
-from magical.engine.policy import TrackingSettings as HowToTrack
 from magical.engine.run import RunResult
 from magical.errors import UsageError
 from magical.events import StepCached, StepLeftOut
@@ -20,10 +18,9 @@ from magical.integrations.prefect.flow_run import resolve_server
 from magical.integrations.prefect.prefect_runner import PrefectRunner
 from magical.integrations.prefect.reconcile import OpenFlowRuns, reconcile_flow_runs
 from magical.masking import mask_values
-from magical.project.loading.configuration import Configuration
-from magical.project.loading.drawing import WorkflowDrawer
+from magical.project.project_context import ProjectContext
 from magical.project.servers.prefect_server import ensure_prefect_server
-from magical.project.tracking_setup import TrackedProject, load_json_value
+from magical.project.tracking_setup import load_json_value
 from magical.settings.base import to_json
 from magical.settings.secrets import Secret, drop_masked
 
@@ -36,40 +33,22 @@ __all__ = ["create_flow", "set_up_prefect"]
 _MLFLOW_URL = "http://127.0.0.1:5000"
 
 
-class FlowProject(Protocol):
-    """The part of a project that its flow needs."""
-
-    @property
-    def configuration(self) -> Configuration:
-        """What its files say."""
-
-    @property
-    def drawer(self) -> WorkflowDrawer:
-        """Draws its workflow."""
-
-    def execute(self, step: str = "", settings: Mapping[str, Any] | None = None) -> RunResult:
-        """Run, and give the bare result."""
-
-
-def set_up_prefect(
-    project: TrackedProject, policy: Policy, tracking: HowToTrack, graph: Graph
-) -> tuple[PrefectRunner, PrefectCards]:
-    """Give what runs the steps of a graph as tasks, and what shows them.
+def set_up_prefect(context: ProjectContext, graph: Graph) -> tuple[PrefectRunner, PrefectCards]:
+    """Create the runner that executes steps as Prefect tasks, and the listener that shows their results.
 
     Args:
-        project: whose run it is.
-        policy: the wishes about it.
-        tracking: where models are registered, for links.
+        context: of the project whose run it is.
         graph: what runs.
 
     Raises:
         UsageError: Prefect is not installed, or its server does not answer.
     """
-    marks = OpenFlowRuns(project.journal.folder)
+    policy, tracking = context.configuration.policy, context.configuration.tracking
+    marks = OpenFlowRuns(context.journal.folder)
     runner = PrefectRunner(policy.workers, server=policy.server, tags=policy.tags, on_flow_run=marks.note)
     runner.check()
     if server := runner.flow_run_ids()[0]:
-        reconcile_flow_runs(project, server)
+        reconcile_flow_runs(context, server)
     pages = next((u for u in (tracking.registry_uri, tracking.uri) if u.startswith("http")), _MLFLOW_URL)
 
     def about(step: str) -> str:
@@ -83,16 +62,19 @@ def set_up_prefect(
         )
 
     return runner, PrefectCards(
-        runner, lambda key: load_json_value(project, key), about, lambda v: make_model_link(v, pages)
+        runner, lambda key: load_json_value(context.store, key), about, lambda v: make_model_link(v, pages)
     )
 
 
-def create_flow(project: FlowProject, module: str) -> Flow[..., None]:
-    """Give a project's workflow as a Prefect flow, with its settings as parameters.
+def create_flow(
+    context: ProjectContext, module: str, run: Callable[[ProjectContext], RunResult]
+) -> Flow[..., None]:
+    """Create a Prefect flow of a project's workflow, with its settings as parameters.
 
     Args:
-        project: opened with the profile that it is to run with.
+        context: with the profile that the flow runs with.
         module: in which the flow has the workflow's name, for `serve` and `deploy`.
+        run: runs the workflow with the settings of one call.
 
     Raises:
         UsageError: Prefect is not installed.
@@ -113,13 +95,13 @@ def create_flow(project: FlowProject, module: str) -> Flow[..., None]:
             plain = {n: str(v) if isinstance(v, Secret) else v for n, v in parameters.items()}
             return dict(mask_values(super().serialize_parameters(plain)))
 
-    workflow, graph = project.drawer.draw_fresh({})
+    workflow, graph = context.drawer.draw_fresh()
     fields = workflow.settings.model_fields if workflow.settings else {}
-    given = project.configuration.settings(workflow.settings, {}).settings
+    given = context.configuration.load_settings(workflow.settings).settings
 
     def body(**settings: Any) -> None:
         line = {k: v for k, v in to_json(settings).items() if v != to_json(defaults[k])}
-        _report_result(project.execute(settings={**drop_masked(line), "policy": {"runner": "prefect"}}))
+        _report_result(run(context.reopen({**drop_masked(line), "policy": {"runner": "prefect"}})))
 
     signature = inspect.Signature(
         [_create_parameter(name, field, getattr(given, name)) for name, field in fields.items()]

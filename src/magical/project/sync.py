@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
 from magical.engine.journal import RunSummary
-from magical.engine.plan import FRESH, NodePlan, Receipts
-from magical.engine.policy import TrackingSettings as HowToTrack
-from magical.engine.protocols import Listener, Registry
-from magical.engine.run import RunResult
+from magical.engine.plan import FRESH, NodePlan
+from magical.engine.protocols import Listener
 from magical.errors import (
     InputError,
     MagicalError,
@@ -23,48 +20,14 @@ from magical.errors import (
 from magical.events import Event, RunFinished
 from magical.graph import Graph
 from magical.integrations.mlflow.progress_marks import MISSED, SENT, ProgressMark, ProgressMarkStore
-from magical.project.loading.configuration import Configuration
-from magical.project.tracking_setup import TrackedProject, create_tracker
+from magical.project.project_context import ProjectContext
+from magical.project.run_setup import run_drawing
+from magical.project.tracking_setup import create_tracker
 from magical.settings.secrets import drop_masked
 from magical.system.file_locks import exclusive_lock
 from magical.system.processes import is_process_alive, machine_name
 
-__all__ = ["StoredPlan", "SyncItem", "SyncReport", "SyncableProject", "freeze_sources", "sync_project"]
-
-
-@dataclass(frozen=True)
-class StoredPlan:
-    """A step with all that it needs, nothing of which is asked of the world again.
-
-    Attributes:
-        workflow: its workflow's name.
-        plans: what is fresh.
-        run: runs what is not.
-    """
-
-    workflow: str
-    plans: Mapping[str, NodePlan]
-    run: Callable[[tuple[Listener, ...]], RunResult]
-
-
-class SyncableProject(TrackedProject, Protocol):
-    """The part of a project that sending later needs."""
-
-    @property
-    def configuration(self) -> Configuration:
-        """What its files say."""
-
-    def with_profile(self, profile: str) -> SyncableProject:
-        """Give the project under another profile."""
-
-    def registry(self, tracking: HowToTrack) -> Registry:
-        """Give its model registry."""
-
-    def receipts(self, line: Mapping[str, Any]) -> Receipts:
-        """Give what looks up in the store what has been computed."""
-
-    def plan_from_store(self, step: str, settings: Mapping[str, Any]) -> StoredPlan:
-        """Draw it up to a step, as it stands in the store."""
+__all__ = ["SyncItem", "SyncReport", "sync_project"]
 
 
 @dataclass(frozen=True)
@@ -120,17 +83,17 @@ class SyncReport:
 
 
 def sync_project(
-    project: SyncableProject, listeners: tuple[Listener, ...] = (), reconciled: Sequence[str] = ()
+    context: ProjectContext, listeners: tuple[Listener, ...] = (), reconciled: Sequence[str] = ()
 ) -> SyncReport:
     """Send what was missed; one that cannot be sent does not keep back the others.
 
     Args:
-        project: whose runs.
-        listeners: who hears what the steps tell that are made up for.
-        settled: the runs of which Prefect has been told the rest.
+        context: of the project whose runs they are.
+        listeners: are notified by the steps that run for it.
+        reconciled: the runs whose end Prefect has just been told.
     """
-    with exclusive_lock(project.home / "sync.lock"):  # a second one waits, and finds nothing left to send
-        found = [*_RunSender(project).send(), *_StepSender(project, listeners).send()]
+    with exclusive_lock(context.home / "sync.lock"):  # a second one waits, and finds nothing left to send
+        found = [*_RunSender(context).send(), *_StepSender(context, listeners).send()]
     return SyncReport(
         (*(SyncItem(run, "", "sent", "Prefect knows how it ended.") for run in reconciled), *found)
     )
@@ -139,12 +102,12 @@ def sync_project(
 class _RunSender:
     """The runs that MLflow's tracking missed, oldest first."""
 
-    def __init__(self, project: SyncableProject) -> None:
-        self._project, self._marks = project, ProgressMarkStore(project.journal.folder)
+    def __init__(self, context: ProjectContext) -> None:
+        self._context, self._marks = context, ProgressMarkStore(context.journal.folder)
         self._unreachable: dict[str, RegistryDown] = {}
 
     def send(self) -> Iterator[SyncItem]:
-        for run in reversed(self._project.journal.names()):
+        for run in reversed(self._context.journal.names()):
             mark = self._marks.read(run)
             if mark is None or mark.state == SENT:
                 continue
@@ -156,18 +119,17 @@ class _RunSender:
 
     def _send(self, run: str, mark: ProgressMark) -> bool:
         events = [(e, at) for e, at in self._events(run) if e is not None]
-        begun = self._project.journal.read(run)
+        begun = self._context.journal.read(run)
         if not events or not (mark.state == MISSED or _is_over(begun)):
             return False
         if begun.state == "killed":  # its journal just ends
             last = max(at for _, at in events)
             events.append((RunFinished(run=run, state="stopped", seconds=0.0, executed=0), last))
-        project = _with_run_profile(self._project, begun)
-        tracking = project.configuration.tracking(mark.line)
-        uri = tracking.uri or "its own"
+        context = self._context.reopen(mark.line, profile=_profile(begun))
+        uri = context.configuration.tracking.uri or "its own"
         if uri in self._unreachable:
             raise self._unreachable[uri]
-        listener = create_tracker(project, tracking, begun.workflow, mark.line, is_finished=True)
+        listener = create_tracker(context, begun.workflow, is_finished=True)
         if listener is None:
             return False
         try:
@@ -179,23 +141,23 @@ class _RunSender:
         return True
 
     def _events(self, run: str) -> Iterator[tuple[Event | None, float]]:
-        for line in self._project.journal.events(run):
+        for line in self._context.journal.events(run):
             yield Event.from_json(line), float(line.get("at", 0.0))
 
 
 class _StepSender:
     """The steps that the registry missed, newest first."""
 
-    def __init__(self, project: SyncableProject, listeners: tuple[Listener, ...]) -> None:
-        self._project, self._listeners = project, listeners
-        self._marks = ProgressMarkStore(project.journal.folder)
+    def __init__(self, context: ProjectContext, listeners: tuple[Listener, ...]) -> None:
+        self._context, self._listeners = context, listeners
+        self._marks = ProgressMarkStore(context.journal.folder)
         self._unreachable: dict[str, RegistryDown] = {}
 
     def send(self) -> Iterator[SyncItem]:
         later: set[tuple[str, str]] = set()  # what newer runs wrote to the world
         seen: set[str] = set()
         done: set[str] = set()  # under which keys, for whichever registry
-        for run in self._project.journal.runs():
+        for run in self._context.journal.runs():
             for step, key in run.pending.items():
                 if key in seen or any(k.startswith(key) for k in done) or self._is_done(run, key):
                     continue
@@ -210,10 +172,10 @@ class _StepSender:
         """Whether what was pending has meanwhile been done, for the registry that it would be sent to now."""
         mark = self._marks.read(run.name)
         try:
-            receipts = _with_run_profile(self._project, run).receipts(mark.line if mark else {})
-            return receipts.look_up(key, writes=True)[0] is not None
+            context = self._context.reopen(mark.line if mark else {}, profile=_profile(run))
+            return context.receipts.look_up(key, writes=True)[0] is not None
         except (UsageError, SettingsError):  # the run's profile is no more, or no longer right
-            return self._project.store.find_record(key) is not None
+            return self._context.store.find_record(key) is not None
 
     def _try_send(self, run: RunSummary, step: str, key: str) -> SyncItem:
         try:
@@ -224,24 +186,27 @@ class _StepSender:
             return _failed_item(run.name, step, error)
 
     def _send_step(self, run: RunSummary, step: str, key: str) -> SyncItem:
-        project, mark = _with_run_profile(self._project, run), self._marks.read(run.name)
-        line = mark.line if mark else {}
-        stored = project.plan_from_store(step, {**drop_masked(run.settings), **line})
-        if stored.workflow == run.workflow and (origin := stored.plans[step].origin):
+        mark = self._marks.read(run.name)
+        settings = {**drop_masked(run.settings), **(mark.line if mark else {})}
+        context = self._context.reopen(settings, profile=_profile(run))
+        drawing = replace(context.draw(step), rewrite=_freeze_sources)
+        plans = context.plan_with(drawing).make_planner(drawing.graph).plan()
+        workflow = drawing.graph.workflow
+        if workflow == run.workflow and (origin := plans[step].origin):
             text = f"not sent: it stands on what is not real now: {join_names(origin)}"
             return SyncItem(run.name, step, "changed", text, "magical run, with all steps written")
-        if stored.workflow != run.workflow or not _is_ready(stored.plans, step, key):
+        if workflow != run.workflow or not _is_ready(plans, step, key):
             return _changed_item(run, step)
-        tracking = project.configuration.tracking(line)
+        tracking = context.configuration.tracking
         uri = tracking.registry_uri or tracking.uri or "its own"
         if uri in self._unreachable:
             raise self._unreachable[uri]
         try:
-            project.registry(tracking).champion(run.workflow)  # before a run is begun for nothing
+            context.registry().champion(run.workflow)  # before a run is begun for nothing
         except RegistryDown as error:
             self._unreachable[uri] = error
             raise
-        result = stored.run(self._listeners)
+        result = run_drawing(context, drawing, self._listeners)
         if result.errors:
             raise next(iter(result.errors.values()))
         if step in result.pending:
@@ -263,8 +228,8 @@ def _is_ready(plans: Mapping[str, NodePlan], step: str, key: str) -> bool:
     return plans[step].key == key and all(before)
 
 
-def freeze_sources(graph: Graph) -> Graph:
-    """The graph with no source that must be asked again: what is sent stands on what the store has of it."""
+def _freeze_sources(graph: Graph) -> Graph:
+    """Ask no source again: what is sent stands on what the store has of it."""
     nodes = tuple(
         replace(n, facts={k: v for k, v in n.facts.items() if (k, v) != ("reads", "world")})
         for n in graph.nodes
@@ -272,10 +237,8 @@ def freeze_sources(graph: Graph) -> Graph:
     return replace(graph, nodes=nodes)
 
 
-def _with_run_profile(project: SyncableProject, run: RunSummary) -> SyncableProject:
-    """The project with the profile of a run."""
-    profile = str(run.facts.get("profile", ""))
-    return project if profile == project.configuration.profile else project.with_profile(profile)
+def _profile(run: RunSummary) -> str:
+    return str(run.facts.get("profile", ""))
 
 
 def _changed_item(run: RunSummary, step: str) -> SyncItem:

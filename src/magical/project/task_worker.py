@@ -19,16 +19,15 @@ from magical.engine.execution.capture import capture_lines
 from magical.engine.execution.remote_task import EVENT, RemoteTask, answer_task, pack_answer
 from magical.engine.execution.subprocess_executor import SubprocessExecutor, send_answer
 from magical.engine.plan import NodePlan
-from magical.engine.run import RunResult
+from magical.engine.run import ActiveRun, RunResult
 from magical.errors import ProjectError, shorten
 from magical.events import Event
 from magical.keys.key_diff import find_causes
 from magical.keys.packages import digest_installed
 from magical.masking import MaskedStream
 from magical.project.loading.drawing import WorkflowDrawing
-from magical.project.project import Project
-from magical.project.run_setup import TASK_WORKER_COMMAND
-from magical.settings.layers import to_overrides
+from magical.project.project_context import ProjectContext, open_context
+from magical.project.run_setup import TASK_WORKER_COMMAND, OpenTicket, create_run_context
 from magical.settings.paths import CommandLineText
 from magical.system.gc_pause import pause_gc
 from magical.system.processes import machine_name
@@ -47,14 +46,14 @@ class _OpenProject:
     """An opened project with its code, kept between the errands of a process.
 
     Attributes:
-        what: it was opened by, the digest of its files included.
-        project: as opened.
+        key: what it was opened with, the digest of its files included.
+        context: as opened.
         drawing: with its code.
-        users: errands that are under way with it.
+        active_tasks: how many tasks are using it.
     """
 
     key: Any
-    project: Project
+    context: ProjectContext
     drawing: WorkflowDrawing
     active_tasks: int = 0
 
@@ -81,8 +80,8 @@ def execute_task(task: RemoteTask, emit: EmitEvent) -> Record:
         ProjectError: the project is not what it was when the run began.
         MagicalError: what the performer raises.
     """
-    project, line, step = _open_ticket(task.ticket)
-    return _execute_node(task, emit, project, project.drawer.draw(line, step))
+    context = _open_ticket(task.ticket)
+    return _execute_node(task, emit, context, context.draw(task.ticket.step))
 
 
 def execute_on_worker(task: RemoteTask, emit: EmitEvent, stopping: threading.Event) -> Record:
@@ -97,47 +96,48 @@ def execute_on_worker(task: RemoteTask, emit: EmitEvent, stopping: threading.Eve
         ProjectError: the project is not what it was when the run began, or not here.
         MagicalError: what the performer raises.
     """
-    folder = Path(task.ticket["folder"])
+    folder = Path(task.ticket.folder)
     apart = SubprocessExecutor(
         TASK_WORKER_COMMAND, emit, stopping, folder=folder if folder.is_dir() else None
     )
-    typed = _has_typed_path(task.ticket["line"]) and str(folder) != os.getcwd()
+    typed = _has_typed_path(task.ticket.overrides) and str(folder) != os.getcwd()
     if task.timeout is not None or typed or digest_installed() != _PACKAGES:
         return apart(task)
     with capture_lines(echo=False), _use_project(task.ticket) as held:
         if held is None:  # imported anew it would change modules under the errands that are under way
             return apart(task)
-        return _execute_node(task, emit, held.project, held.drawing)
+        return _execute_node(task, emit, held.context, held.drawing)
 
 
-def _execute_node(task: RemoteTask, emit: EmitEvent, project: Project, drawing: WorkflowDrawing) -> Record:
+def _execute_node(
+    task: RemoteTask, emit: EmitEvent, context: ProjectContext, drawing: WorkflowDrawing
+) -> Record:
     from magical.engine.execution.executor import LocalExecutor
 
-    request = project.build_request(drawing, mlflow_run=lambda: task.ticket["mlflow_run"])
+    run = create_run_context(context, drawing, find_run_id=lambda: task.ticket.mlflow_run)
     records = {name: Record.from_json(data) for name, data in task.records.items()}
-    graph = drawing.runnable_graph
-    node = graph.by_name.get(task.node)
-    known = {link.node: records[link.node] for link in node.links} if node else {}
-    made = request.make_planner(graph).plan_node(node, known) if node else None
-    if node is None or made is None or made.key != task.key:
-        raise _changed_step_error(task, made)
-    performer = LocalExecutor(request, graph, emit, RunResult(task.run, records=records))
-    with project.store.pin_run(task.run):
-        return performer.execute(node, made, known)
+    node = run.graph.by_name.get(task.node)
+    inputs = {link.node: records[link.node] for link in node.links} if node else {}
+    plan = run.planner.plan_node(node, inputs) if node else None
+    if node is None or plan is None or plan.key != task.key:
+        raise _changed_step_error(task, plan)
+    executor = LocalExecutor(ActiveRun(run, RunResult(task.run, records=records), emit))
+    with context.store.pin_run(task.run):
+        return executor.execute(node, plan, inputs)
 
 
-def _open_ticket(ticket: Mapping[str, Any]) -> tuple[Project, dict[str, Any], str]:
-    root = ticket["opening"].location.root
+def _open_ticket(ticket: OpenTicket) -> ProjectContext:
+    root = ticket.options.location.root
     if not root.is_dir():
         raise ProjectError(
             f"There is no {root} on {machine_name()}, where this step was sent.",
             hint="the workers of a cluster need the project at the path that it has here.",
         )
-    return Project(ticket["opening"]), to_overrides(ticket["line"]), ticket["step"]
+    return open_context(ticket.options, ticket.overrides)
 
 
 @contextlib.contextmanager
-def _use_project(ticket: Mapping[str, Any]) -> Iterator[_OpenProject | None]:
+def _use_project(ticket: OpenTicket) -> Iterator[_OpenProject | None]:
     """The project of a ticket as its files are now; none if another one is being worked with."""
     with _open_lock:
         held = _find_project(ticket)
@@ -151,9 +151,9 @@ def _use_project(ticket: Mapping[str, Any]) -> Iterator[_OpenProject | None]:
                 held.active_tasks -= 1
 
 
-def _find_project(ticket: Mapping[str, Any]) -> _OpenProject | None:
-    project, line, step = _open_ticket(ticket)
-    what = (ticket["opening"], line, step, project.drawer.digest(line))
+def _find_project(ticket: OpenTicket) -> _OpenProject | None:
+    context = _open_ticket(ticket)
+    what = (ticket.options, context.configuration.overrides, ticket.step, context.drawer.digest())
     for held in _open_projects:
         if held.key == what and held.drawing.drawn.is_current():
             return held
@@ -161,12 +161,12 @@ def _find_project(ticket: Mapping[str, Any]) -> _OpenProject | None:
         return None
     _open_projects.clear()
     pause_gc()  # until a body runs
-    drawing = project.drawer.draw(line, step)
+    drawing = context.draw(ticket.step)
     _ = drawing.runnable_graph  # imported here, where one thread does at a time
-    if project.drawer.digest(line) == what[-1]:
-        _open_projects.append(made := _OpenProject(what, project, drawing))
-        return made
-    raise _changed_files_error(project.root.name)
+    if context.drawer.digest() == what[-1]:
+        _open_projects.append(opened := _OpenProject(what, context, drawing))
+        return opened
+    raise _changed_files_error(context.root.name)
 
 
 def _changed_step_error(task: RemoteTask, plan: NodePlan | None) -> ProjectError:

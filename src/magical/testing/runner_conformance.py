@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -173,15 +173,13 @@ class ProjectRunSuite(Conformance):
     def _run_project(
         self, root: Path, policy: Mapping[str, Any] | None = None, **settings: Any
     ) -> tuple[RunResult, list[Event]]:
-        from magical.engine.run import execute
         from magical.project import load
-        from magical.project.run_setup import create_scheduler
+        from magical.project.run_setup import run_drawing
 
         _write_project(root, {**self.policy, **(policy or {})})
-        project, recorder = load(root), _EventRecorder()
-        request = project.build_request(project.draw(settings), (recorder,))
+        context, recorder = load(root).context(settings), _EventRecorder()
         # In place of the runner that the policy names: a third party's is unknown to it.
-        return execute(replace(request, runner=lambda: self.runner(2)), create_scheduler), recorder.events
+        return run_drawing(context, context.draw(), (recorder,), runner=self.runner(2)), recorder.events
 
 
 def _write_project(root: Path, policy: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What bodies print and log is told step by step, and shown by inspect."""
+"""Lines that bodies print and log become events of their steps, and inspect shows them."""
 
 import contextlib
 import logging
@@ -215,7 +215,7 @@ def test_bodies_that_are_only_tried_are_not_heard(tmp_path: Path, capsys: pytest
         tmp_path,
         SPEAKS.replace(
             "    return n\n\n@step",
-            "    from magical.events import unheard\n    with unheard():\n        print('hidden')\n        logging.getLogger('mine').error('hidden too')\n    return n\n\n@step",
+            "    from magical.events import discard_events\n    with discard_events():\n        print('hidden')\n        logging.getLogger('mine').error('hidden too')\n    return n\n\n@step",
         ),
     )
     small.run()

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.dispatch import Dispatcher, has_cluster_work, is_dispatchable
+from magical.engine.execution.dispatch import has_cluster_work, is_dispatchable
 from magical.engine.execution.executor import LocalExecutor
 from magical.engine.execution.remote_task import ERROR, EVENT, RemoteTask, pack_answer, unpack_answer
 from magical.engine.execution.scheduler import Scheduler
-from magical.engine.run import RunResult
+from magical.engine.run import ActiveRun, RunContext, RunResult
 from magical.errors import StepError, StepStopped
 from magical.events import Event, LogLine
+from magical.project.run_setup import create_run_context
 from projects import Small, one
 
 FLOW = """
@@ -49,7 +50,7 @@ def flow(s: FlowSettings) -> int:
 class Elsewhere:
     """A cluster in this very process."""
 
-    performer: Any = None
+    run: RunContext | None = None
     errands: list[RemoteTask] = field(default_factory=list)
     fails: StepError | None = None
 
@@ -60,25 +61,22 @@ class Elsewhere:
         if self.fails is not None:
             future.set_exception(self.fails)
             return future
-        performer, request, graph = self.performer
+        assert self.run is not None
         known = {name: Record.from_json(data) for name, data in task.records.items()}
-        node = graph.by_name[task.node]
-        made = request.make_planner(graph).plan_node(node, known)
-        future.set_result(performer.execute(node, made, known))
+        node = self.run.graph.by_name[task.node]
+        executor = LocalExecutor(ActiveRun(self.run, RunResult(task.run, records=known), emit))
+        future.set_result(executor.execute(node, self.run.planner.plan_node(node, known), known))
         return future
 
 
 def run_with(small: Small, cluster: Elsewhere, policy: str = "") -> RunResult:
-    project = small.load()
-    request = replace(project.build_request(project.draw({})), echo=False)
+    cluster.run = replace(context_of(small), echo=False)
+    return Scheduler(cluster.run, cluster).run()  # type: ignore[arg-type]
 
-    def performer(*run: Any) -> Dispatcher:
-        request, graph, tell, result, stopping = run
-        local = LocalExecutor(request, graph, tell, result)
-        cluster.performer = (local, request, graph)
-        return Dispatcher(request, local, tell, result, stopping, cluster)  # type: ignore[arg-type]
 
-    return Scheduler(request, performer)()
+def context_of(small: Small, **settings: Any) -> RunContext:
+    context = small.load().context(settings)
+    return create_run_context(context, context.draw())
 
 
 def test_what_writes_to_the_world_stays(tmp_path: Path) -> None:
@@ -101,14 +99,13 @@ def test_a_cluster_is_wanted_only_where_something_travels(
     tmp_path: Path, settings: dict[str, Any], wanted: bool
 ) -> None:
     small = one(tmp_path, FLOW)
-    project = small.load()
-    assert has_cluster_work(project.build_request(project.draw(settings))) is wanted
+    assert has_cluster_work(context_of(small, **settings)) is wanted
     small.run()
-    assert not has_cluster_work(project.build_request(project.draw(settings)))
+    assert not has_cluster_work(context_of(small, **settings))
 
 
 def test_what_is_made_up_stays(tmp_path: Path) -> None:
-    graph = one(tmp_path, FLOW.replace("return number * 2", "...")).load().draw({}).graph
+    graph = one(tmp_path, FLOW.replace("return number * 2", "...")).load().context().draw().graph
     assert {n.name: is_dispatchable(n) for n in graph.nodes if n.name == "twice"} == {"twice": False}
 
 

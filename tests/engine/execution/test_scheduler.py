@@ -620,7 +620,7 @@ def test_ctrl_c_under_a_debugger_waits_for_nothing(tmp_path: Path) -> None:
         return interrupted()
     """
     project = one(tmp_path, text).load()
-    project.draw_workflow()
+    project.context().draw()
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt, match="interrupted was under way"):
         project.execute("", {}, (), lambda error: None)

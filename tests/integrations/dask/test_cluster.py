@@ -19,6 +19,8 @@ import pytest
 
 from magical.engine.execution.local_runner import LocalRunner
 from magical.errors import BrokenPromise, StepError, StepStopped, UsageError
+from magical.project.result import Run
+from magical.project.run_setup import run_drawing
 from magical.testing import RunnerConformance
 from magical.testing.runner_conformance import ProjectRunSuite
 from projects import Small, is_well_worded, one, python
@@ -298,8 +300,10 @@ def test_a_run_that_leaves_nothing_behind_has_its_cluster_aside_too(tmp_path: Pa
         return folder()
     """
     project, aside = one(tmp_path / "p", text).load(), tmp_path / "aside"
-    away = replace(project.options, location=replace(project.location, aside=aside))
-    assert project.reopen(away).run(**ON_DASK).result.startswith(str(aside))
+    away = project.context().reopen(ON_DASK, location=replace(project.options.location, temporary_home=aside))
+    drawing = away.draw()
+    result = run_drawing(away, drawing)
+    assert Run(drawing.runnable_graph, result, away.store).result.startswith(str(aside))
 
 
 # --- being stopped ------------------------------------------------------------------------------------------------

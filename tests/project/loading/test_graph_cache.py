@@ -21,7 +21,7 @@ def drawn(small: Small) -> Small:
 
 def redraws(small: Small, **settings: Any) -> bool:
     """Whether the workflow is drawn anew."""
-    return small.load().draw_workflow(settings).graph.has_calls
+    return small.load().context(settings).draw().drawn.graph.has_calls
 
 
 CHANGES = {
@@ -81,8 +81,8 @@ def test_each_line_of_settings_is_remembered(drawn: Small) -> None:
 def test_each_profile_is_remembered(small: Small) -> None:
     small.write("profiles/quick.toml", "max_id = 20\n")
     small.run()
-    assert small.load("quick").draw_workflow().graph.has_calls
-    assert not small.load("quick").draw_workflow().graph.has_calls
+    assert small.load("quick").context().draw().drawn.graph.has_calls
+    assert not small.load("quick").context().draw().drawn.graph.has_calls
     assert not redraws(small)
 
 
@@ -93,7 +93,7 @@ def test_touching_does_not_matter(drawn: Small) -> None:
 
 def test_only_the_last_ones_are_kept(drawn: Small) -> None:
     for number in range(GraphCache.KEPT + 5):
-        drawn.load().draw_workflow({"max_id": number % 99 + 1})
+        drawn.load().context({"max_id": number % 99 + 1}).draw()
     assert len(list((drawn.root / ".magical/drawn").glob("*.json"))) == GraphCache.KEPT
 
 
@@ -184,7 +184,7 @@ def test_an_edit_while_the_project_is_imported_is_not_taken_for_what_was_importe
 def test_an_edit_after_planning_is_not_run_under_the_old_key(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small.load().draw_workflow()
+    small.load().context().draw()
     assert not redraws(small)
     real = module.import_workflow
 
@@ -218,8 +218,8 @@ def test_files_that_never_rest_are_said(small: Small, monkeypatch: pytest.Monkey
 
 
 def test_what_is_remembered_is_what_was_drawn(small: Small) -> None:
-    new: DrawnWorkflow = small.load().draw_workflow()
-    old = small.load().draw_workflow()
+    new: DrawnWorkflow = small.load().context().draw().drawn
+    old = small.load().context().draw().drawn
     assert not old.graph.has_calls
     assert old.graph == new.graph
     assert dict(old.identities) == dict(new.identities)
@@ -404,7 +404,7 @@ def flow(s: S) -> int:
 def test_a_constant_that_is_another_at_each_import_is_said(tmp_path: Path) -> None:
     """What runs would not be what its key says."""
     small = one(tmp_path, CLOCK)
-    small.load().draw_workflow()
+    small.load().context().draw()
     with pytest.raises(ProjectError, match=r"workflow.NUMBER is another each time") as caught:
         small.run()
     assert "make it a setting" in caught.value.hint
@@ -415,7 +415,7 @@ def test_a_workflow_that_draws_another_graph_each_time_is_said(tmp_path: Path) -
         "second(first(s.n))", "second(first(s.n)) if NUMBER % 2 else first(s.n)"
     )
     small = one(tmp_path, text)
-    small.load().draw_workflow()
+    small.load().context().draw()
     with pytest.raises(ProjectError, match=r"What flow draws is another each time"):
         small.run()
 

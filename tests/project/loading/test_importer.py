@@ -79,7 +79,7 @@ def test_an_environment_inside_the_project_stays_as_it_is(
     small.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
     assert small.ran() == ["clean", "split", "size"]
     assert sys.modules["insidelib.sub"] is first
-    assert "package:insidelib" in small.load().draw_workflow().identities["clean"].parts
+    assert "package:insidelib" in small.load().context().draw().drawn.identities["clean"].parts
     monkeypatch.delitem(sys.modules, "insidelib")
     monkeypatch.delitem(sys.modules, "insidelib.sub")
 

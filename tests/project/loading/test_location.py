@@ -108,4 +108,4 @@ def test_a_pyproject_that_is_wrong_is_said(tmp_path: Path, text: str | bytes) ->
 
 def test_settings_lie_beside_it(small: Small) -> None:
     small.write("settings.toml", NO_TRACKING + "")
-    assert not small.load().configuration.tracking({}).enabled
+    assert not small.load().context().configuration.tracking.enabled

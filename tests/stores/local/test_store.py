@@ -70,8 +70,8 @@ class TestLocalStore(StoreConformance):
         script = (
             "import sys\nfrom pathlib import Path\nfrom magical.stores.local.store import LocalStore\n"
             f"store = LocalStore(Path({str(store.folder)!r}))\n"
-            f"use, lock = store.in_use('run'), store.lock({KEY!r})\nuse.__enter__()\nlock.__enter__()\n"
-            f"store.record({KEY!r})\nstore.scratch({KEY!r})\nprint('in use', flush=True)\nsys.stdin.read()\n"
+            f"use, lock = store.pin_run('run'), store.lock({KEY!r})\nuse.__enter__()\nlock.__enter__()\n"
+            f"store.find_record({KEY!r})\nstore.scratch({KEY!r})\nprint('in use', flush=True)\nsys.stdin.read()\n"
         )
         with subprocess.Popen(
             [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -132,7 +132,7 @@ class TestLocalStore(StoreConformance):
             record = self.save_with_record(store)
             other = pickle.loads(pickle.dumps(store))
             assert other.folder == store.folder
-        assert other.record(KEY) == record
+        assert other.find_record(KEY) == record
 
     def test_many_threads_pin_at_once(self, store: LocalStore) -> None:
         with store.pin_run("run"):

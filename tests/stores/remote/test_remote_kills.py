@@ -49,11 +49,11 @@ def begun(store: RemoteStore, work: str, elsewhere: str = "boot/space/1/2") -> s
 
     Unless told otherwise, it is one of another machine, as far as others can see.
     """
-    there = f"from magical.stores.remote import leases\nleases.process_name = lambda pid: {elsewhere!r}\n"
+    there = f"from magical.stores.remote import leases\nleases.identify_process = lambda pid: {elsewhere!r}\n"
     there = there if elsewhere else ""
     script = (
         "import sys\nfrom pathlib import Path\n"
-        "from magical.stores.remote.leases import Timing\nfrom magical.stores.remote.store import RemoteStore\n"
+        "from magical.stores.remote.leases import LeaseTiming\nfrom magical.stores.remote.store import RemoteStore\n"
         f"store = RemoteStore({store.url!r}, Path({str(store.local)!r}), {store.timing!r})\n"
         f"{there}KEY = {KEY!r}\n{work}\nprint('ready', flush=True)\nsys.stdin.read()\n"
         "for held in reversed(all_held):\n    held.__exit__(None, None, None)\nprint('ended', flush=True)\n"
@@ -87,7 +87,11 @@ def left(store: RemoteStore) -> list[str]:
 def test_what_a_killed_process_held_is_free_after_a_while(store: RemoteStore) -> None:
     kept(store)
     waited: list[int] = []
-    what = (holding("store.in_use('run')", "store.lock(KEY)"), "store.record(KEY)", "store.scratch(KEY)")
+    what = (
+        holding("store.pin_run('run')", "store.lock(KEY)"),
+        "store.find_record(KEY)",
+        "store.scratch(KEY)",
+    )
     with another(store, *what) as process:
         assert store.sweep([]).records == 0, "it is pinned"
         assert store.scratch(KEY).exists()
@@ -110,7 +114,7 @@ def test_what_a_process_of_this_machine_held_is_free_at_once(tmp_path: Path) -> 
         f"file://{tmp_path}/store", tmp_path / "cache", LeaseTiming(renew_interval=600, expire_after=600)
     )
     kept(store)
-    what = holding("store.in_use('run')", "store.lock(KEY)", "store.writing()")
+    what = holding("store.pin_run('run')", "store.lock(KEY)", "store.block_sweeps()")
     with another(store, what, elsewhere="") as process:
         process.kill()
         process.wait()
@@ -124,7 +128,7 @@ def test_what_a_process_of_this_machine_held_is_free_at_once(tmp_path: Path) -> 
 
 def test_locks_and_writers_that_were_killed_are_swept(store: RemoteStore) -> None:
     kept(store)
-    with another(store, holding("store.lock(KEY)", "store.writing()")) as process:
+    with another(store, holding("store.lock(KEY)", "store.block_sweeps()")) as process:
         process.kill()
         process.wait()
     dry = store.sweep([KEY], dry=True)
@@ -173,7 +177,7 @@ def test_a_sleeper_that_wakes_up_takes_nothing_from_who_followed(store: RemoteSt
 
 def test_pins_of_a_sleeper_are_made_again(store: RemoteStore) -> None:
     record = kept(store)
-    what = ("all_held = [store.in_use('run')]", "all_held[0].__enter__()", "store.record(KEY)")
+    what = ("all_held = [store.pin_run('run')]", "all_held[0].__enter__()", "store.find_record(KEY)")
     with another(store, *what) as process:
         process.send_signal(signal.SIGSTOP)
         assert store.sweep([KEY]).leftovers == 1, "it is taken for dead"
@@ -193,14 +197,14 @@ from magical.engine.artifacts import Record
 
 all_held, keys = [], [f"{i:02}" * 20 for i in range(6)]
 for i, key in enumerate(keys):
-    with store.in_use("run"), store.lock(key):
-        if store.record(key) is None:
-            with store.writing():
+    with store.pin_run("run"), store.lock(key):
+        if store.find_record(key) is None:
+            with store.block_sweeps():
                 made = store.save(pl.DataFrame({"i": [i]}), promise_of(Frame), key)
                 store.put_record(Record(key, "n", "m:n", {}, made))
             print("made", i, flush=True)
         store.sweep(keys)
-        assert store.load(store.record(key).result, promise_of(Frame))["i"].to_list() == [i]
+        assert store.load(store.find_record(key).result, promise_of(Frame))["i"].to_list() == [i]
 """
 
 
@@ -271,20 +275,20 @@ def test_no_run_waits_at_its_end_for_a_server_that_is_silent(tmp_path: Path) -> 
 import threading, time
 from pathlib import Path
 from magical.stores.remote import leases
-from magical.stores.remote.leases import Timing
+from magical.stores.remote.leases import LeaseTiming
 from magical.stores.remote.store import RemoteStore
 
-leases.PATIENCE = 0.2
+leases.RELEASE_TIMEOUT = 0.2
 
 class Silent:
     def __getattr__(self, name):
         return lambda *words, **more: threading.Event().wait()
 
-store = RemoteStore("memory://silent", Path({str(tmp_path)!r}), Timing(beat=0.05))
-with store.in_use("run"), store.lock({KEY!r}), store.writing():
+store = RemoteStore("memory://silent", Path({str(tmp_path)!r}), LeaseTiming(renew_interval=0.05))
+with store.pin_run("run"), store.lock({KEY!r}), store.block_sweeps():
     for number in range(12):
-        store.record(f"{{number:02}}" * 20)
-    store.place.filesystem = Silent()
+        store.find_record(f"{{number:02}}" * 20)
+    store.storage.filesystem = Silent()
     time.sleep(0.5)
 print("ended", flush=True)
 """

@@ -42,7 +42,7 @@ class Remote(StoreConformance):
             record = self.save_with_record(store)
             other = pickle.loads(pickle.dumps(store))
         assert (other.url, other.local, other.timing) == (store.url, store.local, store.timing)
-        assert other.record(KEY) == record
+        assert other.find_record(KEY) == record
 
     def test_what_holds_code_is_taken_from_others(self, store: RemoteStore) -> None:
         record = self.save_with_record(store, range(3), range)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.event_dispatch import EventDispatcher
+from magical.engine.execution.executor import LocalExecutor
 from magical.engine.execution.remote_task import RemoteTask
 from magical.engine.execution.subprocess_executor import POLL_SECONDS, SubprocessExecutor, stopped_error
 from magical.engine.plan import FRESH, LEFT_OUT, NodePlan, Receipts
 from magical.engine.protocols import Cluster, Store
-from magical.engine.run import NodeExecutor, RunRequest, RunResult
+from magical.engine.run import ActiveRun, RemoteSetup, RunContext
 from magical.errors import StepStopped
 from magical.events import Event, LogLine
 from magical.graph import Node
@@ -99,96 +99,81 @@ def is_dispatchable(node: Node) -> bool:
     return not node.writes and not node.facts.get("pretended")
 
 
-def has_cluster_work(request: RunRequest) -> bool:
-    """Whether a run has work for a cluster: the policy names one, and a body that may travel is not fresh."""
-    if not request.policy().cluster or not _is_dispatch_enabled(request):
+def has_cluster_work(run: RunContext) -> bool:
+    """Return True if the policy names a cluster, and a body that may run there is not fresh."""
+    if not run.policy.cluster or run.remote is None:
         return False
-    plans = request.make_planner(request.graph).plan().values()
-    waiting_ones = (request.graph.by_name[p.name] for p in plans if p.state not in (FRESH, LEFT_OUT))
-    return any(map(is_dispatchable, waiting_ones))
-
-
-def _is_dispatch_enabled(request: RunRequest) -> bool:
-    """Whether bodies may run in other processes at all."""
-    return request.debug is None and bool(request.worker_command)
+    plans = run.planner.plan().values()
+    unfinished = (run.graph.by_name[p.name] for p in plans if p.state not in (FRESH, LEFT_OUT))
+    return any(map(is_dispatchable, unfinished))
 
 
 class Dispatcher:
-    """Sends each body where it belongs; the lock on its key is held here, wherever that is.
+    """Runs each body where it belongs: in this process, in one of its own, or on a cluster.
+
+    The lock on its key is held in this process, wherever the body runs.
 
     Args:
-        request: what runs, and the command of a process for a single node.
-        local: runs bodies here.
-        tell: takes the events that come back.
-        result: what is known of the run so far.
-        stopping: set when the run is being stopped.
-        cluster: where bodies go that may travel; none for this machine.
+        run: the run under way.
+        cluster: for bodies that may run on another machine; None to keep them on this one.
     """
 
-    def __init__(
-        self,
-        request: RunRequest,
-        local: NodeExecutor,
-        emit: EventDispatcher,
-        result: RunResult,
-        stopping: threading.Event,
-        cluster: Cluster | None = None,
-    ) -> None:
-        self._request, self._local, self._emit = request, local, emit
-        self._result, self._stopping, self._cluster = result, stopping, cluster
-        self._policy = request.policy()
-        self._subprocess = SubprocessExecutor(request.worker_command, emit, stopping, echo=request.echo)
+    def __init__(self, run: ActiveRun, cluster: Cluster | None = None) -> None:
+        self._run, self._local, self._cluster = run, LocalExecutor(run), cluster
+        self._policy, self._remote = run.context.policy, run.context.remote
+        command = self._remote.command if self._remote else ()
+        self._subprocess = SubprocessExecutor(command, run.emit, run.stopping, echo=run.context.echo)
 
     def execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
-        """Run one node's body where it belongs, unless another run does so; see ``Performer.execute``."""
-        sends = _is_dispatch_enabled(self._request)
+        """Run one node's body, unless another run is doing so; see ``NodeExecutor.execute``."""
 
         def make() -> Record:
-            if sends and self._cluster is not None and is_dispatchable(node):
-                return self._run_on_cluster(self._cluster, self._make_task(node, plan))
-            if sends and self._policy.for_node(node).timeout is not None:
-                return self._subprocess(self._make_task(node, plan))
+            if self._remote is not None and self._cluster is not None and is_dispatchable(node):
+                return self._run_on_cluster(self._cluster, self._make_task(self._remote, node, plan))
+            if self._remote is not None and self._policy.for_node(node).timeout is not None:
+                return self._subprocess(self._make_task(self._remote, node, plan))
             return self._local.execute(node, plan, records)
 
-        waits = make_wait_callback(node, self._stopping, self._emit)
-        return compute_once(self._request.receipts, node, plan.key, make, waits)
+        on_wait = make_wait_callback(node, self._run.stopping, self._run.emit)
+        return compute_once(self._run.context.planning.receipts, node, plan.key, make, on_wait)
 
     def drop_value(self, node: str) -> None:
         """Drop what is held in memory of a node's result."""
         self._local.drop_value(node)
 
-    def _make_task(self, node: Node, plan: NodePlan) -> RemoteTask:
+    def _make_task(self, remote: RemoteSetup, node: Node, plan: NodePlan) -> RemoteTask:
+        result = self._run.result
         return RemoteTask(
-            ticket=self._request.make_ticket(),
+            ticket=remote.make_ticket(),
             node=node.name,
             title=node.step_name,
             where=node.where,
             key=plan.key,
             parts=dict(plan.parts),
-            run=self._result.name,
+            run=result.name,
             timeout=self._policy.for_node(node).timeout,
-            records={n: r.to_json() for n, r in list(self._result.records.items())},
+            records={n: r.to_json() for n, r in list(result.records.items())},
         )
 
     def _run_on_cluster(self, cluster: Cluster, task: RemoteTask) -> Record:
-        """Wait for a body on the cluster; what it tells is told in this thread, not in one of Dask's."""
+        """Wait for a body on the cluster; its events are emitted in this thread, not in one of Dask's."""
         resume_gc()
-        said: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        future = cluster.submit(task, said.put)
-        future.add_done_callback(lambda _: said.put(None))
+        events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        future = cluster.submit(task, events.put)
+        future.add_done_callback(lambda _: events.put(None))
         while True:
-            if self._stopping.is_set():
+            if self._run.stopping.is_set():
                 future.cancel()
                 raise stopped_error(task.node)
             try:
-                event = said.get(timeout=POLL_SECONDS)
+                event = events.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 continue
             if event is None:
                 return future.result()
-            if self._request.echo and isinstance(event, LogLine):
+            if self._run.context.echo and isinstance(event, LogLine):
                 _echo_line(event)
-            self._emit(event)
+            self._run.emit(event)
 
 
 def _echo_line(line: LogLine) -> None:

@@ -1,4 +1,4 @@
-"""Pass what happens in a run to the journal and to whoever listens."""
+"""Dispatch the events of a run to its journal and its listeners."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import threading
 
 from magical.engine.journal import Journal, git_state
 from magical.engine.protocols import Listener
-from magical.engine.run import RunRequest, RunResult
+from magical.engine.run import RunContext, RunResult
 from magical.errors import shorten
 from magical.events import Event, LogLine, RunFinished, RunStarted, current_sink
-from magical.graph import Graph
 from magical.keys.packages import digest_lock_files, read_versions
 from magical.system.processes import describe_process
 
@@ -17,12 +16,12 @@ __all__ = ["EventDispatcher", "run_finished_event", "run_started_event"]
 
 
 class EventDispatcher:
-    """Passes events to the journal and the listeners; a listener that fails is reported once and left out.
+    """Dispatches events to the journal and the listeners; a listener that fails is reported once and removed.
 
     Args:
-        journal: where the run is told.
+        journal: records the run.
         run: its name.
-        listeners: who hears the events.
+        listeners: are notified, in this order.
     """
 
     def __init__(self, journal: Journal, run: str, listeners: tuple[Listener, ...]) -> None:
@@ -31,7 +30,7 @@ class EventDispatcher:
         self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
-        """Tell one event; events of several threads are told one after the other."""
+        """Dispatch one event; events of several threads go one after the other."""
         event = event.mask_texts()
         with self._lock:
             if trouble := self._journal.write(self._run, event):
@@ -40,7 +39,9 @@ class EventDispatcher:
                 self._notify(listener, event)
 
     def _notify(self, listener: Listener, event: Event) -> None:
-        within = current_sink.set(None)  # what a listener prints is no step's, or it would hear of it again
+        within = current_sink.set(
+            None
+        )  # or a line that a listener prints would become an event, and reach it again
         try:
             listener.on(event)
         except Exception as error:  # a listener must never fail the run
@@ -51,34 +52,35 @@ class EventDispatcher:
             current_sink.reset(within)
 
 
-def run_started_event(request: RunRequest, run: str, graph: Graph) -> RunStarted:
-    """Give what a run says of itself when it begins."""
+def run_started_event(context: RunContext, run: str) -> RunStarted:
+    """Create the event that begins a run: what runs, with which settings and versions, and where."""
+    info, planning = context.info, context.planning
     packages = {
         label.partition(":")[2]: version
-        for identity in request.identities.values()
+        for identity in planning.identities.values()
         for label, version in identity.parts.items()
         if label.startswith("package:")
     }
     return RunStarted(
         run=run,
-        workflow=graph.workflow,
-        settings=dict(request.settings),
-        nodes=[n.name for n in graph.required_nodes],
-        profile=request.profile,
+        workflow=context.graph.workflow,
+        settings=dict(info.settings),
+        nodes=[n.name for n in context.graph.required_nodes],
+        profile=info.profile,
         **describe_process(),
-        git=git_state(request.root),
+        git=git_state(info.root),
         versions={**read_versions(), **packages},
-        sample=request.sample,
-        pretend=request.pretence.mode,
-        step=request.step,
-        locks=digest_lock_files(request.root),
-        rows=request.pretence.rows,
-        origin=sorted({o for names in request.make_planner(graph).origins.values() for o in names}),
+        sample=planning.sample,
+        pretend=info.pretence.mode,
+        step=info.step,
+        locks=digest_lock_files(info.root),
+        rows=info.pretence.rows,
+        origin=sorted({o for names in context.planner.origins.values() for o in names}),
     )
 
 
 def run_finished_event(result: RunResult) -> RunFinished:
-    """Give what a run says when it ends."""
+    """Create the event that ends a run."""
     return RunFinished(
         run=result.name,
         state=result.state,

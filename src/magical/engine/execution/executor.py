@@ -23,7 +23,7 @@ from magical.engine.execution.sampling import brand_origin, sample_rows
 from magical.engine.plan import NodePlan, is_sampled_source
 from magical.engine.pretend_plan import PARENT_INPUT_PREFIX
 from magical.engine.protocols import StepContext
-from magical.engine.run import RunRequest, RunResult
+from magical.engine.run import ActiveRun
 from magical.errors import (
     BrokenPromise,
     ContractError,
@@ -34,7 +34,7 @@ from magical.errors import (
     shorten,
 )
 from magical.events import Sink, current_sink
-from magical.graph import Call, Graph, Node
+from magical.graph import Call, Node
 from magical.keys.key import compute_node_key
 from magical.refs import Link, Wire
 from magical.steps import Receipt
@@ -205,9 +205,8 @@ _ANY = Promise("any")
 class LocalExecutor:
     """Runs bodies in this process, in several threads; values stay in memory while others need them."""
 
-    def __init__(self, request: RunRequest, graph: Graph, emit: Any, result: RunResult) -> None:
-        self._request, self._graph, self._result = request, graph, result
-        self._emit = emit
+    def __init__(self, run: ActiveRun) -> None:
+        self._run, self._context, self._result = run, run.context, run.result
         self._values: dict[str, Any] = {}
         self._lock = threading.RLock()
 
@@ -233,8 +232,8 @@ class LocalExecutor:
             began = time.monotonic()
             with pretending_run() if plan.origin else contextlib.nullcontext():
                 value = self.call_body(node, arguments, context)
-        if is_sampled_source(node, self._request.sample):
-            value = sample_rows(value, self._request.sample)
+        if is_sampled_source(node, self._context.planning.sample):
+            value = sample_rows(value, self._context.planning.sample)
         value = brand_origin(value, plan.origin)
         seconds = round(time.monotonic() - began, 3)
         self._check_files(node, plan)
@@ -281,8 +280,8 @@ class LocalExecutor:
         try:
             return self._call_body(node, arguments, context)
         except MagicalError as error:
-            if self._request.debug is not None:
-                self._request.debug(error.__cause__ or error)
+            if self._context.on_error is not None:
+                self._context.on_error(error.__cause__ or error)
             raise
 
     def set_value(self, node: str, value: Any) -> None:
@@ -320,7 +319,7 @@ class LocalExecutor:
     def _store_result(
         self, node: Node, plan: NodePlan, value: Any, context: StepContext, seconds: float
     ) -> Record:
-        call, store = node.call, self._request.store
+        call, store = node.call, self._context.store
         assert call is not None
         began = time.monotonic()
         with store.block_sweeps():
@@ -334,7 +333,7 @@ class LocalExecutor:
             run, origin = self._result.name, plan.origin
             record = Record(plan.key, node.name, node.step, plan.parts, result, kept, seconds, run, origin)
             if context.registry_used:
-                record = self._request.receipts.assign_registry(record)
+                record = self._context.planning.receipts.assign_registry(record)
             store.put_record(record)
         store.clear_scratch(plan.key)
         return record
@@ -344,17 +343,17 @@ class LocalExecutor:
             node=node,
             key=plan.key,
             origin=plan.origin,
-            graph=self._graph,
-            store=self._request.store,
+            graph=self._context.graph,
+            store=self._context.store,
             load=self.load_value,
             records=self._result.records,
-            dispatch_event=self._emit,
+            dispatch_event=self._run.emit,
             registry=None,
             run=self._result.name,
-            root=Path(self._request.root),
+            root=Path(self._context.info.root),
         )
-        if self._request.registry is not None and not plan.origin:
-            context.offer_registry(self._request.registry)
+        if self._context.registry is not None and not plan.origin:
+            context.offer_registry(self._context.registry)
         return context
 
     def _load_input(self, node: Node, name: str, wire: Wire, records: Mapping[str, Record]) -> Any:
@@ -372,7 +371,7 @@ class LocalExecutor:
         return [self._load_wire(w, p, records, s) for w, p, s in zip(wire, plains, several, strict=True)]
 
     def _load_link(self, link: Link, records: Mapping[str, Record], wanted: Promise = _ANY) -> Any:
-        call = self._graph.by_name[link.node].call
+        call = self._context.graph.by_name[link.node].call
         assert call is not None
         promise = call.promise.member(link.item) if link.item else call.promise
         with self._lock:
@@ -381,13 +380,17 @@ class LocalExecutor:
             item = _get_member(value, link.item)
         else:
             asked = promise.match_laziness(wanted)
-            item = self._request.store.load(records[link.node].result.item(link.item), asked)
+            item = self._context.store.load(records[link.node].result.item(link.item), asked)
         return attach_promise(item.clone() if isinstance(item, pl.DataFrame) else item, promise)
 
     def _check_files(self, node: Node, plan: NodePlan) -> None:
         """What was read is what the key says, or the result would be kept under the wrong key."""
-        identity = self._request.identities[node.name]
-        now = compute_node_key(identity, {}, self._request.digest)[1] if identity.argument_files else {}
+        identity = self._context.planning.identities[node.name]
+        now = (
+            compute_node_key(identity, {}, self._context.planning.digest_file)[1]
+            if identity.argument_files
+            else {}
+        )
         if any(now[label] != plan.parts[label] for label in identity.argument_files):
             files = ", ".join(Path(f).name for paths in identity.argument_files.values() for f in paths)
             raise InputError(

@@ -14,12 +14,12 @@ from functools import partial
 
 from magical.engine.artifacts import Record
 from magical.engine.execution.capture import capture_lines
-from magical.engine.execution.dispatch import share_store
+from magical.engine.execution.dispatch import Dispatcher, share_store
 from magical.engine.execution.event_dispatch import EventDispatcher, run_finished_event, run_started_event
 from magical.engine.plan import RUN, NodePlan
 from magical.engine.policy import NodePolicy
-from magical.engine.protocols import Runner, WorkItem
-from magical.engine.run import NodeExecutor, RunRequest, RunResult, RunStopped
+from magical.engine.protocols import Cluster, Runner, WorkItem
+from magical.engine.run import ActiveRun, RunContext, RunResult, RunStopped
 from magical.errors import (
     DamagedArtifact,
     InputError,
@@ -185,28 +185,20 @@ MAX_REMAKES = 3
 
 
 class Scheduler:
-    """One run under way.
+    """Executes the nodes of one run: each once its inputs are done, and others still after one has failed.
 
     Args:
-        request: what to run, and with what.
-        performer: makes what runs bodies: here, or in a process of their own.
+        context: what the run needs.
+        cluster: for bodies that may run on another machine.
     """
 
-    def __init__(
-        self,
-        request: RunRequest,
-        make_executor: Callable[
-            [RunRequest, Graph, EventDispatcher, RunResult, threading.Event], NodeExecutor
-        ],
-    ) -> None:
-        self._request = request
-        self._graph = request.load_graph()
-        self._policy = request.policy()
-        self._planner = request.make_planner(self._graph)
-        self._result = RunResult(request.journal.create_run())
-        self._emit = EventDispatcher(request.journal, self._result.name, request.listeners)
+    def __init__(self, context: RunContext, cluster: Cluster | None = None) -> None:
+        self._context, self._graph, self._planner = context, context.graph, context.planner
+        self._result = RunResult(context.journal.create_run())
+        self._emit = EventDispatcher(context.journal, self._result.name, context.listeners)
         self._stopping = threading.Event()
-        self._executor = make_executor(request, self._graph, self._emit, self._result, self._stopping)
+        run = ActiveRun(context, self._result, self._emit, self._stopping)
+        self._executor = Dispatcher(run, cluster)
         self._ready = ReadyQueue(self._graph, [n.name for n in self._graph.required_nodes])
         self._deferred: list[str] = []
         self._delayed: list[tuple[float, str]] = []
@@ -219,17 +211,17 @@ class Scheduler:
         self._lost: dict[str, str] = {}
         self._stopped: list[str] = []
 
-    def __call__(self) -> RunResult:
-        """Run all that is not fresh.
+    def run(self) -> RunResult:
+        """Execute all that is not fresh.
 
         Raises:
             RunStopped: it was stopped by Ctrl-C or a signal.
         """
         began = time.monotonic()
-        self._emit(run_started_event(self._request, self._result.name, self._graph))
+        self._emit(run_started_event(self._context, self._result.name))
         try:
-            shared = share_store(self._request.store, self._result.name, self._emit)
-            with shared, capture_lines(echo=self._request.echo), self._request.runner() as runner:
+            shared = share_store(self._context.store, self._result.name, self._emit)
+            with shared, capture_lines(echo=self._context.echo), self._context.runner as runner:
                 self._loop(runner)
         except KeyboardInterrupt:
             self._finish_run("stopped", began)
@@ -270,7 +262,7 @@ class Scheduler:
 
     def _start_ready(self, runner: Runner) -> None:
         """Look up or start every node whose inputs are there, as many at a time as there are workers."""
-        if len(self._running) >= self._policy.workers:
+        if len(self._running) >= self._context.policy.workers:
             return
         for name in self._ready:
             node = self._graph.by_name[name]
@@ -281,13 +273,16 @@ class Scheduler:
                 self._leave_out(name, reason)
             else:
                 self._start_node(runner, node)
-            if len(self._running) >= self._policy.workers:
+            if len(self._running) >= self._context.policy.workers:
                 break
 
     def _start_node(self, runner: Runner, node: Node) -> None:
         """Take a fresh result and say so, or start the body."""
         try:
-            made, wishes = self._planner.plan_node(node, self._result.records), self._policy.for_node(node)
+            made, wishes = (
+                self._planner.plan_node(node, self._result.records),
+                self._context.policy.for_node(node),
+            )
         except (InputError, StoreError) as error:  # a file or the store is gone; it costs this node only
             self._record_failed(NodePlan(node.name, RUN, origin=self._planner.origins[node.name]), error)
             return
@@ -352,7 +347,9 @@ class Scheduler:
         self._mark_done(plan.name)
 
     def _record_failed(self, plan: NodePlan, error: MagicalError) -> None:
-        wait = self._retries.next_delay(plan, self._policy.for_node(self._graph.by_name[plan.name]), error)
+        wait = self._retries.next_delay(
+            plan, self._context.policy.for_node(self._graph.by_name[plan.name]), error
+        )
         if wait is not None:
             heapq.heappush(self._delayed, (time.monotonic() + wait, plan.name))
             return
@@ -380,7 +377,7 @@ class Scheduler:
         for name in (n for n in makers if (n, blob) not in self._remade):
             record = self._result.records[name]
             try:
-                self._request.store.drop_record(record.key, record)
+                self._context.store.drop_record(record.key, record)
             except StoreError:  # that it is damaged is what there is to say
                 return False
             self._remade.add((name, blob))
@@ -414,7 +411,7 @@ class Scheduler:
             self._ready.requeue(reader)
 
     def _may_retry(self) -> bool:
-        return not self._stopping.is_set() and self._request.debug is None
+        return not self._stopping.is_set() and self._context.on_error is None
 
     def _stop(self) -> None:
         """Begin nothing more, end what runs in other processes, and give the rest a moment."""
@@ -423,7 +420,7 @@ class Scheduler:
             text = f"stopping; {join_names(self._running, 4)} may end. Ctrl-C again to leave at once."
             self._emit(LogLine(step="", text=text))
         until = time.monotonic() + (
-            0 if self._request.debug else STOP_SECONDS
+            0 if self._context.on_error else STOP_SECONDS
         )  # a debugged body ran in this thread
         while self._running and (left := until - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):

@@ -1,8 +1,9 @@
-"""A project's configuration: settings.toml, the profile and the line, parted into settings and policy."""
+"""A project's configuration: what its files and one command say, read once and resolved."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,82 +14,105 @@ from magical.settings.base import Settings
 from magical.settings.layers import Layer, LoadedSettings, load_settings, read_toml
 from magical.settings.paths import COMMAND_LINE, format_layer
 
-__all__ = ["GROUPS", "Configuration"]
+__all__ = ["GROUPS", "Configuration", "read_configuration"]
 
 S = TypeVar("S", bound=Settings)
 GROUPS: dict[str, type[Settings]] = {"policy": Policy, "tracking": TrackingSettings}
-"""What stands beside the settings: about how a run is carried out and recorded, not what it computes."""
+"""What stands beside the settings: how a run is carried out and recorded, not what it computes."""
 
 
+@dataclass(frozen=True)
 class Configuration:
-    """Reads what a project's files and a command line say.
+    """All that settings.toml, a profile and the overrides of one command say; the later wins.
 
-    Args:
+    Attributes:
         root: the project's folder.
         profile: the name of a file in ``profiles``, or empty.
+        overrides: settings given on the command line or from Python.
+        layers: the files and the overrides in their order, without policy and tracking.
+        policy: how a run is carried out.
+        tracking: where runs and models are recorded.
+        contents: the bytes of each file as they were read, so that a digest reads none of them again.
     """
 
-    def __init__(self, root: Path, profile: str = "") -> None:
-        self.root, self.profile = root, profile
+    root: Path
+    profile: str
+    overrides: Mapping[str, Any]
+    layers: tuple[Layer, ...]
+    policy: Policy
+    tracking: TrackingSettings
+    contents: Mapping[Path, bytes] = field(default_factory=dict, repr=False, compare=False)
 
-    def settings(self, cls: type[Settings] | None, line: Mapping[str, Any]) -> LoadedSettings:
-        """Give the workflow's settings, and hold policy and tracking to be right as well.
+    def load_settings(self, cls: type[Settings] | None) -> LoadedSettings:
+        """Validate the workflow's settings, and note for each value the layer that set it.
 
         Raises:
             SettingsError: a key is unknown, or a value is wrong.
         """
-        self.policy(line)
-        self.tracking(line)
-        layers = [
-            Layer(x.name, {k: v for k, v in x.values.items() if k not in GROUPS})
-            for x in self._read_layers(line)
-        ]
-        given = next((k for x in layers for k in x.values), None)
+        given = next((key for layer in self.layers for key in layer.values), None)
         if cls is None and given:
             near = get_close_matches(given, GROUPS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "take it off."
             raise SettingsError(f"There is no setting {given!r}: the workflow takes none.", hint=hint)
-        return load_settings(cls or Settings, layers, self.root, tuple(GROUPS))
+        return load_settings(cls or Settings, self.layers, self.root, tuple(GROUPS))
 
-    def policy(self, line: Mapping[str, Any]) -> Policy:
-        """Give the wishes about a run.
 
-        Raises:
-            SettingsError: the line names a store; a store is the project's, whatever is asked of it.
-        """
-        given = line.get("policy")
-        if isinstance(given, Mapping) and "store" in given:
-            raise SettingsError(
-                "policy.store is the project's, not a single call's: others would not find what it makes.",
-                hint="write it in settings.toml, or in a profile: [policy] store.",
-            )
-        return self._load_group("policy", Policy, line)
+def read_configuration(
+    root: Path, profile: str = "", overrides: Mapping[str, Any] | None = None
+) -> Configuration:
+    """Read each file once, and resolve policy and tracking.
 
-    def tracking(self, line: Mapping[str, Any]) -> TrackingSettings:
-        """Say where runs and models are recorded."""
-        return self._load_group("tracking", TrackingSettings, line)
+    Args:
+        root: the project's folder.
+        profile: the name of a file in ``profiles``, or empty.
+        overrides: settings as ``parse_line`` gives them.
 
-    def _load_group(self, name: str, cls: type[S], line: Mapping[str, Any]) -> S:
-        layers = [Layer(x.name, {name: x.values[name]}) for x in self._read_layers(line) if name in x.values]
-        odd = next((x.name for x in layers if not isinstance(x.values[name], Mapping)), "")
-        if odd:
-            raise SettingsError(
-                f"{name} is a group of settings{format_layer(odd)}.", hint=f"write {name}.KEY=VALUE."
-            )
-        try:
-            loaded = load_settings(cls, [Layer(x.name, x.values[name]) for x in layers], self.root)
-        except SettingsError as error:
-            raise SettingsError(*(f"[{name}] {text}" for text in error.lines), hint=error.hint) from None
-        assert isinstance(loaded.settings, cls)
-        return loaded.settings
+    Raises:
+        UsageError: there is no such profile.
+        SettingsError: a file is not TOML, or policy or tracking is wrong.
+    """
+    overrides = overrides or {}
+    contents: dict[Path, bytes] = {}
+    layers = [Layer("settings.toml", read_toml(root / "settings.toml", contents))]
+    if profile:
+        layers.append(Layer(f"profiles/{profile}.toml", read_toml(_find_profile(root, profile), contents)))
+    layers.append(Layer(COMMAND_LINE, overrides))
+    _refuse_store(overrides)
+    policy, tracking = (_load_group(name, cls, layers, root) for name, cls in GROUPS.items())
+    assert isinstance(policy, Policy)
+    assert isinstance(tracking, TrackingSettings)
+    own = tuple(Layer(x.name, {k: v for k, v in x.values.items() if k not in GROUPS}) for x in layers)
+    return Configuration(root, profile, overrides, own, policy, tracking, contents)
 
-    def _read_layers(self, line: Mapping[str, Any]) -> list[Layer]:
-        layers = [Layer("settings.toml", read_toml(self.root / "settings.toml"))]
-        if self.profile:
-            path = self.root / "profiles" / f"{self.profile}.toml"
-            if not path.is_file():
-                known = sorted(p.stem for p in path.parent.glob("*.toml"))
-                hint = "" if known else f"write profiles/{self.profile}.toml, or leave --profile out."
-                raise UsageError.unknown("profile", self.profile, known, hint=hint)
-            layers.append(Layer(f"profiles/{self.profile}.toml", read_toml(path)))
-        return [*layers, Layer(COMMAND_LINE, line)]
+
+def _find_profile(root: Path, profile: str) -> Path:
+    path = root / "profiles" / f"{profile}.toml"
+    if not path.is_file():
+        known = sorted(p.stem for p in path.parent.glob("*.toml"))
+        hint = "" if known else f"write profiles/{profile}.toml, or leave --profile out."
+        raise UsageError.unknown("profile", profile, known, hint=hint)
+    return path
+
+
+def _refuse_store(overrides: Mapping[str, Any]) -> None:
+    given = overrides.get("policy")
+    if isinstance(given, Mapping) and "store" in given:
+        raise SettingsError(
+            "policy.store is the project's, not a single call's: others would not find what it makes.",
+            hint="write it in settings.toml, or in a profile: [policy] store.",
+        )
+
+
+def _load_group(name: str, cls: type[S], layers: list[Layer], root: Path) -> S:
+    layers = [Layer(x.name, {name: x.values[name]}) for x in layers if name in x.values]
+    odd = next((x.name for x in layers if not isinstance(x.values[name], Mapping)), "")
+    if odd:
+        raise SettingsError(
+            f"{name} is a group of settings{format_layer(odd)}.", hint=f"write {name}.KEY=VALUE."
+        )
+    try:
+        loaded = load_settings(cls, [Layer(x.name, x.values[name]) for x in layers], root)
+    except SettingsError as error:
+        raise SettingsError(*(f"[{name}] {text}" for text in error.lines), hint=error.hint) from None
+    assert isinstance(loaded.settings, cls)
+    return loaded.settings

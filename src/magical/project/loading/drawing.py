@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 from magical.engine.pretend_plan import Pretence
@@ -49,20 +48,18 @@ def _import_exclusively() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class WorkflowDrawing:
-    """A drawn workflow up to one step; its living side is made when it is first needed.
+    """A drawn workflow up to one step; the graph with its code is drawn when it is first needed.
 
     Attributes:
         drawn: as it is remembered.
-        step: up to which.
-        line: the settings given by hand.
+        step: the step up to which it goes; empty for all.
         draw: imports the project and draws it.
-        pretence: what is made up when it is run.
-        change: what else is made of the graph before it is run.
+        pretence: which steps are pretended when it is run.
+        rewrite: changes the graph before it is run.
     """
 
     drawn: DrawnWorkflow
     step: str
-    line: dict[str, Any]
     draw: Callable[[], Graph]
     pretence: Pretence = field(default_factory=Pretence)
     rewrite: Callable[[Graph], Graph] = lambda graph: graph
@@ -95,45 +92,37 @@ class WorkflowDrawing:
 
 
 class WorkflowDrawer:
-    """Draws a workflow with the settings of a line, from memory if nothing that it depends on has changed.
+    """Draws a workflow, or remembers how it was drawn if nothing that it depends on has changed.
 
     Args:
         location: the project.
-        configuration: what its files say.
-        memory: the folder of what is remembered.
-        pretence: what is made up when a drawing is run.
+        configuration: its settings, policy and tracking.
+        pretence: which steps are pretended when a drawing is run.
     """
 
-    def __init__(
-        self, location: Location, configuration: Configuration, cache_folder: Path, pretence: Pretence
-    ) -> None:
+    def __init__(self, location: Location, configuration: Configuration, pretence: Pretence) -> None:
         self._location, self._configuration, self._pretence = location, configuration, pretence
-        self._cache = GraphCache(cache_folder)
+        self._cache = GraphCache(location.home / "drawn")
 
-    def draw(self, line: dict[str, Any], step: str = "") -> WorkflowDrawing:
-        """Draw, or remember; what was read while somebody saved a file belongs to no digest.
-
-        Args:
-            line: settings as a command line gives them.
-            step: up to which.
-        """
-        for _ in range(3):
-            digest = self.digest(line)
+    def draw(self, step: str = "") -> WorkflowDrawing:
+        """Draw the workflow up to a step, from memory if that is current."""
+        for _ in range(3):  # what was read while somebody saved a file belongs to no digest
+            digest = self.digest()
             found = self._cache.load(digest)
             if found is None:
-                found = self._draw_uncached(line)
-                if self.digest(line) != digest or has_changed_outside():
+                found = self._draw()
+                if self.digest() != digest or has_changed_outside():
                     continue
                 self._cache.save(digest, found)
             mask_referenced_secrets(found.settings, self._location.root)
-            return WorkflowDrawing(found, step, line, partial(self._redraw, line, digest), self._pretence)
+            return WorkflowDrawing(found, step, partial(self._draw_again, digest), self._pretence)
         raise _changing_error()
 
-    def _redraw(self, line: dict[str, Any], digest: str) -> Graph:
+    def _draw_again(self, digest: str) -> Graph:
         with _import_exclusively():
-            _, graph, _ = self._import_and_draw(line)
+            _, graph, _ = self._import_and_draw()
             drawn = self._cache.load(digest)
-            if self.digest(line) != digest or drawn is None or has_changed_outside():
+            if self.digest() != digest or drawn is None or has_changed_outside():
                 raise _changing_error()
             odd = find_difference(drawn, graph, self._pretence)
         if odd:
@@ -143,43 +132,39 @@ class WorkflowDrawer:
             )
         return graph
 
-    def _draw_uncached(self, line: dict[str, Any]) -> DrawnWorkflow:
+    def _draw(self) -> DrawnWorkflow:
         with _import_exclusively():
             with record_file_reads() as read:
-                _, graph, loaded = self._import_and_draw(line)
-            self._configuration.policy(line).check(graph)
+                _, graph, loaded = self._import_and_draw()
+            self._configuration.policy.check(graph)
             identities = identify_nodes(self._pretence(graph))
         other = digest_other_files(identities, read, self._location.root)
         return DrawnWorkflow(
             graph, identities, mask_values(to_json(loaded.settings)), loaded.setting_layers, other
         )
 
-    def draw_fresh(self, line: dict[str, Any]) -> tuple[Workflow[Any, Any], Graph]:
-        """Import the project again, and give its workflow and what that draws now.
-
-        Args:
-            line: settings as a command line gives them.
-        """
+    def draw_fresh(self) -> tuple[Workflow[Any, Any], Graph]:
+        """Import the project again, and draw its workflow now."""
         with _import_exclusively():
-            workflow, graph, _ = self._import_and_draw(line)
+            workflow, graph, _ = self._import_and_draw()
         return workflow, graph
 
-    def _import_and_draw(self, line: dict[str, Any]) -> tuple[Workflow[Any, Any], Graph, LoadedSettings]:
+    def _import_and_draw(self) -> tuple[Workflow[Any, Any], Graph, LoadedSettings]:
         with forbid_reveal(), track_added_paths():
             workflow = import_workflow(self._location)
-            loaded = self._configuration.settings(workflow.settings, line)
+            loaded = self._configuration.load_settings(workflow.settings)
             graph = workflow.draw() if workflow.settings is None else workflow.draw(loaded.settings)
             return workflow, graph, loaded
 
     def workflow_name(self) -> str:
-        """Give the name of the workflow, whatever its settings are."""
+        """Import the project for the name of its workflow, whatever its settings are."""
         with _import_exclusively(), forbid_reveal(), track_added_paths():
             return import_workflow(self._location).name
 
-    def digest(self, line: Mapping[str, Any]) -> str:
-        """Give the digest of all that a drawing with this line depends on."""
-        place, profile = self._location, self._configuration.profile
-        return project_digest(place.root, f"{place.module}:{place.name} {profile} {self._pretence}", line)
+    def digest(self) -> str:
+        """Digest all that the drawing depends on."""
+        place = self._location
+        return project_digest(self._configuration, f"{place.module}:{place.name} {self._pretence}")
 
 
 def _changing_error() -> ProjectError:

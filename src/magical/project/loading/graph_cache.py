@@ -19,6 +19,7 @@ from magical.errors import StoreError
 from magical.graph import Graph
 from magical.keys.key import KEY_FORMAT, NodeIdentity, identify_nodes
 from magical.keys.packages import digest_installed
+from magical.project.loading.configuration import Configuration
 from magical.settings import CommandLineText, to_json
 from magical.settings.paths import ReplacementGroup
 from magical.system.atomic_files import write_text
@@ -136,19 +137,22 @@ def digest_other_files(
     return {f: _file_digest(Path(f)) for f in sorted({*code, *read})}
 
 
-def project_digest(root: Path, profile: str, line: Mapping[str, Any]) -> str:
-    """Give the digest of all that drawing depends on: files, settings, profile, and what can be imported.
+def project_digest(configuration: Configuration, place: str) -> str:
+    """Digest all that drawing depends on: the project's files, overrides, profile, and what can be imported.
 
     Args:
-        root: the project's folder.
-        profile: the profile's name, or empty.
-        line: the settings of the command line.
+        configuration: its files count as they were read: what is drawn comes from these same bytes.
+        place: where the workflow is written, and what is pretended of it.
     """
-    digest = hashlib.sha256(f"{KEY_FORMAT}\n{root}\n{profile}\n{os.getcwd() if line else ''}\n".encode())
-    digest.update(json.dumps(to_json(line, _encode_line_value), sort_keys=True).encode())
+    root, overrides = configuration.root, configuration.overrides
+    folder = os.getcwd() if overrides else ""
+    digest = hashlib.sha256(f"{KEY_FORMAT}\n{root}\n{place}\n{configuration.profile}\n{folder}\n".encode())
+    digest.update(json.dumps(to_json(overrides, _encode_line_value), sort_keys=True).encode())
     digest.update("\n".join([digest_installed(), *_import_path()]).encode())
     for path in sorted(_find_sources(root)):
-        digest.update(f"{path.relative_to(root)} {_file_digest(path)}\n".encode())
+        text = configuration.contents.get(path)
+        found = _file_digest(path) if text is None else hashlib.sha256(text).hexdigest()
+        digest.update(f"{path.relative_to(root)} {found}\n".encode())
     return digest.hexdigest()[:40]
 
 

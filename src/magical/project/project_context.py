@@ -1,0 +1,190 @@
+"""One project as one command sees it: where it is, what its files say, and where its results are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magical.engine.journal import Journal, RunSummary
+from magical.engine.plan import NodePlan, Receipts
+from magical.engine.pretend_plan import Pretence
+from magical.engine.protocols import Registry, Store
+from magical.engine.run import PlanningContext
+from magical.project.backends import ProjectRegistryIdentity, database_uri, open_store
+from magical.project.loading.configuration import Configuration, read_configuration
+from magical.project.loading.drawing import WorkflowDrawer, WorkflowDrawing
+from magical.project.loading.location import Location
+from magical.settings.layers import to_overrides
+from magical.system.file_digests import FileDigests
+
+if TYPE_CHECKING:
+    from magical.views.picture import Picture
+
+__all__ = ["OpenOptions", "ProjectContext", "open_context"]
+
+
+Stores = dict[tuple[str, Path], Store]
+"""Opened stores, by URL and folder."""
+
+
+@dataclass(frozen=True)
+class OpenOptions:
+    """How a project is opened.
+
+    Attributes:
+        location: where it is.
+        profile: the name of a file in its ``profiles`` folder.
+        sample: how many rows each source gives; 0 for all.
+        trust: whether results of another store that can run code are taken.
+        pretence: which steps are pretended when it is run.
+    """
+
+    location: Location
+    profile: str = ""
+    sample: int = 0
+    trust: bool = False
+    pretence: Pretence = field(default_factory=Pretence)
+
+
+@dataclass(frozen=True)
+class ProjectContext:
+    """A project with the settings of one command, each file of which was read once.
+
+    Attributes:
+        options: how it was opened.
+        configuration: its settings, policy and tracking.
+        stores: the stores opened so far; contexts of one project share them.
+    """
+
+    options: OpenOptions
+    configuration: Configuration
+    stores: Stores = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return self.options.location.root
+
+    @property
+    def home(self) -> Path:
+        """The folder of its store, journal and database: ``.magical``, unless it is a temporary one."""
+        return self.options.location.home
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether its runs leave nothing behind: no store, journal, tracking or flow run."""
+        return self.options.location.temporary_home is not None
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The journal of its runs."""
+        return Journal(self.home / "runs")
+
+    @cached_property
+    def store(self) -> Store:
+        """The store of its artifacts: ``.magical/store``, or what ``[policy] store`` names.
+
+        Raises:
+            SettingsError: it is no URL of a store.
+            StoreError: no store can be opened there.
+        """
+        url = "" if self.is_temporary else self.configuration.policy.store
+        place = url, self.home
+        if place not in self.stores:
+            self.stores[place] = open_store(url, self.home, trust=self.options.trust)
+        return self.stores[place]
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        """The results in the store, as the registry of this configuration sees them."""
+        return Receipts(self.store, ProjectRegistryIdentity(self.home, self.configuration.tracking))
+
+    @cached_property
+    def drawer(self) -> WorkflowDrawer:
+        """Draws its workflow."""
+        return WorkflowDrawer(self.options.location, self.configuration, self.options.pretence)
+
+    @cached_property
+    def digest_file(self) -> Callable[[Path], str]:
+        """Computes digests of files; large ones that did not change are remembered."""
+        return FileDigests(self.home / "files.json").digest
+
+    def draw(self, step: str = "") -> WorkflowDrawing:
+        """Draw the workflow up to a step; its graph may be a remembered one."""
+        return self.drawer.draw(step)
+
+    def plan_with(self, drawing: WorkflowDrawing) -> PlanningContext:
+        """Collect what decides which nodes of a drawing are fresh."""
+        return PlanningContext(drawing.drawn.identities, self.receipts, self.digest_file, self.options.sample)
+
+    def plan(self, step: str = "") -> dict[str, NodePlan]:
+        """Plan what a run would do, without doing it."""
+        drawing = self.draw(step)
+        return self.plan_with(drawing).make_planner(drawing.graph).plan()
+
+    def picture(self) -> Picture:
+        """Build what ``magical show`` draws: steps and their data, each step with its state."""
+        from magical.project.step_states import draw_states
+
+        return draw_states(self.draw().full_graph, self.plan, self.comparable_runs())
+
+    def comparable_runs(self) -> Iterator[RunSummary]:
+        """List the runs of this kind, newest first: a sample's are samples, a pretence's are pretences."""
+        kind = (bool(self.options.sample), self.options.pretence.mode)
+        runs = self.journal.runs()
+        return (r for r in runs if (bool(r.facts.get("sample")), r.facts.get("pretend", "")) == kind)
+
+    def database_uri(self) -> str:
+        """Return the address of the project's own MLflow database.
+
+        Raises:
+            ProjectError: the folder's name has letters that an address cannot hold.
+        """
+        return database_uri(self.root, self.home)
+
+    def registry(self, find_run_id: Callable[[], str | None] = lambda: None) -> Registry:
+        """Open the model registry: the project's own, unless ``[tracking]`` names another.
+
+        Args:
+            find_run_id: returns the MLflow run under way, if there is one.
+        """
+        from magical.integrations.mlflow.registry import MlflowRegistry
+
+        tracking = self.configuration.tracking
+        return MlflowRegistry(
+            tracking.registry_uri or tracking.uri or self.database_uri(),
+            artifacts=self.home / "artifacts",
+            experiment=tracking.experiment or self.draw().drawn.graph.workflow,
+            find_run_id=find_run_id,
+        )
+
+    def reopen(self, overrides: Mapping[str, Any] | None = None, **options: Any) -> ProjectContext:
+        """Open the same project with other options or overrides; its files are read again.
+
+        Args:
+            overrides: settings in the place of this context's; None for none.
+            options: fields of ``OpenOptions`` that differ.
+        """
+        return open_context(replace(self.options, **options), overrides, self.stores)
+
+
+def open_context(
+    options: OpenOptions, overrides: Mapping[str, Any] | None = None, stores: Stores | None = None
+) -> ProjectContext:
+    """Read a project's files, and resolve its settings with overrides on top.
+
+    Args:
+        options: how it is opened.
+        overrides: settings of the command line or from Python.
+        stores: opened before by the same project; without a common cache each context opens its own.
+
+    Raises:
+        UsageError: there is no such profile.
+        SettingsError: a file, policy or tracking is wrong.
+    """
+    given = to_overrides(overrides or {})
+    configuration = read_configuration(options.location.root, options.profile, given)
+    return ProjectContext(options, configuration, {} if stores is None else stores)
