@@ -125,11 +125,11 @@ def inspect_command(options: SharedOptions, step: str, words: tuple[str, ...]) -
     """Show what STEP gave, what it kept, and what it said."""
     from magical.project.inspection import inspect_step
 
-    project = options.open_project()
+    context = options.open_project().context(parse_words(words)[1])
     try:
-        inspected = inspect_step(project, step, parse_words(words)[1])
+        inspected = inspect_step(context, step)
     finally:  # a result that was not trusted is the likely cause when none is found
-        _warn_foreign_results(project)
+        _warn_foreign_results(context)
     options.print_answer(inspected.to_json(), lambda: str(inspected))
 
 
@@ -302,17 +302,17 @@ def _make_size_lookup(project: Project) -> Callable[[str], int]:
     return size
 
 
-def _warn_foreign_results(project: Project | ProjectContext) -> None:
+def _warn_foreign_results(context: ProjectContext) -> None:
     """Print on stderr which results of another store were not trusted."""
     from magical.engine.execution.dispatch import describe_untrusted
 
-    if note := describe_untrusted(project.store):
+    if note := describe_untrusted(context.store):
         click.echo(note, err=True)
 
 
-def _project_options(project: Project | ProjectContext) -> str:
+def _project_options(context: ProjectContext) -> str:
     """Return the options with which a command finds the project from here, with its profile."""
-    path, profile = os.path.relpath(project.root), project.options.profile
+    path, profile = os.path.relpath(context.root), context.options.profile
     option = "" if path == "." else f" --project {shlex.quote(path)}"
     return f"{option} --profile {shlex.quote(profile)}" if profile else option
 

@@ -16,7 +16,7 @@ from magical.engine.protocols import Store
 from magical.errors import UsageError, shorten
 from magical.graph import Node
 from magical.masking import mask
-from magical.project.project import Project
+from magical.project.project_context import ProjectContext
 from magical.report.text import format_size
 
 __all__ = ["Inspection", "inspect_step"]
@@ -72,34 +72,33 @@ class Inspection:
         return "\n".join(lines)
 
 
-def inspect_step(project: Project, step: str, settings: Mapping[str, Any]) -> Inspection:
+def inspect_step(context: ProjectContext, step: str) -> Inspection:
     """Load a step's result, fresh or of the last run that has one.
 
     Raises:
         UsageError: there is no such step, or it has not run yet.
     """
-    context = project.context(settings)
     node = context.draw().drawn.graph.node(step)
     plan = context.plan().get(node.name)
     record, state = plan.record if plan else None, "fresh"
     if record is None:
         # Without an option any run will do; with --sample or a pretence only runs of that kind.
-        is_restricted = project.options.sample or project.options.pretence.mode
-        runs = context.comparable_runs() if is_restricted else project.journal.runs()
-        found = ((r.name, project.store.find_record(r.keys[node.name])) for r in runs if node.name in r.keys)
+        is_restricted = context.options.sample or context.options.pretence.mode
+        runs = context.comparable_runs() if is_restricted else context.journal.runs()
+        found = ((r.name, context.store.find_record(r.keys[node.name])) for r in runs if node.name in r.keys)
         name, record = next(((n, r) for n, r in found if r is not None), ("", None))
         state = f"of {name}; it would run again now"
     if record is None:
-        raise UsageError(f"{node.name} has not run yet.", hint=f"{_command(project)} {node.name}")
-    kept = {n: _artifact_text(project.store, a) for n, a in record.kept.items()}
-    log = tuple(_read_log(project.journal, record))
-    text, size = _artifact_text(project.store, record.result), project.store.size(record.key)
+        raise UsageError(f"{node.name} has not run yet.", hint=f"{_command(context)} {node.name}")
+    kept = {n: _artifact_text(context.store, a) for n, a in record.kept.items()}
+    log = tuple(_read_log(context.journal, record))
+    text, size = _artifact_text(context.store, record.result), context.store.size(record.key)
     return Inspection(node, state, record, text, size, kept, log)
 
 
-def _command(project: Project) -> str:
+def _command(context: ProjectContext) -> str:
     """Return the command that would make the result."""
-    mode, sample = project.options.pretence.mode, project.options.sample
+    mode, sample = context.options.pretence.mode, context.options.sample
     if mode:
         return "magical pretend --all" if mode == ALL else "magical pretend"
     return f"magical run --sample {sample}" if sample else "magical run"
