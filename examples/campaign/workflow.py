@@ -10,9 +10,9 @@ from magical import Frame, InputPath, Settings, keep, step, workflow
 from magical.features import Arithmetic, Feature, Log
 from magical.library import (
     Experiment,
-    HowToRegister,
-    HowToSplit,
+    RegisterSettings,
     Scores,
+    SplitSettings,
     boosting,
     evaluate,
     featurize,
@@ -40,9 +40,9 @@ class CampaignSettings(Settings):
     max_income: PositiveFloat = 200_000
     left_out: tuple[str, ...] = ("year_birth", "kidhome", "teenhome")
     features: tuple[Feature, ...] = (Log("income"), Log("spent"), Arithmetic("basket", "spent / purchases"))
-    split: HowToSplit = HowToSplit(kind="stratified", validation=0.2, test=0.2, seed=7)
+    split: SplitSettings = SplitSettings(kind="stratified", validation=0.2, test=0.2, seed=7)
     experiments: tuple[Experiment, ...] = (linear(trials=8), boosting(trials=12))
-    registry: HowToRegister = HowToRegister(require={"roc_auc": 0.8})
+    registry: RegisterSettings = RegisterSettings(require={"roc_auc": 0.8})
 
 
 @step

@@ -144,7 +144,7 @@ REGISTERED = (
     + """
 
 from magical import Receipt
-from magical.library import HowToRegister, evaluate, register
+from magical.library import RegisterSettings, evaluate, register
 
 
 @workflow
@@ -154,7 +154,7 @@ def campaign() -> Receipt:
     train, validation, test = cut(featured)
     best = fit({fitted})
     predictions = predict(best, test)
-    return register(best, evaluate(predictions, test), HowToRegister({how}))
+    return register(best, evaluate(predictions, test), RegisterSettings({how}))
 """
 )
 

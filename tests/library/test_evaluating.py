@@ -12,13 +12,13 @@ from library.tables import houses, people, pupils
 from library.test_splitting import like
 from magical import Contract, Id, Target
 from magical.errors import BrokenPromise
-from magical.library import HowToSplit, Linear, evaluate, model_data, predict, split, train, transform
+from magical.library import Linear, SplitSettings, evaluate, model_data, predict, split, train, transform
 
 BINARY = ["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1", "precision", "recall"]
 
 
 def predicted(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    parts = split(table, HowToSplit(kind="random", seed=2))
+    parts = split(table, SplitSettings(kind="random", seed=2))
     model = train(parts.train, parts.validation, transform(parts.train), Linear())
     return predict(model, parts.test), parts.test
 

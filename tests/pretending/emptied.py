@@ -18,7 +18,7 @@ LIBRARY = {
         "@step(promises=_extend_schema)\n"
         "def featurize(table: Frame[C], features: tuple[Feature, ...]) -> Frame[C]: ...\n"
     ),
-    "split": "@step\ndef split(table: Frame[C], how: HowToSplit) -> Parts[C]: ...\n",
+    "split": "@step\ndef split(table: Frame[C], how: SplitSettings) -> Parts[C]: ...\n",
     "transform": (
         "@step\ndef transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline: ...\n"
     ),
@@ -35,7 +35,7 @@ LIBRARY = {
     "evaluate": ('@step\ndef evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores: ...\n'),
     "register": (
         '@step(writes="world")\n'
-        "def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister()) -> Receipt: ...\n"
+        "def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSettings()) -> Receipt: ...\n"
     ),
 }
 """The library's steps, unwritten."""

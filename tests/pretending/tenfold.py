@@ -188,9 +188,9 @@ ENROLL_FOR_REAL = '''
 @step(writes="world")
 def enroll(model: Model, scores: Scores) -> Receipt:
     """The standard step, under the project's own name."""
-    from magical.library import HowToRegister, register
+    from magical.library import RegisterSettings, register
 
-    return register.function(model, scores, HowToRegister(name="tenfold"))
+    return register.function(model, scores, RegisterSettings(name="tenfold"))
 '''
 
 HELPERS = '''

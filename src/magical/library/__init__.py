@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from magical.library.modeling import model_data
     from magical.library.predicting import predict
     from magical.library.preprocessing import transform
-    from magical.library.registering import HowToRegister, register
+    from magical.library.registering import RegisterSettings, register
     from magical.library.selecting import select
-    from magical.library.splitting import HowToSplit, split
+    from magical.library.splitting import SplitSettings, split
     from magical.library.training import train
     from magical.library.tuning import tune
 
@@ -31,11 +31,11 @@ _EXPORTS = {
     "modeling": ("model_data",),
     "predicting": ("predict",),
     "preprocessing": ("transform",),
-    "registering": ("HowToRegister", "register"),
+    "registering": ("RegisterSettings", "register"),
     "metrics.scores": ("Score", "Scores"),
     "selecting": ("select",),
     "ingesting": ("ingest",),
-    "splitting": ("HowToSplit", "split"),
+    "splitting": ("SplitSettings", "split"),
     "training": ("train",),
     "tuning": ("tune",),
 }
@@ -44,11 +44,11 @@ _EXPORT_MODULES = {name: f"magical.library.{module}" for module, names in _EXPOR
 __all__ = [
     "Boosting",
     "Experiment",
-    "HowToRegister",
-    "HowToSplit",
     "Linear",
+    "RegisterSettings",
     "Score",
     "Scores",
+    "SplitSettings",
     "boosting",
     "evaluate",
     "featurize",

@@ -44,13 +44,13 @@ from magical.scoring_path import derive_scoring_path
 from magical.settings import Settings
 from magical.steps import Receipt, step
 
-__all__ = ["HowToRegister", "register"]
+__all__ = ["RegisterSettings", "register"]
 
 LOADER_MODULE = "magical.library.scorer.scorer"
 _EXAMPLE_ROWS, _BATCH_ROWS = 5, 500
 
 
-class HowToRegister(Settings):
+class RegisterSettings(Settings):
     """Settings of ``register``: the model's name, and the conditions for the alias ``champion``.
 
     Attributes:
@@ -60,8 +60,8 @@ class HowToRegister(Settings):
             ``roc_auc`` for two classes, ``log_loss`` for more, ``rmse`` for numbers.
 
     Example:
-        >>> HowToRegister(require={"roc_auc": 0.7})
-        HowToRegister(name=None, require={'roc_auc': 0.7}, metric=None)
+        >>> RegisterSettings(require={"roc_auc": 0.7})
+        RegisterSettings(name=None, require={'roc_auc': 0.7}, metric=None)
     """
 
     name: str | None = Field(default=None, min_length=1, pattern=r"^[^/:]+$")
@@ -84,7 +84,7 @@ class HowToRegister(Settings):
 
 
 @step(writes="world")
-def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister()) -> Receipt:  # noqa: B008
+def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSettings()) -> Receipt:  # noqa: B008
     """Register a model with all that scoring needs, and make it the champion if the gate holds.
 
     Every model gets a version, even if the gate does not hold. The gate: the required scores; better than the
@@ -158,7 +158,7 @@ def _promote(
 class _Registration:
     """One model in registration, with the criteria of the gate so far and the test rows, if found."""
 
-    def __init__(self, context: StepContext, model: Model, scores: Scores, how: HowToRegister) -> None:
+    def __init__(self, context: StepContext, model: Model, scores: Scores, how: RegisterSettings) -> None:
         self.context, self.model, self.scores, self.how = context, model, scores, how
         self.path = derive_scoring_path(context.graph, context.node.name)
         self.folder = context.scratch() / "model"

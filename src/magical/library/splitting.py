@@ -23,12 +23,12 @@ from magical.library.remarks import warn
 from magical.settings import Settings
 from magical.steps import step
 
-__all__ = ["HowToSplit", "split"]
+__all__ = ["SplitSettings", "split"]
 
 C = TypeVar("C", bound=Contract)
 
 
-class HowToSplit(Settings):
+class SplitSettings(Settings):
     """Settings of a split.
 
     Attributes:
@@ -40,8 +40,8 @@ class HowToSplit(Settings):
         seed: another seed gives another split; a split by time ignores it.
 
     Example:
-        >>> HowToSplit(validation=0.2, test=0.2, seed=7)
-        HowToSplit(kind=None, validation=0.2, test=0.2, seed=7)
+        >>> SplitSettings(validation=0.2, test=0.2, seed=7)
+        SplitSettings(kind=None, validation=0.2, test=0.2, seed=7)
     """
 
     kind: Literal["random", "stratified", "group", "time"] | None = None
@@ -59,7 +59,7 @@ class HowToSplit(Settings):
 
 
 @step
-def split(table: Frame[C], how: HowToSplit) -> Parts[C]:
+def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
     """Divide a table into train, validation and test.
 
     A row's part depends on its ``Id`` and the seed (random), its group and the seed (group), its ``Id``, the
@@ -86,7 +86,7 @@ def split(table: Frame[C], how: HowToSplit) -> Parts[C]:
         ...     id: Id[int]
         ...     response: Target[bool]
         >>> raw = pl.DataFrame({"id": range(10), "response": [True, False] * 5})
-        >>> train, validation, test = split(model_data(raw, Customer), HowToSplit())
+        >>> train, validation, test = split(model_data(raw, Customer), SplitSettings())
         >>> len(train), len(validation), len(test)
         (6, 2, 2)
     """
@@ -161,7 +161,7 @@ def _check_classes(rows: pl.DataFrame, schema: Schema, kind: str) -> None:
         )
 
 
-def _assign(rows: pl.DataFrame, schema: Schema, kind: str, how: HowToSplit) -> np.ndarray[Any, Any]:
+def _assign(rows: pl.DataFrame, schema: Schema, kind: str, how: SplitSettings) -> np.ndarray[Any, Any]:
     if kind == "time":
         assigned, cuts = assign_by_time(
             rows.get_column(_require_role_column(schema, "time")), how.validation, how.test

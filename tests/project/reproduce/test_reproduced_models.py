@@ -16,7 +16,7 @@ import os
 import polars as pl
 
 from magical import Contract, Frame, Id, Model, Settings, Target, step, workflow
-from magical.library import HowToSplit, linear, predict, split, train, transform
+from magical.library import SplitSettings, linear, predict, split, train, transform
 
 
 class Row(Contract):
@@ -26,7 +26,7 @@ class Row(Contract):
 
 
 class S(Settings):
-    split: HowToSplit = HowToSplit(validation=0.2, test=0.2, seed=7)
+    split: SplitSettings = SplitSettings(validation=0.2, test=0.2, seed=7)
 
 
 @step

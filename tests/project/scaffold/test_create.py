@@ -97,9 +97,9 @@ def test_the_steps_of_a_file_are_the_standard_ones_and_one_of_its_own(campaign: 
     ("file", "target", "wanted"),
     [
         ("metro_traffic.parquet", "traffic_volume", ['kind="time", validation', 'DateParts("date_time", ("month", "weekday", "hour"))']),
-        ("marketing_campaign.csv", "Response", ["HowToSplit(validation", 'DateParts("dt_customer", ("year", "month", "weekday"))']),
-        ("rel_cdnow.parquet", "spend", ["All rows of one customer_id go to the same part.", "HowToSplit(validation"]),
-        ("telco_churn.parquet", "Churn", ["= ()", "HowToSplit(validation"]),
+        ("marketing_campaign.csv", "Response", ["SplitSettings(validation", 'DateParts("dt_customer", ("year", "month", "weekday"))']),
+        ("rel_cdnow.parquet", "spend", ["All rows of one customer_id go to the same part.", "SplitSettings(validation"]),
+        ("telco_churn.parquet", "Churn", ["= ()", "SplitSettings(validation"]),
     ],
 )  # fmt: skip
 def test_the_workflow_fits_the_data(tmp_path: Path, file: str, target: str, wanted: list[str]) -> None:

@@ -23,7 +23,7 @@ __all__ = ["InferredProject", "infer_from_file"]
 MIN_ROWS = 10
 _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
     "Boosting", "Contract", "DateParts", "Experiment", "Feature", "Field", "Format", "Frame", "Group",
-    "HowToRegister", "HowToSplit", "Id", "InputPath", "Key", "Literal", "Scores", "Settings", "Target",
+    "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal", "Scores", "Settings", "Target",
     "Time", "Annotated", "Any",
 )  # fmt: skip
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
@@ -80,7 +80,7 @@ class InferredProject:
         else:
             comment = "By chance, a class in the same share of each part where classes are predicted."
         kind = 'kind="time", ' if self.by_time else ""
-        split = f"HowToSplit({kind}validation=0.2, test=0.2, seed=7)"
+        split = f"SplitSettings({kind}validation=0.2, test=0.2, seed=7)"
         return {"split": split, "split_comment": f"    # {comment}"}
 
     def _features(self) -> str:
