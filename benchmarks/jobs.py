@@ -223,11 +223,11 @@ def _measure_nine_steps(folder: Path, title: str, *words: str) -> dict[str, Cost
 @functools.cache
 def _start_prefect() -> str:
     """Start a Prefect server that ends with this process, and return the address of its API."""
-    from magical.project.servers.hosting import await_servers, free_port, prefect_server
+    from magical.project.servers.hosting import await_servers, find_free_port, describe_prefect_server
 
     home = Path(tempfile.mkdtemp(prefix="magical-bench-prefect-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    server = prefect_server(home, free_port())
+    server = describe_prefect_server(home, find_free_port())
     process = server.start()
     atexit.register(process.__exit__, None, None, None)
     process.__enter__()

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from flow_runs import Shown, begun, until
-from magical.project.servers.hosting import Server, await_servers, free_port, prefect_server
+from magical.project.servers.hosting import Server, await_servers, find_free_port, describe_prefect_server
 from projects import Small, one
 
 pytest.importorskip("prefect")
@@ -53,7 +53,7 @@ class Coming:
     """A server that a test starts and stops, always in one folder and on one port."""
 
     def __init__(self, folder: Path) -> None:
-        self.server: Server = prefect_server(folder, free_port())
+        self.server: Server = describe_prefect_server(folder, find_free_port())
         self.api = f"{self.server.address}/api"
         self._running: AbstractContextManager[object] | None = None
 

@@ -172,7 +172,7 @@ def replay_command(options: SharedOptions, run: str, step: str, debug: bool) -> 
 @verb(click.argument("run"), _SETTINGS, TRUST_OPTION)
 def reproduce_command(options: SharedOptions, run: str, words: tuple[str, ...]) -> None:
     """Run RUN (or "last", or an exported record) again in a fresh store, and compare."""
-    from magical.project.reproduce.outcome import changes_text
+    from magical.project.reproduce.outcome import format_changes
     from magical.project.reproduce.reproduce import reproduce_run
     from magical.report.progress import Console
 
@@ -183,7 +183,7 @@ def reproduce_command(options: SharedOptions, run: str, words: tuple[str, ...]) 
     # Printed before the run, which may take hours: the changes often make it pointless.
     def print_changes(name: str, changes: Sequence[Any]) -> None:
         if not options.as_json:
-            click.echo(changes_text(name, changes), err=True)
+            click.echo(format_changes(name, changes), err=True)
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
         context = options.open_project().context()
@@ -275,10 +275,10 @@ def sync_command(options: SharedOptions) -> None:
 )
 def gc_command(options: SharedOptions, keep: int, dry: bool, verify: bool) -> None:
     """Remove stored results that neither the newest runs nor the present plan need."""
-    from magical.project.gc import swept_json, swept_text
+    from magical.project.gc import sweep_to_json, format_sweep
 
     swept = options.open_project().gc(keep, dry=dry, verify=verify)
-    options.print_answer(swept_json(swept, dry=dry), lambda: swept_text(swept, dry=dry))
+    options.print_answer(sweep_to_json(swept, dry=dry), lambda: format_sweep(swept, dry=dry))
 
 
 def _make_size_lookup(project: Project) -> Callable[[str], int]:

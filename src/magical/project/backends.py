@@ -15,13 +15,13 @@ from magical.stores.local.store import LocalStore
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import acquire, release
 
-__all__ = ["ProjectRegistryIdentity", "database_uri", "open_store"]
+__all__ = ["ProjectRegistryIdentity", "prepare_database_uri", "open_store"]
 
 _DATABASE_FILE, _ID_FILE = "mlflow.db", "mlflow.id"
 _OWN_PREFIX, _SQLITE_PREFIX = "own:", "sqlite:///"
 
 
-def database_uri(root: Path, home: Path) -> str:
+def prepare_database_uri(root: Path, home: Path) -> str:
     """Return the address of a project's own MLflow database, which need not exist yet.
 
     Args:
@@ -33,7 +33,7 @@ def database_uri(root: Path, home: Path) -> str:
 
     Example:
         >>> import tempfile
-        >>> database_uri(Path("/shop"), Path(tempfile.mkdtemp()))
+        >>> prepare_database_uri(Path("/shop"), Path(tempfile.mkdtemp()))
         'sqlite:////.../mlflow.db'
     """
     if reserved := [c for c in "?%#" if c in str(home)]:

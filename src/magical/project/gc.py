@@ -11,7 +11,7 @@ from magical.engine.protocols import SweepResult
 from magical.errors import UsageError
 from magical.report.text import format_size
 
-__all__ = ["find_live_keys", "swept_json", "swept_text"]
+__all__ = ["find_live_keys", "sweep_to_json", "format_sweep"]
 
 
 def find_live_keys(plans: Iterable[NodePlan], journal: Journal, keep: int) -> set[str]:
@@ -39,11 +39,11 @@ def find_live_keys(plans: Iterable[NodePlan], journal: Journal, keep: int) -> se
     return planned.union(*({*r.keys.values(), *r.begun.values()} for r in runs))
 
 
-def swept_text(swept: SweepResult, *, dry: bool) -> str:
+def format_sweep(swept: SweepResult, *, dry: bool) -> str:
     """Report what a sweep removed and what stays.
 
     Example:
-        >>> print(swept_text(SweepResult(records=2, objects=1, bytes=800), dry=False))
+        >>> print(format_sweep(SweepResult(records=2, objects=1, bytes=800), dry=False))
         removed 2 results, 1 object, 800 B; kept 0 results, 0 B.
     """
     gone = f"{_count(swept.records, 'result')}, {_count(swept.objects, 'object')}, {format_size(swept.bytes)}"
@@ -56,7 +56,7 @@ def swept_text(swept: SweepResult, *, dry: bool) -> str:
     return "\n".join(lines)
 
 
-def swept_json(swept: SweepResult, *, dry: bool) -> dict[str, Any]:
+def sweep_to_json(swept: SweepResult, *, dry: bool) -> dict[str, Any]:
     """Convert what a sweep removed and what stays to JSON."""
     return {"dry_run": dry, **vars(swept)}
 

@@ -11,7 +11,7 @@ from magical.errors import join_names
 from magical.project.reproduce.drift import Change
 from magical.project.reproduce.fingerprint_diff import DIFFERS, NEARLY, SAME, UNKNOWN
 
-__all__ = ["LEFT_OUT", "ReproducedStep", "Reproduction", "changes_text"]
+__all__ = ["LEFT_OUT", "ReproducedStep", "Reproduction", "format_changes"]
 
 LEFT_OUT = "left out"
 
@@ -81,7 +81,7 @@ class Reproduction:
         return DIFFERS not in levels and bool({SAME, NEARLY} & {*levels})
 
     def __str__(self) -> str:
-        return f"{changes_text(self.run, self.changes)}\n{self.difference_text}"
+        return f"{format_changes(self.run, self.changes)}\n{self.difference_text}"
 
     @property
     def difference_text(self) -> str:
@@ -120,11 +120,11 @@ class Reproduction:
         }
 
 
-def changes_text(run: str, changes: Sequence[Change]) -> str:
+def format_changes(run: str, changes: Sequence[Change]) -> str:
     """List the differences that were found before anything ran.
 
     Example:
-        >>> print(changes_text("run-1", [Change("lock", "the lock file uv.lock is new")]))
+        >>> print(format_changes("run-1", [Change("lock", "the lock file uv.lock is new")]))
         run-1: since then
           the lock file uv.lock is new
     """

@@ -23,9 +23,9 @@ __all__ = [
     "Server",
     "await_servers",
     "find_port_user",
-    "free_port",
-    "mlflow_server",
-    "prefect_server",
+    "find_free_port",
+    "describe_mlflow_server",
+    "describe_prefect_server",
 ]
 
 HOST = "127.0.0.1"
@@ -49,7 +49,7 @@ class Server:
         health_path: the path that answers when it is up.
 
     Example:
-        >>> prefect_server(Path(".magical/prefect"), 4200).address
+        >>> describe_prefect_server(Path(".magical/prefect"), 4200).address
         'http://127.0.0.1:4200'
     """
 
@@ -84,7 +84,7 @@ class Server:
         return _fetch(self.port, self.health_path) is not None
 
 
-def prefect_server(home: Path, port: int) -> Server:
+def describe_prefect_server(home: Path, port: int) -> Server:
     """Describe Prefect's server, with its database and log in a folder."""
     address = f"http://{HOST}:{port}"
     settings = {
@@ -106,7 +106,7 @@ def prefect_server(home: Path, port: int) -> Server:
     return Server("Prefect", port, arguments, settings, home, "/api/health")
 
 
-def mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> Server:
+def describe_mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> Server:
     """Describe MLflow's server.
 
     Args:
@@ -165,7 +165,7 @@ def check_servers(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
             raise ProjectError(text, *process.tail(), hint=hint)
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """Find a port of this machine on which no program listens."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
@@ -176,7 +176,7 @@ def find_port_user(port: int) -> str:
     """Identify the program that listens on a port of this machine; empty if the port is free.
 
     Example:
-        >>> find_port_user(free_port())
+        >>> find_port_user(find_free_port())
         ''
     """
     with socket.socket() as listener, contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from magical.integrations.prefect.flow_run import use_server
-from magical.project.servers.hosting import await_servers, free_port, prefect_server
+from magical.project.servers.hosting import await_servers, find_free_port, describe_prefect_server
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -44,7 +44,7 @@ def ensure_prefect_server() -> Iterator[None]:
         yield
         return
     print(_START_NOTICE, file=sys.stderr, flush=True)
-    server = prefect_server(settings.home, free_port())
+    server = describe_prefect_server(settings.home, find_free_port())
     if url := settings.server.database.connection_url:
         database = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url.get_secret_value()}
         server = replace(server, settings={**server.settings, **database})

@@ -19,9 +19,9 @@ from magical.project.servers.hosting import (
     await_servers,
     check_servers,
     find_port_user,
-    free_port,
-    mlflow_server,
-    prefect_server,
+    find_free_port,
+    describe_mlflow_server,
+    describe_prefect_server,
 )
 from magical.system.file_locks import acquire, release
 from magical.system.process_guard import GuardedProcess
@@ -123,7 +123,7 @@ class UIServers:
         if find_spec("prefect") is None:
             self.notes.append("Prefect is not installed: pip install 'magical-thinking[prefect]'")
             return None
-        server = prefect_server(project.home / "prefect", port or free_port())
+        server = describe_prefect_server(project.home / "prefect", port or find_free_port())
         if not named and (api := f"{server.address}/api") != OWN_SERVER:
             self.notes.append(f"Runs find it by policy.server={api}")
         return server
@@ -133,7 +133,9 @@ class UIServers:
         if named and not named.startswith(_DATABASE_SCHEMES) and not _is_same_server(named, port):
             return hide_password(named)
         uri = _absolute(named) if named.startswith(_DATABASE_SCHEMES) else database
-        return mlflow_server(project.home / "mlflow", uri, project.home / "artifacts", port or free_port())
+        return describe_mlflow_server(
+            project.home / "mlflow", uri, project.home / "artifacts", port or find_free_port()
+        )
 
 
 def _is_same_server(uri: str, port: int) -> bool:
