@@ -223,7 +223,7 @@ def _measure_nine_steps(folder: Path, title: str, *words: str) -> dict[str, Cost
 @functools.cache
 def _start_prefect() -> str:
     """Start a Prefect server that ends with this process, and return the address of its API."""
-    from magical.project.servers.hosting import await_servers, find_free_port, describe_prefect_server
+    from magical.project.servers.hosting import await_servers, describe_prefect_server, find_free_port
 
     home = Path(tempfile.mkdtemp(prefix="magical-bench-prefect-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from magical.project.servers.hosting import await_servers, find_free_port, describe_prefect_server
+from magical.project.servers.hosting import await_servers, describe_prefect_server, find_free_port
 
 
 @contextmanager

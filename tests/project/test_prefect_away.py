@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from flow_runs import Shown, begun, until
-from magical.project.servers.hosting import Server, await_servers, find_free_port, describe_prefect_server
+from magical.project.servers.hosting import Server, await_servers, describe_prefect_server, find_free_port
 from projects import Small, one
 
 pytest.importorskip("prefect")

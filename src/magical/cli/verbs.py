@@ -275,7 +275,7 @@ def sync_command(options: SharedOptions) -> None:
 )
 def gc_command(options: SharedOptions, keep: int, dry: bool, verify: bool) -> None:
     """Remove stored results that neither the newest runs nor the present plan need."""
-    from magical.project.gc import sweep_to_json, format_sweep
+    from magical.project.gc import format_sweep, sweep_to_json
 
     swept = options.open_project().gc(keep, dry=dry, verify=verify)
     options.print_answer(sweep_to_json(swept, dry=dry), lambda: format_sweep(swept, dry=dry))

@@ -15,7 +15,7 @@ from magical.stores.local.store import LocalStore
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import acquire, release
 
-__all__ = ["ProjectRegistryIdentity", "prepare_database_uri", "open_store"]
+__all__ = ["ProjectRegistryIdentity", "open_store", "prepare_database_uri"]
 
 _DATABASE_FILE, _ID_FILE = "mlflow.db", "mlflow.id"
 _OWN_PREFIX, _SQLITE_PREFIX = "own:", "sqlite:///"

@@ -11,7 +11,7 @@ from magical.engine.protocols import SweepResult
 from magical.errors import UsageError
 from magical.report.text import format_size
 
-__all__ = ["find_live_keys", "sweep_to_json", "format_sweep"]
+__all__ = ["find_live_keys", "format_sweep", "sweep_to_json"]
 
 
 def find_live_keys(plans: Iterable[NodePlan], journal: Journal, keep: int) -> set[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from magical.errors import MagicalError, ProjectError, UsageError
 from magical.project.servers import hosting, ui
-from magical.project.servers.hosting import Server, find_port_user, find_free_port
+from magical.project.servers.hosting import Server, find_free_port, find_port_user
 from magical.project.servers.ui import UIServers
 from magical.system.process_guard import GuardedProcess
 from projects import NO_TRACKING, Small, is_well_worded, one

@@ -22,10 +22,10 @@ __all__ = [
     "HOST",
     "Server",
     "await_servers",
-    "find_port_user",
-    "find_free_port",
     "describe_mlflow_server",
     "describe_prefect_server",
+    "find_free_port",
+    "find_port_user",
 ]
 
 HOST = "127.0.0.1"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from magical.integrations.prefect.flow_run import use_server
-from magical.project.servers.hosting import await_servers, find_free_port, describe_prefect_server
+from magical.project.servers.hosting import await_servers, describe_prefect_server, find_free_port
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

@@ -18,10 +18,10 @@ from magical.project.servers.hosting import (
     Server,
     await_servers,
     check_servers,
-    find_port_user,
-    find_free_port,
     describe_mlflow_server,
     describe_prefect_server,
+    find_free_port,
+    find_port_user,
 )
 from magical.system.file_locks import acquire, release
 from magical.system.process_guard import GuardedProcess
