@@ -1,5 +1,5 @@
-# One file for every task; CI says the same words. `make help` lists them.
-# Each makes its own environment first: Python 3.11-3.13, make and a package index are all that a machine needs.
+# All tasks; CI runs the same targets. `make help` lists them.
+# Each makes its environment first. A machine needs Python 3.11-3.13, make and a package index.
 #   make test ARGS='-k split --pdb' WORKERS=0     make demo PYTHON=python3.12     make lock ARGS=--upgrade
 
 BIN := .venv/bin
@@ -13,7 +13,7 @@ EXTRAS := --extra prefect --extra dask --extra remote
 COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml $(EXTRAS) --group dev --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
-# Nothing is sent anywhere, and compiled modules are kept, whatever the shell says.
+# No telemetry, and compiled modules are kept, whatever the environment of the shell.
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE
@@ -21,25 +21,25 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-lowest check format torture bench lock news clean
 
-help: ## say what there is to make
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 
-venv: ## .venv, made from requirements.lock when that, pyproject.toml or PYTHON changed
+venv: ## make .venv from requirements.lock, if that, pyproject.toml or PYTHON changed
 	@tools/bootstrap.sh
 
 demo: venv ## run the example in examples/campaign, from a raw file to a registered model
 	$(BIN)/magical run --project examples/campaign $(ARGS)
 
-test: venv ## all tests and doctests, in random order
+test: venv ## run all tests and doctests, in random order
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(ARGS)
 
-test-lowest: venv ## all tests with the oldest versions that pyproject.toml allows, in .venv-lowest
+test-lowest: venv ## run all tests with the oldest versions that pyproject.toml allows, in .venv-lowest
 	@mkdir -p build
 	$(COMPILE) --resolution lowest-direct --output-file build/lowest.lock
 	@tools/bootstrap.sh .venv-lowest build/lowest.lock
 	$(LOWEST)/python -m pytest $(PYTEST_FLAGS) --deselect tests/test_env.py $(ARGS)
 
-check: venv ## style, types (the examples' too), layers, import cycles, house limits
+check: venv ## check style, types (also of the examples), layers, import cycles, doors, house limits
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -51,23 +51,23 @@ check: venv ## style, types (the examples' too), layers, import cycles, house li
 	$(BIN)/python tools/check_doors.py
 	$(BIN)/python tools/check_shape.py
 
-format: venv ## mend what ruff can mend
+format: venv ## apply the fixes of ruff
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-torture: venv ## kills, damage, runs at once, thousands of steps, odd places, random edits: KILLS=100 DAMAGES=50 EDITED=300
+torture: venv ## kills, damage, concurrent runs, thousands of steps, unusual folders, random edits: KILLS=100 DAMAGES=50 EDITED=300
 	KILLS=$(KILLS) DAMAGES=$(DAMAGES) EDITED=$(EDITED) $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/torture $(ARGS)
 
-bench: venv ## measure what a run costs beside a plain script
+bench: venv ## measure the cost of a run, compared with a plain script
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-lock: venv ## resolve requirements.lock again; ARGS=--upgrade takes newer versions
+lock: venv ## resolve requirements.lock again; ARGS=--upgrade for newer versions
 	$(COMPILE) --output-file requirements.lock $(ARGS)
 
-news: venv ## show what the next release would say
+news: venv ## show the news of the next release
 	$(BIN)/towncrier build --draft --version next
 
-clean: ## remove the environments, what was built, and what runs left in the examples
+clean: ## remove environments, builds, caches, and results of the examples
 	rm -rf .venv .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf examples/*/.magical
 	find src tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Run a command and say what it cost: CPU seconds (user, system, children included) and the clock's."""
+"""Measure commands: CPU seconds (user and system, with children) and seconds by the clock."""
 
 import json
 import os
@@ -16,9 +16,9 @@ from typing import Any
 
 PYTHON = sys.executable
 MAGICAL = str(Path(sys.executable).with_name("magical"))
-IMPORTED = re.compile(r"^import time:\s+\d+ \|\s+\d+ \|\s*([\w.]+)$", re.MULTILINE)
-HEAVY = {"cloudpickle", "joblib", "lightgbm", "mlflow", "numpy", "optuna", "pandas", "polars", "prefect"}
-HEAVY |= {"pyarrow", "scipy", "skops", "skrub", "sklearn"}
+IMPORT_LINE = re.compile(r"^import time:\s+\d+ \|\s+\d+ \|\s*([\w.]+)$", re.MULTILINE)
+HEAVY_PACKAGES = {"cloudpickle", "joblib", "lightgbm", "mlflow", "numpy", "optuna", "pandas", "polars"}
+HEAVY_PACKAGES |= {"prefect", "pyarrow", "scipy", "skops", "skrub", "sklearn"}
 
 
 class CommandFailed(Exception):
@@ -36,22 +36,22 @@ class Cost:
 
 
 @dataclass
-class Figures:
-    """All costs measured so far, by what was measured."""
+class Measurements:
+    """All costs measured so far, by the name of what was measured."""
 
     costs: dict[str, list[Cost]] = field(default_factory=lambda: defaultdict(list))
 
-    def note(self, costs: Mapping[str, Cost]) -> None:
+    def add_round(self, costs: Mapping[str, Cost]) -> None:
         """Add one round."""
         for name, cost in costs.items():
             self.costs[name].append(cost)
 
-    def cpu(self, name: str) -> float | None:
-        """Give the median of the CPU seconds, if it was measured."""
+    def median_cpu(self, name: str) -> float | None:
+        """Return the median of the CPU seconds; None if it was not measured."""
         return median(c.cpu for c in self.costs[name]) if self.costs.get(name) else None
 
     def to_json(self) -> dict[str, Any]:
-        """Give medians and samples."""
+        """Return medians and samples."""
         return {
             name: {
                 "cpu": round(median(c.cpu for c in costs), 3),
@@ -62,7 +62,7 @@ class Figures:
         }
 
 
-def cost_of(command: Sequence[str | Path], folder: Path) -> Cost:
+def measure_command(command: Sequence[str | Path], folder: Path) -> Cost:
     """Run a command in a folder.
 
     Raises:
@@ -72,7 +72,7 @@ def cost_of(command: Sequence[str | Path], folder: Path) -> Cost:
     done = subprocess.run(
         [str(word) for word in command],
         cwd=folder,
-        env=_environment(),
+        env=_build_environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -85,26 +85,26 @@ def cost_of(command: Sequence[str | Path], folder: Path) -> Cost:
     return Cost(cpu, wall, done.stdout, done.stderr)
 
 
-def magical_run(folder: Path, *words: str) -> tuple[Cost, list[str]]:
-    """Run the project in a folder; give the cost, and the steps that ran."""
-    cost = cost_of([MAGICAL, "run", "--json", *words], folder)
+def measure_run(folder: Path, *words: str) -> tuple[Cost, list[str]]:
+    """Run the project in a folder; return the cost and the steps that ran."""
+    cost = measure_command([MAGICAL, "run", "--json", *words], folder)
     return cost, json.loads(cost.out)["executed"]
 
 
-def heavy_imports(folder: Path, *words: str) -> list[str]:
-    """Give the heavy packages, and the project's own modules, that a magical command imports."""
-    cost = cost_of([PYTHON, "-X", "importtime", MAGICAL, *words], folder)
+def find_heavy_imports(folder: Path, *words: str) -> list[str]:
+    """List the heavy packages, and the project's own modules, that a magical command imports."""
+    cost = measure_command([PYTHON, "-X", "importtime", MAGICAL, *words], folder)
     own = {path.stem for path in folder.glob("*.py")}
-    return sorted({name.split(".")[0] for name in IMPORTED.findall(cost.err)} & (HEAVY | own))
+    return sorted({name.split(".")[0] for name in IMPORT_LINE.findall(cost.err)} & (HEAVY_PACKAGES | own))
 
 
-def hand_written(path: Path) -> int:
+def count_code_lines(path: Path) -> int:
     """Count the lines of a Python file that are neither blank nor comment nor docstring."""
-    return sum(1 for _ in _code_lines(path.read_text(encoding="utf-8")))
+    return sum(1 for _ in _iter_code_lines(path.read_text(encoding="utf-8")))
 
 
-def _code_lines(text: str) -> Iterator[str]:
-    """Lines of code; docstrings here start and end with three quotes, as ruff keeps them."""
+def _iter_code_lines(text: str) -> Iterator[str]:
+    """Yield the lines of code; docstrings start and end with three quotes, as ruff formats them."""
     inside = False
     for line in map(str.strip, text.splitlines()):
         quotes = line.count('"""')
@@ -113,8 +113,8 @@ def _code_lines(text: str) -> Iterator[str]:
         inside ^= quotes == 1
 
 
-def _environment() -> dict[str, str]:
-    """The shell's variables, without those that change what is measured."""
-    gone = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONPROFILEIMPORTTIME")
-    kept = {name: value for name, value in os.environ.items() if name not in gone}
+def _build_environment() -> dict[str, str]:
+    """Return the environment without the variables that change what is measured."""
+    removed = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONPROFILEIMPORTTIME")
+    kept = {name: value for name, value in os.environ.items() if name not in removed}
     return {**kept, "DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}

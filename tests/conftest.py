@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and settings of all tests."""
 
 import sys
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ settings.load_profile("calm")
 
 @pytest.fixture(autouse=True)
 def no_trace_of_projects() -> Iterator[None]:
-    """Leave no finder and no module of a loaded project behind."""
+    """Remove the finders and modules of loaded projects after each test."""
     modules, finders = dict(sys.modules), list(sys.meta_path)
     yield
     sys.meta_path[:] = [f for f in sys.meta_path if f in finders or "_ProjectFinder" not in repr(f)]

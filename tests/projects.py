@@ -115,7 +115,7 @@ ALL = ["raw", "model", "clean", "split", "size"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command said."""
+    """The output and the exit code of a command."""
 
     code: int
     out: str
@@ -123,7 +123,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """Its answer, read as JSON."""
+        """The output, read as JSON."""
         return json.loads(self.out)
 
 
@@ -141,7 +141,7 @@ class Small:
         return path
 
     def edit(self, name: str, old: str, new: str) -> None:
-        """Replace a text, which must be there once."""
+        """Replace a text, which must occur once."""
         text = (self.root / name).read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {name}"
         self.write(name, text.replace(old, new))
@@ -155,19 +155,19 @@ class Small:
         return self.load().run(step, **settings)
 
     def ran(self, **settings: Any) -> list[str]:
-        """Run it and give the nodes whose bodies ran."""
+        """Run it and return the nodes whose bodies ran."""
         return self.run(**settings).executed
 
     def states(self, **settings: Any) -> dict[str, str]:
-        """Give what a run would do with each node."""
+        """Return the planned state of each node."""
         return {name: plan.state for name, plan in self.load().plan(**settings).items()}
 
     def why(self, step: str, **settings: Any) -> str:
-        """Give the answer to why, as text."""
+        """Return the answer of ``why`` as text."""
         return str(self.load().why(step, **settings))
 
     def fails(self, **settings: Any) -> dict[str, magical.errors.MagicalError]:
-        """Run it and give the nodes that failed."""
+        """Run it and return the errors of the nodes that failed."""
         return self.load().execute("", settings).errors
 
     def command(self, *words: str) -> Answer:
@@ -175,24 +175,24 @@ class Small:
         return command(*words, "--project", str(self.root))
 
     def process(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run the command as a process of its own."""
+        """Run the command in its own process."""
         return python("-m", "magical.cli", *words, "--project", str(self.root), **environment)
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """Give the events of all runs, oldest first."""
+        """Yield the events of all runs, oldest first."""
         for journal in sorted((self.root / ".magical" / "runs").glob("*/journal.jsonl")):
             for line in journal.read_text(encoding="utf-8").splitlines():
                 with contextlib.suppress(ValueError):
                     yield json.loads(line)
 
     def files(self) -> dict[str, float]:
-        """Give every file under ``.magical`` with its time."""
+        """Return every file under ``.magical`` with its modification time."""
         home = self.root / ".magical"
         return {str(p.relative_to(home)): p.stat().st_mtime for p in home.rglob("*") if p.is_file()}
 
 
 def project(root: Path, files: Mapping[str, str], *, tracking: bool = False) -> Small:
-    """Write a project; without tracking unless asked for."""
+    """Write a project, by default without tracking."""
     small = Small(root)
     small.root.mkdir(parents=True, exist_ok=True)
     if not tracking and "settings.toml" not in files:
@@ -225,7 +225,7 @@ def command(*words: str) -> Answer:
 
 
 def python(*words: str, cwd: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a new Python."""
+    """Run a new Python process."""
     return subprocess.run(
         [sys.executable, *words],
         capture_output=True,
@@ -238,6 +238,6 @@ def python(*words: str, cwd: str | None = None, **environment: str) -> subproces
 
 
 def is_well_worded(message: str) -> bool:
-    """Whether a message has at most five lines of bounded width, and ends in a hint."""
+    """Return True if a message has at most five lines of bounded width, and ends in a hint."""
     lines = message.splitlines()
     return 2 <= len(lines) <= 5 and lines[-1].startswith("Hint: ") and max(map(len, lines)) <= 250

@@ -15,11 +15,11 @@ def record(small: Small, path: Path) -> Path:
 
 
 def clone(small: Small, folder: Path) -> Small:
-    """The same project elsewhere, without what runs have left."""
+    """Copy the project, without the files of its runs."""
     shutil.copytree(small.root, folder, ignore=shutil.ignore_patterns(".magical", "__pycache__"))
     return Small(folder)
 
 
 def levels(answer: Answer) -> dict[str, str]:
-    """How each step compares."""
+    """Return the level of agreement of each step."""
     return {step["step"]: step["level"] for step in answer.json["steps"]}

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from magical.project.servers.hosting import await_servers, free_port, prefect_server
+from magical.project.servers.hosting import await_servers, describe_prefect_server, find_free_port
 
 
 @contextmanager
 def prefect_running(folder: Path) -> Iterator[str]:
     """Run a Prefect server, and give the address of its API."""
-    server = prefect_server(folder, free_port())
+    server = describe_prefect_server(folder, find_free_port())
     with server.start() as process:
         await_servers([(server, process)])
         yield f"{server.address}/api"

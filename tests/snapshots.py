@@ -1,6 +1,6 @@
-"""Whole messages, held by a file: ``=== name`` and the text. ``UPDATE_SNAPSHOTS=1 pytest`` writes it anew.
+"""Whole messages, stored in a file as ``=== name`` and the text. ``UPDATE_SNAPSHOTS=1 pytest`` rewrites it.
 
-``<...>`` in a stored text stands for anything: words of other libraries, which a release of theirs may change.
+``<...>`` in a stored text matches any text: words of other libraries, which their next release may change.
 """
 
 import fcntl
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent / "snapshots"
 
 
 def stored(group: str) -> dict[str, str]:
-    """Give the texts of one file by their names."""
+    """Read the texts of one file by their names."""
     path = HERE / f"{group}.txt"
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     parts = re.split(r"^=== (.+)\n", text, flags=re.M)[1:]
@@ -20,7 +20,7 @@ def stored(group: str) -> dict[str, str]:
 
 
 def check(group: str, name: str, text: str) -> None:
-    """Hold a text against the stored one, or store it if that is asked for."""
+    """Compare a text with the stored one, or store it if ``UPDATE_SNAPSHOTS`` is set."""
     if os.environ.get("UPDATE_SNAPSHOTS"):
         return _store(group, name, text)
     known = stored(group)
@@ -31,7 +31,7 @@ def check(group: str, name: str, text: str) -> None:
 
 
 def fits(old: str, new: str) -> bool:
-    """Whether a text is the stored one, but for what that leaves open."""
+    """Return True if a text matches the stored one."""
     return re.fullmatch(".*?".join(map(re.escape, old.split("<...>"))), new, re.S) is not None
 
 

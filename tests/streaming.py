@@ -1,4 +1,4 @@
-"""A project whose tables are larger than the memory it may use, and a process that measures what it used."""
+"""A project whose tables are larger than the memory it may use, and the measurement of its memory."""
 
 import json
 import subprocess
@@ -84,7 +84,7 @@ CELLS = 8 * 18
 
 
 def measured(root: Path, rows: int) -> dict[str, Any]:
-    """Run the project in a process of its own, and give its peak memory in GB, its times and its counts."""
+    """Run the project in its own process; return its peak memory in GB, its times and its counts."""
     small = project(root, {"workflow.py": FLOW})
     words = [sys.executable, "-c", MEASURED, str(small.root), str(rows)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=900)

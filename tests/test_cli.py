@@ -1,4 +1,4 @@
-"""The command: one verb, one question; texts for people, JSON for programs, and exit codes."""
+"""The command: its verbs, texts for people, JSON for programs, and exit codes."""
 
 import json
 import re
@@ -266,7 +266,7 @@ def test_output_into_a_closed_pipe(done: Small) -> None:
 
 
 def test_without_unicode(done: Small) -> None:
-    """An output that only knows ASCII gets something, and no traceback."""
+    """An output that cannot encode a character gets a replacement, not a traceback."""
     answer = done.process("plan", PYTHONIOENCODING="ascii:replace")
     assert answer.returncode == 0, answer.stderr
     assert "clean" in answer.stdout

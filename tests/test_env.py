@@ -1,4 +1,4 @@
-"""The lists of what to install say the same: pyproject.toml, requirements.lock and env.yaml."""
+"""The lists of dependencies agree: pyproject.toml, requirements.lock and env.yaml."""
 
 import re
 import tomllib
@@ -27,14 +27,14 @@ EXTRAS = [
 
 
 def conda_requirements() -> dict[str, SpecifierSet]:
-    """What env.yaml asks conda for, without Python and pip."""
+    """List the conda packages of env.yaml, without Python and pip."""
     listed = yaml.safe_load((ROOT / "env.yaml").read_text(encoding="utf-8"))["dependencies"]
     split = [entry.split(" ", 1) for entry in listed if isinstance(entry, str) and entry != "pip"]
     return {canonicalize_name(name): SpecifierSet(bounds) for name, bounds in split}
 
 
 def locked_version(name: str, python: str) -> Version | None:
-    """The version that the lock gives a package under one Python."""
+    """Find the version of a package in the lock, for one Python."""
     for entry in LOCK_ENTRIES:
         requirement = Requirement(entry.split(" --hash", 1)[0].strip())
         marker = requirement.marker or Marker("python_version > '0'")

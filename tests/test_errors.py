@@ -1,4 +1,4 @@
-"""Every way to go wrong has a message of at most five lines that says who, what, and the one next move."""
+"""Every error has a message of at most five lines with the step, the cause, and the one next move."""
 # ruff: noqa: PLW0108, PLC3002, RUF005, RUF059
 
 import copy
@@ -238,7 +238,7 @@ HEIGHT = "    return table.height\n"
 
 
 def body(text: str) -> list[Edit]:
-    """Another body for the step ``clean``."""
+    """Return the small project with another body of the step ``clean``."""
     return w(CLEAN_BODY, text)
 
 
@@ -423,7 +423,7 @@ def spoken(answer: Answer) -> str:
 
 
 def edited(small: Small, edits: list[Edit]) -> None:
-    """Replace texts, each of which is there once; an empty one appends."""
+    """Replace texts, each of which must occur once; an empty one appends."""
     for file, old, new in edits:
         path = small.root / file
         text = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -432,7 +432,7 @@ def edited(small: Small, edits: list[Edit]) -> None:
 
 
 def judged(group: str, name: str, small: Small, answer: Answer, code: int) -> None:
-    """Hold a command's whole message against its snapshot."""
+    """Compare a command's whole message with its snapshot."""
     assert "Traceback" not in answer.out + answer.err
     assert answer.code == code, answer
     message = spoken(answer).replace(str(small.root.resolve()), "PROJECT")
@@ -620,7 +620,7 @@ def test_the_whole_traceback_is_at_hand(tmp_path: Path) -> None:
 
 
 def test_an_error_in_other_words_tells_no_cause_also_where_dask_is_imported() -> None:
-    """Dask has errors copied with their causes and tracebacks, and a cause may hold a secret."""
+    """Dask copies errors with their causes and tracebacks, and a cause may contain a secret."""
     pytest.importorskip("distributed")
     try:
         raise StepError("clean: failed.", hint="mend it.") from ValueError("open-sesame")

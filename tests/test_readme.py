@@ -1,4 +1,4 @@
-"""The README says what is true: its code stands in the example, its graph is the drawn one."""
+"""The README is true: its code is that of the example, and its graph is the drawn one."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ EXAMPLE = ROOT / "examples" / "campaign"
 
 
 def blocks(language: str, page: str = "README.md") -> list[str]:
-    """The fenced blocks of one language."""
+    """Return the fenced blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
 
 

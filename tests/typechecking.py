@@ -1,4 +1,4 @@
-"""mypy, with one cache for all tests: what the libraries say is read once."""
+"""mypy, with one cache for all tests, so that the types of the libraries are read once."""
 
 import fcntl
 import subprocess
@@ -7,11 +7,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".mypy_cache" / "examples" / "campaign"
-"""Where `make check` has it, too, which comes first in CI."""
+"""The cache of `make check`, which CI runs first."""
 
 
 def mypy(*paths: Path) -> "subprocess.CompletedProcess[str]":
-    """Check files as a project's author does, whose unwritten steps have empty bodies."""
+    """Check files like those of a project, whose unwritten steps have empty bodies."""
     words = ["--cache-dir", str(CACHE), "--config-file", str(ROOT / "pyproject.toml")]
     command = [sys.executable, "-m", "mypy", "--disable-error-code", "empty-body", *words, *map(str, paths)]
     CACHE.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Fail if modules of `magical` import each other in a circle, hidden imports included.
 
-An import inside a function, or under `if TYPE_CHECKING`, counts like any other: it hides a knot, it does not
-undo it. Only `magical/__init__.py` is exempt, since its lazy table names modules of every layer.
+An import inside a function, or under `if TYPE_CHECKING`, counts like any other: it hides the cycle, it does
+not remove it. Only `magical/__init__.py` is exempt, since its lazy table names modules of every layer.
 """
 
 import sys
@@ -12,8 +12,8 @@ import grimp
 PACKAGE = "magical"
 
 
-def shortest_cycle(graph: grimp.ImportGraph, module: str) -> list[str]:
-    """The fewest modules that lead from `module` back to itself; empty where there is no way back."""
+def find_shortest_cycle(graph: grimp.ImportGraph, module: str) -> list[str]:
+    """Return the shortest chain of imports from `module` back to itself; empty if there is none."""
     chains = [
         chain
         for imported in graph.find_modules_directly_imported_by(module)
@@ -22,18 +22,18 @@ def shortest_cycle(graph: grimp.ImportGraph, module: str) -> list[str]:
     return [module, *min(chains, key=lambda chain: (len(chain), chain))] if chains else []
 
 
-def cycles(graph: grimp.ImportGraph) -> list[list[str]]:
-    """One shortest cycle for each knot, as lists of modules that begin and end with the same one."""
+def find_cycles(graph: grimp.ImportGraph) -> list[list[str]]:
+    """Return one shortest cycle for each group of modules, each beginning and ending with the same module."""
     found: list[list[str]] = []
     for module in sorted(graph.modules):
-        cycle = shortest_cycle(graph, module)
+        cycle = find_shortest_cycle(graph, module)
         if cycle and not any(set(cycle) <= set(other) for other in found):
             found.append(cycle)
     return found
 
 
-def describe(graph: grimp.ImportGraph, cycle: list[str]) -> str:
-    """The cycle, one import a line with its line number."""
+def describe_cycle(graph: grimp.ImportGraph, cycle: list[str]) -> str:
+    """Format a cycle, one import a line with its line number."""
     lines = ["import cycle:"]
     for importer, imported in pairwise(cycle):
         numbers = sorted(
@@ -44,13 +44,13 @@ def describe(graph: grimp.ImportGraph, cycle: list[str]) -> str:
 
 
 def main() -> int:
-    """Print every cycle; 1 if there is any."""
+    """Print every cycle; return 1 if there is any."""
     graph = grimp.build_graph(PACKAGE, cache_dir=None)
     for imported in graph.find_modules_directly_imported_by(PACKAGE):
         graph.remove_import(importer=PACKAGE, imported=imported)
-    found = cycles(graph)
+    found = find_cycles(graph)
     for cycle in found:
-        print(describe(graph, cycle))
+        print(describe_cycle(graph, cycle))
     if found:
         print("Hint: move what both need into a module below them, or pass it as an argument.")
     else:

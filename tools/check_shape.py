@@ -1,7 +1,7 @@
-"""Fail where the code breaks a house limit: length, names used twice, riddles, paths and hosts of a machine.
+"""Fail if the code breaks a house rule: lengths, repeated names, docstrings, paths of a machine.
 
 Ruff checks docstrings of public names; import-linter, check_cycles.py and check_doors.py check imports. This
-checks the rest, and prints the figures of the tree, so that a change of them is seen in review.
+checks the rest, and prints statistics of the tree, so that a change of them is seen in review.
 """
 
 import ast
@@ -16,29 +16,27 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "magical"
-MODULE_LINES = 600
-FUNCTION_LINES = 40
-PARAMETERS = 5
+MAX_MODULE_LINES = 600
+MAX_FUNCTION_LINES = 40
+MAX_PARAMETERS = 5
 REPEATED = {"__init__", "__main__"}
-"""Module names that may repeat, as may those of parallel folders (stores/local and stores/remote)."""
+"""Module names that may repeat. So may those of parallel folders (stores/local and stores/remote)."""
 
 RIDDLE = re.compile(r"(?:Give|What|How|Whether|That|Who|Whose|Where)\b")
 """A docstring of a function begins with a verb that says what it does, not with these."""
 
-BIGGEST_TEXT = 500_000
+MAX_TEXT_BYTES = 500_000
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:home|root|work|Users)/[\w.]")
-NOT_IN_LOCK = re.compile(r"://|^\s*(?:-(?!-hash=)|\S+ @ )")
+LOCK_SOURCE = re.compile(r"://|^\s*(?:-(?!-hash=)|\S+ @ )")
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Module(NamedTuple):
     """One module of the package, parsed.
 
     Attributes:
-        path: where it is.
-        text: its source.
-        tree: its syntax.
+        tree: the parsed ``text``.
     """
 
     path: Path
@@ -51,14 +49,14 @@ class Module(NamedTuple):
         return str(self.path.relative_to(ROOT))
 
     @property
-    def functions(self) -> list[Function]:
+    def functions(self) -> list[FunctionNode]:
         """All functions and methods, nested ones too."""
-        return [node for node in ast.walk(self.tree) if isinstance(node, Function)]
+        return [node for node in ast.walk(self.tree) if isinstance(node, FunctionNode)]
 
     @property
-    def public(self) -> list[Function | ast.ClassDef]:
+    def public(self) -> list[FunctionNode | ast.ClassDef]:
         """Functions and classes at the top, without a leading underscore; overloads once."""
-        nodes = [n for n in self.tree.body if isinstance(n, Function | ast.ClassDef) and n.name[0] != "_"]
+        nodes = [n for n in self.tree.body if isinstance(n, FunctionNode | ast.ClassDef) and n.name[0] != "_"]
         return list({node.name: node for node in nodes}.values())
 
 
@@ -69,8 +67,8 @@ def read_modules() -> list[Module]:
     return [Module(p, text, ast.parse(text, filename=str(p))) for p, text in zip(paths, texts, strict=True)]
 
 
-def code_lines(function: Function) -> int:
-    """Lines of a function without its decorators and its docstring."""
+def count_code_lines(function: FunctionNode) -> int:
+    """Count the lines of a function without its decorators and its docstring."""
     lines = (function.end_lineno or function.lineno) - function.lineno + 1
     if ast.get_docstring(function) is not None:
         docstring = function.body[0]
@@ -78,40 +76,41 @@ def code_lines(function: Function) -> int:
     return lines
 
 
-def public_functions(body: list[ast.stmt]) -> Iterator[Function]:
-    """Functions and methods without a leading underscore, in public classes too."""
+def find_public_functions(body: list[ast.stmt]) -> Iterator[FunctionNode]:
+    """Yield functions and methods without a leading underscore, those of public classes too."""
     for node in body:
-        if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_"):
+        if isinstance(node, FunctionNode | ast.ClassDef) and not node.name.startswith("_"):
             if isinstance(node, ast.ClassDef):
-                yield from public_functions(node.body)
+                yield from find_public_functions(node.body)
             else:
                 yield node
 
 
-def parameters(function: Function) -> int:
-    """Named parameters, without `self` and `cls`."""
+def count_parameters(function: FunctionNode) -> int:
+    """Count the named parameters, without `self` and `cls`."""
     args = function.args
     names = [a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)]
     return len(names) - (names[:1] in (["self"], ["cls"]))
 
 
-def module_faults(module: Module) -> Iterator[str]:
-    """Report what is too long, takes too much, or begins with a riddle in one module."""
-    if (lines := len(module.text.splitlines())) > MODULE_LINES:
-        yield f"{module.where}: {lines} lines, at most {MODULE_LINES}. Hint: one concept a module."
+def find_module_faults(module: Module) -> Iterator[str]:
+    """Yield what is too long, takes too many parameters, or has a docstring without a verb in one module."""
+    if (lines := len(module.text.splitlines())) > MAX_MODULE_LINES:
+        yield f"{module.where}: {lines} lines, at most {MAX_MODULE_LINES}. Hint: one concept a module."
     for node in module.functions:
-        if (lines := code_lines(node)) > FUNCTION_LINES:
-            yield f"{module.where}:{node.lineno}: {node.name}() has {lines} lines, at most {FUNCTION_LINES}"
+        where = f"{module.where}:{node.lineno}"
+        if (lines := count_code_lines(node)) > MAX_FUNCTION_LINES:
+            yield f"{where}: {node.name}() has {lines} lines, at most {MAX_FUNCTION_LINES}"
         if RIDDLE.match(ast.get_docstring(node) or ""):
-            yield f"{module.where}:{node.lineno}: {node.name}() does not say with a verb what it does"
-    for node in public_functions(module.tree.body):
-        if (count := parameters(node)) > PARAMETERS:
-            place = f"{module.where}:{node.lineno}"
-            yield f"{place}: {node.name}() takes {count} parameters, at most {PARAMETERS}"
+            yield f"{where}: {node.name}() does not say with a verb what it does"
+    for node in find_public_functions(module.tree.body):
+        if (count := count_parameters(node)) > MAX_PARAMETERS:
+            where = f"{module.where}:{node.lineno}"
+            yield f"{where}: {node.name}() takes {count} parameters, at most {MAX_PARAMETERS}"
 
 
-def name_faults(modules: Iterable[Module]) -> Iterator[str]:
-    """Report names of modules, and public names, that stand in several places for several things."""
+def find_name_faults(modules: Iterable[Module]) -> Iterator[str]:
+    """Yield names of modules and public names that are used in several places."""
     stems, publics = defaultdict(list), defaultdict(list)
     for module in modules:
         if module.path.stem not in REPEATED:
@@ -127,11 +126,11 @@ def name_faults(modules: Iterable[Module]) -> Iterator[str]:
             yield f"{name} is a public name of several modules: {', '.join(wheres)}"
 
 
-def figures(modules: Iterable[Module]) -> str:
+def format_figures(modules: Iterable[Module]) -> str:
     """Summarise the tree in one line."""
     large = [m for m in modules if len(m.text.splitlines()) > 8]
     lengths = [len(m.text.splitlines()) for m in large]
-    functions = [code_lines(f) for m in large for f in m.functions]
+    functions = [count_code_lines(f) for m in large for f in m.functions]
     public = [node for m in large for node in m.public]
     shown = sum(">>>" in (ast.get_docstring(node) or "") for node in public)
     total = sum(len(m.text.splitlines()) for m in modules)
@@ -144,37 +143,37 @@ def figures(modules: Iterable[Module]) -> str:
     )
 
 
-def path_faults(path: Path) -> Iterator[str]:
-    """Lines of one text file that name a folder of somebody's machine."""
-    if path.stat().st_size > BIGGEST_TEXT:
+def find_path_faults(path: Path) -> Iterator[str]:
+    """Yield the lines of a text file that contain a path of somebody's machine."""
+    if path.stat().st_size > MAX_TEXT_BYTES:
         return
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="ignore").splitlines(), 1):
         if match := MACHINE_PATH.search(line):
-            yield f"{path.relative_to(ROOT)}:{number}: names a machine's own path, {match[0]}…"
+            yield f"{path.relative_to(ROOT)}:{number}: contains a path of a machine, {match[0]}…"
 
 
-def lock_faults(path: Path) -> Iterator[str]:
-    """Lines of the lock that say where packages come from."""
+def find_lock_faults(path: Path) -> Iterator[str]:
+    """Yield the lines of the lock that say where packages come from."""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if NOT_IN_LOCK.search(line):
-            yield f"{path.name}:{number}: names an address or an option: {line.strip()}"
+        if LOCK_SOURCE.search(line):
+            yield f"{path.name}:{number}: contains an address or an option: {line.strip()}"
 
 
-def project_files() -> Iterator[Path]:
-    """Files that git knows or would take."""
+def list_project_files() -> Iterator[Path]:
+    """Yield the files that git tracks or would add."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return (path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
 
 
 def main() -> int:
-    """Print every fault and the figures; 1 if there is any fault."""
+    """Print every fault and the statistics; return 1 if there is any fault."""
     modules = read_modules()
-    faults = [fault for module in modules for fault in module_faults(module)]
-    faults += name_faults(modules)
-    faults += [fault for path in project_files() for fault in path_faults(path)]
-    faults += lock_faults(ROOT / "requirements.lock")
-    print(*faults, figures(modules), sep="\n")
+    faults = [fault for module in modules for fault in find_module_faults(module)]
+    faults += find_name_faults(modules)
+    faults += [fault for path in list_project_files() for fault in find_path_faults(path)]
+    faults += find_lock_faults(ROOT / "requirements.lock")
+    print(*faults, format_figures(modules), sep="\n")
     return int(bool(faults))
 
 

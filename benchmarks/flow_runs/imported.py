@@ -1,6 +1,6 @@
-"""Run the nine steps in this folder, with all that is imported in place: what a flow run alone costs.
+"""Measure a flow run of the nine steps in this folder in one process, with all imports done before.
 
-The first run of each way warms; the second has other settings and counts.
+The first run of each way warms up; the second, with other settings, counts.
 """
 
 import contextlib
@@ -12,8 +12,8 @@ from typing import Any
 import magical
 
 
-def run(seed: int, policy: dict[str, Any]) -> dict[str, float]:
-    """Give what a run costs beyond its steps' own seconds; CPU seconds are of this process."""
+def measure_overhead(seed: int, policy: dict[str, Any]) -> dict[str, float]:
+    """Return what a run costs beyond the seconds of its steps; CPU seconds are those of this process."""
     cpu, wall = time.process_time(), time.monotonic()
     project = magical.load(".")
     done = project.execute("", {"seed": seed, "policy": policy, "tracking": {"enabled": False}})
@@ -28,8 +28,8 @@ def main() -> None:
     ways = {"local": {}, "Prefect": {"runner": "prefect", "server": sys.argv[1]}}
     with contextlib.redirect_stdout(sys.stderr):
         for number, policy in enumerate(ways.values()):
-            run(100 + number, policy)
-        costs = {title: run(200 + n, policy) for n, (title, policy) in enumerate(ways.items())}
+            measure_overhead(100 + number, policy)
+        costs = {title: measure_overhead(200 + n, policy) for n, (title, policy) in enumerate(ways.items())}
     print(json.dumps(costs))
 
 

@@ -1,4 +1,4 @@
-"""Make up one table of 20 columns and print what that cost: `python tables.py magical 100000`."""
+"""Generate one table of 20 columns and print what that cost: `python tables.py magical 100000`."""
 
 import datetime as dt
 import json
@@ -9,8 +9,8 @@ from typing import Any, Literal
 ROWS_OF_PARENT = 10_000
 
 
-def magical(rows: int) -> Any:
-    """All types, an id, a key to a parent, nulls, and a target that depends on other columns."""
+def make_magical_sampler(rows: int) -> Any:
+    """Return a generator of a table: all types, an id, a key to a parent, nulls, a learnable target."""
     from magical import Contract, Field, Group, Id, Key, Target, Time
     from magical.contracts.contract import schema_of
     from magical.synthesis.generate import GenerateOptions, generate_table
@@ -46,8 +46,8 @@ def magical(rows: int) -> Any:
     return lambda: generate_table(schema, GenerateOptions("seed", rows=rows), parents=parents)
 
 
-def dataframely(rows: int) -> Any:
-    """The same columns as its schema can say them: no parent, no order of time, and a target by chance."""
+def make_dataframely_sampler(rows: int) -> Any:
+    """Return a generator of the same columns, without parent and order of time, and with a random target."""
     import dataframely as dy
 
     class Row(dy.Schema):
@@ -77,9 +77,9 @@ def dataframely(rows: int) -> Any:
 
 
 def main() -> None:
-    """Make it once, after a small one that warms what is remembered."""
+    """Generate one table, after a small one that fills the caches."""
     kind, rows = sys.argv[1], int(sys.argv[2])
-    make = {"magical": magical, "dataframely": dataframely}[kind](rows)
+    make = {"magical": make_magical_sampler, "dataframely": make_dataframely_sampler}[kind](rows)
     cpu, wall = time.process_time(), time.monotonic()
     table = make()
     cost = {"cpu": time.process_time() - cpu, "wall": time.monotonic() - wall}

@@ -6,7 +6,7 @@ Plain Python, so that no library's threads blur how many experiments run at a ti
 from magical import Settings, step, workflow
 
 
-class HowMany(Settings):
+class ExperimentSettings(Settings):
     experiments: int = 6
     passes: int = 3_000_000
 
@@ -34,6 +34,6 @@ def best(fits: list[float]) -> float:
 
 
 @workflow
-def side_by_side(s: HowMany) -> float:
+def side_by_side(s: ExperimentSettings) -> float:
     data = points(200)
     return best([fit(data, 0.01 * (n + 1), s.passes) for n in range(s.experiments)])

@@ -27,8 +27,8 @@ def total(xs):
 
 if __name__ == "__main__":
     tables = sys.argv[2] == "tables"
-    more, x = (shift, pl.DataFrame({"x": range(10)})) if tables else (add, 1)
+    extend, x = (shift, pl.DataFrame({"x": range(10)})) if tables else (add, 1)
     half = (STEPS - 2) // 2
     for n in range(half):
-        x = more(x, n)
-    print(total([more(x, n) for n in range(STEPS - 2 - half)]))
+        x = extend(x, n)
+    print(total([extend(x, n) for n in range(STEPS - 2 - half)]))

@@ -1,12 +1,12 @@
-"""A thousand steps that do next to nothing, a chain and then a fan: what is left is what the engine costs."""
+"""A thousand steps that do almost nothing, a chain and then a fan: the time measured is the engine's."""
 
 import polars as pl
 
 from magical import Frame, Settings, step, workflow
 
 
-class Job(Settings):
-    """How many steps, and of what: numbers, or tables of ten rows."""
+class ThousandSettings(Settings):
+    """The number of steps, and their kind: numbers, or tables of ten rows."""
 
     steps: int = 1000
     tables: bool = False
@@ -49,11 +49,11 @@ def total_of_rows(tables: list[Frame]) -> int:
 
 
 @workflow
-def thousand(s: Job) -> int:
+def thousand(s: ThousandSettings) -> int:
     """Half of the steps one after the other, the others all from the last of these."""
     half = (s.steps - 2) // 2
     x = first_rows() if s.tables else begin()
-    more, all_of = (shift, total_of_rows) if s.tables else (add, total)
+    extend, combine = (shift, total_of_rows) if s.tables else (add, total)
     for n in range(half):
-        x = more(x, n)
-    return all_of([more(x, n) for n in range(s.steps - 2 - half)])
+        x = extend(x, n)
+    return combine([extend(x, n) for n in range(s.steps - 2 - half)])

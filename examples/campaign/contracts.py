@@ -1,4 +1,4 @@
-"""What the campaign's tables promise."""
+"""The contracts of the campaign's tables."""
 
 from datetime import date
 from typing import Literal
@@ -41,7 +41,7 @@ class Customer(Contract):
 
 
 class Household(Customer):
-    """A customer with what is known of the household."""
+    """A customer with figures of the household."""
 
     age: int = Field(ge=0, le=130)
     children: int = Field(ge=0)

@@ -1,4 +1,4 @@
-"""The campaign as a Prefect flow: run it here once, or serve it, deploy it, put it on a schedule."""
+"""The campaign as a Prefect flow: run it once, serve it, or deploy it on a schedule."""
 
 from pathlib import Path
 

@@ -10,9 +10,9 @@ from magical import Frame, InputPath, Settings, keep, step, workflow
 from magical.features import Arithmetic, Feature, Log
 from magical.library import (
     Experiment,
-    HowToRegister,
-    HowToSplit,
+    RegisterSettings,
     Scores,
+    SplitSettings,
     boosting,
     evaluate,
     featurize,
@@ -32,7 +32,7 @@ PURCHASES = ("num_deals_purchases", "num_web_purchases", "num_catalog_purchases"
 
 
 class CampaignSettings(Settings):
-    """What the team varies."""
+    """The settings that the team varies."""
 
     source: InputPath = InputPath("data/marketing_campaign.csv")
     today: date = date(2014, 6, 30)
@@ -40,9 +40,9 @@ class CampaignSettings(Settings):
     max_income: PositiveFloat = 200_000
     left_out: tuple[str, ...] = ("year_birth", "kidhome", "teenhome")
     features: tuple[Feature, ...] = (Log("income"), Log("spent"), Arithmetic("basket", "spent / purchases"))
-    split: HowToSplit = HowToSplit(kind="stratified", validation=0.2, test=0.2, seed=7)
+    split: SplitSettings = SplitSettings(kind="stratified", validation=0.2, test=0.2, seed=7)
     experiments: tuple[Experiment, ...] = (linear(trials=8), boosting(trials=12))
-    registry: HowToRegister = HowToRegister(require={"roc_auc": 0.8})
+    registry: RegisterSettings = RegisterSettings(require={"roc_auc": 0.8})
 
 
 @step
@@ -60,14 +60,14 @@ def clean(customers: Frame[Customer], today: date, max_age: int, max_income: flo
 
 @step(training_only=True)
 def drop_duplicates(customers: Frame[Customer]) -> Frame[Customer]:
-    """Keep one of the customers that are equal but for their id: the data came twice."""
+    """Keep one of several customers that differ only in their id."""
     facts = [name for name in Customer.model_fields if name != "id"]
     return customers.unique(facts, keep="first", maintain_order=True)
 
 
 @step
 def household(customers: Frame[Customer], today: date) -> Frame[Household]:
-    """Add what is known of the household: age, family, purchases, years as a customer."""
+    """Add figures of the household: age, family, purchases, years as a customer."""
     children = pl.col("kidhome") + pl.col("teenhome")
     adults = pl.when(pl.col("marital_status") == "Married").then(2).otherwise(1)
     return customers.with_columns(
@@ -83,7 +83,7 @@ def household(customers: Frame[Customer], today: date) -> Frame[Household]:
 
 @step(promises=lambda customers, left_out: customers.without(left_out))
 def leave_out(customers: Frame[Household], left_out: tuple[str, ...]) -> Frame:
-    """Drop the columns that the team does not want a model to see."""
+    """Drop the columns that no model should see."""
     return customers.drop(left_out)
 
 

@@ -1,4 +1,4 @@
-"""A design of ten steps, on day one and while it is made real: checking raises no false alarm."""
+"""A design of ten steps, unwritten and then written step by step: checking raises no false alarm."""
 
 import random
 from pathlib import Path
@@ -11,7 +11,7 @@ from projects import one
 CONTRACTS = """\
     from datetime import date
     from magical import Key, Model, Receipt, Time
-    from magical.library import HowToSplit, Scores, evaluate, linear, predict, split, train, transform
+    from magical.library import SplitSettings, Scores, evaluate, linear, predict, split, train, transform
 
     class Shop(Contract):
         id: Id[int]
@@ -38,7 +38,7 @@ CONTRACTS = """\
 
     class DesignSettings(Settings):
         least: float = Field(default=0, ge=0)
-        split: HowToSplit = HowToSplit(kind="random")
+        split: SplitSettings = SplitSettings(kind="random")
 """
 
 SIGNATURES = {

@@ -14,7 +14,7 @@ QUICK = ("experiments.linear.trials=2", "experiments.boosting.trials=2")
 
 
 def copy_campaign(folder: Path) -> Small:
-    """Copy the example without what runs have left in it."""
+    """Copy the example without the files of earlier runs."""
     shutil.copytree(
         ROOT / "examples" / "campaign", folder, ignore=shutil.ignore_patterns(".magical", "__pycache__")
     )
@@ -23,7 +23,7 @@ def copy_campaign(folder: Path) -> Small:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The campaign, run once with two trials an experiment; not to be changed."""
+    """The campaign, run once with two trials an experiment; tests must not change it."""
     campaign = copy_campaign(tmp_path_factory.mktemp("finished") / "campaign")
     done = campaign.process("run", *QUICK, "--json")
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ Spoil = Callable[[Small], tuple[str, ...] | None]
 
 
 def lines(project: Small) -> list[str]:
-    """The source file's lines."""
+    """Read the lines of the source file."""
     return (project.root / CSV).read_text(encoding="utf-8-sig").splitlines()
 
 
@@ -37,7 +37,7 @@ def code(old: str, new: str) -> Spoil:
 
 
 def words(*given: str) -> Spoil:
-    """Give words on the line."""
+    """Pass words on the command line."""
     return lambda project: given
 
 

@@ -1,4 +1,4 @@
-"""The main job: from the raw file to a registered model, again and again."""
+"""The main example: from the raw file to a registered model, several times."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def models(project: Small) -> list[dict[str, object]]:
 
 
 def child_seconds(*words: str) -> float:
-    """CPU seconds of a new Python, the least of three."""
+    """Measure the CPU seconds of a new Python, the least of three."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     found = []
     for _ in range(3):

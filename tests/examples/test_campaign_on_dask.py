@@ -15,7 +15,7 @@ pytest.importorskip("distributed")
 
 
 def contents(root: Path) -> dict[str, Any]:
-    """Give the content of each table and value, and of a model what it predicts."""
+    """Return the content of each table and value, and the predictions of each model."""
     quick = {"experiments": {"linear": {"trials": 2}, "boosting": {"trials": 2}}}
     project = magical.load(root, trust=True)
     run = project.run(**quick, tracking={"enabled": False})

@@ -1,4 +1,4 @@
-"""Drawing the example, and making its keys, reaches for no heavy library: bodies do that when they run."""
+"""Drawing the example and computing its keys import no heavy library; bodies do when they run."""
 
 import json
 import shutil
@@ -29,14 +29,14 @@ print(*{name.partition(".")[0] for name in sys.modules})
 
 
 def loaded(text: str, folder: Path) -> set[str]:
-    """What a new Python has imported after these lines."""
+    """Return the modules that a new Python has imported after these lines."""
     done = python("-c", text + LOADED, str(folder))
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split())
 
 
 def parts(folder: Path, source: Path = ROOT / "src") -> dict[str, dict[str, str]]:
-    """The key parts of each node, as a new Python with this copy of our own source makes them."""
+    """Compute the key parts of each node in a new Python with this copy of our own source."""
     first = f"import sys\nsys.path.insert(0, {str(source)!r})"
     done = python("-c", f"{first}\n{KEYS}", str(folder))
     assert done.returncode == 0, done.stderr

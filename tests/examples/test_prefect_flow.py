@@ -62,7 +62,7 @@ def child(project: Small, *words: str, api: str, home: Path) -> subprocess.Compl
 
 
 def environment(api: str, home: Path) -> dict[str, str]:
-    """What says which server is meant."""
+    """The environment variables that choose the server."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     told = {"PREFECT_API_URL": api} if api else {}
     return {**plain, **told, "PREFECT_HOME": str(home), "DO_NOT_TRACK": "true"}
@@ -82,7 +82,7 @@ def flow_runs(project: Small, api: str, home: Path) -> list[tuple[str, str, dict
 
 @pytest.fixture(scope="module")
 def mine(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Small, str, Path]:
-    """A copy of the example with few trials, the server, and a home of Prefect's."""
+    """A copy of the example with few trials, the server, and a home of Prefect."""
     folder = tmp_path_factory.mktemp("flow")
     campaign = copy_campaign(folder / "campaign")
     campaign.write("settings.toml", FEW)
@@ -167,7 +167,7 @@ print(json.dumps(said))
 
 @contextmanager
 def served(project: Small, how: str, api: str, home: Path) -> Iterator[subprocess.Popen[str]]:
-    """Serve the flow in a process of its own."""
+    """Serve the flow in its own process."""
     project.write("serving.py", how)
     process = subprocess.Popen(
         [sys.executable, "serving.py"],
@@ -227,7 +227,7 @@ print(json.dumps([str(run.id), run.state_name, made.entrypoint, made.enforce_par
 
 
 def below(home: Path) -> list[psutil.Process]:
-    """The processes that have this home of Prefect's in their environment."""
+    """List the processes with this home of Prefect in their environment."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -239,7 +239,7 @@ def below(home: Path) -> list[psutil.Process]:
 
 
 def gone(home: Path) -> bool:
-    """Whether all of them end soon."""
+    """Return True if all of them end soon."""
     until = time.monotonic() + 15
     while below(home) and time.monotonic() < until:
         time.sleep(0.2)

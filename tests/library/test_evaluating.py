@@ -12,13 +12,13 @@ from library.tables import houses, people, pupils
 from library.test_splitting import like
 from magical import Contract, Id, Target
 from magical.errors import BrokenPromise
-from magical.library import HowToSplit, Linear, evaluate, model_data, predict, split, train, transform
+from magical.library import Linear, SplitSettings, evaluate, model_data, predict, split, train, transform
 
 BINARY = ["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1", "precision", "recall"]
 
 
 def predicted(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    parts = split(table, HowToSplit(kind="random", seed=2))
+    parts = split(table, SplitSettings(kind="random", seed=2))
     model = train(parts.train, parts.validation, transform(parts.train), Linear())
     return predict(model, parts.test), parts.test
 
@@ -76,10 +76,10 @@ def test_with_more_scores_than_bins_the_value_is_exact() -> None:
 
     chance = rng.random(5000)
     table = model_data(pl.DataFrame({"y": rng.random(5000) < chance}), Row)
-    told = pl.DataFrame(
+    predictions = pl.DataFrame(
         {"prediction": chance > 0.5, "probability_False": 1 - chance, "probability_True": chance}
     )
-    scores = evaluate(told, table)
+    scores = evaluate(predictions, table)
     exact = known.roc_auc_score(table["y"], chance)
     assert scores["roc_auc"] == pytest.approx(exact, rel=1e-12)
     assert scores.metrics["roc_auc"].low < exact < scores.metrics["roc_auc"].high

@@ -53,7 +53,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     ("names", "absent"),
     [
         ("ingest, model_data, featurize, split", "sklearn skrub optuna lightgbm"),
-        ("linear, boosting, Experiment, Scores, HowToSplit", "sklearn skrub optuna lightgbm"),
+        ("linear, boosting, Experiment, Scores, SplitSettings", "sklearn skrub optuna lightgbm"),
         ("transform, train, select, predict, evaluate", "skrub optuna lightgbm"),
         ("tune", "skrub lightgbm"),
     ],

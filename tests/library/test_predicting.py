@@ -7,12 +7,12 @@ from library.tables import houses, people, pupils
 from magical import Contract, Frame, Model, Settings, contract_of, step, workflow
 from magical.contracts.schema import Schema
 from magical.errors import BrokenPromise, ContractError, WiringError
-from magical.library import HowToSplit, Linear, ingest, model_data, predict, split, train, transform
+from magical.library import Linear, SplitSettings, ingest, model_data, predict, split, train, transform
 from magical.settings import InputPath
 
 
 def fitted(table: pl.DataFrame) -> tuple[Model, pl.DataFrame]:
-    parts = split(table, HowToSplit())
+    parts = split(table, SplitSettings())
     return train(parts.train, parts.validation, transform(parts.train), Linear()), parts.test
 
 

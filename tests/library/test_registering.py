@@ -15,7 +15,7 @@ from library.served import REGISTERED, Played, in_a_run, play, write
 from magical.engine.protocols import Submission, Version
 from magical.errors import RegistryDown, RegistryError
 from magical.library.metrics.scores import Score, Scores
-from magical.library.registering import HowToRegister, register
+from magical.library.registering import RegisterSettings, register
 from magical.library.scorer.scorer import Scorer
 from magical.steps import Receipt
 from memory_registry import MemoryRegistry
@@ -321,7 +321,7 @@ def test_a_model_on_pretended_steps_is_refused(desk: Desk) -> None:
 
 def test_called_outside_a_run_it_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     scores = Scores(task="binary", target="y", part="test", rows=1, metrics={})
-    receipt = register(None, scores, HowToRegister())  # type: ignore[arg-type]
+    receipt = register(None, scores, RegisterSettings())  # type: ignore[arg-type]
     assert not receipt.done
     assert "writes nothing" in capsys.readouterr().err
 
@@ -343,7 +343,7 @@ def campaign() -> Receipt:
     one, two = related(source(200))
     train, validation, test = cut(merged(one, two))
     best = fit(train, validation)
-    return register(best, evaluate(predict(best, test), test), HowToRegister())
+    return register(best, evaluate(predict(best, test), test), RegisterSettings())
 """
 
 
@@ -391,4 +391,4 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("given", "words"), WRONG, ids=str)
 def test_wrong_settings_are_found_before_any_training(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words.replace("(", r"\(")):
-        HowToRegister(**given)
+        RegisterSettings(**given)

@@ -7,10 +7,10 @@ import pytest
 from library.tables import houses, people
 from magical import Model
 from magical.errors import BrokenPromise
-from magical.library import Boosting, HowToSplit, Linear, select, split, train, transform
+from magical.library import Boosting, Linear, SplitSettings, select, split, train, transform
 from magical.library.training import compute_model_loss
 
-PEOPLE = split(people(), HowToSplit(seed=1))
+PEOPLE = split(people(), SplitSettings(seed=1))
 BOOSTED = Boosting(rounds=20)
 
 
@@ -59,7 +59,7 @@ def test_one_model_is_the_best_of_one() -> None:
 def test_no_models_and_different_tasks_are_refused() -> None:
     with pytest.raises(BrokenPromise, match="no models"):
         select([], PEOPLE.validation)
-    rows = split(houses(), HowToSplit())
+    rows = split(houses(), SplitSettings())
     other = train(rows.train, rows.validation, transform(rows.train), Linear())
     with pytest.raises(BrokenPromise, match="binary of bought, regression of price"):
         select([fitted("linear", Linear()), other], PEOPLE.validation)

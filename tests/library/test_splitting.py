@@ -14,7 +14,7 @@ from library.tables import Person, houses, people, pupils
 from magical import Contract, Id, Parts, Target, Time
 from magical.contracts.promises import attach_promise, attached_promise, contract_of
 from magical.errors import BrokenPromise, ContractError
-from magical.library import HowToSplit, model_data, split
+from magical.library import SplitSettings, model_data, split
 from magical.settings import to_json
 
 KINDS: list[Any] = ["random", "stratified", "group", "time"]
@@ -40,7 +40,7 @@ def test_no_row_moves_when_rows_are_shuffled(kind: Any, seed: int, order: Any) -
     table = people()
     rows = list(range(table.height))
     order.shuffle(rows)
-    how = HowToSplit(kind=kind, seed=seed)
+    how = SplitSettings(kind=kind, seed=seed)
     assert parts_of(split(like(table[rows], table), how)) == parts_of(split(table, how))
 
 
@@ -59,7 +59,7 @@ def test_no_row_moves_when_columns_change(kind: Any, seed: int) -> None:
     other = model_data(table.drop("age", "name").with_columns(new=1.5), Changed)
     if kind == "group":
         other = like(table.with_columns(income=None, city=pl.lit("Rome")), table)
-    how = HowToSplit(kind=kind, seed=seed)
+    how = SplitSettings(kind=kind, seed=seed)
     assert parts_of(split(other, how)) == parts_of(split(table, how))
 
 
@@ -68,7 +68,7 @@ def test_no_row_moves_when_columns_change(kind: Any, seed: int) -> None:
 @settings(max_examples=10)
 def test_random_and_group_no_row_moves_when_rows_are_added(kind: Any, seed: int, kept: int) -> None:
     table = people(800)
-    how = HowToSplit(kind=kind, seed=seed)
+    how = SplitSettings(kind=kind, seed=seed)
     whole = parts_of(split(table, how))
     fewer = parts_of(split(like(table.head(kept), table), how))
     assert fewer == {row: whole[row] for row in fewer}
@@ -80,7 +80,7 @@ def test_another_validation_share_moves_nothing_into_or_out_of_test(seed: int, s
     table = people(800)
     for kind in ("random", "stratified", "group"):
         one, other = (
-            split(table, HowToSplit(kind=kind, validation=v, test=0.3, seed=seed)) for v in (0.2, share)
+            split(table, SplitSettings(kind=kind, validation=v, test=0.3, seed=seed)) for v in (0.2, share)
         )
         assert one.test.equals(other.test)
 
@@ -89,7 +89,7 @@ def test_another_validation_share_moves_nothing_into_or_out_of_test(seed: int, s
 @settings(max_examples=10)
 def test_stratified_sizes_and_shares_are_exact(seed: int) -> None:
     table = pupils()
-    parts = split(table, HowToSplit(kind="stratified", seed=seed))
+    parts = split(table, SplitSettings(kind="stratified", seed=seed))
     assert [len(p) for p in parts] == [144, 48, 48]
     whole = table["mark"].value_counts(normalize=True).sort("mark")["proportion"]
     for part in parts:
@@ -100,13 +100,13 @@ def test_stratified_sizes_and_shares_are_exact(seed: int) -> None:
 @given(seed=seeds)
 @settings(max_examples=10)
 def test_group_tears_no_group_apart(seed: int) -> None:
-    parts = split(people(), HowToSplit(kind="group", seed=seed))
+    parts = split(people(), SplitSettings(kind="group", seed=seed))
     families = [set(p["family"]) for p in parts]
     assert sum(map(len, families)) == len(set.union(*families))
 
 
 def test_time_comes_in_order_and_the_cut_is_kept(run: Run) -> None:
-    train, validation, test = split(people(), HowToSplit(kind="time"))
+    train, validation, test = split(people(), SplitSettings(kind="time"))
     assert train["joined"].max() < validation["joined"].min()  # type: ignore[operator]
     assert validation["joined"].max() < test["joined"].min()  # type: ignore[operator]
     assert run.kept["cut"] == {
@@ -116,7 +116,9 @@ def test_time_comes_in_order_and_the_cut_is_kept(run: Run) -> None:
 
 
 def test_random_shares_are_near(run: Run) -> None:
-    train, validation, test = split(houses(1000), HowToSplit(kind="random", validation=0.1, test=0.3, seed=3))
+    train, validation, test = split(
+        houses(1000), SplitSettings(kind="random", validation=0.1, test=0.3, seed=3)
+    )
     assert abs(len(validation) - 100) < 30
     assert abs(len(test) - 300) < 45
     assert len(train) + len(validation) + len(test) == 1000
@@ -129,7 +131,7 @@ def test_random_shares_are_near(run: Run) -> None:
     ids=["group", "classes", "numbers"],
 )
 def test_without_a_kind_the_contract_decides(table: Any, kind: Any) -> None:
-    assert parts_of(split(table(), HowToSplit())) == parts_of(split(table(), HowToSplit(kind=kind)))
+    assert parts_of(split(table(), SplitSettings())) == parts_of(split(table(), SplitSettings(kind=kind)))
 
 
 class Plain(Contract):
@@ -140,7 +142,7 @@ class Plain(Contract):
 @pytest.mark.parametrize("kind", ["random", None])
 def test_without_an_id_a_digest_of_the_row_decides(kind: Any) -> None:
     table = model_data(pl.DataFrame({"x": range(200), "y": [i % 7 for i in range(200)]}), Plain)
-    how = HowToSplit(kind=kind, seed=1)
+    how = SplitSettings(kind=kind, seed=1)
     shuffled = like(table.sample(fraction=1, shuffle=True, seed=5), table)
     assert parts_of(split(shuffled, how), "x") == parts_of(split(table, how), "x")
 
@@ -152,7 +154,7 @@ def test_without_an_id_equal_rows_stay_together(kind: Any) -> None:
         y: Target[bool]
 
     rows = pl.DataFrame({"x": [i // 3 for i in range(300)], "y": [i // 3 % 2 == 0 for i in range(300)]})
-    parts = split(model_data(rows, Row), HowToSplit(kind=kind))
+    parts = split(model_data(rows, Row), SplitSettings(kind=kind))
     seen = [set(p["x"]) for p in parts]
     assert sum(map(len, seen)) == len(set.union(*seen))
 
@@ -163,7 +165,7 @@ def test_rows_without_a_target_are_set_apart_and_counted(run: Run) -> None:
         y: Target[bool | None]
 
     table = model_data(pl.DataFrame({"id": range(60), "y": [True, False, None] * 20}), Row)
-    parts = split(table, HowToSplit())
+    parts = split(table, SplitSettings())
     assert sum(len(p) for p in parts) == 40
     assert parts.assignment.filter(pl.col("part").is_null())["id"].to_list() == list(range(2, 60, 3))
     assert any("20 rows without y are set apart" in w for w in run.warnings)
@@ -178,7 +180,7 @@ def test_copies_on_two_sides_are_told_and_kept(run: Run) -> None:
     table = model_data(
         pl.DataFrame({"id": range(400), "x": [7] * 100 + list(range(300)), "y": [True, False] * 200}), Row
     )
-    split(table, HowToSplit(seed=2))
+    split(table, SplitSettings(seed=2))
     overlap = run.kept["overlap"]
     assert set(overlap.columns) == {"id", "part"}
     assert overlap.filter(pl.col("id") < 100).height == overlap.filter(pl.col("id") != 107).height
@@ -186,7 +188,7 @@ def test_copies_on_two_sides_are_told_and_kept(run: Run) -> None:
 
 
 def test_no_copies_no_word(run: Run) -> None:
-    split(people(), HowToSplit(kind="random"))
+    split(people(), SplitSettings(kind="random"))
     assert "overlap" not in run.kept
     assert run.warnings == []
 
@@ -203,13 +205,13 @@ def test_no_copies_no_word(run: Run) -> None:
 )  # fmt: skip
 def test_what_cannot_be_split_is_said(table: Any, how: dict[str, Any], said: list[str]) -> None:
     with pytest.raises(BrokenPromise) as error:
-        split(table(), HowToSplit(**how))
+        split(table(), SplitSettings(**how))
     assert all(words in str(error.value) for words in said), error.value
 
 
 def test_a_table_without_a_contract_is_refused() -> None:
     with pytest.raises(ContractError):
-        split(pl.DataFrame({"x": [1]}), HowToSplit())
+        split(pl.DataFrame({"x": [1]}), SplitSettings())
 
 
 @pytest.mark.parametrize(
@@ -218,16 +220,16 @@ def test_a_table_without_a_contract_is_refused() -> None:
 )
 def test_settings_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        HowToSplit(**wrong)
+        SplitSettings(**wrong)
 
 
 def test_settings_survive_json() -> None:
-    how = HowToSplit(kind="time", validation=0.1, test=0.3, seed=5)
-    assert HowToSplit.model_validate(to_json(how)) == how
+    how = SplitSettings(kind="time", validation=0.1, test=0.3, seed=5)
+    assert SplitSettings.model_validate(to_json(how)) == how
 
 
 def test_parts_know_their_contract() -> None:
-    for part in split(people(), HowToSplit()):
+    for part in split(people(), SplitSettings()):
         assert contract_of(part).name == Person.__name__
 
 
@@ -235,5 +237,5 @@ def test_parts_know_their_contract() -> None:
 def test_the_hint_for_one_class_fits_the_kind(kind: str, hint: str) -> None:
     rare = people().with_columns(bought=pl.int_range(pl.len()) == 0)
     with pytest.raises(BrokenPromise, match=r"one class only|is empty") as caught:
-        split(like(rare, people()), HowToSplit(kind=kind))
+        split(like(rare, people()), SplitSettings(kind=kind))
     assert hint in caught.value.hint

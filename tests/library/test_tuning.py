@@ -18,7 +18,7 @@ from library.conftest import Run
 from library.tables import houses, people, pupils
 from magical import Model, Parts
 from magical.errors import BrokenPromise
-from magical.library import Boosting, Experiment, HowToSplit, Linear, split, train, transform, tune
+from magical.library import Boosting, Experiment, Linear, SplitSettings, split, train, transform, tune
 from magical.library.training import compute_model_loss
 
 TABLES = {"binary": people, "multiclass": pupils, "regression": houses}
@@ -26,7 +26,7 @@ SMALL = Boosting(trials=6, rounds=40, patience=10)
 
 
 def parts(task: str) -> Parts[Any]:
-    return split(TABLES[task](), HowToSplit(kind="random", seed=1))
+    return split(TABLES[task](), SplitSettings(kind="random", seed=1))
 
 
 def tuned(task: str, experiment: Experiment) -> Model:
@@ -162,7 +162,7 @@ def test_a_log_of_other_trials_is_not_believed(run: Run) -> None:
 
 def test_progress_is_told(run: Run) -> None:
     tuned("binary", Neighbours(trials=5))
-    done = [(e.done, e.total) for e in run.told if hasattr(e, "done")]  # type: ignore[attr-defined]
+    done = [(e.done, e.total) for e in run.events if hasattr(e, "done")]  # type: ignore[attr-defined]
     assert done == [(i, 5) for i in range(1, 6)]
 
 

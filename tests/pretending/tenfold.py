@@ -1,4 +1,4 @@
-"""A project of ten steps over three tables that join, each of which can be written or taken back to ``...``."""
+"""A project of ten steps over three tables that join; each step can be written, or reset to ``...``."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def judge(model: Model, test: Frame[Shopper]) -> Scores: ...
 def enroll(model: Model, scores: Scores) -> Receipt: ...
 """,
 }
-"""The ten steps as the team wishes them."""
+"""The ten steps, unwritten."""
 
 STEPS = list(UNWRITTEN)
 
@@ -188,9 +188,9 @@ ENROLL_FOR_REAL = '''
 @step(writes="world")
 def enroll(model: Model, scores: Scores) -> Receipt:
     """The standard step, under the project's own name."""
-    from magical.library import HowToRegister, register
+    from magical.library import RegisterSettings, register
 
-    return register.function(model, scores, HowToRegister(name="tenfold"))
+    return register.function(model, scores, RegisterSettings(name="tenfold"))
 '''
 
 HELPERS = '''
@@ -215,7 +215,7 @@ def right(model: Model, table: pl.DataFrame) -> float:
 WORKFLOW = '''
 
 class Shop(Settings):
-    """What the team varies."""
+    """The settings that the team varies."""
 
     customers: InputPath = InputPath("data/customers.csv")
     products: InputPath = InputPath("data/products.csv")
@@ -248,18 +248,18 @@ PARENTS: Mapping[str, tuple[str, ...]] = {
     "enroll": ("choose", "judge"),
 }
 KEYS: Mapping[str, tuple[str, ...]] = {"orders": ("customers", "products")}
-"""What a made-up table takes ids from besides what its step is given."""
+"""The steps whose ids a pretended table uses, beside the inputs of its own step."""
 
 
 def origin(step: str, unwritten: Collection[str]) -> tuple[str, ...]:
-    """The unwritten steps that a step's result stands on, itself included."""
+    """Return the unwritten ancestors of a step, itself included."""
     found = {step} & {*unwritten}
     parents = PARENTS[step] + (KEYS.get(step, ()) if step in unwritten else ())
     return tuple(sorted(found.union(*(origin(p, unwritten) for p in parents))))
 
 
 def source(unwritten: Collection[str], bodies: Mapping[str, str] = WRITTEN) -> str:
-    """The text of workflow.py with these steps unwritten."""
+    """Return the text of workflow.py with these steps unwritten."""
     steps = "\n".join(UNWRITTEN[name] if name in unwritten else bodies[name] for name in STEPS)
     return HEAD + HELPERS + steps + WORKFLOW
 
@@ -283,7 +283,7 @@ class Tenfold(Small):
         self.empty(*STEPS)
 
     def empty(self, *steps: str) -> Tenfold:
-        """Take the bodies of these steps away, and give all others theirs."""
+        """Remove the bodies of these steps, and restore all others."""
         self.unwritten = set(steps)
         self.write("workflow.py", source(self.unwritten, self.bodies))
         return self
@@ -294,7 +294,7 @@ class Tenfold(Small):
 
     @property
     def enrolled(self) -> list[str]:
-        """What the registration wrote down, a line each time."""
+        """The lines that the registration wrote, one for each time."""
         book = self.root / "enrolled.txt"
         return book.read_text().splitlines() if book.exists() else []
 
@@ -316,7 +316,7 @@ def tables() -> dict[str, str]:
 
 
 def plain(value: Any) -> Any:
-    """Something to compare a result by: a model by what it learnt, a table by its rows."""
+    """Return a comparable form of a result: what a model learnt, the rows of a table."""
     if hasattr(value, "assignment"):
         return [plain(t) for t in (*value, value.assignment)]
     if hasattr(value, "pipeline"):

@@ -1,4 +1,4 @@
-"""The campaign project with any one step, any two, or all of them emptied still runs by pretending."""
+"""The campaign with one, two or all of its steps unwritten still runs by pretending."""
 
 import itertools
 import os
@@ -29,7 +29,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
 
 def runs(project: Small, *emptied: str) -> None:
-    """It ends well, says of each result what it stands on, and registers nothing."""
+    """The run succeeds, names the origin of each result, and registers nothing."""
     run = empty(project, *emptied).run(**QUICK)
     assert run.state == "done"
     for node in PARENTS:

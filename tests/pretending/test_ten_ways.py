@@ -41,7 +41,7 @@ def project(tmp_path: Path) -> Tenfold:
 
 
 def versions(project: Tenfold) -> list[str]:
-    """What is registered, by the project's own registry."""
+    """Return the registered versions, from the project's own registry."""
     return [v.number for v in project.load().registry().versions()]
 
 

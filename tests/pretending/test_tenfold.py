@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 class Reference(dict[str, Any]):
-    """What each step gives, to be compared with and not to be shown."""
+    """The results of each step, for comparison; never printed."""
 
     def __repr__(self) -> str:
         return "reference"
@@ -26,7 +26,7 @@ class Reference(dict[str, Any]):
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    """What each step gives in a folder where all are written from the start."""
+    """The results of each step in a folder where all are written from the start."""
     real = Tenfold(tmp_path_factory.mktemp("real") / "tenfold").empty()
     run = real.run()
     assert set(run.executed) == set(STEPS)
@@ -38,11 +38,11 @@ RUNS: dict[str, tuple[Callable[[Tenfold], Run], set[str]]] = {
     "pretend": (lambda project: project.load().pretend(), {"customers", "products", "orders", "enroll"}),
     "pretend --all": (lambda project: project.load().pretend(all=True), {*STEPS}),
 }
-"""The ways to run, each with the steps that it makes up although they are written."""
+"""The ways to run, each with the written steps that it pretends."""
 
 
 def holds(project: Tenfold, reference: Reference, way: str = "run") -> list[str]:
-    """Run; all that must hold of any mix of written and unwritten steps does. Gives what was executed."""
+    """Run, check what must hold for any mix of written and unwritten steps, and return what was executed."""
     runs, made_up = RUNS[way]
     made_up = project.unwritten | made_up
     run = runs(project)
@@ -203,7 +203,7 @@ def test_it_ends_with_a_registered_model(tmp_path: Path) -> None:
 
 
 def told(project: Small) -> list[dict[str, float]]:
-    """The metrics of MLflow's runs, oldest first."""
+    """Return the metrics of MLflow's runs, oldest first."""
     from magical.integrations.mlflow.client import prepare_mlflow
 
     uri = project.load().context().database_uri()

@@ -1,4 +1,4 @@
-"""Another registry: what was registered is registered there too, once, and nothing else runs."""
+"""A change of the registry: models are registered in the new one, too, once, and nothing else runs."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import magical
 from library.served import REGISTERED, write
 from magical.engine.policy import TrackingSettings
 from magical.errors import ProjectError
-from magical.project.backends import ProjectRegistryIdentity, database_uri
+from magical.project.backends import ProjectRegistryIdentity, prepare_database_uri
 from projects import Small, one, python
 
 STEPS = ["source", "typed_rows", "distinct", "aged", "cut", "fit", "predict", "evaluate", "register"]
@@ -28,7 +28,7 @@ def registering(root: Path, settings: str = "") -> Small:
 
 
 def to(small: Small, uri: str, more: str = "") -> None:
-    """Lead a project to a registry."""
+    """Set a project's registry."""
     small.write("settings.toml", f'{more}\n[tracking]\nuri = "{uri}"\n')
 
 
@@ -216,9 +216,9 @@ def test_the_projects_own_gets_an_id_with_the_first_receipt(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [], "who only asks writes nothing"
     name = own.ensure_id()
     assert own.find_id() == "", "without its database there is no registry"
-    Path(database_uri(tmp_path, tmp_path).removeprefix("sqlite:///")).touch()
+    Path(prepare_database_uri(tmp_path, tmp_path).removeprefix("sqlite:///")).touch()
     assert name != own.ensure_id() == own.find_id(), "one that was deleted is not the one that comes after it"
-    database_uri(tmp_path, tmp_path)
+    prepare_database_uri(tmp_path, tmp_path)
     assert own.ensure_id() == registered(tmp_path).find_id()
     assert registered(tmp_path / "other").ensure_id() != own.find_id()
     assert own.describe(own.find_id()) == "the project's own"
@@ -236,4 +236,4 @@ def test_an_id_that_a_kill_left_half_written_is_made_again(tmp_path: Path, left:
 
 def test_a_folder_that_no_address_can_hold_is_said(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="cannot be addressed there"):
-        database_uri(tmp_path, tmp_path / "50%")
+        prepare_database_uri(tmp_path, tmp_path / "50%")

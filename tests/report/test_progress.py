@@ -1,4 +1,4 @@
-"""Progress in the terminal: one line a step; quiet when piped."""
+"""Progress in the terminal: one line a step; little output when piped."""
 
 import io
 
@@ -40,8 +40,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def told(stream: io.StringIO, lively: bool | None = None) -> list[str]:
-    console = Console(stream, lively)
+def told(stream: io.StringIO, show_progress: bool | None = None) -> list[str]:
+    console = Console(stream, show_progress)
     for event in EVENTS:
         console.on(event)
     return stream.getvalue().splitlines()
@@ -55,8 +55,8 @@ def test_piped_it_says_only_what_went_wrong() -> None:
     ]
 
 
-def test_asked_to_be_lively_it_says_one_line_a_step() -> None:
-    assert told(io.StringIO(), lively=True) == [
+def test_with_progress_it_writes_one_line_a_step() -> None:
+    assert told(io.StringIO(), show_progress=True) == [
         "= raw               fresh",
         "  clean          half way",
         "✓ clean            1.23 s  40 × 2",
@@ -77,7 +77,7 @@ def test_in_a_terminal_a_step_under_way_is_shown_and_overwritten() -> None:
 
 def test_asked_to_be_quiet_in_a_terminal_it_is() -> None:
     stream = Terminal()
-    told(stream, lively=False)
+    told(stream, show_progress=False)
     assert stream.getvalue().count("\n") == 3
 
 

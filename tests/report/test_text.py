@@ -1,4 +1,4 @@
-"""What the command prints."""
+"""Texts and JSON of runs, plans, settings and models."""
 
 from dataclasses import replace
 from typing import Any

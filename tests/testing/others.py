@@ -1,4 +1,4 @@
-"""A store and runners as a third party would write them, from the protocols alone; and ones that are broken."""
+"""A store and runners as a third party would write them, from the protocols alone; and broken ones."""
 
 import contextlib
 import fcntl
@@ -24,11 +24,11 @@ from magical.errors import DamagedArtifact, StoreError
 
 
 def no_wait() -> None:
-    """Nothing is done while another holds a key."""
+    """Do nothing while another holds a key."""
 
 
 class FolderStore:
-    """Files named by their bytes' SHA-256; runs of this process pin what they use."""
+    """A store of files named by the SHA-256 of their bytes; runs of this process pin what they use."""
 
     pins: ClassVar[dict[Path, dict[str, set[str]]]] = {}
     gates: ClassVar[dict[Path, Any]] = {}
@@ -216,7 +216,7 @@ def _bytes(value: Any) -> tuple[str, bytes]:
 
 
 class ForgetfulStore(FolderStore):
-    """A new process finds no record."""
+    """A broken store: a new process finds no record."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -225,7 +225,7 @@ class ForgetfulStore(FolderStore):
 
 
 class OverwritingStore(FolderStore):
-    """A value is named by its key, not by what is in it."""
+    """A broken store: a value is named by its key, not by its content."""
 
     def save(self, value: Any, promise: Promise, key: str) -> Artifact:
         found = super().save(value, promise, key)
@@ -241,7 +241,7 @@ class OverwritingStore(FolderStore):
 
 
 class LosingStore(FolderStore):
-    """Of a group, the last member gets lost."""
+    """A broken store: the last member of a group is lost."""
 
     def save(self, value: Any, promise: Promise, key: str) -> Artifact:
         found = super().save(value, promise, key)
@@ -249,7 +249,7 @@ class LosingStore(FolderStore):
 
 
 class UnbrandedStore(FolderStore):
-    """A pretence comes back as the real thing."""
+    """A broken store: a record loses its origin."""
 
     def _read(self, key: str) -> Record | None:
         record = super()._read(key)
@@ -257,7 +257,7 @@ class UnbrandedStore(FolderStore):
 
 
 class ThreadRunner:
-    """A thread for each piece of work, as many at a time as a semaphore lets in."""
+    """A runner with a thread for each piece of work and a semaphore."""
 
     def __init__(self, workers: int) -> None:
         self.free, self.left, self.threads = threading.Semaphore(workers), False, list[threading.Thread]()
@@ -291,7 +291,7 @@ class ThreadRunner:
 
 
 class SwallowingRunner(ThreadRunner):
-    """What a piece of work raises is nobody's concern."""
+    """A broken runner: it drops the exceptions of the work."""
 
     def call(self, work: Callable[[], Any]) -> Any:
         with contextlib.suppress(BaseException):
@@ -300,7 +300,7 @@ class SwallowingRunner(ThreadRunner):
 
 
 class DoublingRunner(ThreadRunner):
-    """Better twice than never."""
+    """A broken runner: it does each piece of work twice."""
 
     def call(self, work: Callable[[], Any]) -> Any:
         work()

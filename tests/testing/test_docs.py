@@ -1,4 +1,4 @@
-"""The page about testing: its files, as they stand there, are a project whose tests pass."""
+"""The page about testing: the files that it shows are a project whose tests pass."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "testing.md"
 
 
 def files() -> dict[str, str]:
-    """The page's blocks of Python, by the file that their first line names."""
+    """Return the page's blocks of Python, by the file that their first line names."""
     blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     return {re.match(r"# (\w+)\.py\n", b)[1]: b for b in blocks}  # type: ignore[index]
 

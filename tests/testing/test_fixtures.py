@@ -1,4 +1,4 @@
-"""The fixture `pretended`: what a contract or a hint promises, made up for a test."""
+"""The fixture `pretended`: tables, models and values generated from contracts and type hints."""
 
 import builtins
 import sys

@@ -1,4 +1,4 @@
-"""The registry that other tests use keeps to the same rules."""
+"""The registry that other tests use passes the conformance suite."""
 
 from pathlib import Path
 

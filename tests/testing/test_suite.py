@@ -1,4 +1,4 @@
-"""The suites hold for a store and a runner of another's, and each broken one is caught by the check that says so."""
+"""The suites pass for a third party's store and runner, and catch each broken one by the check that names it."""
 
 import inspect
 import re
@@ -73,7 +73,7 @@ class TestThreadRunner(RunnerConformance):
 
 
 def failures(pytester: pytest.Pytester, suite: str) -> dict[str, str]:
-    """Run a suite in a pytest of its own: which checks failed, and what they said."""
+    """Run a suite in a pytest of its own: the failed checks and their messages."""
     pytester.makepyfile(test_it=SUITE + suite)
     result = pytester.inline_run("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist")
     failed = [r for r in result.getreports("pytest_runtest_logreport") if r.failed]
@@ -122,7 +122,7 @@ def test_a_broken_runner_is_caught_by_the_check_that_says_so(
 def test_a_broken_registry_is_caught_by_the_check_that_says_so(pytester: pytest.Pytester) -> None:
     failed = failures(pytester, FORGETFUL_REGISTRY)
     said = failed["test_a_version_says_what_it_is"]
-    assert "This promise of the protocol broke: Registry.put: gives the version" in said
+    assert "This promise of the protocol broke: Registry.put: returns the version" in said
     assert "assert [] == [Version(" in said  # assertions of the suites show their values
 
 

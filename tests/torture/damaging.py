@@ -1,4 +1,4 @@
-"""Files of a store that change behind its back: found when read, made again, never served."""
+"""Files of a store that are changed from outside: found when read, computed again, never used."""
 
 import random
 from pathlib import Path
@@ -79,7 +79,7 @@ def mixed(root: Path) -> Small:
 
 
 def results(small: Small) -> dict[str, Any]:
-    """Run, and read all results; what turns out to be damaged is made again by one more run."""
+    """Run, and read all results; one more run repairs the damage that is found."""
     for _ in range(12):
         run = magical.load(small.root).run()
         try:
@@ -97,7 +97,7 @@ def _plain(value: Any) -> Any:
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Whether results are the same all through."""
+    """Return True if the results are equal in every detail."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(equal(one[k], other[k]) for k in one)
     if isinstance(one, list):
@@ -129,7 +129,7 @@ def damage(path: Path, how: str, dice: random.Random) -> None:
 
 
 def damage_often(small: Small, times: int, seed: int, *kinds: str) -> None:
-    """Damage files one after the other; after each the results are those of the whole store."""
+    """Damage files one after the other; after each, the results are those of the intact store."""
     dice = random.Random(seed)
     whole = results(small)
     for _ in range(times):

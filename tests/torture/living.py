@@ -1,4 +1,4 @@
-"""A project that is edited at random, written as source files, and what plain Python says that it gives.
+"""A project of source files that is edited at random, and its expected results, computed by plain Python.
 
 `Living` holds the project as data (functions with numbers in them, calls, settings, data files); `write`
 makes files of it. What a run must give is found by executing the same source plainly, with no engine.
@@ -86,7 +86,7 @@ NEEDS = {
     "SEVEN": "deep",
     "PART": "h3 D",
 }
-"""What each definition refers to."""
+"""The names that each definition refers to."""
 
 KINDS: dict[str, tuple[str, str, str, str]] = {
     "constant": ("", "int", "return {k}", ""),
@@ -131,7 +131,7 @@ class Call:
 
 @dataclass
 class State:
-    """All that edits change."""
+    """The state that edits change."""
 
     numbers: dict[str, int] = field(default_factory=dict)
     functions: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class State:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a run must give: the values of the lines that work, and the lines that raise."""
+    """The expected result of a run: the values of the lines that work, and the lines that raise."""
 
     values: dict[str, Any]
     raised: set[str]
@@ -163,7 +163,7 @@ class Living:
         self.past.append(copy.deepcopy(self.state))
 
     def name(self, stem: str) -> str:
-        """Give a name that has not been used."""
+        """Make a name that has not been used."""
         self.last += 1
         return f"{stem}{self.last}"
 
@@ -171,7 +171,7 @@ class Living:
         return KINDS[self.state.functions[call.function][0]]
 
     def of_type(self, hint: str, before: int) -> list[str]:
-        """The lines before one whose result is of a type."""
+        """List the lines before one whose result is of a type."""
         return [c.data for c in self.state.calls[:before] if self.kind(c)[1] == hint]
 
     def parameters(self, function: str) -> list[tuple[str, str]]:
@@ -180,7 +180,7 @@ class Living:
         return [(name, hint) for name, _, hint in pairs]
 
     def drop(self, call: Call) -> None:
-        """Delete a line and all that need it, and functions that nobody calls any more."""
+        """Delete a line, the lines that need it, and functions that are no longer called."""
         gone = {call.data}
         for other in self.state.calls:
             if gone & set(other.given):
@@ -283,7 +283,7 @@ class Living:
         return names
 
     def fingerprints(self) -> dict[str, str]:
-        """For each line a digest of the text of all that it could depend on; notes for people are not in it."""
+        """Digest, for each line, the text of all that it may depend on, without comments and docstrings."""
         numbers = self.state.numbers
         texts = dict(_definitions(DEEP.format(**numbers)) | _definitions(HELPERS.format(**numbers)))
         texts["LOCAL"] = str(numbers["LOCAL"])
@@ -301,7 +301,7 @@ class Living:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two results are the same."""
+    """Return True if two results are equal."""
     if isinstance(one, pl.DataFrame):
         return bool(one.equals(other)) and one.schema == other.schema
     return type(one) is type(other) and bool(one == other)

@@ -25,7 +25,7 @@ MEMORY = Path("/dev/shm")  # a folder in memory, where there is one: a disk woul
 
 
 class Edited(RuleBasedStateMachine):
-    """The project, its store, and what is known of both."""
+    """The project, its store, and the expected state of both."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,12 +34,12 @@ class Edited(RuleBasedStateMachine):
         self.living = Living(self.folder)
         self.project: Project | None = None
         self.ran: set[str] = set()
-        """The fingerprints of what ran since the store was damaged."""
+        """The fingerprints of the nodes that ran since the store was damaged."""
         self.damaged = False
         self.edits = 0
         """Since the last run."""
         self.settled = False
-        """Whether the last run was of everything, nothing failed, and nothing but notes changed since."""
+        """True if the last run was complete, nothing failed, and only comments changed since."""
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -112,7 +112,7 @@ class Edited(RuleBasedStateMachine):
 
     @rule(pick=PICK)
     def edit_a_helper(self, pick: int) -> None:
-        """One that some step refers to, or, seldom, any."""
+        """Choose a definition that some step refers to, or, seldom, any."""
         self._edit()
         numbers = self.living.state.numbers
         used = [n for n in sorted(numbers) if n in self.living.used()]
@@ -250,7 +250,7 @@ class Edited(RuleBasedStateMachine):
         return given is not None
 
     def _given(self, function: str, number: int, wires: int) -> list[str] | None:
-        """What a call takes: results of the lines before it, of the right type."""
+        """Choose the arguments of a call: results of the right type from the lines before it."""
         dice, given = random.Random(wires), []
         for name, hint in self.living.parameters(function):
             fit = {"n": ["s.n0", "s.n1"], "path": ["s.a", "s.b"]}.get(name)

@@ -1,4 +1,4 @@
-"""Odd places and odd clocks for a project."""
+"""Unusual folders and clocks for a project."""
 
 import os
 import shlex

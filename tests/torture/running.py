@@ -1,4 +1,4 @@
-"""Runs that are killed, started together or measured, as processes of their own."""
+"""Runs in their own processes that are killed, started together or measured."""
 
 import contextlib
 import json
@@ -83,14 +83,14 @@ def patient(s: Job) -> dict[str, int]:
 
 
 def result_of(seed: int) -> int:
-    """What ``total`` must give."""
+    """Compute the expected result of ``total``."""
     rows = 20_000
     each = sum(range(rows)) + rows * seed
     return (WIDE + 1) * each + rows * (sum(range(WIDE)) + LONG)
 
 
 def patient(root: Path, *, in_children: bool = False, workers: int = 3) -> Small:
-    """The workflow above; with a timeout each step has a child process of its own."""
+    """Write the workflow above; with a timeout, each step runs in its own child process."""
     policy = f"[policy]\nworkers = {workers}\n"
     if in_children:
         policy += "timeout = 600\n"
@@ -99,13 +99,13 @@ def patient(root: Path, *, in_children: bool = False, workers: int = 3) -> Small
 
 @dataclass
 class Started:
-    """A process in a group of its own, whose descendants can be told by a mark in their environment."""
+    """A process in its own group, whose descendants have a mark in their environment."""
 
     process: subprocess.Popen[str]
     mark: str
 
     def kill(self) -> bool:
-        """Kill the whole group; say whether it was still alive."""
+        """Kill the whole group; return True if it was still alive."""
         alive = self.process.poll() is None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -113,7 +113,7 @@ class Started:
         return alive
 
     def strays(self, patience: float = 5.0) -> list[str]:
-        """Give the commands of descendants that live on, after a while."""
+        """List the commands of descendants that are still alive after a while."""
         deadline = time.monotonic() + patience
         while (found := list(_marked(self.mark))) and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -150,7 +150,7 @@ def answer(started: Started, patience: float = 120) -> Any:
 
 
 def kill_often(small: Small, kills: int, seed: int) -> int:
-    """Kill runs at random moments, and let each be finished by another; give how many were killed in time."""
+    """Kill runs at random moments, and let another finish each; return how many were killed in time."""
     dice, killed, rounds = random.Random(seed), 0, 0
     temporary = small.root.parent / "temporary"
     temporary.mkdir(exist_ok=True)
@@ -191,12 +191,12 @@ def _nothing_lost(small: Small, before: set[tuple[str, str]]) -> None:
 
 
 def left_parts(small: Small) -> list[Path]:
-    """The temporary files that kills left in the store."""
+    """List the temporary files that kills left in the store."""
     return [p for p in (small.root / ".magical").rglob("*") if p.name.startswith(".part-")]
 
 
 def run_together(small: Small, count: int, seed: int) -> None:
-    """Several runs of the same at once, while ``magical gc`` goes on and on."""
+    """Run the same workflow several times at once, while ``magical gc`` runs in a loop."""
     runs = [start(small, "run", "--json", f"seed={seed}") for _ in range(count)]
     while any(run.process.poll() is None for run in runs):
         done = small.process("gc")
@@ -212,7 +212,7 @@ def run_together(small: Small, count: int, seed: int) -> None:
 
 
 def cpu_of(small: Small, *words: str) -> tuple[float, str]:
-    """Run the command; give its CPU seconds and what it printed."""
+    """Run the command; return its CPU seconds and its output."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = small.process(*words)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

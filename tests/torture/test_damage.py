@@ -1,4 +1,4 @@
-"""Flipped, truncated and deleted files are found when read, made again, and never served."""
+"""Flipped, truncated and deleted files are found when read, computed again, and never used."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Projects in folders with odd names, on another mount, and under a clock that jumps back."""
+"""Projects in folders with unusual names, on another mount, and under a clock that jumps back."""
 
 import shutil
 import tempfile

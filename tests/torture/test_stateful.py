@@ -1,4 +1,4 @@
-"""The random edits of tests/engine/test_stateful.py, other ones each time, and many more."""
+"""The random edits of tests/engine/test_stateful.py, different each time, and many more."""
 
 import os
 
@@ -8,7 +8,7 @@ from torture.machine import Edited
 
 
 class Longer(Edited):
-    """The same, with settings of its own."""
+    """The same machine, with its own settings."""
 
 
 Longer.TestCase.settings = settings(

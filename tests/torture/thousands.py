@@ -33,7 +33,7 @@ SHAPES = {
 
 
 def value_of(shape: str, n: int) -> int:
-    """What the workflow gives, in plain Python."""
+    """Compute the result of the workflow in plain Python."""
     xs = [1, 1]
     if shape == "mixed":
         for i in range(n):
@@ -46,7 +46,7 @@ def value_of(shape: str, n: int) -> int:
 
 
 def live_through(root: Path, shape: str, n: int) -> dict[str, float]:
-    """Plan, run, run again, show and ask why; give the CPU seconds of each."""
+    """Plan, run, run again, show and ask why; return the CPU seconds of each."""
     small: Small = one(root, STEPS + SHAPES[shape].format(n=n))
     cost: dict[str, float] = {}
     cost["plan, drawn"], _ = cpu_of(small, "plan")

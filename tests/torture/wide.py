@@ -1,4 +1,4 @@
-"""A table of very many columns: read, typed, given to steps of each kind, and held to its contract."""
+"""A table of very many columns: read, typed, passed to steps of each kind, and validated."""
 
 from pathlib import Path
 

@@ -16,8 +16,8 @@ class Tumour(Contract):
     benign: Target[bool]
 
 
-class Job(Settings):
-    """What may vary."""
+class TumourSettings(Settings):
+    """The settings of the workflow."""
 
     seed: int = 7
     output: OutputPath = OutputPath("model.joblib")
@@ -84,7 +84,7 @@ def write(model: pipeline.Pipeline, roc_auc: float, path: OutputPath) -> Receipt
 
 
 @workflow
-def tumours(s: Job) -> Receipt:
+def tumours(s: TumourSettings) -> Receipt:
     """From the table to the model."""
     training, _, test = split(derive(clean(load())), s.seed)
     model = train(scale(training), training)

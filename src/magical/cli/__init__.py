@@ -1,6 +1,6 @@
-"""The command ``magical``: one verb, one question.
+"""The command ``magical``, with one function for each verb.
 
-`verbs` says what each verb asks and prints; `entry` runs one and ends it with the right exit code.
+`verb` defines shared options, `verbs` and `show_verb` the verbs; `entry` runs one and sets the exit code.
 Door: this module.
 """
 

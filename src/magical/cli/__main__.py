@@ -1,4 +1,4 @@
-"""``python -m magical.cli``."""
+"""The command as a module: ``python -m magical.cli``."""
 
 from magical.cli import main
 

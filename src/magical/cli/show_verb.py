@@ -1,4 +1,4 @@
-"""``magical show``: how the workflow hangs together, and how each step stands."""
+"""The verb ``show``: the steps of a workflow, their data and their states."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["show_command"]
 
 @verb(
     click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
-    click.option("--mermaid", "form", flag_value="mermaid", help="Give the drawing as Mermaid text."),
+    click.option("--mermaid", "form", flag_value="mermaid", help="Print the drawing as Mermaid text."),
     click.option("--settings", "form", flag_value="settings", help="Show the settings, and who set each."),
     click.option(
         "--html",
@@ -39,12 +39,12 @@ def show_command(options: SharedOptions, words: tuple[str, ...], form: str | Non
     """Show the steps and their data, with the state of each step."""
     if file is not None and form:
         raise UsageError(f"--html and --{form} are two answers.", hint="ask for one of them.")
-    if file and "=" in file:  # magical show --html max_age=80
+    if file and "=" in file:  # show --html max_age=80: click takes the setting for the optional FILE
         words, file = (file, *words), ""
-    step, line = parse_words(words)
+    step, overrides = parse_words(words)
     if step:
         raise UsageError(f"show draws the whole workflow, not {step!r}.", hint=f"magical inspect {step}")
-    context = options.open_project().context(line)
+    context = options.open_project().context(overrides)
     drawn = context.draw().drawn
     if form == "settings":
         from magical.report.text import settings_text
@@ -99,6 +99,6 @@ def _write_page(options: SharedOptions, picture: Picture, path: Path) -> None:
 
 
 def _shorten_path(path: Path) -> str:
-    """A path as one would type it here."""
-    near = os.path.relpath(path)
-    return str(path.absolute()) if near.startswith("..") else near
+    """Return the path relative to the working directory if it lies inside, else the absolute path."""
+    relative = os.path.relpath(path)
+    return str(path.absolute()) if relative.startswith("..") else relative

@@ -1,4 +1,4 @@
-"""How a verb of the command is made: its options, its words, and how it answers."""
+"""The decorator ``verb``, the options that verbs share, and the parser of their words."""
 
 from __future__ import annotations
 
@@ -30,27 +30,15 @@ __all__ = [
 
 
 _ROWS_HINT = "--pretend sources, or --pretend all."
-_VERB_ORDER = (
-    "run",
-    "pretend",
-    "plan",
-    "show",
-    "check",
-    "new",
-    "why",
-    "inspect",
-    "runs",
-    "replay",
-    "reproduce",
-    "ui",
-)
+# The order in the help is the order in which a project needs them; the rest follow as they are defined.
+_FIRST_VERBS = ("run", "pretend", "plan", "show", "check", "new")
 
 
 class _VerbGroup(click.Group):
-    """The verbs, in the order in which a project needs them; an unknown one gets the nearest."""
+    """The group of all verbs; for an unknown verb it suggests the nearest."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(dict.fromkeys((*_VERB_ORDER, *self.commands)))
+        return list(dict.fromkeys((*_FIRST_VERBS, *self.commands)))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -68,17 +56,21 @@ def cli() -> None:
 
 @dataclass(frozen=True)
 class SharedOptions:
-    """What every verb is told beside its own words.
+    """The options that verbs share.
 
     Attributes:
         path: the project's folder or file.
         profile: the name of a file in ``profiles``.
-        as_json: whether to answer as JSON.
-        sample: how many rows each source gives.
-        pretend: what is made up beside steps without a body: ``sources``, ``all``, or nothing.
-        rows: of a table that is made up.
-        trust: whether results of another store that hold code are taken.
-        traceback: whether whole tracebacks are shown, not only the author's own lines.
+        sample: the rows taken of each source; 0 for all.
+        pretend: what is pretended beside unwritten steps: ``sources``, ``all``, or nothing.
+        rows: the rows of a pretended table.
+        trust: whether to load results that hold code and come from another store.
+
+    Example:
+        >>> SharedOptions(as_json=True).print_answer({"fresh": 3}, str)
+        {
+          "fresh": 3
+        }
     """
 
     path: str = "."
@@ -91,7 +83,7 @@ class SharedOptions:
     traceback: bool = False
 
     def open_project(self) -> Project:
-        """Open the project."""
+        """Load the project with its profile, sample and pretence."""
         from magical.project import load
 
         project = load(self.path, profile=self.profile, sample=self.sample, trust=self.trust)
@@ -106,14 +98,14 @@ class SharedOptions:
         return project.with_pretence(Pretence(self.pretend, self.rows))
 
     def format_trace(self, error: BaseException) -> list[str]:
-        """Give the lines below a message: the author's own frames, or the whole traceback."""
+        """Format the lines below a message: the author's own frames, with ``--traceback`` all of them."""
         from magical.system.tracebacks import format_frames, format_trace
 
         texts = [format_frames(error), format_trace(error) if self.traceback else ""]
         return [text for text in texts if text]
 
     def print_answer(self, answer: Any, format_text: Callable[[], str]) -> None:
-        """Print an answer in the form that was asked for."""
+        """Print an answer as JSON or as text."""
         as_json = partial(json.dumps, answer, indent=2, ensure_ascii=False, default=str)
         click.echo(as_json() if self.as_json else format_text())
 
@@ -145,31 +137,38 @@ PDB_OPTION = click.option("--pdb", "debug", is_flag=True, help="Open the debugge
 def verb(
     *options: Callable[..., Any], project: bool = True
 ) -> Callable[[Callable[..., None]], click.Command]:
-    """Make a verb of a function; the options that many verbs share reach it as one ``SharedOptions``.
+    """Turn a function into a verb; it gets the shared options as one ``SharedOptions``.
 
     Args:
-        options: the verb's own.
-        project: whether it is asked of a project that is there.
+        options: the verb's own arguments and options.
+        project: whether the verb works on an existing project.
     """
 
     def wrap(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
-        def called(**given: Any) -> None:
-            asked = {f.name: given.pop(f.name) for f in fields(SharedOptions) if f.name in given}
-            ask = SharedOptions(**{name: value for name, value in asked.items() if value is not None})
-            click.get_current_context().obj["ask"] = ask
-            function(ask, **given)
+        def callback(**given: Any) -> None:
+            shared = {f.name: given.pop(f.name) for f in fields(SharedOptions) if f.name in given}
+            # click passes None for an option that was not given; the default is the class's.
+            parsed = SharedOptions(**{name: value for name, value in shared.items() if value is not None})
+            click.get_current_context().obj["options"] = parsed  # for the handler of errors in `entry`
+            function(parsed, **given)
 
+        # Decorators apply from the last to the first; the help lists options in the order given here.
         for option in reversed((*options, *(_PROJECT_OPTIONS if project else ()), *_COMMON_OPTIONS)):
-            option(called)
-        command: click.Command = cli.command(called)
+            option(callback)
+        command: click.Command = cli.command(callback)
         return command
 
     return wrap
 
 
 def parse_words(words: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
-    """Part ``[STEP] [key=value ...]``."""
+    """Split ``[STEP] [key=value ...]`` into the step and the overrides of settings.
+
+    Example:
+        >>> parse_words(("clean", "max_age=80"))
+        ('clean', {'max_age': 80})
+    """
     from magical.settings.layers import parse_overrides
 
     steps = [w for w in words if "=" not in w]

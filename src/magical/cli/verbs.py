@@ -1,4 +1,7 @@
-"""The verbs: one verb, one question."""
+"""The verbs of the command: each opens the project, calls it, and prints the answer.
+
+Most imports are inside the functions: ``magical --help`` must not import polars or scikit-learn.
+"""
 
 from __future__ import annotations
 
@@ -33,38 +36,21 @@ if TYPE_CHECKING:
     from magical.project import Project
     from magical.project.project_context import ProjectContext
 
-__all__ = [
-    "check_command",
-    "cli",
-    "gc_command",
-    "inspect_command",
-    "models_command",
-    "new_command",
-    "plan_command",
-    "pretend_command",
-    "replay_command",
-    "reproduce_command",
-    "run_command",
-    "runs_command",
-    "sync_command",
-    "ui_command",
-    "why_command",
-]
+__all__ = ["cli"]
+
+_SETTINGS = click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
+_STEP_AND_SETTINGS = click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]...")
+_STEP_OPTIONS = (click.argument("step"), _SETTINGS, SAMPLE_OPTION, PRETEND_OPTION, ROWS_OPTION)
 
 
-@verb(
-    click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."),
-    SAMPLE_OPTION,
-    PDB_OPTION,
-    TRUST_OPTION,
-)
+@verb(_STEP_AND_SETTINGS, SAMPLE_OPTION, PDB_OPTION, TRUST_OPTION)
 def run_command(options: SharedOptions, words: tuple[str, ...], debug: bool) -> None:
     """Run what is not fresh, up to STEP or all of it."""
     _run_workflow(options, words, _choose_debugger(debug))
 
 
 @verb(
-    click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."),
+    _STEP_AND_SETTINGS,
     ROWS_OPTION,
     click.option("--all", "every", is_flag=True, help="Make up every step, those with a body too."),
 )
@@ -90,35 +76,30 @@ def _run_workflow(
         if note := describe_open_flow_run(context.journal, result.name):
             print(note)
         graph = context.draw().graph
-        checked = check_project(context).findings if options.pretend else ()
-        found = [f for f in checked if f.severity != "note"] if options.pretend else None
-    # No result is found by wishes about how a run is carried out.
-    told = [w for w in words if "=" in w and re.split("[.=]", w)[0] not in GROUPS]
-    again = "".join(f" {shlex.quote(word)}" for word in told)
-    again += f" --sample {options.sample}" if options.sample else ""
-    again += f" --pretend {options.pretend}" if options.pretend else ""
-    again += f" --rows {options.rows}" if options.pretend and options.rows != SharedOptions.rows else ""
+        if options.pretend:
+            findings = tuple(f for f in check_project(context).findings if f.severity != "note")
+            graph = replace(graph, findings=findings)
+    # Policy options are not in the cache key, so the suggested command omits them.
+    settings = [w for w in words if "=" in w and re.split("[.=]", w)[0] not in GROUPS]
+    run_options = "".join(f" {shlex.quote(word)}" for word in settings)
+    run_options += f" --sample {options.sample}" if options.sample else ""
+    if options.pretend:
+        run_options += f" --pretend {options.pretend}"
+        run_options += f" --rows {options.rows}" if options.rows != SharedOptions.rows else ""
 
-    def text() -> str:
-        shown = graph if found is None else replace(graph, findings=())
-        said = run_text(shown, result, _project_options(context), options.format_trace, again)
-        silent = found is None or (result.errors and not found)  # after a failure nothing "holds together"
-        return said if silent else f"{said}\n{design_text(found or ())}"
+    def format_text() -> str:
+        shown = replace(graph, findings=()) if options.pretend else graph
+        text = run_text(shown, result, _project_options(context), options.format_trace, run_options)
+        # After a failure, "The design holds together." would be read as success.
+        silent = not options.pretend or (result.errors and not graph.findings)
+        return text if silent else f"{text}\n{design_text(graph.findings)}"
 
-    if found is not None:
-        graph = replace(graph, findings=tuple(found))
-    options.print_answer(run_json(graph, result), text)
+    options.print_answer(run_json(graph, result), format_text)
     if result.errors or any(f.severity == "error" for f in graph.findings):
         sys.exit(1)
 
 
-@verb(
-    click.argument("words", nargs=-1, metavar="[STEP] [KEY=VALUE]..."),
-    SAMPLE_OPTION,
-    PRETEND_OPTION,
-    ROWS_OPTION,
-    TRUST_OPTION,
-)
+@verb(_STEP_AND_SETTINGS, SAMPLE_OPTION, PRETEND_OPTION, ROWS_OPTION, TRUST_OPTION)
 def plan_command(options: SharedOptions, words: tuple[str, ...]) -> None:
     """Say what a run would do, without doing it."""
     step, overrides = parse_words(words)
@@ -127,27 +108,9 @@ def plan_command(options: SharedOptions, words: tuple[str, ...]) -> None:
     _warn_foreign_results(context)
     from magical.report.text import plan_text
 
-    answer = [
-        {
-            "step": p.name,
-            "state": p.state,
-            "key": p.key,
-            "after": list(p.after),
-            "origin": list(p.origin),
-            "reason": p.reason,
-        }
-        for p in plans.values()
-    ]
+    names = ("state", "key", "after", "origin", "reason")
+    answer = [{"step": p.name} | {name: getattr(p, name) for name in names} for p in plans.values()]
     options.print_answer(answer, lambda: plan_text(context.draw().drawn.graph, plans))
-
-
-_STEP_OPTIONS = (
-    click.argument("step"),
-    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
-    SAMPLE_OPTION,
-    PRETEND_OPTION,
-    ROWS_OPTION,
-)
 
 
 @verb(*_STEP_OPTIONS)
@@ -162,12 +125,12 @@ def inspect_command(options: SharedOptions, step: str, words: tuple[str, ...]) -
     """Show what STEP gave, what it kept, and what it said."""
     from magical.project.inspection import inspect_step
 
-    project = options.open_project()
+    context = options.open_project().context(parse_words(words)[1])
     try:
-        seen = inspect_step(project, step, parse_words(words)[1])
-    finally:
-        _warn_foreign_results(project)
-    options.print_answer(seen.to_json(), lambda: str(seen))
+        inspected = inspect_step(context, step)
+    finally:  # a result that was not trusted is the likely cause when none is found
+        _warn_foreign_results(context)
+    options.print_answer(inspected.to_json(), lambda: str(inspected))
 
 
 @verb(click.argument("name", required=False, default="", metavar="[RUN]"))
@@ -180,179 +143,36 @@ def runs_command(options: SharedOptions, name: str) -> None:
     if name and options.as_json:
         from magical.project.reproduce.record import build_record
 
-        with contextlib.redirect_stdout(sys.stderr):  # models are read, which may import the project
+        with contextlib.redirect_stdout(sys.stderr):  # loading models may import the project, which may print
             record = build_record(project.context(), name)
         return options.print_answer(record, str)
     if name:
         summary = project.journal.read(project.journal.find(name))
         return options.print_answer([], lambda: runs_text([summary], True, size))
-    found = project.runs()
-    return options.print_answer(runs_json(found, size) if options.as_json else [], lambda: runs_text(found))
+    runs = project.runs()
+    return options.print_answer(runs_json(runs, size) if options.as_json else [], lambda: runs_text(runs))
 
 
 @verb(click.argument("run"), click.argument("step"), PDB_OPTION, TRUST_OPTION)
 def replay_command(options: SharedOptions, run: str, step: str, debug: bool) -> None:
     """Open STEP of RUN (or "last") again: with the inputs that it had, and the code of now."""
-    from magical.project.replay import replay_step as again
+    from magical.project.replay import replay_step
 
     with contextlib.redirect_stdout(sys.stderr):
-        found = again(options.open_project(), run, step, _choose_debugger(debug))
-        click.echo(str(found), err=True)
-        value = found()
-    answer = {
-        "step": found.node.name,
-        "run": found.run.name,
-        "moved": list(found.stale_inputs),
-        "origin": list(found.origin),
-        "gave": str(value),
-    }
-    options.print_answer(answer, lambda: f"{found.node.name} gave, and nothing is kept of it:\n{value}")
+        replay = replay_step(options.open_project(), run, step, _choose_debugger(debug))
+        click.echo(str(replay), err=True)
+        value = replay()
+    name = replay.node.name
+    answer = {"step": name, "run": replay.run.name, "moved": replay.stale_inputs, "origin": replay.origin}
+    options.print_answer(
+        {**answer, "gave": str(value)}, lambda: f"{name} gave, and nothing is kept of it:\n{value}"
+    )
 
 
-@verb(
-    click.argument("name", required=False, default="", metavar="[MODEL]"),
-    click.option("--promote", default="", metavar="VERSION", help="Point the alias champion at it."),
-    click.option("--rollback", is_flag=True, help="Point the alias champion back at the one before."),
-)
-def models_command(options: SharedOptions, name: str, promote: str, rollback: bool) -> None:
-    """List the registered models with their versions and aliases, or move the alias by hand."""
-    project = options.open_project()
-    from magical.report.text import models_json, models_text
-
-    registry = project.registry()
-    if promote or rollback:
-        _move_alias(registry, name, promote, rollback)
-    found = registry.versions(name)
-    options.print_answer(models_json(found), lambda: models_text(found))
-
-
-def _move_alias(registry: Registry, name: str, promote: str, rollback: bool) -> None:
-    if promote and rollback:
-        raise UsageError("--promote and --rollback both move the alias.", hint="give one of them.")
-    known = registry.versions()
-    found = [v for v in known if name in ("", v.name)]
-    names = list(dict.fromkeys(v.name for v in known))
-    if not known:
-        hint = "magical run registers one, if the workflow ends in register."
-        raise UsageError("There is no model yet.", hint=hint)
-    if not found:
-        raise UsageError.unknown("model", name, names)
-    if not name and len(names) > 1:
-        raise UsageError(f"There are {len(names)} models.", hint=f"name one of: {join_names(names)}.")
-    if rollback:
-        registry.rollback(found[0].name)
-        return
-    chosen = next((v for v in found if v.number == promote.removeprefix("v")), None)
-    if chosen is None:
-        raise UsageError.unknown("version", promote, [v.number for v in found])
-    registry.alias(chosen, "champion")
-
-
-@verb()
-def sync_command(options: SharedOptions) -> None:
-    """Send what MLflow's tracking or registry, or Prefect, missed while it was down."""
-    project = options.open_project()
-    from magical.report.progress import Console
-
-    with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
-        done = project.sync((Console(),))
-    options.print_answer(done.to_json(), lambda: str(done))
-    if done.failed:
-        sys.exit(1)
-
-
-@verb(
-    click.option("--keep", default=10, type=click.IntRange(min=0), metavar="N", help="Runs to keep."),
-    click.option("--dry-run", "dry", is_flag=True, help="Remove nothing, and say what would be removed."),
-    click.option("--verify", is_flag=True, help="Read all that stays, and remove what is damaged."),
-)
-def gc_command(options: SharedOptions, keep: int, dry: bool, verify: bool) -> None:
-    """Remove stored results that neither the newest runs nor the present plan need."""
-    from magical.project.gc import swept_json, swept_text
-
-    swept = options.open_project().gc(keep, dry=dry, verify=verify)
-    options.print_answer(swept_json(swept, dry=dry), lambda: swept_text(swept, dry=dry))
-
-
-def _make_size_lookup(project: Project) -> Callable[[str], int]:
-    """Give what says what a result takes; a store that is silent is asked once, and what ran is known."""
-    silent = False
-
-    @cache
-    def size(key: str) -> int:
-        nonlocal silent
-        if silent:
-            return 0
-        try:
-            return project.store.size(key)
-        except StoreError as error:
-            silent = True
-            said = error.with_message(*error.lines, "So it is not known what the results take.")
-            click.echo(str(said), err=True)
-            return 0
-
-    return size
-
-
-def _warn_foreign_results(project: Project | ProjectContext) -> None:
-    """Say beside the answer which results were not taken."""
-    from magical.engine.execution.dispatch import describe_untrusted
-
-    if note := describe_untrusted(project.store):
-        click.echo(note, err=True)
-
-
-def _project_options(project: Project | ProjectContext) -> str:
-    """What to add to a command so that it finds the project from here, under its profile."""
-    here, profile = os.path.relpath(project.root), project.options.profile
-    place = "" if here == "." else f" --project {shlex.quote(here)}"
-    return f"{place} --profile {shlex.quote(profile)}" if profile else place
-
-
-def _choose_debugger(wanted: bool) -> Callable[[BaseException], None] | None:
-    if not wanted:
-        return None
-    from magical.project.replay import post_mortem
-
-    return post_mortem
-
-
-@verb(
-    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
-    click.option("--hard", is_flag=True, help="Call each written step with 0, 1 and 200 made-up rows, too."),
-)
-def check_command(options: SharedOptions, words: tuple[str, ...], hard: bool) -> None:
-    """Say what is weak, unused or unwritten in the design, without running it."""
-    from magical.project.checking import check_project
-
-    step, overrides = parse_words(words)
-    if step:
-        raise UsageError(f"check looks at the whole design, not at {step!r} by itself.", hint="take it off.")
-    with contextlib.redirect_stdout(sys.stderr):  # what bodies print must not mix with the answer
-        found = check_project(options.open_project().context(overrides), hard)
-    options.print_answer(found.to_json(), lambda: str(found))
-    if found.failed:
-        sys.exit(1)
-
-
-@verb(
-    click.argument("name"),
-    click.option("--data", default="", metavar="FILE", help="Infer the contracts from these rows."),
-    click.option("--target", default="", metavar="COLUMN", help="The column to be predicted."),
-    project=False,
-)
-def new_command(options: SharedOptions, name: str, data: str, target: str) -> None:
-    """Write a project: from a file to a scored model, or a design whose steps are all unwritten."""
-    from magical.project.scaffold.create import create_project
-
-    made = create_project(name, data, target)
-    options.print_answer(made.to_json(), lambda: str(made))
-
-
-@verb(click.argument("run"), click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."), TRUST_OPTION)
+@verb(click.argument("run"), _SETTINGS, TRUST_OPTION)
 def reproduce_command(options: SharedOptions, run: str, words: tuple[str, ...]) -> None:
     """Run RUN (or "last", or an exported record) again in a fresh store, and compare."""
-    from magical.project.reproduce.outcome import changes_text
+    from magical.project.reproduce.outcome import format_changes
     from magical.project.reproduce.reproduce import reproduce_run
     from magical.report.progress import Console
 
@@ -360,15 +180,16 @@ def reproduce_command(options: SharedOptions, run: str, words: tuple[str, ...]) 
     if step:
         raise UsageError(f"reproduce repeats a whole run, not {step!r} by itself.", hint="take it off.")
 
-    def tell(name: str, changes: Sequence[Any]) -> None:
+    # Printed before the run, which may take hours: the changes often make it pointless.
+    def print_changes(name: str, changes: Sequence[Any]) -> None:
         if not options.as_json:
-            click.echo(changes_text(name, changes), err=True)
+            click.echo(format_changes(name, changes), err=True)
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
         context = options.open_project().context()
-        found = reproduce_run(context, run, overrides, (Console(),), tell)
-    options.print_answer(found.to_json(), lambda: found.difference_text)
-    if not found.agrees:
+        outcome = reproduce_run(context, run, overrides, (Console(),), print_changes)
+    options.print_answer(outcome.to_json(), lambda: outcome.difference_text)
+    if not outcome.agrees:
         sys.exit(1)
 
 
@@ -391,5 +212,146 @@ def ui_command(options: SharedOptions, prefect_port: int, mlflow_port: int) -> N
         with UIServers(options.open_project(), prefect_port=prefect_port, mlflow_port=mlflow_port) as uis:
             click.echo(json.dumps(uis.addresses) if options.as_json else str(uis))
             uis.watch()
-    except KeyboardInterrupt:  # it is how one ends it
+    except KeyboardInterrupt:  # the normal end: exit code 0
         click.echo("Stopped.", err=True)
+
+
+@verb(
+    click.argument("name", required=False, default="", metavar="[MODEL]"),
+    click.option("--promote", default="", metavar="VERSION", help="Point the alias champion at it."),
+    click.option("--rollback", is_flag=True, help="Point the alias champion back at the one before."),
+)
+def models_command(options: SharedOptions, name: str, promote: str, rollback: bool) -> None:
+    """List the registered models with their versions and aliases, or move the alias by hand."""
+    project = options.open_project()
+    from magical.report.text import models_json, models_text
+
+    registry = project.registry()
+    if promote or rollback:
+        _move_alias(registry, name, promote, rollback)
+    versions = registry.versions(name)
+    options.print_answer(models_json(versions), lambda: models_text(versions))
+
+
+def _move_alias(registry: Registry, name: str, promote: str, rollback: bool) -> None:
+    if promote and rollback:
+        raise UsageError("--promote and --rollback both move the alias.", hint="give one of them.")
+    versions = registry.versions()
+    found = [v for v in versions if name in ("", v.name)]
+    names = list(dict.fromkeys(v.name for v in versions))
+    if not versions:
+        hint = "magical run registers one, if the workflow ends in register."
+        raise UsageError("There is no model yet.", hint=hint)
+    if not found:
+        raise UsageError.unknown("model", name, names)
+    if not name and len(names) > 1:
+        raise UsageError(f"There are {len(names)} models.", hint=f"name one of: {join_names(names)}.")
+    if rollback:
+        registry.rollback(found[0].name)
+        return
+    chosen = next((v for v in found if v.number == promote.removeprefix("v")), None)
+    if chosen is None:
+        raise UsageError.unknown("version", promote, [v.number for v in found])
+    registry.alias(chosen, "champion")
+
+
+@verb()
+def sync_command(options: SharedOptions) -> None:
+    """Send what MLflow's tracking or registry, or Prefect, missed while it was down."""
+    project = options.open_project()
+    from magical.report.progress import Console
+
+    with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
+        report = project.sync((Console(),))
+    options.print_answer(report.to_json(), lambda: str(report))
+    if report.failed:
+        sys.exit(1)
+
+
+@verb(
+    click.option("--keep", default=10, type=click.IntRange(min=0), metavar="N", help="Runs to keep."),
+    click.option("--dry-run", "dry", is_flag=True, help="Remove nothing, and say what would be removed."),
+    click.option("--verify", is_flag=True, help="Read all that stays, and remove what is damaged."),
+)
+def gc_command(options: SharedOptions, keep: int, dry: bool, verify: bool) -> None:
+    """Remove stored results that neither the newest runs nor the present plan need."""
+    from magical.project.gc import format_sweep, sweep_to_json
+
+    swept = options.open_project().gc(keep, dry=dry, verify=verify)
+    options.print_answer(sweep_to_json(swept, dry=dry), lambda: format_sweep(swept, dry=dry))
+
+
+def _make_size_lookup(project: Project) -> Callable[[str], int]:
+    """Return a cached function from a key to the bytes of its results; 0 once the store has failed."""
+    # After one failure the store is not asked again: each of many keys would wait for a timeout.
+    silent = False
+
+    @cache
+    def size(key: str) -> int:
+        nonlocal silent
+        if silent:
+            return 0
+        try:
+            return project.store.size(key)
+        except StoreError as error:
+            silent = True
+            note = error.with_message(*error.lines, "So it is not known what the results take.")
+            click.echo(str(note), err=True)
+            return 0
+
+    return size
+
+
+def _warn_foreign_results(context: ProjectContext) -> None:
+    """Print on stderr which results of another store were not trusted."""
+    from magical.engine.execution.dispatch import describe_untrusted
+
+    if note := describe_untrusted(context.store):
+        click.echo(note, err=True)
+
+
+def _project_options(context: ProjectContext) -> str:
+    """Return the options with which a command finds the project from here, with its profile."""
+    path, profile = os.path.relpath(context.root), context.options.profile
+    option = "" if path == "." else f" --project {shlex.quote(path)}"
+    return f"{option} --profile {shlex.quote(profile)}" if profile else option
+
+
+def _choose_debugger(wanted: bool) -> Callable[[BaseException], None] | None:
+    if not wanted:
+        return None
+    from magical.project.replay import post_mortem
+
+    return post_mortem
+
+
+@verb(
+    _SETTINGS,
+    click.option("--hard", is_flag=True, help="Call each written step with 0, 1 and 200 made-up rows, too."),
+)
+def check_command(options: SharedOptions, words: tuple[str, ...], hard: bool) -> None:
+    """Say what is weak, unused or unwritten in the design, without running it."""
+    from magical.project.checking import check_project
+
+    step, overrides = parse_words(words)
+    if step:
+        raise UsageError(f"check looks at the whole design, not at {step!r} by itself.", hint="take it off.")
+    with contextlib.redirect_stdout(sys.stderr):  # what bodies print must not mix with the answer
+        report = check_project(options.open_project().context(overrides), hard)
+    options.print_answer(report.to_json(), lambda: str(report))
+    if report.failed:
+        sys.exit(1)
+
+
+@verb(
+    click.argument("name"),
+    click.option("--data", default="", metavar="FILE", help="Infer the contracts from these rows."),
+    click.option("--target", default="", metavar="COLUMN", help="The column to be predicted."),
+    project=False,
+)
+def new_command(options: SharedOptions, name: str, data: str, target: str) -> None:
+    """Write a project: from a file to a scored model, or a design whose steps are all unwritten."""
+    from magical.project.scaffold.create import create_project
+
+    created = create_project(name, data, target)
+    options.print_answer(created.to_json(), lambda: str(created))

@@ -13,7 +13,7 @@ from magical.engine.plan import NodePlan, Receipts
 from magical.engine.pretend_plan import Pretence
 from magical.engine.protocols import Registry, Store
 from magical.engine.run import PlanningContext
-from magical.project.backends import ProjectRegistryIdentity, database_uri, open_store
+from magical.project.backends import ProjectRegistryIdentity, open_store, prepare_database_uri
 from magical.project.loading.configuration import Configuration, read_configuration
 from magical.project.loading.drawing import WorkflowDrawer, WorkflowDrawing
 from magical.project.loading.location import Location
@@ -145,7 +145,7 @@ class ProjectContext:
         Raises:
             ProjectError: the folder's name has characters that an address cannot hold.
         """
-        return database_uri(self.root, self.home)
+        return prepare_database_uri(self.root, self.home)
 
     def registry(self, find_run_id: Callable[[], str | None] = lambda: None) -> Registry:
         """Open the model registry: the project's own, unless ``[tracking]`` names another.

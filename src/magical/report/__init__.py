@@ -1,5 +1,5 @@
-"""What the command shows of runs, plans and models, as text.
+"""Text and JSON of runs, plans, settings and models, for the command.
 
-`text` writes whole answers, `progress` one line for each step while a run goes on.
+`text` formats whole answers; `progress` prints one line for each step during a run.
 Door: `progress`, `text`.
 """

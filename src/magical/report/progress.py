@@ -1,4 +1,4 @@
-"""Progress in the terminal: one line a step; quiet when the output is piped."""
+"""Progress of a run in the terminal, one line a step; little is printed when the output is piped."""
 
 from __future__ import annotations
 
@@ -25,11 +25,15 @@ _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2"}
 
 
 class Console:
-    """Writes one line for each step that ends, and what steps say.
+    """A listener that writes one line for each step that ends, and the lines that steps print.
 
     Args:
-        stream: where to write.
-        lively: whether to show progress; by default only in a terminal. Failures and warnings always show.
+        stream: stderr by default, so that the answer on stdout stays clean.
+        show_progress: on by default in a terminal only; failures and warnings always show.
+
+    Example:
+        >>> Console(sys.stdout, show_progress=True).on(StepCached(step="clean", key="k1"))
+        = clean    fresh
     """
 
     def __init__(self, stream: TextIO | None = None, show_progress: bool | None = None) -> None:
@@ -39,11 +43,12 @@ class Console:
         self._width = 0
 
     def on(self, event: Event) -> None:
-        """Take an event."""
+        """Print an event, unless it is progress that nobody watches."""
         match event:
             case RunStarted():
                 self._width = min(max((len(n) for n in event.nodes), default=0), 32)
             case StepStarted() if self._show_progress and self._is_terminal:
+                # Without a line feed: the line of the finished step overwrites it.
                 self._write_line("…", "dim", event.step, "", end="\r")
             case StepFinished() if self._show_progress and event.step in event.origin:
                 self._write_line("~", "yellow", event.step, f"pretended  {event.summary}")
@@ -58,9 +63,8 @@ class Console:
             case StepLeftOut():
                 self._write_line("-", "yellow", event.step, f"left out: {event.reason}")
             case StepRetried():
-                self._write_line(
-                    "↻", "yellow", event.step, f"attempt {event.attempt} failed: {_first_line(event.message)}"
-                )
+                text = f"attempt {event.attempt} failed: {_first_line(event.message)}"
+                self._write_line("↻", "yellow", event.step, text)
                 self._write_line(" ", "dim", "", f"again in {event.wait:g} s")
             case LogLine(level="print"):
                 self._write_line("│", "dim", event.step, event.text)
@@ -71,12 +75,13 @@ class Console:
         clear = "\r\x1b[2K" if self._is_terminal else ""
         if self._is_terminal:
             mark = f"\x1b[{_COLOURS[colour]}m{mark}\x1b[0m"
+        # A column name or a printed line could otherwise move the cursor or clear the screen.
         step, text = strip_control_characters(step), strip_control_characters(text)
         self._stream.write(f"{clear}{mark} {step:<{self._width}} {text}".rstrip() + end)
         self._stream.flush()
 
 
 def _first_line(message: str) -> str:
-    """The first line of a message, with what it announces."""
+    """Return the first line of a message, with the second if the first ends in a colon."""
     first, *rest = message.splitlines()
     return f"{first} {rest[0].strip()}" if first.endswith(":") and rest else first

@@ -1,4 +1,4 @@
-"""What the command prints: texts and JSON of runs, plans, graphs and models."""
+"""Texts and JSON of runs, plans, settings and models, as the command prints them."""
 
 from __future__ import annotations
 
@@ -23,43 +23,44 @@ __all__ = [
     "design_text",
     "format_size",
     "format_table",
+    "models_json",
     "models_text",
     "plan_text",
     "pretended_lines",
+    "run_json",
     "run_text",
+    "runs_json",
     "runs_text",
     "settings_text",
 ]
 
+# With more steps, file and line are left out, so that the names fit on one line.
 _MAX_PLACES = 3
 
-"""Of more steps than these only the names are told, which fit on a line."""
+SizeLookup = Callable[[str], int]
 
 
 def pretended_lines(graph: Graph, records: Mapping[str, Record], *, left_out: bool = False) -> list[str]:
-    """Say what was made up, what stands on that, and what could be written next; nothing if all is real.
+    """List what was pretended, what depends on it, and the next step to write; no lines if all is real.
 
-    Args:
-        graph: as it was run.
-        records: what came of its nodes.
-        left_out: whether nodes were left out, for want of something real.
+    If steps were ``left_out`` for want of real inputs, the next step is named although nothing was pretended.
     """
-    made = [n for n in graph.nodes if n.name in records and n.name in records[n.name].origin]
-    if not made:
+    pretended = [n for n in graph.nodes if n.name in records and n.name in records[n.name].origin]
+    if not pretended:
         waits = left_out and any(n.facts.get("unwritten") for n in graph.nodes)
-        return [f"Next: {_describe_next_step(graph, made)}"] if waits else []
-    names = {n.name for n in made}
-    standing = [n for n, r in records.items() if n not in names and {*r.origin} & names]
-    places = [f" ({'' if n.facts.get('pretended') else 'a wish in '}{n.where})" for n in made]
-    few = len(made) <= _MAX_PLACES
-    told = [f"{n.name}{place if few else ''}" for n, place in zip(made, places, strict=True)]
-    lines = [f"Pretended: {join_names(told, 6)}."]
-    lines += [f"  Standing on that: {join_names(standing, 6)}."] if standing else []
-    return [*lines, f"Next: {_describe_next_step(graph, made)}"]
+        return [f"Next: {_describe_next_step(graph, pretended)}"] if waits else []
+    names = {n.name for n in pretended}
+    dependents = [n for n, r in records.items() if n not in names and {*r.origin} & names]
+    places = [f" ({'' if n.facts.get('pretended') else 'a wish in '}{n.where})" for n in pretended]
+    shows_places = len(pretended) <= _MAX_PLACES
+    labels = [n.name + (place if shows_places else "") for n, place in zip(pretended, places, strict=True)]
+    lines = [f"Pretended: {join_names(labels, 6)}."]
+    lines += [f"  Standing on that: {join_names(dependents, 6)}."] if dependents else []
+    return [*lines, f"Next: {_describe_next_step(graph, pretended)}"]
 
 
 def design_text(findings: Sequence[Finding]) -> str:
-    """Say where a design does not hold together, or that it does.
+    """List the findings of a design, or state that there are none.
 
     Example:
         >>> print(design_text([Finding("WIRE001", "warning", "one", "is drawn, but nothing uses it.")]))
@@ -75,6 +76,7 @@ def _describe_next_step(graph: Graph, pretended: list[Node]) -> str:
     unwritten = {n.name for n in graph.nodes if n.facts.get("unwritten")}
     touched = {n.name for n in graph.nodes if n in pretended or n.facts.get("cut") or not pretended}
     waiting = [n for n in graph.nodes if n.name in unwritten & touched]
+    # First a step that depends on no other unwritten one: its inputs are real as soon as it is written.
     free = [n for n in waiting if not (graph.ancestors([n.name]) & unwritten) - {n.name}] or waiting
     wishes = [n for n in pretended if not n.facts.get("pretended")]
     if not free:
@@ -86,9 +88,6 @@ def _describe_next_step(graph: Graph, pretended: list[Node]) -> str:
     return f"{text}; or {join_names(rest, 3)}." if rest else f"{text}."
 
 
-SizeLookup = Callable[[str], int]
-
-
 def run_text(
     graph: Graph,
     result: RunResult,
@@ -96,21 +95,17 @@ def run_text(
     format_trace: Callable[[BaseException], list[str]] = lambda error: [],
     run_options: str = "",
 ) -> str:
-    """Say what came of a run.
+    """Format the result of a run: findings, errors, outcome, results, and commands to look further.
 
     Args:
-        graph: what was run.
-        result: what came of it.
-        option: what the commands to look further need.
-        trace: gives the lines to show below an error's message.
-        again: what else a command needs to look at this very run's results: its settings, its sample.
+        project_options: added to each command, so that it finds the project.
+        format_trace: returns the lines below the message of an error.
+        run_options: added to ``inspect``, so that it finds the results of this run: settings, sample.
     """
     lines = [str(f) for f in graph.findings]
     for name, error in result.errors.items():
-        lines += [
-            _prepend_step(name, str(error)) if len(result.errors) > 1 else str(error),
-            *format_trace(error),
-        ]
+        text = _prepend_step(name, str(error)) if len(result.errors) > 1 else str(error)
+        lines += [text, *format_trace(error)]
     lines += [f"{n} is pending: {_strip_step(graph, n, text)}" for n, text in result.pending.items()]
     if result.pending:
         lines.append(f"Hint: magical sync{project_options} does it, once that answers again.")
@@ -132,27 +127,30 @@ def _describe_outcome(graph: Graph, result: RunResult) -> str:
         many = len(result.records)
         return f"nothing had to run; {'the step is' if many == 1 else f'all {many} steps are'} fresh.{rest}"
     ran, fresh = len(result.executed), len(result.records) - len(result.executed)
-    end = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out" if result.errors else "done"
-    end += f", {len(result.pending)} pending" if result.pending else ""
-    made = sum(bool(graph.by_name[n].facts.get("pretended")) for n in result.executed)
-    steps = f"{ran - made} {'step' if ran - made == 1 else 'steps'} ran, "
-    steps += f"{made} {'was' if made == 1 else 'were'} made up, " if made else ""
+    state = "done"
+    if result.errors:
+        state = f"failed; {len(result.errors)} failed, {len(result.left_out)} left out"
+    state += f", {len(result.pending)} pending" if result.pending else ""
+    pretended = sum(bool(graph.by_name[n].facts.get("pretended")) for n in result.executed)
+    real = ran - pretended
+    steps = f"{real} {'step' if real == 1 else 'steps'} ran, "
+    steps += f"{pretended} {'was' if pretended == 1 else 'were'} made up, " if pretended else ""
     steps += f"{fresh} {'was' if fresh == 1 else 'were'} fresh"
-    return f"{end}. {steps}, {result.seconds:.1f} s."
+    return f"{state}. {steps}, {result.seconds:.1f} s."
 
 
 def _prepend_step(name: str, text: str) -> str:
-    """A message that says first which step it is about; most do so by themselves."""
+    """Put the name of the step before a message that does not begin with it."""
     return text if text.startswith((f"{name} (", f"{name}:")) else f"{name}: {text}"
 
 
 def _strip_step(graph: Graph, name: str, text: str) -> str:
-    """A message without the step, which is named before it."""
+    """Remove the name of the step from the beginning of its message."""
     return text.removeprefix(f"{name} ({graph.by_name[name].where}): ")
 
 
 def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
-    """Give what came of a run as JSON."""
+    """Convert the result of a run to JSON."""
     return {
         "workflow": graph.workflow,
         "run": result.name,
@@ -170,7 +168,13 @@ def run_json(graph: Graph, result: RunResult) -> dict[str, Any]:
 
 
 def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
-    """Say what a run would do."""
+    """Format what a run would do with each step.
+
+    Example:
+        >>> print(plan_text(Graph("flow", (), None), {"clean": NodePlan("clean", "waits", after=("raw",))}))
+        … clean  waits  after raw
+        flow: 1 waits.
+    """
     rows = [(f"{STATE_STYLES[p.state].mark} {p.name}", p.state, _describe_plan(p)) for p in plans.values()]
     count = {state: sum(p.state == state for p in plans.values()) for state in STATE_STYLES}
     words = ", ".join(f"{n} {state}" for state, n in count.items() if n) or "there is nothing to run"
@@ -179,7 +183,7 @@ def plan_text(graph: Graph, plans: Mapping[str, NodePlan]) -> str:
 
 
 def _describe_plan(plan: NodePlan) -> str:
-    """What a node waits for, and what it stands on that is not real; or why it is left out."""
+    """Name what a node waits for and its pretended ancestors, or why it is left out."""
     after = f"after {', '.join(plan.after)}" if plan.after else ""
     return plan.reason or "; ".join(text for text in (after, _describe_origin(plan)) if text)
 
@@ -191,16 +195,24 @@ def _describe_origin(plan: NodePlan) -> str:
 
 
 def settings_text(settings: Mapping[str, Any], layers: Mapping[str, str]) -> str:
-    """Show each setting with its value and who spoke last."""
-    rows = [
-        (path, json.dumps(value, ensure_ascii=False), _find_layer(path, layers))
-        for path, value in _flatten(settings)
-    ]
-    return format_table(rows)
+    """Format each setting with its value and the layer that set it.
+
+    Example:
+        >>> print(settings_text({"max_age": 80, "seed": 7}, {"max_age": "line"}))
+        max_age  80  line
+        seed     7   class
+    """
+    pairs = _flatten(settings)
+    return format_table([(p, json.dumps(v, ensure_ascii=False), _find_layer(p, layers)) for p, v in pairs])
 
 
 def runs_json(runs: Iterable[RunSummary], size: SizeLookup = lambda _: 0) -> list[dict[str, Any]]:
-    """Give runs as JSON; ``size`` gives the bytes of a key's results, 0 where they are gone."""
+    """Convert runs to JSON; ``size`` returns the bytes of a key's results, 0 if they are gone.
+
+    Example:
+        >>> runs_json([RunSummary("run-1", keys={"clean": "k1"})], lambda key: 12)[0]["bytes"]
+        {'clean': 12}
+    """
     return [
         {
             "run": r.name,
@@ -221,46 +233,48 @@ def runs_json(runs: Iterable[RunSummary], size: SizeLookup = lambda _: 0) -> lis
 
 
 def runs_text(runs: Sequence[RunSummary], full: bool = False, size: SizeLookup = lambda _: 0) -> str:
-    """List runs, or show one; ``size`` gives the bytes of a key's results."""
+    """Format runs, or with ``full`` the first of them; ``size`` returns the bytes of a key's results.
+
+    Example:
+        >>> print(runs_text([RunSummary("run-1", "flow", "done", seconds=2.5, keys={"clean": "k1"})], True))
+        run       run-1
+        workflow  flow
+        state     done
+        seconds   2.5
+        clean     fresh  0 B
+    """
     if not runs:
         return "There are no runs yet.\nHint: magical run"
     if full:
-        run = runs[0]
-        git = run.facts.get("git", {})
-        commit = git.get("commit", "") + (", with changes since" if git.get("dirty") else "")
-        rows: list[tuple[str, ...]] = [
-            ("run", run.name),
-            ("workflow", run.workflow),
-            ("state", run.state),
-        ]
-        rows += [("seconds", f"{run.seconds:.1f}")] if run.state != "killed" else []  # nobody saw its end
-        rows += [("commit", commit)] if commit else []
-        rows += [("not real", text)] if (text := _describe_run_kind(run)) else []
-        rows += [("stands on", join_names(run.facts["origin"], 6))] if run.facts.get("origin") else []
-        states = {n: "ran" if n in run.executed else "fresh" for n in run.keys}
-        rows += [(n, f"{states[n]:<5}  {format_size(size(k))}") for n, k in run.keys.items()]
-        rows += [(n, "failed") for n in run.failed]
-        rows += [(n, "pending") for n in run.pending]
-        lost = [n for n in run.begun if n not in {*run.keys, *run.failed, *run.pending}]
-        rows += [(n, "was under way") for n in lost]
-        rows += [(n, f"left out: {reason}") for n, reason in run.left_out.items()]
-        return "\n".join([format_table(rows), *run.failed.values()])
-    rows = [
-        (
-            r.name,
-            r.state,
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(r.started)),
-            f"{r.seconds:.1f} s" if r.seconds else "",
-            f"{len(r.executed)} ran",
-            _describe_run_kind(r),
-        )
-        for r in runs
-    ]
+        return "\n".join([format_table(_list_run_rows(runs[0], size)), *runs[0].failed.values()])
+    rows = []
+    for r in runs:
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(r.started))
+        seconds = f"{r.seconds:.1f} s" if r.seconds else ""
+        rows.append((r.name, r.state, started, seconds, f"{len(r.executed)} ran", _describe_run_kind(r)))
     return format_table(rows)
 
 
+def _list_run_rows(run: RunSummary, size: SizeLookup) -> list[tuple[str, str]]:
+    git = run.facts.get("git", {})
+    commit = git.get("commit", "") + (", with changes since" if git.get("dirty") else "")
+    rows = [("run", run.name), ("workflow", run.workflow), ("state", run.state)]
+    # The journal of a killed run just ends: it has no end time.
+    rows += [("seconds", f"{run.seconds:.1f}")] if run.state != "killed" else []
+    rows += [("commit", commit)] if commit else []
+    rows += [("not real", text)] if (text := _describe_run_kind(run)) else []
+    rows += [("stands on", join_names(run.facts["origin"], 6))] if run.facts.get("origin") else []
+    states = {n: "ran" if n in run.executed else "fresh" for n in run.keys}
+    rows += [(n, f"{states[n]:<5}  {format_size(size(k))}") for n, k in run.keys.items()]
+    rows += [(n, "failed") for n in run.failed]
+    rows += [(n, "pending") for n in run.pending]
+    lost = [n for n in run.begun if n not in {*run.keys, *run.failed, *run.pending}]
+    rows += [(n, "was under way") for n in lost]
+    return rows + [(n, f"left out: {reason}") for n, reason in run.left_out.items()]
+
+
 def _describe_run_kind(run: RunSummary) -> str:
-    """Say what kind of run it was, if something in it was not real."""
+    """Name the kind of a run in which something was not real: a sample, a pretence; else the empty text."""
     facts = run.facts
     words = [f"sample of {facts['sample']}"] if facts.get("sample") else []
     words += ["pretend --all" if facts["pretend"] == "all" else "pretend"] if facts.get("pretend") else []
@@ -268,7 +282,12 @@ def _describe_run_kind(run: RunSummary) -> str:
 
 
 def models_json(versions: Iterable[Version]) -> list[dict[str, Any]]:
-    """Give versions as JSON."""
+    """Convert versions of models to JSON.
+
+    Example:
+        >>> models_json([Version("churn", "2", "k1", ("champion",))])[0]["aliases"]
+        ['champion']
+    """
     return [
         {
             "name": v.name,
@@ -283,7 +302,12 @@ def models_json(versions: Iterable[Version]) -> list[dict[str, Any]]:
 
 
 def models_text(versions: Sequence[Version]) -> str:
-    """List versions."""
+    """Format a list of versions.
+
+    Example:
+        >>> print(models_text([Version("churn", "2", "k1", ("champion",), {"magical.summary": "boosting"})]))
+        churn  2  champion  boosting
+    """
     if not versions:
         return "No model is registered yet.\nHint: magical run"
     return format_table(
@@ -292,7 +316,7 @@ def models_text(versions: Sequence[Version]) -> str:
 
 
 def format_size(size: int) -> str:
-    """Give a number of bytes in a unit that people read.
+    """Format a number of bytes with a unit.
 
     Example:
         >>> format_size(999), format_size(12_345), format_size(1_234_567_890)
@@ -307,7 +331,7 @@ def format_size(size: int) -> str:
 
 
 def format_table(rows: Sequence[Sequence[str]]) -> str:
-    """Give rows of texts as columns.
+    """Align rows of texts in columns.
 
     Example:
         >>> print(format_table([("a", "bb"), ("ccc", "d")]))
@@ -321,23 +345,23 @@ def format_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _list_results(graph: Graph, result: RunResult) -> list[tuple[str, str]]:
-    """What people look for: values, models and receipts."""
+    """List the results that the workflow requires: values, models and receipts, each in one line."""
     kinds = ("value", "receipt", "model")
     shown = [n for n in graph.required_nodes if n.promise["kind"] in kinds and n.name in result.records]
     return [(n.name, _describe_result(result.records[n.name])) for n in shown]
 
 
 def _describe_result(record: Record) -> str:
-    """What came of a step in one line; what is not real is struck through, whatever kind of value it is."""
+    """Return the summary of a result, struck through if it is not real."""
     text = record.result.summary
     return mark_not_real(text) if record.origin and not text.startswith(mark_not_real("")) else text
 
 
 def _find_last_result(graph: Graph, result: RunResult) -> str:
-    """What to look at first: the last value that there is, else the last of all."""
-    there = [n for n in graph.required_nodes if n.name in result.records] or graph.required_nodes
-    values = [n for n in there if n.promise["kind"] == "value"]
-    return (values or there)[-1].name
+    """Return the name of the last node with a value, else of the last node."""
+    nodes = [n for n in graph.required_nodes if n.name in result.records] or graph.required_nodes
+    values = [n for n in nodes if n.promise["kind"] == "value"]
+    return (values or nodes)[-1].name
 
 
 def _find_layer(path: str, layers: Mapping[str, str]) -> str:
@@ -345,7 +369,7 @@ def _find_layer(path: str, layers: Mapping[str, str]) -> str:
         if path in layers:
             return layers[path]
         path = path.rpartition(".")[0]
-    return "class"
+    return "class"  # nobody set it: the default in the class of the settings
 
 
 def _flatten(value: Any, path: str = "") -> list[tuple[str, Any]]:

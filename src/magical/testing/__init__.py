@@ -1,9 +1,8 @@
-"""For a project's tests, and for those who write a store, a runner or a registry of their own.
+"""A fixture for the tests of a project, and conformance suites for stores, runners and registries.
 
-The fixture ``pretended`` gives a test tables, models and values made up from their contracts; one line in
-``conftest.py`` brings it: ``pytest_plugins = ["magical.testing"]``. `StoreConformance`, `RunnerConformance`
-and `RegistryConformance` are classes to inherit: they hold what you wrote to each promise of its protocol.
-``docs/testing.md`` shows both. This needs pytest.
+The fixture ``pretended`` generates tables, models and values from their contracts. One line in `conftest.py`
+enables it: ``pytest_plugins = ["magical.testing"]``. `StoreConformance`, `RunnerConformance` and
+`RegistryConformance` are classes to inherit; they test each promise of a protocol (``docs/testing.md``).
 Door: this module.
 """
 
@@ -26,22 +25,20 @@ from magical.testing.fixtures import Pretend, pretended
 
 __all__ = ["Pretend", "RegistryConformance", "RunnerConformance", "StoreConformance", "pretended"]
 
-# Before any of them is imported, so that a failing assertion shows its values.
-_SUITES = ("registry_conformance", "runner_conformance", "store_conformance")
-pytest.register_assert_rewrite(*(f"{__name__}.{suite}" for suite in _SUITES))
-
-# It is no pytest11 entry point: pytest would then rewrite the assertions of all of magical in every run on
-# the machine, and everybody's tests would see a fixture that nobody asked for.
+# No pytest11 entry point: with one, pytest would rewrite the assertions of all of magical in every run on the
+# machine, and the fixture would appear in tests of projects that never asked for it.
 
 _SUITE_MODULES = {
     "RegistryConformance": "registry_conformance",
     "RunnerConformance": "runner_conformance",
     "StoreConformance": "store_conformance",
 }
+# Rewriting works only before the first import; it makes a failing assertion of a suite show its values.
+pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITE_MODULES.values()))
 
 
 def __getattr__(name: str) -> Any:
-    """Import a suite when it is first asked for: a project that wants only the fixture needs none."""
+    """Import a suite at its first use: a project that wants only the fixture needs none."""
     if name not in _SUITE_MODULES:
         raise AttributeError(f"module 'magical.testing' has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_SUITE_MODULES[name]}"), name)

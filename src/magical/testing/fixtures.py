@@ -1,4 +1,4 @@
-"""The fixture ``pretended``: what a contract or a type hint promises, made up for a test."""
+"""The fixture ``pretended``: tables, models and values generated from contracts, for a test."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, get_origin
@@ -16,13 +16,10 @@ __all__ = ["Pretend", "pretended"]
 
 
 class Pretend:
-    """Makes up what contracts and type hints promise; the same for the same test, each time.
+    """Generates what contracts and type hints promise; the same for the same test, each time.
 
-    Tables of one test join: after ``pretend(Customer)``, a ``Key[Customer]`` of another table draws from the
-    ids of these customers.
-
-    Args:
-        seed: the test's name.
+    The tables of one test join: after ``pretend(Customer)``, a ``Key[Customer]`` of another table draws from
+    the ids of these customers. The seed is the name of the test.
 
     Example:
         >>> from magical import Contract, Field, Id
@@ -48,26 +45,27 @@ class Pretend:
         nulls: float | None = None,
         seed: str = "",
     ) -> Any:
-        """Make up a value.
+        """Generate a value.
 
         Args:
-            promise: a contract (gives a table; one that is no row, such as ``Scores``, gives a value), or a
-                hint as a step has it: ``Frame[Customer]``, ``Parts[Customer]``, ``Model``, ``float``.
-            rows: of a table that is made up new; 1,000 unless told.
-            like: a table, or a list of tables and models: what a step with this promise would be given.
+            promise: a contract (of a row: returns a table; of a value such as ``Scores``: returns a value),
+                or a type hint of a step: ``Frame[Customer]``, ``Parts[Customer]``, ``Model``, ``float``.
+            rows: the rows of a table without ``like``; 1,000 by default.
+            like: the input of a step with this promise: a table, or a list of tables and models.
                 Columns of the same name and type are carried over.
-            nulls: the share of missing values where they may be missing.
-            seed: for another draw than the test's name gives.
+            nulls: the share of missing values in nullable columns.
+            seed: draws other values than the name of the test does.
 
         Raises:
-            UsageError: it is neither a contract nor a hint; or the rows or the share are none.
-            ContractError: what it promises cannot be made up.
+            UsageError: ``promise`` is no contract or hint; ``rows`` or ``nulls`` is out of range.
+            ContractError: nothing can be generated that keeps the promise.
         """
         from magical.contracts.promises import attach_promise
         from magical.contracts.tables import convert_kind
         from magical.synthesis.generate import DEFAULT_ROWS, NULL_SHARE, GenerateOptions, generate
 
         wanted = _resolve_promise(promise)
+        # Counted for each promise, so that a new call for one contract does not change the rows of another.
         self._calls[str(wanted)] = call = self._calls.get(str(wanted), 0) + 1
         rows, nulls = DEFAULT_ROWS if rows is None else rows, NULL_SHARE if nulls is None else nulls
         if type(rows) is not int or rows < 0 or not 0 <= nulls <= 1:
@@ -75,20 +73,18 @@ class Pretend:
                 f"pretended({wanted}) cannot have rows={rows!r}, nulls={nulls!r}.",
                 hint="rows is a number from 0, nulls a share from 0 to 1.",
             )
-        how = GenerateOptions(f"{wanted} for {seed or f'{self._seed}, call {call}'}", rows, nulls)
-        given = [
-            _infer_promise(value, wanted) for value in (like if isinstance(like, (list, tuple)) else [like])
-        ]
-        given = [(known, value) for known, value in given if value is not None]
+        options = GenerateOptions(f"{wanted} for {seed or f'{self._seed}, call {call}'}", rows, nulls)
+        sources = like if isinstance(like, (list, tuple)) else [like]
+        inputs = [_infer_promise(value, wanted) for value in sources if value is not None]
         try:
-            value = generate(wanted, how, inputs=given, parents=self._parents)
+            value = generate(wanted, options, inputs=inputs, parents=self._parents)
         except ContractError as error:
             raise error.with_message(f"pretended({wanted}): {error.lines[0]}", *error.lines[1:]) from None
         self._add_parents(wanted, value)
         return attach_promise(convert_kind(value, wanted), wanted)
 
     def _add_parents(self, promise: "Promise", value: Any) -> None:
-        """Keys of later tables draw from the ids of these."""
+        """Let keys of later tables draw from the ids of these tables."""
         import polars as pl
 
         from magical.contracts.tables import to_polars
@@ -105,10 +101,10 @@ class Pretend:
 
 @pytest.fixture
 def pretended(request: pytest.FixtureRequest) -> Iterator[Pretend]:
-    """Give what makes up tables, models and values for this test; see `Pretend`."""
+    """Provide the `Pretend` of this test, which generates tables, models and values."""
     from magical.synthesis.stub_models import pretending_run
 
-    with pretending_run():
+    with pretending_run():  # pretended models predict only inside one
         yield Pretend(request.node.name)
 
 
@@ -120,7 +116,7 @@ def _resolve_promise(promise: Any) -> "Promise":
     if isinstance(promise, type) and issubclass(promise, Contract):
         try:
             return Promise("table", Frame, schema_of(promise))
-        except ContractError:  # no column has a type such as dict: it is no row, but a value
+        except ContractError:  # a field that no column can have, such as a dict: not a row, but a value
             if find_pretend_obstacle(value := promise_of(promise)):
                 raise
             return value
@@ -133,19 +129,19 @@ def _resolve_promise(promise: Any) -> "Promise":
 
 
 def _infer_promise(value: Any, wanted: "Promise") -> tuple["Promise", Any]:
-    """What a step would be given, with its promise: a table without one promises the columns that it has."""
+    """Return the value with its promise; a table without one promises the columns that it has."""
     from magical.contracts.model import Model
     from magical.contracts.promises import Promise, attached_promise, promise_of
 
-    known = attached_promise(value)
-    if known is not None or value is None or isinstance(value, Model):
-        return known or promise_of(Model), value
+    attached = attached_promise(value)
+    if attached is not None or isinstance(value, Model):
+        return attached or promise_of(Model), value
     from magical.contracts.dtypes import dtype_kind
     from magical.contracts.schema import Column, Schema
     from magical.contracts.tables import to_polars
 
     table = to_polars(value)
-    mine = wanted.schema.by_name if wanted.schema else {}
-    roles = {name: mine[name].role for name in table.columns if name in mine}
+    # Roles come from the wanted contract: without its id, no row of the table could be matched with a result.
+    roles = {c.name: c.role for c in wanted.schema.columns} if wanted.schema else {}
     columns = (Column(n, dtype_kind(d), role=roles.get(n, "")) for n, d in table.schema.items())
     return Promise("table", schema=Schema("Table", tuple(columns))), table

@@ -1,10 +1,11 @@
-"""What every model registry must do. Inherit `RegistryConformance`, and give the fixture ``registry``."""
+"""The conformance suite of model registries, and the submissions that it uses."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -26,13 +27,7 @@ Submit = Callable[..., Submission]
 def make_submission(
     folder: Path, *, name: str = "campaign", key: str = "k" * 40, note: str = "one"
 ) -> Submission:
-    """Give a model as files: a note, and a package of code.
-
-    Args:
-        folder: where they are written.
-        name: the registered model's name.
-        key: a version with this key is not put again.
-        note: what the folder's note.txt says.
+    """Write a model as files, ``note.txt`` and a package of code, and describe it for a registry.
 
     Example:
         >>> import tempfile
@@ -60,7 +55,7 @@ def make_submission(
 
 
 class RegistryConformance(Conformance):
-    """Hold a registry to what `magical.engine.protocols.Registry` promises.
+    """Checks that a registry does what `magical.engine.protocols.Registry` promises; needs ``registry``.
 
     Example:
         >>> class TestOurRegistry(RegistryConformance):
@@ -71,21 +66,21 @@ class RegistryConformance(Conformance):
 
     @pytest.fixture
     def registry(self) -> Registry:
-        """Give an empty registry."""
+        """Create an empty registry."""
         raise NotImplementedError(f"{type(self).__name__} must make an empty one: a fixture named registry")
 
     @pytest.fixture
     def submit(self, tmp_path: Path) -> Submit:
-        """Give what makes submissions."""
-        return lambda **given: make_submission(tmp_path, **given)
+        """Return a function that makes submissions."""
+        return partial(make_submission, tmp_path)
 
     def test_an_empty_registry_holds_nothing(self, registry: Registry) -> None:
-        """Registry.versions: none where nothing was put, and no champion."""
+        """Registry.versions: an empty registry lists none, and has no champion."""
         assert registry.versions() == registry.versions("campaign") == []
         assert registry.champion("campaign") is None
 
     def test_a_version_says_what_it_is(self, registry: Registry, submit: Submit) -> None:
-        """Registry.put: gives the version with its name, number, key, tags and address."""
+        """Registry.put: returns the version with its name, number, key, tags and address."""
         version = registry.put(submit())
         assert (version.name, version.number, version.key) == ("campaign", "1", "k" * 40)
         assert (version.aliases, version.tags["magical.run"]) == ((), "r1")
@@ -93,19 +88,20 @@ class RegistryConformance(Conformance):
         assert registry.versions("campaign") == [version]
 
     def test_one_key_has_one_version(self, registry: Registry, submit: Submit) -> None:
-        """Registry.put: gives the version that already carries the key."""
+        """Registry.put: returns the version that already carries the key."""
+        # A run that is killed after it registered comes again with the same key.
         first = registry.put(submit())
         assert registry.put(submit()) == first
         assert len(registry.versions()) == 1
 
     def test_what_is_not_real_is_refused(self, registry: Registry, submit: Submit) -> None:
-        """Registry.put: what stands on a pretence or a sample is refused."""
+        """Registry.put: a model with pretended or sampled ancestors is refused."""
         with pytest.raises(RegistryError, match="not real: clean"):
             registry.put(replace(submit(), origin=("clean",)))
         assert registry.versions() == []
 
     def test_putting_again_renews_the_words(self, registry: Registry, submit: Submit) -> None:
-        """Registry.put: put again, the version carries the tags and description of now."""
+        """Registry.put: putting again updates the tags and the description."""
         registry.put(submit())
         again = registry.put(replace(submit(), tags={"magical.run": "r2"}, description="# Another"))
         assert again.tags["magical.run"] == "r2"
@@ -125,7 +121,7 @@ class RegistryConformance(Conformance):
         assert (second.number, other.number) == ("2", "1")
 
     def test_the_alias_moves(self, registry: Registry, submit: Submit) -> None:
-        """Registry.alias: points at one version, and another alias leaves it alone."""
+        """Registry.alias: points at one version; another alias does not move it."""
         first, second = registry.put(submit(key="a" * 40)), registry.put(submit(key="b" * 40))
         for version in (first, second, first):
             registry.alias(version)
@@ -137,14 +133,14 @@ class RegistryConformance(Conformance):
         assert {v.aliases for v in registry.versions("campaign")} == {("champion",), ("trial",)}
 
     def test_the_alias_goes_back_to_the_champion_before(self, registry: Registry, submit: Submit) -> None:
-        """Registry.rollback: points the alias at the champion before, and refuses where there was none."""
+        """Registry.rollback: points the alias at the previous champion, and refuses if there is none."""
         one, two, three = (registry.put(submit(key=key * 40)) for key in "abc")
         registry.put(submit(name="other"))
         with pytest.raises(RegistryError, match="has had no champion before"):
             registry.rollback("campaign")
-        for version in (one, two, two, three, one):
+        for version in (one, two, two, three, one):  # twice the same in a row is one move
             registry.alias(version)
-        registry.alias(two, "trial")
+        registry.alias(two, "trial")  # no champion: it must not appear in the history
         for wanted in ("3", "2", "1"):
             back = registry.rollback("campaign")
             assert (back.number, "champion" in back.aliases) == (wanted, True)
@@ -157,16 +153,17 @@ class RegistryConformance(Conformance):
         assert registry.rollback("campaign").number == "1"
 
     def test_the_folder_comes_back(self, registry: Registry, submit: Submit) -> None:
-        """Registry.folder: gives the files that were submitted, on this machine."""
+        """Registry.folder: returns a local folder with the files that were submitted."""
         versions = [registry.put(submit(key=k * 40, note=k)) for k in "ab"]
         for version, note in zip(versions, "ab", strict=True):
             folder = registry.folder(version)
             assert (folder / "note.txt").read_text() == note
             assert (folder / "code" / f"magical_{note * 12}" / "__init__.py").is_file()
-            assert registry.folder(version) == folder
+            assert registry.folder(version) == folder  # downloaded once
 
     def test_names_with_quotes_do_no_harm(self, registry: Registry, submit: Submit) -> None:
-        """Registry.put: a name may hold a quote."""
+        """Registry.put: a name may contain a quote."""
+        # MLflow searches by a filter string, in which an unescaped quote ends the name.
         version = registry.put(submit(name="it's ours"))
         assert [v.number for v in registry.versions("it's ours")] == [version.number]
         assert registry.put(submit(name="it's ours")).number == version.number
@@ -179,5 +176,5 @@ class RegistryConformance(Conformance):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(30)  # a registry that deadlocks fails here
         assert found == [1] * 4

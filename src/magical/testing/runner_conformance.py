@@ -1,4 +1,4 @@
-"""What holds for a project's run, whoever runs it and wherever its bodies do."""
+"""The conformance suite of runners: single work items, and runs of a small project."""
 
 from __future__ import annotations
 
@@ -20,10 +20,7 @@ from magical.errors import StepError, StepStopped
 from magical.events import Event, LogLine, StepFinished, StepRetried
 from magical.testing.suite import Conformance
 
-__all__ = [
-    "ProjectRunSuite",
-    "RunnerConformance",
-]
+__all__ = ["ProjectRunSuite", "RunnerConformance"]
 
 WORKFLOW_SOURCE = """\
 import time
@@ -40,7 +37,7 @@ class Row(Contract):
     id: Id[int]
 
 
-class HowMany(Settings):
+class FlowSettings(Settings):
     rows: int = 40
     fails: int = 0
     seconds: float = 0.0
@@ -83,7 +80,7 @@ def both(one: int, two: int) -> list[int]:
 
 
 @workflow
-def flow(s: HowMany) -> list[int]:
+def flow(s: FlowSettings) -> list[int]:
     rows = raw(s.rows)
     train, validation, test = split(rows)
     return both(size(train), after(often(rows, s.fails, s.seconds)))
@@ -94,7 +91,7 @@ STEP_NAMES = {"raw", "split", "size", "often", "after", "both"}
 
 @dataclass
 class _EventRecorder:
-    """A listener that keeps what it hears."""
+    """A listener that collects the events."""
 
     events: list[Event] = field(default_factory=list)
 
@@ -103,20 +100,20 @@ class _EventRecorder:
 
 
 class ProjectRunSuite(Conformance):
-    """Hold a runner to what a run of a project promises; a part of ``RunnerConformance``.
+    """Checks of a project's run under a runner; a part of ``RunnerConformance``.
 
     Attributes:
-        policy: what the project's ``settings.toml`` says under ``[policy]``, such as where bodies run.
+        policy: the ``[policy]`` of the project's ``settings.toml``, such as where bodies run.
     """
 
     policy: ClassVar[Mapping[str, Any]] = {}
 
     def runner(self, workers: int) -> Runner:
-        """Give a new runner that does so many pieces of work at a time."""
+        """Create a runner that executes so many work items at a time."""
         raise NotImplementedError(f"{type(self).__name__} must say how it is made: def runner(self, workers)")
 
     def test_a_project_runs_on_it(self, tmp_path: Path) -> None:
-        """Runner.submit: a whole project runs on it, and its second run executes only what changed."""
+        """Runner.submit: a whole project runs, and its second run executes only what changed."""
         first, _ = self._run_project(tmp_path)
         assert set(first.executed) == STEP_NAMES
         again, _ = self._run_project(tmp_path)
@@ -126,20 +123,20 @@ class ProjectRunSuite(Conformance):
         assert fewer.records["both"].result.content != first.records["both"].result.content
 
     def test_results_are_those_of_a_local_run(self, tmp_path: Path) -> None:
-        """Runner.submit: tables and values are, by content, what they are in threads of one process."""
+        """Runner.submit: results have the same content as in threads of one process."""
         from magical.project import load
 
-        here, there = tmp_path / "here", tmp_path / "there"
-        result, _ = self._run_project(there)
-        _write_project(here, {})
-        load(here).run()
-        plans = load(here).plan()
+        result, _ = self._run_project(tmp_path / "ours")
+        local = tmp_path / "local"
+        _write_project(local, {})
+        load(local).run()
+        plans = load(local).plan()
         contents = {name: record.result.content for name, record in result.records.items()}
         assert contents == {name: p.record.result.content for name, p in plans.items() if p.record}
         assert set(contents) == STEP_NAMES
 
     def test_a_step_that_fails_costs_its_followers_only(self, tmp_path: Path) -> None:
-        """Runner.submit: after a step that fails for good, what does not need it is finished."""
+        """Runner.submit: steps that do not need a failed step are finished."""
         result, _ = self._run_project(tmp_path, fails=100)
         assert result.state == "failed"
         assert set(result.errors) == {"often"}
@@ -149,7 +146,7 @@ class ProjectRunSuite(Conformance):
         assert set(result.executed) == {"raw", "split", "size"}
 
     def test_a_failed_step_is_retried_as_policy_says(self, tmp_path: Path) -> None:
-        """Runner.submit: with two retries, a step that fails twice succeeds the third time, and says so."""
+        """Runner.submit: with two retries, a step that fails twice succeeds the third time."""
         result, events = self._run_project(tmp_path, {"retries": 2, "backoff": 0.05}, fails=2)
         assert result.state == "done"
         assert (tmp_path / "tries").read_text() == "..."
@@ -157,15 +154,16 @@ class ProjectRunSuite(Conformance):
         assert retried == [("often", 1), ("often", 2)]
 
     def test_printed_text_is_emitted_under_its_step(self, tmp_path: Path) -> None:
-        """Runner.submit: what a body prints is told once, under its step's name, before that is finished."""
+        """Runner.submit: printed lines are emitted once, under the step's name, before it is finished."""
         _, events = self._run_project(tmp_path)
-        said = [e for e in events if isinstance(e, LogLine) and e.level == "print"]
-        assert [(e.step, e.text) for e in said] == [("raw", "so many rows: 40")]
+        printed = [e for e in events if isinstance(e, LogLine) and e.level == "print"]
+        assert [(e.step, e.text) for e in printed] == [("raw", "so many rows: 40")]
         finished = next(n for n, e in enumerate(events) if isinstance(e, StepFinished) and e.step == "raw")
-        assert events.index(said[0]) < finished
+        assert events.index(printed[0]) < finished
 
     def test_a_step_that_takes_too_long_is_stopped(self, tmp_path: Path) -> None:
-        """Runner.submit: a step is stopped when its time is up, and costs its followers only."""
+        """Runner.submit: a step is stopped after its timeout; only its followers are left out."""
+        # Long enough for a new process to import polars on a busy machine, short beside the 60 s of the body.
         result, _ = self._run_project(tmp_path, {"steps": {"often": {"timeout": 5}}}, seconds=60.0)
         assert isinstance(result.errors["often"], StepStopped)
         assert "within 5 s" in str(result.errors["often"])
@@ -179,20 +177,16 @@ class ProjectRunSuite(Conformance):
         from magical.project.run_setup import run_drawing
 
         _write_project(root, {**self.policy, **(policy or {})})
-        context, heard = load(root).context(settings), _EventRecorder()
-        return run_drawing(context, context.draw(), (heard,), runner=self.runner(2)), heard.events
+        context, recorder = load(root).context(settings), _EventRecorder()
+        # In place of the runner that the policy names: a third party's is unknown to it.
+        return run_drawing(context, context.draw(), (recorder,), runner=self.runner(2)), recorder.events
 
 
 def _write_project(root: Path, policy: Mapping[str, Any]) -> None:
     root.mkdir(exist_ok=True)
     (root / "workflow.py").write_text(WORKFLOW_SOURCE)
-    lines = [
-        "[tracking]",
-        "enabled = false",
-        "[policy]",
-        *(f"{k} = {_format_toml(v)}" for k, v in policy.items()),
-    ]
-    (root / "settings.toml").write_text("\n".join(lines) + "\n")
+    lines = [f"{key} = {_format_toml(value)}\n" for key, value in policy.items()]
+    (root / "settings.toml").write_text("[tracking]\nenabled = false\n[policy]\n" + "".join(lines))
 
 
 def _format_toml(value: Any) -> str:
@@ -202,19 +196,19 @@ def _format_toml(value: Any) -> str:
 
 
 class RunnerConformance(ProjectRunSuite):
-    """Hold a runner to what `magical.engine.protocols.Runner` promises.
+    """Checks that a runner does what `magical.engine.protocols.Runner` promises.
+
+    If a project needs settings to run there, set ``policy``: ``policy = {"cluster": "dask"}``.
 
     Example:
         >>> from magical.engine.execution.local_runner import LocalRunner
         >>> class TestLocalRunner(RunnerConformance):
         ...     def runner(self, workers):
         ...         return LocalRunner(workers)
-
-    What a project has to say for it to run there, ``policy`` says: ``policy = {"cluster": "dask"}``.
     """
 
     def test_work_gives_its_result(self) -> None:
-        """Runner.submit: gives a future of what the work returns."""
+        """Runner.submit: returns a future of what the work returns."""
         with self.runner(2) as runner:
             futures = [runner.submit(WorkItem(partial(pow, n, 2), f"square[{n}]")) for n in range(20)]
             assert [f.result(timeout=30) for f in futures] == [n * n for n in range(20)]
@@ -233,42 +227,37 @@ class RunnerConformance(ProjectRunSuite):
         assert sorted(done) == [-1, *range(5)]
 
     def test_an_exception_comes_back_as_it_was(self) -> None:
-        """Runner.submit: the future holds the very exception that the work raised; the next work is done."""
+        """Runner.submit: the future holds the same exception object that the work raised."""
 
-        class Odd(Exception):
-            pass
+        class CustomError(Exception): ...
 
-        error = Odd("why", 3)
-
-        def work() -> None:
-            raise error
-
-        with self.runner(1) as runner:
-            assert runner.submit(WorkItem(work, "odd")).exception(timeout=30) is error
-            assert runner.submit(WorkItem(lambda: 3, "after it")).result(timeout=30) == 3
+        self._assert_comes_back(CustomError("why", 3))
 
     @pytest.mark.parametrize(
         "error", [SystemExit(3), KeyboardInterrupt(), MemoryError()], ids=lambda e: type(e).__name__
     )
     def test_no_exception_ends_a_worker(self, error: BaseException) -> None:
         """Runner.submit: an exception that would end a thread or a process ends no worker."""
+        self._assert_comes_back(error)
 
+    def _assert_comes_back(self, error: BaseException) -> None:
         def work() -> None:
             raise error
 
         with self.runner(1) as runner:
-            assert runner.submit(WorkItem(work, "ends")).exception(timeout=30) is error
-            assert runner.submit(WorkItem(lambda: 3, "after it")).result(timeout=30) == 3
+            assert runner.submit(WorkItem(work, "raises")).exception(timeout=30) is error
+            # With one worker, this hangs if the exception has ended it.
+            assert runner.submit(WorkItem(lambda: 3, "next")).result(timeout=30) == 3
 
     def test_as_many_run_at_a_time_as_asked_for(self) -> None:
-        """Runner.submit: as many pieces of work run at a time as there are workers, and no more."""
+        """Runner.submit: as many pieces of work run at a time as there are workers."""
         inside, most, lock = [0], [0], threading.Lock()
 
         def work() -> None:
             with lock:
                 inside[0] += 1
                 most[0] = max(most[0], inside[0])
-            time.sleep(0.02)
+            time.sleep(0.02)  # long enough for every free worker to come in
             with lock:
                 inside[0] -= 1
 
@@ -292,7 +281,7 @@ class RunnerConformance(ProjectRunSuite):
         assert done == [1] * 4
 
     def test_leaving_on_an_exception_begins_nothing_more(self) -> None:
-        """Runner.__exit__: left by an exception, it begins nothing more, and lets the exception through."""
+        """Runner.__exit__: left by an exception, it starts no more work, and lets the exception through."""
         done: list[int] = []
 
         def work() -> None:
@@ -307,10 +296,11 @@ class RunnerConformance(ProjectRunSuite):
 
         with pytest.raises(KeyError, match="stop"):
             fail()
-        assert len(done) <= 2
+        assert len(done) <= 2  # one under way, and one that its worker may have taken already
 
     def test_work_may_be_submitted_from_where_results_are_awaited(self) -> None:
         """Runner.submit: a piece of work may await the result of an earlier one."""
+        # One worker takes work in the order of submission, or this would wait for itself.
         with self.runner(1) as runner:
             first = runner.submit(WorkItem(lambda: 1, "first"))
             second = runner.submit(WorkItem(lambda: first.result() + 1, "second"))

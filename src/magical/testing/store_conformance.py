@@ -1,9 +1,10 @@
-"""What a store gives back: records and values, as they were."""
+"""The conformance suite of stores: round trips, damage, concurrent use, sweeps."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,29 +30,28 @@ __all__ = [
 
 TABLE = pl.DataFrame({"id": [1, 2, 3], "name": ["a", None, "c"]})
 
-KEY = "ab" * 20
-
-OTHER_KEY = "cd" * 20
+# Two keys of the form that the engine makes: 40 hexadecimal digits.
+KEY, OTHER_KEY = "ab" * 20, "cd" * 20
 
 
 class RoundTripSuite(Conformance):
-    """The hooks of a store's suite, and the checks of what it gives back."""
+    """The hooks of a store's suite, and checks that records and values come back unchanged."""
 
     @pytest.fixture
     def store(self) -> Store:
-        """Give an empty store."""
+        """Create an empty store."""
         raise NotImplementedError(f"{type(self).__name__} must make an empty one: a fixture named store")
 
     def objects(self, store: Any) -> Sequence[Path]:
-        """Give the files of all stored objects, without those of records."""
+        """List the files of all stored objects, without those of records."""
         raise NotImplementedError(f"{type(self).__name__} must say where its objects are: objects(store)")
 
     def records(self, store: Any) -> Sequence[Path]:
-        """Give the files of all records."""
+        """List the files of all records."""
         raise NotImplementedError(f"{type(self).__name__} must say where its records are: records(store)")
 
     def reopened(self, store: Any) -> Any:
-        """Give the same store, as a new process opens it."""
+        """Open the same store as a new process would."""
         raise NotImplementedError(f"{type(self).__name__} must say how it is opened again: reopened(store)")
 
     def save_with_record(self, store: Any, value: Any = TABLE, hint: Any = Frame, key: str = KEY) -> Record:
@@ -62,7 +62,7 @@ class RoundTripSuite(Conformance):
         return record
 
     def test_an_unknown_key_has_no_record(self, store: Store) -> None:
-        """Store.record: none for a key that has not been computed."""
+        """Store.find_record: none for a key that has not been computed."""
         assert store.find_record(KEY) is None
 
     def test_a_record_is_given_back_as_it_was(self, store: Store) -> None:
@@ -179,22 +179,21 @@ class RoundTripSuite(Conformance):
 
 
 class DamageSuite(RoundTripSuite):
-    """The checks that damage a store's files.
+    """Checks that damage a store's files; a slow store sets a larger ``stride``, in bytes."""
 
-    Attributes:
-        stride: a record is damaged at each so many bytes; fewer places are enough for a store that is slow.
-    """
-
+    # Where a record is damaged: every byte counts, since a seal that skips one lets a forged record in.
     stride = 1
 
     @pytest.mark.parametrize("how", ["flip", "truncate", "empty", "lengthen"])
     @pytest.mark.parametrize("value", ["table", "value", "object"])
     def test_a_damaged_object_is_never_given(self, store: Store, how: str, value: str) -> None:
-        """Store.load: what is not what was stored is never given: DamagedArtifact, with the object's name."""
+        """Store.load: never gives anything but what was stored: DamagedArtifact, with the object's name."""
         values = {"table": (TABLE, Frame), "value": ([1, 2], list[int]), "object": (range(3), range)}
         given, hint = values[value]
         artifact = self.save_with_record(store, given, hint).result
         for path in self.objects(store):
+            # One kind of damage at a time: a length check alone misses a flipped bit, and a digest of a
+            # prefix misses an added byte.
             whole = path.read_bytes()
             flipped = bytearray(whole)
             flipped[len(whole) // 2] ^= 1
@@ -205,7 +204,7 @@ class DamageSuite(RoundTripSuite):
         assert caught.value.blob in artifact.blobs()
 
     def test_a_lost_object_is_said_and_its_record_counts_no_more(self, store: Store) -> None:
-        """Store.record: none where the object is gone; loading it raises DamagedArtifact."""
+        """Store.find_record: none where the object is gone; loading it raises DamagedArtifact."""
         artifact = self.save_with_record(store).result
         for path in self.objects(store):
             path.unlink()
@@ -214,7 +213,7 @@ class DamageSuite(RoundTripSuite):
         assert self.reopened(store).find_record(KEY) is None
 
     def test_a_lost_kept_object_counts_like_the_result(self, store: Store) -> None:
-        """Store.record: none where something is gone that was kept beside the result."""
+        """Store.find_record: none where something is gone that was kept beside the result."""
         result = store.save(TABLE, promise_of(Frame), KEY)
         before = set(self.objects(store))
         extra = store.save({"rejected": 3}, promise_of(dict[str, int]), f"{KEY}-x")
@@ -225,15 +224,16 @@ class DamageSuite(RoundTripSuite):
         assert store.find_record(KEY) is None
 
     def test_saving_again_mends_a_damaged_object(self, store: Store) -> None:
-        """Store.save: writes a damaged object anew."""
+        """Store.save: replaces a damaged object."""
         self.save_with_record(store)
         for path in self.objects(store):
+            # Of the same size, so that "put if absent" by name and size alone would keep the damage.
             path.write_bytes(b"x" * path.stat().st_size)
         artifact = self.save_with_record(store).result
         assert store.load(artifact, promise_of(Frame)).equals(TABLE)
 
     def test_a_damaged_record_does_not_count(self, store: Store) -> None:
-        """Store.record: a record with one changed bit, or cut anywhere, is none; never another one."""
+        """Store.find_record: a record with one changed bit, or cut anywhere, is none, or still the same."""
         record = self.save_with_record(store)
         (path,) = self.records(store)
         whole = path.read_bytes()
@@ -245,41 +245,31 @@ class DamageSuite(RoundTripSuite):
         assert self.reopened(store).find_record(KEY) == record
 
     def test_a_record_of_another_key_is_not_given(self, store: Store) -> None:
-        """Store.record: a record that lies in the place of another key's is none."""
+        """Store.find_record: a record under another key's name is none."""
         self.save_with_record(store)
         store.put_record(Record(OTHER_KEY, "n", "m:n", {}, Artifact("none", "none")))
         first, second = self.records(store)
+        # The copied record is intact: only the key inside shows that it belongs elsewhere.
         first.write_bytes(second.read_bytes())
         assert [store.find_record(KEY), store.find_record(OTHER_KEY)].count(None) == 1
 
 
 class ConcurrencySuite(RoundTripSuite):
-    """The checks in which several use one store.
-
-    Attributes:
-        rounds: how often each does the same; fewer are enough for a store that is slow.
-    """
+    """Checks with several users of one store; a slow store sets fewer ``rounds``."""
 
     rounds = 8
 
     def run_concurrently(self, work: Callable[[int], None], threads: int = 4) -> None:
-        """Do something in several threads that begin together."""
-        failed: list[BaseException] = []
+        """Call ``work`` in several threads that start together, and raise what one of them raised."""
+        # Without the barrier, short work would be over before the next thread begins.
         gate = threading.Barrier(threads)
 
         def body(number: int) -> None:
-            try:
-                gate.wait()
-                work(number)
-            except BaseException as error:
-                failed.append(error)
+            gate.wait()
+            work(number)
 
-        all_of_them = [threading.Thread(target=body, args=(n,)) for n in range(threads)]
-        for thread in all_of_them:
-            thread.start()
-        for thread in all_of_them:
-            thread.join()
-        assert not failed, failed
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(body, range(threads)))
 
     def test_several_threads_may_save_at_once(self, store: Store) -> None:
         """Store.save: several threads may save at once."""
@@ -293,10 +283,10 @@ class ConcurrencySuite(RoundTripSuite):
         self.run_concurrently(work)
 
     def test_several_may_put_the_same_at_once(self, store: Store) -> None:
-        """Store.put_record: several may put the same at once, and it is there once."""
+        """Store.put_record: several may put the same at once, and it is stored once."""
 
         def work(number: int) -> None:
-            mine = self.reopened(store)
+            mine = self.reopened(store)  # no locks or caches of this object are shared, as between processes
             for i in range(8):
                 record = self.save_with_record(mine, TABLE.with_columns(i=i), key=f"{i:02}" * 20)
                 assert mine.find_record(record.key).result == record.result
@@ -306,31 +296,32 @@ class ConcurrencySuite(RoundTripSuite):
         assert len(self.objects(store)) == len(self.records(store)) == 8
 
     def test_several_may_put_sweep_and_read_at_once(self, store: Store) -> None:
-        """Store.in_use: what a run has put stays while others sweep."""
+        """Store.pin_run: what a run has put stays while others sweep."""
 
         def work(number: int) -> None:
             mine = self.reopened(store)
             with mine.pin_run(f"run-{number}"):
                 for i in range(self.rounds):
                     key = f"{number}{i}" * 20
+                    # An object is reachable only once its record names it: no sweep may come between.
                     with mine.block_sweeps():
                         self.save_with_record(mine, TABLE.with_columns(i=i), key=key)
-                    mine.sweep([])
+                    mine.sweep([])  # keeps nothing but what a run has pinned
                     mine.sweep([], verify=True)
                     record = mine.find_record(key)
                     assert record is not None
                     assert mine.load(record.result, promise_of(Frame)).equals(TABLE.with_columns(i=i))
 
         self.run_concurrently(work)
-        store.sweep([])
+        store.sweep([])  # all pins are gone with their runs
         assert not [*self.objects(store), *self.records(store)]
 
     def test_one_at_a_time_holds_a_key(self, store: Store) -> None:
-        """Store.lock: one at a time holds a key."""
+        """Store.lock: only one holds a key at a time."""
         inside: list[int] = []
 
         def work(number: int) -> None:
-            mine = self.reopened(store) if number % 2 else store
+            mine = self.reopened(store) if number % 2 else store  # through one object and through two
             for _ in range(5):
                 with mine.lock(KEY):
                     inside.append(number)
@@ -340,40 +331,40 @@ class ConcurrencySuite(RoundTripSuite):
         self.run_concurrently(work)
 
     def test_other_keys_can_be_held_meanwhile(self, store: Store) -> None:
-        """Store.lock: who holds one key keeps nobody from another."""
+        """Store.lock: a held key does not block another key."""
 
         def nobody() -> None:
-            raise AssertionError("it had to wait")
+            raise AssertionError("the other key had to wait")
 
         with store.lock(KEY, nobody), store.lock(OTHER_KEY, nobody):
             pass
 
     def test_who_waits_is_called_and_may_leave(self, store: Store) -> None:
-        """Store.lock: ``waits`` is called while another holds the key, and may raise to leave."""
+        """Store.lock: ``on_wait`` is called while another holds the key, and may raise to leave."""
 
         class Enough(Exception): ...
 
         calls: list[int] = []
 
-        def waits() -> None:
+        def on_wait() -> None:
             calls.append(1)
             if len(calls) == 3:
                 raise Enough
 
         with store.lock(KEY):
-            with pytest.raises(Enough), self.reopened(store).lock(KEY, waits):
+            with pytest.raises(Enough), self.reopened(store).lock(KEY, on_wait):
                 raise AssertionError("two hold it")
             with pytest.raises(ZeroDivisionError), store.lock(OTHER_KEY):
-                _ = 1 / 0
-        with store.lock(KEY, waits), store.lock(OTHER_KEY, waits):
+                _ = 1 / 0  # a body that raises must free its key
+        with store.lock(KEY, on_wait), store.lock(OTHER_KEY, on_wait):
             assert len(calls) == 3
 
 
 class SweepSuite(RoundTripSuite):
-    """The checks that sweep a store."""
+    """Checks that sweep a store."""
 
     def test_a_sweep_removes_what_is_not_alive(self, store: Store) -> None:
-        """Store.sweep: removes what no key that is alive needs, and says what and how much."""
+        """Store.sweep: removes what no live key needs, and counts it."""
         dead = self.save_with_record(store, TABLE.reverse(), key=OTHER_KEY)
         alive = self.save_with_record(store)
         (store.scratch(dead.key) / "half").write_text("123")
@@ -390,7 +381,7 @@ class SweepSuite(RoundTripSuite):
         assert not list(store.scratch(dead.key).iterdir())
 
     def test_an_object_of_two_records_stays_for_the_one(self, store: Store) -> None:
-        """Store.sweep: an object that two records name stays for the one that is alive."""
+        """Store.sweep: an object that two records name stays while one of them is alive."""
         self.save_with_record(store, key=OTHER_KEY)
         alive = self.save_with_record(store)
         swept = store.sweep([KEY])
@@ -398,7 +389,7 @@ class SweepSuite(RoundTripSuite):
         assert store.load(alive.result, promise_of(Frame)).equals(TABLE)
 
     def test_what_was_kept_beside_a_result_stays_with_it(self, store: Store) -> None:
-        """Store.size: counts the result and what was kept beside it, which a sweep leaves together."""
+        """Store.size: counts the result and what was kept beside it; a sweep keeps or removes both."""
         result = store.save(TABLE, promise_of(Frame), KEY)
         extra = store.save({"rejected": 3}, promise_of(dict[str, int]), f"{KEY}-x")
         store.put_record(Record(KEY, "n", "m:n", {}, result, {"x": extra}))
@@ -409,7 +400,7 @@ class SweepSuite(RoundTripSuite):
         assert store.size(KEY) == 0
 
     def test_a_dry_sweep_says_the_same_and_removes_nothing(self, store: Store) -> None:
-        """Store.sweep: dry, it says the same and removes nothing."""
+        """Store.sweep: with ``dry``, the same counts, and nothing is removed."""
         self.save_with_record(store, TABLE.reverse(), key=OTHER_KEY)
         self.save_with_record(store)
         store.scratch(OTHER_KEY)
@@ -419,24 +410,25 @@ class SweepSuite(RoundTripSuite):
         assert store.sweep([KEY]).bytes == 0
 
     def test_what_is_alive_may_be_asked_when_nobody_writes(self, store: Store) -> None:
-        """Store.sweep: what is alive may be a function that gives the keys."""
+        """Store.sweep: ``alive`` may be a function that returns the keys."""
+        # The store calls it when nobody writes, so that no key is added between the list and the sweep.
         self.save_with_record(store)
         assert store.sweep(lambda: {KEY}).kept_records == 1
         assert store.sweep(set).records == 1
 
     def test_an_empty_store_is_swept(self, store: Store) -> None:
-        """Store.sweep: an empty store can be swept."""
+        """Store.sweep: an empty store is no error."""
         assert store.sweep([KEY], verify=True).records == 0
 
     @pytest.mark.parametrize("how", [b"", b"xx", b"x" * 10_000])
     def test_a_sweep_that_verifies_finds_each_damaged_object(self, store: Store, how: bytes) -> None:
-        """Store.sweep: with ``verify``, it removes the damaged objects that would stay, and names them."""
+        """Store.sweep: with ``verify``, removes damaged objects that would stay, and names them."""
         self.save_with_record(store, TABLE.reverse(), key=OTHER_KEY)
         others = set(self.objects(store))
         whole = self.save_with_record(store)
         (damaged,) = others
         damaged.write_bytes(how)
-        assert store.sweep([KEY, OTHER_KEY]).damaged == []
+        assert store.sweep([KEY, OTHER_KEY]).damaged == []  # reading every object is asked for, not the rule
         dry = store.sweep([KEY, OTHER_KEY], dry=True, verify=True)
         assert (len(dry.damaged), damaged.exists()) == (1, True)
         swept = store.sweep([KEY, OTHER_KEY], verify=True)
@@ -447,7 +439,7 @@ class SweepSuite(RoundTripSuite):
 
     @pytest.mark.parametrize("how", ["put", "looked up", "asked for"])
     def test_what_a_run_uses_is_not_swept(self, store: Store, how: str) -> None:
-        """Store.in_use: what a run has put, looked up or asked for stays until the run ends."""
+        """Store.pin_run: what a run has put, looked up or asked for stays until the run ends."""
         if how == "looked up":
             self.save_with_record(store)
         with store.pin_run("run"):
@@ -457,6 +449,7 @@ class SweepSuite(RoundTripSuite):
                 assert store.find_record(KEY)
             else:
                 assert store.find_record(KEY) is None
+            # Asked for in vain is pinned too: the run will compute this key, and its scratch must stay.
             (store.scratch(KEY) / "half").write_text("x")
             self.reopened(store).sweep([])
             assert (store.find_record(KEY) is None) == (how == "asked for")
@@ -466,7 +459,7 @@ class SweepSuite(RoundTripSuite):
         assert not list(store.scratch(KEY).iterdir())
 
     def test_what_a_run_has_looked_up_stays_also_when_another_puts_it_anew(self, store: Store) -> None:
-        """Store.in_use: what a run has looked up stays, also when another puts the key anew."""
+        """Store.pin_run: what a run has looked up stays when another replaces the record."""
         self.save_with_record(store)
         with store.pin_run("run"):
             record = store.find_record(KEY)
@@ -477,13 +470,12 @@ class SweepSuite(RoundTripSuite):
 
 
 class StoreConformance(DamageSuite, ConcurrencySuite, SweepSuite):
-    """Test that a store does what `magical.engine.protocols.Store` promises: put if absent, atomic, verified.
+    """Checks that a store does what `magical.engine.protocols.Store` promises: atomic, verified when read.
 
-    Give the fixture ``store`` (an empty one), ``objects`` and ``records`` (its files, for the checks damage
-    them; on a bucket, what behaves like `pathlib.Path`), and ``reopened`` (the same store in a new process).
+    Define the fixture ``store`` (an empty one), ``objects`` and ``records`` (its files, which the checks
+    damage; on a bucket, objects like `pathlib.Path`), and ``reopened`` (the same store in a new process).
 
     Example:
-        >>> import pytest
         >>> class TestOurStore(StoreConformance):
         ...     @pytest.fixture
         ...     def store(self, tmp_path):

@@ -1,4 +1,4 @@
-"""What the suites share: a check that fails says which promise of which protocol broke."""
+"""The base of the conformance suites: a failing check names the promise of the protocol that broke."""
 
 from __future__ import annotations
 
@@ -16,10 +16,22 @@ _PROTOCOL_PROMISE = re.compile(r"(?:Store|Runner|Registry)\.\w+: ")
 
 
 class Conformance:
-    """Checks to inherit. The docstring of each begins with the method whose promise it holds to."""
+    """The base of suites to inherit. The docstring of each check begins with a method of a protocol.
+
+    Example:
+        >>> class Suite(Conformance):
+        ...     def test_an_unknown_key(self):
+        ...         '''Store.find_record: none for an unknown key.'''
+        ...         raise ValueError("found one")
+        >>> try:
+        ...     Suite().test_an_unknown_key()
+        ... except ValueError as error:
+        ...     print(*error.__notes__)
+        This promise of the protocol broke: Store.find_record: none for an unknown key.
+    """
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Let each check say its promise when it fails."""
+        """Wrap each check so that its failure names the promise."""
         super().__init_subclass__(**options)
         for name, check in list(vars(cls).items()):
             if name.startswith("test_") and callable(check) and find_protocol_promise(check):
@@ -27,13 +39,13 @@ class Conformance:
 
 
 def find_protocol_promise(check: Callable[..., Any]) -> str:
-    """Give the promise that a check holds to, as ``Protocol.method: what``; empty if it names none.
+    """Read the promise that a check tests from its docstring, ``Protocol.method: text``; else the empty text.
 
     Example:
         >>> def test_an_unknown_key_has_no_record():
-        ...     '''Store.record: none for a key that has not been computed.'''
+        ...     '''Store.find_record: none for a key that has not been computed.'''
         >>> find_protocol_promise(test_an_unknown_key_has_no_record)
-        'Store.record: none for a key that has not been computed.'
+        'Store.find_record: none for a key that has not been computed.'
     """
     text = " ".join((inspect.getdoc(check) or "").split())
     return text if _PROTOCOL_PROMISE.match(text) else ""
@@ -41,12 +53,12 @@ def find_protocol_promise(check: Callable[..., Any]) -> str:
 
 def _note_broken_promise(check: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(check)
-    def saying(*given: Any, **named: Any) -> None:
-        __tracebackhide__ = True
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True  # pytest shows the check itself, not this frame
         try:
-            check(*given, **named)
-        except (Exception, pytest.fail.Exception) as error:
+            check(*args, **kwargs)
+        except (Exception, pytest.fail.Exception) as error:  # pytest.fail derives from BaseException
             error.add_note(f"This promise of the protocol broke: {find_protocol_promise(check)}")
             raise
 
-    return saying
+    return wrapped

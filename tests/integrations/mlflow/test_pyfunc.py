@@ -22,7 +22,7 @@ import polars as pl
 from magical import Contract, Field, Frame, Id, InputPath, Receipt, Settings, Target, step, workflow
 from magical.features import Feature, Log
 from magical.library import (
-    Experiment, HowToRegister, HowToSplit, boosting, evaluate, featurize, ingest, linear, model_data, predict,
+    Experiment, RegisterSettings, SplitSettings, boosting, evaluate, featurize, ingest, linear, model_data, predict,
     register, select, split, transform, tune,
 )
 from helpers import ratio
@@ -47,7 +47,7 @@ class FlowSettings(Settings):
     source: InputPath = InputPath("rows.csv")
     features: tuple[Feature, ...] = (Log("size"),)
     experiments: tuple[Experiment, ...] = (linear(trials=1), boosting(trials=1))
-    registry: HowToRegister = HowToRegister()
+    registry: RegisterSettings = RegisterSettings()
 
 
 @step
@@ -63,7 +63,7 @@ def distinct(rows: Frame[Rated]) -> Frame[Rated]:
 @workflow
 def houses(s: FlowSettings) -> Receipt:
     rows = distinct(rate(model_data(ingest(s.source), Row)))
-    train, validation, test = split(featurize(rows, s.features), HowToSplit(seed=3))
+    train, validation, test = split(featurize(rows, s.features), SplitSettings(seed=3))
     models = [tune(train, validation, transform(train, s.features), e) for e in s.experiments]
     best = select(models, validation)
     return register(best, evaluate(predict(best, test), test), s.registry)

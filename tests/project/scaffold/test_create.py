@@ -1,4 +1,4 @@
-"""magical new: what it writes, that it runs at once, and what it refuses."""
+"""`magical new`: the files that it writes, their first run, and the calls that it refuses."""
 
 import json
 import stat
@@ -97,9 +97,9 @@ def test_the_steps_of_a_file_are_the_standard_ones_and_one_of_its_own(campaign: 
     ("file", "target", "wanted"),
     [
         ("metro_traffic.parquet", "traffic_volume", ['kind="time", validation', 'DateParts("date_time", ("month", "weekday", "hour"))']),
-        ("marketing_campaign.csv", "Response", ["HowToSplit(validation", 'DateParts("dt_customer", ("year", "month", "weekday"))']),
-        ("rel_cdnow.parquet", "spend", ["All rows of one customer_id go to the same part.", "HowToSplit(validation"]),
-        ("telco_churn.parquet", "Churn", ["= ()", "HowToSplit(validation"]),
+        ("marketing_campaign.csv", "Response", ["SplitSettings(validation", 'DateParts("dt_customer", ("year", "month", "weekday"))']),
+        ("rel_cdnow.parquet", "spend", ["All rows of one customer_id go to the same part.", "SplitSettings(validation"]),
+        ("telco_churn.parquet", "Churn", ["= ()", "SplitSettings(validation"]),
     ],
 )  # fmt: skip
 def test_the_workflow_fits_the_data(tmp_path: Path, file: str, target: str, wanted: list[str]) -> None:
@@ -254,7 +254,7 @@ def test_a_name_of_a_step_or_a_word_of_python_gets_a_workflow_of_another(tmp_pat
 
 
 def refused(tmp_path: Path, *words: str, code: int = 2) -> str:
-    """What is said of a call that is refused; nothing must be left of it."""
+    """Return the error of a refused call, which must leave nothing."""
     before = sorted(p.name for p in tmp_path.iterdir())
     answer = command("new", *words)
     assert answer.code == code, answer

@@ -1,4 +1,4 @@
-"""What ``magical ui`` would start, and what it says when it cannot."""
+"""The servers of ``magical ui``: commands, environments and errors."""
 
 import importlib.util
 import socket
@@ -13,7 +13,7 @@ import pytest
 
 from magical.errors import MagicalError, ProjectError, UsageError
 from magical.project.servers import hosting, ui
-from magical.project.servers.hosting import Server, find_port_user, free_port
+from magical.project.servers.hosting import Server, find_free_port, find_port_user
 from magical.project.servers.ui import UIServers
 from magical.system.process_guard import GuardedProcess
 from projects import NO_TRACKING, Small, is_well_worded, one
@@ -38,7 +38,7 @@ def little(tmp_path: Path) -> Small:
 
 
 def answering(answers: dict[str, str]) -> HTTPServer:
-    """A server of this machine that knows some paths."""
+    """A local server with some paths."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -48,7 +48,7 @@ def answering(answers: dict[str, str]) -> HTTPServer:
             self.wfile.write((text or "").encode())
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return HTTPServer(("127.0.0.1", 0), Handler)
 
@@ -88,7 +88,7 @@ def test_a_port_that_is_taken_and_silent_is_taken() -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         assert find_port_user(listener.getsockname()[1]) == "another program"
-    assert find_port_user(free_port()) == ""
+    assert find_port_user(find_free_port()) == ""
 
 
 @pytest.mark.parametrize("words", [("--prefect-port", "65536"), ("--mlflow-port", "x")])
@@ -182,7 +182,7 @@ def test_what_the_shell_says_of_prefect_does_not_reach_its_server(
         given.update(told["env"])
 
     monkeypatch.setattr(hosting, "GuardedProcess", start)
-    hosting.prefect_server(tmp_path, 4321).start()
+    hosting.describe_prefect_server(tmp_path, 4321).start()
     assert "elsewhere" not in given.values()
     assert given["MINE"] == "stays"
     assert given["PREFECT_HOME"] == str(tmp_path)
@@ -190,7 +190,7 @@ def test_what_the_shell_says_of_prefect_does_not_reach_its_server(
 
 def test_a_server_that_ends_is_named_with_the_last_lines_of_its_log(tmp_path: Path) -> None:
     (tmp_path / "talking.py").write_text(TALKING, encoding="utf-8")
-    server = Server("Prefect", free_port(), ("-m", "talking"), {}, tmp_path, "/")
+    server = Server("Prefect", find_free_port(), ("-m", "talking"), {}, tmp_path, "/")
     with pytest.raises(ProjectError) as caught, server.start() as process:
         hosting.await_servers([(server, process)])
     assert str(caught.value).splitlines()[:-1] == ["Prefect ended with exit code 3.", "one", "two", "three"]
@@ -199,7 +199,7 @@ def test_a_server_that_ends_is_named_with_the_last_lines_of_its_log(tmp_path: Pa
 
 def test_a_server_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosting, "_START_TIMEOUT", 0.3)
-    server = Server("MLflow", free_port(), ("-c", ""), {}, tmp_path, "/")
+    server = Server("MLflow", find_free_port(), ("-c", ""), {}, tmp_path, "/")
     sleeping = GuardedProcess([sys.executable, "-c", "import time; time.sleep(60)"])
     silent = pytest.raises(MagicalError, match=r"MLflow was started and did not answer within 0 s\.")
     with sleeping as process, silent:
