@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.executor import LocalExecutor
 from magical.engine.execution.remote_task import RemoteTask
 from magical.engine.execution.subprocess_executor import POLL_SECONDS, SubprocessExecutor, stopped_error
 from magical.engine.plan import FRESH, LEFT_OUT, NodePlan
@@ -81,6 +80,9 @@ class Dispatcher:
     """
 
     def __init__(self, run: ActiveRun, cluster: Cluster | None = None) -> None:
+        # Imported here: it brings polars, which `magical plan` does not need for `describe_untrusted`.
+        from magical.engine.execution.executor import LocalExecutor
+
         self._run, self._local, self._cluster = run, LocalExecutor(run), cluster
         self._policy, self._remote = run.context.policy, run.context.remote
         command = self._remote.command if self._remote else ()
