@@ -17,7 +17,6 @@ from magical.project.backends import ProjectRegistryIdentity, open_store, prepar
 from magical.project.loading.configuration import Configuration, read_configuration
 from magical.project.loading.drawing import WorkflowDrawer, WorkflowDrawing
 from magical.project.loading.location import Location
-from magical.settings.layers import to_overrides
 from magical.system.file_digests import FileDigests
 
 if TYPE_CHECKING:
@@ -178,13 +177,12 @@ def open_context(
 
     Args:
         options: how it is opened.
-        overrides: settings of the command line or from Python.
+        overrides: as the command line gives them; ``to_overrides`` converts settings from Python.
         stores: opened before by the same project; without a common cache each context opens its own.
 
     Raises:
         UsageError: there is no such profile.
         SettingsError: a file, policy or tracking is wrong.
     """
-    given = to_overrides(overrides or {})
-    configuration = read_configuration(options.location.root, options.profile, given)
+    configuration = read_configuration(options.location.root, options.profile, overrides)
     return ProjectContext(options, configuration, {} if stores is None else stores)
