@@ -98,12 +98,7 @@ def join_name(path: str) -> str:
 
 
 def blob_digest(blob: str) -> str:
-    """Return the digest in a blob's name, without the suffix.
-
-    Example:
-        >>> blob_digest("abcd.json")
-        'abcd'
-    """
+    """Return the digest in a blob's name, without the suffix."""
     return blob.partition(".")[0]
 
 

@@ -35,14 +35,6 @@ class RecordSigner:
 
     Args:
         folder: the store's.
-
-    Example:
-        >>> from tempfile import TemporaryDirectory
-        >>> with TemporaryDirectory() as folder:
-        ...     signer = RecordSigner(Path(folder))
-        ...     signature = signer.sign("a record")
-        ...     signer.is_own(signature, "a record"), signer.is_own(signature, "another")
-        (True, False)
     """
 
     def __init__(self, folder: Path) -> None:

@@ -74,10 +74,6 @@ def identify_process(pid: int) -> str:
     """Return a name of a process that no other has, on any machine; empty if it has ended or is unknown.
 
     The name is made of the boot of the kernel, the namespace of process ids, the id and the start time.
-
-    Example:
-        >>> identify_process(os.getpid()) == identify_process(os.getpid())
-        True
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
