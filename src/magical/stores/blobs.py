@@ -78,12 +78,7 @@ def is_blob_name(blob: str) -> bool:
 
 
 def split_name(name: str) -> str:
-    """Return the path of a blob or record: folders of two letters keep listings short.
-
-    Example:
-        >>> split_name("abcd.json")
-        'ab/cd.json'
-    """
+    """Return the path of a blob or record: folders of two letters keep listings short."""
     return f"{name[:2]}/{name[2:]}"
 
 
@@ -91,8 +86,8 @@ def join_name(path: str) -> str:
     """Return the name of the blob or record at a path, the inverse of ``split_name``.
 
     Example:
-        >>> join_name("objects/ab/cd.json")
-        'abcd.json'
+        >>> split_name("abcd.json"), join_name("objects/ab/cd.json")
+        ('ab/cd.json', 'abcd.json')
     """
     return "".join(path.split("/")[-2:])
 

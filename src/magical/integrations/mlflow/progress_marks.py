@@ -17,7 +17,7 @@ UNDER_WAY, MISSED, SENT = "under way", "missed", "sent"
 
 @dataclass(frozen=True)
 class ProgressMark:
-    """How far MLflow has received a run.
+    """The state of a run's tracking in MLflow.
 
     Attributes:
         state: ``under way``, ``missed`` or ``sent``.

@@ -41,6 +41,7 @@ def save_submission(submission: Submission, folder: Path) -> None:
     with prepare_mlflow(""):
         import mlflow.pyfunc
 
+    inputs = {c.name: c.type_text for c in submission.inputs.columns}
     # Without requirements and signature, MLflow would infer them: slowly, with a run of the model.
     mlflow.pyfunc.save_model(
         str(folder),
@@ -50,7 +51,7 @@ def save_submission(submission: Submission, folder: Path) -> None:
         signature=build_signature(submission.inputs, submission.outputs),
         input_example=submission.example.to_pandas(),
         pip_requirements=list(submission.requirements),
-        metadata={"magical": {"key": submission.key, "inputs": _column_promises(submission.inputs)}},
+        metadata={"magical": {"key": submission.key, "inputs": inputs}},
     )
 
 
@@ -80,10 +81,6 @@ def _input_type(column: Column) -> str:
     if column.nullable:
         return ""
     return {"int": "long", "bool": "boolean", "date": "datetime", "datetime": "datetime"}.get(column.type, "")
-
-
-def _column_promises(schema: Schema) -> dict[str, str]:
-    return {c.name: c.type_text for c in schema.columns}
 
 
 KEY_TAG, CHAMPIONS_TAG = "magical.key", "magical.champions"

@@ -97,13 +97,13 @@ class PrefectCards:
                 self._thread.join(FLUSH_TIMEOUT + 1)
 
     def _add_result_cards(self, event: StepFinished) -> None:
-        rows = [("gave", event.summary or "nothing"), ("took", f"{event.seconds:.2f} s")]
+        rows = [("result", event.summary or "nothing"), ("took", f"{event.seconds:.2f} s")]
         rows.append(("key", event.key[:12]))
         if event.origin:
             rows.append(("not real", f"stands on {', '.join(event.origin)}"))
         lines = [self._describe_step(event.step), "", "| | |", "|---|---|"]
         lines += [f"| {name} | {escape_markdown(text)} |" for name, text in rows]
-        self._add_card(event.step, "markdown", "\n".join(lines), "what it gave")
+        self._add_card(event.step, "markdown", "\n".join(lines), "result")
         value = None if event.origin else self._read_value(event.key)
         if scores := [{"score": n, "value": x} for n, x in self._metrics.extract(event.step, value)]:
             self._add_card(event.step, "table", scores, "its scores", "scores")

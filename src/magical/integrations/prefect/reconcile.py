@@ -194,4 +194,4 @@ def _list_tasks(client: Any, flow_run: Any) -> Iterator[Any]:
 
 
 def _final_state(state: StateName) -> Any:
-    return make_state(*state, _MESSAGES.get(state, "told afterwards"))
+    return make_state(*state, _MESSAGES.get(state, "set afterwards, from the journal"))

@@ -87,7 +87,7 @@ class RemoteGate:
     @contextmanager
     def block_writers(self) -> Iterator[SweepAccess]:
         """Keep writers away for a block, after those under way have ended or died."""
-        assert not self._is_inside(), "a sweep in one's own writing would wait for itself"
+        assert not self._is_inside(), "a thread that writes and sweeps would wait for itself"
         # The lock comes before the look: a writer that this look misses sees the lock, and goes back.
         held = self._sweeper.acquire(do_nothing)
         try:

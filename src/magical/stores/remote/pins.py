@@ -90,13 +90,7 @@ class RemotePins:
 
 @dataclass
 class PinSet:
-    """The pins of all runs.
-
-    Attributes:
-        keys: pinned by living runs.
-        blobs: pinned by living runs.
-        stale: the pin files of each dead run.
-    """
+    """The keys and blobs that living runs have pinned, and the pin files of each dead run."""
 
     keys: set[str] = field(default_factory=set)
     blobs: set[str] = field(default_factory=set)
