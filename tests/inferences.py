@@ -1,4 +1,4 @@
-"""What tests of inferring share: the samples, and an inferred contract as a class that lives."""
+"""Helpers of tests of inference: the samples, and inferred contracts as imported classes."""
 
 import itertools
 import sys
@@ -32,7 +32,7 @@ def infer(raw: pl.DataFrame, target: str = "", name: str = "Row") -> InferredSch
 
 
 def living(*schemas: InferredSchema) -> type[Contract]:
-    """The class that is written for the first schema, in a module with those of the others."""
+    """Write the schemas as a module, import it, and return the class of the first."""
     source = module_source(schemas, "What is promised.", {})
     module = types.ModuleType(f"inferred_{next(_number)}")
     sys.modules[module.__name__] = module
@@ -42,7 +42,7 @@ def living(*schemas: InferredSchema) -> type[Contract]:
 
 
 def check_kept(raw: pl.DataFrame, schema: InferredSchema) -> None:
-    """Hold a table to what was inferred from it, through the class that is written for it."""
+    """Validate a table against the class that is written for the schema inferred from it."""
     contract = living(schema)
     written = schema_of(contract)
     assert [c.to_json() for c in written.columns] == [c.to_json() for c in schema.columns]
@@ -53,7 +53,7 @@ def check_kept(raw: pl.DataFrame, schema: InferredSchema) -> None:
 
 
 def raw_name(raw: pl.DataFrame, column: Column) -> str:
-    """The raw column in which a column is found."""
+    """The raw column that a column is read from."""
     if column.alias or column.name in raw.columns:
         return column.alias or column.name
     (name,) = (n for n in raw.columns if to_snake_case(n) == column.name)

@@ -1,4 +1,4 @@
-"""What is hidden is found in every form that a text may give it."""
+"""Secrets are masked in every form that a text may have."""
 
 import base64
 import html
@@ -20,8 +20,8 @@ from projects import command
 
 @pytest.fixture(autouse=True)
 def nothing_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(magical.masking, "_hidden_wish_error", {})
-    monkeypatch.setattr(magical.masking, "_find_pattern", None)
+    monkeypatch.setattr(magical.masking, "_hidden", {})
+    monkeypatch.setattr(magical.masking, "_pattern", None)
 
 
 HARD = "p@ss/w\"ö rd\\x~1+2&<'%=?"

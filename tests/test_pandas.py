@@ -1,4 +1,4 @@
-"""Steps on pandas: a step gets the kind of table it annotates, and what it gives counts like polars rows."""
+"""Steps on pandas: a step gets the kind of table it annotates, and its result is stored like polars rows."""
 
 from pathlib import Path
 

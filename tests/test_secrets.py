@@ -1,4 +1,4 @@
-"""A project that does all it can to tell its secrets: they are found in no file and no output."""
+"""A project that leaks its secrets in every possible way: they are in no file and in no output."""
 
 import base64
 import json

@@ -236,8 +236,8 @@ def test_a_step_that_writes_to_the_world_called_plainly_writes_nothing(
     [
         ({"read": "world"}, "@step knows no fact 'read'"),
         ({"retries": 3}, "@step knows no fact 'retries'"),
-        ({"reads": "moon"}, 'the only world there is is "world"'),
-        ({"writes": True}, 'the only world there is is "world"'),
+        ({"reads": "moon"}, 'the only possible value is "world"'),
+        ({"writes": True}, 'the only possible value is "world"'),
     ],
 )
 def test_facts_are_strict(facts: dict[str, Any], said: str) -> None:

@@ -1,4 +1,4 @@
-"""What a drawn graph shows before any data is read."""
+"""Findings in a drawn graph, before any data is read."""
 # ruff: noqa: RUF059
 
 from typing import Any, TypeVar

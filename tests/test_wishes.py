@@ -1,4 +1,4 @@
-"""A wish: a piece of a written step that is made up."""
+"""wish(): a generated piece of a written step."""
 
 import re
 from pathlib import Path

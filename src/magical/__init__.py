@@ -1,6 +1,6 @@
 """Design the data-science project you wish you had. Run it before it exists. Make it real one step at a time.
 
-Names are imported when they are first used, so that ``import magical`` and the command start at once.
+Names are imported on first use, so that ``import magical`` and the command start at once.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the same names as in `_HOMES`, for type checkers and editors
     from pydantic import Field, PositiveInt
 
     from magical.contracts.contract import Contract, Format, Group, Id, Key, Target, Time, rule
@@ -76,11 +76,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its home when it is first asked for."""
+    """Import a public name from its module on first use."""
     if name not in _HOME_OF:
         raise AttributeError(f"module 'magical' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    globals()[name] = value
+    globals()[name] = value  # the next use does not come here
     return value
 
 

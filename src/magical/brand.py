@@ -1,4 +1,4 @@
-"""How what is not real is shown: struck through, and called so."""
+"""Marks on figures and texts that are not real: struck through, and preceded by the words."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ _STROKE = "\u0336"
 
 
 def mark_not_real(text: str) -> str:
-    """Give a figure that stands on a pretence or a sample as it is shown; what it is comes first.
-
-    However much of the end is cut off, that it is not real can be read.
+    """Mark a figure that stands on a pretence or a sample.
 
     Example:
         >>> mark_not_real("0.8").replace("\u0336", "~")
         'not real: 0~.~8~'
     """
+    # The words come first, so that a table that cuts the end off still shows them.
     return f"not real: {_strike(text)}"
 
 
 def strike_lines(text: str) -> str:
-    """Strike each line of a text through, where it has been said before that it is not real.
+    """Strike through each line of a text whose heading already says that it is not real.
 
     Example:
         >>> strike_lines("a: 1").replace("\u0336", "~")

@@ -1,4 +1,4 @@
-"""The exceptions of magical, and how they are worded.
+"""The exceptions of magical, and helpers that word their messages.
 
     MagicalError
     ├── UsageError            the call is wrong (exit code 2)
@@ -7,17 +7,17 @@
     ├── ContractError         a contract is not well formed
     ├── WiringError           steps do not fit together; found before any data is read
     │   └── TouchedRef        a workflow touched a result that does not exist yet
-    ├── BrokenPromise         data do not keep their contract
+    ├── BrokenPromise         data break their contract
     ├── InputError            a source cannot be read
     ├── StepError             a step failed
     │   ├── UnwrittenStep     a step without a body was asked to run
     │   └── StepStopped       a step took longer than its timeout, or its process died
-    ├── StoreError            an artifact cannot be kept or found
-    │   └── DamagedArtifact   what was stored is not what was read back
+    ├── StoreError            an artifact cannot be stored or found
+    │   └── DamagedArtifact   a stored artifact does not match its digest
     └── RegistryError         the model registry refuses
-        └── RegistryDown      it does not answer; what it missed is sent later
+        └── RegistryDown      the registry does not answer; `magical sync` sends the rest later
 
-Every message has one to five lines: who, what was promised, what came, and `Hint:` with the next move.
+Every message has one to five lines: who, what was expected, what was found, and `Hint:` with the next move.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ _E = TypeVar("_E", bound="MagicalError")
 
 MAX_LINES = 5
 MAX_WIDTH = 240
+# "<" begins the file name of code without a file, such as "<string>" and "<frozen runpy>".
 _FOREIGN_PREFIXES = ("<", f"{Path(__file__).parent}{os.sep}", f"{Path(os.__file__).parent}{os.sep}")
 
 
@@ -79,27 +80,27 @@ class MagicalError(Exception):
         return "\n".join([*self.lines, *([f"Hint: {self.hint}"] if self.hint else [])])
 
     def __reduce__(self) -> tuple[object, ...]:
-        state = {k: v for k, v in self.__dict__.items() if k not in ("lines", "hint")}
-        return (_rebuild, (type(self), self.lines, self.hint), state)
+        return (_rebuild, (type(self), self.lines, self.hint), self._attributes())
 
     def with_message(self, *lines: str) -> Self:
-        """Give the same error in other words, with the same hint and all else that it carries.
+        """Copy the error with another message; its hint and attributes stay, its cause is dropped."""
+        # Not copy.copy: with Dask imported it copies `__cause__` too, whose message could contain a secret.
+        copied = _rebuild(type(self), lines, self.hint)
+        copied.__dict__.update(self._attributes())
+        return copied
 
-        It has no cause: who tells another's cause may tell a secret.
-        """
-        made = _rebuild(type(self), lines, self.hint)  # copy.copy would take the cause, once Dask is imported
-        made.__dict__.update({k: v for k, v in self.__dict__.items() if k not in ("lines", "hint")})
-        return made
+    def _attributes(self) -> dict[str, object]:
+        return {k: v for k, v in self.__dict__.items() if k not in ("lines", "hint")}
 
 
 class UsageError(MagicalError):
-    """The call is wrong: nothing was done."""
+    """The call is wrong; nothing was done."""
 
     exit_code = 2
 
     @classmethod
     def unknown(cls, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> UsageError:
-        """A name that does not exist, with the nearest that does.
+        """Make the error about a name that does not exist; its hint lists the names that do.
 
         Example:
             >>> print(UsageError.unknown("step", "clena", ["clean", "split"]))
@@ -131,11 +132,11 @@ class TouchedRef(WiringError, TypeError):
 
 
 class BrokenPromise(MagicalError):
-    """Data do not keep their contract."""
+    """Data break their contract."""
 
 
 class InputError(MagicalError):
-    """A source (a file, a table) cannot be read as what it should be."""
+    """A source (a file, a table) cannot be read, or not as its contract says."""
 
 
 class StepError(MagicalError):
@@ -151,15 +152,11 @@ class StepStopped(StepError):
 
 
 class StoreError(MagicalError):
-    """An artifact cannot be kept or found."""
+    """An artifact cannot be stored or found."""
 
 
 class DamagedArtifact(StoreError):
-    """What was stored is not what was read back.
-
-    Attributes:
-        blob: the name of the damaged object.
-    """
+    """A stored artifact does not match its digest; ``blob`` is the name of the damaged object."""
 
     def __init__(self, *lines: str, hint: str = "", blob: str = "") -> None:
         super().__init__(*lines, hint=hint)
@@ -171,19 +168,21 @@ class RegistryError(MagicalError):
 
 
 class RegistryDown(RegistryError):
-    """It does not answer: down, out of reach, too slow or locked. What it missed is sent later."""
+    """The registry does not answer: down, out of reach, too slow or locked. `magical sync` sends it later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check or an audit reports.
+    """A fault or a note that a check or an audit reports.
 
     Attributes:
-        code: such as ``LEAK001``.
-        severity: ``error``, ``warning``, or ``note`` for what is no fault.
+        severity: ``error``, ``warning``, or ``note``.
         step: the node, step, contract or setting it is about.
-        what: one sentence.
-        hint: the next move.
+
+    Example:
+        >>> print(Finding("LEAK001", "error", "fit", "learns from the test part.", "fit on train."))
+        error LEAK001 fit: learns from the test part.
+        Hint: fit on train.
     """
 
     code: str
@@ -198,12 +197,16 @@ class Finding:
 
 
 def did_you_mean(name: str, known: Sequence[str], aliases: Sequence[str] = ()) -> str:
-    """Give the nearest known name and the list of what there is, as a hint.
+    """Word a hint about an unknown name: the nearest known one, and the list of all.
 
     Args:
-        name: what was said.
-        known: what there is.
-        unlisted: other names for it, which may be meant as well.
+        name: the unknown name.
+        known: the names that exist.
+        aliases: further names that may be suggested, but are not listed.
+
+    Example:
+        >>> did_you_mean("clena", ["clean", "split"])
+        "did you mean 'clean'? There are: clean, split."
     """
     if not known:
         return "there are none."
@@ -213,14 +216,19 @@ def did_you_mean(name: str, known: Sequence[str], aliases: Sequence[str] = ()) -
 
 
 def join_names(names: Iterable[object], limit: int = 12) -> str:
-    """Join names with commas, at most ``most`` of them."""
+    """Join names with commas, at most ``limit`` of them.
+
+    Example:
+        >>> join_names(["a", "b", "c"], 2)
+        'a, b and 1 more'
+    """
     items = [str(n) for n in names]
     rest = f" and {len(items) - limit} more" if len(items) > limit else ""
     return ", ".join(items[:limit]) + rest
 
 
 def shorten(text: object, width: int = 60) -> str:
-    r"""Give a text on one line of bounded length.
+    r"""Cut a text to one line of bounded length, with secrets masked.
 
     Example:
         >>> shorten("a\nb")
@@ -228,24 +236,23 @@ def shorten(text: object, width: int = 60) -> str:
         >>> shorten("x" * 100, 10)
         'xxxxxxxxx…'
     """
-    line = strip_control_characters(
-        mask(str(text))
-    ).strip()  # before it is cut: half a secret is not known for one
+    # Mask before cutting: half a secret is not recognised as one.
+    line = strip_control_characters(mask(str(text))).strip()
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def strip_control_characters(text: str) -> str:
-    """Give a text without line breaks and what would steer a terminal."""
+    """Replace line breaks, and characters that would steer a terminal, with spaces."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def is_foreign(file: str) -> bool:
-    """Whether code in a file is not the author's: this package's, Python's, or an installed one's."""
+    """Return True if a file is this package's, Python's or an installed package's, not the author's."""
     return file.startswith(_FOREIGN_PREFIXES) or "site-packages" in file or "dist-packages" in file
 
 
 def find_author_line() -> str:
-    """Give the innermost line of the author's that is running, as `` (file:line)``; nothing without one."""
+    """Find the innermost running line of the author's code: `` (file:line)``, or an empty text."""
     frame = sys._getframe(1)
     while frame.f_back is not None:
         if not is_foreign(frame.f_code.co_filename):
@@ -264,6 +271,7 @@ def _limit_lines(lines: Sequence[str], limit: int) -> list[str]:
 
 
 def _rebuild(cls: type[_E], lines: tuple[str, ...], hint: str) -> _E:
-    made = cls.__new__(cls)
-    MagicalError.__init__(made, *lines, hint=hint)  # a project's own class may ask for other arguments
-    return made
+    error = cls.__new__(cls)
+    # Not `cls(...)`: the class of a project may take other arguments.
+    MagicalError.__init__(error, *lines, hint=hint)
+    return error

@@ -1,4 +1,4 @@
-"""What a run tells: events for whoever listens, and emit, keep and scratch for the bodies of steps."""
+"""The events of a run, and the calls of step bodies: emit, keep and scratch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
     "scratch",
 ]
 
-
+# Names and digests: masking one would cut the link from the journal to its node, run or artifact.
 _UNMASKED_FIELDS = {"step", "key", "keys", "run", "nodes", "workflow", "state", "content", "level"}
 
 
@@ -43,36 +43,33 @@ class Event:
     """Something that happened in a run."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as one line of the journal."""
+        """Convert the event to the object that is one line of the journal."""
         return {"event": type(self).__name__, **dataclasses.asdict(self)}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Event | None:
-        """Read an event back from a line of the journal; none if it is of a kind that is not known here."""
+        """Read an event from a line of the journal; None for a kind or form that this release lacks."""
         kind = _event_types().get(str(data.get("event")))
         if kind is None:
             return None
-        known = {f.name for f in dataclasses.fields(kind)}
+        names = {f.name for f in dataclasses.fields(kind)}
         try:
-            return kind(**{name: value for name, value in data.items() if name in known})
+            return kind(**{name: value for name, value in data.items() if name in names})
         except TypeError:  # a line of another release lacks a field
             return None
 
     def mask_texts(self) -> Self:
-        """Give it without the secrets in its texts; what names steps, keys and runs stays as it is."""
-        own = {"step"} if type(self).__module__ != __name__ else _UNMASKED_FIELDS
-        said = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in own}
-        found = {name: mask_values(value) for name, value in said.items()}
-        return dataclasses.replace(self, **found) if found != said else self
+        """Mask the secrets in the texts of the event; names of steps, keys and runs stay as they are."""
+        # An event class of a project may use our field names for texts, so only `step` is exempt there.
+        exempt = {"step"} if type(self).__module__ != __name__ else _UNMASKED_FIELDS
+        texts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in exempt}
+        masked = {name: mask_values(value) for name, value in texts.items()}
+        return dataclasses.replace(self, **masked) if masked != texts else self
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Event):
-    """A run began; what it is of, which code and settings it used, and the process that it runs in.
-
-    ``pretend`` and ``rows`` say what it makes up beside steps without a body; ``origin`` names all that is
-    not real in it; ``step`` is up to which it goes, and ``locks`` has the digests of the lock files.
-    """
+    """A run began: its workflow, code, settings and process."""
 
     run: str
     workflow: str
@@ -83,12 +80,12 @@ class RunStarted(Event):
     process: int = 0
     git: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
-    sample: int = 0
-    pretend: str = ""
-    rows: int = 0
-    origin: list[str] = field(default_factory=list)
-    step: str = ""
-    locks: dict[str, str] = field(default_factory=dict)
+    sample: int = 0  # rows of a sampled run; 0 for all
+    pretend: str = ""  # what is generated beside the steps without a body
+    rows: int = 0  # of a generated table
+    origin: list[str] = field(default_factory=list)  # all that is not real in the run
+    step: str = ""  # the last step; empty for the whole workflow
+    locks: dict[str, str] = field(default_factory=dict)  # digests of the lock files, by name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,14 +97,14 @@ class StepEvent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StepStarted(StepEvent):
-    """A step's body begins to run."""
+    """The body of a step begins to run."""
 
     key: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepCached(StepEvent):
-    """A step was fresh: its result is taken from the store."""
+    """A step was skipped: its result is in the store under the same key."""
 
     key: str
     content: str = ""
@@ -116,7 +113,7 @@ class StepCached(StepEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StepFinished(StepEvent):
-    """A step's result is in the store."""
+    """A step ran, and its result is in the store."""
 
     key: str
     seconds: float
@@ -136,14 +133,14 @@ class StepFailed(StepEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StepLeftOut(StepEvent):
-    """A step was not run, with the reason."""
+    """A step was not run; ``reason`` says why."""
 
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepRetried(StepEvent):
-    """A step failed and begins again, by policy."""
+    """A step failed and is retried, as its policy says, after ``wait`` seconds."""
 
     key: str
     attempt: int
@@ -153,7 +150,7 @@ class StepRetried(StepEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StepPending(StepEvent):
-    """A step could not write to the world, which did not answer; ``magical sync`` does it later."""
+    """A step could not reach the system it writes to; ``magical sync`` repeats it later."""
 
     key: str
     message: str
@@ -172,7 +169,7 @@ class LogLine(StepEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class Progress(StepEvent):
-    """How far a step is."""
+    """The progress of a step: ``done`` of ``total`` units."""
 
     done: int
     total: int
@@ -191,34 +188,35 @@ class RunFinished(Event):
 
 
 def _event_types() -> dict[str, type[Event]]:
-    found: list[type[Event]] = [Event]
-    for kind in found:
-        found.extend(kind.__subclasses__())
-    return {kind.__name__: kind for kind in found if kind.__module__ == __name__}
+    kinds: list[type[Event]] = [Event]
+    for kind in kinds:  # grows while it is walked, so that subclasses of subclasses are found too
+        kinds.extend(kind.__subclasses__())
+    # Classes of a project are left out: a journal must read the same whether the project is imported or not.
+    return {kind.__name__: kind for kind in kinds if kind.__module__ == __name__}
 
 
 class Sink(Protocol):
-    """Where the calls of a step body go while the engine runs it."""
+    """The receiver of a step body's calls while the engine runs it."""
 
     @property
     def name(self) -> str:
         """The node's name."""
 
     def emit(self, event: Event) -> None:
-        """Take an event."""
+        """Dispatch an event to the listeners."""
 
     def keep(self, name: str, value: Any) -> None:
-        """Take a value to be stored beside the step's result."""
+        """Store a value beside the step's result."""
 
     def scratch(self) -> Path:
-        """Give a folder that survives a kill."""
+        """Return a folder that survives a kill."""
 
     def may_wish(self) -> bool:
-        """Whether it is known that the body makes up a piece of what it gives."""
+        """Return True if the key of the node says that its body calls ``wish``."""
 
 
 class NullSink:
-    """A sink for bodies whose words are nobody's business."""
+    """A sink that discards all it receives."""
 
     name = ""
 
@@ -226,29 +224,30 @@ class NullSink:
         self._allows_wishes = allows_wishes
 
     def emit(self, event: Event) -> None:
-        """Take an event, and forget it."""
+        """Discard an event."""
 
     def keep(self, name: str, value: Any) -> None:
-        """Take a value, and forget it."""
+        """Discard a value."""
 
     def scratch(self) -> Path:
-        """Give a new temporary folder."""
+        """Make a new temporary folder."""
         return Path(tempfile.mkdtemp(prefix="magical-"))
 
     def may_wish(self) -> bool:
-        """Whether nothing comes of what such a body gives."""
+        """Return True if the results of the body are thrown away."""
         return self._allows_wishes
 
 
+# A context variable, not a global: bodies of several nodes run at once, on threads of one process.
 current_sink: contextvars.ContextVar[Sink | None] = contextvars.ContextVar("magical_step", default=None)
 
 
 @contextlib.contextmanager
 def discard_events(*, allows_wishes: bool = True) -> Iterator[None]:
-    """Let bodies run whose prints, events and kept values reach nobody: steps that are only tried.
+    """Discard the events and kept values of bodies that run inside, for steps that are only tried.
 
     Args:
-        wishing: whether wishes may be made; not where nobody would know that what comes of it is made up.
+        allows_wishes: False where a generated result would pass as real.
 
     Example:
         >>> with discard_events():
@@ -262,7 +261,7 @@ def discard_events(*, allows_wishes: bool = True) -> Iterator[None]:
 
 
 def emit(event: Event | str) -> None:
-    """Tell something while a step runs: an event, or a line of text. Outside a run it does nothing.
+    """Emit an event, or a line of text, while a step runs. Outside a run it does nothing.
 
     Example:
         >>> emit("half way")
@@ -273,7 +272,7 @@ def emit(event: Event | str) -> None:
 
 
 def keep(name: str, value: Any) -> None:
-    """Keep a value beside the step's result: rejected rows, a figure, a table. Outside a run it does nothing.
+    """Store a value beside the step's result: rejected rows, a figure, a table. Outside a run, do nothing.
 
     Args:
         name: unique within the step.
@@ -288,13 +287,10 @@ def keep(name: str, value: Any) -> None:
 
 
 def scratch() -> Path:
-    """Give a folder of the step's own that survives a kill, for studies and checkpoints.
-
-    Outside a run it is a new temporary folder.
+    """Return a folder of the step that survives a kill, for studies and checkpoints; outside a run a new one.
 
     Example:
         >>> scratch().is_dir()
         True
     """
-    sink = current_sink.get()
-    return sink.scratch() if sink is not None else Path(tempfile.mkdtemp(prefix="magical-"))
+    return (current_sink.get() or NullSink()).scratch()

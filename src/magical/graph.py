@@ -1,4 +1,4 @@
-"""Node and Graph: the narrow waist. Front ends make a Graph; everything else reads one."""
+"""Node and Graph, the interface between drawing and the rest: workflows make a Graph, all else reads one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ __all__ = ["Call", "Graph", "Node"]
 
 @dataclass(frozen=True)
 class Call:
-    """The living side of a node: present where the project's code has been imported.
+    """The imported side of a node: only present where the project's code was imported.
 
     Attributes:
         step: the step that is called.
-        arguments: its plain arguments; a parameter with a wire holds None, or the list with holes.
-        promise: what the call gives, computed.
-        takes: what each connected parameter is given.
-        wants: what each connected parameter wants, where its rules must be checked once more.
+        arguments: its plain arguments; a parameter with a wire has None, or a list with None for each link.
+        promise: the computed promise of its result.
+        input_promises: the promise of the value that each connected parameter gets.
+        stricter_promises: the promises of parameters that demand more than their value promises, so that the
+            value must be validated again.
     """
 
     step: Any
@@ -40,15 +41,15 @@ class Node:
     Attributes:
         name: unique in the graph and stable, such as ``clean`` or ``tune[boosting]``.
         step: the step's import string.
-        data: the name its result has in the workflow.
+        data: the name of its result in the workflow.
         where: ``file:line`` of the step.
-        inputs: for each parameter that takes results, what it is connected to.
-        promise: what it gives, as JSON.
+        inputs: the wire of each parameter that takes results.
+        promise: the promise of its result, as JSON.
         facts: the step's facts that are set: ``reads``, ``writes``, ``random``, ``training_only``,
             ``unwritten``, ``reads_files`` and ``writes_files`` (an argument names them), ``unguessable`` (it
-            writes files, and nobody can make up what it gives); in a run also
-            ``pretended``, with the rows of a new table, and ``cut``, where nothing can be made up.
-        call: its living side.
+            writes files, and its result cannot be generated); in a run also ``pretended``, with the rows of a
+            new table, and ``cut``, where nothing can be generated.
+        call: its imported side; None in a graph that was read from JSON.
     """
 
     name: str
@@ -67,27 +68,27 @@ class Node:
 
     @property
     def is_fit(self) -> bool:
-        """Whether it fits, tunes or selects."""
+        """True for a step that fits, tunes or selects."""
         return self.promise["kind"] in ("model", "pipeline")
 
     @property
     def is_split(self) -> bool:
-        """Whether it parts a table into train, validation and test."""
+        """True for a step that splits a table into train, validation and test."""
         return bool(self.promise["kind"] == "parts")
 
     @property
     def writes(self) -> bool:
-        """Whether it writes to the world."""
+        """True for a step that writes to the world."""
         return self.facts.get("writes") == "world"
 
     @property
     def needs_real_inputs(self) -> bool:
-        """Whether it is left out where others are made up: it writes, and nothing could stand for it."""
+        """True for a step that is left out on pretended inputs: it writes, or no result can be generated."""
         return self.writes or bool(self.facts.get("unguessable"))
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
-        """All that it takes from other nodes, in the order of its parameters."""
+        """The results that it takes from other nodes, in the order of its parameters."""
         return tuple(link for wire in self.inputs.values() for link in find_links(wire))
 
 
@@ -97,9 +98,14 @@ class Graph:
 
     Attributes:
         workflow: its name.
-        nodes: in the order in which they were drawn, so that each follows what it needs.
-        result: what the workflow returns.
-        findings: what drawing noticed.
+        nodes: in the order of drawing, so that each node follows its inputs.
+        result: the wire that the workflow returns.
+        findings: faults found while drawing.
+
+    Example:
+        >>> node = Node("clean", "flow:clean", "rows", "", {}, {"kind": "table"})
+        >>> Graph("flow", (node,)).node("rows").name
+        'clean'
     """
 
     workflow: str
@@ -109,7 +115,7 @@ class Graph:
 
     @property
     def has_calls(self) -> bool:
-        """Whether it was drawn here, and not read back."""
+        """True for a graph that was drawn in this process, not read from JSON."""
         return all(n.call is not None for n in self.nodes)
 
     @cached_property
@@ -118,7 +124,7 @@ class Graph:
         return {n.name: n for n in self.nodes}
 
     def node(self, name: str) -> Node:
-        """Give one node, by its name or by the name of its data.
+        """Return one node, by its name or by the name of its data.
 
         Raises:
             UsageError: there is none.
@@ -129,8 +135,14 @@ class Graph:
             raise UsageError.unknown("step", name, self.by_name, hint=hint)
         return found
 
+    def promise_of(self, link: Link) -> Promise:
+        """Return the promise of a result, in a graph that was drawn in this process."""
+        call = self.by_name[link.node].call
+        assert call is not None, "only a graph with calls has computed promises"
+        return call.promise.member(link.item) if link.item else call.promise
+
     def ancestors(self, names: Iterable[str]) -> set[str]:
-        """Give these nodes and all that they need."""
+        """Collect these nodes and all nodes upstream of them."""
         found: set[str] = set()
         waiting = list(names)
         while waiting:
@@ -142,32 +154,30 @@ class Graph:
 
     @cached_property
     def children(self) -> dict[str, list[str]]:
-        """For each node those that take its result."""
+        """The nodes that take the result of each node."""
         out: dict[str, list[str]] = {n.name: [] for n in self.nodes}
         for node in self.nodes:
+            # Without duplicates: a node may take several results, or parts, of one parent.
             for parent in dict.fromkeys(link.node for link in node.links):
                 out[parent].append(node.name)
         return out
 
     @cached_property
     def required_nodes(self) -> tuple[Node, ...]:
-        """The nodes a run executes: the ancestors of the returned value and of what writes to the world."""
+        """The nodes that a run executes: upstream of the returned value and of steps that write."""
         roots = [link.node for link in find_links(self.result)] + [n.name for n in self.nodes if n.writes]
         needed = self.ancestors(roots)
         return tuple(n for n in self.nodes if n.name in needed)
 
     def subgraph(self, name: str) -> Graph:
-        """Give the part of the graph that one node needs."""
-        needed = self.ancestors([self.node(name).name])
-        return Graph(
-            self.workflow,
-            tuple(n for n in self.nodes if n.name in needed),
-            Link(self.node(name).name),
-            tuple(f for f in self.findings if f.step in needed),
-        )
+        """Cut the graph to one node and all that is upstream of it."""
+        target = self.node(name).name
+        needed = self.ancestors([target])
+        nodes = tuple(n for n in self.nodes if n.name in needed)
+        return Graph(self.workflow, nodes, Link(target), tuple(f for f in self.findings if f.step in needed))
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON, without its living side."""
+        """Convert the graph to JSON, without its calls."""
         nodes = [
             {
                 "name": n.name,
@@ -189,7 +199,7 @@ class Graph:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Graph:
-        """Read a graph back; its nodes have no living side."""
+        """Read a graph from JSON; its nodes have no calls."""
         nodes = tuple(
             Node(**{**n, "inputs": {k: _wire_from_json(w) for k, w in n["inputs"].items()}})
             for n in data["nodes"]

@@ -1,4 +1,4 @@
-"""Masking: what was revealed of a secret, and passwords inside URIs, are ``***`` wherever text leaves."""
+"""Masks for texts that leave the process: revealed secrets, and passwords in URIs, become ``***``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ MASK = "***"
 MIN_SECRET_LENGTH = 4
 """A secret of fewer characters is not masked: it would blank out half of every text."""
 
-_PREFIX_LENGTH = 8  # so many characters of a secret, before what marks a cut, are taken for the secret
+# A text may be cut inside a secret: so many of its first characters before an ellipsis are masked as well.
+_PREFIX_LENGTH = 8
+# A colon and up to five digits at the end of the host are a port, not a password. Repetitions are bounded, so
+# that a hostile text cannot make the search quadratic.
 _URI = re.compile(
     r"([A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s/?#:@]{0,200}):(?!\d{1,5}(?:[/?#\s\"',;)\]]|$))[^\s<>]{1,2000}@"
 )
@@ -27,18 +30,26 @@ _pattern: re.Pattern[str] | None = None
 
 
 def register_secret(value: str) -> None:
-    """Mask a value from now on, in this process, in whatever form a text may hold it."""
+    """Mask a value from now on in this process, also where it is escaped, cut or in base64.
+
+    Example:
+        >>> register_secret("open sesame")
+        >>> mask("q=open%20sesame")
+        'q=***'
+    """
     global _pattern  # noqa: PLW0603 - one for the process, since one process has one standard output
     if len(value) < MIN_SECRET_LENGTH or value in _hidden:
         return
+    # Under the lock, or a slower thread could publish a pattern without the secret of a faster one.
     with _lock:
         _hidden[value] = None
+        # The longest first: where one secret begins with another, all of it must go.
         forms = [form for text in sorted(_hidden, key=len, reverse=True) for form in _make_patterns(text)]
         _pattern = re.compile("|".join(dict.fromkeys(forms)))
 
 
 def mask(text: str) -> str:
-    """Give a text without the secrets that it holds.
+    """Mask the revealed secrets, and the passwords of URIs, in a text.
 
     Example:
         >>> mask("postgresql://me:tiger@db/sales")
@@ -49,7 +60,7 @@ def mask(text: str) -> str:
 
 
 def mask_uris(text: str) -> str:
-    """Give a text without the passwords of the URIs in it; whatever was revealed, the answer is the same.
+    """Mask the passwords of URIs in a text; the result does not depend on which secrets were revealed.
 
     Example:
         >>> mask_uris("from s3://me:tiger@store/sales to http://127.0.0.1:5000")
@@ -59,7 +70,7 @@ def mask_uris(text: str) -> str:
 
 
 def mask_values(value: Any) -> Any:
-    """Give the same value with every text in its lists and objects masked; their keys stay.
+    """Mask every text in nested lists and objects; keys of objects stay.
 
     Example:
         >>> mask_values({"uri": ["s3://me:tiger@store", 5000]})
@@ -75,11 +86,7 @@ def mask_values(value: Any) -> Any:
 
 
 class MaskedStream:
-    """A stream that masks what is written to it.
-
-    Args:
-        stream: where it goes.
-    """
+    """A text stream that masks what is written to it, and passes it on to another stream."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -99,23 +106,24 @@ class MaskedStream:
 
     @classmethod
     def wrap(cls, stream: TextIO) -> TextIO:
-        """Put one over a stream, unless there is one already."""
+        """Wrap a stream, unless it is wrapped already."""
         return stream if isinstance(stream, cls) else cast(TextIO, cls(stream))
 
 
 def _make_patterns(value: str) -> list[str]:
-    """What to look for: the text with each character written plainly or escaped, its lines, its base64."""
+    """List the patterns of a secret: each character plain or escaped, cut, line by line, and in base64."""
     letters = [_character_pattern(c) for c in value]
     forms = ["".join(letters)]
     if len(value) > _PREFIX_LENGTH:
         forms.append("".join(letters[:_PREFIX_LENGTH]) + rf".{{0,{4 * len(value)}}}?(?:…|\.\.\.)")
+    # A key file is often printed line by line. Short lines, such as "}", would mask too much.
     lines = [line for line in value.splitlines() if len(line) >= 2 * _PREFIX_LENGTH]
     forms += ["".join(map(_character_pattern, line)) for line in lines if line != value]
     return forms + [re.escape(core) for core in _base64_fragments(value.encode("utf-8", "surrogatepass"))]
 
 
 def _character_pattern(char: str) -> str:
-    """One character as it is, or as a URL, JSON, Python or HTML writes it."""
+    """Match one character as it is, or as a URL, JSON, Python or HTML writes it."""
     if char.isascii() and char.isalnum():
         return char
     if char.isspace():
@@ -133,13 +141,16 @@ def _character_pattern(char: str) -> str:
 
 
 def _percent_pattern(char: str) -> str:
+    # quote() leaves these four alone; other encoders do not.
     encoded = quote(char, safe="") if char not in "~-_." else f"%{ord(char):02X}"
     return "".join(f"[{c}{c.lower()}]" if c in "ABCDEF" else re.escape(c) for c in encoded)
 
 
 def _base64_fragments(data: bytes) -> list[str]:
-    """What is certain of its base64 wherever in a longer text it begins."""
+    """Encode bytes as base64 at each offset in a text; keep the characters that depend on them alone."""
     found = []
+    # Three bytes become four characters, so the offset decides which of three forms the bytes take. The first
+    # and last characters also encode bits of the neighbours.
     for before in range(3):
         text = base64.b64encode(b"\0" * before + data).decode()
         first, spare = (before * 8 + 5) // 6, (before + len(data)) % 3

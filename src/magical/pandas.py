@@ -1,7 +1,7 @@
 '''Steps on pandas: ``from magical.pandas import Frame``.
 
-A step gets the kind of table that it annotates, whatever the step before it gave, and what it returns is
-turned into polars at once, held to its contract and stored just as if a polars step had given the same rows::
+A step gets the kind of table that it annotates, whatever the step before it returned. Its own result is
+converted to polars at once, validated and stored, just as if a polars step had returned the same rows::
 
     import pandas as pd
     from magical.pandas import Frame
@@ -12,7 +12,7 @@ turned into polars at once, held to its contract and stored just as if a polars 
         """Add the days since each customer enrolled."""
         return customers.assign(days=(pd.Timestamp("2014-12-31") - customers["enrolled"]).dt.days)
 
-What the body sees:
+The types in the body:
 
 ==============================  =========================================================================
 in the contract                 in pandas
@@ -26,14 +26,14 @@ in the contract                 in pandas
 lists, decimals, times, bytes   Arrow types, such as ``list<item: int64>[pyarrow]``
 ==============================  =========================================================================
 
-These are pandas' own nullable types where it has them, since ordinary code works on them best. Integers in
+These are pandas' own nullable types where they exist, since ordinary code works on them best. Integers in
 numpy's types turn into floats where one is missing. In Arrow's, ``s.fillna(1.5)`` and ``s.loc[0] = 7.5``
-cut an integer off without a word, and a date cannot be compared with a ``Timestamp``. The way there and back
-changes no value: the same table has the same content. What pandas computes is its own matter: there ``0 / 0``
-is ``<NA>``.
+truncate to an integer silently, and a date cannot be compared with a ``Timestamp``. The conversion to pandas
+and back changes no value: the same table has the same content. What pandas computes may differ from polars:
+``0 / 0`` is ``<NA>``.
 
-The index is not part of the table: a step is given a fresh ``RangeIndex``, and the index of what it returns
-is dropped; ``reset_index()`` makes columns of it. On the way back, NaN in a numpy ``float64`` column is a
+The index is not part of the table: a step gets a fresh ``RangeIndex``, and the index of its result is
+dropped; ``reset_index()`` makes columns of it. On the way back, NaN in a numpy ``float64`` column is a
 missing value; a column promised as ``int`` may hold whole numbers in ``float64``, and one promised as
 ``date`` (or stored as ``datetime64[s]``) timestamps at midnight.
 '''

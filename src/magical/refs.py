@@ -1,24 +1,27 @@
-"""Ref: what a workflow holds in its hands while it is drawn, and Link: what the graph keeps of it."""
+"""Ref, the placeholder for a result while a workflow is drawn, and Link, the reference in the graph."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from magical.contracts.promises import PARTS, Promise
 from magical.errors import TouchedRef, find_author_line
 
-__all__ = ["Link", "Ref", "Wire", "find_links"]
+__all__ = ["Link", "Ref", "Wire", "find_links", "map_links"]
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A reference to what a node gives, or to one item of it.
+    """A reference to the result of a node, or to one item of it.
 
     Attributes:
-        node: the node's name.
         item: ``train``, ``validation`` or ``test`` of a split, the index in a tuple, or empty for the whole.
+
+    Example:
+        >>> str(Link("split", "train"))
+        'split.train'
     """
 
     node: str
@@ -33,8 +36,15 @@ Wire = Link | tuple[Any, ...] | None
 
 
 class Ref:
-    """Stands for the result of a step while a workflow is drawn; there is nothing in it to look at yet."""
+    """A placeholder for the result of a step while a workflow is drawn; every other use of it is refused.
 
+    Example:
+        >>> len(Ref(Link("clean"), Promise("value"), "workflow.py:3"))
+        Traceback (most recent call last):
+        magical.errors.TouchedRef: The result of clean was measured in the workflow, ...
+    """
+
+    # Private names, since the class refuses all others; `object.__setattr__`, since it refuses assignments.
     __slots__ = ("_link", "_promise", "_where")
     _link: Link
     _promise: Promise
@@ -63,7 +73,7 @@ class Ref:
 
     @property
     def __class__(self) -> type[Ref]:
-        """What ``isinstance`` asks when the type does not answer: a branch on what a result is."""
+        """Refuse ``isinstance``, which reads this after the type: the workflow branches on a result."""
         self._refuse("asked for its type")
 
     @__class__.setter
@@ -74,7 +84,7 @@ class Ref:
         return Ref(Link(self._link.node, item), self._promise.member(item), self._where)
 
     def _refuse(self, action: str) -> NoReturn:
-        step, place = self._link.node.split("#")[0], find_author_line()
+        step, place = self._link.node.split("#")[0], find_author_line()  # a node being drawn is "step#number"
         raise TouchedRef(
             f"The result of {step} was {action} in the workflow{place}, where it does not exist yet.",
             hint="move this line into a step: a workflow only passes results from step to step.",
@@ -88,6 +98,7 @@ def _make_refusing_method(action: str) -> Any:
     return touched
 
 
+# The interpreter looks special methods up on the type, past `__getattr__`, so each of them is overridden.
 _REFUSED_METHODS = {
     "asked for an item": "getitem setitem delitem contains",
     "given an attribute": "setattr delattr",
@@ -107,15 +118,32 @@ _REFUSED_METHODS = {
     "used as a path": "fspath",
     "waited for": "await",
 }
-for _how, _names in _REFUSED_METHODS.items():
+for _action, _names in _REFUSED_METHODS.items():
     for _name in _names.split():
-        setattr(Ref, f"__{_name}__", _make_refusing_method(_how))
+        setattr(Ref, f"__{_name}__", _make_refusing_method(_action))
 
 
 def find_links(wire: Wire) -> Iterator[Link]:
-    """Give all links in a wire."""
+    """Iterate over all links in a wire.
+
+    Example:
+        >>> [str(link) for link in find_links((Link("a"), (None, Link("b"))))]
+        ['a', 'b']
+    """
     if isinstance(wire, Link):
         yield wire
     elif wire is not None:
         for part in wire:
             yield from find_links(part)
+
+
+def map_links(wire: Wire, function: Callable[[Link], Any]) -> Any:
+    """Replace each link of a wire by the result of a function, and keep the shape of the wire.
+
+    Example:
+        >>> map_links((Link("a"), None), str)
+        ('a', None)
+    """
+    if isinstance(wire, Link):
+        return function(wire)
+    return None if wire is None else tuple(map_links(part, function) for part in wire)

@@ -1,4 +1,4 @@
-"""What of a run MLflow keeps as parameters, metrics and tags, and under which names."""
+"""The parameters, metrics and tags of a run for MLflow, and their names."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from magical.events import RunStarted
 
 __all__ = ["MAX_TEXT_LENGTH", "MetricExtractor", "flatten_settings", "make_run_tags"]
 
-MAX_TEXT_LENGTH = 500
+MAX_TEXT_LENGTH = 500  # older MLflow servers refuse longer parameters
 
 
 class MetricExtractor:
-    """Names the scores of a run: the first of a name keeps it, a later one is named after its step too."""
+    """Collects the scores of a run under unique names: a repeated name gets the step as prefix."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def extract(self, step: str, value: Any) -> Iterator[tuple[str, float]]:
-        """Give what of a result is a score: of anything with ``metrics``, each with a ``value``.
+        """Extract the scores of a result: of any object with ``metrics``, each of them with a ``value``.
 
         Args:
-            step: the node that gave it.
+            step: the node of the result.
             value: the result, as JSON.
 
         Example:
@@ -40,6 +40,7 @@ class MetricExtractor:
         for name, score in scores.items():
             if not isinstance(score, Mapping) or not _is_number(score.get("value")):
                 continue
+            # The test part is what is reported, so its scores have the plain names.
             label = _make_label(name if part == "test" else f"{part}.{name}")
             if label in self._taken:
                 label = _make_label(f"{step}.{label}")
@@ -51,7 +52,7 @@ class MetricExtractor:
 
 
 def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Give nested settings as MLflow's parameters: dotted names, short texts.
+    """Flatten nested settings to MLflow's parameters: dotted names, short texts.
 
     Example:
         >>> flatten_settings(
@@ -73,9 +74,14 @@ def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str,
 
 
 def make_run_tags(started: RunStarted) -> dict[str, str]:
-    """Give the short texts by which a run is found."""
+    """Make the tags by which a run is found in MLflow.
+
+    Example:
+        >>> make_run_tags(RunStarted(run="r1", workflow="flow", settings={}, nodes=[]))
+        {'magical.run': 'r1', 'magical.workflow': 'flow', 'mlflow.source.name': 'flow'}
+    """
     commit = str(started.git.get("commit") or "")
-    found = {
+    tags = {
         "magical.run": started.run,
         "magical.workflow": started.workflow,
         "magical.profile": started.profile,
@@ -88,13 +94,13 @@ def make_run_tags(started: RunStarted) -> dict[str, str]:
         "mlflow.source.name": started.workflow,
         "mlflow.source.git.commit": commit,
     }
-    return {name: shorten(text, MAX_TEXT_LENGTH) for name, text in found.items() if text}
+    return {name: shorten(text, MAX_TEXT_LENGTH) for name, text in tags.items() if text}
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, float | int) and not isinstance(value, bool)
+    return isinstance(value, float | int) and not isinstance(value, bool)  # a bool is an int to Python
 
 
 def _make_label(name: str) -> str:
-    """A name that MLflow takes: letters, digits and ``_-./ ``."""
+    """Replace the characters that MLflow refuses in a name: all but letters, digits and ``_-./ ``."""
     return re.sub(r"[^\w\-./ ]", "_", name, flags=re.ASCII)[:250]

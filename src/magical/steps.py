@@ -1,4 +1,4 @@
-"""One step: a typed function, the facts about it, and what it promises."""
+"""Steps: typed functions with their facts and promises."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from magical.contracts.promises import (
 from magical.contracts.schema import Schema
 from magical.errors import MagicalError, UnwrittenStep, WiringError, did_you_mean
 
-__all__ = ["Receipt", "Step", "current_builder", "step"]
+__all__ = ["Receipt", "Step", "current_builder", "parse_source", "step"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,10 +34,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a step that writes to the world leaves behind.
+    """The result of a step that writes to the world.
 
     Attributes:
-        done: whether anything was written.
+        done: False if nothing was written.
         text: one line for the reader.
         details: what was written, as JSON.
     """
@@ -50,12 +50,13 @@ class Receipt:
 
 
 class GraphBuilder(Protocol):
-    """What a call of a step means while a workflow is drawn."""
+    """The receiver of step calls while a workflow is drawn."""
 
     def add_call(self, step: Step[Any, Any], arguments: dict[str, Any]) -> Any:
-        """Enter a node and give a Ref to its result."""
+        """Add a node for the call, and return a Ref to its result."""
 
 
+# Set while a workflow is drawn: a call of a step then adds a node instead of running the body.
 current_builder: contextvars.ContextVar[GraphBuilder | None] = contextvars.ContextVar(
     "magical_drawing", default=None
 )
@@ -65,13 +66,11 @@ class Step(Generic[P, R]):
     """A typed function that a workflow can call; called plainly, it just runs.
 
     Attributes:
-        function: what the author wrote.
-        name: the function's name.
         reads: ``world`` if the source must be asked again each time.
         writes: ``world`` if it registers or publishes.
-        random: whether it gives another result each time.
-        training_only: whether it is left out when scoring.
-        promises: computes the schema of what it gives, from the schemas and values of its arguments.
+        random: True if its result differs each time.
+        training_only: True if it is left out when scoring.
+        promises: computes the schema of its result, from the schemas and values of its arguments.
     """
 
     def __init__(self, function: Callable[P, R], facts: Mapping[str, Any]) -> None:
@@ -88,10 +87,10 @@ class Step(Generic[P, R]):
         return f"<step {self.name} ({self.where})>"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the body; while a workflow is drawn, enter a node and give a Ref."""
-        sketch = current_builder.get()
-        if sketch is not None:
-            result: R = sketch.add_call(self, self.bind(args, kwargs))
+        """Run the body; while a workflow is drawn, add a node and return a Ref."""
+        builder = current_builder.get()
+        if builder is not None:
+            result: R = builder.add_call(self, self.bind(args, kwargs))
             return result
         if self.unwritten:
             raise UnwrittenStep(
@@ -111,12 +110,12 @@ class Step(Generic[P, R]):
 
     @functools.cached_property
     def unwritten(self) -> bool:
-        """Whether the body is nothing but a docstring and at most one ``...`` or NotImplementedError."""
+        """True if the body is nothing but a docstring and at most one ``...`` or NotImplementedError."""
         return _is_unwritten(self.function)
 
     @functools.cached_property
     def signature(self) -> inspect.Signature:
-        """The signature with its hints resolved."""
+        """The signature, with its hints resolved."""
         try:
             hints = typing.get_type_hints(self.function, include_extras=True)
         except (NameError, TypeError, AttributeError) as error:
@@ -130,16 +129,16 @@ class Step(Generic[P, R]):
 
     @functools.cached_property
     def parameter_promises(self) -> dict[str, Promise]:
-        """What each parameter wants."""
+        """The promise that each parameter demands of its value."""
         return {p.name: _parameter_promise(p) for p in self.signature.parameters.values()}
 
     @functools.cached_property
     def result_promise(self) -> Promise:
-        """What it gives, type variables and computed promises still open."""
+        """The promise of its result; type variables and computed promises are still open."""
         return promise_of(self.signature.return_annotation)
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Give each parameter its argument, defaults included.
+        """Match arguments to parameters, defaults included.
 
         Raises:
             WiringError: an argument is missing, unknown or given twice.
@@ -160,11 +159,11 @@ class Step(Generic[P, R]):
     def compute_promise(
         self, arguments: Mapping[str, Any], promises: Mapping[str, Promise | None]
     ) -> Promise:
-        """Compute what a call gives.
+        """Compute the promise of a call's result.
 
         Args:
-            arguments: the plain arguments; those that are results of other steps are not looked at.
-            promises: for each parameter that is a result of another step, what that promises.
+            arguments: all arguments; results of other steps are not read.
+            promises: for each parameter that takes the result of another step, the promise of that result.
         """
         variables: dict[Any, Schema | None] = {}
         for name, parameter in self.signature.parameters.items():
@@ -178,17 +177,17 @@ class Step(Generic[P, R]):
         promise = bind_variables(self.result_promise, variables)
         if self.promises is None:
             return promise
-        known = {n: p.schema if (p := promises.get(n)) is not None else a for n, a in arguments.items()}
-        schema = as_schema(self.promises(**known), self.name)
-        return Promise(promise.kind, promise.hint, schema)
+        values = {n: p.schema if (p := promises.get(n)) is not None else a for n, a in arguments.items()}
+        return Promise(promise.kind, promise.hint, as_schema(self.promises(**values), self.name))
 
     def _tag_result(self, result: R, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
-        """Mark a plain result with its promise where that can be computed, so that later steps know it."""
+        """Attach the promise to the result of a plain call: later steps compute theirs from it."""
         arguments = self.bind(args, kwargs)
         marks = {name: attached_promise(value) for name, value in arguments.items()}
         try:
             promise = self.compute_promise(arguments, {n: m for n, m in marks.items() if m is not None})
         except (MagicalError, AttributeError, TypeError, KeyError):
+            # In a notebook an argument may be a table without a promise; the call must not fail for that.
             return result
         return typing.cast(R, attach_promise(result, promise)) if _has_schema(promise) else result
 
@@ -211,8 +210,8 @@ def step(function: Callable[P, R] | None = None, /, **facts: Any) -> Any:
         function: its hints are its contract.
         reads: ``"world"`` if the source must be asked again in each run.
         writes: ``"world"`` if it registers or publishes something.
-        random: it gives another result each time; cached all the same.
-        training_only: left out when scoring, such as dropping duplicates.
+        random: its result differs each time; cached all the same.
+        training_only: left out when scoring, such as a step that drops duplicates.
         promises: computes the contract of the result from the arguments' contracts and values.
 
     Raises:
@@ -226,19 +225,33 @@ def step(function: Callable[P, R] | None = None, /, **facts: Any) -> Any:
         >>> double(4)
         8
     """
-    known = {"reads": "", "writes": "", "random": False, "training_only": False, "promises": None}
+    defaults = {"reads": "", "writes": "", "random": False, "training_only": False, "promises": None}
     for name, value in facts.items():
-        if name not in known:
-            raise WiringError(f"@step knows no fact {name!r}.", hint=did_you_mean(name, list(known)))
+        if name not in defaults:
+            raise WiringError(f"@step knows no fact {name!r}.", hint=did_you_mean(name, list(defaults)))
         if name in ("reads", "writes") and value not in ("", "world"):
             raise WiringError(
-                f'@step({name}={value!r}): the only world there is is "world".', hint=f'{name}="world"'
+                f'@step({name}={value!r}): the only possible value is "world".', hint=f'{name}="world"'
             )
 
     def wrap(function: Callable[P, R]) -> Step[P, R]:
-        return Step(function, {**known, **facts})
+        return Step(function, {**defaults, **facts})
 
     return wrap(function) if function is not None else wrap
+
+
+def parse_source(function: Callable[..., Any]) -> ast.Module | None:
+    """Parse the source of a function; None if it has none, or if its lines are not a statement.
+
+    Example:
+        >>> parse_source(parse_source).body[0].name, parse_source(len)
+        ('parse_source', None)
+    """
+    try:
+        # Dedent: the function may be defined inside another one.
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):  # no file, no Python, or a lambda in the middle of a line
+        return None
 
 
 def _parameter_promise(parameter: inspect.Parameter) -> Promise:
@@ -248,12 +261,9 @@ def _parameter_promise(parameter: inspect.Parameter) -> Promise:
 
 
 def _pair_promises(wanted: Promise, have: Promise) -> list[tuple[Promise, Promise]]:
-    pairs = [(wanted, have)]
-    if wanted.items and have.items:
-        pairs += [
-            pair for w, h in zip(wanted.items, have.items, strict=False) for pair in _pair_promises(w, h)
-        ]
-    return pairs
+    """Pair two promises, and their items, level by level."""
+    pairs = zip(wanted.items, have.items, strict=False)
+    return [(wanted, have), *(pair for w, h in pairs for pair in _pair_promises(w, h))]
 
 
 def _has_schema(promise: Promise) -> bool:
@@ -261,20 +271,11 @@ def _has_schema(promise: Promise) -> bool:
 
 
 def _is_unwritten(function: Callable[..., Any]) -> bool:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return False
-    node = tree.body[0] if tree.body else None
+    tree = parse_source(function)
+    node = tree.body[0] if tree is not None and tree.body else None
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return False
-    body = list(node.body)
-    if (
-        isinstance(body[0], ast.Expr)
-        and isinstance(body[0].value, ast.Constant)
-        and isinstance(body[0].value.value, str)
-    ):
-        body = body[1:]
+    body = node.body if ast.get_docstring(node, clean=False) is None else node.body[1:]
     return not body or (len(body) == 1 and _is_placeholder(body[0]))
 
 

@@ -1,23 +1,27 @@
-"""What a drawn graph shows before any data is read: findings about its wiring."""
+"""Checks of a drawn graph, before any data is read: unused steps, and leaks of test data and targets."""
 
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from magical.contracts.promises import Promise
 from magical.errors import Finding
 from magical.graph import Graph
-from magical.refs import Link
+from magical.steps import parse_source
 
 __all__ = ["check_wiring"]
 
 
 def check_wiring(graph: Graph) -> Iterator[Finding]:
-    """Give what a drawn graph shows: unused steps, test reaching a fit, the target where scoring has none."""
+    """Report unused steps, fits that see the test part, and reads of the target where scoring has none.
+
+    Example:
+        >>> from magical.graph import Node
+        >>> node = Node("clean", "flow:clean", "rows", "", {}, {"kind": "table"})
+        >>> [finding.code for finding in check_wiring(Graph("flow", (node,)))]
+        ['WIRE001']
+    """
     yield from _find_unused_steps(graph)
     yield from _find_test_leaks(graph)
     yield from _find_target_reads(graph)
@@ -37,8 +41,8 @@ def _find_unused_steps(graph: Graph) -> Iterator[Finding]:
 
 
 def _find_test_leaks(graph: Graph) -> Iterator[Finding]:
-    """A value stands on test if any of its inputs does; it must not reach a fit, a tuning or a selection."""
-    tainted: dict[str, str] = {}
+    """Find fits, tunings and selections on a value that depends on the test part, however indirectly."""
+    tainted: dict[str, str] = {}  # for each node that depends on test, the path to it, for the message
     for node in graph.nodes:
         for link in node.links:
             source = graph.by_name[link.node]
@@ -58,16 +62,14 @@ def _find_test_leaks(graph: Graph) -> Iterator[Finding]:
 
 
 def _find_target_reads(graph: Graph) -> Iterator[Finding]:
-    """When scoring there is no target: a step between the typed rows and the split must not name it."""
+    """Find steps before the split that name the target: scoring repeats these steps on rows without one."""
     splits = [n for n in graph.nodes if n.is_split]
     for name in graph.ancestors(link.node for n in splits for link in n.links) - {n.name for n in splits}:
         node = graph.by_name[name]
         if node.call is None or node.facts.get("training_only"):
             continue
-        targets = {
-            p.schema.target for link in node.links if (p := _find_promise(graph, link)) and p.schema
-        } - {None}
-        for target in sorted(str(t) for t in targets):
+        schemas = [graph.promise_of(link).schema for link in node.links]
+        for target in sorted({schema.target for schema in schemas if schema and schema.target is not None}):
             if target in _find_text_constants(node.call.step.function):
                 yield Finding(
                     "WIRE002",
@@ -78,18 +80,10 @@ def _find_target_reads(graph: Graph) -> Iterator[Finding]:
                 )
 
 
-def _find_promise(graph: Graph, link: Link) -> Promise | None:
-    call = graph.by_name[link.node].call
-    return None if call is None else call.promise.member(link.item) if link.item else call.promise
-
-
 def _find_text_constants(function: Callable[..., Any]) -> set[str]:
-    """The text constants in a function's body, and names asked of ``pl.col``."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return set()
-    nodes = list(ast.walk(tree))
+    """Collect the text constants in a function, and the attributes of ``pl.col``."""
+    tree = parse_source(function)
+    nodes = list(ast.walk(tree)) if tree is not None else []
     texts = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     return texts | {
         n.attr

@@ -1,4 +1,4 @@
-"""A wish: a piece of a written step that is made up from its contract until it is written, too."""
+"""wish(): a piece of a written step that is generated from its contract until its code is written, too."""
 
 import sys
 from typing import Any, TypeVar, overload
@@ -23,21 +23,21 @@ def wish(promise: type[T], like: Any = ..., *, rows: int = ...) -> T: ...
 @overload
 def wish(promise: Any, like: Any = ..., *, rows: int = ...) -> Any: ...
 def wish(promise: Any, like: Any = None, *, rows: int = DEFAULT_ROWS) -> Any:
-    """Make up a piece of what a step needs, from its contract; the step then stands on a pretence.
+    """Pretend a piece of what a step needs, from its contract; the result of the step is then not real.
 
     Args:
         promise: a contract (of a table's rows), or a hint such as ``Lazy[Weather]``, ``Model`` or ``float``.
-        like: a table, or several: columns of the same name and type are taken over, and so are its rows
-            where both have the same ``Id``.
-        rows: of a table whose rows come from nowhere else.
+        like: a table, or several: columns of the same name and type are copied, and so are the rows if both
+            have the same ``Id``.
+        rows: the rows of a table, unless ``like`` decides them.
 
     Returns:
-        The same in each run. The engine finds the call in the step's code before it runs anything.
+        The same value in each run.
 
     Raises:
-        ContractError: the promise cannot be made up.
-        WiringError: the call is hidden, or stands outside of the steps of a project that is run, so that
-            nobody would know that the result is not real.
+        ContractError: no data can be generated from the promise.
+        WiringError: the engine cannot see the call in the step's code, or the call is outside the steps of a
+            project that is run; its result would pass as real.
 
     Example:
         >>> import polars as pl
@@ -51,17 +51,19 @@ def wish(promise: Any, like: Any = None, *, rows: int = DEFAULT_ROWS) -> Any:
         >>> wish(Weather, like=orders)["id"].to_list()
         [7, 9]
     """
-    is_rows = isinstance(promise, type) and issubclass(promise, BaseModel)
-    wanted = promise_of(Frame[promise] if is_rows else promise)
+    is_contract = isinstance(promise, type) and issubclass(promise, BaseModel)
+    wanted = promise_of(Frame[promise] if is_contract else promise)
     sink = current_sink.get()
     step = sink.name if sink is not None else ""
+    # The key of a node says if its code calls wish(). A call that the key does not show must fail, or its
+    # result would be cached as real.
     if sink is None:
         print(f"wish: {wanted} is made up; it is not real.", file=sys.stderr)
     elif not sink.may_wish():
         raise _hidden_wish_error(step)
     tables = like if isinstance(like, (list, tuple)) else [like]
-    given = [(attached_promise(table) or Promise("table"), table) for table in tables if table is not None]
-    value = generate(wanted, GenerateOptions(f"{step}/{wanted}", rows), inputs=given)
+    inputs = [(attached_promise(table) or Promise("table"), table) for table in tables if table is not None]
+    value = generate(wanted, GenerateOptions(f"{step}/{wanted}", rows), inputs=inputs)
     return attach_promise(convert_kind(value, wanted), wanted)
 
 

@@ -1,4 +1,4 @@
-"""Draw a graph by calling a workflow once with references in the place of results."""
+"""Workflows, and the drawing of their graph: one call of the function, with a Ref for each result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from magical.contracts.contract import source_location
 from magical.contracts.promises import Promise
 from magical.errors import MagicalError, WiringError, find_author_line, join_names, shorten
 from magical.graph import Call, Graph, Node
-from magical.refs import Link, Ref, Wire
+from magical.refs import Link, Ref, Wire, map_links
 from magical.settings import OutputPath, Settings, find_paths, import_string
 from magical.steps import Step, current_builder
 from magical.synthesis.strategies import find_pretend_obstacle
@@ -32,12 +32,7 @@ R = TypeVar("R")
 
 
 class Workflow(Generic[P, R]):
-    """A function whose lines call steps. Called plainly it runs them; drawn, it gives their graph.
-
-    Attributes:
-        function: what the author wrote.
-        name: the function's name.
-    """
+    """A function whose lines call steps. A plain call runs them; ``draw`` returns their graph."""
 
     def __init__(self, function: Callable[P, R]) -> None:
         functools.update_wrapper(self, function)
@@ -62,10 +57,10 @@ class Workflow(Generic[P, R]):
 
     @functools.cached_property
     def settings(self) -> type[Settings] | None:
-        """The class of its settings: the hint of its one parameter.
+        """The class of its settings: the type hint of its only parameter; None without a parameter.
 
         Raises:
-            WiringError: it has another parameter.
+            WiringError: it has other parameters.
         """
         hints = typing.get_type_hints(self.function)
         parameters = list(inspect.signature(self.function).parameters)
@@ -81,13 +76,13 @@ class Workflow(Generic[P, R]):
         )
 
     def draw(self, settings: Settings | None = None) -> Graph:
-        """Call the function once with references in the place of results.
+        """Call the function once, with a Ref for each result, and build the graph of the calls.
 
         Raises:
             WiringError: steps do not fit together.
         """
-        sketch = _WorkflowGraphBuilder(self)
-        token = current_builder.set(sketch)
+        builder = _WorkflowGraphBuilder(self)
+        token = current_builder.set(builder)
         try:
             function: Callable[..., Any] = self.function
             result = function() if self.settings is None else function(settings or self.settings())
@@ -97,9 +92,10 @@ class Workflow(Generic[P, R]):
             raise self._drawing_error(error) from error
         finally:
             current_builder.reset(token)
-        return sketch.build(result)
+        return builder.build(result)
 
     def _drawing_error(self, error: Exception) -> WiringError:
+        # The author looks for a line of the workflow, not for the line of a library that raised.
         lines = [f for f in traceback.extract_tb(error.__traceback__) if f.name == self.function.__name__]
         place = f"{Path(lines[-1].filename).name}:{lines[-1].lineno}: {lines[-1].line}" if lines else ""
         shown = f" ({shorten(place, 140)})" if place else ""
@@ -111,7 +107,7 @@ class Workflow(Generic[P, R]):
 
 
 def workflow(function: Callable[P, R]) -> Workflow[P, R]:
-    """Make a function whose lines call steps a workflow.
+    """Declare a function, whose lines call steps, as a workflow.
 
     Example:
         >>> from magical import step, workflow
@@ -132,43 +128,44 @@ def workflow(function: Callable[P, R]) -> Workflow[P, R]:
 
 @dataclass
 class _WorkflowGraphBuilder:
-    """What is known while a workflow is drawn."""
+    """The nodes of a graph while its workflow is drawn."""
 
     workflow: Workflow[Any, Any]
     nodes: list[Node] = field(default_factory=list)
 
     def add_call(self, step: Step[Any, Any], arguments: dict[str, Any]) -> Ref:
-        """Enter one call of a step."""
+        """Add a node for one call of a step."""
         wires: dict[str, Wire] = {}
         plain: dict[str, Any] = {}
-        have: dict[str, Promise | None] = {}
+        inputs: dict[str, Promise | None] = {}
         for name, value in arguments.items():
             wire, rest, promise = _split_argument(value)
             plain[name] = rest
             if wire is not None:
-                wires[name], have[name] = wire, promise
-        wants = self._match_promises(step, have)
-        promise = step.compute_promise(plain, have)
+                wires[name], inputs[name] = wire, promise
+        stricter = self._match_promises(step, inputs)
+        promise = step.compute_promise(plain, inputs)
+        # A temporary name: the final one depends on how often the workflow calls the step.
         name = f"{step.name}#{len(self.nodes)}"
-        self.nodes.append(
-            Node(
-                name,
-                import_string(step.function),
-                "",
-                step.where,
-                wires,
-                promise.to_json(),
-                _collect_facts(step, plain, promise),
-                Call(step, plain, promise, {k: p for k, p in have.items() if p is not None}, wants),
-            )
+        node = Node(
+            name,
+            import_string(step.function),
+            _find_assigned_name(self.workflow.function) or step.name,
+            step.where,
+            wires,
+            promise.to_json(),
+            _collect_facts(step, plain, promise),
+            Call(step, plain, promise, {k: p for k, p in inputs.items() if p is not None}, stricter),
         )
-        data = _find_assigned_name(self.workflow.function)
-        self.nodes[-1] = replace(self.nodes[-1], data=data or step.name)
+        self.nodes.append(node)
         return Ref(Link(name), promise, step.where)
 
-    def _match_promises(self, step: Step[Any, Any], have: Mapping[str, Promise | None]) -> dict[str, Promise]:
-        wants = {}
-        for name, promise in have.items():
+    def _match_promises(
+        self, step: Step[Any, Any], inputs: Mapping[str, Promise | None]
+    ) -> dict[str, Promise]:
+        """Compare inputs with parameters; return the stricter promises, to be validated before the body."""
+        stricter = {}
+        for name, promise in inputs.items():
             wanted = step.parameter_promises[name]
             if promise is None:
                 continue
@@ -179,25 +176,28 @@ class _WorkflowGraphBuilder:
                     hint="change one of the two contracts, or put a step between them.",
                 )
             if _is_stricter(promise, wanted):
-                wants[name] = wanted
-        return wants
+                stricter[name] = wanted
+        return stricter
 
     def build(self, result: Any) -> Graph:
-        """Give the nodes their final names, and look at the whole."""
+        """Name the nodes, and check the whole graph."""
         wire, rest, _ = _split_argument(result)
         if wire is None and rest is not None:
             raise WiringError(
                 f"{self.workflow.name} ({source_location(self.workflow.function)}) returns "
-                f"{shorten(repr(rest))}, "
-                "which no step made.",
+                f"{shorten(repr(rest))}, which no step made.",
                 hint="return the result of a step.",
             )
         names = _assign_names(self.nodes)
+
+        def rename(link: Link) -> Link:
+            return Link(names[link.node], link.item)
+
         nodes = tuple(
-            replace(n, name=names[n.name], inputs={k: _rename_links(w, names) for k, w in n.inputs.items()})
+            replace(n, name=names[n.name], inputs={k: map_links(w, rename) for k, w in n.inputs.items()})
             for n in self.nodes
         )
-        graph = Graph(self.workflow.name, nodes, _rename_links(wire, names))
+        graph = Graph(self.workflow.name, nodes, map_links(wire, rename))
         if not graph.nodes:
             raise WiringError(
                 f"{self.workflow.name} ({source_location(self.workflow.function)}) calls no step.",
@@ -207,7 +207,7 @@ class _WorkflowGraphBuilder:
 
 
 def _split_argument(value: Any) -> tuple[Wire, Any, Promise | None]:
-    """Part an argument into its wire, its plain rest and the promise of what is wired."""
+    """Split an argument into its wire, its plain value, and the promise of the wired results."""
     if isinstance(value, Ref):
         return value._link, None, value._promise
     if isinstance(value, (list, tuple)):
@@ -216,6 +216,7 @@ def _split_argument(value: Any) -> tuple[Wire, Any, Promise | None]:
             kind = "tuple" if isinstance(value, tuple) else "list"
             promises = tuple(p[2] or Promise("any") for p in parts)
             return tuple(p[0] for p in parts), [p[1] for p in parts], Promise(kind, items=promises)
+    # A wire has no form for a dictionary, and a Ref that stayed in a plain value could not be part of a key.
     if isinstance(value, dict) and any(isinstance(v, Ref) for v in value.values()):
         raise WiringError(
             f"A dictionary of results ({join_names(value)}) was passed to a step{find_author_line()}.",
@@ -225,7 +226,7 @@ def _split_argument(value: Any) -> tuple[Wire, Any, Promise | None]:
 
 
 def _is_stricter(have: Promise, wanted: Promise) -> bool:
-    """Whether more is wanted of some table in a value than it promises."""
+    """Return True if some table in a value promises less than is wanted of it."""
     if have.schema and wanted.schema and have.schema.is_weaker_than(wanted.schema):
         return True
     promises = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(have.items)
@@ -235,22 +236,23 @@ def _is_stricter(have: Promise, wanted: Promise) -> bool:
 def _collect_facts(step: Step[Any, Any], arguments: Mapping[str, Any], promise: Promise) -> dict[str, Any]:
     facts = {n: getattr(step, n) for n in ("reads", "writes", "random", "training_only", "unwritten")}
     written = [isinstance(p, OutputPath) for p in find_paths(arguments)]
+    # An OutputPath is an InputPath too, so "reads" means that some path is not an output.
     facts["writes_files"], facts["reads_files"] = any(written), not all(written)
     facts["unguessable"] = any(written) and bool(find_pretend_obstacle(promise))
     return {k: v for k, v in facts.items() if v}
 
 
 def _assign_names(nodes: list[Node]) -> dict[str, str]:
-    """A step's name; called more than once, with the ``name`` of an argument, else with a counter."""
+    """Name each node after its step; of several calls, add the ``name`` of an argument, or a counter."""
     names: dict[str, str] = {}
-    titled: dict[str, list[Node]] = {}
+    calls: dict[str, list[Node]] = {}
     for node in nodes:
-        titled.setdefault(node.step_name, []).append(node)
-    for title, same in titled.items():
+        calls.setdefault(node.step_name, []).append(node)
+    for step, same in calls.items():
         labels = [_find_label(n) for n in same]
         counted = not all(labels) or len(set(labels)) < len(labels)
         for i, (node, label) in enumerate(zip(same, labels, strict=True)):
-            names[node.name] = title if len(same) == 1 else f"{title}[{i + 1 if counted else label}]"
+            names[node.name] = step if len(same) == 1 else f"{step}[{i + 1 if counted else label}]"
     return names
 
 
@@ -260,19 +262,14 @@ def _find_label(node: Node) -> str:
     return next((text for text in labels if isinstance(text, str) and text), "")
 
 
-def _rename_links(wire: Wire, names: Mapping[str, str]) -> Wire:
-    if isinstance(wire, Link):
-        return Link(names[wire.node], wire.item)
-    return None if wire is None else tuple(_rename_links(part, names) for part in wire)
-
-
 def _find_assigned_name(function: Callable[..., Any]) -> str:
-    """Give the name that the call now under way is assigned to in the workflow's source."""
+    """Find the variable that the running call of a step is assigned to in the workflow's source."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code is not function.__code__:
         frame = frame.f_back
     if frame.f_code is not function.__code__:
         return ""
+    # `f_lasti` counts bytes, two an instruction. By line and column, since a line may call several steps.
     line, _, column, _ = _read_positions(frame.f_code)[frame.f_lasti // 2]
     return _find_assignments(function).get((line, column), "")
 
@@ -290,7 +287,7 @@ def _find_assignments(function: Callable[..., Any]) -> dict[tuple[int | None, in
         tree = ast.parse(textwrap.dedent(text))
     except (OSError, TypeError, SyntaxError):
         return {}
-    shift = len(lines[0]) - len(lines[0].lstrip())
+    shift = len(lines[0]) - len(lines[0].lstrip())  # the columns that dedent() took off
     found: dict[tuple[int | None, int | None], str] = {}
     for node in ast.walk(tree):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]

@@ -1,4 +1,4 @@
-"""``magical check`` and ``Project.check``: what they say, and how they end."""
+"""``magical check`` and ``Project.check``: their output and exit codes."""
 
 import shutil
 from pathlib import Path
@@ -171,7 +171,7 @@ def test_the_campaign_passes_the_hard_check() -> None:
 
 @pytest.mark.slow
 def test_a_customer_who_enrolled_after_the_day_of_the_campaign_breaks_a_promise(tmp_path: Path) -> None:
-    """Only clean keeps these out, no contract does: the examples alone say that they do not come."""
+    """No contract forbids such customers: only clean drops them, and the examples of the contract have none."""
     shutil.copytree(CAMPAIGN, tmp_path / "campaign", ignore=shutil.ignore_patterns(".magical", "data"))
     small = Small(tmp_path / "campaign")
     small.edit("contracts.py", "date(2014, 3, 1)]", "date(2024, 3, 1)]")

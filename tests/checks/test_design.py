@@ -1,4 +1,4 @@
-"""A design of ten steps, on day one and while it is made real: checking raises no false alarm."""
+"""A design of ten steps, unwritten and then written step by step: checking raises no false alarm."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Each written step held to its contract on made-up rows."""
+"""The hard check: written steps are called with generated rows and validated."""
 
 import os
 import tempfile

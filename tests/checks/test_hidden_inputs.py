@@ -1,4 +1,4 @@
-"""What workflows and bodies depend on although no setting and no key sees it."""
+"""Hidden inputs of workflows and bodies, which no setting and no key covers."""
 
 import datetime as dt
 import importlib
@@ -93,7 +93,7 @@ def alone(one: Any) -> Graph:
 
 
 def named(body: str, parameters: str = "") -> Any:
-    """Give a function whose source can be read: a lambda's line is no definition."""
+    """Build a function from its body: the source of a lambda cannot be read alone."""
     lines = [f"def function({parameters}):", *(f"    {line}" for line in body.splitlines())]
     return made("\n".join(lines))
 

@@ -1,4 +1,4 @@
-"""Unwritten steps, and what of them a run cannot make up."""
+"""Findings about unwritten steps, and about outputs that cannot be generated."""
 
 from typing import Any, TypeVar
 
@@ -196,7 +196,7 @@ def test_a_raw_table_that_nothing_types_is_an_error() -> None:
 def test_a_written_step_behind_a_raw_table_must_be_made_up_too() -> None:
     (first, second) = found(lambda: typed(raw(), Impossible))
     assert (first.code, second.code, second.step) == ("WISH001", "WISH002", "typed")
-    assert second.what.startswith("takes what is not there yet (test_unwritten.py:")
+    assert second.what.startswith("needs the output of an unwritten step (test_unwritten.py:")
 
 
 def test_a_writer_is_left_out_and_needs_no_promise() -> None:

@@ -1,4 +1,4 @@
-"""Contracts too weak to mean much, and steps that promise nothing."""
+"""Findings about weak contracts, and steps that promise nothing."""
 
 from datetime import date
 from typing import Any, Literal, TypeVar

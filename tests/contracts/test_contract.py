@@ -1,4 +1,4 @@
-"""What an author writes in a contract, and what is read from it."""
+"""Contracts as authors write them, and the schemas that are read from them."""
 
 import datetime as dt
 import enum

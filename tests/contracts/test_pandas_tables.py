@@ -1,4 +1,4 @@
-"""There and back between polars and pandas: no value changes, and what has no form in the other is said."""
+"""Conversion between polars and pandas changes no value; values that have no type in the other are refused."""
 
 import datetime as dt
 from typing import Any

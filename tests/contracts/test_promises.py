@@ -1,5 +1,6 @@
-"""Type hints as promises, and which promise serves where another is wanted."""
+"""Promises of type hints, which of them fit where another is wanted, and tables that are marked with one."""
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -7,11 +8,18 @@ import polars as pl
 import pytest
 from sklearn.pipeline import Pipeline
 
-from magical import Contract, Frame, Id, Lazy, Model, Parts, Receipt
+from magical import Contract, Frame, Id, Lazy, Model, Parts, Receipt, contract_of, partition
 from magical.contracts.contract import schema_of
 from magical.contracts.promises import Pipeline as LightPipeline
-from magical.contracts.promises import Promise, as_schema, bind_variables, promise_of
-from magical.errors import BrokenPromise
+from magical.contracts.promises import (
+    Promise,
+    as_schema,
+    attach_promise,
+    attached_promise,
+    bind_variables,
+    promise_of,
+)
+from magical.errors import BrokenPromise, ContractError
 
 C = TypeVar("C")
 
@@ -157,3 +165,70 @@ def test_a_computed_promise_is_a_contract_or_a_schema() -> None:
 def test_to_a_type_checker_a_frame_is_a_polars_frame() -> None:
     table: Frame[Row] = pl.DataFrame({"id": [1], "x": [2]})
     assert table.height == 1
+
+
+# --- marks ----------------------------------------------------------------------------------------------------
+
+TABLE = pl.DataFrame({"id": [3, 1, 2, 4, 6, 5], "x": range(6)})
+SIDES: list[str | None] = ["train", "train", "validation", "validation", "test", "test"]
+
+
+def marked() -> pl.DataFrame:
+    return attach_promise(TABLE, promise_of(Frame[Row]))
+
+
+def test_a_marked_table_tells_its_contract() -> None:
+    assert contract_of(marked()) == schema_of(Row).without_constraints()
+    with pytest.raises(ContractError, match="promises nothing"):
+        contract_of(TABLE)
+    with pytest.raises(ContractError, match="promises nothing"):
+        contract_of(3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.filter(pl.col("id") > 1),
+        lambda t: t.drop("x"),
+        lambda t: t.with_columns(z=1),
+        lambda t: t.clone(),
+        lambda t: t[:2],
+        lambda t: t.lazy().collect(),
+        copy.copy,
+        copy.deepcopy,
+    ],
+)
+def test_no_copy_inherits_the_mark(change: Any) -> None:
+    """What a step makes of a table keeps what the step promises, not what the table kept."""
+    assert attached_promise(change(marked())) is None
+
+
+def test_a_table_is_marked_without_changing_the_mark_of_another() -> None:
+    class Other(Contract):
+        id: Id[int]
+
+    one = marked()
+    other = attach_promise(one, promise_of(Frame[Other]))
+    assert contract_of(one).name == "Row"
+    assert contract_of(other).name == "Other"
+    assert attach_promise(one, promise_of(Frame[Row])) is one
+    assert attached_promise(attach_promise(one, promise_of(Frame))) is None
+
+
+def test_groups_are_marked_through_and_through() -> None:
+    parts = attach_promise(partition(TABLE, SIDES), promise_of(Parts[Row]))
+    assert [contract_of(p).name for p in parts] == ["Row"] * 3
+    promise = attached_promise(parts)
+    assert promise is not None
+    assert (promise.kind, promise.schema) == ("parts", schema_of(Row).without_constraints())
+    pair = attach_promise((TABLE, 3), promise_of(tuple[Frame[Row], int]))
+    assert contract_of(pair[0]).name == "Row"
+    assert isinstance(pair, tuple)
+    both = attach_promise([TABLE, TABLE], promise_of(list[Frame[Row]]))
+    assert [contract_of(t).name for t in both] == ["Row", "Row"]
+    assert attached_promise([3]) is None
+
+
+def test_values_are_not_marked() -> None:
+    assert attach_promise(3, Promise("value", int)) == 3
+    assert attached_promise(3) is None

@@ -1,4 +1,4 @@
-"""Tables from anywhere get the one canonical type of their contract, and nothing is lost on the way."""
+"""Tables of any kind get the canonical types of their contract without a loss; a split cuts them into parts."""
 
 import datetime as dt
 from typing import Any
@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from magical import Contract, Frame, Id, Target, partition
 from magical.contracts.dtypes import DTYPES, dtype_kind
+from magical.contracts.promises import PARTS, attach_promise, promise_of
 from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import coerce_table, to_polars
 from magical.errors import BrokenPromise
@@ -157,3 +159,72 @@ def test_whole_numbers_with_gaps_come_through_pandas_unharmed(numbers: list[int 
         pd.DataFrame({"x": pd.Series(numbers, dtype="float64")}),
     ):
         assert values(frame, "int") == numbers
+
+
+# --- partition ------------------------------------------------------------------------------------------------
+
+
+class Row(Contract):
+    id: Id[int]
+    y: Target[bool]
+
+
+TABLE = pl.DataFrame({"id": [3, 1, 2, 4, 6, 5], "y": [True, False] * 3})
+SIDES: list[str | None] = ["train", "train", "validation", "validation", "test", "test"]
+
+
+def marked() -> pl.DataFrame:
+    return attach_promise(TABLE, promise_of(Frame[Row]))
+
+
+def test_a_table_is_cut_in_three_in_its_order() -> None:
+    parts = partition(TABLE, SIDES)
+    assert [p["id"].to_list() for p in parts] == [[3, 1], [2, 4], [6, 5]]
+    assert parts.assignment.to_dict(as_series=False) == {"row": [0, 1, 2, 3, 4, 5], "part": SIDES}
+
+
+def test_with_a_contract_the_assignment_names_ids() -> None:
+    assert partition(marked(), SIDES).assignment.columns == ["id", "part"]
+
+
+def test_a_row_without_a_part_is_in_none() -> None:
+    sides: list[str | None] = [None, *SIDES]
+    more = attach_promise(
+        pl.concat([TABLE[:1].with_columns(id=pl.lit(9, pl.Int64)), TABLE]), promise_of(Frame[Row])
+    )
+    cut = partition(more, sides)
+    assert sum(p.height for p in cut) == 6
+    assert cut.assignment["part"].to_list() == sides
+
+
+WRONG = {
+    "too few": (SIDES[:-1], "6 rows and 5 assignments"),
+    "another name": ([*SIDES[:-1], "valid"], "unknown part 'valid'"),
+    "an empty part": (["train"] * 4 + ["validation"] * 2, "The test part of the split is empty"),
+    "no row at all": ([None] * 6, "The train part of the split is empty"),
+    "one class": (
+        ["train", "train", "train", "validation", "validation", "test"],
+        "The test part has one class only: y is",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_split_is_refused(name: str) -> None:
+    sides, said = WRONG[name]
+    with pytest.raises(BrokenPromise, match=said) as caught:
+        partition(marked(), sides)
+    assert caught.value.hint
+
+
+def test_without_a_contract_classes_are_not_looked_at() -> None:
+    assert partition(TABLE, WRONG["one class"][0]).test.height == 1
+
+
+@given(st.lists(st.sampled_from([*PARTS, None]), min_size=3, max_size=30))
+def test_every_row_with_a_part_is_in_that_part_once(sides: list[str | None]) -> None:
+    sides = [*PARTS, *sides]
+    table = pl.DataFrame({"id": range(len(sides))})
+    parts = partition(table, pl.Series(sides, dtype=pl.String))
+    for name in PARTS:
+        assert getattr(parts, name)["id"].to_list() == [i for i, s in enumerate(sides) if s == name]

@@ -1,4 +1,4 @@
-"""What was written into a registry counts as done for that registry; all else counts as before."""
+"""A record that wrote to a registry is valid for that registry only; any other record is always valid."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,7 +9,6 @@ from magical.engine.artifacts import Artifact, Record
 from magical.engine.plan import Receipts
 
 KEY = "ab" * 20
-REGISTER = "magical.library.registering:register"
 
 
 @dataclass
@@ -33,7 +32,6 @@ class At:
     """A registry by its name."""
 
     name: str
-    runs: tuple[str, ...] = ()
     empty: bool = False
 
     def find_id(self) -> str:
@@ -44,9 +42,6 @@ class At:
 
     def describe(self, registry_id: str) -> str:
         return f"<{registry_id}>"
-
-    def is_ours(self, run: str) -> bool:
-        return run in self.runs
 
 
 @pytest.fixture
@@ -109,16 +104,6 @@ def test_a_registry_that_is_not_there_yet_has_no_receipt(shelf: Shelf) -> None:
     for name in "ab":
         found, why = receipts(shelf, At(name, empty=True)).look_up(KEY, writes=True)
         assert (found, why) == (None, "its receipt is of another registry: <a>")
-
-
-def test_an_older_receipt_of_register_stands_for_whoever_gave_it(shelf: Shelf) -> None:
-    older = shelf.put(record(step=REGISTER))
-    mine, other = receipts(shelf, At("a", runs=("run-1",))), receipts(shelf, At("b"))
-    assert mine.look_up(KEY, writes=True) == (older, "")
-    assert other.look_up(KEY, writes=True) == (None, "its receipt is of another registry: <>")
-    shelf.put(other.assign_registry(record(step=REGISTER)))
-    assert mine.look_up(KEY, writes=True) == (older, ""), "it was not written over"
-    assert other.look_up(KEY, writes=True)[0] is not None
 
 
 def test_the_name_of_the_registry_is_kept_in_the_record_where_there_is_one() -> None:

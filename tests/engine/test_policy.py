@@ -1,4 +1,4 @@
-"""What may be wished for: the places that are named are addresses, and are held to be so before any work."""
+"""Policy and tracking: addresses are validated before any step runs."""
 
 from importlib.metadata import EntryPoint
 

@@ -1,4 +1,4 @@
-"""What a run makes up, as a rewriting of the graph."""
+"""The choice of the steps that a run pretends, as a rewriting of the graph."""
 
 from typing import Any
 

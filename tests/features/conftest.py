@@ -1,4 +1,4 @@
-"""What the tests of features share."""
+"""Settings of hypothesis for the tests of features."""
 
 from hypothesis import settings
 

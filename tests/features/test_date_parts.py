@@ -1,4 +1,4 @@
-"""DateParts: each part is a whole number, missing where the date is."""
+"""DateParts: each part is a whole number, and null where the date is."""
 
 import datetime as dt
 from typing import get_args

@@ -1,4 +1,4 @@
-"""Log: every number has one, and only what is missing stays missing."""
+"""Log: every number has a value, and only nulls stay null."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Inferring: what each column of real tables is found to be, odd tables, and that what is inferred is kept."""
+"""Inferred contracts of real and odd tables: the right columns, and the table itself is valid under them."""
 
 import datetime as dt
 from pathlib import Path

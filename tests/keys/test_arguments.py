@@ -1,4 +1,4 @@
-"""Arguments that differ have different forms in a key, also where JSON alone would not tell."""
+"""Different arguments have different forms in a key, also where JSON alone would confuse them."""
 
 import datetime as dt
 import enum

@@ -1,4 +1,4 @@
-"""What counts as the code of a step: ways in which one definition leads to another."""
+"""The code closure of a step: the ways in which one definition leads to another."""
 
 import shutil
 import sys

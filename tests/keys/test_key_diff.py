@@ -1,4 +1,4 @@
-"""Why a step runs again: the cause, with its file and line."""
+"""The cause of a step that runs again, with its file and line."""
 
 import re
 from collections.abc import Callable

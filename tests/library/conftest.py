@@ -1,4 +1,4 @@
-"""What the tests of the standard steps share: a step to be inside of, and small tables."""
+"""Shared fixtures of the tests of the standard steps: a running step that collects its events."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ settings.load_profile("magical")
 
 @dataclass
 class Run:
-    """Stands for the engine while a step's body runs: what it tells and keeps is here to be looked at."""
+    """A sink in the place of the engine: collects the events and kept values of a step's body."""
 
     folder: Path
     name: str = "step"
-    told: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     kept: dict[str, Any] = field(default_factory=dict)
 
     def emit(self, event: Event) -> None:
-        self.told.append(event)
+        self.events.append(event)
 
     def keep(self, name: str, value: Any) -> None:
         self.kept[name] = value
@@ -34,16 +34,16 @@ class Run:
 
     @property
     def lines(self) -> list[str]:
-        return [e.text for e in self.told if isinstance(e, LogLine)]
+        return [e.text for e in self.events if isinstance(e, LogLine)]
 
     @property
     def warnings(self) -> list[str]:
-        return [e.text for e in self.told if isinstance(e, LogLine) and e.level == "warning"]
+        return [e.text for e in self.events if isinstance(e, LogLine) and e.level == "warning"]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    """A step that runs: ``emit``, ``keep`` and ``scratch`` reach it."""
+    """The sink of a running step: ``emit``, ``keep`` and ``scratch`` reach it."""
     inside = Run(tmp_path)
     token = current_sink.set(inside)
     yield inside

@@ -1,4 +1,4 @@
-"""Small projects on disk, run by hand, for what is served and registered of them."""
+"""Small projects on disk, executed without the engine, for tests of scoring and registering."""
 
 from __future__ import annotations
 
@@ -181,14 +181,14 @@ class Shift(TransformerMixin, BaseEstimator):
 
 @dataclass
 class Played:
-    """A project that was run by hand."""
+    """A project that was executed without the engine."""
 
     root: Path
     graph: Graph
     values: dict[str, Any] = field(default_factory=dict)
 
     def value(self, link: Link) -> Any:
-        """What a node gave, or an item of it."""
+        """The value of a node, or an item of it."""
         whole = self.values[link.node]
         if not link.item:
             return whole
@@ -245,20 +245,20 @@ def play(root: Path, context: Context | None = None) -> Played:
         graph = module.campaign.draw()
         played = Played(root, graph)
         for node in graph.nodes:
-            played.values[node.name] = _perform(node, played, context)
+            played.values[node.name] = _execute(node, played, context)
     finally:
         sys.path.remove(str(root))
     return played
 
 
 @dataclass
-class Shelf:
-    """As much of a store as a registering step asks for."""
+class StubStore:
+    """The part of a store that a registering step uses."""
 
     home: Path
 
-    def record(self, key: str) -> Record:
-        """Something that was computed."""
+    def find_record(self, key: str) -> Record:
+        """A record of any key."""
         return Record(key, "", "", {}, Artifact("table", f"content of {key}"))
 
     def scratch(self, key: str) -> Path:
@@ -268,8 +268,8 @@ class Shelf:
         return folder
 
 
-def in_a_run(registry: Registry | None, home: Path, key: str, told: dict[str, Any]) -> Context:
-    """What the engine tells a step that registers; what it keeps is put into ``told``."""
+def in_a_run(registry: Registry | None, home: Path, key: str, kept: dict[str, Any]) -> Context:
+    """The context of a step that registers; what the step keeps is put into ``kept``."""
 
     def context(node: Node, played: Played) -> StepContext | None:
         if not node.writes:
@@ -278,14 +278,14 @@ def in_a_run(registry: Registry | None, home: Path, key: str, told: dict[str, An
             node=node,
             key=key,
             graph=played.graph,
-            store=Shelf(home),  # type: ignore[arg-type]
+            store=StubStore(home),  # type: ignore[arg-type]
             load=played.values.__getitem__,
             records={n: Record(f"key of {n}", n, n, {}, Artifact("none", "none")) for n in played.values},
             dispatch_event=lambda event: None,
             registry=(lambda: registry) if registry is not None else None,
             run="run-1",
             root=played.root,
-            kept=told,
+            kept=kept,
         )
 
     return context
@@ -298,7 +298,7 @@ def forget(root: Path) -> None:
             del sys.modules[name]
 
 
-def _perform(node: Node, played: Played, context: Context | None) -> Any:
+def _execute(node: Node, played: Played, context: Context | None) -> Any:
     assert node.call is not None
 
     def wired(wire: Wire, plain: Any) -> Any:

@@ -30,7 +30,7 @@ MISSING = (None, "libgomp.so.1: cannot open shared object file")
 @pytest.fixture(params=["lightgbm", "without it"])
 def which(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "without it":
-        monkeypatch.setattr(boosters, "_load_link", lambda: MISSING)
+        monkeypatch.setattr(boosters, "_load_lightgbm", lambda: MISSING)
     return str(request.param)
 
 
@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_to_the_last_bit() -> None:
 
 
 def test_where_lightgbm_is_missing_one_line_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boosters, "_load_link", lambda: MISSING)
+    monkeypatch.setattr(boosters, "_load_lightgbm", lambda: MISSING)
     with log_warnings():
         for _ in range(3):
             make_booster("binary", {}, 5, 0)

@@ -76,10 +76,10 @@ def test_with_more_scores_than_bins_the_value_is_exact() -> None:
 
     chance = rng.random(5000)
     table = model_data(pl.DataFrame({"y": rng.random(5000) < chance}), Row)
-    told = pl.DataFrame(
+    predictions = pl.DataFrame(
         {"prediction": chance > 0.5, "probability_False": 1 - chance, "probability_True": chance}
     )
-    scores = evaluate(told, table)
+    scores = evaluate(predictions, table)
     exact = known.roc_auc_score(table["y"], chance)
     assert scores["roc_auc"] == pytest.approx(exact, rel=1e-12)
     assert scores.metrics["roc_auc"].low < exact < scores.metrics["roc_auc"].high

@@ -105,7 +105,7 @@ def test_what_cannot_be_cast_is_null_counted_and_kept(run: Run) -> None:
 def test_nothing_is_kept_where_all_can_be_cast(run: Run) -> None:
     model_data(raw(), Customer)
     assert run.kept == {}
-    assert run.told == []
+    assert run.events == []
 
 
 def test_where_null_is_forbidden_it_fails_with_examples_and_rows() -> None:

@@ -22,7 +22,7 @@ def test_inside_a_run_it_is_told(run: Run) -> None:
     warn("careful")
     progress(1, 2, "half")
     assert run.warnings == ["careful"]
-    assert Progress(step="step", done=1, total=2, text="half") in run.told
+    assert Progress(step="step", done=1, total=2, text="half") in run.events
 
 
 def test_a_warning_is_told_once(run: Run) -> None:

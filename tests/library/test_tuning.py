@@ -162,7 +162,7 @@ def test_a_log_of_other_trials_is_not_believed(run: Run) -> None:
 
 def test_progress_is_told(run: Run) -> None:
     tuned("binary", Neighbours(trials=5))
-    done = [(e.done, e.total) for e in run.told if hasattr(e, "done")]  # type: ignore[attr-defined]
+    done = [(e.done, e.total) for e in run.events if hasattr(e, "done")]  # type: ignore[attr-defined]
     assert done == [(i, 5) for i in range(1, 6)]
 
 

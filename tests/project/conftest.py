@@ -1,4 +1,4 @@
-"""What tests of opened projects share."""
+"""Fixtures of tests of opened projects."""
 
 from pathlib import Path
 
@@ -20,13 +20,13 @@ def flow() -> int:
 
 
 def returns(number: int) -> str:
-    """Give the text of a module that has ``number``."""
+    """Return the source of a module with a function ``number``."""
     return f"def number():\n    return {number}\n"
 
 
 @pytest.fixture
 def lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Small:
-    """A folder on the path, as an editable package has one, with a module."""
+    """A folder on the import path with a module, like that of an editable package."""
     small = Small(tmp_path / "lib")
     small.write("mylib.py", returns(1))
     monkeypatch.syspath_prepend(str(small.root))

@@ -1,9 +1,8 @@
-"""Another registry: what was registered is registered there too, once, and nothing else runs."""
+"""A change of the registry: models are registered in the new one, too, once, and nothing else runs."""
 
 import json
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ def registering(root: Path, settings: str = "") -> Small:
 
 
 def to(small: Small, uri: str, more: str = "") -> None:
-    """Lead a project to a registry."""
+    """Set a project's registry."""
     small.write("settings.toml", f'{more}\n[tracking]\nuri = "{uri}"\n')
 
 
@@ -145,22 +144,6 @@ def test_a_folder_that_was_moved_or_copied_keeps_its_own(tmp_path: Path) -> None
     assert json.loads(done.stdout)["executed"] == ["register"], done.stderr
     assert len(json.loads(moved.process("models", "--json").stdout)) == 1
     assert FRESH in moved.command("run").out
-
-
-@pytest.mark.slow
-def test_a_receipt_of_before_receipts_named_their_registry(tmp_path: Path) -> None:
-    shared = f'[policy]\nstore = "file://{tmp_path}/shared"\n'
-    mine, theirs = (registering(tmp_path / name, shared) for name in ("mine", "theirs"))
-    mine.run()
-    store, key = mine.load().store, mine.load().plan()["register"].key
-    found = store.find_record(key)
-    assert found is not None
-    store.put_record(replace(found, registry=""))
-    (mine.root / ".magical" / "mlflow.id").unlink()
-    assert FRESH in mine.command("run").out, "what was registered by a folder stands there"
-    assert ran(theirs) == ["register"]
-    assert FRESH in mine.command("run").out
-    assert (versions(mine), versions(theirs)) == (CHAMPION, CHAMPION)
 
 
 # --- what has nothing to do with a registry -----------------------------------------------------------------------

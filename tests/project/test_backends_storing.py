@@ -1,4 +1,4 @@
-"""A project whose store is elsewhere: run, edited, damaged and swept by the command; what is refused."""
+"""Projects with a remote store: runs, edits, damage, sweeps, and stores that are refused."""
 
 import signal
 import subprocess
@@ -32,7 +32,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def at(small: Small, url: str, more: str = "") -> Small:
-    """Say where a project's store is."""
+    """Set the store of a project."""
     small.write("settings.toml", f'[policy]\nstore = "{url}"\n{more}\n{NO_TRACKING}')
     return small
 

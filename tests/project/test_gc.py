@@ -1,4 +1,4 @@
-"""Garbage: what no recent run, no run under way and no present plan needs is removed, and nothing else."""
+"""Garbage collection: removes what no recent run, no running run and no plan needs, and nothing else."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Runs inside of a Prefect flow, a project's own or somebody's, in this process and on a real server."""
+"""Runs inside a Prefect flow, the project's own or another, in this process and on a real server."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Prefect's server goes away in the middle of a run, or the run is stopped by hand: the work is not lost."""
+"""Runs during which Prefect's server ends, or that are stopped by hand: no work is lost."""
 
 import signal
 import time
@@ -50,7 +50,7 @@ def NAME() -> int:
 
 
 class Coming:
-    """A server that a test starts and takes away, always in one folder and on one port."""
+    """A server that a test starts and stops, always in one folder and on one port."""
 
     def __init__(self, folder: Path) -> None:
         self.server: Server = prefect_server(folder, free_port())
@@ -83,7 +83,7 @@ def slow(root: Path, name: str) -> Small:
 
 
 def knows(api: str, flow: str, task: str) -> None:
-    """Wait until the server has written how a task ended; what it had only heard goes with it."""
+    """Wait until the server has stored the end of a task; events in its memory end with it."""
     shown = Shown(api)
     run = shown.flow_run(flow)
     until(lambda: shown.tasks(run).get(task, {}).get("state_name") == "Completed", lambda: shown.tasks(run))

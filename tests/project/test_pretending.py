@@ -1,4 +1,4 @@
-"""run and pretend: what they make up, what they say of it, and what moves it."""
+"""`run` and `pretend`: what they pretend, how they report it, and what changes it."""
 
 from pathlib import Path
 

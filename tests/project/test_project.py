@@ -114,7 +114,7 @@ def test_an_unknown_name_of_the_package() -> None:
 
 def test_inspecting_a_table(small: Small) -> None:
     small.run()
-    seen = inspect_step(small.load(), "clean", {})
+    seen = inspect_step(small.load().context(), "clean")
     assert seen.state == "fresh"
     assert seen.record.result.summary == "40 × 2"
     text = str(seen)
@@ -125,22 +125,22 @@ def test_inspecting_a_table(small: Small) -> None:
 
 def test_inspecting_other_kinds(small: Small) -> None:
     small.run()
-    assert "train: 38 × 2" in str(inspect_step(small.load(), "split", {}))
-    assert "\n38" in str(inspect_step(small.load(), "size", {}))
+    assert "train: 38 × 2" in str(inspect_step(small.load().context(), "split"))
+    assert "\n38" in str(inspect_step(small.load().context(), "size"))
 
 
 def test_inspecting_what_would_run_again_shows_the_last_one(small: Small) -> None:
     small.run()
     run = small.load().runs()[0].name
     small.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
-    seen = inspect_step(small.load(), "clean", {})
+    seen = inspect_step(small.load().context(), "clean")
     assert seen.state == f"of {run}; it would run again now"
     assert "shape: (40, 2)" in str(seen)
 
 
 def test_inspecting_what_never_ran(small: Small) -> None:
     with pytest.raises(UsageError, match="clean has not run yet") as caught:
-        inspect_step(small.load(), "clean", {})
+        inspect_step(small.load().context(), "clean")
     assert caught.value.hint == "magical run clean"
 
 
@@ -165,7 +165,7 @@ def test_inspecting_what_was_kept(tmp_path: Path) -> None:
         """,
     )
     small.run()
-    text = str(inspect_step(small.load(), "keeping", {}))
+    text = str(inspect_step(small.load().context(), "keeping"))
     assert "a box" in text
     assert "kept rejected:" in text
     assert "too old" in text

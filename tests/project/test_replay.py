@@ -1,4 +1,4 @@
-"""Open a failed step again: with the inputs that it had, and the code of now; and a debugger where it raised."""
+"""Replay of a failed step with its old inputs and the present code, and the debugger where it raised."""
 
 import shutil
 import subprocess

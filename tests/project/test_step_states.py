@@ -1,4 +1,4 @@
-"""How each step stands: from what a run would do, and from the journal."""
+"""States of the steps, from the plan of a run and the journal."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What MLflow's tracking or registry missed while it was down is sent once, and with the whole gate."""
+"""Sync: sends what MLflow missed while it was down, once, and through the whole gate."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""A real MLflow server that is down, killed and started again, and what `magical sync` makes of it."""
+"""`magical sync` with a real MLflow server that is down, killed and started again."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @dataclass
 class Site:
-    """A project that registers a model, and the server that it tells."""
+    """A project that registers a model, and its server."""
 
     small: Small
     server: Server
@@ -46,7 +46,7 @@ class Site:
         return [(str(v.version), [a for a, n in aliases.items() if str(n) == str(v.version)]) for v in found]
 
     def holds_whole(self, run: str) -> None:
-        """MLflow's run is what the journal says, and nothing is in it twice."""
+        """Assert that MLflow's run agrees with the journal, and has nothing twice."""
         told, journal = self.runs()[run], self.small.load().journal
         events = list(journal.events(run))
         assert told.info.status == "FINISHED"

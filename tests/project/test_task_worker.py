@@ -1,4 +1,4 @@
-"""An errand in a process that does many: with the code as it is now, and with a clear word where it cannot."""
+"""A remote task in a worker that executes many: it uses the present code, or fails with a clear error."""
 
 import os
 import threading
@@ -20,7 +20,7 @@ from projects import Small, is_well_worded, one, python
 
 
 def errand(small: Small, name: str = "first") -> RemoteTask:
-    """What the process of a run sends, as it is now: drawn in another process, so that this one has not."""
+    """The task that a run sends now; drawn in another process, so that this one has not imported the project."""
     assert python("-m", "magical.cli", "plan", "--project", str(small.root)).returncode == 0
     context = small.load().context()
     plan = context.plan()[name]

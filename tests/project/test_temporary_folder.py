@@ -1,4 +1,4 @@
-"""A folder for a run that leaves nothing behind."""
+"""Temporary folders, and the removal of those of killed processes."""
 
 import subprocess
 import sys

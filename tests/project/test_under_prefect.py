@@ -1,4 +1,4 @@
-"""Runs of a small project under a real Prefect server: what it shows, and what the command says."""
+"""Runs of a small project under a real Prefect server: its pages, and the output of the command."""
 
 import time
 from pathlib import Path

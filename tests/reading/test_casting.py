@@ -1,4 +1,4 @@
-"""Casting: what each type reads, and that what it cannot read is told apart from what is missing."""
+"""Casts: the values that each type accepts; a value that cannot be cast is not counted as missing."""
 
 import datetime as dt
 from typing import Any

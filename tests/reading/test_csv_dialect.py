@@ -1,4 +1,4 @@
-"""Encodings and delimiters, and whether the fast reader is sure to be right."""
+"""Encodings and delimiters, and the files that the fast reader may read."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Reading dates: the guess at how a source writes them."""
+"""Date formats that are inferred from texts."""
 
 import pytest
 

@@ -134,6 +134,12 @@ LINES = {
     ('one={kind="Boosting", depth=4}',): ("one", Boosting(depth=4)),
     ('experiments=[{kind="Linear", penalty="l1"}]',): ("experiments", (Linear(penalty="l1"),)),
     ("experiments.0.kind=Boosting",): ("experiments", (Boosting(), Boosting())),
+    ("experiments.0.kind=boosting",): ("experiments", (Boosting(), Boosting())),
+    ('experiments=["linear", {kind="boosting", depth=4}]',): ("experiments", (Linear(), Boosting(depth=4))),
+    ('experiments=["Boosting"]',): ("experiments", (Boosting(),)),
+    ("one=boosting",): ("one", Boosting()),
+    ("one.kind=boosting", "one.depth=4"): ("one", Boosting(depth=4)),
+    ('experiments.1={kind="boosting", depth=3}',): ("experiments", (Linear(), Boosting(depth=3))),
 }  # fmt: skip
 
 
@@ -176,6 +182,8 @@ WRONG: dict[str, tuple[tuple[str, ...], list[str]]] = {
     "unknown member": (("experiments.bosting.depth=3",), ["experiments has no member 'bosting'", "did you mean 'boosting'"]),
     "unknown index": (("twins.2.trials=3",), ["twins has no member '2'", "0, 1"]),
     "unknown kind": (("one.kind=Bosting",), ["there is no Experiment 'Bosting'", "did you mean 'Boosting'"]),
+    "unknown kind, in small letters": (('experiments=["linear", "bosting"]',), ["experiments.1", "there is no Experiment 'bosting'", "did you mean 'boosting'"]),
+    "one experiment for a list of them": (("experiments=linear",), ["experiments", 'must be a list, such as ["linear"]']),
     "no kind": (("one={depth=3}", "one.depth=3"), ["one.depth"]),
     "out of bounds": (("max_age=0",), ["The setting max_age (on the command line)", "greater than 0", "got 0"]),
     "out of bounds inside": (("budget.trials=101",), ["budget.trials", "less than or equal to 100", "got 101"]),

@@ -1,4 +1,4 @@
-"""What made-up rows take over from the inputs: rows, columns, and what the new contract forbids."""
+"""Rows and columns that a generated table takes over from the inputs of its step."""
 
 import datetime as dt
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""Made-up tables: roles, keys that join, targets that can be learnt, rules, and the same on any machine."""
+"""Generated tables: roles, joins of keys, targets that a model can learn, rules, the same on any machine."""
 
 import datetime as dt
 import decimal
@@ -59,7 +59,7 @@ class Employee(Contract):
 
 
 class Everything(Contract):
-    """One of each type."""
+    """One column of each type."""
 
     id: Id[int]
     code: str = Field(pattern=r"^[A-Z]{2}-\d{3}(x|yy)?$")
@@ -93,7 +93,7 @@ def table(contract: type[Contract], rows: int = 1000, seed: str = "seed", **more
 
 
 def digest(made: pl.DataFrame) -> str:
-    """Of the values as text, and of floats bit by bit."""
+    """Digest the values as text, and floats bit by bit."""
     rows = repr([[v.hex() if isinstance(v, float) else v for v in row] for row in made.rows()])
     return hashlib.sha256(rows.encode()).hexdigest()[:16]
 
@@ -214,7 +214,7 @@ def test_keys_without_a_parents_table_are_what_its_ids_would_be() -> None:
 
 def test_a_key_of_an_input_and_of_the_table_itself() -> None:
     customers = table(Customer, 5).with_columns(id=pl.col("id") * 100)
-    orders = table(Order, given=[(promise_of(Frame[Customer]), customers)])
+    orders = table(Order, inputs=[(promise_of(Frame[Customer]), customers)])
     assert set(orders["customer"]) == set(customers["id"])
     staff = table(Employee)
     assert set(staff["boss"].drop_nulls()) <= set(staff["id"])
@@ -234,7 +234,7 @@ def test_times_increase_and_groups_are_few() -> None:
 
 
 def learnt(made: pl.DataFrame, target: str, features: list[str]) -> float:
-    """The share of the target's variance that a linear model explains."""
+    """Return the share of the target's variance that a linear model explains."""
     columns = (
         made.select(features)
         .fill_null(strategy="mean")
@@ -263,7 +263,7 @@ def test_a_target_is_drawn_for_features_that_are_there() -> None:
         wins: Target[float] = Field(ge=0, le=10)
 
     made = table(Customer)
-    wanted = table(Featured, given=[(promise_of(Frame[Customer]), made)])
+    wanted = table(Featured, inputs=[(promise_of(Frame[Customer]), made)])
     assert wanted.select("id", "age", "income").equals(made.select("id", "age", "income"))
     assert learnt(wanted, "wins", ["age", "income"]) > 0.5
     assert wanted["wins"].max() - wanted["wins"].min() > 3

@@ -1,4 +1,4 @@
-"""What is said where something cannot be made up: whole texts."""
+"""Error messages, in full, of promises for which no value can be generated."""
 
 import datetime as dt
 import re

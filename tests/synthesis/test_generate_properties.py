@@ -1,4 +1,4 @@
-"""What pretending makes, keeping accepts: over contracts made by hypothesis."""
+"""Property: a table generated from any contract passes its validation."""
 
 import datetime as dt
 from dataclasses import replace
@@ -27,7 +27,7 @@ class Visit(Contract):
 
 
 def made(name: str, fields: dict[str, tuple[Any, Any]]) -> type[Contract]:
-    """A contract of these fields: hints, and Field(...) or nothing."""
+    """Build a contract from fields: each a hint, and a ``Field(...)`` or None."""
     body: dict[str, Any] = {
         "__module__": __name__,
         "__annotations__": {n: hint for n, (hint, _) in fields.items()},
@@ -115,7 +115,7 @@ def contracts(draw: st.DrawFn) -> type[Contract]:
 
 
 def possible(schema: Schema, how: GenerateOptions, **more: Any) -> list[pl.DataFrame]:
-    """The table; none where the bounds of a column leave nothing."""
+    """Generate a table; no table if the bounds of a column allow no value."""
     try:
         return [generate_table(schema, how, **more)]
     except ContractError as error:
@@ -151,13 +151,13 @@ def assert_kept(table: pl.DataFrame, schema: Schema, how: GenerateOptions) -> No
 def test_whatever_the_inputs_are_the_contract_is_kept(
     one: type[Contract], other: type[Contract], wanted: type[Contract], rows: int
 ) -> None:
-    given = []
+    inputs = []
     for number, contract in enumerate((one, other)):
         schema = replace(schema_of(contract), name=("Row", "Parent")[number])
         if table := possible(schema, GenerateOptions(str(number), rows=rows)):
-            given.append((Promise("table", schema=schema), table[0]))
+            inputs.append((Promise("table", schema=schema), table[0]))
     schema = schema_of(wanted)
     parents = {"Visit": generate_table(schema_of(Visit), GenerateOptions("visits", rows=rows))}
-    for table in possible(schema, GenerateOptions("seed", rows=rows), given=given, parents=parents):
+    for table in possible(schema, GenerateOptions("seed", rows=rows), inputs=inputs, parents=parents):
         assert table.columns == schema.names
         assert find_failures(table, schema) == []

@@ -1,4 +1,4 @@
-"""What a real sample teaches: how values spread, and never a single row's."""
+"""Profiles of a real sample: distributions, and never the value of a single row."""
 
 import datetime as dt
 import importlib.util
@@ -53,7 +53,7 @@ FIELDS: dict[str, Any] = {
 
 
 def contract(path: Path | str, base: type[Contract] = Contract, **fields: Any) -> type[Contract]:
-    """A contract that learns from a file."""
+    """Build a contract with ``examples_from``."""
     body = {"__annotations__": fields or FIELDS, "__module__": __name__}
     return type(base)("Customer", (base,), body, examples_from=path)  # type: ignore[call-overload, no-any-return]
 

@@ -1,4 +1,4 @@
-"""What stands in for a model that nobody has trained."""
+"""Stubs of models, pipelines and figures."""
 
 import copy
 import json

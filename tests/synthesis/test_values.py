@@ -1,4 +1,4 @@
-"""Made-up values: whatever pydantic knows, inside its bounds."""
+"""Values generated from type hints: every type that pydantic accepts, within its bounds."""
 
 import dataclasses
 import datetime as dt

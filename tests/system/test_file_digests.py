@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from magical.errors import InputError, StoreError
+from magical.errors import InputError
 from magical.system import file_digests
-from magical.system.atomic_files import write_file, write_text
 from magical.system.file_digests import FileDigests
 from projects import Small
 
@@ -149,30 +148,6 @@ def test_a_file_that_changes_while_it_is_read_gives_no_result(small: Small) -> N
     assert small.ran() == ["raw", "model", "clean", "split", "size"]
 
 
-# --- atomic files -----------------------------------------------------------------------------------------------
-
-
-def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "a.txt"
-    write_text(path, "whole")
-
-    def fails(part: Path) -> None:
-        part.write_text("half")
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        write_file(path, fails)
-    assert path.read_text() == "whole"
-    assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
-
-
-def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be written") as caught:
-        write_text(tmp_path / "file" / "a.txt", "x")
-    assert "space and permissions" in caught.value.hint
-
-
 @pytest.mark.parametrize("name", ["large.csv", "large.TXT"])
 def test_a_text_of_nothing_is_refused_before_it_is_hashed(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
@@ -186,10 +161,3 @@ def test_what_is_not_called_a_text_may_hold_nothing(tmp_path: Path) -> None:
     path = tmp_path / "large.bin"
     path.write_bytes(bytes(3 << 20))
     assert len(FileDigests(tmp_path / "memory.json").digest(path)) == 64
-
-
-def test_a_long_path_leaves_room_for_the_reason(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be written: Not a directory") as caught:
-        write_text(tmp_path / "file" / ("x" * 200) / "a.txt", "x")
-    assert "x/a.txt cannot" in str(caught.value)

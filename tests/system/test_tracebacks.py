@@ -40,13 +40,13 @@ def test_only_the_authors_lines_are_shown(small: Small) -> None:
         "    return pl.DataFrame({'a': [1]})['b']",
     ]
     assert "site-packages" not in answer.out
-    assert "perform.py" not in answer.out
+    assert "executor.py" not in answer.out
 
 
 def test_the_rest_is_shown_when_asked_for(small: Small) -> None:
     answer = fails(small, "    return table['nope']\n", "--traceback")
     assert "Traceback (most recent call last)" in answer.out
-    assert "perform.py" in answer.out
+    assert "executor.py" in answer.out
     assert "site-packages" in answer.out
 
 

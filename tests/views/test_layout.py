@@ -1,4 +1,4 @@
-"""Where boxes and lines go."""
+"""The layout of boxes and lines."""
 
 import itertools
 import time
@@ -28,7 +28,7 @@ def drawings(draw: st.DrawFn) -> Drawn:
 
 
 def overlapping(layout: Layout, room: float = 0) -> list[tuple[str, str]]:
-    """The pairs of boxes that are not apart."""
+    """List the pairs of boxes that overlap."""
     found = []
     for a, b in itertools.combinations(layout.boxes.values(), 2):
         apart_x = a.x + a.box.width + room <= b.x + 1e-6 or b.x + b.box.width + room <= a.x + 1e-6

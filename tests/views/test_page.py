@@ -1,4 +1,4 @@
-"""The page and the drawing in it: whole, and nothing in it is markup that was a name."""
+"""The page and its drawing are complete, and names are escaped in them."""
 
 import re
 import time
@@ -50,7 +50,7 @@ class Reader(HTMLParser):
 
 
 def boxes(svg: ElementTree.Element, kind: str) -> list[tuple[float, float, float, float]]:
-    """Where the boxes of a kind are: left, top, right, bottom."""
+    """Find the boxes of a kind: left, top, right, bottom."""
     found = []
     for group in svg.iter(f"{SVG}g"):
         if kind in group.get("class", "").split():

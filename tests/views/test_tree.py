@@ -28,7 +28,7 @@ STATES = {
 
 
 def columns(text: str) -> int:
-    """What a terminal gives to a line."""
+    """Count the columns of a line in a terminal."""
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
 
 

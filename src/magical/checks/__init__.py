@@ -1,4 +1,4 @@
-"""What can be said of a project before it runs: weak, unused, hidden and unwritten parts of its design.
+"""Checks of a project before it runs: weak contracts, unused values, hidden inputs, unwritten steps.
 
 `static` reads the design, `hard` calls written steps with generated rows.
 Door: `static`, `hard`.

@@ -1,9 +1,10 @@
-"""Hold each written step to its contract on made-up rows: none, one with all null that may be, and many."""
+"""The hard check: each written step is called with generated tables of 0, 1 and 200 rows and validated."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import Any, get_origin
 
 import polars as pl
 
+from magical.checks.promise_tree import flatten_promise
 from magical.checks.source_walk import is_project_code
 from magical.contracts.promises import PARTS, Promise
 from magical.contracts.schema import Column, Schema
@@ -35,22 +37,26 @@ __all__ = [
     "run_hard_checks",
 ]
 
-_NULL_SHARE = 0.2
+ROW_COUNTS = (0, 1, 200)
+"""The heights of the generated tables, in turn."""
 
-"""The share of values that are null where they may be, in a table of many rows."""
+_NULL_SHARE = 0.2
+"""The share of nulls in a nullable column of many rows; a single row is null wherever it may be."""
+
+_PROMISE_MORE = "promise more of what it takes: bounds, no `| None`."
 
 
 def find_predictors(graph: Graph, node: Node) -> list[Node]:
-    """Give the written steps before a node that predict: how many classes there are, only a model knows.
+    """List the written steps before a node that predict with a model.
 
-    What they give is not made up but computed, from a made-up model and made-up rows.
+    Their results are computed from a stub model, not generated: only a model knows the number of classes.
     """
-    before = [graph.by_name[name] for name in dict.fromkeys(link.node for link in node.links)]
-    return [n for n in before if _is_predictor(n) and not n.facts.get("unwritten") and not n.writes]
+    sources = [graph.by_name[name] for name in dict.fromkeys(link.node for link in node.links)]
+    return [n for n in sources if _is_predictor(n) and not n.facts.get("unwritten") and not n.writes]
 
 
 def find_input_obstacle(graph: Graph, node: Node) -> str:
-    """Say why the inputs of a node cannot be made up; empty if they can."""
+    """Explain why no inputs can be generated for a node; an empty text if they can."""
     for name, promise in _collect_promises(graph, node).items():
         if promise.kind == "receipt":
             return f"{name} writes to the world"
@@ -64,39 +70,38 @@ def find_input_obstacle(graph: Graph, node: Node) -> str:
 
 
 def _is_mapping(promise: Promise) -> bool:
-    """Whether a value may have any keys: a body that looks for one of them finds none that is made up."""
+    """Return True for a value with any keys: a body that looks one up would not find it."""
     kind = get_origin(promise.hint) or promise.hint
     return promise.kind == "value" and isinstance(kind, type) and issubclass(kind, Mapping)
 
 
 def generate_inputs(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
-    """Make up what each node before this one gives.
+    """Generate what the nodes before this one would produce.
 
     Args:
-        graph: living.
-        node: whose inputs.
-        rows: of each table; in a single row all is null that may be.
+        graph: with calls: drawn in this process, not read from a cache.
+        node: the step to call.
+        rows: the height of each table.
 
     Returns:
-        Values by the names of the nodes that they stand for; those of predictors are not among them.
+        Values by the names of the nodes that would produce them, without those of predictors.
 
     Raises:
-        MagicalError: a promise cannot be kept by chance.
+        MagicalError: no value satisfies a promise.
     """
-    values: dict[str, Any] = {}
     promises = _collect_promises(graph, node)
-    made: list[tuple[str, Promise, Any]] = []
+    values: dict[str, Any] = {}
     parents: dict[str, pl.DataFrame] = {}
     for name in _sort_by_dependency(graph, promises):
         promise = promises[name]
-        how = GenerateOptions(f"check {name}", rows, 1.0 if rows == 1 else _NULL_SHARE)
-        mine = [(p, v) for n, p, v in made if promise.is_fit or _is_input_of(graph, n, name)]
-        value = generate(promise, how, inputs=mine, parents=parents)
-        made.append((name, promise, value))
+        options = GenerateOptions(f"check {name}", rows, 1.0 if rows == 1 else _NULL_SHARE)
+        inputs = [
+            (promises[n], v) for n, v in values.items() if promise.is_fit or _is_input_of(graph, n, name)
+        ]
+        values[name] = generate(promise, options, inputs=inputs, parents=parents)
         if promise.is_table and promise.schema is not None:
-            parents.setdefault(promise.schema.name, value)
-        values[name] = _unwrap_stubs(value)
-    return values
+            parents.setdefault(promise.schema.name, values[name])
+    return {name: _unwrap_stubs(value) for name, value in values.items()}
 
 
 def _is_input_of(graph: Graph, one: str, other: str) -> bool:
@@ -104,34 +109,28 @@ def _is_input_of(graph: Graph, one: str, other: str) -> bool:
 
 
 def _has_shared_ids(graph: Graph, one: str, other: str) -> bool:
-    """Whether two tables come from one with their ids, so that rows of the one are rows of the other."""
-    ids = {tuple(t.ids) for name in (one, other) for t in _iter_schemas(graph.by_name[name])}
+    """Return True if two tables have the ids of a common ancestor, so that their rows match."""
+    ids = {tuple(s.ids) for name in (one, other) for s in _list_schemas(graph, name)}
     return len(ids) == 1 and ids <= _collect_ancestor_ids(graph, one, other)
 
 
 def _is_aggregate_of(graph: Graph, one: str, other: str) -> bool:
-    """Whether a table has a row for each value of some columns of the other, and both come from such rows."""
-    groups, rows = (list(_iter_schemas(graph.by_name[name])) for name in (one, other))
+    """Return True if one table has a row for each value of some columns of the other."""
+    groups, rows = _list_schemas(graph, one), _list_schemas(graph, other)
     if len(groups) != 1 or len(rows) != 1 or not groups[0].ids or groups[0].ids == rows[0].ids:
         return False
-    return {*groups[0].ids} <= {*rows[0].names} and tuple(rows[0].ids) in _collect_ancestor_ids(
-        graph, one, other
-    )
+    has_columns = {*groups[0].ids} <= {*rows[0].names}
+    return has_columns and tuple(rows[0].ids) in _collect_ancestor_ids(graph, one, other)
 
 
 def _collect_ancestor_ids(graph: Graph, one: str, other: str) -> set[tuple[str, ...]]:
-    """The ids of the tables from which both come."""
     common = graph.ancestors([one]) & graph.ancestors([other])
-    return {tuple(t.ids) for name in common for t in _iter_schemas(graph.by_name[name])}
+    return {tuple(s.ids) for name in common for s in _list_schemas(graph, name)}
 
 
-def _iter_schemas(node: Node) -> Iterator[Schema]:
-    waiting = [node.call.promise] if node.call else []
-    while waiting:
-        promise = waiting.pop()
-        waiting.extend(promise.items)
-        if promise.schema is not None:
-            yield promise.schema
+def _list_schemas(graph: Graph, name: str) -> list[Schema]:
+    call = graph.by_name[name].call
+    return [p.schema for p in flatten_promise(call.promise) if p.schema is not None] if call else []
 
 
 def _unwrap_stubs(value: Any) -> Any:
@@ -141,20 +140,20 @@ def _unwrap_stubs(value: Any) -> Any:
 
 
 def _collect_promises(graph: Graph, node: Node) -> dict[str, Promise]:
-    """What is promised by each node before this one, with the rules that only this one has."""
-    computed = find_predictors(graph, node)
-    links = [link for n in (node, *computed) for link in n.links]
-    found: dict[str, Promise] = {}
-    for name in dict.fromkeys(link.node for link in links if graph.by_name[link.node] not in computed):
+    """Return the promises of the nodes to generate, narrowed to what the consumers demand beyond them."""
+    predictors = find_predictors(graph, node)
+    links = [link for n in (node, *predictors) for link in n.links]
+    promises: dict[str, Promise] = {}
+    for name in dict.fromkeys(link.node for link in links if graph.by_name[link.node] not in predictors):
         call = graph.by_name[name].call
-        assert call is not None, "a living graph is checked"
-        found[name] = call.promise
-    for taker in (node, *computed):
-        for name, wanted in taker.call.stricter_promises.items() if taker.call else ():
-            for link, promise in _pair_links(taker.inputs[name], wanted):
-                if link.node in found:
-                    found[link.node] = _narrow_promise(found[link.node], promise, link.item)
-    return found
+        assert call is not None, "the graph was drawn in this process"
+        promises[name] = call.promise
+    for consumer in (node, *predictors):
+        for name, wanted in consumer.call.stricter_promises.items() if consumer.call else ():
+            for link, promise in _pair_links(consumer.inputs[name], wanted):
+                if link.node in promises:
+                    promises[link.node] = _narrow_promise(promises[link.node], promise, link.item)
+    return promises
 
 
 def _is_predictor(node: Node) -> bool:
@@ -172,7 +171,7 @@ def _pair_links(wire: Wire, wanted: Promise) -> Iterator[tuple[Link, Promise]]:
 
 
 def _narrow_promise(have: Promise, wanted: Promise, item: str) -> Promise:
-    """What keeps both promises."""
+    """Return a promise whose values satisfy both; ``item`` names the member that is wanted."""
     if item and item not in PARTS:
         member = _narrow_promise(have.items[int(item)], wanted, "")
         items = [member if str(i) == item else promise for i, promise in enumerate(have.items)]
@@ -187,9 +186,8 @@ def _merge_schemas(have: Schema, wanted: Schema) -> Schema:
         _merge_columns(c, wanted.by_name[c.name]) if c.name in wanted.by_name else c for c in have.columns
     )
     names = {rule.name for rule in have.rules}
-    return replace(
-        have, columns=columns, rules=(*have.rules, *(r for r in wanted.rules if r.name not in names))
-    )
+    more_rules = (r for r in wanted.rules if r.name not in names)
+    return replace(have, columns=columns, rules=(*have.rules, *more_rules))
 
 
 def _merge_columns(have: Column, wanted: Column) -> Column:
@@ -209,47 +207,36 @@ def _merge_columns(have: Column, wanted: Column) -> Column:
 
 
 def _sort_by_dependency(graph: Graph, promises: Mapping[str, Promise]) -> list[str]:
-    """Tables before what is made for tables, and among them those that others refer to or sum up first."""
-    tables = {n: p for n, p in promises.items() if p.is_table and p.schema is not None}
-    waiting, ordered = dict(tables), list[str]()
+    """Sort nodes: parents before the tables that refer to them, rows before aggregates, fits at the end."""
+    waiting = {n: p.schema for n, p in promises.items() if p.is_table and p.schema is not None}
+    tables: list[str] = []
     while waiting:
-        contracts = {p.schema.name for p in waiting.values() if p.schema}
-        free = [n for n, p in waiting.items() if not _find_parents(p) & (contracts - {_schema_name(p)})]
+        contracts = {schema.name for schema in waiting.values()}
+        free = [
+            name
+            for name, schema in waiting.items()
+            if not {c.parent for c in schema.columns if c.parent} & (contracts - {schema.name})
+        ]
         free = [n for n in free if not any(_is_aggregate_of(graph, n, m) for m in waiting)] or free
-        for name in free or list(waiting)[:1]:
-            ordered.append(name)
+        for name in free or list(waiting)[:1]:  # contracts that refer to each other: begin anywhere
+            tables.append(name)
             del waiting[name]
     parts = [n for n, p in promises.items() if p.kind == "parts"]
     others = [n for n in promises if n not in tables and n not in parts]
-    fitted = [n for n in others if promises[n].is_fit]
-    return [*ordered, *parts, *(n for n in others if n not in fitted), *fitted]
-
-
-def _find_parents(promise: Promise) -> set[str]:
-    return {c.parent for c in promise.schema.columns if c.parent} if promise.schema else set()
-
-
-def _schema_name(promise: Promise) -> str:
-    return promise.schema.name if promise.schema else ""
-
-
-ROW_COUNTS = (0, 1, 200)
-
-"""How many rows each table has, in turn."""
-
-_PROMISE_MORE = "promise more of what it takes: bounds, no `| None`."
+    # False sorts first: fits come last, since they take all that was generated before them.
+    return [*tables, *parts, *sorted(others, key=lambda n: promises[n].is_fit)]
 
 
 @dataclass(frozen=True)
 class HardCheckResult:
-    """What the hard check says of one step.
+    """The outcome of the hard check for one step.
 
     Attributes:
-        step: the node.
+        step: the name of the node.
         state: ``passed``, ``finding`` or ``not assessed``.
         reason: why it was not assessed.
-        rows: on how many rows it was called.
-        findings: which promise broke, or what was raised.
+        rows: the heights of the tables with which it was called.
+        findings: the broken promise, or the exception.
     """
 
     step: str
@@ -260,23 +247,19 @@ class HardCheckResult:
 
 
 def run_hard_checks(graph: Graph, executor: LocalExecutor) -> tuple[HardCheckResult, ...]:
-    """Call each written step with made-up inputs, and hold what it gives to its contract.
-
-    Args:
-        graph: living.
-        performer: calls bodies as a run does.
+    """Call each written step with generated inputs, and validate its output.
 
     Returns:
-        What came of each, in the order of the graph; one that fails does not stop the others.
+        One result for each step, in the order of the graph; a failure does not stop the others.
     """
     written = [n for n in graph.required_nodes if not n.facts.get("unwritten")]
-    with pretending_run(), capture_lines(echo=False), warnings.catch_warnings(), _SilentContext() as quiet:
+    with pretending_run(), capture_lines(echo=False), warnings.catch_warnings(), _SilentContext() as context:
         warnings.simplefilter("ignore")
-        return tuple(_StepTrial(graph, executor, node, quiet).run() for node in written)
+        return tuple(_StepTrial(graph, executor, node, context).run() for node in written)
 
 
 class _SilentContext(NullSink, contextlib.AbstractContextManager["_SilentContext"]):
-    """Hears nothing, and takes its folders away in the end."""
+    """A step context that discards events and removes its scratch folders at the end."""
 
     def __enter__(self) -> _SilentContext:
         self._folder = tempfile.TemporaryDirectory(prefix="magical-", ignore_cleanup_errors=True)
@@ -290,11 +273,13 @@ class _SilentContext(NullSink, contextlib.AbstractContextManager["_SilentContext
 
 
 class _NotAssessed(Exception):
-    """Inputs cannot be made up, or a piece of the body is not written; the text says why."""
+    """Inputs cannot be generated, or a piece of the body is not written; the text is the reason."""
 
 
 @dataclass(frozen=True)
 class _StepTrial:
+    """One step to call with generated inputs."""
+
     graph: Graph
     executor: LocalExecutor
     node: Node
@@ -302,24 +287,21 @@ class _StepTrial:
 
     def run(self) -> HardCheckResult:
         name, reason = self.node.name, self._find_obstacle()
-        tried: dict[int, MagicalError | None] = {}
+        outcomes: dict[int, MagicalError | None] = {}
         for rows in () if reason else ROW_COUNTS[-1:] if _needs_many_rows(self.node) else ROW_COUNTS:
             try:
-                tried[rows] = self._try_rows(rows)
-            except _NotAssessed as why:  # a split has no parts without rows
-                reason = str(why)
-        if ROW_COUNTS[-1] not in tried:
+                outcomes[rows] = self._try_rows(rows)
+            except _NotAssessed as error:  # for 0 rows that is normal: a split then has no parts
+                reason = str(error)
+        if ROW_COUNTS[-1] not in outcomes:
             return HardCheckResult(name, "not assessed", reason)
-        errors = {rows: error for rows, error in tried.items() if error is not None}
-        if not errors:
-            return HardCheckResult(name, "passed", rows=tuple(tried))
-        return HardCheckResult(
-            name, "finding", rows=tuple(tried), findings=(_build_finding(self.node, errors),)
-        )
+        errors = {rows: error for rows, error in outcomes.items() if error is not None}
+        findings = (_build_finding(self.node, errors),) if errors else ()
+        return HardCheckResult(name, "finding" if errors else "passed", "", tuple(outcomes), findings)
 
     def _find_obstacle(self) -> str:
         node = self.node
-        assert node.call is not None, "a living graph is checked"
+        assert node.call is not None, "the graph was drawn in this process"
         if node.writes:
             return "it writes to the world"
         if node.facts.get("reads") == "world":
@@ -333,7 +315,7 @@ class _StepTrial:
         return find_input_obstacle(self.graph, node) if node.links else "a source takes no rows"
 
     def _try_rows(self, rows: int) -> MagicalError | None:
-        """Call the body with so many rows; a clear refusal of none or one is no failure."""
+        """Call the body and return its error; a `MagicalError` of the body on 0 or 1 rows does not count."""
         node = self.node
         try:
             for name, value in generate_inputs(self.graph, node, rows).items():
@@ -342,7 +324,7 @@ class _StepTrial:
                 value = self.executor.call_body(other, self.executor.load_arguments(other, {}), self.context)
                 self.executor.set_value(other.name, value)
             arguments = self.executor.load_arguments(node, {})
-        except Exception as error:
+        except Exception as error:  # anything raised up to here is not the fault of the step
             reason = error.lines[0] if isinstance(error, MagicalError) and error.lines else repr(error)
             reason = shorten(reason, 160).rstrip(".")
             raise _NotAssessed(f"its input cannot be made up: {reason}") from error
@@ -351,20 +333,20 @@ class _StepTrial:
         except UnwrittenStep as error:
             reason = shorten(error.lines[0], 120).rstrip(".")
             raise _NotAssessed(f"a piece of it is not written: {reason}") from error
-        except StreamError as error:
+        except StreamError as error:  # the body returned a lazy table, and failed when it was computed
             return StepError(f"raised {type(error.__cause__).__name__}: {shorten(error, 160)}")
         except StepError as error:
             return error
         except MagicalError as error:
             return None if rows < 2 and not _is_promise_broken(error) else error
-        finally:
+        finally:  # the next trial must not see these values
             for other in self.graph.nodes:
                 self.executor.drop_value(other.name)
         return None
 
 
 def _collect_streams(value: Any, folder: Path) -> None:
-    """Compute what is lazy, as a store does: its rows are held to their promise on the way."""
+    """Compute lazy tables as a store does, which validates their rows."""
     if isinstance(value, LazyOutput):
         value.sink(folder / "rows.parquet")
     elif isinstance(value, (list, tuple)):
@@ -374,58 +356,46 @@ def _collect_streams(value: Any, folder: Path) -> None:
 
 
 def _needs_many_rows(node: Node) -> bool:
-    """Whether it fits, splits or selects, or takes what was fitted."""
+    """Return True for a step that fits, splits or selects, or takes a fitted model."""
     assert node.call is not None
     promises = (node.call.promise, *node.call.input_promises.values())
-    return any(p.is_fit for promise in promises for p in _flatten_promise(promise)) or node.is_split
-
-
-def _flatten_promise(promise: Promise) -> Iterator[Promise]:
-    yield promise
-    for item in promise.items:
-        yield from _flatten_promise(item)
+    return any(p.is_fit for promise in promises for p in flatten_promise(promise)) or node.is_split
 
 
 def _has_secret(arguments: Mapping[str, Any]) -> bool:
-    found: list[Secret] = []
+    secrets: list[Secret] = []
 
-    def special(item: Any) -> Any:
-        found.extend([item] if isinstance(item, Secret) else [])
+    def collect(item: Any) -> Any:
+        secrets.extend([item] if isinstance(item, Secret) else [])
         return NotImplemented
 
-    to_json(arguments, special)
-    return bool(found)
+    to_json(arguments, collect)
+    return bool(secrets)
 
 
-def _is_promise_broken(error: BaseException) -> bool:
-    """Whether what a body gave broke its promise, and not the body itself refused."""
-    here: BaseException | None = error
-    while here is not None:
-        trace = here.__traceback__
-        while trace is not None:
-            if (
-                trace.tb_frame.f_code is validate_output.__code__
-                or trace.tb_frame.f_code is LazyOutput.sink.__code__
-            ):
-                return True
-            trace = trace.tb_next
-        here = here.__cause__
+def _is_promise_broken(error: BaseException | None) -> bool:
+    """Return True if the output broke its promise, False if the body raised the error itself."""
+    # Both raise the same classes, so only the frames of the validation tell them apart.
+    validators = (validate_output.__code__, LazyOutput.sink.__code__)
+    while error is not None:
+        if any(frame.f_code in validators for frame, _ in traceback.walk_tb(error.__traceback__)):
+            return True
+        error = error.__cause__
     return False
 
 
 def _build_finding(node: Node, errors: dict[int, MagicalError]) -> Finding:
-    """Word the failure on the most rows, which shows most."""
+    """Describe the error on the most rows, which says most about the step."""
     most = max(errors)
     error, others = errors[most], sorted(set(errors) - {most})
     more = f" (and on {join_names(others)})" if others else ""
     first, *rest = error.lines
-    said = first.removeprefix(f"{node.name} ({node.where})").lstrip(": ")
-    broken = _is_promise_broken(error)
-    refused = "" if broken or isinstance(error, StepError) else "refused: "
-    what = "\n".join(
-        [f"on {most} made-up {'row' if most == 1 else 'rows'}{more} it {refused}{said}", *rest[:2]]
-    )
-    if broken:
+    message = first.removeprefix(f"{node.name} ({node.where})").lstrip(": ")
+    is_broken = _is_promise_broken(error)
+    verb = "" if is_broken or isinstance(error, StepError) else "refused: "
+    rows = "row" if most == 1 else "rows"
+    what = "\n".join([f"on {most} made-up {rows}{more} it {verb}{message}", *rest[:2]])
+    if is_broken:
         return Finding("HARD002", "error", node.name, what, _suggest_contract_fix(node))
     return Finding("HARD001", "error", node.name, what, _suggest_row_handling(node, most))
 
@@ -444,6 +414,6 @@ def _suggest_row_handling(node: Node, rows: int) -> str:
     if node.call is None or not is_project_code(node.call.step.function):
         return _PROMISE_MORE
     if rows < 2:
-        some = "a table without rows" if rows == 0 else "a single row (null where it may be)"
-        return f"handle {some} in {node.where}, or refuse it clearly: raise MagicalError(...)."
+        case = "a table without rows" if rows == 0 else "a single row (null where it may be)"
+        return f"handle {case} in {node.where}, or refuse it clearly: raise MagicalError(...)."
     return f"handle it in {node.where}, or {_PROMISE_MORE}"

@@ -1,4 +1,4 @@
-"""What decides a result although no setting and no key sees it: files, the clock, chance, the shell."""
+"""Findings about hidden inputs, which no setting and no key covers: files, clock, chance, environment."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from magical.workflows import Workflow
 
 __all__ = ["find_impure_steps", "find_impure_workflow"]
 
+# These match the full names of functions, as `Source.resolve_name` returns them: where a function is
+# defined, which is often a private module such as polars.io.csv.functions.
 _ENVIRONMENT = re.compile(r"os\.(environ|environb|getenv|getenvb)(\.|$)")
 _DATE_CALLS = r"datetime\.(datetime|date)\.(now|utcnow|today)$|pandas\..*Timestamp\.(now|today|utcnow)$"
 _DATE_CALL = re.compile(_DATE_CALLS)
@@ -32,11 +34,11 @@ _READERS = re.compile(
 )
 _FILE_METHODS = ("open", "read_text", "read_bytes", "iterdir", "glob", "rglob")
 _PATH_PARAMETERS = ("source", "file", "path", "filepath_or_buffer", "io", "url", "fname", "filename")
-_SETTERS = ("setdefault", "update")
+_SETTERS = ("setdefault", "update")  # writes to os.environ, not reads
 
 
 def find_impure_workflow(workflow: Workflow[..., object]) -> Iterator[Finding]:
-    """Find the clock, chance and the environment in a workflow, its helpers and the class of its settings."""
+    """Find uses of clock, chance and environment in a workflow, its helpers and its settings class."""
     name, seen = workflow.name, set[str]()
     sources = collect_sources(workflow.function, follow_classes=False)
     if workflow.settings is not None and is_project_code(workflow.settings):
@@ -49,7 +51,7 @@ def find_impure_workflow(workflow: Workflow[..., object]) -> Iterator[Finding]:
                 or _find_environment_read(source, node)
             )
             place = source.locate(node)
-            if what and place not in seen:
+            if what and place not in seen:  # one finding a line: nested calls match several times
                 seen.add(place)
                 yield Finding(
                     "PURE001",
@@ -61,24 +63,24 @@ def find_impure_workflow(workflow: Workflow[..., object]) -> Iterator[Finding]:
 
 
 def find_impure_steps(graph: Graph) -> Iterator[Finding]:
-    """Find what bodies fetch by themselves: their keys do not see it, so an old result is taken for fresh."""
+    """Find what bodies read that their keys do not cover, so that a stale result would count as fresh."""
     for node in _iter_checked_nodes(graph):
         assert node.call is not None
         for source in collect_sources(node.call.step.function):
-            found = dict.fromkeys(_find_fetches(source, node))
-            if found:
+            fetches = dict.fromkeys(_find_fetches(source, node))
+            if fetches:
                 yield Finding(
                     "PURE002",
                     "warning",
                     node.call.step.name,
-                    f"fetches by itself what the cache does not see: {join_names(found, 3)}.",
+                    f"fetches by itself what the cache does not see: {join_names(fetches, 3)}.",
                     "take it as an argument from the settings (a file: InputPath), "
                     'or mark the step @step(reads="world").',
                 )
 
 
 def _iter_checked_nodes(graph: Graph) -> Iterator[Node]:
-    """Written steps of the project's own that are not asked again in each run anyway."""
+    """Yield one node for each written project step, except those that run each time anyway."""
     seen = set()
     for node in graph.required_nodes:
         call = node.call
@@ -92,7 +94,7 @@ def _iter_checked_nodes(graph: Graph) -> Iterator[Node]:
 def _find_fetches(source: Source, step: Node) -> Iterator[str]:
     for node in source.walk():
         what = _find_file_read(source, node) or _find_dynamic_code(source, node)
-        if not what and not step.writes:  # how to log in is nobody's business
+        if not what and not step.writes:  # credentials of a service belong in no key
             what = _find_environment_read(source, node)
         if not what and not step.facts.get("random"):
             what = _find_clock_call(source, node, _DATE_CALL)
@@ -104,23 +106,24 @@ def _find_file_read(source: Source, node: ast.AST) -> str:
     if not isinstance(node, ast.Call):
         return ""
     name, method = source.resolve_name(node.func), getattr(node.func, "attr", "")
-    named = [k.value for k in node.keywords if k.arg in _PATH_PARAMETERS]
-    path = next(iter([*node.args, *named]), None)
+    path: ast.expr | None = next(
+        iter([*node.args, *(k.value for k in node.keywords if k.arg in _PATH_PARAMETERS)]), None
+    )
     if _OPENERS.match(name):
-        reads, fixed = _is_read_mode(node, 1), source.is_constant_path(path)
+        reads = _is_read_mode(node, 1)
     elif _READERS.match(name):
-        reads, fixed = True, source.is_constant_path(path)
+        reads = True
     elif method in _FILE_METHODS and isinstance(node.func, ast.Attribute):
-        reads, fixed = method != "open" or _is_read_mode(node, 0), source.is_constant_path(node.func.value)
+        reads, path = method != "open" or _is_read_mode(node, 0), node.func.value
     else:
         return ""
-    return shorten(ast.unparse(node), 60) if reads and fixed else ""
+    return shorten(ast.unparse(node), 60) if reads and source.is_constant_path(path) else ""
 
 
 def _is_read_mode(node: ast.Call, position: int) -> bool:
-    """Whether a file is opened for reading: by its mode, which stands at this place or is named."""
-    given = node.args[position] if len(node.args) > position else None
-    mode = next((k.value for k in node.keywords if k.arg == "mode"), given)
+    """Return True if a call opens a file for reading: its mode is an argument by position or by name."""
+    positional = node.args[position] if len(node.args) > position else None
+    mode = next((k.value for k in node.keywords if k.arg == "mode"), positional)
     return mode is None or (isinstance(mode, ast.Constant) and not set("wax") & set(str(mode.value)))
 
 
@@ -135,12 +138,9 @@ def _find_environment_read(source: Source, node: ast.AST) -> str:
         return "" if getattr(node.func, "attr", "") in _SETTERS else _describe_environment(node)
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
         return _describe_environment(node) if _ENVIRONMENT.match(source.resolve_name(node.value)) else ""
-    if isinstance(node, ast.Compare):
-        return (
-            _describe_environment(node)
-            if any(_ENVIRONMENT.match(source.resolve_name(c)) for c in node.comparators)
-            else ""
-        )
+    if isinstance(node, ast.Compare):  # "NAME" in os.environ
+        is_read = any(_ENVIRONMENT.match(source.resolve_name(c)) for c in node.comparators)
+        return _describe_environment(node) if is_read else ""
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The source of a function and of the project's helpers it calls, and what the names in it stand for."""
+"""The source of a function and of the project code that it refers to, with the values of its names."""
 
 from __future__ import annotations
 
@@ -19,53 +19,43 @@ from typing import Any
 
 from magical.keys.packages import is_project
 
-__all__ = ["Source", "collect_sources", "is_project_code"]
+__all__ = ["Source", "collect_sources", "is_project_code", "parse_definition"]
 
 _PATH_FUNCTIONS = {
-    "Path",
-    "PurePath",
-    "PosixPath",
-    "abspath",
-    "expanduser",
-    "join",
-    "dirname",
-    "resolve",
-    "joinpath",
-}
+    "Path", "PurePath", "PosixPath", "abspath", "expanduser", "join", "dirname", "resolve", "joinpath",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Source:
-    """One function or class: its syntax, and the values of the names that it takes from outside.
+    """The body of one function or class, and the values of its outer names.
 
     Attributes:
-        thing: the function or class.
-        statements: its body, without decorators and defaults of a function's parameters.
+        definition: the function or class.
+        statements: its body, without decorators and the defaults of parameters.
         file: the name of the file.
-        shift: what is added to a line of the syntax to get the file's.
     """
 
     definition: Any
     statements: tuple[ast.stmt, ...]
     file: str
-    line_offset: int
 
     def locate(self, node: ast.AST) -> str:
-        """Give ``file:line`` of a piece of it."""
-        return f"{self.file}:{getattr(node, 'lineno', 1) + self.line_offset}"
+        """Return the ``file:line`` of a syntax node."""
+        return f"{self.file}:{getattr(node, 'lineno', 1)}"
 
     def walk(self) -> Iterator[ast.AST]:
-        """Give every piece of syntax in it."""
+        """Yield every syntax node of the body."""
         for statement in self.statements:
             yield from ast.walk(statement)
 
     def resolve_name(self, node: ast.AST) -> str:
-        """Give the full dotted name of what an expression refers to; empty if it is a local thing.
+        """Return the full dotted name that an expression refers to; an empty text for a local value.
 
         Example:
             >>> def clean():
             ...     return os.environ
-            >>> source = Source(clean, tuple(ast.parse("os.environ").body), "", 0)
+            >>> source = Source(clean, tuple(ast.parse("os.environ").body), "")
             >>> source.resolve_name(source.statements[0].value)
             'os.environ'
         """
@@ -79,15 +69,16 @@ class Source:
         return ".".join([base, *rest]) if base else ""
 
     def iter_references(self) -> Iterator[Any]:
-        """Give the project's own functions and classes that it names."""
+        """Yield the functions and classes of the project that the body names."""
         for value in map(self._resolve_value, self.walk()):
             if isinstance(value, (FunctionType, type)) and is_project_code(value):
                 yield value
 
     def is_constant_path(self, node: ast.AST | None) -> bool:
-        """Whether an expression gives the same path each time: of texts and constants, not of arguments."""
+        """Return True if an expression is the same path in each call: it depends on no argument."""
         match node:
             case ast.Constant(value=str() as text):
+                # Readers take literal CSV, JSON or XML too, which is no path.
                 return "\n" not in text and not text.lstrip().startswith(("{", "[", "<"))
             case ast.JoinedStr(values=parts):
                 return all(map(self.is_constant_path, parts))
@@ -107,22 +98,18 @@ class Source:
         return False
 
     def _is_constant_path_call(self, node: ast.Call) -> bool:
-        if self.is_project_resource(node):
+        if self._is_project_resource(node):
             return True
-        fixed = all(map(self.is_constant_path, node.args))
+        is_constant = all(map(self.is_constant_path, node.args))
         if isinstance(node.func, ast.Attribute) and self.is_constant_path(node.func.value):
-            return fixed and node.func.attr in _PATH_FUNCTIONS
+            return is_constant and node.func.attr in _PATH_FUNCTIONS
         last = self.resolve_name(node.func).rpartition(".")[2]
-        return fixed and (last in _PATH_FUNCTIONS if node.args else last in ("cwd", "home"))
+        return is_constant and (last in _PATH_FUNCTIONS if node.args else last in ("cwd", "home"))
 
-    def is_project_resource(self, node: ast.AST | None) -> bool:
-        """Whether it asks for a file of a package of the project's own; one of another has a version."""
-        if not isinstance(node, ast.Call) or not node.args:
-            return False
-        if self.resolve_name(node.func) not in (
-            "importlib.resources.files",
-            "importlib.resources._common.files",
-        ):
+    def _is_project_resource(self, node: ast.Call) -> bool:
+        """Return True for `importlib.resources.files` of a project package; others are keyed by version."""
+        name = self.resolve_name(node.func)
+        if not node.args or name not in ("importlib.resources.files", "importlib.resources._common.files"):
             return False
         package = node.args[0]
         value = package.value if isinstance(package, ast.Constant) else self._resolve_value(package)
@@ -130,12 +117,12 @@ class Source:
         return is_project(sys.modules.get(name)) and not name.startswith("magical.")
 
     def _resolve_value(self, node: ast.AST) -> Any:
-        """What a name from outside stands for, through modules; none for all else."""
+        """Return the value of a dotted name from outside; None for other expressions."""
         chain = _split_dotted_name(node)
         if not chain or chain[0] in self._locals:
             return None
         value = self._outer_names.get(chain[0])
-        for name in chain[1:]:
+        for name in chain[1:]:  # through modules only: an attribute of another object may run code
             value = getattr(value, name, None) if isinstance(value, ModuleType) else None
         return value
 
@@ -152,10 +139,9 @@ class Source:
 
     @cached_property
     def _parameters(self) -> set[str]:
-        own = (
-            inspect.signature(self.definition).parameters if isinstance(self.definition, FunctionType) else ()
-        )
-        return {*own, *(n.arg for n in self.walk() if isinstance(n, ast.arg))}
+        is_function = isinstance(self.definition, FunctionType)
+        own = inspect.signature(self.definition).parameters if is_function else ()
+        return {*own, *(n.arg for n in self.walk() if isinstance(n, ast.arg))}  # inner functions too
 
     @cached_property
     def _assignment_counts(self) -> Counter[str]:
@@ -167,83 +153,88 @@ class Source:
 
     @cached_property
     def _local_imports(self) -> dict[str, str]:
-        """The names that imports inside it bind, and to what."""
-        found: dict[str, str] = {}
+        """The dotted names that imports in the body bind, by local name."""
+        names: dict[str, str] = {}
         for node in self.walk():
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     top = alias.name.split(".")[0]
-                    found[alias.asname or top] = alias.name if alias.asname else top
+                    names[alias.asname or top] = alias.name if alias.asname else top
             elif isinstance(node, ast.ImportFrom) and not node.level:
-                found |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
-        return found
+                names |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+        return names
 
     @cached_property
     def _single_assignments(self) -> dict[str, ast.expr]:
-        """The names that are bound once, and to what."""
-        found: dict[str, ast.expr] = {}
-        for node in (n for n in self.walk() if isinstance(n, ast.Assign)):
-            name = node.targets[0]
-            if (
-                isinstance(name, ast.Name)
-                and self._assignment_counts[name.id] == 1
-                and name.id not in self._parameters
-            ):
-                found[name.id] = node.value
-        return found
+        """The expressions of local names that are assigned once."""
+        pairs = [(n.targets[0], n.value) for n in self.walk() if isinstance(n, ast.Assign)]
+        values = {name.id: value for name, value in pairs if isinstance(name, ast.Name)}
+        once = {name for name, count in self._assignment_counts.items() if count == 1} - self._parameters
+        return {name: value for name, value in values.items() if name in once}
 
 
 def collect_sources(definition: Any, *, follow_classes: bool = True) -> list[Source]:
-    """Give the source of a function or class, and of all of the project's own that it leads to.
+    """Collect the sources of a function or class, and of all project code that it leads to.
 
     Args:
-        thing: the function or class.
-        classes: whether classes that it names are followed; steps that it calls never are.
-
-    Returns:
-        What has a source, itself first.
+        definition: the function or class, whose source comes first.
+        follow_classes: include the classes that it names. Steps that it calls are never included.
 
     Example:
         >>> from magical import errors
-        >>> [source.definition.__name__ for source in collect_sources(errors.listing)]
-        ['listing']
+        >>> [source.definition.__name__ for source in collect_sources(errors.shorten)]
+        ['shorten']
     """
-    found: dict[int, Source] = {}
+    sources: list[Source] = []
     waiting, seen = [inspect.unwrap(definition)], set()
     while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
+        current = waiting.pop()
+        if id(current) in seen:  # by identity: definitions need not be hashable
             continue
-        seen.add(id(one))
-        source = _parse_source(one)
-        if source is not None:
-            found[id(one)] = source
+        seen.add(id(current))
+        if (source := _build_source(current)) is not None:
+            sources.append(source)
             others = (o for o in source.iter_references() if follow_classes or not isinstance(o, type))
             waiting.extend(map(inspect.unwrap, others))
-    return list(found.values())
+    return sources
 
 
-def is_project_code(thing: Any) -> bool:
-    """Whether code is the project's, and neither ours nor installed."""
-    module = sys.modules.get(getattr(thing, "__module__", None) or "")
+def is_project_code(definition: Any) -> bool:
+    """Return True if a function or class belongs to the project, not to an installed package or magical.
+
+    Example:
+        >>> is_project_code(is_project_code)
+        False
+    """
+    module = sys.modules.get(getattr(definition, "__module__", None) or "")
     return is_project(module) and not str(getattr(module, "__name__", "")).startswith("magical.")
 
 
-def _parse_source(definition: Any) -> Source | None:
+def parse_definition(definition: Any) -> ast.Module | None:
+    """Parse the source of a function or class, with the line numbers of its file; None without a source.
+
+    Example:
+        >>> parse_definition(len) is None
+        True
+    """
     try:
         lines, first = inspect.getsourcelines(definition)
         tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, TypeError, SyntaxError):
         return None
-    node = tree.body[0] if tree.body else None
+    return ast.increment_lineno(tree, first - 1)
+
+
+def _build_source(definition: Any) -> Source | None:
+    tree = parse_definition(definition)
+    node = tree.body[0] if tree and tree.body else None
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return None
-    file = Path(inspect.getsourcefile(definition) or "").name
-    return Source(definition, tuple(node.body), file, first - 1)
+    return Source(definition, tuple(node.body), Path(inspect.getsourcefile(definition) or "").name)
 
 
 def _split_dotted_name(node: ast.AST) -> tuple[str, ...]:
-    """The parts of a dotted name that is read; none for anything else."""
+    """Split a dotted name into its parts; empty for any other expression."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -252,8 +243,8 @@ def _split_dotted_name(node: ast.AST) -> tuple[str, ...]:
 
 
 def _read_cell(cell: CellType) -> Iterator[Any]:
-    """What a closure holds; nothing where it is not bound yet."""
-    with contextlib.suppress(ValueError):
+    """Yield the value of a closure's cell, if it has one."""
+    with contextlib.suppress(ValueError):  # a name that is not bound yet
         yield cell.cell_contents
 
 
@@ -264,7 +255,7 @@ def _is_path(value: Any) -> bool:
 def _qualified_name(value: Any) -> str:
     if isinstance(value, ModuleType):
         return value.__name__
-    if value is os.environ:
+    if value is os.environ:  # an instance, which has no name of its own
         return "os.environ"
     if not callable(value) or not hasattr(value, "__qualname__"):
         return ""

@@ -1,4 +1,4 @@
-"""All that can be found without running a step."""
+"""The static checks: all that can be found without running a step."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["run_static_checks"]
 
 
 def run_static_checks(graph: Graph, workflow: Workflow[Any, Any]) -> list[Finding]:
-    """Give what a drawn workflow shows: wiring, what is unused, weak, unwritten, or unseen by the cache.
+    """Collect the findings about a drawn workflow: wiring, and all other static checks.
 
     Args:
-        graph: living.
-        workflow: what it was drawn from.
+        graph: with calls: drawn in this process, not read from a cache.
+        workflow: from which it was drawn.
 
     Example:
         >>> from magical import step, workflow

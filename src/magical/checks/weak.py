@@ -1,4 +1,4 @@
-"""Contracts too weak to mean much: numbers without a bound, columns of any type, steps without a promise."""
+"""Findings about weak contracts: numbers without bounds, columns of any type, steps without a promise."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from magical.checks.promise_tree import flatten_promise
 from magical.checks.source_walk import is_project_code
 from magical.contracts.contract import schema_of
-from magical.contracts.promises import Promise
 from magical.contracts.schema import Column
 from magical.errors import Finding, join_names
 from magical.graph import Graph
@@ -18,31 +18,30 @@ from magical.graph import Graph
 __all__ = ["find_weak_contracts", "find_weak_steps"]
 
 _IDENTIFIER_ROLES = ("id", "key", "group")
-"""Roles whose numbers are names: they have no size."""
+"""Roles whose numbers are names, for which bounds make no sense."""
 
 
 def find_weak_contracts(graph: Graph) -> Iterator[Finding]:
-    """Find the contracts of tables with numbers that may be anything, each where the column is declared."""
-    weak: dict[type[Any], list[str]] = {}
+    """Find contracts with columns that accept any value, and report each at the class that declares it."""
+    weak: dict[type[Any], dict[str, None]] = {}  # a dictionary is an ordered set
     for contract in _collect_contracts(graph):
         for column in schema_of(contract).columns:
-            if words := _describe_weakness(column):
-                named = weak.setdefault(_find_declaring_class(contract, column.name), [])
-                named += [words] if words not in named else []
-    for owner, all_words in weak.items():
+            if label := _describe_weakness(column):
+                weak.setdefault(_find_declaring_class(contract, column.name), {})[label] = None
+    for owner, labels in weak.items():
         source = f" ({schema_of(owner).source})" if schema_of(owner).source else ""
-        columns = "column" if len(all_words) == 1 else "columns"
+        columns = "column" if len(labels) == 1 else "columns"
         yield Finding(
             "WEAK001",
             "warning",
             owner.__name__,
-            f"says little of its {columns} {join_names(all_words, 6)}{source}: any value will do.",
+            f"says little of its {columns} {join_names(labels, 6)}{source}: any value will do.",
             "write the type and bounds that make sense, such as Field(ge=0): wrong data are then noticed.",
         )
 
 
 def find_weak_steps(graph: Graph) -> Iterator[Finding]:
-    """Find the steps that promise nothing: no hint says what they give, or it is ``Any``."""
+    """Find the steps of the project whose result has no type hint, or the hint ``Any``."""
     seen = set()
     for node in graph.required_nodes:
         step = node.call.step if node.call else None
@@ -68,25 +67,19 @@ def _describe_weakness(column: Column) -> str:
 
 
 def _find_declaring_class(contract: type[Any], column: str) -> type[Any]:
-    """The class that declares a column, which may be a base of the contract."""
+    """Return the class that declares a column: the contract or one of its bases."""
     return next((c for c in contract.__mro__ if column in inspect.get_annotations(c)), contract)
 
 
 def _collect_contracts(graph: Graph) -> list[type[BaseModel]]:
-    """The contracts of tables that the project's own steps and the workflow name."""
-    found: dict[type[BaseModel], None] = {}
+    """Collect the project's contracts that steps take as arguments or name in their signatures."""
+    candidates: list[Any] = []
     for node in graph.required_nodes:
         if node.call is None:
             continue
-        values = node.call.arguments.values()
-        found |= dict.fromkeys(v for v in values if isinstance(v, type) and issubclass(v, BaseModel))
+        candidates += node.call.arguments.values()
         for promise in (*node.call.step.parameter_promises.values(), node.call.step.result_promise):
-            found |= dict.fromkeys(_iter_contracts(promise))
-    return [contract for contract in found if is_project_code(contract)]
-
-
-def _iter_contracts(promise: Promise) -> Iterator[type[BaseModel]]:
-    if promise.schema is not None:
-        yield from (a for a in get_args(promise.hint) if isinstance(a, type) and issubclass(a, BaseModel))
-    for item in promise.items:
-        yield from _iter_contracts(item)
+            tables = (p for p in flatten_promise(promise) if p.schema is not None)
+            candidates += (argument for table in tables for argument in get_args(table.hint))
+    contracts = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+    return [c for c in dict.fromkeys(contracts) if is_project_code(c)]

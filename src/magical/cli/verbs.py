@@ -162,11 +162,11 @@ def inspect_command(options: SharedOptions, step: str, words: tuple[str, ...]) -
     """Show what STEP gave, what it kept, and what it said."""
     from magical.project.inspection import inspect_step
 
-    project = options.open_project()
+    context = options.open_project().context(parse_words(words)[1])
     try:
-        seen = inspect_step(project, step, parse_words(words)[1])
+        seen = inspect_step(context, step)
     finally:
-        _warn_foreign_results(project)
+        _warn_foreign_results(context)
     options.print_answer(seen.to_json(), lambda: str(seen))
 
 

@@ -1,4 +1,4 @@
-"""The class an author writes: one row of a table, or one value."""
+"""The base class of contracts, the roles and rules of their fields, and the schema that is read from them."""
 
 from __future__ import annotations
 
@@ -38,17 +38,15 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
 P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """The mark that a role leaves on a type.
+    """A role in the metadata of a field's type: ``id``, ``key``, ``time``, ``group`` or ``target``.
 
     Attributes:
-        name: ``id``, ``key``, ``time``, ``group`` or ``target``.
-        parent: for a key, the contract (or its name) whose id it holds.
+        parent: for a key, the contract (or its name) whose id the column holds.
     """
 
     name: str
@@ -57,31 +55,27 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a date is written in the source, as ``strptime`` codes: ``Annotated[date, Format("%d-%m-%Y")]``."""
+    """The format of dates in the source, as ``strptime`` codes: ``Annotated[date, Format("%d-%m-%Y")]``."""
 
     text: str
 
 
 Id = Annotated[T, Role("id")]
-
-"""A row's identity, unique in its table; several ``Id`` columns are one composite id."""
+"""The identity of a row, unique in its table; several ``Id`` columns are one composite id."""
 
 Time = Annotated[T, Role("time")]
-
-"""When a row happened."""
+"""The time of the event that a row describes."""
 
 Group = Annotated[T, Role("group")]
-
-"""What a row belongs to and must not be separated from by a split by group."""
+"""The unit that a row belongs to; a split by group never divides the rows of one unit."""
 
 Target = Annotated[T, Role("target")]
-
-"""What is to be predicted."""
+"""The column to predict."""
 
 
 if TYPE_CHECKING:
 
-    class Key(Generic[P]):
+    class Key(Generic[P]):  # to type checkers; at run time a field of this type would be a nested model
         """A reference to the id of a row of another contract: ``Key[Customer]``."""
 
 else:
@@ -109,6 +103,8 @@ TYPES: dict[Any, str] = {
 
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
 
+# Weak keys: a project that is loaded again brings new classes, and the old ones can be freed, except those
+# with rules, to which their schemas refer.
 _schemas: weakref.WeakKeyDictionary[type[Any], Schema] = weakref.WeakKeyDictionary()
 
 
@@ -136,7 +132,7 @@ class Contract(BaseModel):
     __examples_from__: ClassVar[Path | None] = None
 
     def __init_subclass__(cls, examples_from: str | Path = "", **kwargs: Any) -> None:
-        """Remember the real sample that made-up rows learn from; its path starts from the class's file."""
+        """Store the path of the real sample that pretended rows imitate, relative to the class's file."""
         super().__init_subclass__(**kwargs)
         if examples_from:
             home = getattr(sys.modules.get(cls.__module__), "__file__", None)
@@ -164,10 +160,17 @@ class rule(classmethod):  # type: ignore[type-arg]
 
 
 def schema_of(contract: type[BaseModel]) -> Schema:
-    """Give what a contract says, as data.
+    """Read a contract class as data: columns, roles and rules.
 
     Raises:
         ContractError: a field has a type that no column can have.
+
+    Example:
+        >>> class Visit(Contract):
+        ...     id: Id[int]
+        ...     note: str | None
+        >>> [(c.name, c.type_text, c.role) for c in schema_of(Visit).columns]
+        [('id', 'int', 'id'), ('note', 'str | None', '')]
     """
     if contract not in _schemas:
         fields = contract.model_fields.items()
@@ -180,9 +183,9 @@ def schema_of(contract: type[BaseModel]) -> Schema:
 
 
 def source_location(thing: Callable[..., Any] | type[Any]) -> str:
-    """Give ``file:line`` of a function or class, or an empty text where there is no source."""
+    """Return ``file:line`` of a function or class; an empty string if it has no source file."""
     code = getattr(thing, "__code__", None)
-    if code is not None:
+    if code is not None:  # needs no look at the source, which inspect would read and tokenize
         return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
     module = sys.modules.get(thing.__module__)
     file = getattr(module, "__file__", None)
@@ -190,7 +193,7 @@ def source_location(thing: Callable[..., Any] | type[Any]) -> str:
         return ""
     try:
         return f"{Path(file).name}:{inspect.getsourcelines(thing)[1]}"
-    except (OSError, TypeError):
+    except (OSError, TypeError):  # the class was made by a call, or its file has gone
         return Path(file).name
 
 
@@ -200,27 +203,28 @@ def _location_suffix(contract: type[BaseModel]) -> str:
 
 
 def _collect_rules(contract: type[BaseModel]) -> Iterator[Rule]:
+    # Base classes first; a rule that a subclass overrides keeps its place, as a field does.
     for name in dict.fromkeys(n for base in reversed(contract.__mro__) for n in vars(base)):
         method = inspect.getattr_static(contract, name)
         if isinstance(method, rule):
-            words = inspect.getdoc(method.__func__) or name.replace("_", " ")
-            yield Rule(name, getattr(contract, name), method.__func__, words.split("\n")[0].rstrip("."))
+            text = inspect.getdoc(method.__func__) or name.replace("_", " ")
+            yield Rule(name, getattr(contract, name), method.__func__, text.split("\n")[0].rstrip("."))
 
 
 def _check_roles(contract: type[BaseModel], columns: tuple[Column, ...]) -> None:
     for role in ("target", "time", "group"):
-        many = [c.name for c in columns if c.role == role]
-        if len(many) > 1:
+        names = [c.name for c in columns if c.role == role]
+        if len(names) > 1:
             raise ContractError(
-                f"{contract.__name__} has {len(many)} {role} columns: "
-                f"{', '.join(many)}{_location_suffix(contract)}.",
+                f"{contract.__name__} has {len(names)} {role} columns: "
+                f"{', '.join(names)}{_location_suffix(contract)}.",
                 hint=f"leave {role.capitalize()}[...] on one of them.",
             )
 
 
 def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
     marks: list[Any] = list(info.metadata)
-    plain, nullable = unwrap_hint(info.annotation, marks)
+    bare_hint, nullable = unwrap_hint(info.annotation, marks)
     roles = [m for m in marks if isinstance(m, Role)]
     if len(roles) > 1:
         raise ContractError(
@@ -229,12 +233,12 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
             hint="a column has one role.",
         )
     role = roles[0] if roles else None
-    kind, choices = _resolve_type(contract, name, plain)
+    kind, choices = _resolve_type(contract, name, bare_hint)
     parent, parents = "", tuple[Column, ...]()
     if role is not None and role.parent is not None:
         parent = role.parent if isinstance(role.parent, str) else role.parent.__name__
         parents = _parent_ids(role.parent)
-        kind = parents[0].type if len(parents) == 1 else "any"
+        kind = parents[0].type if len(parents) == 1 else "any"  # a composite id has no one type
     return Column(
         name=name,
         type=kind,
@@ -247,14 +251,22 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
         format=next((m.text for m in marks if isinstance(m, Format)), ""),
         description=info.description or "",
         examples=tuple(info.examples or ()),
-        inner=_member_type(plain) if kind == "list" else "",
+        inner=_member_type(bare_hint) if kind == "list" else "",
         parents=parents,
         sample=str(getattr(contract, "__examples_from__", None) or ""),
     )
 
 
 def unwrap_hint(hint: Any, marks: list[Any]) -> tuple[Any, bool]:
-    """Take ``Annotated``, ``| None`` and aliases off a hint, and keep what they say."""
+    """Strip ``Annotated``, ``| None`` and aliases from a hint; their metadata is appended to ``marks``.
+
+    Returns:
+        The bare type, and True if it allows ``None``.
+
+    Example:
+        >>> unwrap_hint(Id[int] | None, [])
+        (<class 'int'>, True)
+    """
     origin = get_origin(hint)
     if origin is Annotated:
         for mark in hint.__metadata__:
@@ -288,10 +300,10 @@ def _resolve_type(contract: type[BaseModel], name: str, bare_hint: Any) -> tuple
 
 
 def _member_type(bare_hint: Any) -> str:
-    """The type of a list's members, if they have one."""
+    """Return the type that all members of a list share, or an empty string."""
     hints = {unwrap_hint(a, [])[0] for a in get_args(bare_hint) if a is not ...}
-    found = {TYPES.get(get_origin(h) or h, "") for h in hints}
-    return found.pop() if len(found) == 1 else ""
+    kinds = {TYPES.get(get_origin(h) or h, "") for h in hints}
+    return kinds.pop() if len(kinds) == 1 else ""
 
 
 def _parent_ids(parent: type[Any] | str) -> tuple[Column, ...]:
@@ -299,11 +311,7 @@ def _parent_ids(parent: type[Any] | str) -> tuple[Column, ...]:
 
 
 def extract_bounds(marks: list[Any]) -> dict[str, Any]:
-    """Give the bounds among the marks of a type."""
-    found: dict[str, Any] = {}
-    for mark in marks:
-        for bound in _BOUNDS:
-            value = getattr(mark, bound, None)
-            if value is not None and not callable(value):
-                found[bound] = value
-    return found
+    """Collect the bounds, such as ``ge`` and ``pattern``, from the metadata of a type."""
+    values = ((bound, getattr(mark, bound, None)) for mark in marks for bound in _BOUNDS)
+    # A mark can be any object: a method with one of these names is not a bound.
+    return {k: v for k, v in values if v is not None and not callable(v)}

@@ -6,7 +6,9 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["DTYPES", "dtype_kind"]
+__all__ = ["DTYPES", "MAX_EXACT_FLOAT", "dtype_kind"]
+
+MAX_EXACT_FLOAT = 2**53  # up to here a float represents every whole number
 
 DTYPES: dict[str, Any] = {
     "int": pl.Int64,
@@ -21,7 +23,7 @@ DTYPES: dict[str, Any] = {
 
 
 def dtype_kind(dtype: Any) -> str:
-    """Give a column's type as contracts name it.
+    """Map a polars type to the name that contracts use; a type without one keeps its polars name.
 
     Example:
         >>> dtype_kind(pl.UInt8), dtype_kind(pl.Categorical), dtype_kind(pl.Datetime("ms"))

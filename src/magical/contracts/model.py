@@ -1,4 +1,4 @@
-"""The model: one frozen object with the fitted Pipeline and all that serving needs."""
+"""The model: one frozen object with the fitted Pipeline and everything that serving needs."""
 
 from __future__ import annotations
 
@@ -22,14 +22,7 @@ __all__ = ["Candidate", "Model", "to_canonical_frame"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that was compared with others.
-
-    Attributes:
-        name: the experiment's name.
-        score: the metric on validation.
-        metric: its name.
-        params: the parameters it was fitted with.
-    """
+    """An experiment's model as a selection compared it: ``score`` is its ``metric`` on validation."""
 
     name: str
     score: float
@@ -44,15 +37,22 @@ class Model:
     Attributes:
         pipeline: fitted; takes the canonical frame.
         task: ``binary``, ``multiclass`` or ``regression``.
-        target: the name of the target column.
         schema: the input contract: the feature columns, types and nullability, without the target.
         classes: the target's values in order; for ``binary`` the last one is the positive class.
         threshold: at or above this probability the positive class is predicted.
         chosen: the experiment it came from, with its score on validation.
-        candidates: those it beat.
-        origin: what it stands on that is not real: pretended or sampled steps.
+        candidates: the experiments that it beat.
+        origin: the pretended or sampled steps that it depends on.
 
     Pandas and polars input give the same numbers.
+
+    Example:
+        >>> from sklearn.dummy import DummyRegressor
+        >>> from magical.contracts.schema import Column
+        >>> pipeline = DummyRegressor().fit([[3], [5]], [200.0, 400.0])
+        >>> model = Model(pipeline, "regression", "price", Schema("House", (Column("rooms", "int"),)))
+        >>> model.predict(pl.DataFrame({"rooms": [4]}))["prediction"].to_list()
+        [300.0]
     """
 
     __promises__: ClassVar[str] = "model"
@@ -69,24 +69,21 @@ class Model:
 
     @property
     def features(self) -> list[str]:
-        """The names of the columns it learnt from, in order."""
+        """The names of its feature columns, in order."""
         return self.schema.names
 
     def __str__(self) -> str:
         return self.summary()
 
     def summary(self) -> str:
-        """Say in one line which experiment it came from, and how it did on validation."""
+        """Describe it in one line: the experiment it came from, and its score on validation."""
         text = f"{self.task} model of {self.target}"
         if self.chosen is not None:
             text = f"{self.chosen.name}, {self.chosen.metric} {self.chosen.score:.4g} on validation"
         return mark_not_real(text) if self.origin else text
 
     def probabilities(self, table: Any) -> np.ndarray[Any, Any]:
-        """Give the probability of each class.
-
-        Args:
-            table: polars or pandas rows with the model's features; further columns are ignored.
+        """Predict the probability of each class, from polars or pandas rows with the model's features.
 
         Returns:
             An array of shape (rows, classes), columns in the order of ``classes``.
@@ -96,16 +93,13 @@ class Model:
         """
         if self.task == "regression":
             raise BrokenPromise("This model predicts numbers, not classes.", hint="use predict(table).")
-        frame = self._frame(table)
-        if frame.empty:
+        frame = to_canonical_frame(table, self.schema)
+        if frame.empty:  # scikit-learn raises on an empty table
             return np.empty((0, len(self.classes)))
         return np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)
 
     def predict(self, table: Any) -> pl.DataFrame:
-        """Predict each row.
-
-        Args:
-            table: polars or pandas rows with the model's features; further columns are ignored.
+        """Predict polars or pandas rows with the model's features; further columns are ignored.
 
         Returns:
             A table in the same order: ``prediction`` and, for classes, ``probability_CLASS`` for each.
@@ -114,26 +108,22 @@ class Model:
             BrokenPromise: a feature is missing or of another type.
         """
         if self.task == "regression":
-            frame = self._frame(table)
-            values = (
-                np.empty(0) if frame.empty else np.asarray(self.pipeline.predict(frame), dtype=np.float64)
-            )
-            return pl.DataFrame({"prediction": values})
-        chances = self.probabilities(table)
+            frame = to_canonical_frame(table, self.schema)
+            values = np.empty(0) if frame.empty else self.pipeline.predict(frame)
+            return pl.DataFrame({"prediction": np.asarray(values, dtype=np.float64)})
+        probabilities = self.probabilities(table)
         if self.task == "binary":
-            picked = (chances[:, 1] >= self.threshold).astype(int)
+            places = (probabilities[:, 1] >= self.threshold).astype(int)
         else:
-            picked = chances.argmax(axis=1) if len(chances) else np.empty(0, dtype=int)
+            places = probabilities.argmax(axis=1) if len(probabilities) else np.empty(0, dtype=int)
         classes = pl.Series("prediction", list(self.classes))
-        columns = {f"probability_{c}": chances[:, i] for i, c in enumerate(self.classes)}
-        return pl.DataFrame({"prediction": classes.gather(pl.Series(picked, dtype=pl.UInt32)), **columns})
-
-    def _frame(self, table: Any) -> pd.DataFrame:
-        return to_canonical_frame(table, self.schema)
+        columns = {f"probability_{c}": probabilities[:, i] for i, c in enumerate(self.classes)}
+        # gather keeps the type of the classes: a boolean target is predicted as booleans.
+        return pl.DataFrame({"prediction": classes.gather(pl.Series(places, dtype=pl.UInt32)), **columns})
 
 
 def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
-    """Give the one kind of frame that pipelines are fitted on and predict from.
+    """Convert a table to the one kind of pandas frame that pipelines are fitted on and predict from.
 
     Numbers and booleans become ``float64`` with NaN where a value is missing, texts ``object`` with NaN,
     dates ``datetime64[us]``; columns in the order of the schema.
@@ -146,13 +136,13 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
         >>> frame["a"].dtype
         dtype('float64')
     """
-    import pandas as pd
+    import pandas as pd  # here, since this module is imported where nothing predicts
 
     frame = coerce_table(table, schema)
     columns: dict[str, Any] = {}
     for column in schema.columns:
         series = frame.get_column(column.name)
-        if column.type in ("int", "float", "bool"):
+        if column.type in ("int", "float", "bool"):  # all as floats: of these only floats have a NaN
             columns[column.name] = series.cast(pl.Float64).to_numpy()
         elif column.type in ("date", "datetime"):
             columns[column.name] = series.cast(pl.Datetime("us")).to_numpy()
@@ -160,6 +150,7 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
             columns[column.name] = series.dt.total_microseconds().cast(pl.Float64).to_numpy()
         else:
             values = np.array(series.to_list(), dtype=object)
+            # Imputers of scikit-learn find NaN among objects, not None.
             values[np.array([v is None for v in values], dtype=bool)] = np.nan
             columns[column.name] = pd.Series(values, dtype=object)
     return pd.DataFrame(columns, columns=schema.names)

@@ -1,4 +1,4 @@
-"""Tables between polars and pandas, there and back without a change of any value."""
+"""Conversion between polars and pandas tables, both ways without a change of any value."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from magical.errors import BrokenPromise, join_names, shorten
 
 __all__ = ["from_pandas", "to_pandas"]
 
-_UNIT_FACTORS = {"s": 1000, "ms": 1, "us": 1, "ns": 1}
+_UNIT_FACTORS = {"s": 1000, "ms": 1, "us": 1, "ns": 1}  # polars has no unit of seconds: they become "ms"
 
 
 def to_pandas(table: pl.DataFrame) -> pd.DataFrame:
-    """Give a polars table as pandas, in the types that ``magical.pandas`` lists; its memory is its own.
+    """Convert a polars table to pandas, in the types that ``magical.pandas`` lists; no memory is shared.
 
     Raises:
         BrokenPromise: pandas has no type for a column.
@@ -36,15 +36,15 @@ def to_pandas(table: pl.DataFrame) -> pd.DataFrame:
 
 
 def from_pandas(table: pd.DataFrame, schema: Schema | None = None, *, label: str = "A table") -> pl.DataFrame:
-    """Give a pandas table as polars; its index is dropped.
+    """Convert a pandas table to polars; its index is dropped.
 
     Args:
-        table: its columns must have texts for names, each its own.
-        schema: what is promised of it, so that a type that pandas has not can be told.
-        who: whose table it is, for messages.
+        table: its column names must be strings, without duplicates.
+        schema: its promise, which restores types that pandas lacks, such as dates.
+        label: names the table in messages.
 
     Raises:
-        BrokenPromise: a column's name or values have no form in polars; or it is in the index.
+        BrokenPromise: a column's name or values cannot be converted, or a promised column is in the index.
 
     Example:
         >>> from_pandas(pd.DataFrame({"x": [0.5, float("nan")], "s": ["a", None]})).rows()
@@ -64,6 +64,7 @@ def _series_to_pandas(series: pl.Series) -> Any:
             f"pandas has no type for the column {series.name}: {dtype}.",
             hint="cast it in the step before, such as to Int64, or leave it out.",
         )
+    # Masked arrays for numbers: numpy's own would turn integers with nulls into floats, and mix NaN and null.
     if dtype.is_integer():
         return pd.arrays.IntegerArray(_writable_array(series.fill_null(0)), mask.copy())
     if dtype.is_float():
@@ -87,7 +88,7 @@ def _series_to_pandas(series: pl.Series) -> Any:
 
 
 def _writable_array(series: pl.Series) -> Any:
-    return np.array(series.to_numpy())
+    return np.array(series.to_numpy())  # a copy: to_numpy may be a read-only view of the polars table
 
 
 def _temporal_array(numbers: pl.Series, mask: Any, dtype: str) -> Any:
@@ -97,7 +98,7 @@ def _temporal_array(numbers: pl.Series, mask: Any, dtype: str) -> Any:
 
 
 def _to_categorical(series: pl.Series) -> Any:
-    """An Enum has an order in pandas, a Categorical has none; so each is found again."""
+    # An Enum becomes an ordered category, a Categorical an unordered one, so that each converts back.
     if isinstance(series.dtype, pl.Enum):
         categories, ordered = series.dtype.categories, True
     else:
@@ -110,25 +111,25 @@ def _to_categorical(series: pl.Series) -> Any:
 
 
 def _check_column_names(table: pd.DataFrame, schema: Schema | None, label: str) -> None:
-    labels: list[Any] = table.columns.to_list()
-    odd = [label for label in labels if not isinstance(label, str)]
-    if odd:
-        several = table.columns.nlevels > 1
+    names: list[Any] = table.columns.to_list()
+    unnamed = [name for name in names if not isinstance(name, str)]
+    if unnamed:
         raise BrokenPromise(
-            f"{label}: {len(odd)} of {len(table.columns)} column names are no texts: {shorten(odd[0], 40)}.",
+            f"{label}: {len(unnamed)} of {len(names)} column names are no texts: {shorten(unnamed[0], 40)}.",
             hint='join its levels: table.columns = ["_".join(map(str, c)) for c in table.columns].'
-            if several
+            if table.columns.nlevels > 1
             else "name the columns: table.columns = table.columns.map(str).",
         )
-    twice = table.columns[table.columns.duplicated()].unique()
-    if len(twice):
+    duplicates = table.columns[table.columns.duplicated()].unique()
+    if len(duplicates):
         raise BrokenPromise(
-            f"{label}: two columns have one name: {join_names(twice, 4)}.", hint="drop or rename one of them."
+            f"{label}: two columns have one name: {join_names(duplicates, 4)}.",
+            hint="drop or rename one of them.",
         )
-    hidden = [n for n in table.index.names if schema and n in schema.names and n not in table.columns]
-    if hidden:
+    indexed = [n for n in table.index.names if schema and n in schema.names and n not in table.columns]
+    if indexed:
         raise BrokenPromise(
-            f"{label}: {join_names(hidden, 4)} is in the index, which is not part of the table.",
+            f"{label}: {join_names(indexed, 4)} is in the index, which is not part of the table.",
             hint="make it a column: table.reset_index().",
         )
 
@@ -139,27 +140,23 @@ def _series_from_pandas(values: pd.Series[Any], wanted: str, label: str) -> pl.S
         return _restore_type(_convert_series(values).rename(name), wanted)
     except (pa.ArrowException, pl.exceptions.PolarsError, OverflowError, TypeError, ValueError) as error:
         kind = pd.api.types.infer_dtype(values, skipna=True) if dtype == np.dtype(object) else str(dtype)
-        some = join_names((shorten(repr(v), 30) for v in _example_per_type(values)), 3)
+        per_type = {type(v): v for v in values.dropna().head(1000)}.values()
+        examples = join_names((shorten(repr(v), 30) for v in list(per_type)[:3]), 3)
         raise BrokenPromise(
-            f"{label}: the column {name} holds {kind} values, for which polars has no one type ({some}):",
+            f"{label}: the column {name} holds {kind} values, for which polars has no one type ({examples}):",
             f"  {shorten(str(error).splitlines()[0], 120)}",
             hint=f'give it one, such as table["{name}"].astype("str").',
         ) from None
 
 
 def _convert_series(values: pd.Series[Any]) -> pl.Series:
-    give = next((give for fits, give in _CONVERTERS if fits(values.dtype)), None)
-    return give(values) if give else _from_arrow_array(pa.Array.from_pandas(values))
-
-
-def _example_per_type(values: pd.Series[Any]) -> list[Any]:
-    """One value of each class."""
-    return list({type(v): v for v in values.dropna().head(1000)}.values())[:3]
+    convert = next((convert for accepts, convert in _CONVERTERS if accepts(values.dtype)), None)
+    return convert(values) if convert else _from_arrow_array(pa.Array.from_pandas(values))
 
 
 def _convert_numpy(values: pd.Series[Any]) -> pl.Series:
-    """In numpy's types NaN is all there is for what is missing."""
     numbers = values.to_numpy()
+    # In numpy's types NaN is the only mark of a missing value, so it becomes null.
     return pl.Series(numbers, nan_to_null=True) if numbers.dtype.kind == "f" else pl.Series(numbers)
 
 
@@ -168,13 +165,14 @@ def _convert_masked(values: pd.Series[Any]) -> pl.Series:
 
 
 def _convert_temporal(values: pd.Series[Any]) -> pl.Series:
-    """Datetimes and durations, by their numbers: polars itself knows no seconds, and warns about zones."""
+    # By the integers underneath: polars' own conversion knows no seconds, and warns about time zones.
     zone = getattr(values.dtype, "tz", None)
     moments = (values.dt.tz_convert("UTC").dt.tz_localize(None) if zone else values).to_numpy()
     unit = np.datetime_data(moments.dtype)[0]
     numbers = pl.Series(moments.view("int64"))
     numbers = numbers.set(pl.Series(np.isnat(moments)), None)
     if unit == "s" and not zone and moments.dtype.kind == "M" and (numbers % 86_400 == 0).all():
+        # to_pandas writes dates as seconds at midnight, and nothing else in that unit.
         return (numbers // 86_400).cast(pl.Int32).cast(pl.Date)
     kind: Any = pl.Datetime if moments.dtype.kind == "M" else pl.Duration
     series = (numbers * _UNIT_FACTORS[unit]).cast(kind("ms" if unit == "s" else unit))
@@ -182,7 +180,7 @@ def _convert_temporal(values: pd.Series[Any]) -> pl.Series:
 
 
 def _zone_name(zone: Any) -> str:
-    """A zone that has no name in the world, such as a fixed offset, is UTC: the moments stay."""
+    """Return the IANA name of a zone; UTC for one without a name, such as a fixed offset."""
     name = str(getattr(zone, "key", None) or getattr(zone, "zone", None) or zone)
     try:
         return str(zoneinfo.ZoneInfo(name))
@@ -195,9 +193,9 @@ def _convert_categorical(values: pd.Series[Any]) -> pl.Series:
     if len(texts) and texts.dtype != pl.String:
         return _convert_series(values.astype(values.cat.categories.dtype))
     codes = pl.Series(values.cat.codes.to_numpy())
-    codes = codes.cast(pl.Int64).set(codes < 0, None)
-    given = texts.cast(pl.String).gather(codes)
-    return given.cast(pl.Enum(texts.cast(pl.String)) if values.cat.ordered else pl.Categorical())
+    codes = codes.cast(pl.Int64).set(codes < 0, None)  # -1 is pandas' code of a missing value
+    strings = texts.cast(pl.String).gather(codes)
+    return strings.cast(pl.Enum(texts.cast(pl.String)) if values.cat.ordered else pl.Categorical())
 
 
 def _convert_arrow(values: pd.Series[Any]) -> pl.Series:
@@ -210,7 +208,7 @@ def _convert_sparse(values: pd.Series[Any]) -> pl.Series:
 
 
 def _from_arrow_array(array: Any) -> pl.Series:
-    if isinstance(getattr(array, "type", None), pa.BaseExtensionType):
+    if isinstance(getattr(array, "type", None), pa.BaseExtensionType):  # polars would take its storage
         raise TypeError(f"polars has no type for {array.type}")
     series = pl.from_arrow(array)
     if not isinstance(series, pl.Series) or series.dtype == pl.Object:
@@ -219,7 +217,10 @@ def _from_arrow_array(array: Any) -> pl.Series:
 
 
 def _restore_type(series: pl.Series, wanted: str) -> pl.Series:
-    """What pandas has no type for: dates, and (in its oldest types) missing integers and empty columns."""
+    """Cast to the promised type where pandas has none: dates, missing integers and empty columns.
+
+    A cast that would change a value is left out; validation reports the column then.
+    """
     if series.dtype == pl.Null and wanted in DTYPES:
         return series.cast(DTYPES[wanted])
     if wanted == "date" and isinstance(series.dtype, pl.Datetime) and not series.dtype.time_zone:
@@ -233,6 +234,7 @@ def _restore_type(series: pl.Series, wanted: str) -> pl.Series:
     return series
 
 
+# The first that accepts a type converts it: several of the special types are extension arrays too.
 _CONVERTERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], pl.Series]], ...] = (
     (lambda d: isinstance(d, pd.SparseDtype), _convert_sparse),
     (lambda d: isinstance(d, pd.CategoricalDtype), _convert_categorical),

@@ -1,4 +1,4 @@
-"""What a type hint of a step promises: a table, the parts of a split, a model, or a value."""
+"""Promises, read from the type hints of steps: a table, the parts of a split, a model, or a value."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PARTS",
+    "TABLE_KINDS",
     "Frame",
     "Lazy",
     "Parts",
@@ -36,19 +37,17 @@ __all__ = [
 C = TypeVar("C", default=Any)
 
 Frame = TypeAliasType("Frame", "pl.DataFrame", type_params=(C,))
-
 """A polars DataFrame whose rows keep a contract: ``Frame[Customer]``; bare, it promises no columns."""
 
 Lazy = TypeAliasType("Lazy", "pl.LazyFrame", type_params=(C,))
-
-"""The same for a polars LazyFrame: a step is given a scan of the stored file, and what it returns is computed
-into a file in streaming mode. Its rows are never in memory as a whole, not even while they are checked."""
+"""The same for a polars LazyFrame: a step gets a scan of the stored file, and its result is computed into a
+file in streaming mode. The rows are never in memory as a whole, not even while they are validated."""
 
 Pipeline = TypeAliasType("Pipeline", "sklearn.pipeline.Pipeline")
-
 """scikit-learn's Pipeline as a hint that does not import it: drawing a workflow needs no scikit-learn."""
 
-_TABLE_KINDS = ((Frame, "table"), (Lazy, "lazy"), (PandasFrame, "pandas"))
+TABLE_KINDS = ("table", "lazy", "pandas")
+_TABLE_HINTS = tuple(zip((Frame, Lazy, PandasFrame), TABLE_KINDS, strict=True))
 
 PARTS = ("train", "validation", "test")
 
@@ -57,7 +56,7 @@ _CONTAINERS = (list, tuple, Sequence, Iterable, Collection)
 
 @dataclass(frozen=True)
 class Parts(Generic[C]):
-    """What a split gives: train, validation and test, and the assignment of rows that they came from.
+    """The three tables that a split returns, and the assignment of rows to them.
 
     Example:
         >>> import polars as pl
@@ -76,16 +75,15 @@ class Parts(Generic[C]):
 
 @dataclass(frozen=True)
 class Promise:
-    """What one value is.
+    """The kind of one value, and the schema of its rows or the promises of its members.
 
     Attributes:
         kind: ``table``, ``lazy``, ``pandas``, ``parts``, ``model``, ``pipeline``, ``tuple``, ``list``,
             ``receipt``, ``value``, ``object``, ``none`` or ``any``.
-        hint: the type hint it was read from.
-        schema: for tables and parts, what the rows promise; none for a raw table.
+        schema: for tables and parts; none for a raw table.
         items: for a tuple, its members; for a list, the one promise of all.
-        variable: the type variable that still stands for the schema.
-        whole: for a value, its hint with the bounds that ``Annotated`` gives it.
+        type_variable: stands for the schema until ``bind_variables`` replaces it.
+        annotated_hint: for a value, its hint with the bounds that ``Annotated`` gives it.
     """
 
     kind: str
@@ -97,12 +95,12 @@ class Promise:
 
     @property
     def is_table(self) -> bool:
-        """Whether the value is a table."""
-        return self.kind in ("table", "lazy", "pandas")
+        """True for a table, lazy and pandas ones included."""
+        return self.kind in TABLE_KINDS
 
     @property
     def is_fit(self) -> bool:
-        """Whether making the value means to fit, tune or select: it promises a model or a pipeline."""
+        """True for a model or a pipeline: to compute it is to fit, tune or select."""
         return self.kind in ("model", "pipeline")
 
     def __str__(self) -> str:
@@ -121,33 +119,32 @@ class Promise:
         return re.sub(r"typing\.|collections\.abc\.| at 0x[0-9a-f]+", "", str(self.hint or self.kind))
 
     def match_laziness(self, wanted: Promise) -> Promise:
-        """Give this promise with its tables lazy where that is wanted, else whole: what to ask a store."""
+        """Make tables lazy where those of ``wanted`` are: the kinds to load from a store."""
         if self.is_table:
             return replace(self, kind="lazy" if wanted.kind == "lazy" else "table")
         others = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(self.items)
-        return replace(
-            self, items=tuple(m.match_laziness(o) for m, o in zip(self.items, others, strict=False))
-        )
+        items = tuple(m.match_laziness(o) for m, o in zip(self.items, others, strict=False))
+        return replace(self, items=items)
 
     def member(self, item: str) -> Promise:
-        """Give the promise of a part of a split or of a member of a tuple."""
+        """Return the promise of a part of a split (by name), or of a member of a tuple (by its number)."""
         if self.kind == "parts":
             return Promise("table", Frame, self.schema, type_variable=self.type_variable)
         return self.items[int(item)]
 
     def find_mismatches(self, wanted: Promise) -> list[str]:
-        """Say why this does not serve where ``wanted`` is; empty if it does."""
+        """List the reasons why a value of this promise cannot be used as ``wanted``; empty if it can."""
         if "any" in (self.kind, wanted.kind):
             return []
         if (self.is_table and wanted.is_table) or self.kind == wanted.kind == "parts":
-            if wanted.schema is None:
+            if wanted.schema is None:  # a bare Frame asks for no columns
                 return []
             if self.schema is None:
                 return [f"it promises no columns, and {wanted} is wanted"]
             return self.schema.find_mismatches(wanted.schema)
-        mine, other = _member_promises(self), _member_promises(wanted)
-        if mine is not None and other is not None and {self.kind, wanted.kind} != {"value"}:
-            return _member_mismatches(mine, other, wanted.kind == "tuple")
+        items, others = _member_promises(self), _member_promises(wanted)
+        if items is not None and others is not None and {self.kind, wanted.kind} != {"value"}:
+            return _member_mismatches(items, others, wanted.kind == "tuple")
         if self.kind != wanted.kind:
             return [f"it is {self}, and {wanted} is wanted"]
         if self.kind == "value":
@@ -155,7 +152,7 @@ class Promise:
         return []
 
     def to_json(self) -> dict[str, Any]:
-        """Give what counts of it, for keys and for pages."""
+        """Convert it to JSON for keys and pages. Any change of this output makes every result stale."""
         out: dict[str, Any] = {"kind": self.kind, "text": str(self)}
         if self.schema is not None:
             out["schema"] = self.schema.to_json()
@@ -165,7 +162,7 @@ class Promise:
 
 
 def promise_of(hint: Any) -> Promise:
-    """Read a type hint.
+    """Read the promise of a type hint.
 
     Example:
         >>> str(promise_of(tuple[int, Frame]))
@@ -180,16 +177,16 @@ def promise_of(hint: Any) -> Promise:
         return Promise("none", None)
     if hint is Any or isinstance(hint, TypeVar) or hint is object:
         return Promise("any", hint)
-    kind = next((k for alias, k in _TABLE_KINDS if origin is alias), getattr(origin, "__promises__", ""))
+    kind = next((k for alias, k in _TABLE_HINTS if origin is alias), getattr(origin, "__promises__", ""))
     if origin is Parts:
         kind = "parts"
-    if kind in ("table", "lazy", "pandas", "parts"):
+    if kind in (*TABLE_KINDS, "parts"):
         return _table_promise(kind, hint, first)
     if kind:
         return Promise(kind, hint)
     if origin is tuple and arguments and arguments[-1] is not ...:
         return Promise("tuple", hint, items=tuple(promise_of(a) for a in arguments))
-    if origin in _CONTAINERS and arguments:
+    if origin in _CONTAINERS and arguments:  # of tables, models ...; a list of plain values is a value
         items = tuple(promise_of(a) for a in arguments[:1])
         if items[0].kind != "value":
             return Promise("list", hint, items=items)
@@ -199,18 +196,23 @@ def promise_of(hint: Any) -> Promise:
 
 
 def bind_variables(promise: Promise, variables: Mapping[Any, Schema | None]) -> Promise:
-    """Put schemas in the place of type variables."""
+    """Replace type variables by schemas; a variable without a schema stays.
+
+    Example:
+        >>> from magical.contracts.schema import Schema
+        >>> str(bind_variables(promise_of(tuple[Frame[C], int]), {C: Schema("Row", ())}))
+        'tuple[Frame[Row], int]'
+    """
     if promise.type_variable is not None and variables.get(promise.type_variable) is not None:
         return Promise(promise.kind, promise.hint, variables[promise.type_variable])
     if promise.items:
-        return Promise(
-            promise.kind, promise.hint, None, tuple(bind_variables(i, variables) for i in promise.items)
-        )
+        items = tuple(bind_variables(i, variables) for i in promise.items)
+        return Promise(promise.kind, promise.hint, None, items)
     return promise
 
 
 def as_schema(output: object, step: str) -> Schema:
-    """Take what a ``promises=`` function gave: a schema or a contract."""
+    """Convert the result of a ``promises=`` function, a schema or a contract, to a schema."""
     if isinstance(output, Schema):
         return output
     if isinstance(output, type) and issubclass(output, BaseModel):
@@ -224,6 +226,7 @@ def as_schema(output: object, step: str) -> Schema:
 def _table_promise(kind: str, hint: Any, contract: Any) -> Promise:
     if contract is None or contract is Any:
         return Promise(kind, hint)
+    # By name too: typing and typing_extensions have different classes of TypeVar in some versions of Python.
     if isinstance(contract, TypeVar) or type(contract).__name__ == "TypeVar":
         return Promise(kind, hint, type_variable=contract)
     return Promise(kind, hint, schema_of(contract))
@@ -232,12 +235,13 @@ def _table_promise(kind: str, hint: Any, contract: Any) -> Promise:
 def _is_pipeline(origin: Any) -> bool:
     if origin is Pipeline:
         return True
+    # By name, so that scikit-learn is not imported to read a hint; subclasses count.
     names = {f"{c.__module__}.{c.__name__}" for c in getattr(origin, "__mro__", ())}
     return "sklearn.pipeline.Pipeline" in names
 
 
 def _member_promises(promise: Promise) -> tuple[Promise, ...] | None:
-    """What a list or tuple holds, as far as it says so; none for what is neither."""
+    """Return the promises of the members of a list or tuple, as far as its hint has them; None for others."""
     if promise.kind in ("list", "tuple"):
         return promise.items
     origin = get_origin(promise.hint) or promise.hint
@@ -249,25 +253,28 @@ def _member_promises(promise: Promise) -> tuple[Promise, ...] | None:
 def _member_mismatches(
     have: tuple[Promise, ...], wanted: tuple[Promise, ...], fixed_length: bool
 ) -> list[str]:
-    short = [f"it has {len(have)} members"] if fixed_length and len(have) != len(wanted) else []
+    problems = [f"it has {len(have)} members"] if fixed_length and len(have) != len(wanted) else []
     pairs = zip(have, wanted if fixed_length else wanted[:1] * len(have), strict=False)
-    return short + [text for mine, other in pairs for text in mine.find_mismatches(other)]
+    return problems + [text for item, other in pairs for text in item.find_mismatches(other)]
 
 
 def _value_mismatches(have: Promise, wanted: Promise) -> list[str]:
-    mine, other = have.hint, wanted.hint
-    if not (isinstance(mine, type) and isinstance(other, type)) or issubclass(mine, other):
-        return []
-    if issubclass(mine, BaseModel) and issubclass(other, Contract):
-        return schema_of(mine).find_mismatches(schema_of(other))
-    return [] if (mine, other) == (int, float) else [f"it is {have}, and {wanted} is wanted"]
+    hint, other = have.hint, wanted.hint
+    if not (isinstance(hint, type) and isinstance(other, type)) or issubclass(hint, other):
+        return []  # hints that are no classes, such as unions, are left to the type checker
+    if issubclass(hint, BaseModel) and issubclass(other, Contract):
+        return schema_of(hint).find_mismatches(schema_of(other))
+    return [] if (hint, other) == (int, float) else [f"it is {have}, and {wanted} is wanted"]
 
 
 _PROMISE_ATTRIBUTE = "_magical_promise"
 
 
 def attach_promise(value: Any, promise: Promise) -> Any:
-    """Mark a value as keeping a promise, and give it; one without that mark is copied first."""
+    """Mark the tables of a value with their promise, and return it.
+
+    A table without that mark is copied first (its rows are shared), so that its other owners keep their mark.
+    """
     if promise.kind in ("list", "tuple") and isinstance(value, (list, tuple)):
         promises = promise.items if promise.kind == "tuple" else promise.items[:1] * len(value)
         members = [attach_promise(v, p) for v, p in zip(value, promises, strict=False)]
@@ -277,6 +284,7 @@ def attach_promise(value: Any, promise: Promise) -> Any:
         return type(value)(**tables, assignment=value.assignment)
     if not promise.is_table or not hasattr(value, "__dict__"):
         return value
+    # Without constraints: a body must not depend on bounds, which are not in its key.
     mark = Promise("table", schema=promise.schema.without_constraints()) if promise.schema else None
     if _PROMISE_ATTRIBUTE not in value.__dict__ or value.__dict__[_PROMISE_ATTRIBUTE] != mark:
         value = value.clone() if hasattr(value, "clone") else value.copy(deep=False)
@@ -285,12 +293,12 @@ def attach_promise(value: Any, promise: Promise) -> Any:
 
 
 def attached_promise(value: Any) -> Promise | None:
-    """Give the promise a value is marked with, if any."""
+    """Return the promise that a value is marked with, if any; a copy or a changed table has none."""
     if isinstance(value, (list, tuple)):
         members = [attached_promise(v) for v in value]
-        known = tuple(m for m in members if m is not None)
-        if known and len(known) == len(members):
-            return Promise("tuple" if isinstance(value, tuple) else "list", items=known)
+        marked = tuple(m for m in members if m is not None)
+        if marked and len(marked) == len(members):
+            return Promise("tuple" if isinstance(value, tuple) else "list", items=marked)
         return None
     mark = getattr(value, "__dict__", {}).get(_PROMISE_ATTRIBUTE)
     if mark is None and hasattr(value, "assignment") and hasattr(value, "train"):
@@ -300,10 +308,10 @@ def attached_promise(value: Any) -> Promise | None:
 
 
 def contract_of(table: Any) -> Schema:
-    """Give what a table that a step was given promises: its columns, types and roles.
+    """Return the schema of a table that a step received: its columns, types and roles.
 
     Raises:
-        ContractError: the table was not made by a step, so nothing is known of it.
+        ContractError: no step with a contract made the table.
 
     Example:
         >>> import polars as pl

@@ -1,4 +1,4 @@
-"""What a contract says, as data: columns, bounds, roles and rules. The engine reads nothing else of it."""
+"""Contracts as data: columns with bounds and roles, and rules. The engine reads nothing else of them."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ class Column:
         name: its name in the typed table.
         type: ``int``, ``float``, ``str``, ``bool``, ``date``, ``datetime``, ``time``, ``duration``, ``list``
             or ``any``.
-        nullable: whether a value may be missing.
         role: ``id``, ``key``, ``time``, ``group``, ``target``, or empty for a feature.
         parent: for a key, the name of the contract whose id it holds.
-        choices: the closed set of values, if there is one.
+        choices: the closed set of values; empty for an open one.
         bounds: ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``, ``min_length``, ``max_length``, ``pattern``.
         alias: its name in the source.
-        format: how the source writes it, as ``strptime`` codes.
-        description: one sentence.
-        examples: values of it, which a made-up column is drawn from.
+        format: its format in the source, as ``strptime`` codes.
+        examples: values that a pretended column is drawn from.
         inner: for a list, the type of its members.
-        parents: for a key, the columns of its parent's id, where the parent is known.
-        sample: a file with a real sample, which a made-up column learns from.
+        parents: for a key, the columns of the parent's id; empty if the parent is given by name only.
+        sample: the path of a real sample that a pretended column imitates.
+
+    Example:
+        >>> Column("income", "float", nullable=True, bounds={"ge": 0}).type_text
+        'float | None'
     """
 
     name: str
@@ -56,17 +58,17 @@ class Column:
 
     @property
     def is_class(self) -> bool:
-        """Whether its values are classes: truths, texts or a closed set; to predict, not to measure."""
+        """True if its values are classes to a model: booleans, texts or a closed set."""
         return bool(self.choices) or self.type in ("bool", "str")
 
     @property
     def type_text(self) -> str:
-        """Its type as an author writes it, such as ``float | None``."""
+        """The type as an author writes it, such as ``float | None``."""
         name = f"Literal[{join_names(map(repr, self.choices), 6)}]" if self.choices else self.type
         return f"{name} | None" if self.nullable else name
 
     def to_json(self) -> dict[str, Any]:
-        """Give what counts of it, without words that only people read; nor examples, which no step sees."""
+        """Convert it to JSON for keys, without its description, and without examples, which no step sees."""
         full = {
             "name": self.name,
             "type": self.type,
@@ -79,10 +81,11 @@ class Column:
             "format": self.format,
             "inner": self.inner,
         }
+        # Without empty entries, so that a field that is added later does not change existing keys.
         return {k: v for k, v in full.items() if v not in ("", [], {}, False)}
 
     def generation_json(self) -> dict[str, Any]:
-        """Give all that a made-up column depends on."""
+        """Convert it to JSON with everything that its pretended values depend on."""
         more = {
             "examples": list(map(repr, self.examples)),
             "parents": [p.generation_json() for p in self.parents],
@@ -91,7 +94,7 @@ class Column:
         return self.to_json() | {k: v for k, v in more.items() if v}
 
     def find_mismatch(self, wanted: Column) -> str:
-        """Say why this column does not serve where ``wanted`` is; empty if it does."""
+        """Return the reason why this column cannot be used as ``wanted``; empty if it can."""
         if "any" not in (self.type, wanted.type) and self.type != wanted.type:
             return f"{self.name} is {self.type_text}, not {wanted.type_text}"
         if self.nullable and not wanted.nullable:
@@ -101,15 +104,16 @@ class Column:
         return ""
 
     def is_as_strict_as(self, wanted: Column) -> bool:
-        """Whether everything ``wanted`` asks of its values is promised here already."""
+        """Return True if its choices, bounds and identity imply those of ``wanted``."""
         choices = not wanted.choices or (bool(self.choices) and set(self.choices) <= set(wanted.choices))
+        # Equal bounds only: a tighter one is validated once more, which costs time and never correctness.
         bounds = all(self.bounds.get(k) == v for k, v in wanted.bounds.items())
         return choices and bounds and (wanted.role != "id" or self.role == "id")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A promise across columns or rows: a method that returns a polars expression, true where it holds."""
+    """A rule across columns or rows: ``expression()`` is a polars expression, true where the rule holds."""
 
     name: str
     expression: Callable[[], Any]
@@ -119,13 +123,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class Schema:
-    """All that a contract says of a table.
+    """A contract as data: its name, its columns in order, and its rules.
 
     Attributes:
-        name: the contract's name.
-        columns: in order.
-        rules: across columns or rows.
-        source: ``file:line`` where the contract is written, for hints.
+        source: ``file:line`` of the contract's class, for hints.
+
+    Example:
+        >>> schema = Schema("Visit", (Column("id", "int", role="id"), Column("note", "str")))
+        >>> schema.ids, [c.name for c in schema.features], schema.target
+        (['id'], ['note'], None)
     """
 
     name: str
@@ -135,7 +141,7 @@ class Schema:
 
     @cached_property
     def by_name(self) -> dict[str, Column]:
-        """The columns by their names."""
+        """The columns by name."""
         return {c.name: c for c in self.columns}
 
     @property
@@ -144,17 +150,17 @@ class Schema:
         return [c.name for c in self.columns]
 
     def names_with_role(self, *roles: str) -> list[str]:
-        """Give the names of the columns with one of these roles."""
+        """List the columns with one of these roles, by name."""
         return [c.name for c in self.columns if c.role in roles]
 
     @property
     def ids(self) -> list[str]:
-        """The columns that together identify a row."""
+        """The names of the columns that together identify a row."""
         return self.names_with_role("id")
 
     @property
     def target(self) -> str | None:
-        """The column to be predicted, if there is one."""
+        """The name of the column to predict, or None."""
         return next(iter(self.names_with_role("target")), None)
 
     @property
@@ -163,7 +169,7 @@ class Schema:
         return [c for c in self.columns if not c.role]
 
     def column(self, name: str) -> Column:
-        """Give one column.
+        """Return one column.
 
         Raises:
             ContractError: the contract has no such column.
@@ -173,30 +179,30 @@ class Schema:
         return self.by_name[name]
 
     def with_columns(self, columns: Iterable[Column], name: str = "") -> Schema:
-        """Give a schema with further columns; one of the same name replaces the old one."""
+        """Return a schema with further columns; a column of the same name is replaced."""
         merged = {**self.by_name, **{c.name: c for c in columns}}
         return Schema(name or self.name, tuple(merged.values()), self.rules, self.source)
 
     def without(self, names: Iterable[str], name: str = "") -> Schema:
-        """Give a schema without some columns, nor rules, which might speak of them.
+        """Return a schema without some columns, and then without rules, which may read those columns.
 
         Raises:
             ContractError: the contract has no such column.
         """
-        gone = {self.column(n).name for n in names}
-        if not gone:
+        dropped = {self.column(n).name for n in names}
+        if not dropped:
             return replace(self, name=name or self.name)
-        kept = tuple(c for c in self.columns if c.name not in gone)
+        kept = tuple(c for c in self.columns if c.name not in dropped)
         return Schema(name or self.name, kept, (), self.source)
 
     def without_constraints(self) -> Schema:
-        """Give what the body of a step may know of a table: names, types, roles; no bounds, no rules."""
+        """Return what the body of a step may read of it: names, types and roles; no bounds and no rules."""
         none: dict[str, Any] = {"examples": (), "parents": (), "sample": ""}
-        bare = (replace(c, bounds={}, alias="", format="", description="", **none) for c in self.columns)
-        return Schema(self.name, tuple(bare))
+        columns = (replace(c, bounds={}, alias="", format="", description="", **none) for c in self.columns)
+        return Schema(self.name, tuple(columns))
 
     def find_mismatches(self, wanted: Schema) -> list[str]:
-        """Say why a table of this schema does not serve where ``wanted`` is; empty if it does."""
+        """List the reasons why a table of this schema cannot be used as ``wanted``; empty if it can."""
         problems = []
         for column in wanted.columns:
             have = self.by_name.get(column.name)
@@ -207,13 +213,14 @@ class Schema:
         return problems
 
     def is_weaker_than(self, wanted: Schema) -> bool:
-        """Whether ``wanted`` asks for something that this schema does not promise already."""
-        names = {r.name: r.function for r in self.rules}
-        same_rules = all(names.get(r.name) is r.function for r in wanted.rules)
+        """Return True if ``wanted`` has a rule, bound or choice that this schema does not imply."""
+        functions = {r.name: r.function for r in self.rules}
+        # The same function, as an inherited rule is: a rule of the same name may ask for something else.
+        same_rules = all(functions.get(r.name) is r.function for r in wanted.rules)
         return not same_rules or not all(self.by_name[c.name].is_as_strict_as(c) for c in wanted.columns)
 
     def to_json(self) -> dict[str, Any]:
-        """Give what counts of it: the columns, and the names of the rules."""
+        """Convert it to JSON for keys: the columns, and the names of the rules."""
         return {
             "contract": self.name,
             "columns": [c.to_json() for c in self.columns],
@@ -221,12 +228,12 @@ class Schema:
         }
 
     def generation_json(self) -> dict[str, Any]:
-        """Give all that a made-up table depends on: what counts of it, its examples, its sample's content."""
+        """Convert it to JSON with everything that pretended rows depend on: also examples and samples."""
         return self.to_json() | {"columns": [c.generation_json() for c in self.columns]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
-        """Read a schema back; its rules stay behind, since they are code."""
+        """Read a schema from JSON; rules are not restored, since they are code."""
         columns = tuple(
             Column(
                 **{
@@ -241,7 +248,7 @@ class Schema:
 
 
 def _parse_bound(name: str, text: str, kind: str) -> Any:
-    """Give a bound as it was before it was written as text."""
+    """Restore a bound that ``to_json`` wrote as a string."""
     if name == "pattern":
         return text
     dates: dict[str, Callable[[str], Any]] = {
@@ -258,7 +265,7 @@ def _parse_bound(name: str, text: str, kind: str) -> Any:
 
 
 def sample_digest(path: str) -> str:
-    """Give the digest of a file's content; nothing where there is no such file."""
+    """Hash the content of a file; an empty string if the file cannot be read."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -267,16 +274,12 @@ def sample_digest(path: str) -> str:
 
 
 def to_snake_case(name: str) -> str:
-    """Give a name in snake case.
+    """Convert a name to snake case.
 
     Example:
-        >>> (
-        ...     to_snake_case("Dt_Customer"),
-        ...     to_snake_case("MntWines"),
-        ...     to_snake_case("NumWebVisitsMonth"),
-        ...     to_snake_case("ID"),
-        ... )
-        ('dt_customer', 'mnt_wines', 'num_web_visits_month', 'id')
+        >>> list(map(to_snake_case, ("Dt_Customer", "NumWebVisitsMonth", "ID")))
+        ['dt_customer', 'num_web_visits_month', 'id']
     """
+    # A boundary: small then capital (aB), or the last capital of a run (HTTPCode is http_code).
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name.strip())
     return re.sub(r"[^0-9a-zA-Z]+", "_", spaced).strip("_").lower()

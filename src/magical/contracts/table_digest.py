@@ -1,4 +1,4 @@
-"""The digest of a table: of its logical content, whatever its chunks and its file."""
+"""Digests of tables, over their logical content: equal for equal rows, whatever the chunks or the file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import polars as pl
 __all__ = ["BLOCK_ROWS", "stream_digest", "table_digest"]
 
 BLOCK_ROWS = 65_536
-"""Rows hashed at a time."""
+"""Rows hashed at a time; part of the digest, so a change of it makes every result stale."""
 
 
 def table_digest(table: pl.DataFrame) -> str:
-    """Give the digest of a table's schema and rows; the order of rows and columns counts.
+    """Hash the schema and rows of a table; the order of rows and columns counts.
 
     Example:
         >>> a = pl.DataFrame({"x": [1, 2]})
@@ -28,7 +28,7 @@ def table_digest(table: pl.DataFrame) -> str:
 
 
 def stream_digest(table: pl.LazyFrame) -> str:
-    """Give the digest that the same rows have in memory, from a few blocks at a time.
+    """Hash a lazy table block by block; the digest equals that of the same rows in memory.
 
     Example:
         >>> a = pl.DataFrame({"x": [1, 2]})
@@ -51,7 +51,7 @@ def _digest_blocks(schema: Mapping[str, Any], blocks: Iterable[pl.DataFrame]) ->
 
 
 def _rechunk(batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Cut rows that come in any pieces where a table in memory is cut."""
+    """Cut batches of any size into blocks of ``BLOCK_ROWS``, as ``iter_slices`` cuts a table in memory."""
     waiting: list[pl.DataFrame] = []
     count = 0
     for batch in batches:
@@ -67,12 +67,13 @@ def _rechunk(batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 
 def _type_name(dtype: Any) -> str:
-    """A categorical's codes differ from process to process; the order of an enum's values is part of it."""
+    # The values of an Enum are part of its type. Those of a Categorical are not: they vary with the process.
     return f"Enum {list(dtype.categories)}" if dtype.base_type() is pl.Enum else str(dtype)
 
 
 def _hash_series(digest: Any, series: pl.Series) -> None:
     series = series.alias("column")  # methods of a series look it up by its name, which may be a pattern
+    # The null mask first: values beneath a null are arbitrary, and are replaced by a constant below.
     if series.null_count():
         digest.update(b"\2" + series.is_null().cast(pl.UInt8).to_numpy().tobytes())
     else:
@@ -82,6 +83,7 @@ def _hash_series(digest: Any, series: pl.Series) -> None:
         series, base = series.cast(pl.String), pl.String
     if base in (pl.String, pl.Binary):
         series = series.cast(pl.Binary).fill_null(b"")
+        # Lengths first: joined bytes alone are the same for ["ab", "c"] and ["a", "bc"].
         digest.update(series.bin.size().to_numpy().tobytes())
         digest.update(b"".join(series.to_list()))
     elif base in (pl.List, pl.Array):
@@ -104,6 +106,6 @@ def _hash_series(digest: Any, series: pl.Series) -> None:
 def _hash_numbers(digest: Any, series: pl.Series) -> None:
     physical = series.to_physical()
     numbers = (physical.fill_null(0) if physical.null_count() else physical).to_numpy()
-    if numbers.dtype.kind == "f" and np.isnan(numbers).any():
+    if numbers.dtype.kind == "f" and np.isnan(numbers).any():  # NaN has many bit patterns: make them one
         numbers = np.where(np.isnan(numbers), np.array(np.nan, numbers.dtype), numbers)
     digest.update(np.ascontiguousarray(numbers))

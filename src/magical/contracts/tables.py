@@ -1,4 +1,4 @@
-"""Tables as polars frames with the types of a contract, whatever they come as."""
+"""Tables of any kind: converted to polars, coerced to a contract's types, cut into parts, handed to steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import polars as pl
 import polars.selectors as cs
 
 from magical.contracts.dtypes import DTYPES, dtype_kind
-from magical.contracts.promises import PARTS, Parts, Promise, attach_promise, attached_promise
+from magical.contracts.promises import PARTS, TABLE_KINDS, Parts, Promise, attach_promise, attached_promise
 from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise, did_you_mean, join_names, shorten
 
@@ -27,21 +27,24 @@ __all__ = [
 
 
 def to_polars(table: Any) -> pl.DataFrame:
-    """Give a table as a polars DataFrame: from polars, pandas, or rows as dictionaries.
+    """Convert a polars or pandas table, or a list of rows as dictionaries, to a polars DataFrame.
 
     Raises:
-        BrokenPromise: it is no table.
+        BrokenPromise: the value is not a table.
+
+    Example:
+        >>> to_polars([{"x": 1}, {"x": 2}])["x"].to_list()
+        [1, 2]
     """
     if isinstance(table, pl.DataFrame):
         return table
     if isinstance(table, pl.LazyFrame):
         return table.collect()
+    # By the name of the type's module: whoever has a pandas table has imported pandas already.
     if type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns"):
-        from magical.contracts.pandas_tables import from_pandas
-
-        return from_pandas(
-            table if _has_text_labels(table) else table.set_axis(list(map(str, table.columns)), axis=1)
-        )
+        if not all(isinstance(label, str) for label in table.columns):
+            table = table.set_axis(list(map(str, table.columns)), axis=1)
+        return convert_pandas(table, None, label="A table")
     if isinstance(table, list) and all(isinstance(row, dict) for row in table):
         return pl.DataFrame(table, infer_schema_length=None)
     raise BrokenPromise(
@@ -50,42 +53,36 @@ def to_polars(table: Any) -> pl.DataFrame:
 
 
 def convert_pandas(table: pd.DataFrame, schema: Schema | None, *, label: str) -> pl.DataFrame:
-    """Convert a pandas table that a step returned to polars; pandas is imported only here.
-
-    Raises:
-        BrokenPromise: a column's name or values have no form in polars.
-    """
+    """Convert a pandas table to polars, as ``from_pandas`` does, which is imported only here."""
     from magical.contracts.pandas_tables import from_pandas
 
     return from_pandas(table, schema, label=label)
 
 
-def _has_text_labels(table: Any) -> bool:
-    return all(isinstance(label, str) for label in table.columns)
-
-
 def coerce_table(table: Any, schema: Schema, *, label: str = "") -> pl.DataFrame:
-    """Give the promised columns of a table, each in its one canonical type, nulls kept.
+    """Select the promised columns of a table and convert each to its one canonical type; nulls are kept.
 
-    A whole number stored as a float (pandas does so where a value is missing) is an ``int`` again, a
+    A whole number stored as a float (pandas does so where a value is missing) becomes an ``int``, a
     timestamp at midnight a ``date``. Any other change of type is refused.
 
     Raises:
         BrokenPromise: a column is missing, or its values are not of the promised type.
+
+    Example:
+        >>> schema = Schema("Row", (Column("n", "int", nullable=True),))
+        >>> coerce_table(pl.DataFrame({"n": [3.0, None], "more": "x"}), schema).to_dict(as_series=False)
+        {'n': [3, None]}
     """
-    frame = to_polars(table)
-    who = label or f"A table of {schema.name}"
+    frame, label = to_polars(table), label or f"A table of {schema.name}"
     missing = sorted(set(schema.names) - set(frame.columns), key=schema.names.index)
     if missing:
         raise BrokenPromise(
-            f"{who} promised {len(schema.columns)} columns; missing: {join_names(missing)}.",
+            f"{label} promised {len(schema.columns)} columns; missing: {join_names(missing)}.",
             hint=did_you_mean(missing[0], frame.columns),
         )
     frame = frame.select(schema.names).with_columns(cs.float().fill_nan(None))
-    columns = [
-        _coerce_series(series, column, who) for series, column in zip(frame, schema.columns, strict=True)
-    ]
-    return frame.with_columns(columns)
+    pairs = zip(frame, schema.columns, strict=True)
+    return frame.with_columns([_coerce_series(series, column, label) for series, column in pairs])
 
 
 def _coerce_series(series: pl.Series, column: Column, label: str) -> pl.Series:
@@ -94,18 +91,11 @@ def _coerce_series(series: pl.Series, column: Column, label: str) -> pl.Series:
         return series
     if series.null_count() == series.len():  # pandas cannot say what kind of values are missing
         return pl.Series(series.name, [None] * series.len(), dtype=wanted)
-    have = dtype_kind(series.dtype)
-    near = {
-        "int": ("int", "float", "bool"),
-        "float": ("int", "float", "bool"),
-        "bool": ("bool", "int", "float"),
-        "date": ("date", "datetime"),
-        "datetime": ("date", "datetime"),
-    }
-    if series.dtype == pl.Object:
+    if series.dtype == pl.Object:  # any Python values: polars infers their type once more
         series = pl.Series(series.name, series.to_list(), strict=False)
-        have = dtype_kind(series.dtype)
-    if have in near.get(column.type, (column.type,)):
+    have = dtype_kind(series.dtype)
+    families = (("int", "float", "bool"), ("date", "datetime"))
+    if have == column.type or any({have, column.type} <= set(family) for family in families):
         if have == "datetime" and getattr(series.dtype, "time_zone", None):
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         cast = series.cast(wanted, strict=False)
@@ -119,21 +109,17 @@ def _coerce_series(series: pl.Series, column: Column, label: str) -> pl.Series:
 
 
 def _is_lossless(series: pl.Series, cast: pl.Series, have: str, wanted: str) -> bool:
-    """A number that is whole, or 0 or 1, and a timestamp at midnight stay what they are."""
+    # Other pairs have no value that the cast could change without making it null.
     if (have, wanted) not in (("float", "int"), ("float", "bool"), ("int", "bool"), ("datetime", "date")):
         return True
     return bool((series == cast.cast(series.dtype)).all(ignore_nulls=True))
 
 
 def partition(table: pl.DataFrame | pd.DataFrame, assignment: pl.Series | list[str | None]) -> Parts[Any]:
-    """Cut a table by what a column says of each row: ``train``, ``validation``, ``test``, or null for none.
-
-    Args:
-        table: the rows, polars or pandas; their order is kept within each part.
-        assignment: one text or null for each row.
+    """Cut a table into parts: ``assignment`` has ``train``, ``validation``, ``test`` or null for each row.
 
     Returns:
-        The three parts, and the assignment as a table of the rows' ids (or row numbers) with ``part``.
+        The three parts, rows in order, and the assignment: the rows' ids (or row numbers) with ``part``.
 
     Raises:
         BrokenPromise: a name is unknown, the lengths differ, a part is empty, or has one class only.
@@ -158,30 +144,27 @@ def partition(table: pl.DataFrame | pd.DataFrame, assignment: pl.Series | list[s
         )
     cut = {name: table.filter(part == name) for name in PARTS}
     schema = promise.schema if promise else None
-    for name, rows in cut.items():
-        if rows.is_empty():
+    for name, piece in cut.items():
+        if piece.is_empty():
             sizes = ", ".join(f"{n} {r.height:,}" for n, r in cut.items())
             raise BrokenPromise(
                 f"The {name} part of the split is empty ({sizes} rows).",
                 hint="change its share, or give more rows.",
             )
         target = schema.column(schema.target) if schema and schema.target else None
-        if target and target.is_class and rows[target.name].n_unique() < 2:
+        if target and target.is_class and piece[target.name].n_unique() < 2:
             raise BrokenPromise(
-                f"The {name} part has one class only: {target.name} is {rows[target.name][0]} "
-                f"in all of its {rows.height:,} rows.",
+                f"The {name} part has one class only: {target.name} is {piece[target.name][0]} "
+                f"in all of its {piece.height:,} rows.",
                 hint="split with kind='stratified', or give more rows.",
             )
     ids = schema.ids if schema else []
-    who = table.select(ids) if ids else pl.DataFrame({"row": pl.int_range(table.height, eager=True)})
-    return Parts(cut["train"], cut["validation"], cut["test"], who.with_columns(part))
-
-
-_TABLE_KINDS = ("table", "lazy", "pandas")
+    rows = table.select(ids) if ids else pl.DataFrame({"row": pl.int_range(table.height, eager=True)})
+    return Parts(cut["train"], cut["validation"], cut["test"], rows.with_columns(part))
 
 
 def convert_kind(value: Any, wanted: Promise) -> Any:
-    """Give a table, or each of several, in the kind that is wanted; its mark goes along.
+    """Convert a table, or each of several, to the wanted kind: polars, lazy or pandas; marks are kept.
 
     Example:
         >>> convert_kind(pl.DataFrame({"x": [1]}), Promise("lazy")).collect().item()
@@ -191,15 +174,16 @@ def convert_kind(value: Any, wanted: Promise) -> Any:
         promises = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(value)
         if promises:
             value = [convert_kind(v, p) for v, p in zip(value, promises, strict=False)]
+        # By its text: a promise from parse_kinds has a string for its hint.
         return tuple(value) if str(wanted.hint).startswith("tuple") else value
     if not wanted.is_table or not isinstance(value, (pl.DataFrame, pl.LazyFrame)):
         return value
-    mark, given = attached_promise(value), _convert_table(value, wanted.kind)
-    return attach_promise(given, mark) if mark else given
+    mark, table = attached_promise(value), _convert_table(value, wanted.kind)
+    return attach_promise(table, mark) if mark else table
 
 
 def format_kinds(wanted: Promise) -> str:
-    """Give the kinds that a parameter asks for as a text, such as ``pandas`` or ``tuple table lazy``.
+    """Write the table kinds of a promise as text, for another process: ``pandas``, or ``tuple table lazy``.
 
     Example:
         >>> format_kinds(Promise("list", list, items=(Promise("pandas"),)))
@@ -212,14 +196,14 @@ def format_kinds(wanted: Promise) -> str:
 
 
 def parse_kinds(kinds: str) -> Promise:
-    """Give what such a text asks for.
+    """Read the promise that ``format_kinds`` wrote.
 
     Example:
         >>> convert_kind([pl.DataFrame({"x": [1]})], parse_kinds("tuple* lazy"))[0].collect().item()
         1
     """
     first, *others = kinds.split() or ["any"]
-    if first in ("any", *_TABLE_KINDS):
+    if first in ("any", *TABLE_KINDS):
         return Promise(first)
     return Promise("tuple" if first == "tuple" else "list", first, items=tuple(map(Promise, others)))
 

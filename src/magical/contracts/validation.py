@@ -1,4 +1,4 @@
-"""Check a table against its contract in one vectorised pass; failures are data, bounded whatever its size."""
+"""Validation of tables against contracts, in one vectorised pass; failures are data of bounded size."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ __all__ = [
 
 
 class Check(NamedTuple):
-    """One thing that must hold for each row.
+    """One requirement on each row.
 
     Attributes:
         name: the column, or the name of the rule.
-        words: what must hold, in words.
-        holds: true where it does.
+        requirement: in words, such as ``must not be null``.
+        holds: an expression that is true where the requirement holds.
         ids: for a check that an id is unique, its columns.
     """
 
@@ -54,24 +54,32 @@ class Check(NamedTuple):
 
     @property
     def broken(self) -> pl.Expr:
-        """True where it does not hold."""
+        """An expression that is true where the requirement does not hold, or is null."""
         return (~self.holds).fill_null(True)
 
 
 def build_column_checks(column: Column, dtype: Any) -> list[Check]:
-    """Give what a column asks of its values, which are of a polars type that fits it."""
-    col, out = pl.col(column.name), []
-    if not column.nullable:
-        out.append(Check(column.name, "must not be null", col.is_not_null()))
+    """List the checks of one column's values.
 
-    def add(words: str, holds: pl.Expr) -> None:
-        out.append(Check(column.name, words, holds | col.is_null()))
+    Args:
+        dtype: the column's polars type in the table; it must fit the contract's type.
+
+    Example:
+        >>> [k.requirement for k in build_column_checks(Column("n", "int", bounds={"ge": 0}), pl.Int64())]
+        ['must not be null', 'must be >= 0']
+    """
+    col, checks = pl.col(column.name), []
+    if not column.nullable:
+        checks.append(Check(column.name, "must not be null", col.is_not_null()))
+
+    def add(requirement: str, holds: pl.Expr) -> None:  # a null breaks no other check than that for null
+        checks.append(Check(column.name, requirement, holds | col.is_null()))
 
     if column.choices:
         add(f"must be one of {join_names(map(repr, column.choices), 6)}", col.is_in(list(column.choices)))
     for bound, value in column.bounds.items():
         add(f"must {_BOUND_TEXTS[bound]} {value}", _bound_expression(bound, value, col, dtype))
-    return out
+    return checks
 
 
 _BOUND_TEXTS = {
@@ -109,7 +117,7 @@ def _bound_expression(bound: str, value: Any, col: pl.Expr, dtype: Any) -> pl.Ex
 
 
 def _is_not_nan(col: pl.Expr, dtype: Any) -> pl.Expr:
-    """NaN is greater than every number, says polars."""
+    # To polars NaN is greater than every number, so only lower bounds would let it pass.
     return col.is_not_nan() if dtype.is_float() else pl.lit(True)
 
 
@@ -120,7 +128,7 @@ def _length_expression(col: pl.Expr, dtype: Any) -> pl.Expr:
 
 
 def build_unique_checks(schema: Schema, invalid: set[str]) -> list[Check]:
-    """Give the check that the id is unique, unless one of its columns is wrong."""
+    """Build the check that the id is unique; none if one of its columns is in ``invalid``."""
     ids = schema.ids
     if not ids or invalid & set(ids):
         return []
@@ -130,7 +138,7 @@ def build_unique_checks(schema: Schema, invalid: set[str]) -> list[Check]:
 
 
 def build_rule_checks(schema: Schema) -> list[Check]:
-    """Give the rules across columns or rows."""
+    """Build the checks of the rules across columns or rows."""
     return [_build_rule_check(schema, rule) for rule in schema.rules]
 
 
@@ -141,30 +149,29 @@ def _build_rule_check(schema: Schema, rule: Rule) -> Check:
             f"{schema.name}.{rule.name} gave a {type(holds).__name__}: a rule gives a polars expression.",
             hint='such as pl.col("left") >= pl.col("arrived").',
         )
-    words = "must hold" if rule.text == rule.name.replace("_", " ") else f"must hold ({rule.text})"
-    return Check(rule.name, words, holds)
+    has_text = rule.text != rule.name.replace("_", " ")
+    return Check(rule.name, f"must hold ({rule.text})" if has_text else "must hold", holds)
 
 
 _HASH, _ROW = "__hash", "__row"
 
 HASHES_PER_PASS = 4_000_000
-
-"""Rows whose ids' hashes are held in memory at a time."""
+"""Rows whose hashes of ids are in memory at a time: about 32 MB, and the hash table over them."""
 
 
 def find_duplicates(
     table: pl.LazyFrame, ids: list[str], height: int, max_examples: int
 ) -> tuple[int, pl.DataFrame]:
-    """Count the rows whose id another row has too, and give the first few.
+    """Count the rows whose id occurs more than once, and return the first few with their row numbers.
 
-    Rows of one id have one hash, so only rows that share a hash are looked at themselves. The hashes are
-    looked at in as many passes as memory asks for, each over those of one residue.
+    Rows of one id share a hash, so only rows with a shared hash are compared. The hashes are grouped in
+    several passes if they are many, one pass for each residue, so that memory stays bounded.
 
     Args:
-        table: is read once for each ``HASHES_PER_PASS`` rows, the columns ``ids`` only.
+        table: its columns ``ids`` are read once for each ``HASHES_PER_PASS`` rows.
         ids: the columns that together are the id.
-        height: how many rows there are.
-        examples: how many rows to give at most.
+        height: the number of rows.
+        max_examples: the most rows to return.
 
     Example:
         >>> count, rows = find_duplicates(pl.LazyFrame({"id": [7, 8, 7]}), ["id"], 3, 5)
@@ -172,41 +179,39 @@ def find_duplicates(
         (2, [(0, 7), (2, 7)])
     """
     passes = -(-height // HASHES_PER_PASS) or 1
-    one = (pl.col(ids[0]) if len(ids) == 1 else pl.struct(ids)).hash().alias(_HASH)
-    hashes, keyed = table.select(one), table.select(ids).with_row_index(_ROW).with_columns(one)
-    count, found = 0, []
+    id_hash = (pl.col(ids[0]) if len(ids) == 1 else pl.struct(ids)).hash().alias(_HASH)
+    hashes, keyed = table.select(id_hash), table.select(ids).with_row_index(_ROW).with_columns(id_hash)
+    count, examples = 0, []
     for number in range(passes):
-        some = hashes if passes == 1 else hashes.filter(pl.col(_HASH) % passes == number)
-        shared = (
-            some.group_by(_HASH).len().filter(pl.col("len") > 1).select(_HASH).collect(engine="streaming")
-        )
+        residue = hashes if passes == 1 else hashes.filter(pl.col(_HASH) % passes == number)
+        sizes = residue.group_by(_HASH).len().filter(pl.col("len") > 1)
+        shared = sizes.select(_HASH).collect(engine="streaming")
         if shared.is_empty():
             continue
+        # By the ids themselves now: different ids may collide in one hash.
         rows = keyed.join(shared.lazy(), on=_HASH, how="semi").group_by(ids)
-        several = rows.agg(pl.len().alias(_HASH), pl.col(_ROW).bottom_k(max_examples))
-        again = several.filter(pl.col(_HASH) > 1).collect(engine="streaming")
-        count += int(again[_HASH].sum())
-        first = again.drop(_HASH).explode(_ROW).bottom_k(max_examples, by=_ROW)
-        found.append(first.select(_ROW, *ids))
+        groups = rows.agg(pl.len().alias(_HASH), pl.col(_ROW).bottom_k(max_examples))
+        repeated = groups.filter(pl.col(_HASH) > 1).collect(engine="streaming")
+        count += int(repeated[_HASH].sum())
+        first = repeated.drop(_HASH).explode(_ROW).bottom_k(max_examples, by=_ROW)
+        examples.append(first.select(_ROW, *ids))
     none = table.select(ids).head(0).with_row_index(_ROW).collect()
-    return count, pl.concat([none, *found]).sort(_ROW).head(max_examples)
+    return count, pl.concat([none, *examples]).sort(_ROW).head(max_examples)
 
 
 MAX_EXAMPLES = 5
-
 MAX_DETAILED_FAILURES = 20
-
-"""Of more broken promises than these no examples are looked for."""
+"""Failures with examples; the others have a count only, since each example costs a query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One broken promise of a table.
+    """One requirement that a table breaks.
 
     Attributes:
         column: the column, or the name of the rule.
-        rule: what must hold, in words.
-        count: how many rows break it; 0 where the column itself is wrong.
+        rule: the requirement, in words.
+        count: the number of rows that break it; 0 if the column itself is missing or of another type.
         values: up to five offending values, as short texts.
         rows: their row numbers, from 0.
     """
@@ -227,85 +232,89 @@ class Failure:
 
 
 class FilterResult(NamedTuple):
-    """What ``filter`` gives.
-
-    Attributes:
-        good: the rows that keep the contract.
-        rejected: the others, with a column ``reason``.
-    """
+    """The result of ``filter``: the rows that keep the contract, and the others with a column ``reason``."""
 
     good: pl.DataFrame
     rejected: pl.DataFrame
 
 
 def find_failures(table: pl.DataFrame | pl.LazyFrame, schema: Schema) -> list[Failure]:
-    """Give every promise that a table breaks.
+    """List everything that a table breaks of its schema; columns without a contract are ignored.
 
-    Args:
-        table: any number of rows; columns that the schema does not know are not looked at. A lazy one is read
-            in streaming mode: of its rows nothing stays in memory but some ids, and what a rule asks for.
-        schema: what it must keep.
+    A lazy table is read in streaming mode: only some ids, and what a rule needs, are kept in memory.
+
+    Example:
+        >>> find_failures(pl.DataFrame({"n": [1, -2]}), Schema("S", (Column("n", "int", bounds={"ge": 0}),)))
+        [Failure(column='n', rule='must be >= 0', count=1, values=('-2',), rows=(1,))]
     """
     dtypes, height = table.collect_schema(), _count_rows(table)
-    found = [f for c in schema.columns if (f := _find_column_failure(c, dtypes, height))]
-    wrong = {f.column for f in found}
-    checks = [
-        k for c in schema.columns if c.name not in wrong for k in build_column_checks(c, dtypes[c.name])
-    ]
-    checks += build_unique_checks(schema, wrong) + ([] if found else build_rule_checks(schema))
+    failures = [f for c in schema.columns if (f := _find_column_failure(c, dtypes, height))]
+    invalid = {f.column for f in failures}
+    valid = [c for c in schema.columns if c.name not in invalid]
+    checks = [k for c in valid for k in build_column_checks(c, dtypes[c.name])]
+    # Rules may read any column, so they wait until all columns have their types.
+    checks += build_unique_checks(schema, invalid) + ([] if failures else build_rule_checks(schema))
     if not checks or not height:
-        return found
+        return failures
     lazy = isinstance(table, pl.LazyFrame)
-    exprs = [(_placeholder(c) if lazy and c.ids else c.broken).alias(str(i)) for i, c in enumerate(checks)]
+    # Duplicates of a lazy table are counted apart: is_duplicated would hold all ids in memory. Their place in
+    # this query keeps its full height, by which the result of a rule of one value is counted.
+    exprs = [
+        (pl.col(c.ids[0]).is_null() if lazy and c.ids else c.broken).alias(str(i))
+        for i, c in enumerate(checks)
+    ]
     try:
         broken = _collect(table, table.lazy().select(exprs).select(pl.all().sum())).row(0)
     except pl.exceptions.PolarsError as error:
         raise _computation_error(table, schema, checks) or error from None
     for check, expr, count in zip(checks, exprs, broken, strict=True):
         if isinstance(table, pl.LazyFrame) and check.ids:
-            again, first = find_duplicates(table, list(check.ids), height, MAX_EXAMPLES)
-            found += [_make_failure(check, again, first, list(check.ids))] if again else []
+            duplicates, first = find_duplicates(table, list(check.ids), height, MAX_EXAMPLES)
+            failures += [_make_failure(check, duplicates, first, list(check.ids))] if duplicates else []
         elif count:
             rows = min(count, height)
-            found.append(
+            failures.append(
                 _find_examples(table, dtypes, check, expr, rows)
-                if len(found) < MAX_DETAILED_FAILURES
+                if len(failures) < MAX_DETAILED_FAILURES
                 else Failure(check.name, check.requirement, rows)
             )
-    return found
+    return failures
 
 
 def validate(table: pl.DataFrame | pl.LazyFrame, schema: Schema, *, label: str, hint: str = "") -> None:
-    """Check that a table keeps its schema.
+    """Validate a table against its schema.
+
+    Args:
+        label: names the table's step in the message.
+        hint: takes the place of the suggestion that is made from the failures.
 
     Raises:
-        BrokenPromise: it does not; the message shows which rows and values.
+        BrokenPromise: the table breaks its schema; the message shows rows and values.
     """
-    found = find_failures(table, schema)
-    if not found:
+    failures = find_failures(table, schema)
+    if not failures:
         return
-    found.sort(key=lambda f: f.rule != "must be unique")  # a wrong join shows in its ids first
-    rows = max(f.count for f in found)
-    least = "at least " if len(found) > 1 else ""
+    failures.sort(key=lambda f: f.rule != "must be unique")  # a wrong join shows in its ids first
+    rows = max(f.count for f in failures)
+    least = "at least " if len(failures) > 1 else ""
     head = (
         f"{label} promised Frame[{schema.name}], but {least}{rows:,} of {_count_rows(table):,} rows break it:"
-        if all(f.count for f in found)
+        if all(f.count for f in failures)
         else f"{label} promised Frame[{schema.name}], but its columns differ:"
     )
-    shown = [f"  {f}" for f in found[:3]]
-    if len(found) > 3:
-        shown[2] = f"  {join_names((f'{f.column} {f.rule}' for f in found[2:]), 2)}"
-    raise BrokenPromise(
-        head, *shown, hint=hint or _suggest_fix(found, table.collect_schema().names(), schema)
-    )
+    shown = [f"  {f}" for f in failures[:3]]
+    if len(failures) > 3:
+        shown[2] = f"  {join_names((f'{f.column} {f.rule}' for f in failures[2:]), 2)}"
+    hint = hint or _suggest_fix(failures, table.collect_schema().names(), schema)
+    raise BrokenPromise(head, *shown, hint=hint)
 
 
 def filter(table: Any, contract: type[BaseModel] | Schema) -> FilterResult:
-    """Part the rows that keep a contract from those that do not, with the reason.
+    """Separate the rows that keep a contract from those that break it, with the reason.
 
     Args:
         table: a polars or pandas DataFrame with the contract's columns in their types.
-        contract: what each row must keep.
+        contract: the contract of each row.
 
     Raises:
         BrokenPromise: a column is missing or of another type.
@@ -329,28 +338,27 @@ def filter(table: Any, contract: type[BaseModel] | Schema) -> FilterResult:
             hint=_suggest_fix(structural, frame.columns, schema),
         )
     checks = [k for c in schema.columns for k in build_column_checks(c, dtypes[c.name])]
-    reason = _rejection_reasons(
-        frame, schema, checks + build_unique_checks(schema, set()) + build_rule_checks(schema)
-    )
-    return FilterResult(
-        frame.filter(reason == ""), frame.with_columns(reason.alias("reason")).filter(reason != "")
-    )
+    checks += build_unique_checks(schema, set()) + build_rule_checks(schema)
+    reason = _rejection_reasons(frame, schema, checks)
+    good, rejected = frame.filter(reason == ""), frame.with_columns(reason.alias("reason"))
+    return FilterResult(good, rejected.filter(reason != ""))
 
 
 def _rejection_reasons(frame: pl.DataFrame, schema: Schema, checks: list[Check]) -> pl.Series:
-    """What each row breaks, in words; a few checks at a time, since polars is slow to plan one long text."""
-    found = []
-    for start in range(0, len(checks), 100):
-        some = checks[start : start + 100]
-        texts = [pl.when(c.broken).then(pl.lit(f"{c.name} {c.requirement}")) for c in some]
+    """Write for each row the requirements that it breaks; an empty string for a good row."""
+    batches = []
+    for start in range(0, len(checks), 100):  # in batches: polars is slow to plan one long concatenation
+        batch = checks[start : start + 100]
+        texts = [pl.when(c.broken).then(pl.lit(f"{c.name} {c.requirement}")) for c in batch]
         reasons = pl.concat_str(texts, separator="; ", ignore_nulls=True)
         try:
-            found.append(frame.lazy().select(pl.repeat("", pl.len()) + reasons).collect().to_series())
+            # The empty column gives the full height to a rule of one value.
+            batches.append(frame.lazy().select(pl.repeat("", pl.len()) + reasons).collect().to_series())
         except pl.exceptions.PolarsError as error:
             raise _computation_error(frame, schema, checks) or error from None
-    if not found:
+    if not batches:
         return pl.repeat("", frame.height, eager=True)
-    columns = [series.replace("", None).alias(str(i)) for i, series in enumerate(found)]
+    columns = [series.replace("", None).alias(str(i)) for i, series in enumerate(batches)]
     joined = pl.concat_str(pl.all(), separator="; ", ignore_nulls=True)
     return pl.DataFrame(columns).select(joined).to_series()
 
@@ -365,15 +373,10 @@ def _collect(table: pl.DataFrame | pl.LazyFrame, query: pl.LazyFrame) -> pl.Data
     return query.collect(engine="streaming" if isinstance(table, pl.LazyFrame) else "auto")
 
 
-def _placeholder(check: Check) -> pl.Expr:
-    """As many rows as a check would have that is made otherwise; a rule on all rows counts by it."""
-    return pl.col(check.ids[0]).is_null()
-
-
 def _computation_error(
     table: pl.DataFrame | pl.LazyFrame, schema: Schema, checks: list[Check]
 ) -> ContractError | None:
-    """Find the one check that polars cannot compute."""
+    """Return an error that names the check that polars cannot compute; None if each can be computed alone."""
     for check in checks:
         try:
             _collect(table, table.lazy().select(check.broken))
@@ -390,6 +393,7 @@ def _find_column_failure(column: Column, dtypes: Mapping[str, Any], height: int)
     if column.name not in dtypes:
         return Failure(column.name, "is missing", 0)
     have = dtype_kind(dtypes[column.name])
+    # A column without any value has the type "null"; it fits every type that may be null.
     if column.type in ("any", have) or (have == "null" and (column.nullable or not height)):
         return None
     return Failure(column.name, f"must be {column.type_text}, and is {have}", 0)
@@ -402,14 +406,8 @@ def _find_examples(
     roots = [] if broken.meta.has_multiple_outputs() else broken.meta.root_names()
     if roots and isinstance(table, pl.DataFrame):  # a plan on all columns of a wide table is slow
         table = pl.DataFrame([table.get_column(n) for n in dict.fromkeys([*shown, *roots])])
-    query = (
-        table.lazy()
-        .select(*shown, broken.alias("__broken"))
-        .with_row_index("__row")
-        .filter("__broken")
-        .head(MAX_EXAMPLES)
-    )
-    return _make_failure(check, count, _collect(table, query), shown)
+    rows = table.lazy().select(*shown, broken.alias("__broken")).with_row_index(_ROW).filter("__broken")
+    return _make_failure(check, count, _collect(table, rows.head(MAX_EXAMPLES)), shown)
 
 
 def _make_failure(check: Check, count: int, rows: pl.DataFrame, shown: list[str]) -> Failure:
@@ -417,53 +415,44 @@ def _make_failure(check: Check, count: int, rows: pl.DataFrame, shown: list[str]
     if check.requirement != "must not be null" and shown:
         texts = [shorten(v[0] if len(shown) == 1 else v, 24) for v in rows.select(shown).iter_rows()]
         values = tuple(dict.fromkeys(texts))
-    return Failure(check.name, check.requirement, count, values, tuple(rows["__row"].to_list()))
+    return Failure(check.name, check.requirement, count, values, tuple(rows[_ROW].to_list()))
 
 
-def _suggest_fix(found: list[Failure], names: list[str], schema: Schema) -> str:
-    place = f" in {schema.source}" if schema.source else ""
-    missing = [f.column for f in found if f.rule == "is missing"]
+def _suggest_fix(failures: list[Failure], names: list[str], schema: Schema) -> str:
+    contract = f"{schema.name} in {schema.source}" if schema.source else schema.name
+    missing = [f.column for f in failures if f.rule == "is missing"]
     if missing:
-        near = did_you_mean(missing[0], [n for n in names if n not in schema.by_name])
-        return (
-            near if near.startswith("did you") else f"give {missing[0]}, or take it off {schema.name}{place}."
-        )
-    if not any(f.count for f in found):
-        return f"cast it here, or change its type: {schema.name}{place}."
-    if all(f.rule == "must be unique" for f in found):
-        return f"drop the duplicates here, or take Id off {schema.name}{place}."
-    return f"filter them here, or widen {schema.name}{place}."
+        hint = did_you_mean(missing[0], [n for n in names if n not in schema.by_name])
+        return hint if hint.startswith("did you") else f"give {missing[0]}, or take it off {contract}."
+    if not any(f.count for f in failures):
+        return f"cast it here, or change its type: {contract}."
+    if all(f.rule == "must be unique" for f in failures):
+        return f"drop the duplicates here, or take Id off {contract}."
+    return f"filter them here, or widen {contract}."
 
 
 _ROW_GROUP_CELLS = 4_194_304
-
-"""In a row group: 65,536 rows of 64 columns. A few of these are in memory at a time."""
+"""Cells of a row group: 65,536 rows of 64 columns. A few groups are in memory at a time."""
 
 
 class StreamError(Exception):
-    """What a step gave could not be computed; the cause says why."""
+    """The lazy table that a step returned cannot be computed; the cause has the reason."""
 
 
 @dataclass(frozen=True)
 class LazyOutput:
-    """A lazy table, and what it must keep.
-
-    Attributes:
-        frame: has not been computed.
-        schema: what its rows promise, if anything.
-        who: the step, for messages.
-    """
+    """A lazy table that a step returned, not computed yet, with its schema; ``label`` names the step."""
 
     frame: pl.LazyFrame
     schema: Schema | None = None
     label: str = ""
 
     def sink(self, path: Path) -> None:
-        """Compute the rows into a parquet file, and hold them to their contract.
+        """Compute the rows into a parquet file, and validate them there.
 
         Raises:
-            StreamError: they cannot be computed.
-            BrokenPromise: they break their contract.
+            StreamError: the rows cannot be computed.
+            BrokenPromise: the rows break their contract.
             OSError: the disk is full.
         """
         try:
@@ -472,10 +461,10 @@ class LazyOutput:
             self.frame.sink_parquet(
                 path, compression="zstd", compression_level=1, row_group_size=rows, engine="streaming"
             )
-        except (Exception, pl.exceptions.PanicException) as error:
-            said = re.search(r"\(os error (\d+)\)", str(error))  # polars tells it in words only
-            if said and int(said[1]) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                raise OSError(int(said[1]), os.strerror(int(said[1]))) from error
+        except (Exception, pl.exceptions.PanicException) as error:  # a panic is no Exception
+            match = re.search(r"\(os error (\d+)\)", str(error))  # polars has the number in its text only
+            if match and int(match[1]) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise OSError(int(match[1]), os.strerror(int(match[1]))) from error
             raise StreamError(str(error)) from error
         if self.schema is not None:
             validate(pl.scan_parquet(path, glob=False), self.schema, label=self.label)

@@ -1,6 +1,5 @@
-"""The engine: from a graph to artifacts. What a run is, what it would do, what it wrote down.
+"""The engine: plans a run of a graph, executes its nodes, records its events and artifacts.
 
-`protocols` are the ports that stores, runners, listeners and registries implement; `execution` runs the
-nodes.
+Stores, runners, listeners and registries implement `protocols`; `execution` runs the nodes.
 Door: `artifacts`, `execution`, `journal`, `plan`, `policy`, `pretend_plan`, `protocols`, `run`.
 """

@@ -1,4 +1,4 @@
-"""What the store keeps: artifacts, and the records that say which key gave them."""
+"""The entries of a store: artifacts, and the records of the keys that produced them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ __all__ = ["Artifact", "Record"]
 
 @dataclass(frozen=True)
 class Artifact:
-    """A stored value.
+    """A reference to a stored value.
 
     Attributes:
-        kind: ``table``, ``value``, ``object``, ``group`` (a split, a tuple or a list of others), ``none``, or
-            ``pretended`` (what stands in for a model).
-        content: names what is in it; equal content, equal name. For a model, the key that made it.
-        blob: the stored object's name, empty for a group.
-        summary: one short text for the reader, such as ``2,240 × 29``.
+        kind: ``table``, ``value``, ``object``, ``group`` (a split, a tuple or a list), ``none``, or
+            ``pretended`` (a stub of a model).
+        content: a digest of the content; for a model the key that produced it.
+        blob: the name of the stored object, empty for a group.
+        summary: a short text for the reader, such as ``2,240 × 29``.
         items: the members of a group.
+
+    Example:
+        >>> pair = Artifact("group", "ab", items={"0": Artifact("value", "a", "x.json")})
+        >>> pair.blobs(), pair.item("0").content
+        (['x.json'], 'a')
     """
 
     kind: str
@@ -31,15 +36,15 @@ class Artifact:
     items: Mapping[str, Artifact] = field(default_factory=dict)
 
     def item(self, name: str) -> Artifact:
-        """Give a member of a group, or the whole for an empty name."""
+        """Return a member of a group, or the artifact itself for an empty name."""
         return self.items[name] if name else self
 
     def blobs(self) -> list[str]:
-        """Give the names of all stored objects it needs."""
+        """List the names of the stored objects that it refers to, members included."""
         return ([self.blob] if self.blob else []) + [b for i in self.items.values() for b in i.blobs()]
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON."""
+        """Return it as a JSON object; empty fields are left out."""
         out: dict[str, Any] = {"kind": self.kind, "content": self.content}
         if self.blob:
             out["blob"] = self.blob
@@ -51,26 +56,25 @@ class Artifact:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Artifact:
-        """Read one back."""
+        """Build an artifact from its JSON object."""
         items = {k: cls.from_json(v) for k, v in data.get("items", {}).items()}
         return cls(data["kind"], data["content"], data.get("blob", ""), data.get("summary", ""), items)
 
 
 @dataclass(frozen=True)
 class Record:
-    """Says that a key has been computed, from what, and what it gave.
+    """The record of a computed key: its inputs and its result.
 
     Attributes:
-        key: the node's key; with a mark behind it where a receipt of another registry lies under that.
-        node: its name when it ran.
+        key: the node's key; with a suffix if a receipt of another registry already has that key.
+        node: the node's name in the run that computed it.
         step: the step's import string.
-        parts: what the key is a hash of; ``why`` answers from these.
-        result: what it gave.
-        kept: what its body kept beside the result.
-        seconds: how long the body took.
-        run: the run in which it was made.
-        origin: what it stands on that is not real: pretended steps, or ``NAME (sample)``.
-        registry: which model registry its body was given, if it asked for one.
+        parts: the parts that the key is a hash of; ``why`` compares them.
+        kept: the values that the body kept beside the result.
+        seconds: the time the body took.
+        run: the run that computed it.
+        origin: the ancestors that are not real: pretended steps, or ``NAME (sample)``.
+        registry: the id of the model registry that its body used, empty without one.
     """
 
     key: str
@@ -85,28 +89,20 @@ class Record:
     registry: str = ""
 
     def blobs(self) -> list[str]:
-        """Give the names of all stored objects it needs."""
+        """List the names of the stored objects that its result and its kept values refer to."""
         return [b for artifact in (self.result, *self.kept.values()) for b in artifact.blobs()]
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON."""
-        out: dict[str, Any] = {
-            "key": self.key,
-            "node": self.node,
-            "step": self.step,
-            "parts": dict(self.parts),
-            "result": self.result.to_json(),
-            "kept": {k: v.to_json() for k, v in self.kept.items()},
-            "seconds": self.seconds,
-            "run": self.run,
-            "origin": list(self.origin),
-        }
-        return out | ({"registry": self.registry} if self.registry else {})
+        """Return it as a JSON object."""
+        kept = {k: v.to_json() for k, v in self.kept.items()}
+        values = {"parts": dict(self.parts), "result": self.result.to_json(), "kept": kept}
+        out = {**vars(self), **values, "origin": list(self.origin)}
+        return out if self.registry else {k: v for k, v in out.items() if k != "registry"}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
-        """Read one back."""
+        """Build a record from its JSON object."""
         result = Artifact.from_json(data["result"])
         kept = {k: Artifact.from_json(v) for k, v in data["kept"].items()}
-        origin = tuple(data.get("origin", ()))
+        origin = tuple(data.get("origin", ()))  # a list in JSON
         return cls(**{**data, "result": result, "kept": kept, "origin": origin})

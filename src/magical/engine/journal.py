@@ -1,8 +1,7 @@
-"""The journal of runs: for each run a folder with append-only JSON lines."""
+"""The journal of runs: for each run a folder with an append-only file of JSON lines."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
 import os
@@ -30,19 +29,17 @@ class RunSummary:
 
     Attributes:
         name: such as ``2026-01-31-101500-ab12``.
-        workflow: the workflow's name.
-        state: ``done``, ``failed``, ``stopped``, or ``killed`` where the journal just ends.
+        state: ``done``, ``failed``, ``stopped``, or ``killed`` if the journal has no last line.
         started: seconds since the epoch.
-        seconds: how long it took, if it ended.
-        keys: for each node that was fresh or finished, its key.
-        executed: the nodes whose bodies ran.
-        failed: the nodes that failed, with their messages.
-        pending: the nodes that the world did not answer, with their keys.
-        settings: the settings it ran with.
-        facts: what else the first line says.
-        begun: for each node whose body began to run, its key.
-        left_out: the nodes that were not run, with the reason.
-        contents: for each node with a key, what names the content of its result.
+        seconds: its duration; 0 if it was killed.
+        keys: the key of each node that was fresh or finished.
+        executed: the nodes whose bodies ran to their end.
+        failed: the message of each node that failed.
+        pending: the key of each node that could not write to the world, which did not answer.
+        facts: the other fields of its first event.
+        begun: the key of each node whose body began to run.
+        left_out: the reason for each node that was not run.
+        contents: the digest of the result of each node in ``keys``.
     """
 
     name: str
@@ -62,10 +59,15 @@ class RunSummary:
 
 
 class Journal:
-    """Writes and reads the runs of a project.
+    """Writes and reads the runs of a project, each in a folder of its own.
 
-    Args:
-        folder: where the runs are.
+    Example:
+        >>> import tempfile
+        >>> journal = Journal(Path(tempfile.mkdtemp()))
+        >>> run = journal.create_run()
+        >>> _ = journal.write(run, RunStarted(run=run, workflow="campaign", settings={}, nodes=[]))
+        >>> journal.read(run).state
+        'killed'
     """
 
     def __init__(self, folder: Path) -> None:
@@ -73,7 +75,7 @@ class Journal:
         self._truncated: set[str] = set()
 
     def create_run(self) -> str:
-        """Make a folder for a new run and give its name; names sort as runs began, whatever the clock says.
+        """Create the folder of a new run and return its name; names sort in the order of their runs.
 
         Raises:
             StoreError: the disk is full, read-only or gone.
@@ -84,34 +86,34 @@ class Journal:
                 name = f"{_next_run_prefix(os.listdir(self.folder))}{secrets.token_hex(1)}"
                 try:
                     (self.folder / name).mkdir()
-                except FileExistsError:
+                except FileExistsError:  # another process was quicker
                     continue
                 return name
 
     def write(self, run: str, event: Event) -> str:
-        """Append one event, and give what there is to say: a run goes on if its journal cannot be written.
+        """Append one event; return a warning if that fails, since the run goes on without its journal.
 
         Raises:
-            StoreError: it is the first event, so nothing is lost.
+            StoreError: the first event cannot be written: nothing has run yet.
         """
-        said = {"at": round(time.time(), 3), **event.to_json()}
-        line = json.dumps(said, ensure_ascii=False, default=lambda other: mask(str(other)))
+        fields = {"at": round(time.time(), 3), **event.to_json()}
+        line = json.dumps(fields, ensure_ascii=False, default=lambda other: mask(str(other)))
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         path = self.folder / run / "journal.jsonl"
-        torn = run in self._truncated
+        truncated = run in self._truncated
         try:
             with wrap_disk_errors(path):
-                _append(path, b"\n" * torn + data)  # what was cut short must not swallow this line
+                _append(path, b"\n" * truncated + data)  # a line that was cut short must not swallow this one
         except StoreError as error:
             if isinstance(event, RunStarted):
                 raise
             self._truncated.add(run)
-            return "" if torn else f"The run goes on, but its journal is not whole: {error.lines[0]}"
+            return "" if truncated else f"The run goes on, but its journal is not whole: {error.lines[0]}"
         self._truncated.discard(run)
         return ""
 
     def names(self) -> list[str]:
-        """Give the names of all runs, newest first."""
+        """List the names of all runs, newest first."""
         if not self.folder.is_dir():
             return []
         return sorted(
@@ -119,10 +121,10 @@ class Journal:
         )
 
     def find(self, name: str) -> str:
-        """Give the full name of a run from its beginning or end, or ``last``.
+        """Find the full name of a run by its beginning or end, or by ``last``.
 
         Raises:
-            UsageError: there is none, or more than one.
+            UsageError: no run has that name, or more than one.
         """
         names = self.names()
         found = names[:1] if name == "last" else [n for n in names if n.startswith(name) or n.endswith(name)]
@@ -136,7 +138,7 @@ class Journal:
         raise UsageError.unknown("run", name, names[:8], hint=hint)
 
     def events(self, run: str) -> Iterator[Mapping[str, Any]]:
-        """Give the events of a run; a last line that a kill cut short is passed over."""
+        """Yield the events of a run; a line that a kill or a full disk cut short is skipped."""
         with (self.folder / run / "journal.jsonl").open("rb") as file:
             for line in file:
                 try:
@@ -145,15 +147,15 @@ class Journal:
                     continue
 
     def read(self, run: str) -> RunSummary:
-        """Give a run's summary."""
+        """Read a run's summary."""
         summary = RunSummary(run)
         for event in self.events(run):
-            with contextlib.suppress(KeyError, TypeError, AttributeError):  # a damaged line
+            with suppress(KeyError, TypeError, AttributeError):  # a line of another release, or a damaged one
                 _apply_event(summary, event)
         return summary
 
     def runs(self) -> Iterator[RunSummary]:
-        """Give the summaries of all runs, newest first."""
+        """Read the summaries of all runs, newest first."""
         return (self.read(name) for name in self.names())
 
 
@@ -162,12 +164,12 @@ _RUN_NAME = re.compile(r"(\d{4}-\d\d-\d\d-\d{6})-([0-9a-f]{3})[0-9a-f]{2}")
 
 
 def _next_run_prefix(names: Iterable[str]) -> str:
-    """The beginning of a name for now: after all that are there, also if the clock was set back since."""
+    """Return the start of a name for now that sorts after all these names, even if the clock went back."""
     now = time.time()
-    moment, fraction = dt.datetime.fromtimestamp(now), int(now % 1 * 4096)  # runs of one second sort too
+    moment, fraction = dt.datetime.fromtimestamp(now), int(now % 1 * 4096)  # sorts runs of one second
     newest = _RUN_NAME.fullmatch(max((n for n in names if _RUN_NAME.fullmatch(n)), default=""))
     if newest and (f"{moment:{_TIME_FORMAT}}", f"{fraction:03x}") <= newest.groups():
-        with suppress(ValueError, OverflowError):  # a folder that is called like a run, and is none
+        with suppress(ValueError, OverflowError):  # a folder that is only named like a run
             last, ticks = dt.datetime.strptime(newest[1], _TIME_FORMAT), int(newest[2], 16) + 1
             moment, fraction = last + dt.timedelta(seconds=ticks // 4096), ticks % 4096
     return f"{moment:{_TIME_FORMAT}}-{fraction:03x}"
@@ -176,11 +178,11 @@ def _next_run_prefix(names: Iterable[str]) -> str:
 def _append(path: Path, data: bytes) -> None:
     try:
         file = path.open("ab", buffering=0)
-    except FileNotFoundError:  # somebody deleted it while the run goes on
+    except FileNotFoundError:  # somebody deleted it during the run
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("ab", buffering=0)
     with file:
-        while data:
+        while data:  # an unbuffered write may take a part only; one call for all, so that lines do not mix
             data = data[file.write(data) or 0 :]
 
 
@@ -189,17 +191,15 @@ def _apply_event(summary: RunSummary, event: Mapping[str, Any]) -> None:
         case "RunStarted":
             summary.workflow, summary.settings = event["workflow"], event["settings"]
             summary.started = event["at"]
-            own = {"event", "at", "run", "workflow", "settings"}
-            summary.facts = {k: v for k, v in event.items() if k not in own}
+            fields = {"event", "at", "run", "workflow", "settings"}
+            summary.facts = {k: v for k, v in event.items() if k not in fields}
         case "StepStarted" if "key" in event:
             summary.begun[event["step"]] = event["key"]
-        case "StepCached":
+        case "StepCached" | "StepFinished":
             summary.keys[event["step"]] = event["key"]
             summary.contents[event["step"]] = event.get("content", "")
-        case "StepFinished":
-            summary.keys[event["step"]] = event["key"]
-            summary.contents[event["step"]] = event.get("content", "")
-            summary.executed.append(event["step"])
+            if event["event"] == "StepFinished":
+                summary.executed.append(event["step"])
         case "StepFailed":
             summary.failed[event["step"]] = event["message"]
         case "StepLeftOut":
@@ -211,17 +211,23 @@ def _apply_event(summary: RunSummary, event: Mapping[str, Any]) -> None:
 
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """Give the commit a folder is at and whether it has changes, or nothing outside a repository."""
+    """Read the commit of a folder and whether it has changes; empty outside a repository.
+
+    Example:
+        >>> git_state(Path("/"))
+        {}
+    """
+    # Without the variable, git status takes a lock to refresh its index, and a commit in another shell fails.
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     command = ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
     try:
-        done = subprocess.run(
+        status = subprocess.run(
             command, capture_output=True, text=True, timeout=5, env=environment, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return {}
-    if done.returncode:
+    if status.returncode:
         return {}
-    lines = done.stdout.splitlines()
+    lines = status.stdout.splitlines()
     commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid")), "")
     return {"commit": commit, "dirty": any(not line.startswith("#") for line in lines)}

@@ -1,11 +1,11 @@
-"""Policy and tracking: wishes about a run, apart from facts about its steps. Never in a key."""
+"""Policy and tracking: how a run is carried out and recorded; neither is part of a key."""
 
 from __future__ import annotations
 
 import os
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -25,12 +25,12 @@ MAX_RETRY_DELAY = 600.0
 
 
 class StepPolicy(Settings):
-    """What is wished for one step; what is not given is as for all steps.
+    """The policy of one step; a field that is None is as for all steps.
 
     Attributes:
-        retries: how often it begins again after a failure.
-        backoff: seconds before the first retry; twice as long before each further one, ten minutes at most.
-        timeout: seconds; it then runs in a process of its own, which is ended when the time is up.
+        retries: attempts after the first one that failed.
+        backoff: seconds before the first retry; doubled before each further one, ten minutes at most.
+        timeout: seconds; the step then runs in a process of its own, which is killed when they are over.
         workers: how many of its nodes run at a time.
         tags: of its tasks in Prefect, beside those of the run; Prefect can limit how many tasks of a tag run
             at a time, over all runs.
@@ -45,7 +45,12 @@ class StepPolicy(Settings):
 
 @dataclass(frozen=True)
 class NodePolicy:
-    """What holds for one node: a step's own wishes, else those for all."""
+    """The policy of one node: each field from the node, else from its step, else from the run.
+
+    Example:
+        >>> [NodePolicy(backoff=0.5).retry_delay(attempt) for attempt in (1, 2, 3)]
+        [0.5, 1.0, 2.0]
+    """
 
     retries: int = 0
     backoff: float = 1.0
@@ -54,12 +59,7 @@ class NodePolicy:
     tags: tuple[str, ...] = ()
 
     def retry_delay(self, attempt: int) -> float:
-        """Give the seconds to wait after an attempt, counted from 1.
-
-        Example:
-            >>> [NodePolicy(backoff=0.5).retry_delay(n) for n in (1, 2, 3)]
-            [0.5, 1.0, 2.0]
-        """
+        """Return the seconds to wait after a failed attempt, counted from 1."""
         return min(self.backoff * 2.0 ** (attempt - 1), MAX_RETRY_DELAY)
 
 
@@ -67,19 +67,23 @@ class Policy(Settings):
     """How a run is carried out.
 
     Attributes:
-        runner: who runs the steps: ``local``, this process alone; or ``prefect``, as tasks of a flow run.
+        runner: ``local``, this process alone; or ``prefect``, each step a task of a flow run.
         cluster: where bodies run: empty for threads of this process; ``dask`` for as many processes of this
-            machine as there are workers; or the address of a Dask scheduler, such as ``tcp://10.0.0.5:8786``.
+            machine as ``workers``; or the address of a Dask scheduler, such as ``tcp://10.0.0.5:8786``.
         server: the API of Prefect's server, such as ``http://127.0.0.1:4200/api``; empty for the one that
             Prefect is set up for, or else that of ``magical ui``.
-        store: where artifacts live: empty for ``.magical/store``, or any path of fsspec, such as
-            ``s3://bucket/campaign``, that workers elsewhere reach, too. Not on the command line.
+        store: where artifacts live: empty for ``.magical/store``, or a URL of fsspec that all workers reach,
+            such as ``s3://bucket/campaign``. Not on the command line.
         workers: how many steps run at a time.
-        retries: how often a step begins again after it raised, its source did not answer, or its time was up.
-        backoff: seconds before the first retry; twice as long before each further one, ten minutes at most.
-        timeout: seconds a step may take; none by default. A step with a timeout runs in a process of its own.
+        retries: attempts after the first one that raised, got no answer from its source, or timed out.
+        backoff: seconds before the first retry; doubled before each further one, ten minutes at most.
+        timeout: seconds a step may take; None for no limit. A step with a timeout runs in its own process.
         tags: of the flow run in Prefect.
-        steps: the same for single steps, by the name of a step or of one node: ``tune``, ``tune[boosting]``.
+        steps: the policy of single steps, by the name of a step or of one node: ``tune``, ``tune[boosting]``.
+
+    Example:
+        >>> Policy(retries=2, steps={"tune": StepPolicy(timeout=600)}).steps["tune"].retries is None
+        True
     """
 
     runner: Literal["local", "prefect"] = "local"
@@ -105,46 +109,52 @@ class Policy(Settings):
     @field_validator("server")
     @classmethod
     def _complete_server(cls, value: str) -> str:
-        """The address as Prefect wants it: a server that is named without a path is asked for its API."""
+        """Append ``/api`` to an address without a path: Prefect wants the address of its API."""
         if re.fullmatch(r"(https?://[^\s/]\S*|)", value):
             return f"{value.rstrip('/')}/api" if value and not urlsplit(value).path.strip("/") else value
         raise PydanticCustomError("server", "must be an address, such as http://127.0.0.1:4200/api")
 
     def for_node(self, node: Node) -> NodePolicy:
-        """Give the wishes about one node: its own, its step's, or those for all."""
-        own = [s for s in (self.steps.get(node.name), self.steps.get(node.step_name)) if s is not None]
+        """Merge the policies of a node, its step and the run, in this order."""
+        levels = [s for s in (self.steps.get(node.name), self.steps.get(node.step_name)) if s is not None]
 
-        def first(name: str) -> object:
-            given = (getattr(s, name) for s in own)
-            return next((v for v in given if v is not None), getattr(self, name))
+        def first(name: str, default: object) -> Any:
+            return next((v for s in levels if (v := getattr(s, name)) is not None), default)
 
-        workers = next((s.workers for s in own if s.workers is not None), None)
-        tags = tuple(dict.fromkeys(tag for s in own for tag in s.tags))
-        common = {n: first(n) for n in ("retries", "backoff", "timeout")}
-        return NodePolicy(**common, workers=workers, tags=tags)  # type: ignore[arg-type]
+        return NodePolicy(
+            first("retries", self.retries),
+            first("backoff", self.backoff),
+            first("timeout", self.timeout),
+            first("workers", None),  # the run's own number limits all steps together
+            tuple(dict.fromkeys(tag for s in levels for tag in s.tags)),
+        )
 
     def check(self, graph: Graph) -> None:
-        """Hold the names of steps to those that the workflow has.
+        """Check that the workflow has each step that is named.
 
         Raises:
-            SettingsError: there is no such step.
+            SettingsError: it has no such step.
         """
-        known = list(dict.fromkeys([*(n.step_name for n in graph.nodes), *(n.name for n in graph.nodes)]))
+        names = list(dict.fromkeys([*(n.step_name for n in graph.nodes), *(n.name for n in graph.nodes)]))
         for name in self.steps:
-            if name not in known:
+            if name not in names:
                 raise SettingsError(
-                    f"[policy] steps.{name}: there is no such step.", hint=did_you_mean(name, known)
+                    f"[policy] steps.{name}: there is no such step.", hint=did_you_mean(name, names)
                 )
 
 
 class TrackingSettings(Settings):
-    """Where runs and models are recorded.
+    """The MLflow server or database for runs and models.
 
     Attributes:
-        enabled: whether a run is recorded in MLflow.
+        enabled: whether runs are recorded in MLflow.
         uri: MLflow's tracking server or database; empty for the project's own in ``.magical``.
         registry_uri: its model registry, if that is elsewhere.
         experiment: the experiment's name; empty for the workflow's.
+
+    Example:
+        >>> TrackingSettings(uri="http://127.0.0.1:5000").experiment
+        ''
     """
 
     enabled: bool = True
@@ -155,12 +165,12 @@ class TrackingSettings(Settings):
     @field_validator("uri", "registry_uri")
     @classmethod
     def _check_uri(cls, value: str) -> str:
-        """Hold an address to what MLflow can reach: it would refuse another one only after all the work."""
+        """Validate an address; MLflow itself would refuse it only after all steps have run."""
         scheme, colon, _ = value.partition(":")
         if (
             not colon
-            or "/" in scheme
-            or len(scheme) == 1
+            or "/" in scheme  # a path that contains a colon
+            or len(scheme) == 1  # a drive of Windows
             or _is_known_scheme(scheme.lower().partition("+")[0])
         ):
             return value
@@ -171,10 +181,10 @@ class TrackingSettings(Settings):
 
 
 def _is_known_scheme(scheme: str) -> bool:
-    """Whether MLflow, or what is installed beside it, has a store for the addresses of a scheme."""
+    """Return True if MLflow or an installed plugin of it has a store for the scheme."""
     if scheme in _SCHEMES | _DATABASE_SCHEMES:
         return True
-    from importlib.metadata import entry_points
+    from importlib.metadata import entry_points  # reads the metadata of all packages: only when needed
 
     groups = ("mlflow.tracking_store", "mlflow.model_registry_store")
     return any(scheme == point.name for group in groups for point in entry_points(group=group))

@@ -1,10 +1,12 @@
-"""Which steps a run makes up, as a rewriting of the graph: what is not there is pretended."""
+"""The choice of the steps that a run pretends, made by rewriting its graph."""
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from magical.errors import UsageError, WiringError, did_you_mean, join_names
@@ -16,27 +18,35 @@ __all__ = ["ALL", "DEFAULT_ROWS", "PARENT_INPUT_PREFIX", "SOURCES", "UNWRITTEN",
 
 UNWRITTEN, SOURCES, ALL = "", "sources", "all"
 
+_TABLE_KINDS = ("table", "lazy", "pandas")
+
 PARENT_INPUT_PREFIX = "key of "
-"""Before the name of a contract: the input by which a made-up table is given the ids that its keys name."""
+"""Before a contract's name, the name of the input that gives a pretended table the ids for its keys."""
 
 
 @dataclass(frozen=True)
 class Pretence:
-    """What a run makes up; called with a graph it gives the graph that is run.
+    """The rule for what a run pretends; called with a graph it returns the graph that is run.
 
     Attributes:
-        mode: ``""`` for steps without a body only, ``sources`` for all that is read as well, ``all``.
-        rows: of a table that is made up new.
+        mode: ``""`` for unwritten steps only, ``sources`` for these and all sources, ``all``.
+        rows: of a table that is generated without an input to take rows from.
 
     Raises:
-        UsageError: the mode or the rows are none.
+        UsageError: the mode is unknown, or the number of rows is less than 1.
+
+    Example:
+        >>> Pretence("sources", rows=0)
+        Traceback (most recent call last):
+        magical.errors.UsageError: A made-up table has at least one row, got rows=0.
+        Hint: rows=200
     """
 
     mode: str = UNWRITTEN
     rows: int = DEFAULT_ROWS
 
     def __post_init__(self) -> None:
-        """Refuse what is no mode and no number of rows."""
+        """Validate mode and rows."""
         if self.mode not in (UNWRITTEN, SOURCES, ALL):
             raise UsageError.unknown("way to pretend", self.mode, [SOURCES, ALL])
         if type(self.rows) is not int or self.rows < 1:
@@ -45,27 +55,28 @@ class Pretence:
             )
 
     def __call__(self, graph: Graph) -> Graph:
-        """Give the graph with the facts ``pretended`` (how many rows) and ``cut`` (it promises no columns).
+        """Return the graph with the facts ``pretended`` (the rows) and ``cut`` (no columns promised) set.
 
-        A step without a body is made up. What promises a table without columns cannot be: it is cut off, and
-        the first step behind it that promises something is made up in its place. So is a step that would
-        write files of what is made up; where nobody can, it is left out when it is planned. A made-up table
-        gets the tables whose ids its keys name as inputs.
+        An unwritten step is pretended. A step that promises a table without columns cannot be: it is cut off,
+        and the first step after it that promises columns is pretended in its place. A step that would write
+        files from pretended inputs is pretended too; the planner leaves it out where it cannot be. A
+        pretended table gets the tables whose ids its keys name as further inputs.
 
         Raises:
-            WiringError: a key names no contract, or two made-up tables each need the other's ids first.
+            WiringError: a key names no contract, or two pretended tables each need the other's ids first.
         """
         cut: set[str] = set()
         unreal: set[str] = set()
         nodes: list[Node] = []
         for node in graph.nodes:
-            before = {link.node for link in node.links}
-            unreal |= {node.name} if before & unreal else set()
-            onto_disk = node.facts.get("writes_files") and node.name in unreal
-            if not (self._is_pretended(node) or before & cut or onto_disk):
+            parents = {link.node for link in node.links}
+            unreal |= {node.name} if parents & unreal else set()
+            writes_unreal_files = node.facts.get("writes_files") and node.name in unreal
+            if not (self._is_pretended(node) or parents & cut or writes_unreal_files):
                 nodes.append(node)
                 continue
             unreal.add(node.name)
+            # Without the body nothing is read, so the result may be cached.
             facts = {k: v for k, v in node.facts.items() if k != "reads"}
             if not node.writes and _is_columnless(node.promise):
                 cut.add(node.name)
@@ -91,14 +102,14 @@ def _is_source(node: Node) -> bool:
 
 
 def _is_columnless(promise: Mapping[str, Any]) -> bool:
-    """Whether it holds a table that promises no columns: nothing could be said of what is made up."""
-    if promise["kind"] in ("table", "lazy", "pandas", "parts"):
+    """Return True if a promise contains a table without a contract, which cannot be generated."""
+    if promise["kind"] in (*_TABLE_KINDS, "parts"):
         return "schema" not in promise
     return any(map(_is_columnless, promise.get("items", ())))
 
 
 def _prune_wire(wire: Wire, cut: set[str]) -> Wire:
-    """A wire without what is cut off; nothing where nothing is left."""
+    """Remove links to nodes that are cut off from a wire; None if no link is left."""
     if isinstance(wire, Link):
         return None if wire.node in cut else wire
     if wire is None:
@@ -108,7 +119,7 @@ def _prune_wire(wire: Wire, cut: set[str]) -> Wire:
 
 
 def _add_parent_inputs(graph: Graph) -> Graph:
-    """Give made-up tables the tables that hold the ids which their keys name, and bring all into order."""
+    """Connect pretended tables to the tables whose ids their keys name, and sort the nodes again."""
     nodes = dict(graph.by_name)
     for node in graph.nodes:
         if node.facts.get("pretended") and not node.needs_real_inputs:
@@ -119,68 +130,49 @@ def _add_parent_inputs(graph: Graph) -> Graph:
 
 
 def _find_parents(graph: Graph, node: Node) -> Iterator[tuple[str, Link]]:
-    carried = {
-        c["name"]
-        for link in node.links
-        for s in _list_schemas(_link_promise(graph, link))
-        for c in s["columns"]
-    }
+    """Yield the contract and a table of each key of a node whose ids no input has.
+
+    Raises:
+        WiringError: a key names no contract of the graph.
+    """
+    # Columns of an input are copied, not generated, so their keys are right already.
+    carried = {c["name"] for link in node.links for s in _link_schemas(graph, link) for c in s["columns"]}
     for schema in _list_schemas(node.promise):
         keys = {c["parent"]: c for c in schema["columns"] if c.get("parent") and c["name"] not in carried}
         for parent, column in keys.items():
-            given = [link for link in node.links if _has_contract(_link_promise(graph, link), parent)]
-            if parent == schema["contract"] or given:
+            if parent == schema["contract"] or any(_gives_contract(graph, t, parent) for t in node.links):
                 continue
-            tables = [
-                t
-                for n in graph.nodes
-                for t in _table_links(n)
-                if _has_contract(_link_promise(graph, t), parent)
-            ]
-            below = _descendants(graph, node.name) if tables else set()
-            found = [t for t in tables if t.node not in below]
-            if found:
-                yield parent, found[0]
+            tables = [t for n in graph.nodes for t in _table_links(n) if _gives_contract(graph, t, parent)]
+            # A table that is made from this one cannot be its input.
+            if table := next((t for t in tables if node.name not in graph.ancestors([t.node])), None):
+                yield parent, table
             elif column["type"] == "any" and parent not in _contract_names(graph):
                 raise _unknown_parent_error(graph, schema, column)
 
 
-def _descendants(graph: Graph, name: str) -> set[str]:
-    found, waiting = set[str](), [name]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(graph.children[name])
-    return found
-
-
-def _link_promise(graph: Graph, link: Link) -> Mapping[str, Any]:
-    """What a link promises, as JSON."""
+def _link_schemas(graph: Graph, link: Link) -> list[Mapping[str, Any]]:
+    """List the schemas of the value that a link refers to."""
     promise = graph.by_name[link.node].promise
-    if not link.item or promise["kind"] == "parts":
-        return promise
-    member: Mapping[str, Any] = promise["items"][int(link.item)]
-    return member
+    whole = not link.item or promise["kind"] == "parts"  # all parts of a split have one schema
+    return _list_schemas(promise if whole else promise["items"][int(link.item)])
 
 
 def _table_links(node: Node) -> Iterator[Link]:
-    """The tables that a node gives, whole or as members of a tuple."""
-    if node.promise["kind"] in ("table", "lazy", "pandas"):
+    """Yield a link to each table that a node returns, alone or in a tuple."""
+    if node.promise["kind"] in _TABLE_KINDS:
         yield Link(node.name)
     elif node.promise["kind"] == "tuple":
-        for i, item in enumerate(node.promise.get("items", ())):
-            if item["kind"] in ("table", "lazy", "pandas"):
-                yield Link(node.name, str(i))
+        items = enumerate(node.promise.get("items", ()))
+        yield from (Link(node.name, str(i)) for i, item in items if item["kind"] in _TABLE_KINDS)
 
 
-def _has_contract(promise: Mapping[str, Any], contract: str) -> bool:
-    return any(schema["contract"] == contract for schema in _list_schemas(promise))
+def _gives_contract(graph: Graph, link: Link, contract: str) -> bool:
+    return any(schema["contract"] == contract for schema in _link_schemas(graph, link))
 
 
 def _list_schemas(promise: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    own = [promise["schema"]] if "schema" in promise else []
-    return own + [s for item in promise.get("items", ()) for s in _list_schemas(item)]
+    schemas = [promise["schema"]] if "schema" in promise else []
+    return schemas + [s for item in promise.get("items", ()) for s in _list_schemas(item)]
 
 
 def _contract_names(graph: Graph) -> list[str]:
@@ -196,34 +188,30 @@ def _unknown_parent_error(graph: Graph, schema: Mapping[str, Any], column: Mappi
 
 
 def _sort_nodes(nodes: Mapping[str, Node]) -> tuple[Node, ...]:
-    """The nodes, each behind what it needs, else in the order in which they were drawn.
+    """Sort nodes so that each follows its inputs, otherwise in the order in which they were drawn.
 
     Raises:
-        WiringError: the keys of made-up tables lead round in a circle.
+        WiringError: the keys of pretended tables form a circle.
     """
-    order = {name: i for i, name in enumerate(nodes)}
     names = list(nodes)
-    missing = {n: {link.node for link in node.links} for n, node in nodes.items()}
-    children: dict[str, list[str]] = {n: [] for n in nodes}
-    for name, parents in missing.items():
-        for parent in parents:
-            children[parent].append(name)
-    ready = [order[n] for n, parents in missing.items() if not parents]
-    heapq.heapify(ready)
-    found: list[Node] = []
-    while ready:
+    order = {name: i for i, name in enumerate(names)}
+    sorter = TopologicalSorter({n: [link.node for link in node.links] for n, node in nodes.items()})
+    with contextlib.suppress(CycleError):  # the nodes outside of a circle are sorted all the same
+        sorter.prepare()
+    ready: list[int] = []
+    found: dict[str, Node] = {}
+    while sorter.is_active():
+        for name in sorter.get_ready():
+            heapq.heappush(ready, order[name])
         name = names[heapq.heappop(ready)]
-        found.append(nodes[name])
-        for child in children[name]:
-            missing[child].discard(name)
-            if not missing[child]:
-                heapq.heappush(ready, order[child])
+        found[name] = nodes[name]
+        sorter.done(name)
     if len(found) < len(nodes):
-        stuck = [n for n, parents in missing.items() if parents]
+        stuck = [n for n in nodes if n not in found]
         keyed = [n for n in stuck if any(name.startswith(PARENT_INPUT_PREFIX) for name in nodes[n].inputs)]
         raise WiringError(
             f"{join_names(keyed, 4)} cannot be made up: each has a Key of a table that needs its "
             "own ids first.",
             hint="take Key[...] off one of the contracts, or write one of the steps.",
         )
-    return tuple(found)
+    return tuple(found.values())

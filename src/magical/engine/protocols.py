@@ -1,4 +1,4 @@
-"""The ports of the engine: what a store, a runner, a listener and a model registry must do."""
+"""The ports of the engine: stores, runners, clusters, listeners, model registries, and a step's context."""
 
 from __future__ import annotations
 
@@ -39,17 +39,14 @@ T = TypeVar("T")
 
 @dataclass
 class SweepResult:
-    """What a sweep of a store removed, or would have, and what stays.
+    """The counts of a sweep: what was removed, or would be in a dry run, and what stays.
 
     Attributes:
-        records: results removed.
+        records: records removed.
         objects: stored objects removed.
-        leftovers: what kills left: scratch folders, locks, pins, half-written files.
-        bytes: what all that took.
-        damaged: the names of the objects that were not what was stored; counted among those removed.
-        kept_records: results that stay.
-        kept_objects: objects that stay.
-        kept_bytes: what these take.
+        leftovers: files of killed processes removed: scratch folders, locks, pins, half-written files.
+        bytes: the size of all that was removed.
+        damaged: the names of the damaged objects; they count among those removed.
     """
 
     records: int = 0
@@ -63,54 +60,54 @@ class SweepResult:
 
 
 class Store(Protocol):
-    """Where artifacts and records live. Put if absent, atomic, verified when read, for many at once.
+    """Keeps artifacts and records: put if absent, atomic, verified when read, shared by many processes.
 
     Attributes:
-        foreign: the keys whose results were not taken, since they are another store's and hold code.
+        untrusted: the keys whose results were ignored, since another store signed them and they hold code.
     """
 
     untrusted: set[str]
 
     def find_record(self, key: str) -> Record | None:
-        """Give the record of a key, if it has been computed."""
+        """Find the record of a key; None if it has not been computed."""
 
     def put_record(self, record: Record) -> None:
-        """Keep a record; from then on its key counts as computed."""
+        """Store a record; from then on its key counts as computed."""
 
     def drop_record(self, key: str, expected: Record | None = None) -> None:
-        """Forget that a key has been computed, unless another record than ``only`` stands there by now."""
+        """Delete the record of a key, unless it is no longer the expected one."""
 
     def save(self, value: Any, promise: Promise, key: str) -> Artifact:
-        """Keep a value.
+        """Store a value.
 
         Raises:
-            StoreError: the value cannot be kept.
+            StoreError: the value cannot be stored.
         """
 
     def load(self, artifact: Artifact, promise: Promise) -> Any:
-        """Give a value back.
+        """Load a stored value.
 
         Raises:
-            DamagedArtifact: what was read is not what was stored.
+            DamagedArtifact: the object is missing, or its digest differs.
         """
 
     def scratch(self, key: str) -> Path:
-        """Give a folder for a key that survives a kill."""
+        """Return a folder for a key that survives a kill."""
 
     def clear_scratch(self, key: str) -> None:
-        """Delete that folder."""
+        """Delete the folder of a key."""
 
     def size(self, key: str) -> int:
-        """Give the bytes that a key's result and what was kept beside it take; 0 where they are gone."""
+        """Return the bytes of a key's result and kept values; 0 if they no longer exist."""
 
     def pin_run(self, run: str) -> AbstractContextManager[None]:
-        """Pin what is looked up and put, for the time of a run, which ``kill -9`` ends too."""
+        """Keep sweeps from removing what a run looks up or stores, until the block or the process ends."""
 
     def lock(self, key: str, on_wait: Callable[[], None] = ...) -> AbstractContextManager[None]:
-        """Hold a key alone while it is computed; ``waits`` is called while another has it, and may raise."""
+        """Lock a key while it is computed; ``on_wait`` is called while another holds it, and may raise."""
 
     def block_sweeps(self) -> AbstractContextManager[None]:
-        """Keep sweeps away, from the first object that is saved to the record that names it."""
+        """Hold off sweeps for a block: from the first object saved to the record that refers to it."""
 
     def sweep(
         self,
@@ -119,11 +116,11 @@ class Store(Protocol):
         dry: bool = False,
         verify: bool = False,
     ) -> SweepResult:
-        """Remove what no key that is alive or pinned needs.
+        """Remove the records and objects that no key that is alive or pinned refers to.
 
         Args:
-            alive: keys; or gives them, called when nothing can be put and no run can end any more.
-            dry: remove nothing, and say what would be.
+            alive: keys; or returns them, called once nothing can be stored and no run can end any more.
+            dry: remove nothing, only count.
             verify: read every object that stays, and remove the damaged ones.
         """
 
@@ -134,15 +131,18 @@ def _no_retry(error: BaseException) -> float | None:
 
 @dataclass(frozen=True)
 class WorkItem(Generic[T]):
-    """A piece of work as a runner takes it; calling it does it.
+    """A piece of work for a runner; a call executes it.
 
     Attributes:
-        call: does it.
         name: the node's name, as ``magical show`` has it.
-        after: the names of the works whose results it needs; they have ended.
-        wishes: what is wished for it, for a runner that shows it.
-        again: told what it raised, gives the seconds after which it is to begin again; none if it has failed
-            for good. A runner may ask and do so by itself. For one that does not, whoever submitted does.
+        after: the nodes whose results it needs; they have ended.
+        policy: the node's policy, for a runner that shows it.
+        next_delay: returns, for an error, the seconds until the next attempt; None to give up. A runner may
+            retry by itself; otherwise the scheduler does.
+
+    Example:
+        >>> WorkItem(lambda: 1 + 1, "sum")()
+        2
     """
 
     body: Callable[[], T]
@@ -152,7 +152,7 @@ class WorkItem(Generic[T]):
     next_delay: Callable[[BaseException], float | None] = _no_retry
 
     def __call__(self) -> T:
-        """Do it."""
+        """Execute the work in this thread."""
         return self.body()
 
 
@@ -164,39 +164,38 @@ class Runner(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def submit(self, work: WorkItem[T]) -> Future[T]:
-        """Begin a piece of work and give its future."""
+        """Start a piece of work and return its future."""
 
 
 class Cluster(Protocol):
     """Runs the bodies of nodes in other processes, here or on other machines."""
 
     def __enter__(self) -> Cluster:
-        """Begin; where others run it, it answers by now.
+        """Start the cluster, or connect to one that runs elsewhere.
 
         Raises:
-            UsageError: it does not answer, or what it needs is not installed.
+            UsageError: it does not answer, or a package is not installed.
         """
 
     def __exit__(self, *exc: object) -> None:
-        """Leave nothing behind: no process of ours, no folder; left by an exception, at once."""
+        """End our processes and delete our folders; after an exception without waiting for bodies."""
 
     def submit(self, task: RemoteTask, emit: Callable[[Event], None]) -> Future[Record]:
-        """Begin an errand.
+        """Start a body and return the future of its record, or of a ``MagicalError``.
+
+        Cancelling the future stops the body if it can be stopped.
 
         Args:
-            errand: which body.
-            tell: takes what it tells, in order, each event once, and all of it before the future is done.
-
-        Returns:
-            Its record, or a ``MagicalError``; a future that is cancelled stops the body if it can be stopped.
+            task: the node and its inputs.
+            emit: takes its events in order, each once, and all of them before the future is done.
         """
 
 
 class Listener(Protocol):
-    """Hears what a run tells. One that fails is reported and never fails the run."""
+    """Receives the events of a run. One that raises is reported and never fails the run."""
 
     def on(self, event: Event) -> None:
-        """Take an event; called from one thread."""
+        """Handle an event; calls come one at a time, from any thread."""
 
 
 @dataclass(frozen=True)
@@ -204,12 +203,10 @@ class Version:
     """A registered version of a model.
 
     Attributes:
-        name: the registered model's name.
         number: the version, from 1.
         key: the key of the step that registered it.
         aliases: such as ``champion``.
-        tags: what was written about it.
-        uri: where a person or a serving process finds it.
+        uri: its address for a person or a serving process.
     """
 
     name: str
@@ -225,21 +222,19 @@ class Submission:
     """A model on its way into a registry.
 
     Attributes:
-        name: the registered model's name.
-        key: makes putting idempotent: a version with this key is not put again.
+        key: makes registering idempotent: a version with this key is not registered again.
         folder: the model as files, with all that serving needs.
-        loader: the module that loads the folder: it has ``_load_pyfunc(path)``.
-        code: the folders to be put on the path when it is loaded.
+        loader: the module that loads the folder; it has ``_load_pyfunc(path)``.
+        code: folders for the import path of the process that loads it.
         inputs: the schema of a row that it takes.
-        outputs: the schema of what it gives.
+        outputs: the schema of a prediction.
         example: a few rows that it takes, as a polars table.
         requirements: pip requirements with versions.
-        tags: short texts about it.
         description: Markdown for its page.
-        origin: what it stands on that is not real. With any, there is no submission: no registry can take it.
+        origin: the ancestors that are not real; must be empty.
 
     Raises:
-        RegistryError: it stands on a pretence or a sample.
+        RegistryError: an ancestor is pretended or sampled.
     """
 
     name: str
@@ -256,7 +251,7 @@ class Submission:
     origin: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what is not real before any registry sees it."""
+        """Refuse a model that is not real, before any registry can receive it."""
         if self.origin:
             raise RegistryError(
                 f"{self.name}: this model stands on what is not real: {join_names(self.origin)}.",
@@ -268,7 +263,7 @@ class Registry(Protocol):
     """Keeps versions of models, and the aliases that point at them."""
 
     def put(self, submission: Submission) -> Version:
-        """Register a version, or give the one that already carries the key.
+        """Register a version, or return the one that already has the key.
 
         Raises:
             RegistryDown: the registry does not answer.
@@ -276,43 +271,37 @@ class Registry(Protocol):
         """
 
     def versions(self, name: str = "") -> list[Version]:
-        """Give the versions of a model, or of all, newest first."""
+        """List the versions of a model, or of all models, newest first."""
 
     def champion(self, name: str) -> Version | None:
-        """Give the version with the alias ``champion``, if there is one."""
+        """Return the version with the alias ``champion``; None without one."""
 
     def alias(self, version: Version, alias: str = "champion") -> None:
         """Point an alias at a version."""
 
     def rollback(self, name: str) -> Version:
-        """Point the alias ``champion`` back at the version that had it before.
+        """Point the alias ``champion`` at the version that had it before.
 
         Raises:
-            RegistryError: there is none.
+            RegistryError: no version had it before.
         """
 
     def folder(self, version: Version) -> Path:
-        """Give the folder that was submitted, on this machine."""
+        """Return the submitted folder, downloaded to this machine if needed."""
 
 
 @dataclass
 class StepContext:
-    """One step in one run; what ``emit``, ``keep``, ``scratch`` and ``register`` reach.
+    """The step that runs in this thread: the sink of ``emit``, ``keep`` and ``scratch``.
 
     Attributes:
-        node: the node that runs.
-        key: its key.
-        graph: the whole graph, living.
-        store: where its inputs came from.
-        load: gives the result of a node that has finished in this run.
-        records: what is known of the nodes that have finished in this run.
-        tell: takes an event.
-        registry: gives the model registry, if the project has one.
-        run: the run's name.
-        root: the project's folder.
-        origin: what the node stands on that is not real.
-        kept: what the body has kept so far.
-        asked: whether the body asked for the registry.
+        load: loads the result of a node that has finished in this run.
+        records: the records of the nodes that have finished in this run.
+        dispatch_event: passes an event to the listeners.
+        registry: opens the model registry; None if the project has none.
+        origin: the ancestors of the node that are not real.
+        kept: the values that the body has kept so far.
+        registry_used: True once the body has opened the registry.
     """
 
     node: Node
@@ -332,6 +321,7 @@ class StepContext:
     @property
     def keys(self) -> dict[str, str]:
         """The keys of the nodes that have finished in this run."""
+        # A copy first: other threads add records while this one iterates.
         return {name: record.key for name, record in list(self.records.items())}
 
     @property
@@ -340,32 +330,38 @@ class StepContext:
         return self.node.name
 
     def emit(self, event: Event) -> None:
-        """Pass an event on; masked here already, since another process may not know what was revealed."""
+        """Pass an event on without secrets."""
+        # Masked here: only the process that resolved a secret knows what to mask.
         self.dispatch_event(event.mask_texts())
 
     def keep(self, name: str, value: Any) -> None:
-        """Note a value, to be stored beside the result."""
+        """Add a value to those stored beside the result."""
         self.kept[name] = value
 
     def offer_registry(self, registry: Callable[[], Registry]) -> None:
-        """Let the body have the model registry, and note whether it asks for it."""
+        """Let the body open the model registry, and note whether it does."""
 
-        def lent() -> Registry:
-            self.registry_used = True
+        def open_registry() -> Registry:
+            self.registry_used = True  # its record then names the registry
             return registry()
 
-        self.registry = lent
+        self.registry = open_registry
 
     def scratch(self) -> Path:
-        """Give this key's folder."""
+        """Return the key's folder that survives a kill."""
         return self.store.scratch(self.key)
 
     def may_wish(self) -> bool:
-        """Whether the node's own name is among what its result stands on."""
+        """Return True if the key brands the result as pretended, so that the body may call ``wish()``."""
         return self.name in self.origin
 
 
 def current_step() -> StepContext | None:
-    """Give the step that runs in this thread under the engine, if there is one."""
+    """Return the step that the engine runs in this thread; None outside of one.
+
+    Example:
+        >>> current_step() is None
+        True
+    """
     sink = current_sink.get()
     return sink if isinstance(sink, StepContext) else None

@@ -1,4 +1,4 @@
-"""Features: what ``featurize`` computes from the columns of one row, listed once in the settings.
+"""Features, listed in the settings: columns that ``featurize`` computes from other columns of the row.
 
 A new kind of feature is a module here that subclasses `Feature`.
 Door: this module.

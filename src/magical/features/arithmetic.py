@@ -1,4 +1,4 @@
-"""Arithmetic: a new column from a small formula, such as ``wines + fruits + meat``."""
+"""Arithmetic: a column computed by a formula, such as ``wines + fruits + meat``."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
 }
 _GRAMMAR = "column names, numbers and + - * / ( )"
-_LARGEST_INTEGER = 2**53  # beyond it a float does not hold every whole number
+_LARGEST_INTEGER = 2**53  # beyond it a float cannot represent every whole number
 
 
 class Arithmetic(Feature):
     """A number computed from other numbers of the row by ``+``, ``-``, ``*``, ``/``, brackets and constants.
 
-    Whole numbers stay whole under ``+ - *``; a truth counts 1 or 0; a division by zero gives a missing value,
-    and so does a missing operand.
+    Whole numbers stay whole under ``+ - *``; booleans count as 1 and 0; the result is null where an operand
+    is null, or a divisor zero.
 
     Example:
         >>> feature = Arithmetic("spent_per_head", "(wines + meat) / family")
@@ -36,7 +36,7 @@ class Arithmetic(Feature):
         >>> table = pl.DataFrame({"wines": [10, 4], "meat": [2, 4], "family": [3, 0]})
         >>> table.select(feature.expressions(schema)).to_series().to_list()
         [4.0, None]
-        >>> [c.promise for c in feature.adds(schema)]
+        >>> [c.type_text for c in feature.adds(schema)]
         ['float | None']
     """
 
@@ -50,34 +50,37 @@ class Arithmetic(Feature):
     @field_validator("expression")
     @classmethod
     def _validate_expression(cls, text: str) -> str:
-        for node in _iter_nodes(_parse(text)):
+        formula = _parse(text)
+        for node in _iter_nodes(formula):
             _check_node(node)
-        if not list(_column_names(_parse(text))):
+        if not _column_names(formula):
             raise ValueError("it names no column")
         return text
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
-        """Give the one column: whole if all operands are and nothing is divided, else a float."""
+        """Declare one column: an integer if all operands are and nothing is divided, else a float."""
         formula = _parse(self.expression)
         columns = self.read(schema, "int", "float", "bool", names=_column_names(formula))
         nullable = any(c.nullable for c in columns) or any(map(_may_divide_by_zero, _iter_nodes(formula)))
         return (Column(self.name, "int" if _is_integer_formula(formula, schema) else "float", nullable),)
 
     def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
-        """Give the one expression."""
+        """Build the expression of the formula."""
         formula = _parse(self.expression)
-        whole = _is_integer_formula(formula, schema)
-        return (_to_polars(formula, pl.Int64 if whole else pl.Float64).alias(self.name),)
+        dtype = pl.Int64 if _is_integer_formula(formula, schema) else pl.Float64
+        return (_to_polars(formula, dtype).alias(self.name),)
 
 
 def _parse(text: str) -> ast.expr:
+    """Parse a formula; it is never evaluated as Python, since settings are not trusted code."""
     try:
         return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: deeply nested brackets
         raise ValueError(f"{text!r} is no formula of {_GRAMMAR}") from None
 
 
 def _iter_nodes(formula: ast.expr) -> Iterator[ast.expr]:
+    """Yield a formula and all its operands."""
     yield formula
     if isinstance(formula, ast.BinOp):
         yield from _iter_nodes(formula.left)
@@ -88,17 +91,13 @@ def _iter_nodes(formula: ast.expr) -> Iterator[ast.expr]:
 
 def _check_node(node: ast.expr) -> None:
     match node:
-        case ast.Name():
-            return
-        case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div()):
+        case ast.Name() | ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div()):
             return
         case ast.UnaryOp(op=ast.UAdd() | ast.USub()):
             return
         case ast.Constant(value=value) if _is_number(value):
             return
-    raise ValueError(
-        f"{ast.unparse(node)!r} has no place in a formula of column names, numbers and + - * / ( )"
-    )
+    raise ValueError(f"{ast.unparse(node)!r} has no place in a formula of {_GRAMMAR}")
 
 
 def _is_number(value: object) -> bool:
@@ -110,7 +109,7 @@ def _column_names(formula: ast.expr) -> list[str]:
 
 
 def _is_integer_formula(formula: ast.expr, schema: Schema) -> bool:
-    def whole(node: ast.expr) -> bool:
+    def is_integer(node: ast.expr) -> bool:
         match node:
             case ast.Name(id=name):
                 return schema.by_name[name].type in ("int", "bool")
@@ -120,7 +119,7 @@ def _is_integer_formula(formula: ast.expr, schema: Schema) -> bool:
                 return not isinstance(operation, ast.Div)
         return True
 
-    return all(map(whole, _iter_nodes(formula)))
+    return all(map(is_integer, _iter_nodes(formula)))
 
 
 def _may_divide_by_zero(node: ast.expr) -> bool:
@@ -134,7 +133,7 @@ def _may_divide_by_zero(node: ast.expr) -> bool:
 
 def _to_polars(formula: ast.expr, dtype: Any) -> pl.Expr:
     match formula:
-        case ast.Name(id=name):
+        case ast.Name(id=name):  # cast first, or narrow integers would overflow
             return pl.col(name).cast(dtype)
         case ast.Constant(value=value):
             return pl.lit(value, dtype=dtype)
@@ -143,7 +142,7 @@ def _to_polars(formula: ast.expr, dtype: Any) -> pl.Expr:
         case ast.UnaryOp(operand=operand):
             return _to_polars(operand, dtype)
         case ast.BinOp(left=left, op=ast.Div(), right=right):
-            divisor = _to_polars(right, dtype)
+            divisor = _to_polars(right, dtype)  # polars would give inf or NaN for zero
             return pl.when(divisor != 0).then(_to_polars(left, dtype) / divisor)
         case ast.BinOp(left=left, op=operation, right=right):
             return _OPERATORS[type(operation)](_to_polars(left, dtype), _to_polars(right, dtype))  # type: ignore[no-any-return]

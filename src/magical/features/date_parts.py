@@ -1,4 +1,4 @@
-"""DateParts: the year, month or weekday of a date, as numbers."""
+"""DateParts: columns for the year, the month, the weekday and other parts of a date."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ _TIME_PARTS = ("hour", "minute")
 
 
 class DateParts(Feature):
-    """Parts of a date as whole numbers, each as ``NAME_PART``.
+    """Parts of a date as whole numbers, in columns named ``NAME_PART``; null where the date is.
 
     Months, days and weeks count from 1, weekdays from 1 (Monday) to 7 (ISO 8601), hours and minutes from 0.
-    A missing date has missing parts.
 
     Example:
         >>> import datetime as dt
@@ -43,20 +42,20 @@ class DateParts(Feature):
         ) -> None: ...
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
-        """Give one column for each part, which may be missing where the date may be."""
+        """Declare one column for each part, nullable if the date is."""
         (column,) = self.read(schema, "date", "datetime", names=[self.column])
-        clock = [p for p in self.parts if p in _TIME_PARTS]
-        if clock and column.type == "date":
+        time_parts = [p for p in self.parts if p in _TIME_PARTS]
+        if time_parts and column.type == "date":
             raise WiringError(
-                f"{self!r} asks for the {join_names(clock)} of {self.column}, which has no time of day.",
+                f"{self!r} asks for the {join_names(time_parts)} of {self.column}, which has no time of day.",
                 hint=f"write {self.column}: datetime in {schema.name}, or ask for other parts.",
             )
         return tuple(Column(f"{self.column}_{part}", "int", column.nullable) for part in self.parts)
 
     def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
-        """Give one expression for each part."""
+        """Build one expression for each part."""
         date = pl.col(self.column).dt
-        return tuple(
+        return tuple(  # cast: polars returns Int8 or Int32, depending on the part
             getattr(date, _GETTERS.get(part, part))().cast(pl.Int64).alias(f"{self.column}_{part}")
             for part in self.parts
         )

@@ -1,4 +1,4 @@
-"""Feature: the base of all features, and how a list of them changes what a table promises."""
+"""Feature: the base class of all features, and the schema of a table with features added."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Feature", "with_features"]
 
 
 class Feature(TaggedSettings):
-    """Columns computed from other columns of the same row, as settings that survive JSON.
+    """Columns computed from other columns of the same row, as settings that can be stored as JSON.
 
-    A project's own kind has fields, says in ``adds`` which columns it promises, and in ``expressions``
-    how polars computes them. Its fields may be given by position, in their order.
+    A subclass has fields, declares its columns in ``adds``, and computes them in ``expressions``.
+    Its fields may be passed by position, in their order.
 
     Example:
         >>> class Ratio(Feature):
@@ -47,19 +47,19 @@ class Feature(TaggedSettings):
             super().__init__(**dict(zip(names, values, strict=False)), **fields)
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
-        """Give the columns that it adds to a table of this schema.
+        """Declare the columns that the feature adds to a table of this schema.
 
         Raises:
-            WiringError: the table lacks a column that is read, or has it in another type.
+            WiringError: the table lacks a column that the feature reads, or has it in another type.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say which columns it adds.")
 
     def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
-        """Give the polars expressions that compute these columns, row by row, named like them."""
+        """Build the polars expressions that compute these columns row by row, with the same names."""
         raise NotImplementedError(f"{type(self).__name__} does not say how its columns are computed.")
 
     def read(self, schema: Schema, *types: str, names: Iterable[str]) -> list[Column]:
-        """Give the columns that it reads, each of one of these types.
+        """Look up the columns that the feature reads, and check that each has one of these types.
 
         Raises:
             WiringError: a column does not exist, is of another type, or is the target.
@@ -69,9 +69,9 @@ class Feature(TaggedSettings):
     def _read_column(self, schema: Schema, types: tuple[str, ...], name: str) -> Column:
         column = schema.by_name.get(name)
         if column is None:
-            known = [c.name for c in schema.columns if c.type in types and c.role != "target"]
+            usable = [c.name for c in schema.columns if c.type in types and c.role != "target"]
             raise WiringError(
-                f"{self!r} reads {name}, which {schema.name} does not have.", hint=did_you_mean(name, known)
+                f"{self!r} reads {name}, which {schema.name} does not have.", hint=did_you_mean(name, usable)
             )
         if column.role == "target":
             raise WiringError(
@@ -87,12 +87,10 @@ class Feature(TaggedSettings):
 
 
 def with_features(schema: Schema, features: Iterable[Feature]) -> Schema:
-    """Give what a table promises once these features are added, one after the other.
-
-    A feature may read what an earlier one added.
+    """Add the columns of features to a schema, one after the other: each may read those before it.
 
     Raises:
-        WiringError: a feature does not fit the table, or adds a column that is there already.
+        WiringError: a feature does not fit the table, or adds a column that exists already.
 
     Example:
         >>> from magical.features import Log
@@ -102,10 +100,10 @@ def with_features(schema: Schema, features: Iterable[Feature]) -> Schema:
     for feature in features:
         added = feature.adds(schema)
         names = [c.name for c in added]
-        twice = [n for i, n in enumerate(names) if n in schema.by_name or n in names[:i]]
-        if twice:
+        duplicates = [n for i, n in enumerate(names) if n in schema.by_name or n in names[:i]]
+        if duplicates:
             raise WiringError(
-                f"{feature!r} adds {join_names(twice)}, which is there already.",
+                f"{feature!r} adds {join_names(duplicates)}, which is there already.",
                 hint="name the feature otherwise, or leave one of the two out.",
             )
         schema = schema.with_columns(added)

@@ -1,4 +1,4 @@
-"""Log: a number on a logarithmic scale."""
+"""Log: a column with a number on a logarithmic scale."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ __all__ = ["Log"]
 
 
 class Log(Feature):
-    """The logarithm of one more than a number, as ``log_NAME``, which brings amounts of many sizes together.
+    """The natural logarithm of one more than a number, as ``log_NAME``; it narrows skewed amounts.
 
-    Below zero the scale is mirrored (``-log(1 - x)``), so that every number has a value and only what is
-    missing stays missing. Unit: the natural logarithm of the column's own.
+    Below zero the scale is mirrored (``-log(1 - x)``): every number has a value, and only nulls stay null.
 
     Example:
         >>> Log("income")
@@ -34,11 +33,11 @@ class Log(Feature):
         def __init__(self, column: str) -> None: ...
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
-        """Give ``log_NAME``, which may be missing where the number may be."""
+        """Declare ``log_NAME``, nullable if the number is."""
         (column,) = self.read(schema, "int", "float", names=[self.column])
         return (Column(f"log_{self.column}", "float", column.nullable),)
 
     def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
-        """Give the one expression."""
-        number = pl.col(self.column).cast(pl.Float64)
+        """Build the expression of the logarithm."""
+        number = pl.col(self.column).cast(pl.Float64)  # log1p: exact for numbers near zero
         return ((number.sign() * number.abs().log1p()).alias(f"log_{self.column}"),)

@@ -1,4 +1,4 @@
-"""Write a schema as the class that a careful person would write, formatted as ruff formats it."""
+"""Source code of contracts: schemas written as classes, formatted as ruff formats them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from magical.contracts.schema import Column, Schema
-from magical.inference.column_names import class_name
+from magical.inference.column_names import class_name, first_free_name
 
 __all__ = ["contract_source", "module_source", "quote_value"]
 
 WIDTH = 110
 _ROLES = {"id": "Id", "time": "Time", "group": "Group", "target": "Target"}
 _DATE_TYPES = ("date", "datetime", "time", "timedelta")
+# Names that a module of contracts may import, which its own names must not hide.
 _IMPORTED = ("Contract", "Field", "Format", "Group", "Id", "Key", "Literal", "Annotated", "Target", "Time")
 
 
 def contract_source(schema: Schema, docstring: str = "", taken: Iterable[str] = ()) -> str:
-    """Write the class, and above it the choices that are too long to stand in it.
+    """Write the class of a schema; choices that are too long to stand in it become aliases above it.
 
     Args:
-        schema: what the class promises; of an inferred one the reasons are written as comments.
-        docstring: what one row is.
-        taken: names that the choices must not have.
+        schema: the reasons of an inferred one are written as comments.
+        docstring: of the class.
+        taken: names that the aliases must not have.
 
     Example:
         >>> columns = (
@@ -41,10 +42,9 @@ def contract_source(schema: Schema, docstring: str = "", taken: Iterable[str] = 
 
 
 def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping[str, str]) -> str:
-    """Write a module of contracts with its imports; who is referred to comes first.
+    """Write a module of contracts with its imports; parents stand above the contracts that refer to them.
 
     Args:
-        schemas: one for each class.
         docstring: of the module.
         docstrings: of the classes, by name.
 
@@ -68,7 +68,7 @@ def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping
 
 
 def quote_value(value: Any) -> str:
-    r"""Give a value as Python writes it, texts in the quotes that ruff prefers.
+    r"""Write a value as Python source, texts in the quotes that ruff prefers.
 
     Example:
         >>> print(quote_value("it's"), quote_value('5" pipe'), quote_value(7))
@@ -82,8 +82,11 @@ def quote_value(value: Any) -> str:
 
 
 class _ContractWriter:
+    """Writes the class of one schema, and collects the aliases of its long choices."""
+
     def __init__(self, schema: Schema, taken: Iterable[str], datetime_prefix: str) -> None:
         self.schema, self.taken, self.datetime_prefix = schema, set(taken), datetime_prefix
+        # An InferredSchema has these, a plain Schema does not.
         self.reasons: Mapping[str, str] = getattr(schema, "reasons", {})
         self.left_out: Mapping[str, str] = getattr(schema, "left_out", {})
         self.aliases: dict[tuple[Any, ...], str] = {}
@@ -92,15 +95,13 @@ class _ContractWriter:
         fields = [line for c in self.schema.columns for line in self._field_lines(c)]
         if not fields and not self.left_out:
             fields = ["    pass"]
-        gone = [
-            line
-            for raw, why in self.left_out.items()
-            for line in _comment_lines(f"{quote_value(raw)} is left out: {why}.")
-        ]
-        above = [_choices_source(name, choices) for choices, name in self.aliases.items()]
+        remarks = [f"{quote_value(raw)} is left out: {reason}." for raw, reason in self.left_out.items()]
+        left_out = [line for remark in remarks for line in _comment_lines(remark)]
+        # The fields have filled in the aliases by now.
+        aliases = "".join(f"{_choices_source(name, choices)}\n" for choices, name in self.aliases.items())
         head = f'class {self.schema.name}(Contract):\n    """{docstring or "One row."}"""\n'
-        body = "\n".join([*fields, *(["", *gone] if gone and fields else gone)])
-        return "".join(f"{a}\n" for a in above) + ("\n\n" if above else "") + f"{head}\n{body}\n"
+        body = "\n".join([*fields, *(["", *left_out] if left_out and fields else left_out)])
+        return aliases + ("\n\n" if aliases else "") + f"{head}\n{body}\n"
 
     def _field_lines(self, column: Column) -> list[str]:
         hint = self._hint_source(column)
@@ -109,16 +110,16 @@ class _ContractWriter:
         options += [f"description={quote_value(column.description)}"] if column.description else []
         start = f"    {column.name}: {hint}"
         line = f"{start} = Field({', '.join(options)})" if options else start
-        why = self.reasons.get(column.name, "")
+        reason = self.reasons.get(column.name, "")
+        comment = _comment_lines(reason)
         if len(line) <= WIDTH:
-            if why and len(line) + len(why) + 4 <= WIDTH:
-                return [f"{line}  # {why}"]
-            return [*_comment_lines(why), line]
-        inner = f"        {', '.join(options)}"
-        if len(inner) <= WIDTH:
-            return [*_comment_lines(why), f"{start} = Field(", inner, "    )"]
-        each = [f"        {option}," for option in options]
-        return [*_comment_lines(why), f"{start} = Field(", *each, "    )"]
+            if reason and len(line) + len(reason) + 4 <= WIDTH:
+                return [f"{line}  # {reason}"]
+            return [*comment, line]
+        inner = [f"        {', '.join(options)}"]
+        if len(inner[0]) > WIDTH:
+            inner = [f"        {option}," for option in options]
+        return [*comment, f"{start} = Field(", *inner, "    )"]
 
     def _hint_source(self, column: Column) -> str:
         if column.role == "key":
@@ -140,15 +141,10 @@ class _ContractWriter:
         if len(inline) <= 60:
             return inline
         if column.choices not in self.aliases:
-            name = next(n for n in _candidate_names(class_name(column.name)) if n not in self.taken)
+            name = first_free_name(class_name(column.name), self.taken, separator="")
             self.taken.add(name)
             self.aliases[column.choices] = name
         return self.aliases[column.choices]
-
-
-def _candidate_names(name: str) -> Iterable[str]:
-    yield name
-    yield from (f"{name}{number}" for number in range(2, 10_000))
 
 
 def _choices_source(name: str, choices: tuple[Any, ...]) -> str:
@@ -162,8 +158,9 @@ def _choices_source(name: str, choices: tuple[Any, ...]) -> str:
 
 
 def _comment_lines(text: str) -> list[str]:
-    """A comment of several lines within the width."""
+    """Write a text as comment lines within the width."""
     lines, line = [], "    #"
+    # Names of columns are data: a line break in one must not end the comment.
     for word in "".join(c if c.isprintable() else " " for c in text).split():
         if len(line) + len(word) + 1 > WIDTH and line != "    #":
             lines.append(line)
@@ -179,7 +176,7 @@ def _escape(character: str, quote: str) -> str:
 
 
 def _datetime_prefix(columns: Iterable[Column]) -> str:
-    """What stands before ``date``: nothing, unless a column is called so."""
+    # A field called date would hide the type for the fields below it, so then all are written dt.date.
     return "dt." if {c.name for c in columns} & set(_DATE_TYPES) else ""
 
 
@@ -190,8 +187,8 @@ def _imports_source(columns: Sequence[Column], text: str) -> str:
     lines = ["import datetime as dt"] if dates and _datetime_prefix(columns) else lines
     typing = [n for n in ("Annotated", "Any", "Literal") if f"{n}[" in text or f": {n}" in text]
     lines += [f"from typing import {', '.join(typing)}"] if typing else []
-    own = [n for n in sorted(_IMPORTED) if n not in ("Annotated", "Literal") and _is_used(text, n)]
-    return "\n".join([*lines, *([""] if lines else []), f"from magical import {', '.join(own)}", ""])
+    names = [n for n in sorted(_IMPORTED) if n not in ("Annotated", "Literal") and _is_used(text, n)]
+    return "\n".join([*lines, *([""] if lines else []), f"from magical import {', '.join(names)}", ""])
 
 
 def _is_used(text: str, name: str) -> bool:
@@ -199,11 +196,10 @@ def _is_used(text: str, name: str) -> bool:
 
 
 def _order_parents_first(schemas: Sequence[Schema]) -> list[Schema]:
-    """Order them so that a class stands above those that refer to it."""
-    left, done = list(schemas), list[Schema]()
-    while left:
-        names = {s.name for s in left}
-        free = [s for s in left if not ({c.parent for c in s.columns} & (names - {s.name}))]
-        done += free or left[:1]
-        left = [s for s in left if s not in done]
-    return done
+    waiting, ordered = list(schemas), list[Schema]()
+    while waiting:
+        names = {s.name for s in waiting}
+        ready = [s for s in waiting if not ({c.parent for c in s.columns} & (names - {s.name}))]
+        ordered += ready or waiting[:1]  # a cycle of references: any of them first
+        waiting = [s for s in waiting if s not in ordered]
+    return ordered

@@ -1,11 +1,12 @@
-"""What the name of a column tells of it, and which name it gets in a contract."""
+"""Column names: the kinds of words in them, and the names of fields and classes made from them."""
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 
 from magical.contracts.contract import Contract
@@ -14,6 +15,7 @@ from magical.contracts.schema import to_snake_case
 __all__ = [
     "class_name",
     "field_names",
+    "first_free_name",
     "has_word_kind",
     "is_entity_name",
     "is_index_name",
@@ -64,18 +66,20 @@ _WORDS: dict[str, str] = {
     "conversion clicked click bought purchased exited attrition diagnosis result approved cancelled canceled "
     "price sales demand revenue volume value score quality rating income cost charges salary rent",
 }
+# Ids written as one word, such as custid. Any word that ends in "id" would not do: humid, paid, void.
 _ID_PATTERN = re.compile(
     "(cust|order|row|record|product|item|trans|transaction|store|loan|policy|ride|trip|movie|listing|"
     f"property|building|invoice|sample|case|event|image|doc|team|game|match|{'|'.join(_ENTITIES.split())})id"
 )
 _WORD_SETS = {kind: frozenset(words.split()) for kind, words in _WORDS.items()}
 _MAX_NAME_LENGTH = 40
+# Types that a field of this name would hide in the class body, and names of methods' parameters.
 _RESERVED_NAMES = ("int", "float", "str", "bool", "dt", "cls", "self")
 
 
 @cache
 def split_words(name: str) -> tuple[str, ...]:
-    """Give the words of a name in small letters.
+    """Split a name into its words, in lower case.
 
     Example:
         >>> split_words("Dt_Customer"), split_words("SalePrice")
@@ -85,12 +89,10 @@ def split_words(name: str) -> tuple[str, ...]:
 
 
 def has_word_kind(name: str, *kinds: str, where: str = "any") -> bool:
-    """Whether a name has a word of one of these kinds.
+    """Return True if a name has a word of one of these kinds, such as ``identifier``, ``code`` or ``year``.
 
     Args:
-        name: of a column.
-        kinds: such as ``identifier``, ``code``, ``year``.
-        where: ``any`` word, or the ``last`` one, which says what a thing is.
+        where: ``any`` word, or the ``last`` one, which is the noun that the others describe.
 
     Example:
         >>> has_word_kind("customer_id", "identifier", where="last"), has_word_kind("humid", "identifier")
@@ -102,30 +104,25 @@ def has_word_kind(name: str, *kinds: str, where: str = "any") -> bool:
         return True
     if "entity" in kinds:  # `custid` names a customer, too
         words = (*words, *(w.removesuffix("id") for w in words))
-    return any(re.sub(r"\d+$", "", w) in wanted or w in wanted for w in words)
+    return any(re.sub(r"\d+$", "", w) in wanted or w in wanted for w in words)  # address2 is an address
 
 
 def is_reference_number(name: str) -> bool:
-    """Whether a name is that of a number by which something is called.
+    """Return True for the name of a number that identifies something.
 
     Example:
-        >>> (
-        ...     is_reference_number("invoice_number"),
-        ...     is_reference_number("number_of_rooms"),
-        ...     is_reference_number("code"),
-        ... )
-        (True, False, False)
+        >>> is_reference_number("invoice_number"), is_reference_number("number_of_rooms")
+        (True, False)
     """
     words = split_words(name)
     return len(words) > 1 and words[-1] in _WORD_SETS["number"]
 
 
 def is_entity_name(name: str, *, allow_bare: bool) -> bool:
-    """Whether a name is that of whom rows belong to: ``customer_id``, ``CustomerNo``, not ``customer_age``.
+    """Return True for a reference to an entity: ``customer_id``, ``CustomerNo``, not ``customer_age``.
 
     Args:
-        name: of a column.
-        alone: whether ``customer`` will do.
+        allow_bare: accept ``customer`` alone.
 
     Example:
         >>> is_entity_name("patient_id", allow_bare=False), is_entity_name("patient", allow_bare=True)
@@ -139,7 +136,7 @@ def is_entity_name(name: str, *, allow_bare: bool) -> bool:
 
 
 def is_index_name(name: str) -> bool:
-    """Whether a name is that which the index of a table gets when it is written to a file.
+    """Return True for a name that the index of a table gets when it is written to a file.
 
     Example:
         >>> is_index_name("Unnamed: 0"), is_index_name("index"), is_index_name("price_index")
@@ -151,7 +148,7 @@ def is_index_name(name: str) -> bool:
 
 @cache
 def last_words(name: str) -> tuple[str, ...]:
-    """Give the last word of a name, and the last ones written as one; a number behind a word is none.
+    """Return the last word of a name, the last ones joined, and the word before a final ``number`` or ``no``.
 
     Example:
         >>> last_words("Day_of_Week"), last_words("week_number")
@@ -164,33 +161,44 @@ def last_words(name: str) -> tuple[str, ...]:
 
 
 def field_names(raw: Sequence[str]) -> Mapping[str, str]:
-    """Give each raw column the name that it gets in a contract: a snake case identifier, each once.
+    """Map each raw column to the name of its field: a snake case identifier, without duplicates.
 
-    No name is that of another raw column, nor one that pydantic or the class body has taken.
+    No field has the name of another raw column, of an attribute of pydantic models, or of a type in use.
 
     Example:
         >>> dict(field_names(["Dt_Customer", "class", "größe", "1st floor", "价格"]))
         {'Dt_Customer': 'dt_customer', 'class': 'class_', 'größe': 'groesse', '1st floor': 'x_1st_floor',
          '价格': 'column_5'}
     """
-    given: dict[str, str] = {}
+    fields: dict[str, str] = {}
+    # Names that are good already stay, even if an earlier column would come to the same name.
     exact = {name for name in raw if _is_free(name) and to_snake_case(name) == name}
     taken = set(exact)
     for place, name in enumerate(raw):
         if name in exact:
-            given[name] = name
+            fields[name] = name
             continue
         base = to_snake_case(_transliterate(name))[:_MAX_NAME_LENGTH].strip("_") or f"column_{place + 1}"
         base = f"x_{base}" if base[0].isdigit() else base
         base = base if _is_free(base) else f"{base}_"
-        others = taken | (set(raw) - {name})
-        given[name] = next(n for n in _candidate_names(base) if n not in others)
-        taken.add(given[name])
-    return given
+        fields[name] = first_free_name(base, taken | (set(raw) - {name}), separator="_")
+        taken.add(fields[name])
+    return fields
+
+
+def first_free_name(name: str, taken: Collection[str], *, separator: str) -> str:
+    """Return a name, with the lowest number from 2 behind it if it is taken.
+
+    Example:
+        >>> first_free_name("price", {"price", "price_2"}, separator="_")
+        'price_3'
+    """
+    numbered = (f"{name.rstrip('_')}{separator}{number}" for number in itertools.count(2))
+    return next(n for n in itertools.chain([name], numbered) if n not in taken)
 
 
 def class_name(text: str, taken: Iterable[str] = ()) -> str:
-    """Give the name of a contract: the singular of a file's or a table's name, in capitals.
+    """Make the name of a contract: the singular of a file's or a table's name, in camel case.
 
     Example:
         >>> class_name("bank_customers"), class_name("2024 sales"), class_name("cities"), class_name("bus")
@@ -204,26 +212,16 @@ def class_name(text: str, taken: Iterable[str] = ()) -> str:
     return name if name not in set(taken) and not keyword.iskeyword(name) else f"{name}Row"
 
 
-def _candidate_names(base: str) -> Iterable[str]:
-    yield base
-    number = 2
-    while True:
-        yield f"{base.rstrip('_')}_{number}"
-        number += 1
-
-
 def _is_free(name: str) -> bool:
-    usable = (
-        name.isascii() and name.isidentifier() and not name.startswith("_") and len(name) <= _MAX_NAME_LENGTH
-    )
-    return (
-        usable and not keyword.iskeyword(name) and name not in _RESERVED_NAMES and not hasattr(Contract, name)
-    )
+    if not (name.isascii() and name.isidentifier()) or name.startswith("_") or len(name) > _MAX_NAME_LENGTH:
+        return False
+    return not (keyword.iskeyword(name) or name in _RESERVED_NAMES or hasattr(Contract, name))
 
 
 def _transliterate(name: str) -> str:
     for letter, plain in {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "o", "æ": "ae", "ł": "l"}.items():
         name = name.replace(letter, plain).replace(letter.upper(), plain.capitalize())
+    # Other accents are dropped; letters that do not decompose stay, and snake case drops them.
     return "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
 
 

@@ -1,4 +1,4 @@
-"""What can be counted in one column of a table, for judging what it is."""
+"""Statistics of one column, from which its type and role are inferred."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from magical.contracts.dtypes import DTYPES, dtype_kind
+from magical.contracts.dtypes import DTYPES, MAX_EXACT_FLOAT, dtype_kind
 
 __all__ = ["ColumnStats", "TypedTable"]
 
 _CODE_PATTERN = r"^[A-Z0-9][A-Z0-9_.:/#-]*$"
 _UUID_PATTERN = r"(?i)^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}?$"
-_MAX_EXACT_FLOAT = 2**53  # from here on a float no longer holds every whole number
 
 
 class TypedTable(NamedTuple):
-    """A table whose texts were read as what they are.
+    """A table whose text columns were read as numbers, booleans and dates, beside its source ``raw``.
 
     Attributes:
-        table: the same rows and columns as in the source, typed.
-        raw: as it came from the source.
-        formats: for a date that is not written as ISO, how it is.
-        remarks: for a column, what else there is to say of it.
+        formats: of the date columns that are not ISO, by name.
+        remarks: for the reader of the contract, by column.
     """
 
     table: pl.DataFrame
@@ -34,21 +31,17 @@ class TypedTable(NamedTuple):
 
 
 class ColumnStats:
-    """One column, counted when asked.
-
-    Args:
-        values: the column, typed.
-        format: how the source writes it, if it is a date that is not ISO.
-        raw: as it came from the source.
+    """Statistics of one typed column, each computed when it is first read.
 
     Attributes:
-        name: the raw name.
-        kind: the type as contracts name it; of whole numbers beyond 64 bits ``str``, of dates without a time
-            of day ``date``, and empty where no contract has it.
+        format: the date format in the source; empty for ISO.
+        raw: the column as it came from the source.
+        kind: the contract's type: ``str`` for integers beyond 64 bits, ``date`` for datetimes that are all at
+            midnight, empty for a type that no contract has.
 
     Example:
-        >>> facts = ColumnStats(pl.Series("x", [1.0, 2.0, None]))
-        >>> facts.kind, facts.unique_count, facts.missing_count, facts.is_whole
+        >>> stats = ColumnStats(pl.Series("x", [1.0, 2.0, None]))
+        >>> stats.kind, stats.unique_count, stats.missing_count, stats.is_whole
         ('float', 2, 1, True)
     """
 
@@ -60,14 +53,14 @@ class ColumnStats:
 
     @cached_property
     def as_texts(self) -> ColumnStats:
-        """The same column as a text: what stands for a missing number is a text then."""
+        """The raw column as texts, in which the signs of a missing number, such as NA, are values."""
         if self.kind == "str" or self.raw is None or self.raw.dtype != pl.String:
             return self
         return ColumnStats(self.raw)
 
     @cached_property
     def missing_count(self) -> int:
-        """How many values are missing; for a text an empty one counts, as ``model_data`` does."""
+        """The number of missing values; an empty text is missing, as in ``model_data``."""
         if self.kind == "str" and self.values.dtype in (pl.String, pl.Categorical, pl.Enum):
             return self.rows - len(self.present)
         if self.values.dtype.is_float():
@@ -76,7 +69,7 @@ class ColumnStats:
 
     @cached_property
     def present(self) -> pl.Series:
-        """The values that are there."""
+        """The values that are not missing."""
         values = self.values.drop_nulls()
         if self.kind == "str":
             values = values.cast(pl.String).str.strip_chars()
@@ -87,27 +80,27 @@ class ColumnStats:
 
     @cached_property
     def unique_count(self) -> int:
-        """How many different values there are."""
+        """The number of different values."""
         return self.present.n_unique() if self.kind else 0
 
     @cached_property
     def value_counts(self) -> pl.DataFrame:
-        """Each value with how often it is there, the smallest value first."""
+        """Each value with its number of rows, in the order of the values."""
         return self.present.rename("value").value_counts(name="rows").sort("value")
 
     @property
     def choices(self) -> list[Any]:
-        """The different values, the smallest first."""
+        """The different values in order."""
         return self.value_counts["value"].to_list()
 
     @property
     def unique_share(self) -> float:
-        """How many values of a hundred are different, as a share of 1."""
+        """The number of different values, divided by the number of values."""
         return self.unique_count / max(len(self.present), 1)
 
     @property
     def is_unique(self) -> bool:
-        """Whether each row has a value of its own."""
+        """True if each row has a value that no other row has."""
         return self.rows > 0 and not self.missing_count and self.unique_count == self.rows
 
     @cached_property
@@ -122,29 +115,28 @@ class ColumnStats:
 
     @cached_property
     def is_whole(self) -> bool:
-        """Whether it is of numbers that are all whole."""
+        """True for numbers that are all whole, as integers or floats."""
         if self.kind == "int":
             return True
         if self.kind != "float" or not len(self.present):
             return False
         number = self.present.cast(pl.Float64)
-        return bool(((number == number.round()) & (number.abs() <= _MAX_EXACT_FLOAT)).all())
+        return bool(((number == number.round()) & (number.abs() <= MAX_EXACT_FLOAT)).all())
 
     @cached_property
     def is_zero_one(self) -> bool:
-        """Whether it is of numbers, and both 0 and 1 are there and nothing else."""
+        """True for numbers of which both 0 and 1 occur, and no other."""
         return self.kind in ("int", "float") and self.unique_count == 2 and (self.low, self.high) == (0, 1)
 
     @cached_property
     def is_consecutive(self) -> bool:
-        """Whether it counts: whole numbers from 0 or 1, each once."""
-        return (
-            self.is_unique and self.is_whole and self.low in (0, 1) and self.high - self.low + 1 == self.rows
-        )
+        """True for the whole numbers from 0 or 1 on, each once, in any order."""
+        numbers = self.is_unique and self.is_whole and self.low in (0, 1)
+        return numbers and bool(self.high - self.low + 1 == self.rows)
 
     @cached_property
     def has_codes(self) -> bool:
-        """Whether its texts look like codes: capitals and digits without a blank, or UUIDs."""
+        """True for texts that look like codes: capitals and digits without a blank, or UUIDs."""
         if self.kind != "str" or not len(self.present):
             return False
         texts = self.present.unique()
@@ -157,7 +149,7 @@ class ColumnStats:
 
     @cached_property
     def is_sorted(self) -> bool:
-        """Whether nearly every row comes no earlier than the one before it, or nearly none does."""
+        """True if the values of nearly all rows are ascending, or descending; equal neighbours are both."""
         if len(self.present) < 3:
             return False
         steps = self.present.rank("dense").cast(pl.Int64).diff().drop_nulls()
@@ -166,10 +158,11 @@ class ColumnStats:
 
 def _find_kind(values: pl.Series) -> str:
     dtype = values.dtype
-    if dtype.is_decimal():
+    if dtype.is_decimal():  # contracts have no decimals
         return "float"
     kind = dtype_kind(dtype)
     if kind == "int" and dtype in (pl.UInt64, pl.Int128):
+        # Too large for an Int64: such numbers are ids, which a contract keeps as texts.
         fits = values.cast(pl.Int64, strict=False).null_count() == values.null_count()
         return "int" if fits else "str"
     if kind == "datetime" and (moments := _to_utc(values.drop_nulls())).len():

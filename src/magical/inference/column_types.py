@@ -1,4 +1,4 @@
-"""Say what a contract promises of one column: type, choices, bounds; and why, in words."""
+"""Types of columns in an inferred contract: type, choices and bounds, with the reason in words."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from magical.inference.column_stats import ColumnStats
 __all__ = ["InferredType", "infer_target_type", "infer_type", "with_text_choices"]
 
 MAX_CHOICES = 20
-MIN_ROWS_PER_CHOICE = 5  # rows for each choice on average; of fewer the choices may not be all there are
-MAX_CLASSES = 10  # whole numbers of more kinds are an amount, as a target
+MIN_ROWS_PER_CHOICE = 5  # on average; with fewer rows some choices may not have occurred yet
+MAX_CLASSES = 10  # a target of more different whole numbers is an amount
 MAX_YEAR = 2100
 NAMED_RANGES: tuple[tuple[str, float, float], ...] = (
     ("hour hr", 0, 23),
@@ -37,19 +37,12 @@ NAMED_RANGES: tuple[tuple[str, float, float], ...] = (
     ("latitude lat", -90, 90),
     ("longitude lon lng long", -180, 180),
 )
-"""What the last word of a name, or its first, says of the least and the most that there can be."""
+"""Last or first words of names, with the lowest and the highest value that they allow."""
 
 
 @dataclass(frozen=True)
 class InferredType:
-    """What a contract promises of a column.
-
-    Attributes:
-        type: as contracts name it.
-        choices: the closed set of values.
-        bounds: such as ``ge``.
-        why: in words, or empty where it speaks for itself.
-    """
+    """The type, choices and bounds of a column; ``reason`` is empty where they need no explanation."""
 
     type: str
     choices: tuple[Any, ...] = ()
@@ -58,19 +51,19 @@ class InferredType:
 
 
 def infer_type(stats: ColumnStats, has_ints: bool = False) -> InferredType:
-    """Say what a column without a role promises.
+    """Infer the type of a column without a role.
 
     Args:
-        facts: of a column that has a value.
-        has_ints: whether the table has whole numbers elsewhere; then floats that are whole, and lack some
-            values, are whole numbers that were written as floats for want of a missing one.
+        stats: of a column with at least one value.
+        has_ints: True if other columns of the table are integers. Then whole floats with missing values are
+            taken for integers that pandas wrote as floats, since its integers cannot be missing.
 
     Example:
         >>> import polars as pl
-        >>> infer_type(Facts(pl.Series("zipcode", [98178, 98125] * 20))).type
+        >>> infer_type(ColumnStats(pl.Series("zipcode", [98178, 98125] * 20))).type
         'str'
-        >>> infer_type(Facts(pl.Series("rooms", [3, 12])))
-        Described(type='int', choices=(), bounds={'ge': 0}, why='')
+        >>> infer_type(ColumnStats(pl.Series("rooms", [3, 12])))
+        InferredType(type='int', choices=(), bounds={'ge': 0}, reason='')
     """
     if stats.kind == "str":
         return _infer_text_type(stats)
@@ -84,40 +77,42 @@ def infer_type(stats: ColumnStats, has_ints: bool = False) -> InferredType:
 
 
 def infer_target_type(stats: ColumnStats, has_ints: bool = False) -> InferredType:
-    """Say what the column to be predicted promises: a truth, classes, or a number.
+    """Infer the type of the target: a boolean, classes, or a number.
 
     Example:
         >>> import polars as pl
-        >>> infer_target_type(Facts(pl.Series("grade", [1, 2, 3] * 20)))
-        Described(type='int', choices=(1, 2, 3), bounds={}, why='3 classes; write int to predict a number')
+        >>> infer_target_type(ColumnStats(pl.Series("grade", [1, 2, 3] * 20))).choices
+        (1, 2, 3)
     """
     if stats.kind == "str":
         text = _infer_text_type(stats)
         return InferredType("str", text.choices, reason=f"{stats.unique_count:,} classes")
     if stats.is_zero_one:
         return InferredType("bool")
-    few = stats.unique_count <= MAX_CLASSES and len(stats.present) >= MIN_ROWS_PER_CHOICE * stats.unique_count
-    if stats.is_whole and (stats.unique_count == 2 or (few and not has_word_kind(stats.name, "count"))):
-        words = f"{stats.unique_count} classes; write int to predict a number"
-        return InferredType("int", tuple(int(c) for c in stats.choices), reason=words)
+    is_few = (
+        stats.unique_count <= MAX_CLASSES and len(stats.present) >= MIN_ROWS_PER_CHOICE * stats.unique_count
+    )
+    if stats.is_whole and (stats.unique_count == 2 or (is_few and not has_word_kind(stats.name, "count"))):
+        reason = f"{stats.unique_count} classes; write int to predict a number"
+        return InferredType("int", tuple(int(c) for c in stats.choices), reason=reason)
     return _infer_number_type(stats, has_ints) if stats.kind in ("int", "float") else InferredType(stats.kind)
 
 
 def with_text_choices(stats: ColumnStats, inferred_type: InferredType) -> InferredType:
-    """Say what a column of numbers promises that a contract calls texts, with the choices of the source."""
+    """Replace the choices of a column of numbers that a contract has as texts by the texts of the source."""
     texts = stats.as_texts
     if texts is stats:
         return inferred_type
+    # Shorter first, which is the order of the numbers: 2 before 10.
     choices = sorted(texts.choices, key=lambda t: (len(t), t)) if is_closed_set(texts) else ()
     return replace(inferred_type, choices=tuple(choices))
 
 
 def is_closed_set(stats: ColumnStats) -> bool:
-    """Whether the values seem to be all that there are: few, each there several times."""
-    if (
-        not 0 < stats.unique_count <= MAX_CHOICES
-        or len(stats.present) < MIN_ROWS_PER_CHOICE * stats.unique_count
-    ):
+    """Return True if the values seem to be complete: they are few, and most occur several times."""
+    if not 0 < stats.unique_count <= MAX_CHOICES:
+        return False
+    if len(stats.present) < MIN_ROWS_PER_CHOICE * stats.unique_count:
         return False
     once = int((stats.value_counts["rows"] == 1).sum())
     return once <= stats.unique_count // 4
@@ -130,26 +125,25 @@ def _infer_text_type(stats: ColumnStats) -> InferredType:
 
 
 def _infer_code_type(stats: ColumnStats) -> InferredType:
-    """A number that names something: months and weekdays as they are, others as texts."""
+    """Infer the type of numbers that name something: months and weekdays stay integers, others are texts."""
     low, high = int(stats.low), int(stats.high)
+    reason = "a number that names something: a category"
     if has_word_kind(stats.name, "month") and low >= 1 and high <= 12:
-        return InferredType("int", tuple(range(1, 13)), reason="a number that names something: a category")
+        return InferredType("int", tuple(range(1, 13)), reason=reason)
     if has_word_kind(stats.name, "weekday") and low >= 0 and high <= 7:
         days = range(1, 8) if high == 7 else range(0, 7)
-        return InferredType("int", tuple(days), reason="a number that names something: a category")
+        return InferredType("int", tuple(days), reason=reason)
     if has_word_kind(stats.name, "quarter") and low >= 1 and high <= 4:
-        return InferredType("int", (1, 2, 3, 4), reason="a number that names something: a category")
+        return InferredType("int", (1, 2, 3, 4), reason=reason)
     if is_closed_set(stats):
-        choices = tuple(str(int(c)) for c in stats.choices)
-        return InferredType("str", choices, reason="a number that names something: a category")
-    return InferredType(
-        "str", reason=f"a number that names something: a category of {stats.unique_count:,} kinds"
-    )
+        return InferredType("str", tuple(str(int(c)) for c in stats.choices), reason=reason)
+    return InferredType("str", reason=f"{reason} of {stats.unique_count:,} kinds")
 
 
 def _is_code(stats: ColumnStats) -> bool:
     name = stats.name
     limits = {"month": 12, "weekday": 7, "quarter": 4}
+    # A count of months is an amount, and so is any number beyond the limits.
     if not has_word_kind(name, "count") or is_reference_number(name):
         for kind, most in limits.items():
             if has_word_kind(name, kind, where="last"):
@@ -165,6 +159,7 @@ def _is_code(stats: ColumnStats) -> bool:
 
 
 def _infer_number_type(stats: ColumnStats, has_ints: bool) -> InferredType:
+    # pandas writes integers as floats in a column with missing values.
     written_as_float = stats.kind == "float" and stats.missing_count > 0 and has_ints
     kind = "int" if stats.kind == "int" or (written_as_float and stats.is_whole) else "float"
     if stats.is_whole and has_word_kind(stats.name, "year") and (year := _year_bounds(stats)):
@@ -178,15 +173,14 @@ def _infer_number_type(stats: ColumnStats, has_ints: bool) -> InferredType:
 
 
 def _year_bounds(stats: ColumnStats) -> dict[str, int]:
-    """Bounds of a year; a 0 stands for none."""
-    years = stats.present.filter(stats.present != 0)
+    years = stats.present.filter(stats.present != 0)  # 0 is a common sign for an unknown year
     if years.is_empty():
         return {}
     low, high = int(years.min()), int(years.max())  # type: ignore[arg-type]
     if not (low >= 1000 and high <= MAX_YEAR):
         return {}
-    least = 0 if stats.low == 0 else math.floor(low / 50) * 50
-    return {"ge": least, "le": MAX_YEAR}
+    # Rounded down, so that the data of the next month keep the contract too.
+    return {"ge": 0 if stats.low == 0 else math.floor(low / 50) * 50, "le": MAX_YEAR}
 
 
 def _bounds_from_name(stats: ColumnStats) -> dict[str, float]:
@@ -195,16 +189,13 @@ def _bounds_from_name(stats: ColumnStats) -> dict[str, float]:
         return {"ge": 0, "le": 130} if stats.low >= 0 and stats.high <= 130 else {}
     if words[-2:] == ("per", "week") and "hours" in words:
         return {"ge": 0, "le": 168} if stats.low >= 0 and stats.high <= 168 else {}
+    candidates = {*last_words(stats.name), words[0]}
     for names, least, most in NAMED_RANGES:
-        known = names.split()
-        if (
-            any(w in known for w in (*last_words(stats.name), words[0]))
-            and least <= stats.low
-            and stats.high <= most
-        ):
+        if candidates & set(names.split()) and least <= stats.low and stats.high <= most:
             if most == 100 and stats.high <= 1:  # a share that is called a percentage
                 return {"ge": 0}
             if "lat" in names or "lon" in names:
+                # Whole numbers of such a name are rarely degrees.
                 return {"ge": least, "le": most} if stats.kind == "float" else {}
             return {"ge": least, "le": most}
     return {}

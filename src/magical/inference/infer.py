@@ -1,4 +1,4 @@
-"""Infer a contract from a table: what each column is, and which are left out, with the reasons."""
+"""Inference of contracts from tables: the columns, and those that are left out, with the reasons."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = ["InferredSchema", "infer_contract", "infer_contracts"]
 
 _MAX_UNIQUE_SHARE = 0.5
 _FEW_VALUES = 30
-_MIN_ROWS = 10  # rows; of fewer it says nothing that each has a value of its own
-_MIN_ID_DIGITS = 9  # whole numbers of so many digits each, nearly all different, name things
+_MIN_ROWS = 10  # in fewer rows the values of any column may all differ by chance
+_MIN_ID_DIGITS = 9  # whole numbers of so many digits, nearly all different, are ids
 
 
 @dataclass(frozen=True)
 class InferredSchema(Schema):
-    """A contract's schema as it was read from a table.
+    """A schema that was inferred from a table.
 
     Attributes:
-        reasons: for a column of the schema, why it is what it is.
-        left_out: for a raw column that is no column of the schema, why not. It is no feature then.
-        rows: how many rows the table has.
-        in_order: whether its rows are events that follow each other in time.
+        reasons: the reason for the type and role of a column, by name.
+        left_out: the reason why a raw column is not in the schema, and so never a feature, by raw name.
+        rows: the height of the table.
+        in_order: True if its rows are events that follow each other in time.
     """
 
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -41,56 +41,54 @@ class InferredSchema(Schema):
 
 
 def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = "") -> InferredSchema:
-    """Infer what a table promises, so that ``model_data`` takes it with nothing lost.
+    """Infer the contract of a table, such that ``model_data`` accepts the table without a loss.
 
     Args:
-        table: texts are taken for texts; ``magical.inference.text_types`` reads numbers and dates from them.
+        table: texts stay texts; ``infer_text_types`` reads numbers and dates from them before.
         name: of the contract.
-        target: the raw name of the column to be predicted.
+        target: the raw name of the column to predict.
 
     Raises:
-        UsageError: there is no such target.
+        UsageError: the table has no such target.
         BrokenPromise: the target cannot be predicted.
 
     Example:
         >>> table = pl.DataFrame({"id": [1, 2, 3], "income": [1.5, None, 2.0], "kind": ["x", "x", "x"]})
         >>> schema = infer_contract(table, "Customer")
-        >>> [c.promise for c in schema.columns], schema.ids, dict(schema.left_out)
+        >>> [c.type_text for c in schema.columns], schema.ids, dict(schema.left_out)
         (['int', 'float | None'], ['id'], {'kind': "it is 'x' in every row"})
     """
     table, raw, formats, remarks = _to_typed_table(table)
     if target and target not in table.columns:
         raise UsageError.unknown("column", target, table.columns)
-    facts = {c.name: ColumnStats(c, formats.get(c.name, ""), raw[c.name]) for c in table.get_columns()}
+    all_stats = {c.name: ColumnStats(c, formats.get(c.name, ""), raw[c.name]) for c in table.get_columns()}
     names = field_names(table.columns)
     if target:
-        _check_target(facts[target])
-    others = [f for f in facts.values() if not target or f.name != target]
+        _check_target(all_stats[target])
+    # The target takes no part in the inference of roles: it is never an id, a time or a group.
+    others = [s for s in all_stats.values() if not target or s.name != target]
     roles = infer_roles(others, table)
-    has_ints = any(f.kind == "int" and not f.is_zero_one and f.unique_count > 1 for f in others)
-    left_out = {f.name: why for f in others if (why := _exclusion_reason(f, roles, remarks.get(f.name, "")))}
+    has_ints = any(s.kind == "int" and not s.is_zero_one and s.unique_count > 1 for s in others)
+    left_out = {s.name: why for s in others if (why := _exclusion_reason(s, roles, remarks.get(s.name, "")))}
     columns, reasons = [], {}
-    for fact in facts.values():
-        if fact.name in left_out:
+    for raw_name, stats in all_stats.items():
+        if raw_name in left_out:
             continue
-        if target and fact.name == target:
-            role, say = "target", infer_target_type(fact, has_ints)
+        if target and raw_name == target:
+            role, inferred = "target", infer_target_type(stats, has_ints)
         else:
-            role, say = _find_role(fact.name, roles), _infer_column_type(fact, roles, has_ints)
-        column, missing = _make_column(fact, names, say, role)
+            role, inferred = _find_role(raw_name, roles), _infer_column_type(stats, roles, has_ints)
+        column, missing = _make_column(stats, names, inferred, role)
         columns.append(column)
-        words = [roles.reasons.get(fact.name, ""), say.reason, remarks.get(fact.name, ""), missing]
-        if why := "; ".join(dict.fromkeys(w for w in words if w)):
-            reasons[column.name] = why
+        texts = [roles.reasons.get(raw_name, ""), inferred.reason, remarks.get(raw_name, ""), missing]
+        if reason := "; ".join(dict.fromkeys(t for t in texts if t)):
+            reasons[column.name] = reason
     aliased = _drop_needless_aliases(columns, table.columns, names)
     return InferredSchema(name, aliased, (), "", reasons, left_out, table.height, roles.in_order)
 
 
 def infer_contracts(tables: Mapping[str, pl.DataFrame | TypedTable]) -> dict[str, InferredSchema]:
-    """Infer what several tables promise, and which columns hold the id of a row of another.
-
-    Args:
-        tables: by the names of their contracts.
+    """Infer the contracts of several tables (by name), and the keys by which they refer to each other.
 
     Example:
         >>> tables = {
@@ -100,21 +98,20 @@ def infer_contracts(tables: Mapping[str, pl.DataFrame | TypedTable]) -> dict[str
         >>> infer_contracts(tables)["Sale"].column("shop_id").parent
         'Shop'
     """
-    found = {n: infer_contract(t, n) for n, t in tables.items()}
-    plain = {n: _to_typed_table(t).table for n, t in tables.items()}
-    return {n: _with_keys(schema, infer_keys(n, plain, found), plain[n]) for n, schema in found.items()}
+    schemas = {n: infer_contract(t, n) for n, t in tables.items()}
+    typed = {n: _to_typed_table(t).table for n, t in tables.items()}
+    return {n: _with_keys(schema, infer_keys(n, typed, schemas), typed[n]) for n, schema in schemas.items()}
 
 
 def _with_keys(
     schema: InferredSchema, keys: Mapping[str, tuple[Column, str]], table: pl.DataFrame
 ) -> InferredSchema:
-    """Give what was inferred with some columns as keys, also such as were left out."""
+    """Return the schema with columns replaced by keys; a key that was left out is added again."""
     names = field_names(table.columns)
     columns = {c.name: c for c in schema.columns}
     for raw, (key, _) in keys.items():
-        columns[names[raw]] = replace(
-            key, name=names[raw], alias="" if to_snake_case(raw) == names[raw] else raw
-        )
+        alias = "" if to_snake_case(raw) == names[raw] else raw
+        columns[names[raw]] = replace(key, name=names[raw], alias=alias)
     return replace(
         schema,
         columns=tuple(columns[names[c]] for c in table.columns if names[c] in columns),
@@ -154,7 +151,7 @@ def _check_target(stats: ColumnStats) -> None:
 
 
 def _exclusion_reason(stats: ColumnStats, roles: Roles, remark: str) -> str:
-    """Why a column is not declared, so that it is never a feature; empty if it is."""
+    """Return the reason to leave a column out; empty to declare it."""
     if not stats.name:
         return "it has no name"
     if stats.values.null_count() == stats.rows:
@@ -169,15 +166,15 @@ def _exclusion_reason(stats: ColumnStats, roles: Roles, remark: str) -> str:
         return ""
     if is_index_name(stats.name) and stats.is_whole:
         return "it counts rows"
+    # What differs in nearly every row says nothing of other rows, unless it measures something.
     count = f"{stats.unique_count:,} different values in {len(stats.present):,} rows"
-    alone = stats.is_unique and stats.rows >= _MIN_ROWS
-    many = stats.unique_count > max(_FEW_VALUES, _MAX_UNIQUE_SHARE * len(stats.present)) or alone
-    if not many:
+    all_differ = stats.is_unique and stats.rows >= _MIN_ROWS
+    if not all_differ and stats.unique_count <= max(_FEW_VALUES, _MAX_UNIQUE_SHARE * len(stats.present)):
         return ""
     if stats.kind == "str":
         return f"a text that hardly repeats ({count}{f'; {remark}' if remark else ''})"
-    named = has_word_kind(stats.name, "identifier", where="last") or is_reference_number(stats.name)
-    if stats.is_whole and (named or stats.is_consecutive or _is_long_number(stats)):
+    is_id = has_word_kind(stats.name, "identifier", where="last") or is_reference_number(stats.name)
+    if stats.is_whole and (is_id or stats.is_consecutive or _is_long_number(stats)):
         return f"a number that names something ({count})"
     if stats.is_whole and has_word_kind(stats.name, "person") and not has_word_kind(stats.name, "count"):
         return f"it names somebody ({count})"
@@ -185,13 +182,10 @@ def _exclusion_reason(stats: ColumnStats, roles: Roles, remark: str) -> str:
 
 
 def _is_long_number(stats: ColumnStats) -> bool:
-    """Whether it is of numbers like those of tickets or telephones: long, of one length."""
-    if (
-        stats.kind != "int"
-        or stats.unique_share < 0.9
-        or stats.low < 0
-        or has_word_kind(stats.name, "when", "count", "signed")
-    ):
+    """Return True for numbers like those of tickets or telephones: long, and of one length."""
+    if stats.kind != "int" or stats.unique_share < 0.9 or stats.low < 0:
+        return False
+    if has_word_kind(stats.name, "when", "count", "signed"):
         return False
     digits = len(str(stats.low))
     return digits >= _MIN_ID_DIGITS and digits == len(str(stats.high))
@@ -212,7 +206,7 @@ def _infer_column_type(stats: ColumnStats, roles: Roles, has_ints: bool) -> Infe
 def _make_column(
     stats: ColumnStats, names: Mapping[str, str], inferred_type: InferredType, role: str
 ) -> tuple[Column, str]:
-    """A column, and how many of its values are missing, in words."""
+    """Build a column, and describe in words how many of its values are missing."""
     if inferred_type.type == "str":
         stats, inferred_type = stats.as_texts, with_text_choices(stats, inferred_type)
     column = Column(
@@ -231,17 +225,16 @@ def _make_column(
 def _drop_needless_aliases(
     columns: list[Column], raw: list[str], names: Mapping[str, str]
 ) -> tuple[Column, ...]:
-    """Take off the aliases without which the raw column is found just as well."""
+    """Remove aliases without which ``model_data`` finds the same raw column."""
     by_snake: dict[str, list[str]] = {}
     for name in raw:
         by_snake.setdefault(to_snake_case(name), []).append(name)
 
-    def needless(column: Column) -> bool:
-        return column.alias == column.name or (
-            column.name not in raw and by_snake.get(column.name) == [column.alias]
-        )
+    def is_needless(column: Column) -> bool:  # it matches by its exact name, or it alone in snake case
+        is_only_match = column.name not in raw and by_snake.get(column.name) == [column.alias]
+        return column.alias == column.name or is_only_match
 
-    return tuple(replace(c, alias="") if needless(c) else c for c in columns)
+    return tuple(replace(c, alias="") if is_needless(c) else c for c in columns)
 
 
 def _format_value(value: Any) -> str:

@@ -1,7 +1,8 @@
-"""Find the columns that identify a row, say when it happened, and to whom it belongs."""
+"""Inference of roles: the columns that identify a row, its time, its group, and keys to other tables."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -20,31 +21,24 @@ from magical.inference.column_names import (
 )
 from magical.inference.column_stats import ColumnStats
 
-__all__ = [
-    "Roles",
-    "infer_keys",
-    "infer_roles",
-    "rank_targets",
-]
+__all__ = ["Roles", "infer_keys", "infer_roles", "rank_targets"]
 
-_MIN_GROUPS = 20
-
-_MIN_CODE_ROWS = 30  # rows; of so many a code is not unique by chance
-
-_MIN_PRESENT_SHARE = 0.95
-
-_MAX_KEY_LENGTH = 64
+_MIN_GROUPS = 20  # fewer different values are categories
+_MIN_CODE_ROWS = 30  # in so many rows codes are not unique by chance
+_MIN_PRESENT_SHARE = 0.95  # of the values of a time or a group
+_MAX_KEY_LENGTH = 64  # a longer text is prose
+_MIN_NAMED_SHARE = 0.5  # of a key's values that are ids of the parent, if the key is named after it
+_MIN_CODE_SHARE = 0.95  # the same under any other name
+_MIN_CODES = 3
 
 
 class Roles(NamedTuple):
-    """The roles of a table's columns, by raw name.
+    """The roles of a table's columns, by raw name; ``time`` and ``group`` are empty if there is none.
 
     Attributes:
         ids: the columns that together identify a row.
-        time: the column that says when a row happened; empty if there is none.
-        group: the column of those to whom several rows belong; empty if there is none.
-        why: for each of these, in words.
-        in_order: whether the rows are events that follow each other in time.
+        reasons: for each of these columns, in words.
+        in_order: True if the rows are events that follow each other in time.
     """
 
     ids: tuple[str, ...]
@@ -55,57 +49,54 @@ class Roles(NamedTuple):
 
 
 def infer_roles(columns: Sequence[ColumnStats], table: pl.DataFrame) -> Roles:
-    """Find the roles, each only where it is clear.
+    """Infer the roles of a table's columns, each only if it is clear.
 
     Args:
-        columns: the facts of all columns but the target, in order.
+        columns: the statistics of all columns but the target, in order.
         table: the rows.
 
     Example:
         >>> table = pl.DataFrame({"nr": [1, 2, 3], "x": [0.5, 0.1, 0.3]})
-        >>> infer_roles([Facts(c) for c in table.get_columns()], table).ids
+        >>> infer_roles([ColumnStats(c) for c in table.get_columns()], table).ids
         ('nr',)
     """
     usable = [f for f in columns if f.kind and f.unique_count > 1]
-    why: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     best = max(enumerate(usable), key=lambda pair: (_score_id(*pair), -pair[0]), default=None)
     ids: tuple[str, ...] = (best[1].name,) if best and _score_id(*best) > 0 else ()
     if best and ids:
-        why[ids[0]] = f"different in each of {best[1].rows:,} rows"
+        reasons[ids[0]] = f"different in each of {best[1].rows:,} rows"
     time = _find_time(usable)
     if time:
-        why[time.name] = "when the row happened"
+        reasons[time.name] = "when the row happened"
     group = _find_group([f for f in usable if f.name not in ids])
     if not ids and not time:
         ids = _find_composite_id(usable, table)
-        why |= dict.fromkeys(ids, f"together different in each of {table.height:,} rows")
-    if group and group.name not in ids:
+        reasons |= dict.fromkeys(ids, f"together different in each of {table.height:,} rows")
+    if group and group.name in ids:
+        group = None
+    if group:
         rows = len(group.present) / group.unique_count
-        why[group.name] = f"{group.unique_count:,} of them, with {rows:.1f} rows each on average"
-    return Roles(
-        ids,
-        time.name if time else "",
-        group.name if group and group.name not in ids else "",
-        why,
-        bool(time and (time.is_sorted or has_word_kind(time.name, "happened"))),
-    )
+        reasons[group.name] = f"{group.unique_count:,} of them, with {rows:.1f} rows each on average"
+    in_order = bool(time and (time.is_sorted or has_word_kind(time.name, "happened")))
+    return Roles(ids, time.name if time else "", group.name if group else "", reasons, in_order)
 
 
 def rank_targets(columns: Sequence[ColumnStats]) -> list[str]:
-    """Give the names of all columns that could be predicted, the likeliest first.
+    """Rank the columns that could be predicted by name, the likeliest first.
 
     Example:
         >>> table = pl.DataFrame({"id": [1, 2, 3], "price": [1.5, 2.5, 9.0], "sold": [0, 1, 1]})
-        >>> rank_targets([Facts(c) for c in table.get_columns()])
+        >>> rank_targets([ColumnStats(c) for c in table.get_columns()])
         ['price', 'sold', 'id']
     """
     last = len(columns) - 1
 
-    def score(place: int, facts: ColumnStats) -> int:
-        named = has_word_kind(facts.name, "target", where="last") + has_word_kind(facts.name, "target")
-        binary = facts.kind == "bool" or facts.unique_count == 2
-        edge = 2 * (place == last) + (place == 0)
-        return 2 * named + binary + edge - 6 * has_word_kind(facts.name, "identifier", where="last")
+    def score(place: int, stats: ColumnStats) -> int:
+        named = has_word_kind(stats.name, "target", where="last") + has_word_kind(stats.name, "target")
+        binary = stats.kind == "bool" or stats.unique_count == 2
+        edge = 2 * (place == last) + (place == 0)  # most files have the target last, some first
+        return 2 * named + binary + edge - 6 * has_word_kind(stats.name, "identifier", where="last")
 
     possible = [
         (score(place, f), -place, f.name)
@@ -118,18 +109,15 @@ def rank_targets(columns: Sequence[ColumnStats]) -> list[str]:
 
 
 def _score_id(place: int, stats: ColumnStats) -> int:
-    """How plausible it is that a column alone identifies a row; 0 for not at all."""
+    """Score a column as the only id of a row, by its name, its place and its values; 0 if it is none."""
     if not stats.is_unique or has_word_kind(stats.name, "birth"):
         return 0
-    named = has_word_kind(stats.name, "identifier", where="last") or split_words(stats.name)[0] in (
-        "id",
-        "uuid",
-        "guid",
-    )
+    first_word = split_words(stats.name)[0]
+    named = has_word_kind(stats.name, "identifier", where="last") or first_word in ("id", "uuid", "guid")
     numbered = is_reference_number(stats.name)
     nameless = is_index_name(stats.name)
     entity = named and has_word_kind(stats.name, "entity")
-    first = place == 0
+    first = place == 0  # breaks ties only: it is added to a score that is not 0
     if stats.kind == "str":
         if stats.max_length > _MAX_KEY_LENGTH or has_word_kind(stats.name, "prose", where="last"):
             return 0
@@ -139,42 +127,35 @@ def _score_id(place: int, stats: ColumnStats) -> int:
         return score + 2 * (code and score > 0) + first * (score > 0)
     if not stats.is_whole or (stats.kind == "float" and not (named or nameless)):
         return 0
-    score = (
-        10 * named + 2 * entity + 3 * numbered + (3 + first) * (stats.is_consecutive and (first or nameless))
-    )
+    score = 10 * named + 2 * entity + 3 * numbered
+    score += (3 + first) * (stats.is_consecutive and (first or nameless))
     return score + first * (score > 0)
 
 
 def _find_time(columns: Sequence[ColumnStats]) -> ColumnStats | None:
-    """The date by which rows happened: not one of birth, rather none of an end."""
+    """Find the time at which rows happened: never a birth, an end only if the rows are sorted by it."""
     dates = [f for f in columns if f.kind in ("date", "datetime") and f.unique_count >= 3]
-    likely = [
-        f
-        for f in dates
-        if not has_word_kind(f.name, "birth") and len(f.present) >= _MIN_PRESENT_SHARE * f.rows
-    ]
+    likely = [f for f in dates if not has_word_kind(f.name, "birth") and _is_mostly_present(f)]
 
-    def score(facts: ColumnStats) -> float:
-        named = (
-            has_word_kind(facts.name, "happened")
-            + has_word_kind(facts.name, "when")
-            - 2 * has_word_kind(facts.name, "later")
-        )
-        return named + 2 * facts.is_sorted + len(facts.present) / facts.rows
+    def score(stats: ColumnStats) -> float:
+        named = has_word_kind(stats.name, "happened") + has_word_kind(stats.name, "when")
+        later = has_word_kind(stats.name, "later")
+        return named - 2 * later + 2 * stats.is_sorted + len(stats.present) / stats.rows
 
     best = max(likely, key=score, default=None)
-    if (
-        best
-        and has_word_kind(best.name, "later")
-        and not (best.is_sorted or has_word_kind(best.name, "happened"))
-    ):
-        return None
+    if best and has_word_kind(best.name, "later"):
+        # An end or an update is known after the row happened: as its time it would leak.
+        return best if best.is_sorted or has_word_kind(best.name, "happened") else None
     return best
 
 
+def _is_mostly_present(stats: ColumnStats) -> bool:
+    return len(stats.present) >= _MIN_PRESENT_SHARE * stats.rows
+
+
 def _find_group(columns: Sequence[ColumnStats]) -> ColumnStats | None:
-    """The entity that several rows belong to, if one is named and comes again and again."""
-    found = [
+    """Find the entity that several rows belong to: a column that is named so and whose values repeat."""
+    candidates = [
         f
         for f in columns
         if f.kind in ("int", "str", "float")
@@ -182,74 +163,53 @@ def _find_group(columns: Sequence[ColumnStats]) -> ColumnStats | None:
         and is_entity_name(f.name, allow_bare=f.kind != "str" or f.has_codes)
         and f.unique_count > _MIN_GROUPS
         and not f.is_unique
-        and len(f.present) >= _MIN_PRESENT_SHARE * f.rows
+        and _is_mostly_present(f)
     ]
-    return max(found, key=lambda f: f.unique_count, default=None)
+    return max(candidates, key=lambda f: f.unique_count, default=None)
 
 
 def _find_composite_id(columns: Sequence[ColumnStats], table: pl.DataFrame) -> tuple[str, ...]:
-    """An entity and a period, such as country and year, that together are different in each row."""
-    periods = [
-        f
-        for f in columns
-        if has_word_kind(f.name, "year", "month", "quarter") and f.is_whole and not f.missing_count
-    ]
+    """Find an entity and a period, such as country and year, that together are unique."""
+    periods = [f for f in columns if has_word_kind(f.name, "year", "month", "quarter") and f.is_whole]
     periods = [f for f in periods if len(split_words(f.name)) == 1 or split_words(f.name)[-1] == "id"]
+    periods = [f for f in periods if not f.missing_count]
     entities = [f for f in columns if f.kind == "str" and not f.missing_count and f.unique_share <= 0.5]
-    entities += [
-        f
-        for f in columns
-        if f.kind == "int" and f not in periods and has_word_kind(f.name, "identifier", "code")
-    ]
+    numbers = [f for f in columns if f.kind == "int" and f not in periods]
+    entities += [f for f in numbers if has_word_kind(f.name, "identifier", "code")]
     for count in range(1, len(periods) + 1):
-        for some in combinations(periods, count):
+        for chosen in combinations(periods, count):
             for entity in entities:
-                together = (entity.name, *(p.name for p in some))
-                if len(columns) == len(together):
+                names = (entity.name, *(p.name for p in chosen))
+                if len(columns) == len(names):
                     continue  # nothing would be left to predict from
-                enough = entity.unique_count * _count_combinations(some) >= table.height
-                if enough and not table.select(pl.struct(together).is_duplicated().any()).item():
-                    return together
+                # Too few combinations cannot be unique; to count them costs less than to look.
+                enough = entity.unique_count * math.prod(p.unique_count for p in chosen) >= table.height
+                if enough and not table.select(pl.struct(names).is_duplicated().any()).item():
+                    return names
     return ()
-
-
-def _count_combinations(periods: Sequence[ColumnStats]) -> int:
-    most = 1
-    for facts in periods:
-        most *= facts.unique_count
-    return most
-
-
-_MIN_NAMED_SHARE = 0.5
-
-_MIN_CODE_SHARE = 0.95
-
-_MIN_CODES = 3
 
 
 def infer_keys(
     name: str, tables: Mapping[str, pl.DataFrame], schemas: Mapping[str, Schema]
 ) -> dict[str, tuple[Column, str]]:
-    """Give the keys of one table by their raw names, each with the reason.
+    """Find the keys of one table by their raw names, each with the reason.
 
-    A column is a key where it is called like the other table's id, or like the other table and its id, and
-    most of its values are ids there; under any other name only where it holds codes, and they are ids there.
+    A column is a key if it is named like the other table's id, or like the other table and its id, and most
+    of its values are ids there; under any other name only if it has codes, and nearly all are ids there.
 
     Args:
         name: of the table's contract.
         tables: all tables by the names of their contracts.
-        schemas: what each promises; one with a single id may be a parent.
+        schemas: of the tables; one with a single id may be a parent.
 
     Example:
         >>> shop = Schema("Shop", (Column("id", "str", role="id"),))
         >>> tables = {"Shop": pl.DataFrame({"id": ["a"]}), "Sale": pl.DataFrame({"shop_id": ["a", "a"]})}
-        >>> [
-        ...     c.parent
-        ...     for c, _ in infer_keys("Sale", tables, {"Shop": shop, "Sale": Schema("Sale", ())}).values()
-        ... ]
-        ['Shop']
+        >>> key, reason = infer_keys("Sale", tables, {"Shop": shop, "Sale": Schema("Sale", ())})["shop_id"]
+        >>> key.parent, reason
+        ('Shop', 'each value is an id of Shop')
     """
-    found: dict[str, tuple[Column, str]] = {}
+    keys: dict[str, tuple[Column, str]] = {}
     for values in tables[name].get_columns():
         scores = {
             parent: share
@@ -257,17 +217,17 @@ def infer_keys(
             if parent != name and len(schema.ids) == 1
             if (share := _score_key(values, parent, tables[parent], schema))
         }
-        own = field_names(tables[name].columns)[values.name]
-        if scores and own not in schemas[name].ids:
+        field = field_names(tables[name].columns)[values.name]
+        if scores and field not in schemas[name].ids:
             parent = max(scores, key=lambda p: scores[p])
             column = schemas[parent].column(schemas[parent].ids[0])
-            key = Column(own, column.type, values.null_count() > 0, role="key", parent=parent)
-            found[values.name] = key, _explain_key(values, parent, scores[parent])
-    return found
+            key = Column(field, column.type, values.null_count() > 0, role="key", parent=parent)
+            keys[values.name] = key, _explain_key(values, parent, scores[parent])
+    return keys
 
 
 def _score_key(values: pl.Series, parent: str, table: pl.DataFrame, schema: Schema) -> float:
-    """The share of a column's different values that are ids of the parent; 0 where it is no key."""
+    """Score a key: the share of its different values that are ids of the parent, plus 1 for its name."""
     field = schema.ids[0]
     raw = next(r for r, n in field_names(table.columns).items() if n == field)
     ids, different = table.get_column(raw), values.drop_nulls().unique()
@@ -283,17 +243,18 @@ def _score_key(values: pl.Series, parent: str, table: pl.DataFrame, schema: Sche
 
 
 def _is_named_after(name: str, parent: str, id_name: str) -> bool:
-    """``tailnum`` is, where the id is so; ``shop_id`` and ``shop`` are, where the contract is ``Shop``."""
-    own, theirs, table = split_words(name), split_words(id_name), split_words(parent)
-    if own == theirs:
-        return theirs not in (("id",), ("key",), ("code",), ("nr",), ("number",))
-    ends = own[-len(table) :] == table or own[-len(table) - 1 : -1] == table
-    return ends and (own[-len(table) :] == table or has_word_kind(name, "identifier", "number", where="last"))
+    """Return True for a name like the parent's id or the parent: ``shop_id`` and ``shop`` for ``Shop``."""
+    words, id_words, table = split_words(name), split_words(id_name), split_words(parent)
+    if words == id_words:  # unless the name is one that any table may use for an id of its own
+        return id_words not in (("id",), ("key",), ("code",), ("nr",), ("number",))
+    if words[-len(table) :] == table:
+        return True
+    return words[-len(table) - 1 : -1] == table and has_word_kind(name, "identifier", "number", where="last")
 
 
 def _explain_key(values: pl.Series, parent: str, score: float) -> str:
     different = values.n_unique() - (values.null_count() > 0)
-    share = score - 1 if score > 1 else score
+    share = score - 1 if score > 1 else score  # _score_key adds 1 for a name
     if share in (0, 1):
         return f"each value is an id of {parent}"
     lost = different - round(share * different)

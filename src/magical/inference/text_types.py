@@ -1,4 +1,4 @@
-"""Read the texts of a raw table as what they are: numbers, truths, dates, by the rules of ``model_data``."""
+"""Types of text columns: numbers, booleans and dates, by the same casts that ``model_data`` uses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from magical.reading.date_parsing import infer_date_format
 __all__ = ["infer_text_types"]
 
 _LEADING_ZERO = r"^[+-]?0\d+$"
-_TOO_LONG = r"^[+-]?\d{16,}$"  # a float would not hold each digit
+_TOO_LONG = r"^[+-]?\d{16,}$"  # more digits than a float has
 _ANY_COMMA = r"^[+-]?\d{1,3}(,\d{3})+$"
 _WRITTEN_AS_FLOAT = r"[.,eE]"
 _BOOLEAN_LETTERS = ({"t", "f"}, {"y", "n"}, {"j", "n"})
@@ -25,10 +25,10 @@ _HEAD_ROWS = 1000
 
 
 def infer_text_types(raw: pl.DataFrame) -> TypedTable:
-    """Give each text column the type that all its values have, so that ``model_data`` will cast them all.
+    """Cast each text column to the type that all its values have, so that ``model_data`` can cast them too.
 
-    Digits with leading zeros stay texts, since they are codes. Whole numbers such as 20140629 are dates where
-    the column's name says so. A text that is nearly a number or a date stays one, with a remark.
+    Digits with leading zeros stay texts, since they are codes. Whole numbers such as 20140629 become dates if
+    the column's name fits. Texts that are nearly all numbers or dates stay texts, with a remark.
 
     Example:
         >>> raw = pl.DataFrame({"zip": ["01067"], "n": ["7"], "day": ["29.06.2014"], "ok": ["n/a"]})
@@ -38,14 +38,14 @@ def infer_text_types(raw: pl.DataFrame) -> TypedTable:
     """
     columns, formats, remarks = [], {}, {}
     for values in raw.get_columns():
-        found, format = values, ""
+        typed, format = values, ""
         if values.dtype == pl.String:
-            found, format = _infer_series(values)
-            if found.dtype == pl.String and (remark := _describe_near_miss(values)):
+            typed, format = _infer_series(values)
+            if typed.dtype == pl.String and (remark := _describe_near_miss(values)):
                 remarks[values.name] = remark
         elif dtype_kind(values.dtype) == "int" and _is_date_numbers(values):
-            found = cast(values, Column(values.name, "date")).values
-        columns.append(found)
+            typed = cast(values, Column(values.name, "date")).values
+        columns.append(typed)
         if format:
             formats[values.name] = format
             if "%d" in format and _is_day_month_ambiguous(values, format):
@@ -54,11 +54,11 @@ def infer_text_types(raw: pl.DataFrame) -> TypedTable:
 
 
 def _infer_series(raw: pl.Series) -> tuple[pl.Series, str]:
-    """Give a column of texts its type, and how dates are written in it."""
+    """Cast a column of texts to the type of its values; returned with the format of its dates."""
     texts = raw.str.strip_chars()
     if texts.str.contains(_LEADING_ZERO).any():
         return raw, ""
-    head = texts.head(_HEAD_ROWS)
+    head = texts.head(_HEAD_ROWS)  # most types fail on the first rows already, which saves a full cast
     for kind in ("int", "float", "bool", "date", "datetime"):
         if not _is_castable(head, kind, "") or (values := _cast_all(texts, kind, "")) is None:
             continue
@@ -72,7 +72,7 @@ def _infer_series(raw: pl.Series) -> tuple[pl.Series, str]:
 
 
 def _refine_integers(raw: pl.Series, texts: pl.Series, values: pl.Series) -> pl.Series:
-    """Numbers that are whole, but written like 12.0, are floats in the source."""
+    # Whole numbers that are written like 12.0 are floats in the source.
     if texts.str.contains(_WRITTEN_AS_FLOAT).any():
         return values.cast(pl.Float64)
     return cast(raw, Column(raw.name, "date")).values if _is_date_numbers(values) else values
@@ -80,10 +80,11 @@ def _refine_integers(raw: pl.Series, texts: pl.Series, values: pl.Series) -> pl.
 
 def _infer_dates(raw: pl.Series, texts: pl.Series) -> tuple[pl.Series, str]:
     present = texts.filter(texts != "")
-    for clock in _TIME_SUFFIXES:
-        format = infer_date_format(present.head(_HEAD_ROWS), clock)
-        if format and (format := infer_date_format(present, clock)):
-            kind = "datetime" if clock else "date"
+    for time_suffix in _TIME_SUFFIXES:
+        format = infer_date_format(present.head(_HEAD_ROWS), time_suffix)
+        # All rows may need another format than the head: a day above 12 can come late.
+        if format and (format := infer_date_format(present, time_suffix)):
+            kind = "datetime" if time_suffix else "date"
             values = _cast_all(texts, kind, format)
             if values is not None:
                 return values, format
@@ -101,20 +102,20 @@ def _is_castable(texts: pl.Series, kind: str, format: str) -> bool:
 
 
 def _cast_all(texts: pl.Series, kind: str, format: str) -> pl.Series | None:
-    """The values, if each text that is there is one, and there is one."""
+    """Return the values if every text that is not missing can be cast, and at least one is not missing."""
     values, failed = cast(texts, Column(texts.name, kind, format=format))
     return None if failed.any() or values.null_count() == len(values) else values
 
 
 def _is_boolean_pair(texts: pl.Series, values: pl.Series) -> bool:
-    """Whether yes and no are both there; of single letters a pair that belongs together."""
+    """Return True if both true and false occur; single letters must be a pair, such as t and f."""
     words = set(texts.str.to_lowercase().filter(values.is_not_null()).unique())
     letters = {w for w in words if len(w) == 1}
     return values.drop_nulls().n_unique() == 2 and (not letters or letters in _BOOLEAN_LETTERS)
 
 
 def _is_date_numbers(values: pl.Series) -> bool:
-    """Whether whole numbers are days such as 20140629: each one is, and the name says so."""
+    """Return True if whole numbers are dates such as 20140629: all of them, in a column with such a name."""
     if not has_word_kind(values.name, "when", "birth", "later") or has_word_kind(values.name, "identifier"):
         return False
     present = values.drop_nulls()
@@ -124,7 +125,7 @@ def _is_date_numbers(values: pl.Series) -> bool:
 
 
 def _describe_near_miss(raw: pl.Series) -> str:
-    """Say of texts that are nearly all numbers or dates which are not."""
+    """Describe why texts that are nearly all numbers or dates stay texts; empty for other texts."""
     texts = raw.str.strip_chars()
     if texts.str.contains(_LEADING_ZERO).any():
         return "written with leading zeros"
@@ -134,8 +135,9 @@ def _describe_near_miss(raw: pl.Series) -> str:
         return "numbers, if the comma parts thousands; it could part decimals, too"
     for kind, words in (("float", "numbers"), ("date", "dates")):
         values, failed = cast(texts, Column(raw.name, kind))
-        count, there = int(failed.sum()), len(values) - values.null_count()  # those that can be read
-        if 0 < count <= (1 - _NEAR_MISS_SHARE) * there:
-            odd = ", ".join(repr(t[:20]) for t in texts.filter(failed).unique(maintain_order=True).head(3))
-            return f"{words} but for {count:,} of {there + count:,} values: {odd}{' …' * (count > 3)}"
+        count, cast_count = int(failed.sum()), len(values) - values.null_count()
+        if 0 < count <= (1 - _NEAR_MISS_SHARE) * cast_count:
+            texts = texts.filter(failed).unique(maintain_order=True).head(3)
+            examples = ", ".join(repr(t[:20]) for t in texts) + " …" * (count > 3)
+            return f"{words} but for {count:,} of {cast_count + count:,} values: {examples}"
     return ""

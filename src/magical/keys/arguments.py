@@ -1,4 +1,4 @@
-"""The form of an argument in a key: JSON, with a mark on what JSON alone cannot tell apart."""
+"""Arguments in keys: JSON, with a type mark on values that JSON alone would confuse."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from magical.settings import InputPath, OutputPath, Secret, import_string, to_js
 
 __all__ = ["encode_argument", "parse_argument_kind", "strip_type_marks"]
 
-_MARK = "!"
+_MARK = "!"  # begins the only key of an object that stands for a marked value
+# In this order: a datetime is a date too.
 _TYPE_MARKS: dict[type, str] = {
     tuple: "tuple",
     set: "set",
@@ -33,12 +34,12 @@ _TYPE_MARKS: dict[type, str] = {
 
 
 def encode_argument(value: Any, paths: list[str], roots: list[Any]) -> str:
-    """Give an argument as a key holds it.
+    """Encode an argument for a key.
 
     Args:
-        value: what a step is given.
-        paths: the files that are found in it are added here; the text has ``(content)`` in their place.
-        roots: the classes and functions that are found in it are added here.
+        value: the argument of a step.
+        paths: collects the files in it; the text has ``(content)`` in their place.
+        roots: collects the classes and functions in it, whose code counts.
 
     Raises:
         SettingsError: it has no form in JSON.
@@ -48,8 +49,8 @@ def encode_argument(value: Any, paths: list[str], roots: list[Any]) -> str:
         ('[1, 2]', '{"!tuple": [1, 2]}')
     """
 
-    def special(item: Any) -> Any:
-        if isinstance(item, OutputPath):
+    def override(item: Any) -> Any:
+        if isinstance(item, OutputPath):  # before InputPath, its base class
             return f"→{item.text}"
         if isinstance(item, InputPath):
             paths.append(str(Path.cwd() / item))
@@ -62,19 +63,20 @@ def encode_argument(value: Any, paths: list[str], roots: list[Any]) -> str:
         elif callable(item) and hasattr(item, "__qualname__"):
             roots.append(item)
             return import_string(item)
-        return _encode_marked(item, special, roots)
+        return _encode_marked(item, override, roots)
 
-    return json.dumps(to_json(value, special), sort_keys=True, ensure_ascii=False)
+    return json.dumps(to_json(value, override), sort_keys=True, ensure_ascii=False)
 
 
 def strip_type_marks(text: str) -> str:
-    """Give the text of an argument as the reader knows it.
+    """Remove the type marks from the text of an argument, for a reader.
 
     Example:
         >>> strip_type_marks('{"!tuple": [1, {"!date": "2024-01-31"}]}')
         '[1, "2024-01-31"]'
     """
     try:
+        # Digests of files may follow the JSON.
         value, end = json.JSONDecoder().raw_decode(text)
     except ValueError:
         return text
@@ -82,31 +84,28 @@ def strip_type_marks(text: str) -> str:
 
 
 def parse_argument_kind(text: str) -> str:
-    """Say what kind of value an argument's text is of.
+    """Read the type of an argument from its text.
 
     Example:
-        >>> (
-        ...     parse_argument_kind('{"!tuple": [1]}'),
-        ...     parse_argument_kind("[1]"),
-        ...     parse_argument_kind('"2024-01-31"'),
-        ... )
-        ('tuple', 'list', 'str')
+        >>> parse_argument_kind('{"!tuple": [1]}'), parse_argument_kind("[1]")
+        ('tuple', 'list')
     """
     value = json.JSONDecoder().raw_decode(text)[0]
     return _read_mark(value).partition(":")[0] or type(value).__name__
 
 
-def _encode_marked(item: Any, special: Callable[[Any], Any], roots: list[Any]) -> Any:
-    if isinstance(item, enum.Enum):
+def _encode_marked(item: Any, override: Callable[[Any], Any], roots: list[Any]) -> Any:
+    """Encode a value that needs a type mark; NotImplemented for one whose plain JSON is unambiguous."""
+    if isinstance(item, enum.Enum):  # first, since an enum may be an int or a text as well
         if is_project(sys.modules.get(type(item).__module__)):
             roots.append(type(item))
-        return {f"{_MARK}enum:{import_string(type(item))}": to_json(item.value, special)}
+        return {f"{_MARK}enum:{import_string(type(item))}": to_json(item.value, override)}
     if isinstance(item, float) and not math.isfinite(item):
         return {f"{_MARK}float": str(item)}
     if isinstance(item, Mapping):
         if all(isinstance(k, str) and not k.startswith(_MARK) for k in item):
             return NotImplemented
-        pairs = [[to_json(k, special), to_json(v, special)] for k, v in item.items()]
+        pairs = [[to_json(k, override), to_json(v, override)] for k, v in item.items()]
         return {f"{_MARK}dict": sorted(pairs, key=json.dumps)}
     if isinstance(item, Path):
         return {f"{_MARK}path": str(item)}
@@ -114,9 +113,9 @@ def _encode_marked(item: Any, special: Callable[[Any], Any], roots: list[Any]) -
     if not kind:
         return NotImplemented
     if kind == "tuple":
-        return {f"{_MARK}{kind}": to_json(list(item), special)}
+        return {f"{_MARK}{kind}": to_json(list(item), override)}
     if isinstance(item, (set, frozenset)):
-        return {f"{_MARK}{kind}": sorted((to_json(v, special) for v in item), key=json.dumps)}
+        return {f"{_MARK}{kind}": sorted((to_json(v, override) for v in item), key=json.dumps)}
     return {f"{_MARK}{kind}": to_json(item)}
 
 
@@ -128,11 +127,9 @@ def _read_mark(value: Any) -> str:
 def _strip_marks(value: Any) -> Any:
     if mark := _read_mark(value):
         inner = value[f"{_MARK}{mark}"]
-        return (
-            {str(_strip_marks(k)): _strip_marks(v) for k, v in inner}
-            if mark == "dict"
-            else _strip_marks(inner)
-        )
+        if mark == "dict":
+            return {str(_strip_marks(k)): _strip_marks(v) for k, v in inner}
+        return _strip_marks(inner)
     if isinstance(value, dict):
         return {k: _strip_marks(v) for k, v in value.items()}
     return [_strip_marks(v) for v in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The code a step depends on: the normalised syntax of it and of every project definition it refers to."""
+"""The code closure of a step: the normalised syntax of it, and of every project definition it refers to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import builtins
 import hashlib
 import inspect
 import sys
-import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,18 +17,13 @@ from magical.keys.constants import describe_bytecode, describe_value, inspect_va
 from magical.keys.import_resolution import find_module, find_star_modules, resolve_import
 from magical.keys.packages import find_package, find_source_file, is_project
 from magical.keys.syntax import find_bindings, find_local_imports, find_name_chains, normalise_syntax
+from magical.steps import parse_source
 
-__all__ = [
-    "CodeClosure",
-    "CodePiece",
-    "CodeReader",
-    "find_registered",
-    "iter_subclasses",
-]
+__all__ = ["CodeClosure", "CodePiece", "CodeReader", "find_registered", "iter_subclasses"]
 
 
 def find_registered(value: Any) -> tuple[Any, ...]:
-    """Give what is registered for the types of a dispatcher, or what a class is told of as its subclasses.
+    """List the functions registered with a dispatcher, or the subclasses of a class that registers them.
 
     Example:
         >>> class Base:
@@ -37,17 +31,20 @@ def find_registered(value: Any) -> tuple[Any, ...]:
         >>> find_registered(Base)
         ()
     """
-    found = getattr(value, "registry", None)
-    if callable(getattr(value, "dispatch", None)) and isinstance(found, Mapping):  # functools.singledispatch
-        return tuple(found.values())
-    lineage = value.__mro__ if isinstance(value, type) else ()
-    own = (c for c in lineage if is_project(sys.modules.get(c.__module__)))
-    tells = any("__init_subclass__" in vars(c) for c in own if not c.__module__.startswith("magical."))
-    return tuple(iter_subclasses(value)) if tells else ()
+    # Calling code names only the dispatcher or the base class, and yet these decide its result.
+    registry = getattr(value, "registry", None)
+    if callable(getattr(value, "dispatch", None)) and isinstance(
+        registry, Mapping
+    ):  # functools.singledispatch
+        return tuple(registry.values())
+    bases = value.__mro__ if isinstance(value, type) else ()
+    bases = tuple(c for c in bases if is_project(sys.modules.get(c.__module__)))
+    registers = any("__init_subclass__" in vars(c) for c in bases if not c.__module__.startswith("magical."))
+    return tuple(iter_subclasses(value)) if registers else ()
 
 
 def iter_subclasses(value: Any) -> Iterator[type[Any]]:
-    """Give the subclasses of a class that there are by now, and theirs.
+    """Iterate over all subclasses of a class that exist by now, however deep.
 
     Example:
         >>> class Base: ...
@@ -55,15 +52,16 @@ def iter_subclasses(value: Any) -> Iterator[type[Any]]:
         >>> [c.__name__ for c in iter_subclasses(Base)]
         ['Inner']
     """
-    found: list[type[Any]] = type.__subclasses__(value) if isinstance(value, type) else []
-    for kind in found:
+    # Not `value.__subclasses__()`, which a metaclass cannot call without an argument.
+    kinds: list[type[Any]] = type.__subclasses__(value) if isinstance(value, type) else []
+    for kind in kinds:
         yield kind
         yield from iter_subclasses(kind)
 
 
 @dataclass(frozen=True, slots=True)
 class CodePiece:
-    """One definition: the digest of its normalised syntax, and where it stands."""
+    """One definition: the digest of its normalised syntax, and its ``file:line``."""
 
     digest: str
     where: str
@@ -71,13 +69,13 @@ class CodePiece:
 
 @dataclass
 class CodeClosure:
-    """All that a function refers to.
+    """All code that a function refers to, directly or not.
 
     Attributes:
         pieces: project definitions by their dotted names.
-        packages: third-party distributions with their versions.
-        files: the project files that the pieces, and the imports that lead to them, stand in.
-        wishes: whether something of it calls ``magical.wish``.
+        packages: versions of third-party distributions, by name.
+        files: the project files of the pieces, and of the imports that lead to them.
+        calls_wish: True if any of it calls ``magical.wish``.
     """
 
     pieces: dict[str, CodePiece] = field(default_factory=dict)
@@ -88,7 +86,7 @@ class CodeClosure:
 
 @dataclass(frozen=True)
 class _Definition:
-    """A definition read once: its piece, and what it refers to: names, values in cells, code in values."""
+    """A definition, and what it refers to: dotted names, closure cells, imports, and code inside values."""
 
     name: str
     piece: CodePiece
@@ -100,12 +98,12 @@ class _Definition:
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """Two closures of one function are one piece of text with different cells."""
+        """The name, code and cells: two closures of one function differ only in their cells."""
         return (self.name, self.piece.digest, *(id(value) for _, value in self.cells))
 
 
 class CodeReader:
-    """Reads code for keys; each module and definition once, and a step that is called often only once."""
+    """Reads code for keys, each module and each definition once."""
 
     def __init__(self) -> None:
         self._closures: dict[tuple[int, ...], tuple[tuple[Any, ...], CodeClosure]] = {}
@@ -114,14 +112,12 @@ class CodeReader:
         self._definitions: dict[tuple[str, str], _Definition] = {}
 
     def read(self, *roots: Any) -> CodeClosure:
-        """Give all code that some functions or classes refer to, themselves included."""
-        at = tuple(map(id, roots))
-        if at not in self._closures:
-            self._closures[at] = (
-                roots,
-                self._read_closure(roots),
-            )  # the roots are held, so that no id is used again
-        return self._closures[at][1]
+        """Read all code that some functions or classes refer to, themselves included."""
+        ids = tuple(map(id, roots))
+        if ids not in self._closures:
+            # The roots are kept as well: the id of an object that is gone may be used again.
+            self._closures[ids] = roots, self._read_closure(roots)
+        return self._closures[ids][1]
 
     def _read_closure(self, roots: tuple[Any, ...]) -> CodeClosure:
         code = CodeClosure()
@@ -132,6 +128,7 @@ class CodeReader:
             if definition.identity in seen:
                 continue
             seen.add(definition.identity)
+            # Lambdas, and closures of one function, share a name.
             label, number = definition.name, 1
             while label in code.pieces:
                 number += 1
@@ -142,15 +139,14 @@ class CodeReader:
         return code
 
     def _follow_references(self, definition: _Definition, code: CodeClosure) -> Iterator[_Definition]:
-        """Give the definitions that one refers to."""
+        """Find the definitions that one refers to."""
         cells = dict(definition.cells)
         for thing in definition.code:
             yield from self._define_object(thing, code)
         for chain in definition.chains:
             if chain[0] in cells:
-                yield from self._define_value(
-                    f"{definition.name}.{chain[0]}", cells[chain[0]], definition, code
-                )
+                name = f"{definition.name}.{chain[0]}"
+                yield from self._define_value(name, cells[chain[0]], definition, code)
             elif chain[0] in definition.imports and definition.module is not None:
                 for statement in definition.imports[chain[0]]:
                     yield from self._follow_import(definition.module, statement, chain, code)
@@ -158,8 +154,8 @@ class CodeReader:
                 yield from self._resolve(definition.module, chain, code)
 
     def _define_object(self, thing: Any, code: CodeClosure) -> Iterator[_Definition]:
-        """Find the definition of a living function, class or module."""
-        thing = inspect.unwrap(getattr(thing, "function", thing))
+        """Find the definition of an imported function, class or module."""
+        thing = inspect.unwrap(getattr(thing, "function", thing))  # of a Step, and of decorated functions
         if isinstance(thing, ModuleType):
             yield from self._enter_module(thing, (), code)
             return
@@ -174,45 +170,45 @@ class CodeReader:
             yield self._define_local(thing, module, name)
 
     def _define_local(self, thing: Any, module: ModuleType | None, name: str) -> _Definition:
-        """A definition inside a function or class, or one without a module file (a notebook's)."""
+        """Define a function or class inside another one, or one without a module file (a notebook's)."""
         label = f"{getattr(module, '__name__', '')}.{name}"
-        made = thing.__code__ if isinstance(thing, FunctionType) else None
-        cells = zip(made.co_freevars, thing.__closure__ or (), strict=False) if made else ()
+        bytecode = thing.__code__ if isinstance(thing, FunctionType) else None
+        cells = zip(bytecode.co_freevars, thing.__closure__ or (), strict=False) if bytecode else ()
         filled = tuple((n, c.cell_contents) for n, c in cells if _is_filled(c))
-        try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
-            where = f"{_file_name(module, thing)}:{inspect.getsourcelines(thing)[1]}"
-        except (OSError, TypeError, SyntaxError, IndentationError):  # a lambda in the middle of an expression
-            text = repr(describe_bytecode(made)) if made is not None else repr(thing)
-            names = tuple((n,) for n in sorted({*_find_code_names(made), *dict(filled)}))
+        tree = parse_source(thing)
+        if tree is None:
+            # A lambda inside an expression: its bytecode is stable within a minor version of Python.
+            text = repr(describe_bytecode(bytecode)) if bytecode is not None else repr(thing)
+            names = tuple((n,) for n in sorted({*_find_code_names(bytecode), *dict(filled)}))
             return _Definition(label, CodePiece(_digest(text), ""), module, names, filled)
+        where = f"{_file_name(module, thing)}:{inspect.getsourcelines(thing)[1]}"
         piece = CodePiece(_digest(normalise_syntax(tree)), where)
         return _Definition(label, piece, module, find_name_chains(tree), filled, find_local_imports(tree))
 
     def _define_value(
         self, name: str, value: Any, user: _Definition, code: CodeClosure
     ) -> Iterator[_Definition]:
-        """A value that is held by a closure, or by a name that no statement binds."""
+        """Define the value of a closure's cell, or of a name that no statement binds."""
         value = getattr(value, "function", value)
         if isinstance(value, (FunctionType, type, ModuleType)):
             yield from self._define_object(value, code)
         else:
-            held = inspect_value(value)
-            yield _Definition(
-                name, CodePiece(_digest(held.text), user.piece.where), user.module, code=held.code
-            )
+            inspected = inspect_value(value)
+            piece = CodePiece(_digest(inspected.text), user.piece.where)
+            yield _Definition(name, piece, user.module, code=inspected.code)
 
     def _resolve(
         self, module: ModuleType | None, chain: tuple[str, ...], code: CodeClosure
     ) -> Iterator[_Definition]:
-        """Follow a dotted name to the project's definition or the third party's version behind it."""
+        """Follow a dotted name to a definition of the project, or to a version of a third party's package."""
         name = chain[0]
         if module is None:
             return
         self._add_file(module, code)
-        bound = self._read_bindings(module)
-        if name in bound:
-            for statement in bound[name]:
+        bindings = self._read_bindings(module)
+        if name in bindings:
+            # All statements that bind the name count: which of them ran may depend on the machine.
+            for statement in bindings[name]:
                 if isinstance(statement, (ast.Import, ast.ImportFrom)):
                     yield from self._follow_import(module, statement, chain, code)
                 else:
@@ -223,7 +219,7 @@ class CodeReader:
         elif (sub := sys.modules.get(f"{module.__name__}.{name}")) is not None:
             yield from self._enter_module(sub, chain[1:], code)
         elif hasattr(module, name) and getattr(builtins, name, _MISSING) is not getattr(module, name):
-            stars = [m for m in find_star_modules(module, bound.get("*", [])) if hasattr(m, name)]
+            stars = [m for m in find_star_modules(module, bindings.get("*", [])) if hasattr(m, name)]
             for star in stars:
                 yield from self._enter_module(star, chain, code)
             if not stars:
@@ -232,7 +228,7 @@ class CodeReader:
     def _define_unbound(
         self, module: ModuleType, chain: tuple[str, ...], code: CodeClosure
     ) -> Iterator[_Definition]:
-        """A name that no statement of its module binds, such as one made by a call or in a notebook."""
+        """Define a name that no statement of its module binds: set by a call, or in a notebook."""
         value = getattr(module, chain[0])
         if isinstance(value, ModuleType):
             yield from self._enter_module(value, chain[1:], code)
@@ -253,7 +249,7 @@ class CodeReader:
     def _enter_module(
         self, module: ModuleType, chain: tuple[str, ...], code: CodeClosure
     ) -> Iterator[_Definition]:
-        """Go on in another module; where it is used as a whole, all of it counts."""
+        """Follow the rest of a dotted name in another module; without a rest, all of the module counts."""
         if not is_project(module):
             code.calls_wish |= chain[:1] == ("wish",) and module.__name__ in ("magical", "magical.wishes")
             self._add_package(module.__name__, code)
@@ -281,50 +277,49 @@ class CodeReader:
             code.files.add(str(file))
 
     def _read_bindings(self, module: ModuleType) -> dict[str, list[ast.stmt]]:
-        """For each name of a module the top-level statements that bind it."""
+        """Map the names of a module to the top-level statements that bind them."""
         if module.__name__ not in self._bindings_by_module:
             file = find_source_file(module)
-            self._bindings_by_module[module.__name__] = (
-                find_bindings(ast.parse(file.read_bytes())) if file else {}
-            )
+            bindings = find_bindings(ast.parse(file.read_bytes())) if file else {}
+            self._bindings_by_module[module.__name__] = bindings
         return self._bindings_by_module[module.__name__]
 
     def _get_definition(self, module: ModuleType, name: str) -> _Definition:
-        at = (module.__name__, name)
-        if at not in self._definitions:
-            self._definitions[at] = self._make_definition(module, name)
-        return self._definitions[at]
+        key = (module.__name__, name)
+        if key not in self._definitions:
+            self._definitions[key] = self._make_definition(module, name)
+        return self._definitions[key]
 
     def _make_definition(self, module: ModuleType, name: str) -> _Definition:
         statements = self._read_bindings(module)[name]
         where = f"{_file_name(module)}:{statements[0].lineno}"
         value = getattr(module, name, None)
         label = f"{module.__name__}.{name}"
-        is_code = any(
-            isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) for s in statements
-        )
-        ours = module.__name__.startswith("magical.")  # imported once, so that values may be a process's own
-        if not is_code and not ours and is_simple(value):
+        is_code = any(isinstance(s, _CODE_STATEMENTS) for s in statements)
+        # Our own modules are imported once for all projects of a process: a value may be of another project.
+        is_ours = module.__name__.startswith("magical.")
+        if not is_code and not is_ours and is_simple(value):
+            # By value: the same constant may be computed by another expression, or read from a file.
             return _Definition(label, CodePiece(_digest(describe_value(value)), where), module)
         tree = ast.Module(statements, [])
         text, others = normalise_syntax(tree), tuple(c for c in find_name_chains(tree) if c[0] != name)
-        if is_code or ours:
-            inner, kin = find_local_imports(tree), () if ours else find_registered(value)
-            return _Definition(
-                label, CodePiece(_digest(text), where), module, others, imports=inner, code=kin
-            )
-        held = inspect_value(value)
-        piece = CodePiece(_digest(f"{text}\n{held.text}"), where)
-        return _Definition(label, piece, module, others, code=held.code)
+        if is_code or is_ours:
+            registered = () if is_ours else find_registered(value)
+            imports, piece = find_local_imports(tree), CodePiece(_digest(text), where)
+            return _Definition(label, piece, module, others, imports=imports, code=registered)
+        inspected = inspect_value(value)
+        piece = CodePiece(_digest(f"{text}\n{inspected.text}"), where)
+        return _Definition(label, piece, module, others, code=inspected.code)
 
 
+_CODE_STATEMENTS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _MISSING = object()
 
 
 def _is_filled(cell: Any) -> bool:
     try:
         _ = cell.cell_contents
-    except ValueError:
+    except ValueError:  # the outer function has not assigned the variable yet
         return False
     return True
 
@@ -344,4 +339,5 @@ def _file_name(module: ModuleType | None, thing: Any = None) -> str:
 
 
 def _digest(text: str) -> str:
+    # A text constant may hold lone surrogates.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

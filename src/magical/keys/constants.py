@@ -1,4 +1,4 @@
-"""The values of constants, as texts for keys: the same in every process, and different where a value is."""
+"""Values as texts for keys: equal in every process for equal values, and different for others."""
 
 from __future__ import annotations
 
@@ -13,27 +13,25 @@ from magical.keys.packages import is_project
 
 __all__ = ["InspectedValue", "describe_bytecode", "describe_value", "inspect_value", "is_simple"]
 
-MAX_DEPTH = 12
-"""How deep values are looked into."""
-
+MAX_DEPTH = 12  # of containers and objects; deeper values do not count
 _CODE_TYPES = (FunctionType, type, ModuleType)
 
 
 @dataclass(frozen=True, slots=True)
 class InspectedValue:
-    """A value that is held by a name or a closure.
-
-    Attributes:
-        text: what is in it.
-        code: the functions, classes and modules in it, whose own code counts too.
-    """
+    """The text of a value, and the functions, classes and modules in it."""
 
     text: str
     code: tuple[Any, ...] = ()
 
 
 def is_simple(value: Any) -> bool:
-    """Whether a value says all by its text."""
+    """Return True if the text of a value determines it: a number or a text, or a collection of these.
+
+    Example:
+        >>> is_simple([1, "a"]), is_simple([abs])
+        (True, False)
+    """
     if type(value) in (tuple, list, set, frozenset):
         return all(map(is_simple, value))
     if type(value) is dict:
@@ -42,7 +40,7 @@ def is_simple(value: Any) -> bool:
 
 
 def inspect_value(value: Any) -> InspectedValue:
-    """Take a value apart: a text of what is in it, and the code that it holds.
+    """Describe a value, and collect the code in it.
 
     Example:
         >>> inspect_value({"low": abs, "high": [1, 2]}).text
@@ -53,23 +51,28 @@ def inspect_value(value: Any) -> InspectedValue:
 
 
 def describe_value(value: Any, code: list[Any] | None = None, path: tuple[int, ...] = ()) -> str:
-    """Give a text that does not depend on addresses or the order of sets.
+    """Describe a value by a text that does not depend on addresses or the order of sets.
 
     Args:
-        value: anything; of objects that are not the project's, and do not show what is in them, the class.
+        value: any value; an object of a class outside the project counts by its class alone.
         code: collects the functions, classes and modules.
-        path: what the value lies in, so that a circle ends.
+        path: the ids of the values around it, so that a cycle ends.
+
+    Example:
+        >>> describe_value({"b", "a"}), describe_value((1, abs))
+        ("set('a', 'b')", 'tuple(1, builtins.abs)')
     """
     found = code if code is not None else []
     if id(value) in path or len(path) > MAX_DEPTH:
         return "…"
 
     if isinstance(value, (set, frozenset, dict, list, tuple)) and _is_project_class(type(value)):
-        found.append(type(value))  # a collection of a class of its own, whose methods count
+        found.append(type(value))  # the methods of a subclass count
 
     def inner(item: Any) -> str:
         return describe_value(item, found, (*path, id(value)))
 
+    # A Step counts as its function; on functions, classes and dictionaries the name means nothing special.
     match value if isinstance(value, (*_CODE_TYPES, dict)) else getattr(value, "function", value):
         case set() | frozenset():
             return f"{type(value).__name__}({', '.join(sorted(map(inner, value)))})"
@@ -91,13 +94,14 @@ def describe_value(value: Any, code: list[Any] | None = None, path: tuple[int, .
 
 
 def describe_bytecode(code: CodeType) -> tuple[Any, ...]:
-    """Give what compiled code does, where there is no source."""
+    """Describe compiled code, where no source exists, without file names and line numbers."""
     inner = tuple(describe_bytecode(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
     return (code.co_code.hex(), code.co_names, inner)
 
 
 def _read_attributes(value: Any, found: list[Any]) -> Iterator[tuple[str, Any]]:
-    """What is in an object of a project's class; others change only with the expression that makes them."""
+    """Iterate over the attributes of an object of a project's class."""
+    # Other objects count by the expression that makes them, and by the version of their package.
     if _is_project_class(type(value)):
         found.append(type(value))
         attributes: Mapping[str, Any] = getattr(value, "__dict__", {})

@@ -1,4 +1,4 @@
-"""Where an import leads to."""
+"""The modules that imports lead to."""
 
 from __future__ import annotations
 
@@ -15,24 +15,36 @@ __all__ = ["find_module", "find_star_modules", "resolve_import"]
 
 
 def find_module(name: str) -> ModuleType | None:
-    """Give a module; a project module that is only imported inside a function is imported now."""
+    """Return an imported module; a project module that only a function imports is imported now.
+
+    Example:
+        >>> find_module("json").__name__, find_module("no_such_module")
+        ('json', None)
+    """
     if name in sys.modules:
         return sys.modules[name]
     top = name.partition(".")[0]
+    # find_spec() of a submodule imports its package: not a third party's, which may be heavy.
     if top != name and top not in sys.modules and not is_project(_probe_module(top)):
-        return None  # looking for a module in a package imports the package: a third party's is left alone
-    found = _probe_module(name)
-    return importlib.import_module(name) if found.__file__ and is_project(found) else None
+        return None
+    probe = _probe_module(name)
+    return importlib.import_module(name) if probe.__file__ and is_project(probe) else None
 
 
 def resolve_import(
     module: ModuleType, statement: ast.stmt, chain: tuple[str, ...]
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """For an import that binds ``chain[0]``: the module it leads to, and what of the chain is left."""
+    """Resolve an import that binds ``chain[0]`` to the module it leads to, and the rest of the dotted name.
+
+    Example:
+        >>> statement = ast.parse("import os.path as p").body[0]
+        >>> list(resolve_import(sys.modules[__name__], statement, ("p", "join")))
+        [('os.path', ('join',))]
+    """
     if isinstance(statement, ast.Import):
         for alias in statement.names:
             if (alias.asname or alias.name.split(".")[0]) == chain[0]:
-                find_module(alias.name)
+                find_module(alias.name)  # for its effect: a project module is in sys.modules after this
                 parts, rest = (alias.name if alias.asname else chain[0]).split("."), list(chain[1:])
                 while rest and ".".join([*parts, rest[0]]) in sys.modules:
                     parts.append(rest.pop(0))
@@ -46,16 +58,16 @@ def resolve_import(
 
 
 def find_star_modules(module: ModuleType, statements: list[ast.stmt]) -> Iterator[ModuleType]:
-    """Give the modules that ``from … import *`` takes names from."""
+    """Find the modules that ``from … import *`` takes names from."""
     for statement in statements:
         if isinstance(statement, ast.ImportFrom):
-            found = find_module(_resolve_base(module, statement))
-            if found is not None:
-                yield found
+            star = find_module(_resolve_base(module, statement))
+            if star is not None:
+                yield star
 
 
 def _probe_module(name: str) -> ModuleType:
-    """A module with nothing but its place, without importing it."""
+    """Make an empty module with the file and path of a real one, which is not imported."""
     probe = ModuleType(name)
     try:
         spec = importlib.util.find_spec(name)
@@ -77,8 +89,9 @@ def _resolve_base(module: ModuleType, statement: ast.ImportFrom) -> str:
 
 
 def _resolve_submodule(base: str, name: str) -> str:
-    """The full name if ``from base import name`` gives a module; what the package binds comes first."""
+    """Return the full name of the module that ``from base import name`` imports; empty for other names."""
     package = find_module(base)
+    # As Python does: an attribute of the package hides a submodule of that name.
     if package is not None and hasattr(package, name):
         value = getattr(package, name)
         return value.__name__ if isinstance(value, ModuleType) else ""

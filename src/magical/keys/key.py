@@ -1,4 +1,4 @@
-"""The key of a node: a hash of its code, contracts, arguments, versions and inputs."""
+"""The key of a node: a hash of its code, contracts, arguments, package versions and inputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from magical.contracts.schema import Schema
 from magical.errors import InputError, SettingsError, WiringError
 from magical.graph import Graph, Node
 from magical.keys.arguments import encode_argument
-from magical.keys.code_closure import CodeReader
+from magical.keys.code_closure import CodeClosure, CodeReader
 from magical.keys.packages import find_package
 from magical.masking import mask_uris
 from magical.scoring_path import derive_scoring_path
@@ -23,20 +23,25 @@ from magical.synthesis.strategies import pretence_json
 
 __all__ = ["KEY_FORMAT", "NodeIdentity", "compute_node_key", "identify_nodes"]
 
+# Raised in a release that changes results of steps without a change of keyed code: everything runs again.
 KEY_FORMAT = "2"
-"""Changed when a release of ours changes what steps give, so that everything runs again."""
 
 
 @dataclass(frozen=True)
 class NodeIdentity:
-    """All of a node's key that is known once the workflow is drawn.
+    """The parts of a node's key that are known once the workflow is drawn.
 
     Attributes:
-        parts: what the key is a hash of, by labels such as ``code:helpers.scale`` and ``argument:max_age``.
-        where: for code, ``file:line``.
-        files: for arguments with files, the absolute paths in the order of their placeholders.
-        sources: the project files that the code stands in.
-        wishes: whether the code makes up a piece of what it gives.
+        parts: by labels such as ``code:helpers.scale`` and ``argument:max_age``.
+        where: the ``file:line`` of code, by label.
+        argument_files: absolute paths of files in arguments, by label, in the order of their placeholders.
+        code_files: the project files of the code.
+        calls_wish: True if the code pretends a piece of the result.
+
+    Example:
+        >>> identity = NodeIdentity({"argument:x": "1"})
+        >>> identity == NodeIdentity.from_json(identity.to_json())
+        True
     """
 
     parts: Mapping[str, str]
@@ -46,7 +51,7 @@ class NodeIdentity:
     calls_wish: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON."""
+        """Convert the identity to JSON."""
         return {
             "parts": dict(self.parts),
             "where": dict(self.where),
@@ -57,29 +62,30 @@ class NodeIdentity:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> NodeIdentity:
-        """Read one back."""
+        """Read an identity from JSON."""
         files = {k: tuple(v) for k, v in data["files"].items()}
         return cls(data["parts"], data["where"], files, tuple(data["sources"]), data["wishes"])
 
 
 def identify_nodes(graph: Graph) -> dict[str, NodeIdentity]:
-    """Give the identity of each node of a living graph; the code of what is pretended is not read.
+    """Identify each node of a graph with calls; the code of pretended nodes is not read.
 
     Raises:
-        WiringError: an argument has no form that a key could hold.
+        WiringError: an argument cannot be encoded for a key.
     """
     reader = CodeReader()
-    found: dict[str, NodeIdentity] = {}
-    pretended: set[str] = set()
+    identities: dict[str, NodeIdentity] = {}
+    unreal: set[str] = set()
     for node in graph.nodes:
-        made_up = node.facts.get("pretended") or node.facts.get("cut")
-        found[node.name] = _identify_pretended(node, reader) if made_up else _identify_node(node, reader)
-        if made_up or any(link.node in pretended for link in node.links):
-            pretended.add(node.name)
+        is_pretended = node.facts.get("pretended") or node.facts.get("cut")
+        identify = _identify_pretended if is_pretended else _identify_node
+        identities[node.name] = identify(node, reader)
+        if is_pretended or any(link.node in unreal for link in node.links):
+            unreal.add(node.name)
     for node in graph.nodes:
-        if node.writes and node.name not in pretended:
-            found[node.name] = _add_scoring_parts(graph, node, found)
-    return found
+        if node.writes and node.name not in unreal:  # what is not real is never registered
+            identities[node.name] = _add_scoring_parts(graph, node, identities)
+    return identities
 
 
 def compute_node_key(
@@ -88,19 +94,20 @@ def compute_node_key(
     digest_file: Callable[[Path], str],
     origin_parts: Mapping[str, str] | None = None,
 ) -> tuple[str, dict[str, str]]:
-    """Give a node's key and all its parts.
+    """Compute the key of a node, and all its parts.
 
     Args:
-        identity: what is known from drawing.
-        inputs: for each connected parameter, what its values are, by content.
-        digest: gives the digest of a file.
-        brand: what it stands on that is not real, if anything.
+        identity: the parts that are known from drawing.
+        inputs: the content of each connected parameter's values.
+        digest_file: computes the digest of a file.
+        origin_parts: parts for the pretended steps and the sample that it stands on.
 
     Raises:
         InputError: a file it reads does not exist.
     """
     parts = {**identity.parts, **(origin_parts or {})}
     for label, paths in identity.argument_files.items():
+        # With the suffix, since it decides how a file is read.
         marks = [f"{_digest_input_file(label, p, digest_file)}{Path(p).suffix.lower()}" for p in paths]
         parts[label] = f"{parts[label]} {' '.join(marks)}"
     parts |= {f"input:{name}": content for name, content in inputs.items()}
@@ -117,17 +124,21 @@ def _digest_input_file(label: str, path: str, digest: Callable[[Path], str]) -> 
         raise InputError(f"{first}, given as {label.partition(':')[2]}.", hint=hint) from None
 
 
-def _add_scoring_parts(graph: Graph, node: Node, found: Mapping[str, NodeIdentity]) -> NodeIdentity:
-    """A registered model takes the steps before it along: their code counts even if nothing came out new."""
-    own = found[node.name]
-    parts, where = dict(own.parts), dict(own.where)
+def _add_scoring_parts(graph: Graph, node: Node, identities: Mapping[str, NodeIdentity]) -> NodeIdentity:
+    """Add the steps of the scoring path to the key of a node that registers a model."""
+    # Their code is registered with the model, so a change of it counts even if their results stay the same.
+    identity = identities[node.name]
+    parts, where = dict(identity.parts), dict(identity.where)
     for name in [step.node.name for step in derive_scoring_path(graph, node.name).steps]:
-        served = found[name]
-        inner = {k: v for k, v in served.parts.items() if k.startswith(("code:", "argument:", "package:"))}
-        text = json.dumps(inner, sort_keys=True)
-        parts[f"scoring:{name}"] = hashlib.sha256(text.encode()).hexdigest()[:32]
+        labels = ("code:", "argument:", "package:")
+        inner = {k: v for k, v in identities[name].parts.items() if k.startswith(labels)}
+        parts[f"scoring:{name}"] = hashlib.sha256(_dump(inner).encode()).hexdigest()[:32]
         where[f"scoring:{name}"] = graph.by_name[name].where
-    return replace(own, parts=parts, where=where)
+    return replace(identity, parts=parts, where=where)
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
@@ -139,8 +150,9 @@ def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
     parts: dict[str, str] = {"format": KEY_FORMAT, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
     files: dict[str, tuple[str, ...]] = {}
     promises = [call.promise, *call.input_promises.values(), *call.stricter_promises.values()]
-    ruled = [call.promise, *call.stricter_promises.values()]
-    roots: list[Any] = [call.step.function, *(f for p in ruled for f in _find_rule_functions(p))]
+    # Rules run where a value is validated: on the result, and on inputs with a stricter promise.
+    validated = [call.promise, *call.stricter_promises.values()]
+    roots: list[Any] = [call.step.function, *(f for p in validated for f in _find_rule_functions(p))]
     roots += [cls for p in promises for cls in _find_classes(p)]
     for name, value in call.arguments.items():
         if name in node.inputs and value is None:
@@ -153,51 +165,46 @@ def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
         shapes = _describe_input_shape(call.step.parameter_promises[name], call, name)
         if shapes:
             parts[f"takes:{name}"] = shapes
-    parts["gives"] = json.dumps(call.promise.to_json(), sort_keys=True, default=str)
+    parts["gives"] = _dump(call.promise.to_json())
     code = reader.read(*roots)
-    parts |= {f"code:{name}": piece.digest for name, piece in code.pieces.items()}
-    packages = dict(code.packages)
-    if any(_has_tables(p) for p in promises) and (polars := find_package("polars")):
-        packages[polars[0]] = polars[1]
-    seen = [call.promise, *call.step.parameter_promises.values()]
-    if any(_has_tables(p, "pandas") for p in seen) and (pandas := find_package("pandas")):
-        packages[pandas[0]] = pandas[1]
-    if any(_has_tables(p, "pipeline") for p in promises) and (sklearn := find_package("sklearn")):
-        packages[sklearn[0]] = sklearn[1]
-    parts |= {f"package:{name}": version for name, version in packages.items()}
-    where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
-    # Only passwords in URIs: what else is masked depends on what was revealed, and a key must not.
+    digests, where = _label_pieces(code)
+    # A body may use the methods of a table or a pipeline without naming the package.
+    declared = [call.promise, *call.step.parameter_promises.values()]
+    uses = {"polars": any(map(_has_tables, promises))}
+    uses["pandas"] = any(_has_tables(p, "pandas") for p in declared)
+    uses["sklearn"] = any(_has_tables(p, "pipeline") for p in promises)
+    found = [find_package(name) for name, is_used in uses.items() if is_used]
+    packages = code.packages | dict(package for package in found if package)
+    parts |= digests | {f"package:{name}": version for name, version in packages.items()}
+    # Only passwords in URIs: the mask of revealed secrets differs between processes, and a key must not.
     safe = {label: mask_uris(text) for label, text in parts.items()}
     return NodeIdentity(safe, where, files, tuple(sorted(code.files)), code.calls_wish)
 
 
-def _identify_pretended(node: Node, reader: CodeReader) -> NodeIdentity:
-    """What is made up depends on what is promised, on the rules and classes in that, and on what it takes.
+def _label_pieces(code: CodeClosure) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the digests of a closure's pieces, and their places, by label."""
+    digests = {f"code:{name}": piece.digest for name, piece in code.pieces.items()}
+    return digests, {f"code:{name}": piece.where for name, piece in code.pieces.items()}
 
-    A body does not count. Of an input the contract counts beside its content: it says what is carried over,
-    and what a model predicts.
-    """
-    assert node.call is not None, "a living graph is identified"
+
+def _identify_pretended(node: Node, reader: CodeReader) -> NodeIdentity:
+    """Identify a pretended node by its promise, the rules and classes in that, and its inputs."""
+    assert node.call is not None, "only a graph with calls is identified"
     promise = node.call.promise
     parts = {
         "format": KEY_FORMAT,
         "pretended": f"{node.facts.get('pretended', 0)} rows for {node.name}",
-        "gives": json.dumps(promise.to_json(), sort_keys=True, default=str),
-        "examples": json.dumps(pretence_json(promise), sort_keys=True, default=str),
+        "gives": _dump(promise.to_json()),
+        "examples": _dump(pretence_json(promise)),
     }
+    # The contract of an input decides which columns are carried over, and what a model predicts.
     for name, taken in node.call.input_promises.items():
         if name in node.inputs and (schemas := _find_schemas(taken)):
-            parts[f"takes:{name}"] = json.dumps([s.to_json() for s in schemas], sort_keys=True, default=str)
-    code = reader.read(
-        *_find_rule_functions(promise), *(c for c in _find_classes(promise) if not _is_magical_class(c))
-    )
-    parts |= {f"code:{name}": piece.digest for name, piece in code.pieces.items()}
-    where = {f"code:{name}": piece.where for name, piece in code.pieces.items()}
-    return NodeIdentity(parts, where, {}, tuple(sorted(code.files)))
-
-
-def _is_magical_class(kind: type) -> bool:
-    return kind.__module__.split(".")[0] == "magical"
+            parts[f"takes:{name}"] = _dump([s.to_json() for s in schemas])
+    classes = (c for c in _find_classes(promise) if c.__module__.split(".")[0] != "magical")
+    code = reader.read(*_find_rule_functions(promise), *classes)
+    digests, where = _label_pieces(code)
+    return NodeIdentity(parts | digests, where, {}, tuple(sorted(code.files)))
 
 
 def _encode_node_argument(node: Node, name: str, value: Any, paths: list[str], roots: list[Any]) -> str:
@@ -212,7 +219,7 @@ def _encode_node_argument(node: Node, name: str, value: Any, paths: list[str], r
 
 
 def _describe_input_shape(wanted: Promise, call: Any, name: str) -> str:
-    """What a body can see of its input's contract (its shape), and the rules kept at its border."""
+    """Describe what a body sees of its input's contract (its shape), and the rules that it adds."""
     have = call.input_promises.get(name)
     if have is None:
         return ""
@@ -227,19 +234,19 @@ def _describe_input_shape(wanted: Promise, call: Any, name: str) -> str:
 
 
 def _find_schemas(promise: Promise) -> list[Schema]:
-    own = [promise.schema] if promise.schema else []
-    return own + [s for item in promise.items for s in _find_schemas(item)]
+    inner = [s for item in promise.items for s in _find_schemas(item)]
+    return [promise.schema, *inner] if promise.schema else inner
 
 
 def _has_tables(promise: Promise, kind: str = "") -> bool:
-    """Whether a body has tables (of that kind) in its hands, whether it names polars or pandas or not."""
+    """Return True if a value is, or contains, a table, or a value of the given kind."""
     if promise.kind == kind if kind else promise.is_table or promise.kind == "parts":
         return True
     return any(_has_tables(item, kind) for item in promise.items)
 
 
 def _find_classes(promise: Promise) -> list[Any]:
-    """The classes of values: what a body does with one depends on its methods, whatever the hint says."""
+    """Find the classes of values in a promise: their methods are code that a body may call."""
     if promise.is_table or promise.kind == "parts":
         return []
     waiting, found = [promise.hint], [c for item in promise.items for c in _find_classes(item)]

@@ -1,4 +1,4 @@
-"""Why a step runs again, or ran the last time: answered from the parts of its keys."""
+"""Differences between two keys, or two settings, in sentences: the answer to `magical why`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from magical.keys.key import NodeIdentity
 
 __all__ = ["Cause", "diff_settings", "find_causes"]
 
+KINDS = ("origin", "code", "argument", "scoring", "input", "package", "contract", "python", "magical")
+
 
 @dataclass(frozen=True)
 class Cause:
-    """One thing that differs between two keys.
+    """One difference between two keys.
 
     Attributes:
-        kind: ``code``, ``argument``, ``scoring``, ``input``, ``package``, ``contract``, ``python`` or
-            ``magical``.
-        name: which one.
+        kind: a member of ``KINDS``.
+        name: of the argument, input, definition or package.
         text: one sentence.
     """
 
@@ -30,19 +31,19 @@ class Cause:
     text: str
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON."""
+        """Convert the cause to JSON."""
         return {"kind": self.kind, "name": self.name, "text": self.text}
 
 
 def find_causes(
     old: Mapping[str, str], new: Mapping[str, str], identity: NodeIdentity | None = None
 ) -> list[Cause]:
-    """Say what differs between the parts of two keys of one node.
+    """List the differences between the parts of two keys of one node, the most likely cause first.
 
     Args:
         old: the parts of the earlier key.
         new: the parts of the later one.
-        identity: says where code stands.
+        identity: adds the places of code.
 
     Example:
         >>> find_causes({"argument:max_age": "90"}, {"argument:max_age": "80"})[0].text
@@ -53,18 +54,17 @@ def find_causes(
         text = "it is made up now" if "pretended" in new else "it was made up then, and its body runs now"
         return [Cause("origin", "pretended", text)]
     labels = [k for k in dict.fromkeys([*new, *old]) if old.get(k) != new.get(k)]
-    if "gives" in labels and "examples" in labels:  # these hold the whole contract once more
+    if "gives" in labels and "examples" in labels:  # the examples repeat the whole contract
         labels.remove("examples")
-    found = [_make_cause(label, old.get(label), new.get(label), where.get(label, "")) for label in labels]
-    order = ["origin", "code", "argument", "scoring", "input", "package", "contract", "python", "magical"]
-    shown = {c.kind for c in found}
-    if shown & {"code", "argument"}:
-        found = [c for c in found if c.kind != "contract"] or found
-    return sorted(found, key=lambda c: order.index(c.kind))
+    causes = [_make_cause(label, old.get(label), new.get(label), where.get(label, "")) for label in labels]
+    # A contract that is computed from code or arguments changes with them, and is not a cause of its own.
+    if {c.kind for c in causes} & {"code", "argument"}:
+        causes = [c for c in causes if c.kind != "contract"] or causes
+    return sorted(causes, key=lambda c: KINDS.index(c.kind))
 
 
 def diff_settings(old: Any, new: Any, path: str = "") -> Iterator[str]:
-    """Say which settings differ.
+    """List the settings that differ, one sentence each.
 
     Example:
         >>> list(diff_settings({"split": {"seed": 7}}, {"split": {"seed": 8}}))
@@ -99,7 +99,7 @@ def _make_cause(label: str, old: str | None, new: str | None, where: str) -> Cau
         case "package":
             return Cause("package", name, f"{name} went from {old or 'not used'} to {new or 'not used'}")
         case "scoring":
-            return Cause("scoring", name, f"the step {name}{place}, which scoring repeats, is another")
+            return Cause("scoring", name, f"the step {name}{place}, which scoring repeats, changed")
         case "gives":
             return Cause("contract", name, "the contract of what it gives changed")
         case "takes":
@@ -118,7 +118,7 @@ def _make_cause(label: str, old: str | None, new: str | None, where: str) -> Cau
 
 def _describe_change(subject: str, old: str | None, new: str | None) -> str:
     one, other = (strip_type_marks(text) if text else text for text in (old, new))
-    if old and new and one == other:
+    if old and new and one == other:  # such as a list that became a tuple: only the type marks differ
         return (
             f"{subject} went from {_format_value(one)} ({parse_argument_kind(old)}) to "
             f"{_format_value(other)} ({parse_argument_kind(new)})"
@@ -127,12 +127,12 @@ def _describe_change(subject: str, old: str | None, new: str | None) -> str:
         changes = list(diff_settings(json.loads(one or "null"), json.loads(other or "null")))
     except ValueError:
         changes = []
+    # An empty path, before " went", means that the whole value differs.
     inside = "; ".join(changes[:3]) if changes and not changes[0].startswith(" went") else ""
     if inside and len(str(one)) >= 40:
         return f"{subject} changed: {inside}"
-    return (
-        f"{subject} went from {_format_value(one)} to {_format_value(other)}{f': {inside}' if inside else ''}"
-    )
+    change = f"{subject} went from {_format_value(one)} to {_format_value(other)}"
+    return f"{change}: {inside}" if inside else change
 
 
 def _format_value(value: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Which code is the project's, which is a third party's, and which version that is."""
+"""The origin of modules (project, third party, Python), and the versions of installed packages."""
 
 from __future__ import annotations
 
@@ -19,29 +19,35 @@ __all__ = [
     "read_versions",
 ]
 
+# The parts of magical whose code counts in keys; the rest counts by KEY_FORMAT.
 KEYED_MODULES = ("magical.library", "magical.features")
-
-"""The parts of magical whose code counts in keys."""
-
 _DISTRIBUTION_PREFIX = "magical_thinking-"
 
 
 def find_source_file(module: ModuleType | None) -> Path | None:
-    """Give a module's source file, if it has one."""
+    """Return the source file of a module; None if it has none."""
     name = getattr(module, "__file__", None)
     return Path(name).resolve() if name and name.endswith(".py") else None
 
 
 def is_project(module: ModuleType | None) -> bool:
-    """Whether a module's code counts in keys line by line: the project's own, and our standard steps."""
+    """Return True if the source of a module counts in keys: the project's modules, and our standard steps.
+
+    Example:
+        >>> import json
+        >>> is_project(json)
+        False
+    """
     if module is None:
         return False
     name = module.__name__
     if name == "magical" or name.startswith("magical."):
         return name.startswith(KEYED_MODULES)
+    # A namespace package has no file, but a path. A notebook's __main__ has neither.
     file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
     if file is None:
         return name == "__main__"
+    # An editable install lies outside of site-packages, and so counts as the project's.
     folders = _list_site_folders()
     if name.split(".")[0] in sys.stdlib_module_names and name != "__main__":
         folders = (*folders, Path(os.__file__).resolve().parent)
@@ -50,12 +56,12 @@ def is_project(module: ModuleType | None) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _is_inside(file: str, folders: tuple[Path, ...]) -> bool:
-    places = {Path(file), Path(file).resolve()}
-    return any(place.is_relative_to(folder) for folder in folders for place in places)
+    paths = {Path(file), Path(file).resolve()}  # a link may lead into the folder, or out of it
+    return any(path.is_relative_to(folder) for folder in folders for path in paths)
 
 
 def find_package(module_name: str) -> tuple[str, str] | None:
-    """Give the distribution and version that a third-party module comes from; none for the standard library.
+    """Find the distribution and version of a third-party module; None for the standard library.
 
     Example:
         >>> find_package("pydantic.fields")[0], find_package("json")
@@ -71,52 +77,37 @@ def find_package(module_name: str) -> tuple[str, str] | None:
 
 
 def digest_installed() -> str:
-    """Give a digest of all installed distributions and Python's minor version."""
-    names = sorted(
-        entry.name
-        for folder in _list_site_folders()
-        for entry in _list_entries(folder)
-        if entry.name.endswith(".dist-info")
-    )
+    """Compute a digest of all installed distributions and of Python's minor version."""
+    # The names of the folders have the versions: their files are not read, so this is quick.
+    entries = (e.name for folder in _list_site_folders() for e in _list_entries(folder))
+    names = sorted(name for name in entries if name.endswith(".dist-info"))
     text = "\n".join([f"{sys.version_info[0]}.{sys.version_info[1]}", *names])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_versions() -> dict[str, str]:
-    """Give the versions of Python and of magical itself.
+    """Read the versions of Python and of magical itself.
 
     Example:
         >>> list(read_versions())
         ['python', 'magical-thinking']
     """
-    found = next(
-        (
-            e.name
-            for f in _list_site_folders()
-            for e in _list_entries(f)
-            if e.name.startswith(_DISTRIBUTION_PREFIX)
-        ),
-        "",
-    )
-    own = found.removeprefix(_DISTRIBUTION_PREFIX).removesuffix(".dist-info")
-    return {"python": ".".join(map(str, sys.version_info[:3])), "magical-thinking": own}
+    # Not importlib.metadata: its import alone is slower than this.
+    entries = (e.name for folder in _list_site_folders() for e in _list_entries(folder))
+    folder = next((name for name in entries if name.startswith(_DISTRIBUTION_PREFIX)), "")
+    version = folder.removeprefix(_DISTRIBUTION_PREFIX).removesuffix(".dist-info")
+    return {"python": ".".join(map(str, sys.version_info[:3])), "magical-thinking": version}
 
 
 def _list_site_folders() -> tuple[Path, ...]:
-    return _resolve_site_folders(tuple(sys.path))
+    return _resolve_site_folders(tuple(sys.path))  # sys.path as an argument, since it may change in a process
 
 
 @functools.lru_cache(maxsize=8)
 def _resolve_site_folders(path: tuple[str, ...]) -> tuple[Path, ...]:
     named = [p for p in path if Path(p).name in ("site-packages", "dist-packages")]
-    return tuple(
-        dict.fromkeys(
-            place
-            for p in [*named, *site.getsitepackages()]
-            if Path(p).is_dir()
-            for place in (Path(p), Path(p).resolve())
-        )
-    )
+    folders = [Path(p) for p in [*named, *site.getsitepackages()] if Path(p).is_dir()]
+    return tuple(dict.fromkeys(path for folder in folders for path in (folder, folder.resolve())))
 
 
 def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -127,10 +118,11 @@ def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
 @functools.lru_cache(maxsize=256)
 def _find_distribution(top: str, folder: Path | None) -> tuple[str, str] | None:
     for site_folder in [folder] if folder and folder in _list_site_folders() else _list_site_folders():
-        found = [e for e in _list_entries(site_folder) if e.name.endswith(".dist-info")]
-        plain = [e for e in found if e.name.split("-")[0].lower().replace(".", "_") == top.lower()]
-        for entry in [*plain, *found]:
-            if entry in plain or _has_module(Path(entry.path), top):
+        entries = [e for e in _list_entries(site_folder) if e.name.endswith(".dist-info")]
+        # Most distributions are named as their module. For the others all lists of files are read: slow.
+        same = [e for e in entries if e.name.split("-")[0].lower().replace(".", "_") == top.lower()]
+        for entry in [*same, *entries]:
+            if entry in same or _has_module(Path(entry.path), top):
                 name, _, version = entry.name.removesuffix(".dist-info").partition("-")
                 return name.replace("_", "-").lower(), version
     return None
@@ -157,7 +149,7 @@ _LOCK_FILES = (
 
 
 def digest_lock_files(root: Path) -> dict[str, str]:
-    """Give the digests of the lock files in a project's folder, by name.
+    """Compute the digests of the lock files in a project's folder, by name.
 
     Example:
         >>> import tempfile
@@ -170,6 +162,6 @@ def digest_lock_files(root: Path) -> dict[str, str]:
     for name in _LOCK_FILES:
         try:
             found[name] = hashlib.sha256((root / name).read_bytes()).hexdigest()
-        except OSError:  # there is none, and an unreadable one locks nothing
+        except OSError:  # missing, or unreadable and so without effect
             continue
     return found

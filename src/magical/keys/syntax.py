@@ -1,4 +1,4 @@
-"""Python syntax, read for keys: what a module binds, what a definition refers to, and its normal form."""
+"""Python syntax for keys: the names that a module binds, the names that code reads, and its normal form."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ from typing import Any
 
 __all__ = ["find_bindings", "find_local_imports", "find_name_chains", "normalise_syntax"]
 
-_DOC_KEYWORDS = {"description", "title"}
-"""Keywords of ``Field`` that only people read."""
-
+_DOC_KEYWORDS = {"description", "title"}  # keywords of ``Field`` that only people read
 _COMPOUND = (ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Match)
 
 
 def find_bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
-    r"""For each name of a module the top-level statements that bind or change it, and their conditions.
+    r"""Map the names of a module to the top-level statements that bind or change them, and their conditions.
 
     Example:
         >>> [len(v) for v in find_bindings(ast.parse("a = 1\nif a:\n    a = 2")).values()]
         [3]
     """
     found: dict[str, list[ast.stmt]] = {}
+    # With the conditions: `if FAST: f = a` makes `f` depend on FAST.
     for statement, conditions in _flatten_statements(tree.body):
         for name in _find_bound_names(statement):
             found.setdefault(name, []).extend([statement, *conditions])
     return found
 
 
-@functools.lru_cache(maxsize=1)  # asked for by ``find_name_chains``, and then again
+@functools.lru_cache(maxsize=1)  # ``find_name_chains`` needs it too, for the same tree
 def find_local_imports(tree: ast.AST) -> dict[str, list[ast.stmt]]:
-    """The imports inside functions, by the names they bind."""
+    """Find the imports in a piece of code, by the names they bind."""
     found: dict[str, list[ast.stmt]] = {}
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -44,12 +43,12 @@ def find_local_imports(tree: ast.AST) -> dict[str, list[ast.stmt]]:
 def _flatten_statements(
     body: list[ast.stmt], conditions: tuple[ast.stmt, ...] = ()
 ) -> Iterator[tuple[ast.stmt, tuple[ast.stmt, ...]]]:
-    """The statements of a module, those inside ``if`` and ``try`` included, with what they hang on."""
+    """Iterate over the statements of a module, also inside ``if`` and ``try``, with their conditions."""
     for statement in body:
         if isinstance(statement, _COMPOUND):
-            own = [getattr(statement, name, None) for name in ("test", "iter", "subject")]
-            own += [item.context_expr for item in getattr(statement, "items", [])]
-            inner = tuple(ast.copy_location(ast.Expr(e), statement) for e in own if e is not None)
+            heads = [getattr(statement, name, None) for name in ("test", "iter", "subject")]
+            heads += [item.context_expr for item in getattr(statement, "items", [])]
+            inner = tuple(ast.copy_location(ast.Expr(e), statement) for e in heads if e is not None)
             blocks = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
             blocks += [h.body for name in ("handlers", "cases") for h in getattr(statement, name, [])]
             for block in blocks:
@@ -65,6 +64,7 @@ def _find_bound_names(statement: ast.stmt) -> set[str]:
     if isinstance(statement, _COMPOUND) and not isinstance(statement, (ast.For, ast.With, ast.Match)):
         return set()
     names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    # `registry.append(x)` and `options["a"] = x` change a name that an earlier statement bound.
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         target = _find_root(statement.value.func)
         return names | ({target.id} if isinstance(target, ast.Name) else set())
@@ -81,16 +81,11 @@ def _find_root(node: ast.expr) -> ast.expr:
 
 
 class _Normaliser(ast.NodeTransformer):
-    """Takes off what only people read: docstrings, and the descriptions of fields."""
+    """Removes the texts that only people read: docstrings, and the descriptions of fields."""
 
     def _strip_docstring(self, node: Any) -> Any:
         self.generic_visit(node)
-        first = node.body[0] if node.body else None
-        if (
-            isinstance(first, ast.Expr)
-            and isinstance(first.value, ast.Constant)
-            and isinstance(first.value.value, str)
-        ):
+        if ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
         return node
 
@@ -104,22 +99,32 @@ class _Normaliser(ast.NodeTransformer):
 
 
 def normalise_syntax(tree: ast.AST) -> str:
-    """Give the syntax without comments, docstrings, formatting and places."""
-    copied = ast.parse(_unparse(tree))
+    """Normalise syntax: a text without comments, docstrings, formatting and positions.
+
+    Example:
+        >>> normalise_syntax(ast.parse("x = 1  # one")) == normalise_syntax(ast.parse("x=1"))
+        True
+    """
+    copied = ast.parse(_unparse(tree))  # a copy, since the normaliser changes its tree
     return ast.dump(_Normaliser().visit(copied), annotate_fields=False)
 
 
-@functools.lru_cache(maxsize=1)  # it costs more than all else, and one tree is read in two ways
+@functools.lru_cache(maxsize=1)  # the most expensive part, and each tree is both normalised and searched
 def _unparse(tree: ast.AST) -> str:
     return ast.unparse(tree)
 
 
 def find_name_chains(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
-    """Give the dotted global names that a piece of code reads, and those it imports by itself."""
+    """Find the dotted global names that a piece of code reads, and those it imports itself.
+
+    Example:
+        >>> find_name_chains(ast.parse("def f(x): return np.linalg.norm(x) + offset"))
+        (('np', 'linalg', 'norm'), ('offset',))
+    """
     text = _unparse(tree)
     try:
         names = {*_find_globals(symtable.symtable(text, "<step>", "exec")), *find_local_imports(tree)}
-    except SyntaxError:  # a ``nonlocal`` whose outer function is not here: take every name
+    except SyntaxError:  # a ``nonlocal`` whose outer function is not part of the tree: take every name
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     found: set[tuple[str, ...]] = set()
 
@@ -142,6 +147,7 @@ def find_name_chains(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
 
 def _find_globals(table: symtable.SymbolTable) -> Iterator[str]:
     for symbol in table.get_symbols():
+        # A name that a class body reads and does not assign is global, though the symbol table denies it.
         outer = table.get_type() in ("module", "annotation") or symbol.is_global()
         if symbol.is_referenced() and (outer or (table.get_type() == "class" and not symbol.is_local())):
             yield symbol.get_name()

@@ -1,6 +1,6 @@
-"""The standard workflow, already written: steps like any project's, from a raw file to a registered model.
+"""The steps of the standard workflow, from a raw file to a registered model.
 
-Names are imported when they are first used, so that a project pays only for the steps that it calls.
+Names are imported when first used, so a project pays only for the steps that it calls.
 Door: this module, `part_assignment`.
 """
 
@@ -39,7 +39,7 @@ _EXPORTS = {
     "training": ("train",),
     "tuning": ("tune",),
 }
-_EXPORT_MODULES = {name: f"magical.library.{home}" for home, names in _EXPORTS.items() for name in names}
+_EXPORT_MODULES = {name: f"magical.library.{module}" for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
     "Boosting",
@@ -66,11 +66,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its home when it is first asked for."""
+    """Import a public name from its module when it is first used."""
     if name not in _EXPORT_MODULES:
         raise AttributeError(f"module 'magical.library' has no attribute {name!r}")
     value = getattr(importlib.import_module(_EXPORT_MODULES[name]), name)
-    globals()[name] = value
+    globals()[name] = value  # the next access does not come here
     return value
 
 

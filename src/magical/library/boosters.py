@@ -1,4 +1,4 @@
-"""LightGBM as an estimator that stops early, or histogram boosting where it cannot be loaded."""
+"""Boosting that stops early: by LightGBM, or by histogram boosting where it cannot be loaded."""
 
 from __future__ import annotations
 
@@ -14,38 +14,37 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_early_stopping", "make_booster"]
 
-_HISTOGRAM_PATIENCE = (
-    20  # rounds without a better score that end histogram boosting, which keeps the trees of all of them
-)
+_HISTOGRAM_PATIENCE = 20  # fewer than LightGBM: histogram boosting keeps the trees after the best one too
 
 
 @functools.cache
-def _load() -> tuple[Any, str]:
-    """Give LightGBM, or none and why it cannot be loaded: it needs the system's ``libgomp.so.1``."""
+def _load_lightgbm() -> tuple[Any, str]:
+    """Import LightGBM; return None and the reason if that fails."""
     try:
         import lightgbm
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError) as error:  # OSError: the system lacks libgomp.so.1
         return None, str(error)
     return lightgbm, ""
 
 
 def make_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed: int) -> Any:
-    """Give an unfitted booster on one thread.
+    """Make an unfitted booster.
 
     Args:
         task: ``binary``, ``multiclass`` or ``regression``.
         params: as LightGBM's scikit-learn estimators name them.
-        patience: rounds without a better score on validation that end it.
+        patience: the number of rounds without a better score on validation after which it stops.
         seed: of the sampling of rows and columns.
 
     Example:
         >>> type(make_booster("regression", {"num_leaves": 8}, patience=10, seed=0)).__name__
         'LGBMRegressor'
     """
-    lightgbm, why = _load()
+    lightgbm, reason = _load_lightgbm()
     if lightgbm is None:
-        return _make_histogram_booster(task, params, min(patience, _HISTOGRAM_PATIENCE), seed, why)
+        return _make_histogram_booster(task, params, min(patience, _HISTOGRAM_PATIENCE), seed, reason)
     kind = lightgbm.LGBMRegressor if task == "regression" else lightgbm.LGBMClassifier
+    # One thread and fixed histograms: the order of adding, and so the model, would depend on the machine.
     return kind(
         **params,
         subsample_freq=1,
@@ -59,17 +58,11 @@ def make_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed:
 
 
 def fit_early_stopping(estimator: Any, train: Examples, validation: Examples, patience: int) -> Any:
-    """Fit a booster, and keep the trees up to the best score on validation.
-
-    Args:
-        estimator: from ``make_booster``.
-        train: fitted on.
-        validation: decides when to stop.
-        patience: rounds without a better score that end it.
-    """
-    known = validation.y >= 0 if np.issubdtype(validation.y.dtype, np.integer) else slice(None)
-    X, y = validation.X[known], validation.y[known]
-    lightgbm, _ = _load()
+    """Fit a booster of ``make_booster``, and keep the trees up to the best score on validation."""
+    # Class -1 is one that train lacks: boosters refuse it.
+    usable = validation.y >= 0 if np.issubdtype(validation.y.dtype, np.integer) else slice(None)
+    X, y = validation.X[usable], validation.y[usable]
+    lightgbm, _ = _load_lightgbm()
     if lightgbm is None:
         return estimator.fit(train.X, train.y, X_val=X, y_val=y)
     stop = lightgbm.early_stopping(patience, verbose=False)
@@ -93,5 +86,5 @@ def _make_histogram_booster(
         "reg_lambda": "l2_regularization",
         "n_estimators": "max_iter",
     }
-    same = {named[k]: v for k, v in params.items() if k in named}
-    return kind(**same, early_stopping=True, n_iter_no_change=patience, scoring="loss", random_state=seed)
+    renamed = {named[k]: v for k, v in params.items() if k in named}
+    return kind(**renamed, early_stopping=True, n_iter_no_change=patience, scoring="loss", random_state=seed)

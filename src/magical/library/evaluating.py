@@ -1,4 +1,4 @@
-"""evaluate: how good predictions are, each number with its interval."""
+"""The step ``evaluate``: score predictions, each number with its interval."""
 
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from magical.events import current_sink, keep
 from magical.library.metrics.diagnostics import make_diagnostics
 from magical.library.metrics.scores import Scores
 from magical.library.metrics.table_metrics import score_labels, score_probabilities, score_regression
+from magical.library.prediction_task import PROBABILITY_PREFIX
 from magical.library.remarks import warn
 from magical.refs import find_links
 from magical.steps import step
@@ -21,30 +22,28 @@ __all__ = ["evaluate"]
 
 C = TypeVar("C", bound=Contract)
 
-PROBABILITY_PREFIX = "probability_"
-
 
 @step
 def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
-    """Compare predictions with what came true.
+    """Compare predictions with the true target.
 
     Two classes: ``roc_auc``, ``average_precision``, ``log_loss`` (natural logarithm), ``brier``,
     ``accuracy``, ``f1``, ``precision``, ``recall``, of the positive class (the last). More classes:
     ``log_loss``, ``accuracy``, ``f1_macro`` and ``roc_auc_ovr`` (plain means over classes). Numbers: ``rmse``
-    and ``mae`` in the target's unit, ``r2``. Of classes without probabilities what needs none. Each with the
-    95 % interval of a percentile bootstrap over rows (Efron 1979), 500 resamples, seeded. Rows without a
-    target or a prediction are left out and counted.
+    and ``mae`` in the target's unit, ``r2``. Classes without probabilities get the metrics that need none.
+    Each has the 95 % interval of a percentile bootstrap over rows (Efron 1979), 500 resamples, seeded. Rows
+    without a target or a prediction are dropped and counted.
 
     Args:
-        predictions: as ``predict`` gives them.
-        table: the rows that were predicted, with their target; matched by id, else by place.
-        part: which rows these are; found from the workflow, else ``test``.
+        predictions: the result of ``predict``.
+        table: the predicted rows with their target; matched by id, else by position.
+        part: the name of the part; by default that of the split that ``table`` comes from, else ``test``.
 
     Returns:
-        The scores. Tables for the eye are kept: ``confusion``, ``curve``, ``calibration`` and ``worst``.
+        The scores. Tables for the report are kept: ``confusion``, ``curve``, ``calibration`` and ``worst``.
 
     Raises:
-        BrokenPromise: the two tables are not of the same rows, or there is no target.
+        BrokenPromise: the two tables are not of the same rows, or the contract has no target.
 
     Example:
         >>> from magical import Target
@@ -63,49 +62,43 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
         )
     rows = _join_predictions(predictions, table, schema)
     target, part = schema.column(schema.target), part or _find_part()
-    known = rows.filter(pl.col(target.name).is_not_null() & pl.col("prediction").is_not_null())
-    if known.height < rows.height:
-        warn(f"{rows.height - known.height:,} rows without a target or a prediction are left out.")
-    if known.is_empty():
+    complete = rows.filter(pl.col(target.name).is_not_null() & pl.col("prediction").is_not_null())
+    if complete.height < rows.height:
+        warn(f"{rows.height - complete.height:,} rows without a target or a prediction are left out.")
+    if complete.is_empty():
         raise BrokenPromise(
             f"evaluate: none of {rows.height:,} rows has a {target.name} and a prediction.",
             hint="give rows whose outcome is known.",
         )
     names = [c for c in predictions.columns if c.startswith(PROBABILITY_PREFIX)]
     if names:
-        judged = score_probabilities(known, target, names)
+        result = score_probabilities(complete, target, names)
     else:
-        judged = (score_labels if target.is_class else score_regression)(known, target)
-    scores = Scores(
-        task=judged.task,
-        target=target.name,
-        part=part,
-        rows=known.height,
-        positive=judged.positive,
-        metrics=judged.metrics,
-    )
+        result = (score_labels if target.is_class else score_regression)(complete, target)
+    scores = Scores(**result._asdict(), target=target.name, part=part, rows=complete.height)
     if current_sink.get() is not None:
-        for name, value in make_diagnostics(known, target, names, schema.ids).items():
+        for name, value in make_diagnostics(complete, target, names, schema.ids).items():
             keep(name, value)
     return scores
 
 
 def _find_part() -> str:
-    """Which part the table is, by the drawn graph: the member of a split that it is wired to."""
+    """Find the member of a split that the step's table is wired to, else ``test``."""
     context = current_step()
     links = [] if context is None else list(find_links(context.node.inputs.get("table")))
     return links[0].item if links and links[0].item in PARTS else "test"
 
 
 def _join_predictions(predictions: pl.DataFrame, table: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-    """Give the rows of the table with their predictions."""
+    """Join the rows of the table with their predictions."""
     if "prediction" not in predictions.columns:
         raise BrokenPromise(
             f"evaluate: the predictions lack 'prediction'; they have {join_names(predictions.columns)}.",
             hint="give what predict(model, table) gives.",
         )
-    told = [c for c in predictions.columns if c == "prediction" or c.startswith(PROBABILITY_PREFIX)]
-    rows = table.drop(told, strict=False)
+    columns = [c for c in predictions.columns if c == "prediction" or c.startswith(PROBABILITY_PREFIX)]
+    # A table may carry an earlier model's predictions under the same names.
+    rows = table.drop(columns, strict=False)
     ids = [i for i in schema.ids if i in predictions.columns]
     if not ids:
         if predictions.height != table.height:
@@ -113,17 +106,18 @@ def _join_predictions(predictions: pl.DataFrame, table: pl.DataFrame, schema: Sc
                 f"evaluate: {predictions.height:,} predictions for {table.height:,} rows, and no Id.",
                 hint="predict the same table, or mark an Id[...] in its contract.",
             )
-        return rows.hstack(predictions.select(told))
-    found = rows.join(
-        predictions.select(*ids, *told), on=ids, how="left", maintain_order="left", coalesce=True
+        return rows.hstack(predictions.select(columns))
+    joined = rows.join(
+        predictions.select(*ids, *columns), on=ids, how="left", maintain_order="left", coalesce=True
     )
-    lacking = rows.join(predictions, on=ids, how="anti")
-    if found.height != table.height or lacking.height:
-        what = f"{lacking.height:,} rows have no prediction" if lacking.height else "an id is there twice"
-        example = join_names((repr(i) for i in lacking.head(3).select(ids).rows()), 3)
+    missing = rows.join(predictions, on=ids, how="anti")
+    # A repeated id multiplies rows in the join, and would count them twice in every metric.
+    if joined.height != table.height or missing.height:
+        reason = f"{missing.height:,} rows have no prediction" if missing.height else "an id is there twice"
+        example = join_names((repr(i) for i in missing.head(3).select(ids).rows()), 3)
         raise BrokenPromise(
-            f"evaluate: {predictions.height:,} predictions do not match {table.height:,} rows: {what}"
-            f"{f', such as {example}' if lacking.height else ''}.",
+            f"evaluate: {predictions.height:,} predictions do not match {table.height:,} rows: {reason}"
+            f"{f', such as {example}' if missing.height else ''}.",
             hint="predict the same table that is evaluated.",
         )
-    return found
+    return joined

@@ -1,4 +1,4 @@
-"""Experiment: an estimator, its defaults and the space round them, as settings that survive JSON."""
+"""Experiments: an estimator, its defaults and its search space, as settings that survive JSON."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Boosting", "Experiment", "Linear", "boosting", "linear"]
 
-MAX_NEWTON_COLUMNS = 500  # columns from which on logistic regression is fitted by L-BFGS
+MAX_NEWTON_COLUMNS = 500  # Newton's method costs the columns squared: above, L-BFGS fits faster
 
 
 class Experiment(TaggedSettings):
-    """One estimator to be tuned. A project's own kind says which, and what may vary.
+    """One estimator to tune. A project's own subclass defines the estimator and its search space.
 
-    ``estimator`` is the only method that it must have; ``space`` is what the search may choose, ``defaults``
-    the first trial (and the only one of ``train``), ``fit`` is for estimators that need the validation part
-    to stop early.
+    A subclass must define ``estimator``. It may define ``space`` (what the search chooses), ``defaults`` (the
+    first trial, and the only one of ``train``), and ``fit`` (for estimators that stop early on validation).
 
     Attributes:
-        name: shown in the graph and in the scores; the class's name unless given.
-        trials: how many sets of parameters are tried, the defaults included.
+        name: shown in the graph and in the scores; by default the class's name in snake case.
+        trials: the number of sets of parameters to try, the defaults included.
         seed: of the search and of the estimator.
 
     Example:
@@ -57,24 +56,24 @@ class Experiment(TaggedSettings):
         return name or to_snake_case(cls.__name__)
 
     def estimator(self, task: TaskKind, params: Mapping[str, Any]) -> Any:
-        """Give an unfitted scikit-learn estimator; for classes it must have ``predict_proba``.
+        """Make an unfitted scikit-learn estimator; for classes it must have ``predict_proba``.
 
         Args:
             task: ``binary``, ``multiclass`` or ``regression``; classes come as numbers from 0.
-            params: what ``defaults`` or ``space`` gave.
+            params: from ``defaults`` or ``space``.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say which estimator it is of.")
 
     def defaults(self, task: TaskKind) -> dict[str, Any]:
-        """Give the parameters of the first trial, each within the space."""
+        """Return the parameters of the first trial, each within the space."""
         return {}
 
     def space(self, trial: Trial, task: TaskKind) -> dict[str, Any]:
-        """Let the search choose parameters, by ``trial.suggest_float`` and its sisters."""
+        """Suggest parameters, by ``trial.suggest_float`` and similar methods."""
         return {}
 
     def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
-        """Fit the estimator on transformed train; ``validation`` may decide when to stop, nothing else."""
+        """Fit the estimator on transformed train; use ``validation`` for early stopping only."""
         return estimator.fit(train.X, train.y)
 
 
@@ -89,7 +88,7 @@ class Linear(Experiment):
     name: str = "linear"
 
     def estimator(self, task: TaskKind, params: Mapping[str, Any]) -> Any:
-        """Give LogisticRegression or Ridge."""
+        """Make a LogisticRegression or a Ridge."""
         from sklearn.linear_model import LogisticRegression, Ridge
 
         if task == "regression":
@@ -99,22 +98,20 @@ class Linear(Experiment):
         return LogisticRegression(solver="lbfgs", max_iter=1000, **params)
 
     def defaults(self, task: TaskKind) -> dict[str, Any]:
-        """Give scikit-learn's own."""
+        """Return scikit-learn's own defaults."""
         return {"alpha": 1.0} if task == "regression" else {"C": 1.0}
 
     def space(self, trial: Trial, task: TaskKind) -> dict[str, Any]:
-        """Let the penalty vary over six orders of magnitude."""
+        """Vary the penalty over six orders of magnitude."""
         if task == "regression":
             return {"alpha": trial.suggest_float("alpha", 1e-2, 1e4, log=True)}
         return {"C": trial.suggest_float("C", 1e-4, 1e2, log=True)}
 
     def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
-        """Fit it; Newton's method, which costs the columns squared, gives way where they are many."""
-        if (
-            hasattr(estimator, "solver")
-            and train.X.shape[1] > MAX_NEWTON_COLUMNS
-            and estimator.solver == "newton-cholesky"
-        ):
+        """Fit the estimator, by L-BFGS instead of Newton's method where columns are many."""
+        # The number of columns is known only now, after the preprocessing.
+        newton = getattr(estimator, "solver", "") == "newton-cholesky"
+        if newton and train.X.shape[1] > MAX_NEWTON_COLUMNS:
             estimator.set_params(solver="lbfgs", max_iter=1000)
         return super().fit(estimator, train, validation)
 
@@ -123,12 +120,12 @@ class Boosting(Experiment):
     """Gradient boosting by LightGBM, from tuned defaults, stopped early by validation.
 
     The defaults are those that Holzmüller, Grinsztajn and Steinwart (Better by default, NeurIPS 2024) found
-    best over many tables. Where LightGBM cannot be loaded, for lack of the system's ``libgomp.so.1``,
-    scikit-learn's histogram boosting takes its place, and says so.
+    best over many tables. If LightGBM cannot be loaded, for lack of the system's ``libgomp.so.1``,
+    scikit-learn's histogram boosting replaces it, with a warning.
 
     Attributes:
-        rounds: the most trees (for each class).
-        patience: how many trees without a better score on validation end it.
+        rounds: the maximal number of trees (for each class).
+        patience: the number of trees without a better score on validation after which it stops.
 
     Example:
         >>> Boosting().defaults("binary")["num_leaves"]
@@ -141,13 +138,14 @@ class Boosting(Experiment):
     patience: int = Field(default=100, ge=1)
 
     def estimator(self, task: TaskKind, params: Mapping[str, Any]) -> Any:
-        """Give LightGBM's estimator, on one thread, so that it gives the same wherever it runs."""
+        """Make LightGBM's estimator."""
+        # Late: LightGBM loads a system library, and an experiment is also made to draw a graph.
         from magical.library.boosters import make_booster
 
         return make_booster(task, {**params, "n_estimators": self.rounds}, self.patience, self.seed)
 
     def defaults(self, task: TaskKind) -> dict[str, Any]:
-        """Give the published defaults, but for ``reg_lambda``: 0 there, 0.001 here, to lie on a log scale."""
+        """Return the published defaults; ``reg_lambda`` is 0.001 instead of 0, to lie on a log scale."""
         number = task == "regression"
         return {
             "learning_rate": 0.05 if number else 0.04,
@@ -159,7 +157,7 @@ class Boosting(Experiment):
         }
 
     def space(self, trial: Trial, task: TaskKind) -> dict[str, Any]:
-        """Let them vary round the defaults."""
+        """Vary the parameters around the defaults."""
         return {
             "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.15, log=True),
             "num_leaves": trial.suggest_int("num_leaves", 8, 256, log=True),
@@ -170,19 +168,14 @@ class Boosting(Experiment):
         }
 
     def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
-        """Add trees until validation has not been better for as many as ``patience``."""
+        """Add trees until validation has not improved for ``patience`` trees."""
         from magical.library.boosters import fit_early_stopping
 
         return fit_early_stopping(estimator, train, validation, self.patience)
 
 
 def linear(*, name: str = "linear", trials: int = 8, seed: int = 0) -> Linear:
-    """Give the experiment of a linear model.
-
-    Args:
-        name: shown in the graph and in the scores.
-        trials: how many penalties are tried.
-        seed: of the search.
+    """Make the experiment of a linear model.
 
     Example:
         >>> linear(trials=4)
@@ -192,12 +185,7 @@ def linear(*, name: str = "linear", trials: int = 8, seed: int = 0) -> Linear:
 
 
 def boosting(*, name: str = "boosting", trials: int = 20, seed: int = 0) -> Boosting:
-    """Give the experiment of a boosted model; ``Boosting(...)`` has more to set.
-
-    Args:
-        name: shown in the graph and in the scores.
-        trials: how many sets of parameters are tried, the published defaults first.
-        seed: of the search and of the sampling of rows and columns.
+    """Make the experiment of a boosted model; ``Boosting(...)`` has more settings.
 
     Example:
         >>> boosting(trials=40).trials

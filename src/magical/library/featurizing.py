@@ -1,4 +1,4 @@
-"""featurize: the features of the settings as further columns."""
+"""The step ``featurize``: add the features of the settings as columns."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def featurize(table: Frame[C], features: tuple[Feature, ...]) -> Frame[C]:
         features: each may read what an earlier one added.
 
     Returns:
-        The same rows with the added columns behind the others; its contract promises them too.
+        The same rows, added columns last; its contract promises them too.
 
     Raises:
-        WiringError: a feature reads a column that does not exist or is of another type. Found while drawing.
+        WiringError: a feature reads a column that is missing or of another type. Found while drawing.
 
     Example:
         >>> import polars as pl

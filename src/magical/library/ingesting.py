@@ -1,4 +1,4 @@
-"""ingest: a file as a raw table, as it is written."""
+"""The step ``ingest``: read a file as a raw table."""
 
 from __future__ import annotations
 
@@ -31,19 +31,16 @@ _PARQUET_SUFFIXES = (".parquet", ".pq")
 def ingest(source: InputPath) -> Frame:
     r"""Read a file as a raw table that promises no columns yet.
 
-    A csv file (.csv, .tsv, .txt) may be parted by comma, semicolon, tab or pipe, with or without quotes and
-    byte order mark, in UTF-8, UTF-16 or Latin-1. All its columns are **text**, exactly as written, so that
-    leading zeros, long ids and odd dates survive; ``model_data`` gives them their types. An empty field is
-    null. Rows without any value are left out and counted. A parquet file comes as it is.
+    A csv file (.csv, .tsv, .txt) may be delimited by comma, semicolon, tab or pipe, with or without quotes
+    and byte order mark, in UTF-8, UTF-16 or Latin-1. All its columns are **text**, exactly as written, so
+    leading zeros, long ids and unusual dates survive; ``model_data`` converts them. An empty field is null.
+    Rows without any value are dropped and counted. A parquet file is read as it is.
 
     Args:
-        source: the file; its content decides whether this step runs again.
-
-    Returns:
-        The rows in the order of the file.
+        source: the file; this step runs again when its content changes.
 
     Raises:
-        InputError: the file is missing, empty, of another kind, or not regular; the message says where.
+        InputError: the file is missing, empty, of an unknown kind, or malformed; the message says where.
 
     Example:
         >>> import tempfile
@@ -71,15 +68,16 @@ def _check_file(path: Path, name: str) -> None:
         raise InputError(f"There is no file {name}{place}.", hint=hint)
     if path.is_dir():
         raise InputError(f"{name} is a folder, and a file is wanted.", hint="name one file in it.")
+    # A pipe would block the read for ever, and a device may never end: refuse both before opening.
     if not path.is_file():
         raise InputError(
             f"{name} is a pipe or a device, and a file is wanted.", hint="write what it gives into a file."
         )
-    known = (*_TEXT_SUFFIXES, *_PARQUET_SUFFIXES)
-    if path.suffix.lower() not in known:
+    suffixes = (*_TEXT_SUFFIXES, *_PARQUET_SUFFIXES)
+    if path.suffix.lower() not in suffixes:
         raise InputError(
             f"{name} is of an unknown kind: {path.suffix or 'it has no suffix'}.",
-            hint=f"give a file that ends in {join_names(known)}.",
+            hint=f"give a file that ends in {join_names(suffixes)}.",
         )
     if path.stat().st_size == 0:
         raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
@@ -87,7 +85,7 @@ def _check_file(path: Path, name: str) -> None:
 
 def _read_parquet(path: Path, name: str) -> pl.DataFrame:
     try:
-        return pl.read_parquet(path, glob=False)
+        return pl.read_parquet(path, glob=False)  # a file may be called data[1].parquet
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(
             f"{name} cannot be read as parquet: {error}",
@@ -111,6 +109,7 @@ def _read_csv(path: Path, name: str) -> pl.DataFrame:
     dialect = detect_dialect(text.lstrip(b"\r\n"), name)
     raw = _read_regular_csv(dialect)
     if raw is None:
+        # Slower, but it names the line of a fault, where polars drops or pads fields.
         rows = read_records(dialect, name)
         raw = pl.DataFrame(rows, orient="row", schema=[f"column_{i}" for i in range(len(rows[0]))])
         raw = raw.with_columns(pl.all().replace("", None))
@@ -124,10 +123,11 @@ def _read_csv(path: Path, name: str) -> pl.DataFrame:
 
 
 def _read_regular_csv(dialect: Dialect) -> pl.DataFrame | None:
-    """Read it with polars, where that is sure to be right."""
+    """Read with polars; None if polars could read it wrongly."""
     if not is_regular(dialect):
         return None
     try:
+        # The header is read as a row: polars would rename columns of one name, which must be refused.
         return pl.read_csv(
             io.BytesIO(dialect.text), has_header=False, separator=dialect.delimiter, infer_schema=False
         )
@@ -137,11 +137,11 @@ def _read_regular_csv(dialect: Dialect) -> pl.DataFrame | None:
 
 def _parse_header(header: tuple[str | None, ...], name: str) -> list[str]:
     names = [(text or "").strip() or f"unnamed_{i + 1}" for i, text in enumerate(header)]
-    twice = sorted({n for n in names if names.count(n) > 1}, key=names.index)
-    if twice:
-        places = join_names((str(i + 1) for i, n in enumerate(names) if n == twice[0]), 4)
+    repeated = sorted({n for n in names if names.count(n) > 1}, key=names.index)
+    if repeated:
+        places = join_names((str(i + 1) for i, n in enumerate(names) if n == repeated[0]), 4)
         raise InputError(
-            f"{name} has two columns of one name: {join_names(twice, 4)} ({twice[0]} is in columns "
+            f"{name} has two columns of one name: {join_names(repeated, 4)} ({repeated[0]} is in columns "
             f"{places}).",
             hint="rename one of them in the header.",
         )

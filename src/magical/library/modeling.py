@@ -1,9 +1,9 @@
-"""model_data: a raw table as the typed table of a contract."""
+"""The step ``model_data``: convert a raw table to the typed table of a contract."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
 import polars as pl
@@ -27,21 +27,17 @@ C = TypeVar("C", bound=Contract)
 
 @step
 def model_data(raw: Frame, contract: type[C]) -> Frame[C]:
-    """Give a raw table the columns and types of a contract.
+    """Convert a raw table to the columns and types of a contract.
 
     A column is found by the field's alias, else by its exact name, else by its name in snake case (``Income``
     and ``INCOME`` are ``income``). A value that cannot be cast becomes null and is counted (kept as
-    ``uncastable``). Columns that no field takes pass through behind the others, under their raw names.
-
-    Args:
-        raw: any table, such as ``ingest`` gives.
-        contract: what each row promises.
+    ``uncastable``). Columns without a field keep their raw names, behind the others.
 
     Returns:
-        As many rows in the same order: the contract's columns in its order and types, then the others.
+        The same rows in the same order: the contract's columns in its order and types, then the others.
 
     Raises:
-        BrokenPromise: a column is missing or found twice, or values are null where the contract wants one.
+        BrokenPromise: a column is missing or ambiguous, or values are null where the contract forbids it.
 
     Example:
         >>> from magical import Field
@@ -54,32 +50,34 @@ def model_data(raw: Frame, contract: type[C]) -> Frame[C]:
         [{'id': 7, 'income': None, 'enrolled': '2012', 'Kids': '2'}]
     """
     table, schema = to_polars(raw), schema_of(contract)
-    found = _match_columns(table, schema)
+    matches = _match_columns(table, schema)
     columns, uncastable, empty = [], [], []
     for column in schema.columns:
-        source = table.get_column(found[column.name])
+        source = table.get_column(matches[column.name])
         values, failed = cast(source, column)
         columns.append(values)
         uncastable += _collect_failures(column, source, failed, f"must be {column.type_text}")
         if not column.nullable:
+            # A value that failed to cast is null now as well: report it once, under the better reason.
             empty += _collect_failures(column, source, values.is_null() & ~failed, "must not be null")
     _raise_failures(
         [f for f in uncastable if not schema.by_name[f.column].nullable] + empty, schema, table.height
     )
     if uncastable:
         _report_uncastable(uncastable)
-    taken = {*found.values(), *schema.names}
+    # A raw column may carry the name of a field that another column filled: the field's wins.
+    taken = {*matches.values(), *schema.names}
     return pl.DataFrame(columns).hstack([c for c in table.get_columns() if c.name not in taken])
 
 
 def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
-    """For each column of the schema the raw column it is found in."""
-    found: dict[str, str] = {}
+    """Find the raw column of each column of the schema."""
+    matches: dict[str, str] = {}
     missing, raw, by_snake = [], set(table.columns), defaultdict(list)
     for name in table.columns:
         by_snake[to_snake_case(name)].append(name)
     for column in schema.columns:
-        names = _candidates(raw, by_snake, column)
+        names = _find_candidates(raw, by_snake, column)
         if len(names) > 1:
             raise BrokenPromise(
                 f"model_data: {join_names(map(repr, names), 4)} could all be {schema.name}.{column.name}.",
@@ -87,11 +85,11 @@ def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
                 "or rename one of them in the source.",
             )
         if names:
-            found[column.name] = names[0]
+            matches[column.name] = names[0]
         else:
             missing.append(column.alias or column.name)
     if missing:
-        unused = [n for n in table.columns if n not in found.values()]
+        unused = [n for n in table.columns if n not in matches.values()]
         near = did_you_mean(missing[0], unused).split("? ")[0]
         raise BrokenPromise(
             f"model_data promised Frame[{schema.name}], and the source lacks {join_names(missing, 6)}.",
@@ -103,16 +101,15 @@ def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
                 "is called otherwise."
             ),
         )
-    return found
+    return matches
 
 
-def _candidates(names: set[str], by_snake: Mapping[str, list[str]], column: Column) -> list[str]:
-    """The raw columns that could be meant: those of the first rule that finds any, and who has the name."""
-    exact = [[n] if n and n in names else [] for n in (column.alias, column.name)]
-    by_rule = [*exact, by_snake.get(column.name, [])]
-    chosen = next((matches for matches in by_rule if matches), [])
-    other = [n for n in by_rule[1] if n not in chosen]
-    return chosen + other
+def _find_candidates(names: set[str], by_snake: Mapping[str, list[str]], column: Column) -> list[str]:
+    """Find the raw columns that may be meant; more than one is ambiguous."""
+    by_alias, by_name = ([n] if n and n in names else [] for n in (column.alias, column.name))
+    chosen = by_alias or by_name or by_snake.get(column.name, [])
+    # A column with the field's own name beside the one with its alias is ambiguous too.
+    return chosen + [n for n in by_name if n not in chosen]
 
 
 def _collect_failures(column: Column, source: pl.Series, failed: pl.Series, rule: str) -> list[Failure]:
@@ -127,6 +124,7 @@ def _collect_failures(column: Column, source: pl.Series, failed: pl.Series, rule
 def _raise_failures(failures: list[Failure], schema: Schema, height: int) -> None:
     if not failures:
         return
+    # One row may fail in several columns: the largest count is the number of rows that surely fail.
     rows = max(f.count for f in failures)
     shown = [f"  {f}" for f in failures[:3]]
     if len(failures) > 3:
@@ -139,38 +137,28 @@ def _raise_failures(failures: list[Failure], schema: Schema, height: int) -> Non
 
 
 def _suggest_fix(failure: Failure, schema: Schema) -> str:
-    column = schema.column(failure.column)
+    column, place = schema.column(failure.column), f"{schema.name}{_format_source(schema)}"
     if column.type in ("date", "datetime") and failure.values:
         guess = infer_date_format(v.strip("'\"") for v in failure.values) or column.format or "%d-%m-%Y"
         return (
             f'say how the source writes it: {column.name}: Annotated[{column.type}, Format("{guess}")] '
-            f"in {schema.name}{_format_source(schema)}."
+            f"in {place}."
         )
-    if column.role == "id":
-        return (
-            f"mend the source, or give {column.name} another type in {schema.name}{_format_source(schema)}."
-        )
-    hint = (
-        f"{column.role.capitalize()}[{column.type_text} | None]"
-        if column.role
-        else f"{column.type_text} | None"
-    )
-    return f"mend the source, or write {column.name}: {hint} in {schema.name}{_format_source(schema)}."
+    if column.role == "id":  # an id is never null, so the wider type that helps others does not help here
+        return f"mend the source, or give {column.name} another type in {place}."
+    wider = f"{column.type_text} | None"
+    wider = f"{column.role.capitalize()}[{wider}]" if column.role else wider
+    return f"mend the source, or write {column.name}: {wider} in {place}."
 
 
 def _report_uncastable(uncastable: list[Failure]) -> None:
     rows = [(f.column, f.rule, f.count, ", ".join(f.values), ", ".join(map(str, f.rows))) for f in uncastable]
     keep("uncastable", pl.DataFrame(rows, orient="row", schema=["column", "rule", "count", "values", "rows"]))
-    for text in _describe_uncastable(uncastable):
-        warn(text)
-
-
-def _describe_uncastable(uncastable: list[Failure]) -> Iterator[str]:
     for failure in uncastable[:5]:
         plural = "value is" if failure.count == 1 else "values are"
-        yield f"{failure.count:,} {plural} null now: {failure}"
+        warn(f"{failure.count:,} {plural} null now: {failure}")
     if len(uncastable) > 5:
-        yield f"and values of {len(uncastable) - 5} more columns; `uncastable` has them all."
+        warn(f"and values of {len(uncastable) - 5} more columns; `uncastable` has them all.")
 
 
 def _format_source(schema: Schema) -> str:

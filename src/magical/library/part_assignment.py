@@ -1,4 +1,4 @@
-"""Which part each row goes to: by its share of a hash, by its class's quota, or by its time."""
+"""Assignment of rows to parts: by hash and share, by quota of each class, or by time."""
 
 from __future__ import annotations
 
@@ -8,42 +8,35 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from magical.contracts.dtypes import dtype_kind
 from magical.errors import BrokenPromise
 
-__all__ = [
-    "assign_by_quota",
-    "assign_by_share",
-    "assign_by_time",
-    "hash_rows",
-    "scale_hashes",
-]
+__all__ = ["assign_by_quota", "assign_by_share", "assign_by_time", "hash_rows", "scale_hashes"]
 
-Array = np.ndarray[Any, Any]
+Hashes = NDArray[np.uint64]
+
+_NULL = np.uint64(0x6E756C6C6E756C6C)  # 64 bits that stand for a missing value
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # the step of splitmix64
 
 
-def assign_by_share(fractions: Array, validation: float, test: float) -> Array:
-    """Part rows by a number from 0 to 1 that each carries: the lowest are test, the next validation.
+def assign_by_share(fractions: NDArray[Any], validation: float, test: float) -> NDArray[Any]:
+    """Assign rows by a number from 0 to 1 each: the lowest are test, the next validation.
 
     Example:
         >>> assign_by_share(np.array([0.1, 0.3, 0.9]), 0.2, 0.2).tolist()
         ['test', 'validation', 'train']
     """
+    # Test comes first, so that another share of validation does not move a row into or out of test.
     return np.where(fractions < test, "test", np.where(fractions < test + validation, "validation", "train"))
 
 
-def assign_by_quota(hashes: Array, classes: pl.Series, validation: float, test: float) -> Array:
-    """Part the rows of each class by the order of their hashes: each part gets its share of each class.
+def assign_by_quota(hashes: Hashes, classes: pl.Series, validation: float, test: float) -> NDArray[Any]:
+    """Assign the rows of each class in the order of their hashes, so that each part gets its share of it.
 
-    The sizes are exact to the row; a class of three rows or more has one in each part. Rows with equal
-    hashes stay together.
-
-    Args:
-        hashes: one for each row.
-        classes: the class of each row.
-        validation: the share of rows.
-        test: the share of rows.
+    Sizes are exact to the row; a class of three or more rows has one in each part. Rows with equal hashes
+    stay together.
 
     Example:
         >>> assign_by_quota(np.arange(10), pl.Series(["a"] * 5 + ["b"] * 5), 0.2, 0.2).tolist()
@@ -51,24 +44,26 @@ def assign_by_quota(hashes: Array, classes: pl.Series, validation: float, test: 
     """
     codes = classes.cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
     counts = np.bincount(codes)
+    # Leave one row of each class for validation and one for train, then one for train.
     for_test = _compute_quotas(counts, test, counts - 2)
     for_validation = _compute_quotas(counts, validation, counts - for_test - 1)
     order = np.lexsort((hashes, codes))
     starts = np.cumsum(counts) - counts
+    # Rows of equal hash are equal rows: all get the rank of the first, and so the same part.
     new = np.ones(len(order), dtype=bool)
     new[1:] = (hashes[order][1:] != hashes[order][:-1]) | (codes[order][1:] != codes[order][:-1])
-    first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))  # rows of equal hash rank as one
+    first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = first - starts[codes[order]]
     edge = for_test[codes]
     return np.where(rank < edge, "test", np.where(rank < edge + for_validation[codes], "validation", "train"))
 
 
-def assign_by_time(times: pl.Series, validation: float, test: float) -> tuple[Array, dict[str, Any]]:
-    """Part rows by time: the last are test, those before them validation; equal times stay together.
+def assign_by_time(times: pl.Series, validation: float, test: float) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Assign rows by time: the last are test, those before them validation; equal times stay together.
 
     Args:
-        times: one for each row, none missing.
+        times: one for each row, without nulls.
         validation: the share of rows, as near as equal times allow.
         test: the same.
 
@@ -76,7 +71,7 @@ def assign_by_time(times: pl.Series, validation: float, test: float) -> tuple[Ar
         The part of each row, and the first time of validation and of test.
 
     Raises:
-        BrokenPromise: there are fewer than three different times.
+        BrokenPromise: ``times`` has fewer than three different values.
 
     Example:
         >>> parts, cuts = assign_by_time(pl.Series([5, 1, 2, 3, 4]), 0.2, 0.2)
@@ -90,51 +85,41 @@ def assign_by_time(times: pl.Series, validation: float, test: float) -> tuple[Ar
             f"{counts.height}.",
             hint="give rows of more times, or use kind='random'.",
         )
-    different = counts.get_column(times.name)
+    distinct = counts.get_column(times.name)
     before = counts.get_column("rows").cum_sum().to_numpy() - counts.get_column("rows").to_numpy()
     last = len(before) - 1
+    # Clip, so that each part has at least one time.
     at_test = int(np.clip(_nearest_index(before, len(times) * (1 - test)), 2, last))
     at_validation = int(np.clip(_nearest_index(before, len(times) * (1 - test - validation)), 1, at_test - 1))
-    cuts = {"validation": different[at_validation], "test": different[at_test]}
+    cuts = {"validation": distinct[at_validation], "test": distinct[at_test]}
     late, later = (times >= cuts["validation"]).to_numpy(), (times >= cuts["test"]).to_numpy()
     return np.where(later, "test", np.where(late, "validation", "train")), cuts
 
 
-def _nearest_index(sorted_numbers: Array, target: float) -> int:
+def _nearest_index(sorted_numbers: NDArray[Any], target: float) -> int:
     return int(np.argmin(np.abs(sorted_numbers - target)))
 
 
-def _compute_quotas(counts: Array, share: float, limits: Array) -> Array:
-    """How many rows of each class, together the share of all: what is over goes to the largest remainders."""
+def _compute_quotas(counts: NDArray[Any], share: float, limits: NDArray[Any]) -> NDArray[Any]:
+    """Compute the number of rows of each class, in total the share of all rows."""
     limits = np.maximum(limits, 0)
     ideal = counts * share
-    quotas = np.minimum(np.maximum(np.floor(ideal).astype(np.int64), counts >= 3), limits)
-    over = round(counts.sum() * share) - quotas.sum()
+    quotas: NDArray[Any] = np.minimum(np.maximum(np.floor(ideal).astype(np.int64), counts >= 3), limits)
+    # Largest remainder: rounding each class by itself would miss the total when classes are many.
+    left = round(counts.sum() * share) - quotas.sum()
     for place in np.argsort(quotas - ideal, kind="stable"):
-        if over > 0 and quotas[place] < limits[place]:
+        if left > 0 and quotas[place] < limits[place]:
             quotas[place] += 1
-            over -= 1
+            left -= 1
     return quotas
 
 
-Hashes = np.ndarray[Any, np.dtype[np.uint64]]
-
-_NULL = np.uint64(0x6E756C6C6E756C6C)
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
 def hash_rows(table: pl.DataFrame, columns: Sequence[str], seed: int) -> Hashes:
-    """Give 64 bits for each row, from its values in some columns.
+    """Hash each row to 64 bits, from its values in one or more columns.
 
-    Numbers, dates and truths are mixed by splitmix64 (Steele, Lea and Flood 2014), texts by BLAKE2b; neither
-    the order of rows nor of columns matters, nor how wide an integer is stored. 1e6 whole numbers take
-    0.1 s of CPU, 1e6 different texts 1 s.
-
-    Args:
-        table: the rows.
-        columns: which of them count; one at least.
-        seed: another seed gives unrelated numbers.
+    Numbers, dates and bools are mixed by splitmix64 (Steele, Lea and Flood 2014), texts by BLAKE2b. The order
+    of rows and of columns does not matter, nor the width of an integer. 1e6 integers take 0.1 s of CPU, 1e6
+    different texts 1 s.
 
     Example:
         >>> hash_rows(pl.DataFrame({"id": [1, 2]}), ["id"], seed=7).tolist()
@@ -142,18 +127,20 @@ def hash_rows(table: pl.DataFrame, columns: Sequence[str], seed: int) -> Hashes:
     """
     total = np.full(table.height, _splitmix64(np.array([seed % 2**64], dtype=np.uint64))[0])
     for place, name in enumerate(sorted(columns)):
+        # A salt for each column, or (1, 2) and (2, 1) would have one hash.
         salt = np.uint64(place * int(_GOLDEN) % 2**64)
         total += _splitmix64(_values_to_bits(table.get_column(name)) ^ salt)
     return _splitmix64(total)
 
 
-def scale_hashes(hashes: Hashes) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Give hashes as numbers from 0 to 1, evenly spread.
+def scale_hashes(hashes: Hashes) -> NDArray[np.float64]:
+    """Scale hashes to numbers from 0 to 1, evenly spread.
 
     Example:
         >>> scale_hashes(np.array([0, 2**63], dtype=np.uint64)).tolist()
         [0.0, 0.5]
     """
+    # A float holds 53 bits: more would round, and could round up to 1.
     return (hashes >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
@@ -165,17 +152,18 @@ def _splitmix64(numbers: Hashes) -> Hashes:
 
 
 def _values_to_bits(values: pl.Series) -> Hashes:
-    """Give each value as 64 bits; equal values have equal bits."""
+    """Convert each value to 64 bits; equal values have equal bits."""
     kind = dtype_kind(values.dtype)
     if kind in ("int", "bool"):
         wide = pl.UInt64 if values.dtype == pl.UInt64 else pl.Int64
         bits = values.cast(wide).fill_null(0).to_numpy().view(np.uint64)
     elif kind == "float":
-        plain = values.cast(pl.Float64).fill_nan(None).fill_null(0.0).to_numpy() + 0.0  # no negative zero
-        bits = plain.view(np.uint64)
+        # Adding 0.0 turns -0.0 into 0.0: the two are equal, but their bits differ.
+        bits = (values.cast(pl.Float64).fill_nan(None).fill_null(0.0).to_numpy() + 0.0).view(np.uint64)
     elif kind in ("date", "time", "duration", "datetime"):
-        fine = {"datetime": pl.Datetime("us"), "duration": pl.Duration("us")}.get(kind, values.dtype)
-        bits = values.cast(fine).cast(pl.Int64).fill_null(0).to_numpy().view(np.uint64)
+        # One unit, so that a part does not depend on the precision in which a source stores its times.
+        unit = {"datetime": pl.Datetime("us"), "duration": pl.Duration("us")}.get(kind, values.dtype)
+        bits = values.cast(unit).cast(pl.Int64).fill_null(0).to_numpy().view(np.uint64)
     else:
         bits = _texts_to_bits(values)
     missing = (values.is_null() | values.is_nan()) if kind == "float" else values.is_null()
@@ -187,7 +175,8 @@ def _texts_to_bits(values: pl.Series) -> Hashes:
         values = values.cast(pl.String)
     else:
         values = pl.Series(values.name, [repr(v) for v in values.to_list()], dtype=pl.String)
-    different = values.drop_nulls().unique()
-    digests = b"".join(hashlib.blake2b(t.encode(), digest_size=8).digest() for t in different)
+    # polars' own hash may change between releases, and Python's is salted: neither can place a row.
+    distinct = values.drop_nulls().unique()
+    digests = b"".join(hashlib.blake2b(t.encode(), digest_size=8).digest() for t in distinct)
     numbers = pl.Series(np.frombuffer(digests, dtype="<u8").astype(np.uint64), dtype=pl.UInt64)
-    return values.replace_strict(different, numbers, default=0, return_dtype=pl.UInt64).to_numpy()
+    return values.replace_strict(distinct, numbers, default=0, return_dtype=pl.UInt64).to_numpy()

@@ -1,12 +1,13 @@
-"""predict: a model and a table as a table of predictions."""
+"""The step ``predict``: predict each row of a table with a model."""
 
 from typing import Any, TypeVar
 
 from magical.contracts.contract import Contract
 from magical.contracts.model import Model
 from magical.contracts.promises import Frame, contract_of
-from magical.contracts.schema import Column, Schema
+from magical.contracts.schema import Schema
 from magical.errors import WiringError
+from magical.library.prediction_task import prediction_columns
 from magical.steps import step
 
 __all__ = ["predict"]
@@ -15,7 +16,7 @@ C = TypeVar("C", bound=Contract)
 
 
 def _build_prediction_schema(model: Any, table: Schema | None) -> Schema:
-    """The ids, the prediction, and both probabilities of a truth; other classes only the model knows."""
+    """Promise the ids and the prediction, and the probabilities of a bool target."""
     if table is None:
         raise WiringError(
             "predict wants a table with a contract, and this one promises no columns.",
@@ -26,11 +27,10 @@ def _build_prediction_schema(model: Any, table: Schema | None) -> Schema:
     kind, choices = "any", ()
     if target is not None:
         kind, choices = (target.type, target.choices) if target.is_class else ("float", ())
-    chances = [f"probability_{truth}" for truth in (False, True) if kind == "bool"]
-    probabilities = (Column(name, "float", bounds={"ge": 0, "le": 1}) for name in chances)
-    return Schema(
-        "Prediction", (*ids, Column("prediction", kind, choices=choices), *probabilities), source=table.source
-    )
+    # Other classes than those of a bool are known to the fitted model only, and this runs while drawing.
+    classes = (False, True) if kind == "bool" else ()
+    columns = prediction_columns(kind, classes, choices=choices)
+    return Schema("Prediction", (*ids, *columns), source=table.source)
 
 
 @step(promises=_build_prediction_schema)
@@ -38,11 +38,11 @@ def predict(model: Model, table: Frame[C]) -> Frame:
     """Predict each row of a table.
 
     Args:
-        model: fitted.
+        model: a fitted model.
         table: rows with the model's features, and a contract.
 
     Returns:
-        For each row, in order, its id, ``prediction``, and for classes ``probability_CLASS`` for each.
+        For each row, in order, its id, ``prediction``, and for each class ``probability_CLASS``.
 
     Raises:
         BrokenPromise: a feature is missing or of another type.

@@ -1,5 +1,6 @@
-"""What is predicted: the task, the classes in their order, and examples as scikit-learn takes them."""
+"""The prediction task: its kind, its classes in order, and examples for scikit-learn."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -8,22 +9,30 @@ import polars as pl
 
 from magical.contracts.model import to_canonical_frame
 from magical.contracts.promises import contract_of
-from magical.contracts.schema import Schema
+from magical.contracts.schema import Column, Schema
 from magical.errors import BrokenPromise
 from magical.library.remarks import warn
 
-__all__ = ["Examples", "Task", "TaskKind", "encode_target", "infer_task", "make_examples"]
+__all__ = [
+    "PROBABILITY_PREFIX",
+    "Examples",
+    "Task",
+    "TaskKind",
+    "encode_classes",
+    "encode_target",
+    "infer_task",
+    "make_examples",
+    "prediction_columns",
+]
 
 TaskKind = Literal["binary", "multiclass", "regression"]
 
+PROBABILITY_PREFIX = "probability_"
+"""Begins the names of the columns of probabilities; the class follows."""
+
 
 class Examples(NamedTuple):
-    """Features and what is to be predicted from them, row by row.
-
-    Attributes:
-        X: the features.
-        y: class numbers from 0 in the order of the task's classes (-1 for another), or numbers.
-    """
+    """Features ``X``, and ``y``: numbers, or class numbers in the task's order (-1 for an unknown class)."""
 
     X: Any
     y: np.ndarray[Any, Any]
@@ -31,12 +40,11 @@ class Examples(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """What is predicted.
+    """The kind of prediction, the target column, and its classes in order, the positive one last.
 
-    Attributes:
-        kind: ``binary``, ``multiclass`` or ``regression``.
-        target: the column.
-        classes: in order; for ``binary`` the last one is the positive class. Empty for ``regression``.
+    Example:
+        >>> Task("binary", "response", (False, True)).metric
+        'log_loss'
     """
 
     kind: TaskKind
@@ -45,19 +53,19 @@ class Task:
 
     @property
     def metric(self) -> str:
-        """The metric that decides, the lower the better."""
+        """The metric that tuning and selection minimise."""
         return "rmse" if self.kind == "regression" else "log_loss"
 
 
 def infer_task(table: pl.DataFrame) -> Task:
-    """Read the task from the target's column in the contract, and its classes from the rows.
+    """Infer the task from the target's type in the contract, and its classes from the rows.
 
-    A truth, a text or a ``Literal`` gives classes: two are ``binary``, more ``multiclass``. A number without
+    A bool, a text or a ``Literal`` gives classes: two are ``binary``, more ``multiclass``. A number without
     choices gives ``regression``. Classes come in the order of the ``Literal``, else False before True, else
-    sorted; those that no row has are left out.
+    sorted; those without a row are left out.
 
     Raises:
-        BrokenPromise: the contract has no target, or the target cannot be predicted, or has one class only.
+        BrokenPromise: the contract has no target, its type cannot be predicted, or it has one class only.
 
     Example:
         >>> from magical import Contract, Target
@@ -76,6 +84,7 @@ def infer_task(table: pl.DataFrame) -> Task:
     column = schema.column(schema.target)
     values = table.get_column(column.name).drop_nulls()
     if column.is_class:
+        # From the rows: an estimator that was fitted without a class has no probability for it.
         seen = set((values.cast(pl.String) if column.type == "str" else values).unique())
         classes = tuple(c for c in (column.choices or sorted(seen)) if c in seen)
         if len(classes) < 2:
@@ -95,8 +104,22 @@ def infer_task(table: pl.DataFrame) -> Task:
     return Task("regression", column.name)
 
 
+def prediction_columns(
+    kind: str, classes: Iterable[Any], *, choices: tuple[Any, ...] = (), nullable: bool = False
+) -> tuple[Column, ...]:
+    """Describe the columns of predictions: ``prediction``, and a probability for each class.
+
+    Example:
+        >>> [c.name for c in prediction_columns("bool", (False, True))]
+        ['prediction', 'probability_False', 'probability_True']
+    """
+    names, unit = (f"{PROBABILITY_PREFIX}{c}" for c in classes), {"ge": 0, "le": 1}
+    probabilities = (Column(name, "float", nullable, bounds=unit) for name in names)
+    return (Column("prediction", kind, nullable, choices=choices), *probabilities)
+
+
 def encode_target(values: pl.Series, task: Task) -> np.ndarray[Any, Any]:
-    """Give target values as class numbers (-1 for a class the task does not know), or as floats.
+    """Encode target values as class numbers (-1 for a class that the task lacks), or as floats.
 
     Example:
         >>> encode_target(pl.Series(["b", "a", "x"]), Task("binary", "t", ("a", "b"))).tolist()
@@ -104,19 +127,24 @@ def encode_target(values: pl.Series, task: Task) -> np.ndarray[Any, Any]:
     """
     if task.kind == "regression":
         return values.cast(pl.Float64).to_numpy()
-    if isinstance(task.classes[0], str):
-        values = values.cast(pl.String)
-    known = pl.Series(list(task.classes), dtype=values.dtype)
-    return values.replace_strict(known, list(range(len(known))), default=-1, return_dtype=pl.Int64).to_numpy()
+    return encode_classes(values, [str(c) for c in task.classes])
+
+
+def encode_classes(values: pl.Series, classes: Sequence[str]) -> np.ndarray[Any, Any]:
+    """Encode values as the numbers of their classes from 0, and -1 for any other value.
+
+    Example:
+        >>> encode_classes(pl.Series([True, False]), ["False", "True"]).tolist()
+        [1, 0]
+    """
+    # Compare as texts: a table may come back with its classes as bools, Categorical or Enum.
+    distinct = values.unique().to_list()
+    numbers = {name: i for i, name in enumerate(classes)}
+    encoded = [numbers.get(str(v), -1) for v in distinct]
+    return values.replace_strict(distinct, encoded, return_dtype=pl.Int64).to_numpy()
 
 
 def make_examples(table: pl.DataFrame, task: Task, inputs: Schema) -> Examples:
-    """Give the rows that have a target as scikit-learn takes them.
-
-    Args:
-        table: rows with the inputs and the target.
-        task: what is predicted.
-        inputs: the features.
-    """
+    """Convert the rows that have a target to examples for scikit-learn; ``inputs`` are the features."""
     rows = table.filter(pl.col(task.target).is_not_null())
     return Examples(to_canonical_frame(rows, inputs), encode_target(rows.get_column(task.target), task))

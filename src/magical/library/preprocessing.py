@@ -1,4 +1,4 @@
-"""transform: what must be learnt from train before an estimator can, as an unfitted scikit-learn Pipeline."""
+"""The step ``transform``: plan imputation, scaling and encoding as an unfitted scikit-learn Pipeline."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -23,8 +23,8 @@ __all__ = ["build_pipeline", "find_pipeline_inputs", "to_epoch_days", "transform
 
 C = TypeVar("C", bound=Contract)
 
-MAX_ONE_HOT = 30  # up to so many different texts each gets a column of its own
-MAX_DISTINCT_SHARE = 0.5  # texts of which more than this share are different say nothing of other rows
+MAX_ONE_HOT = 30  # more different texts would make wide, sparse columns: those are target-encoded
+MAX_DISTINCT_SHARE = 0.5  # texts that hardly repeat, such as names, say nothing about other rows
 FOLDS = 5
 PREVIEW_ROWS = 50
 PREVIEW_FIT_ROWS = 50_000
@@ -39,21 +39,21 @@ class _ColumnCounts(NamedTuple):
 
 @step
 def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
-    """Plan how the features become numbers: imputation, scaling, encodings, all to be learnt from train.
+    """Plan the conversion of features to numbers: imputation, scaling and encoding, to be fitted on train.
 
-    Numbers: the median where one is missing, a column that says so, scaled to mean 0 and variance 1. Dates:
-    days since 1970, then the same. Truths: 0 or 1. Texts of up to 30 kinds: a column for each kind, rare ones
-    together, and none for a kind not seen before. Texts of more kinds: the target's mean for each kind,
-    shrunken and cross-fitted (Micci-Barreca 2001). Left out, with a word: columns with one value only, and
-    texts that hardly repeat, since a model would learn them by heart.
+    Numbers: missing ones get the median and a column that marks them; scaled to mean 0 and variance 1. Dates:
+    days since 1970, then the same. Bools: 0 or 1. Texts of up to 30 different values: one column each, rare
+    ones together; new ones count as rare. Texts of more values: the target's mean of each, shrunken and
+    cross-fitted (Micci-Barreca 2001). Dropped and logged: columns with one value only, and texts that hardly
+    repeat, since a model would memorise them.
 
     Args:
-        train: its contract says which columns are features: those without a role.
-        features: those of the settings, which ``featurize`` has added; one that is not there is warned of.
+        train: rows whose contract names the features: the columns without a role.
+        features: those of the settings, which ``featurize`` has added; a missing one is a warning.
 
     Returns:
         An unfitted Pipeline; ``tune`` fits it on train. The first transformed rows are kept as
-        ``transformed``, for the eye.
+        ``transformed``.
 
     Raises:
         BrokenPromise: no feature is left, or the target cannot be predicted.
@@ -71,25 +71,26 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
     schema = contract_of(train)
     _warn_missing_features(features, schema)
     task = infer_task(train)
-    facts, dropped = _select_columns(train, schema)
+    counts, dropped = _select_columns(train, schema)
     if dropped:
         emit(f"left out: {join_names(dropped)}")
-    if not facts:
+    if not counts:
         raise BrokenPromise(
             f"{schema.name} has no feature that a model could learn from.",
             hint="declare columns without a role in its contract; what is not declared is no feature.",
         )
     from sklearn.compose import ColumnTransformer
 
-    blocks = _build_blocks(facts, task, _make_folds(train, task))
+    blocks = _build_blocks(counts, task, _make_folds(train, task))
     pipeline = build_pipeline(("columns", ColumnTransformer(blocks, sparse_threshold=0.0)))
+    # The preview costs a fit: make it only where a run keeps it, and on a sample of a large table.
     if current_sink.get() is not None:
         _keep_preview(pipeline, train.gather_every(1 + train.height // PREVIEW_FIT_ROWS), task, schema)
     return pipeline
 
 
 def build_pipeline(*steps: tuple[str, Any]) -> Pipeline:
-    """Make a Pipeline of named steps.
+    """Build a Pipeline of named steps.
 
     Example:
         >>> from sklearn.preprocessing import StandardScaler
@@ -102,7 +103,7 @@ def build_pipeline(*steps: tuple[str, Any]) -> Pipeline:
 
 
 def to_epoch_days(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Give dates as days since 1970, with their time of day as a fraction; a missing one is NaN.
+    """Convert dates to days since 1970, the time of day as a fraction; a missing date is NaN.
 
     Example:
         >>> import pandas as pd
@@ -116,16 +117,12 @@ def to_epoch_days(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def find_pipeline_inputs(preprocessing: Pipeline, schema: Schema) -> Schema:
-    """Give the features that a Pipeline takes: the columns its ColumnTransformer names, or else all.
-
-    Args:
-        preprocessing: fitted or not.
-        schema: what the table promises.
-    """
+    """Find the features that a Pipeline reads: the columns of its ColumnTransformer, or else all."""
     from sklearn.compose import ColumnTransformer
 
     names = {c.name for c in schema.features}
     first = preprocessing.steps[0][1]
+    # Only columns given by name can be known before the fit; a selector or a callable reads any.
     if isinstance(first, ColumnTransformer) and first.remainder == "drop":
         columns = [block[2] for block in first.transformers]
         if all(isinstance(c, list) and all(isinstance(n, str) for n in c) for c in columns):
@@ -134,22 +131,22 @@ def find_pipeline_inputs(preprocessing: Pipeline, schema: Schema) -> Schema:
 
 
 def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> None:
-    """Warn of features that were listed and are not there, as when ``featurize`` was not called."""
-    lost: list[str] = []
+    """Warn of features in the settings that train lacks, as when ``featurize`` was not called."""
+    missing: list[str] = []
     for feature in features:
         try:
-            lost += [c.name for c in feature.adds(schema) if c.name not in schema.by_name]
-        except WiringError:  # what it reads was taken out since, on purpose
+            missing += [c.name for c in feature.adds(schema) if c.name not in schema.by_name]
+        except WiringError:  # a step dropped the columns that it reads, on purpose
             continue
-    if lost:
+    if missing:
         warn(
-            f"{join_names(lost)} is among the features, but not in train: is featurize called "
+            f"{join_names(missing)} is among the features, but not in train: is featurize called "
             "before the split?"
         )
 
 
 def _select_columns(train: pl.DataFrame, schema: Schema) -> tuple[list[_ColumnCounts], list[str]]:
-    """Part the features into those to be used, with their facts, and those left out, with the reason."""
+    """Divide the features into those to use, with counts, and those dropped, with the reason."""
     used, dropped = [], []
     for column in schema.features:
         values = train.get_column(column.name)
@@ -157,42 +154,45 @@ def _select_columns(train: pl.DataFrame, schema: Schema) -> tuple[list[_ColumnCo
             dropped.append(f"{column.name} (a {column.type})")
             continue
         missing = values.null_count()
-        facts = _ColumnCounts(column, values.n_unique() - (missing > 0), missing, len(values))
-        if facts.distinct == 0 or (facts.distinct == 1 and not missing):
+        counts = _ColumnCounts(column, values.n_unique() - (missing > 0), missing, len(values))
+        # One value and nulls is still a feature: the column that marks missing values varies.
+        if counts.distinct == 0 or (counts.distinct == 1 and not missing):
             dropped.append(f"{column.name} (one value only)")
-        elif column.type == "str" and not column.choices and _is_mostly_distinct(facts):
-            dropped.append(f"{column.name} ({facts.distinct:,} different texts in {facts.rows:,} rows)")
+        elif column.type == "str" and not column.choices and _is_mostly_distinct(counts):
+            dropped.append(f"{column.name} ({counts.distinct:,} different texts in {counts.rows:,} rows)")
         else:
-            used.append(facts)
+            used.append(counts)
     return used, dropped
 
 
-def _is_mostly_distinct(facts: _ColumnCounts) -> bool:
-    return facts.distinct > max(MAX_ONE_HOT, MAX_DISTINCT_SHARE * (facts.rows - facts.missing))
+def _is_mostly_distinct(counts: _ColumnCounts) -> bool:
+    return counts.distinct > max(MAX_ONE_HOT, MAX_DISTINCT_SHARE * (counts.rows - counts.missing))
 
 
 def _make_folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
-    """How rows are dealt so that none is encoded by its own target: by class where each has enough rows."""
+    """Make the folds of the target encoder, by class where each class has enough rows."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
     target = train.get_column(task.target).drop_nulls()
     if task.classes and target.value_counts()["count"].to_numpy().min() >= FOLDS:
         return StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    # A class with fewer rows than folds makes StratifiedKFold warn or fail.
     return KFold(max(2, min(FOLDS, len(target))), shuffle=True, random_state=0)
 
 
 def _build_blocks(
-    facts: list[_ColumnCounts], task: Task, folds: "KFold | StratifiedKFold"
+    counts: list[_ColumnCounts], task: Task, folds: "KFold | StratifiedKFold"
 ) -> list[tuple[str, Any, list[str]]]:
-    """Give the blocks of the ColumnTransformer that have columns."""
+    """Build the blocks of the ColumnTransformer that have columns."""
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 
     def named(*types: str) -> list[str]:
-        return [f.column.name for f in facts if f.column.type in types]
+        return [c.column.name for c in counts if c.column.type in types]
 
-    few = [f.column.name for f in facts if f.column.type == "str" and f.distinct <= MAX_ONE_HOT]
+    few = [c.column.name for c in counts if c.column.type == "str" and c.distinct <= MAX_ONE_HOT]
     many = [n for n in named("str") if n not in few]
-    rows = facts[0].rows
+    rare = max(1, min(10, counts[0].rows // 100))
+    # Say the type of target: the encoder guesses it, and takes whole numbers of a regression for classes.
     kind = {"regression": "continuous"}.get(task.kind, task.kind)
     blocks = [
         ("numbers", _build_imputer("median", StandardScaler()), named("int", "float", "duration")),
@@ -207,11 +207,7 @@ def _build_blocks(
         ("truths", _build_imputer("most_frequent"), named("bool")),
         (
             "few",
-            OneHotEncoder(
-                handle_unknown="infrequent_if_exist",
-                min_frequency=max(1, min(10, rows // 100)),
-                sparse_output=False,
-            ),
+            OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=rare, sparse_output=False),
             few,
         ),
         (
@@ -226,12 +222,13 @@ def _build_blocks(
 def _build_imputer(strategy: str, *following: Any) -> Pipeline:
     from sklearn.impute import SimpleImputer
 
+    # Keep a column that is all null in a fold, or the width would differ from fold to fold.
     impute = SimpleImputer(strategy=strategy, add_indicator=True, keep_empty_features=True)
     return build_pipeline(("impute", impute), *(("scale", t) for t in following))
 
 
 def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> None:
-    """Keep the first transformed rows, from a copy that is fitted for this alone."""
+    """Keep the first transformed rows; fits a copy, since the step returns the Pipeline unfitted."""
     from sklearn.base import clone
 
     X, y = make_examples(train, task, find_pipeline_inputs(pipeline, schema))
@@ -240,5 +237,6 @@ def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: S
         values = np.asarray(fitted.fit_transform(X, y))[:PREVIEW_ROWS]
     names = [str(n).partition("__") for n in fitted.get_feature_names_out()]
     short = [n[2] for n in names]
+    # Without the block's name two blocks may give columns of one name.
     labels = short if len(set(short)) == len(short) else ["".join(n) for n in names]
     keep("transformed", pl.DataFrame({n: values[:, i] for i, n in enumerate(labels)}))

@@ -1,4 +1,4 @@
-"""register: a model, its scoring path and its scores into the registry; its alias only through the gate."""
+"""The step ``register``: register a model with its scoring path, and promote it if the gate holds."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from magical.contracts.schema import Column, Schema
 from magical.engine.journal import git_state
 from magical.engine.protocols import Registry, StepContext, Submission, Version, current_step
 from magical.errors import MagicalError, RegistryError, did_you_mean, join_names
-from magical.events import discard_events, keep
+from magical.events import keep
 from magical.library.metrics.metrics import PRIMARY
 from magical.library.metrics.scores import Scores
+from magical.library.prediction_task import prediction_columns
+from magical.library.remarks import mute_events
 from magical.library.scorer.card import Provenance, build_tags, find_requirements, write_card
 from magical.library.scorer.parity import (
     CHAMPION_CRITERION,
+    ROW_CRITERION,
     check_row_parity,
     check_run_parity,
     compare_with_champion,
@@ -48,13 +51,13 @@ _EXAMPLE_ROWS, _BATCH_ROWS = 5, 500
 
 
 class HowToRegister(Settings):
-    """Under which name, and what must hold before the model becomes the champion.
+    """Settings of ``register``: the model's name, and the conditions for the alias ``champion``.
 
     Attributes:
-        name: of the registered model; the workflow's name unless given.
+        name: of the registered model; by default the workflow's name.
         require: a bound for each metric: at least, or at most for ``log_loss``, ``brier``, ``rmse``, ``mae``.
-        metric: by which it must beat the present champion on the same test rows; unless given ``roc_auc``
-            for two classes, ``log_loss`` for more, ``rmse`` for numbers.
+        metric: decides between the model and the present champion on the same test rows; by default
+            ``roc_auc`` for two classes, ``log_loss`` for more, ``rmse`` for numbers.
 
     Example:
         >>> HowToRegister(require={"roc_auc": 0.7})
@@ -82,24 +85,24 @@ class HowToRegister(Settings):
 
 @step(writes="world")
 def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister()) -> Receipt:  # noqa: B008
-    """Put a model into the registry with all that scoring needs, and make it the champion if the gate holds.
+    """Register a model with all that scoring needs, and make it the champion if the gate holds.
 
-    Every model gets a version, whatever the gate says. The gate: the required scores; better than the present
-    champion on the same test rows; LEAK001 passed; scoring gives the numbers of the run, and the same row by
-    row as in a batch. The audit's other rules are not assessed yet. A second call with the same key finds the
-    version that the first one made, and finishes what it left.
+    Every model gets a version, even if the gate does not hold. The gate: the required scores; better than the
+    present champion on the same test rows; LEAK001 passed; scoring gives the numbers of the run, and the same
+    row by row as in a batch. The audit's other rules are not assessed yet. A second call with the same key
+    finds the version of the first one, and completes it.
 
     Args:
-        model: fitted.
-        scores: of the test part.
+        model: a fitted model.
+        scores: its scores on the test part.
         how: the name and the thresholds.
 
     Returns:
-        The version, and whether it is the champion. The gate is kept as ``gate``.
+        A receipt with the version and its alias. The gate is kept as ``gate``.
 
     Raises:
         RegistryDown: the registry does not answer.
-        RegistryError: it refuses, or the model stands on pretended steps.
+        RegistryError: the registry refuses, or a step upstream is pretended or sampled.
     """
     if origin := sorted({*model.origin, *scores.origin}):
         raise RegistryError(
@@ -115,23 +118,24 @@ def register(model: Model, scores: Scores, how: HowToRegister = HowToRegister())
         )
     registry, name = context.registry(), how.name or context.graph.workflow
     champion = registry.champion(name)
-    case = _Registration(context, model, scores, how)
-    case.verify_scorer()
+    registration = _Registration(context, model, scores, how)
+    registration.verify_scorer()
+    # Another run may promote its model while this one is compared: compare again until the champion stands
+    # still. `put` finds its own version by the key, so a repetition makes no second one.
     while True:
-        case.compare_champion(registry, champion)
-        version = registry.put(case.build_submission(name))
+        registration.compare_champion(registry, champion)
+        version = registry.put(registration.build_submission(name))
         compared, champion = champion, registry.champion(name)
-        if _version_number(compared) == _version_number(
-            champion
-        ):  # else another became the champion meanwhile
+        if _version_number(compared) == _version_number(champion):
             break
-    keep("gate", tabulate_criteria(case.criteria))
-    return _promote(registry, version, case, champion)
+    keep("gate", tabulate_criteria(registration.criteria))
+    return _promote(registry, version, registration, champion)
 
 
 def _promote(
     registry: Registry, version: Version, registration: _Registration, champion: Version | None
 ) -> Receipt:
+    # Promotion is the last act: a kill before it leaves a version without an alias, and the step runs again.
     reasons = find_blockers(registration.criteria)
     already = champion is not None and champion.number == version.number
     if not reasons and not already:
@@ -152,12 +156,7 @@ def _promote(
 
 
 class _Registration:
-    """One model on its way through the gate.
-
-    Attributes:
-        criteria: the gate so far.
-        rows: the test rows, if they could be found.
-    """
+    """One model in registration, with the criteria of the gate so far and the test rows, if found."""
 
     def __init__(self, context: StepContext, model: Model, scores: Scores, how: HowToRegister) -> None:
         self.context, self.model, self.scores, self.how = context, model, scores, how
@@ -171,55 +170,51 @@ class _Registration:
         self.test_rows = find_held_out(context, self.path, wire) if isinstance(wire, Link) else None
 
     def verify_scorer(self) -> None:
-        """Write the scorer, read it back, and show that it serves what was evaluated."""
+        """Save the scorer, load it again, and check that it gives the predictions that were evaluated."""
         scorer = Scorer.from_path(self.path, self.model, self._load_value)
         self.package = scorer.save(self.folder, key=self.context.key, root=self.context.root)
         try:
             self._verify_predictions()
         finally:
-            self.package.unload()
+            self.package.unload()  # or the copies of the project's modules would stay in this process
 
     def _verify_predictions(self) -> None:
         if self.path.refusal:
             reason = f"a row alone cannot be scored: {self.path.refusal}"
-            self.criteria.append(Criterion("one row at a time", "scored", "refused", False, reason))
+            self.criteria.append(Criterion(ROW_CRITERION, "scored", "refused", False, reason))
             return
         try:
             loaded = _load_scorer(self.folder)
-            typed = self._sample_rows()
-            with discard_events():  # its steps have spoken in the run
-                batch = loaded.predict(typed)
-                alone = check_row_parity(loaded, typed, batch)
+            rows = self._sample_rows()
+            with mute_events():  # the steps emitted the same events in the run
+                batch = loaded.predict(rows)
+                row_parity = check_row_parity(loaded, rows, batch)
         except MagicalError as error:
             self.criteria.append(check_run_parity(error, self.test_rows))
             return
-        self.criteria.append(check_run_parity(batch, self.test_rows))
-        self.criteria.append(alone)
+        self.criteria += [check_run_parity(batch, self.test_rows), row_parity]
 
     def compare_champion(self, registry: Registry, champion: Version | None) -> None:
-        """Hold the model against the present champion, unless it is that itself."""
+        """Compare the model with the present champion, unless that is the model itself."""
         metric = self.how.metric or PRIMARY.get(self.model.task, "rmse")
         if champion is not None and champion.key == self.context.key:
-            found = Criterion(CHAMPION_CRITERION, metric, "it is the champion", True)
+            criterion = Criterion(CHAMPION_CRITERION, metric, "it is the champion", True)
         elif self.how.metric and metric not in self.scores.metrics:
-            found = Criterion(
-                CHAMPION_CRITERION, metric, "", False, f"{metric}, which is to decide, was not computed"
-            )
+            reason = f"{metric}, which is to decide, was not computed"
+            criterion = Criterion(CHAMPION_CRITERION, metric, "", False, reason)
         else:
-            found = compare_with_champion(registry, champion, self.model, self.test_rows, metric)
-        self.criteria = [*(c for c in self.criteria if c.criterion != CHAMPION_CRITERION), found]
+            criterion = compare_with_champion(registry, champion, self.model, self.test_rows, metric)
+        # Replace the result of an earlier round: the champion may have changed since.
+        self.criteria = [*(c for c in self.criteria if c.criterion != CHAMPION_CRITERION), criterion]
 
     def build_submission(self, name: str) -> Submission:
-        """Give all that the registry is to keep."""
-        for cache in self.folder.rglob("__pycache__"):
+        """Collect all that the registry stores."""
+        for cache in self.folder.rglob("__pycache__"):  # bytecode names paths of this machine
             shutil.rmtree(cache)
-        facts, inputs, example = (
-            self._collect_provenance(),
-            self.path.typed,
-            self._sample_rows().head(_EXAMPLE_ROWS),
-        )
-        words = write_card(self.model, inputs, self.scores, self.criteria, facts)
-        (self.folder / "card.md").write_text(words, encoding="utf-8")
+        provenance, inputs = self._collect_provenance(), self.path.typed
+        example = self._sample_rows().head(_EXAMPLE_ROWS)
+        card = write_card(self.model, inputs, self.scores, self.criteria, provenance)
+        (self.folder / "card.md").write_text(card, encoding="utf-8")
         if self.path.refusal:
             inputs, example = self.model.schema, example.select(self.model.features)
         return Submission(
@@ -232,26 +227,26 @@ class _Registration:
             outputs=_build_output_schema(self.model),
             example=example,
             requirements=find_requirements(self.folder),
-            tags=build_tags(facts, self.scores, self.criteria),
-            description=words,
+            tags=build_tags(provenance, self.scores, self.criteria),
+            description=card,
             origin=self.model.origin,
         )
 
     def _sample_rows(self) -> pl.DataFrame:
-        """Typed rows to try the scorer on: the test part's, else the first of all; or else the test part."""
+        """Choose typed rows to try the scorer on: of the test part, else the first rows of the source."""
         if self.test_rows is not None and self.test_rows.typed_rows is not None:
             return self.test_rows.typed_rows
-        if self.path.refusal:
+        if self.path.refusal:  # a row alone cannot be scored: the example shows the model's own features
             columns = {c.name: DTYPES.get(c.type, pl.Null) for c in self.model.schema.columns}
             return self.test_rows.table if self.test_rows is not None else pl.DataFrame(schema=columns)
         table: pl.DataFrame = self._load_value(self.path.source)
         return table.select(self.path.typed.names).head(_BATCH_ROWS)
 
     def _load_value(self, link: Link) -> Any:
-        whole: Any = self.context.load(link.node)
+        value: Any = self.context.load(link.node)
         if not link.item:
-            return whole
-        return whole[int(link.item)] if link.item.isdecimal() else getattr(whole, link.item)
+            return value
+        return value[int(link.item)] if link.item.isdecimal() else getattr(value, link.item)
 
     def _collect_provenance(self) -> Provenance:
         context, source = self.context, self.path.source
@@ -263,10 +258,10 @@ class _Registration:
 
 
 def _load_scorer(folder: Path) -> Scorer:
-    """Read the scorer back as a serving process will.
+    """Load the scorer as a serving process will.
 
     Raises:
-        RegistryError: the project's modules cannot be imported from where they were put.
+        RegistryError: the bundled copies of the project's modules cannot be imported.
     """
     try:
         return Scorer.load(folder)
@@ -287,9 +282,9 @@ def _build_output_schema(model: Model) -> Schema:
     kind = "float"
     if model.task != "regression":
         kind = {bool: "bool", int: "int", str: "str"}.get(type(model.classes[0]), "str")
-    chances = [Column(f"probability_{c}", "float", nullable=True) for c in model.classes]
-    reason = Column("reason", "str", nullable=True)
-    return Schema("Prediction", (Column("prediction", kind, nullable=True), *chances, reason))
+    # A rejected row has null in all of these, and its reason.
+    columns = prediction_columns(kind, model.classes, nullable=True)
+    return Schema("Prediction", (*columns, Column("reason", "str", nullable=True)))
 
 
 def _check_metric_name(metric: str) -> str:

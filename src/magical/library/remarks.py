@@ -1,4 +1,4 @@
-"""What the standard steps tell besides their results: warnings, progress, and what estimators warn of."""
+"""Events of the standard steps: warnings, progress, and Python's warnings from estimators."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 
 from magical.events import LogLine, Progress, current_sink, emit
 
-__all__ = ["log_warnings", "progress", "warn"]
+__all__ = ["log_warnings", "mute_events", "progress", "warn"]
 
+# Python's warning filters belong to the process, so threads share one state, guarded by one lock.
 _lock = threading.Lock()
-_state: dict[str, Any] = {"inside": 0, "told": set(), "outer": None}
+_state: dict[str, Any] = {"depth": 0, "logged": set(), "filters": None}
 
 
 def warn(text: str) -> None:
-    """Tell the reader of a run something to look at; outside a run it does nothing.
+    """Log a warning in the running step; outside a run do nothing.
 
     Example:
         >>> warn("3 values of income cannot be read as float")
@@ -28,7 +29,7 @@ def warn(text: str) -> None:
 
 
 def progress(done: int, total: int, text: str = "") -> None:
-    """Tell how far a step is; outside a run it does nothing.
+    """Emit the progress of the running step; outside a run do nothing.
 
     Example:
         >>> progress(4, 20, "best log_loss 0.262")
@@ -39,37 +40,53 @@ def progress(done: int, total: int, text: str = "") -> None:
 
 
 @contextmanager
-def log_warnings() -> Iterator[None]:
-    """Turn Python's warnings into lines of the run's log while an estimator works, each said once.
+def mute_events() -> Iterator[None]:
+    """Run a block as if outside a run: what its bodies emit or keep is dropped.
 
-    Safe in threads: the filters are changed by the first that comes in, and put back by the last that leaves,
-    and each line goes to the step in whose thread it was raised.
+    Example:
+        >>> with mute_events():
+        ...     warn("nobody reads this")
+    """
+    token = current_sink.set(None)
+    try:
+        yield
+    finally:
+        current_sink.reset(token)
+
+
+@contextmanager
+def log_warnings() -> Iterator[None]:
+    """Log Python's warnings in the running step while an estimator works, each once.
+
+    Safe in threads; each line goes to the step of the thread that raised it.
 
     Example:
         >>> with log_warnings():
         ...     warnings.warn("did not converge", RuntimeWarning)
     """
+    # `catch_warnings` in each thread would restore the filters while another thread still needs them: the
+    # first thread that enters sets them, the last that leaves restores them.
     with _lock:
-        if _state["inside"] == 0:
-            _state["outer"] = warnings.catch_warnings()
-            _state["outer"].__enter__()
+        if _state["depth"] == 0:
+            _state["filters"] = warnings.catch_warnings()
+            _state["filters"].__enter__()
             warnings.simplefilter("always")
             warnings.showwarning = _log_warning
-            _state["told"] = set()
-        _state["inside"] += 1
+            _state["logged"] = set()
+        _state["depth"] += 1
     try:
         yield
     finally:
         with _lock:
-            _state["inside"] -= 1
-            if _state["inside"] == 0:
-                _state["outer"].__exit__(None, None, None)
+            _state["depth"] -= 1
+            if _state["depth"] == 0:
+                _state["filters"].__exit__(None, None, None)
 
 
 def _log_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
     sink = current_sink.get()
     line = f"{category.__name__}: {' '.join(str(message).split())}"
-    mark = (sink.name if sink else "", line)
-    if mark not in _state["told"]:
-        _state["told"].add(mark)
+    entry = (sink.name if sink else "", line)
+    if entry not in _state["logged"]:  # an estimator may warn in every iteration of every trial
+        _state["logged"].add(entry)
         warn(line)

@@ -1,4 +1,4 @@
-"""select: the best of several models on validation."""
+"""The step ``select``: choose the best of several models on validation."""
 
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -16,25 +16,25 @@ __all__ = ["select"]
 
 C = TypeVar("C", bound=Contract)
 
-TIE_TOLERANCE = 1e-9  # scores that differ by less, relatively, are the same but for rounding
+TIE_TOLERANCE = 1e-9  # a smaller relative difference of scores may be rounding
 
 
 @step
 def select(models: list[Model], validation: Frame[C]) -> Model:
-    """Choose the model that does best on validation; of equals the simpler.
+    """Choose the model with the lowest loss on validation; of equals the simpler.
 
     Every model is scored on these rows: by log loss for classes, by the root mean squared error for numbers.
-    A linear model is simpler than any other; among others the one that stands first in the list is.
+    A linear model is simpler than any other; among others the first in the list is.
 
     Args:
         models: fitted for the same target.
         validation: rows that no model was fitted on.
 
     Returns:
-        The winner, which names those it beat, with their scores.
+        The winner, with the other candidates and their scores.
 
     Raises:
-        BrokenPromise: there are no models, or they predict different things.
+        BrokenPromise: ``models`` is empty, or the models predict different targets.
 
     Example:
         >>> import polars as pl
@@ -59,6 +59,7 @@ def select(models: list[Model], validation: Frame[C]) -> Model:
             f"{join_names(' of '.join(t) for t in sorted(tasks))}.",
             hint="compare models of one target only.",
         )
+    # Score all again here: models may have been tuned on different rows, so their own scores do not compare.
     losses = [compute_model_loss(m, validation) for m in models]
     order = sorted(range(len(models)), key=lambda i: (losses[i], not _is_linear(models[i]), i))
     near = [i for i in order if losses[i] - losses[order[0]] <= TIE_TOLERANCE * abs(losses[order[0]])]
@@ -76,5 +77,5 @@ def _is_linear(model: Model) -> bool:
 
 def _make_candidate(model: Model, score: float) -> Candidate:
     metric = Task(model.task, model.target).metric  # type: ignore[arg-type]
-    known = model.chosen
-    return Candidate(known.name if known else "model", score, metric, known.params if known else {})
+    chosen = model.chosen or Candidate("model", score, metric)  # a project's own model may have none
+    return Candidate(chosen.name, score, metric, chosen.params)

@@ -1,4 +1,4 @@
-"""split: train, validation and test; a row's part depends on what identifies it and on nothing else."""
+"""The step ``split``: divide a table into train, validation and test by what identifies each row."""
 
 from typing import Any, Literal, Self, TypeVar
 
@@ -29,15 +29,15 @@ C = TypeVar("C", bound=Contract)
 
 
 class HowToSplit(Settings):
-    """How to part a table.
+    """Settings of a split.
 
     Attributes:
-        kind: ``random``, ``stratified`` (each class in the same shares), ``group`` (a group is never torn
-            apart), ``time`` (train first, test last), or none: by group where the contract has a ``Group``,
+        kind: ``random``, ``stratified`` (each class in the same shares), ``group`` (a group stays in one
+            part), ``time`` (train first, test last). By default by group where the contract has a ``Group``,
             else stratified where the target is a class, else random.
-        validation: the share of rows that tune and select.
-        test: the share of rows that report.
-        seed: another seed gives another split; a split by time needs none.
+        validation: the share of rows for tuning and selection.
+        test: the share of rows for the final report.
+        seed: another seed gives another split; a split by time ignores it.
 
     Example:
         >>> HowToSplit(validation=0.2, test=0.2, seed=7)
@@ -60,24 +60,24 @@ class HowToSplit(Settings):
 
 @step
 def split(table: Frame[C], how: HowToSplit) -> Parts[C]:
-    """Part a table into train, validation and test.
+    """Divide a table into train, validation and test.
 
     A row's part depends on its ``Id`` and the seed (random), its group and the seed (group), its ``Id``, the
     seed and its class's quota (stratified), or its time and the cut (time, kept as ``cut``). So it does not
     move when rows are shuffled or columns change, and, random or by group, not when rows are added. Rows
-    without an ``Id`` are told apart by a digest of the contract's columns. Rows of equal time, or without
-    an ``Id`` and equal throughout, stay together. A row without a target or a time is set apart and counted.
-    Rows that are equal but for their ``Id`` and land on two sides are counted and kept as ``overlap``.
+    without an ``Id`` are identified by a digest of the contract's columns. Rows of equal time, and equal
+    rows without an ``Id``, stay together. Rows without a target or a time are in no part, and counted. Rows
+    in different parts that differ only in their ``Id`` are counted and kept as ``overlap``.
 
     Args:
         table: rows with a contract, and a target in it.
         how: the kind of split and its shares.
 
     Returns:
-        The three parts, rows in their order, and which row went where.
+        The three parts, rows in their order, and the part of each row.
 
     Raises:
-        BrokenPromise: a part would be empty or have one class only, or a column that is needed is missing.
+        BrokenPromise: a part would be empty or have one class only, or a needed column is missing.
 
     Example:
         >>> from magical import Id, Target
@@ -92,12 +92,13 @@ def split(table: Frame[C], how: HowToSplit) -> Parts[C]:
     """
     schema = contract_of(table)
     kind = how.kind or _default_kind(schema)
-    chosen = _mark_assignable(table, schema, kind)
-    rows = table.filter(chosen) if not chosen.all() else table
+    assignable = _mark_assignable(table, schema, kind)
+    rows = table.filter(assignable) if not assignable.all() else table
     _check_classes(rows, schema, kind)
     parts = _assign(rows, schema, kind, how)
+    # One entry for every row of the table: the engine repeats a split from this, row by row.
     assignment = np.full(table.height, None, dtype=object)
-    assignment[chosen.to_numpy()] = parts
+    assignment[assignable.to_numpy()] = parts
     emit(f"split {kind}: " + ", ".join(f"{p} {int((parts == p).sum()):,}" for p in PARTS))
     _report_overlap(rows, schema, parts)
     try:
@@ -122,36 +123,34 @@ def _is_class(schema: Schema) -> bool:
 
 
 def _mark_assignable(table: pl.DataFrame, schema: Schema, kind: str) -> pl.Series:
-    """Which rows can be placed: those with a target, and with a time where that decides."""
-    needed = [
-        c for c in (schema.target, _require_role_column(schema, "time") if kind == "time" else None) if c
-    ]
-    chosen = pl.repeat(True, table.height, eager=True)
-    for name in needed:
-        lacking = table.get_column(name).is_null()
-        if lacking.any():
-            warn(f"{int(lacking.sum()):,} rows without {name} are set apart: they are in no part.")
-            chosen &= ~lacking
-    return chosen
+    """Mark the rows that have a target, and in a split by time also a time."""
+    time = _require_role_column(schema, "time") if kind == "time" else None
+    assignable = pl.repeat(True, table.height, eager=True)
+    for name in filter(None, (schema.target, time)):
+        missing = table.get_column(name).is_null()
+        if missing.any():
+            warn(f"{int(missing.sum()):,} rows without {name} are set apart: they are in no part.")
+            assignable &= ~missing
+    return assignable
 
 
 def _require_role_column(schema: Schema, role: str) -> str:
-    found = schema.names_with_role(role)
-    if not found:
+    names = schema.names_with_role(role)
+    if not names:
         raise BrokenPromise(
             f"split(kind={role!r}) needs a column {role.capitalize()}[...], and {schema.name} has none.",
             hint=f"mark it in {schema.name}{f' ({schema.source})' if schema.source else ''}, "
             "or choose another kind of split.",
         )
-    return found[0]
+    return names[0]
 
 
 def _check_classes(rows: pl.DataFrame, schema: Schema, kind: str) -> None:
     if kind == "stratified" and not _is_class(schema):
         target = schema.by_name.get(schema.target or "")
-        what = f"{target.name} is {target.type_text}" if target else f"{schema.name} has no Target"
+        reason = f"{target.name} is {target.type_text}" if target else f"{schema.name} has no Target"
         raise BrokenPromise(
-            f"split(kind='stratified') needs a target of classes, and {what}.",
+            f"split(kind='stratified') needs a target of classes, and {reason}.",
             hint="use kind='random', or make the target a bool, a str or a Literal.",
         )
     if schema.target and _is_class(schema) and rows.get_column(schema.target).n_unique() < 2:
@@ -172,8 +171,9 @@ def _assign(rows: pl.DataFrame, schema: Schema, kind: str, how: HowToSplit) -> n
     hashes = hash_rows(rows, schema.ids or schema.names, how.seed)
     if kind == "group":
         group = _require_role_column(schema, "group")
-        alone = rows.get_column(group).is_null().to_numpy()
-        hashes = np.where(alone, hashes, hash_rows(rows, [group], how.seed))
+        # Rows without a group are groups of one, or they would all land in the same part.
+        ungrouped = rows.get_column(group).is_null().to_numpy()
+        hashes = np.where(ungrouped, hashes, hash_rows(rows, [group], how.seed))
     if kind == "stratified":
         classes = rows.get_column(str(schema.target))
         return assign_by_quota(hashes, classes, how.validation, how.test)
@@ -181,15 +181,15 @@ def _assign(rows: pl.DataFrame, schema: Schema, kind: str, how: HowToSplit) -> n
 
 
 def _report_overlap(rows: pl.DataFrame, schema: Schema, parts: np.ndarray[Any, Any]) -> None:
-    """Tell of rows that are equal but for their id and lie in two parts; a later check makes it LEAK002."""
+    """Warn of rows in different parts that differ only in their id; the audit makes it LEAK002."""
     columns = [c.name for c in schema.columns if c.role != "id" and c.type not in ("list", "any")]
-    if not columns or not schema.ids:
+    if not columns or not schema.ids:  # without an id, equal rows have equal hashes and stay together
         return
-    looked = pl.DataFrame({"row": rows.select(columns).hash_rows(), "part": pl.Series(parts.tolist())})
-    torn = looked.select((pl.col("part").n_unique().over("row") > 1).alias("torn"))["torn"]
-    count = int(torn.sum())
+    hashed = pl.DataFrame({"row": rows.select(columns).hash_rows(), "part": pl.Series(parts.tolist())})
+    overlap = hashed.select(pl.col("part").n_unique().over("row") > 1).to_series()
+    count = int(overlap.sum())
     if count:
-        keep("overlap", rows.select(*schema.ids).with_columns(looked["part"]).filter(torn).head(100))
+        keep("overlap", rows.select(*schema.ids).with_columns(hashed["part"]).filter(overlap).head(100))
         warn(
             f"{count:,} rows are equal to a row of another part but for their id (kept as overlap): "
             "the test part is not all new to the model."

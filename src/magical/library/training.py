@@ -1,6 +1,4 @@
-"""train: one fit with an experiment's defaults, and no search."""
-
-from __future__ import annotations
+"""The step ``train``: fit an experiment once, with its defaults; and the trainer that ``tune`` shares."""
 
 import time
 from collections.abc import Mapping
@@ -22,24 +20,17 @@ from magical.library.preprocessing import build_pipeline, find_pipeline_inputs
 from magical.library.remarks import log_warnings
 from magical.steps import step
 
-__all__ = [
-    "FitResult",
-    "Trainer",
-    "compute_model_loss",
-    "prepare_trainer",
-    "train",
-]
+__all__ = ["FitResult", "Trainer", "compute_model_loss", "prepare_trainer", "train"]
+
+C = TypeVar("C", bound=Contract)
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """One fitted estimator.
+    """One fitted estimator, with its parameters and its loss on validation.
 
     Attributes:
-        params: what it was fitted with.
-        score: the deciding metric on validation, the lower the better.
-        seconds: how long it took.
-        estimator: fitted; none where a score was read back from an earlier attempt.
+        estimator: fitted; None if the score was read from the log of an earlier attempt.
     """
 
     params: Mapping[str, Any]
@@ -50,15 +41,7 @@ class FitResult:
 
 @dataclass(frozen=True)
 class Trainer:
-    """Where estimators are tried: everything is transformed once, and each gets the same.
-
-    Attributes:
-        task: what is predicted.
-        inputs: the features that the preprocessing takes.
-        preprocessing: fitted on train.
-        train: transformed.
-        validation: transformed.
-    """
+    """Fits estimators on parts that are transformed once: ``preprocessing`` is fitted on train only."""
 
     task: Task
     inputs: Schema
@@ -72,7 +55,7 @@ class Trainer:
         Raises:
             BrokenPromise: the estimator gives no probabilities.
         """
-        begun = time.perf_counter()
+        start = time.perf_counter()
         with log_warnings():
             estimator = experiment.estimator(self.task.kind, params)
             if self.task.classes and not hasattr(estimator, "predict_proba"):
@@ -82,10 +65,10 @@ class Trainer:
                 )
             fitted = experiment.fit(estimator, self.train, self.validation)
             score = _compute_loss(fitted, self.validation, self.task)
-        return FitResult(dict(params), score, time.perf_counter() - begun, fitted)
+        return FitResult(dict(params), score, time.perf_counter() - start, fitted)
 
     def build_model(self, experiment: Experiment, fit: FitResult) -> Model:
-        """Make a Model of a fitted estimator: the whole Pipeline, from features to predictions."""
+        """Build a Model of a fitted estimator: the whole Pipeline, from features to predictions."""
         return Model(
             pipeline=build_pipeline(*self.preprocessing.steps, ("estimator", fit.estimator)),
             task=self.task.kind,
@@ -100,31 +83,31 @@ def prepare_trainer(train: pl.DataFrame, validation: pl.DataFrame, preprocessing
     """Fit the preprocessing on train, and transform both parts.
 
     Raises:
-        BrokenPromise: there is no target, or validation has no row with one.
+        BrokenPromise: the contract has no target, or no row of validation has one.
     """
     from sklearn.base import clone
 
     task = infer_task(train)
     inputs = find_pipeline_inputs(preprocessing, contract_of(train))
-    learnt = make_examples(train, task, inputs)
-    judged = make_examples(validation, task, inputs)
-    if not len(judged.y):
+    fit_on, score_on = (make_examples(part, task, inputs) for part in (train, validation))
+    if not len(score_on.y):
         raise BrokenPromise(
             f"validation has no row with a {task.target}, so nothing can be scored.",
             hint="give split a larger validation share.",
         )
     with log_warnings():
+        # The input of a step is shared and cached: fit a copy. And keep fit_transform, which is not fit and
+        # transform: it cross-fits the target encoder, so that no row is encoded by its own target.
         fitted = clone(preprocessing)
-        X = fitted.fit_transform(learnt.X, learnt.y)
-        V = fitted.transform(judged.X)
-    return Trainer(task, inputs, fitted, Examples(X, learnt.y), Examples(V, judged.y))
+        X = fitted.fit_transform(fit_on.X, fit_on.y)
+        V = fitted.transform(score_on.X)
+    return Trainer(task, inputs, fitted, Examples(X, fit_on.y), Examples(V, score_on.y))
 
 
 def compute_model_loss(model: Model, table: pl.DataFrame) -> float:
-    """Give a model's deciding metric on the rows of a table that have a target, the lower the better."""
+    """Compute a model's loss on the rows of a table that have a target."""
     task = Task(model.task, model.target, model.classes)  # type: ignore[arg-type]
-    X, y = make_examples(table, task, model.schema)
-    return _compute_loss(model.pipeline, Examples(X, y), task)
+    return _compute_loss(model.pipeline, make_examples(table, task, model.schema), task)
 
 
 def _compute_loss(estimator: Any, validation: Examples, task: Task) -> float:
@@ -132,24 +115,21 @@ def _compute_loss(estimator: Any, validation: Examples, task: Task) -> float:
     return loss(np.asarray(predict(validation.X), dtype=np.float64), validation.y)
 
 
-C = TypeVar("C", bound=Contract)
-
-
 @step
 def train(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experiment: Experiment) -> Model:
     """Fit an experiment's estimator with its defaults.
 
     Args:
-        train: fitted on.
-        validation: scored on; some estimators stop early by it.
-        preprocessing: unfitted, as ``transform`` gives it; it is fitted on train.
-        experiment: which estimator.
+        train: rows to fit on.
+        validation: rows to score on; some estimators stop early by it.
+        preprocessing: the unfitted Pipeline of ``transform``; it is fitted on train.
+        experiment: the estimator and its defaults.
 
     Returns:
         The fitted model, with its score on validation.
 
     Raises:
-        BrokenPromise: there is no target to predict.
+        BrokenPromise: the contract has no target.
 
     Example:
         >>> import polars as pl
@@ -163,5 +143,5 @@ def train(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experi
         >>> train(customers, customers, transform(customers), linear()).chosen.name
         'linear'
     """
-    bench = prepare_trainer(train, validation, preprocessing)
-    return bench.build_model(experiment, bench.fit(experiment, experiment.defaults(bench.task.kind)))
+    trainer = prepare_trainer(train, validation, preprocessing)
+    return trainer.build_model(experiment, trainer.fit(experiment, experiment.defaults(trainer.task.kind)))

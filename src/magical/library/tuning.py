@@ -1,4 +1,4 @@
-"""tune: a short search for an experiment's best parameters, the same wherever and however often it runs."""
+"""The step ``tune``: search an experiment's best parameters, reproducibly and resumably."""
 
 import json
 import math
@@ -23,9 +23,8 @@ __all__ = ["tune"]
 
 C = TypeVar("C", bound=Contract)
 
-TRIAL_BATCH = (
-    4  # trials asked before any of them is told; part of what a study gives, so it never follows the workers
-)
+# Trials asked before any is told. The result depends on it, so it must not follow the number of workers.
+TRIAL_BATCH = 4
 LOG_FILE = "trials.jsonl"
 
 
@@ -33,24 +32,24 @@ LOG_FILE = "trials.jsonl"
 def tune(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experiment: Experiment) -> Model:
     """Search for the parameters with which an experiment's estimator does best on validation.
 
-    The task follows from the target's type in the contract: a truth, a text or a ``Literal`` gives classes
-    (two: ``binary``, more: ``multiclass``), a number without choices gives ``regression``. What is best is
-    decided by log loss for classes and by the root mean squared error for numbers. The first trial has the
+    The task follows from the target's type in the contract: a bool, a text or a ``Literal`` gives classes
+    (two: ``binary``, more: ``multiclass``), a number without choices gives ``regression``. The search
+    minimises log loss for classes, and the root mean squared error for numbers. The first trial has the
     experiment's defaults, the others come from Optuna's TPE sampler (Bergstra and others 2011). Trials are
-    asked in batches of four, each seeded by study and number, and told in order; finished ones are written
-    down, so that a study that was killed goes on and gives the same to the last bit.
+    asked in batches of four, each seeded by study and number, and told in order. Finished ones are logged, so
+    a study that was killed resumes, with the same result to the last bit.
 
     Args:
-        train: fitted on.
-        validation: scored on; some estimators stop early by it.
-        preprocessing: unfitted, as ``transform`` gives it; it is fitted on train.
-        experiment: which estimator, how many trials.
+        train: rows to fit on.
+        validation: rows to score on; some estimators stop early by it.
+        preprocessing: the unfitted Pipeline of ``transform``; it is fitted on train.
+        experiment: the estimator, its space and the number of trials.
 
     Returns:
         The best fitted model, with its score. All trials are kept as ``trials``.
 
     Raises:
-        BrokenPromise: there is no target to predict, or no trial ended with a number.
+        BrokenPromise: the contract has no target, or no trial ended with a finite score.
 
     Example:
         >>> from magical import Target
@@ -65,15 +64,15 @@ def tune(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experim
         ('log_loss', (False, True))
     """
     with log_warnings():
-        bench = prepare_trainer(train, validation, preprocessing)
-        best = _search(bench, experiment)
-        if best.estimator is None:  # read back from an earlier attempt
-            best = bench.fit(experiment, best.params)
-    return bench.build_model(experiment, best)
+        trainer = prepare_trainer(train, validation, preprocessing)
+        best = _search(trainer, experiment)
+        if best.estimator is None:  # the log of an earlier attempt has scores, no estimators
+            best = trainer.fit(experiment, best.params)
+    return trainer.build_model(experiment, best)
 
 
 def _search(trainer: Trainer, experiment: Experiment) -> FitResult:
-    """Give the best of all trials; of equals the first."""
+    """Run all trials, and return the best; of equals the first."""
     log = _TrialLog(scratch() / LOG_FILE if current_sink.get() is not None else None)
     best, rows = None, []
     for number, fit in enumerate(_run_trials(trainer, experiment, log)):
@@ -92,7 +91,7 @@ def _search(trainer: Trainer, experiment: Experiment) -> FitResult:
 
 
 def _run_trials(trainer: Trainer, experiment: Experiment, log: "_TrialLog") -> Iterator[FitResult]:
-    """Give the trials in order; those that an earlier attempt finished come without their estimator."""
+    """Run the trials in order; trials from the log of an earlier attempt lack the estimator."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -103,14 +102,17 @@ def _run_trials(trainer: Trainer, experiment: Experiment, log: "_TrialLog") -> I
     for first in range(0, experiment.trials, TRIAL_BATCH):
         asked = []
         for number in range(first, min(first + TRIAL_BATCH, experiment.trials)):
+            # A sampler of its own for each trial: the state of one that has drawn before would depend on how
+            # many trials this process has run, and a resumed study would go another way.
             study.sampler = optuna.samplers.TPESampler(
                 seed=_trial_seed(experiment.seed, number), n_startup_trials=5
             )
             trial = study.ask()
             asked.append((number, trial, experiment.space(trial, trainer.task.kind) or defaults))
-            if not trial.params:  # nothing to choose: any other trial would be the same
+            if not trial.params:  # an empty space: any other trial would be the same
                 break
         scores = []
+        # Tell only after the whole batch, in order, or a faster trial could steer the next one's parameters.
         for number, _, params in asked:
             fit = log.find(number, params) or log.add(number, trainer.fit(experiment, params))
             scores.append(fit.score)
@@ -121,15 +123,16 @@ def _run_trials(trainer: Trainer, experiment: Experiment, log: "_TrialLog") -> I
             if math.isfinite(score):
                 study.tell(trial, score)
             else:
+                # A score of NaN or infinity must not steer the sampler.
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
 
 def _trial_seed(study: int, number: int) -> int:
-    return (study * 1_000_003 + number * 7_919) % 2**32
+    return (study * 1_000_003 + number * 7_919) % 2**32  # primes keep neighbouring studies apart
 
 
 class _TrialLog:
-    """Finished trials, one JSON line each, written through to the disk before the next begins."""
+    """The finished trials of a study, one JSON line each; without a path nothing is written."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -138,26 +141,27 @@ class _TrialLog:
             return
         lines = path.read_bytes().splitlines(keepends=True)
         for line in lines:
-            if not line.endswith(b"\n"):  # it was being written when the study was killed
+            if not line.endswith(b"\n"):  # torn: the study was killed while it wrote this line
                 path.write_bytes(b"".join(lines[:-1]))
                 break
             entry = json.loads(line)
             self._entries[entry["trial"]] = entry
 
     def find(self, number: int, params: Mapping[str, Any]) -> FitResult | None:
-        """Give a trial of an earlier attempt, if it had these parameters; if not, forget all later ones."""
+        """Return a trial of an earlier attempt, if it had these parameters."""
         entry = self._entries.get(number)
         if entry is None or entry["params"] != dict(params):
+            # From here on the study differs from the logged one: later trials of the log no longer follow.
             self._entries.clear()
             return None
         return FitResult(dict(params), entry["score"], entry["seconds"])
 
     def add(self, number: int, fit: FitResult) -> FitResult:
-        """Write a finished trial down, and give it back."""
+        """Append a finished trial to the log, and return it."""
         if self._path is not None:
             entry = {"trial": number, "params": dict(fit.params), "score": fit.score, "seconds": fit.seconds}
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
                 file.flush()
-                os.fsync(file.fileno())
+                os.fsync(file.fileno())  # a trial may take an hour: it must survive a crash of the machine
         return fit

@@ -1,4 +1,4 @@
-"""Which model registry a project has: by the address of a server or database, or the one of its own."""
+"""The backends of a project: its store, its MLflow database, and the identity of its model registry."""
 
 from __future__ import annotations
 
@@ -15,67 +15,76 @@ from magical.stores.local.store import LocalStore
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import acquire, release
 
-__all__ = [
-    "ProjectRegistryIdentity",
-    "database_uri",
-    "open_store",
-]
+__all__ = ["ProjectRegistryIdentity", "database_uri", "open_store"]
 
 _DATABASE_FILE, _ID_FILE = "mlflow.db", "mlflow.id"
-
 _OWN_PREFIX, _SQLITE_PREFIX = "own:", "sqlite:///"
 
 
 def database_uri(root: Path, home: Path) -> str:
-    """Give the address of a project's own MLflow database, which may have to be made.
+    """Return the address of a project's own MLflow database, which need not exist yet.
 
     Args:
         root: the project's folder.
-        home: its folder ``.magical``; it is made.
+        home: its folder ``.magical``; it is created.
 
     Raises:
-        ProjectError: the folder's name has letters that an address cannot hold.
+        ProjectError: the folder's name has characters that an address cannot contain.
+
+    Example:
+        >>> import tempfile
+        >>> database_uri(Path("/shop"), Path(tempfile.mkdtemp()))
+        'sqlite:////.../mlflow.db'
     """
-    if odd := [c for c in "?%#" if c in str(home)]:
+    if reserved := [c for c in "?%#" if c in str(home)]:
         raise ProjectError(
-            f"{root} has {odd[0]!r} in its name, and MLflow's database cannot be addressed there.",
+            f"{root} has {reserved[0]!r} in its name, and MLflow's database cannot be addressed there.",
             hint="rename the folder, or name another place: [tracking] uri.",
         )
     with wrap_disk_errors(home):
         home.mkdir(parents=True, exist_ok=True)
-        if not (home / _DATABASE_FILE).exists():  # somebody deleted it: the next one is another registry
+        # A deleted database takes its id with it, or receipts of the old one would count for the new.
+        if not (home / _DATABASE_FILE).exists():
             (home / _ID_FILE).unlink(missing_ok=True)
     return f"{_SQLITE_PREFIX}{home / _DATABASE_FILE}"
 
 
 class ProjectRegistryIdentity:
-    """The registry that a project's models go to, as its receipts name it.
+    """The id by which receipts name the registry of a project's models.
 
-    A server or database is its address. The project's own has an id beside it, made when a receipt first
-    needs one: it stays when the folder is moved, and is another in each folder that works on a shared store.
+    For a server or database it is the address. For the project's own database it is a random id in a file
+    beside it, created for the first receipt: it survives a move of the folder, and tells folders that share a
+    store apart.
 
     Args:
         home: the folder ``.magical``.
-        tracking: what ``[tracking]`` says.
+        tracking: the settings ``[tracking]``.
+
+    Example:
+        >>> tracking = TrackingSettings(uri="http://me:secret@mlflow:5000/")
+        >>> ProjectRegistryIdentity(Path(".magical"), tracking).find_id()
+        'http://me:***@mlflow:5000'
     """
 
     def __init__(self, home: Path, tracking: TrackingSettings) -> None:
         self._home, self._uri = home, tracking.registry_uri or tracking.uri
 
     def find_id(self) -> str:
-        """Name it, without a password; empty where the project's own has not been written to yet."""
-        if elsewhere := self._find_external_id():
-            return elsewhere
+        """Return the id, without a password; empty if the project's own registry does not exist yet."""
+        if external := self._find_external_id():
+            return external
         return self._read_own_id() if (self._home / _DATABASE_FILE).exists() else ""
 
     def ensure_id(self) -> str:
-        """Name it, now that something was written to it."""
+        """Return the id; create that of the project's own registry if it has none."""
         path = self._home / _ID_FILE
         if not (name := self._find_external_id() or self._read_own_id()):
             with wrap_disk_errors(path):
                 handle = acquire(path)
                 try:
-                    if not self._read_own_id():  # of two that come at once, one makes it
+                    if (
+                        not self._read_own_id()
+                    ):  # another process may have created it before the lock was ours
                         os.truncate(path, 0)
                         os.write(handle, secrets.token_hex(16).encode())
                 finally:
@@ -84,23 +93,16 @@ class ProjectRegistryIdentity:
         return name
 
     def describe(self, registry_id: str) -> str:
-        """Say in a few words which registry a name is of."""
+        """Describe the registry of an id in a few words."""
         if registry_id and not registry_id.startswith(_OWN_PREFIX):
             return registry_id
         if not registry_id or registry_id != self._read_own_id():
             return "the own one of another project folder"
-        there = (self._home / _DATABASE_FILE).exists()
-        return "the project's own" if there else "the project's own, whose database is gone"
-
-    def is_ours(self, run: str) -> bool:
-        """Whether what a run wrote without saying where can be taken to be in it.
-
-        Another folder's run certainly wrote elsewhere if this folder's registry is its own.
-        """
-        return bool(self._find_external_id()) or (self._home / "runs" / run).is_dir()
+        exists = (self._home / _DATABASE_FILE).exists()
+        return "the project's own" if exists else "the project's own, whose database is gone"
 
     def _find_external_id(self) -> str:
-        """Its address, without a password and written in one way; empty for the project's own."""
+        """Return the normalised address without a password; empty for the project's own registry."""
         if not self._uri.startswith(_SQLITE_PREFIX):
             return mask_uris(self._uri).rstrip("/")
         path = os.path.realpath(self._uri.removeprefix(_SQLITE_PREFIX))
@@ -114,15 +116,15 @@ class ProjectRegistryIdentity:
 
 
 def open_store(url: str, home: Path, *, trust: bool = False) -> Store:
-    """Give the store of a project; for a URL, the adapter of fsspec is imported.
+    """Open the store of a project.
 
     Args:
-        url: as ``[policy] store`` has it; empty for ``.magical/store``.
+        url: the setting ``[policy] store``; empty for ``.magical/store``.
         home: the project's folder ``.magical``.
-        trust: take also results of other stores that can run code; a store that several share takes all.
+        trust: load results of other stores, too, although these can run code; a remote store loads all.
 
     Raises:
-        SettingsError: it is no URL, or one that lives in one process.
+        SettingsError: it is no URL, fsspec is missing, or the store would live in one process.
         StoreError: the protocol is unknown, or the package for it is not installed.
     """
     if not url:
@@ -140,7 +142,7 @@ def open_store(url: str, home: Path, *, trust: bool = False) -> Store:
     try:
         from magical.stores.remote.store import RemoteStore
     except ImportError as error:
-        if (error.name or "").partition(".")[0] != "fsspec":
+        if (error.name or "").partition(".")[0] != "fsspec":  # a fault of our own must not be hidden
             raise
         raise SettingsError(
             f"[policy] store {mask(url)} needs fsspec.", hint='pip install "magical-thinking[remote]"'

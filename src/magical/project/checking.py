@@ -1,4 +1,4 @@
-"""Check a project: what its design shows, and, the hard way, what its steps do with made-up rows."""
+"""Checks of a project: static ones of its design, and hard ones that call its steps with generated rows."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ _MAX_LISTED = 3
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found.
+    """The findings of a check.
 
     Attributes:
-        workflow: its name.
-        findings: the gravest first, those of one step together.
-        outcomes: what the hard check says of each step; none where it was not asked for.
+        findings: sorted by severity, then by the order of the steps.
+        outcomes: of the hard check, for each step; None if it was not requested.
+
+    Example:
+        >>> print(CheckResult("shop", (Finding("WISH001", "note", "clean", "it is not written yet"),)))
+        note WISH001 clean: it is not written yet
+        shop: 1 note.
     """
 
     workflow: str
@@ -38,20 +42,20 @@ class CheckResult:
 
     @property
     def failed(self) -> bool:
-        """Whether an error was found."""
+        """True if an error was found."""
         return any(f.severity == "error" for f in self.findings)
 
     def __str__(self) -> str:
         lines = self._finding_lines()
         skipped = self._select_outcomes("not assessed")
         for reason in dict.fromkeys(o.reason for o in skipped):
-            lines.append(
-                f"not assessed ({reason}): {join_names(o.step for o in skipped if o.reason == reason)}"
-            )
+            steps = join_names(o.step for o in skipped if o.reason == reason)
+            lines.append(f"not assessed ({reason}): {steps}")
         return "\n".join([*lines, f"{self.workflow}: {'; '.join(self._counts())}."])
 
     def _finding_lines(self) -> list[str]:
-        """The findings; of many unwritten steps only the names, since that is how a design begins."""
+        """Format the findings."""
+        # A new design has many unwritten steps, which would hide the other findings: one line for all.
         unwritten = [f for f in self.findings if f.code == "WISH001"]
         if len(unwritten) <= _MAX_LISTED:
             return [str(f) for f in self.findings]
@@ -60,17 +64,17 @@ class CheckResult:
         return [*(str(f) for f in self.findings if f.code != "WISH001"), line]
 
     def to_json(self) -> dict[str, Any]:
-        """Give all of it as JSON."""
+        """Convert to JSON."""
         hard = None if self.outcomes is None else [asdict(o) for o in self.outcomes]
         return {"workflow": self.workflow, "findings": [asdict(f) for f in self.findings], "hard": hard}
 
     def _counts(self) -> list[str]:
-        many = {s: sum(f.severity == s for f in self.findings) for s in _SEVERITIES}
-        said = [f"{n} {s}{'' if n == 1 else 's'}" for s, n in many.items() if n]
-        counts = [", ".join(said) or "nothing found"]
+        numbers = {s: sum(f.severity == s for f in self.findings) for s in _SEVERITIES}
+        texts = [f"{n} {s}{'s' * (n != 1)}" for s, n in numbers.items() if n]
+        counts = [", ".join(texts) or "nothing found"]
         if self.outcomes is not None:
             passed, skipped = len(self._select_outcomes("passed")), len(self._select_outcomes("not assessed"))
-            words = f"{passed} {'step' if passed == 1 else 'steps'} passed the hard check"
+            words = f"{passed} step{'s' * (passed != 1)} passed the hard check"
             counts.append(f"{words}, {skipped} not assessed" if skipped else words)
         return counts
 
@@ -79,7 +83,7 @@ class CheckResult:
 
 
 class _NoPretence(Pretence):
-    """Makes nothing up: the inputs of a hard check are its own."""
+    """A pretence that leaves the graph as it is: a hard check generates its inputs by itself."""
 
     def __call__(self, graph: Graph) -> Graph:
         return graph
@@ -92,6 +96,7 @@ def check_project(context: ProjectContext, hard: bool = False) -> CheckResult:
         context: of the project.
         hard: call each written step with generated rows as well.
     """
+    # Drawn afresh: a cached graph has no code to check.
     workflow, graph = context.drawer.draw_fresh()
     findings, outcomes = run_static_checks(graph, workflow), None
     if hard:
@@ -102,8 +107,7 @@ def check_project(context: ProjectContext, hard: bool = False) -> CheckResult:
         run = replace(create_run_context(context, drawing), graph=graph)
         outcomes = run_hard_checks(graph, LocalExecutor(ActiveRun(run, RunResult(), lambda _: None)))
         findings += [f for o in outcomes for f in o.findings]
-    order = {n.name: i for i, n in enumerate(graph.nodes)} | {
-        n.step_name: i for i, n in enumerate(graph.nodes)
-    }
+    # A finding names a node or a step; contracts and settings, which are neither, come first.
+    order = {name: i for i, n in enumerate(graph.nodes) for name in (n.name, n.step_name)}
     findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), order.get(f.step, -1), f.step))
     return CheckResult(graph.workflow, tuple(findings), outcomes)

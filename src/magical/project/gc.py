@@ -1,4 +1,4 @@
-"""Collect the garbage of a project's store."""
+"""Garbage collection of a project's store: the keys that stay, and reports of a sweep."""
 
 from __future__ import annotations
 
@@ -15,39 +15,51 @@ __all__ = ["find_live_keys", "swept_json", "swept_text"]
 
 
 def find_live_keys(plans: Iterable[NodePlan], journal: Journal, keep: int) -> set[str]:
-    """Give the keys whose results, locks and scratch folders stay.
+    """Collect the keys whose results, locks and scratch folders stay.
 
     Args:
-        plans: what a run would do now.
-        journal: read once no run can end unseen: a run tells what it made before it lets go of its pins.
-        keep: how many of the newest runs keep theirs.
+        plans: of a run now.
+        journal: of earlier runs.
+        keep: the number of the newest runs whose results stay.
 
     Raises:
         UsageError: ``keep`` is negative.
+
+    Example:
+        >>> from pathlib import Path
+        >>> find_live_keys([NodePlan("clean", "fresh", "c0ffee")], Journal(Path("runs")), keep=10)
+        {'c0ffee'}
     """
     if keep < 0:
         raise UsageError(f"{keep} runs cannot be kept.", hint="give 0 or more.")
+    # A sweep calls this with the pins of running runs in view. A run writes its results to the journal before
+    # it drops its pins, so that what is neither pinned nor in the journal belongs to no run.
     runs = [journal.read(name) for name in journal.names()[:keep]]
     planned = {key for p in plans for key in (p.key, p.record.key if p.record else "") if key}
     return planned.union(*({*r.keys.values(), *r.begun.values()} for r in runs))
 
 
 def swept_text(swept: SweepResult, *, dry: bool) -> str:
-    """Say what was removed and what stays."""
-    what = f"{_count(swept.records, 'result')}, {_count(swept.objects, 'object')}, {format_size(swept.bytes)}"
+    """Report what a sweep removed and what stays.
+
+    Example:
+        >>> print(swept_text(SweepResult(records=2, objects=1, bytes=800), dry=False))
+        removed 2 results, 1 object, 800 B; kept 0 results, 0 B.
+    """
+    gone = f"{_count(swept.records, 'result')}, {_count(swept.objects, 'object')}, {format_size(swept.bytes)}"
     stays = f"{_count(swept.kept_records, 'result')}, {format_size(swept.kept_bytes)}"
-    lines = [f"would remove {what}; would keep {stays}." if dry else f"removed {what}; kept {stays}."]
+    lines = [f"would remove {gone}; would keep {stays}." if dry else f"removed {gone}; kept {stays}."]
     if swept.damaged:
         verb = "would be" if dry else ("was" if len(swept.damaged) == 1 else "were")
-        what = _count(len(swept.damaged), "damaged object")
-        lines.append(f"{what} {verb} removed; magical run makes what it needs.")
+        damaged = _count(len(swept.damaged), "damaged object")
+        lines.append(f"{damaged} {verb} removed; magical run makes what it needs.")
     return "\n".join(lines)
 
 
 def swept_json(swept: SweepResult, *, dry: bool) -> dict[str, Any]:
-    """Give what was removed and what stays as JSON."""
+    """Convert what a sweep removed and what stays to JSON."""
     return {"dry_run": dry, **vars(swept)}
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Open a step of an earlier run again: with the inputs that it had then, and the code of now."""
+"""Replay of a step: its present code with the inputs that it had in an earlier run."""
 
 from __future__ import annotations
 
@@ -25,24 +25,18 @@ from magical.project.run_setup import create_run_context
 from magical.settings.secrets import drop_masked
 from magical.synthesis.stub_models import pretending_run
 
-__all__ = [
-    "Replay",
-    "post_mortem",
-    "replay_step",
-]
+__all__ = ["Replay", "post_mortem", "replay_step"]
 
 
 @dataclass(frozen=True)
 class Replay:
-    """A step with the inputs that it had in a run; calling it calls the body as it is written now.
+    """A step with the inputs that it had in a run; calling it calls the present body.
 
     Attributes:
-        node: the step in the graph as it is drawn now, with the run's settings.
-        run: the run.
-        arguments: what its body is called with, by parameter.
-        moved: the inputs that the project would make anew now.
-        call: calls its body.
-        origin: what it stands on that is not real.
+        node: the step in the present graph, drawn with the run's settings.
+        arguments: the arguments of the body, by parameter.
+        stale_inputs: the nodes of inputs that the project would recompute now.
+        origin: the pretended or sampled steps that the inputs stand on.
     """
 
     node: Node
@@ -53,11 +47,11 @@ class Replay:
     origin: tuple[str, ...] = ()
 
     def __call__(self) -> Any:
-        """Call the body, and hold what it gives to its promise; nothing is kept, nothing is registered.
+        """Call the body and validate its output; nothing is stored, nothing is registered.
 
         Raises:
             StepError: the body raised.
-            BrokenPromise: it gave something else than it promised.
+            BrokenPromise: the output breaks the step's promise.
         """
         return self.call()
 
@@ -74,71 +68,66 @@ class Replay:
 def replay_step(
     project: Project, run: str, step: str, on_error: Callable[[BaseException], None] | None = None
 ) -> Replay:
-    """Give a step of a run with the inputs that it had there.
+    """Load the inputs of a step of a run.
 
     Args:
-        project: where the run was.
+        project: the project of the run.
         run: its name, the beginning of it, or ``last``.
-        step: which step.
-        debug: called where its body raises.
+        on_error: called with what the body raises, where it raises.
 
     Raises:
-        UsageError: there is no such run or step.
+        UsageError: there is no such run or step, or its inputs were not computed there.
+        UnwrittenStep: the step has no body, or was pretended in the run.
         StoreError: an input is no longer in the store.
     """
     summary = project.journal.read(project.journal.find(run))
     facts = summary.facts
-    past = Pretence(facts.get("pretend", ""), facts.get("rows") or DEFAULT_ROWS)
-    how = {"profile": facts.get("profile", ""), "sample": facts.get("sample", 0), "pretence": past}
-    context = project.context().reopen(drop_masked(summary.settings), **how)
+    context = project.context().reopen(
+        drop_masked(summary.settings),
+        profile=facts.get("profile", ""),
+        sample=facts.get("sample", 0),
+        pretence=Pretence(facts.get("pretend", ""), facts.get("rows") or DEFAULT_ROWS),
+    )
     drawing = context.draw()
     node = drawing.runnable_graph.node(step)
     if node.facts.get("pretended") or node.facts.get("cut"):
         why = "has no body yet" if node.facts.get("unwritten") else "was made up in this run"
-        raise UnwrittenStep(
-            f"{node.name} ({node.where}) {why}: there is nothing to call.", hint=_inspect_hint(node)
-        )
+        hint = f"write it; magical inspect {node.name} shows what was made up."
+        raise UnwrittenStep(f"{node.name} ({node.where}) {why}: there is nothing to call.", hint=hint)
     parents = tuple(dict.fromkeys(link.node for link in node.links))
     records = {parent: _find_record(context, summary, parent, node) for parent in parents}
     run_context = create_run_context(context, drawing, on_error=on_error)
     planner = run_context.planner
     plans = planner.plan()
-    # What was made up in that run stays made up, whatever has been written since.
+    # The inputs of then are still pretended, even if their steps have been written since.
     origin = tuple(sorted({*planner.origins[node.name], *(o for r in records.values() for o in r.origin)}))
-    moved = tuple(p for p in parents if p in plans and plans[p].key != records[p].key)
+    stale = tuple(p for p in parents if p in plans and plans[p].key != records[p].key)
     earlier = RunResult(summary.name, records=records)
     executor = LocalExecutor(ActiveRun(run_context, earlier, lambda _: None))
     arguments = executor.load_arguments(node, records)
 
     def call() -> Any:
+        # Outside a pretending run a pretended model refuses to predict.
         with pretending_run() if origin else contextlib.nullcontext():
             return brand_origin(executor.call_body(node, arguments), origin)
 
-    return Replay(node, summary, arguments, moved, call, origin)
+    return Replay(node, summary, arguments, stale, call, origin)
 
 
 def _find_record(context: ProjectContext, run: RunSummary, name: str, node: Node) -> Record:
     key = run.keys.get(name)
     if key is None:
-        raise UsageError(
-            f"{node.name} had no inputs in {run.name}: {name} did not finish there.",
-            hint=f"magical run {name}",
-        )
+        text = f"{node.name} had no inputs in {run.name}: {name} did not finish there."
+        raise UsageError(text, hint=f"magical run {name}")
     record = context.store.find_record(key)
     if record is None:
-        raise StoreError(
-            f"What {name} gave in {run.name} is no longer in the store.",
-            hint=f"make it again: magical run {name}",
-        )
+        text = f"What {name} gave in {run.name} is no longer in the store."
+        raise StoreError(text, hint=f"make it again: magical run {name}")
     return record
 
 
-def _inspect_hint(node: Node) -> str:
-    return f"write it; magical inspect {node.name} shows what was made up."
-
-
 def _summarize(value: Any) -> str:
-    """One line about an argument."""
+    """Describe an argument in one line."""
     shape = getattr(value, "shape", None)
     if shape is not None:
         return f"{type(value).__name__} of {' × '.join(f'{n:,}' for n in shape)}"
@@ -149,13 +138,14 @@ def _summarize(value: Any) -> str:
 
 
 def post_mortem(error: BaseException) -> None:
-    """Open the debugger in the innermost line of the project's own that led to an error.
+    """Open the debugger at the innermost line of the project's code that led to an error.
 
     Args:
-        error: what a body raised, or, where it broke its promise, what says so.
+        error: the exception of a body, or the BrokenPromise of its output.
     """
     trace = _trim_traceback(error.__traceback__)
     text = str(error) if isinstance(error, MagicalError) else f"{type(error).__name__}: {error}"
+    # Not sys.stdout, which may be captured; masked, since the author may print a variable with a secret.
     with contextlib.redirect_stdout(MaskedStream.wrap(sys.__stdout__ or sys.stdout)):
         print(text)
         print("You are where it happened. w: where, p NAME: show, u and d: up and down, q: go on.")
@@ -165,12 +155,13 @@ def post_mortem(error: BaseException) -> None:
 
 
 def _trim_traceback(trace: TracebackType | None) -> TracebackType | None:
-    """The same traceback without the lines of others; all of it, if there is no line of the project's."""
-    frames, step = [], trace
-    while step is not None:
-        frames.append(step)
-        step = step.tb_next
+    """Drop the frames of other code from a traceback; all are kept if none is of the project."""
+    frames, rest = [], trace
+    while rest is not None:
+        if not is_foreign(rest.tb_frame.f_code.co_filename):
+            frames.append(rest)
+        rest = rest.tb_next
     chain: TracebackType | None = None
-    for part in reversed([f for f in frames if not is_foreign(f.tb_frame.f_code.co_filename)]):
-        chain = TracebackType(chain, part.tb_frame, part.tb_lasti, part.tb_lineno)
+    for entry in reversed(frames):  # from the inside out, since each entry takes the next one
+        chain = TracebackType(chain, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return chain or trace

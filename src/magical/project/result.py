@@ -1,4 +1,4 @@
-"""What a run gave, for notebooks and tests."""
+"""The results of a run, for notebooks and tests."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Run"]
 
 
 class Run:
-    """The results of one run: ``run["clean"]`` is the table that the step ``clean`` gave.
+    """The results of one run: ``run["clean"]`` is the output of the step ``clean``.
 
     Attributes:
         name: the run's name; empty if nothing had to run.
         state: ``done`` or ``failed``.
         executed: the nodes whose bodies ran.
         errors: the nodes that failed, with their errors.
-        pending: the nodes that found that the world does not answer, with the message; see ``sync``.
+        pending: the nodes whose server did not answer, with the message; see ``sync``.
     """
 
     def __init__(self, graph: Graph, result: RunResult, store: Store) -> None:
@@ -49,38 +49,38 @@ class Run:
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
     def __getitem__(self, name: str) -> Any:
-        """Give what a step gave, by its name or that of its data, such as a part of a lone split."""
+        """Load the output of a step, by the name of the step, of its data, or of a part of a lone split."""
         return self._load_value(self._find_part(name) or Link(self._graph.node(name).name))
 
     @property
     def result(self) -> Any:
-        """What the workflow returns."""
+        """The value that the workflow returns."""
         return self._load_wired(self._graph.result)
 
     def kept(self, step: str) -> dict[str, Any]:
-        """Give what a step's body kept beside its result."""
+        """Load what a step's body kept beside its result."""
         from magical.contracts.promises import Promise
 
         record = self._record(self._graph.node(step).name)
         return {name: self._store.load(artifact, Promise("any")) for name, artifact in record.kept.items()}
 
     def origin(self, step: str) -> tuple[str, ...]:
-        """Give what a step's result stands on that is not real; empty if all of it is."""
+        """Return the pretended and sampled steps that a step's result stands on."""
         return self._record(self._graph.node(step).name).origin
 
     def _find_part(self, name: str) -> Link | None:
         from magical.contracts.promises import PARTS
 
-        named = any(name in (node.name, node.data) for node in self._graph.nodes)
+        # Steps and their data come first: a workflow may have a step that is called `test`.
+        is_taken = any(name in (node.name, node.data) for node in self._graph.nodes)
         splits = [node.name for node in self._graph.nodes if node.is_split]
-        return Link(splits[0], name) if name in PARTS and len(splits) == 1 and not named else None
+        return Link(splits[0], name) if name in PARTS and len(splits) == 1 and not is_taken else None
 
     def _record(self, name: str) -> Record:
         record = self._result.records.get(name)
         if record is None:
-            raise UsageError(
-                f"{name} gave nothing in this run.", hint="it failed, was left out, or was not asked for."
-            )
+            hint = "it failed, was left out, or was not asked for."
+            raise UsageError(f"{name} gave nothing in this run.", hint=hint)
         return record
 
     def _load_value(self, link: Link) -> Any:
@@ -90,9 +90,8 @@ class Run:
         if node.call is None:
             raise UsageError(f"{link.node} was planned without its code.", hint="use project.run().")
         promise = node.call.promise.member(link.item) if link.item else node.call.promise
-        return attach_promise(
-            self._store.load(self._record(link.node).result.item(link.item), promise), promise
-        )
+        artifact = self._record(link.node).result.item(link.item)
+        return attach_promise(self._store.load(artifact, promise), promise)
 
     def _load_wired(self, wire: Wire) -> Any:
         if isinstance(wire, Link):
@@ -109,14 +108,12 @@ class Run:
         return "fresh" if name in self._result.records else f"left out: {self._result.left_out.get(name, '')}"
 
     def _result_html(self, name: str) -> str:
-        """The result in HTML: what is not real is struck through, and says what it stands on."""
-        record, text = self._result.records.get(name), escape(self._summary(name))
-        if record is None or not record.origin:
+        """Format a result in HTML; a pretended one is struck through, with the steps that it stands on."""
+        if (record := self._result.records.get(name)) is None:
+            return ""
+        text = escape(record.result.summary)
+        if not record.origin:
             return text
         others = ", ".join(o for o in record.origin if o != name)
         why = " and ".join(["pretended"] * (name in record.origin) + [f"stands on {others}"] * bool(others))
         return f"not real: <s>{text}</s> ({escape(why)})"
-
-    def _summary(self, name: str) -> str:
-        record = self._result.records.get(name)
-        return record.result.summary if record else ""

@@ -1,4 +1,4 @@
-"""How each step stands, from what a run would do and what the journal says of earlier runs."""
+"""States of the steps, from the plan of a run and the journal of earlier runs."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from magical.views.state_marks import StepStatus
 __all__ = ["MAX_RUNS_READ", "draw_states", "find_states"]
 
 MAX_RUNS_READ = 100
-"""How many runs are read at most; a step that none of them had counts as one that never ran."""
+"""The largest number of runs that are read; a step in none of them counts as one that never ran."""
 
 
 def draw_states(
     graph: Graph, plan: Callable[[], Mapping[str, NodePlan]], runs: Iterable[RunSummary]
 ) -> Picture:
-    """Give the picture of a graph with its states; without them where a file or the store is not to be had.
+    """Draw a graph with the states of its steps; without them if a file or the store cannot be read.
 
     Args:
-        graph: what is drawn.
-        plan: says what a run would do.
+        graph: the whole workflow.
+        plan: computes the plan of a run.
         runs: the earlier ones, newest first.
     """
     try:
         plans = plan()
     except (InputError, StoreError) as error:
-        said = error.with_message(*error.lines, "So it is not known which steps are fresh.")
-        return build_picture(graph, notes=(str(said),))
+        note = error.with_message(*error.lines, "So it is not known which steps are fresh.")
+        return build_picture(graph, notes=(str(note),))
     return build_picture(graph, find_states(graph, plans, runs))
 
 
 def find_states(
     graph: Graph, plans: Mapping[str, NodePlan], runs: Iterable[RunSummary]
 ) -> dict[str, StepStatus]:
-    """Say how each node stands.
+    """Find the state of each node.
 
     Args:
         graph: the whole workflow.
-        plans: what a run would do with the nodes that it wants.
-        runs: the earlier ones, newest first; no more of them are read than are needed.
+        plans: of the nodes that a run requires.
+        runs: the earlier ones, newest first; only as many as necessary are read.
 
     Example:
         >>> node = Node("clean", "workflow:clean", "", "", {}, {"kind": "value", "text": "int"})
@@ -63,7 +63,7 @@ def find_states(
 
 
 def _state(node: Node, plan: NodePlan | None, is_wanted: bool) -> str:
-    """The state as far as the plan tells it; empty where the journal must be asked."""
+    """Return the state that follows from the plan; empty where it depends on earlier runs."""
     if plan is None and not is_wanted and not node.facts.get("cut"):
         return "unused"
     if plan is not None and plan.state == FRESH:
@@ -76,13 +76,14 @@ def _state(node: Node, plan: NodePlan | None, is_wanted: bool) -> str:
 
 
 def _pending_state(plan: NodePlan | None, last_outcome: str) -> str:
-    """The state of a node that would run: what came of it before tells more than that."""
+    """Return the state of a node that would run."""
+    # A failure says more than any plan, and "stale" says more than "to run".
     planned = plan.state if plan else ""
     return last_outcome if last_outcome == "failed" or (last_outcome and planned == RUN) else planned
 
 
 def _last_outcomes(workflow: str, names: set[str], runs: Iterable[RunSummary]) -> dict[str, str]:
-    """For each of these nodes what came of it in the newest run in which it ended: failed, or stale."""
+    """Find "failed" or "stale" for each of these nodes, by the newest run in which it ended."""
     found: dict[str, str] = {}
     if not names:
         return found

@@ -1,4 +1,4 @@
-"""A folder for a run that leaves nothing behind: what a kill leaves of it, the next one removes."""
+"""Temporary folders under `.magical`; those of a killed process are removed by the next one."""
 
 from __future__ import annotations
 
@@ -18,19 +18,29 @@ _FOLDER = "aside"
 
 @contextlib.contextmanager
 def create_temporary_folder(home: Path) -> Iterator[Path]:
-    """Give a new folder under ``.magical``, and remove it in the end, however the block ends.
+    """Create a folder for a ``with`` block, and remove it at the end.
 
     Args:
-        home: the folder ``.magical``; it is made, and removed again if nothing else is in it.
+        home: the folder ``.magical``; it is created, and removed again if it is empty.
 
     Raises:
-        StoreError: it cannot be made.
+        StoreError: it cannot be created.
+
+    Example:
+        >>> import tempfile
+        >>> home = Path(tempfile.mkdtemp()) / ".magical"
+        >>> with create_temporary_folder(home) as folder:
+        ...     folder.is_dir()
+        True
+        >>> home.exists()
+        False
     """
     clear_temporary_folders(home)
-    place = home / _FOLDER
-    folder = place / secrets.token_hex(4)
+    parent = home / _FOLDER
+    folder = parent / secrets.token_hex(4)
     lock = _lock_of(folder)
-    handle = acquire(lock)  # before the folder is there: nobody may take it for one that a kill left
+    # Lock first: without a lock, another process would take the folder for one of a killed process.
+    handle = acquire(lock)
     try:
         with wrap_disk_errors(folder):
             folder.mkdir()
@@ -38,22 +48,22 @@ def create_temporary_folder(home: Path) -> Iterator[Path]:
     finally:
         _remove(folder)
         release(handle, lock)
-        _remove_empty(place, home)
+        _remove_empty(parent, home)
 
 
 def clear_temporary_folders(home: Path) -> None:
     """Remove the folders whose processes are gone."""
-    place = home / _FOLDER
-    if not place.is_dir():
+    parent = home / _FOLDER
+    if not parent.is_dir():
         return
-    for name in sorted({p.name.removesuffix(".lock") for p in place.iterdir()}):
-        folder, handle = place / name, None
+    for name in sorted({p.name.removesuffix(".lock") for p in parent.iterdir()}):
+        folder, handle = parent / name, None
         with contextlib.suppress(OSError):
-            handle = try_acquire(_lock_of(folder))
+            handle = try_acquire(_lock_of(folder))  # the kernel frees the lock of a process that is gone
         if handle is not None:
             _remove(folder)
             release(handle, _lock_of(folder))
-    _remove_empty(place, home)
+    _remove_empty(parent, home)
 
 
 def _lock_of(folder: Path) -> Path:
@@ -61,12 +71,12 @@ def _lock_of(folder: Path) -> Path:
 
 
 def _remove(folder: Path) -> None:
-    """Twice: a body that a stop did not wait for may write once more."""
+    # Twice, since a body that a stop did not wait for may write once more.
     for _ in range(2):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_empty(*folders: Path) -> None:
     for folder in folders:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it is not empty, or another process was faster
             folder.rmdir()

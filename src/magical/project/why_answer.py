@@ -1,9 +1,9 @@
-"""The answer to why: what differs from the last time a step ran, in words."""
+"""The answer of `magical why`: the differences from the last run of a step, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from magical.engine.journal import RunSummary
@@ -19,13 +19,15 @@ class Why:
     """Why a step runs again, or ran the last time.
 
     Attributes:
-        step: the node.
-        state: ``fresh``, ``to run``, ``waits`` or ``unwritten``.
+        state: ``fresh``, ``to run``, ``waits`` or ``left out``.
         headline: one sentence.
-        causes: what differs.
-        settings: the settings that changed since.
-        run: the run it is compared with, or in which it ran the last time.
-        after: for a step that waits, the answers for those with which it begins: they run, and do not wait.
+        settings: texts of the settings that changed.
+        run: the run that it is compared with, or in which it ran last.
+        after: for a step that waits, the answers for the steps that it waits for in the end.
+
+    Example:
+        >>> print(Why("clean", "to run", "it has not run yet."))
+        clean: it has not run yet.
     """
 
     step: str
@@ -44,7 +46,7 @@ class Why:
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON."""
+        """Convert to JSON."""
         return {
             "step": self.step,
             "state": self.state,
@@ -56,17 +58,6 @@ class Why:
         }
 
 
-@dataclass
-class _RunHistory:
-    """What the journal says of one node: the runs that had it, newest first, and their keys."""
-
-    runs: list[RunSummary] = field(default_factory=list)
-
-    def runs_with_key(self, name: str) -> list[tuple[RunSummary, str]]:
-        """Give the runs in which a node had a key."""
-        return [(r, r.keys[name]) for r in self.runs if name in r.keys]
-
-
 def answer_why(
     name: str,
     plans: Mapping[str, NodePlan],
@@ -74,44 +65,38 @@ def answer_why(
     runs: Iterable[RunSummary],
     receipts: Receipts,
 ) -> Why:
-    """Say why a node is in the state that it is in."""
-    past = _RunHistory([r for r in runs if r.workflow == drawn.graph.workflow])
-    return _answer(name, plans, drawn, past, receipts)
-
-
-def _answer(
-    name: str, plans: Mapping[str, NodePlan], drawn: DrawnWorkflow, past: _RunHistory, receipts: Receipts
-) -> Why:
-    made = plans[name]
-    if made.state == LEFT_OUT:
-        return Why(name, made.state, f"it is left out: {made.reason}.")
-    if made.state == WAITS:
-        after = tuple(_answer(n, plans, drawn, past, receipts) for n in _find_blockers(made, plans))
-        return Why(
-            name, made.state, "its inputs are made again; it runs if they come out different.", after=after
-        )
-    if made.state == FRESH:
-        return _explain_fresh(made, drawn, past, receipts)
-    earlier = past.runs_with_key(name)
+    """Explain why a node has the state that it has; earlier runs come newest first."""
+    runs = [r for r in runs if r.workflow == drawn.graph.workflow]  # read once, for all nodes of the answer
+    plan = plans[name]
+    if plan.state == LEFT_OUT:
+        return Why(name, plan.state, f"it is left out: {plan.reason}.")
+    if plan.state == WAITS:
+        after = tuple(answer_why(n, plans, drawn, runs, receipts) for n in _find_blockers(plan, plans))
+        text = "its inputs are made again; it runs if they come out different."
+        return Why(name, plan.state, text, after=after)
+    earlier = [(r, r.keys[name]) for r in runs if name in r.keys]
+    if plan.state == FRESH:
+        return _explain_fresh(plan, drawn, earlier, receipts)
     if drawn.graph.by_name[name].facts.get("reads") == "world":
-        return Why(name, made.state, "it asks its source again in each run.")
-    if made.reason:
-        return Why(name, made.state, f"{made.reason}.", run=earlier[0][0].name if earlier else "")
+        return Why(name, plan.state, "it asks its source again in each run.")
+    if plan.reason:
+        return Why(name, plan.state, f"{plan.reason}.", run=earlier[0][0].name if earlier else "")
     if not earlier:
-        return Why(name, made.state, "it has not run yet.")
+        return Why(name, plan.state, "it has not run yet.")
     run, key = earlier[0]
     record = receipts.store.find_record(key)
-    if key.startswith(made.key):  # with or without the mark of a registry
+    # The stored key may have the mark of a registry at its end, which the plan does not know yet.
+    if key.startswith(plan.key):
         foreign = "comes from another store and holds code; --trust takes it."
         text = f"its stored result {foreign if key in receipts.store.untrusted else 'is gone.'}"
-        return Why(name, made.state, text, run=run.name)
+        return Why(name, plan.state, text, run=run.name)
     if record is None:
-        return Why(name, made.state, f"it differs from {run.name}, whose result is gone.", run=run.name)
-    return _explain_difference(made, record.parts, f"it runs again; since {run.name}:", run, drawn)
+        return Why(name, plan.state, f"it differs from {run.name}, whose result is gone.", run=run.name)
+    return _explain_difference(plan, record.parts, f"it runs again; since {run.name}:", run, drawn)
 
 
 def _find_blockers(plan: NodePlan, plans: Mapping[str, NodePlan]) -> list[str]:
-    """The nodes for which one waits in the end, each once, however many ways lead there."""
+    """Find the nodes that a node waits for, directly or not, and that do not wait themselves."""
     found: dict[str, None] = {}
     waiting = list(reversed(plan.after))
     while waiting:
@@ -122,28 +107,31 @@ def _find_blockers(plan: NodePlan, plans: Mapping[str, NodePlan]) -> list[str]:
     return [n for n in found if plans[n].state != WAITS]
 
 
-def _explain_fresh(plan: NodePlan, drawn: DrawnWorkflow, past: _RunHistory, receipts: Receipts) -> Why:
+def _explain_fresh(
+    plan: NodePlan, drawn: DrawnWorkflow, keyed_runs: list[tuple[RunSummary, str]], receipts: Receipts
+) -> Why:
+    """Explain why a fresh node ran the last time, by the run before with another key."""
     record = plan.record
     assert record is not None, "it is fresh"
     ran = record.run
-    earlier = [(r, k) for r, k in past.runs_with_key(plan.name) if r.name < ran and k != record.key]
+    earlier = [(r, key) for r, key in keyed_runs if r.name < ran and key != record.key]
     if not earlier:
         return Why(plan.name, plan.state, f"it is fresh; it ran first in {ran}.", run=ran)
     before = receipts.store.find_record(earlier[0][1])
     headline = f"it is fresh; it ran last in {ran}, since"
     if before is None:
         return Why(plan.name, plan.state, f"it is fresh; it ran last in {ran}.", run=ran)
-    if before.parts == record.parts:
-        other = f"{headline} its receipt was of another registry: {receipts.describe_registry(before)}."
-        return Why(plan.name, plan.state, other, run=earlier[0][0].name)
+    if before.parts == record.parts:  # the keys differ in the mark of the registry alone
+        text = f"{headline} its receipt was of another registry: {receipts.describe_registry(before)}."
+        return Why(plan.name, plan.state, text, run=earlier[0][0].name)
     return _explain_difference(plan, before.parts, headline, earlier[0][0], drawn)
 
 
 def _explain_difference(
     plan: NodePlan, old: Mapping[str, str], headline: str, run: RunSummary, drawn: DrawnWorkflow
 ) -> Why:
-    found = find_causes(old, plan.parts, drawn.identities[plan.name])
-    changed = (
-        tuple(diff_settings(run.settings, drawn.settings)) if any(c.kind == "argument" for c in found) else ()
-    )
-    return Why(plan.name, plan.state, headline, tuple(found), changed, run.name)
+    causes = find_causes(old, plan.parts, drawn.identities[plan.name])
+    # Settings reach a step by its arguments alone.
+    has_arguments = any(c.kind == "argument" for c in causes)
+    settings = diff_settings(run.settings, drawn.settings) if has_arguments else ()
+    return Why(plan.name, plan.state, headline, tuple(causes), tuple(settings), run.name)

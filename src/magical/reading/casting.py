@@ -1,4 +1,4 @@
-"""Give a raw column the type that a contract promises; what cannot be cast becomes null."""
+"""Casts of raw columns to the types of a contract; a value that cannot be cast becomes null."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from magical.contracts.dtypes import DTYPES, dtype_kind
+from magical.contracts.dtypes import DTYPES, MAX_EXACT_FLOAT, dtype_kind
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
 from magical.reading.date_parsing import parse_dates, parse_datetimes, parse_times
@@ -19,7 +19,6 @@ _TRUE = ("true", "t", "yes", "y", "1", "1.0", "on", "ja", "j", "oui", "si", "sí
 _FALSE = ("false", "f", "no", "n", "0", "0.0", "off", "nein", "non", "não", "falsch", "faux")
 _DECIMAL_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+$"
 _THOUSANDS_COMMA = r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$"
-_MAX_EXACT_FLOAT = 2**53  # up to here a float holds every whole number
 
 
 class CastResult(NamedTuple):
@@ -27,7 +26,7 @@ class CastResult(NamedTuple):
 
     Attributes:
         values: null where a value is missing or cannot be cast.
-        failed: true where a value was there and cannot be cast.
+        failed: true where a value is present and cannot be cast.
     """
 
     values: pl.Series
@@ -35,16 +34,15 @@ class CastResult(NamedTuple):
 
 
 def cast(raw: pl.Series, column: Column) -> CastResult:
-    """Give a column its promised type.
+    """Cast a raw column to its promised type.
 
-    Texts lose blanks at both ends. An empty text is missing; for anything but a text so are NA, N/A, NaN,
-    null, none, - and ?. Whole numbers may be written as floats (``12.0``). Where a column writes decimals
-    with a comma (``1.234,5``) or thousands with one (``1,234.5``), its numbers are read so; where both could
-    be meant, they cannot be cast. Infinite numbers cannot either. A truth is true, yes, y, t, on, 1 or the
-    opposite, in a few languages.
+    Texts lose blanks at both ends. An empty text is missing; for other types so are NA, N/A, NaN, null, none,
+    - and ?. Whole numbers may be written as floats (``12.0``). A column may have decimal commas (``1.234,5``)
+    or commas between thousands (``1,234.5``); if it could be either, its numbers with a comma cannot be cast,
+    nor can infinite ones. A boolean is true, yes, y, t, on, 1 or the opposite, in a few languages.
 
     Raises:
-        ContractError: the column's format is none.
+        ContractError: the column's format is not valid.
 
     Example:
         >>> cast(pl.Series("x", ["1", "2.0", "", "two"]), Column("x", "int")).values.to_list()
@@ -55,13 +53,13 @@ def cast(raw: pl.Series, column: Column) -> CastResult:
         return CastResult(raw, pl.repeat(False, len(raw), eager=True))
     if dtype_kind(raw.dtype) == "str":
         raw = raw.cast(pl.String).str.strip_chars()
-        lacking = (raw == "") if column.type == "str" else raw.str.to_lowercase().is_in(_MISSING_TEXTS)
-        raw = pl.select(pl.when(~lacking).then(raw).alias(raw.name)).to_series()
+        missing = (raw == "") if column.type == "str" else raw.str.to_lowercase().is_in(_MISSING_TEXTS)
+        raw = pl.select(pl.when(~missing).then(raw).alias(raw.name)).to_series()
     elif raw.dtype.is_float():
         raw = raw.fill_nan(None)
     try:
         values = _CASTS[column.type](raw, column).cast(wanted).rename(column.name)
-    except pl.exceptions.ComputeError as error:
+    except pl.exceptions.ComputeError as error:  # polars raises for a bad format even if it is not strict
         if not column.format:
             raise
         raise ContractError(
@@ -77,10 +75,11 @@ def _cast_int(raw: pl.Series, column: Column) -> pl.Series:
         return raw.cast(pl.Int64, strict=False)
     number = _cast_float(raw, column)
     whole = pl.select(
-        pl.when((number == number.round()) & (number.abs() <= _MAX_EXACT_FLOAT)).then(number)
+        pl.when((number == number.round()) & (number.abs() <= MAX_EXACT_FLOAT)).then(number)
     ).to_series()
     if kind != "str":
         return whole.cast(pl.Int64, strict=False)
+    # Digits are read as an integer first: through a float those beyond 2**53 would be lost.
     return pl.select(pl.coalesce(raw.cast(pl.Int64, strict=False), whole.cast(pl.Int64))).to_series()
 
 
@@ -95,27 +94,25 @@ def _cast_float(raw: pl.Series, column: Column) -> pl.Series:
 
 
 def _normalize_decimals(raw: pl.Series) -> pl.Series:
-    """Take thousands marks out and write decimals with a point, where the whole column leaves no doubt."""
+    """Remove separators of thousands and write decimals with a point, if the column is unambiguous."""
     commas = raw.filter(raw.str.contains(",", literal=True))
     if commas.is_empty():
         return raw
+    # "1,234" matches both patterns; values that match one of them only decide for all.
     decimal, thousands = commas.str.contains(_DECIMAL_COMMA), commas.str.contains(_THOUSANDS_COMMA)
     if (decimal & ~thousands).any() and not (thousands & ~decimal).any():
         return raw.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
     if (thousands & ~decimal).any() and not (decimal & ~thousands).any():
-        return pl.select(
-            pl.when(raw.str.contains(_THOUSANDS_COMMA))
-            .then(raw.str.replace_all(",", "", literal=True))
-            .otherwise(raw)
-        ).to_series()
+        plain = raw.str.replace_all(",", "", literal=True)
+        return pl.select(pl.when(raw.str.contains(_THOUSANDS_COMMA)).then(plain).otherwise(raw)).to_series()
     return raw
 
 
 def _cast_bool(raw: pl.Series, column: Column) -> pl.Series:
     kind = dtype_kind(raw.dtype)
     if kind == "str":
-        low = raw.str.to_lowercase()
-        yes, no = low.is_in(_TRUE), low.is_in(_FALSE)
+        lower = raw.str.to_lowercase()
+        yes, no = lower.is_in(_TRUE), lower.is_in(_FALSE)
     elif kind in ("int", "float"):
         yes, no = raw == 1, raw == 0
     else:
@@ -126,29 +123,17 @@ def _cast_bool(raw: pl.Series, column: Column) -> pl.Series:
 def _cast_str(raw: pl.Series, column: Column) -> pl.Series:
     if raw.dtype.is_nested() or raw.dtype in (pl.Object, pl.Binary):
         return _all_null(raw, column)
-    if raw.dtype.is_float():
-        whole = (raw == raw.round()) & (raw.abs() <= _MAX_EXACT_FLOAT)
+    if raw.dtype.is_float():  # 24.0 becomes "24": a code that pandas read as a number
+        whole = (raw == raw.round()) & (raw.abs() <= MAX_EXACT_FLOAT)
         number = raw.cast(pl.Int64, strict=False).cast(pl.String)
         return pl.select(pl.when(whole).then(number).otherwise(raw.cast(pl.String))).to_series()
     return raw.cast(pl.String, strict=False)
 
 
-def _cast_date(raw: pl.Series, column: Column) -> pl.Series:
-    return parse_dates(raw, column.format)
-
-
-def _cast_datetime(raw: pl.Series, column: Column) -> pl.Series:
-    return parse_datetimes(raw, column.format)
-
-
-def _cast_time(raw: pl.Series, column: Column) -> pl.Series:
-    return parse_times(raw, column.format)
-
-
 def _cast_duration(raw: pl.Series, column: Column) -> pl.Series:
     if dtype_kind(raw.dtype) == "duration":
         return raw
-    seconds = _cast_float(raw, column)
+    seconds = _cast_float(raw, column)  # a number without a unit counts seconds
     return (seconds * 1_000_000).round().cast(pl.Int64, strict=False).cast(pl.Duration("us"))
 
 
@@ -161,8 +146,8 @@ _CASTS: dict[str, Callable[[pl.Series, Column], Any]] = {
     "float": _cast_float,
     "bool": _cast_bool,
     "str": _cast_str,
-    "date": _cast_date,
-    "datetime": _cast_datetime,
-    "time": _cast_time,
+    "date": lambda raw, column: parse_dates(raw, column.format),
+    "datetime": lambda raw, column: parse_datetimes(raw, column.format),
+    "time": lambda raw, column: parse_times(raw, column.format),
     "duration": _cast_duration,
 }

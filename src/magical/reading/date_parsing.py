@@ -1,4 +1,4 @@
-"""Read dates, moments and times of day from texts: ISO 8601, else the format that a contract gives."""
+"""Parsers of dates, datetimes and times of day: ISO 8601, else the format of the contract."""
 
 from __future__ import annotations
 
@@ -28,11 +28,7 @@ _DATE_THEN_BLANK = r"^(\d{4}-\d{1,2}-\d{1,2}) +"
 
 
 def parse_dates(raw: pl.Series, format: str = "") -> pl.Series:
-    """Give dates; a moment is a date only at midnight, since its time of day would be lost.
-
-    Args:
-        raw: texts, dates, datetimes or numbers such as 20140629.
-        format: as ``strptime`` codes, for texts that are not ISO.
+    """Parse dates, from what ``parse_datetimes`` reads; a datetime that is not at midnight becomes null.
 
     Example:
         >>> parse_dates(pl.Series(["2014-06-29", "29.06.2014", "2014-06-29 12:00"]), "%d.%m.%Y").to_list()
@@ -46,7 +42,7 @@ def parse_dates(raw: pl.Series, format: str = "") -> pl.Series:
 
 
 def parse_datetimes(raw: pl.Series, format: str = "") -> pl.Series:
-    """Give moments to the microsecond; those with a time zone become UTC, and none has one afterwards.
+    """Parse datetimes to the microsecond; those with a time zone become UTC, and the zone is dropped.
 
     Args:
         raw: texts, dates, datetimes or numbers such as 20140629.
@@ -61,15 +57,15 @@ def parse_datetimes(raw: pl.Series, format: str = "") -> pl.Series:
     if dtype_kind(raw.dtype) not in ("str", "int"):
         return pl.Series(raw.name, [None] * len(raw), dtype=pl.Datetime("us"))
     texts = raw.cast(pl.String).str.replace(_DATE_THEN_BLANK, "${1}T")
-    found = _parse_first_match(texts, [*_DATETIME_FORMATS, *_ZONED_FORMATS])
+    moments = _parse_first_match(texts, [*_DATETIME_FORMATS, *_ZONED_FORMATS])
     if format:
-        own = _parse_by_format(raw.cast(pl.String), format)
-        found = pl.select(pl.coalesce(found, own)).to_series()
-    return found.rename(raw.name)
+        by_format = _parse_by_format(raw.cast(pl.String), format)
+        moments = pl.select(pl.coalesce(moments, by_format)).to_series()
+    return moments.rename(raw.name)
 
 
 def parse_times(raw: pl.Series, format: str = "") -> pl.Series:
-    """Give times of day, from texts such as ``14:30`` and ``14:30:05.5``.
+    """Parse times of day, from datetimes or texts such as ``14:30`` and ``14:30:05.5``.
 
     Example:
         >>> parse_times(pl.Series(["14:30"])).to_list()
@@ -83,35 +79,36 @@ def parse_times(raw: pl.Series, format: str = "") -> pl.Series:
     if kind != "str":
         return pl.Series(raw.name, [None] * len(raw), dtype=pl.Time)
     formats = [*_TIME_FORMATS, *([format] if format else [])]
+    # Behind a date, so that the format is handled as one of datetimes is.
     moments = [_parse_by_format("2000-01-01T" + raw, "%Y-%m-%dT" + f).dt.time() for f in formats]
     return pl.select(pl.coalesce(moments)).to_series()
 
 
 def infer_date_format(texts: Iterable[str], time_suffix: str = "") -> str:
-    """Give the usual way of writing dates that reads all of some texts, or an empty text.
+    """Return the first common date format that parses all texts, or an empty string.
 
     Args:
-        texts: none missing.
-        clock: how a time of day is written behind the date.
+        texts: without nulls.
+        time_suffix: the format of a time of day behind the date.
 
     Example:
         >>> infer_date_format(["29-06-2014", "01-07-2014"]), infer_date_format(["6/29/2014 14:30"], " %H:%M")
         ('%d-%m-%Y', '%m/%d/%Y %H:%M')
     """
     examples = pl.Series(list(texts), dtype=pl.String)
-    usual = (f"{date}{time_suffix}" for date in _COMMON_DATE_FORMATS)
-    reads_all = (f for f in usual if _parse_by_format(examples, f).null_count() == 0)
-    return next(reads_all, "") if len(examples) else ""
+    formats = (f"{date}{time_suffix}" for date in _COMMON_DATE_FORMATS)
+    fitting = (f for f in formats if _parse_by_format(examples, f).null_count() == 0)
+    return next(fitting, "") if len(examples) else ""
 
 
 def _parse_first_match(texts: pl.Series, formats: Iterable[str]) -> pl.Series:
-    """Parse by the first format that fits; formats are tried only while texts are left."""
-    found = pl.Series(texts.name, [None] * len(texts), dtype=pl.Datetime("us"))
+    """Parse each text by the first format that fits it."""
+    moments = pl.Series(texts.name, [None] * len(texts), dtype=pl.Datetime("us"))
     for format in formats:
-        if found.null_count() == texts.null_count():
+        if moments.null_count() == texts.null_count():  # all are parsed; each further format costs a pass
             break
-        found = pl.select(pl.coalesce(found, _parse_by_format(texts, format))).to_series()
-    return found
+        moments = pl.select(pl.coalesce(moments, _parse_by_format(texts, format))).to_series()
+    return moments
 
 
 def _parse_by_format(texts: pl.Series, format: str) -> pl.Series:

@@ -1,6 +1,6 @@
-"""Settings: what may vary between runs. Strict, layered, and the same after JSON and back.
+"""Settings of a project: strict, layered, and equal after a round trip through JSON.
 
-`base` is what authors write, `layers` resolves the class, the files and the line, the later wins.
+`base` has the classes that authors derive from; `layers` merges class, files and command line.
 Door: `base`, `layers`, `paths`, `secrets`.
 """
 

@@ -1,4 +1,4 @@
-"""The classes that authors write settings with, and their form in JSON."""
+"""The base classes of settings, and their form in JSON."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from magical.contracts.schema import to_snake_case
 from magical.errors import SettingsError, did_you_mean
 from magical.settings.paths import InputPath
 from magical.settings.secrets import Secret, reject_pydantic_secrets
 
-__all__ = ["Settings", "TaggedSettings", "find_base_folder", "import_string", "to_json"]
+__all__ = ["Settings", "TaggedSettings", "find_base_folder", "import_string", "is_same_kind", "to_json"]
 
 
 class Settings(BaseModel):
-    """What may vary: typed, bounded, and closed to keys that it does not know.
+    """Base of settings classes: typed, bounded and frozen; unknown keys are errors.
 
     Example:
         >>> from magical import Settings
@@ -44,12 +45,13 @@ class Settings(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse fields that would hold a secret in the clear."""
+        """Refuse fields that would store a secret in plain text."""
         for name, field in cls.model_fields.items():
             reject_pydantic_secrets(cls.__name__, name, field.annotation)
 
     def model_post_init(self, context: Any) -> None:
-        """Make the paths of defaults relative to the folder of the class's project."""
+        """Resolve relative paths of defaults from the folder of the class's project."""
+        # Through `__dict__`, since the model is frozen.
         for name, value in self.__dict__.items():
             if isinstance(value, InputPath) and value.base is None and not Path(value.text).is_absolute():
                 self.__dict__[name] = type(value)(value.text, find_base_folder(type(self)))
@@ -57,14 +59,15 @@ class Settings(BaseModel):
                 self.__dict__[name] = Secret(value.reference, find_base_folder(type(self)))
 
 
-def _serialise(value: Any) -> Any:
+def _serialise(value: Any) -> Any:  # to_json is not defined yet when pydantic builds the classes below
     return to_json(value)
 
 
 class TaggedSettings(Settings):
-    """A family of settings of several kinds (features, experiments): JSON says which, by the class's name.
+    """Base of a family of settings classes, such as features; in JSON, ``kind`` names the class.
 
-    A direct subclass opens a family; further subclasses are its kinds.
+    A direct subclass opens a family; its subclasses are the kinds. A kind may be written in small letters,
+    and alone where its defaults will do: ``["linear", {kind = "boosting", trials = 4}]``.
 
     Example:
         >>> class Shape(TaggedSettings): ...
@@ -72,15 +75,15 @@ class TaggedSettings(Settings):
         ...     radius: float = 1.0
         >>> to_json(Circle())
         {'kind': 'Circle', 'radius': 1.0}
-        >>> Shape.model_validate({"kind": "Circle", "radius": 2})
-        Circle(radius=2.0)
+        >>> Shape.model_validate({"kind": "circle", "radius": 2}), Shape.model_validate("circle")
+        (Circle(radius=2.0), Circle(radius=1.0))
     """
 
     kinds: ClassVar[dict[str, type[TaggedSettings]]] = {}
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Enter the class into its family."""
+        """Register the class in its family."""
         super().__pydantic_init_subclass__(**kwargs)
         if TaggedSettings in cls.__bases__:
             cls.kinds = {}
@@ -88,39 +91,49 @@ class TaggedSettings(Settings):
             cls.kinds[cls.__name__] = cls
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Read by ``kind``, and write it."""
+    def find_kind(cls, name: str) -> type[TaggedSettings] | None:
+        """Find a class of the family by its name, as written in Python or in small letters."""
+        return cls.kinds.get(name) or next((k for n, k in cls.kinds.items() if is_same_kind(n, name)), None)
 
-        def pick(value: Any, plain: core_schema.ValidatorFunctionWrapHandler) -> Any:
-            if isinstance(value, cls) or not isinstance(value, Mapping) or "kind" not in value:
-                if (
-                    not isinstance(value, cls)
-                    and isinstance(value, Mapping)
-                    and TaggedSettings in cls.__bases__
-                    and cls.kinds
-                ):
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate by ``kind``, and write it."""
+
+        def validate(value: Any, plain: core_schema.ValidatorFunctionWrapHandler) -> Any:
+            if isinstance(value, str) and cls.kinds:
+                value = {"kind": value}
+            if isinstance(value, cls) or not isinstance(value, Mapping):
+                return plain(value)
+            if "kind" not in value:
+                if TaggedSettings in cls.__bases__ and cls.kinds:
                     raise ValueError(f"a {cls.__name__} needs a kind: {', '.join(cls.kinds)}")
                 return plain(value)
-            chosen = cls.kinds.get(value["kind"])
+            chosen = cls.find_kind(str(value["kind"]))
             if chosen is None:
-                raise ValueError(
-                    f"there is no {cls.__name__} {value['kind']!r}; "
-                    + did_you_mean(str(value["kind"]), list(cls.kinds))
-                )
+                raise ValueError(cls._describe_unknown_kind(value["kind"]))
             rest = {k: v for k, v in value.items() if k != "kind"}
+            needed = [n for n, f in chosen.model_fields.items() if f.is_required()]
+            if needed and not rest:
+                fields = ", ".join(f"{name} = ..." for name in needed)
+                raise ValueError(f'{chosen.__name__} needs more: {{kind = "{chosen.__name__}", {fields}}}')
+            # `plain` validates as this class; model_validate would call this function again, without end.
             return plain(rest) if chosen is cls else chosen.model_validate(rest)
 
-        return core_schema.no_info_wrap_validator_function(
-            pick,
-            handler(source),
-            serialization=core_schema.plain_serializer_function_ser_schema(_serialise),
-        )
+        serializer = core_schema.plain_serializer_function_ser_schema(_serialise)
+        plain_schema = handler(source)
+        return core_schema.no_info_wrap_validator_function(validate, plain_schema, serialization=serializer)
+
+    @classmethod
+    def _describe_unknown_kind(cls, name: object) -> str:
+        in_python = str(name)[:1].isupper()
+        kinds = list(cls.kinds) if in_python else list(map(to_snake_case, cls.kinds))
+        return f"there is no {cls.__name__} {name!r}; {did_you_mean(str(name), kinds)}"
 
     @classmethod
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """A family may be any of its kinds, each with its own fields: forms and servers hold JSON to it."""
+        """List the kinds of a family with their fields, for forms and servers that validate JSON by it."""
         if TaggedSettings not in cls.__bases__ or not cls.kinds:
             return handler(schema)
         return {"title": cls.__name__, "anyOf": [kind._kind_schema(handler) for kind in cls.kinds.values()]}
@@ -128,28 +141,42 @@ class TaggedSettings(Settings):
     @classmethod
     def _kind_schema(cls, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         form = dict(handler.resolve_ref_schema(handler(cls.__pydantic_core_schema__)))
-        form.pop("description", None)  # it is for who writes Python
+        form.pop("description", None)  # a docstring, for readers of the code
         kind = {"const": cls.__name__, "title": "Kind", "type": "string"}
         form["properties"] = {"kind": kind, **form.get("properties", {})}
         return form | {"required": ["kind", *form.get("required", [])]}
 
 
+def is_same_kind(one: str, other: str) -> bool:
+    """Return True if two texts name one kind, as a class or in small letters.
+
+    Example:
+        >>> is_same_kind("DateParts", "date_parts")
+        True
+    """
+    return one.replace("_", "").casefold() == other.replace("_", "").casefold()
+
+
 def to_json(value: Any, override: Callable[[Any], Any] | None = None) -> Any:
-    """Give a value of settings as JSON: models as objects, classes and functions as import strings.
+    """Convert settings, or a value in them, to JSON: classes and functions become import strings.
 
     Args:
-        value: settings, or anything they may hold.
-        special: asked first; what it gives, unless ``NotImplemented``, is taken instead.
+        value: settings, or a value of them.
+        override: called first for each value; its result is used unless it is ``NotImplemented``.
 
     Raises:
         SettingsError: the value has no form in JSON.
+
+    Example:
+        >>> to_json({"day": dt.date(2024, 1, 31), "sizes": (1, 2)})
+        {'day': '2024-01-31', 'sizes': [1, 2]}
     """
     if override is not None and (found := override(value)) is not NotImplemented:
         return found
     match value:
-        case enum.Enum():
+        case enum.Enum():  # first, since an enum may be an int or a text as well
             return to_json(value.value, override)
-        case float() if not math.isfinite(value):
+        case float() if not math.isfinite(value):  # JSON has no infinity and no NaN
             return str(value)
         case None | bool() | int() | float():
             return value
@@ -177,17 +204,23 @@ def to_json(value: Any, override: Callable[[Any], Any] | None = None) -> Any:
 
 
 def import_string(thing: Any) -> str:
-    """Give ``module:name`` of a class or function."""
+    """Return ``module:name`` of a class or function.
+
+    Example:
+        >>> import_string(Path)
+        'pathlib:Path'
+    """
     return f"{thing.__module__}:{thing.__qualname__}"
 
 
 def find_base_folder(cls: type[Any]) -> Path | None:
-    """Give the folder that relative paths of a class's defaults start from: its project's."""
+    """Find the folder that relative paths in a class's defaults start from: that of its project."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if not file:
         return None
     folder = Path(file).resolve().parent
     depth = cls.__module__.count(".") if cls.__module__ != "__main__" else 0
+    # Up to two folders above the one that the package is imported from: not any project further up.
     for parent in [folder, *folder.parents][: depth + 3]:
         pyproject = parent / "pyproject.toml"
         if pyproject.is_file() and "[tool.magical]" in pyproject.read_text(encoding="utf-8"):

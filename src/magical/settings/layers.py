@@ -1,4 +1,4 @@
-"""Where settings come from: the class, settings.toml, a profile, the command line; the later wins."""
+"""The layers of settings: the class, settings.toml, a profile, the command line; the later wins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from magical.errors import SettingsError, did_you_mean
-from magical.settings.base import Settings, to_json
+from magical.settings.base import Settings, is_same_kind, to_json
 from magical.settings.messages import build_settings_error
 from magical.settings.paths import COMMAND_LINE, CommandLineText, InputPath, ReplacementGroup
 from magical.settings.secrets import Secret
@@ -33,12 +33,7 @@ CLASS_LAYER = "class"
 
 @dataclass(frozen=True)
 class Layer:
-    """Values from one source.
-
-    Attributes:
-        name: how the reader knows it, such as ``settings.toml``.
-        values: nested as in the settings.
-    """
+    """Values from one source; ``name`` is shown to the reader, such as ``settings.toml``."""
 
     name: str
     values: Mapping[str, Any]
@@ -46,7 +41,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class LoadedSettings:
-    """Settings, and for each value that is not the class's own the layer that spoke last."""
+    """Settings, and the layer of each value that is not a default of the class, by dotted path."""
 
     settings: Settings
     setting_layers: Mapping[str, str]
@@ -55,30 +50,38 @@ class LoadedSettings:
 def load_settings(
     cls: type[Settings], layers: Iterable[Layer], root: Path | None = None, other_keys: Sequence[str] = ()
 ) -> LoadedSettings:
-    """Put the layers on top of the class's defaults, and validate.
+    """Merge the layers over the class's defaults, and validate.
 
     Args:
         cls: the class of the settings.
         layers: in order; the later wins.
-        root: what relative paths in files start from.
-        beside: what may stand beside the settings, such as ``policy``; an unknown key may mean it.
+        root: the folder that relative paths in files start from.
+        other_keys: keys of the same file outside the settings, such as ``policy``, for suggestions.
 
     Raises:
         SettingsError: a key is unknown, or a value is of the wrong type or out of bounds.
+
+    Example:
+        >>> class Cleaning(Settings):
+        ...     max_age: int = 90
+        >>> load_settings(Cleaning, [Layer("settings.toml", {"max_age": 80})])
+        LoadedSettings(settings=Cleaning(max_age=80), setting_layers={'max_age': 'settings.toml'})
     """
     values: dict[str, Any] = _dump_defaults(cls)
-    spoken: dict[str, str] = {}
+    setting_layers: dict[str, str] = {}
     for layer in layers:
-        values = _merge(values, layer.values, "", layer.name, spoken)
+        values = _merge(values, layer.values, "", layer.name, setting_layers)
     try:
-        settings = cls.model_validate(values, context={"root": root, "spoken": spoken})
+        # Validators of paths and secrets need the root, and name the layer in their messages.
+        context = {"root": root, "setting_layers": setting_layers}
+        settings = cls.model_validate(values, context=context)
     except ValidationError as error:
-        raise build_settings_error(cls, error, values, spoken, other_keys) from None
-    return LoadedSettings(settings, spoken)
+        raise build_settings_error(cls, error, values, setting_layers, other_keys) from None
+    return LoadedSettings(settings, setting_layers)
 
 
 def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
-    """Read ``key=value`` words; keys may be dotted, values are TOML or else plain text.
+    """Parse ``key=value`` words; keys may be dotted, values are TOML or else plain text.
 
     Raises:
         SettingsError: a word has no ``=``.
@@ -105,33 +108,40 @@ def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
 
 
 def apply_overrides(values: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Give settings of a run with those of a line on top of them."""
+    """Merge settings of the command line over those of a run.
+
+    Example:
+        >>> apply_overrides({"split": {"seed": 7}, "rows": 9}, {"split": {"seed": 8}})
+        {'split': {'seed': 8}, 'rows': 9}
+    """
     return dict(_merge(values, overrides, "", COMMAND_LINE, {}))
 
 
 def to_overrides(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give settings from Python as a line gives them; a path typed on the line stays one."""
+    """Convert settings from Python to the form of the command line; texts of the command line stay marked."""
 
-    def special(value: Any) -> Any:
+    def override(value: Any) -> Any:
         if isinstance(value, ReplacementGroup):
-            return ReplacementGroup({name: to_json(item, special) for name, item in value.items()})
+            return ReplacementGroup({name: to_json(item, override) for name, item in value.items()})
+        # A base that is known here would be lost with the text, so the whole path is written.
         if isinstance(value, InputPath) and value.base is not None:
             return str(value)
         if isinstance(value, Secret) and value.base is not None and value.reference.startswith("file:"):
             return f"file:{value.path}"
         return value if isinstance(value, CommandLineText) else NotImplemented
 
-    return dict(to_json(settings, special))
+    return dict(to_json(settings, override))
 
 
 def read_toml(path: Path, contents: dict[Path, bytes]) -> dict[str, Any]:
-    """Read a TOML file, and note its bytes in ``contents``; a missing file gives nothing.
+    """Read a TOML file, and add its bytes to ``contents``; an empty object if the file does not exist.
 
     Raises:
         SettingsError: it is not TOML.
     """
     try:
         contents[path] = path.read_bytes()
+        # "-sig", since editors on Windows write a byte order mark.
         return tomllib.loads(contents[path].decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n"))
     except FileNotFoundError:
         return {}
@@ -155,7 +165,7 @@ def _parse_value(text: str) -> Any:
 
 
 def _mark_texts(value: Any, text: str = "") -> Any:
-    """Mark the texts in a value as the line's; a date is one until its field says otherwise."""
+    """Mark the texts in a value as the command line's; a date stays a text until its field parses it."""
     if isinstance(value, str):
         return CommandLineText(value)
     if isinstance(value, list):
@@ -166,21 +176,21 @@ def _mark_texts(value: Any, text: str = "") -> Any:
 
 
 def _dump_defaults(cls: type[BaseModel]) -> dict[str, Any]:
-    """The class's defaults as JSON, so that a later layer can change one value inside."""
+    """Convert the class's defaults to JSON, so that a later layer can change one value inside."""
     fields = {n: f for n, f in cls.model_fields.items() if not f.is_required()}
-    return {
-        n: to_json(f.get_default(call_default_factory=True, validated_data={})) for n, f in fields.items()
-    }
+    defaults = {n: f.get_default(call_default_factory=True, validated_data={}) for n, f in fields.items()}
+    return {name: to_json(value) for name, value in defaults.items()}
 
 
 def _merge(old: Any, new: Any, path: str, layer: str, setting_layers: dict[str, str]) -> Any:
     if isinstance(old, list) and isinstance(new, Mapping):
         return _merge_list(old, new, path, layer, setting_layers)
+    # Another kind has other fields, so the values of the old kind must not stay.
     if (
         not isinstance(old, Mapping)
         or not isinstance(new, Mapping)
         or isinstance(new, ReplacementGroup)
-        or new.get("kind", old.get("kind")) != old.get("kind")
+        or not is_same_kind(str(new.get("kind", old.get("kind"))), str(old.get("kind")))
     ):
         setting_layers[path] = layer
         return new
@@ -198,18 +208,18 @@ def _merge(old: Any, new: Any, path: str, layer: str, setting_layers: dict[str, 
 def _merge_list(
     old: list[Any], new: Mapping[str, Any], path: str, layer: str, setting_layers: dict[str, str]
 ) -> list[Any]:
-    """``experiments.0.trials=5`` or ``experiments.boosting.trials=5`` changes one member of a list."""
+    """Change members of a list by index or name: ``members.0.trials`` or ``members.boosting.trials``."""
     out = list(old)
     names = [m.get("name", "") if isinstance(m, Mapping) else "" for m in old]
     for key, value in new.items():
         if key.isdecimal() and int(key) < len(out):
-            at = int(key)
+            index = int(key)
         elif key in names:
-            at = names.index(key)
+            index = names.index(key)
         else:
-            known = [n for n in names if n] + [str(i) for i in range(len(out))]
+            members = [n for n in names if n] + [str(i) for i in range(len(out))]
             raise SettingsError(
-                f"{path} has no member {key!r}, says the {layer}.", hint=did_you_mean(key, known)
+                f"{path} has no member {key!r}, says the {layer}.", hint=did_you_mean(key, members)
             )
-        out[at] = _merge(out[at], value, f"{path}.{key}", layer, setting_layers)
+        out[index] = _merge(out[index], value, f"{path}.{key}", layer, setting_layers)
     return out

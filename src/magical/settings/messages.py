@@ -1,4 +1,4 @@
-"""What is wrong with settings, in words: which one, who gave it, what it may be."""
+"""Messages about invalid settings: which one, from which layer, and what is allowed."""
 
 from __future__ import annotations
 
@@ -27,15 +27,7 @@ def build_settings_error(
     setting_layers: Mapping[str, str],
     other_keys: Sequence[str] = (),
 ) -> SettingsError:
-    """Say what is wrong with settings.
-
-    Args:
-        cls: their class.
-        error: what pydantic says of them.
-        values: what was given.
-        spoken: for each value the layer that gave it.
-        beside: what else may stand beside the settings.
-    """
+    """Build the error of settings that failed validation; ``values`` are merged from all layers."""
     details = error.errors(include_url=False)
     lines = [_describe_error(cls, d, setting_layers) for d in details[:3]]
     if len(details) > 3:
@@ -63,6 +55,7 @@ def _describe_error(cls: type[Settings], detail: ErrorDetails, setting_layers: M
         return f"The setting {path}{place}: {detail['msg'].replace('Value error, ', '').rstrip('.')}."
     words = detail["msg"].replace("Input should be", "must be")
     words = "must be a list" if detail["type"] in _LISTS else words  # TOML knows no tuples
+    # A literal password where a Secret belongs must not reach a terminal or a log.
     if holds_secret(_find_type_hint(cls, detail["loc"])):
         return f"The setting {path}{place} {words}; what it got is not repeated, since a secret may be in it."
     given = _to_plain_text(detail["input"])
@@ -72,18 +65,19 @@ def _describe_error(cls: type[Settings], detail: ErrorDetails, setting_layers: M
 
 
 def _find_type_hint(cls: type[BaseModel], path: tuple[int | str, ...]) -> Any:
-    """The type hint of a setting, or of the innermost one on the way to it that has a name."""
-    here: Any = cls
+    """Find the type hint of a setting, or of the innermost named setting around it."""
+    hint: Any = cls
     for part in path:
-        model = _find_model(here, None)
+        model = _find_model(hint, None)
         if isinstance(part, str) and model is not None and part in model.model_fields:
-            here = model.model_fields[part].annotation
-    return here
+            hint = model.model_fields[part].annotation
+    return hint
 
 
 def _find_layer(detail: ErrorDetails, setting_layers: Mapping[str, str]) -> str:
-    """The layer that gave a setting or a part of it; empty if it is the class's default."""
+    """Find the layer of a setting, or of a part of it; empty for a default of the class."""
     path = _format_path(detail)
+    # A layer may have set the value itself, the group around it, or a value inside: the closest decides.
     near = (p for p in setting_layers if path == p or path.startswith(f"{p}.") or p.startswith(f"{path}."))
     return setting_layers[found] if (found := max(near, key=len, default="")) else ""
 
@@ -100,8 +94,8 @@ def _suggest_fix(cls: type[Settings], detail: ErrorDetails, values: dict[str, An
     if detail["type"] == "missing":
         return f"give it: {path}=... on the line, or in settings.toml."
     parent = _find_class(cls, detail["loc"][:-1], values) or cls
-    own = not parent.__module__.startswith("magical.")
-    home = f"{parent.__name__} ({source_location(parent)})" if own else ""
+    is_authors = not parent.__module__.startswith("magical.")  # a line of ours does not help the author
+    home = f"{parent.__name__} ({source_location(parent)})" if is_authors else ""
     if not layer:
         return f"mend its default{f' in {home}' if home else ''}."
     move = "give another value" if layer == COMMAND_LINE else f"mend it in {layer}"
@@ -109,18 +103,18 @@ def _suggest_fix(cls: type[Settings], detail: ErrorDetails, values: dict[str, An
 
 
 def _find_class(cls: type[BaseModel], path: tuple[int | str, ...], values: Any) -> type[BaseModel] | None:
-    """Follow a path through nested settings to the class of what is there."""
-    here: type[BaseModel] | None = cls
+    """Find the class of the settings at a path."""
+    found: type[BaseModel] | None = cls
     for part in path:
         try:
             values = values[part]
-        except (KeyError, IndexError, TypeError):
+        except (KeyError, IndexError, TypeError):  # the value is invalid there; the type hints go on
             values = None
-        if isinstance(part, str) and here is not None and part in here.model_fields:
-            here = _find_model(here.model_fields[part].annotation, values)
+        if isinstance(part, str) and found is not None and part in found.model_fields:
+            found = _find_model(found.model_fields[part].annotation, values)
         elif isinstance(part, int):
-            here = _select_kind(here, values) or here
-    return here
+            found = _select_kind(found, values) or found
+    return found
 
 
 def _find_model(hint: Any, value: Any) -> type[BaseModel] | None:
@@ -132,5 +126,5 @@ def _find_model(hint: Any, value: Any) -> type[BaseModel] | None:
 
 def _select_kind(cls: type[BaseModel] | None, value: Any) -> type[BaseModel] | None:
     if cls is not None and issubclass(cls, TaggedSettings) and isinstance(value, Mapping):
-        return cls.kinds.get(str(value.get("kind")))
+        return cls.find_kind(str(value.get("kind")))
     return None

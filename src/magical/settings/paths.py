@@ -1,9 +1,10 @@
-"""Paths in settings: what is read counts by its content, what is written by its name."""
+"""Paths in settings: an input counts in keys by its content, an output by its name."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +25,12 @@ COMMAND_LINE = "command line"
 
 
 def format_layer(layer: str) -> str:
-    """Give `` (in LAYER)`` for a message; nothing without a layer."""
+    """Format a layer for a message.
+
+    Example:
+        >>> format_layer("settings.toml"), format_layer("")
+        (' (in settings.toml)', '')
+    """
     return f" ({'on the' if layer == COMMAND_LINE else 'in'} {layer})" if layer else ""
 
 
@@ -35,17 +41,17 @@ class CommandLineText(str):
 
 
 class ReplacementGroup(dict[str, Any]):
-    """A group of settings, or a mapping, in the place of what was there; others change single ones of it."""
+    """A group of settings that replaces the earlier one; other groups are merged into it."""
 
 
 class InputPath(type(Path())):  # type: ignore[misc]
     """A file that is read, as a ``pathlib.Path``. Its content, not its name, decides what runs again.
 
-    In settings a relative path starts from the project; made by hand, from the working directory.
+    In settings a relative path starts from the project; outside of them, from the working directory.
 
     Attributes:
-        text: as it was written.
-        base: the folder that it starts from.
+        text: the path as it was written.
+        base: the folder that a relative path starts from.
 
     Example:
         >>> InputPath("customers.csv", Path("/data")).name
@@ -56,7 +62,8 @@ class InputPath(type(Path())):  # type: ignore[misc]
     base: Path | None
 
     def __new__(cls, text: str | Path, base: Path | None = None) -> Self:
-        """Make the path; its parts are set here in Python 3.11, and in ``__init__`` after that."""
+        """Make the path."""
+        # pathlib sets the parts in `__new__` in Python 3.11, and in `__init__` after that.
         self: Self = super().__new__(cls, _expand_path(text, base))
         self.text, self.base = str(text), base
         return self
@@ -72,7 +79,7 @@ class InputPath(type(Path())):  # type: ignore[misc]
         return (type(self), (getattr(self, "text", str(self)), getattr(self, "base", None)))
 
     def with_segments(self, *parts: str) -> Path:
-        """Give plain paths for parents and children."""
+        """Make plain paths of parents and children."""
         return Path(*parts)
 
     @classmethod
@@ -81,15 +88,14 @@ class InputPath(type(Path())):  # type: ignore[misc]
             root = (info.context or {}).get("root")
             if isinstance(value, cls):
                 return value if value.base or not root else cls(value.text, root)
-            if isinstance(value, CommandLineText):
+            if isinstance(value, CommandLineText):  # a shell completes paths from the working directory
                 return cls(str(Path.cwd() / Path(value).expanduser()))
             if isinstance(value, (str, Path)):
                 return cls(value, root)
             raise ValueError(f"a path is a text, not {type(value).__name__}")
 
-        return core_schema.with_info_plain_validator_function(
-            read, serialization=core_schema.plain_serializer_function_ser_schema(_serialise)
-        )
+        serializer = core_schema.plain_serializer_function_ser_schema(attrgetter("text"))
+        return core_schema.with_info_plain_validator_function(read, serialization=serializer)
 
 
 class OutputPath(InputPath):
@@ -97,7 +103,7 @@ class OutputPath(InputPath):
 
 
 def find_paths(value: Any) -> Iterator[InputPath]:
-    """Give the paths in an argument, those in lists and in settings included.
+    """Iterate over the paths in an argument, also in lists and in settings.
 
     Example:
         >>> list(find_paths({"sources": [InputPath("a.csv")]}))
@@ -117,7 +123,3 @@ def find_paths(value: Any) -> Iterator[InputPath]:
 def _expand_path(text: str | Path, base: Path | None) -> Path:
     path = Path(text).expanduser()
     return base / path if base is not None else path
-
-
-def _serialise(path: InputPath) -> str:
-    return path.text

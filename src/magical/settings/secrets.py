@@ -1,4 +1,4 @@
-"""Secrets in settings: references to where a value is kept, never the value."""
+"""Secrets in settings: references to a variable or a file with the value, never the value."""
 
 from __future__ import annotations
 
@@ -34,12 +34,11 @@ _reveal_forbidden: contextvars.ContextVar[bool] = contextvars.ContextVar("magica
 class Secret:
     """A reference to a value that must not be shown: ``env:NAME`` or ``file:PATH``.
 
-    Settings, keys, journals and trackers hold the reference; the value is read by ``reveal()`` in a step's
-    body, and from then on masked in all that the run says. What a step *returns* is data, and kept as it is.
-    A relative path starts from the project; made by hand, from the working directory.
+    Settings, keys, journals and trackers store the reference. ``reveal()`` reads the value in a step's body;
+    from then on it is masked in all texts of the run. The *result* of a step is data, and not masked.
+    In settings a relative path starts from the project; outside of them, from the working directory.
 
     Attributes:
-        reference: where the value is.
         base: the folder that a relative path starts from.
 
     Raises:
@@ -66,8 +65,8 @@ class Secret:
         """Read the value; call it in a step's body.
 
         Raises:
-            InputError: the variable or file is not there, or empty.
-            WiringError: the project is being drawn: the value would end in a key.
+            InputError: the variable or file is missing or empty.
+            WiringError: the project is being drawn: the value would become part of a key.
         """
         if _reveal_forbidden.get():
             raise WiringError(
@@ -102,13 +101,13 @@ class Secret:
 
     @property
     def path(self) -> Path:
-        """The file, for a reference to one."""
+        """The file of a ``file:`` reference."""
         path = Path(self.reference.partition(":")[2]).expanduser()
         return self.base / path if self.base is not None else path
 
     @property
     def is_relative(self) -> bool:
-        """Whether it is a file whose place depends on where one starts from."""
+        """True for a file with a relative path and no base yet."""
         return self.reference.startswith("file:") and self.base is None and not self.path.is_absolute()
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -135,7 +134,8 @@ class Secret:
             context = info.context or {}
             if isinstance(value, Secret):
                 return Secret(value.reference, context.get("root")) if value.is_relative else value
-            if not _is_reference(value):  # no ValueError: pydantic's own message would repeat the value
+            if not _is_reference(value):
+                # Not a ValueError: pydantic's message would repeat the value.
                 raise _reference_error(f"The setting {info.field_name}{_describe_layer(info)}", value)
             if isinstance(value, CommandLineText) and value.startswith("file:"):
                 return Secret(f"file:{Path.cwd() / Secret(value).path}")
@@ -148,7 +148,7 @@ class Secret:
 
 @contextlib.contextmanager
 def forbid_reveal() -> Iterator[None]:
-    """Refuse to reveal secrets meanwhile."""
+    """Refuse to reveal secrets inside, while a project is drawn."""
     token = _reveal_forbidden.set(True)
     try:
         yield
@@ -157,19 +157,18 @@ def forbid_reveal() -> Iterator[None]:
 
 
 def mask_referenced_secrets(settings: Any, root: Path) -> bool:
-    """Mask the values of the secrets that settings refer to, also where another process reveals them.
+    """Mask the values of all secrets in settings: another process may reveal them, and print them here.
 
     Returns:
-        Whether all could be read: what one says that is not known here cannot be masked.
+        True if all could be read, and so will be masked.
     """
     if isinstance(settings, Mapping):
         settings = list(settings.values())
     if isinstance(settings, (list, tuple)):
-        known = [
-            mask_referenced_secrets(value, root) for value in settings
-        ]  # each, also after one that cannot be read
-        return all(known)
-    if not _is_reference(settings) or settings.startswith("file://"):
+        # All of them, also after one that cannot be read.
+        readable = [mask_referenced_secrets(value, root) for value in settings]
+        return all(readable)
+    if not _is_reference(settings) or settings.startswith("file://"):  # a text may be a URI by chance
         return True
     secret = Secret(settings, root)
     with contextlib.suppress(InputError, OSError, ValueError):
@@ -180,7 +179,7 @@ def mask_referenced_secrets(settings: Any, root: Path) -> bool:
 
 
 def drop_masked(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a run's settings without those whose password its journal masks: they are taken as they are now.
+    """Drop the settings of a run that its journal masks; the caller takes today's values for them.
 
     Example:
         >>> drop_masked({"uri": "postgresql://me:***@db/sales", "seed": 7, "uris": ["s3://me:***@b"]})
@@ -191,7 +190,8 @@ def drop_masked(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_masked(value: Any) -> bool:
-    """Whether there is a mask in it; a list without one of its members would be another."""
+    """Return True if a value contains a mask."""
+    # A list is dropped whole: without one of its members it would mean something else.
     if isinstance(value, Mapping):
         return any(map(_is_masked, value.values()))
     if isinstance(value, (list, tuple)):
@@ -200,10 +200,10 @@ def _is_masked(value: Any) -> bool:
 
 
 def reject_pydantic_secrets(owner: str, name: str, hint: Any) -> None:
-    """Refuse pydantic's own secrets as a setting: they hold the value itself.
+    """Refuse a type hint with one of pydantic's secrets: they store the value itself.
 
     Raises:
-        SettingsError: the type hint has one in it.
+        SettingsError: the type hint contains one.
     """
     if isinstance(hint, type) and issubclass(hint, (SecretStr, SecretBytes)):
         raise SettingsError(
@@ -216,7 +216,12 @@ def reject_pydantic_secrets(owner: str, name: str, hint: Any) -> None:
 
 
 def holds_secret(hint: Any, seen: tuple[Any, ...] = ()) -> bool:
-    """Whether a type hint, or a class of settings in it, has a secret."""
+    """Return True if a type hint, or a settings class in it, contains a secret.
+
+    Example:
+        >>> holds_secret(dict[str, Secret]), holds_secret(list[str])
+        (True, False)
+    """
     if isinstance(hint, type) and issubclass(hint, BaseModel):
         hints = [] if hint in seen else [field.annotation for field in hint.model_fields.values()]
         return any(holds_secret(inner, (*seen, hint)) for inner in hints)
@@ -228,13 +233,15 @@ def _is_reference(value: Any) -> bool:
 
 
 def _describe_layer(info: core_schema.ValidationInfo) -> str:
-    """Which layer of the settings gave the value, if it was one."""
-    spoken: Mapping[str, str] = (info.context or {}).get("spoken", {})
-    found = [layer for path, layer in spoken.items() if path.rpartition(".")[2] == info.field_name]
-    return format_layer(found[-1] if found else "")
+    """Format the layer that the value of a field came from."""
+    # pydantic knows the field's name, not its path: of several fields with that name the last layer is named.
+    layers: Mapping[str, str] = (info.context or {}).get("setting_layers", {})
+    named = [layer for path, layer in layers.items() if path.rpartition(".")[2] == info.field_name]
+    return format_layer(named[-1] if named else "")
 
 
 def _reference_error(subject: str, value: Any) -> SettingsError:
+    # It is probably the secret itself, so it is masked from now on.
     given: Any = value.get_secret_value() if isinstance(value, (SecretStr, SecretBytes)) else value
     if isinstance(given, str):
         register_secret(given)

@@ -1,9 +1,10 @@
-"""What the bounds of a column leave: a span of whole numbers, an interval of floats, or lengths."""
+"""Ranges that the type and the bounds of a column allow: whole numbers, floats, lengths."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ __all__ = [
     "CannotGenerate",
     "FloatRange",
     "IntegerRange",
+    "close_float_range",
     "find_float_range",
     "find_integer_range",
     "find_length_range",
@@ -25,7 +27,7 @@ _SECOND, _DAY = 1_000_000, 86_400_000_000
 
 
 class CannotGenerate(Exception):
-    """A column whose values cannot be made up: why, and what would help."""
+    """No value of a column can be generated; carries the reason and a hint."""
 
     def __init__(self, reason: str, hint: str = "") -> None:
         super().__init__(reason)
@@ -34,9 +36,13 @@ class CannotGenerate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class IntegerRange:
-    """Whole numbers from ``low`` to ``high``, both included, ``step`` apart.
+    """Whole numbers from ``low`` to ``high``, both included, in steps of ``step``.
 
-    Dates are days since 1970, datetimes, times and durations microseconds.
+    Dates are days since 1970; datetimes, times and durations are microseconds.
+
+    Example:
+        >>> IntegerRange(10, 30, 5).count
+        5
     """
 
     low: int
@@ -45,19 +51,19 @@ class IntegerRange:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of values."""
         return (self.high - self.low) // self.step + 1
 
 
 class FloatRange(NamedTuple):
-    """Floats from ``low`` to ``high``, both included; nothing where a side is open."""
+    """Floats from ``low`` to ``high``, both included; None where a side is open."""
 
     low: float | None
     high: float | None
 
 
 class _TypeLimits(NamedTuple):
-    """What a type can hold, what it usually does, and how far a half-bounded one goes."""
+    """The limits of a type, its default range, and how far a range with one bound extends."""
 
     minimum: int
     maximum: int
@@ -86,7 +92,12 @@ _TYPE_LIMITS = {
 
 
 def find_limits(column: Column) -> tuple[int | None, int | None, IntegerRange]:
-    """Give the least and the greatest value, where bounds say them, and all that the type and they allow."""
+    """Return the lower and the upper bound, None where open, and the range that the type and they allow.
+
+    Example:
+        >>> find_limits(Column("age", "int", bounds={"gt": 0, "multiple_of": 5}))[:2]
+        (1, None)
+    """
     kind, bounds = _TYPE_LIMITS[column.type], column.bounds
     step = _find_step(bounds.get("multiple_of"))
     lows = [math.ceil(_to_units(column, "ge"))] if "ge" in bounds else []
@@ -96,6 +107,7 @@ def find_limits(column: Column) -> tuple[int | None, int | None, IntegerRange]:
     low, high = max(lows, default=None), min(highs, default=None)
     least = kind.minimum if low is None else max(kind.minimum, low)
     most = kind.maximum if high is None else min(kind.maximum, high)
+    # Round inwards to multiples; -(-a // b) is a ceiling that stays exact where floats would not.
     least, most = -(-least // step) * step, most // step * step
     if least > most:
         raise _impossible_bounds(column)
@@ -103,11 +115,11 @@ def find_limits(column: Column) -> tuple[int | None, int | None, IntegerRange]:
 
 
 def find_integer_range(column: Column) -> IntegerRange:
-    """Give the values that a column is drawn from: bounds, and something sensible where they are open.
+    """Return the range that a column is drawn from: its bounds, with a default for an open side.
 
     Example:
         >>> find_integer_range(Column("age", "int", bounds={"gt": 0, "lt": 90.5}))
-        Span(low=1, high=90, step=1)
+        IntegerRange(low=1, high=90, step=1)
     """
     low, high, whole = find_limits(column)
     kind, usual, step = _TYPE_LIMITS[column.type], _TYPE_LIMITS[column.type].default, whole.step
@@ -120,17 +132,17 @@ def find_integer_range(column: Column) -> IntegerRange:
         low, high = whole.high - width // step * step, whole.high
     low, high = max(low or 0, whole.low), min(high or 0, whole.high)
     low = -(-low // step) * step
-    if step == 1 and high - low >= 3600 * kind.step:
+    if step == 1 and high - low >= 3600 * kind.step:  # whole seconds, unless the range is below an hour
         step = kind.step
     return IntegerRange(low, max(high, low), step)
 
 
 def find_float_range(column: Column) -> FloatRange:
-    """Give the least and the greatest float, each itself within the bounds.
+    """Return the least and the greatest float within the bounds.
 
     Example:
         >>> find_float_range(Column("share", "float", bounds={"gt": 0, "le": 1}))
-        Interval(low=5e-324, high=1.0)
+        FloatRange(low=5e-324, high=1.0)
     """
     bounds = column.bounds
     lows = [_round_up(bounds["ge"], True)] if "ge" in bounds else []
@@ -143,8 +155,22 @@ def find_float_range(column: Column) -> FloatRange:
     return FloatRange(None if low == -math.inf else low, None if high == math.inf else high)
 
 
+def close_float_range(span: FloatRange) -> tuple[float, float]:
+    """Replace the open side of a range by a float 1,000 from the other, or an eighth of it if that is more.
+
+    Example:
+        >>> close_float_range(FloatRange(5.0, None))
+        (5.0, 1005.0)
+    """
+    low, high = span
+    edge = low if low is not None else high or 0.0
+    width = max(1000.0, abs(edge) / 8)
+    low = edge if low is not None else max(edge - width, -sys.float_info.max)
+    return low, high if high is not None else min(edge + width, sys.float_info.max)
+
+
 def find_length_range(column: Column) -> tuple[int, int | None]:
-    """Give the least and the greatest length."""
+    """Return the least and the greatest length of a text or a list; None where it has no limit."""
     low, high = max(int(column.bounds.get("min_length", 0)), 0), column.bounds.get("max_length")
     if high is not None and high < low:
         raise CannotGenerate(f"nothing has a length >= {low} and <= {high}")
@@ -152,14 +178,16 @@ def find_length_range(column: Column) -> tuple[int, int | None]:
 
 
 def _round_up(value: Any, included: bool) -> float:
+    """Return the least float that is not below a bound, or that is above it if it is not included."""
     number = float(value)
+    # A large integer or a Decimal may have become a smaller float, which would break the bound.
     if number < value or not included:
         return math.nextafter(number, math.inf)
     return number
 
 
 def _find_step(multiple: Any) -> int:
-    """The least whole number that is a multiple."""
+    """Return the least positive integer that is a multiple of ``multiple``; of 0.5 that is 1."""
     if multiple is None:
         return 1
     if isinstance(multiple, dt.timedelta):
@@ -168,28 +196,24 @@ def _find_step(multiple: Any) -> int:
 
 
 def _to_units(column: Column, bound: str) -> Any:
-    """A bound as a number, whole or not, of the column's units."""
+    """Convert a bound to the column's unit: days for dates, microseconds for other times."""
     value = column.bounds[bound]
     microsecond = dt.timedelta(microseconds=1)
     if isinstance(value, dt.datetime):
         naive = value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value
-        since = (naive - _EPOCH) // microsecond
-        return Fraction(since, _DAY) if column.type == "date" else since
+        elapsed = (naive - _EPOCH) // microsecond
+        return Fraction(elapsed, _DAY) if column.type == "date" else elapsed
     if isinstance(value, dt.date):
         days = (value - _EPOCH.date()).days
         return days * _DAY if column.type == "datetime" else days
     if isinstance(value, dt.time):
-        return (
-            dt.timedelta(
-                hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond
-            )
-            // microsecond
-        )
+        seconds = (value.hour * 60 + value.minute) * 60 + value.second
+        return seconds * _SECOND + value.microsecond
     if isinstance(value, dt.timedelta):
         return value // microsecond
     if value in (math.inf, -math.inf):
-        side = _TYPE_LIMITS[column.type]
-        return side.maximum + 1 if value > 0 else side.minimum - 1
+        limits = _TYPE_LIMITS[column.type]
+        return limits.maximum + 1 if value > 0 else limits.minimum - 1
     if isinstance(value, str) or math.isnan(value):
         raise CannotGenerate(f"its bound {bound}={value!r} is no {column.type}")
     return value
@@ -199,5 +223,5 @@ _SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "a multip
 
 
 def _impossible_bounds(column: Column) -> CannotGenerate:
-    said = " and ".join(f"{_SIGNS[k]} {v}" for k, v in column.bounds.items() if k in _SIGNS)
-    return CannotGenerate(f"no {column.type} is {said}")
+    bounds = " and ".join(f"{_SIGNS[k]} {v}" for k, v in column.bounds.items() if k in _SIGNS)
+    return CannotGenerate(f"no {column.type} is {bounds}")

@@ -1,16 +1,17 @@
-"""What made-up rows take over from the inputs of the step that promises them.
+"""Rows and columns that a generated table takes over from the inputs of its step.
 
-Rows come from the first input with the same ``Id`` columns, else from the different values of those columns
-where an input has them all, else they are new; without an ``Id``, from the first input that has one column
-in common; never from one that the table names by a ``Key``. A column that this input has with the same name
-and type is copied. Other inputs give their columns too where a row can meet but one of theirs: by a key that
-names it, else by their own id; where no row meets any, these columns are drawn. A copied value that the new
-contract forbids is drawn anew, and a row whose id it forbids is left out.
+Rows come from the first input with the same ``Id`` columns; else they are the distinct values of these
+columns in the first input that has them all; else they are new. Without an ``Id`` they come from the first
+input with a column in common. They never come from a table that the new one refers to by a ``Key``.
+
+The input's columns with the same name and type are copied. Another input's columns are joined if each row
+matches at most one of its rows, by a key or by its id, and at least one row matches; else they are drawn.
+Copied values that break the new contract are redrawn; rows whose id breaks it are dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -19,51 +20,73 @@ from magical.contracts.dtypes import dtype_kind
 from magical.contracts.promises import PARTS, Promise
 from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import to_polars
-from magical.contracts.validation import build_column_checks
+from magical.synthesis.column_values import find_invalid_rows
 
-__all__ = ["InputTable", "carry_over_rows", "collect_input_tables", "match_keys"]
+__all__ = [
+    "InputTable",
+    "carry_over_rows",
+    "collect_input_tables",
+    "drop_invalid_rows",
+    "flatten_inputs",
+    "match_keys",
+]
 
 
 class InputTable(NamedTuple):
-    """A table among the inputs, and what it promises, if anything."""
+    """A table among the inputs of a step, with its schema if it has one."""
 
     schema: Schema | None
     table: pl.DataFrame
 
     def has_column(self, column: Column) -> bool:
-        """Whether it has a column of this name and type."""
+        """Return True if the table has a column of this name and type."""
         dtype = self.table.schema.get(column.name)
         if dtype is None or column.type not in ("any", dtype_kind(dtype)):
             return False
         return not column.inner or column.inner in ("any", dtype_kind(dtype.inner))  # type: ignore[attr-defined]
 
 
-def collect_input_tables(inputs: Sequence[tuple[Promise, Any]]) -> list[InputTable]:
-    """Give the tables among the inputs in order; the parts of a split are one table."""
-    return [source for promise, value in inputs for source in _iter_input_tables(promise, value)]
+def flatten_inputs(inputs: Iterable[tuple[Promise, Any]]) -> Iterator[tuple[Promise, Any]]:
+    """Yield the inputs of a step, with the members of lists and tuples one by one.
+
+    Example:
+        >>> models = Promise("list", items=(Promise("model"),))
+        >>> [value for _, value in flatten_inputs([(models, ["a", "b"]), (Promise("value"), "c")])]
+        ['a', 'b', 'c']
+    """
+    for promise, value in inputs:
+        if isinstance(value, (list, tuple)) and promise.items:
+            items = promise.items if promise.kind == "tuple" else promise.items[:1] * len(value)
+            yield from flatten_inputs(zip(items, value, strict=False))
+        else:
+            yield promise, value
 
 
-def _iter_input_tables(promise: Promise, value: Any) -> Iterator[InputTable]:
-    if promise.is_table and value is not None:
-        yield InputTable(promise.schema, to_polars(value))
-    elif promise.kind == "parts" and hasattr(value, "assignment"):
-        tables = [to_polars(getattr(value, name)) for name in PARTS]
-        yield InputTable(promise.schema, pl.concat(tables, how="vertical_relaxed"))
-    elif promise.kind in ("list", "tuple") and isinstance(value, (list, tuple)):
-        items = promise.items if promise.kind == "tuple" else promise.items[:1] * len(value)
-        for item, member in zip(items, value, strict=False):
-            yield from _iter_input_tables(item, member)
+def collect_input_tables(inputs: Iterable[tuple[Promise, Any]]) -> list[InputTable]:
+    """Collect the tables among the inputs in order; the parts of a split are concatenated."""
+    tables = []
+    for promise, value in flatten_inputs(inputs):
+        if promise.is_table and value is not None:
+            tables.append(InputTable(promise.schema, to_polars(value)))
+        elif promise.kind == "parts" and hasattr(value, "assignment"):
+            parts = [to_polars(getattr(value, name)) for name in PARTS]
+            tables.append(InputTable(promise.schema, pl.concat(parts, how="vertical_relaxed")))
+    return tables
 
 
 def carry_over_rows(schema: Schema, sources: Sequence[InputTable]) -> pl.DataFrame | None:
-    """Give the rows that a table takes over, with the columns that it wants; none if all is new."""
+    """Build the rows that a table takes over, with its columns that the inputs have; None if rows are new.
+
+    Example:
+        >>> orders = InputTable(None, pl.DataFrame({"customer": [7, 7, 8], "paid": [1.0, 2.0, 3.0]}))
+        >>> carry_over_rows(Schema("Customer", (Column("customer", "int", role="id"),)), [orders]).rows()
+        [(7,), (8,)]
+    """
     found = _find_base_rows(schema, sources)
     if found is None:
         return None
     base, origin = found
-    taken = {
-        c.name for c in schema.columns if c.name in base.columns and InputTable(None, base).has_column(c)
-    }
+    taken = {c.name for c in schema.columns if InputTable(None, base).has_column(c)}
     for source in sources:
         wanted = [c.name for c in schema.columns if c.name not in taken and source.has_column(c)]
         on = _find_join_keys(base, [schema, *([origin] if origin else [])], source)
@@ -75,7 +98,7 @@ def carry_over_rows(schema: Schema, sources: Sequence[InputTable]) -> pl.DataFra
 
 
 def match_keys(keys: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
-    """Say which of a parent's ids each key holds: by name, else in order.
+    """Match the keys of a table to the id columns of their parent: by name, else in order.
 
     Example:
         >>> match_keys(["visit_day", "visit_shop"], ["shop", "day"]), match_keys(["a", "b"], ["shop", "day"])
@@ -90,39 +113,40 @@ def match_keys(keys: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
 def _find_base_rows(
     schema: Schema, sources: Sequence[InputTable]
 ) -> tuple[pl.DataFrame, Schema | None] | None:
+    """Return the rows that a table starts from, and the schema of their input if its columns come along."""
     ids = [schema.column(n) for n in schema.ids]
-    mine = [s for s in sources if not _is_parent_table(schema, s)]
+    candidates = [s for s in sources if not _is_parent_table(schema, s)]
     if not ids:
-        shared = (s for s in mine if any(map(s.has_column, schema.columns)))
+        shared = (s for s in candidates if any(map(s.has_column, schema.columns)))
         return next(((s.table, s.schema) for s in shared), None)
-    able = [s for s in mine if all(map(s.has_column, ids))]
-    same = [s for s in able if s.schema and set(s.schema.ids) == set(schema.ids)]
-    if same:
-        return _drop_invalid_ids(same[0].table, ids), same[0].schema
-    if able:
-        table, origin = able[0].table, able[0].schema
+    candidates = [s for s in candidates if all(map(s.has_column, ids))]
+    same_id = [s for s in candidates if s.schema and set(s.schema.ids) == set(schema.ids)]
+    if not candidates:
+        return None
+    origin, table = (same_id or candidates)[0]
+    if not same_id:
         distinct = table.select(schema.ids).drop_nulls().unique(maintain_order=True)
-        one_each = distinct.height == table.height
-        return (
-            (_drop_invalid_ids(table, ids), origin) if one_each else (_drop_invalid_ids(distinct, ids), None)
-        )
-    return None
+        if distinct.height < table.height:  # several rows for one id: only the ids can be taken over
+            origin, table = None, distinct
+    return drop_invalid_rows(table, ids), origin
 
 
 def _is_parent_table(schema: Schema, source: InputTable) -> bool:
-    """Whether a table's rows are not those of a source, but name them by a key which that has not itself."""
+    """Return True if the schema refers to an input by a key that the input itself does not have."""
     keys = [c for c in schema.columns if c.role == "key" and source.schema and c.parent == source.schema.name]
     return any(not source.has_column(k) for k in keys)
 
 
-def _drop_invalid_ids(table: pl.DataFrame, ids: Sequence[Column]) -> pl.DataFrame:
-    checks = [k for c in ids for k in build_column_checks(c, table.schema[c.name])]
-    broken = table.select(pl.any_horizontal(c.broken for c in checks)).to_series() if checks else None
-    return table if broken is None or not broken.any() else table.filter(~broken)
+def drop_invalid_rows(table: pl.DataFrame, columns: Iterable[Column]) -> pl.DataFrame:
+    """Drop the rows that break the contract of any of these columns; those of another type do not count."""
+    broken = find_invalid_rows(
+        table, [c for c in columns if c.type in ("any", dtype_kind(table.schema[c.name]))]
+    )
+    return table.filter(~broken) if broken.any() else table
 
 
 def _find_join_keys(base: pl.DataFrame, schemas: Sequence[Schema], source: InputTable) -> dict[str, str]:
-    """Which columns of the rows name one row of a source: by its id, else by keys that hold it."""
+    """Map columns of the rows to id columns of a source: by keys that refer to it, else by the same name."""
     ids = source.schema.ids if source.schema else []
     if not ids or not source.schema:
         return {}
@@ -131,20 +155,20 @@ def _find_join_keys(base: pl.DataFrame, schemas: Sequence[Schema], source: Input
         if len(keys) == len(ids) and set(keys) <= set(base.columns):
             return match_keys(keys, ids)
     if any(c.role == "key" and c.parent in {s.name for s in schemas} for c in source.schema.columns):
-        return {}  # it has several rows for one of these
-    same = all(
-        n in base.columns and dtype_kind(base.schema[n]) == dtype_kind(source.table.schema[n]) for n in ids
-    )
+        return {}  # the source refers to these rows, so it may have several for each
+    kinds = {n: dtype_kind(dtype) for n, dtype in base.schema.items()}
+    same = all(n in kinds and kinds[n] == dtype_kind(source.table.schema[n]) for n in ids)
     return {n: n for n in ids} if same else {}
 
 
 def _join(
     base: pl.DataFrame, other: pl.DataFrame, on: dict[str, str], wanted: list[str]
 ) -> pl.DataFrame | None:
+    """Add columns of another table; None if a row could match several of its rows, or if no row matches."""
     right = other.select(pl.col(i).cast(base.schema[k], strict=False).alias(k) for k, i in on.items())
-    right = right.with_columns(other.get_columns()[other.columns.index(n)] for n in wanted)
+    right = right.with_columns(other.get_column(n) for n in wanted)
     if right.select(pl.struct(on.keys()).is_duplicated().any()).item():
         return None
     if not base.join(right, on=list(on), how="semi").height:
-        return None  # it meets none of them: all would be missing
+        return None  # the join would add nulls only
     return base.drop(wanted, strict=False).join(right, on=list(on), how="left", maintain_order="left")

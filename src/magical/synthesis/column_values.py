@@ -1,11 +1,12 @@
-"""One column made up from what its contract says of it."""
+"""Values of one column, generated from its type, bounds, choices and examples."""
 
 from __future__ import annotations
 
 import datetime as dt
 import enum
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from magical.contracts.validation import build_column_checks
 from magical.synthesis.bounds import (
     CannotGenerate,
     IntegerRange,
+    close_float_range,
     find_float_range,
     find_integer_range,
     find_length_range,
@@ -29,27 +31,34 @@ __all__ = [
     "convert_examples",
     "convert_integers",
     "dtype_of",
+    "find_invalid_rows",
     "find_listed_values",
     "find_multiples",
     "generate_unique",
     "generate_values",
+    "pick_values",
     "take_from_range",
 ]
 
 _LIST_POOL_SIZE, _EXTRA_LENGTH = 256, 3
-_LARGEST_EXACT, _LARGEST_FLOAT = float(1 << 52), 1.7976931348623157e308
+_LARGEST_EXACT = float(1 << 52)
 _TIME_STEPS: dict[str, tuple[int, ...]] = {"datetime": (3_600_000_000, 60_000_000, 1_000_000, 1)}
 _TIME_STEPS |= {"time": (60_000_000, 1_000_000, 1), "duration": _TIME_STEPS["datetime"]}
 
 
 def dtype_of(column: Column) -> Any:
-    """Give the polars type that a column is made up in."""
+    """Return the polars type in which a column is generated.
+
+    Example:
+        >>> dtype_of(Column("tags", "list", inner="str"))
+        List(String)
+    """
     if column.type == "list":
         return pl.List(dtype_of(Column(column.name, column.inner or "any")))
     if column.type == "any":
-        known = [v for v in (*column.choices, *column.examples) if v is not None]
-        texts = {"min_length", "max_length", "pattern"} & set(column.bounds)
-        return pl.Series(known).dtype if known else (pl.String if texts else pl.Int64)
+        listed = [v for v in (*column.choices, *column.examples) if v is not None]
+        text_bounds = {"min_length", "max_length", "pattern"} & set(column.bounds)
+        return pl.Series(listed).dtype if listed else (pl.String if text_bounds else pl.Int64)
     values = (*column.bounds.values(), *column.examples)
     if column.type == "datetime" and any(getattr(v, "tzinfo", None) for v in values):
         return pl.Datetime("us", "UTC")
@@ -60,34 +69,33 @@ def generate_values(column: Column, rng: SeededRandom, size: int) -> pl.Series:
     """Draw the values of a column, none of them null.
 
     Raises:
-        CannotGenerate: its bounds leave nothing, or an example breaks them.
+        CannotGenerate: no value is within its bounds, or an example breaks them.
 
     Example:
-        >>> generate_values(Column("age", "int", bounds={"ge": 18, "le": 20}), Chance("seed"), 5).to_list()
+        >>> age = Column("age", "int", bounds={"ge": 18, "le": 20})
+        >>> generate_values(age, SeededRandom("seed"), 5).to_list()
         [20, 19, 19, 18, 18]
     """
     values = find_listed_values(column)
     if values is not None:
-        return _pick(values, rng, size)
+        return pick_values(values, rng, size)
     match _effective_type(column):
         case "float":
             return pl.Series(column.name, _generate_floats(column, rng, size), dtype=pl.Float64)
         case "str":
-            return _pick(_find_texts(column), rng, size)
+            return pick_values(_find_texts(column), rng, size)
         case "bool":
             return pl.Series(column.name, rng.integers(2, size) == 1)
         case "list":
-            return _pick(_generate_lists(column, rng), rng, size)
-    return convert_integers(
-        column,
-        take_from_range(find_integer_range(column), rng.integers(find_integer_range(column).count, size)),
-    )
+            return pick_values(_generate_lists(column, rng), rng, size)
+    span = find_integer_range(column)
+    return convert_integers(column, take_from_range(span, rng.integers(span.count, size)))
 
 
 def generate_unique(column: Column, size: int) -> pl.Series:
-    """Give different values of a column in order, as ids have them: 1 to n; fewer where it can hold fewer.
+    """Return distinct values of a column in order, such as 1 to n; fewer where its bounds allow fewer.
 
-    They do not depend on the seed, so that a key can be made up without its parent's table.
+    They do not depend on the seed, so that keys can be generated without the parent's table.
 
     Example:
         >>> generate_unique(Column("id", "int", bounds={"gt": 10, "le": 12}), 5).to_list()
@@ -101,11 +109,13 @@ def generate_unique(column: Column, size: int) -> pl.Series:
             return pl.Series(column.name, _unique_floats(column, size), dtype=pl.Float64)
         case "str":
             least, most = find_length_range(column)
-            if pattern := _find_pattern(column):
-                return (
-                    generate_matching(pattern, least, most, count=max(size, 1)).head(size).alias(column.name)
-                )
-            return generate_numbered(column.name, least, most, size).head(size).alias(column.name)
+            pattern = _find_pattern(column)
+            texts = (
+                generate_matching(pattern, least, most, count=max(size, 1))
+                if pattern
+                else generate_numbered(column.name, least, most, size)
+            )
+            return texts.head(size).alias(column.name)
         case "bool":
             return pl.Series(column.name, [False, True][:size], dtype=pl.Boolean)
         case "list":
@@ -116,20 +126,25 @@ def generate_unique(column: Column, size: int) -> pl.Series:
 
 
 def find_listed_values(column: Column) -> pl.Series | None:
-    """Give the values that a column is drawn from where it lists them: its examples, else its choices."""
+    """Return the examples of a column, else its choices within bounds; None if it has neither.
+
+    Example:
+        >>> find_listed_values(Column("size", "str", choices=("S", "M"))).to_list()
+        ['S', 'M']
+    """
     if column.examples:
         return convert_examples(column)
     if not column.choices:
         return None
     values = pl.Series(column.name, list(column.choices), dtype=dtype_of(column))
-    kept = values.filter(~_find_invalid(column, values))
-    if kept.is_empty():
+    valid = values.filter(~find_invalid_rows(values.to_frame(), [column]))
+    if valid.is_empty():
         raise CannotGenerate("its bounds leave none of its choices")
-    return kept
+    return valid
 
 
 def convert_examples(column: Column) -> pl.Series:
-    """Give the examples of a column in its type, as often as they are written.
+    """Convert the examples of a column to its type; repeated ones stay repeated.
 
     Raises:
         CannotGenerate: one is of another type, or breaks the column's bounds.
@@ -137,7 +152,7 @@ def convert_examples(column: Column) -> pl.Series:
     values = [_to_plain_value(v, column.type) for v in column.examples if v is not None]
     if not values:
         raise CannotGenerate("its examples are all null", "give one that is a value")
-    for value in values:
+    for value in values:  # one by one, so that the message can name the wrong one
         try:
             pl.Series([value], dtype=dtype_of(column), strict=True)
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
@@ -157,7 +172,12 @@ def convert_examples(column: Column) -> pl.Series:
 
 
 def convert_integers(column: Column, numbers: NumberArray) -> pl.Series:
-    """Give whole numbers, days or microseconds as the column's type has them."""
+    """Convert whole numbers to the column's type: days to dates, microseconds to other times.
+
+    Example:
+        >>> convert_integers(Column("on", "date"), np.array([1])).to_list()
+        [datetime.date(1970, 1, 2)]
+    """
     match column.type:
         case "date":
             return pl.Series(column.name, numbers.astype(np.int32)).cast(pl.Date)
@@ -173,9 +193,33 @@ def convert_integers(column: Column, numbers: NumberArray) -> pl.Series:
 
 
 def take_from_range(span: IntegerRange, positions: NumberArray) -> NumberArray:
-    """Give the numbers of a span at some places; unsigned numbers wrap round, as they must."""
-    found: NumberArray = (positions * np.uint64(span.step) + np.uint64(span.low % (1 << 64))).view(np.int64)
-    return found
+    """Return the numbers of a range at some positions.
+
+    Example:
+        >>> take_from_range(IntegerRange(-4, 4, 2), np.array([0, 3], dtype=np.uint64)).tolist()
+        [-4, 2]
+    """
+    # Unsigned arithmetic wraps modulo 2**64, so that ranges wider than int64 come out right.
+    numbers: NumberArray = (positions * np.uint64(span.step) + np.uint64(span.low % (1 << 64))).view(np.int64)
+    return numbers
+
+
+def find_invalid_rows(table: pl.DataFrame, columns: Iterable[Column]) -> pl.Series:
+    """Mark the rows that break a bound, a choice or the null rule of any of these columns.
+
+    Example:
+        >>> table = pl.DataFrame({"age": [17, 18, None]})
+        >>> find_invalid_rows(table, [Column("age", "int", bounds={"ge": 18})]).to_list()
+        [True, False, True]
+    """
+    checks = [c.broken for column in columns for c in build_column_checks(column, table.schema[column.name])]
+    # Without the repeated literal, a table without checks would get a mask of one row.
+    return table.select(pl.any_horizontal(pl.repeat(False, pl.len()), *checks).alias("broken")).to_series()
+
+
+def pick_values(values: pl.Series, rng: SeededRandom, size: int) -> pl.Series:
+    """Draw values from a pool, with replacement."""
+    return values.gather(rng.integers(values.len(), size).astype(np.uint32))
 
 
 def _effective_type(column: Column) -> str:
@@ -194,38 +238,27 @@ def _to_plain_value(value: Any, kind: str) -> Any:
     return value
 
 
-def _find_invalid(column: Column, values: pl.Series) -> pl.Series:
-    wrong = [c.broken for c in build_column_checks(column, values.dtype)]
-    return values.to_frame().select(pl.any_horizontal(pl.lit(False), *wrong).alias("broken")).to_series()
-
-
-def _pick(values: pl.Series, rng: SeededRandom, size: int) -> pl.Series:
-    return values.gather(rng.integers(values.len(), size).astype(np.uint32))
-
-
 def _generate_floats(column: Column, rng: SeededRandom, size: int) -> NumberArray:
     if "multiple_of" in column.bounds:
         span, multiple = find_multiples(column)
         return take_from_range(span, rng.integers(span.count, size)).astype(np.float64) * multiple
-    low, high = find_float_range(column)
-    if low is None and high is None:
+    interval = find_float_range(column)
+    if interval == (None, None):
         return rng.normal(size)
-    if low is None or high is None:
-        edge = low if low is not None else high or 0.0
-        width = max(1000.0, abs(edge) / 8)
-        low = edge if low is not None else max(edge - width, -_LARGEST_FLOAT)
-        high = edge if high is not None else min(edge + width, _LARGEST_FLOAT)
+    low, high = close_float_range(interval)
     share = rng.uniform(size)
+    # Not low + (high - low) * share: the difference may overflow.
     return np.clip(low * (1.0 - share) + high * share, low, high)
 
 
 def find_multiples(column: Column) -> tuple[IntegerRange, float]:
-    """Give the multiples of a fraction that a column of floats may hold: how many times, and the fraction."""
+    """Return the range of factors, and the fraction that they multiply, for floats with ``multiple_of``."""
     multiple = abs(float(column.bounds["multiple_of"]))
     low, high = find_float_range(column)
     span = find_integer_range(Column(column.name, "int", bounds=_bounds_in_multiples(low, high, multiple)))
     least, most = span.low, span.high
-    while low is not None and least <= most and least * multiple < low:  # it is rounded
+    # The division was rounded, so a product at either end may lie outside the bounds.
+    while low is not None and least <= most and least * multiple < low:
         least += 1
     while high is not None and least <= most and most * multiple > high:
         most -= 1
@@ -240,13 +273,14 @@ def _bounds_in_multiples(low: float | None, high: float | None, multiple: float)
 
 
 def _unique_floats(column: Column, size: int) -> Any:
-    """Whole numbers (or multiples) where they fit, else floats that follow each other."""
+    """Return distinct floats: whole numbers or multiples where enough fit, else evenly spaced floats."""
     low, high = find_float_range(column)
-    low, high = -_LARGEST_FLOAT if low is None else low, _LARGEST_FLOAT if high is None else high
+    largest = sys.float_info.max
+    low, high = -largest if low is None else low, largest if high is None else high
     multiple = abs(float(column.bounds.get("multiple_of", 1.0)))
-    inside = Column(column.name, "int", bounds=_bounds_in_multiples(low, high, multiple))
-    try:
-        numbers = np.unique(_unique_integers(inside, size + 2).astype(np.float64) * multiple)
+    factors = Column(column.name, "int", bounds=_bounds_in_multiples(low, high, multiple))
+    try:  # two more than wanted: rounding may put both ends out of bounds
+        numbers = np.unique(_unique_integers(factors, size + 2).astype(np.float64) * multiple)
     except CannotGenerate:
         numbers = np.empty(0)
     numbers = numbers[(numbers >= low) & (numbers <= high)][:size]
@@ -259,7 +293,7 @@ def _unique_floats(column: Column, size: int) -> Any:
 
 
 def _float_to_rank(number: float) -> int:
-    """The place of a float among all floats."""
+    """Return the position of a float among all floats: the next float has the next position."""
     bits = int(np.float64(number).view(np.int64))
     return bits if bits >= 0 else -(bits & ((1 << 63) - 1))
 
@@ -270,6 +304,7 @@ def _rank_to_float(ranks: NumberArray) -> NumberArray:
 
 
 def _unique_integers(column: Column, size: int) -> NumberArray:
+    """Return consecutive numbers, from 1 or the lower bound; times in the coarsest unit that has enough."""
     low, high, span = find_limits(column)
     usual, step = find_integer_range(column), span.step
     if column.type in ("int", "any"):
@@ -279,7 +314,7 @@ def _unique_integers(column: Column, size: int) -> NumberArray:
         step = next((s for s in _TIME_STEPS.get(column.type, ()) if (span.high - first) // s >= size), step)
         step = step if span.step == 1 else span.step
     count = (span.high - first) // step + 1 if span.high >= first else 0
-    if count < size:  # go below the usual first one, where there is room
+    if count < size:  # too few above the usual first number: start lower
         count = min(size, (span.high - span.low) // step + 1)
         first = span.high - (span.high - span.low) % step - (count - 1) * step
     return take_from_range(IntegerRange(first, span.high, step), np.arange(min(count, size), dtype=np.uint64))
@@ -292,22 +327,20 @@ def _find_pattern(column: Column) -> str:
 
 def _find_texts(column: Column) -> pl.Series:
     least, most = find_length_range(column)
-    found: pl.Series | Sequence[str] = (
-        generate_matching(pattern, least, most)
-        if (pattern := _find_pattern(column))
-        else generate_words(least, most)
+    pattern = _find_pattern(column)
+    texts: pl.Series | Sequence[str] = (
+        generate_matching(pattern, least, most) if pattern else generate_words(least, most)
     )
-    return pl.Series(column.name, found, dtype=pl.String)
+    return pl.Series(column.name, texts, dtype=pl.String)
 
 
 def _generate_lists(column: Column, rng: SeededRandom) -> pl.Series:
-    """Some lists to draw from: as long as the bounds say, their members as a column of their own."""
+    """Generate a pool of lists whose lengths are within the bounds."""
     least, most = find_length_range(column)
     longest = least + _EXTRA_LENGTH if most is None else min(most, least + _EXTRA_LENGTH)
     inner = Column(column.name, column.inner or "any")
     members = generate_values(inner, rng, _LIST_POOL_SIZE * max(longest, 1))
-    lengths = pl.Series(rng.integers(longest - least + 1, _LIST_POOL_SIZE) + np.uint64(least))
-    place = pl.int_range(members.len(), eager=True) % _LIST_POOL_SIZE
-    table = pl.DataFrame({"place": place, "rows": members}).group_by("place", maintain_order=True).agg("rows")
-    table = table.with_columns(lengths.alias("length"))
-    return table.select(pl.col("rows").list.head(pl.col("length"))).to_series().alias(column.name)
+    lengths = pl.lit(pl.Series(rng.integers(longest - least + 1, _LIST_POOL_SIZE) + np.uint64(least)))
+    number = pl.int_range(members.len(), eager=True) % _LIST_POOL_SIZE
+    table = pl.DataFrame({"list": number, "members": members}).group_by("list", maintain_order=True)
+    return table.agg("members").select(pl.col("members").list.head(lengths).alias(column.name)).to_series()

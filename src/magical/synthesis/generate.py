@@ -1,4 +1,4 @@
-"""Make up what a promise says: tables, models, values, splits, lists and figures, from a seed."""
+"""Values for a promise, generated from a seed: tables, splits, models, lists and single values."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from magical.contracts.tables import partition
 from magical.errors import BrokenPromise, ContractError
 from magical.synthesis.carry_over import collect_input_tables
 from magical.synthesis.strategies import DEFAULT_ROWS, find_pretend_obstacle, pretend_error
+from magical.synthesis.stub_models import build_stub_model, build_stub_pipeline
 from magical.synthesis.table_values import NULL_SHARE, GenerateOptions, build_table
 from magical.synthesis.values import DEFAULT_MEMBERS, generate_value
 
@@ -29,7 +30,7 @@ __all__ = [
 
 StepInputs = Sequence[tuple[Promise, Any]]
 
-_PART_CYCLE = ("train", "validation", "test", "train", "train")
+_PART_CYCLE = ("train", "validation", "test", "train", "train")  # small tables get all parts, too
 
 
 def generate(
@@ -39,57 +40,40 @@ def generate(
     inputs: StepInputs = (),
     parents: Mapping[str, pl.DataFrame] | None = None,
 ) -> Any:
-    """Make up what is promised; a table comes as a polars DataFrame, whatever kind of table it is.
+    """Generate a value for a promise; a table of any kind comes as a polars DataFrame.
 
     Args:
-        promise: what the step promises.
-        how: the seed, how many rows a new table has, which share is null.
-        given: the inputs of the step, as promises and values.
-        parents: tables that hold the ids that keys refer to, by the names of their contracts.
+        promise: of the step.
+        options: the seed, the rows of a new table, the share of nulls.
+        inputs: of the step, as promises and values; rows and columns are taken over from them.
+        parents: tables whose ids keys refer to, by the names of their contracts.
 
     Raises:
-        ContractError: it is of a type that cannot be made up, or its bounds leave nothing.
+        ContractError: no value can be generated for this type or these bounds.
 
     Example:
         >>> from magical.contracts.promises import promise_of
-        >>> generate(promise_of(tuple[int, bool]), How("seed"))
+        >>> generate(promise_of(tuple[int, bool]), GenerateOptions("seed"))
         (521646, False)
     """
     if find_pretend_obstacle(promise):
         raise pretend_error("This", promise)
+    if promise.schema is not None and (promise.is_table or promise.kind == "parts"):
+        table = generate_table(promise.schema, options, inputs=inputs, parents=parents)
+        return table if promise.is_table else _split_table(table, promise, inputs)
     match promise.kind:
-        case "table" | "lazy" | "pandas":
-            return generate_table(_require_schema(promise), options, inputs=inputs, parents=parents)
-        case "parts":
-            table = generate_table(_require_schema(promise), options, inputs=inputs, parents=parents)
-            try:
-                return _split_table(table, _require_schema(promise), inputs)
-            except BrokenPromise as error:
-                rows = f"{table.height:,} row{'s' * (table.height != 1)}"
-                raise ContractError(
-                    f"{promise} cannot be made up from {rows}: {error.lines[0]}", hint="pretend more rows."
-                ) from None
         case "tuple":
-            made = [
-                generate(p, _member_options(options, i), inputs=inputs, parents=parents)
-                for i, p in enumerate(promise.items)
-            ]
-            return tuple(made)
+            each = [(p, _member_options(options, i)) for i, p in enumerate(promise.items)]
+            return tuple(generate(p, o, inputs=inputs, parents=parents) for p, o in each)
         case "list":
             return _generate_list(promise, options, inputs, parents)
+        case "none" | "receipt":
+            return None
         case "model":
-            from magical.synthesis.stub_models import build_stub_model
-
             return build_stub_model(inputs, options.seed)
         case "pipeline":
-            from magical.synthesis.stub_models import build_stub_pipeline
-
             return build_stub_pipeline(options.seed)
-    return (
-        None
-        if promise.kind in ("none", "receipt")
-        else generate_value(promise.annotated_hint or promise.hint, options.seed)
-    )
+    return generate_value(promise.annotated_hint or promise.hint, options.seed)
 
 
 def generate_table(
@@ -99,38 +83,22 @@ def generate_table(
     inputs: StepInputs = (),
     parents: Mapping[str, pl.DataFrame] | None = None,
 ) -> pl.DataFrame:
-    """Make up a table that keeps its contract; the same seed gives the same table on any machine.
+    """Generate a table that satisfies its contract; the same seed gives the same table on any machine.
 
-    Rows come from the first input with the same ``Id`` columns, else from the different values of those
-    columns where an input has them all, else they are new; without an ``Id``, from the first input that has
-    one column in common; never from one that the table names by a ``Key``. A column that this input has with
-    the same name and type is copied. Other inputs give their columns too where a row can meet but one of
-    theirs: by a key that names it, else by their own id. A copied value that the contract forbids is drawn
-    anew, and a row whose id it forbids is left out.
-
-    Args:
-        schema: what the table promises.
-        how: the seed, how many rows a new table has, which share is null.
-        given: the inputs of the step, as promises and values.
-        parents: tables that hold the ids that keys refer to, by the names of their contracts.
+    `magical.synthesis.carry_over` says which rows and columns come from the inputs; the arguments are those
+    of `generate`.
 
     Raises:
-        ContractError: bounds or rules that no value keeps, or an example that breaks them.
+        ContractError: no value satisfies the bounds or the rules, or an example breaks them.
 
     Example:
         >>> from magical.contracts.schema import Column
         >>> age = Column("age", "int", bounds={"ge": 18, "le": 20})
         >>> customer = Schema("Customer", (Column("id", "int", role="id"), age))
-        >>> generate_table(customer, How("seed", rows=3)).rows()
+        >>> generate_table(customer, GenerateOptions("seed", rows=3)).rows()
         [(1, 19), (2, 18), (3, 20)]
     """
     return build_table(schema, options, collect_input_tables(inputs), parents or {})
-
-
-def _require_schema(promise: Promise) -> Schema:
-    if promise.schema is None:
-        raise pretend_error("This", promise)
-    return promise.schema
 
 
 def _member_options(options: GenerateOptions, number: int) -> GenerateOptions:
@@ -140,45 +108,55 @@ def _member_options(options: GenerateOptions, number: int) -> GenerateOptions:
 def _generate_list(
     promise: Promise, options: GenerateOptions, inputs: StepInputs, parents: Mapping[str, pl.DataFrame] | None
 ) -> Any:
-    """As many members as a list among the inputs has, each made from the member at its place; else three."""
-    size = next(
-        (len(v) for p, v in inputs if p.kind == "list" and isinstance(v, (list, tuple))), DEFAULT_MEMBERS
-    )
-    made = []
-    for number in range(size):
-        mine = [
-            (p.items[0], v[number]) if p.kind == "list" and p.items and len(v) == size else (p, v)
+    """Generate a list as long as the first list among the inputs, member from member; else of three."""
+    sizes = (len(v) for p, v in inputs if p.kind == "list" and isinstance(v, (list, tuple)))
+    size = next(sizes, DEFAULT_MEMBERS)
+    members = []
+    for i in range(size):
+        member_inputs = [
+            (p.items[0], v[i]) if p.kind == "list" and p.items and len(v) == size else (p, v)
             for p, v in inputs
         ]
-        made.append(
-            generate(promise.items[0], _member_options(options, number), inputs=mine, parents=parents)
+        member = generate(
+            promise.items[0], _member_options(options, i), inputs=member_inputs, parents=parents
         )
-    return tuple(made) if str(promise.hint).startswith("tuple") else made
+        members.append(member)
+    return tuple(members) if str(promise.hint).startswith("tuple") else members
 
 
-def _split_table(table: pl.DataFrame, schema: Schema, inputs: StepInputs) -> Parts[Any]:
-    """Cut a table: as the split among the inputs is cut, else by groups, else within each class."""
+def _split_table(table: pl.DataFrame, promise: Promise, inputs: StepInputs) -> Parts[Any]:
+    schema = promise.schema
+    assert schema is not None
     table = attach_promise(table, Promise("table", schema=schema))
+    try:
+        return partition(table, _assign_parts(table, schema, inputs))
+    except BrokenPromise as error:
+        rows = f"{table.height:,} row{'s' * (table.height != 1)}"
+        raise ContractError(
+            f"{promise} cannot be made up from {rows}: {error.lines[0]}", hint="pretend more rows."
+        ) from None
+
+
+def _assign_parts(table: pl.DataFrame, schema: Schema, inputs: StepInputs) -> pl.Series:
+    """Return the part of each row: as in a split among the inputs, else by groups, else within each class."""
     for promise, value in inputs:
         sizes = [getattr(value, name).height for name in PARTS] if promise.kind == "parts" else []
         if sizes and sum(sizes) == table.height:
-            return partition(table, [n for n, size in zip(PARTS, sizes, strict=True) for _ in range(size)])
+            return pl.Series([n for n, size in zip(PARTS, sizes, strict=True) for _ in range(size)])
     target = schema.column(schema.target) if schema.target else None
-    classed = target is not None and target.is_class
-    names = [target.name] if target and classed else []
-    groups = schema.names_with_role("group")
-    if groups:
-        part = _assign_parts(table, pl.col(groups[0]).rank("dense") - 1, schema.target)
-        cut = [table.filter(part == name) for name in PARTS]
-        if all(c.height and (not names or c[names[0]].n_unique() > 1) for c in cut):
-            return partition(table, part)
+    classes = [target.name] if target and target.is_class else []
+    if groups := schema.names_with_role("group"):
+        parts = _cycle_parts(table, pl.col(groups[0]).rank("dense") - 1, schema.target)
+        pieces = [table.filter(parts == name) for name in PARTS]
+        # With few groups a part may be empty, or have one class only, which no model can be tested on.
+        if all(p.height and (not classes or p[classes[0]].n_unique() > 1) for p in pieces):
+            return parts
     number = pl.int_range(pl.len())
-    return partition(table, _assign_parts(table, number.over(names) if names else number, schema.target))
+    return _cycle_parts(table, number.over(classes) if classes else number, schema.target)
 
 
-def _assign_parts(table: pl.DataFrame, number: pl.Expr, target: str | None) -> pl.Series:
-    """Which part each row goes to; a row without a target to none."""
-    there = pl.col(target).is_not_null() if target else pl.lit(True)
-    place = (number % len(_PART_CYCLE)).cast(pl.UInt32)
-    parts = pl.lit(pl.Series(_PART_CYCLE)).gather(place)
-    return table.select(pl.when(there).then(parts).alias("part")).to_series()
+def _cycle_parts(table: pl.DataFrame, number: pl.Expr, target: str | None) -> pl.Series:
+    """Assign rows to parts by their number; a row without a target gets no part."""
+    has_target = pl.col(target).is_not_null() if target else pl.lit(True)
+    parts = pl.lit(pl.Series(_PART_CYCLE)).gather((number % len(_PART_CYCLE)).cast(pl.UInt32))
+    return table.select(pl.when(has_target).then(parts).alias("part")).to_series()

@@ -1,4 +1,4 @@
-"""Made-up rows that break a rule across columns are drawn again, a bounded number of times."""
+"""Rejection sampling: rows that break a rule across columns are redrawn, a bounded number of times."""
 
 from __future__ import annotations
 
@@ -14,14 +14,21 @@ from magical.errors import ContractError, join_names
 __all__ = ["Redraw", "check_rules", "find_rule_columns", "redraw_broken_rows"]
 
 Redraw = Callable[[Sequence[str], int, int], pl.DataFrame]
-"""Draws some columns anew: their names, how many rows, and which attempt it is."""
+"""A function that draws columns again, from their names, the number of rows and the attempt."""
 
 _ROUNDS, _MAX_CANDIDATES, _PATIENCE = 64, 4096, 8
+"""At most so many rounds; rows tried in each; rounds without progress after which to stop."""
 
 
 def find_rule_columns(rule: Check, columns: Sequence[str]) -> list[str]:
-    """Give the columns that a rule reads; all where polars cannot say."""
-    if rule.holds.meta.has_multiple_outputs():
+    """List the columns that a rule reads; all of them if polars cannot tell.
+
+    Example:
+        >>> rule = Check("order", "must hold", pl.col("left") >= pl.col("arrived"))
+        >>> find_rule_columns(rule, ["id", "arrived", "left"])
+        ['arrived', 'left']
+    """
+    if rule.holds.meta.has_multiple_outputs():  # pl.all() and selectors name no column
         return list(columns)
     return [n for n in columns if n in set(rule.holds.meta.root_names())]
 
@@ -29,19 +36,16 @@ def find_rule_columns(rule: Check, columns: Sequence[str]) -> list[str]:
 def redraw_broken_rows(
     table: pl.DataFrame, schema: Schema, redraw: Redraw, fixed: Sequence[Sequence[str]]
 ) -> pl.DataFrame:
-    """Draw the rows again that break a rule which looks at one row at a time.
-
-    Only what a broken rule reads is drawn anew.
+    """Redraw the rows that break a row-wise rule, in the columns that broken rules read.
 
     Args:
-        table: has the columns that the rules read.
-        schema: has the rules; those that read a column which the table has not are left out.
-        redraw: gives new values.
-        fixed: columns to leave alone; the first of these sets that leaves a broken rule something counts.
+        table: the rows; rules that read a column which it lacks are skipped.
+        schema: has the rules.
+        redraw: draws new values.
+        fixed: alternatives of columns to leave alone; for each rule, the first that leaves any to redraw.
     """
-    rules = [
-        r for r in build_rule_checks(schema) if set(find_rule_columns(r, schema.names)) <= set(table.columns)
-    ]
+    names = set(table.columns)
+    rules = [r for r in build_rule_checks(schema) if names.issuperset(find_rule_columns(r, schema.names))]
     rules = [r for r in rules if _is_rowwise(r, table)]
     best = _find_broken(table, rules).sum()
     last = 0
@@ -52,18 +56,21 @@ def redraw_broken_rows(
             best, last = count, turn
         if not count or turn - last > _PATIENCE:
             break
-        names = _find_redraw_columns(table, rules, fixed)
-        if not names:
+        redrawn = _find_redraw_columns(table, rules, fixed)
+        if not redrawn:
             break
-        table = _replace_broken_rows(table, rules, broken, (names, turn), redraw)
+        table = _replace_broken_rows(table, rules, broken, (redrawn, turn), redraw)
     return table
 
 
 def check_rules(table: pl.DataFrame, schema: Schema) -> None:
-    """Check all rules of a made-up table.
+    """Check all rules of a generated table.
 
     Raises:
-        ContractError: one is broken, or polars cannot compute it.
+        ContractError: a rule is broken, or polars cannot compute it.
+
+    Example:
+        >>> check_rules(pl.DataFrame({"age": [3]}), Schema("Customer", ()))
     """
     for rule in build_rule_checks(schema) if table.height else []:
         try:
@@ -96,35 +103,36 @@ def _source_suffix(schema: Schema) -> str:
 
 
 def _is_rowwise(rule: Check, table: pl.DataFrame) -> bool:
-    """Whether a rule says the same of each row, whatever rows stand beside it, as far as a trial shows."""
-    some = table.head(512)
-    half = some.head(-(-some.height // 2))
+    """Return True if a trial shows that a rule treats each row alone, so that rows can be redrawn alone."""
+    sample = table.head(512)
+    half = sample.head(-(-sample.height // 2))
     try:
-        whole, part = _find_broken(some, [rule]), _find_broken(half, [rule])
-        turned = _find_broken(some.reverse(), [rule]).reverse()
+        broken, broken_half = _find_broken(sample, [rule]), _find_broken(half, [rule])
+        reversed_twice = _find_broken(sample.reverse(), [rule]).reverse()
     except pl.exceptions.PolarsError:
         return False
-    return bool(whole.equals(turned)) and bool(whole.head(half.height).equals(part))
+    return bool(broken.equals(reversed_twice)) and bool(broken.head(half.height).equals(broken_half))
 
 
 def _find_broken(table: pl.DataFrame, rules: Sequence[Check]) -> pl.Series:
+    """Mark the rows that break a rule; an aggregating rule gives one value, which is spread over all rows."""
     if not rules:
         return pl.repeat(False, table.height, eager=True)
-    found = table.lazy().select(pl.repeat(False, pl.len()) | pl.any_horizontal(r.broken for r in rules))
-    return found.collect().to_series().rename("broken")
+    broken = table.lazy().select(pl.repeat(False, pl.len()) | pl.any_horizontal(r.broken for r in rules))
+    return broken.collect().to_series().rename("broken")
 
 
 def _find_redraw_columns(
     table: pl.DataFrame, rules: Sequence[Check], fixed: Sequence[Sequence[str]]
 ) -> list[str]:
-    """What is drawn anew: of each broken rule the columns that it reads, and that may be."""
+    """List the columns to redraw: those that a broken rule reads, without the fixed ones."""
     names: dict[str, None] = {}
     for rule in rules:
         if not _find_broken(table, [rule]).any():
             continue
         roots = find_rule_columns(rule, table.columns)
-        free = next((f for some in fixed if (f := [n for n in roots if n not in some])), [])
-        names |= dict.fromkeys(free)
+        free = ([n for n in roots if n not in excluded] for excluded in fixed)
+        names |= dict.fromkeys(next(filter(None, free), []))
     return list(names)
 
 
@@ -135,19 +143,18 @@ def _replace_broken_rows(
     attempt: tuple[list[str], int],
     redraw: Redraw,
 ) -> pl.DataFrame:
-    """Try several new values for each broken row, and take the first that keeps all rules."""
+    """Try several candidates for each broken row, and take the first that satisfies all rules."""
     (names, turn), rows = attempt, broken.arg_true()
-    each = max(1, _MAX_CANDIDATES // rows.len())
-    places = pl.concat([rows] * each)
-    fresh = redraw(names, places.len(), turn)
+    # The fewer rows are broken, the more candidates each gets, so that the last ones are found too.
+    targets = pl.concat([rows] * max(1, _MAX_CANDIDATES // rows.len()))
+    fresh = redraw(names, targets.len(), turn)
     names = [n for n in fresh.columns if dtype_kind(fresh.schema[n]) == dtype_kind(table.schema[n])]
-    tried = table[places].with_columns(fresh.select(names).get_columns())
-    good = tried.select(names).with_columns(places.alias("__place")).filter(~_find_broken(tried, rules))
-    if good.is_empty():
+    candidates = table[targets].with_columns(fresh.select(names).get_columns())
+    valid = candidates.select(names).with_columns(targets.alias("__row"))
+    valid = valid.filter(~_find_broken(candidates, rules)).unique("__row", keep="first", maintain_order=True)
+    if valid.is_empty():
         return table
-    good = good.unique("__place", keep="first", maintain_order=True)
-    kept = table.select(
-        n if table.schema[n] == good.schema[n] else pl.col(n).cast(good.schema[n]) for n in names
-    )
-    patched = [kept.get_column(n).clone().scatter(good["__place"], good.get_column(n)) for n in names]
+    old = table.select(pl.col(n).cast(valid.schema[n]) for n in names)
+    # scatter() changes a series in place; the clone keeps the column of the old table as it is.
+    patched = [old.get_column(n).clone().scatter(valid["__row"], valid.get_column(n)) for n in names]
     return table.with_columns(patched)

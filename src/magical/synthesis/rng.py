@@ -1,4 +1,4 @@
-"""Chance that is the same on every machine: raw bits, integers and exact arithmetic, nothing else."""
+"""Random numbers that are the same on every machine: raw bits, integers and exact arithmetic only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HALF, _LOW = np.uint64(32), np.uint64((1 << 21) - 1)
 
 
 class SeededRandom:
-    """Random numbers from the bits of PCG64, which numpy promises never to change, seeded by texts.
+    """Random numbers from the bits of PCG64, seeded by texts.
 
     Example:
         >>> SeededRandom("seed", "column").integers(10, 5).tolist()
@@ -25,6 +25,7 @@ class SeededRandom:
     def __init__(self, *seed: str) -> None:
         digest = hashlib.sha256("\0".join(seed).encode()).digest()
         state, step = int.from_bytes(digest[:16], "little"), int.from_bytes(digest[16:], "little") | 1
+        # numpy keeps PCG64's bit stream stable for ever, but not the methods of Generator.
         self._source = np.random.PCG64(0)
         self._source.state = {
             "bit_generator": "PCG64",
@@ -34,13 +35,13 @@ class SeededRandom:
         }
 
     def bits(self, size: int) -> NumberArray:
-        """Give 64 random bits each."""
+        """Draw numbers of 64 random bits."""
         return np.asarray(self._source.random_raw(size), dtype=np.uint64)
 
     def integers(self, count: int, size: int) -> NumberArray:
-        """Give whole numbers from 0, below ``count``, which is at most 2**64."""
+        """Draw whole numbers from 0, below ``count``, which is at most 2**64."""
         raw = self.bits(size)
-        if count <= 1 << 32:
+        if count <= 1 << 32:  # in place: a multiplication is much faster than a modulo
             raw >>= _HALF
             raw *= np.uint64(count)
             raw >>= _HALF
@@ -48,21 +49,22 @@ class SeededRandom:
         return raw if count >= 1 << 64 else np.asarray(raw % np.uint64(count))
 
     def integer(self, count: int) -> int:
-        """Give one whole number from 0, below ``count``."""
+        """Draw one whole number from 0, below ``count``."""
         return int(self.integers(count, 1)[0])
 
     def uniform(self, size: int) -> NumberArray:
-        """Give floats from 0, below 1."""
+        """Draw floats from 0, below 1."""
         return np.asarray((self.bits(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
     def normal(self, size: int) -> NumberArray:
-        """Give floats that look normal (three uniform ones added): mean 0, deviation 1, none beyond 3."""
+        """Draw floats that look normal: mean 0, standard deviation 1, none beyond 3."""
+        # A sum of three uniform numbers; np.log and np.cos differ in the last bit between machines.
         raw = self.bits(size)
         total = (raw & _LOW) + ((raw >> np.uint64(21)) & _LOW) + ((raw >> np.uint64(42)) & _LOW)
         return np.asarray(total.astype(np.float64) * 2.0**-20 - 3.0)
 
     def mask(self, share: float, size: int) -> NumberArray:
-        """Say true for about a share of places, and for at least one where there is any share and place."""
+        """Draw a mask that is true for about ``share`` of the places; for at least one if there is any."""
         if share <= 0 or not size:
             return np.zeros(size, dtype=bool)
         chosen = np.asarray(self.bits(size) < np.uint64(min(int(share * 2.0**64), (1 << 64) - 1)))

@@ -1,6 +1,6 @@
-"""What a value is made of, read from its type hint: enough to make one up, or the reason why nobody can.
+"""Recipes for the values of type hints, and the reasons why a hint has none.
 
-Nothing heavy is imported here, so that what cannot be made up is known before anything runs.
+Nothing heavy is imported here: a plan needs these reasons before anything runs.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ PRETEND_HINT = "promise a table, a model, numbers, texts or a pydantic model."
 FIGURE_CLASSES = {"matplotlib": "Figure", "plotly": "Figure", "altair": "Chart"}
 
 DEFAULT_ROWS = 1000
-"""Rows of a table that is made up, unless its rows come from a table that the step is given."""
+"""The height of a generated table, unless its rows come from an input of the step."""
 
 _LISTS = (list, abc.Sequence, abc.Iterable, abc.Collection, abc.MutableSequence)
 _SETS = (set, frozenset, abc.Set, abc.MutableSet)
@@ -61,21 +61,21 @@ _BARE_TYPES = (list, tuple, set, frozenset, dict)
 
 
 class UnsupportedHint(Exception):
-    """A hint whose values nobody can guess."""
+    """A type hint for which no value can be generated; the text is its name."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How to make up one value.
+    """Instructions to generate one value. Its repr is part of cache keys.
 
     Attributes:
         kind: ``none``, ``column``, ``choice``, ``list``, ``set``, ``tuple``, ``mapping``, ``record``,
             ``figure``, ``bytes``, ``decimal``, ``uuid``, or ``omitted`` for a field that keeps its default.
         hint: the type itself.
-        column: for one number, text, truth or time, what bounds it.
+        column: type and bounds of a single value; of a collection, the bounds of its size.
         choices: the values to choose from.
-        parts: the members; for a mapping its keys and values, for a record its fields.
-        names: of a record's fields, as it takes them.
+        parts: the recipes of members; of a mapping's keys and values; of a record's fields.
+        names: the names of a record's fields, by their aliases.
     """
 
     kind: str
@@ -90,7 +90,7 @@ OMITTED = Recipe("omitted")
 
 
 def find_pretend_obstacle(promise: Promise) -> str:
-    """Say why what is promised cannot be made up; empty if it can.
+    """Explain why no value can be generated for a promise; an empty text if one can.
 
     Example:
         >>> from magical.contracts.promises import promise_of
@@ -98,9 +98,7 @@ def find_pretend_obstacle(promise: Promise) -> str:
         ('', 'it promises slice, and nobody can guess what slice is')
     """
     if promise.is_table or promise.kind == "parts":
-        return (
-            "" if promise.schema is not None else f"it promises {promise}, which says nothing of its columns"
-        )
+        return f"it promises {promise}, which says nothing of its columns" if promise.schema is None else ""
     if promise.kind in ("tuple", "list"):
         return next((reason for item in promise.items if (reason := find_pretend_obstacle(item))), "")
     if promise.kind in ("none", "model", "pipeline", "receipt"):
@@ -115,7 +113,7 @@ def find_pretend_obstacle(promise: Promise) -> str:
 
 
 def pretence_json(promise: Promise) -> dict[str, Any]:
-    """Give all that a made-up value depends on, for its key.
+    """Describe all that a generated value depends on, for its cache key.
 
     Example:
         >>> from magical.contracts.promises import promise_of
@@ -133,7 +131,7 @@ def pretence_json(promise: Promise) -> dict[str, Any]:
 
 
 def pretend_error(label: str, promise: Promise) -> ContractError:
-    """Word that something cannot be made up.
+    """Build the error for a promise without a value.
 
     Example:
         >>> from magical.contracts.promises import promise_of
@@ -145,15 +143,24 @@ def pretend_error(label: str, promise: Promise) -> ContractError:
 
 
 def find_recipe(hint: Any, enclosing: tuple[Any, ...] = (), marks: tuple[Any, ...] = ()) -> Recipe:
-    """Read a type hint.
+    """Build the recipe for a type hint.
+
+    Args:
+        hint: any type hint.
+        enclosing: the classes whose fields are being read; one that occurs again has no end.
+        marks: the metadata of an outer ``Annotated``.
 
     Raises:
-        Unknown: its values cannot be made up.
+        UnsupportedHint: no value can be generated.
+
+    Example:
+        >>> find_recipe(Literal["a", "b"]).choices
+        ('a', 'b')
     """
-    found = list(marks)
-    hint, nullable = unwrap_hint(hint, found)
+    all_marks = list(marks)
+    hint, nullable = unwrap_hint(hint, all_marks)
     try:
-        return _find_hint_recipe(hint, enclosing, found)
+        return _find_hint_recipe(hint, enclosing, all_marks)
     except UnsupportedHint:
         if nullable:
             return Recipe("none")
@@ -172,7 +179,7 @@ def _find_hint_recipe(hint: Any, enclosing: tuple[Any, ...], marks: list[Any]) -
         return _find_first_recipe(arguments, enclosing, marks)
     if origin in (Required, NotRequired, ReadOnly):
         return find_recipe(arguments[0], enclosing, tuple(marks))
-    if any(isinstance(m, Role) and m.name == "key" for m in marks):
+    if any(isinstance(m, Role) and m.name == "key" for m in marks):  # its hint is the parent's class
         return Recipe("column", hint, Column("id", "int", bounds={"ge": 1} | extract_bounds(marks)))
     if origin in (*_LISTS, *_SETS, *_MAPPINGS, tuple) and (arguments or origin in _BARE_TYPES):
         return _find_collection_recipe(origin, arguments, enclosing, marks)
@@ -182,14 +189,14 @@ def _find_hint_recipe(hint: Any, enclosing: tuple[Any, ...], marks: list[Any]) -
 
 
 def _find_first_recipe(arguments: tuple[Any, ...], enclosing: tuple[Any, ...], marks: list[Any]) -> Recipe:
-    """The first of several types that can be made up."""
-    problem = UnsupportedHint("nothing")
+    """Return the recipe of the first type of a union that has one."""
+    last_error = UnsupportedHint("nothing")
     for argument in arguments:
         try:
             return find_recipe(argument, enclosing, tuple(marks))
         except UnsupportedHint as error:
-            problem = error
-    raise problem
+            last_error = error
+    raise last_error
 
 
 def _find_collection_recipe(
@@ -197,6 +204,7 @@ def _find_collection_recipe(
 ) -> Recipe:
     sizes = Column("size", "list", bounds=extract_bounds(marks))
     if origin is tuple and arguments and arguments[-1] is not ...:
+        # Older Pythons spell the empty tuple tuple[()] with () as its argument.
         return Recipe("tuple", tuple, parts=tuple(find_recipe(a, enclosing) for a in arguments if a != ()))
     kind = "mapping" if origin in _MAPPINGS else "set" if origin in _SETS else "list"
     defaults = (str, int) if kind == "mapping" else (str,)
@@ -205,7 +213,7 @@ def _find_collection_recipe(
 
 
 def _find_class_recipe(cls: type[Any], hint: Any, enclosing: tuple[Any, ...], marks: list[Any]) -> Recipe:
-    if cls in enclosing:
+    if cls in enclosing:  # a class that requires itself has no finite value
         raise UnsupportedHint(_hint_name(cls))
     if issubclass(cls, enum.Enum):
         return Recipe("choice", cls, choices=tuple(cls))
@@ -217,25 +225,24 @@ def _find_class_recipe(cls: type[Any], hint: Any, enclosing: tuple[Any, ...], ma
     if FIGURE_CLASSES.get(cls.__module__.split(".")[0]) == cls.__name__:
         return Recipe("figure", cls)
     if fields := _record_fields(cls):
-        names, parts = [], []
+        parts = []
         for name, (field, optional) in fields.items():
             try:
-                part = _find_field_recipe(field, optional, (*enclosing, cls))
+                parts.append(_find_field_recipe(field, optional, (*enclosing, cls)))
             except UnsupportedHint as error:
                 raise UnsupportedHint(f"{cls.__name__}.{name} ({error})") from None
-            names.append(name)
-            parts.append(part)
-        return Recipe("record", hint, parts=tuple(parts), names=tuple(names))
+        return Recipe("record", hint, parts=tuple(parts), names=tuple(fields))
     if issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls) or is_typeddict(cls):
         return Recipe("record", hint)
     raise UnsupportedHint(_hint_name(hint))
 
 
 def _find_field_recipe(field: Any, optional: bool, enclosing: tuple[Any, ...]) -> Recipe:
-    """One field of a record: its examples, else its default, else what its type says."""
+    """Build the recipe of a record's field: from its examples, else its default, else its type."""
     if isinstance(field, FieldInfo):
         if field.examples:
             return Recipe("choice", choices=tuple(field.examples))
+        # A default of None is not used: a value shows more of the type.
         if not field.is_required() and not (field.default is None and field.default_factory is None):
             return OMITTED
         hint, marks = field.annotation, tuple(field.metadata)
@@ -250,7 +257,7 @@ def _find_field_recipe(field: Any, optional: bool, enclosing: tuple[Any, ...]) -
 
 
 def _record_fields(cls: type[Any]) -> Mapping[str, tuple[Any, bool]]:
-    """The fields of a record by the names that it takes, and whether they may be left out."""
+    """Return the fields of a record by alias or name, each with True if it may be left out."""
     if issubclass(cls, BaseModel):
         return {f.alias or name: (f, False) for name, f in cls.model_fields.items()}
     if dataclasses.is_dataclass(cls):
@@ -261,9 +268,9 @@ def _record_fields(cls: type[Any]) -> Mapping[str, tuple[Any, bool]]:
             for f in dataclasses.fields(cls)
             if f.init and f.default is none and f.default_factory is none
         }
-    if is_typeddict(cls) or (issubclass(cls, tuple) and hasattr(cls, "_record_fields")):
+    if is_typeddict(cls) or (issubclass(cls, tuple) and hasattr(cls, "_fields")):
         hints = get_type_hints(cls, include_extras=True)
-        names = getattr(cls, "_record_fields", tuple(hints))
+        names = getattr(cls, "_fields", tuple(hints))
         missing = set(getattr(cls, "__optional_keys__", ()))
         return {n: (hints.get(n, str), n in missing) for n in names}
     return {}

@@ -1,4 +1,4 @@
-"""What stands in for a model that nobody has trained: right in shape, and of no use for anything else."""
+"""Stubs of models, pipelines and figures: of the right shape, and refused outside a pretending run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from magical.contracts.model import Candidate, Model
 from magical.contracts.promises import Parts, Promise
 from magical.contracts.schema import Schema
 from magical.errors import ContractError, UnwrittenStep, join_names
+from magical.synthesis.carry_over import flatten_inputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,16 +35,18 @@ __all__ = [
 
 _UNIT_SCALE = 2.0**-53
 
+# Global, not a context variable: bodies run in threads that do not inherit one. A list, since runs overlap.
 _active_runs: list[object] = []
 
 
 @contextlib.contextmanager
 def pretending_run() -> Iterator[None]:
-    """Let pretended models predict, in all threads: what comes of it is branded by whoever runs this.
+    """Let stub models predict, in all threads; the caller must mark the results as pretended.
 
     Example:
         >>> with pretending_run():
-        ...     pass
+        ...     StubModel("seed", high=9.0).predict(pl.DataFrame({"x": [1, 2]}).to_pandas()).shape
+        (2,)
     """
     mark = object()
     _active_runs.append(mark)
@@ -55,16 +58,16 @@ def pretending_run() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class StubModel:
-    """The pipeline of a pretended model: its predictions are a hash of the row.
+    """The pipeline of a pretended model: its predictions are hashes of the rows.
 
-    It stands for nothing outside a pretending run, and cannot be pickled.
+    It predicts only during a pretending run, and cannot be pickled.
 
     Attributes:
-        seed: another seed gives other predictions.
-        classes: how many; 0 for numbers.
+        seed: is hashed with each row.
+        classes: the number of classes; 0 for a regression.
         low: the least number it predicts.
-        high: the greatest.
-        origin: the pretended steps that it comes from.
+        high: the greatest number.
+        origin: the pretended steps behind it.
     """
 
     seed: str
@@ -74,28 +77,29 @@ class StubModel:
     origin: tuple[str, ...] = ()
 
     def predict_proba(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
-        """Give made-up probabilities of shape (rows, classes).
+        """Compute probabilities of shape (rows, classes).
 
         Raises:
-            UnwrittenStep: no pretending run is under way.
+            UnwrittenStep: no pretending run is active.
         """
         shares = [self._uniform(frame, str(i)) for i in range(self.classes)]
         if self.classes == 2:
             return np.column_stack([1 - shares[1], shares[1]])
-        weights = np.column_stack(shares) + 1e-9
+        weights = np.column_stack(shares) + 1e-9  # a row of zeros could not be normalised
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
-        """Give made-up numbers, or class numbers.
+        """Compute numbers, or the numbers of classes.
 
         Raises:
-            UnwrittenStep: no pretending run is under way.
+            UnwrittenStep: no pretending run is active.
         """
         if self.classes:
             return np.asarray(self.predict_proba(frame).argmax(axis=1))
         return self.low + self._uniform(frame, "") * (self.high - self.low)
 
     def __reduce__(self) -> NoReturn:
+        # A pickled stub could be registered or copied, and be taken for a trained model.
         raise self._not_real_error("it cannot be pickled or copied to another place")
 
     def _uniform(self, frame: pd.DataFrame, salt: str) -> np.ndarray[Any, Any]:
@@ -105,7 +109,7 @@ class StubModel:
 
         key = sha256(f"{self.seed}/{salt}".encode()).hexdigest()[:16]
         hashes = hash_pandas_object(frame, index=False, hash_key=key).to_numpy()
-        # Numbers are hashed without the key, so it is mixed in.
+        # pandas ignores the hash key for numbers, so mix it in here.
         mixed = (hashes ^ np.uint64(int(key, 16))) * np.uint64(0x9E3779B97F4A7C15)
         return np.asarray((mixed >> np.uint64(11)) * _UNIT_SCALE)
 
@@ -119,16 +123,16 @@ class StubModel:
 
 @dataclass(frozen=True)
 class StubPipeline:
-    """Stands for an unfitted Pipeline until a body wants one; ``fit`` is what promises it."""
+    """A placeholder of an unfitted Pipeline, so that scikit-learn is imported only when a body uses it."""
 
     seed: str
 
     def fit(self, frame: Any, target: Any = None) -> Pipeline:
-        """Give a fitted Pipeline that makes plain numbers of whatever comes."""
+        """Fit the pipeline; `magical.contracts.promises` recognises a Pipeline by this method."""
         return self.pipeline().fit(frame, target)
 
     def pipeline(self) -> Pipeline:
-        """Give an unfitted scikit-learn Pipeline that makes plain numbers of whatever comes."""
+        """Build an unfitted scikit-learn Pipeline that turns any frame into numbers."""
         from sklearn.pipeline import Pipeline
         from sklearn.preprocessing import FunctionTransformer
 
@@ -136,7 +140,12 @@ class StubPipeline:
 
 
 def plain_numbers(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """Give a frame as numbers: texts by a hash from 0 to 1, dates as days, 0 where a value is missing."""
+    """Turn a frame into numbers: texts into hashes from 0 to 1, dates into days, missing values into 0.
+
+    Example:
+        >>> plain_numbers(pl.DataFrame({"x": [1.5, None]}).to_pandas()).tolist()
+        [[1.5], [0.0]]
+    """
     from pandas.util import hash_array
 
     columns = []
@@ -154,20 +163,20 @@ def plain_numbers(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
 
 
 def build_stub_model(inputs: Sequence[tuple[Promise, Any]], seed: str) -> Model:
-    """Give a pretended model with the signature and classes that what a step is given asks for.
+    """Build a pretended model with the signature and classes that the inputs of a step call for.
 
     Args:
-        given: the step's inputs; a model among them lends its signature, else the first table with a target.
+        inputs: a model among them gives the signature, else the first table with a target.
         seed: of its predictions.
 
     Raises:
-        ContractError: nothing says what it should predict.
+        ContractError: no input has a target.
     """
-    models = [value for _, value in _flatten_inputs(inputs) if isinstance(value, Model)]
+    models = [value for _, value in flatten_inputs(inputs) if isinstance(value, Model)]
     if models:
-        chosen = replace(models[0], pipeline=replace(_find_stub(models[0]), seed=seed), chosen=None)
-        return replace(chosen, candidates=())
-    for promise, value in _flatten_inputs(inputs):
+        stub = replace(_find_stub(models[0]), seed=seed)
+        return replace(models[0], pipeline=stub, chosen=None, candidates=())
+    for promise, value in flatten_inputs(inputs):
         table, schema = value.train if isinstance(value, Parts) else value, promise.schema
         if schema and isinstance(table, pl.DataFrame) and schema.target in table.columns:
             return _build_for_table(table, schema, seed)
@@ -178,17 +187,27 @@ def build_stub_model(inputs: Sequence[tuple[Promise, Any]], seed: str) -> Model:
 
 
 def build_stub_pipeline(seed: str) -> StubPipeline:
-    """Give what stands for an unfitted Pipeline."""
+    """Build the placeholder of an unfitted Pipeline."""
     return StubPipeline(seed)
 
 
 def is_stub(value: Any) -> bool:
-    """Whether a value is a pretended model, or stands for a pipeline."""
+    """Return True for a pretended model or the placeholder of a pipeline.
+
+    Example:
+        >>> is_stub(build_stub_pipeline("seed")), is_stub(3)
+        (True, False)
+    """
     return isinstance(value, StubPipeline) or isinstance(getattr(value, "pipeline", None), StubModel)
 
 
 def stub_to_json(value: Model | StubPipeline) -> dict[str, Any]:
-    """Give a stand-in as JSON: the only form in which one is kept."""
+    """Convert a stub to JSON, the only form in which stores accept one.
+
+    Example:
+        >>> stub_to_json(build_stub_pipeline("seed"))
+        {'pipeline': 'seed'}
+    """
     if isinstance(value, StubPipeline):
         return {"pipeline": value.seed}
     return {
@@ -205,12 +224,12 @@ def stub_to_json(value: Model | StubPipeline) -> dict[str, Any]:
 
 
 def stub_from_json(data: Mapping[str, Any]) -> Any:
-    """Read a stand-in back: a pretended model, or a Pipeline that makes plain numbers."""
+    """Read a stub: a pretended model, or an unfitted Pipeline that turns any frame into numbers."""
     if "pipeline" in data:
         return StubPipeline(data["pipeline"]).pipeline()
-    stand_in = data["stand_in"]
+    stub = data["stand_in"]
     return Model(
-        pipeline=StubModel(**{**stand_in, "origin": tuple(stand_in["origin"])}),
+        pipeline=StubModel(**{**stub, "origin": tuple(stub["origin"])}),
         task=data["task"],
         target=data["target"],
         schema=Schema.from_json(data["schema"]),
@@ -220,16 +239,6 @@ def stub_from_json(data: Mapping[str, Any]) -> Any:
         candidates=tuple(Candidate(**c) for c in data["candidates"]),
         origin=tuple(data["origin"]),
     )
-
-
-def _flatten_inputs(inputs: Sequence[tuple[Promise, Any]]) -> Iterator[tuple[Promise, Any]]:
-    """All inputs, those in lists and tuples one by one."""
-    for promise, value in inputs:
-        if isinstance(value, (list, tuple)) and promise.items:
-            items = promise.items if len(promise.items) == len(value) else promise.items[:1] * len(value)
-            yield from _flatten_inputs(list(zip(items, value, strict=True)))
-        else:
-            yield promise, value
 
 
 def _find_stub(model: Model) -> StubModel:
@@ -243,8 +252,9 @@ def _build_for_table(table: pl.DataFrame, schema: Schema, seed: str) -> Model:
     values = table.get_column(target.name).drop_nulls()
     inputs = Schema(f"{schema.name}Features", tuple(schema.features))
     if target.is_class:
-        seen = set(values.cast(pl.String).unique() if target.type == "str" else values.unique())
-        classes = tuple(c for c in (target.choices or sorted(seen)) if c in seen)
+        # A categorical column sorts by its codes, so it is read as texts.
+        present = set(values.cast(pl.String).unique() if target.type == "str" else values.unique())
+        classes = tuple(c for c in (target.choices or sorted(present)) if c in present)
         if len(classes) < 2:
             raise ContractError(
                 f"a model of {target.name} cannot be made up: its table has {len(classes)} class.",
@@ -258,12 +268,7 @@ def _build_for_table(table: pl.DataFrame, schema: Schema, seed: str) -> Model:
 
 
 def build_stub_figure(cls: Any, seed: str) -> Any:
-    """Give a figure of a class of matplotlib, plotly or altair that says what it is not.
-
-    Args:
-        cls: ``matplotlib.figure.Figure``, ``plotly.graph_objects.Figure`` or ``altair.Chart``.
-        seed: is shown on it.
-    """
+    """Build an empty figure of matplotlib, plotly or altair with the text ``not real: SEED``."""
     text = f"not real: {seed}"
     match cls.__module__.split(".")[0]:
         case "matplotlib":

@@ -1,4 +1,4 @@
-"""A target that can be learnt: a fixed rule on a few of the other columns, and noise."""
+"""Values of a target that a model can learn: a seeded rule on a few other columns, plus noise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from magical.contracts.schema import Column, Schema
-from magical.synthesis.bounds import IntegerRange, find_float_range, find_integer_range
+from magical.synthesis.bounds import IntegerRange, close_float_range, find_float_range, find_integer_range
 from magical.synthesis.column_values import (
     convert_integers,
     dtype_of,
@@ -23,19 +23,19 @@ __all__ = ["arrange_by_score", "generate_target"]
 
 _MAX_CAUSES, _NOISE, _SAMPLE_SIZE, _MAX_DISTINCT = 3, 0.15, 4096, 200
 _FALSE_TRUE_WEIGHTS = (7, 3)
-"""Of ten rows so many are False, and so many True."""
+"""Of ten rows, seven are False and three True."""
 
 
 def generate_target(schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> pl.Series:
-    """Give the target of made-up rows.
+    """Generate the target of a table from up to three of its other columns.
 
-    Truths are True in three rows of ten; of several classes the first is about twice as frequent as the last;
-    examples decide the balance where there are some; numbers fill their bounds.
+    Three of ten booleans are True; of several classes, the first is about twice as frequent as the last;
+    classes with examples are as frequent as in these; numbers fill their bounds.
 
-    Args:
-        schema: has a target.
-        table: the other columns.
-        chance: decides what the target depends on, and how.
+    Example:
+        >>> schema = Schema("Customer", (Column("age", "int"), Column("left", "bool", role="target")))
+        >>> generate_target(schema, pl.DataFrame({"age": range(10)}), SeededRandom("seed")).sum()
+        3
     """
     column = schema.column(schema.target or "")
     score = _compute_score(schema, table, rng)
@@ -48,65 +48,66 @@ def generate_target(schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> p
         span, multiple = find_multiples(column)
         return pl.Series(column.name, _spread_over_range(span, share).astype(np.float64) * multiple)
     if column.type == "float":
-        low, high = find_float_range(column)
-        if low is None and high is None:
+        interval = find_float_range(column)
+        if interval == (None, None):
             return pl.Series(column.name, score)
-        least = low if low is not None else (high or 0.0) - max(1000.0, abs(high or 0.0) / 8)
-        most = high if high is not None else least + max(1000.0, abs(least) / 8)
-        return pl.Series(column.name, np.clip(least * (1.0 - share) + most * share, least, most))
+        low, high = close_float_range(interval)
+        return pl.Series(column.name, np.clip(low * (1.0 - share) + high * share, low, high))
     return convert_integers(column, _spread_over_range(find_integer_range(column), share))
 
 
 def arrange_by_score(values: pl.Series, schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> pl.Series:
-    """Give values as the target of made-up rows: the higher a row's score, the later its value in order.
+    """Distribute values over the rows of a table: the greater the score of a row, the greater its value.
 
     Args:
-        values: as many as there are rows, spread as they should be.
+        values: one for each row.
         schema: has a target.
-        table: the other columns.
-        chance: decides what the target depends on, and how.
+        table: the other columns, from which the score is computed.
+        rng: chooses the columns and their weights.
     """
     order = np.argsort(_compute_score(schema, table, rng), kind="stable")
-    places = np.empty(len(order), dtype=np.uint32)
-    places[order] = np.arange(len(order), dtype=np.uint32)
-    return values.sort().gather(places)
+    ranks = np.empty(len(order), dtype=np.uint32)
+    ranks[order] = np.arange(len(order), dtype=np.uint32)
+    return values.sort().gather(ranks)
 
 
 def _spread_over_range(span: IntegerRange, share: NumberArray) -> NumberArray:
-    """The numbers of a span, from its low end to its high one as the shares say."""
-    most = min(span.count, 1 << 52)
+    """Map shares from 0 to 1 to the numbers of a range."""
+    most = min(span.count, 1 << 52)  # a float is exact up to here
     return take_from_range(span, np.minimum((share * float(most)).astype(np.uint64), np.uint64(most - 1)))
 
 
 def _find_classes(column: Column) -> tuple[pl.Series, list[int]] | None:
-    """The values of a target in order, and how frequent they are; nothing for numbers."""
+    """Return the classes of a target in order, and their weights; None for numbers."""
     values = find_listed_values(column)
     if values is not None:
-        kinds = values.unique(maintain_order=True)
+        classes = values.unique(maintain_order=True)
         if column.choices:
-            kinds = pl.Series(column.name, [c for c in column.choices if c in set(kinds)], dtype=values.dtype)
+            present = set(classes)
+            classes = pl.Series(column.name, [c for c in column.choices if c in present], dtype=values.dtype)
         elif values.dtype != pl.List:
-            kinds = kinds.sort()
+            classes = classes.sort()
         if column.examples:
-            often = dict(values.value_counts().iter_rows())
-            return kinds, [often[k] for k in kinds]
+            counts = dict(values.value_counts().iter_rows())
+            return classes, [counts[c] for c in classes]
     elif column.type in ("str", "bool") or dtype_of(column) == pl.String:
-        kinds = generate_unique(column, 3)
+        classes = generate_unique(column, 3)
     else:
         return None
-    if kinds.dtype == pl.Boolean and kinds.len() == 2:
-        return kinds.sort(), list(_FALSE_TRUE_WEIGHTS)
-    return kinds, [2 * kinds.len() - i for i in range(kinds.len())]
+    if classes.dtype == pl.Boolean and classes.len() == 2:
+        return classes.sort(), list(_FALSE_TRUE_WEIGHTS)
+    return classes, [2 * classes.len() - i for i in range(classes.len())]
 
 
 def _assign_classes(score: NumberArray, weights: list[int]) -> NumberArray:
-    """The class of each row: the higher the score, the later, each as frequent as its weight says."""
+    """Return the class number of each row: in the order of the scores, as frequent as the weights say."""
     height, total = len(score), sum(weights)
-    ends = np.cumsum(weights)[:-1].astype(object) * height // total
-    for i in range(len(ends)):  # no class is empty where there are rows enough
+    ends = np.cumsum(weights)[:-1].astype(object) * height // total  # Python integers: no overflow
+    for i in range(len(ends)):  # no class is empty if there are enough rows
         ends[i] = min(max(ends[i], i + 1), max(height - len(weights) + i + 1, 0))
     cuts = [int(e) for e in ends]
     inside = sorted({e for e in cuts if 0 < e < height})
+    # A partition puts the scores at the cuts in place, and is faster than a sort.
     ordered = np.partition(score, inside) if inside else score
     edges = [-np.inf if e <= 0 else ordered[e] if e < height else np.inf for e in cuts]
     return np.searchsorted(np.array(edges, dtype=np.float64), score, side="right").astype(np.uint32)
@@ -118,42 +119,41 @@ def _compute_score(schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> Nu
     for number, column in enumerate(_choose_causes(schema, table, rng)):
         weight = (1.0, 0.75, 0.5)[number] * (1.0 if rng.integer(2) else -1.0)
         total = total + weight * _compute_effect(table.get_column(column.name), rng)
-    found: NumberArray = total + noise if total.any() else noise / _NOISE
-    return found
+    score: NumberArray = total + noise if total.any() else noise / _NOISE
+    return score
 
 
 def _choose_causes(schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> list[Column]:
-    """Up to three features: what is a number, a choice or a date first, since a model sees it best."""
+    """Draw up to three features; free text comes last, since a model learns least from it."""
     usable = [c for c in schema.features if c.name in table.columns and c.type != "list"]
-    plain = [c for c in usable if c.type in ("str", "any") and not c.choices and not c.examples]
-    best = [c for c in usable if c not in plain]
-    found: list[Column] = []
-    for some in (best, plain):
-        rest = list(some)
-        while rest and len(found) < _MAX_CAUSES:
-            found.append(rest.pop(rng.integer(len(rest))))
-    return found
+    free_texts = [c for c in usable if c.type in ("str", "any") and not c.choices and not c.examples]
+    causes: list[Column] = []
+    for candidates in ([c for c in usable if c not in free_texts], free_texts):
+        while candidates and len(causes) < _MAX_CAUSES:
+            causes.append(candidates.pop(rng.integer(len(candidates))))
+    return causes
 
 
 def _compute_effect(values: pl.Series, rng: SeededRandom) -> NumberArray:
-    """What each row's value does: from about -1 to 1, and 0 where it is missing."""
+    """Map the values of a column to effects on the score: about -1 to 1, and 0 where a value is missing."""
     if values.dtype.is_numeric() or values.dtype.is_temporal():
         numbers = values.to_physical().cast(pl.Float64).fill_nan(None)
-        some = numbers.drop_nulls().gather_every(max(1, values.len() // _SAMPLE_SIZE)).sort()
-        if some.is_empty():
+        sample = numbers.drop_nulls().gather_every(max(1, values.len() // _SAMPLE_SIZE)).sort()
+        if sample.is_empty():
             return np.zeros(values.len())
-        low, high = some[some.len() // 10], some[some.len() - 1 - some.len() // 10]
+        # The outer deciles set the scale, so that an outlier does not flatten all other values.
+        low, high = sample[sample.len() // 10], sample[sample.len() - 1 - sample.len() // 10]
         if not low < high or high - low == np.inf:
             return np.zeros(values.len())
-        share = numbers.fill_null((low + high) / 2).to_numpy()
-        found: NumberArray = np.clip((share - low) / (high - low), -0.25, 1.25) * 2.0 - 1.0
-        return found
+        filled = numbers.fill_null((low + high) / 2).to_numpy()
+        effects: NumberArray = np.clip((filled - low) / (high - low), -0.25, 1.25) * 2.0 - 1.0
+        return effects
     texts = values.cast(pl.String)
-    kinds = texts.drop_nulls().unique().sort()
-    if kinds.len() > _MAX_DISTINCT:
+    distinct = texts.drop_nulls().unique().sort()
+    if distinct.len() > _MAX_DISTINCT:
         return np.zeros(values.len())
-    words = str(rng.integer(1 << 32))
-    strengths = [hashlib.sha256(f"{words}{k}".encode()).digest()[0] / 127.5 - 1.0 for k in kinds]
-    if kinds.len() == 2:
+    salt = str(rng.integer(1 << 32))
+    strengths = [hashlib.sha256(f"{salt}{text}".encode()).digest()[0] / 127.5 - 1.0 for text in distinct]
+    if distinct.len() == 2:  # hashes of two values may be close to each other
         strengths = [-1.0, 1.0]
-    return texts.replace_strict(kinds, strengths, default=0.0, return_dtype=pl.Float64).to_numpy()
+    return texts.replace_strict(distinct, strengths, default=0.0, return_dtype=pl.Float64).to_numpy()

@@ -1,4 +1,4 @@
-"""Texts that look like texts: plain words, and what matches a pattern."""
+"""Generated texts: plain words, numbered names, and texts that match a pattern."""
 
 from __future__ import annotations
 
@@ -40,48 +40,47 @@ _EXAMPLES_HINT = "give Field(examples=[...]) that match it"
 
 @functools.cache
 def generate_words(least: int, most: int | None) -> tuple[str, ...]:
-    """Give plain words of a length, made longer by others and cut where they must be.
+    """Generate words within length limits: short ones are joined, long ones cut.
 
     Example:
         >>> generate_words(0, 3)[:3], generate_words(8, None)[:2]
         (('amb', 'app', 'bir'), ('amber apple', 'apple birch'))
     """
-    made = []
+    texts = []
     for start in range(len(WORDS)):
         text, following = WORDS[start], start
         while len(text) < least:
             following += 1
             text += f" {WORDS[following % len(WORDS)]}"
         cut = text if most is None else text[:most]
-        made.append(f"{cut[:-1]}s" if cut.endswith(" ") else cut)
-    return tuple(dict.fromkeys(made))
+        texts.append(f"{cut[:-1]}s" if cut.endswith(" ") else cut)  # no text ends in a space
+    return tuple(dict.fromkeys(texts))
 
 
 def generate_numbered(prefix: str, least: int, most: int | None, size: int) -> pl.Series:
-    """Give different texts, such as ``shop-1`` and ``shop-2``; short codes where the length is bounded.
-
-    Fewer come where no more are possible.
+    """Generate distinct texts such as ``shop-1``; short codes where length is limited, fewer if need be.
 
     Example:
         >>> generate_numbered("shop", 0, None, 2).to_list(), generate_numbered("shop", 0, 2, 3).to_list()
         (['shop-1', 'shop-2'], ['aa', 'ab', 'ac'])
     """
-    if most is None or most >= len(prefix) + 20:
+    if most is None or most >= len(prefix) + 20:  # a hyphen and 19 digits, the longest int64
         number = pl.Series(range(1, size + 1), dtype=pl.Int64).cast(pl.String)
         return f"{prefix}-" + number.str.zfill(max(0, least - len(prefix) - 1))
     width = most if most < 8 else max(least, 8)
     size = min(size, 26 ** min(width, 13))
-    places, letters = pl.Series(range(size), dtype=pl.Int64), pl.Series(list(_LETTERS))
-    columns = [letters.gather(places // 26**p % 26).alias(str(p)) for p in range(min(width, 13))][::-1]
+    # Numbers in base 26; 26**13 is the greatest power that fits into int64.
+    numbers, letters = pl.Series(range(size), dtype=pl.Int64), pl.Series(list(_LETTERS))
+    columns = [letters.gather(numbers // 26**p % 26).alias(str(p)) for p in range(min(width, 13))][::-1]
     padding = pl.lit("a" * (width - len(columns)))
     return pl.select(pl.concat_str([padding, *columns])).to_series() if columns else pl.Series([""] * size)
 
 
 def generate_matching(pattern: str, least: int, most: int | None, *, count: int = 0) -> pl.Series:
-    """Give different texts that match a pattern, a thousand of them or as many as asked for, if there are.
+    """Generate distinct texts that match a pattern: ``count`` or a thousand, or fewer if no more are found.
 
     Raises:
-        CannotGenerate: none could be made.
+        CannotGenerate: Python cannot read the pattern, or no text is found.
 
     Example:
         >>> sorted(generate_matching("^[AB]-?[0-1]$", 0, None))
@@ -96,22 +95,25 @@ def _search_matching(pattern: str, least: int, most: int | None, count: int) -> 
         tree = parser.parse(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         raise CannotGenerate(f"Python cannot read the pattern {pattern}: {error}", _EXAMPLES_HINT) from None
-    found, chance = pl.Series([], dtype=pl.String), SeededRandom("pattern", pattern)
+    found, rng = pl.Series([], dtype=pl.String), SeededRandom("pattern", pattern)
     for turn in range(64):
         size, before = max(_BLOCK_SIZE, count), found.len()
-        more = (0, 2, 8)[turn % 3] + (least if turn % 2 else 0)
+        # Few repeats give short texts, many give long ones; which fit the length limits is not known.
+        extra_repeats = (0, 2, 8)[turn % 3] + (least if turn % 2 else 0)
         try:
-            made = _PatternWriter(chance, more).sequence(tree, size)
-            if least:  # what matches anywhere may be made longer
-                made = pl.concat([made, made.str.pad_end(least, "a"), made.str.pad_start(least, "a")])
-            fits = made.str.contains(pattern) & (made.str.len_chars() >= least)
+            texts = _PatternWriter(rng, extra_repeats).sequence(tree, size)
+            if least:  # a pattern without anchors still matches a padded text
+                texts = pl.concat([texts, texts.str.pad_end(least, "a"), texts.str.pad_start(least, "a")])
+            # Checked with the engine that validates: Rust's syntax differs from Python's in places.
+            fits = texts.str.contains(pattern) & (texts.str.len_chars() >= least)
         except (CannotGenerate, pl.exceptions.PolarsError) as error:
+            reason = str(error).strip().splitlines()[0]
             raise CannotGenerate(
-                f"no text was found that matches {pattern}: {_first_line(error)}", _EXAMPLES_HINT
+                f"no text was found that matches {pattern}: {reason}", _EXAMPLES_HINT
             ) from None
         if most is not None:
-            fits &= made.str.len_chars() <= most
-        found = pl.concat([found, made.filter(fits)]).unique(maintain_order=True)
+            fits &= texts.str.len_chars() <= most
+        found = pl.concat([found, texts.filter(fits)]).unique(maintain_order=True)
         if found.len() >= count or (turn >= 5 and found.len() == before):
             break
     if found.is_empty():
@@ -122,7 +124,7 @@ def _search_matching(pattern: str, least: int, most: int | None, count: int) -> 
 
 
 class _PatternWriter:
-    """Writes many texts at once along the tree that Python's own parser makes of a pattern."""
+    """Generates many texts at once from the syntax tree that Python's parser makes of a pattern."""
 
     def __init__(self, rng: SeededRandom, extra_repeats: int) -> None:
         self.rng, self.extra_repeats = rng, extra_repeats
@@ -151,24 +153,24 @@ class _PatternWriter:
         raise CannotGenerate(f"it has {str(op).lower().replace('_', ' ')}")
 
     def branch(self, branches: Sequence[Any], size: int) -> pl.Series:
-        picked, out = self.rng.integers(len(branches), size), _repeat_text("", size)
+        chosen, texts = self.rng.integers(len(branches), size), _repeat_text("", size)
         for number, tree in enumerate(branches):
-            out = _select_texts(picked == number, self.sequence(tree, size), out)
-        return out
+            texts = _select_texts(chosen == number, self.sequence(tree, size), texts)
+        return texts
 
     def repeat(self, argument: tuple[int, Any, Any], size: int) -> pl.Series:
         least, most, tree = argument
         most = min(int(most), least + max(self.extra_repeats, 1))
         counts = self.rng.integers(most - least + 1, size) + least
-        out = _repeat_text("", size)
+        texts = _repeat_text("", size)
         for number in range(most):
-            longer = out + self.sequence(tree, size)
-            out = longer if number < least else _select_texts(counts > number, longer, out)
-        return out
+            longer = texts + self.sequence(tree, size)
+            texts = longer if number < least else _select_texts(counts > number, longer, texts)
+        return texts
 
 
 def _find_characters(op: Any, argument: Any) -> list[str]:
-    """The characters that a dot or a set stands for."""
+    """List the characters that a dot or a set may match."""
     if op is code.ANY:
         return list(_LETTERS)
     if op is code.NOT_LITERAL:
@@ -186,11 +188,11 @@ def _find_characters(op: Any, argument: Any) -> list[str]:
                 members |= dict.fromkeys(_CATEGORY_CHARACTERS[value])
             case _:
                 raise CannotGenerate(f"it has {str(kind).lower()}")
-    plain = [c for c in (*_LETTERS, *_DIGITS, *_PRINTABLE) if c not in members]
-    found = list(dict.fromkeys(plain)) if negated else list(members)
-    if not found:
+    others = [c for c in (*_LETTERS, *_DIGITS, *_PRINTABLE) if c not in members]
+    characters = list(dict.fromkeys(others)) if negated else list(members)
+    if not characters:
         raise CannotGenerate("it has a set that is empty")
-    return found
+    return characters
 
 
 def _repeat_text(text: str, size: int) -> pl.Series:
@@ -199,7 +201,3 @@ def _repeat_text(text: str, size: int) -> pl.Series:
 
 def _select_texts(mask: NumberArray, one: pl.Series, other: pl.Series) -> pl.Series:
     return one.zip_with(pl.Series(mask), other)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

@@ -1,4 +1,4 @@
-"""One value made up from its type hint: a number, a text, a list of them, a record."""
+"""Single values generated from type hints: numbers, texts, collections, records."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from magical.synthesis.stub_models import build_stub_figure
 __all__ = ["DEFAULT_MEMBERS", "generate_value"]
 
 DEFAULT_MEMBERS = 3
-"""How many members a list or a mapping has, where its bounds allow it."""
+"""The members of a list or a mapping, unless its bounds demand another number."""
 
 _TRIES = 8
 
 
 def generate_value(hint: Any, seed: str) -> Any:
-    """Make up one value that pydantic takes for the hint.
+    """Generate one value that pydantic accepts for a type hint.
 
     Raises:
-        ContractError: its bounds leave nothing, or its validators refuse what chance gives.
+        ContractError: no value is within the bounds, or the validators refuse all that were tried.
 
     Example:
         >>> from typing import Annotated
@@ -40,7 +40,7 @@ def generate_value(hint: Any, seed: str) -> Any:
     recipe, bare = find_recipe(hint), unwrap_hint(hint, [])[0]
     name = getattr(bare, "__name__", shorten(bare))
     problem = ""
-    for turn in range(_TRIES):
+    for turn in range(_TRIES):  # a custom validator may refuse a value that fits the types
         try:
             value = _generate_from_recipe(recipe, seed, f"try {turn}")
             return value if recipe.kind in ("figure", "none") else _validate_value(hint, value)
@@ -61,17 +61,17 @@ def generate_value(hint: Any, seed: str) -> Any:
 def _validate_value(hint: Any, value: Any) -> Any:
     try:
         return TypeAdapter(hint).validate_python(value)
-    except PydanticUserError:
+    except PydanticUserError:  # pydantic has no schema for the type, so there is nothing to validate
         return value
 
 
 def _generate_from_recipe(recipe: Recipe, *seed: str) -> Any:
-    chance, inner = SeededRandom(*seed), recipe.column
+    rng, column = SeededRandom(*seed), recipe.column
     match recipe.kind:
         case "none":
             return None
         case "choice":
-            return recipe.choices[chance.integer(len(recipe.choices))]
+            return recipe.choices[rng.integer(len(recipe.choices))]
         case "tuple":
             return tuple(_generate_from_recipe(p, *seed, str(i)) for i, p in enumerate(recipe.parts))
         case "record":
@@ -79,12 +79,12 @@ def _generate_from_recipe(recipe: Recipe, *seed: str) -> Any:
         case "figure":
             return build_stub_figure(recipe.hint, seed[0])
         case "uuid":
-            return uuid.UUID(bytes=chance.bits(2).tobytes())
-    if inner is None:
-        raise CannotGenerate(f"nobody knows what {recipe.hint} holds")
+            return uuid.UUID(bytes=rng.bits(2).tobytes())
+    if column is None:
+        raise CannotGenerate(f"the type of {recipe.hint} is not known")
     if recipe.kind in ("list", "set", "mapping"):
-        return _generate_collection(recipe, inner, seed)
-    value = generate_values(inner, chance, 1).to_list()[0]
+        return _generate_collection(recipe, column, seed)
+    value = generate_values(column, rng, 1).to_list()[0]
     if recipe.kind == "bytes":
         return value.encode()
     return decimal.Decimal(repr(value)) if recipe.kind == "decimal" else value
@@ -96,16 +96,13 @@ def _generate_collection(recipe: Recipe, sizes: Column, seed: tuple[str, ...]) -
     members = [_generate_from_recipe(recipe.parts[0], *seed, str(i)) for i in range(size)]
     if recipe.kind == "list":
         return tuple(members) if recipe.hint is tuple else members
-    extra = size
-    while len(set(members)) < size and extra < 20 * (size + 1):  # equal ones fall together
-        members.append(_generate_from_recipe(recipe.parts[0], *seed, str(extra)))
-        extra += 1
-    different = list(dict.fromkeys(members))[:size]
+    # Equal members count once in a set: draw more, up to a limit, since a type such as bool has only two.
+    while len(set(members)) < size and len(members) < 20 * (size + 1):
+        members.append(_generate_from_recipe(recipe.parts[0], *seed, str(len(members))))
+    distinct = list(dict.fromkeys(members))[:size]
     if recipe.kind == "set":
-        return set(different)
-    return {
-        key: _generate_from_recipe(recipe.parts[1], *seed, f"value {i}") for i, key in enumerate(different)
-    }
+        return set(distinct)
+    return {k: _generate_from_recipe(recipe.parts[1], *seed, f"value {i}") for i, k in enumerate(distinct)}
 
 
 def _generate_record(recipe: Recipe, seed: tuple[str, ...]) -> Any:

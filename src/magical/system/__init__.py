@@ -1,5 +1,5 @@
-"""What is asked of the operating system: atomic files, locks, digests, processes, tracebacks.
+"""Operating system helpers: atomic files, locks, digests, processes, tracebacks.
 
-Nothing here knows a step, a contract or a store.
+This package knows no step, contract or store.
 Door: `atomic_files`, `file_digests`, `file_locks`, `gc_pause`, `process_guard`, `processes`, `tracebacks`.
 """

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and what is said when the disk refuses."""
+"""Atomic writes of files, temporary files and folders, and one error for a disk that refuses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
-"""What a disk says that has no space."""
+"""Error numbers of a full disk or quota."""
 
 _PERMISSION_ERRNOS = (errno.EROFS, errno.EACCES, errno.EPERM)
 _NO_LOCK_ERRNOS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -31,13 +31,17 @@ _NO_LOCK_ERRNOS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 @contextmanager
 def wrap_disk_errors(path: Path) -> Iterator[None]:
-    """Say as one StoreError what the disk refuses in the block.
-
-    Args:
-        path: what is written there.
+    """Turn an OSError of the block into a StoreError that names the path.
 
     Raises:
         StoreError: the disk is full, read-only or gone.
+
+    Example:
+        >>> with wrap_disk_errors(Path("/data/orders.csv")):
+        ...     raise OSError(errno.ENOSPC, "No space left on device")
+        Traceback (most recent call last):
+        magical.errors.StoreError: /data/orders.csv cannot be written: No space left on device.
+        ...
     """
     try:
         yield
@@ -49,7 +53,8 @@ def wrap_disk_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def temporary_file(folder: Path) -> Iterator[Path]:
-    """Give a new temporary file in a folder, which is made; what is not renamed in the block is deleted."""
+    """Create a temporary file in a folder for a block; it is deleted unless the block renames it."""
+    # A rename is atomic within one file system only, so the file is not created in /tmp.
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=folder, prefix=".part-")
     os.close(handle)
@@ -61,18 +66,17 @@ def temporary_file(folder: Path) -> Iterator[Path]:
 
 
 def fsync_file(path: Path) -> None:
-    """Wait until the disk has a file."""
+    """Wait until the content of a file is on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
-def write_file(path: Path, write: Callable[[Path], None], *, durable: bool = True) -> None:
+def write_file(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> None:
     """Write a file under a temporary name beside it, sync it, and rename it.
 
     Args:
-        path: the final name; its folder is made.
-        write: writes the file it is given.
-        durable: whether to wait until the disk has it.
+        write: writes to the path that it is called with.
+        durable: wait until the content is on the disk.
 
     Raises:
         StoreError: the disk is full, read-only or gone.
@@ -80,22 +84,26 @@ def write_file(path: Path, write: Callable[[Path], None], *, durable: bool = Tru
     with wrap_disk_errors(path), temporary_file(path.parent) as part:
         write(part)
         if durable:
+            # First sync, then rename: after a power cut the name may be missing, never half a file.
             fsync_file(part)
         part.replace(path)
 
 
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:
-    """Write a text file that is there whole or not at all."""
-    write_file(path, lambda part: _write(part, text), durable=durable)
+    """Write a text file atomically, in UTF-8.
 
-
-def _write(part: Path, text: str) -> None:
-    part.write_text(text, encoding="utf-8")
+    Example:
+        >>> path = Path(tempfile.mkdtemp()) / "new folder" / "a.txt"
+        >>> write_text(path, "whole")
+        >>> path.read_text()
+        'whole'
+    """
+    write_file(path, lambda part: part.write_text(text, encoding="utf-8"), durable=durable)
 
 
 @contextmanager
 def disposable_folder(folder: Path) -> Iterator[None]:
-    """Have a folder for a block that is not there afterwards; what a kill left in it goes first.
+    """Create an empty folder for a block and delete it afterwards.
 
     Example:
         >>> folder = Path(tempfile.mkdtemp())
@@ -104,7 +112,7 @@ def disposable_folder(folder: Path) -> Iterator[None]:
         >>> folder.exists()
         False
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)  # a killed process may have left files in it
     try:
         with wrap_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +122,7 @@ def disposable_folder(folder: Path) -> Iterator[None]:
 
 
 def _shorten_path(path: Path, limit: int = 160) -> str:
-    """A long path must not push the reason out of the line."""
+    """Cut the front off a long path, so that the reason stays in the line."""
     text = str(path)
     return text if len(text) <= limit else f"…{text[-limit:]}"
 

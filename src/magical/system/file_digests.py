@@ -1,4 +1,4 @@
-"""Digests of files, by content; a large file is read again only when its size, times or inode changed."""
+"""Digests of file contents, cached for large files until their size, times or inode change."""
 
 from __future__ import annotations
 
@@ -17,15 +17,20 @@ __all__ = ["FileDigests"]
 SMALL_FILE_BYTES = 1 << 20
 """Files up to this many bytes are read each time."""
 
+# A second write within one tick of the file system's clock leaves size and times as they were.
 RACY = 2.0
-"""Seconds: a file changed so shortly before it was read is not trusted to be unchanged the next time."""
+"""Seconds: the digest of a file that changed less than this before it was read is not cached."""
 
 
 class FileDigests:
-    """Gives the digests of files and remembers those of large ones.
+    """Computes the digests of files and caches those of large ones in a JSON file.
 
-    Args:
-        memory: the JSON file in which they are remembered.
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "a.csv").write_text("id,x")
+        >>> FileDigests(folder / "digests.json").digest(folder / "a.csv")[:8]
+        '7c1e094c'
     """
 
     def __init__(self, cache_file: Path) -> None:
@@ -33,10 +38,10 @@ class FileDigests:
         self._cached: dict[str, list[object]] | None = None
 
     def digest(self, path: Path) -> str:
-        """Give the digest of a file's content.
+        """Compute the SHA-256 of a file's content, in hexadecimal digits.
 
         Raises:
-            InputError: it does not exist or cannot be read.
+            InputError: the file does not exist or cannot be read.
         """
         try:
             stat = path.stat()
@@ -55,18 +60,19 @@ class FileDigests:
             ) from None
 
     def _digest_large(self, path: Path, stat: os.stat_result) -> str:
-        facts = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+        # The change time cannot be set back as the modification time can; a new inode is a replaced file.
+        signature = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         if self._cached is None:
             self._cached = self._read_cache()
-        known = self._cached.get(str(path))
-        if known and known[:4] == facts:
-            return str(known[4])
+        cached = self._cached.get(str(path))
+        if cached and cached[:4] == signature:
+            return str(cached[4])
         _check_not_zeroed(path, stat.st_size)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if time.time() - max(stat.st_mtime, stat.st_ctime) > RACY:
-            self._cached[str(path)] = [*facts, digest]
-            with suppress(StoreError):  # without a memory it is read each time
+            self._cached[str(path)] = [*signature, digest]
+            with suppress(StoreError):  # without a cache the file is read each time
                 write_text(self._cache_file, json.dumps(self._cached))
         return digest
 
@@ -79,15 +85,20 @@ class FileDigests:
 
 
 def _check_not_zeroed(path: Path, size: int) -> None:
-    """A text of 10 GB of nothing would be hashed for a minute before a step could refuse it."""
+    """Refuse a text file that holds only NULs from some point on.
+
+    Raises:
+        InputError: one of eight samples of 4 kB is all NULs.
+    """
+    # Hashing 10 GB takes a minute; without this look the step would refuse the file only after that.
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         return
     with path.open("rb") as file:
-        for part in range(1, 9):
-            file.seek((size - 4096) * part // 8)
+        for offset in ((size - 4096) * part // 8 for part in range(1, 9)):
+            file.seek(offset)
             if not file.read(4096).strip(b"\0"):
                 raise InputError(
-                    f"{path} is no text: from byte {(size - 4096) * part // 8:,} on there are NULs only.",
+                    f"{path} is no text: from byte {offset:,} on there are NULs only.",
                     hint="write it again; it may have been cut off while it was copied.",
                 )
 

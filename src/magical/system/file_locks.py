@@ -1,4 +1,4 @@
-"""Locks on files: the kernel holds them, so that a process that dies, however it dies, holds none."""
+"""Locks on files, held by the kernel: a process that dies in any way, ``kill -9`` included, holds none."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from magical.system.atomic_files import wrap_disk_errors
 
 __all__ = ["SharedFileLock", "acquire", "do_nothing", "exclusive_lock", "release", "try_acquire"]
 
-_PATIENCE = 0.05
+_MAX_PAUSE = 0.05
 """Seconds between two attempts, at most."""
 
 if sys.platform == "win32":
     import msvcrt
 
     def _flock(handle: int, shared: bool) -> bool:
-        """Windows knows no shared lock by this way: readers exclude each other there."""
+        # msvcrt has no shared locks, so readers exclude each other. The locked byte lies far beyond the end:
+        # a lock on Windows is mandatory and would keep others from reading the file.
         os.lseek(handle, 1 << 30, os.SEEK_SET)
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
@@ -34,6 +35,8 @@ else:
     import fcntl
 
     def _flock(handle: int, shared: bool) -> bool:
+        # flock, not lockf: it belongs to the open file, so that threads of one process exclude each other
+        # too, and closing another handle of the same file does not release it.
         try:
             fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -46,18 +49,26 @@ def do_nothing() -> None:
 
 
 def try_acquire(path: Path, *, shared: bool = False) -> int | None:
-    """Take the lock on a file, which is made, and give its handle; None if somebody else has it.
+    """Create a file if needed and lock it; return its handle, or None if another holder has the lock.
 
-    The file may be deleted by who had it before: then the lock is on a file that nobody else can find, and
-    does not count.
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "lock"
+        >>> handle = try_acquire(path)
+        >>> try_acquire(path) is None
+        True
+        >>> release(handle)
     """
+    # A child process that inherited the handle would keep the lock after the end of this one.
     handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
     try:
         if _flock(handle, shared):
+            # The last holder may have deleted the file between our open and our lock. A lock on a file that
+            # nobody else can open excludes nobody, so it counts only if the path still leads to the file.
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(handle), os.stat(path)):
-                    taken, handle = handle, -1
-                    return taken
+                    locked, handle = handle, -1
+                    return locked
     finally:
         if handle >= 0:
             os.close(handle)
@@ -65,17 +76,15 @@ def try_acquire(path: Path, *, shared: bool = False) -> int | None:
 
 
 def acquire(path: Path, *, shared: bool = False, on_wait: Callable[[], None] = do_nothing) -> int:
-    """Wait for the lock on a file and give its handle.
+    """Wait for the lock on a file, which is created if needed with its folder; return its handle.
 
     Args:
-        path: the file; it and its folder are made.
-        shared: several may have it at once.
-        waits: called again and again while somebody else has it; may raise to end the wait.
+        on_wait: called before each pause while another holder has it; may raise to end the wait.
 
     Raises:
-        StoreError: the file cannot be made, or its disk knows no locks.
+        StoreError: the file cannot be created, or its disk has no locks.
     """
-    pause = _PATIENCE / 64
+    pause = _MAX_PAUSE / 64
     while True:
         with wrap_disk_errors(path):
             try:
@@ -87,12 +96,13 @@ def acquire(path: Path, *, shared: bool = False, on_wait: Callable[[], None] = d
             return handle
         on_wait()
         time.sleep(pause)
-        pause = min(pause * 1.5, _PATIENCE)
+        pause = min(pause * 1.5, _MAX_PAUSE)
 
 
 def release(handle: int, path: Path | None = None) -> None:
-    """Give a lock back; its file is deleted first, where a path is given."""
+    """Release a lock, and delete its file if a path is given."""
     if path is not None:
+        # Delete while the lock is held: afterwards the file could be that of the next holder.
         with contextlib.suppress(OSError):
             path.unlink()
     os.close(handle)
@@ -100,13 +110,17 @@ def release(handle: int, path: Path | None = None) -> None:
 
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
-    """Wait until nobody else holds a file, and hold it for a block.
-
-    Args:
-        path: of the lock; it and its folder are made, and the file stays.
+    """Hold the lock on a file alone for a block; the file stays.
 
     Raises:
-        StoreError: the file cannot be made, or its disk knows no locks.
+        StoreError: the file cannot be created, or its disk has no locks.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "lock"
+        >>> with exclusive_lock(path):
+        ...     try_acquire(path) is None
+        True
     """
     handle = acquire(path)
     try:
@@ -116,11 +130,7 @@ def exclusive_lock(path: Path) -> Iterator[None]:
 
 
 class SharedFileLock:
-    """A lock that many writers share and one sweeper takes alone; a thread may pass it again inside.
-
-    Args:
-        path: the lock's file.
-    """
+    """A lock that many writers share and one sweeper takes alone; a thread that holds it may enter again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -128,13 +138,15 @@ class SharedFileLock:
 
     @contextmanager
     def hold(self, *, exclusive: bool = False) -> Iterator[None]:
-        """Hold it for a block.
+        """Hold the lock for a block.
 
         Raises:
-            StoreError: its file cannot be made.
+            StoreError: its file cannot be created.
         """
+        # An inner block does not lock again: where readers exclude each other (Windows), it would wait for
+        # its own thread.
         if getattr(self._local, "inside", False):
-            assert not exclusive, "a sweep among one's own writing would wait for itself"
+            assert not exclusive, "a sweep inside a write of the same thread would wait for itself"
             yield
             return
         handle = acquire(self.path, shared=not exclusive)

@@ -1,4 +1,4 @@
-"""The garbage collector, paused while the command imports: it would walk every new module again and again."""
+"""A pause of the garbage collector while the command imports its modules."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ _state = {"paused": False, "at_exit": False}
 
 
 def pause_gc() -> None:
-    """Switch the collector off until ``resume_gc``; at exit it passes over all that is there then."""
+    """Switch the collector off until ``resume_gc``."""
+    # Imports create many objects and almost no garbage: each pass would walk all modules in vain.
     if gc.isenabled():
         gc.disable()
         _state["paused"] = True
     if not _state["at_exit"]:
-        atexit.register(gc.freeze)
+        atexit.register(gc.freeze)  # the collection at exit would free what the process's end frees anyway
         _state["at_exit"] = True
 
 
 def resume_gc() -> None:
-    """Switch the collector on again, if it was ``pause_gc`` that switched it off.
+    """Switch the collector on again if ``pause_gc`` switched it off.
 
     Example:
         >>> pause_gc()
@@ -31,5 +32,5 @@ def resume_gc() -> None:
     """
     if _state["paused"]:
         _state["paused"] = False
-        gc.freeze()
+        gc.freeze()  # imported modules live to the end; later passes need not visit them
         gc.enable()

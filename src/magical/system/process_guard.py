@@ -1,9 +1,9 @@
-"""Servers that end with the process that started them, in whatever way it ends.
+"""Servers that end with the process that started them, in whatever way that one ends.
 
-``python guarding.py`` is a guard: a small process between the two. Its standard input is a pipe whose other
-end only the parent holds, so that it closes when the parent is gone, ``kill -9`` included. The guard then
-ends the command's process group. Should the guard itself be killed, its twin does the same; and should both
-be, the kernel ends the command, and the parent the rest of the group.
+``python process_guard.py`` is the guard: a small process between parent and command. Its standard input is a
+pipe whose other end only the parent has, so that it closes when the parent ends, ``kill -9`` included. The
+guard then ends the command's process group. If the guard is killed, its twin ends the group; if both are, the
+kernel ends the command, and the parent ends the rest of the group.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import IO, Any, Self
 __all__ = ["GuardedProcess"]
 
 KILL_AFTER_SECONDS = 4.0
-"""Seconds between the wish that a process group ends (SIGTERM) and its end (SIGKILL)."""
+"""Seconds between SIGTERM and SIGKILL to a process group."""
 
 _POLL_SECONDS = 0.02
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
@@ -33,13 +33,13 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class GuardedProcess:
-    """Runs a command for as long as a ``with`` block, and no longer than this process lives.
+    """A command that runs for a ``with`` block, and never longer than this process.
 
     Args:
-        command: the program and its words.
-        env: its environment; this process's own, unless given.
-        cwd: its working directory; this process's own, unless given.
-        log: the file that takes what it writes, begun anew; nothing keeps it, unless given.
+        command: the program and its arguments.
+        env: its whole environment; by default that of this process.
+        cwd: its working directory; by default that of this process.
+        log: the file for its output, overwritten; by default its output is discarded.
 
     Attributes:
         pid: the process of the command, which leads a process group of its own.
@@ -48,7 +48,6 @@ class GuardedProcess:
         ProjectError: on entry, the command cannot be started.
 
     Example:
-        >>> import time
         >>> with GuardedProcess(["sleep", "60"]) as sleeping:
         ...     sleeping.poll() is None
         True
@@ -71,7 +70,8 @@ class GuardedProcess:
 
     def __enter__(self) -> Self:
         with open(os.devnull if self._log is None else self._log, "wb") as log:
-            # Isolated and without site-packages it takes 20 ms and needs nothing of what it may outlive.
+            # Isolated and without site-packages the guard starts in 20 ms and imports only the standard
+            # library: this file may import nothing of magical at its top.
             self._guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", __file__],
                 stdin=subprocess.PIPE,
@@ -79,7 +79,7 @@ class GuardedProcess:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches this process, which then ends the group in order
             )
-        errand = {
+        spec = {
             "command": self._command,
             "env": dict(os.environ if self._env is None else self._env),
             "cwd": None if self._cwd is None else str(self._cwd),
@@ -87,15 +87,15 @@ class GuardedProcess:
         assert self._guard.stdin is not None
         assert self._guard.stdout is not None
         try:
-            self._guard.stdin.write(json.dumps(errand).encode() + b"\n")
+            self._guard.stdin.write(json.dumps(spec).encode() + b"\n")
             self._guard.stdin.flush()
-            said = json.loads(self._guard.stdout.readline() or b'{"refused": "its guard was ended"}')
-            if reason := said.get("refused"):
+            reply = json.loads(self._guard.stdout.readline() or b'{"refused": "its guard was ended"}')
+            if reason := reply.get("refused"):
                 raise self._start_error(reason)
         except BaseException:
             self._close_guard()
             raise
-        self.pid = said["pid"]
+        self.pid = reply["pid"]
         self._watcher = threading.Thread(target=self._await_exit, args=(self._guard.stdout,), daemon=True)
         self._watcher.start()
         return self
@@ -107,50 +107,46 @@ class GuardedProcess:
         self._watcher.join()
 
     def poll(self) -> int | None:
-        """Give the command's exit code, or none while it runs."""
+        """Return the command's exit code, or None while it runs."""
         return self._exit_code
 
     def stop(self) -> None:
-        """Let the command begin to end; leaving the block waits for it."""
+        """Ask the guard to end the command, and do not wait; leaving the block waits."""
         assert self._guard.stdin is not None
         with contextlib.suppress(OSError):
             self._guard.stdin.close()
 
     def tail(self, lines: int = 3) -> list[str]:
-        """Give the last lines that it wrote, without secrets and empty lines.
-
-        Args:
-            lines: how many at most.
-        """
+        """Return the last lines of its log, without secrets, control characters and empty lines."""
         from magical.errors import strip_control_characters
         from magical.masking import mask
 
         if self._log is None or not self._log.is_file():
             return []
         with self._log.open("rb") as log:
-            log.seek(max(0, self._log.stat().st_size - 20_000))
+            log.seek(max(0, self._log.stat().st_size - 20_000))  # a server's log may be large
             text = log.read().decode(errors="replace")
         return [
             mask(line) for line in map(str.rstrip, map(strip_control_characters, text.splitlines())) if line
         ][-lines:]
 
     def _await_exit(self, answers: IO[bytes]) -> None:
-        """Hear how the command ended; a guard that cannot tell was killed, and the group ends from here."""
+        """Wait for the guard's report of the exit code; without one, end the group from here."""
         with answers:
-            said = answers.readline()
-        if not said:
+            report = answers.readline()
+        if not report:  # the guard was killed
             _end_group(self.pid, lambda: None)
-        self._exit_code = json.loads(said)["code"] if said else -signal.SIGKILL
+        self._exit_code = json.loads(report)["code"] if report else -signal.SIGKILL
 
     def _close_guard(self) -> None:
-        """Have the guard gone; one that does not end in time is killed."""
+        """Wait for the guard to end, and kill it if it does not end in time."""
         self.stop()
         try:
             self._guard.wait(KILL_AFTER_SECONDS + 2)
         except subprocess.TimeoutExpired:
             self._guard.kill()
             self._guard.wait()
-        if not self.pid and self._guard.stdout is not None:
+        if not self.pid and self._guard.stdout is not None:  # otherwise the watcher closes it
             self._guard.stdout.close()
 
     def _start_error(self, reason: str) -> Exception:
@@ -161,28 +157,30 @@ class GuardedProcess:
 
 
 def guard_command() -> None:
-    """Guard the command that the parent names on standard input."""
-    hear, heard = os.pipe()
-    os.set_blocking(heard, False)
-    os.set_blocking(hear, False)
+    """Run the command that standard input names until it ends or the parent does; the script's main."""
+    # Python restarts a select that a signal interrupts, so signals are read from a pipe. They are written to
+    # it only where a handler is set, even one that does nothing.
+    signals_out, signals_in = os.pipe()
+    os.set_blocking(signals_in, False)
+    os.set_blocking(signals_out, False)
     for number in (*_STOP_SIGNALS, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
-    signal.set_wakeup_fd(heard, warn_on_full_buffer=False)
+    signal.set_wakeup_fd(signals_in, warn_on_full_buffer=False)
     try:
-        errand = json.loads(_read_first_line())
-        command = _start_command(errand)
+        command = _start_command(json.loads(_read_first_line()))
     except OSError as error:
         return _reply(refused=f"{error.strerror or error}")
-    except ValueError:  # the parent was gone before it could say what
+    except ValueError:  # the parent ended before it had sent the command
         return None
     twin = _fork_twin(command.pid)
-    with contextlib.suppress(OSError):  # a parent that is gone is seen below
+    with contextlib.suppress(OSError):  # a parent that has ended is noticed below
         _reply(pid=command.pid)
     while command.poll() is None:
-        ready, _, _ = select.select([0, hear], [], [])
-        told = os.read(hear, 512) if hear in ready else b""
-        if 0 in ready or any(number in _STOP_SIGNALS for number in told):
+        ready, _, _ = select.select([0, signals_out], [], [])
+        received = os.read(signals_out, 512) if signals_out in ready else b""
+        if 0 in ready or any(number in _STOP_SIGNALS for number in received):
             break
+    # First the group, then the twin: a guard that is killed in between still leaves one to do it.
     _end_group(command.pid, command.poll)
     os.kill(twin, signal.SIGKILL)
     os.waitpid(twin, 0)
@@ -191,11 +189,12 @@ def guard_command() -> None:
 
 
 def _read_first_line() -> bytes:
-    """The first line of standard input, and no more than that: what follows is its end."""
-    said = b""
-    while not said.endswith(b"\n") and (more := os.read(0, 65536)):
-        said += more
-    return said
+    """Read the one line that the parent sends; its end of input comes only when it ends or stops."""
+    line = b""
+    # Unbuffered: select would not see what a buffer has already taken.
+    while not line.endswith(b"\n") and (chunk := os.read(0, 65536)):
+        line += chunk
+    return line
 
 
 def _start_command(spec: Mapping[str, Any]) -> subprocess.Popen[bytes]:
@@ -213,37 +212,37 @@ def _start_command(spec: Mapping[str, Any]) -> subprocess.Popen[bytes]:
 
 
 def _fork_twin(group: int) -> int:
-    """A copy of this process that waits for its end, to end the group if that was not done."""
-    hear, held = os.pipe()
+    """Fork a copy of this process that ends the group once this process has ended; return its pid."""
+    read_end, write_end = os.pipe()
     if twin := os.fork():
-        os.close(hear)  # the other end stays open for as long as this process lives
+        os.close(read_end)  # the write end stays open for as long as this process lives
         return twin
-    os.close(held)
-    os.read(hear, 1)
+    os.close(write_end)
+    os.read(read_end, 1)
     _end_group(group, lambda: None)
     os._exit(0)
 
 
 def _make_death_hook(guard: int) -> Callable[[], None] | None:
-    """What the command's process does before it begins; loaded before the fork, as it may not load after."""
+    """Return a hook for the command's process that has the kernel kill it when the guard ends."""
     if sys.platform != "linux":
         return None
-    library = ctypes.CDLL(None)
+    library = ctypes.CDLL(None)  # before the fork: loading a library after it may block
 
-    def bind() -> None:
+    def hook() -> None:
         library.prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != guard:
+        if os.getppid() != guard:  # the guard ended before the kernel was asked
             os._exit(1)
 
-    return bind
+    return hook
 
 
 def _end_group(group: int, reap: Callable[[], object]) -> None:
-    """End a process group: by a wish first, by force after a while.
+    """End a process group by SIGTERM, and by SIGKILL if it still exists after a while.
 
     Args:
-        group: its leader.
-        reap: takes leave of a leader that has ended; until then the group counts as there.
+        group: the process id of its leader.
+        reap: collects the exit code of a leader that has ended; until then the group counts as alive.
     """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         for number, seconds in ((signal.SIGTERM, KILL_AFTER_SECONDS), (signal.SIGKILL, 1.0)):
@@ -252,11 +251,11 @@ def _end_group(group: int, reap: Callable[[], object]) -> None:
             while time.monotonic() < until:
                 time.sleep(_POLL_SECONDS)
                 reap()
-                os.killpg(group, 0)  # raises when none is left
+                os.killpg(group, 0)  # raises once no process is left
 
 
-def _reply(**said: object) -> None:
-    os.write(1, json.dumps(said).encode() + b"\n")
+def _reply(**fields: object) -> None:
+    os.write(1, json.dumps(fields).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Processes of this machine: which one a run is in, and whether it still lives."""
+"""This process and its machine, as runs name them; a check whether a process still lives."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ __all__ = ["describe_process", "is_process_alive", "machine_name", "process_star
 
 @functools.cache
 def process_start_time() -> float:
-    """Give the time at which this process began; 0 where the system does not tell it.
+    """Read the time at which this process began, in seconds since the epoch; 0 where /proc does not exist.
 
     Example:
         >>> process_start_time() < time.time()
         True
     """
     try:
+        # Field 22 of stat; the second field, the command's name, may itself contain spaces and brackets.
         ticks = int(Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
         return time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
     except (OSError, AttributeError, ValueError):
@@ -27,23 +28,27 @@ def process_start_time() -> float:
 
 
 def machine_name() -> str:
-    """Give the name of this machine, in letters that MLflow can be asked for."""
-    import platform  # it costs the command a millisecond that a run which is fresh need not pay
+    """Return the name of this machine, without characters that a search in MLflow cannot hold."""
+    import platform  # a millisecond that a run with nothing to do need not pay
     import re
 
     return re.sub(r"[^\w.-]", "_", platform.node())
 
 
 def describe_process() -> dict[str, Any]:
-    """Say which process of which machine this is, as a run tells it."""
+    """Return the machine and the number of this process, as the journal records them.
+
+    Example:
+        >>> sorted(describe_process())
+        ['host', 'process']
+    """
     return {"host": machine_name(), "process": os.getpid()}
 
 
 def is_process_alive(pid: int) -> bool:
-    """Whether a process of this machine is there.
+    """Return True if a process of this machine exists; its number may have been given to a new one.
 
     Example:
-        >>> import os
         >>> is_process_alive(os.getpid())
         True
     """
@@ -51,6 +56,6 @@ def is_process_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:
+    except OSError:  # it belongs to somebody else, but it exists
         return True
     return True

@@ -1,4 +1,4 @@
-"""Of a traceback, the lines that the author wrote."""
+"""Tracebacks reduced to the frames of the project's author."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ _MAX_CAUSES = 3
 
 
 def author_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    """Give the author's frames of an error, the outermost first."""
+    """List the frames of an error that lie in the author's own files, the outermost first."""
     return [f for f in traceback.extract_tb(error.__traceback__) if not is_foreign(f.filename)]
 
 
 def format_frames(error: BaseException) -> str:
-    """Give the author's frames of an error and of what it came from, two lines each; empty if there are none.
-
-    An error that comes from another process brings its frames along.
-    """
+    """Format the author's frames of an error and of its causes, two lines each; empty if there are none."""
+    # A traceback cannot be pickled: an error from another process carries its frames as text.
     if "frames" in error.__dict__:
         return str(error.__dict__["frames"])
     blocks: list[str] = []
@@ -34,8 +32,8 @@ def format_frames(error: BaseException) -> str:
             continue
         lines = _format_frame_lines(frames, _MAX_CAUSE_FRAMES if blocks else MAX_FRAMES)
         if blocks:
-            words = shorten(cause, 160)
-            lines.insert(0, f"  because of {type(cause).__name__}{f': {words}' if words else ''}")
+            message = shorten(cause, 160)
+            lines.insert(0, f"  because of {type(cause).__name__}{f': {message}' if message else ''}")
         blocks.append("\n".join(lines))
         if len(blocks) > _MAX_CAUSES:
             break
@@ -43,25 +41,30 @@ def format_frames(error: BaseException) -> str:
 
 
 def format_trace(error: BaseException) -> str:
-    """Give the whole traceback, with the frames of magical and of libraries, below the author's own."""
+    """Format the whole traceback, with the frames of magical and of libraries, without secrets."""
     return str(error.__dict__.get("trace") or mask("".join(traceback.format_exception(error)))).rstrip()
 
 
-def attach_trace(made: MagicalError, error: BaseException) -> MagicalError:
-    """Note on an error the frames and the traceback of what it came from, so that they travel with it."""
-    made.__dict__["frames"] = format_frames(error)
-    made.__dict__["trace"] = format_trace(error)
-    return made
+def attach_trace(error: MagicalError, cause: BaseException) -> MagicalError:
+    """Store the frames and the traceback of the cause on an error as texts, which survive pickling.
+
+    Example:
+        >>> format_trace(attach_trace(MagicalError("clean failed"), ValueError("no rows")))
+        'ValueError: no rows'
+    """
+    error.__dict__["frames"] = format_frames(cause)
+    error.__dict__["trace"] = format_trace(cause)
+    return error
 
 
 def _cause_chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, what it was raised from, and so on."""
-    seen: set[int] = set()
-    here: BaseException | None = error
-    while here is not None and id(here) not in seen:
-        seen.add(id(here))
-        yield here
-        here = here.__cause__ or (None if here.__suppress_context__ else here.__context__)
+    """Yield an error, its cause, the cause of that, and so on."""
+    seen: set[int] = set()  # a chain of contexts may be a circle
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
 
 
 def _format_frame_lines(frames: list[traceback.FrameSummary], limit: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a contract says of its columns, in words for a table or a tooltip."""
+"""Descriptions of a contract's columns, for a table or a tooltip."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_COLUMNS = 40
 
 
 def make_column_rows(contract: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Give a row for each column: its name, type, whether it may be null, role, values, name in the source.
+    """Make a row for each column of a contract, with the cells of ``COLUMN_HEADERS``.
 
     Example:
         >>> column = {"name": "income", "type": "float", "nullable": True, "bounds": {"ge": "0"}}
@@ -30,7 +30,7 @@ def make_column_rows(contract: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def describe_data(data: DataNode) -> str:
-    """Say what data promise, a line for each column.
+    """Describe the promise of data, a line for each column.
 
     Example:
         >>> schema = {"contract": "Row", "columns": [{"name": "id", "type": "int", "role": "id"}]}

@@ -1,4 +1,4 @@
-"""Where boxes and lines of a drawing go: layers from top to bottom, few crossings, nothing over another."""
+"""A layered layout of boxes and lines, from top to bottom: few crossings, no overlaps."""
 
 from __future__ import annotations
 
@@ -9,21 +9,16 @@ from dataclasses import dataclass, field
 __all__ = ["Box", "Edge", "Layout", "PlacedBox", "compute_layout"]
 
 GAP_X, GAP_Y = 26.0, 34.0
-_PASS_WIDTH = 6.0
-"""The width that a line takes where it passes a layer."""
-
-_MAX_PASSES = 3000
-"""Beyond so many, lines are drawn straight and may run behind boxes."""
-
-_SWEEPS = 9
+_PASS_WIDTH = 6.0  # of a line where it passes a layer
+_MAX_PASSES = 3000  # beyond so many, lines are drawn straight and may run behind boxes, to save time
+_SWEEPS = 9  # an odd number, so that the last one runs downwards
 _PORT_GAP = 14.0
-_STRAIGHT_WEIGHT = 4.0
-"""How much more it counts that a line runs straight than that a box is in the middle of what it takes."""
+_STRAIGHT_WEIGHT = 4.0  # of a straight line, relative to a box that is centred on its inputs
 
 
 @dataclass(frozen=True)
 class Box:
-    """What is to be placed: its size, and the band that it lies in; bands are stacked in their order."""
+    """A box to be placed: its size, and its band; bands are stacked in their order."""
 
     id: str
     width: float
@@ -54,14 +49,12 @@ Segment = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Layout:
-    """A drawing's measures.
+    """The coordinates of a drawing.
 
     Attributes:
         boxes: by their ids.
-        routes: for each edge its hops, as x and y of where each begins and ends.
-        bands: for each band its top and bottom.
-        width: of the whole.
-        height: of the whole.
+        routes: the hops of each edge, as x and y of begin and end.
+        bands: the top and bottom of each band.
     """
 
     boxes: dict[str, PlacedBox]
@@ -73,7 +66,7 @@ class Layout:
 
 @dataclass
 class _Grid:
-    """The rows while they are ordered and placed. What passes a row is in it as if it were a narrow box."""
+    """The rows while they are ordered and placed; a line that passes a row is a narrow box in it."""
 
     rows: list[list[str]]
     width: dict[str, float]
@@ -83,7 +76,7 @@ class _Grid:
     chains: dict[Edge, list[str]] = field(default_factory=dict)
 
     def add_link(self, upper: str, lower: str, offset: float) -> None:
-        """Say that a line runs from one to the other; ``offset`` is from the middle of the upper one."""
+        """Add a line between neighbouring rows; ``offset`` is from the middle of the upper box."""
         self.up[lower].append((upper, offset))
         self.down[upper].append((lower, -offset))
 
@@ -91,30 +84,28 @@ class _Grid:
 def compute_layout(
     boxes: Sequence[Box], edges: Sequence[Edge], max_width: float = 1060, header_height: float = 30
 ) -> Layout:
-    """Place boxes in layers, each below all that it follows.
+    """Place boxes in layers, each below all boxes with an edge to it.
 
     Args:
-        boxes: in an order in which each follows what leads to it; none in an earlier band than that.
-        edges: between them.
-        most: the width beyond which a layer is broken into several.
-        head: the room above the first layer of a band.
+        boxes: in topological order; none is in an earlier band than a box with an edge to it.
+        max_width: a wider layer is broken into several.
+        header_height: the room above the first layer of a band.
 
     Example:
         >>> layout = compute_layout([Box("a", 40, 20), Box("b", 40, 20)], [Edge("a", "b", 20)])
         >>> layout.boxes["b"].y > layout.boxes["a"].y + 20
         True
     """
-    of = {box.id: box for box in boxes}
-    rows = _assign_rows(boxes, edges, max_width)
-    grid = _Grid(rows, {box.id: box.width for box in boxes})
+    # The method of Sugiyama: layers, dummy boxes for long edges, order by barycentres, then coordinates.
+    grid = _Grid(_assign_rows(boxes, edges, max_width), {box.id: box.width for box in boxes})
     _add_edges(grid, edges)
     _order_rows(grid)
     _position_rows(grid)
-    return _build_layout(grid, of, edges, header_height)
+    return _build_layout(grid, {box.id: box for box in boxes}, edges, header_height)
 
 
 def _assign_rows(boxes: Sequence[Box], edges: Sequence[Edge], max_width: float) -> list[list[str]]:
-    """Longest path, band by band; a layer that is too wide becomes several."""
+    """Assign boxes to rows by their longest path, band by band; a layer that is too wide becomes several."""
     parents: dict[str, list[str]] = defaultdict(list)
     for edge in edges:
         parents[edge.target].append(edge.source)
@@ -140,21 +131,21 @@ def _assign_rows(boxes: Sequence[Box], edges: Sequence[Edge], max_width: float) 
 
 
 def _add_edges(grid: _Grid, edges: Sequence[Edge]) -> None:
-    """Enter the lines; all that begin at one place of a box share what passes the layers between."""
+    """Add the lines, with narrow boxes where they pass rows between; lines from one port share these."""
     row = {name: i for i, names in enumerate(grid.rows) for name in names}
-    last: dict[tuple[str, float], int] = {}
+    last: dict[tuple[str, float], int] = {}  # the lowest row that each port reaches
     for edge in edges:
-        begin = edge.source, edge.offset
-        last[begin] = max(last.get(begin, 0), row[edge.target])
+        port = edge.source, edge.offset
+        last[port] = max(last.get(port, 0), row[edge.target])
     passes = sum(max(end - row[name] - 1, 0) for (name, _), end in last.items())
     for number, ((name, offset), end) in enumerate(last.items()):
         for i in range(row[name] + 1, end if passes <= _MAX_PASSES else 0):
-            here = f"{number}|{i}"
-            grid.rows[i].insert(len(grid.rows[i]) // 2, here)
-            grid.width[here] = _PASS_WIDTH
+            passing = f"{number}|{i}"
+            grid.rows[i].insert(len(grid.rows[i]) // 2, passing)
+            grid.width[passing] = _PASS_WIDTH
             above = f"{number}|{i - 1}" if i > row[name] + 1 else name
-            grid.add_link(above, here, offset - grid.width[name] / 2 if above == name else 0.0)
-    numbers = {begin: number for number, begin in enumerate(last)}
+            grid.add_link(above, passing, offset - grid.width[name] / 2 if above == name else 0.0)
+    numbers = {port: number for number, port in enumerate(last)}
     for edge in edges:
         number, offset = numbers[edge.source, edge.offset], edge.offset - grid.width[edge.source] / 2
         between = range(row[edge.source] + 1, row[edge.target] if passes <= _MAX_PASSES else 0)
@@ -163,12 +154,13 @@ def _add_edges(grid: _Grid, edges: Sequence[Edge]) -> None:
 
 
 def _order_rows(grid: _Grid) -> None:
-    """Order each row by the middle of what its members are linked to, downwards and upwards in turn."""
+    """Order each row by the mean place of its neighbours, downwards and upwards in turn."""
     place = {name: i / max(len(row), 1) for row in grid.rows for i, name in enumerate(row)}
 
     def middle(name: str, near: Mapping[str, list[tuple[str, float]]]) -> float:
-        found = [place[other] + offset * 1e-4 for other, offset in near[name]]
-        return sum(found) / len(found) if found else place[name]
+        # The offset only breaks ties between lines of one box.
+        places = [place[other] + offset * 1e-4 for other, offset in near[name]]
+        return sum(places) / len(places) if places else place[name]
 
     for sweep in range(_SWEEPS):
         rows, near = (grid.rows, grid.up) if sweep % 2 == 0 else (grid.rows[::-1], grid.down)
@@ -179,15 +171,14 @@ def _order_rows(grid: _Grid) -> None:
 
 
 def _position_rows(grid: _Grid) -> None:
-    """Give each member of a row its middle: as near to what it is linked to as its neighbours let it."""
+    """Compute the middle of each box: as near to its neighbours above or below as the row allows."""
     for row in grid.rows:
         x = 0.0
         for name in row:
             grid.x[name] = x + grid.width[name] / 2
             x += grid.width[name] + GAP_X
-    for sweep in range(
-        _SWEEPS
-    ):  # the last one downwards, so that what follows one thing alone is right below it
+    # The last sweep runs downwards, so that a box with a single input is right below it.
+    for sweep in range(_SWEEPS):
         near, rows = (grid.down, grid.rows[::-1]) if sweep % 2 else (grid.up, grid.rows)
         for row in rows:
             _fit_row(grid, row, near)
@@ -196,25 +187,23 @@ def _position_rows(grid: _Grid) -> None:
 
 
 def _fit_row(grid: _Grid, row: Sequence[str], neighbours: Mapping[str, list[tuple[str, float]]]) -> None:
-    """Least squares under the order and the gaps: neighbours that would overlap become one block."""
+    """Fit a row to its neighbours by least squares, with the order and the gaps kept."""
+    # Isotonic regression: members that would overlap are pooled into one block with their weighted mean.
     blocks: list[tuple[float, float, int]] = []
     shift, shifts = 0.0, []
     for i, name in enumerate(row):
         if i:
             shift += (grid.width[row[i - 1]] + grid.width[name]) / 2 + GAP_X
         shifts.append(shift)
-        found = [grid.x[other] + offset for other, offset in neighbours[name]]
-        mean, many = (sum(found) / len(found) if found else grid.x[name]) - shift, 1
+        wanted = [grid.x[other] + offset for other, offset in neighbours[name]]
+        mean, size = (sum(wanted) / len(wanted) if wanted else grid.x[name]) - shift, 1
         weight = _STRAIGHT_WEIGHT if grid.width[name] == _PASS_WIDTH else 1.0
         while blocks and blocks[-1][0] > mean:
             other, more, others = blocks.pop()
-            mean, weight, many = (
-                (mean * weight + other * more) / (weight + more),
-                weight + more,
-                many + others,
-            )
-        blocks.append((mean, weight, many))
-    means = [mean for mean, _, many in blocks for _ in range(many)]
+            mean, weight = (mean * weight + other * more) / (weight + more), weight + more
+            size += others
+        blocks.append((mean, weight, size))
+    means = [mean for mean, _, size in blocks for _ in range(size)]
     grid.x.update({name: mean + s for name, mean, s in zip(row, means, shifts, strict=True)})
 
 
@@ -246,27 +235,27 @@ def _route_edges(
     extents: Mapping[str, tuple[float, float]],
     edges: Sequence[Edge],
 ) -> dict[Edge, list[Segment]]:
-    """Each edge from hop to hop; where several reach a box, they end side by side."""
+    """Route each edge from hop to hop; the edges that reach a box end side by side."""
     ends: dict[str, list[tuple[float, Edge]]] = defaultdict(list)
     for edge in edges:
         chain = grid.chains[edge]
         before = grid.x[chain[-1]] if chain else boxes[edge.source].x + edge.offset
         ends[edge.target].append((before, edge))
     port: dict[Edge, float] = {}
-    for name, found in ends.items():
-        found.sort(key=lambda pair: pair[0])
-        step = min(_PORT_GAP, (boxes[name].box.width - 20) / len(found))
-        first = grid.x[name] - step * (len(found) - 1) / 2
-        port.update({edge: first + i * step for i, (_, edge) in enumerate(found)})
+    for name, incoming in ends.items():
+        incoming.sort(key=lambda pair: pair[0])  # from left to right, so that they do not cross at the end
+        step = min(_PORT_GAP, (boxes[name].box.width - 20) / len(incoming))
+        first = grid.x[name] - step * (len(incoming) - 1) / 2
+        port.update({edge: first + i * step for i, (_, edge) in enumerate(incoming)})
     routes = {}
     for edge in edges:
         source, target = boxes[edge.source], boxes[edge.target]
         x, y, floor = source.x + edge.offset, source.y + source.box.height, extents[edge.source][1]
         hops = [(x, y, x, floor)] if floor > y else []
         y = floor
-        for here in grid.chains[edge]:
-            at, (top, bottom) = grid.x[here], extents[here]
-            hops += [(x, y, at, top), (at, top, at, bottom)]
-            x, y = at, bottom
+        for passing in grid.chains[edge]:
+            middle, (top, bottom) = grid.x[passing], extents[passing]
+            hops += [(x, y, middle, top), (middle, top, middle, bottom)]
+            x, y = middle, bottom
         routes[edge] = [*hops, (x, y, port[edge], target.y)]
     return routes

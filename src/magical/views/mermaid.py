@@ -1,4 +1,4 @@
-"""A picture as Mermaid text, for a README."""
+"""Pictures as Mermaid text, for a README."""
 
 from __future__ import annotations
 
@@ -23,36 +23,30 @@ _NODE_WIDTH, _EDGE_WIDTH = 60, 40
 
 
 def render_mermaid(picture: Picture) -> str:
-    """Give a picture as Mermaid text: steps are boxes, data are round, groups are framed.
+    """Render a picture as Mermaid text: steps are boxes, data are round, groups are framed.
 
-    Data that have no name in the workflow and go to one step alone are written on the arrow to it. States are
-    shown where they say something: not that a step has never run, nor that it waits for one that is shown.
+    Data without a name that go to a single step are written on the arrow to it. Only states with a style are
+    shown: not that a step has never run, nor that it waits for another one.
 
     Example:
         >>> from magical.graph import Graph, Node
-        >>> from magical.views.picture import picture
-        >>> from magical.views.state_marks import Standing
+        >>> from magical.views.picture import StepStatus, build_picture
         >>> node = Node("clean", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
-        >>> print(render_mermaid(picture(Graph("flow", (node,)), {"clean": Standing("waits")})))
+        >>> print(render_mermaid(build_picture(Graph("flow", (node,)), {"clean": StepStatus("waits")})))
         flowchart TD
             s0["clean"] --> d0(["rows<br/>Frame"])
     """
     on_arrows = {i: d for i, d in picture.data.items() if not d.name and len(picture.consumers[i]) == 1}
     lines = ["flowchart TD"]
     for group, steps in picture.groups.items():
-        own = [f"    {_render_step(step, on_arrows)}" for step in steps]
-        lines += own if len(picture.groups) == 1 else _render_group(group, own)
+        inside = [f"    {_render_step(step, on_arrows)}" for step in steps]
+        framed = [f"    subgraph {group}", *(f"    {line}" for line in inside), "    end"]
+        lines += inside if len(picture.groups) == 1 else framed
     for step in picture.steps:
         lines += _render_arrows(step, picture, on_arrows)
-    there = {_styled_state(step) for step in picture.steps}
-    lines += [
-        f"    classDef {_css_class(state)} {style}" for state, style in _STYLES.items() if state in there
-    ]
+    used = {_styled_state(step) for step in picture.steps}
+    lines += [f"    classDef {_css_class(s)} {style}" for s, style in _STYLES.items() if s in used]
     return "\n".join(lines)
-
-
-def _render_group(group: str, lines: list[str]) -> list[str]:
-    return [f"    subgraph {group}", *(f"    {line}" for line in lines), "    end"]
 
 
 def _render_step(step: StepNode, on_arrows: dict[str, DataNode]) -> str:
@@ -90,5 +84,5 @@ def _css_class(state: str) -> str:
 
 
 def _escape(text: str, width: int) -> str:
-    """What a name from data holds is text, never a directive, markup, code or a formula."""
+    """Escape a text that may come from data: it must not act as a directive, markup, code or a formula."""
     return "".join(c if c.isalnum() or c in _SAFE_CHARACTERS else f"#{ord(c)};" for c in shorten(text, width))

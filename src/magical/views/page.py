@@ -1,4 +1,4 @@
-"""A picture as one HTML file that needs nothing else: no script, no network; every name in it is text."""
+"""Pictures as HTML: one file without scripts and network, where every name is escaped."""
 
 from __future__ import annotations
 
@@ -32,30 +32,19 @@ tr{padding:.4rem 0;border-bottom:1px solid var(--line)}
 td{display:grid;grid-template-columns:6rem 1fr;border:0;padding:.05rem 0;overflow-wrap:anywhere}
 td::before{content:attr(data-head);color:var(--faint)}td:empty{display:none}}
 """.strip()
+# A second wall behind the escaping: a name from data that got through could not load or run anything.
 _CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def render_page(picture: Picture, when: str = "") -> str:
-    """Give a picture as a whole HTML page: the drawing, then its steps and contracts as tables.
-
-    Args:
-        picture: what is drawn.
-        when: the moment of which the states are.
-
-    Example:
-        >>> from magical.graph import Graph, Node
-        >>> from magical.views.picture import picture
-        >>> node = Node("clean", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
-        >>> render_page(picture(Graph("flow", (node,)))).startswith("<!DOCTYPE html>")
-        True
-    """
+    """Render a picture as a whole HTML page, with its steps and contracts; ``when`` dates the states."""
     contracts = _group_by_contract(picture)
     anchors = {d.id: f"#contract-{i}" for i, same in enumerate(contracts) for d in same}
     title = escape(picture.workflow)
     counts = count_states(s.status for s in picture.steps)
-    said = ", ".join(filter(None, [f"{len(picture.steps)} steps", counts]))
+    summary = ", ".join(filter(None, [f"{len(picture.steps)} steps", counts])) + f" ({when})" * bool(when)
     body = [
-        f"<header><h1>{title}</h1><p>{escape(said)}{escape(f' ({when})') if when else ''}</p></header><main>",
+        f"<header><h1>{title}</h1><p>{escape(summary)}</p></header><main>",
         f'<div class="scroll" tabindex="0" role="region" aria-label="Drawing of {title}">',
         render_svg(picture, lambda data: anchors.get(data.id, "")),
         "</div>",
@@ -75,22 +64,14 @@ def render_page(picture: Picture, when: str = "") -> str:
 
 
 def render_figure(picture: Picture) -> str:
-    """Give a picture as a piece of HTML, for a notebook.
-
-    Example:
-        >>> from magical.graph import Graph, Node
-        >>> from magical.views.picture import picture
-        >>> node = Node("clean", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
-        >>> render_figure(picture(Graph("flow", (node,)))).startswith("<style>")
-        True
-    """
+    """Render a picture as a fragment of HTML, for a notebook."""
     notes = "".join(f"<p>{escape(note)}</p>" for note in picture.notes)
     drawn = render_svg(picture)
     return f'<style>{STYLE}</style><div class="magical" style="overflow-x:auto">{drawn}{notes}</div>'
 
 
 def render_text(text: str) -> str:
-    """Give a text as HTML, where there is nothing to draw.
+    """Render a text as HTML, where no picture can be drawn.
 
     Example:
         >>> render_text("<workflow flow>")
@@ -100,12 +81,12 @@ def render_text(text: str) -> str:
 
 
 def _group_by_contract(picture: Picture) -> list[list[DataNode]]:
-    """The data that have contracts; those with the same one stand together."""
-    found: dict[str, list[DataNode]] = {}
+    """Group the data that have contracts: equal contracts are shown once."""
+    groups: dict[str, list[DataNode]] = {}
     for data in picture.data.values():
         if data.contracts:
-            found.setdefault(json.dumps(data.contracts, sort_keys=True, default=str), []).append(data)
-    return list(found.values())
+            groups.setdefault(json.dumps(data.contracts, sort_keys=True, default=str), []).append(data)
+    return list(groups.values())
 
 
 def _render_notes(picture: Picture) -> list[str]:
@@ -114,11 +95,11 @@ def _render_notes(picture: Picture) -> list[str]:
 
 
 def _render_legend(picture: Picture) -> list[str]:
-    there = {s.status.state for s in picture.steps}
+    used = {s.status.state for s in picture.steps}
     rows = [
-        f'<dt class="state {state_class(state)}">{look.mark} {state}</dt><dd>{escape(look.text)}</dd>'
-        for state, look in STATE_STYLES.items()
-        if state in there
+        f'<dt class="state {state_class(state)}">{style.mark} {state}</dt><dd>{escape(style.text)}</dd>'
+        for state, style in STATE_STYLES.items()
+        if state in used
     ]
     if picture.origin:
         origin = escape(", ".join(picture.origin))
@@ -129,16 +110,14 @@ def _render_legend(picture: Picture) -> list[str]:
 def _render_steps(picture: Picture, anchors: dict[str, str]) -> list[str]:
     rows = []
     for step in picture.steps:
-        gives = (
-            f"<span>{', '.join(_render_data_link(d, anchors.get(d.id, '')) for d in step.outputs)}</span>"
-            * bool(step.outputs)
-        )
-        state = (
-            f'<span class="state {state_class(step.status.state)}">{escape(_describe_status(step))}</span>'
-        )
+        links = ", ".join(_render_data_link(d, anchors.get(d.id, "")) for d in step.outputs)
+        gives = f"<span>{links}</span>" if links else ""  # one element: a cell is a grid on a narrow page
+        style = state_class(step.status.state)
+        state = f'<span class="state {style}">{escape(_describe_status(step))}</span>'
         takes = escape(", ".join(picture.label(source) for source in step.inputs))
-        texts = (escape(step.name), step.group, state, takes, gives, escape(step.promise), escape(step.where))
-        rows.append(texts)
+        rows.append(
+            (escape(step.name), step.group, state, takes, gives, escape(step.promise), escape(step.where))
+        )
     heads = ("step", "group", "state", "takes", "gives", "promise", "where")
     return ["<h2>Steps</h2>", *_render_table(heads, rows, "Steps")]
 
@@ -157,17 +136,15 @@ def _render_contracts(contracts: Sequence[list[DataNode]]) -> list[str]:
     lines = ["<h2>Contracts</h2>"] if contracts else []
     for number, same in enumerate(contracts):
         names = escape(", ".join(d.label for d in same))
-        lines.append(
-            f'<details><summary>{escape(same[0].promise)}: {names}</summary><div id="contract-{number}">'
-        )
+        summary = f"{escape(same[0].promise)}: {names}"
+        lines.append(f'<details><summary>{summary}</summary><div id="contract-{number}">')
         for contract in same[0].contracts:
             rows = [tuple(map(escape, row)) for row in make_column_rows(contract)]
+            # Without the columns that are empty throughout, but for name and type.
             kept = [i for i, _ in enumerate(COLUMN_HEADERS) if i < 2 or any(row[i] for row in rows)]
-            lines += _render_table(
-                [COLUMN_HEADERS[i] for i in kept],
-                [[row[i] for i in kept] for row in rows],
-                f"Columns of {escape(sanitize_text(str(contract['contract'])))}",
-            )
+            label = f"Columns of {escape(sanitize_text(str(contract['contract'])))}"
+            cells = [[row[i] for i in kept] for row in rows]
+            lines += _render_table([COLUMN_HEADERS[i] for i in kept], cells, label)
             rules = escape(sanitize_text(", ".join(map(str, contract.get("rules", ())))))
             lines += [f"<p>Rules: {rules}</p>"] if rules else []
         lines.append("</div></details>")
@@ -175,7 +152,7 @@ def _render_contracts(contracts: Sequence[list[DataNode]]) -> list[str]:
 
 
 def _render_table(heads: Iterable[str], rows: Iterable[Iterable[str]], label: str) -> list[str]:
-    """A table of cells that are HTML already."""
+    """Render a table; its cells are HTML already."""
     heads = list(heads)
     head = "".join(f'<th scope="col">{h}</th>' for h in heads)
     lines = ([f'<td data-head="{h}">{cell}</td>' for h, cell in zip(heads, row, strict=True)] for row in rows)

@@ -1,4 +1,4 @@
-"""What is drawn of a workflow: steps and data, as two kinds of node. Every drawing is made from this."""
+"""The picture of a workflow: steps and data as two kinds of node, the source of every drawing."""
 
 from __future__ import annotations
 
@@ -14,24 +14,17 @@ from magical.masking import mask
 from magical.refs import Link, find_links
 from magical.views.state_marks import StepStatus
 
-__all__ = [
-    "GROUPS",
-    "DataNode",
-    "Picture",
-    "StepNode",
-    "assign_groups",
-    "build_picture",
-]
+__all__ = ["GROUPS", "DataNode", "Picture", "StepNode", "assign_groups", "build_picture"]
 
 GROUPS = ("data", "learning", "judging", "world")
 
 
 def assign_groups(graph: Graph) -> dict[str, str]:
-    """Give each node's group.
+    """Assign each node to a group.
 
-    ``data`` is what leads to a split, and what follows neither a split nor a fit; ``learning`` are fits,
-    tunings and selections, and what only they need; ``judging`` is what follows; ``world`` is what writes.
-    No step is in an earlier group than what it needs, so that the groups can be read from top to bottom.
+    ``data`` are nodes before a split, and nodes after neither a split nor a fit; ``learning`` are fits,
+    tunings and selections, and nodes that only these need; ``judging`` are nodes after these; ``world`` are
+    nodes that write. No step is in an earlier group than its inputs: groups are read from top to bottom.
 
     Example:
         >>> from magical.refs import Link
@@ -50,8 +43,8 @@ def assign_groups(graph: Graph) -> dict[str, str]:
         if node.is_split or node.is_fit or parents & after:
             after.add(node.name)
         is_data = node.name in before_split or node.name not in after
-        own = _rank_group(node, is_data, node.name in before_fit)
-        rank[node.name] = max([own, *(rank[p] for p in parents)])
+        group = _rank_group(node, is_data, node.name in before_fit)
+        rank[node.name] = max([group, *(rank[p] for p in parents)])
     return {name: GROUPS[r] for name, r in rank.items()}
 
 
@@ -68,15 +61,14 @@ _KINDS_WITHOUT_DATA = ("receipt", "none")
 
 @dataclass(frozen=True)
 class DataNode:
-    """What a step gives, or one part of it.
+    """The result of a step, or one part of it.
 
     Attributes:
-        id: of this node in the picture.
-        name: what it is called in the workflow; empty if it was passed on without a name.
-        label: what others call it: its name where no other has it, else the step's, with the part.
-        promise: what it is, such as ``Frame[Customer]``.
-        contracts: what its rows promise, as JSON; more than one for a list or tuple of tables.
-        returned: whether the workflow returns it.
+        name: the name in the workflow; empty if it was passed on without a name.
+        label: a unique name: ``name`` if no other data has it, else the step's name with the part.
+        promise: such as ``Frame[Customer]``.
+        contracts: the contracts of its rows, as JSON; several for a list or tuple of tables.
+        returned: True if the workflow returns it.
     """
 
     id: str
@@ -92,15 +84,11 @@ class StepNode:
     """One call of a step.
 
     Attributes:
-        id: of this node in the picture.
-        name: the step's name.
         group: one of ``GROUPS``.
-        standing: its state.
         where: ``file:line``.
-        writes: whether it writes to the world.
-        promise: what it gives.
-        takes: the ids of what it is given.
-        gives: its data; none for a receipt.
+        writes: True if it writes to the world.
+        inputs: the ids of data, and of steps without data.
+        outputs: its data; none for a receipt.
     """
 
     id: str
@@ -116,13 +104,7 @@ class StepNode:
 
 @dataclass(frozen=True)
 class Picture:
-    """A workflow as it is drawn.
-
-    Attributes:
-        workflow: its name.
-        steps: in the order in which they were drawn.
-        notes: what is to be said below the drawing.
-    """
+    """The steps and data of a workflow, and the notes below its drawing."""
 
     workflow: str
     steps: tuple[StepNode, ...]
@@ -135,50 +117,49 @@ class Picture:
 
     @cached_property
     def producers(self) -> dict[str, StepNode]:
-        """The step behind each id: its own, or that of what it gives."""
+        """The step of each id: its own, or that of its data."""
         return {i: step for step in self.steps for i in (step.id, *(d.id for d in step.outputs))}
 
     @cached_property
     def consumers(self) -> dict[str, list[StepNode]]:
-        """For each id the steps that take it."""
-        found: dict[str, list[StepNode]] = {i: [] for i in self.producers}
+        """The steps that take each id."""
+        takers: dict[str, list[StepNode]] = {i: [] for i in self.producers}
         for step in self.steps:
             for source in step.inputs:
-                found[source].append(step)
-        return found
+                takers[source].append(step)
+        return takers
 
     @cached_property
     def groups(self) -> dict[str, list[StepNode]]:
-        """The steps of each group that there is."""
-        parted = {g: [s for s in self.steps if s.group == g] for g in GROUPS}
-        return {g: steps for g, steps in parted.items() if steps}
+        """The steps of each group that is not empty."""
+        groups = {g: [s for s in self.steps if s.group == g] for g in GROUPS}
+        return {g: steps for g, steps in groups.items() if steps}
 
     @property
     def edges(self) -> Iterator[tuple[str, str]]:
-        """All edges: from a step to its data, and from those to the steps that take them."""
+        """All edges: from steps to their data, and from data to the steps that take them."""
         for step in self.steps:
             yield from ((source, step.id) for source in step.inputs)
             yield from ((step.id, data.id) for data in step.outputs)
 
     @property
     def origin(self) -> list[str]:
-        """All that something stands on and that is not real."""
+        """All pretended steps and samples that some result depends on."""
         return sorted({sanitize_text(o) for step in self.steps for o in step.status.origin})
 
     def label(self, source: str) -> str:
-        """Say what a step takes: the label of data, or the name of a step that gives none."""
+        """Return the label of an input: that of data, or the name of a step without data."""
         return self.data[source].label if source in self.data else self.producers[source].name
 
 
 def build_picture(
     graph: Graph, statuses: Mapping[str, StepStatus] | None = None, notes: Sequence[str] = ()
 ) -> Picture:
-    """Make the picture of a graph.
+    """Build the picture of a graph.
 
     Args:
-        graph: what is drawn.
-        standings: how each node stands; without, only what the code alone tells.
-        notes: what to say beside the graph's own findings.
+        statuses: the status of each node; by default only the states that the code shows.
+        notes: lines to add to the graph's own findings.
 
     Example:
         >>> node = Node("clean", "workflow:clean", "customers", "", {}, {"kind": "table", "text": "Frame"})
@@ -186,6 +167,7 @@ def build_picture(
         'customers'
     """
     used = _find_used_links(graph)
+    # Names count in the whole picture: data are labelled by a name only if nothing else has it.
     names = Counter(_find_data_name(node, link.item) for node in graph.nodes for link in used[node.name])
     names.update(node.name for node in graph.nodes)
     ids = {link: f"d{i}" for i, link in enumerate(x for node in graph.nodes for x in used[node.name])}
@@ -211,12 +193,12 @@ def build_picture(
         )
         for i, node in enumerate(graph.nodes)
     ]
-    said = ("\n".join(map(sanitize_text, str(note).splitlines())) for note in (*graph.findings, *notes))
-    return Picture(sanitize_text(graph.workflow), tuple(steps), tuple(said))
+    texts = ("\n".join(map(sanitize_text, str(note).splitlines())) for note in (*graph.findings, *notes))
+    return Picture(sanitize_text(graph.workflow), tuple(steps), tuple(texts))
 
 
 def sanitize_text(text: str) -> str:
-    r"""Give a text as it is shown: on one line, without secrets.
+    r"""Put a text on one line, with secrets masked.
 
     Example:
         >>> sanitize_text("a\nb")
@@ -226,13 +208,13 @@ def sanitize_text(text: str) -> str:
 
 
 def _find_used_links(graph: Graph) -> dict[str, list[Link]]:
-    """For each node the data that are drawn: the parts that others take, or the whole."""
-    found: dict[str, dict[Link, None]] = {n.name: {} for n in graph.nodes}
+    """Find the data of each node that are drawn: the parts that others take, or the whole."""
+    taken: dict[str, dict[Link, None]] = {n.name: {} for n in graph.nodes}
     for link in (*(x for node in graph.nodes for x in node.links), *find_links(graph.result)):
-        found[link.node][link] = None
+        taken[link.node][link] = None
     used = {}
     for node in graph.nodes:
-        links = sorted(found[node.name], key=_item_order) or [Link(node.name)]
+        links = sorted(taken[node.name], key=_item_order) or [Link(node.name)]
         used[node.name] = [] if node.promise["kind"] in _KINDS_WITHOUT_DATA else links
     return used
 
@@ -243,7 +225,8 @@ def _item_order(link: Link) -> tuple[int, int]:
 
 
 def _find_data_name(node: Node, item: str) -> str:
-    """What data are called in the workflow, if they are called at all."""
+    """Find the name of data in the workflow; empty if they have none."""
+    # Drawing falls back to the step's name, which says nothing new here.
     named = "" if node.data == node.step_name else node.data
     if not item or not item.isdecimal():
         return item or named

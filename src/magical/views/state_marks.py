@@ -1,4 +1,4 @@
-"""The states in which a step is shown: their words, marks and colours."""
+"""The states of a step: their words, marks and colours."""
 
 from __future__ import annotations
 
@@ -7,25 +7,19 @@ from dataclasses import dataclass
 
 __all__ = ["NOT_REAL", "STATE_STYLES", "StateStyle", "StepStatus", "count_states"]
 
-NOT_REAL = "~"
-"""The second mark, of what stands on a pretence or a sample."""
+NOT_REAL = "~"  # the second mark, of a result that depends on a pretence or a sample
 
 
 @dataclass(frozen=True)
 class StateStyle:
-    """How a state is shown.
-
-    Attributes:
-        mark: one character, so that no state is told by its colour alone.
-        colour: as a terminal counts them.
-        text: what it means, in a few words.
-    """
+    """The look of a state: a mark of one character, a terminal's colour code, and a short explanation."""
 
     mark: str
     colour: str
     text: str
 
 
+# Each state has a mark, since a colour alone does not reach every reader.
 STATE_STYLES = {
     "fresh": StateStyle("=", "32", "its result is there"),
     "stale": StateStyle("▶", "33", "it has run before, and would run again"),
@@ -43,11 +37,11 @@ STATE_STYLES = {
 
 @dataclass(frozen=True)
 class StepStatus:
-    """How one step stands.
+    """The status of one step.
 
     Attributes:
-        state: one of ``STATE_STYLES``; empty where it is not known.
-        origin: what else it stands on that is not real: pretended steps, or ``NAME (sample)``.
+        state: one of ``STATE_STYLES``; empty if unknown.
+        origin: the pretended steps, and ``NAME (sample)``, that its result depends on.
     """
 
     state: str = ""
@@ -55,7 +49,7 @@ class StepStatus:
 
     @property
     def is_unreal(self) -> bool:
-        """Whether its result is computed and all the same not real; what is pretended says so itself."""
+        """True if its result is computed from data that are not real; a pretended state says so itself."""
         return bool(self.origin) and self.state != "pretended"
 
     @property
@@ -80,7 +74,7 @@ class StepStatus:
 
 
 def count_states(statuses: Iterable[StepStatus]) -> str:
-    """Say how many steps are in each state.
+    """Count the steps in each state, in words.
 
     Example:
         >>> count_states([StepStatus("stale"), StepStatus("fresh"), StepStatus("fresh")])

@@ -1,4 +1,4 @@
-"""A picture as SVG, for a page and for notebooks."""
+"""Pictures as SVG, for a page and for notebooks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ __all__ = ["STYLE", "render_svg", "state_class"]
 _CHARACTER_WIDTH, _LINE_HEIGHT, _PADDING, _MARGIN = 7.3, 16.0, 12.0, 14.0
 _LINK_HEIGHT, _PILL_GAP = 14.0, 10.0
 _MAX_CHARACTERS = 30
-_MIN_SCALE = 0.62
-"""How far a drawing shrinks on a narrow page before it is moved sideways instead."""
-_SINGULAR_PLURAL = ("is", "are")
+_MIN_SCALE = 0.62  # a drawing shrinks so far on a narrow page, and scrolls sideways beyond that
 
 _LIGHT = (
     "--ground:#fff;--ink:#1f2328;--faint:#59636e;--line:#8c959f;--step:#f6f8fa;--data:#ddf4ff;--round:#0969da;"
@@ -30,6 +28,7 @@ _DARK = (
     "--fresh:#3fb950;--stale:#d29922;--run:#58a6ff;--unwritten:#bc8cff;--pretended:#f778ba;--failed:#ff7b72;"
     "--band:#161b22"
 )
+# The colours follow the reader's system; the contrast of text is checked by tests/views/test_browser.py.
 STYLE = f"""
 .magical{{{_LIGHT};color-scheme:light dark}}
 @media (prefers-color-scheme:dark){{.magical{{{_DARK}}}}}
@@ -55,31 +54,28 @@ font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospac
 .magical svg .m-state{{fill:var(--state,var(--faint));font-size:11px}}
 .magical .m-step .m-bar{{fill:var(--state,var(--faint));stroke:none}}
 """.strip()
-"""How drawings look; the colours follow what the reader's system asks for, and text keeps its contrast."""
 
 
 def render_svg(picture: Picture, link: Callable[[DataNode], str] = lambda data: "") -> str:
-    """Give a picture as an SVG element.
+    """Render a picture as an SVG element.
 
     Args:
-        picture: what is drawn.
-        link: gives the address of what is told of data elsewhere on the page, or nothing.
+        link: returns the address of the details of data on the same page, or an empty text.
 
     Example:
         >>> from magical.graph import Graph, Node
-        >>> from magical.views.picture import picture
+        >>> from magical.views.picture import build_picture
         >>> node = Node("<b>", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
-        >>> text = render_svg(picture(Graph("flow", (node,))))
-        >>> "&lt;b&gt;" in text, "<b>" in text
-        (True, False)
+        >>> "<b>" in render_svg(build_picture(Graph("flow", (node,))))
+        False
     """
-    units = {step.id: _StepBlock(step) for step in picture.steps}
-    boxes = [Box(s.id, units[s.id].width, units[s.id].height, GROUPS.index(s.group)) for s in picture.steps]
+    blocks = {step.id: _StepBlock(step) for step in picture.steps}
+    boxes = [Box(s.id, blocks[s.id].width, blocks[s.id].height, GROUPS.index(s.group)) for s in picture.steps]
     edges: dict[Edge, tuple[str, str]] = {}
     for step in picture.steps:
         for source in step.inputs:
-            maker = picture.producers[source].id
-            edges[Edge(maker, step.id, units[maker].port_offset(source))] = source, step.id
+            producer = picture.producers[source].id
+            edges[Edge(producer, step.id, blocks[producer].port_offset(source))] = source, step.id
     layout = compute_layout(boxes, list(edges))
     wide = max(layout.width, *(_estimate_width(g) for g in GROUPS)) + 2 * _MARGIN
     body = [
@@ -87,18 +83,18 @@ def render_svg(picture: Picture, link: Callable[[DataNode], str] = lambda data: 
         *(_render_edge(layout.routes[e], *ends) for e, ends in edges.items()),
     ]
     for step in picture.steps:
-        body += units[step.id].render(layout.boxes[step.id], link)
+        body += blocks[step.id].render(layout.boxes[step.id], link)
     label = escape(f"{picture.workflow}: {len(picture.steps)} steps and their data")
     box = f"{-_MARGIN:.0f} 0 {wide:.0f} {layout.height + 2:.0f}"
     size = f'width="{wide:.0f}" height="{layout.height + 2:.0f}" viewBox="{box}"'
     least = f'style="min-width:{_MIN_SCALE * wide:.0f}px"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" role="group" aria-label="{label}" {size} {least}>'
-    told = "Steps are boxes, data are round; a line leads from data to the step that takes them."
-    return "\n".join([head, f"<title>{label}</title><desc>{told}</desc>", *body, "</svg>"])
+    legend = "Steps are boxes, data are round; a line leads from data to the step that takes them."
+    return "\n".join([head, f"<title>{label}</title><desc>{legend}</desc>", *body, "</svg>"])
 
 
 def state_class(state: str) -> str:
-    """Give the class under which a state is coloured.
+    """Return the CSS class that colours a state.
 
     Example:
         >>> state_class("to run")
@@ -113,42 +109,40 @@ class _StepBlock:
     def __init__(self, step: StepNode) -> None:
         self.step = step
         self.name, self.status_label = _shorten_text(step.name), step.status.label
-        self.step_width = (
-            max(_estimate_width(self.name), _estimate_width(f"  {self.status_label}")) + 2 * _PADDING
-        )
+        widest = max(_estimate_width(self.name), _estimate_width(f"  {self.status_label}"))
+        self.step_width = widest + 2 * _PADDING
         self.step_height = _LINE_HEIGHT * (2 if self.status_label else 1) + 12
         self.pill_texts = [[_shorten_text(t) for t in (d.name, d.promise) if t] for d in step.outputs]
         self.pill_widths = [max(map(_estimate_width, texts)) + 2 * _PADDING + 4 for texts in self.pill_texts]
         self.pills_width = sum(self.pill_widths) + _PILL_GAP * max(len(self.pill_widths) - 1, 0)
         self.width = max(self.step_width, self.pills_width)
-        deep = max((len(texts) for texts in self.pill_texts), default=0)
-        self.pill_height = _LINE_HEIGHT * deep + 8
-        self.height = self.step_height + (_LINK_HEIGHT + self.pill_height if deep else 0)
+        lines = max((len(texts) for texts in self.pill_texts), default=0)
+        self.pill_height = _LINE_HEIGHT * lines + 8
+        self.height = self.step_height + (_LINK_HEIGHT + self.pill_height if lines else 0)
 
     def port_offset(self, source: str) -> float:
-        """Where below it the line from some of its data begins; from its own middle for a receipt."""
+        """Return the offset at which the line from some of its data begins; the middle for a receipt."""
         for data, middle in zip(self.step.outputs, self._pill_centres(), strict=True):
             if data.id == source:
                 return middle
         return self.width / 2
 
     def render(self, place: PlacedBox, link: Callable[[DataNode], str]) -> Iterator[str]:
-        """Draw it where it was placed."""
+        """Render the block at its place."""
         x, y, step = place.x, place.y, self.step
         left = x + (self.width - self.step_width) / 2
         floor = y + self.step_height + _LINK_HEIGHT
         for data, middle in zip(step.outputs, self._pill_centres(), strict=True):
-            yield _render_edge(
-                [(x + self.width / 2, y + self.step_height, x + middle, floor)], step.id, data.id
-            )
+            hop = (x + self.width / 2, y + self.step_height, x + middle, floor)
+            yield _render_edge([hop], step.id, data.id)
         yield f'<g class="m-step {state_class(step.status.state)}" data-id="{step.id}">'
         yield f"<title>{escape(_make_tooltip(step))}</title>"
-        radius = 'rx="3"'
-        yield _render_rect(left, y, self.step_width, self.step_height, radius)
+        yield _render_rect(left, y, self.step_width, self.step_height, 'rx="3"')
         yield _render_rect(left, y, 4, self.step_height, 'class="m-bar"')
         yield _render_text(left + _PADDING, y + 18, self.name)
         if self.status_label:
-            yield _render_text(left + _PADDING, y + 18 + _LINE_HEIGHT, self._status_text(), "m-state")
+            status = f"{step.status.marks.strip()} {self.status_label}"
+            yield _render_text(left + _PADDING, y + 18 + _LINE_HEIGHT, status, "m-state")
         yield "</g>"
         for data, texts, middle, wide in zip(
             step.outputs, self.pill_texts, self._pill_centres(), self.pill_widths, strict=True
@@ -159,23 +153,16 @@ class _StepBlock:
         self, data: DataNode, texts: list[str], place: tuple[float, float, float], address: str
     ) -> Iterator[str]:
         x, y, wide = place
-        told = describe_data(data) + "\nthe workflow returns it" * data.returned
-        standing = self.step.status
-        unreal = standing.is_unreal or standing.state == "pretended"
-        marks = "m-data" + " m-returned" * data.returned + " m-unreal" * unreal
+        tooltip = describe_data(data) + "\nthe workflow returns it" * data.returned
+        unreal = self.step.status.is_unreal or self.step.status.state == "pretended"
+        classes = "m-data" + " m-returned" * data.returned + " m-unreal" * unreal
         yield f'<a href="{escape(address)}">' if address else "<g>"
-        yield f'<g class="{marks}" data-id="{data.id}"><title>{escape(told)}</title>'
-        radius = f'rx="{min(self.pill_height / 2, 16):.0f}"'
-        yield _render_rect(x, y, wide, self.pill_height, radius)
+        yield f'<g class="{classes}" data-id="{data.id}"><title>{escape(tooltip)}</title>'
+        yield _render_rect(x, y, wide, self.pill_height, f'rx="{min(self.pill_height / 2, 16):.0f}"')
         for i, text in enumerate(texts):
-            yield _render_text(
-                x + _PADDING + 2, y + 16 + i * _LINE_HEIGHT, text, "" if i == 0 and data.name else "m-small"
-            )
+            style = "" if i == 0 and data.name else "m-small"
+            yield _render_text(x + _PADDING + 2, y + 16 + i * _LINE_HEIGHT, text, style)
         yield "</g></a>" if address else "</g></g>"
-
-    def _status_text(self) -> str:
-        standing = self.step.status
-        return f"{standing.marks.strip()} {self.status_label}"
 
     def _pill_centres(self) -> list[float]:
         x, middles = (self.width - self.pills_width) / 2, []
@@ -186,28 +173,20 @@ class _StepBlock:
 
 
 def _make_tooltip(step: StepNode) -> str:
-    origin = step.status.origin
-    stands = (
-        [
-            f"stands on {', '.join(map(sanitize_text, origin))}, which "
-            f"{_SINGULAR_PLURAL[len(origin) > 1]} not real"
-        ]
-        if origin
-        else []
-    )
-    return "\n".join(
-        filter(None, [step.name, step.status.state, *stands, f"gives {step.promise}", step.where])
-    )
+    origin = ", ".join(map(sanitize_text, step.status.origin))
+    verb = "are" if len(step.status.origin) > 1 else "is"
+    unreal = f"stands on {origin}, which {verb} not real" if origin else ""
+    lines = [step.name, step.status.state, unreal, f"gives {step.promise}", step.where]
+    return "\n".join(filter(None, lines))
 
 
 def _render_bands(layout: Layout, width: float) -> Iterator[str]:
     if len(layout.bands) < 2:
         return
     for band, (top, bottom) in layout.bands.items():
-        place = (
-            f'x="{8 - _MARGIN:.1f}" y="{top + 2:.1f}" width="{width - 16:.1f}" height="{bottom - top:.1f}"'
-        )
-        yield f'<rect class="m-band" rx="6" {place}/>'
+        place = f'x="{8 - _MARGIN:.1f}" y="{top + 2:.1f}"'
+        size = f'width="{width - 16:.1f}" height="{bottom - top:.1f}"'
+        yield f'<rect class="m-band" rx="6" {place} {size}/>'
         yield _render_text(14 - _MARGIN, top + 18, GROUPS[band], "m-group")
 
 
@@ -216,9 +195,8 @@ def _render_edge(hops: Sequence[Segment], source: str, target: str) -> str:
     path = f"M{x:.1f} {y:.1f}"
     for x0, y0, x1, y1 in hops:
         middle = (y0 + y1) / 2
-        path += (
-            f"V{y1:.1f}" if x0 == x1 else f"C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
-        )
+        curve = f"C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
+        path += f"V{y1:.1f}" if x0 == x1 else curve
     return f'<path class="m-edge" data-from="{source}" data-to="{target}" d="{path}"/>'
 
 
@@ -236,7 +214,7 @@ def _shorten_text(text: str) -> str:
 
 
 def _estimate_width(text: str) -> float:
-    """How wide a text is at most, without a font to measure it by."""
-    return _CHARACTER_WIDTH * sum(
-        2 if unicodedata.east_asian_width(c) in "WFA" and not c.isascii() else 1 for c in text
-    )
+    """Estimate the largest width of a text, without a font to measure it."""
+    # Wide, full-width and ambiguous characters: fonts differ on the last ones, so they count double too.
+    wide = sum(unicodedata.east_asian_width(c) in "WFA" and not c.isascii() for c in text)
+    return _CHARACTER_WIDTH * (len(text) + wide)

@@ -1,4 +1,4 @@
-"""A picture as lines of text, for the terminal: below each group's heading its steps and their data."""
+"""Pictures as lines of text, for the terminal: the steps of each group, with their data."""
 
 from __future__ import annotations
 
@@ -12,27 +12,23 @@ from magical.views.state_marks import NOT_REAL, STATE_STYLES, count_states
 
 __all__ = ["DEFAULT_WIDTH", "render_tree"]
 
-DEFAULT_WIDTH = 110
-"""Columns where nobody says how many there are."""
-
-_MAX_WIDTHS = (32, 22, 36)
+DEFAULT_WIDTH = 110  # where the output is no terminal
+_MAX_WIDTHS = (32, 22, 36)  # of the columns for name, state and inputs
 _GAP = "  "
 
 
 def render_tree(picture: Picture, width: int = DEFAULT_WIDTH, colour: bool = False) -> str:
-    """Give a picture as text: one line a step, with its state, what it takes (←) and the data it gives (→).
+    """Render a picture as text: a line for each step, with its state, inputs (←) and data (→).
 
     Args:
-        picture: what is drawn.
-        width: of the terminal; where a step needs more, its data follow on lines of their own.
-        colour: whether a state is coloured.
+        width: of the terminal; a step that needs more continues on further lines.
+        colour: True to colour states with escape codes.
 
     Example:
         >>> from magical.graph import Graph, Node
-        >>> from magical.views.picture import picture
-        >>> from magical.views.state_marks import Standing
+        >>> from magical.views.picture import StepStatus, build_picture
         >>> node = Node("clean", "workflow:clean", "rows", "", {}, {"kind": "table", "text": "Frame"})
-        >>> print(render_tree(picture(Graph("flow", (node,)), {"clean": Standing("fresh")})))
+        >>> print(render_tree(build_picture(Graph("flow", (node,)), {"clean": StepStatus("fresh")})))
         flow: 1 step, 1 fresh
         <BLANKLINE>
         data
@@ -40,8 +36,8 @@ def render_tree(picture: Picture, width: int = DEFAULT_WIDTH, colour: bool = Fal
     """
     many = len(picture.steps)
     count = count_states(s.status for s in picture.steps)
-    head = f"{picture.workflow}: {many} {'step' if many == 1 else 'steps'}{', ' * bool(count)}{count}"
-    lines = [*_wrap(head, width, "")]
+    title = f"{picture.workflow}: {many} {'step' if many == 1 else 'steps'}{', ' * bool(count)}{count}"
+    lines = [*_wrap(title, width, "")]
     rows = {step.id: _make_cells(step, picture) for step in picture.steps}
     widths = [min(max(len(row[i]) for row in rows.values()), most) for i, most in enumerate(_MAX_WIDTHS)]
     for group, steps in picture.groups.items():
@@ -61,7 +57,7 @@ def _make_cells(step: StepNode, picture: Picture) -> tuple[str, str, str, str]:
 
 
 def _format_outputs(data: Sequence[DataNode]) -> Iterator[str]:
-    """The data of a step; those that promise the same stand together."""
+    """Format the data of a step; neighbours with the same promise share it."""
     for promise, same in groupby(data, key=lambda d: d.promise):
         names = ", ".join(d.name for d in same if d.name)
         yield f"{names}: {promise}" if names else promise
@@ -70,12 +66,13 @@ def _format_outputs(data: Sequence[DataNode]) -> Iterator[str]:
 def _render_step(
     step: StepNode, row: Sequence[str], widths: Sequence[int], display: tuple[int, bool]
 ) -> Iterator[str]:
-    """The line of a step; what it does not hold follows on lines of its own."""
+    """Render the line of a step; texts that do not fit follow on further lines."""
     width, colour = display
     name, words, takes, gives = row
     code = STATE_STYLES[step.status.state].colour if step.status.state else ""
     head = f"  {step.status.marks} "
     start = len(head) + sum(w + len(_GAP) for w in widths[:2] if w)
+    # On a narrow terminal the columns would leave no room for data: each text gets lines of its own then.
     wide = start <= width * 0.6
     title = _truncate(name, width - len(head))
     line, used = _paint(head, code, colour) + title, len(head) + _display_width(title)
@@ -96,7 +93,7 @@ def _render_step(
 
 
 def _wrap(text: str, width: int, indent: str) -> Iterator[str]:
-    """A text on indented lines, which are broken between its words."""
+    """Wrap a text between words, and indent its lines."""
     first, *words = text.split(" ")
     line, indent = indent + first, f"{indent}  " if indent else indent
     for word in words:
@@ -113,7 +110,7 @@ def _paint(text: str, code: str, colour: bool) -> str:
 
 
 def _truncate(text: str, width: int) -> str:
-    """A text of bounded width; it ends in an ellipsis where something is missing."""
+    """Cut a text to a width; a text that was cut ends in an ellipsis."""
     if _display_width(text) <= width:
         return text
     while _display_width(text) > max(width - 1, 0):
@@ -122,7 +119,7 @@ def _truncate(text: str, width: int) -> str:
 
 
 def _display_width(text: str) -> int:
-    """How many columns a terminal gives to a text."""
-    if text.isascii():
+    """Count the columns of a text in a terminal."""
+    if text.isascii():  # almost all texts, and much faster
         return len(text)
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)

@@ -1,4 +1,4 @@
-"""What bodies print and log is told step by step, and shown by inspect."""
+"""Lines that bodies print and log become events of their steps, and inspect shows them."""
 
 import contextlib
 import logging

@@ -105,7 +105,7 @@ def test_two_versions_of_a_module_live_side_by_side(project: Path, tmp_path: Pat
     found = []
     for number, package in enumerate(packages, 1):
         with package.make_importable(tmp_path / str(number)):
-            found.append(package.find("flow:f"))
+            found.append(package.resolve("flow:f"))
     assert [f() for f in found] == [1, 2]
 
 

@@ -49,14 +49,14 @@ def indexed(rows: PandasFrame[Row]) -> PandasFrame[Row]:
     return rows.set_index("id")
 
 
-def walk(made: Step[Any, Any]) -> ScoringChain:
+def chain_of(step: Step[Any, Any]) -> ScoringChain:
     schema, source = schema_of(Row), Link("typed")
-    wire = [source] if made is several else source
-    arguments = {"rows": [None]} if made is several else {}
-    forms = {"rows": format_kinds(made.parameter_promises["rows"])}
-    given = made.result_promise
-    move = ScoringStep(made.name, made.name, made.function, arguments, {"rows": wire}, given, forms)
-    return ScoringChain(schema, source, (move,), Link(made.name))
+    wire = [source] if step is several else source
+    arguments = {"rows": [None]} if step is several else {}
+    forms = {"rows": format_kinds(step.parameter_promises["rows"])}
+    given = step.result_promise
+    scoring_step = ScoringStep(step.name, step.name, step.function, arguments, {"rows": wire}, given, forms)
+    return ScoringChain(schema, source, (scoring_step,), Link(step.name))
 
 
 ROWS = add_row_numbers(pl.DataFrame({"id": [3, 4, 5], "x": [1.0, None, 2.0]}))
@@ -64,17 +64,17 @@ ROWS = add_row_numbers(pl.DataFrame({"id": [3, 4, 5], "x": [1.0, None, 2.0]}))
 
 @pytest.mark.parametrize("made", [in_pandas, lazily, several], ids=lambda s: s.name)
 def test_rows_go_through_steps_of_every_kind(made: Step[Any, Any]) -> None:
-    given, lost = walk(made).transform_rows(ROWS)
+    given, lost = chain_of(made).transform_rows(ROWS)
     assert sorted(given.select("id", "x").rows()) == [(3, 2.0), (5, 4.0)]
     assert lost["reason"].to_list() == [f"{made.name} left it out"]
 
 
 def test_rows_that_lost_their_numbers_in_pandas_are_found_by_their_ids() -> None:
-    given, lost = walk(without_rows).transform_rows(ROWS)
+    given, lost = chain_of(without_rows).transform_rows(ROWS)
     assert given[ROW_COLUMN].to_list() == ROWS[ROW_COLUMN].to_list()
     assert lost.is_empty()
 
 
 def test_an_id_in_the_index_is_said() -> None:
     with pytest.raises(BrokenPromise, match="indexed: id is in the index"):
-        walk(indexed).transform_rows(ROWS)
+        chain_of(indexed).transform_rows(ROWS)

@@ -23,7 +23,7 @@ def enrich(access: Access, spare: Secret) -> int:
     return len(access.uri + spare.reference)
 
 
-def move(access: Access, spare: Secret) -> ScoringStep:
+def scoring_step(access: Access, spare: Secret) -> ScoringStep:
     arguments = {"access": access, "spare": spare}
     return ScoringStep("enrich", f"{__name__}:enrich", enrich, arguments, {}, promise_of(int))
 
@@ -31,7 +31,7 @@ def move(access: Access, spare: Secret) -> ScoringStep:
 def test_a_secret_travels_as_its_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(StepFiles, "_is_importable", lambda *_: True)
     files = StepFiles(tmp_path, CodeBundle("p", ()))
-    data = files.step_to_json(move(Access(), Secret("env:SPARE")))
+    data = files.step_to_json(scoring_step(Access(), Secret("env:SPARE")))
     assert data["arguments"] == {
         "access": {"uri": "postgresql://me@db/sales", "password": "env:DB_PASSWORD"},
         "spare": "env:SPARE",
@@ -43,6 +43,6 @@ def test_a_secret_travels_as_its_reference(tmp_path: Path, monkeypatch: pytest.M
 def test_a_password_in_a_uri_does_not_travel(tmp_path: Path) -> None:
     files = StepFiles(tmp_path, CodeBundle("p", ()))
     with pytest.raises(StoreError, match="enrich gets access with a password in a URI") as caught:
-        files.step_to_json(move(Access(uri="postgresql://me:tiger@db/sales"), Secret("env:SPARE")))
+        files.step_to_json(scoring_step(Access(uri="postgresql://me:tiger@db/sales"), Secret("env:SPARE")))
     assert "tiger" not in str(caught.value)
     assert is_well_worded(str(caught.value))

@@ -1,4 +1,4 @@
-"""Fingerprints of results: what agrees to the last bit, what to 1e-9, and what differs, by name."""
+"""Comparison of fingerprints: results that agree to the last bit, to 1e-9, or differ."""
 
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ HUGE = st.sampled_from([1e20, -3.4e38, 1.79e308])
 
 
 class Bench:
-    """Two stores, and what becomes of values in them."""
+    """Two stores, by which two values are saved and compared."""
 
     def __init__(self, folder: Path) -> None:
         self.stores = LocalStore(folder / "a"), LocalStore(folder / "b")
@@ -211,7 +211,7 @@ def test_parts_and_tuples_name_the_member(bench: Bench) -> None:
 
 
 class Thing:
-    """Something that has no form in JSON."""
+    """An object that JSON cannot represent."""
 
     def __init__(self, *values: Any) -> None:
         self.values = values

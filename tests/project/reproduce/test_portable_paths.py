@@ -1,4 +1,4 @@
-"""Paths in a record: relative to the project where they are paths, and what only looks like one stays."""
+"""Paths in a record: real ones become relative to the project, texts that look like one stay."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The record of a run: what is in it is that run's own, and names neither secrets nor places."""
+"""The record of a run: it has the results of that run alone, and no secrets or paths."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def asking() -> Any:
 
 @pytest.fixture
 def asked_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Small:
-    """A project that asks the world, which said 1 in the first run and 2 in the second."""
+    """A project that reads the world: 1 in the first run, 2 in the second."""
     small = one(tmp_path / "p", ASKING)
     for answer in ("1", "2"):
         monkeypatch.setenv("ANSWER", answer)

@@ -1,4 +1,4 @@
-"""A record that was changed by hand, or is of another release, or none: one clear error before any work."""
+"""Records that were changed by hand, or are of another release: one clear error before any work."""
 
 import json
 from collections.abc import Callable
@@ -135,7 +135,7 @@ def test_a_setting_changed_by_hand_is_taken_for_the_run_s_and_shows_in_what_diff
 
 
 def wrong(small: Small, tmp_path: Path, change: Any) -> str:
-    """What is said of a record that was changed."""
+    """Return the error for a changed record."""
     small.run()
     path = record(small, tmp_path / "record.json")
     found = json.loads(path.read_text())

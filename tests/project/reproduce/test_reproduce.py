@@ -1,4 +1,4 @@
-"""Run an earlier run again: what is no longer as it was is named, results are compared, nothing is left behind."""
+"""Reproduction of a run: changes are listed, results are compared, nothing is left behind."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def exported(small: Small, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def noisy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Small:
-    """A project with a step that gives what the environment says, run once."""
+    """A project, run once, with a step that returns a variable of the environment."""
     monkeypatch.chdir(tmp_path)
     small = one(tmp_path / "noisy", NOISY)
     small.write("x.csv", "x\n")
@@ -291,7 +291,7 @@ def test_the_lock_file_is_part_of_it(small: Small, tmp_path: Path) -> None:
     assert list(json.loads(found.read_text())["locks"]) == ["uv.lock"]
     small.write("uv.lock", "version = 2\n")
     said = small.command("reproduce", str(found))
-    assert (said.code, "the lock file uv.lock is another" in said.err) == (0, True)
+    assert (said.code, "the lock file uv.lock has changed" in said.err) == (0, True)
     (small.root / "uv.lock").unlink()
     assert "the lock file uv.lock is gone" in small.command("reproduce", str(found)).err
 
@@ -479,7 +479,7 @@ def test_the_profile_of_the_run_is_taken(small: Small, tmp_path: Path) -> None:
 
 
 def shared(small: Small, folder: Path) -> None:
-    """A profile whose results go into a store that is not the project's own."""
+    """Write a profile with another store than the project's."""
     small.write("profiles/team.toml", f'[policy]\nstore = "file://{folder}"\n')
 
 

@@ -1,4 +1,4 @@
-"""The page about reproducing: its project is run, its commands are given, and they say what the page says."""
+"""The page about reproducing: its project is run, and its commands print what the page shows."""
 
 import re
 import shutil
@@ -12,12 +12,12 @@ PAGE = (Path(__file__).parents[3] / "docs" / "reproduce.md").read_text(encoding=
 
 
 def blocks(kind: str) -> list[str]:
-    """The page's blocks of one language."""
+    """Return the page's blocks of one language."""
     return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.M | re.S)
 
 
 def said(small: Small, line: str) -> str:
-    """What one command says."""
+    """Return the output of one command."""
     words, _, target = line.partition(" > ")
     if words.split()[0] != "magical":
         subprocess.run(line, shell=True, check=True, cwd=small.root)

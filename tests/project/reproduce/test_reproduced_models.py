@@ -37,7 +37,7 @@ def rows() -> Frame[Row]:
 
 @step(random=True)
 def shifted(model: Model) -> Model:
-    """Stands neither beside validation nor on it by itself."""
+    """Shift a model; the step takes no validation part, and no consumer takes one beside it."""
     shift = float(os.environ.get("SHIFT", "0"))
     estimator = model.pipeline[-1]
     inner = getattr(estimator, "regressor_", estimator)
@@ -98,7 +98,7 @@ def model(name: str) -> Artifact:
 
 
 def judge(*records: Record) -> dict[str, tuple[str, str]]:
-    """For each model the name and the content of its table."""
+    """Return, for each model, the name and content of its sample."""
     found = find_model_samples({r.node: r for r in records})
     return {name: (text, artifact.content) for name, (text, artifact) in found.items()}
 

@@ -1,4 +1,4 @@
-"""magical new: what it writes, that it runs at once, and what it refuses."""
+"""`magical new`: the files that it writes, their first run, and the calls that it refuses."""
 
 import json
 import stat
@@ -254,7 +254,7 @@ def test_a_name_of_a_step_or_a_word_of_python_gets_a_workflow_of_another(tmp_pat
 
 
 def refused(tmp_path: Path, *words: str, code: int = 2) -> str:
-    """What is said of a call that is refused; nothing must be left of it."""
+    """Return the error of a refused call, which must leave nothing."""
     before = sorted(p.name for p in tmp_path.iterdir())
     answer = command("new", *words)
     assert answer.code == code, answer

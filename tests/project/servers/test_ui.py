@@ -1,4 +1,4 @@
-"""What ``magical ui`` would start, and what it says when it cannot."""
+"""The servers of ``magical ui``: commands, environments and errors."""
 
 import importlib.util
 import socket
@@ -38,7 +38,7 @@ def little(tmp_path: Path) -> Small:
 
 
 def answering(answers: dict[str, str]) -> HTTPServer:
-    """A server of this machine that knows some paths."""
+    """A local server with some paths."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -48,7 +48,7 @@ def answering(answers: dict[str, str]) -> HTTPServer:
             self.wfile.write((text or "").encode())
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return HTTPServer(("127.0.0.1", 0), Handler)
 

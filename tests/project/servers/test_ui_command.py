@@ -1,4 +1,4 @@
-"""``magical ui`` as a real process: pages that render, runs that go on, and nothing left however it ends."""
+"""``magical ui`` as a real process: its pages render, runs go on, and it leaves no process however it ends."""
 
 import json
 import os
@@ -89,7 +89,7 @@ print(json.dumps({"runs": runs, "states": states, "logs": messages, "coming": [r
 
 
 class Up:
-    """``magical ui`` under way."""
+    """A running ``magical ui``."""
 
     def __init__(self, small: Small) -> None:
         self.small, self.temporary = small, small.root.parent / "temporary"
@@ -105,7 +105,7 @@ class Up:
         self.below: set[psutil.Process] = set()
 
     def answer(self) -> dict[str, str]:
-        """Its line, once both answer."""
+        """Return its output, once both servers answer."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.process.communicate()[1]
@@ -114,12 +114,12 @@ class Up:
         return found
 
     def look(self) -> list[psutil.Process]:
-        """What runs below it."""
+        """Return its child processes."""
         self.below |= set(psutil.Process(self.process.pid).children(recursive=True))
         return sorted(self.below, key=lambda p: p.pid)
 
     def ends(self) -> tuple[int, str]:
-        """How it ended: its exit code and what it said; nothing of it is left."""
+        """Return its exit code and output, after checking that no process is left."""
         said = self.process.communicate(timeout=30)[1]
         _, left = psutil.wait_procs(self.below, timeout=15)
         assert not [p for p in left if p.status() != psutil.STATUS_ZOMBIE]
@@ -145,7 +145,7 @@ def sums(root: Path) -> Small:
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose databases are there, so that a copy of it starts faster."""
+    """A project with databases, so that copies of it start faster."""
     small = sums(tmp_path_factory.mktemp("known") / "sums")
     with ui(small) as up:
         up.answer()
@@ -161,7 +161,7 @@ def small(known: Path, tmp_path: Path) -> Small:
 
 @pytest.fixture(scope="module")
 def pages(known: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Up, dict[str, str]]]:
-    """The pages of a project, up for several tests."""
+    """Running pages of a project, shared by several tests."""
     with ui(Small(shutil.copytree(known, tmp_path_factory.mktemp("up") / "sums"))) as up:
         yield up, up.answer()
         up.process.send_signal(signal.SIGTERM)
@@ -169,7 +169,7 @@ def pages(known: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
 
 
 def asked(address: str, data: Any = None, **headers: str) -> tuple[int, bytes]:
-    """What a server answers."""
+    """Return the answer of a server."""
     body = None if data is None else json.dumps(data).encode()
     headers = {"Content-Type": "application/json", **headers}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -182,7 +182,7 @@ def asked(address: str, data: Any = None, **headers: str) -> tuple[int, bytes]:
 
 
 def mlflow_runs(address: str, experiment: str) -> list[dict[str, Any]]:
-    """The runs of an experiment, over HTTP."""
+    """Return the runs of an experiment, over HTTP."""
     api = f"{address}/api/2.0/mlflow"
     _, answer = asked(f"{api}/experiments/search", {"max_results": 9})
     ids = [e["experiment_id"] for e in json.loads(answer)["experiments"] if e["name"] == experiment]
@@ -246,7 +246,7 @@ def test_a_second_one_for_the_same_project_is_refused(pages: tuple[Up, dict[str,
 
 
 def rendered(address: str, folder: Path) -> str:
-    """The page as the browser builds it; it may ask its own server only, and has nothing to complain of."""
+    """Return the page as the browser renders it; requests to other servers and errors fail the test."""
     log = folder / "net.json"
     quiet = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
     quiet += " --disable-component-update --disable-sync --disable-extensions --window-size=1400,1000"

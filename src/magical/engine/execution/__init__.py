@@ -1,7 +1,7 @@
-"""Run the nodes of one run: order, retries, where a body runs, and what becomes of its output.
+"""The execution of one run: order of nodes, retries, the process of each body, validation of outputs.
 
-A scheduler hands ready nodes to a dispatcher, which hands each to an executor: here, in a subprocess or
-elsewhere.
+A scheduler passes ready nodes to a dispatcher, which passes each to an executor: in this process, in a
+subprocess or on a cluster.
 Door: `capture`, `dispatch`, `executor`, `local_runner`, `remote_task`, `sampling`, `scheduler`,
 `subprocess_executor`.
 """

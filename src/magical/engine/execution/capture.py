@@ -1,4 +1,4 @@
-"""What bodies print and log, told step by step."""
+"""Capture of what bodies print and log, as events of their steps."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ from magical.masking import mask
 __all__ = ["MAX_LINES", "MAX_LINE_WIDTH", "LineEmitter", "capture_lines"]
 
 MAX_LINES = 2_000
-"""Lines of one step that are told; what it prints beyond them is passed on, and not kept."""
+"""Lines of one step that become events; later ones are only echoed."""
 
 MAX_LINE_WIDTH = 2_000
-"""Characters of one line that are told."""
+"""Characters of a line that are kept."""
 
 _lock = threading.Lock()
 
 
 @contextlib.contextmanager
 def capture_lines(*, echo: bool) -> Iterator[None]:
-    """Tell each line that a body prints or logs as an event of its step; all else passes as ever.
+    """Emit each line that a body prints or logs during the block as an event of its step.
+
+    Output of compiled code and of threads that a body starts is not captured.
 
     Args:
-        echo: whether lines also go where they would have gone, such as a notebook's cell.
-
-    What threads of the body's own, or compiled code, write is not seen here. Several runs at once, in
-    threads of one process, may end in any order.
+        echo: also write the lines to the original streams, such as a notebook's cell.
     """
     lines, root = LineEmitter(), logging.getLogger()
     handler = _LogHandler(lines, echo)
@@ -48,24 +47,32 @@ def capture_lines(*, echo: bool) -> Iterator[None]:
             stream.finish()
         with _lock:
             root.removeHandler(handler)
+            # Several runs of one process may end in any order: a stream of a run that goes on stays.
             sys.stdout, sys.stderr = _unwrap_stream(sys.stdout), _unwrap_stream(sys.stderr)
 
 
 def _unwrap_stream(stream: TextIO | _CapturedStream) -> TextIO:
-    """What stands below the streams of runs that have ended."""
+    """Return the stream below those of runs that have ended."""
     while isinstance(stream, _CapturedStream) and stream.ended:
         stream = stream.outer
     return cast(TextIO, stream)
 
 
 class LineEmitter:
-    """Tells lines until a step has said enough."""
+    """Emits lines of steps, up to ``MAX_LINES`` of each.
+
+    Example:
+        >>> events: list[Event] = []
+        >>> LineEmitter()(events.append, "clean", "half way", "print")
+        >>> events
+        [LogLine(step='clean', text='half way', level='print')]
+    """
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
 
     def __call__(self, emit: Callable[[Event], None], step: str, text: str, level: str) -> None:
-        """Tell one line of a step."""
+        """Emit one line of a step."""
         self._counts[step] += 1
         if self._counts[step] <= MAX_LINES:
             emit(LogLine(step=step, text=mask(text)[:MAX_LINE_WIDTH], level=level))
@@ -75,11 +82,11 @@ class LineEmitter:
 
 
 class _CapturedStream(io.TextIOBase):
-    """Stands for a stream: what a body writes is told line by line, all else is passed on."""
+    """A proxy of a stream: what a body writes becomes events line by line, all else is passed on."""
 
     def __init__(self, outer: TextIO | _CapturedStream, lines: LineEmitter, echo: bool) -> None:
         self.outer, self._lines, self._echo = outer, lines, echo
-        # Another run's stream would tell the same lines once more.
+        # Write below the stream of another run, which would emit the same lines again.
         self._stream: TextIO = outer._stream if isinstance(outer, _CapturedStream) else outer
         self._partial_lines: dict[tuple[int, int], tuple[Sink, str]] = {}
         self.ended = False
@@ -89,35 +96,35 @@ class _CapturedStream(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """As the stream it stands for."""
+        """The encoding of the original stream."""
         return self._stream.encoding
 
     @property
     def errors(self) -> str | None:  # type: ignore[override]
-        """As the stream it stands for."""
+        """The error handling of the original stream."""
         return self._stream.errors
 
     def isatty(self) -> bool:
-        """Whether a person sees it as it is written: not what a body writes."""
+        """Return False for a body, so that it draws no progress bars and colours."""
         return current_sink.get() is None and self._stream.isatty()
 
     def fileno(self) -> int:
-        """Give the stream's own."""
+        """Return the file descriptor of the original stream."""
         return self._stream.fileno()
 
     def writable(self) -> bool:
-        """Whether it can be written: yes."""
+        """Return True."""
         return True
 
     def write(self, text: str) -> int:
-        """Take some text of the body that runs in this thread, or pass it on."""
+        """Buffer and emit the text of the body that runs in this thread; pass on any other text."""
         sink = None if self.ended else current_sink.get()
         if isinstance(sink, NullSink):
             return len(text)
-        if sink is None or (self._echo and "\r" in text):  # a progress bar lives
+        if sink is None or (self._echo and "\r" in text):  # a progress bar moves
             self._stream.write(mask(text))
         if sink is not None:
-            key = (id(sink), threading.get_ident())
+            key = (id(sink), threading.get_ident())  # threads must not complete each other's lines
             *whole, rest = (self._partial_lines.pop(key, (sink, ""))[1] + text).split("\n")
             for line in whole:
                 self._emit_line(sink, line + "\n")
@@ -126,45 +133,46 @@ class _CapturedStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Pass it on."""
-        with contextlib.suppress(ValueError):
+        """Flush the original stream."""
+        with contextlib.suppress(ValueError):  # it is closed
             self._stream.flush()
 
     def finish(self) -> None:
-        """Tell the lines that never ended; from here on all is passed on."""
+        """Emit the lines without an end, and pass on all later text."""
         self.ended = True
         for sink, line in list(self._partial_lines.values()):
             self._emit_line(sink, line)
         self._partial_lines.clear()
 
     def _emit_line(self, sink: Sink, line: str) -> None:
-        """A progress bar writes over its line again and again: its last state is what counts."""
+        """Echo a line and emit its last state: a progress bar writes over its line many times."""
         last = line.rstrip("\r\n").rpartition("\r")[2]
-        if self._echo:  # whole lines, so that those of steps side by side do not mix
+        if self._echo:  # whole lines, so that those of parallel steps do not mix
             self._stream.write(mask(last) + line[len(line.rstrip("\n")) :])
         if text := last.rstrip():
             self._lines(sink.emit, sink.name, text, "print")
 
 
 class _LogHandler(logging.Handler):
-    """Tells log records, of the levels that their loggers let through."""
+    """Emits log records of the levels that their loggers let through."""
 
     def __init__(self, lines: LineEmitter, echo: bool) -> None:
         super().__init__()
         self._lines, self._echo = lines, echo
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell a record of the body that runs in this thread; others are treated as without us."""
+        """Emit a record of the body that runs in this thread; leave others to logging's last resort."""
         sink, others = current_sink.get(), logging.getLogger().handlers
         if isinstance(sink, NullSink):
             return
-        if record.__dict__.setdefault("_told_by", self) is not self:
-            return  # of several runs at once the first tells it, also when one begins or ends meanwhile
+        if record.__dict__.setdefault("_emitted_by", self) is not self:
+            return  # each of several parallel runs has a handler; the first one emits the record
+        # With our handler installed, logging no longer calls its last resort, which prints warnings.
         last, alone = logging.lastResort, all(isinstance(h, _LogHandler) for h in others)
         if last is not None and alone and (sink is None or self._echo) and record.levelno >= last.level:
-            within = current_sink.set(None)  # it is told below, and not once more as what was printed
+            token = current_sink.set(None)  # it is emitted below, and must not be captured as print, too
             last.handle(record)
-            current_sink.reset(within)
+            current_sink.reset(token)
         if sink is not None:
             with contextlib.suppress(Exception):
                 text = f"{record.name}: {record.getMessage()}"

@@ -1,4 +1,4 @@
-"""The local runners: threads of this process, or the very thread that asks; no server."""
+"""Runners without a server: the threads of this process, or the thread that submits."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ T = TypeVar("T")
 
 
 class LocalRunner:
-    """Runs steps in worker threads.
-
-    Args:
-        workers: how many at a time.
+    """Runs up to ``workers`` steps at a time, in threads of this process.
 
     Example:
         >>> with LocalRunner(2) as runner:
-        ...     runner.submit(Work(lambda: 1 + 1, "sum")).result()
+        ...     runner.submit(WorkItem(lambda: 1 + 1, "sum")).result()
         2
     """
 
@@ -31,20 +28,20 @@ class LocalRunner:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        stopped = isinstance(exc[1], KeyboardInterrupt)  # a thread cannot be stopped: it is left behind
+        stopped = isinstance(exc[1], KeyboardInterrupt)  # a thread cannot be stopped: do not wait for it
         self._pool.shutdown(wait=not stopped, cancel_futures=exc[0] is not None)
 
     def submit(self, work: WorkItem[T]) -> Future[T]:
-        """Begin a piece of work and give its future."""
+        """Queue a piece of work and return its future."""
         return self._pool.submit(work)
 
 
 class InlineRunner:
-    """Runs each step at once, in the thread that submits it: for a debugger.
+    """Runs each step in the thread that submits it, as a debugger needs it.
 
     Example:
         >>> with InlineRunner() as runner:
-        ...     runner.submit(Work(lambda: 1 + 1, "sum")).result()
+        ...     runner.submit(WorkItem(lambda: 1 + 1, "sum")).result()
         2
     """
 
@@ -52,10 +49,10 @@ class InlineRunner:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Nothing is left to wait for."""
+        """Do nothing: all work is done."""
 
     def submit(self, work: WorkItem[T]) -> Future[T]:
-        """Do a piece of work and give its future, which is done."""
+        """Execute a piece of work and return its finished future."""
         future: Future[T] = Future()
         try:
             future.set_result(work())

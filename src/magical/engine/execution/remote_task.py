@@ -1,4 +1,4 @@
-"""What another process is told to run one body, and how its answers travel: references, no tables."""
+"""The messages between a run and the process of one body: references to stored values, no tables."""
 
 from __future__ import annotations
 
@@ -25,23 +25,22 @@ __all__ = [
 ]
 
 EVENT, RECORD, ERROR = "event", "record", "error"
-"""The kinds of answers."""
+"""The kinds of answers from such a process."""
 
 
 @dataclass(frozen=True)
 class RemoteTask:
-    """What the process of a node is told.
+    """The order to another process to run the body of one node.
 
     Attributes:
-        ticket: by which the project is opened.
-        node: which one.
-        title: as policy knows it.
+        ticket: opens the same project in that process.
+        node: the node's name.
+        title: the step's name, by which policy names it.
         where: the step's file and line.
-        key: its key, as the run knows it.
         run: the run's name.
-        parts: what the key is a hash of.
-        timeout: seconds that it may take; with any, it runs in a process of its own, wherever that is.
-        records: what is known of the nodes before it, and of all others that have finished.
+        parts: the parts that the key is a hash of.
+        timeout: seconds it may take; the body then runs in a process of its own, on a cluster too.
+        records: the records of all nodes that have finished, as JSON.
     """
 
     ticket: Any
@@ -56,14 +55,10 @@ class RemoteTask:
 
 
 def pack_answer(kind: str, payload: Any) -> bytes:
-    """Give an event, a record or an error as it travels.
-
-    Args:
-        kind: one of the three.
-        said: an event, a record or an error.
+    """Serialise an event, a record or an error.
 
     Example:
-        >>> unpack_answer("clean", pack_answer(EVENT, Log(step="clean", text="half way"))).text
+        >>> unpack_answer("clean", pack_answer(EVENT, LogLine(step="clean", text="half way"))).text
         'half way'
     """
     if kind == RECORD:
@@ -71,67 +66,55 @@ def pack_answer(kind: str, payload: Any) -> bytes:
     else:
         try:
             payload = pickle.dumps(payload)
-        except Exception:  # what a body attached to its own event or error stays in its process
-            other = LogLine(step=getattr(payload, "step", ""), text=mask(repr(payload))[:MAX_LINE_WIDTH])
-            payload = pickle.dumps(StepError(*payload.lines, hint=payload.hint) if kind == ERROR else other)
+        except Exception:  # an event or error may hold anything of the body's, a lock or a connection too
+            line = LogLine(step=getattr(payload, "step", ""), text=mask(repr(payload))[:MAX_LINE_WIDTH])
+            payload = pickle.dumps(StepError(*payload.lines, hint=payload.hint) if kind == ERROR else line)
+    # Pickled twice: the reader learns the kind even where the payload's class cannot be imported.
     return pickle.dumps((kind, payload))
 
 
 def answer_task(task: RemoteTask, compute: Callable[[], Record]) -> bytes:
-    """Do an errand, and give its packed record, or the packed error that came instead.
+    """Compute the record of a task and serialise it, or the error that was raised.
 
-    Args:
-        errand: which.
-        do: does it.
+    Example:
+        >>> task = RemoteTask({}, "clean", "clean", "workflow.py:3", "ab12", "last")
+        >>> unpack_answer("clean", answer_task(task, lambda: 1 / 0)).lines
+        ('clean: ZeroDivisionError: division by zero',)
     """
     try:
         return pack_answer(RECORD, compute())
     except MagicalError as error:
         return pack_answer(ERROR, error)
-    except BaseException as error:
-        made = StepError(f"{task.node}: {type(error).__name__}: {error}", hint="magical runs last")
-        return pack_answer(ERROR, made)
+    except BaseException as error:  # SystemExit too: without an answer the run would wait
+        text = f"{task.node}: {type(error).__name__}: {error}"
+        return pack_answer(ERROR, StepError(text, hint="magical runs last"))
 
 
 def unpack_answer(node: str, answer: bytes) -> Any:
-    """Give what was packed: an event, a record, or an error.
-
-    Args:
-        node: who said it.
-        answer: as it came.
-    """
-    kind, said = pickle.loads(answer)
+    """Restore an event, a record or an error of a node."""
+    kind, payload = pickle.loads(answer)
     if kind == RECORD:
-        return Record.from_json(said)
+        return Record.from_json(payload)
     try:
-        there = pickle.loads(said)
-    except Exception:  # its class is known to the project's own process only
-        there = None
+        value = pickle.loads(payload)
+    except Exception:  # a class of the project, which only the body's process has imported
+        value = None
+    if isinstance(value, Event if kind == EVENT else MagicalError):
+        return value
     if kind == EVENT:
-        known = isinstance(there, Event)
-        return (
-            there
-            if known
-            else LogLine(step=node, text="it told something that only its own process can read.")
-        )
-    if isinstance(there, MagicalError):
-        return there
+        return LogLine(step=node, text="it emitted an event that cannot be unpickled here.")
     hint = f"magical replay last {node}"
-    return StepError(f"{node} raised what only its own process can read.", hint=hint)
+    return StepError(f"{node} raised an exception that cannot be unpickled here.", hint=hint)
 
 
 def unpack_record(node: str, answer: bytes) -> Record:
-    """Give the record that came back.
-
-    Args:
-        node: whose.
-        answer: a packed record or error.
+    """Restore the record of a node.
 
     Raises:
-        MagicalError: it is an error.
+        MagicalError: the answer is an error.
     """
-    there = unpack_answer(node, answer)
-    if isinstance(there, BaseException):
-        raise there
-    assert isinstance(there, Record)
-    return there
+    result = unpack_answer(node, answer)
+    if isinstance(result, BaseException):
+        raise result
+    assert isinstance(result, Record)
+    return result

@@ -1,4 +1,4 @@
-"""A run on few rows: what its sources give is cut, and what it makes is branded."""
+"""Sampled runs: cutting the tables of sources, and branding models and scores."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SAMPLE_SEED = 0
 
 
 def sample_rows(value: Any, rows: int) -> Any:
-    """Give at most so many rows of each table in a value: drawn at random, the same each time, in order.
+    """Cut each table in a value to a random sample of rows, the same each time, in their order.
 
     Args:
-        value: a table, or a list, tuple or dictionary of them; anything else is given as it is.
-        rows: at most.
+        value: a table, or a list, tuple or dictionary of them; any other value is returned unchanged.
+        rows: the greatest number of rows of a table.
 
     Example:
         >>> sample_rows(pl.DataFrame({"x": range(1000)}), 3).height
@@ -46,11 +46,11 @@ def sample_rows(value: Any, rows: int) -> Any:
 
 
 def brand_origin(value: Any, origin: tuple[str, ...]) -> Any:
-    """Write on models and on scores what they stand on that is not real, wherever in a value they are.
+    """Set the origin of all models and scores in a value, at any depth.
 
     Args:
-        value: what a body gave.
-        origin: pretended or sampled steps; with none the value is given as it is.
+        value: the output of a body; it is copied where something in it changes.
+        origin: pretended or sampled steps; without any the value is returned unchanged.
 
     Example:
         >>> brand_origin({"a": 1}, ("orders",))
@@ -60,30 +60,30 @@ def brand_origin(value: Any, origin: tuple[str, ...]) -> Any:
 
 
 def _brand(value: Any, origin: tuple[str, ...], ancestors: frozenset[int]) -> Any:
-    """The value itself where nothing in it takes the brand, else a copy; what holds itself is left alone."""
-    if id(value) in ancestors:
+    """Return the value itself if nothing in it takes an origin, otherwise a copy."""
+    if id(value) in ancestors:  # it contains itself
         return value
     if _has_origin(type(value)):
         return _set_origin(value, origin)
-    held = _list_members(value)
-    made = {k: _brand(v, origin, ancestors | {id(value)}) for k, v in held.items()}
-    changed = {k: v for k, v in made.items() if v is not held[k]}
+    members = _list_members(value)
+    branded = {k: _brand(v, origin, ancestors | {id(value)}) for k, v in members.items()}
+    changed = {k: v for k, v in branded.items() if v is not members[k]}
     if not changed:
         return value
     if isinstance(value, (list, tuple)):
-        several = type(value)
-        return several(*made.values()) if hasattr(value, "_fields") else several(made.values())
-    other = copy.copy(value)
+        kind = type(value)
+        return kind(*branded.values()) if hasattr(value, "_fields") else kind(branded.values())
+    copied = copy.copy(value)
     for key, member in changed.items():
-        if isinstance(other, dict):
-            other[key] = member
+        if isinstance(copied, dict):
+            copied[key] = member
         else:
-            object.__setattr__(other, key, member)
-    return other
+            object.__setattr__(copied, key, member)  # frozen dataclasses and models too
+    return copied
 
 
 def _list_members(value: Any) -> dict[Any, Any]:
-    """What a value of several holds, by place or name."""
+    """Return the members of a container, dataclass or pydantic model, by position or name."""
     if isinstance(value, (list, tuple)):
         return dict(enumerate(value))
     if isinstance(value, dict):
@@ -102,7 +102,7 @@ def _set_origin(value: Any, origin: tuple[str, ...]) -> Any:
 
 
 def _has_origin(kind: type) -> bool:
-    """Whether a class is one of ours with a place for the brand; a project's own ``origin`` is its own."""
+    """Return True for a class of ours with an ``origin``; one of a project's class means something else."""
     ours = [c for c in kind.__mro__ if c.__module__.startswith("magical.")]
     return any("origin" in inspect.get_annotations(c) for c in ours)
 

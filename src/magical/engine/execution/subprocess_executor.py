@@ -1,4 +1,4 @@
-"""Run a body in a process of its own, which can be stopped, and whose death costs that node only."""
+"""Execution of a body in a process of its own: it can be killed, and its death fails that node only."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from magical.events import Event
 __all__ = ["POLL_SECONDS", "SubprocessExecutor", "send_answer", "stopped_error"]
 
 POLL_SECONDS = 0.2
-"""Seconds between two looks at whether the run is being stopped."""
+"""Seconds between two checks whether the run is being stopped."""
 
 _send_lock = threading.Lock()
 
 
 class SubprocessExecutor:
-    """Does errands, each in a process of its own.
+    """Executes tasks, each in a process of its own.
 
     Args:
-        command: of such a process.
-        tell: takes the events that come back.
+        command: starts such a process; the number of a pipe's file handle is appended.
+        emit: takes the events that come back.
         stopping: set when the run is being stopped.
-        echo: whether what bodies print also goes where it would have gone.
-        folder: where such a process works; none for this one's.
+        echo: also write the output of bodies to this process's standard output.
+        folder: the working directory of such a process; by default that of this one.
     """
 
     def __init__(
@@ -54,15 +54,15 @@ class SubprocessExecutor:
         self._lines = LineEmitter()
 
     def __call__(self, task: RemoteTask) -> Record:
-        """Do one errand.
+        """Execute one task.
 
         Raises:
-            StepStopped: its time was up, or its process died.
-            MagicalError: as the body's own performer raises.
+            StepStopped: it timed out, its process died, or the run is being stopped.
+            MagicalError: the error of the body.
         """
         with self._start_process(task) as (process, pipe):
             until = time.monotonic() + (task.timeout or float("inf"))
-            with contextlib.suppress(OSError):  # it died already, which is found out below
+            with contextlib.suppress(OSError):  # it has died already, which is noticed below
                 pipe.send_bytes(pickle.dumps(task))
             while True:
                 if self._stopping.is_set():
@@ -72,16 +72,16 @@ class SubprocessExecutor:
                 if not pipe.poll(min(left, POLL_SECONDS)):
                     continue
                 try:
-                    said = pipe.recv_bytes()
+                    answer = pipe.recv_bytes()
                 except (EOFError, OSError):
                     raise _process_died_error(task, process) from None
-                if pickle.loads(said)[0] != EVENT:
-                    return unpack_record(task.node, said)
-                self._emit(unpack_answer(task.node, said))
+                if pickle.loads(answer)[0] != EVENT:
+                    return unpack_record(task.node, answer)
+                self._emit(unpack_answer(task.node, answer))
 
     @contextlib.contextmanager
     def _start_process(self, task: RemoteTask) -> Iterator[tuple[subprocess.Popen[str], Connection]]:
-        """A new process in a group of its own; nothing of it is left afterwards."""
+        """Start a process in a group of its own for a block; kill the whole group afterwards."""
         ours, theirs = Pipe()
         with ours, theirs:
             process = subprocess.Popen(
@@ -96,42 +96,43 @@ class SubprocessExecutor:
                 cwd=self._folder,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
-            theirs.close()
+            theirs.close()  # otherwise the death of the process would not close the pipe
             reader = threading.Thread(target=self._read_output, args=(task.node, process), daemon=True)
             reader.start()
             try:
                 yield process, ours
             finally:
+                # Also after success: a body may have started processes of its own.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 reader.join(timeout=5)
 
     def _read_output(self, node: str, process: subprocess.Popen[str]) -> None:
-        """What it writes, by compiled code too, is told as lines of the step."""
+        """Emit each line of the process's output, that of compiled code too, as a line of the step."""
         assert process.stdout is not None
         with process.stdout as stream:
             for line in stream:
                 if self._echo:
                     sys.stdout.write(line)
-                if text := line.rstrip().rpartition("\r")[2]:
+                if text := line.rstrip().rpartition("\r")[2]:  # the last state of a progress bar
                     with contextlib.suppress(MagicalError):
                         self._lines(self._emit, node, text, "print")
 
 
 def send_answer(pipe: Connection, message: bytes) -> None:
-    """Send an event, a record or an error back to the run.
-
-    Args:
-        pipe: to the run.
-        said: packed.
-    """
+    """Send a packed event, record or error to the run; threads of a body may emit at the same time."""
     with _send_lock:
         pipe.send_bytes(message)
 
 
 def stopped_error(node: str) -> StepStopped:
-    """Give the error of a node that was under way when its run was stopped."""
+    """Build the error of a node that was under way when its run was stopped.
+
+    Example:
+        >>> stopped_error("tune").lines
+        ('tune was stopped with the run.',)
+    """
     return StepStopped(f"{node} was stopped with the run.", hint="magical run")
 
 
@@ -145,7 +146,7 @@ def _timeout_error(task: RemoteTask) -> StepStopped:
 
 def _process_died_error(task: RemoteTask, process: subprocess.Popen[str]) -> StepStopped:
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=2)
+        process.wait(timeout=2)  # the pipe closes a little before the exit code is known
     code = process.returncode
     how = "ended" if code is None else f"ended with exit code {code}"
     if code is not None and code < 0:

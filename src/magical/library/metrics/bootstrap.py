@@ -1,19 +1,17 @@
 """Intervals by the percentile bootstrap (Efron 1979), fast for any number of rows.
 
-Rows are dealt at random into at most a thousand blocks, and whole blocks are resampled. With fewer rows than
-that a block is a row, which is the plain bootstrap; with more, the blocks are random samples of equal size,
-so that their means vary as those of rows do. A resample is a row of weights, one for each block.
+Rows are dealt at random into at most a thousand blocks, and whole blocks are resampled. Up to a thousand
+rows, a block is a row, which is the plain bootstrap. Above, blocks are random samples of equal size, so their
+means vary as those of rows do. A resample is a row of weights, one for each block.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-__all__ = ["Resamples", "bin_scores"]
+from magical.library.metrics.metrics import Array
 
-Array = np.ndarray[Any, Any]
+__all__ = ["Resamples", "bin_scores"]
 
 RESAMPLES = 500
 MAX_BLOCKS = 1000
@@ -21,11 +19,7 @@ BINS = 500
 
 
 class Resamples:
-    """Bootstrap weights for a number of rows: the first line is the table itself, the others are resamples.
-
-    Args:
-        rows: of the table.
-        seed: of the drawing.
+    """Bootstrap weights of a table's rows: line 0 is the table itself, the others are resamples.
 
     Example:
         >>> sums = Resamples(rows=3, seed=0).sums(np.array([[1.0], [2.0], [3.0]]))
@@ -44,48 +38,48 @@ class Resamples:
         self._weights = np.vstack([np.ones(self._block_count), drawn]).astype(np.float64)
 
     def sums(self, values: Array) -> Array:
-        """Give the sum of each column over the table and over each resample.
-
-        Args:
-            values: of shape (rows, columns).
+        """Sum each column of ``values`` over the table and over each resample.
 
         Returns:
             Sums of shape (1 + resamples, columns).
         """
         columns = [np.bincount(self._row_blocks, weights=v, minlength=self._block_count) for v in values.T]
+        # optimize=True may call BLAS, whose order of adding, and so the last bit, depends on the machine.
         sums: Array = np.einsum("rb,cb->rc", self._weights, np.array(columns), optimize=False)
         return sums
 
     def counts(self, codes: Array, size: int, chosen: Array | None = None) -> Array:
-        """Give how often each code comes up in the table and in each resample.
+        """Count each code in the table and in each resample.
 
         Args:
-            codes: whole numbers from 0 up to ``size``, one for each row.
-            size: how many codes there are.
-            chosen: which rows count; all unless given.
+            codes: integers from 0 to ``size - 1``, one for each row.
+            size: the number of codes.
+            chosen: a mask of the rows to count; all unless given.
 
         Returns:
-            Counts of shape (1 + resamples, size). They are whole, so that no order of adding changes them.
+            Counts of shape (1 + resamples, size).
         """
-        block, code = (
-            (self._row_blocks, codes) if chosen is None else (self._row_blocks[chosen], codes[chosen])
-        )
-        cells = np.bincount(block * size + code, minlength=self._block_count * size)
+        blocks = self._row_blocks
+        if chosen is not None:
+            blocks, codes = blocks[chosen], codes[chosen]
+        cells = np.bincount(blocks * size + codes, minlength=self._block_count * size)
+        # The counts are whole, so the order in which BLAS adds them changes nothing here.
         return self._weights @ cells.reshape(self._block_count, size).astype(np.float64)
 
 
 def bin_scores(scores: Array) -> tuple[Array, int]:
-    """Give the ranks of scores, equal ones as one, or, of too many, the numbers of equally full bins.
+    """Rank the scores, equal scores alike; if too many differ, number equally full bins instead.
 
     Returns:
-        A whole number for each row, ascending with the score, and how many there are.
+        An integer for each row, ascending with the score, and the number of ranks or bins.
 
     Example:
         >>> bin_scores(np.array([0.5, 0.1, 0.5]))
         (array([1, 0, 1]), 2)
     """
-    different, ranks = np.unique(scores, return_inverse=True)
-    if len(different) <= BINS:
-        return ranks, len(different)
+    distinct, ranks = np.unique(scores, return_inverse=True)
+    if len(distinct) <= BINS:
+        return ranks, len(distinct)
+    # Quantiles repeat where many scores are equal; a bin between equal edges would be empty.
     edges = np.unique(np.quantile(scores, np.linspace(0, 1, BINS + 1)[1:-1]))
     return np.searchsorted(edges, scores, side="right"), len(edges) + 1

@@ -1,20 +1,17 @@
-"""Small tables that show what scores hide: confusion, curve, calibration, and the worst rows."""
+"""Small tables beside the scores: confusion, ROC curve, calibration, and the worst rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from magical.contracts.schema import Column
-from magical.library.metrics.metrics import compute_log_losses
-from magical.library.metrics.table_metrics import PREFIX_LENGTH, encode_classes
+from magical.library.metrics.metrics import Array, compute_log_losses
+from magical.library.prediction_task import PROBABILITY_PREFIX, encode_classes
 
 __all__ = ["make_diagnostics"]
-
-Array = np.ndarray[Any, Any]
 
 MAX_CURVE_POINTS = 100
 WORST_ROWS = 20
@@ -24,18 +21,18 @@ CALIBRATION_BINS = 10
 def make_diagnostics(
     rows: pl.DataFrame, target: Column, probabilities: Sequence[str], ids: Sequence[str]
 ) -> dict[str, pl.DataFrame]:
-    """Give tables for the eye.
+    """Make the tables that a report shows beside the scores.
 
     Args:
-        rows: with the target, ``prediction`` and the probabilities, none missing.
+        rows: with the target, ``prediction`` and the probabilities, without nulls.
         target: the column of the truth.
         probabilities: their columns in the order of the classes; none for numbers.
         ids: the columns that name a row.
 
     Returns:
-        For classes ``confusion`` (rows by truth and prediction) and ``worst`` (the rows whose outcome was the
-        greatest surprise); for two classes also ``curve`` (the ROC curve, at most 100 points) and
-        ``calibration``. For numbers ``calibration`` (mean truth and prediction in tenths) and ``worst``.
+        For classes ``confusion`` (rows by truth and prediction) and ``worst`` (the rows of the largest loss);
+        for two classes also ``curve`` (the ROC curve, at most 100 points) and ``calibration``. For numbers
+        ``calibration`` (mean truth and prediction in tenths) and ``worst``.
     """
     if not probabilities and target.is_class:
         return {"confusion": _confusion_table(rows, target)}
@@ -45,16 +42,16 @@ def make_diagnostics(
             "calibration": _calibration_table(rows["prediction"].to_numpy(), rows[target.name].to_numpy()),
             "worst": _worst_rows(rows, error, target, ids),
         }
-    classes = [p[PREFIX_LENGTH:] for p in probabilities]
+    classes = [p.removeprefix(PROBABILITY_PREFIX) for p in probabilities]
     truth = encode_classes(rows[target.name], classes)
-    chances = rows.select(probabilities).to_numpy().astype(np.float64)
+    values = rows.select(probabilities).to_numpy().astype(np.float64)
     tables = {
         "confusion": _confusion_table(rows, target),
-        "worst": _worst_rows(rows, pl.Series("surprise", compute_log_losses(chances, truth)), target, ids),
+        "worst": _worst_rows(rows, pl.Series("surprise", compute_log_losses(values, truth)), target, ids),
     }
     if len(classes) == 2:
-        tables["curve"] = _roc_curve(chances[:, 1], truth == 1)
-        tables["calibration"] = _calibration_table(chances[:, 1], (truth == 1).astype(float))
+        tables["curve"] = _roc_curve(values[:, 1], truth == 1)
+        tables["calibration"] = _calibration_table(values[:, 1], (truth == 1).astype(float))
     return tables
 
 
@@ -73,6 +70,7 @@ def _worst_rows(rows: pl.DataFrame, by: pl.Series, target: Column, ids: Sequence
 
 def _roc_curve(scores: Array, positive: Array) -> pl.DataFrame:
     order = np.argsort(-scores, kind="stable")
+    # A threshold cannot cut between equal scores: only the last row of each score is a point.
     ends = np.flatnonzero(np.diff(scores[order], append=-np.inf))
     if len(ends) > MAX_CURVE_POINTS:
         ends = ends[np.linspace(0, len(ends) - 1, MAX_CURVE_POINTS).astype(int)]
@@ -87,9 +85,9 @@ def _roc_curve(scores: Array, positive: Array) -> pl.DataFrame:
 
 
 def _calibration_table(predicted: Array, truth: Array) -> pl.DataFrame:
-    table = pl.DataFrame({"prediction": predicted.astype(float), "truth": truth.astype(float)}).sort(
-        "prediction"
-    )
+    table = pl.DataFrame({"prediction": predicted.astype(float), "truth": truth.astype(float)})
+    table = table.sort("prediction")
+    # Bins of equal numbers of rows, not of equal width: predictions often crowd at one end.
     tenth = pl.int_range(pl.len()) * CALIBRATION_BINS // pl.len()
     return table.group_by(tenth.alias("tenth"), maintain_order=True).agg(
         pl.len().alias("rows"), pl.col("prediction").mean(), pl.col("truth").mean()

@@ -1,6 +1,6 @@
-"""Metrics of predictions: one number for a whole table, or many at once for the resamples of a bootstrap.
+"""Metrics of predictions, for a whole table or for all resamples of a bootstrap at once.
 
-Everything is computed from sums, so that a resample costs a product of matrices instead of a pass over rows.
+All are computed from sums, so a resample costs a product of matrices instead of a pass over the rows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 __all__ = [
     "LOWER_IS_BETTER",
     "PRIMARY",
+    "Array",
     "compute_confusion_metrics",
     "compute_ranking_metrics",
     "compute_residual_metrics",
@@ -19,19 +20,19 @@ __all__ = [
     "loss",
 ]
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+Array = np.ndarray[Any, Any]
 
 PRIMARY = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
-"""The metric that is named first, for each task."""
+"""The metric that is shown first, for each task."""
 
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae"})
-"""Metrics of which less is better; of all others more is."""
+"""Metrics that improve when they fall; all others improve when they rise."""
 
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
 def is_better(metric: str, value: float, other: float) -> bool:
-    """Say whether a value of a metric is better than another.
+    """Return True if the first value of a metric is better than the second.
 
     Example:
         >>> is_better("roc_auc", 0.9, 0.8), is_better("rmse", 0.9, 0.8)
@@ -40,55 +41,60 @@ def is_better(metric: str, value: float, other: float) -> bool:
     return value < other if metric in LOWER_IS_BETTER else value > other
 
 
-def loss(predicted: Array, truth: np.ndarray[Any, Any]) -> float:
-    """Give the number that tuning and selection minimise.
+def loss(predicted: Array, truth: Array) -> float:
+    """Compute the number that tuning and selection minimise.
 
     Args:
         predicted: probabilities of shape (rows, classes), or numbers of shape (rows,).
-        truth: class numbers (-1 for a class that has no column), or numbers.
+        truth: class numbers (-1 for a class without a column), or numbers.
 
     Returns:
-        The log loss, natural logarithm, probabilities clipped as scikit-learn does; or for numbers the root
-        mean squared error in the target's unit.
+        For classes the log loss (natural logarithm), for numbers the root mean squared error in the target's
+        unit.
 
     Example:
-        >>> (
-        ...     round(loss(np.array([[0.2, 0.8], [0.5, 0.5]]), np.array([1, 0])), 3),
-        ...     loss(np.array([1.0]), np.array([3.0])),
-        ... )
-        (0.458, 2.0)
+        >>> round(loss(np.array([[0.2, 0.8], [0.5, 0.5]]), np.array([1, 0])), 3)
+        0.458
     """
     if predicted.ndim == 1:
         return float(np.sqrt(np.mean((predicted - truth) ** 2)))
     return float(np.mean(compute_log_losses(predicted, truth)))
 
 
-def compute_log_losses(probabilities: Array, truth: np.ndarray[Any, Any]) -> Array:
-    """Give for each row minus the logarithm of the probability of what came true."""
+def compute_log_losses(probabilities: Array, truth: Array) -> Array:
+    """Compute the log loss of each row: minus the logarithm of the probability of its true class.
+
+    Example:
+        >>> compute_log_losses(np.array([[0.5, 0.5]]), np.array([0])).round(3).tolist()
+        [0.693]
+    """
     probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
-    of_truth = np.where(truth >= 0, probabilities[np.arange(len(truth)), truth], 0.0)
-    surprises: Array = -np.log(np.clip(of_truth, _EPSILON, 1 - _EPSILON))
-    return surprises
+    # -1 is a class that the model does not know: its probability is 0, not that of the last column.
+    true_class = np.where(truth >= 0, probabilities[np.arange(len(truth)), truth], 0.0)
+    # Clip as scikit-learn does, or one confident error makes the mean infinite.
+    losses: Array = -np.log(np.clip(true_class, _EPSILON, 1 - _EPSILON))
+    return losses
 
 
 def compute_ranking_metrics(positive: Array, negative: Array) -> dict[str, Array]:
-    """Give the area under the ROC curve, and the average precision.
+    """Compute the area under the ROC curve, and the average precision.
 
     Args:
-        positive: how many positive rows have each score, scores ascending; shape (resamples, scores).
-        negative: the same of negative rows.
+        positive: the number of positive rows with each score, scores ascending; shape (resamples, scores).
+        negative: the same for negative rows.
 
     Returns:
-        One number for each resample; not a number where a class is absent.
+        One number for each resample, NaN where a class is absent.
 
     Example:
-        >>> compute_ranking_metrics(np.array([[0.0, 1.0, 1.0]]), np.array([[1.0, 1.0, 0.0]]))[
-        ...     "roc_auc"
-        ... ].tolist()
+        >>> positive, negative = np.array([[0.0, 1.0, 1.0]]), np.array([[1.0, 1.0, 0.0]])
+        >>> compute_ranking_metrics(positive, negative)["roc_auc"].tolist()
         [0.875]
     """
+    # A resample may miss a class entirely: 0 / 0 is then NaN, and the interval leaves it out.
     with np.errstate(invalid="ignore", divide="ignore"):
         below = np.cumsum(negative, axis=1) - negative
+        # A tie counts half, as in the Mann-Whitney statistic.
         wins = np.sum(positive * (below + negative / 2), axis=1)
         positives, negatives = positive.sum(axis=1), negative.sum(axis=1)
         area = wins / (positives * negatives)
@@ -99,13 +105,17 @@ def compute_ranking_metrics(positive: Array, negative: Array) -> dict[str, Array
 
 
 def compute_confusion_metrics(counts: Array) -> dict[str, Array]:
-    """Give accuracy, and precision, recall and F1 of each class; 0 where one is undefined.
+    """Compute accuracy, and precision, recall and F1 of each class; 0 where one is undefined.
 
     Args:
         counts: rows by truth and prediction; shape (resamples, classes, classes).
 
     Returns:
         ``accuracy`` of shape (resamples,); ``precision``, ``recall``, ``f1`` of shape (resamples, classes).
+
+    Example:
+        >>> compute_confusion_metrics(np.array([[[3, 1], [0, 4]]]))["precision"].tolist()
+        [[1.0, 0.8]]
     """
     hits = np.diagonal(counts, axis1=1, axis2=2)
     true, predicted = counts.sum(axis=2), counts.sum(axis=1)
@@ -118,14 +128,14 @@ def compute_confusion_metrics(counts: Array) -> dict[str, Array]:
 
 
 def compute_residual_metrics(sums: Array) -> dict[str, Array]:
-    """Give the errors of predicted numbers.
+    """Compute the errors of predicted numbers.
 
     Args:
-        sums: of one, of absolute errors, of squared errors, of the truth and of its square;
-            shape (resamples, 5). The truth is best centred before, lest its variance be lost to rounding.
+        sums: of ones, absolute errors, squared errors, the truth and its square; shape (resamples, 5).
+            Centre the truth first, or its variance is lost to rounding.
 
     Returns:
-        ``rmse`` and ``mae`` in the target's unit, and ``r2`` (not a number where the truth does not vary).
+        ``rmse`` and ``mae`` in the target's unit, and ``r2`` (NaN where the truth does not vary).
     """
     rows, absolute, squared, total, squares = sums.T
     with np.errstate(invalid="ignore", divide="ignore"):

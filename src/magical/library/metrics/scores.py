@@ -1,4 +1,4 @@
-"""Scores: what an evaluation says of a model, each number with its interval."""
+"""Scores: the metrics of a model, each with its interval."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Score", "Scores"]
 
 
 class Score(Contract):
-    """One number with the interval in which it lies for 95 of 100 test sets like this one.
+    """One number with its 95 % interval.
 
     Attributes:
         value: on all rows.
@@ -38,16 +38,14 @@ class Score(Contract):
 
 
 class Scores(Contract):
-    """How good a model is on rows that it has not seen.
+    """The scores of a model on rows that it has not seen.
 
     Attributes:
         task: ``binary``, ``multiclass`` or ``regression``.
-        target: the column that was predicted.
-        part: which rows: ``test``, ``validation`` or ``train``.
-        rows: how many.
-        positive: for ``binary`` the class that precision, recall and the like are of.
-        metrics: by name, the most telling first.
-        origin: what they stand on that is not real; such scores are shown struck through, and never logged.
+        part: the evaluated rows: ``test``, ``validation`` or ``train``.
+        positive: for ``binary`` the class that precision, recall and F1 refer to.
+        metrics: by name, the primary metric first.
+        origin: the pretended or sampled steps upstream; such scores are struck through, and never logged.
 
     Example:
         >>> auc = Score(value=0.891, low=0.86, high=0.918)
@@ -71,18 +69,18 @@ class Scores(Contract):
 
     @property
     def primary(self) -> str:
-        """The name of the most telling metric."""
+        """The name of the metric that is shown first."""
         usual = PRIMARY.get(self.task, "")
         return usual if usual in self.metrics else next(iter(self.metrics), "")
 
     def summary(self) -> str:
-        """Give the most telling metric in one line, with its interval and the rows that it is from."""
+        """Format the primary metric in one line, with its interval and the evaluated rows."""
         text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {self.part} rows"
         return mark_not_real(text) if self.origin else text
 
 
 def _format_number(number: float, width: float) -> str:
-    """Write a number with as many digits as the width of its interval makes worth reading."""
-    worth = 3 if width <= 0 else 1 - math.floor(math.log10(width))
-    least = 3 if abs(number) < 10 else 0
-    return f"{number:,.{min(max(worth, least), 6)}f}"
+    """Format a number with as many digits as the width of its interval justifies."""
+    digits = 3 if width <= 0 else 1 - math.floor(math.log10(width))
+    minimum = 3 if abs(number) < 10 else 0
+    return f"{number:,.{min(max(digits, minimum), 6)}f}"

@@ -1,5 +1,5 @@
-"""The scorer: the registered model with all that stands before it, from typed rows to predictions.
+"""The scorer: a registered model with the steps before it, from typed rows to predictions.
 
-`scorer` is what the registry loads; `parity` and `promotion_gate` decide whether it gets the alias.
+The registry loads `scorer`; `parity` and `promotion_gate` decide whether a version gets the alias.
 Door: `card`, `parity`, `promotion_gate`, `scorer`.
 """

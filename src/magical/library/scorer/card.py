@@ -1,8 +1,7 @@
-"""What is written about a registered model: its card in Markdown, its tags, and what it needs to run."""
+"""The description of a registered model: its card in Markdown, its tags, and its requirements."""
 
 from __future__ import annotations
 
-import ast
 import importlib.metadata
 import io
 import json
@@ -18,6 +17,7 @@ from magical.contracts.model import Candidate, Model
 from magical.contracts.schema import Schema
 from magical.errors import shorten
 from magical.keys.packages import find_package
+from magical.library.scorer.code_bundle import find_imports
 from magical.library.scorer.promotion_gate import Criterion, summarize_gate
 from magical.masking import mask
 
@@ -28,15 +28,17 @@ _BASE_MODULES = ("cloudpickle", "numpy", "pandas", "polars", "pydantic", "sklear
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a model comes from.
+    """The origin of a model: its workflow, run and commit.
 
     Attributes:
-        workflow: the workflow's name.
-        run: the run's name.
         key: the key of the step that registered it.
         data: the digest of the typed rows.
-        git: the commit and whether there were changes, if known.
+        git: the commit, and whether the project had changes, if known.
         source: the name of the typed rows.
+
+    Example:
+        >>> Provenance("campaign", "run-1", "a1", git={"commit": "0c1d", "dirty": True}).commit
+        '0c1d (with changes)'
     """
 
     workflow: str
@@ -48,14 +50,14 @@ class Provenance:
 
     @property
     def commit(self) -> str:
-        """The commit, with a mark if the project had changes that it does not hold."""
+        """The commit, marked if the project had uncommitted changes."""
         git = self.git or {}
         return f"{git['commit']}{' (with changes)' if git.get('dirty') else ''}" if git.get("commit") else ""
 
 
 def build_tags(provenance: Provenance, scores: Any, criteria: Iterable[Criterion]) -> dict[str, str]:
-    """Give the short texts that a version carries."""
-    found = {
+    """Build the tags of a version."""
+    tags = {
         "magical.workflow": provenance.workflow,
         "magical.run": provenance.run,
         "magical.data": provenance.data,
@@ -63,22 +65,14 @@ def build_tags(provenance: Provenance, scores: Any, criteria: Iterable[Criterion
         "magical.gate": summarize_gate(criteria),
         "magical.summary": scores.summary(),
     }
-    found |= {f"{scores.part}.{name}": f"{score.value:.6g}" for name, score in scores.metrics.items()}
-    return {name: mask(text) for name, text in found.items() if text}
+    tags |= {f"{scores.part}.{name}": f"{score.value:.6g}" for name, score in scores.metrics.items()}
+    return {name: mask(text) for name, text in tags.items() if text}
 
 
 def write_card(
     model: Model, row_schema: Schema, scores: Any, criteria: Iterable[Criterion], provenance: Provenance
 ) -> str:
-    """Write the model card.
-
-    Args:
-        model: what it is about.
-        typed: what a row must hold.
-        scores: of the test part.
-        criteria: the gate's.
-        facts: where the model comes from.
-    """
+    """Write the model card as Markdown; ``row_schema`` describes the rows that the scorer takes."""
     gate = list(criteria)
     chosen = model.chosen.name if model.chosen else "a model"
     lines = [
@@ -88,40 +82,41 @@ def write_card(
         f"## Scores ({scores.rows:,} {_escape_markdown(scores.part)} rows, 95 % intervals)",
         *_markdown_table(("metric", "value", "low", "high"), _score_rows(scores)),
     ]
-    compared = [c for c in (model.chosen, *model.candidates) if c is not None]
-    if compared:
+    candidates = [c for c in (model.chosen, *model.candidates) if c is not None]
+    if candidates:
         lines += ["## Candidates (on validation)"]
-        lines += _markdown_table(("name", "metric", "score", "parameters"), map(_candidate_row, compared))
-    asked = ((c.criterion, c.threshold, c.value, _format_held(c.held)) for c in gate)
-    lines += ["## Gate", *_markdown_table(("criterion", "threshold", "value", "held"), asked)]
+        lines += _markdown_table(("name", "metric", "score", "parameters"), map(_candidate_row, candidates))
+    criterion_rows = ((c.criterion, c.threshold, c.value, _format_held(c.held)) for c in gate)
+    lines += ["## Gate", *_markdown_table(("criterion", "threshold", "value", "held"), criterion_rows)]
     lines += ["## Where it comes from", *_markdown_table(("what", "which"), _provenance_rows(provenance))]
     columns = ((c.name, c.type_text, c.role, c.description) for c in row_schema.columns)
     if row_schema.columns:
         lines += [f"## A row of {_escape_markdown(row_schema.name)}"]
         lines += _markdown_table(("column", "type", "role", "description"), columns)
     lines += ["## Features", ", ".join(map(_escape_markdown, model.features)) or "none"]
-    return "\n\n".join(_drop_empty(lines)) + "\n"
+    return "\n\n".join(filter(None, lines)) + "\n"
 
 
 def find_requirements(folder: Path) -> list[str]:
-    """Give the distributions, with versions, that a saved scorer needs.
+    """Find the distributions, with versions, that a saved scorer needs.
 
-    Args:
-        folder: of the scorer: its modules say what they import, its Pipeline what it is made of.
+    Read from the imports of its modules, and from the module names in its Pipeline and values.
     """
-    tops = {*_BASE_MODULES}
+    names = {*_BASE_MODULES}
     for file in folder.rglob("*.py"):
-        tops |= set(_find_imports(file.read_text(encoding="utf-8")))
+        names |= set(find_imports(file.read_bytes()))
     for file in folder.glob("*.pkl"):
-        tops |= {text.partition(".")[0] for text in _pickled_texts(file.read_bytes())}
+        names |= set(_pickled_texts(file.read_bytes()))
     for file in folder.glob("*.skops"):
-        tops |= {t.partition(".")[0] for t in _skops_modules(file)}
-    found = {p for top in tops if top.isidentifier() and (p := find_package(top)) is not None}
+        names |= set(_skops_modules(file))
+    # Texts of a pickle are any texts: those that name no installed package drop out here.
+    tops = {name.partition(".")[0] for name in names}
+    packages = {p for top in tops if top.isidentifier() and (p := find_package(top)) is not None}
     try:
-        own = importlib.metadata.version("magical-thinking")
+        release = importlib.metadata.version("magical-thinking")
     except importlib.metadata.PackageNotFoundError:
-        own = __version__
-    return [f"magical-thinking=={own}", *(f"{name}=={version}" for name, version in sorted(found))]
+        release = __version__
+    return [f"magical-thinking=={release}", *(f"{name}=={version}" for name, version in sorted(packages))]
 
 
 def _score_rows(scores: Any) -> Iterator[tuple[str, ...]]:
@@ -152,26 +147,15 @@ def _markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> l
     return ["\n".join(f"| {' | '.join(line)} |" for line in lines)]
 
 
-def _drop_empty(lines: Iterable[str]) -> list[str]:
-    return [line for line in lines if line]
-
-
 def _escape_markdown(text: object) -> str:
-    """Whatever data say is data: no markup, on one line."""
+    """Escape a text from data, so that it is shown as it is, on one line."""
     line = shorten(text, 400).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "\\`*_[]|#!" else c for c in line)
 
 
-def _find_imports(source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
-
-
 def _pickled_texts(pickled: bytes) -> Iterator[str]:
-    """The short texts in a pickle; module names are among them."""
+    """Find the short texts in a pickle, module names among them."""
+    # genops only reads opcodes: to unpickle would run code, and import what may not be importable here.
     for code, value, _ in pickletools.genops(io.BytesIO(pickled)):
         if isinstance(value, str) and len(value) < 100 and "UNICODE" in code.name:
             yield value

@@ -1,4 +1,4 @@
-"""A project's modules in one package, so that models with different versions of them load side by side."""
+"""Bundles of a project's modules, so that models with different versions of them load side by side."""
 
 from __future__ import annotations
 
@@ -21,19 +21,24 @@ from typing import Any
 from magical.keys.packages import find_source_file, is_project
 from magical.settings import TaggedSettings
 
-__all__ = ["CodeBundle", "rewrite_imports"]
+__all__ = ["CodeBundle", "find_imports", "rewrite_imports"]
 
+# Loading changes `sys.modules` and the kinds of settings, which belong to the process. Reentrant, since a
+# bundled module may load another model while it is imported.
 _lock = threading.RLock()
 _BUNDLE_NAME = re.compile(r"magical_[0-9a-z]{1,12}$")
 
 
 @dataclass(frozen=True)
 class CodeBundle:
-    """The project's modules under one name.
+    """A package, such as ``magical_0a1b2c3d4e5f``, that holds copies of a project's modules.
 
     Attributes:
-        name: of the package, such as ``magical_0a1b2c3d4e5f``.
-        modules: the project's modules in it, by their own names.
+        modules: the modules in it, by their names in the project.
+
+    Example:
+        >>> CodeBundle("magical_0a", ("flow", "pkg.sub")).has_module("pkg")
+        True
     """
 
     name: str
@@ -41,13 +46,13 @@ class CodeBundle:
 
     @classmethod
     def write(cls, folder: Path, root: Path, key: str, needed: Iterable[str] = ()) -> CodeBundle:
-        """Copy the project's loaded modules, and what they import of the project, into a package.
+        """Copy the project's loaded modules, and the project modules that they import, into a package.
 
         Args:
-            folder: where the package's folder is made.
+            folder: the parent of the package's folder.
             root: the project's folder.
-            key: the package is named after it.
-            needed: modules to be taken along wherever they lie, unless they are installed.
+            key: names the package.
+            needed: further modules to copy, in or outside the project's folder, unless they are installed.
         """
         name = "magical_" + re.sub(r"[^0-9a-z]", "", key.lower())[:12]
         files = _add_imported_modules(_find_loaded_modules(root) | _find_needed_modules(needed), root)
@@ -61,20 +66,20 @@ class CodeBundle:
             place = home.joinpath(*module.split("."))
             target = place / "__init__.py" if file.name == "__init__.py" else place.with_suffix(".py")
             target.parent.mkdir(parents=True, exist_ok=True)
-            source = importlib.util.decode_source(file.read_bytes())
+            source = importlib.util.decode_source(file.read_bytes())  # heeds a coding line
             target.write_text(rewrite_imports(source, name, package.has_module), encoding="utf-8")
         return package
 
     def has_module(self, module: str) -> bool:
-        """Whether a module, or a package that modules lie in, is the project's."""
+        """Return True if the bundle has a module or a package of this name."""
         return any(m == module or m.startswith(f"{module}.") for m in self.modules)
 
     @contextlib.contextmanager
     def make_importable(self, folder: Path) -> Iterator[None]:
-        """Make the package importable, and keep what it defines apart from the project's own.
+        """Make the package importable, and isolate the settings that it defines from the project's own.
 
         Args:
-            folder: the one that was given to ``write``, or a copy of it.
+            folder: the folder that was given to ``write``, or a copy of it.
         """
         home = folder / self.name
         with _lock, self._isolate_kinds():
@@ -87,45 +92,49 @@ class CodeBundle:
                 assert spec is not None
                 assert spec.loader is not None
                 module = importlib.util.module_from_spec(spec)
+                # Before it is executed, as the import system does: its modules import it by this name.
                 sys.modules[self.name] = module
                 spec.loader.exec_module(module)
-            elif str(home) not in module.__path__:
+            elif str(home) not in module.__path__:  # loaded before, from another copy of the same bundle
                 module.__path__.append(str(home))
             yield
 
     def unload(self) -> None:
-        """Drop the package from memory; what was made with it goes on working."""
+        """Remove the package from ``sys.modules``; objects made with it keep working."""
         with _lock:
             for name in [n for n in sys.modules if n.partition(".")[0] == self.name]:
                 del sys.modules[name]
 
     def module(self, name: str) -> ModuleType:
-        """Import a module: the package's copy of a project's, else the one of that name."""
+        """Import the bundle's copy of a module, else the module of that name."""
         return importlib.import_module(f"{self.name}.{name}" if self.has_module(name) else name)
 
     def resolve(self, text: str) -> Any:
-        """Give what an import string such as ``workflow:clean`` names, from the package's copies."""
+        """Resolve an import string such as ``workflow:clean``, in the bundle's copies."""
         module, _, path = text.partition(":")
-        thing: Any = self.module(module)
+        value: Any = self.module(module)
         for name in path.split("."):
-            thing = getattr(thing, name)
-        return thing
+            value = getattr(value, name)
+        return value
 
     def unpickle(self, data: bytes) -> Any:
-        """Unpickle; classes and functions of the project's modules come from the package."""
+        """Unpickle; classes and functions of the project's modules come from the bundle."""
         return _Unpickler(io.BytesIO(data), self).load()
 
     @contextlib.contextmanager
     def _isolate_kinds(self) -> Iterator[None]:
-        """Kinds of settings that the copies define must not replace the project's own."""
+        """Restore the registered kinds of settings afterwards."""
+        # A class registers itself under its name: a bundled copy would replace the project's own, and the
+        # project's settings would then be read as classes of an old version.
         families = [
             f for f in TaggedSettings.__subclasses__() if not f.__module__.startswith(f"{self.name}.")
         ]
         before = [(family, dict(family.kinds)) for family in families]
         try:
             for family in families:
-                own = (k for k in _iter_subclasses(family) if k.__module__.startswith(f"{self.name}."))
-                family.kinds.update({k.__name__: k for k in own})
+                # Copies from an earlier load do not register again: add them.
+                copies = (k for k in _iter_subclasses(family) if k.__module__.startswith(f"{self.name}."))
+                family.kinds.update({k.__name__: k for k in copies})
             yield
         finally:
             for family, kinds in before:
@@ -139,6 +148,7 @@ class _Unpickler(pickle.Unpickler):
         self._bundle = bundle
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
+        # cloudpickle stores a module as a call of `subimport(name)`: lead that into the bundle too.
         if (module_name, global_name) == ("cloudpickle.cloudpickle", "subimport"):
             return self._bundle.module
         if self._bundle.has_module(module_name):
@@ -147,12 +157,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def rewrite_imports(source: str, package: str, is_bundled: Callable[[str], bool]) -> str:
-    """Give a module's source with its imports of project modules led into a package.
-
-    Args:
-        source: of one module.
-        package: the package's name.
-        holds: whether a module is the project's.
+    """Rewrite a module's imports of bundled modules, so that they import from the package.
 
     Example:
         >>> print(rewrite_imports("import helpers, os", "magical_0a", {"helpers"}.__contains__))
@@ -162,6 +167,7 @@ def rewrite_imports(source: str, package: str, is_bundled: Callable[[str], bool]
         tree = ast.parse(source)
     except SyntaxError:
         return source
+    # Positions in the syntax tree count bytes. Replace from the end, so that earlier ones stay right.
     lines = [line.encode() for line in source.splitlines(keepends=True)]
     changes = [c for node in ast.walk(tree) for c in _find_changes(node, package, is_bundled)]
     for node, text in sorted(changes, key=lambda c: (c[0].lineno, c[0].col_offset), reverse=True):
@@ -174,18 +180,16 @@ def rewrite_imports(source: str, package: str, is_bundled: Callable[[str], bool]
 def _find_changes(
     node: ast.AST, package: str, is_bundled: Callable[[str], bool]
 ) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
-    """The new text of an import, or of the name in ``import_module(name)``; nothing if it stays as it is."""
+    """Yield the new text of an import, or of the name in ``import_module(name)``, if it changes."""
     if isinstance(node, ast.ImportFrom) and not node.level and node.module and is_bundled(node.module):
         yield node, ast.unparse(ast.ImportFrom(f"{package}.{node.module}", node.names, 0))
     elif isinstance(node, ast.Import) and any(is_bundled(a.name) for a in node.names):
-        yield (
-            node,
-            "; ".join(text for alias in node.names for text in _rewrite_import(alias, package, is_bundled)),
-        )
+        texts = (text for alias in node.names for text in _rewrite_import(alias, package, is_bundled))
+        yield node, "; ".join(texts)
     elif isinstance(node, ast.Call) and node.args and _function_name(node.func) == "import_module":
-        given = node.args[0]
-        if isinstance(given, ast.Constant) and isinstance(given.value, str) and is_bundled(given.value):
-            yield given, repr(f"{package}.{given.value}")
+        name = node.args[0]
+        if isinstance(name, ast.Constant) and isinstance(name.value, str) and is_bundled(name.value):
+            yield name, repr(f"{package}.{name.value}")
 
 
 def _rewrite_import(alias: ast.alias, package: str, is_bundled: Callable[[str], bool]) -> Iterator[str]:
@@ -196,6 +200,7 @@ def _rewrite_import(alias: ast.alias, package: str, is_bundled: Callable[[str], 
         yield f"from {package}{'.' if parent else ''}{parent} import {last} as {alias.asname}"
     else:
         if parent:
+            # `import a.b` loads a.b and binds a; a `from` import alone would not load the submodule.
             yield f"import {package}.{alias.name} as _magical_{last}"
         yield f"from {package} import {alias.name.split('.')[0]}"
 
@@ -205,22 +210,23 @@ def _function_name(function: ast.expr) -> str:
 
 
 def _find_loaded_modules(root: Path) -> dict[str, Path]:
-    """The project's modules that have been imported, with their files."""
-    found = {}
+    """Find the imported modules in the project's folder, with their files."""
+    files = {}
     folder = root.resolve()
-    for name, module in list(sys.modules.items()):
+    for name, module in list(sys.modules.items()):  # a copy: other threads may import meanwhile
         if not str(getattr(module, "__file__", None)).startswith((f"{root}{os.sep}", f"{folder}{os.sep}")):
             continue
         file = find_source_file(module)
         if file is None or not file.is_relative_to(folder) or not _is_project_module(name, module):
             continue
+        # Hidden folders hold environments and the store, not the project.
         if not any(part.startswith(".") for part in file.relative_to(folder).parts):
-            found[name] = file
-    return found
+            files[name] = file
+    return files
 
 
 def _find_needed_modules(needed: Iterable[str]) -> dict[str, Path]:
-    """Some modules and the packages they lie in, if they are a project's."""
+    """Find the files of some modules and of their parent packages, unless they are installed."""
     names = {".".join(parts[: i + 1]) for n in needed for parts in [n.split(".")] for i in range(len(parts))}
     modules = {n: sys.modules[n] for n in names if n in sys.modules}
     return {
@@ -238,18 +244,19 @@ def _is_project_module(name: str, module: ModuleType) -> bool:
 
 
 def _add_imported_modules(files: dict[str, Path], root: Path) -> dict[str, Path]:
-    """Add what these modules import of the project, inside functions too, though it may not be loaded yet."""
+    """Add the project modules that these import, inside functions too, even if not loaded yet."""
     bases = {root.resolve()} | {_import_root(n, f) for n, f in files.items()}
-    found: dict[str, Path] = {}
-    waiting = dict(files)
-    while waiting:
-        name, file = waiting.popitem()
-        found[name] = file
-        for other in _find_imports(name, file):
-            place = None if other in found or other in waiting else _find_module_file(other, bases)
-            if place is not None:
-                waiting[other] = place
-    return found
+    closed: dict[str, Path] = {}
+    pending = dict(files)
+    while pending:
+        name, file = pending.popitem()
+        closed[name] = file
+        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        for other in find_imports(file.read_bytes(), package):
+            path = None if other in closed or other in pending else _find_module_file(other, bases)
+            if path is not None:
+                pending[other] = path
+    return closed
 
 
 def _import_root(name: str, file: Path) -> Path:
@@ -268,22 +275,29 @@ def _find_module_file(name: str, bases: set[Path]) -> Path | None:
     return None
 
 
-def _find_imports(name: str, file: Path) -> Iterator[str]:
-    """All module names that a file's imports may mean, with the packages they lie in."""
+def find_imports(source: bytes, package: str = "") -> Iterator[str]:
+    """Find the names that a module's imports may load: modules, and the packages above them.
+
+    Relative imports count from ``package``; without it they are left out.
+
+    Example:
+        >>> list(find_imports(b"import os.path, json"))
+        ['os', 'os.path', 'json']
+    """
     try:
-        tree = ast.parse(file.read_bytes())
-    except SyntaxError:
+        tree = ast.parse(source)
+    except SyntaxError:  # a template, or a file of another Python
         return
-    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(tree):
         targets: list[str] = []
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and (package or not node.level):
             base = node.module or ""
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, *([base] if base else [])])
+            # A name after `from base import` may be a submodule or anything else: offer both.
             targets = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         for target in targets:
             parts = target.split(".")

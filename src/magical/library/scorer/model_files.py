@@ -1,4 +1,4 @@
-"""A model and its contracts as files: JSON where a person may look, skops for the Pipeline where it can."""
+"""Files of a model and its contracts: JSON, and skops for the Pipeline, or a pickle where skops fails."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ __all__ = [
 _TRUSTED_PACKAGES = ("collections", "lightgbm", "magical", "numpy", "pandas", "scipy", "sklearn", "skrub")
 _SKOPS, _PICKLE = "pipeline.skops", "pipeline.pkl"
 _RANGE_BOUNDS = ("ge", "gt", "le", "lt")
+# JSON has no dates: bounds of these types are stored as texts or seconds.
 _BOUND_PARSERS: dict[str, Callable[[Any], Any]] = {
     "date": dt.date.fromisoformat,
     "datetime": dt.datetime.fromisoformat,
@@ -42,17 +43,14 @@ _BOUND_PARSERS: dict[str, Callable[[Any], Any]] = {
 
 
 def save_model(model: Model, folder: Path) -> dict[str, Any]:
-    """Write a model's Pipeline, and give the rest of it as JSON.
-
-    Args:
-        model: fitted.
-        folder: exists.
+    """Write a model's Pipeline into a folder, and return the rest of the model as JSON.
 
     Raises:
-        StoreError: the Pipeline has no form that can be stored.
+        StoreError: neither skops nor cloudpickle can store the Pipeline.
     """
     form = _SKOPS if _write_skops(model.pipeline, folder / _SKOPS) else _PICKLE
     if form == _PICKLE:
+        # A dump that failed may have left a part of its file.
         (folder / _SKOPS).unlink(missing_ok=True)
         try:
             (folder / _PICKLE).write_bytes(cloudpickle.dumps(model.pipeline))
@@ -76,12 +74,12 @@ def save_model(model: Model, folder: Path) -> dict[str, Any]:
 
 
 def load_model(data: Mapping[str, Any], folder: Path, unpickle: Callable[[bytes], Any]) -> Model:
-    """Read a model back.
+    """Load a model.
 
     Args:
-        data: what ``save_model`` gave.
-        folder: where it wrote the Pipeline.
-        loads: unpickles; used where skops could not be.
+        data: the result of ``save_model``.
+        folder: the folder with the Pipeline.
+        unpickle: loads a Pipeline that was not stored as skops.
 
     Raises:
         StoreError: the skops file holds types of packages that are not trusted.
@@ -104,7 +102,7 @@ def load_model(data: Mapping[str, Any], folder: Path, unpickle: Callable[[bytes]
 
 
 def schema_to_json(schema: Schema) -> dict[str, Any]:
-    """Give a schema as JSON, bounds with their types kept.
+    """Convert a schema to JSON, without its rules, which are code.
 
     Example:
         >>> from magical import Contract, Field
@@ -119,20 +117,19 @@ def schema_to_json(schema: Schema) -> dict[str, Any]:
 
 
 def schema_from_json(data: Mapping[str, Any]) -> Schema:
-    """Read a schema back, without its rules, which are code."""
-    plain = Schema.from_json(data)
+    """Convert JSON to a schema, its bounds to the types of their columns."""
+    schema = Schema.from_json(data)
     columns = []
-    for column in plain.columns:
-        given = data["bounds"].get(column.name, {})
-        read = _BOUND_PARSERS.get(column.type, lambda value: value)
-        columns.append(
-            replace(column, bounds={k: read(v) if k in _RANGE_BOUNDS else v for k, v in given.items()})
-        )
-    return replace(plain, columns=tuple(columns))
+    for column in schema.columns:
+        bounds = data["bounds"].get(column.name, {})
+        parse = _BOUND_PARSERS.get(column.type, lambda value: value)
+        bounds = {k: parse(v) if k in _RANGE_BOUNDS else v for k, v in bounds.items()}
+        columns.append(replace(column, bounds=bounds))
+    return replace(schema, columns=tuple(columns))
 
 
 def promise_to_json(promise: Promise) -> dict[str, Any]:
-    """Give a promise as JSON."""
+    """Convert a promise to JSON."""
     return {
         "kind": promise.kind,
         "schema": schema_to_json(promise.schema) if promise.schema else None,
@@ -141,27 +138,32 @@ def promise_to_json(promise: Promise) -> dict[str, Any]:
 
 
 def promise_from_json(data: Mapping[str, Any]) -> Promise:
-    """Read a promise back."""
+    """Convert JSON to a promise."""
     schema = schema_from_json(data["schema"]) if data["schema"] else None
     return Promise(data["kind"], schema=schema, items=tuple(map(promise_from_json, data["items"])))
 
 
 def wire_to_json(wire: Wire) -> Any:
-    """Give a wire as JSON."""
+    """Convert a wire to JSON.
+
+    Example:
+        >>> wire_to_json((Link("clean"), None))
+        [{'node': 'clean', 'item': ''}, None]
+    """
     if isinstance(wire, Link):
         return {"node": wire.node, "item": wire.item}
     return None if wire is None else [wire_to_json(part) for part in wire]
 
 
 def wire_from_json(data: Any) -> Wire:
-    """Read a wire back."""
+    """Convert JSON to a wire."""
     if isinstance(data, dict):
         return Link(data["node"], data["item"])
     return None if data is None else tuple(wire_from_json(part) for part in data)
 
 
 def _write_skops(pipeline: Any, file: Path) -> bool:
-    """Write a Pipeline as skops; false where it cannot be, or where it could not be read back."""
+    """Write a Pipeline as skops; return False if it cannot be written or loaded again."""
     import skops.io
 
     try:
@@ -169,7 +171,7 @@ def _write_skops(pipeline: Any, file: Path) -> bool:
             warnings.simplefilter("ignore")
             skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=3)
             _read_skops(file)
-    except Exception:  # whatever skops cannot do, cloudpickle may
+    except Exception:  # skops raises many kinds for objects that it does not support; cloudpickle may
         return False
     return True
 
@@ -177,11 +179,12 @@ def _write_skops(pipeline: Any, file: Path) -> bool:
 def _read_skops(file: Path) -> Any:
     import skops.io
 
+    # Check before loading: to load a type may run its code.
     types = skops.io.get_untrusted_types(file=file)
-    strange = [t for t in types if t.partition(".")[0] not in _TRUSTED_PACKAGES]
-    if strange:
+    untrusted = [t for t in types if t.partition(".")[0] not in _TRUSTED_PACKAGES]
+    if untrusted:
         raise StoreError(
-            f"{file.name} holds {strange[0]}, which may run code of its own.",
+            f"{file.name} holds {untrusted[0]}, which may run code of its own.",
             hint="load models from your own registry only.",
         )
     return skops.io.load(file, trusted=types)
@@ -205,7 +208,7 @@ def _value_to_json(value: Any) -> Any:
     try:
         return to_json(_to_python(value))
     except SettingsError:
-        return shorten(value, 200)
+        return shorten(value, 200)  # a parameter may be any object; the card only shows it
 
 
 def _bound_to_json(value: Any) -> Any:

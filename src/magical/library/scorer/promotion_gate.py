@@ -1,4 +1,4 @@
-"""The gate before an alias: criteria, each with what it asked for, what came, and whether it held."""
+"""The promotion gate: criteria that a model must meet before it gets the alias."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ METRICS = (
     "mae",
     "r2",
 )
-"""All that ``evaluate`` may give."""
+"""All metrics that ``evaluate`` computes."""
 
 _AUDIT_RULES = {
     "LEAK002": "overlap",
@@ -58,11 +58,15 @@ class Criterion:
     """One condition of the gate.
 
     Attributes:
-        criterion: what must hold.
-        threshold: what was asked for.
-        value: what came.
-        held: whether it held; none if it was not assessed, which does not block.
+        criterion: the name of the condition.
+        threshold: the required value.
+        value: the measured value.
+        held: None if it was not assessed, which does not block.
         reason: why it did not hold, in a few words.
+
+    Example:
+        >>> find_blockers([Criterion("roc_auc", ">= 0.7", "0.68", False)])
+        ['roc_auc: 0.68']
     """
 
     criterion: str
@@ -73,41 +77,37 @@ class Criterion:
 
 
 def check_thresholds(require: Mapping[str, float], scores: Any) -> list[Criterion]:
-    """Hold the scores to their bounds: at least, or at most where less is better.
-
-    Args:
-        require: bounds by metric.
-        scores: with ``metrics``, values by metric.
+    """Compare the scores with their bounds: at least, or at most where less is better.
 
     Example:
         >>> from magical.library.metrics.scores import Score, Scores
         >>> auc = Score(value=0.68, low=0.6, high=0.8)
-        >>> found = Scores(task="binary", target="y", part="test", rows=9, metrics={"roc_auc": auc})
-        >>> check_thresholds({"roc_auc": 0.7}, found)[0].reason
+        >>> scores = Scores(task="binary", target="y", part="test", rows=9, metrics={"roc_auc": auc})
+        >>> check_thresholds({"roc_auc": 0.7}, scores)[0].reason
         'roc_auc 0.68 < 0.7 required'
     """
-    out = []
+    criteria = []
     if require and scores.part in ("train", "validation"):
         reason = f"the scores are of the {scores.part} part, not of test"
-        out.append(Criterion("scores of the test part", "test", scores.part, False, reason))
+        criteria.append(Criterion("scores of the test part", "test", scores.part, False, reason))
     for metric, bound in require.items():
         sign, broken = ("<=", ">") if metric in LOWER_IS_BETTER else (">=", "<")
         score = scores.metrics.get(metric)
         if score is None:
-            known = ", ".join(scores.metrics) or "none"
-            reason = f"{metric} is required and was not computed; there are: {known}"
-            out.append(Criterion(metric, f"{sign} {bound:g}", "", False, reason))
+            computed = ", ".join(scores.metrics) or "none"
+            reason = f"{metric} is required and was not computed; there are: {computed}"
+            criteria.append(Criterion(metric, f"{sign} {bound:g}", "", False, reason))
             continue
         value = float(score.value)
         held = value <= bound if sign == "<=" else value >= bound
         text = format_distinct(value, bound)
         reason = "" if held else f"{metric} {text} {broken} {bound:g} required"
-        out.append(Criterion(metric, f"{sign} {bound:g}", text, held and not math.isnan(value), reason))
-    return out
+        criteria.append(Criterion(metric, f"{sign} {bound:g}", text, held and not math.isnan(value), reason))
+    return criteria
 
 
 def check_findings(findings: Iterable[Finding]) -> list[Criterion]:
-    """LEAK001 blocks; the audit's other rules are listed as not assessed."""
+    """Block on LEAK001; list the audit's other rules as not assessed."""
     leaks = [f for f in findings if f.code == "LEAK001"]
     value = "; ".join(f"{f.step} {f.what}" for f in leaks) or "passed"
     first = Criterion("LEAK001 dataflow", "passed", value, not leaks, f"LEAK001: {value}" if leaks else "")
@@ -118,18 +118,19 @@ def check_findings(findings: Iterable[Finding]) -> list[Criterion]:
 
 
 def find_blockers(criteria: Iterable[Criterion]) -> list[str]:
-    """Give the reasons of those that did not hold."""
+    """List the reasons of the criteria that did not hold."""
+    # Not assessed is no blocker: `held` is then None, which is not False.
     return [c.reason or f"{c.criterion}: {c.value}" for c in criteria if c.held is False]
 
 
 def summarize_gate(criteria: Iterable[Criterion]) -> str:
-    """Give the gate in one line."""
+    """Summarise the gate in one line."""
     reasons = find_blockers(criteria)
     return f"not held: {shorten('; '.join(reasons), 400)}" if reasons else "held"
 
 
 def tabulate_criteria(criteria: Iterable[Criterion]) -> pl.DataFrame:
-    """Give the gate as a table: ``criterion``, ``threshold``, ``value``, ``held``.
+    """Tabulate the gate: ``criterion``, ``threshold``, ``value``, ``held``.
 
     Example:
         >>> tabulate_criteria([Criterion("roc_auc", ">= 0.7", "0.72", True)]).row(0)
@@ -141,7 +142,7 @@ def tabulate_criteria(criteria: Iterable[Criterion]) -> pl.DataFrame:
 
 
 def format_distinct(value: float, other: float) -> str:
-    """Write a number so that it does not look like another that it is not.
+    """Format a number with enough digits to differ from another in print.
 
     Example:
         >>> format_distinct(0.68123, 0.7), format_distinct(0.699999, 0.7)

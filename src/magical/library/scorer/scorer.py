@@ -1,4 +1,4 @@
-"""The scorer: what is registered of a project. It takes typed rows along the scoring path to predictions."""
+"""The scorer, the part of a project that is registered: it turns typed rows into predictions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from magical.contracts.dtypes import DTYPES
 from magical.contracts.model import Model
 from magical.contracts.schema import Schema
 from magical.contracts.tables import coerce_table, to_polars
-from magical.contracts.validation import filter as part_rows
+from magical.contracts.validation import filter as filter_rows
 from magical.errors import BrokenPromise, StoreError
 from magical.library.scorer.code_bundle import CodeBundle
 from magical.library.scorer.model_files import (
@@ -42,12 +42,12 @@ _FILE, _CODE = "scorer.json", "code"
 
 @dataclass(frozen=True)
 class Scorer:
-    """Takes typed rows, as polars or pandas, and gives one prediction for each, in order.
+    """Predicts typed rows, polars or pandas: one prediction for each, in order.
 
     Attributes:
         model: the fitted model.
-        walk: the way from typed rows to the model.
-        refusal: why a row alone cannot be scored, where it cannot.
+        chain: the steps from typed rows to the model's features.
+        refusal: the reason why a row alone cannot be scored, or empty.
     """
 
     model: Model
@@ -56,13 +56,7 @@ class Scorer:
 
     @classmethod
     def from_path(cls, path: ScoringPath, model: Model, load_value: Callable[[Link], Any]) -> Scorer:
-        """Make the scorer of a model.
-
-        Args:
-            path: derived from the training graph.
-            model: the one to be served.
-            value: gives a value of the training run.
-        """
+        """Make the scorer of a model; ``load_value`` loads a value of the training run."""
         return cls(model, ScoringChain.from_path(path, load_value), path.refusal)
 
     def predict(self, rows: Any) -> pl.DataFrame:
@@ -70,11 +64,10 @@ class Scorer:
         return self.score(rows).drop("reason")
 
     def score(self, rows: Any) -> pl.DataFrame:
-        """Predict each row, and say in ``reason`` why where no prediction is made.
+        """Predict each row; ``reason`` says why a row has no prediction.
 
         Args:
-            rows: polars or pandas, with the typed columns; those that may be null may be missing, and the
-                target is not needed.
+            rows: polars or pandas, with the typed columns; nullable ones and the target may be missing.
 
         Raises:
             BrokenPromise: a column is missing or of another type, or rows alone cannot be scored.
@@ -83,36 +76,36 @@ class Scorer:
         if self.refusal:
             raise BrokenPromise(f"A row alone cannot be scored: {self.refusal}")
         table = add_row_numbers(self._prepare_rows(rows))
-        rejected = part_rows(table, _drop_id_roles(self.chain.row_schema)).rejected.select(
-            ROW_COLUMN, "reason"
-        )
-        good = table.join(rejected, on=ROW_COLUMN, how="anti", maintain_order="left")
-        if good.is_empty():
+        rejected = filter_rows(table, _drop_id_roles(self.chain.row_schema)).rejected
+        rejected = rejected.select(ROW_COLUMN, "reason")
+        valid = table.join(rejected, on=ROW_COLUMN, how="anti", maintain_order="left")
+        if valid.is_empty():  # steps may fail on no rows
             schema = {c.name: DTYPES.get(c.type, pl.Null) for c in self.model.schema.columns}
-            served = pl.DataFrame(schema={**schema, ROW_COLUMN: pl.Binary})
+            features = pl.DataFrame(schema={**schema, ROW_COLUMN: pl.Binary})
         else:
-            served, lost = self.chain.transform_rows(good)
-            rejected = pl.concat([rejected, lost])
-        predictions = self.model.predict(served).with_columns(served[ROW_COLUMN])
-        out = table.select(ROW_COLUMN)
+            features, dropped = self.chain.transform_rows(valid)
+            rejected = pl.concat([rejected, dropped])
+        predictions = self.model.predict(features).with_columns(features[ROW_COLUMN])
+        # Steps may reorder and drop rows: join back, so that row i of the result is row i of the input.
+        result = table.select(ROW_COLUMN)
         for part in (predictions, rejected):
-            out = out.join(part, on=ROW_COLUMN, how="left", maintain_order="left")
-        return out.drop(ROW_COLUMN)
+            result = result.join(part, on=ROW_COLUMN, how="left", maintain_order="left")
+        return result.drop(ROW_COLUMN)
 
     def save(self, folder: Path, *, key: str, root: Path) -> CodeBundle:
         """Write all that is needed to score elsewhere, the project's own modules included.
 
         Args:
-            folder: is made anew.
-            key: names the package that the modules are put in.
+            folder: replaced if it exists.
+            key: names the bundle of the modules.
             root: the project's folder.
 
         Raises:
-            StoreError: the Pipeline or an argument has no form that can be stored.
+            StoreError: the Pipeline or an argument cannot be stored.
         """
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        needed = [move.step.partition(":")[0] for move in self.chain.steps]
+        needed = [step.step.partition(":")[0] for step in self.chain.steps]
         needed += [type(step).__module__ for _, step in getattr(self.model.pipeline, "steps", ())]
         package = CodeBundle.write(folder / _CODE, root, key, needed)
         files = StepFiles(folder, package)
@@ -124,16 +117,17 @@ class Scorer:
             "typed": schema_to_json(self.chain.row_schema),
             "source": wire_to_json(self.chain.source),
             "result": wire_to_json(self.chain.result),
-            "moves": [files.step_to_json(move) for move in self.chain.steps],
+            "moves": [files.step_to_json(step) for step in self.chain.steps],
             "model": save_model(self.model, folder),
         }
+        # After the steps: what JSON could not express was collected while they were converted.
         files.write_values(self.chain.frozen)
         (folder / _FILE).write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
         return package
 
     @classmethod
     def load(cls, folder: Path) -> Scorer:
-        """Read a scorer back; this imports the project's modules that were saved with it.
+        """Load a scorer; this imports the project's modules that were saved with it.
 
         Raises:
             StoreError: the folder holds no scorer, or one of another format.
@@ -151,62 +145,61 @@ class Scorer:
         package = CodeBundle(data["package"], tuple(data["modules"]))
         with package.make_importable(folder / _CODE):
             files = StepFiles(folder, package)
-            frozen = files.read_values()
-            moves = tuple(files.step_from_json(m) for m in data["moves"])
+            frozen = files.read_values()  # first: the steps take their pickled arguments from it
+            steps = tuple(files.step_from_json(m) for m in data["moves"])
             model = load_model(data["model"], folder, package.unpickle)
         source, result = wire_from_json(data["source"]), wire_from_json(data["result"])
         assert isinstance(source, Link)
         assert isinstance(result, Link)
-        walk = ScoringChain(schema_from_json(data["typed"]), source, moves, result, frozen)
-        return cls(model, walk, data["refusal"])
+        chain = ScoringChain(schema_from_json(data["typed"]), source, steps, result, frozen)
+        return cls(model, chain, data["refusal"])
 
     def _prepare_rows(self, rows: Any) -> pl.DataFrame:
-        """The typed columns of what was given; nullable ones may be missing, dates may be ISO texts."""
+        """Convert rows to the typed columns; nullable ones may be missing, dates may be ISO texts."""
         frame, schema = to_polars(rows), self.chain.row_schema
         missing = [c.name for c in schema.columns if c.nullable and c.name not in frame.columns]
         frame = frame.with_columns(pl.lit(None).alias(name) for name in missing)
         for column in schema.columns:
             if column.name in frame.columns:
-                read = _convert_column(frame.get_column(column.name), column.type)
-                frame = frame.with_columns(read)
+                frame = frame.with_columns(_convert_column(frame.get_column(column.name), column.type))
         return coerce_table(frame, schema, label=f"A row of {schema.name}")
 
 
 def _convert_column(series: pl.Series, kind: str) -> pl.Series:
-    """A column with nothing in it takes the promised type, and ISO texts become the dates they say."""
-    if series.dtype.is_float():
+    """Cast an empty column to the promised type, and parse ISO texts as dates."""
+    if series.dtype.is_float():  # pandas has NaN where a value is missing
         series = series.fill_nan(None)
     if series.null_count() == len(series):
         return pl.Series(series.name, [None] * len(series), dtype=DTYPES.get(kind, pl.Null))
     if series.dtype == pl.String and kind in ("date", "datetime"):
         parsed = series.str.to_datetime(strict=False, time_unit="us", time_zone="UTC")
-        if parsed.null_count() == series.null_count():
+        if parsed.null_count() == series.null_count():  # else keep the texts: validation names them
             return parsed.dt.replace_time_zone(None)
     return series
 
 
 def _drop_id_roles(schema: Schema) -> Schema:
-    """Two rows of one batch may have the same id."""
+    """Drop the role ``id``, so that two rows of one batch may have the same id."""
     columns = tuple(replace(c, role="" if c.role == "id" else c.role) for c in schema.columns)
     return replace(schema, columns=columns)
 
 
 class _Pyfunc:
-    """What MLflow calls: pandas in, pandas out."""
+    """The model that MLflow calls: pandas in, pandas out."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
 
     def predict(self, model_input: Any, params: Any = None) -> pd.DataFrame:
-        """Give ``prediction``, the probabilities, and ``reason`` where no prediction is made."""
+        """Return ``prediction``, the probabilities, and ``reason`` where a row has no prediction."""
         import pandas as pd
 
         scored = self._scorer.score(model_input)
-        out = scored.to_pandas()
-        out["reason"] = pd.Series(scored["reason"].to_list(), dtype=object)  # None, since JSON knows no NaN
+        frame = scored.to_pandas()
+        frame["reason"] = pd.Series(scored["reason"].to_list(), dtype=object)  # None, since JSON knows no NaN
         if isinstance(model_input, pd.DataFrame):
-            out.index = model_input.index
-        return out
+            frame.index = model_input.index
+        return frame
 
 
 def _load_pyfunc(path: str) -> _Pyfunc:

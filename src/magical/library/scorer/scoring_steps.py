@@ -1,4 +1,4 @@
-"""Take rows through the steps of a scoring path, and know afterwards which row is which."""
+"""The steps of a scoring path, executed on rows that keep their identity."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from magical.contracts.promises import Promise, attach_promise, attached_promise
 from magical.contracts.schema import Schema
 from magical.contracts.tables import convert_kind, convert_pandas, format_kinds, parse_kinds
 from magical.errors import BrokenPromise, MagicalError, StepError, shorten
-from magical.events import current_sink
+from magical.library.remarks import mute_events
 from magical.refs import Link, Wire, find_links
 from magical.scoring_path import ScoringPath
 
 __all__ = ["ROW_COLUMN", "ScoringChain", "ScoringStep", "add_row_numbers"]
 
+# The number of each row, in a column that passes through the steps. It is binary, so that a step that selects
+# all numbers or all texts does not pick it.
 ROW_COLUMN = "__magical_row__"
-"""A private column that says which row is which; of a type that no selector of numbers or texts picks."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ class ScoringStep:
         name: the node's name.
         step: the step's import string.
         function: its body.
-        arguments: its plain arguments; those that are connected hold None, or a list with holes.
-        inputs: where the connected ones come from.
-        gives: what it promises, without targets.
-        forms: for connected parameters, the kinds of tables they want, as ``forms.format_kinds`` says it.
+        arguments: its plain arguments; connected ones are None, or a list with None where connected.
+        inputs: the wires of the connected arguments.
+        promise: the promise of its output, without targets.
+        table_kinds: the kinds of tables that connected parameters take, from ``tables.format_kinds``.
     """
 
     name: str
@@ -48,14 +49,14 @@ class ScoringStep:
 
 @dataclass(frozen=True)
 class ScoringChain:
-    """The way from typed rows to the rows that the model predicts from.
+    """The steps from typed rows to the model's features.
 
     Attributes:
-        typed: what a row must hold at the start.
-        source: the name of the typed rows.
-        moves: in order.
-        result: the name of what the model predicts from.
-        frozen: values of the training run that moves take.
+        row_schema: the schema of a typed row.
+        source: the link of the typed rows.
+        steps: in order.
+        result: the link of the table that the model predicts from.
+        frozen: values of the training run that steps take.
     """
 
     row_schema: Schema
@@ -66,70 +67,68 @@ class ScoringChain:
 
     @classmethod
     def from_path(cls, path: ScoringPath, load_value: Callable[[Link], Any]) -> ScoringChain:
-        """Make the walk of a scoring path; ``value`` gives a value of the training run."""
-        moves = []
+        """Make the chain of a scoring path; ``load_value`` loads a value of the training run."""
+        steps = []
         for step in path.steps:
             node, call = step.node, step.call
-            forms = {n: format_kinds(call.step.parameter_promises[n]) for n in step.inputs}
+            kinds = {n: format_kinds(call.step.parameter_promises[n]) for n in step.inputs}
             function = call.step.function
-            moves.append(
-                ScoringStep(node.name, node.step, function, call.arguments, step.inputs, step.promise, forms)
+            steps.append(
+                ScoringStep(node.name, node.step, function, call.arguments, step.inputs, step.promise, kinds)
             )
-        return cls(
-            path.typed, path.source, tuple(moves), path.result, {i: load_value(i) for i in path.frozen}
-        )
+        frozen = {link: load_value(link) for link in path.frozen}
+        return cls(path.typed, path.source, tuple(steps), path.result, frozen)
 
     def transform_rows(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Give what the model predicts from, and which rows were left out, with the reason.
+        """Execute the steps; return the model's features, and the dropped rows with the reason.
 
         Args:
             rows: at least one, with the typed columns and ``ROW_COLUMN``.
 
         Raises:
-            BrokenPromise: what comes out cannot be told row from row.
+            BrokenPromise: the features cannot be matched with the rows.
             StepError: a step failed.
         """
         results: dict[str, Any] = {}
         start = attach_promise(rows, Promise("table", schema=self.row_schema))
-        for move in self.steps:
-            results[move.name] = self._execute_step(move, start, results)
+        for step in self.steps:
+            results[step.name] = self._execute_step(step, start, results)
         tables = {link: self._find_value(link, start, results) for link in self._trace_row_tables()}
-        last = tables[self.result]
-        if ROW_COLUMN not in last.columns:
+        features = tables[self.result]
+        if ROW_COLUMN not in features.columns:
             culprit = next(link.node for link, table in tables.items() if ROW_COLUMN not in table.columns)
             raise BrokenPromise(
                 f"{culprit} gives rows that cannot be matched with those that it was given.",
                 hint="let it keep the Id columns; its contract must promise them.",
             )
-        last = last.filter(pl.col(ROW_COLUMN).is_not_null())
-        if last[ROW_COLUMN].n_unique() < last.height:
+        # Rows that a step added have no number: they are nobody's prediction.
+        features = features.filter(pl.col(ROW_COLUMN).is_not_null())
+        if features[ROW_COLUMN].n_unique() < features.height:
             raise BrokenPromise(
                 "The scoring path gives several rows for one.", hint="aggregate them in a step."
             )
-        return last, _find_dropped_rows(rows, tables)
+        return features, _find_dropped_rows(rows, tables)
 
     def _execute_step(self, step: ScoringStep, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
         arguments = dict(step.arguments)
-        before = None
+        numbered = None
         for name, wire in step.inputs.items():
             value = self._resolve_input(wire, arguments.get(name), start, results)
             for table in value if isinstance(value, list) else [value]:
-                before = table if before is None and _has_row_numbers(table) else before
+                numbered = table if numbered is None and _has_row_numbers(table) else numbered
             arguments[name] = convert_kind(value, parse_kinds(step.table_kinds.get(name, "")))
-        given = _call_step(step, arguments, self.row_schema)
-        if step.promise.kind in ("tuple", "list"):
-            promises = (
-                step.promise.items if step.promise.kind == "tuple" else step.promise.items[:1] * len(given)
-            )
-            return [
-                _restore_row_numbers(v, p, before, step.name) for v, p in zip(given, promises, strict=True)
-            ]
-        return _restore_row_numbers(given, step.promise, before, step.name)
+        output, promise = _call_step(step, arguments, self.row_schema), step.promise
+        if promise.kind in ("tuple", "list"):
+            items = promise.items if promise.kind == "tuple" else promise.items[:1] * len(output)
+            pairs = zip(output, items, strict=True)
+            return [_restore_row_numbers(value, item, numbered, step.name) for value, item in pairs]
+        return _restore_row_numbers(output, promise, numbered, step.name)
 
     def _resolve_input(self, wire: Wire, plain: Any, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
         if isinstance(wire, Link):
             value = self._find_value(wire, start, results)
             promise = attached_promise(value) if isinstance(value, pl.DataFrame) else None
+            # A copy: a step may change its table in place, and other steps get the same one.
             return attach_promise(value.clone(), promise) if promise else value
         if wire is None:
             return plain
@@ -143,41 +142,44 @@ class ScoringChain:
         return results[link.node][int(link.item)] if link.item else results[link.node]
 
     def _trace_row_tables(self) -> list[Link]:
-        """The tables that the rows go through, each the first table input of the next."""
-        moves = {m.name: m for m in self.steps}
-        way = [self.result]
-        while way[0] != self.source:
-            wires = moves[way[0].node].inputs.values()
-            way.insert(0, next(i for w in wires for i in find_links(w) if i not in self.frozen))
-        return way
+        """Trace the tables from the typed rows to the features, each the first table input of the next."""
+        steps = {step.name: step for step in self.steps}
+        links = [self.result]
+        while links[0] != self.source:
+            wires = steps[links[0].node].inputs.values()
+            links.insert(0, next(i for w in wires for i in find_links(w) if i not in self.frozen))
+        return links
 
 
 def add_row_numbers(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add the column that says which row is which."""
+    """Add ``ROW_COLUMN``, the number of each row.
+
+    Example:
+        >>> add_row_numbers(pl.DataFrame({"a": [7, 8]}))[ROW_COLUMN].to_list()
+        [b'0', b'1']
+    """
     number = pl.int_range(pl.len(), dtype=pl.Int64).cast(pl.String).cast(pl.Binary)
     return rows.with_columns(number.alias(ROW_COLUMN))
 
 
 def _call_step(step: ScoringStep, arguments: dict[str, Any], row_schema: Schema) -> Any:
-    token = current_sink.set(None)  # what a body keeps or emits while scoring is nobody's
     try:
-        return step.function(**arguments)
+        with mute_events():  # scoring may happen inside a run, whose journal has these events already
+            return step.function(**arguments)
     except MagicalError:
         raise
     except Exception as error:
-        lacking = isinstance(error, ColumnNotFoundError)
+        hint = "it must work on any rows that keep its contract, one row included."
+        if isinstance(error, ColumnNotFoundError):
+            columns = f"the columns of {row_schema.name} without the target"
+            hint = f"when scoring there are {columns}, and no others."
         raise StepError(
-            f"{step.name} raised {type(error).__name__} while scoring: {shorten(error, 160)}",
-            hint=f"when scoring there are the columns of {row_schema.name} without the target, and no others."
-            if lacking
-            else "it must work on any rows that keep its contract, one row included.",
+            f"{step.name} raised {type(error).__name__} while scoring: {shorten(error, 160)}", hint=hint
         ) from error
-    finally:
-        current_sink.reset(token)
 
 
 def _restore_row_numbers(output: Any, promise: Promise, input_table: pl.DataFrame | None, label: str) -> Any:
-    """A table that a step gave, marked with its promise; where it lost its row numbers, found by the ids."""
+    """Attach its promise to a step's output, and find lost row numbers again by the ids."""
     if isinstance(output, pl.LazyFrame):
         output = output.collect()
     if promise.kind == "pandas":
@@ -186,8 +188,9 @@ def _restore_row_numbers(output: Any, promise: Promise, input_table: pl.DataFram
         return output
     ids = promise.schema.ids if promise.schema else []
     if ROW_COLUMN not in output.columns and input_table is not None and ids:
-        both = set(output.columns) & set(input_table.columns)
-        if both.issuperset(ids) and not input_table.select(ids).is_duplicated().any():
+        common = set(output.columns) & set(input_table.columns)
+        # Two rows of one id cannot be told apart: the caller then refuses by name.
+        if common.issuperset(ids) and not input_table.select(ids).is_duplicated().any():
             output = output.join(
                 input_table.select(*ids, ROW_COLUMN), on=ids, how="left", maintain_order="left"
             )
@@ -199,13 +202,12 @@ def _has_row_numbers(value: Any) -> bool:
 
 
 def _find_dropped_rows(rows: pl.DataFrame, tables: Mapping[Link, pl.DataFrame]) -> pl.DataFrame:
-    lost = pl.DataFrame(schema={ROW_COLUMN: pl.Binary, "reason": pl.String})
+    dropped = pl.DataFrame(schema={ROW_COLUMN: pl.Binary, "reason": pl.String})
+    left = rows.select(ROW_COLUMN)
     for link, table in tables.items():
         if ROW_COLUMN in table.columns:
-            gone = (
-                rows.select(ROW_COLUMN)
-                .join(table, on=ROW_COLUMN, how="anti")
-                .join(lost, on=ROW_COLUMN, how="anti")
-            )
-            lost = pl.concat([lost, gone.with_columns(pl.lit(f"{link.node} left it out").alias("reason"))])
-    return lost
+            # Name the first step that lost the row: a later table lacks it as well.
+            lost = left.join(table, on=ROW_COLUMN, how="anti").join(dropped, on=ROW_COLUMN, how="anti")
+            reason = pl.lit(f"{link.node} left it out").alias("reason")
+            dropped = pl.concat([dropped, lost.with_columns(reason)])
+    return dropped

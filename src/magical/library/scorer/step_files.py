@@ -1,4 +1,4 @@
-"""The moves of a scorer as JSON with import strings; what has no form in JSON is pickled beside it."""
+"""Files of a scorer's steps: JSON with import strings, and a pickle of the values that JSON lacks."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _BODY = "()"
 
 
 class StepFiles:
-    """Writes the moves of one scorer, or reads them.
+    """Converts the steps of one scorer to JSON and back.
 
     Args:
         folder: of the scorer.
-        package: the project's modules in it; when reading, opened.
+        package: the project's modules in it; importable when reading.
     """
 
     def __init__(self, folder: Path, package: CodeBundle) -> None:
@@ -46,7 +46,7 @@ class StepFiles:
         self._copy_count = 0
 
     def step_to_json(self, step: ScoringStep) -> dict[str, Any]:
-        """Give a move as JSON; a file that it reads is copied, the rest is noted to be pickled."""
+        """Convert a step to JSON; copy the files that it reads, and collect other values to be pickled."""
         by_name = self._is_importable(step)
         if not by_name:
             self._values[step.name, _BODY] = step.function
@@ -58,7 +58,7 @@ class StepFiles:
             _refuse_passwords(step, name, value)
             try:
                 arguments[name] = self._argument_to_json(value, hints[name])
-            except Exception:  # whatever JSON and the hint cannot say together, a pickle can
+            except Exception:  # the type hint may be missing, or any validator may fail: a pickle needs none
                 self._values[step.name, name] = value
         return {
             "name": step.name,
@@ -70,29 +70,30 @@ class StepFiles:
         }
 
     def step_from_json(self, data: Mapping[str, Any]) -> ScoringStep:
-        """Read a move back; ``read_values`` comes first."""
+        """Convert JSON to a step; call ``read_values`` first."""
         name = data["name"]
         function = self._values.get((name, _BODY))
         if function is None:
-            found = self.package.resolve(data["step"])
-            function = getattr(found, "function", found)
+            step = self.package.resolve(data["step"])
+            function = getattr(step, "function", step)
         hints = _type_hints(function) if data["arguments"] else {}
-        context = {"root": self.folder}
-        given = data["arguments"].items()
-        arguments = {n: TypeAdapter(hints[n]).validate_python(v, context=context) for n, v in given}
-        arguments |= {n: v for (move, n), v in self._values.items() if move == name and n != _BODY}
+        context = {"root": self.folder}  # relative paths of copied files count from here
+        plain = data["arguments"].items()
+        arguments = {n: TypeAdapter(hints[n]).validate_python(v, context=context) for n, v in plain}
+        arguments |= {n: v for (owner, n), v in self._values.items() if owner == name and n != _BODY}
         inputs = {n: wire_from_json(w) for n, w in data["inputs"].items()}
-        gives = promise_from_json(data["gives"])
-        return ScoringStep(name, data["step"], function, arguments, inputs, gives, data["forms"])
+        promise = promise_from_json(data["gives"])
+        return ScoringStep(name, data["step"], function, arguments, inputs, promise, data["forms"])
 
     def write_values(self, frozen: Mapping[Link, Any]) -> None:
-        """Write what JSON could not say, and the values of the training run.
+        """Pickle the collected values, and the values of the training run.
 
         Raises:
             StoreError: one of them cannot be pickled.
         """
         if not self._values and not frozen:
             return
+        # One pickle for all, so that values that share an object still share it afterwards.
         try:
             data = cloudpickle.dumps((self._values, dict(frozen)))
         except Exception as error:
@@ -104,7 +105,7 @@ class StepFiles:
         (self.folder / _VALUES).write_bytes(data)
 
     def read_values(self) -> dict[Link, Any]:
-        """Read what was pickled, and give the values of the training run."""
+        """Load the pickled values, and return those of the training run."""
         file = self.folder / _VALUES
         if not file.is_file():
             return {}
@@ -112,34 +113,35 @@ class StepFiles:
         return dict(frozen)
 
     def _is_importable(self, step: ScoringStep) -> bool:
-        """Whether the step's import string leads to it, where the model is loaded too."""
+        """Return True if the step's import string will resolve to it wherever the model is loaded."""
         name, _, path = step.step.partition(":")
         module: Any = sys.modules.get(name)
-        if module is None or (
-            is_project(module) and not self.package.has_module(name) and not _is_magical_module(name)
-        ):
+        portable = self.package.has_module(name) or name.partition(".")[0] == "magical"
+        if module is None or (is_project(module) and not portable):
             return False
-        thing = module
+        value = module
         for part in path.split("."):
-            thing = getattr(thing, part, None)
-        return getattr(thing, "function", thing) is step.function
+            value = getattr(value, part, None)
+        # A step made by a factory may share its name with another: compare the body itself.
+        return getattr(value, "function", value) is step.function
 
     def _argument_to_json(self, value: Any, hint: Any) -> Any:
-        """Give an argument as JSON from which the hint makes it again.
+        """Convert an argument to JSON that its type hint converts back.
 
         Raises:
-            ValueError: it is not the same again.
+            ValueError: the round trip changes the value.
         """
         copied = self._copy_count
         data = to_json(value, self._copy_input_file)
         context = {"root": self.folder}
-        again = TypeAdapter(hint).validate_python(data, context=context)
-        if copied == self._copy_count and (again != value or type(again) is not type(value)):
+        loaded = TypeAdapter(hint).validate_python(data, context=context)
+        # A copied file has another path, so a value with one is not compared. Types are: True equals 1.
+        if copied == self._copy_count and (loaded != value or type(loaded) is not type(value)):
             raise ValueError(f"{data!r} is not {value!r}")
         return data
 
     def _copy_input_file(self, value: Any) -> Any:
-        """A file that a step reads travels with the model."""
+        """Copy a file that a step reads into the scorer's folder; return its relative path."""
         if not isinstance(value, InputPath) or isinstance(value, OutputPath) or not value.is_file():
             return NotImplemented
         self._copy_count += 1
@@ -150,8 +152,8 @@ class StepFiles:
 
 
 def _refuse_passwords(step: ScoringStep, name: str, value: Any) -> None:
-    shown = repr(value)
-    if mask_uris(shown) != shown:
+    text = repr(value)
+    if mask_uris(text) != text:
         raise StoreError(
             f"{step.name} gets {name} with a password in a URI; scoring repeats this step, "
             "so the registered model would hold the password.",
@@ -161,7 +163,3 @@ def _refuse_passwords(step: ScoringStep, name: str, value: Any) -> None:
 
 def _type_hints(function: Callable[..., Any]) -> dict[str, Any]:
     return typing.get_type_hints(function, include_extras=True)
-
-
-def _is_magical_module(name: str) -> bool:
-    return name == "magical" or name.startswith("magical.")

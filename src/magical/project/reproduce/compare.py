@@ -1,11 +1,11 @@
-"""Compare what a run gives now with what the record of an earlier one says, step by step."""
+"""Comparison of the results of a run with the record of an earlier one, step by step."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact
@@ -16,36 +16,51 @@ from magical.project.project_context import ProjectContext
 from magical.project.reproduce.fingerprint_diff import DIFFERS, SAME, UNKNOWN, compare_fingerprints
 from magical.project.reproduce.outcome import LEFT_OUT, ReproducedStep
 
+if TYPE_CHECKING:
+    from magical.project.reproduce.fingerprints import Fingerprinter
+
 __all__ = ["Comparison"]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The results of then, by their record, and those of now."""
+    """An earlier run, by its record, and its repetition.
 
-    old_project: ProjectContext
-    new_project: ProjectContext
+    Attributes:
+        old_context: of the project with the store of the earlier run, which may still have its results.
+        new_context: of the project with the temporary store of the repetition.
+        record: of the earlier run.
+        graph: of the repetition.
+        result: of the repetition.
+    """
+
+    old_context: ProjectContext
+    new_context: ProjectContext
     record: Mapping[str, Any]
     graph: Graph
     result: RunResult
 
     def compare_steps(self, left_out: Mapping[str, str]) -> tuple[ReproducedStep, ...]:
-        """Compare step by step, in the order of the record."""
+        """Compare each step of the record, in its order; those left out come with the reasons."""
         from magical.project.reproduce.fingerprints import Fingerprinter
         from magical.project.reproduce.model_sample import find_model_samples
 
-        root = str(self.new_project.root)
-        made = self.result.records
-        ordered = [*(n for n in self.record["steps"] if n in made), *made]  # not as steps happened to finish
-        now = Fingerprinter(self.new_project.store, find_model_samples({n: made[n] for n in ordered}), root)
+        root = str(self.new_context.root)
+        new = self.result.records
+        # `new` is in the order in which steps finished; the choice of model samples depends on the order.
+        ordered = [*(n for n in self.record["steps"] if n in new), *new]
+        samples = find_model_samples({n: new[n] for n in ordered})
+        fingerprints = Fingerprinter(self.new_context.store, samples, root)
         return tuple(
             ReproducedStep(name, LEFT_OUT, (left_out[name],))
             if name in left_out
-            else self._compare_step(name, said, now)
-            for name, said in self.record["steps"].items()
+            else self._compare_step(name, entry, fingerprints)
+            for name, entry in self.record["steps"].items()
         )
 
-    def _compare_step(self, name: str, entry: Mapping[str, Any], fingerprints: Any) -> ReproducedStep:
+    def _compare_step(
+        self, name: str, entry: Mapping[str, Any], fingerprints: Fingerprinter
+    ) -> ReproducedStep:
         if not entry.get("key"):
             if entry["state"] == LEFT_OUT:
                 return ReproducedStep(name, LEFT_OUT, (f"the run left it out: {entry.get('reason', '')}",))
@@ -54,41 +69,43 @@ class Comparison:
             return ReproducedStep(name, DIFFERS, ("the workflow no longer has it",))
         if (error := self.result.errors.get(name)) is not None:
             return ReproducedStep(name, DIFFERS, (f"it failed: {error.lines[0]}",))
-        made, note = self.result.records.get(name), _note(self.graph.by_name[name])
-        if made is None:
-            reason = self.result.left_out.get(name, "it was not reached")
-            return ReproducedStep(name, DIFFERS, (f"it gave nothing: {reason}",), note)
+        record, note = self.result.records.get(name), _explain_instability(self.graph.by_name[name])
+        if record is None:
+            text = f"it gave nothing: {self.result.left_out.get(name, 'it was not reached')}"
+            return ReproducedStep(name, DIFFERS, (text,), note)
         if not entry.get("result"):
-            return ReproducedStep(
-                name, *_compare_content(entry.get("content", ""), made.result.content), note
-            )
-        new = fingerprints.fingerprint(name, made.result)
-        found = compare_fingerprints(entry["result"], new, self._table_pairs(entry, made.result))
+            level, details = _compare_content(entry.get("content", ""), record.result.content)
+            return ReproducedStep(name, level, details, note)
+        new = fingerprints.fingerprint(name, record.result)
+        found = compare_fingerprints(entry["result"], new, self._table_pairs(entry, record.result))
         return ReproducedStep(name, found.level, found.details, note, found.max_difference)
 
-    def _table_pairs(self, entry: Mapping[str, Any], made: Artifact) -> Callable[[str], Any]:
-        """Gives both tables as they are, where the store still has what the record is about.
+    def _table_pairs(self, entry: Mapping[str, Any], new: Artifact) -> Callable[[str], Any]:
+        """Create a function that loads the old and the new table of a member of a result.
 
-        The sums of the record do without: a store that does not answer here, or is damaged, stops nothing.
+        It returns None where the old store no longer has the table.
         """
-        kept: Artifact | None = None
+        old: Artifact | None = None
+        # Errors of the store are ignored: the checksums of the record suffice for a comparison.
         with contextlib.suppress(MagicalError):
-            record = self.old_project.store.find_record(entry["key"])
-            kept = record.result if record and record.result.content == entry.get("content") else None
+            record = self.old_context.store.find_record(entry["key"])
+            # A later run may have stored another result under the same key.
+            old = record.result if record and record.result.content == entry.get("content") else None
 
-        def pair(item: str) -> Any:
-            one, other = _find_member(kept, item) if kept else None, _find_member(made, item)
-            if one is None or other is None or {one.kind, other.kind} != {"table"}:
+        def load_pair(item: str) -> Any:
+            old_item, new_item = _find_member(old, item) if old else None, _find_member(new, item)
+            if not (old_item and new_item and old_item.kind == new_item.kind == "table"):
                 return None
             with contextlib.suppress(MagicalError):
-                stores = (self.old_project.store, one), (self.new_project.store, other)
-                return tuple(store.load(artifact, Promise("table")) for store, artifact in stores)
+                old_table = self.old_context.store.load(old_item, Promise("table"))
+                return old_table, self.new_context.store.load(new_item, Promise("table"))
 
-        return pair
+        return load_pair
 
 
 def _compare_content(old: str, new: str) -> tuple[str, tuple[str, ...]]:
-    """What can be said of a result that was swept: its content has a name, unless it is a model."""
+    """Compare a result by the name of its content, where the store no longer has the old one."""
+    # A model is named by its key, `key:…`, which says nothing of its content.
     if old == new and not old.startswith("key:"):
         return SAME, ()
     gone = "what it gave then is no longer in the store"
@@ -105,7 +122,7 @@ def _find_member(artifact: Artifact, item: str) -> Artifact | None:
     return artifact
 
 
-def _note(node: Node) -> str:
+def _explain_instability(node: Node) -> str:
     if node.facts.get("random"):
         return "It is random, as it says."
     return "It asks the world each time." if node.facts.get("reads") == "world" else ""

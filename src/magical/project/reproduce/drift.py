@@ -1,4 +1,4 @@
-"""What is no longer as it was when a run was recorded: code, settings, versions, lock, data."""
+"""Drift since a run was recorded: changes of code, settings, versions, lock files and data."""
 
 from __future__ import annotations
 
@@ -24,14 +24,18 @@ __all__ = ["Change", "changed_data_error", "find_changes"]
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that differs from what a record says.
+    """One difference between a record and the project as it is now.
 
     Attributes:
         kind: ``commit``, ``python``, ``lock``, ``setting``, ``data``, ``file`` (data of a step that is not
             run again), ``step``, or the kind of a cause that ``why`` names: ``code``, ``argument``,
             ``package`` or ``contract``.
         text: one sentence.
-        steps: the nodes that it is about.
+        steps: the nodes that it concerns.
+
+    Example:
+        >>> print(Change("code", "workflow.RATE was edited", ("taxed",)))
+        workflow.RATE was edited (taxed)
     """
 
     kind: str
@@ -42,7 +46,7 @@ class Change:
         return f"{self.text} ({join_names(self.steps, 3)})" if self.steps else self.text
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON."""
+        """Convert to JSON."""
         return {"kind": self.kind, "text": self.text, "steps": list(self.steps)}
 
 
@@ -53,21 +57,21 @@ def find_changes(
     root: Path,
     excluded: Collection[str] = (),
 ) -> list[Change]:
-    """Say what differs between a record and the project as it is here and now, before anything runs.
+    """Find the differences between a record and the project as it is now, before anything runs.
 
     Args:
-        record: of the earlier run.
+        record: of the run.
         drawing: of the whole workflow now, with the record's settings.
-        planner: of the same.
+        planner: of the same graph.
         root: the project's folder.
-        without: the nodes that are not run again: what they read stops nothing.
+        excluded: the nodes that are not run again; changes of their data have the kind ``file``.
 
     Raises:
         InputError: a file that a step reads cannot be read.
     """
     found = [*_commit_changes(record, root), *_version_changes(record, drawing), *_lock_changes(record, root)]
-    then, now = make_portable(record["settings"], root), make_portable(drawing.drawn.settings, root)
-    found += [Change("setting", f"the setting {text}") for text in diff_settings(then, now)]
+    recorded, current = make_portable(record["settings"], root), make_portable(drawing.drawn.settings, root)
+    found += [Change("setting", f"the setting {text}") for text in diff_settings(recorded, current)]
     found += _step_changes(record, drawing)
     grouped: dict[tuple[str, str], list[str]] = {(c.kind, c.text): list(c.steps) for c in found}
     for node in drawing.graph.nodes:
@@ -82,7 +86,7 @@ def find_changes(
 def _node_changes(
     node: Node, old_parts: Mapping[str, str], identity: NodeIdentity, planner: Planner, root: Path
 ) -> Iterator[tuple[str, str]]:
-    """What differs between the parts of its key then and now, but for what its inputs were."""
+    """Yield the kind and text of each change of a node's key parts, apart from its inputs."""
     if gone := [p for paths in identity.argument_files.values() for p in paths if not Path(p).exists()]:
         yield "data", f"there is no {_list_paths(gone, root)}"
         return
@@ -91,7 +95,7 @@ def _node_changes(
     for label, paths in identity.argument_files.items():
         if _has_other_content(old.get(label), new[label]):
             yield "data", f"{_list_paths(paths, root)} has other content than in the run"
-            old[label] = new[label]
+            old[label] = new[label]  # or find_causes() would report the argument again
     for cause in find_causes(old, new, identity):
         yield cause.kind, cause.text
 
@@ -101,74 +105,76 @@ def _list_paths(paths: Sequence[str], root: Path) -> str:
 
 
 def changed_data_error(found: Sequence[Change], run: str) -> InputError | None:
-    """Give the error that other data make, if there are any: what comes of them says nothing of the code."""
-    other = [change for change in found if change.kind == "data"]
-    if not other:
+    """Create the error for changed data, if any: with other data, results say nothing of the code.
+
+    Example:
+        >>> print(changed_data_error([Change("data", "there is no x.csv", ("read",))], "run-1"))
+        run-1 cannot be reproduced: there is no x.csv (read).
+        Hint: put the file of then there, or name it: magical reproduce RUN KEY=PATH.
+    """
+    changed = [change for change in found if change.kind == "data"]
+    if not changed:
         return None
     return InputError(
-        f"{run} cannot be reproduced: {other[0]}.",
-        *(f"{change}." for change in other[1:3]),
+        f"{run} cannot be reproduced: {changed[0]}.",
+        *(f"{change}." for change in changed[1:3]),
         hint="put the file of then there, or name it: magical reproduce RUN KEY=PATH.",
     )
 
 
 def _commit_changes(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
-    then, now = record.get("git") or {}, git_state(root)
-    if then.get("commit") and now.get("commit") and then["commit"] != now["commit"]:
-        text = f"the commit is {now['commit'][:10]}, and was {shorten(then['commit'], 11)[:10]}"
-        yield Change("commit", text)
-    if then.get("dirty"):
+    recorded, current = record.get("git") or {}, git_state(root)
+    if recorded.get("commit") and current.get("commit") and recorded["commit"] != current["commit"]:
+        # The record may come from a file that anybody wrote: shorten() drops secrets and control characters.
+        old = shorten(recorded["commit"], 11)[:10]
+        yield Change("commit", f"the commit is {current['commit'][:10]}, and was {old}")
+    if recorded.get("dirty"):
         yield Change("commit", "the run had changes that were not committed")
-    if now.get("dirty") and then.get("commit"):
+    if current.get("dirty") and recorded.get("commit"):
         yield Change("commit", "there are changes here that are not committed")
 
 
 def _version_changes(record: Mapping[str, Any], drawing: WorkflowDrawing) -> Iterator[Change]:
     parts = [p for identity in drawing.drawn.identities.values() for p in identity.parts.items()]
     packages = {k.partition(":")[2]: v for k, v in parts if k.startswith("package:")}
-    then, now = record.get("versions") or {}, {**read_versions(), **packages}
-    for name in then:
-        one, other = str(then[name]), str(now.get(name) or "")
-        if name == "python" and _minor_version(one) != _minor_version(
-            other
-        ):  # the third number changes no key
-            yield Change(
-                "python", f"Python went from {shorten(_minor_version(one), 40)} to {_minor_version(other)}"
-            )
-        elif name != "python" and other and one != other:
-            yield Change("package", f"{name} went from {shorten(one, 40)} to {other}")
-
-
-def _minor_version(version: str) -> str:
-    return ".".join(version.split(".")[:2])
+    recorded, current = record.get("versions") or {}, {**read_versions(), **packages}
+    for name in recorded:
+        old, new = str(recorded[name]), str(current.get(name) or "")
+        if name == "python":
+            # Keys contain the minor version of Python alone, so a patch release changes no result.
+            old, new = (".".join(version.split(".")[:2]) for version in (old, new))
+            if old != new:
+                yield Change("python", f"Python went from {shorten(old, 40)} to {new}")
+        elif new and old != new:
+            yield Change("package", f"{name} went from {shorten(old, 40)} to {new}")
 
 
 def _lock_changes(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
     if "locks" not in record:
         return
-    then, now = record["locks"], digest_lock_files(root)
-    for name in dict.fromkeys([*then, *now]):
-        if then.get(name) != now.get(name):
-            how = "is another" if name in then and name in now else "is new" if name in now else "is gone"
-            yield Change("lock", f"the lock file {name} {how}")
+    recorded, current = record["locks"], digest_lock_files(root)
+    for name in dict.fromkeys([*recorded, *current]):
+        if recorded.get(name) != current.get(name):
+            state = "is gone" if name not in current else "has changed" if name in recorded else "is new"
+            yield Change("lock", f"the lock file {name} {state}")
 
 
 def _step_changes(record: Mapping[str, Any], drawing: WorkflowDrawing) -> Iterator[Change]:
-    names, then = [n.name for n in drawing.drawn.graph.nodes], record["steps"]
-    if gone := [n for n, said in then.items() if n not in names and said.get("key")]:
+    names, recorded = [n.name for n in drawing.drawn.graph.nodes], record["steps"]
+    if gone := [n for n, entry in recorded.items() if n not in names and entry.get("key")]:
         yield Change("step", "the workflow no longer has", tuple(gone))
     graph, step = drawing.graph, record.get("step", "")
     wanted = graph.subgraph(step).nodes if step in graph.by_name else graph.required_nodes
-    if added := [n.name for n in wanted if n.name not in then]:
+    if added := [n.name for n in wanted if n.name not in recorded]:
         yield Change("step", "the run did not have", tuple(added))
 
 
 def _has_other_content(old: str | None, new: str) -> bool:
-    """Whether the files of an argument have other bytes: their digests stand behind its JSON."""
+    """Return True if an argument is the same JSON with other digests of files behind it."""
     if old is None or old == new:
         return False
     try:
-        one, other = (json.JSONDecoder().raw_decode(text) for text in (old, new))
+        values = [json.JSONDecoder().raw_decode(text)[0] for text in (old, new)]
     except ValueError:
         return True
-    return bool(one[0] == other[0])
+    return bool(values[0] == values[1])

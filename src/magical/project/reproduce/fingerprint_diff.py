@@ -1,4 +1,4 @@
-"""Compare two fingerprints of one step's result, and name what differs."""
+"""Comparison of two fingerprints of a result, naming what differs."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ __all__ = ["DIFFERS", "NEARLY", "SAME", "UNKNOWN", "Agreement", "compare_fingerp
 
 SAME, NEARLY, DIFFERS, UNKNOWN = "same", "nearly", "differs", "not compared"
 
-_TOLERANCE = TOLERANCE * (1 + 1e-6)
+_TOLERANCE = TOLERANCE * (1 + 1e-6)  # a difference of exactly 1e-9 may be computed as slightly more
+_OTHER_GAPS = "is missing or infinite in other rows"
 _Pair = tuple[Any, Any]
 _Pairs = Callable[[str], "_Pair | None"]
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two results compare.
+    """The outcome of comparing two results.
 
     Attributes:
         level: ``same`` (to the last bit), ``nearly`` (floats to a relative 1e-9), ``differs``, or
             ``not compared``.
-        what: for what is not the same, a few words each.
-        apart: the largest relative difference of two floats that is known.
+        details: a few words for each difference.
+        max_difference: the largest relative difference of two floats, where known.
     """
 
     level: str
@@ -46,12 +47,11 @@ def compare_fingerprints(
     Args:
         old: of the earlier run.
         new: of the later one.
-        pairs: gives, for a member of the result, both tables as they are, if both are there.
+        pairs: loads both tables of a member of the result; returns None if one is lost.
 
     Example:
-        >>> compare_fingerprints(
-        ...     {"kind": "none", "content": "none"}, {"kind": "none", "content": "none"}
-        ... ).level
+        >>> fingerprint = {"kind": "none", "content": "none"}
+        >>> compare_fingerprints(fingerprint, fingerprint).level
         'same'
     """
     return _merge(list(_compare_items(old, new, pairs, "")))
@@ -61,7 +61,7 @@ def _compare_items(
     old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs, item: str
 ) -> Iterator[Agreement]:
     kinds = old.get("kind"), new.get("kind")
-    models = {*kinds} <= {"model", "object"}  # which of the two it is, is not known of what cannot be read
+    models = {*kinds} <= {"model", "object"}  # an object that cannot be read may have been a model
     if models and (old.get("unknown") or new.get("unknown") or kinds[0] == kinds[1]):
         yield _compare_objects(old, new, pairs, item)
     elif kinds[0] != kinds[1]:
@@ -72,7 +72,7 @@ def _compare_items(
             yield Agreement(DIFFERS, (text,))
             return
         for name, member in old["items"].items():
-            yield from _compare_items(member, new["items"][name], pairs, f"{item}.{name}" if item else name)
+            yield from _compare_items(member, new["items"][name], pairs, _join_path(item, name))
     elif old["content"] == new["content"]:
         yield Agreement(SAME)
     elif "columns" in old and "columns" in new:
@@ -86,10 +86,9 @@ def _compare_items(
 def _merge(found: list[Agreement]) -> Agreement:
     levels = [a.level for a in found]
     level = next((x for x in (DIFFERS, UNKNOWN, NEARLY) if x in levels), SAME)
-    what = tuple(text for a in found if a.level == level for text in a.details)
-    return Agreement(
-        level, what, max((a.max_difference for a in found if a.max_difference is not None), default=None)
-    )
+    details = tuple(text for a in found if a.level == level for text in a.details)
+    differences = (a.max_difference for a in found if a.max_difference is not None)
+    return Agreement(level, details, max(differences, default=None))
 
 
 def _compare_objects(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs, item: str) -> Agreement:
@@ -112,18 +111,18 @@ def _compare_objects(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pai
 def _compare_tables(
     old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None, item: str
 ) -> Agreement:
-    was, now, at = old["columns"], new["columns"], _prefix(item)
+    was, now, prefix = old["columns"], new["columns"], _prefix(item)
     if old["rows"] != new["rows"]:
-        return Agreement(DIFFERS, (f"{at}{old['rows']:,} rows then, {new['rows']:,} now",))
+        return Agreement(DIFFERS, (f"{prefix}{old['rows']:,} rows then, {new['rows']:,} now",))
     gone, added = [n for n in was if n not in now], [n for n in now if n not in was]
-    texts = [f"{at}{join_names(gone, 4)} is gone"] if gone else []
-    texts += [f"{at}{join_names(added, 4)} is new"] if added else []
+    texts = [f"{prefix}{join_names(gone, 4)} is gone"] if gone else []
+    texts += [f"{prefix}{join_names(added, 4)} is new"] if added else []
     texts += ["the columns stand in another order"] if not texts and list(was) != list(now) else []
     found = [Agreement(DIFFERS, tuple(texts))] if texts else []
     for name in was:
         if name in now and was[name] != now[name]:
             both = (pair[0].get_column(name), pair[1].get_column(name)) if pair else None
-            found.append(_compare_columns(f"{at}{name}", was[name], now[name], both))
+            found.append(_compare_columns(f"{prefix}{name}", was[name], now[name], both))
     return _merge(found)
 
 
@@ -140,22 +139,21 @@ def _compare_columns(
         missing = old["nulls"] + old["nans"], new["nulls"] + new["nans"]
         return Agreement(DIFFERS, (f"{name} missed {missing[0]:,} values, and misses {missing[1]:,} now",))
     if "rest" in old and "rest" in new and old["rest"] != new["rest"]:
-        how = (
-            f"has other values{_count_differences(pair)}"
-            if "(" in old["type"]
-            else "is missing or infinite in other rows"
-        )
-        return Agreement(DIFFERS, (f"{name} {how}",))
+        # In a plain column of floats the rest is the nulls; in a list or a struct it has values, too.
+        is_nested = "(" in old["type"]
+        text = f"has other values{_count_differences(pair)}" if is_nested else _OTHER_GAPS
+        return Agreement(DIFFERS, (f"{name} {text}",))
     if pair is not None:
-        one, other = map(extract_floats, pair)
-        many, apart = compare_floats(one, other)
-        return _describe_difference(name, apart, f"in {many:,} of {len(one):,} values, by up to")
+        old_floats, new_floats = map(extract_floats, pair)
+        count, difference = compare_floats(old_floats, new_floats)
+        how = f"in {count:,} of {len(old_floats):,} values, by up to"
+        return _describe_difference(name, difference, how)
     return _describe_difference(name, compare_checksums(old["floats"], new["floats"]), "by its sums, about")
 
 
 def _describe_difference(name: str, difference: float | None, how: str) -> Agreement:
     if difference is None:
-        return Agreement(DIFFERS, (f"{name} is missing or infinite in other rows",))
+        return Agreement(DIFFERS, (f"{name} {_OTHER_GAPS}",))
     text = (
         f"{name} differs {how} {difference:.1g} relative"
         if difference
@@ -172,32 +170,35 @@ def _count_differences(pair: _Pair | None) -> str:
 
 
 def _compare_values(old: Mapping[str, Any], new: Mapping[str, Any], item: str) -> Agreement:
-    at = f"{item}." if item else ""
     if "json" in old and "json" in new:
-        return _merge(list(_compare_json(old["json"], new["json"], at.rstrip("."))))
+        return _merge(list(_compare_json(old["json"], new["json"], item)))
     if old.get("shape") != new.get("shape"):
         return Agreement(DIFFERS, (f"{_prefix(item)}other content",))
-    return _describe_difference(
-        f"{at}its numbers", compare_checksums(old["floats"], new["floats"]), "by their sums, about"
-    )
+    name, difference = _join_path(item, "its numbers"), compare_checksums(old["floats"], new["floats"])
+    return _describe_difference(name, difference, "by their sums, about")
 
 
 def _compare_json(old: Any, new: Any, path: str) -> Iterator[Agreement]:
     if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() == new.keys():
         for key in old:
-            yield from _compare_json(old[key], new[key], f"{path}.{key}" if path else str(key))
+            yield from _compare_json(old[key], new[key], _join_path(path, key))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for i, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from _compare_json(one, other, f"{path}.{i}" if path else str(i))
+            yield from _compare_json(one, other, _join_path(path, i))
     elif isinstance(old, float) and isinstance(new, float):
         if not (old == new or (math.isnan(old) and math.isnan(new))):
-            _, apart = compare_floats(np.array([old]), np.array([new]))
+            _, difference = compare_floats(np.array([old]), np.array([new]))
             text = f"{path or 'it'} was {old!r}, and is {new!r} now"
-            near = apart is not None and apart <= _TOLERANCE
-            yield Agreement(NEARLY if near else DIFFERS, (text,), apart)
+            is_near = difference is not None and difference <= _TOLERANCE
+            yield Agreement(NEARLY if is_near else DIFFERS, (text,), difference)
+    # 1 and 1.0 and True are equal in Python, and not in JSON.
     elif old != new or type(old) is not type(new):
         text = f"{path or 'it'} was {shorten(old, 40)}, and is {shorten(new, 40)} now"
         yield Agreement(DIFFERS, (text,))
+
+
+def _join_path(path: str, name: object) -> str:
+    return f"{path}.{name}" if path else str(name)
 
 
 def _prefix(item: str) -> str:

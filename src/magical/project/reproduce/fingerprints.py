@@ -1,4 +1,4 @@
-"""Fingerprints of results: enough to compare a result later, to 1e-9, where it no longer is."""
+"""Fingerprints of results, by which a result can be compared to 1e-9 after it was removed."""
 
 from __future__ import annotations
 
@@ -25,19 +25,13 @@ from magical.project.reproduce.float_checksum import checksum_floats
 from magical.project.reproduce.portable_paths import without_paths
 from magical.synthesis.stub_models import pretending_run
 
-__all__ = [
-    "Fingerprinter",
-    "digest_rest",
-    "extract_floats",
-    "has_floats",
-    "split_floats",
-]
+__all__ = ["Fingerprinter", "digest_rest", "extract_floats", "has_floats", "split_floats"]
 
 _Numbers = np.ndarray[Any, Any]
 
 
 def split_floats(value: Any) -> tuple[Any, list[float]]:
-    """Part a JSON value: the same with null in the place of each float, and the floats in order.
+    """Split a JSON value into itself with null in place of each float, and its floats in order.
 
     Example:
         >>> split_floats({"b": [1.5, "x"], "a": 2})
@@ -45,19 +39,19 @@ def split_floats(value: Any) -> tuple[Any, list[float]]:
     """
     numbers: list[float] = []
 
-    def without(item: Any) -> Any:
+    def remove_floats(item: Any) -> Any:
         if isinstance(item, float):
             numbers.append(item)
             return None
-        if isinstance(item, Mapping):
-            return {key: without(item[key]) for key in sorted(item)}
-        return [without(x) for x in item] if isinstance(item, list) else item
+        if isinstance(item, Mapping):  # sorted: the order of keys must not change the order of floats
+            return {key: remove_floats(item[key]) for key in sorted(item)}
+        return [remove_floats(x) for x in item] if isinstance(item, list) else item
 
-    return without(value), numbers
+    return remove_floats(value), numbers
 
 
 def has_floats(dtype: pl.DataType) -> bool:
-    """Whether a column has floats, in lists or structs too.
+    """Return True if a column has floats, in lists or structs too.
 
     Example:
         >>> has_floats(pl.List(pl.Struct({"a": pl.Float32}))), has_floats(pl.Int64())
@@ -71,33 +65,41 @@ def has_floats(dtype: pl.DataType) -> bool:
 
 
 def extract_floats(series: pl.Series) -> _Numbers:
-    """Give the floats of a column as float64, NaN for null."""
-    found = [
-        part.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        for part in _flatten(series)
-        if _is_float(part)
-    ]
-    return np.concatenate(found) if len(found) > 1 else found[0]
+    """Extract the floats of a column as float64, NaN for null.
+
+    Example:
+        >>> extract_floats(pl.Series([[1.5, None], []], dtype=pl.List(pl.Float32)))
+        array([1.5, nan])
+    """
+    floats = [part.cast(pl.Float64) for part in _flatten(series) if part.dtype.is_float()]
+    found = [part.fill_null(float("nan")).to_numpy() for part in floats]
+    return np.concatenate(found) if len(found) > 1 else found[0]  # concatenate() would copy a lone one
 
 
 def digest_rest(series: pl.Series) -> str:
-    """Give the digest of all but the floats: where they are, which are null, and what stands beside them."""
-    rest = [part.is_null() if _is_float(part) else part for part in _flatten(series)]
-    return hashlib.sha256("".join(table_digest(part.to_frame()) for part in rest).encode()).hexdigest()[:40]
+    """Digest a column without its floats: nulls, lengths of lists, and values of other types.
+
+    Example:
+        >>> digest_rest(pl.Series([1.5, None])) == digest_rest(pl.Series([2.5, None]))
+        True
+    """
+    rest = [part.is_null() if part.dtype.is_float() else part for part in _flatten(series)]
+    return _hash("".join(table_digest(part.to_frame()) for part in rest).encode())
 
 
-def _is_float(series: pl.Series) -> bool:
-    return series.dtype.is_float()
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:40]
 
 
 def _flatten(series: pl.Series) -> Iterator[pl.Series]:
-    """A column's own values; or those in its lists and structs, and how they lie in them."""
+    """Yield a column's values, or those inside its lists and structs with the layout of these."""
     series, kind = series.alias(""), series.dtype  # polars takes the name `^a.*$` for a pattern
     if isinstance(kind, pl.Array):
         series, kind = series.arr.to_list(), pl.List(kind.inner)
     if isinstance(kind, pl.List):
         lengths = series.list.len()
         yield lengths
+        # Without the filter explode() would turn an empty list into a null.
         yield from _flatten(series.filter((lengths > 0).fill_null(False)).explode())
     elif isinstance(kind, pl.Struct):
         yield series.is_null()
@@ -108,19 +110,18 @@ def _flatten(series: pl.Series) -> Iterator[pl.Series]:
 
 
 MAX_PLAIN_JSON = 16_384
-
 """Characters of JSON up to which a value is its own fingerprint."""
 
 
 @dataclass(frozen=True)
 class Fingerprinter:
-    """Makes the fingerprints of the results in a store.
+    """Computes fingerprints of the results in a store.
 
     Attributes:
-        store: where they are.
-        judges: for a node with models, what they are to predict, and how that is called.
-        root: the project's folder; a value that names it is of this machine, and only its digest is told.
-        plain: whether small values may be told as they are: not where a secret could be in one.
+        store: the store.
+        model_samples: for each node with models, the name of a table and the table, which they predict.
+        root: the project's folder; a value that contains this path is recorded as a digest.
+        allows_plain: small values are recorded as they are; False where one could contain a secret.
     """
 
     store: Store
@@ -129,7 +130,7 @@ class Fingerprinter:
     allows_plain: bool = True
 
     def fingerprint(self, node: str, artifact: Artifact) -> dict[str, Any]:
-        """Give the fingerprint of what a node gave, or of a member of it.
+        """Compute the fingerprint of a node's result, or of a member of it.
 
         Raises:
             StoreError: it cannot be read.
@@ -148,38 +149,38 @@ class Fingerprinter:
         return found
 
     def predict_sample(self, node: str, model: Any) -> pl.DataFrame:
-        """Give what a node's model predicts for the rows that it is judged by.
+        """Predict a node's model sample with one of its models.
 
         Raises:
-            MagicalError: it cannot.
+            MagicalError: the sample cannot be read, or the model refuses it.
         """
         rows = self.store.load(self.model_samples[node][1], Promise("table"))
+        # Outside a pretending run a pretended model refuses to predict.
         with pretending_run(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found: pl.DataFrame = model.predict(rows)
-        return found
+            predictions: pl.DataFrame = model.predict(rows)
+        return predictions
 
     def _fingerprint_table(self, table: pl.LazyFrame) -> dict[str, Any]:
-        """Column by column, so that a table need not be in memory as a whole."""
         columns, rows = {}, 0
+        # One column at a time, since the whole table may not fit into memory.
         for at, name in enumerate(table.collect_schema()):
-            series = table.select(pl.nth(at)).collect().to_series()  # a name may be a pattern to polars
+            series = (
+                table.select(pl.nth(at)).collect().to_series()
+            )  # by number: polars may take a name for a pattern
             columns[name], rows = _fingerprint_column(series), series.len()
         return {"rows": rows, "columns": columns}
 
     def _fingerprint_value(self, value: Any) -> dict[str, Any]:
         paths, numbers = split_floats(value)
-        shape = hashlib.sha256(json.dumps(paths, ensure_ascii=False).encode()).hexdigest()[:40]
+        shape = _hash(json.dumps(paths, ensure_ascii=False).encode())
         found = {"shape": shape, "floats": checksum_floats(np.array(numbers, dtype=np.float64))}
         text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-        if (
-            not self.allows_plain
-            or len(text) > MAX_PLAIN_JSON
-            or mask_values(value) != value
-            or (self.root and self.root in text)
-        ):
-            return found
-        return {**found, "json": value}
+        # A record may be sent to others: no large values, no secrets, no paths of this machine.
+        has_path = bool(self.root) and self.root in text
+        if self.allows_plain and len(text) <= MAX_PLAIN_JSON and mask_values(value) == value and not has_path:
+            found["json"] = value
+        return found
 
     def _fingerprint_object(self, node: str, artifact: Artifact) -> dict[str, Any]:
         try:
@@ -188,16 +189,13 @@ class Fingerprinter:
                 return {"bytes": _digest_pickle(value), "type": type(value).__name__}
             if node not in self.model_samples:
                 return {"kind": "model", "unknown": "there is no table to predict"}
-            told = _try_predict(lambda: self.predict_sample(node, value))
+            predictions = _try_predict(lambda: self.predict_sample(node, value))
         except MagicalError as error:
             return {"unknown": shorten(self._hide_paths(error.lines[0]), 160)}
-        if isinstance(told, str):
-            return {"kind": "model", "unknown": self._hide_paths(told)}
-        return {
-            "kind": "model",
-            "on": self.model_samples[node][0],
-            "predicts": self._fingerprint_table(told.lazy()),
-        }
+        if isinstance(predictions, str):
+            return {"kind": "model", "unknown": self._hide_paths(predictions)}
+        sample, table = self.model_samples[node][0], self._fingerprint_table(predictions.lazy())
+        return {"kind": "model", "on": sample, "predicts": table}
 
     def _hide_paths(self, reason: str) -> str:
         return without_paths(reason, Path(self.root)) if self.root else reason
@@ -209,26 +207,29 @@ def _fingerprint_column(series: pl.Series) -> dict[str, Any]:
     found["digest"] = table_digest(series.to_frame())
     if has_floats(series.dtype):
         numbers = extract_floats(series)
+        # extract_floats() made each null of a plain column of floats a NaN.
         found["nans"] = int(np.isnan(numbers).sum()) - (nulls if series.dtype.is_float() else 0)
         found |= {"rest": digest_rest(series), "floats": checksum_floats(numbers)}
     return found
 
 
 def _digest_pickle(value: Any) -> str:
-    """The digest of a pickle without back references: which equal texts are one object is chance."""
+    """Digest the pickle of an object; empty if it cannot be pickled."""
     buffer = io.BytesIO()
     pickler = cloudpickle.Pickler(buffer)
+    # Without back references, since it is chance which equal texts are one object. An object that refers
+    # to itself then cannot be pickled.
     pickler.fast = True
     try:
         pickler.dump(value)
-    except Exception:  # it refers to itself
+    except Exception:
         return ""
-    return hashlib.sha256(buffer.getvalue()).hexdigest()[:40]
+    return _hash(buffer.getvalue())
 
 
 def _try_predict(call: Callable[[], pl.DataFrame]) -> pl.DataFrame | str:
-    """What a call gives; or why it gives nothing, whatever a model of the project's own raises."""
+    """Return predictions, or the reason why there are none."""
     try:
         return call()
-    except Exception as error:
+    except Exception as error:  # a model may be code of the project, which raises anything
         return f"it cannot predict them: {type(error).__name__}: {shorten(error, 120)}"

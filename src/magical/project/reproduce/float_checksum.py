@@ -1,4 +1,4 @@
-"""Sums over floats that tell, without the floats, whether two runs of them agree to 1e-9."""
+"""Checksums of floats by which two sequences can be compared to 1e-9 without the floats."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import numpy as np
 __all__ = ["TOLERANCE", "checksum_floats", "compare_checksums", "compare_floats"]
 
 TOLERANCE = 1e-9
-"""Relative: floats no further apart than this agree."""
+"""The largest relative difference of floats that agree."""
 
 BLOCKS = 16
-"""In so many pieces a column is summed up: the shorter the piece, the less one value is lost in it."""
+"""The number of pieces that are summed: the shorter a piece, the more a single value changes its sum."""
 
-_ROUNDING = 1e-15
-_FLOOR = 1e-6
+_ROUNDING = 1e-15  # relative to the scale of a column; smaller differences are rounding
+_FLOOR = 1e-6  # relative to the scale; the logarithms of smaller values are flattened
 _COMMON_SIZE = 1e3
-"""What is smaller is taken for a size that numbers have; what is larger may be a mark for a missing value."""
+"""A larger value may be a mark for a missing one, and does not count as the scale of a column."""
 
 _Numbers = np.ndarray[Any, Any]
 
 
 def checksum_floats(values: _Numbers) -> dict[str, Any]:
-    """Sum up floats in the order that they have.
+    """Compute the checksum of floats, which depends on their order.
 
     Args:
-        values: float64; NaN for what is missing.
+        values: float64; NaN where a value is missing.
 
     Returns:
-        ``holes``, where values are not finite, and for each of up to 16 pieces the sum, the sum weighted by
-        the place in it, and the sum of sizes; ``rounding``, as much as no sum can mean; and the mean of
-        logarithms, in which a few huge values hide nothing of the others.
+        ``holes``, a digest of the places of values that are not finite; for each of up to 16 pieces the sum,
+        the sum weighted by place, the sum of sizes, and the mean of logarithms, in which a few huge values
+        hide nothing of the others; ``rounding``, the difference of two sums that means nothing.
 
     Example:
         >>> checksum_floats(np.array([1.0, -2.0, np.nan]))["sums"]
@@ -43,15 +43,16 @@ def checksum_floats(values: _Numbers) -> dict[str, Any]:
     holes = np.where(finite, 0, np.where(np.isnan(values), 1, np.where(values > 0, 2, 3))).astype(np.uint8)
     filled = np.where(finite, values, 0.0)
     pieces = np.array_split(filled, min(BLOCKS, max(1, len(filled))))
-    most = float(np.max(np.abs(filled), initial=0.0))
+    largest = float(np.max(np.abs(filled), initial=0.0))
     logs = np.array_split(_logs(filled, _scale(values)), len(pieces))
     with np.errstate(over="ignore", invalid="ignore"):
+        # Sums miss a swap of two values, weighted sums see it; sizes see what cancels in a sum.
         return {
             "holes": hashlib.sha256(holes.tobytes()).hexdigest()[:16],
             "sums": [float(p.sum()) for p in pieces],
             "weighted": [float(p @ ((np.arange(len(p)) + 1.0) / max(1, len(p)))) for p in pieces],
             "sizes": [float(np.abs(p).sum()) for p in pieces],
-            "rounding": _ROUNDING * most * max(map(len, pieces)),
+            "rounding": _ROUNDING * largest * max(map(len, pieces)),
             "logs": [
                 float(p @ (1.0 - np.arange(len(p)) / max(1, 2 * len(p)))) / max(1, len(p)) for p in logs
             ],
@@ -59,9 +60,9 @@ def checksum_floats(values: _Numbers) -> dict[str, Any]:
 
 
 def compare_checksums(old: Mapping[str, Any], new: Mapping[str, Any]) -> float | None:
-    """Say how far two runs of floats are apart, as a share of their sizes; none if no number says it.
+    """Compute the relative difference of two checksums; None where one sequence has other holes.
 
-    Where no float is further than 1e-9 from its counterpart, nor is this.
+    If no float differs from its counterpart by more than 1e-9, the result is at most 1e-9.
 
     Example:
         >>> one, other = np.array([1.0, 2.0]), np.array([1.0, 2.5])
@@ -74,48 +75,48 @@ def compare_checksums(old: Mapping[str, Any], new: Mapping[str, Any]) -> float |
     found, rounding = 0.0, float(old["rounding"])
     for name in ("sums", "weighted", "sizes"):
         with np.errstate(invalid="ignore", divide="ignore"):
-            apart = np.abs(np.array(old[name]) - np.array(new[name]))
-            same = (apart <= rounding) | (np.array(old[name]) == np.array(new[name]))
-            found = max(found, float(np.max(np.where(same, 0.0, apart / sizes), initial=0.0)))
-    if "logs" in old and "logs" in new:
-        apart = (
-            np.abs(np.array(old["logs"]) - np.array(new["logs"])) / 2
-        )  # a value and the scale may both move
-        found = max(found, float(np.max(apart, initial=0.0)))
+            before, after = np.array(old[name]), np.array(new[name])
+            difference = np.abs(before - after)
+            same = (difference <= rounding) | (before == after)  # equal infinities have no difference
+            found = max(found, float(np.max(np.where(same, 0.0, difference / sizes), initial=0.0)))
+    if "logs" in old and "logs" in new:  # records of earlier releases have none
+        # Halved, since the value and the scale may both differ.
+        difference = np.abs(np.array(old["logs"]) - np.array(new["logs"])) / 2
+        found = max(found, float(np.max(difference, initial=0.0)))
     return None if np.isnan(found) else found
 
 
 def compare_floats(old: _Numbers, new: _Numbers) -> tuple[int, float | None]:
-    """Count the floats that are not the same, and give the largest relative difference among them.
+    """Count the floats that differ, and compute their largest relative difference.
 
-    What cancels to nearly nothing beside the others of its column is rounding, and no difference.
+    Differences that are nearly nothing beside the scale of the column are rounding, and count as 0.
 
     Args:
-        old: float64, as many as ``new``.
-        new: float64.
+        old: float64.
+        new: float64, as many as ``old``.
 
     Returns:
-        The count, and none for the difference where one is finite and the other not.
+        The count and the difference, which is None where one of two floats is finite and the other not.
 
     Example:
         >>> compare_floats(np.array([1.0, 2.0]), np.array([1.0, 2.5]))
         (1, 0.2)
     """
     same = (old == new) | (np.isnan(old) & np.isnan(new))
-    one, other = old[~same], new[~same]
-    if not (np.isfinite(one).all() and np.isfinite(other).all()):
-        return len(one), None
-    scale = _scale(old)
+    scale, (old, new) = _scale(old), (old[~same], new[~same])
+    if not (np.isfinite(old).all() and np.isfinite(new).all()):
+        return len(old), None
     with np.errstate(over="ignore", invalid="ignore"):
-        apart = np.abs(one - other)
-        relative = np.where(apart <= _ROUNDING * scale, 0.0, apart / np.maximum(np.abs(one), np.abs(other)))
-    return len(one), float(np.max(relative, initial=0.0))
+        difference = np.abs(old - new)
+        relative = difference / np.maximum(np.abs(old), np.abs(new))
+        relative = np.where(difference <= _ROUNDING * scale, 0.0, relative)
+    return len(old), float(np.max(relative, initial=0.0))
 
 
 def _scale(values: _Numbers) -> float:
-    """The size of the numbers in a column, whatever a few of them are: what is nothing beside it is rounding.
+    """Estimate the scale of a column: the size that three quarters of its values do not exceed.
 
-    Three quarters are no larger; where those are zeros, or rounding themselves, the largest says it.
+    Where these are zeros or rounding, it is the largest value, up to 1000.
     """
     sizes = np.abs(values[np.isfinite(values)])
     if not len(sizes):
@@ -125,13 +126,13 @@ def _scale(values: _Numbers) -> float:
 
 
 def _logs(values: _Numbers, scale: float) -> _Numbers:
-    """The logarithms of sizes, with the signs of the values; even where a size is nothing beside the scale.
+    """Compute logarithms of sizes with the signs of the values; 0 for sizes far below the scale.
 
-    Where no value is further than 1e-9 from its counterpart, no logarithm is further than 2e-9.
+    If no value differs from its counterpart by more than 1e-9, no logarithm differs by more than 2e-9.
     """
     if not scale:
         return np.zeros(len(values))
     floor = np.log(max(_FLOOR * scale, float(np.finfo(np.float64).tiny)))
     with np.errstate(divide="ignore"):
-        found: _Numbers = np.copysign(np.logaddexp(floor, np.log(np.abs(values))) - floor, values)
-    return found
+        logs: _Numbers = np.copysign(np.logaddexp(floor, np.log(np.abs(values))) - floor, values)
+    return logs

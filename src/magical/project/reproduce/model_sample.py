@@ -1,4 +1,4 @@
-"""Which rows show what a model is: the validation part that its step sees, or one beside it."""
+"""Model samples: the tables whose predictions stand for a model in the record of a run."""
 
 from __future__ import annotations
 
@@ -10,35 +10,34 @@ from magical.engine.artifacts import Artifact, Record
 __all__ = ["ModelSample", "find_model_samples", "walk_artifact"]
 
 ModelSample = tuple[str, Artifact]
-"""How a table is called that models predict, and the table."""
+"""The description of a table that models predict, and the table."""
 
 
 def find_model_samples(records: Mapping[str, Record]) -> dict[str, ModelSample]:
-    """Give, for each node with models, the table that they are to predict, and how it is called.
+    """Find the sample of each node with models.
 
-    It is found from the records alone, since the code that made them may be another by now: the validation
-    part that its step sees, else one that a follower sees beside it, else that of the last split before it,
-    else a table that a follower is given together with it.
+    It is the validation part that the node takes; else one that a consumer of the model takes; else that of
+    the last split upstream; else a table that a consumer takes.
 
     Args:
-        records: of the nodes of a run that are run again with it, in the order of the workflow.
+        records: of the nodes of a run that are run again, in the order of the workflow.
     """
+    # By the records, not by the graph, since the workflow may have changed since the run.
     splits = {n: r.result for n, r in records.items() if set(r.result.items) == {*PARTS, "assignment"}}
     found: dict[str, ModelSample] = {}
     for name, record in records.items():
         if any(artifact.kind == "object" for artifact in walk_artifact(record.result)):
-            judge = next(_candidates(name, records, splits), None)
-            if judge is not None:
-                found[name] = judge
+            sample = next(_candidates(name, records, splits), None)
+            if sample is not None:
+                found[name] = sample
     return found
 
 
 def _candidates(
     name: str, records: Mapping[str, Record], splits: Mapping[str, Artifact]
 ) -> Iterator[ModelSample]:
-    own = _inputs(records[name])
-    followers = [r for r in records.values() if _is_consumer(r, records[name].result)]
-    for inputs in (own, *map(_inputs, followers)):
+    consumers = [r for r in records.values() if _is_among_inputs(records[name].result, _inputs(r))]
+    for inputs in map(_inputs, (records[name], *consumers)):
         for split, parts in splits.items():
             validation = parts.items["validation"]
             if validation.content in inputs or parts.content in inputs:
@@ -46,15 +45,15 @@ def _candidates(
     for split, parts in reversed(list(splits.items())):
         if _is_descendant(name, split, records):
             yield f"the validation part of {split}", parts.items["validation"]
-    for follower in followers:
+    for consumer in consumers:
         for node, record in records.items():
             for artifact in walk_artifact(record.result):
-                if artifact.kind == "table" and artifact.content in _inputs(follower):
+                if artifact.kind == "table" and artifact.content in _inputs(consumer):
                     yield f"what {node} gave", artifact
 
 
 def _is_descendant(name: str, other: str, records: Mapping[str, Record]) -> bool:
-    """Whether one node takes, over any number of others, what another gave."""
+    """Return True if the first node depends on the second, directly or through others."""
     waiting, seen = [name], set()
     while waiting:
         inputs = _inputs(records[waiting.pop()])
@@ -66,12 +65,9 @@ def _is_descendant(name: str, other: str, records: Mapping[str, Record]) -> bool
     return False
 
 
-def _is_consumer(record: Record, result: Artifact) -> bool:
-    return _is_among_inputs(result, _inputs(record))
-
-
 def _is_among_inputs(result: Artifact, inputs: str) -> bool:
-    """Whether a result, or a member of it, is among what a key says of its inputs."""
+    """Return True if a result or a member of it is named in the input parts of a key."""
+    # All results that are none have one content, so they connect nothing.
     return any(a.content in inputs for a in walk_artifact(result) if a.kind != "none")
 
 
@@ -80,7 +76,13 @@ def _inputs(record: Record) -> str:
 
 
 def walk_artifact(artifact: Artifact) -> Iterator[Artifact]:
-    """Give an artifact, and all that it is made of."""
+    """Yield an artifact, its members, and theirs.
+
+    Example:
+        >>> group = Artifact("group", "g", items={"train": Artifact("table", "t")})
+        >>> [artifact.kind for artifact in walk_artifact(group)]
+        ['group', 'table']
+    """
     yield artifact
     for item in artifact.items.values():
         yield from walk_artifact(item)

@@ -1,7 +1,8 @@
-"""What came of running an earlier run again: step by step, and as a whole."""
+"""The outcome of reproducing a run: of each step, and as a whole."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,15 +20,18 @@ _MAX_DETAILS = 4
 
 @dataclass(frozen=True)
 class ReproducedStep:
-    """How one step's result compares with that of the earlier run.
+    """The comparison of one step's result with that of the earlier run.
 
     Attributes:
         step: the node.
-        level: ``same`` (to the last bit), ``nearly`` (floats to a relative 1e-9), ``differs``,
-            ``not compared`` or ``left out``.
-        what: what differs, or why it was not compared.
-        note: what its author said of it that explains a difference.
-        apart: the largest relative difference of two floats that is known.
+        level: that of an ``Agreement``, or ``left out``.
+        details: the differences, or why it was not compared.
+        note: a fact of the step that explains a difference.
+        max_difference: the largest relative difference of two floats, where known.
+
+    Example:
+        >>> print(ReproducedStep("total", DIFFERS, ("it was 37.5, and is 39.0 now",)))
+        total differs: it was 37.5, and is 39.0 now.
     """
 
     step: str
@@ -44,21 +48,24 @@ class ReproducedStep:
         return f"{self.step} {how}: {text}.{self.note and f' {self.note}'}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON."""
+        """Convert to JSON."""
         found = {"step": self.step, "level": self.level, "what": list(self.details)}
         return {**found, "note": self.note, "apart": self.max_difference}
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """An earlier run, run again in a fresh store, and compared.
+    """The comparison of an earlier run with its repetition in a fresh store.
 
     Attributes:
-        workflow: its name.
         run: the earlier run.
-        changes: what was no longer as then, before anything ran.
-        steps: how each compares.
-        seconds: how long it took.
+        changes: the differences that were found before anything ran.
+        seconds: the duration of the repetition.
+
+    Example:
+        >>> steps = ReproducedStep("taxed", SAME), ReproducedStep("total", SAME)
+        >>> print(Reproduction("shop", "run-1", (), steps).summary)
+        shop: 2 steps: 2 agree to the last bit.
     """
 
     workflow: str
@@ -69,7 +76,7 @@ class Reproduction:
 
     @property
     def agrees(self) -> bool:
-        """Whether all that was compared agrees, and something was."""
+        """True if at least one step was compared, and none differs."""
         levels = [s.level for s in self.steps]
         return DIFFERS not in levels and bool({SAME, NEARLY} & {*levels})
 
@@ -78,30 +85,30 @@ class Reproduction:
 
     @property
     def difference_text(self) -> str:
-        """What differs, a line for each step, and the count of it."""
+        """A line for each step that is not the same, and the summary."""
         shown = [str(s) for s in self.steps if s.level in (NEARLY, DIFFERS, UNKNOWN)]
         return "\n".join([*shown, self.summary])
 
     @property
     def summary(self) -> str:
-        """The count of it, in one line."""
+        """The number of steps at each level, in one line."""
+        counts = Counter(s.level for s in self.steps)
+        reasons = [f"{s.step}: {'; '.join(s.details)}" for s in self.steps if s.level == LEFT_OUT]
         words: list[str] = []
         for level, how in ((SAME, "to the last bit"), (NEARLY, "to 1e-9")):
-            if many := self._count(level):
-                words.append(f"{many}{'' if words else ' agree' if many > 1 else ' agrees'} {how}")
-        if many := self._count(DIFFERS):
-            words.append(f"{many} {'differ' if many > 1 else 'differs'}")
-        words += (
-            [f"{many} {LEFT_OUT} ({_left_out_reasons(self.steps)})"]
-            if (many := self._count(LEFT_OUT))
-            else []
-        )
-        words += [f"{many} not compared"] if (many := self._count(UNKNOWN)) else []
-        many = len(self.steps)
-        return f"{self.workflow}: {many} {'step' if many == 1 else 'steps'}: {', '.join(words) or 'nothing'}."
+            if count := counts[level]:
+                words.append(f"{count}{'' if words else ' agree' if count > 1 else ' agrees'} {how}")
+        if count := counts[DIFFERS]:
+            words.append(f"{count} {'differ' if count > 1 else 'differs'}")
+        if reasons:
+            words.append(f"{len(reasons)} {LEFT_OUT} ({join_names(reasons, 3)})")
+        if count := counts[UNKNOWN]:
+            words.append(f"{count} not compared")
+        count = len(self.steps)
+        return f"{self.workflow}: {count} step{'s' * (count != 1)}: {', '.join(words) or 'nothing'}."
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON."""
+        """Convert to JSON."""
         return {
             "workflow": self.workflow,
             "run": self.run,
@@ -112,17 +119,15 @@ class Reproduction:
             "seconds": self.seconds,
         }
 
-    def _count(self, level: str) -> int:
-        return sum(s.level == level for s in self.steps)
-
 
 def changes_text(run: str, changes: Sequence[Change]) -> str:
-    """Say what is no longer as it was in the run."""
+    """List the differences that were found before anything ran.
+
+    Example:
+        >>> print(changes_text("run-1", [Change("lock", "the lock file uv.lock is new")]))
+        run-1: since then
+          the lock file uv.lock is new
+    """
     if not changes:
         return f"{run}: code, settings, versions and data are those of the run."
     return "\n".join([f"{run}: since then", *(f"  {change}" for change in changes)])
-
-
-def _left_out_reasons(steps: Sequence[ReproducedStep]) -> str:
-    """The steps that were left out, each with the reason."""
-    return join_names([f"{s.step}: {'; '.join(s.details)}" for s in steps if s.level == LEFT_OUT], 3)

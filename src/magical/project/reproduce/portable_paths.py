@@ -1,4 +1,4 @@
-"""What a record says of places: paths relative to the project, and none of the machine where it can be."""
+"""Portable paths: values, key parts and messages with paths relative to the project, for other machines."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from magical.settings.secrets import Secret
 
 __all__ = ["make_portable", "portable_parts", "portable_settings", "without_paths"]
 
-_DIGESTED_LABELS = ("gives", "takes:", "examples")
+_DIGESTED_LABELS = ("gives", "takes:", "examples")  # whole contracts, too long for a record
 _ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~-])/(?:[^\s/'\",:;()]+/)+([^\s/'\",:;()]*)")
 _OUTPUT_PATH = re.compile(r'"→(/(?:[^"\\]|\\.)*)"')
 
 
 def make_portable(value: Any, root: Path) -> Any:
-    """Give a value with the paths that begin at the project made relative to it.
+    """Make the paths of the project in a value relative to it.
 
     Example:
         >>> make_portable({"source": "/shop/data/x.csv", "uri": "s3://shop/data"}, Path("/shop"))
@@ -35,23 +35,24 @@ def make_portable(value: Any, root: Path) -> Any:
         return [make_portable(item, root) for item in value]
     if not isinstance(value, str):
         return value
-    kind = "file:" if value.startswith("file:") else ""
-    path, here = value.removeprefix(kind), str(root)
-    if path == here:
-        return f"{kind}."
-    return f"{kind}{path.removeprefix(here.rstrip(os.sep) + os.sep)}"
+    prefix = "file:" if value.startswith("file:") else ""  # of a secret that is kept in a file
+    path, folder = value.removeprefix(prefix), str(root)
+    return f"{prefix}{'.' if path == folder else path.removeprefix(folder.rstrip(os.sep) + os.sep)}"
 
 
 def portable_settings(value: Any, typed: Any, root: Path) -> Any:
-    """Give settings of a run for other machines: the paths among them relative to the project.
-
-    A text stays as it is, whatever it looks like: nobody but its step knows what it starts from.
+    """Make the input paths and secrets in a run's settings relative to the project.
 
     Args:
-        value: as the run has it, JSON.
-        typed: the same as the workflow's class reads it, which knows paths and secrets.
+        value: the settings as JSON.
+        typed: the same, validated by the workflow's class.
         root: the project's folder.
+
+    Example:
+        >>> portable_settings({"file": "/shop/x.csv"}, {"file": InputPath("/shop/x.csv")}, Path("/shop"))
+        {'file': 'x.csv'}
     """
+    # A plain text stays as it is, even if it looks like a path: only its step knows what it means.
     if isinstance(typed, BaseModel):
         typed = dict(typed)
     if isinstance(value, Mapping) and isinstance(typed, Mapping):
@@ -64,7 +65,12 @@ def portable_settings(value: Any, typed: Any, root: Path) -> Any:
 
 
 def portable_parts(parts: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Give the parts of a key as a record has them: contracts as digests, paths relative to the project."""
+    """Make the parts of a key portable: contracts as digests, paths relative to the project.
+
+    Example:
+        >>> portable_parts({"argument:source": '"/shop/data/x.csv"'}, Path("/shop"))
+        {'argument:source': '"data/x.csv"'}
+    """
     return {
         label: hashlib.sha256(text.encode()).hexdigest()[:32]
         if label.startswith(_DIGESTED_LABELS)
@@ -74,22 +80,22 @@ def portable_parts(parts: Mapping[str, str], root: Path) -> dict[str, str]:
 
 
 def _portable_argument(text: str, root: Path) -> str:
-    """Of the JSON of an argument the texts that are paths of the project, or of a file that is written."""
+    """Make paths of the project and output paths relative in an argument's JSON, with digests behind it."""
     text = _OUTPUT_PATH.sub(lambda found: f'"→{os.path.relpath(found[1], root)}"', text)
-    here = re.escape(json.dumps(str(root).rstrip(os.sep), ensure_ascii=False)[1:-1])
-    text = re.sub(rf'(?:(?<=")|(?<="file:)){here}(?=")', ".", text)
-    return re.sub(rf'(?:(?<=")|(?<="file:)){here}{re.escape(os.sep)}', "", text)
+    folder = re.escape(json.dumps(str(root).rstrip(os.sep), ensure_ascii=False)[1:-1])
+    text = re.sub(rf'(?:(?<=")|(?<="file:)){folder}(?=")', ".", text)
+    return re.sub(rf'(?:(?<=")|(?<="file:)){folder}{re.escape(os.sep)}', "", text)
 
 
 def without_paths(text: str, root: Path) -> str:
-    """Give a message for readers elsewhere: of a path on this machine the last part is left.
+    """Shorten the paths in a message for readers elsewhere: the last part of each is left.
 
     Example:
         >>> without_paths("/shop/clean.py cannot read /srv/data/x.csv of /shop", Path("/shop"))
         'clean.py cannot read …/x.csv of the project'
     """
-    here, end = re.escape(str(root)), re.escape(os.sep)
-    if str(root) != os.sep:
-        text = re.sub(rf"(?<![\w.~/-]){here}{end}(?=[\w.~])", "", text)
-        text = re.sub(rf"(?<![\w.~/-]){here}(?![\w-]|[.{end}]\w)", "the project", text)
+    folder, end = re.escape(str(root)), re.escape(os.sep)
+    if str(root) != os.sep:  # a project in the root folder would make every path its own
+        text = re.sub(rf"(?<![\w.~/-]){folder}{end}(?=[\w.~])", "", text)
+        text = re.sub(rf"(?<![\w.~/-]){folder}(?![\w-]|[.{end}]\w)", "the project", text)
     return _ABSOLUTE_PATH.sub(r"…/\1", text)

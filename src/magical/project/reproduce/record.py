@@ -1,4 +1,4 @@
-"""The record of a run: what ``magical runs RUN --json`` says, and all that ``reproduce`` needs elsewhere."""
+"""The record of a run: the output of ``magical runs RUN --json``, from which it can be reproduced."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from magical.project.reproduce.record_schema import FORMAT
 from magical.report.text import runs_json
 from magical.settings.secrets import drop_masked, mask_referenced_secrets
 
-__all__ = [
-    "build_record",
-    "find_left_out",
-    "find_records",
-    "with_run_profile",
-]
+__all__ = ["build_record", "find_left_out", "with_run_profile"]
 
 
 def find_left_out(graph: Graph) -> dict[str, str]:
-    """Give the nodes that are left out, each with the reason."""
+    """Find the nodes that a repetition leaves out because they or their inputs write, each with the reason.
+
+    Example:
+        >>> promise = {"kind": "value", "text": "str"}
+        >>> find_left_out(Graph("shop", (Node("publish", "", "", "", {}, promise, {"writes": "world"}),)))
+        {'publish': 'it writes to the world'}
+    """
     found: dict[str, str] = {}
     for node in graph.nodes:
-        lost = [link.node for link in node.links if link.node in found]
-        if reason := f"it needs {lost[0]}" if lost else _write_reason(node):
+        missing = [link.node for link in node.links if link.node in found]
+        if reason := f"it needs {missing[0]}" if missing else _write_reason(node):
             found[node.name] = reason
     return found
 
@@ -48,98 +49,91 @@ def _write_reason(node: Node) -> str:
 
 
 def build_record(context: ProjectContext, run: str, *, keep_paths: bool = False) -> dict[str, Any]:
-    """Give the record of a run: what the list of runs says of it, and of each step its key and result.
+    """Build the record of a run: its entry in the list of runs, and the key and fingerprint of each step.
 
     Args:
-        context: of the project where the run was.
+        context: of the project of the run.
         run: its name, the beginning of it, or ``last``.
-        here: whether it is for this project alone: its settings stay as they are, places and all.
+        keep_paths: leave the settings as they are, paths included, for use in this project alone.
 
     Raises:
         UsageError: there is no such run.
     """
     summary = context.journal.read(context.journal.find(run))
     context = with_run_profile(context, summary.facts.get("profile", ""))
-    masked = mask_referenced_secrets(
-        summary.settings, context.root
-    )  # whether the workflow of then can still be drawn or not
-    (said,) = runs_json([summary], context.store.size)
-    settings, unread = _read_settings(context, summary)
-    steps = dict(_step_entries(context, summary, masked, unread))
-    record = {**said, "format": FORMAT, "steps": steps}
+    # Before drawing, since the workflow can perhaps no longer be drawn, and then reveals no secret.
+    masked = mask_referenced_secrets(summary.settings, context.root)
+    (entry,) = runs_json([summary], context.store.size)
+    settings, excluded = _read_settings(context, summary)
+    steps = dict(_step_entries(context, summary, masked, excluded))
+    record = {**entry, "format": FORMAT, "steps": steps}
     record["failed"] = {n: without_paths(t, context.root) for n, t in summary.failed.items()}
     record["settings"] = summary.settings if keep_paths else settings
     return record
 
 
 def _read_settings(context: ProjectContext, run: RunSummary) -> tuple[Any, frozenset[str]]:
-    """The settings for other machines, and the nodes that are left out when the run is repeated.
-
-    It imports the project, whose modules a model may need to be read.
-    """
-    line = drop_masked(run.settings)
+    """Return the settings for other machines, and the nodes that are left out when the run is repeated."""
     try:
-        then = context.reopen(line)
-        workflow, graph = then.drawer.draw_fresh()
-        typed = then.configuration.load_settings(workflow.settings).settings
-    except MagicalError:  # the workflow of then is no longer that of now
+        reopened = context.reopen(drop_masked(run.settings))
+        # Drawn afresh, which imports the project: stored models may need its modules.
+        workflow, graph = reopened.drawer.draw_fresh()
+        typed = reopened.configuration.load_settings(workflow.settings).settings
+    except MagicalError:  # the workflow has changed since and no longer takes these settings
         return make_portable(run.settings, context.root), frozenset()
-    without = {} if run.facts.get("pretend") else find_left_out(graph)
-    return portable_settings(run.settings, typed, context.root), frozenset(without)
+    left_out = {} if run.facts.get("pretend") else find_left_out(graph)
+    return portable_settings(run.settings, typed, context.root), frozenset(left_out)
 
 
 def with_run_profile(context: ProjectContext, profile: str) -> ProjectContext:
-    """Give the project under the profile of a run, which may name the store that its results are in.
+    """Open the project under the profile of a run, which may name the store of its results.
 
-    Where there is no such profile any more, it is given as it is.
+    If the profile is gone or broken, the project is returned as it is.
     """
     try:
-        then = context.reopen(profile=profile)
-        _ = then.store
+        reopened = context.reopen(profile=profile)
+        _ = reopened.store
     except MagicalError:
         return context
-    return then
-
-
-def find_records(context: ProjectContext, keys: Mapping[str, str]) -> dict[str, Record]:
-    """Give what the store has of the nodes of a run, in their order."""
-    found = ((name, context.store.find_record(key)) for name, key in keys.items())
-    return {name: record for name, record in found if record is not None}
+    return reopened
 
 
 def _step_entries(
     context: ProjectContext, run: RunSummary, masked: bool, excluded: frozenset[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    records = find_records(context, run.keys)
+    stored = {name: context.store.find_record(key) for name, key in run.keys.items()}
+    records = {name: record for name, record in stored.items() if record is not None}
     nodes = run.facts.get("nodes") or list({**run.keys, **run.begun, **run.failed, **run.left_out})
-    own = {n: records[n] for n in nodes if n in records and _is_from_run(run, n, records[n])}
-    judging = find_model_samples({n: r for n, r in own.items() if n not in excluded})
-    fingerprint = _create_fingerprint(context, own, judging, masked)
+    unchanged = {n: records[n] for n in nodes if n in records and _is_from_run(run, n, records[n])}
+    samples = find_model_samples({n: r for n, r in unchanged.items() if n not in excluded})
+    fingerprint = _create_fingerprint(context, unchanged, samples, masked)
     for name in nodes:
         record, key = records.get(name), run.keys.get(name, "")
-        said: dict[str, Any] = {"state": _state(run, name)}
+        entry: dict[str, Any] = {"state": _state(run, name)}
         if name in run.left_out:
-            said["reason"] = run.left_out[name]
+            entry["reason"] = run.left_out[name]
         if key:
-            said |= {"key": key, "content": run.contents.get(name, "")}
+            entry |= {"key": key, "content": run.contents.get(name, "")}
         if record is not None:
-            said |= {
+            # The parts are those of this run even if the result is not: the key is their hash.
+            entry |= {
                 "step": record.step,
                 "origin": list(record.origin),
-                "parts": portable_parts(record.parts, context.root),  # of this run: its key is their hash
+                "parts": portable_parts(record.parts, context.root),
                 "result": fingerprint(name, record),
             }
-        yield name, said
+        yield name, entry
 
 
 def _is_from_run(run: RunSummary, name: str, record: Record) -> bool:
-    """Whether what the store has is what this run gave: a later run may have given else under the same key.
+    """Return True if a stored result is that of this run.
 
-    What asks the world does so each time. A model is named by its key, not by what is in it.
+    A later run may have replaced it under the same key, such as a step that reads the world.
     """
     content = run.contents.get(name)
     if content and content != record.result.content:
         return False
+    # The content of a model is its key, and so says nothing; names of runs sort by time.
     return not (any(a.kind == "object" for a in walk_artifact(record.result)) and record.run > run.name)
 
 
@@ -149,21 +143,22 @@ def _create_fingerprint(
     model_samples: Mapping[str, ModelSample],
     masked: bool,
 ) -> Callable[[str, Record], dict[str, Any] | None]:
-    if not records:
+    """Create a function that computes the fingerprint of a record; None for a node without one."""
+    if not records:  # so that polars need not be imported
         return lambda name, record: None
     from magical.project.reproduce.fingerprints import Fingerprinter
 
-    made = Fingerprinter(context.store, model_samples, str(context.root), masked)
+    fingerprints = Fingerprinter(context.store, model_samples, str(context.root), masked)
 
-    def give(name: str, record: Record) -> dict[str, Any] | None:
+    def compute(name: str, record: Record) -> dict[str, Any] | None:
         if name not in records:
             return None
         try:
-            return made.fingerprint(name, record.result)
-        except StoreError:  # swept or damaged meanwhile: its content is still known by name
+            return fingerprints.fingerprint(name, record.result)
+        except StoreError:  # swept or damaged meanwhile; the entry still has the name of its content
             return None
 
-    return give
+    return compute
 
 
 def _state(run: RunSummary, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Read the record of a run from a file: it may be of another release, or changed by hand."""
+"""The schema of an exported record, by which a file is validated before it is used."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from magical.errors import UsageError, shorten
 __all__ = ["FORMAT", "read_record"]
 
 FORMAT = 1
-"""Changed when a record of an earlier release can no longer be compared with."""
+"""The version of the format; a change makes records of earlier releases unreadable."""
 
-_MAX_DEPTH = 100
-_LOCAL_SETTINGS = ("policy", "tracking")
-"""Settings of where and how one runs: those of a record from elsewhere are not for here."""
+_MAX_DEPTH = 100  # what follows recurses into settings and values
+_LOCAL_SETTINGS = ("policy", "tracking")  # they belong to the machine of the record, not to this one
 
 
 class _OpenModel(BaseModel):
-    """A record may say more than is read of it."""
+    """A strict model that allows further fields, which later releases may add."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -68,13 +67,13 @@ class _Result(_OpenModel):
     @model_validator(mode="after")
     def _check_complete(self) -> Self:
         needed = {"group": ["items"], "table": ["rows", "columns"], "value": ["json"]}.get(self.kind, [])
-        said = self.model_fields_set | {*(self.model_extra or {})}
+        given = self.model_fields_set | {*(self.model_extra or {})}
         if self.kind in ("model", "object") and not self.unknown:
             needed = ["on", "predicts"] if self.kind == "model" else ["bytes", "type"]
-        if self.kind == "value" and "json" not in said:
+        if self.kind == "value" and "json" not in given:
             needed = ["shape", "floats"]
-        if lacking := [name for name in needed if name not in said]:
-            raise ValueError(f"{lacking[0]} is missing")
+        if missing := [name for name in needed if name not in given]:
+            raise ValueError(f"{missing[0]} is missing")
         return self
 
 
@@ -109,10 +108,10 @@ class _Record(_OpenModel):
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Read a record that was written into a file.
+    """Read a record from a file and validate it.
 
     Raises:
-        UsageError: it is none, or of another format, or not whole.
+        UsageError: the file is no record, has another format, or lacks something.
     """
     hint = "write one: magical runs RUN --json > record.json"
     try:
@@ -127,9 +126,11 @@ def read_record(path: Path) -> dict[str, Any]:
             f"{path.name} is a record of format {shorten(found['format'], 20)}; this magical reads {FORMAT}.",
             hint="reproduce it with the release that wrote it, or write it again.",
         )
+    # `found` is returned, not the model: defaults of the model would hide which fields are missing.
     try:
         _Record.model_validate(found)
     except ValidationError as error:
+        # `from None`: the text of pydantic's error shows values, which may be secret.
         raise UsageError(f"{path.name} is no whole record: {_describe_error(error)}.", hint=hint) from None
     return {**found, "settings": {n: v for n, v in found["settings"].items() if n not in _LOCAL_SETTINGS}}
 
@@ -147,6 +148,8 @@ def _describe_error(error: ValidationError) -> str:
 
 
 def _too_deep(value: Any) -> bool:
+    """Return True if a value is nested deeper than the limit."""
+    # Level by level: recursion could overflow the stack.
     level = [value]
     for _ in range(_MAX_DEPTH):
         inner = [list(x.values()) if isinstance(x, Mapping) else x for x in level]

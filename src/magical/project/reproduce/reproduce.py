@@ -1,4 +1,4 @@
-"""Run an earlier run again in a fresh store, and compare: what the record of a run is for."""
+"""Reproduction of a run: repeat it by its record in a temporary store, and compare the results."""
 
 from __future__ import annotations
 
@@ -30,14 +30,10 @@ from magical.settings.secrets import drop_masked
 __all__ = ["reproduce_run"]
 
 _NO_TRACKING = {"enabled": False, "uri": "", "registry_uri": ""}
-"""Nothing of it is tracked, whatever the profile says."""
+"""Overrides the profile: a repetition is not tracked."""
 
 
 OnChanges = Callable[[str, tuple[Change, ...]], None]
-
-
-def _ignore_changes(run: str, found: tuple[Change, ...]) -> None:
-    """Tell nobody."""
 
 
 def reproduce_run(
@@ -45,22 +41,22 @@ def reproduce_run(
     run: str | Path,
     settings: Mapping[str, Any] | None = None,
     listeners: tuple[Listener, ...] = (),
-    on_changes: OnChanges = _ignore_changes,
+    on_changes: OnChanges = lambda run, changes: None,
 ) -> Reproduction:
-    """Check what an earlier run stood on, run it again in a fresh store, and compare the results.
+    """Repeat an earlier run in a temporary store, and compare the results.
 
     Args:
-        project: as it is here and now; its store, journal, registry and tracking are left alone.
+        context: of the project as it is now; its store, journal, registry and tracking are not touched.
         run: a run's name, the beginning of it, or ``last``; or a file with an exported record.
-        settings: what is to be another than in the run, such as where a file lies.
-        listeners: who hears the events.
-        tell: hears what is no longer as it was then, before anything runs.
+        settings: overrides of the run's settings, such as the path of a file.
+        listeners: they get the events of the repetition.
+        on_changes: called with the name of the run and the changes since, before anything runs.
 
     Raises:
-        UsageError: there is no such run, the file is no record of this workflow, or the profile is another.
-        ProjectError: the settings of the run are no longer taken.
-        InputError: a file is not there, or has other content than in the run.
-        StoreError: nothing that the run gave is left.
+        UsageError: there is no such run, the file is no record of this workflow, or the profile differs.
+        ProjectError: the project no longer takes the settings of the run.
+        InputError: a file is missing, or has other content than in the run.
+        StoreError: no result of the run is left.
     """
     began = time.monotonic()
     record = _load_record(context, run)
@@ -84,16 +80,16 @@ def _run_and_compare(
     on_changes: OnChanges,
 ) -> tuple[tuple[Change, ...], tuple[ReproducedStep, ...]]:
     fresh, whole = _draw_recorded(fresh, record, settings)
-    drawing, without = _select_steps(whole, record)
+    drawing, left_out = _select_steps(whole, record)
     planner = fresh.plan_with(whole).make_planner(whole.graph)
-    found = tuple(find_changes(record, whole, planner, fresh.root, without))
-    on_changes(record["run"], found)
-    if error := changed_data_error(found, record["run"]):
+    changes = tuple(find_changes(record, whole, planner, fresh.root, left_out))
+    # Before the check for data, so that all changes are shown even if these stop the repetition.
+    on_changes(record["run"], changes)
+    if error := changed_data_error(changes, record["run"]):
         raise error
-    something = bool(drawing.graph.nodes)
-    result = run_drawing(fresh, drawing, listeners) if something else RunResult()
-    then = with_run_profile(context, record.get("profile", ""))
-    return found, Comparison(then, fresh, record, drawing.graph, result).compare_steps(without)
+    result = run_drawing(fresh, drawing, listeners) if drawing.graph.nodes else RunResult()
+    old_context = with_run_profile(context, record.get("profile", ""))
+    return changes, Comparison(old_context, fresh, record, drawing.graph, result).compare_steps(left_out)
 
 
 def _load_record(context: ProjectContext, run: str | Path) -> dict[str, Any]:
@@ -104,12 +100,11 @@ def _load_record(context: ProjectContext, run: str | Path) -> dict[str, Any]:
         raise UsageError(f"There is no file {path}.", hint="magical runs RUN --json > record.json")
     else:
         record = build_record(context, str(run), keep_paths=True)
-    finished = [said for said in record["steps"].values() if said.get("key")]
+    finished = [entry for entry in record["steps"].values() if entry.get("key")]
     if not finished:
-        raise UsageError(
-            f"No step finished in {record['run']}: there is nothing to compare with.", hint="magical runs"
-        )
-    if not any(said.get("result") or said.get("parts") for said in finished):
+        text = f"No step finished in {record['run']}: there is nothing to compare with."
+        raise UsageError(text, hint="magical runs")
+    if not any(entry.get("result") or entry.get("parts") for entry in finished):
         raise StoreError(
             f"Nothing that {record['run']} gave is left in the store: gc removed it.",
             hint="a record that was exported before still works: magical reproduce record.json",
@@ -118,59 +113,67 @@ def _load_record(context: ProjectContext, run: str | Path) -> dict[str, Any]:
 
 
 def _refuse_other_profile(given: str, record: Mapping[str, Any]) -> None:
-    then = record.get("profile", "")
-    if given and given != then:
+    old = record.get("profile", "")
+    if given and given != old:
         raise UsageError(
-            f"{record['run']} ran {f'under the profile {then}' if then else 'without a profile'}, "
+            f"{record['run']} ran {f'under the profile {old}' if old else 'without a profile'}, "
             f"and is repeated so, not under {given}.",
             hint="leave --profile out; a single setting is changed by KEY=VALUE.",
         )
 
 
 def _open_temporary(context: ProjectContext, record: Mapping[str, Any], home: Path) -> ProjectContext:
-    """The project with a store of its own, as the run had opened it."""
-    past = Pretence(record.get("pretend", ""), record.get("rows") or DEFAULT_ROWS)
-    return context.reopen(
-        location=replace(context.options.location, temporary_home=home),
-        profile=record.get("profile", ""),
-        sample=record.get("sample", 0),
-        pretence=past,
-    )
+    """Open the project with the options of the run and a temporary store."""
+    try:
+        return context.reopen(
+            location=replace(context.options.location, temporary_home=home),
+            profile=record.get("profile", ""),
+            sample=record.get("sample", 0),
+            pretence=Pretence(record.get("pretend", ""), record.get("rows") or DEFAULT_ROWS),
+        )
+    except UsageError:
+        # The likelier cause comes first: another project does not have the profile, either.
+        _refuse_other_project(record, context.drawer.workflow_name())
+        raise
 
 
 def _draw_recorded(
     fresh: ProjectContext, record: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> tuple[ProjectContext, WorkflowDrawing]:
+    """Draw the whole workflow with the settings of the run; return the context with these settings, too."""
     settings = drop_masked(record["settings"])
+    # A group replaces that of the project's files; where a masked value was dropped, it is merged into it.
     whole = {n for n, v in settings.items() if isinstance(v, Mapping) and v == record["settings"][n]}
     line = apply_overrides(settings, overrides)
     line = {n: ReplacementGroup(v) if n in whole else v for n, v in line.items()} | {"tracking": _NO_TRACKING}
-    then = fresh.reopen(line)
+    reopened = fresh.reopen(line)
     try:
-        drawing = then.draw()
+        drawing = reopened.draw()
     except UsageError as error:
-        _refuse_other_project(record, fresh.drawer.workflow_name())  # before what is in it is blamed
+        # The likelier cause comes first: in another project the settings do not fit, either.
+        _refuse_other_project(record, fresh.drawer.workflow_name())
         if not isinstance(error, SettingsError) or (overrides and _is_accepted(fresh, record)):
             raise
+        commit = str((record.get("git") or {}).get("commit", ""))[:10]
         raise ProjectError(
             f"{record['run']} cannot be reproduced: its settings are not those of this project.",
             *error.lines,
-            hint=f"go back to the commit of the run{_commit_text(record)}, or give it: KEY=VALUE.",
+            hint=f"go back to the commit of the run{commit and f', {commit}'}, or give it: KEY=VALUE.",
         ) from error
     _refuse_other_project(record, drawing.drawn.graph.workflow)
-    return then, drawing
+    return reopened, drawing
 
 
-def _refuse_other_project(record: Mapping[str, Any], here: str) -> None:
-    if record["workflow"] != here:
+def _refuse_other_project(record: Mapping[str, Any], workflow: str) -> None:
+    if record["workflow"] != workflow:
         raise UsageError(
-            f"{record['run']} is a record of {record['workflow']}, and this project is {here}.",
+            f"{record['run']} is a record of {record['workflow']}, and this project is {workflow}.",
             hint="name the project: magical reproduce RUN --project PATH",
         )
 
 
 def _is_accepted(fresh: ProjectContext, record: Mapping[str, Any]) -> bool:
-    """Whether the settings of the run are taken as they are: then what the line adds to them is wrong."""
+    """Return True if the project takes the settings of the run, so that an override must be wrong."""
     try:
         _draw_recorded(fresh, record, {})
     except MagicalError:
@@ -178,21 +181,17 @@ def _is_accepted(fresh: ProjectContext, record: Mapping[str, Any]) -> bool:
     return True
 
 
-def _commit_text(record: Mapping[str, Any]) -> str:
-    commit = str((record.get("git") or {}).get("commit", ""))
-    return f", {commit[:10]}" if commit else ""
-
-
 def _select_steps(
     drawing: WorkflowDrawing, record: Mapping[str, Any]
 ) -> tuple[WorkflowDrawing, dict[str, str]]:
-    """The part of the workflow that finished then, without what writes to the world; and why not the rest."""
-    said, without = record["steps"], find_left_out(drawing.graph)
-    names = [n.name for n in drawing.graph.nodes if said.get(n.name, {}).get("key") and n.name not in without]
+    """Reduce a drawing to the steps that finished and are not left out; return those left out, too."""
+    steps, left_out = record["steps"], find_left_out(drawing.graph)
+    finished = [n.name for n in drawing.graph.nodes if steps.get(n.name, {}).get("key")]
+    names = [name for name in finished if name not in left_out]
 
-    def part(graph: Graph) -> Graph:
+    def select(graph: Graph) -> Graph:
         needed = graph.ancestors(names)
         nodes = tuple(n for n in graph.nodes if n.name in needed)
         return replace(graph, nodes=nodes, result=tuple(map(Link, names)), findings=())
 
-    return replace(drawing, rewrite=part), without
+    return replace(drawing, rewrite=select), left_out

@@ -1,4 +1,4 @@
-"""Read the file of a new project: its contract, and what its workflow should do by itself."""
+"""Inference of a new project from its data file: contract, split, features and budget."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from magical.settings import InputPath
 __all__ = ["InferredProject", "infer_from_file"]
 
 MIN_ROWS = 10
-_IMPORTED_NAMES = (
+_IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
     "Boosting", "Contract", "DateParts", "Experiment", "Feature", "Field", "Format", "Frame", "Group",
     "HowToRegister", "HowToSplit", "Id", "InputPath", "Key", "Literal", "Scores", "Settings", "Target",
     "Time", "Annotated", "Any",
@@ -31,15 +31,14 @@ _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "week
 
 @dataclass(frozen=True)
 class InferredProject:
-    """What was read from a file.
+    """A project that was inferred from a file.
 
     Attributes:
-        schema: the contract of a row.
-        file: its name.
-        target: the raw name of the column to be predicted.
+        file: the file's name.
+        target: the column to be predicted, as the file spells it.
         contracts: the source of ``contracts.py``.
-        by_time: whether later rows should be test.
-        classes: how many the target has; 0 where it is a number.
+        by_time: split by time, so that the last rows are test.
+        classes: the number of classes of the target; 0 for a number.
     """
 
     schema: InferredSchema
@@ -50,13 +49,11 @@ class InferredProject:
     classes: int = 0
 
     def template_variables(self, name: str) -> dict[str, str]:
-        """Give what stands in the templates for a project of this name."""
+        """Compute the variables of the templates for a project of this name."""
         features = self._features()
+        question = f"what will {self.schema.target} be, in rows like those of {_docstring_text(self.file)}?"
         return {
-            "title": (
-                f"{name}: what will {self.schema.target} be, in rows like those of "
-                f"{_docstring_text(self.file)}?"
-            ),
+            "title": f"{name}: {question}",
             "contract": self.schema.name,
             "file": self.file,
             "rows": f"{self.schema.rows:,}",
@@ -68,34 +65,31 @@ class InferredProject:
         }
 
     def _budget(self) -> dict[str, str]:
-        """Few trials where a fit is long: with many rows, or many classes, each of which takes trees."""
+        # A fit takes long with many rows, and with many classes, each of which needs its own trees.
         rows, trees = self.schema.rows, max(2, self.classes)
         trials = 4 if rows <= 100_000 else 2 if rows <= 300_000 else 1
         return {"trials": str(trials), "rounds": str(max(40, 600 // trees))}
 
     def _split(self) -> dict[str, str]:
         if self.by_time:
-            how, why = 'kind="time", ', "The rows follow each other in time: the last ones are test."
-        elif self.schema.names_with_role("group"):
-            how, why = "", f"All rows of one {self.schema.names_with_role('group')[0]} go to the same part."
+            comment = "The rows follow each other in time: the last ones are test."
+        elif groups := self.schema.names_with_role("group"):
+            comment = f"All rows of one {groups[0]} go to the same part."
         elif self.schema.names_with_role("time"):
-            how, why = (
-                "",
-                'By chance; kind="time" makes the last rows test.',
-            )
+            comment = 'By chance; kind="time" makes the last rows test.'
         else:
-            how, why = "", "By chance, a class in the same share of each part where classes are predicted."
-        return {
-            "split": f"HowToSplit({how}validation=0.2, test=0.2, seed=7)",
-            "split_comment": f"    # {why}",
-        }
+            comment = "By chance, a class in the same share of each part where classes are predicted."
+        kind = 'kind="time", ' if self.by_time else ""
+        split = f"HowToSplit({kind}validation=0.2, test=0.2, seed=7)"
+        return {"split": split, "split_comment": f"    # {comment}"}
 
     def _features(self) -> str:
-        """The parts of the time, which itself is no feature."""
+        """Return the source of the features that are derived from the time column, which is none itself."""
         times = self.schema.names_with_role("time")
         if not times:
             return ""
         parts = _TIME_PARTS[self.schema.column(times[0]).type]
+        # Test rows of a split by time lie in years that training has not seen.
         parts = parts if self.by_time else ("year", *parts)
         free = [p for p in parts if f"{times[0]}_{p}" not in self.schema.by_name]
         listed = ", ".join(map(quote_value, free)) + ("," if len(free) == 1 else "")
@@ -103,22 +97,20 @@ class InferredProject:
 
 
 def infer_from_file(file: Path, target: str) -> InferredProject:
-    """Read a file, and infer its contract.
+    """Infer a project from a data file.
 
     Args:
         file: as ``ingest`` takes it.
-        target: the column to be predicted; its name in snake case will do.
+        target: the column to be predicted, by its name in the file or in snake case.
 
     Raises:
-        UsageError: there is no such column, or none was named.
+        UsageError: the column does not exist, or none was named.
         InputError: the file cannot be read.
         BrokenPromise: the target cannot be predicted, or there are too few rows.
     """
     typed = infer_text_types(ingest(InputPath(file)))
-    table = typed.table
-    name = class_name(file.stem, _IMPORTED_NAMES)
-    column = _find_column(target, table)
-    schema = infer_contract(typed, name, column)
+    table, column = typed.table, _find_column(target, typed.table)
+    schema = infer_contract(typed, class_name(file.stem, _IMPORTED_NAMES), column)
     labelled = table.filter(pl.col(column).is_not_null())
     if labelled.height < MIN_ROWS:
         raise BrokenPromise(
@@ -130,29 +122,31 @@ def infer_from_file(file: Path, target: str) -> InferredProject:
             f"{file.name} has no column to predict {column} from: {_excluded_columns(schema)}.",
             hint="give a file with more columns.",
         )
-    docstring = (
-        f"One row of {_docstring_text(file.name)}, as {schema.rows:,} rows show it; correct what is wrong."
-    )
-    contracts = module_source([schema], "What the tables promise.", {schema.name: docstring})
-    later = _is_ordered_in_time(labelled, schema, column)
-    kind = schema.column(str(schema.target))
-    is_class = bool(kind.choices) or kind.type in ("bool", "str")
-    classes = labelled.get_column(column).n_unique() if is_class else 0
-    return InferredProject(schema, file.name, column, contracts, later, classes)
+    rows = f"One row of {_docstring_text(file.name)}, as {schema.rows:,} rows show it; correct what is wrong."
+    contracts = module_source([schema], "What the tables promise.", {schema.name: rows})
+    classes = labelled.get_column(column).n_unique() if _has_classes(schema) else 0
+    by_time = _is_ordered_in_time(labelled, schema, column)
+    return InferredProject(schema, file.name, column, contracts, by_time, classes)
+
+
+def _has_classes(schema: InferredSchema) -> bool:
+    """Return True if the target has classes, and is no number."""
+    column = schema.column(str(schema.target))
+    return bool(column.choices) or column.type in ("bool", "str")
 
 
 def _find_column(target: str, table: pl.DataFrame) -> str:
-    """The raw column that is meant.
+    """Find the column that the option names.
 
     Raises:
-        UsageError: there is none.
+        UsageError: none or several match.
     """
     if target in table.columns:
         return target
     names = field_names(table.columns)
-    meant = [raw for raw, name in names.items() if target and target.lower() in (raw.lower(), name)]
-    if len(meant) == 1:
-        return meant[0]
+    matches = [raw for raw, name in names.items() if target and target.lower() in (raw.lower(), name)]
+    if len(matches) == 1:
+        return matches[0]
     likely = rank_targets([ColumnStats(c) for c in table.get_columns()])
     others = [c for c in table.columns if c not in likely]
     if target:
@@ -166,7 +160,7 @@ def _find_column(target: str, table: pl.DataFrame) -> str:
 
 
 def _is_ordered_in_time(table: pl.DataFrame, schema: InferredSchema, target: str) -> bool:
-    """Whether rows are events in time, and a split by it leaves two classes at least in each part."""
+    """Return True if rows are in the order of time, and a split by it leaves two classes in each part."""
     times = schema.names_with_role("time")
     if not times or not schema.in_order:
         return False
@@ -176,11 +170,10 @@ def _is_ordered_in_time(table: pl.DataFrame, schema: InferredSchema, target: str
         parts, _ = assign_by_time(rows.get_column(raw), 0.2, 0.2)
     except BrokenPromise:
         return False
-    column = schema.column(str(schema.target))
-    if not (column.choices or column.type in ("bool", "str")):
+    if not _has_classes(schema):
         return True
-    parted = pl.DataFrame({"part": pl.Series(parts.tolist()), "value": rows.get_column(target)})
-    return bool(parted.group_by("part").agg(pl.col("value").n_unique())["value"].min() >= 2)  # type: ignore[operator]
+    values = pl.DataFrame({"part": pl.Series(parts.tolist()), "value": rows.get_column(target)})
+    return bool(values.group_by("part").agg(pl.col("value").n_unique())["value"].min() >= 2)  # type: ignore[operator]
 
 
 def _excluded_columns(schema: InferredSchema) -> str:
@@ -190,5 +183,5 @@ def _excluded_columns(schema: InferredSchema) -> str:
 
 
 def _docstring_text(text: str) -> str:
-    """A text that may stand in a docstring."""
+    """Replace the characters that would end or break a docstring."""
     return "".join(c if c.isprintable() and c not in '"\\' else "_" for c in shorten(text, 40))

@@ -1,4 +1,4 @@
-"""Servers of this machine: how Prefect's and MLflow's are started, small, quiet and for this machine only."""
+"""Local servers of Prefect and MLflow: their commands and environments, starting them, waiting for them."""
 
 from __future__ import annotations
 
@@ -38,15 +38,19 @@ _CLEARED_PREFIXES = ("PREFECT_", "MLFLOW_", "_MLFLOW_", "UVICORN_")
 
 @dataclass(frozen=True)
 class Server:
-    """What a server is started with.
+    """The command and environment of a server.
 
     Attributes:
-        name: as one speaks of it.
-        port: that it listens on.
-        words: of its command, after Python's own.
-        settings: its part of the environment.
-        folder: its working directory, which takes its log.
-        health: the path that answers when it is up.
+        name: its name in messages.
+        port: the port that it listens on.
+        arguments: of its command, after that of Python.
+        settings: variables of its environment.
+        folder: its working directory, which gets its log.
+        health_path: the path that answers when it is up.
+
+    Example:
+        >>> prefect_server(Path(".magical/prefect"), 4200).address
+        'http://127.0.0.1:4200'
     """
 
     name: str
@@ -58,39 +62,30 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where a browser finds it."""
+        """The URL of its pages."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def log(self) -> Path:
-        """The file that takes what it writes."""
+        """The file that gets its output."""
         return self.folder / f"{self.name.lower()}.log"
 
     def start(self) -> GuardedProcess:
-        """Give its process, which begins when it is entered and ends with this one.
-
-        What the shell says of Prefect and MLflow is meant for their clients, and does not reach it.
-        """
+        """Create its process, which starts when it is entered as a context and ends with this one."""
         with wrap_disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+        # The shell's variables for Prefect and MLflow are meant for clients; a server would obey them, too.
         env = {k: v for k, v in os.environ.items() if not k.startswith(_CLEARED_PREFIXES)}
-        command = [sys.executable, *self.arguments]
-        return GuardedProcess(
-            command, env={**env, **_QUIET_ENVIRONMENT, **self.settings}, cwd=self.folder, log=self.log
-        )
+        env |= {**_QUIET_ENVIRONMENT, **self.settings}
+        return GuardedProcess([sys.executable, *self.arguments], env=env, cwd=self.folder, log=self.log)
 
     def is_up(self) -> bool:
-        """Whether it is up."""
+        """Return True if it answers."""
         return _fetch(self.port, self.health_path) is not None
 
 
 def prefect_server(home: Path, port: int) -> Server:
-    """Say how Prefect's server is started.
-
-    Args:
-        home: the folder for its database and its log.
-        port: that it listens on.
-    """
+    """Describe Prefect's server, with its database and log in a folder."""
     address = f"http://{HOST}:{port}"
     settings = {
         "PREFECT_HOME": str(home),
@@ -107,18 +102,17 @@ def prefect_server(home: Path, port: int) -> Server:
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
         "PREFECT_LOGGING_COLORS": "false",
     }
-    words = ("-m", "prefect", "server", "start", "--host", HOST, "--port", str(port))
-    return Server("Prefect", port, words, settings, home, "/api/health")
+    arguments = ("-m", "prefect", "server", "start", "--host", HOST, "--port", str(port))
+    return Server("Prefect", port, arguments, settings, home, "/api/health")
 
 
 def mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> Server:
-    """Say how MLflow's server is started.
+    """Describe MLflow's server.
 
     Args:
         home: the folder for its log.
-        uri: of the database; it is made if need be.
-        artifacts: the folder with the files of an embedded one.
-        port: that it listens on.
+        uri: of the database, which is created if it is missing.
+        artifacts: the folder with the files of an embedded database.
     """
     relocate_artifacts(uri, artifacts)
     settings = {
@@ -136,12 +130,12 @@ def mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> Server:
         "allowed-hosts": ",".join(origin.removeprefix("http://") for origin in _origins(port)),
         "cors-allowed-origins": ",".join(_origins(port)),
     }
-    words = ("-m", "mlflow", "server", *(word for name, x in options.items() for word in (f"--{name}", x)))
-    return Server("MLflow", port, words, settings, home, "/health")
+    arguments = (word for name, value in options.items() for word in (f"--{name}", value))
+    return Server("MLflow", port, ("-m", "mlflow", "server", *arguments), settings, home, "/health")
 
 
 def await_servers(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
-    """Wait until servers answer.
+    """Wait until all servers answer.
 
     Raises:
         ProjectError: one ended, or took too long.
@@ -149,7 +143,7 @@ def await_servers(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
     until = time.monotonic() + _START_TIMEOUT
     for server, process in servers:
         while not server.is_up():
-            check_servers([(server, process)])
+            check_servers([(server, process)])  # or a server that ended at once would be awaited for minutes
             if time.monotonic() > until:
                 raise ProjectError(
                     f"{server.name} was started and did not answer within {_START_TIMEOUT:.0f} s.",
@@ -160,36 +154,34 @@ def await_servers(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
 
 
 def check_servers(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
-    """See that servers run.
+    """Check that all servers run.
 
     Raises:
         ProjectError: one ended.
     """
     for server, process in servers:
         if (code := process.poll()) is not None:
-            raise ProjectError(
-                f"{server.name} ended with exit code {code}.",
-                *process.tail(),
-                hint=f"its log is {server.log}",
-            )
+            text, hint = f"{server.name} ended with exit code {code}.", f"its log is {server.log}"
+            raise ProjectError(text, *process.tail(), hint=hint)
 
 
 def free_port() -> int:
-    """Give a port of this machine that nobody listens on."""
+    """Find a port of this machine on which no program listens."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return int(listener.getsockname()[1])
 
 
 def find_port_user(port: int) -> str:
-    """Say who listens on a port of this machine; empty if it is free.
+    """Identify the program that listens on a port of this machine; empty if the port is free.
 
     Example:
         >>> find_port_user(free_port())
         ''
     """
     with socket.socket() as listener, contextlib.suppress(OSError):
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, after one that ended
+        # As servers do: a port stays reserved for a minute after its last server ended.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
         return ""
     if _fetch(port, "/api/health") == b"true":
@@ -204,7 +196,8 @@ def _origins(port: int) -> Iterator[str]:
 
 
 def _fetch(port: int, path: str) -> bytes | None:
-    """What a server of this machine answers, if it does; proxies have no part in it."""
+    """Return the body of a server's answer; None without one."""
+    # http.client, since urllib would send the request to a proxy that the environment names.
     connection = http.client.HTTPConnection(HOST, port, timeout=3)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
         connection.request("GET", path)

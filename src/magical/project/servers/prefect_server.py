@@ -1,4 +1,4 @@
-"""A Prefect server for one call of a flow, where none is set up: it ends with the call or the process."""
+"""A temporary Prefect server for one call of a flow, where no server is configured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ensure_prefect_server"]
 
 DRAIN_TIMEOUT = 10.0
-"""Seconds that the server is given to take what is left to tell."""
+"""Seconds to wait for the server to record the last events."""
 
 _POLL_SECONDS = 0.2
 
@@ -29,14 +29,14 @@ magical ui keeps one; prefect config set PREFECT_API_URL=http://127.0.0.1:4200/a
 
 @contextlib.contextmanager
 def ensure_prefect_server() -> Iterator[None]:
-    """Let flows that are called in this block have a server: the one that is set up, or a temporary one.
+    """Provide a server for the flows of a ``with`` block: the configured one, or a temporary one.
 
-    Prefect starts one, too, but leaves it running when the process is killed. This one keeps what it notes
-    where Prefect's would, in Prefect's own database, and ends when it has noted how each task ended.
+    The temporary one uses Prefect's own database, and ends when it has recorded the end of each task.
 
     Raises:
-        ProjectError: it does not start.
+        ProjectError: the server does not start.
     """
+    # Prefect's own temporary server goes on running when this process is killed, and misses the last events.
     from prefect.settings import get_current_settings
 
     settings = get_current_settings()
@@ -46,8 +46,8 @@ def ensure_prefect_server() -> Iterator[None]:
     print(_START_NOTICE, file=sys.stderr, flush=True)
     server = prefect_server(settings.home, free_port())
     if url := settings.server.database.connection_url:
-        known = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url.get_secret_value()}
-        server = replace(server, settings={**server.settings, **known})
+        database = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url.get_secret_value()}
+        server = replace(server, settings={**server.settings, **database})
     with server.start() as process:
         await_servers([(server, process)])
         with use_server(f"{server.address}/api"):
@@ -55,15 +55,15 @@ def ensure_prefect_server() -> Iterator[None]:
             try:
                 yield
             finally:
-                with contextlib.suppress(Exception):  # what the server does not know is no fault of the run
+                with contextlib.suppress(Exception):  # a missing event must not fail the run
                     _flush_events(began)
 
 
 def _flush_events(began: datetime) -> None:
-    """Hand the server what this process still has to tell, and see that it notes it.
+    """Send the server the events of this process, and wait until it has recorded the end of each task.
 
     Args:
-        began: no flow run of this process began before.
+        began: a time before the first flow run of this process.
     """
     from prefect.client.orchestration import get_client
     from prefect.events.worker import EventsWorker
@@ -73,29 +73,23 @@ def _flush_events(began: datetime) -> None:
     EventsWorker.drain_all(timeout=DRAIN_TIMEOUT)
     until, quiet = time.monotonic() + DRAIN_TIMEOUT, 0
     with get_client(sync_client=True) as client:
-        while quiet < 2 and time.monotonic() < until:  # the last task may not be known at all yet
+        # Twice, since the last task may be unknown to the server at the first look.
+        while quiet < 2 and time.monotonic() < until:
             time.sleep(_POLL_SECONDS)
             quiet = 0 if _has_unfinished_tasks(client, began) else quiet + 1
 
 
 def _has_unfinished_tasks(client: SyncPrefectClient, began: datetime) -> bool:
-    """Whether the server waits for the end of a task of a flow run that began since a time."""
-    from prefect.client.schemas.filters import (
-        FlowRunFilter,
-        FlowRunFilterStartTime,
-        TaskRunFilter,
-        TaskRunFilterState,
-        TaskRunFilterStateType,
-    )
+    """Return True if the server knows an unfinished task of a flow run that began since a time."""
+    from prefect.client.schemas import filters
     from prefect.client.schemas.objects import TERMINAL_STATES, StateType
     from prefect.client.schemas.sorting import TaskRunSort
 
-    going = [kind for kind in StateType if kind not in TERMINAL_STATES]
+    unfinished = [kind for kind in StateType if kind not in TERMINAL_STATES]
+    states = filters.TaskRunFilterState(type=filters.TaskRunFilterStateType(any_=unfinished))
+    since = filters.FlowRunFilterStartTime.model_validate({"after_": began})
+    tasks, flows = filters.TaskRunFilter(state=states), filters.FlowRunFilter(start_time=since)
     found = client.read_task_runs(
-        flow_run_filter=FlowRunFilter(start_time=FlowRunFilterStartTime.model_validate({"after_": began})),
-        task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=going))),
-        sort=TaskRunSort.ID_DESC,
-        limit=1,
-        offset=0,
+        flow_run_filter=flows, task_run_filter=tasks, sort=TaskRunSort.ID_DESC, limit=1, offset=0
     )
     return bool(found)

@@ -1,4 +1,4 @@
-"""The pages of Prefect and MLflow for one project: what is started for them, and for how long."""
+"""The servers of `magical ui`: the pages of Prefect and MLflow for one project."""
 
 from __future__ import annotations
 
@@ -31,28 +31,27 @@ if TYPE_CHECKING:
 
 __all__ = ["UIServers"]
 
-
 _POLL_SECONDS = 0.3
 _DATABASE_SCHEMES = ("sqlite:", "postgresql", "mysql", "mssql")
 
 
 class UIServers:
-    """Runs the servers of a project's pages for as long as a ``with`` block, and no longer than this process.
+    """Runs Prefect's and MLflow's servers for a ``with`` block; they also end if this process is killed.
 
-    A server that the settings name is somebody else's: its address is given, and nothing is started.
+    A server that the settings name elsewhere is not started; only its address is reported.
 
     Args:
-        project: whose runs are shown.
-        prefect_port: that Prefect listens on; 0 for any that is free.
-        mlflow_port: the same for MLflow.
+        project: the project whose runs are shown.
+        prefect_port: 0 for any free one.
+        mlflow_port: 0 for any free one.
 
     Attributes:
-        addresses: of ``prefect`` and ``mlflow``; none where there is no server.
-        notes: what else to know of them, a line each.
+        addresses: of ``prefect`` and ``mlflow``; None without a server.
+        notes: remarks for the user, a line each.
 
     Raises:
-        UsageError: both are to listen on one port, or, on entry, a port is taken.
-        ProjectError: on entry, a server ended while it started.
+        UsageError: both ports are the same, or, on entry, a port is taken.
+        ProjectError: on entry, ``magical ui`` runs for the project already, or a server did not start.
     """
 
     def __init__(self, project: Project, *, prefect_port: int = 4200, mlflow_port: int = 5000) -> None:
@@ -72,18 +71,18 @@ class UIServers:
 
     def __enter__(self) -> Self:
         for server in self._servers:
-            if who := find_port_user(server.port):
-                _refuse_taken_port(server, who)
+            if user := find_port_user(server.port):
+                _refuse_taken_port(server, user)
         with contextlib.ExitStack() as stack:
-            if self._servers:
+            if self._servers:  # one at a time for a project: two servers must not share a folder
                 lock = acquire(self._project.home / "ui.lock", on_wait=_refuse_second)
                 stack.callback(release, lock)
             for server in self._servers:
                 self._processes.append((server, stack.enter_context(server.start())))
-            stack.callback(self._stop)
+            stack.callback(self._stop)  # the last callback runs first: it stops all, the others wait for each
             await_servers(self._processes)
             if address := self.addresses["prefect"]:
-                reconcile_flow_runs(self._project, f"{address}/api")  # before anybody looks
+                reconcile_flow_runs(self._project, f"{address}/api")  # before the pages are opened
             self._stack = stack.pop_all()
         return self
 
@@ -97,7 +96,7 @@ class UIServers:
         return "\n".join([*lines, *self.notes, stops])
 
     def watch(self) -> None:
-        """Wait for as long as all servers run; at once if there is none.
+        """Wait until a server ends; return at once if there is none.
 
         Raises:
             ProjectError: one ended.
@@ -107,15 +106,15 @@ class UIServers:
             time.sleep(_POLL_SECONDS)
 
     def _stop(self) -> None:
-        """Let all end at the same time; the stack then waits for each."""
+        """Ask all processes to end, so that they end at the same time."""
         for _, process in self._processes:
             process.stop()
 
-    def _add(self, name: str, given: Server | str | None) -> None:
-        if isinstance(given, Server):
-            self._servers.append(given)
-            given = given.address
-        self.addresses[name] = given
+    def _add(self, name: str, server: Server | str | None) -> None:
+        """Add a server to start, or the address of one that runs elsewhere."""
+        if isinstance(server, Server):
+            self._servers.append(server)
+        self.addresses[name] = server.address if isinstance(server, Server) else server
 
     def _plan_prefect(self, project: Project, port: int) -> Server | str | None:
         named = project.context().configuration.policy.server
@@ -138,7 +137,7 @@ class UIServers:
 
 
 def _is_same_server(uri: str, port: int) -> bool:
-    """Whether settings name the very server that is to be started."""
+    """Return True if a URI of the settings is that of the server to start."""
     with contextlib.suppress(ValueError):
         parts = urlsplit(uri)
         return parts.hostname in (HOST, "localhost") and parts.port == port
@@ -146,7 +145,7 @@ def _is_same_server(uri: str, port: int) -> bool:
 
 
 def _absolute(uri: str) -> str:
-    """The address of a database from anywhere; a relative one is relative to this process, not its server."""
+    """Make the path of a SQLite database absolute: the server has another working directory."""
     path = uri.removeprefix("sqlite:///")
     return uri if path == uri or not path else f"sqlite:///{Path(path).absolute()}"
 
