@@ -76,9 +76,8 @@ def _run_workflow(
             print(note)
         graph = context.draw().graph
         if options.pretend:
-            from magical.project.checking import (
-                check_project,
-            )  # polars, which an unchanged run can do without
+            # Imported here, since it imports polars, and an unchanged run needs none.
+            from magical.project.checking import check_project
 
             findings = tuple(f for f in check_project(context).findings if f.severity != "note")
             graph = replace(graph, findings=findings)
