@@ -28,12 +28,12 @@ class Shown:
     api: str
 
     def flow_runs(self, flow: str) -> list[dict[str, Any]]:
-        """Give the runs of a flow, oldest first."""
+        """Return the runs of a flow, oldest first."""
         asked = {"flows": {"name": {"any_": [flow]}}, "sort": "EXPECTED_START_TIME_ASC", "limit": 50}
         return list(self.ask("flow_runs/filter", asked))
 
     def flow_run(self, flow: str, state: str = "", number: int = 0) -> dict[str, Any]:
-        """Give one run of a flow, once it has a state of this name."""
+        """Wait for one run of a flow, until it has a state of this name."""
 
         def found() -> dict[str, Any] | None:
             runs = self.flow_runs(flow)
@@ -44,14 +44,14 @@ class Shown:
         return until(found, lambda: [r["state"] for r in self.flow_runs(flow)])
 
     def tasks(self, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """Give the tasks of a flow run by their names."""
+        """Return the tasks of a flow run by their names."""
         asked = {"flow_runs": {"id": {"any_": [run["id"]]}}, "sort": "EXPECTED_START_TIME_ASC", "limit": 200}
         found = list(self.ask("task_runs/filter", asked))
         assert len({task["name"] for task in found}) == len(found), "two tasks of one name"
         return {task["name"]: task for task in found}
 
     def states(self, run: dict[str, Any], expected: dict[str, str]) -> dict[str, dict[str, Any]]:
-        """Give the tasks of a flow run once their states are these."""
+        """Return the tasks of a flow run once their states are these."""
 
         def found() -> dict[str, dict[str, Any]] | None:
             tasks = self.tasks(run)
@@ -60,7 +60,7 @@ class Shown:
         return until(found, lambda: {n: t["state"]["name"] for n, t in self.tasks(run).items()})
 
     def logs(self, task: dict[str, Any], text: str, of: str = "task_run_id") -> list[str]:
-        """Give the lines of a task's log, or of a flow run's, once one of them has this text."""
+        """Return the lines of a task's log, or of a flow run's, once one of them has this text."""
 
         def lines() -> list[str]:
             asked = {"logs": {of: {"any_": [task["id"]]}}, "sort": "TIMESTAMP_ASC", "limit": 200}
@@ -69,7 +69,7 @@ class Shown:
         return until(lambda: found if text in " ".join(found := lines()) else None, lines)
 
     def artifacts(self, run: dict[str, Any]) -> list[dict[str, Any]]:
-        """Give the artifacts of a flow run."""
+        """Return the artifacts of a flow run."""
         asked = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "KEY_ASC", "limit": 200}
         return list(self.ask("artifacts/filter", asked))
 
@@ -89,7 +89,7 @@ class Shown:
 
 
 def until(found: Callable[[], T | None], what: Callable[[], object] = lambda: "", seconds: float = 15.0) -> T:
-    """Give what a function gives, once that is something."""
+    """Call a function until its result is true, and return that."""
     end = time.monotonic() + seconds
     while not (value := found()):
         assert time.monotonic() < end, f"not within {seconds} s, but: {what()}"
@@ -98,7 +98,7 @@ def until(found: Callable[[], T | None], what: Callable[[], object] = lambda: ""
 
 
 def words(small: Small, api: str, *more: str) -> list[str]:
-    """Give the command that runs a project under Prefect."""
+    """Return the command that runs a project under Prefect."""
     own = ["run", "policy.runner=prefect", f"policy.server={api}", *more, "--project", str(small.root)]
     return [sys.executable, "-m", "magical.cli", *own]
 

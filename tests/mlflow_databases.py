@@ -18,7 +18,7 @@ from magical.integrations.mlflow.client import _answered_at, prepare_mlflow
 
 
 def database(folder: Path) -> str:
-    """Give the address of an empty database in a folder."""
+    """Return the address of an empty database in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(_template(), folder / "mlflow.db")
     return f"sqlite:///{folder / 'mlflow.db'}"
@@ -37,7 +37,7 @@ def _template() -> Path:
 
 
 def free_port() -> int:
-    """Give a port of this machine that nobody listens on."""
+    """Return a port of this machine that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -50,7 +50,7 @@ class File:
 
 
 def files(store: RemoteStore, folder: str) -> list[File]:
-    """Give the files of a store below a folder."""
+    """Return the files of a store below a folder."""
     return [File(store, name) for name in store.storage.list_files(folder)]
 
 
@@ -97,7 +97,7 @@ def bucket(name: str) -> None:
 
 
 def s3() -> Any:
-    """Give the filesystem of the server that the variables name."""
+    """Return the filesystem of the server that the variables name."""
     import fsspec
 
     return fsspec.filesystem("s3", skip_instance_cache=True)

@@ -7,9 +7,10 @@ import pytest
 from pydantic import PositiveInt, SecretStr
 
 from magical import Field, InputPath, OutputPath, Settings
+from magical.cli.verb import parse_overrides
 from magical.errors import SettingsError, UsageError
 from magical.settings import CommandLineText, TaggedSettings, to_json
-from magical.settings.layers import COMMAND_LINE, Layer, load_settings, parse_overrides, read_toml
+from magical.settings.layers import COMMAND_LINE, Layer, load_settings, read_toml
 from projects import Small, is_well_worded
 
 

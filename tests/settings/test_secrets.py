@@ -9,10 +9,11 @@ import pytest
 from pydantic import SecretBytes, SecretStr, ValidationError
 
 import magical
+from magical.cli.verb import parse_overrides
 from magical.errors import InputError, SettingsError, WiringError
 from magical.masking import mask
 from magical.settings import Secret, Settings, to_json
-from magical.settings.layers import Layer, load_settings, parse_overrides, to_overrides
+from magical.settings.layers import Layer, load_settings, to_overrides
 from magical.settings.secrets import drop_masked, forbid_reveal, mask_referenced_secrets
 from projects import is_well_worded, one
 

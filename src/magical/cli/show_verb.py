@@ -44,7 +44,7 @@ def show_command(options: SharedOptions, words: tuple[str, ...], form: str | Non
     step, overrides = parse_words(words)
     if step:
         raise UsageError(f"show draws the whole workflow, not {step!r}.", hint=f"magical inspect {step}")
-    context = options.open_project().context(overrides)
+    context = options.open_context(overrides)
     drawn = context.draw().drawn
     if form == "settings":
         from magical.report.text import settings_text

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from magical.errors import UsageError
+from magical.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
     from magical.project import Project
+    from magical.project.project_context import ProjectContext
 
 __all__ = [
     "PDB_OPTION",
@@ -24,6 +26,7 @@ __all__ = [
     "TRUST_OPTION",
     "SharedOptions",
     "cli",
+    "parse_overrides",
     "parse_words",
     "verb",
 ]
@@ -81,6 +84,12 @@ class SharedOptions:
     rows: int = 1000
     trust: bool = False
     traceback: bool = False
+
+    def open_context(self, overrides: Mapping[str, Any] | None = None) -> ProjectContext:
+        """Open the project for this command, with the settings typed on its line."""
+        from magical.project.project_context import open_context
+
+        return open_context(self.open_project().options, overrides)
 
     def open_project(self) -> Project:
         """Load the project with its profile, sample and pretence."""
@@ -169,11 +178,60 @@ def parse_words(words: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
         >>> parse_words(("clean", "max_age=80"))
         ('clean', {'max_age': 80})
     """
-    from magical.settings.layers import parse_overrides
-
     steps = [w for w in words if "=" not in w]
     if len(steps) > 1:
         raise UsageError(
             f"{len(steps)} steps were named: {', '.join(steps)}.", hint="name one; settings are key=value."
         )
     return (steps[0] if steps else ""), parse_overrides(w for w in words if "=" in w)
+
+
+def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
+    """Parse ``key=value`` words; keys may be dotted, values are TOML or else plain text.
+
+    Raises:
+        SettingsError: a word has no ``=``.
+
+    Example:
+        >>> parse_overrides(["max_age=80", "split.seed=3", "name=PhD"])
+        {'max_age': 80, 'split': {'seed': 3}, 'name': 'PhD'}
+    """
+    values: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise SettingsError(
+                f"{word!r} is neither an option nor key=value.", hint="write it as key=value."
+            )
+        *folders, last = key.split(".")
+        place = values
+        for folder in folders:
+            place = place.setdefault(folder, {})
+            if not isinstance(place, dict):
+                raise SettingsError(f"{key} is given twice, as a value and as a group.", hint="give it once.")
+        place[last] = _parse_value(text)
+    return values
+
+
+def _parse_value(text: str) -> Any:
+    from magical.settings.paths import CommandLineText
+
+    if text in ("null", "None"):
+        return None
+    try:
+        return _mark_texts(tomllib.loads(f"value = {text}")["value"], text)
+    except (tomllib.TOMLDecodeError, ValueError):
+        return CommandLineText(text)
+
+
+def _mark_texts(value: Any, text: str = "") -> Any:
+    """Mark the texts in a value as the command line's; a date stays a text until its field parses it."""
+    from magical.settings.paths import CommandLineText
+
+    if isinstance(value, str):
+        return CommandLineText(value)
+    if isinstance(value, list):
+        return [_mark_texts(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _mark_texts(v) for k, v in value.items()}
+    return value if isinstance(value, (bool, int, float)) else CommandLineText(text or value)

@@ -63,9 +63,8 @@ def _run_workflow(
     options: SharedOptions, words: tuple[str, ...], debug: Callable[[BaseException], None] | None = None
 ) -> None:
     step, overrides = parse_words(words)
-    context = options.open_project().context(overrides)
+    context = options.open_context(overrides)
     from magical.integrations.prefect.reconcile import describe_open_flow_run
-    from magical.project.checking import check_project
     from magical.project.loading.configuration import GROUPS
     from magical.project.run_setup import run_drawing
     from magical.report.progress import Console
@@ -77,6 +76,9 @@ def _run_workflow(
             print(note)
         graph = context.draw().graph
         if options.pretend:
+            # Imported here, since it imports polars, and an unchanged run needs none.
+            from magical.project.checking import check_project
+
             findings = tuple(f for f in check_project(context).findings if f.severity != "note")
             graph = replace(graph, findings=findings)
     # Policy options are not in the cache key, so the suggested command omits them.
@@ -103,7 +105,7 @@ def _run_workflow(
 def plan_command(options: SharedOptions, words: tuple[str, ...]) -> None:
     """Say what a run would do, without doing it."""
     step, overrides = parse_words(words)
-    context = options.open_project().context(overrides)
+    context = options.open_context(overrides)
     plans = context.plan(step)
     _warn_foreign_results(context)
     from magical.report.text import plan_text
@@ -125,7 +127,7 @@ def inspect_command(options: SharedOptions, step: str, words: tuple[str, ...]) -
     """Show what STEP gave, what it kept, and what it said."""
     from magical.project.inspection import inspect_step
 
-    context = options.open_project().context(parse_words(words)[1])
+    context = options.open_context(parse_words(words)[1])
     try:
         inspected = inspect_step(context, step)
     finally:  # a result that was not trusted is the likely cause when none is found
@@ -186,7 +188,7 @@ def reproduce_command(options: SharedOptions, run: str, words: tuple[str, ...]) 
             click.echo(format_changes(name, changes), err=True)
 
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
-        context = options.open_project().context()
+        context = options.open_context()
         outcome = reproduce_run(context, run, overrides, (Console(),), print_changes)
     options.print_answer(outcome.to_json(), lambda: outcome.difference_text)
     if not outcome.agrees:
@@ -337,7 +339,7 @@ def check_command(options: SharedOptions, words: tuple[str, ...], hard: bool) ->
     if step:
         raise UsageError(f"check looks at the whole design, not at {step!r} by itself.", hint="take it off.")
     with contextlib.redirect_stdout(sys.stderr):  # what bodies print must not mix with the answer
-        report = check_project(options.open_project().context(overrides), hard)
+        report = check_project(options.open_context(overrides), hard)
     options.print_answer(report.to_json(), lambda: str(report))
     if report.failed:
         sys.exit(1)

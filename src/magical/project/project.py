@@ -21,6 +21,7 @@ from magical.project.project_context import OpenOptions, ProjectContext, open_co
 from magical.project.result import Run
 from magical.project.run_setup import run_drawing
 from magical.project.why_answer import Why, answer_why
+from magical.settings.layers import to_overrides
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -92,7 +93,7 @@ class Project:
             UsageError: there is no such profile.
             SettingsError: a file, policy or tracking is wrong.
         """
-        return open_context(self.options, settings, self._stores)
+        return open_context(self.options, to_overrides(settings or {}), self._stores)
 
     @property
     def store(self) -> Store:

@@ -17,7 +17,6 @@ from magical.project.backends import ProjectRegistryIdentity, open_store, prepar
 from magical.project.loading.configuration import Configuration, read_configuration
 from magical.project.loading.drawing import WorkflowDrawer, WorkflowDrawing
 from magical.project.loading.location import Location
-from magical.settings.layers import to_overrides
 from magical.system.file_digests import FileDigests
 
 if TYPE_CHECKING:
@@ -180,7 +179,7 @@ def open_context(
 
     Args:
         options: the location, profile and the rest.
-        overrides: settings of the command line or from Python.
+        overrides: as the command line parses them; ``to_overrides`` converts settings from Python.
         stores: those that the same ``Project`` has opened; by default the context opens its own.
 
     Raises:
@@ -191,6 +190,5 @@ def open_context(
         >>> open_context(OpenOptions(Location(Path("shop"), "workflow")), {"max_age": 80}).home.name
         '.magical'
     """
-    overrides = to_overrides(overrides or {})
     configuration = read_configuration(options.location.root, options.profile, overrides)
     return ProjectContext(options, configuration, {} if stores is None else stores)

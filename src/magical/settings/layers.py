@@ -23,7 +23,6 @@ __all__ = [
     "LoadedSettings",
     "apply_overrides",
     "load_settings",
-    "parse_overrides",
     "read_toml",
     "to_overrides",
 ]  # fmt: skip
@@ -80,33 +79,6 @@ def load_settings(
     return LoadedSettings(settings, setting_layers)
 
 
-def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
-    """Parse ``key=value`` words; keys may be dotted, values are TOML or else plain text.
-
-    Raises:
-        SettingsError: a word has no ``=``.
-
-    Example:
-        >>> parse_overrides(["max_age=80", "split.seed=3", "name=PhD"])
-        {'max_age': 80, 'split': {'seed': 3}, 'name': 'PhD'}
-    """
-    values: dict[str, Any] = {}
-    for word in words:
-        key, equals, text = word.partition("=")
-        if not equals or not key:
-            raise SettingsError(
-                f"{word!r} is neither an option nor key=value.", hint="write it as key=value."
-            )
-        *folders, last = key.split(".")
-        place = values
-        for folder in folders:
-            place = place.setdefault(folder, {})
-            if not isinstance(place, dict):
-                raise SettingsError(f"{key} is given twice, as a value and as a group.", hint="give it once.")
-        place[last] = _parse_value(text)
-    return values
-
-
 def apply_overrides(values: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Merge settings of the command line over those of a run.
 
@@ -153,26 +125,6 @@ def read_toml(path: Path, contents: dict[Path, bytes]) -> dict[str, Any]:
         raise SettingsError(
             f"{path.name} is not TOML: {error}.", hint="texts are quoted, true is lower case."
         ) from None
-
-
-def _parse_value(text: str) -> Any:
-    if text in ("null", "None"):
-        return None
-    try:
-        return _mark_texts(tomllib.loads(f"value = {text}")["value"], text)
-    except (tomllib.TOMLDecodeError, ValueError):
-        return CommandLineText(text)
-
-
-def _mark_texts(value: Any, text: str = "") -> Any:
-    """Mark the texts in a value as the command line's; a date stays a text until its field parses it."""
-    if isinstance(value, str):
-        return CommandLineText(value)
-    if isinstance(value, list):
-        return [_mark_texts(v) for v in value]
-    if isinstance(value, dict):
-        return {k: _mark_texts(v) for k, v in value.items()}
-    return value if isinstance(value, (bool, int, float)) else CommandLineText(text or value)
 
 
 def _dump_defaults(cls: type[BaseModel]) -> dict[str, Any]:

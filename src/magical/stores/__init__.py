@@ -1,5 +1,5 @@
-"""Stores: where artifacts and records live, named by content and by key.
+"""Stores of artifacts and records: artifacts are named by content, records by key.
 
-`local` is a folder, `remote` any filesystem of fsspec; `codecs` turns values into bytes for both.
+`local` is a folder, `remote` any filesystem of fsspec; both share `artifact_store`, `blobs` and `codecs`.
 Door: `local`, `remote`.
 """

@@ -1,4 +1,4 @@
-"""The forms of stored artifacts: tables as parquet, values as JSON, models as skops or cloudpickle."""
+"""The formats of stored artifacts: tables as parquet, values as JSON, models and other objects as pickles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from magical.contracts.tables import to_polars
 from magical.contracts.validation import LazyOutput
 from magical.engine.artifacts import Artifact
 from magical.errors import StoreError, UnwrittenStep, shorten
-from magical.stores.local.objects import BlobStore
+from magical.stores.blobs import BlobStore
 from magical.synthesis.stub_models import is_stub, stub_from_json, stub_to_json
 
 __all__ = ["decode_artifact", "encode_artifact"]
@@ -27,16 +27,27 @@ _TABLE = Promise("table", Frame)
 
 
 def encode_artifact(value: Any, promise: Promise, key: str, objects: BlobStore) -> Artifact:
-    """Store a value and say what it is.
+    """Store the result of a step and describe it as an artifact.
 
     Args:
-        value: what a step gave.
-        promise: what it promised.
-        key: the step's key: what a model is named by, since its bytes are not stable.
-        objects: where the bytes go.
+        value: the result.
+        promise: of the step.
+        key: of the step; the content of a model is named by it, since its bytes differ from fit to fit.
+        objects: receives the bytes.
 
     Raises:
-        StoreError: the value has no form that can be stored.
+        StoreError: no format can hold the value.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from magical.stores.local.objects import LocalObjects
+        >>> with TemporaryDirectory() as folder:
+        ...     objects = LocalObjects(Path(folder))
+        ...     artifact = encode_artifact(pl.DataFrame({"x": [1, 2]}), Promise("any"), "key", objects)
+        ...     table = decode_artifact(artifact, Promise("any"), objects)
+        >>> artifact.kind, artifact.summary, table["x"].to_list()
+        ('table', '2 × 1', [1, 2])
     """
     if isinstance(value, pl.DataFrame):
         return _encode_table(value, objects)
@@ -48,15 +59,8 @@ def encode_artifact(value: Any, promise: Promise, key: str, objects: BlobStore) 
         text = ", ".join(f"{n} {getattr(value, n).height:,}" for n in PARTS)
         return Artifact("group", _joint_digest(items), summary=text, items=items)
     if promise.kind in ("tuple", "list") and isinstance(value, (tuple, list)):
-        inner = (
-            promise.items
-            if promise.kind == "tuple"
-            else (promise.items or (Promise("any"),))[:1] * len(value)
-        )
-        items = {
-            str(i): encode_artifact(v, p, f"{key}.{i}", objects)
-            for i, (v, p) in enumerate(zip(value, inner, strict=True))
-        }
+        pairs = enumerate(zip(value, _member_promises(promise, len(value)), strict=True))
+        items = {str(i): encode_artifact(v, p, f"{key}.{i}", objects) for i, (v, p) in pairs}
         return Artifact("group", _joint_digest(items), summary=f"{len(value)} items", items=items)
     if is_stub(value):
         return _encode_stub_model(value, objects)
@@ -68,15 +72,10 @@ def encode_artifact(value: Any, promise: Promise, key: str, objects: BlobStore) 
 
 
 def decode_artifact(artifact: Artifact, promise: Promise, objects: BlobStore) -> Any:
-    """Give a stored value back.
-
-    Args:
-        artifact: what ``encode_artifact`` said it is.
-        promise: what the step promised.
-        objects: where the bytes are.
-    """
+    """Read a stored value back; see ``encode_artifact``."""
     match artifact.kind:
         case "table" if promise.kind == "lazy":
+            # No glob: a bracket in the path of the project is no pattern.
             return pl.scan_parquet(objects.file(artifact.blob), glob=False)
         case "table":
             return pl.read_parquet(io.BytesIO(objects.get(artifact.blob)))
@@ -90,17 +89,18 @@ def decode_artifact(artifact: Artifact, promise: Promise, objects: BlobStore) ->
             return _load_object(objects.get(artifact.blob), artifact)
     if set(artifact.items) == {*PARTS, "assignment"}:
         return Parts(**{n: decode_artifact(a, _TABLE, objects) for n, a in artifact.items.items()})
-    inner = (
-        promise.items
-        if promise.kind == "tuple"
-        else (promise.items or (Promise("any"),))[:1] * len(artifact.items)
-    )
-    members = [decode_artifact(a, p, objects) for a, p in zip(artifact.items.values(), inner, strict=True)]
+    promises = _member_promises(promise, len(artifact.items))
+    members = [decode_artifact(a, p, objects) for a, p in zip(artifact.items.values(), promises, strict=True)]
     return tuple(members) if promise.kind == "tuple" else members
 
 
+def _member_promises(promise: Promise, count: int) -> tuple[Promise, ...]:
+    """Return the promises of the members of a tuple, or of a list with so many members."""
+    return promise.items if promise.kind == "tuple" else (promise.items or (Promise("any"),))[:1] * count
+
+
 def _load_object(data: bytes, artifact: Artifact) -> Any:
-    """Its bytes are right, but what they name may be gone, or may refuse."""
+    """Unpickle an object; although its bytes are verified, a class that they name may be gone."""
     try:
         return cloudpickle.loads(data)
     except Exception as error:
@@ -112,10 +112,10 @@ def _load_object(data: bytes, artifact: Artifact) -> Any:
 
 
 def _encode_table(table: pl.DataFrame, objects: BlobStore) -> Artifact:
-    odd = [n for n, d in table.schema.items() if d == pl.Object]
-    if odd:
+    if objects_in := [n for n, dtype in table.schema.items() if dtype == pl.Object]:
         raise StoreError(
-            f"The column {odd[0]} holds Python objects, which no file can keep.", hint="cast or drop it."
+            f"The column {objects_in[0]} holds Python objects, which no file can keep.",
+            hint="cast or drop it.",
         )
     buffer = io.BytesIO()
     table.write_parquet(buffer, compression="zstd", compression_level=1)
@@ -124,7 +124,7 @@ def _encode_table(table: pl.DataFrame, objects: BlobStore) -> Artifact:
 
 
 def _encode_stream(stream: LazyOutput, objects: BlobStore) -> Artifact:
-    """The rows are never in memory as a whole, and their content is named as if they had been."""
+    """Store a lazy table without collecting it; it gets the digest that the collected table would have."""
     blob = objects.put_file(stream.sink, ".parquet")
     table = pl.scan_parquet(objects.file(blob), glob=False)
     height = table.select(pl.len()).collect().item()
@@ -142,9 +142,10 @@ def _encode_value(value: Any, promise: Promise, key: str, objects: BlobStore) ->
         return Artifact("none", "none")
     try:
         data = _as_json(value, promise)
-        if not _is_same(_from_json(data, promise), value):  # such as a tuple, where nothing says so
+        # JSON turns a tuple into a list, for one: a value that does not come back as it was is pickled.
+        if not _is_same(_from_json(data, promise), value):
             return _encode_object(value, key, objects)
-    except Exception as error:  # what pydantic cannot write is kept as an object, if the step promised one
+    except Exception as error:  # pydantic has errors of many kinds; a promised class is pickled instead
         if promise.kind == "any":
             raise StoreError(
                 f"A {type(value).__name__} cannot be written as JSON: {shorten(error, 100)}.",
@@ -168,14 +169,14 @@ def _from_json(data: bytes, promise: Promise) -> Any:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Whether two values are of the same types and content all through; NaN is itself."""
+    """Return True if two values have the same types and content at every level; NaN equals itself."""
     if type(one) is not type(other):
         return False
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(_is_same, one, other))
     if isinstance(one, dict):
         return _is_same(list(one.items()), list(other.items()))
-    return bool(one == other) or repr(one) == repr(other)
+    return bool(one == other) or repr(one) == repr(other)  # NaN differs from itself, but not in its text
 
 
 def _encode_object(value: Any, key: str, objects: BlobStore) -> Artifact:
@@ -197,14 +198,14 @@ def _encode_object(value: Any, key: str, objects: BlobStore) -> Artifact:
 def _summarize(value: Any) -> str:
     try:
         return _describe(value)
-    except Exception:  # a class of somebody else's, whose methods mean something else
+    except Exception:  # the methods of a foreign class may take arguments or fail
         return type(value).__name__
 
 
 def _describe(value: Any) -> str:
-    own = getattr(value, "summary", None)
-    if callable(own):
-        return shorten(own(), 240)
+    summary = getattr(value, "summary", None)
+    if callable(summary):
+        return shorten(summary(), 240)
     text = getattr(value, "text", None)
     if isinstance(text, str):
         return shorten(text, 240)

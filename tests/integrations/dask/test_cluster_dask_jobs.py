@@ -1,4 +1,4 @@
-"""What is known of an errand on a cluster: each event once, what was lost, and how often a worker died."""
+"""Jobs on a cluster: each event is emitted once, lost events are counted, and so are deaths of workers."""
 
 from typing import Any
 

@@ -33,12 +33,12 @@ if __name__ == "__main__":
     home = Path(sys.argv[1])
     process = ClusterProcess(1, home)
     process.start()
-    client = Client(process.address(60), set_as_default=False)
+    client = Client(process.wait_for_address(60), set_as_default=False)
     asked = client.submit(hold, str(home / "held"), pure=False)
     while not (home / "held").is_file() or not (home / "held").read_text():
         time.sleep(0.05)
     os.kill(process._process.pid, signal.SIGKILL)
-    process.end()
+    process.stop()
     print("ended", flush=True)
     os._exit(0)
 """

@@ -253,7 +253,7 @@ def test_making_a_registry_does_not_import_mlflow(tmp_path: Path) -> None:
         "from magical.integrations.mlflow.registry import MlflowRegistry\n"
         "from magical.integrations.mlflow.tracking import MlflowTracking\n"
         "MlflowRegistry('sqlite:///x.db', artifacts=Path('a'), experiment='e')\n"
-        "MlflowTracking('sqlite:///x.db', artifacts=Path('a'), experiment='e', value=print)\n"
+        "MlflowTracking('sqlite:///x.db', artifacts=Path('a'), experiment='e', read_value=print)\n"
         "heavy = {'mlflow', 'polars', 'pandas', 'sklearn', 'requests'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -104,9 +104,9 @@ def test_the_pages_show_each_task_by_its_step_and_a_card_for_it(prefect_server: 
             "2 Task runs",
         ),
         f"artifacts/artifact/{cards['sums-first-number']}": (
-            "first_number: what it gave",
+            "first_number: result",
             "Give the *number* | as it is, <b>bare</b>.",
-            "gave",
+            "result",
             "took",
         ),
         f"artifacts/artifact/{cards['sums-breaks']}": ("breaks: why it failed", "no such luck"),

@@ -197,7 +197,7 @@ def test_a_run_ends_with_a_scored_and_registered_model(tmp_path: Path, file: str
 
 
 def _settings(words: tuple[str, ...]) -> dict[str, object]:
-    from magical.settings.layers import parse_overrides
+    from magical.cli.verb import parse_overrides
 
     return {**parse_overrides(words), "tracking": {"enabled": False}}
 

@@ -98,7 +98,7 @@ def test_a_place_that_makes_no_file_exclusively_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = RemoteStore(f"memory://{uuid4().hex}", tmp_path, LeaseTiming())
-    monkeypatch.setattr(store.storage, "create_project", lambda name, data: True)
+    monkeypatch.setattr(store.storage, "create", lambda name, data: True)
     with pytest.raises(StoreError, match="lets two make the same file") as caught, store.pin_run("run"):
         raise AssertionError("it was used")
     assert caught.value.hint

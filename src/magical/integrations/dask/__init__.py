@@ -1,5 +1,6 @@
-"""Bodies of steps on a Dask cluster: one of this machine for the time of a run, or one at an address.
+"""Dask: the bodies of steps run on a local cluster, which lives as long as a run, or on one at an address.
 
-A cluster of this machine lives in a process of its own, which ends with the run however the run ends.
+A local cluster lives in a process of its own (`cluster_process`, `cluster_main`), which ends with the run,
+however the run ends; `cluster_worker` runs in its workers.
 Door: `cluster`.
 """

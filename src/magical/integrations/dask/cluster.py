@@ -1,4 +1,4 @@
-"""Bodies on a Dask cluster: one of this machine for the time of a run, or one at an address."""
+"""The client of a Dask cluster: it sends the bodies of steps to workers and receives events and records."""
 
 from __future__ import annotations
 
@@ -23,29 +23,22 @@ from magical.integrations.dask.cluster_main import MAX_WORKER_DEATHS
 from magical.integrations.dask.cluster_process import ClusterProcess
 from magical.integrations.dask.cluster_worker import Answer, pack_task, run_remote_task
 
-__all__ = [
-    "LOCAL_CLUSTER",
-    "DaskCluster",
-    "EventCallback",
-    "Job",
-]
+__all__ = ["LOCAL_CLUSTER", "DaskCluster", "EventCallback", "Job"]
 
 EventCallback = Callable[[Event], None]
 
 
 class Job:
-    """An errand under way.
+    """A task that was sent to a cluster, through all its attempts.
 
     Args:
-        errand: which.
-        tell: takes its events, each once, in order.
+        task: to be run.
+        emit: receives its events, each once and in order.
 
     Attributes:
-        errand: which.
-        tell: takes its events.
-        name: by which its events are known.
+        name: which its events carry.
         future: of its record.
-        asked: Dask's own future.
+        dask_future: of the attempt under way.
     """
 
     def __init__(self, task: RemoteTask, emit: EventCallback) -> None:
@@ -59,34 +52,29 @@ class Job:
         self._lock = threading.Lock()
 
     def receive(self, attempt: str, number: int, payload: bytes) -> None:
-        """Take an event as it comes; 0 is the beginning of an attempt.
-
-        Args:
-            attempt: of which attempt it is; what an attempt that was given up still says is not told.
-            number: in that attempt.
-            said: packed.
-        """
+        """Emit an event; number 0 announces an attempt, and events of an earlier attempt are dropped."""
         with self._lock:
             self._receive(attempt, number, payload)
 
     def emit_missed(self, answer: Answer) -> None:
-        """Tell what was lost on the way, as far as it came with the answer."""
+        """Emit the events that were lost on the way, as far as the answer repeats them."""
         with self._lock:
             self._receive(answer.attempt, 0, b"")
-            for number, said in answer.backlog:
-                self._receive(answer.attempt, number, said)
+            for number, payload in answer.backlog:
+                self._receive(answer.attempt, number, payload)
             if lost := answer.event_count - self._emitted:
                 text = f"{lost} lines or events of it were lost on the way."
                 self.emit(LogLine(step=self.task.node, text=text, level="warning"))
 
     def count_death(self) -> int:
-        """Count that Dask gave it up, and give how many workers died under it, as far as was heard."""
+        """Count that Dask gave the task up, and return how many workers have died under it."""
         with self._lock:
             self._times_dropped += 1
+            # Dask may retry unseen before it gives up, and a worker may die before it announces an attempt.
             return max(len(self._attempts), self._times_dropped)
 
     def fail(self, error: BaseException) -> None:
-        """End it with an error, unless it has ended."""
+        """Set an error as the outcome, unless the task has one."""
         with contextlib.suppress(InvalidStateError):
             self.future.set_exception(error)
 
@@ -98,6 +86,7 @@ class Job:
                 self.emit(LogLine(step=node, text=text, level="warning"))
             self._attempts.append(attempt)
             self._last_number = self._emitted = 0
+        # A worker that was only cut off may still send events of its attempt while the next one runs.
         if attempt == self._attempts[-1] and number > self._last_number:
             self._last_number = number
             self._emitted += 1
@@ -105,26 +94,23 @@ class Job:
 
 
 LOCAL_CLUSTER = "dask"
-
-"""What stands for a cluster of this machine's own processes."""
+"""The address that stands for a cluster of processes of this machine."""
 
 CONNECT_TIMEOUT = 5.0
-
-"""Seconds in which a scheduler answers, or is taken not to be there."""
+"""Seconds until a scheduler that does not answer counts as missing."""
 
 START_TIMEOUT = 60.0
-
-"""Seconds in which a cluster of this machine has started."""
+"""Seconds until a local cluster that has not started counts as failed."""
 
 
 class DaskCluster:
-    """Sends errands to the workers of a Dask cluster.
+    """A ``Cluster`` of Dask workers.
 
     Args:
-        place: ``dask``, or a scheduler's address.
-        workers: how many processes ``dask`` has.
+        address: ``dask``, or the address of a scheduler.
+        workers: the number of processes of ``dask``, at most.
         home: the project's ``.magical``.
-        work: the name of what does an errand in a worker, as ``module:name``; see ``dask_worker.Work``.
+        function: runs a task in a worker, as ``module:name``; see ``cluster_worker.TaskFunction``.
     """
 
     def __init__(self, address: str, workers: int, home: Path, function: str) -> None:
@@ -152,6 +138,7 @@ class DaskCluster:
     def __exit__(self, *exc: object) -> None:
         for job in list(self._jobs.values()):
             job.fail(stopped_error(job.task.node))
+        # Before the look at the client: one that connects later sees this, and closes itself.
         self._closing = True
         with contextlib.suppress(Exception):
             self._close(self._client_future.result(timeout=START_TIMEOUT if exc[0] is None else 0))
@@ -159,7 +146,7 @@ class DaskCluster:
             self._process.stop()
 
     def submit(self, task: RemoteTask, emit: EventCallback) -> Future[Record]:
-        """Begin an errand; see ``Cluster.submit``."""
+        """Send a task to the cluster; see ``Cluster.submit``."""
         job = Job(task, emit)
         try:
             client = self._client_future.result(timeout=START_TIMEOUT)
@@ -172,10 +159,10 @@ class DaskCluster:
         return job.future
 
     def _connect_local(self) -> None:
-        """Connect while the run begins; who submits first waits for it."""
+        """Connect while the run begins; the first ``submit`` waits for it."""
         assert self._process is not None
         try:
-            import distributed  # noqa: F401  meanwhile it starts
+            import distributed  # noqa: F401  takes a second, in which the cluster starts
 
             client = self._connect(self._process.wait_for_address(START_TIMEOUT), CONNECT_TIMEOUT)
             self._client_future.set_result(client)
@@ -188,12 +175,10 @@ class DaskCluster:
         with contextlib.suppress(Exception):
             client.close(timeout=2)
         with contextlib.suppress(Exception):
-            if client.status != "closed":  # Dask would try once more when it is collected, and say so
+            # Else Dask would close it again when it is collected, and log a failure.
+            if client.status != "closed":
                 client.status = "closed"
                 client._loop_runner.stop()
-        self._restore_logging()
-
-    def _restore_logging(self) -> None:
         for name, level in self._log_levels.items():
             logging.getLogger(name).setLevel(level)
 
@@ -201,7 +186,8 @@ class DaskCluster:
         from distributed import Client
 
         self._log_levels = _silence_logging()
-        client: Any = Client.__new__(Client)  # one that is half made is to be closed, too
+        # In two steps: a client whose __init__ fails has threads already, and must be closed, too.
+        client: Any = Client.__new__(Client)
         try:
             client.__init__(address, timeout=seconds, set_as_default=False, name="magical")
             client.subscribe_topic(self._topic, self._receive)
@@ -211,10 +197,8 @@ class DaskCluster:
         return client
 
     def _reserve_worker(self, client: Any, job: Job) -> None:
-        """See to it that somebody does it; which worker does is the scheduler's to say.
-
-        Dask forgets what was meant for one worker where that dies and no other is there.
-        """
+        """Start another worker of a local cluster if all are busy, or warn if a remote one has no worker."""
+        # The task is bound to no worker: Dask forgets such a task when the worker dies and is the only one.
         if (process := self._process) is not None:
             process.reserve_worker()
             job.future.add_done_callback(lambda _: process.release_worker())
@@ -224,31 +208,26 @@ class DaskCluster:
 
     def _send(self, client: Any, job: Job) -> None:
         self._jobs[job.name] = job
-        asked = client.submit(
-            run_remote_task,
-            self._function,
-            pack_task(job.task),
-            self._topic,
-            job.name,
-            key=f"{job.task.node}-{uuid.uuid4().hex}",
-            pure=False,
-        )
-        job.dask_future = asked  # Dask forgets what nobody holds
-        asked.add_done_callback(partial(self._finish, client, job))
-        job.future.add_done_callback(lambda future: self._cancel(asked) if future.cancelled() else None)
+        arguments = (self._function, pack_task(job.task), self._topic, job.name)
+        # A new key each time: Dask would answer a known key with the outcome of before.
+        key = f"{job.task.node}-{uuid.uuid4().hex}"
+        dask_future = client.submit(run_remote_task, *arguments, key=key, pure=False)
+        job.dask_future = dask_future  # Dask cancels a task whose future nobody refers to
+        dask_future.add_done_callback(partial(self._finish, client, job))
+        job.future.add_done_callback(lambda future: self._cancel(dask_future) if future.cancelled() else None)
 
     def _cancel(self, dask_future: Any) -> None:
         with contextlib.suppress(Exception):
             dask_future.cancel()
 
     def _receive(self, event: tuple[float, Any]) -> None:
-        """Take an event, in the client's own thread."""
-        name, attempt, number, said = event[1]
+        """Pass an event on to its job; called in the client's thread."""
+        name, attempt, number, payload = event[1]
         if (job := self._jobs.get(name)) is not None:
-            job.receive(attempt, number, said)
+            job.receive(attempt, number, payload)
 
     def _finish(self, client: Any, job: Job, dask_future: Any) -> None:
-        """Take what came of an errand, in the thread that Dask has for that."""
+        """Set the outcome of a job; called in Dask's thread for callbacks."""
         try:
             if dask_future.status == "finished":
                 answer: Answer = dask_future.result(timeout=START_TIMEOUT)
@@ -271,10 +250,11 @@ class DaskCluster:
 
         if not isinstance(error, KilledWorker):
             job.fail(self._not_started_error(job.task, error))
-        elif (died := job.count_death()) < MAX_WORKER_DEATHS and not job.future.cancelled():
-            self._send(client, job)  # a worker that died of another body counts against this one, too
+        elif (deaths := job.count_death()) < MAX_WORKER_DEATHS and not job.future.cancelled():
+            # A scheduler may give up earlier than we do, and counts deaths by other bodies on the worker.
+            self._send(client, job)
         else:
-            job.fail(_worker_died_error(job.task, died))
+            job.fail(_worker_died_error(job.task, deaths))
 
     def _cluster_lost_error(self, task: RemoteTask, error: object) -> StepStopped:
         place = "this machine's cluster" if self._process is not None else self._address
@@ -307,7 +287,7 @@ def _worker_died_error(task: RemoteTask, times: int) -> StepStopped:
 
 
 def _silence_logging() -> dict[str, int]:
-    """Let Dask log nothing, since each trouble is an error of a step; give the levels as they were."""
+    """Silence Dask's loggers, since every failure becomes an error of a step; return the levels of before."""
     names = [n for n in logging.root.manager.loggerDict if n.partition(".")[0] == "distributed"]
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:

@@ -1,4 +1,4 @@
-"""The process that holds a cluster of this machine, as the run sees it: begin, grow, end."""
+"""The process of a local Dask cluster, as the run sees it: start, add workers, stop."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ from magical.masking import mask
 __all__ = ["ClusterProcess"]
 
 STOP_TIMEOUT = 8.0
-"""Seconds in which it has ended by itself; it is killed then."""
+"""Seconds until a process that has not ended by itself is killed."""
 
 SCALE_TIMEOUT = 10.0
-"""Seconds that are waited for one more worker; then Dask has to find one that is free."""
-
+"""Seconds to wait for one more worker; after that, Dask queues the task for any worker."""
 
 WARNING_FILTER = "ignore:resource_tracker:UserWarning"
-"""It would say that killed workers left semaphores, which it removes."""
+"""Hides the tracker's warning that killed workers left semaphores: it removes them itself."""
 
 
 class ClusterProcess:
-    """A process in a session of its own, with scheduler and workers; with it all of them are gone.
+    """A process with the scheduler and the workers of a local cluster, in a session of its own.
 
-    It has them, and not the run: then Dask puts nothing onto the run's own path, and where the run is killed
-    somebody is left who removes what Dask left. A worker is begun when all others are busy, since each has
-    to import the project.
+    They are no children of the run, so that Dask does not change the import path of the run, and so that
+    this process can remove workers and files when the run is killed. A worker is started when all others are
+    busy, since each imports the project.
 
     Args:
-        workers: how many, at most.
-        home: where Dask's folder is made.
+        workers: their number, at most.
+        home: the folder for Dask's files.
+
+    Example:
+        >>> ClusterProcess(workers=2, home=Path(".magical")).stop()  # nothing was started
     """
 
     def __init__(self, workers: int, home: Path) -> None:
@@ -48,13 +50,13 @@ class ClusterProcess:
         self._changed = threading.Condition()
 
     def start(self) -> None:
-        """Begin, and do not wait."""
+        """Start the process, without waiting for the cluster."""
         ours, theirs = os.pipe()
         try:
             self._process = subprocess.Popen(
                 [
                     sys.executable,
-                    "-P",  # or a file in the folder where the run was begun hides a module of Python's
+                    "-P",  # or a file in the current folder could hide a module of Python
                     "-W",
                     WARNING_FILTER,
                     "-m",
@@ -64,17 +66,17 @@ class ClusterProcess:
                 ],
                 stdin=subprocess.PIPE,
                 pass_fds=[theirs],
-                start_new_session=True,
+                start_new_session=True,  # Ctrl-C reaches the run only, which ends this process in order
             )
         finally:
-            os.close(theirs)
+            os.close(theirs)  # or the reader would never see the end of the pipe
         threading.Thread(target=self._read_status, args=(ours,), name="magical dask", daemon=True).start()
 
     def wait_for_address(self, seconds: float) -> str:
-        """Wait for the scheduler, and give its address.
+        """Wait for the scheduler, and return its address.
 
         Raises:
-            UsageError: it did not start.
+            UsageError: the cluster did not start.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._address or self._ended, seconds)
@@ -87,7 +89,7 @@ class ClusterProcess:
             return self._address
 
     def reserve_worker(self) -> None:
-        """Count one more body; where all workers have one, begin another worker and wait for it."""
+        """Count one more body; if all workers are busy, start another worker and wait for it."""
         with self._changed:
             self._active_tasks += 1
             wanted = min(self._active_tasks, self._max_workers)
@@ -97,24 +99,24 @@ class ClusterProcess:
             self._changed.wait_for(lambda: len(self._workers) >= wanted or self._ended, SCALE_TIMEOUT)
 
     def release_worker(self) -> None:
-        """Count one body less."""
+        """Count one body less; the worker stays for the next one."""
         with self._changed:
             self._active_tasks -= 1
 
     def stop(self) -> None:
-        """End it with all that it began; when this returns, nothing of it is left."""
+        """End the process, and wait until its workers and its files are gone."""
         process = self._process
         if process is None or process.stdin is None:
             return
         with contextlib.suppress(OSError):
-            process.stdin.close()
+            process.stdin.close()  # the signal to end, which a killed run gives as well
         try:
             process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             process.wait()
-        _kill_group(process.pid)  # it was killed, or could not see to it: a worker may hold Python's lock
+        _kill_group(process.pid)  # workers are left if the process was killed, or did not manage in time
         for folder in self._home.glob(f"{folder_prefix(process.pid)}*"):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -126,7 +128,7 @@ class ClusterProcess:
             self._process.stdin.flush()
 
     def _read_status(self, descriptor: int) -> None:
-        """Take what it says: lines of addresses, the scheduler's first, or why it failed."""
+        """Read the lines of the process until it ends: see ``serve_cluster``."""
         with os.fdopen(descriptor) as lines:
             for line in lines:
                 with self._changed:

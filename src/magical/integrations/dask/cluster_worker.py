@@ -1,4 +1,4 @@
-"""Runs in the workers of a Dask cluster: does one errand, tells its events as they come, and answers."""
+"""The code in the workers of a Dask cluster: it runs one task, sends its events, and returns an answer."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from magical.events import Event
 __all__ = ["Answer", "TaskFunction", "dask_setup", "pack_task", "run_remote_task"]
 
 TaskFunction = Callable[[RemoteTask, Callable[[Event], None], threading.Event], Record]
-"""Does an errand: which one, what takes its events, and what is set when nobody waits for it any more."""
+"""Runs a task; its arguments are the task, a callback for events, and an event set when it is abandoned."""
 
 BACKLOG_BYTES = 1 << 20
-"""Bytes of the last events that come with the answer, for those that were lost on the way."""
+"""Bytes of the last events that the answer repeats, since Dask may lose events on the way."""
 
 POLL_INTERVAL = 0.5
-"""Seconds between two looks at whether anybody still waits."""
+"""Seconds between two checks that the task is still wanted."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What comes of an errand.
+    """The answer of a worker to a task.
 
     Attributes:
-        attempt: at it; a worker that dies costs one.
-        count: of its events.
-        last: the last of them, with their numbers.
-        said: its packed record or error.
+        attempt: the id of the attempt; each death of a worker leads to another one.
+        event_count: the number of events.
+        backlog: the last events, numbered from 1 and packed.
+        payload: the packed record or error.
     """
 
     attempt: str
@@ -50,49 +50,51 @@ class Answer:
 
 
 class _TaskAbandoned(KeyboardInterrupt):
-    """Raised in a body for which nobody waits any more."""
+    """Raised in a body whose task was cancelled; not an Exception, so that the body does not handle it."""
 
 
 def pack_task(task: RemoteTask) -> bytes:
-    """Give an errand as it travels: small, and not looked into by Dask."""
+    """Pack a task into bytes: they are small, and Dask does not search them for keys of other tasks.
+
+    Example:
+        >>> task = RemoteTask({}, "clean", "m:clean", "workflow.py:3", "key", "run")
+        >>> pickle.loads(zlib.decompress(pack_task(task))) == task
+        True
+    """
     return zlib.compress(pickle.dumps(task), 1)
 
 
 def run_remote_task(function: str, packed_task: bytes, topic: str, job_name: str) -> Answer:
-    """Do an errand; what its body raises comes with the answer, and is no fault of the worker's.
+    """Run a task in a worker; an exception of its body is part of the answer, not a failure of the worker.
 
     Args:
-        work: the name of what does it.
-        text: the packed errand.
-        topic: of its events.
-        name: of the errand, for those who hear them.
+        function: runs the task, as ``module:name``.
+        packed_task: see ``pack_task``.
+        topic: Dask's topic for the events.
+        job_name: which the events carry.
     """
-    teller = _EventSender(topic, job_name)
-    teller.announce()
-    errand: RemoteTask = pickle.loads(zlib.decompress(packed_task))
+    sender = _EventSender(topic, job_name)
+    sender.announce()  # before the task is unpacked: should this kill the worker, the attempt is known
+    task: RemoteTask = pickle.loads(zlib.decompress(packed_task))
     stopping = threading.Event()
 
-    def do() -> Record:
+    def run() -> Record:
         with _interrupt_if_abandoned(stopping):
-            found: TaskFunction = pkgutil.resolve_name(function)
-            return found(errand, teller, stopping)
+            run_task: TaskFunction = pkgutil.resolve_name(function)
+            return run_task(task, sender, stopping)
 
-    return teller.build_answer(answer_task(errand, do))
+    return sender.build_answer(answer_task(task, run))
 
 
 def dask_setup(worker: Any) -> None:
-    """Take the worker's own folder off the path, where Dask put it: what is importable counts in drawing."""
-    own = os.path.dirname(worker.local_directory)
-    sys.path[:] = [place for place in sys.path if not place.startswith(own)]
+    """Remove the worker's own folder from the import path: Dask calls this when a worker starts."""
+    # Dask has put it there. The drawing of a workflow depends on the import path, and so do keys.
+    folder = os.path.dirname(worker.local_directory)
+    sys.path[:] = [entry for entry in sys.path if not entry.startswith(folder)]
 
 
 class _EventSender:
-    """Numbers the events of one attempt at an errand, and sends each as it comes.
-
-    Args:
-        topic: under which.
-        name: of the errand.
-    """
+    """Numbers the events of one attempt at a task, and sends each at once."""
 
     def __init__(self, topic: str, name: str) -> None:
         from distributed import get_worker
@@ -104,22 +106,22 @@ class _EventSender:
         self._lock = threading.Lock()
 
     def announce(self) -> None:
-        """Say that there is an attempt."""
+        """Report that the attempt begins."""
         self._send(0, b"")
 
     def __call__(self, event: Event) -> None:
-        """Tell one event."""
-        said = pack_answer(EVENT, event)
-        with self._lock:
+        """Send one event."""
+        payload = pack_answer(EVENT, event)
+        with self._lock:  # a body may log from several threads, and numbers must be sent in order
             self._count += 1
-            self._last.append((self._count, said))
-            self._size += len(said)
+            self._last.append((self._count, payload))
+            self._size += len(payload)
             while self._size > BACKLOG_BYTES and len(self._last) > 1:
                 self._size -= len(self._last.popleft()[1])
-            self._send(self._count, said)
+            self._send(self._count, payload)
 
     def build_answer(self, payload: bytes) -> Answer:
-        """Give the answer, with what may have been lost of the events."""
+        """Build the answer, with the last events in case they were lost."""
         with self._lock:
             return Answer(self._attempt, self._count, tuple(self._last), payload)
 
@@ -129,7 +131,7 @@ class _EventSender:
 
 @contextlib.contextmanager
 def _interrupt_if_abandoned(stopping: threading.Event) -> Iterator[None]:
-    """While a body runs, look whether anybody still waits for it; a body in Python can then be stopped."""
+    """Interrupt the body in the block when its task is cancelled, which works in Python code only."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -142,8 +144,9 @@ def _interrupt_if_abandoned(stopping: threading.Event) -> Iterator[None]:
             if task is not None and task.state != "cancelled":
                 continue
             stopping.set()
-            if not done.wait(2 * POLL_INTERVAL):  # what runs in a process of its own has ended it by now
-                with lock:
+            # A body in a subprocess ends by the event; only one in this thread has to be interrupted.
+            if not done.wait(2 * POLL_INTERVAL):
+                with lock:  # or the exception could hit the thread after the block, in the next task
                     if not done.is_set():
                         _interrupt_thread(thread)
             return

@@ -1,4 +1,4 @@
-"""How an MLflow server or database is reached: quietly, without telemetry, and failing fast."""
+"""Access to an MLflow server or database: quiet, without telemetry, and failing fast."""
 
 from __future__ import annotations
 
@@ -32,27 +32,29 @@ __all__ = [
 
 
 def relocate_artifacts(uri: str, artifacts: Path) -> None:
-    """Lead a database that lies beside its files to where they are; MLflow keeps their full paths.
+    """Update the artifact paths in the database of a project that was moved.
 
     Args:
-        uri: of database or server; only one in the folder above the files is looked into.
-        artifacts: the folder with the files.
+        uri: of a database or server; only a database in the folder above the artifacts is changed.
+        artifacts: the folder of the files.
     """
-    here = artifacts.resolve()
-    database = Path(uri.removeprefix("sqlite:///"))
-    if not uri.startswith("sqlite:///") or database.resolve().parent != here.parent or not database.is_file():
+    folder, database = artifacts.resolve(), Path(uri.removeprefix("sqlite:///"))
+    is_beside = database.resolve().parent == folder.parent
+    if not (uri.startswith("sqlite:///") and is_beside and database.is_file()):
         return
     import sqlite3
 
-    tail = f"/{quote(here.parent.name)}/{quote(here.name)}"
+    # MLflow stores full paths. Those with the same two last folders were here before the project was moved;
+    # any other place was chosen by somebody, and stays.
+    tail, new = f"/{quote(folder.parent.name)}/{quote(folder.name)}", folder.as_uri()
     with contextlib.closing(sqlite3.connect(database, timeout=5)) as connection:
         try:
-            known = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
-        except sqlite3.DatabaseError:  # MLflow has not been there yet, or will say what is wrong
+            rows = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
+        except sqlite3.DatabaseError:  # no tables yet, or a fault that MLflow reports better
             return
-        old = [place for (place,) in known if str(place).startswith("file:") and place.endswith(tail)]
-        for place in (p for p in old if p != here.as_uri()):
-            _update_paths(connection, place, here.as_uri())
+        for (old,) in rows:
+            if str(old).startswith("file:") and old.endswith(tail) and old != new:
+                _update_paths(connection, old, new)
         connection.commit()
 
 
@@ -69,7 +71,7 @@ _NO_TELEMETRY = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
 _DEFAULT_ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default of 7, with its backoff, takes minutes
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
@@ -82,7 +84,7 @@ _NOISY_LOGGERS = (
     "mlflow.utils.requirements_utils",
 )
 
-_IGNORED_WARNINGS = (  # warnings about MLflow's own lines, which no user can mend
+_IGNORED_WARNINGS = (  # about MLflow's own code, which no user can mend
     "Any type hint is inferred as AnyType",
     "The ``noload`` loader strategy",
     "Operation with range is deprecated",
@@ -109,13 +111,13 @@ _answered_at: dict[str, float] = {}
 
 @contextlib.contextmanager
 def prepare_mlflow(uri: str) -> Iterator[None]:
-    """Prepare a first import of MLflow or a first word to a server; one thread at a time.
+    """Prepare an import of MLflow or a first request to a server, in one thread at a time.
 
     Raises:
         RegistryDown: the server does not answer within three seconds.
-        RegistryError: its address is none.
+        RegistryError: the address is malformed.
     """
-    with _lock:
+    with _lock:  # the environment and the filters of warnings belong to the whole process
         os.environ.update(_NO_TELEMETRY)
         for name, value in _DEFAULT_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
@@ -129,17 +131,28 @@ def prepare_mlflow(uri: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def wrap_mlflow_errors(uri: str, action: str) -> Iterator[None]:
-    """Give what goes wrong in a conversation with MLflow as one short error.
+    """Convert the exceptions of MLflow in the block to one short error.
+
+    Args:
+        uri: of the database or server.
+        action: for the message, such as ``list models``.
 
     Raises:
-        RegistryDown: MLflow or its database fell silent.
+        RegistryDown: MLflow or its database does not answer.
         RegistryError: it refused.
+
+    Example:
+        >>> with wrap_mlflow_errors("http://127.0.0.1:5000", "list models"):
+        ...     raise ConnectionError("refused")
+        Traceback (most recent call last):
+        magical.errors.RegistryDown: MLflow at http://127.0.0.1:5000 does not answer: refused.
+        Hint: start it, or mend [tracking] in settings.toml; what it missed is sent by: magical sync
     """
     try:
         yield
     except Exception as error:
         if (reason := _find_outage(error)) is not None:
-            _answered_at.pop(uri, None)
+            _answered_at.pop(uri, None)  # the next request probes the server again
             raise _no_answer_error(uri, reason) from error
         if type(error).__module__.partition(".")[0] not in _MLFLOW_PACKAGES and not isinstance(
             error, OSError
@@ -154,31 +167,31 @@ def wrap_mlflow_errors(uri: str, action: str) -> Iterator[None]:
 
 
 def ensure_experiment(client: Any, name: str, uri: str, artifacts: Path) -> str:
-    """Give the id of an experiment, which is made or restored if need be.
+    """Return the id of an experiment, after it was created or restored if need be.
 
     Args:
         client: an ``MlflowClient``.
-        name: the experiment's name.
-        uri: of server or database.
-        artifacts: where files of an embedded database go.
+        name: of the experiment.
+        uri: of the database or server.
+        artifacts: the folder of the files of an embedded database.
     """
     relocate_artifacts(uri, artifacts)
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        place = artifacts.resolve().as_uri() if is_embedded(uri) else None
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        location = artifacts.resolve().as_uri() if is_embedded(uri) else None
         try:
-            return str(client.create_experiment(name, artifact_location=place))
-        except Exception:  # another run may have made it meanwhile
-            found = client.get_experiment_by_name(name)
-            if found is None:
+            return str(client.create_experiment(name, artifact_location=location))
+        except Exception:  # another run may have created it in the meantime
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
                 raise
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def is_embedded(uri: str) -> bool:
-    """Whether it is a database of this machine, not a server.
+    """Return True for a database on this machine, False for a server.
 
     Example:
         >>> is_embedded("sqlite:///mlflow.db"), is_embedded("http://127.0.0.1:5000")
@@ -188,7 +201,7 @@ def is_embedded(uri: str) -> bool:
 
 
 def hide_password(uri: str) -> str:
-    """Give an address without the password that may be in it.
+    """Replace the password in an address by asterisks.
 
     Example:
         >>> hide_password("https://me:secret@host/mlflow")
@@ -202,6 +215,7 @@ def hide_password(uri: str) -> str:
 
 
 def _probe(uri: str) -> None:
+    """Ask a server for its health, since MLflow itself would wait and retry for much longer."""
     if not uri.startswith(("http://", "https://")) or time.monotonic() - _answered_at.get(uri, -60.0) < 5:
         return
     try:
@@ -214,6 +228,7 @@ def _probe(uri: str) -> None:
             pass
     except urllib.error.HTTPError as error:
         with error:
+            # Any other answer is an answer: old servers have no such page, others want a password.
             if error.code in (502, 503, 504):
                 raise _no_answer_error(uri, f"HTTP {error.code}") from None
     except (ValueError, http.client.HTTPException) as error:
@@ -229,42 +244,38 @@ def _probe(uri: str) -> None:
 
 
 def _find_outage(error: BaseException) -> object:
-    """What says that the other side is down, out of reach, too slow or locked; none if it answered."""
+    """Return the cause, if the other side is down, out of reach, too slow or locked; None if it answered."""
     chain = [error]
-    while (below := chain[-1].__cause__ or chain[-1].__context__) is not None and below not in chain:
-        chain.append(below)
-    if "too many 500 error" in str(chain[-1]):  # tried several times, a fault of the server's stays one
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+    # urllib3 calls it a connection error when its retries all met HTTP 500, which is a fault of the server.
+    if "too many 500 error" in str(chain[-1]):
         return None
-    for one in chain:
-        kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(one).__mro__}
+    for link in chain:
+        kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(link).__mro__}
         if kinds & _CONNECTION_ERRORS:
             return getattr(chain[-1], "reason", None) or chain[-1]
-        code = getattr(one, "error_code", "")
-        if (code in _UNAVAILABLE_CODES and not _is_database_error(one)) or _is_locked(one):
-            return one
-        if getattr(getattr(one, "response", None), "status_code", 0) in (429, 502, 503, 504):
-            return one
+        is_unavailable = getattr(link, "error_code", "") in _UNAVAILABLE_CODES
+        if (is_unavailable and not _is_database_error(link)) or "database is locked" in str(link):
+            return link
+        if getattr(getattr(link, "response", None), "status_code", 0) in (429, 502, 503, 504):
+            return link
     return None
 
 
 def _is_database_error(error: BaseException) -> bool:
-    """Whether it is the database of this machine that refused: no table, a full disk, no permission."""
+    """Return True if the local database refused: no table, a full disk, no permission.
+
+    MLflow reports such errors as TEMPORARILY_UNAVAILABLE, too.
+    """
     return any("sqlite3" in str(e) for e in (error, error.__cause__))
-
-
-def _is_locked(error: BaseException) -> bool:
-    return "database is locked" in str(error)
 
 
 def _no_answer_error(uri: str, reason: object) -> RegistryDown:
     text = next(iter(str(reason).strip().splitlines()), "") or type(reason).__name__
-    return RegistryDown(
-        f"MLflow at {hide_password(uri)} does not answer: {shorten(text, 120).rstrip('.')}.",
-        hint=_outage_hint(uri),
-    )
-
-
-def _outage_hint(uri: str) -> str:
+    hint = "start it, or mend [tracking] in settings.toml; what it missed is sent by: magical sync"
     if is_embedded(uri):
-        return "is another program writing to it? What it missed is sent by: magical sync"
-    return "start it, or mend [tracking] in settings.toml; what it missed is sent by: magical sync"
+        hint = "is another program writing to it? What it missed is sent by: magical sync"
+    return RegistryDown(
+        f"MLflow at {hide_password(uri)} does not answer: {shorten(text, 120).rstrip('.')}.", hint=hint
+    )

@@ -1,4 +1,4 @@
-"""What is known of a run's way to MLflow: a small file beside its journal."""
+"""Progress marks: small files beside the journals of runs, which tell how far MLflow has received a run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ UNDER_WAY, MISSED, SENT = "under way", "missed", "sent"
 
 @dataclass(frozen=True)
 class ProgressMark:
-    """How far a run that is to be tracked has come.
+    """The state of a run's tracking in MLflow.
 
     Attributes:
         state: ``under way``, ``missed`` or ``sent``.
-        uri: where it was to be told, without a password.
-        experiment: the experiment's name.
-        line: what the command line said of tracking.
-        run_id: of MLflow's run.
+        uri: of the database or server, without a password.
+        experiment: of the run in MLflow.
+        line: the tracking options of the command line.
+        run_id: of the run in MLflow.
+
+    Example:
+        >>> ProgressMark(experiment="campaign").state
+        'under way'
     """
 
     state: str = UNDER_WAY
@@ -35,10 +39,14 @@ class ProgressMark:
 
 
 class ProgressMarkStore:
-    """Keeps the marks of a project's runs; a run without one was not to be tracked.
+    """The marks of a project's runs; a run without a mark is not tracked.
 
     Args:
         folder: of the journal's runs.
+
+    Example:
+        >>> print(ProgressMarkStore(Path("no-such-folder")).read("20240101-a"))
+        None
     """
 
     NAME = "tracking.json"
@@ -47,7 +55,7 @@ class ProgressMarkStore:
         self.folder = folder
 
     def read(self, run: str) -> ProgressMark | None:
-        """Give a run's mark; one that cannot be read counts as missed."""
+        """Read the mark of a run; an unreadable one counts as missed, so that ``sync`` sends the run."""
         path = self.folder / run / self.NAME
         try:
             return ProgressMark(**json.loads(path.read_text(encoding="utf-8")))
@@ -57,12 +65,12 @@ class ProgressMarkStore:
             return ProgressMark(MISSED)
 
     def write(self, run: str, mark: ProgressMark) -> None:
-        """Keep a run's mark; a run without a journal has none."""
+        """Write the mark of a run, unless the run has no journal."""
         if run and (self.folder / run).is_dir():
             write_text(self.folder / run / self.NAME, json.dumps(asdict(mark)))
 
     def advance(self, run: str, state: str, run_id: str = "") -> None:
-        """Say how far a run has come, if it has a mark."""
+        """Change the state of a run, if it has a mark."""
         mark = self.read(run)
         if mark is not None:
             self.write(run, replace(mark, state=state, run_id=run_id or mark.run_id))

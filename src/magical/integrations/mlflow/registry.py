@@ -1,4 +1,4 @@
-"""The MLflow model registry, in a database of the project's own or on a server."""
+"""The MLflow model registry, in a database of the project or on a server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -31,20 +31,18 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import ModelSignature
 
-__all__ = [
-    "MlflowRegistry",
-    "build_signature",
-    "save_submission",
-]
+__all__ = ["MlflowRegistry", "build_signature", "save_submission"]
 
 _RESULT_TYPES = {"int": "long", "float": "double", "bool": "boolean", "str": "string"}
 
 
 def save_submission(submission: Submission, folder: Path) -> None:
-    """Write a submission as an MLflow model; requirements and signature are given, so nothing is guessed."""
+    """Write a submission as an MLflow model."""
     with prepare_mlflow(""):
         import mlflow.pyfunc
 
+    inputs = {c.name: c.type_text for c in submission.inputs.columns}
+    # Without requirements and signature, MLflow would infer them: slowly, with a run of the model.
     mlflow.pyfunc.save_model(
         str(folder),
         loader_module=submission.loader,
@@ -53,61 +51,56 @@ def save_submission(submission: Submission, folder: Path) -> None:
         signature=build_signature(submission.inputs, submission.outputs),
         input_example=submission.example.to_pandas(),
         pip_requirements=list(submission.requirements),
-        metadata={"magical": {"key": submission.key, "inputs": _column_promises(submission.inputs)}},
+        metadata={"magical": {"key": submission.key, "inputs": inputs}},
     )
 
 
 def build_signature(inputs: Schema, outputs: Schema) -> ModelSignature:
-    """Give MLflow's words for what a row holds and what is made of it."""
+    """Build the MLflow signature of a model from the schemas of its rows and of its results."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec
     from mlflow.types import Schema as Columns
     from mlflow.types.schema import AnyType
 
-    def given(column: Column) -> Any:
+    def input_spec(column: Column) -> Any:
         kind: Any = _input_type(column) or AnyType()  # type: ignore[no-untyped-call]
         return ColSpec(kind, column.name, required=not column.nullable)
 
-    def made(column: Column) -> Any:
+    def output_spec(column: Column) -> Any:
         return ColSpec(_RESULT_TYPES.get(column.type, "string"), column.name, required=not column.nullable)
 
     return ModelSignature(
-        Columns(list(map(given, inputs.columns))), Columns(list(map(made, outputs.columns)))
+        Columns(list(map(input_spec, inputs.columns))), Columns(list(map(output_spec, outputs.columns)))
     )
 
 
 def _input_type(column: Column) -> str:
-    """The type of an input, where MLflow takes every form that pandas and polars give such a column.
-
-    MLflow refuses an ``int64`` column for a ``double`` (pandas makes one of whole floats), NaN for anything
-    but a ``double``, and categories for a ``string``. What it checks less well than the scorer has no type.
-    """
+    """Return the MLflow type of an input column, or none where MLflow would refuse what the scorer takes."""
+    # MLflow refuses an `int64` column for a `double` (pandas makes one of whole floats), NaN for anything but
+    # a `double`, and categories for a `string`.
     if column.nullable:
         return ""
     return {"int": "long", "bool": "boolean", "date": "datetime", "datetime": "datetime"}.get(column.type, "")
 
 
-def _column_promises(schema: Schema) -> dict[str, str]:
-    return {c.name: c.type_text for c in schema.columns}
-
-
 KEY_TAG, CHAMPIONS_TAG = "magical.key", "magical.champions"
 
 _MAX_CHAMPIONS = 100
+_NOT_FOUND = "RESOURCE_DOES_NOT_EXIST"
 
 MAX_DESCRIPTION = 5000
 
 
 class MlflowRegistry:
-    """Keeps models in MLflow: ``sqlite:///…`` for one embedded in the project, ``http://…`` for a server.
+    """A ``Registry`` in MLflow: ``sqlite:///…`` is a database of the project, ``http://…`` a server.
+
+    MLflow is imported by the first request, so creating a registry costs nothing.
 
     Args:
-        uri: of database or server.
-        artifacts: the folder where an embedded one keeps files, and where models of a server are kept ready.
-        experiment: the experiment that runs of its own belong to.
-        run_id: gives the MLflow run that tracks this workflow run, if there is one.
-
-    Making one costs nothing: MLflow is imported when it is first asked something.
+        uri: of the database or server.
+        artifacts: the folder of a database's files, and of models that were downloaded from a server.
+        experiment: of the runs that hold models of no tracked run.
+        find_run_id: returns the MLflow run that tracks this workflow run, if it exists.
 
     Example:
         >>> MlflowRegistry("sqlite:///mlflow.db", artifacts=Path("artifacts"), experiment="campaign")
@@ -122,24 +115,18 @@ class MlflowRegistry:
         experiment: str,
         find_run_id: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self.uri, self._artifacts, self._experiment, self._find_run_id = (
-            uri,
-            artifacts,
-            experiment,
-            find_run_id,
-        )
+        self.uri, self._artifacts, self._experiment = uri, artifacts, experiment
+        self._find_run_id = find_run_id
         self._cached_client: MlflowClient | None = None
 
     def __repr__(self) -> str:
         return f"<registry {hide_password(self.uri)}>"
 
     def put(self, submission: Submission) -> Version:
-        """Register a version, or give the one that already carries the key, with its words renewed.
-
-        Raises:
-            RegistryError: the registry does not answer or refuses.
-        """
-        with wrap_mlflow_errors(self.uri, f"register {submission.name}"), self._lock_uploads():
+        """Register a version, or update the texts of the one that carries the key of the submission."""
+        action = f"register {submission.name}"
+        # Two processes that register one submission would write into the same folder.
+        with wrap_mlflow_errors(self.uri, action), exclusive_lock(self._artifacts.parent / "put.lock"):
             client = self._client()
             if self._find_by_key(client, submission) is None:
                 self._create_version(client, submission)
@@ -149,17 +136,17 @@ class MlflowRegistry:
             return self._to_version(found, self._aliases(client, submission.name))
 
     def versions(self, name: str = "") -> list[Version]:
-        """Give the versions of a model, or of all, newest first."""
+        """List the versions of a model, or of all models, newest first."""
         with wrap_mlflow_errors(self.uri, "list models"):
             client = self._client()
             query = f"name = {_quote(name)}" if name else None
-            names = {v.name: v for v in _search_all(client.search_registered_models, query)}
+            models = {m.name: m for m in _search_all(client.search_registered_models, query)}
             found = _search_all(client.search_model_versions, query)
             found.sort(key=lambda v: (v.creation_timestamp, int(v.version)), reverse=True)
-            return [self._to_version(v, dict(names[v.name].aliases)) for v in found if v.name in names]
+            return [self._to_version(v, dict(models[v.name].aliases)) for v in found if v.name in models]
 
     def champion(self, name: str) -> Version | None:
-        """Give the version with the alias ``champion``, if there is one."""
+        """Return the version with the alias ``champion``, or None."""
         with wrap_mlflow_errors(self.uri, f"look up the champion of {name}"):
             client = self._client()
             aliases = self._aliases(client, name)
@@ -168,7 +155,7 @@ class MlflowRegistry:
             return self._to_version(client.get_model_version(name, aliases["champion"]), aliases)
 
     def alias(self, version: Version, alias: str = "champion") -> None:
-        """Point an alias at a version; which ones were champions before is kept as a tag of the model."""
+        """Point an alias at a version; a tag of the model lists all champions, for ``rollback``."""
         with wrap_mlflow_errors(self.uri, f"give {version.name} version {version.number} the alias {alias}"):
             client = self._client()
             before = self._champions(client, version.name) if alias == "champion" else [version.number]
@@ -180,37 +167,37 @@ class MlflowRegistry:
         """Point the alias ``champion`` back at the version that had it before.
 
         Raises:
-            RegistryError: there is none.
+            RegistryError: no version had it before.
         """
         with wrap_mlflow_errors(self.uri, f"look up the champions of {name}"):
             client = self._client()
-            there = {
-                str(v.version): v for v in _search_all(client.search_model_versions, f"name = {_quote(name)}")
-            }
-            champions = [n for n in self._champions(client, name) if n in there]
+            found = _search_all(client.search_model_versions, f"name = {_quote(name)}")
+            versions = {str(v.version): v for v in found}
+            champions = [n for n in self._champions(client, name) if n in versions]  # one may be deleted
             if len(champions) > 1:
                 client.set_registered_model_alias(name, "champion", champions[-2])
                 self._note_champions(client, name, champions[:-1])
-                return self._to_version(there[champions[-2]], self._aliases(client, name))
+                return self._to_version(versions[champions[-2]], self._aliases(client, name))
         raise RegistryError(
             f"{name} has had no champion before the present one.",
             hint="magical models lists its versions; --promote VERSION takes one of them.",
         )
 
     def _champions(self, client: MlflowClient, name: str) -> list[str]:
-        """The numbers of the champions so far, the present one last."""
+        """Return the numbers of all champions, the present one last."""
         found = client.get_registered_model(name)
-        told = str(found.tags.get(CHAMPIONS_TAG, "")).split()
+        noted = str(found.tags.get(CHAMPIONS_TAG, "")).split()
         present = str(found.aliases.get("champion", ""))
-        if present in told:  # a kill may have come between the alias and the tag
-            return told[: len(told) - told[::-1].index(present)]
-        return [*told, present] if present else told
+        # The alias is set before the tag, and by hand without it: the alias counts where the two differ.
+        if present in noted:
+            return noted[: len(noted) - noted[::-1].index(present)]
+        return [*noted, present] if present else noted
 
     def _note_champions(self, client: MlflowClient, name: str, numbers: list[str]) -> None:
         client.set_registered_model_tag(name, CHAMPIONS_TAG, " ".join(numbers[-_MAX_CHAMPIONS:]))
 
     def folder(self, version: Version) -> Path:
-        """Give the folder that was submitted, on this machine.
+        """Return the submitted folder as one on this machine; a server's is downloaded.
 
         Raises:
             RegistryError: its files are gone, or it was not registered by magical.
@@ -218,12 +205,13 @@ class MlflowRegistry:
         with wrap_mlflow_errors(self.uri, f"give the files of {version.name} version {version.number}"):
             client = self._client()
             source = client.get_model_version(version.name, version.number).source or ""
-            place = (self._find_local(client, source) or self._download(source)).resolve()
+            model = (self._find_local(client, source) or self._download(source)).resolve()
             from mlflow.models import Model
 
-            data = str(Model.load(place).flavors.get("python_function", {}).get("data", ""))
-        folder = (place / data).resolve()
-        if not data or not folder.is_relative_to(place) or not folder.is_dir():
+            data = str(Model.load(model).flavors.get("python_function", {}).get("data", ""))
+        folder = (model / data).resolve()
+        # The path comes from a file of the registry, and must not lead out of the model's folder.
+        if not data or not folder.is_relative_to(model) or not folder.is_dir():
             raise RegistryError(
                 f"{version.name} version {version.number} holds no folder of data.",
                 hint="it was not registered by magical.",
@@ -239,38 +227,30 @@ class MlflowRegistry:
                 self._cached_client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             return self._cached_client
 
-    def _lock_uploads(self) -> contextlib.AbstractContextManager[None]:
-        """Two that write one model would meet in the same folder."""
-        return exclusive_lock(self._artifacts.parent / "put.lock")
-
     def _find_by_key(self, client: MlflowClient, submission: Submission) -> ModelVersion | None:
         query = f"name = {_quote(submission.name)} and tags.`{KEY_TAG}` = {_quote(submission.key)}"
         found: list[ModelVersion] = _search_all(client.search_model_versions, query)
         found.sort(key=lambda v: int(v.version))
-        for other in found[1:]:  # somebody put it at the same moment: the first one stays, whoever looks
-            try:
+        # Two machines may have registered it at the same moment. All of them keep the lowest version, so
+        # that they agree whoever looks first, and one may find the others deleted already.
+        for other in found[1:]:
+            with _ignore_code(_NOT_FOUND):
                 client.delete_model_version(other.name, other.version)
-            except Exception as error:
-                if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
-                    raise
         return found[0] if found else None
 
     def _create_version(self, client: MlflowClient, submission: Submission) -> None:
-        """Upload, then create: a kill in between leaves files that nobody points at, never half a version."""
-        run_id, own = self._find_or_create_run(client, submission)
+        # Upload first, then create: a kill in between leaves files without a version, never half a version.
+        run_id, is_own = self._find_or_create_run(client, submission)
         path = f"model-{submission.key[:12]}"
-        # By its name whoever registers this next finds, and removes, what a kill has left of it.
+        # A fixed name, so that the next attempt removes what a kill has left.
         folder = self._artifacts.parent / f"upload-{submission.key[:12]}"
         with disposable_folder(folder):
             save_submission(submission, folder / "model")
             client.log_artifacts(run_id, str(folder / "model"), path)
-        if own:
+        if is_own:
             client.set_terminated(run_id)
-        try:
+        with _ignore_code("RESOURCE_ALREADY_EXISTS"):
             client.create_registered_model(submission.name)
-        except Exception as error:
-            if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
-                raise
         client.create_model_version(
             submission.name,
             source=f"runs:/{run_id}/{path}",
@@ -280,14 +260,10 @@ class MlflowRegistry:
         )
 
     def _find_or_create_run(self, client: MlflowClient, submission: Submission) -> tuple[str, bool]:
-        """The run that the model belongs to, and whether it is one of our own, made for this."""
-        given = self._find_run_id()
-        if given:
-            try:
-                return client.get_run(given).info.run_id, False
-            except Exception as error:  # tracked elsewhere
-                if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
-                    raise
+        """Return the run for the files of the model, and True if it exists for this purpose only."""
+        if tracked := self._find_run_id():
+            with _ignore_code(_NOT_FOUND):  # the run is tracked in another MLflow
+                return client.get_run(tracked).info.run_id, False
         experiment = ensure_experiment(client, self._experiment, self.uri, self._artifacts)
         query = f"tags.`{KEY_TAG}` = {_quote(submission.key)}"
         for run in client.search_runs([experiment], query, max_results=1):
@@ -306,50 +282,58 @@ class MlflowRegistry:
         return client.get_model_version(found.name, found.version)
 
     def _aliases(self, client: MlflowClient, name: str) -> dict[str, str]:
-        try:
-            return {k: str(v) for k, v in client.get_registered_model(name).aliases.items()}
-        except Exception as error:
-            if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
-                return {}
-            raise
+        aliases: dict[str, str] = {}
+        with _ignore_code(_NOT_FOUND):
+            aliases = {k: str(v) for k, v in client.get_registered_model(name).aliases.items()}
+        return aliases
 
     def _to_version(self, found: ModelVersion, aliases: dict[str, str]) -> Version:
         number = str(found.version)
-        own = tuple(sorted(alias for alias, version in aliases.items() if str(version) == number))
+        names = tuple(sorted(alias for alias, version in aliases.items() if str(version) == number))
         tags = {k: v for k, v in found.tags.items() if k != KEY_TAG}
         key = found.tags.get(KEY_TAG, "")
-        return Version(found.name, number, key, own, tags, f"models:/{found.name}/{number}")
+        return Version(found.name, number, key, names, tags, f"models:/{found.name}/{number}")
 
     def _find_local(self, client: MlflowClient, source: str) -> Path | None:
-        """Where the files of an embedded registry lie; nothing is copied."""
+        """Return the folder of a model in an embedded registry, which needs no copy; None for a server."""
         if not source.startswith("runs:/"):
             return None
         run_id, _, path = source.removeprefix("runs:/").partition("/")
         uri = client.get_run(run_id).info.artifact_uri
         if not uri.startswith("file:"):
             return None
-        place = Path(url2pathname(urlsplit(uri).path)) / path
-        return place if place.is_dir() else None
+        folder = Path(url2pathname(urlsplit(uri).path)) / path
+        return folder if folder.is_dir() else None
 
     def _download(self, source: str) -> Path:
-        """Where the files of a server's model have been brought to; a version's files never change."""
+        """Return a folder with the files of a server's model; they never change, so they are kept."""
         name = hashlib.sha256(f"{self.uri} {source}".encode()).hexdigest()[:24]
-        place = self._artifacts.resolve() / "downloaded" / name
-        if not place.is_dir():
+        folder = self._artifacts.resolve() / "downloaded" / name
+        if not folder.is_dir():
             from mlflow.artifacts import download_artifacts
 
-            place.parent.mkdir(parents=True, exist_ok=True)
-            part = Path(tempfile.mkdtemp(dir=place.parent))
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(tempfile.mkdtemp(dir=folder.parent))
             try:
-                got = download_artifacts(source, dst_path=str(part), tracking_uri=self.uri)
-                os.rename(got, place)
+                downloaded = download_artifacts(source, dst_path=str(part), tracking_uri=self.uri)
+                os.rename(downloaded, folder)  # at the end: the folder exists only if it is complete
             finally:
                 shutil.rmtree(part, ignore_errors=True)
-        return place
+        return folder
+
+
+@contextlib.contextmanager
+def _ignore_code(code: str) -> Iterator[None]:
+    """Suppress the exception of MLflow with an error code."""
+    try:
+        yield
+    except Exception as error:
+        if getattr(error, "error_code", "") != code:
+            raise
 
 
 def _trim_description(text: str) -> str:
-    """Leave out the last sections of a page that MLflow's column cannot hold."""
+    """Cut the last sections of a page until it fits into MLflow's column."""
     while len(text) > MAX_DESCRIPTION and "\n## " in text:
         text = text[: text.rindex("\n## ")]
     return text[:MAX_DESCRIPTION]

@@ -40,20 +40,27 @@ _STATES = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
 
 class MlflowTracking:
-    """Writes settings, scores, the data's digest and the lineage of a run to MLflow.
+    """A listener that writes settings, scores, the data's digest and the lineage of a run to MLflow.
+
+    The MLflow run begins with the first step that executes, so a run in which all is fresh leaves no trace.
+    After the first failure nothing more is sent; ``magical sync`` sends it later.
 
     Args:
         uri: ``sqlite:///…`` for a database in the project, ``http://…`` for a server.
-        artifacts: the folder where an embedded one keeps files.
+        artifacts: the folder of the files of a database.
         experiment: the experiment's name.
-        value: gives, by its key, the result of a node that has finished, as JSON; it is asked of every node,
-            so it may give none for those that are tables or models.
-        marks: where it is noted how far a run has come, so that what is missed can be sent later.
-        line: what the command line said of tracking, for the mark.
-        later: the events are of a run that is over; what MLflow has of it already is completed, not repeated.
+        read_value: returns the result of a key as JSON, or None for tables and models.
+        marks: note how far a run was sent, so that ``sync`` can send the rest.
+        line: the tracking options of the command line, for the mark.
+        is_replay: the events come from a journal; what MLflow already has of the run is not sent again.
 
-    The MLflow run begins with the first step that executes; a run in which all is fresh leaves no trace.
-    After the first failure nothing more is tried.
+    Example:
+        >>> tracking = MlflowTracking(
+        ...     "sqlite:///mlflow.db", artifacts=Path("a"), experiment="x", read_value=lambda key: None
+        ... )
+        >>> tracking.on(RunStarted(run="r", workflow="x", settings={}, nodes=[]))
+        >>> print(tracking.run_id)
+        None
     """
 
     def __init__(
@@ -84,16 +91,16 @@ class MlflowTracking:
 
     @property
     def run_id(self) -> str | None:
-        """The MLflow run of the workflow run under way, if there is one."""
+        """The MLflow run of the workflow run under way, or None."""
         with self._lock:
             return self._run_id or None
 
     def on(self, event: Event, at: float | None = None) -> None:
-        """Take an event.
+        """Handle an event of a run.
 
         Args:
             event: of a run under way, or from its journal.
-            at: when it happened, in seconds since the epoch; now, unless given.
+            at: the time of the event, in seconds since the epoch; now by default.
 
         Raises:
             RegistryDown: MLflow does not answer.
@@ -104,6 +111,7 @@ class MlflowTracking:
             try:
                 self._handle(event, time.time() if at is None else at)
             except Exception:
+                # One failure is reported, and the run goes on: the next event would only fail again, slowly.
                 self._broken, self._run_id = True, ""
                 if self._marks is not None:
                     self._marks.advance(self._run_started.run, MISSED)
@@ -118,7 +126,7 @@ class MlflowTracking:
                     self._start_run()
             case StepCached() | StepFinished():
                 self._keys[event.step], self._contents[event.step] = event.key, event.content
-                if not event.origin:  # what stands on a pretence or a sample is no result
+                if not event.origin:  # scores that stand on a pretence or a sample are no results
                     self._pending.append((event.step, event.key, at))
                 if self._run_id:
                     self._log_scores()
@@ -131,7 +139,7 @@ class MlflowTracking:
         begun = self._run_started
         if self._marks is not None and not self._is_replay:
             mark = ProgressMark(uri=hide_password(self.uri), experiment=self._experiment, line=self._line)
-            self._marks.write(begun.run, mark)
+            self._marks.write(begun.run, mark)  # before the first request, for `sync` to know of the run
         with wrap_mlflow_errors(self.uri, "begin a run"), prepare_mlflow(self.uri):
             from mlflow import MlflowClient
             from mlflow.entities import Param
@@ -147,20 +155,20 @@ class MlflowTracking:
             self._run_id = run.info.run_id
             data = run.inputs.dataset_inputs if run.inputs else []
             self._already_logged = {*run.data.metrics, *(f"data:{i.dataset.name}" for i in data)}
-            given = flatten_settings(begun.settings).items()
-            params = [Param(k, v) for k, v in given if k not in run.data.params]
-            for first in range(0, len(params), _PARAM_BATCH):
+            settings = flatten_settings(begun.settings).items()
+            params = [Param(k, v) for k, v in settings if k not in run.data.params]
+            for first in range(0, len(params), _PARAM_BATCH):  # MLflow takes at most 100 in one request
                 client.log_batch(self._run_id, params=params[first : first + _PARAM_BATCH])
 
     def _find_existing_run(self, client: MlflowClient, experiment: str) -> Run | None:
-        """What MLflow has of this run; its name is a tag from its first moment on."""
+        """Return the MLflow run of this run, found by the tag that it is created with; None if it is new."""
         found = client.search_runs(
             [experiment], f"tags.`magical.run` = '{self._run_started.run}'", max_results=1
         )
         return found[0] if found else None
 
     def _log_scores(self) -> None:
-        """Write the scores among the results that are new."""
+        """Send the scores among the results that were not sent yet."""
         found = [
             (name, number, _milliseconds(at))
             for step, key, at in self._pending
@@ -194,19 +202,15 @@ class MlflowTracking:
         self._run_id = ""
 
     def _source_dataset(self, keys: Mapping[str, str]) -> DatasetInput | None:
-        """The source as a data set: what the first node gave, by its content."""
+        """Return the result of the first node as MLflow's data set, named by its content."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         first = next((n for n in self._run_started.nodes if n in keys), None)
         if first is None or f"data:{first}" in self._already_logged:
             return None
-        where = json.dumps({"node": first, "key": keys[first]})
-        data = Dataset(
-            name=first,
-            digest=self._contents.get(first, keys[first])[:32],
-            source_type="magical",
-            source=where,
-        )
+        source = json.dumps({"node": first, "key": keys[first]})
+        digest = self._contents.get(first, keys[first])[:32]  # of 36 characters at most in MLflow
+        data = Dataset(name=first, digest=digest, source_type="magical", source=source)
         return DatasetInput(data, [InputTag("mlflow.data.context", "training")])
 
     @contextlib.contextmanager
@@ -217,7 +221,7 @@ class MlflowTracking:
 
 
 def _mark_killed(client: MlflowClient, experiment: str) -> None:
-    """Mark runs as killed whose process on this machine is gone."""
+    """Mark the runs of this machine as killed whose process has ended: nobody else would."""
     query = f"attributes.status = 'RUNNING' and tags.`magical.host` = '{machine_name()}'"
     for run in client.search_runs([experiment], query, max_results=50):
         process = run.data.tags.get("magical.process", "")

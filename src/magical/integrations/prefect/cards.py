@@ -1,4 +1,4 @@
-"""What a run shows in Prefect: lines of its steps, and a card for each step that ended."""
+"""Prefect's log lines and artifacts of a run: a card for each finished step, scores, links, progress."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["PrefectCards", "escape_markdown", "make_artifact_key", "make_model_link"]
 
 FLUSH_TIMEOUT = 5.0
-"""Seconds that the server is given, at the end of a run, to take what it has not taken yet."""
+"""Seconds to wait at the end of a run until the server has taken all cards."""
 
 _LEVELS = {"print": logging.INFO, **logging.getLevelNamesMapping()}
 _RETRY_PAUSE = 1.0
@@ -33,29 +33,29 @@ class TaskRuns(Protocol):
     """The part of a runner that cards need."""
 
     def log_line(self, step: str, level: int, text: str) -> None:
-        """Show a line about a step."""
+        """Log a line of a step."""
 
     def task_run_id(self, step: str) -> Any:
-        """Give the id of a step's task run."""
+        """Return the id of a step's task run."""
 
     def flow_run_ids(self) -> tuple[str, Any]:
-        """Give the server, and the id of the flow run."""
+        """Return the server and the id of the flow run."""
 
     def call_in_flow(self, function: Callable[[], Any]) -> Any:
-        """Call something as if within the flow run."""
+        """Call a function in the context of the flow run."""
 
 
 class PrefectCards:
-    """Passes on what steps say, and writes artifacts: Markdown, scores as a table, links, progress.
+    """A listener that logs the lines of steps, and writes artifacts: Markdown, scores, links, progress.
 
-    Cards are written beside the run, in a thread of their own: a server that goes away delays nothing, and
-    gets them when it is back before the run ends.
+    Cards are sent by a thread of their own: a server that is away delays nothing, and gets the cards if it is
+    back before the run ends.
 
     Args:
-        shown: knows the task runs.
-        value: gives a result as JSON, by its key; none for tables and models.
-        about: gives what there is to say of a step, as Markdown.
-        link: gives the page of what a step has registered, if there is one.
+        runner: knows the task runs.
+        read_value: returns the result of a key as JSON, or None for tables and models.
+        describe_step: returns a description of a step as Markdown.
+        find_link: returns the address of the model that a result registered, or an empty text.
     """
 
     def __init__(
@@ -65,12 +65,8 @@ class PrefectCards:
         describe_step: Callable[[str], str],
         find_link: Callable[[Any], str] = lambda value: "",
     ) -> None:
-        self._runner, self._read_value, self._describe_step, self._find_link = (
-            runner,
-            read_value,
-            describe_step,
-            find_link,
-        )
+        self._runner, self._read_value = runner, read_value
+        self._describe_step, self._find_link = describe_step, find_link
         self._workflow = ""
         self._metrics = MetricExtractor()
         self._queue: queue.SimpleQueue[Callable[[SyncPrefectClient], object] | None] = queue.SimpleQueue()
@@ -81,7 +77,7 @@ class PrefectCards:
         self._deadline = float("inf")
 
     def on(self, event: Event) -> None:
-        """Take an event."""
+        """Handle an event of the run."""
         match event:
             case RunStarted():
                 self._workflow = event.workflow
@@ -96,29 +92,31 @@ class PrefectCards:
             case Progress():
                 self._update_progress(event)
             case RunFinished() if self._thread is not None:
-                self._deadline = time.monotonic() + FLUSH_TIMEOUT
+                self._deadline = time.monotonic() + FLUSH_TIMEOUT  # from here on no retry without end
                 self._queue.put(None)
                 self._thread.join(FLUSH_TIMEOUT + 1)
 
     def _add_result_cards(self, event: StepFinished) -> None:
-        rows = [("gave", event.summary or "nothing"), ("took", f"{event.seconds:.2f} s")]
+        rows = [("result", event.summary or "nothing"), ("took", f"{event.seconds:.2f} s")]
         rows.append(("key", event.key[:12]))
         if event.origin:
             rows.append(("not real", f"stands on {', '.join(event.origin)}"))
         lines = [self._describe_step(event.step), "", "| | |", "|---|---|"]
         lines += [f"| {name} | {escape_markdown(text)} |" for name, text in rows]
-        self._add_card(event.step, "markdown", "\n".join(lines), "what it gave")
+        self._add_card(event.step, "markdown", "\n".join(lines), "result")
         value = None if event.origin else self._read_value(event.key)
         if scores := [{"score": n, "value": x} for n, x in self._metrics.extract(event.step, value)]:
             self._add_card(event.step, "table", scores, "its scores", "scores")
         if address := self._find_link(value):
-            text = f"[{address}]({address})"  # Prefect's page shows what stands in a link as it is
+            text = f"[{address}]({address})"  # unescaped, as Prefect's page shows the text of a link
             self._add_card(event.step, "markdown", text, "what it registered", "link")
 
     def _update_progress(self, event: Progress) -> None:
-        """One artifact a step, moved on: a step that moves faster than the server keeps no card waiting."""
-        step, server_flow = event.step, self._runner.flow_run_ids()[1]
+        """Create or update the progress artifact of a step."""
+        step, flow_run = event.step, self._runner.flow_run_ids()[1]
         self._percentages[step] = 100.0 * event.done / max(event.total, 1)
+        # One update in the queue suffices, since it sends the latest number: a step that reports faster than
+        # the server answers must not hold up the cards behind it.
         if step in self._queued_progress:
             return
         self._queued_progress.add(step)
@@ -126,16 +124,15 @@ class PrefectCards:
         def post(client: SyncPrefectClient) -> None:
             from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 
-            self._queued_progress.discard(
-                step
-            )  # before the share is read: what comes later is posted on its own
-            share = self._percentages[step]
-            if (known := self._progress_ids.get(step)) is not None:
-                client.update_artifact(known, ArtifactUpdate(data=share))
+            # Discard before the number is read: a later number then queues an update of its own.
+            self._queued_progress.discard(step)
+            percentage = self._percentages[step]
+            if (artifact := self._progress_ids.get(step)) is not None:
+                client.update_artifact(artifact, ArtifactUpdate(data=percentage))
                 return
-            ids = {"flow_run_id": server_flow, "task_run_id": self._runner.task_run_id(step)}
-            made = ArtifactCreate(key=self._key(step, "progress"), type="progress", data=share, **ids)
-            self._progress_ids[step] = client.create_artifact(made).id
+            ids = {"flow_run_id": flow_run, "task_run_id": self._runner.task_run_id(step)}
+            card = ArtifactCreate(key=self._key(step, "progress"), type="progress", data=percentage, **ids)
+            self._progress_ids[step] = client.create_artifact(card).id
 
         self._enqueue(post)
 
@@ -146,19 +143,14 @@ class PrefectCards:
             from prefect.client.schemas.actions import ArtifactCreate
 
             ids = {"flow_run_id": flow_run, "task_run_id": self._runner.task_run_id(step)}
-            text = f"{step}: {description}"
-            made = {
-                "key": self._key(step, part),
-                "type": kind,
-                "data": data,
-                "description": escape_markdown(text),
-            }
-            client.create_artifact(ArtifactCreate(**made, **ids))
+            text = escape_markdown(f"{step}: {description}")
+            card = ArtifactCreate(key=self._key(step, part), type=kind, data=data, description=text, **ids)
+            client.create_artifact(card)
 
         self._enqueue(post)
 
     def _key(self, step: str, part: str) -> str:
-        """Artifacts of one key are versions of one another in Prefect: the same step, run after run."""
+        # Without the run: Prefect shows artifacts of one key as versions of each other, run after run.
         return make_artifact_key(f"{self._workflow} {step} {part}")
 
     def _enqueue(self, post: Callable[[SyncPrefectClient], object]) -> None:
@@ -173,29 +165,26 @@ class PrefectCards:
     def _send_cards(self) -> None:
         from prefect.client.orchestration import get_client
 
-        own = {"timeout": _CLIENT_TIMEOUT}  # the flow run's client ends with it, and cards may come later
-        with contextlib.suppress(Exception), get_client(own, sync_client=True) as client:
+        # A client of its own: that of the flow run is closed with it, and cards may be sent later.
+        options = {"timeout": _CLIENT_TIMEOUT}
+        with contextlib.suppress(Exception), get_client(options, sync_client=True) as client:
             while (post := self._queue.get()) is not None:
                 while not _has_answered(post, client) and time.monotonic() < self._deadline:
                     time.sleep(_RETRY_PAUSE)
 
 
 def make_artifact_key(text: str) -> str:
-    """Give a key that Prefect takes, readable, and another one for other letters.
+    """Convert a text to a key that Prefect accepts; different letters give different keys.
 
     Example:
-        >>> (
-        ...     make_artifact_key("campaign tune[boosting]"),
-        ...     make_artifact_key("campaign größe"),
-        ...     make_artifact_key("очистка"),
-        ... )
-        ('campaign-tune-boosting', 'campaign-gre-v9a53a', '80apgoqg6a')
+        >>> make_artifact_key("campaign tune[boosting]"), make_artifact_key("campaign größe")
+        ('campaign-tune-boosting', 'campaign-gre-v9a53a')
     """
     return re.sub(r"[^a-z0-9]+", "-", text.lower().encode("punycode").decode()).strip("-")
 
 
 def escape_markdown(text: str) -> str:
-    r"""Give a text in Markdown that shows just that text.
+    r"""Escape a text, so that Markdown shows it as it is.
 
     Example:
         >>> print(escape_markdown("a|b <i>*x*"))
@@ -205,28 +194,27 @@ def escape_markdown(text: str) -> str:
 
 
 def _code_block(text: str) -> str:
-    """A text as it is, in Markdown."""
     return "\n".join(f"    {line}" for line in text.splitlines())
 
 
 def _has_answered(post: Callable[[SyncPrefectClient], object], client: SyncPrefectClient) -> bool:
-    """Whether the server has answered; what it refuses once, it refuses again."""
+    """Post a card, and return False if the server did not answer."""
     import httpx
 
     try:
         post(client)
     except httpx.TransportError:
         return False
-    except Exception:
+    except Exception:  # a card that the server refuses, it would refuse again
         return True
     return True
 
 
 def make_model_link(value: Any, mlflow: str) -> str:
-    """Give the page of a registered model, or nothing for another result.
+    """Build the address of a registered model's page; empty for other results.
 
     Args:
-        value: what ``register`` gave, as JSON.
+        value: the result of ``register``, as JSON.
         mlflow: the address of MLflow's pages.
 
     Example:

@@ -1,4 +1,4 @@
-"""A flow run in Prefect that is open for tasks: the one that this code runs in, or a new one."""
+"""Flow runs in Prefect that are open for tasks, and access to Prefect's server."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from magical.errors import UsageError, shorten
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["OWN_SERVER", "FlowRun", "check_server", "resolve_server", "use_server"]
+__all__ = ["OWN_SERVER", "FlowRun", "check_server", "make_state", "resolve_server", "use_server"]
 
 OWN_SERVER = "http://127.0.0.1:4200/api"
-"""Where `magical ui` puts Prefect."""
+"""The API of the server that `magical ui` starts."""
 
 CLOSE_TIMEOUT = 10.0
-"""Seconds that Prefect's server is given to take the end of a flow run."""
+"""Seconds to wait until Prefect's server has taken the end of a flow run."""
 
 _WAIT_INTERVAL = 0.2
-"""Seconds of one wait at most: a wait without end may sleep through Ctrl-C."""
+"""Seconds of one wait, at most: a wait without a limit may sleep through Ctrl-C."""
 
 _SENDER_LOGGERS = ("APILogWorker", "EventsWorker", "prefect._internal.concurrency")
-"""Of Prefect: they tell what they have yet to send, or could not, which a reader can do nothing about."""
+"""Loggers of Prefect about what it has yet to send, or could not send; a user can do nothing about it."""
 
 _INSTALL_HINT = "pip install 'magical-thinking[prefect]'; or run without: policy.runner=local"
 
 
 def resolve_server(server: str) -> str:
-    """Give the API that a run talks to: as wished, else as Prefect is set up, else that of ``magical ui``.
+    """Return the API for a run: the given one, else Prefect's setting, else that of ``magical ui``.
 
-    In a flow it is what that flow talks to; empty for Prefect's own temporary server.
+    In a flow it is the flow's own API, which is empty for Prefect's temporary server.
 
     Raises:
         UsageError: Prefect is not installed.
@@ -49,60 +49,67 @@ def resolve_server(server: str) -> str:
         if error.name != "prefect":
             raise
         raise UsageError('[policy] runner = "prefect" needs Prefect.', hint=_INSTALL_HINT) from None
-    known = get_current_settings().api.url
+    configured = get_current_settings().api.url
     if FlowRunContext.get() is not None:
-        return known or ""
-    return server or known or OWN_SERVER
+        return configured or ""
+    return server or configured or OWN_SERVER
 
 
 @contextlib.contextmanager
 def use_server(server: str, *, heartbeat: bool = True, retries: bool = True) -> Iterator[None]:
-    """Let Prefect talk to a server in this block, and in what is begun in it.
+    """Let Prefect use a server in the block, and in the threads and flows that start there.
 
     Args:
-        server: its API; empty for the one that Prefect is set up for.
-        heartbeat: whether a flow run tells now and then that it lives.
-        retries: whether a call that is not answered is repeated.
+        server: its API; empty for Prefect's setting.
+        heartbeat: let a flow run report at intervals that it lives.
+        retries: repeat a request that is not answered.
     """
     from prefect.context import SettingsContext, get_settings_context
 
-    known = get_settings_context()
-    changed, now = dict[str, Any](), known.settings
+    context = get_settings_context()
+    changes, settings = dict[str, Any](), context.settings
     if server:
-        changed["api"] = now.api.model_copy(update={"url": server})
-    if not heartbeat:  # nobody looks after a run from the command, and its last beat costs a second
-        changed["flows"] = now.flows.model_copy(update={"heartbeat_frequency": None})
+        changes["api"] = settings.api.model_copy(update={"url": server})
+    if not heartbeat:  # no automation watches a run of the command, and its last beat costs a second
+        changes["flows"] = settings.flows.model_copy(update={"heartbeat_frequency": None})
     if not retries:
-        changed["client"] = now.client.model_copy(update={"max_retries": 0})
-    # Prefect's own temporary_settings makes all of its settings anew, which takes 35 ms.
-    with SettingsContext(profile=known.profile, settings=now.model_copy(update=changed)):
+        changes["client"] = settings.client.model_copy(update={"max_retries": 0})
+    # Prefect's own temporary_settings builds all of its settings again, which takes 35 ms.
+    with SettingsContext(profile=context.profile, settings=settings.model_copy(update=changes)):
         yield
 
 
+def make_state(kind: str, name: str, message: str) -> Any:
+    """Build a state of Prefect, such as ``make_state("COMPLETED", "Cached", "fresh")``."""
+    from prefect.client.schemas.objects import State, StateType
+
+    return State(type=StateType(kind), name=name, message=message)
+
+
 def check_server(server: str) -> None:
-    """Make sure that a server answers, before any work.
+    """Raise unless a server answers.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it does not answer, or it is not Prefect's.
     """
     import httpx
     from prefect.client.orchestration import get_client
 
     try:
         parts = urlsplit(server)
-        # Prefect would ask a server that takes calls in silence six times, a minute and more in all.
+        # With retries, a server that accepts connections but never answers would cost a minute and more.
         with use_server(server, retries=False), get_client({"timeout": 3.0}, sync_client=True) as client:
             error: object = client.api_healthcheck()
-        said = getattr(parts, "hostname", None) or server
+        host = getattr(parts, "hostname", None) or server
     except (httpx.HTTPError, ValueError, RuntimeError) as caught:
-        error, said = caught, server
+        error, host = caught, server
     if isinstance(error, httpx.HTTPStatusError):
         raise UsageError(
             f"What answers at {server.rpartition('@')[2]} is not Prefect's API ({_status(error)}).",
             hint=f"name one, such as policy.server={OWN_SERVER}; or run without: policy.runner=local",
         )
     if error is not None:
-        where = server.rpartition("@")[2].removesuffix("/api") or str(said)
+        where = server.rpartition("@")[2].removesuffix("/api") or str(host)
         raise UsageError(
             f"Prefect's server at {where} does not answer ({shorten(str(error) or repr(error), 80)}).",
             hint="magical ui starts one; or run without: policy.runner=local",
@@ -114,14 +121,14 @@ def _status(error: httpx.HTTPStatusError) -> str:
 
 
 class FlowRun:
-    """One flow run, open for tasks from any thread until it is closed.
+    """A flow run that is open for tasks from any thread until it is closed.
 
-    In a flow, such as a deployment's, it is that flow's own run. Else it is a new one, in a thread that
-    waits; so signals, and the order in which a run ends, stay with whoever opens it.
+    In a flow, such as a deployment's, it is that flow's own run. Otherwise it is a new one, whose body waits
+    in a thread until it is closed: so the main thread handles signals, and decides when the run ends.
 
     Args:
         server: the API.
-        workers: how many tasks run at a time.
+        workers: the number of tasks at a time.
     """
 
     def __init__(self, server: str, workers: int) -> None:
@@ -137,13 +144,7 @@ class FlowRun:
         self._silenced_logs, self._task_threads = contextlib.ExitStack(), contextlib.ExitStack()
 
     def open(self, flow: str, name: str, tags: Sequence[str], parameters: Mapping[str, Any]) -> None:
-        """Begin.
-
-        Args:
-            flow: the flow's name.
-            name: of its run.
-            tags: of its run.
-            parameters: that the run is shown with.
+        """Create the flow run, or attach to that of the flow around this code.
 
         Raises:
             UsageError: the server refuses.
@@ -157,10 +158,10 @@ class FlowRun:
         if self.attached:
             assert inside is not None
             run: Any = inside.flow_run
-            run.tags = list(dict.fromkeys([*run.tags, *tags, name]))  # with those of an earlier run in it
-            # Bodies belong in threads, and there may be none free where the flow's own tasks run.
-            own: Any = self._task_threads.enter_context(ThreadPoolTaskRunner(max_workers=self._workers))
-            with FlowRunContext.model_construct(**{**dict(inside), "task_runner": own}):
+            run.tags = list(dict.fromkeys([*run.tags, *tags, name]))  # one flow may run several workflows
+            # Threads of our own: the flow's may all be taken, by the task that this code runs in for one.
+            threads: Any = self._task_threads.enter_context(ThreadPoolTaskRunner(max_workers=self._workers))
+            with FlowRunContext.model_construct(**{**dict(inside), "task_runner": threads}):
                 self._attach(run.id, tags=run.tags)
             return
         facts = {"name": name, "tags": list(tags), "parameters": dict(parameters)}
@@ -178,26 +179,31 @@ class FlowRun:
             ) from self._error
 
     def call(self, function: Callable[[], Any]) -> Any:
-        """Call something as if within the flow."""
+        """Call a function in the context of the flow."""
+        # A copy, since a context can be entered by one thread at a time only.
         return self._context.copy().run(function)
 
     def close(self, state: Any, *, wait: bool = True) -> bool:
-        """End it, and say whether the server took that; in a flow, whether its tasks have ended.
+        """End the flow run.
 
         Args:
             state: a final state of Prefect's.
-            wait: whether its tasks have ended.
+            wait: all tasks have ended, so wait for the server, too.
+
+        Returns:
+            True if the server took the end; in the flow of somebody else, True if all tasks have ended.
         """
         if self._thread is None:
             if wait:  # else a body is under way, and a thread cannot be stopped
                 self._task_threads.close()
             self._silenced_logs.close()
-            return wait  # whoever opened it ends it
+            return wait  # the flow around this code ends its run itself
         self._state = state
         self._closing.set()
         self._thread.join(CLOSE_TIMEOUT if wait else 1.0)
         ended = not self._thread.is_alive() and self._error is None
         if not ended and not wait:
+            # Prefect waits for the tasks under way before it ends the flow run, so its end is forced.
             with contextlib.suppress(Exception), use_server(self.server):
                 from prefect.client.orchestration import get_client
 
@@ -224,12 +230,12 @@ class FlowRun:
         runner: Any = ThreadPoolTaskRunner(max_workers=self._workers)
         try:
             with use_server(self.server, heartbeat=False):
-                how: dict[str, Any] = {"validate_parameters": False, "persist_result": False}
-                Flow(body, name=flow, task_runner=runner, **how)(return_state=True)
+                options: dict[str, Any] = {"validate_parameters": False, "persist_result": False}
+                Flow(body, name=flow, task_runner=runner, **options)(return_state=True)
         except BaseException as error:
             self._error = error
         finally:
-            self._opened.set()
+            self._opened.set()  # also after an error, or `open` would wait forever
 
     def _attach(self, run: Any, **facts: Any) -> None:
         from prefect.client.orchestration import get_client
@@ -243,32 +249,32 @@ class FlowRun:
 
 @contextlib.contextmanager
 def _silence_logs(*, keep_console: bool) -> Iterator[None]:
-    """Keep Prefect's own log lines from the root logger, where they would be taken for a body's words.
+    """Keep Prefect's log lines from the root logger, where they would count as lines of a body.
 
     Args:
-        keep: whether they still go to the terminal, as they do where a flow is at home.
+        keep_console: still print them, as a flow of the user's own does.
     """
     import prefect.main  # noqa: F401  it sets up Prefect's logging
     from prefect.logging.handlers import PrefectConsoleHandler
 
-    root, own = logging.getLogger(), logging.getLogger("prefect")
+    root, logger = logging.getLogger(), logging.getLogger("prefect")
     consoles = [h for h in root.handlers if isinstance(h, PrefectConsoleHandler)]
-    propagate, raises, nobody = own.propagate, logging.raiseExceptions, logging.NullHandler()
-    own.propagate = False
+    propagate, raises, null_handler = logger.propagate, logging.raiseExceptions, logging.NullHandler()
+    logger.propagate = False
     if not keep_console:
-        own.addHandler(nobody)
-        logging.raiseExceptions = False  # a log line that the server did not take is said nowhere else
+        logger.addHandler(null_handler)
+        logging.raiseExceptions = False  # or a line that the server does not take prints a traceback
         for name in _SENDER_LOGGERS:
-            logging.getLogger(name).disabled = True  # for good: they speak when this process ends
+            logging.getLogger(name).disabled = True  # for good: they log when this process ends
     for handler in consoles:
         root.removeHandler(handler)
         if keep_console:
-            own.addHandler(handler)
+            logger.addHandler(handler)
     try:
         yield
     finally:
-        own.propagate, logging.raiseExceptions = propagate, raises
-        own.removeHandler(nobody)
+        logger.propagate, logging.raiseExceptions = propagate, raises
+        logger.removeHandler(null_handler)
         for handler in consoles:
-            own.removeHandler(handler)
+            logger.removeHandler(handler)
             root.addHandler(handler)

@@ -1,4 +1,4 @@
-"""Prefect as a runner: one flow run for a run, one task for a step; results stay in the store."""
+"""The Prefect runner: one flow run for each run, one task for each step; results stay in the store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from magical.engine.protocols import WorkItem
 from magical.errors import MagicalError, StepStopped, shorten
 from magical.events import Event, RunStarted, StepCached, StepFailed, StepLeftOut
-from magical.integrations.prefect.flow_run import FlowRun, check_server, resolve_server
+from magical.integrations.prefect.flow_run import FlowRun, check_server, make_state, resolve_server
 from magical.masking import mask
 
 __all__ = ["PrefectRunner"]
@@ -21,21 +21,21 @@ __all__ = ["PrefectRunner"]
 T = TypeVar("T")
 
 _MAX_DELAYS = 50
-"""Of the waits between attempts, Prefect takes so many; it repeats the last, by then the longest."""
+"""Prefect accepts so many delays between attempts, and repeats the last, which is the longest."""
 
 
 class PrefectRunner:
-    """Runs steps as tasks of a flow run, in threads of this process; what they give never reaches Prefect.
+    """A ``Runner`` whose work items are tasks of a flow run, in threads of this process.
 
-    It hears the run's events, too: the flow run is named after the run, a fresh step is shown as a cached
-    task, and one that was left out as a cancelled one.
+    It is a listener, too: the flow run is named after the run, a fresh step is shown as a cached task, and a
+    step that was left out as a cancelled one.
 
     Args:
-        workers: how many at a time.
-        server: Prefect's API; empty for the one that Prefect is set up for, or else that of ``magical ui``.
+        workers: the number of tasks at a time.
+        server: Prefect's API; see ``resolve_server``.
         tags: of the flow run.
-        note: told the run's name, the server, the flow run's id and whether that has ended, when it begins
-            and when it ends.
+        on_flow_run: called when the flow run begins and when it ends, with the run's name, the server, the id
+            of the flow run, and True if it has ended.
     """
 
     def __init__(
@@ -58,16 +58,12 @@ class PrefectRunner:
         self._stopping = False
 
     def check(self) -> None:
-        """Make sure that the server answers, before any work.
-
-        Raises:
-            UsageError: it does not.
-        """
+        """Raise a ``UsageError`` unless the server answers; called before any work."""
         if self.flow.server:
             check_server(self.flow.server)
 
     def on(self, event: Event) -> None:
-        """Take an event of the run."""
+        """Handle an event of the run."""
         match event:
             case RunStarted():
                 self._run_started = event
@@ -79,13 +75,13 @@ class PrefectRunner:
                 self._failed.append(event.step)
 
     def __enter__(self) -> PrefectRunner:
-        begun = self._run_started
-        real = ["pretended"] if begun.pretend else ["not real"] if begun.origin else []
-        tags = ["magical", *self._tags, *real, *([f"profile {begun.profile}"] if begun.profile else [])]
+        run = self._run_started
+        brand = ["pretended"] if run.pretend else ["not real"] if run.origin else []
+        tags = ["magical", *self._tags, *brand, *([f"profile {run.profile}"] if run.profile else [])]
         try:
-            self.flow.open(begun.workflow, begun.run or "magical", tags, begun.settings)
+            self.flow.open(run.workflow, run.run or "magical", tags, run.settings)
             self._report_flow_run(ended=False)
-        except KeyboardInterrupt:  # the flow run may be there by now, and nobody else would end it
+        except KeyboardInterrupt:  # the flow run may exist by now, and nobody else would end it
             self.__exit__(*sys.exc_info())
             raise
         return self
@@ -93,9 +89,9 @@ class PrefectRunner:
     def __exit__(self, *exc: object) -> None:
         from prefect.states import Cancelled, Completed, Failed
 
-        stopped = isinstance(exc[1], KeyboardInterrupt)  # a thread cannot be stopped: it is left behind
+        stopped = isinstance(exc[1], KeyboardInterrupt)
         self._stopping = exc[0] is not None
-        if not stopped:
+        if not stopped:  # else bodies are left behind: a thread cannot be stopped
             wait(self._futures)
             for task in list(self._tasks.values()):
                 task.wait()
@@ -107,12 +103,11 @@ class PrefectRunner:
             state = Failed(message=f"failed: {', '.join(self._failed)}")
         else:
             state = Completed(message=f"{len(self._futures)} steps ran")
-        self._report_flow_run(
-            ended=self.flow.close(state, wait=not stopped or all(f.done() for f in self._futures))
-        )
+        all_done = not stopped or all(f.done() for f in self._futures)
+        self._report_flow_run(ended=self.flow.close(state, wait=all_done))
 
     def submit(self, work: WorkItem[T]) -> Future[T]:
-        """Begin a piece of work as a task and give its future."""
+        """Start a work item as a task and return its future; Prefect retries it."""
         future: Future[T] = Future()
         final = True
 
@@ -122,10 +117,10 @@ class PrefectRunner:
             self._register_task_run(work.name)
             if self._stopping:
                 if future.cancel():
-                    future.set_running_or_notify_cancel()  # only then does nobody wait for it
+                    future.set_running_or_notify_cancel()  # without this, `wait` would not see the cancel
                 else:
                     future.set_exception(StepStopped(f"{work.name} was stopped with the run."))
-                return _make_state("CANCELLED", "Cancelled", "the run was stopped")
+                return make_state("CANCELLED", "Cancelled", "the run was stopped")
             if not future.running():
                 future.set_running_or_notify_cancel()
             try:
@@ -134,10 +129,11 @@ class PrefectRunner:
                 final = work.next_delay(error) is None
                 if final:
                     future.set_exception(_without_cause(error) if self.flow.attached else error)
+                # Prefect logs and stores this error: `from None`, since a cause could contain a secret.
                 raise _masked_error(error, work, time.monotonic() - began) from None
 
         def condition(task: Any, run: Any, state: Any) -> bool:
-            return not final
+            return not final  # Prefect asks this right after the attempt, in the same thread
 
         task = self._make_task(attempt, work, condition)
         parents = [self._tasks[name] for name in work.after if name in self._tasks]
@@ -148,23 +144,23 @@ class PrefectRunner:
         return future
 
     def flow_run_ids(self) -> tuple[str, Any]:
-        """Give the server, and the id of the flow run; none before it has begun."""
+        """Return the server and the id of the flow run, which is None until it has begun."""
         return self.flow.server, self.flow.id
 
     def call_in_flow(self, function: Callable[[], T]) -> T:
-        """Call something as if within the flow run, once it is open."""
-        found: T = self.flow.call(function)
-        return found
+        """Call a function in the context of the open flow run."""
+        result: T = self.flow.call(function)
+        return result
 
     def log_line(self, step: str, level: int, text: str) -> None:
-        """Show a line about a step that has begun, or else about the run, in Prefect; none before that."""
+        """Log a line in the task of a step, or in the flow run if the step has not begun."""
         with self._lock:
             logger = self._loggers.get(step) or self.flow.logger
-        if logger is not None:  # outside of the flow, Prefect would start a server of its own for the line
+        if logger is not None:  # in the flow's context: else Prefect would start a server for the line
             self.flow.call(lambda: logger.log(level, "%s", text))
 
     def task_run_id(self, step: str) -> Any:
-        """Give the id of a step's task run; none before it has begun."""
+        """Return the id of a step's task run; None until it has begun."""
         with self._lock:
             return self._task_run_ids.get(step)
 
@@ -173,22 +169,23 @@ class PrefectRunner:
         from prefect.cache_policies import NO_CACHE
 
         retries = work.policy.retries
+        delays = [work.policy.retry_delay(n + 1) for n in range(min(retries, _MAX_DELAYS))]
         return Task(
             body,
             name=work.name,
-            task_run_name=lambda: work.name,
+            task_run_name=lambda: work.name,  # a text would be taken for a template
             tags=work.policy.tags,
-            cache_policy=NO_CACHE,
+            cache_policy=NO_CACHE,  # our keys decide what is fresh
             persist_result=False,
             log_prints=False,
             retries=retries,
-            retry_delay_seconds=[work.policy.retry_delay(n + 1) for n in range(min(retries, _MAX_DELAYS))]
-            or None,
+            retry_delay_seconds=delays or None,
             retry_condition_fn=condition,
         )
 
     def _report_flow_run(self, *, ended: bool) -> None:
-        if self._run_started.run and self.flow.id and self.flow.server:  # else a temporary one, gone by then
+        # Without a server it is Prefect's temporary one, which is gone before anybody could reconcile.
+        if self._run_started.run and self.flow.id and self.flow.server:
             self._on_flow_run(self._run_started.run, self.flow.server, str(self.flow.id), ended)
 
     def _register_task_run(self, name: str) -> None:
@@ -202,40 +199,34 @@ class PrefectRunner:
             self._loggers[name] = get_run_logger()
 
     def _add_finished_task(self, name: str, kind: str, state: str, text: str) -> None:
-        """Enter a task that has nothing to do."""
+        """Add a task that ends at once in a state, for a step that is not executed."""
 
         def body() -> Any:
             self._register_task_run(name)
-            return _make_state(kind, state, text)
+            return make_state(kind, state, text)
 
         task = self._make_task(body, WorkItem(lambda: None, name))
         self._tasks[name] = self.flow.call(task.submit)
 
 
-def _make_state(kind: str, name: str, text: str) -> Any:
-    from prefect.client.schemas.objects import State, StateType
-
-    return State(type=StateType(kind), name=name, message=text)
-
-
 def _masked_error(error: BaseException, work: WorkItem[Any], seconds: float) -> Exception:
-    """What Prefect is told of an error: its words without secrets, and no frames of bodies."""
+    """Return an error for Prefect, without secrets and without the frames of bodies."""
     text = mask(str(error) or type(error).__name__)
     if isinstance(error, StepStopped) and work.policy.timeout and seconds >= work.policy.timeout:
-        return TimeoutError(text)
+        return TimeoutError(text)  # Prefect shows this as the state TimedOut
     if isinstance(error, MagicalError):
         return error.with_message(*error.lines)
     return RuntimeError(f"{type(error).__name__}: {text}")
 
 
 def _without_cause(error: BaseException) -> BaseException:
-    """An error for the flow that its run is in: Prefect logs the traceback, and a cause may tell secrets."""
+    # Prefect logs the traceback of a flow that fails, and a cause could contain a secret.
     return error.with_message(*error.lines) if isinstance(error, MagicalError) else error
 
 
 def _fail_unstarted(future: Future[Any], name: str) -> None:
-    """Prefect ended a task without calling it: a limit could not be asked for, or it was cancelled there."""
-    if not future.done():
+    """End the future of a task that Prefect ended without calling it, or the run would wait forever."""
+    if not future.done():  # such as a task that was cancelled on Prefect's page
         text = f"{name}: Prefect ended its task before it began."
         with contextlib.suppress(InvalidStateError):
             future.set_exception(StepStopped(text, hint="look at its page there."))

@@ -1,23 +1,26 @@
-"""Flow runs that a killed process, or a server that was away, left open in Prefect: tell how they ended."""
+"""Reconciliation of orphaned flow runs, which a killed process or an absent server left open in Prefect."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import uuid
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from magical.engine.journal import Journal, RunSummary
+from magical.integrations.prefect.flow_run import check_server, make_state, use_server
 from magical.masking import mask_uris
 from magical.system.atomic_files import write_text
+from magical.system.file_locks import do_nothing
 from magical.system.processes import is_process_alive, machine_name
 
 __all__ = ["OpenFlowRuns", "describe_open_flow_run", "reconcile_flow_runs"]
 
 StateName = tuple[str, str]
-"""Of Prefect's: its type and its name."""
+"""The type and the name of a state of Prefect."""
 
 _RUN_STATES = {
     "done": ("COMPLETED", "Completed"),
@@ -38,18 +41,27 @@ _PAGE_SIZE = 200
 
 
 class HasJournal(Protocol):
-    """The part of a project that settling needs."""
+    """The part of a project that reconciliation needs."""
 
     @property
     def journal(self) -> Journal:
-        """Where its runs are told."""
+        """The journal of the project's runs."""
 
 
 class OpenFlowRuns:
-    """Keeps, beside a run's journal, which flow run shows it, until that has ended in Prefect, too.
+    """Marks beside the journals of runs, which name the flow run of each until it has ended in Prefect, too.
 
     Args:
         folder: of the journal's runs.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     marks = OpenFlowRuns(Path(folder))
+        ...     (marks.folder / "run-1").mkdir()
+        ...     marks.note("run-1", "http://127.0.0.1:4200/api", "7", ended=False)
+        ...     list(marks.find_open())
+        [('run-1', 'http://127.0.0.1:4200/api', '7')]
     """
 
     NAME = "prefect.json"
@@ -58,7 +70,7 @@ class OpenFlowRuns:
         self.folder = folder
 
     def note(self, run: str, server: str, flow_run: str, ended: bool) -> None:
-        """Note the flow run of a run, or that nothing is left to be said about it."""
+        """Write the mark of a run, or delete it if the flow run has ended."""
         path = self.folder / run / self.NAME
         if ended:
             path.unlink(missing_ok=True)
@@ -66,47 +78,46 @@ class OpenFlowRuns:
             write_text(path, json.dumps({"server": mask_uris(server), "flow_run": flow_run}))
 
     def find_open(self, run: str = "*") -> Iterator[tuple[str, str, str]]:
-        """Give the runs, or the one, whose flow runs may be open: name, server, flow run."""
+        """Yield the name, the server and the flow run of all marked runs, or of one."""
         for path in sorted(self.folder.glob(f"{run}/{self.NAME}")):
             try:
-                said = json.loads(path.read_text(encoding="utf-8"))
-                yield path.parent.name, said["server"], said["flow_run"]
+                mark = json.loads(path.read_text(encoding="utf-8"))
+                yield path.parent.name, mark["server"], mark["flow_run"]
             except (OSError, ValueError, KeyError, TypeError):
                 continue
 
 
 def reconcile_flow_runs(project: HasJournal, server: str = "") -> list[str]:
-    """Tell Prefect how the runs ended that it still shows as running, and their steps; give their names.
+    """End the flow runs that Prefect still shows as running, and their tasks; return the names of the runs.
 
-    A run whose process is gone without a word is marked crashed, with the steps that were under way. What
-    the server did not hear of is told as the journal has it.
+    A run whose process has ended without an event is marked as crashed, with the steps under way. All other
+    states are set as the journal has them.
 
     Args:
-        project: whose runs.
-        server: one API of Prefect's, or empty for all. Where none answers, or it wants a password that is in
-            its address and so in no mark, it is left for the next time.
+        project: of the runs.
+        server: one API of Prefect's, or empty for all. A flow run stays marked, for the next time, if its
+            server does not answer, or wants the password of its address, which no mark contains.
     """
-    marks, done, answers = OpenFlowRuns(project.journal.folder), [], cache(_is_reachable)
-    for run, where, flow_run in marks.find_open():
-        if mask_uris(server) not in ("", where) or not answers(where := server or where):
+    marks, done, is_reachable = OpenFlowRuns(project.journal.folder), [], cache(_is_reachable)
+    for run, api, flow_run in marks.find_open():
+        if mask_uris(server) not in ("", api) or not is_reachable(api := server or api):
             continue
-        with contextlib.suppress(Exception):  # a server is away, or the disk is: nobody's run may fail for it
+        with contextlib.suppress(Exception):  # no run of the user may fail because of an old one
             summary = project.journal.read(run)
             ends = {
                 e["step"]: _STEP_STATES[e["event"]]
                 for e in project.journal.events(run)
                 if e["event"] in _STEP_STATES
             }
-            if _is_finished(summary) and _reconcile_flow_run(
-                where, flow_run, _RUN_STATES.get(summary.state, _CRASHED), ends
-            ):
-                marks.note(run, where, flow_run, True)
+            state = _RUN_STATES.get(summary.state, _CRASHED)
+            if _is_finished(summary) and _reconcile_flow_run(api, flow_run, state, ends):
+                marks.note(run, api, flow_run, True)  # at the end: after a kill, it is done again
                 done.append(run)
     return done
 
 
 def describe_open_flow_run(journal: Journal, run: str) -> str:
-    """Say that Prefect has not heard how a run ended; empty if it has, or need not."""
+    """Return a warning if Prefect does not know how a run ended, else an empty text."""
     found = list(OpenFlowRuns(journal.folder).find_open(run)) if run else []
     return "".join(
         f"Prefect's server at {server.removesuffix('/api')} went away meanwhile.\n"
@@ -116,9 +127,7 @@ def describe_open_flow_run(journal: Journal, run: str) -> str:
 
 
 def _is_reachable(server: str) -> bool:
-    """Whether a server is there; what settles would wait for minutes for one that takes calls in silence."""
-    from magical.integrations.prefect.flow_run import check_server
-
+    """Return True if a server answers within seconds; the requests that follow would wait for minutes."""
     with contextlib.suppress(Exception):
         check_server(server)
         return True
@@ -126,73 +135,63 @@ def _is_reachable(server: str) -> bool:
 
 
 def _is_finished(run: RunSummary) -> bool:
+    # "killed" means no event of the end, so the run may be alive. Only its own machine can tell.
     machine, process = run.facts.get("host", ""), run.facts.get("process", 0)
-    if not process or machine != machine_name():
-        return run.state != "killed"
-    return not is_process_alive(process) or run.state != "killed"
+    is_gone = bool(process) and machine == machine_name() and not is_process_alive(process)
+    return is_gone or run.state != "killed"
 
 
 def _reconcile_flow_run(
     server: str, flow_run: str, run_state: StateName, step_states: Mapping[str, StateName]
 ) -> bool:
-    """Tell of one flow run and its tasks; not of the one that this code runs in, which has begun again."""
-    import uuid
-
-    from magical.integrations.prefect.flow_run import use_server
-
+    """End one flow run and its tasks; return False for the flow run that this code runs in."""
     with use_server(server):
         from prefect.client.orchestration import get_client
         from prefect.context import FlowRunContext
         from prefect.exceptions import ObjectNotFound
 
+        # Prefect begins the same flow run again after a crash: then it is ours, and open for good reason.
         inside = FlowRunContext.get()
         if inside is not None and inside.flow_run is not None and str(inside.flow_run.id) == flow_run:
             return False
         with get_client(sync_client=True, httpx_settings={"timeout": 10.0}) as client:
             try:
                 found = client.read_flow_run(uuid.UUID(flow_run))
-            except ObjectNotFound:
+            except ObjectNotFound:  # deleted in Prefect: nothing is left to be done
                 return True
             _reconcile_tasks(client, found.id, step_states)
             if found.state is None or found.state.type.value not in _FINAL_STATES:
-                client.set_flow_run_state(found.id, _make_state(run_state), force=True)
+                client.set_flow_run_state(found.id, _final_state(run_state), force=True)
     return True
 
 
 def _reconcile_tasks(client: Any, flow_run: Any, step_states: Mapping[str, StateName]) -> None:
-    """Those that the server knows get their ends, and those that it never heard of are entered."""
+    """End the open tasks of a flow run, and add those that the server never received."""
     from prefect import Task
 
-    known = {task.name: task for task in _list_tasks(client, flow_run)}
-    for name, task in known.items():
+    tasks = {task.name: task for task in _list_tasks(client, flow_run)}
+    for name, task in tasks.items():
         if task.state is None or task.state.type.value not in _FINAL_STATES:
-            client.set_task_run_state(task.id, _make_state(step_states.get(name, _CRASHED)), force=True)
-    for name, end in step_states.items():
-        if name not in known:
-            task = Task(_do_nothing, name=name)
-            client.create_task_run(task, flow_run, dynamic_key=name, name=name, state=_make_state(end))
+            client.set_task_run_state(task.id, _final_state(step_states.get(name, _CRASHED)), force=True)
+    for name, state in step_states.items():
+        if name not in tasks:
+            task = Task(do_nothing, name=name)  # it stands for the body, which has run
+            client.create_task_run(task, flow_run, dynamic_key=name, name=name, state=_final_state(state))
 
 
 def _list_tasks(client: Any, flow_run: Any) -> Iterator[Any]:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
     from prefect.client.schemas.sorting import TaskRunSort
 
-    which = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
+    query = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
     offset, page = 0, [None] * _PAGE_SIZE
-    while len(page) == _PAGE_SIZE:
+    while len(page) == _PAGE_SIZE:  # the server's limit for one answer
         page = client.read_task_runs(
-            flow_run_filter=which, sort=TaskRunSort.EXPECTED_START_TIME_ASC, limit=_PAGE_SIZE, offset=offset
+            flow_run_filter=query, sort=TaskRunSort.EXPECTED_START_TIME_ASC, limit=_PAGE_SIZE, offset=offset
         )
         yield from page
         offset += _PAGE_SIZE
 
 
-def _make_state(end: StateName) -> Any:
-    from prefect.client.schemas.objects import State, StateType
-
-    kind, name = end
-    return State(type=StateType(kind), name=name, message=_MESSAGES.get(end, "told afterwards"))
-
-
-def _do_nothing() -> None:
-    """Stand for a step's body, which has run."""
+def _final_state(state: StateName) -> Any:
+    return make_state(*state, _MESSAGES.get(state, "set afterwards, from the journal"))

@@ -1,5 +1,5 @@
-"""The local store: a folder with objects named by their bytes, and records named by keys.
+"""The local store: a folder of objects named by their bytes and records named by keys.
 
-Kernel locks guard it: a process that dies holds none.
-Door: `objects`, `store`.
+Locks of the kernel guard it: those of a process that dies are free at once.
+Door: `objects`, `store`, `sweep`.
 """

@@ -1,4 +1,4 @@
-"""Pins: what the runs that are under way have looked up or made, so that nobody collects it."""
+"""Pins: the keys and blobs that running runs have looked up or stored, which no sweep may remove."""
 
 from __future__ import annotations
 
@@ -17,24 +17,36 @@ __all__ = ["Pins", "read_pins"]
 
 
 class Pins:
-    """One run's pins: a file of lines, a key and its record's objects each, locked while the run lives.
+    """The pins of one run: a file with a line for each key and its blobs, locked while the run lives.
 
     Args:
-        folder: of all runs' pins.
+        folder: of the pins of all runs.
         run: the run's name.
 
     Raises:
-        StoreError: the file cannot be made.
+        StoreError: the file cannot be created.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     pins = Pins(Path(folder), "run-1")
+        ...     pins.add("abcd", None)
+        ...     keys, blobs, stale = read_pins(Path(folder))
+        ...     pins.close()
+        >>> keys, stale
+        ({'abcd'}, 0)
     """
 
     def __init__(self, folder: Path, run: str) -> None:
+        # Process id and token: one run's name may be in use by several processes, or twice in one.
         self._path = folder / f"{run}-{os.getpid()}-{secrets.token_hex(4)}"
         self._lock = threading.Lock()
         self._lines: set[str] = set()
+        # The kernel drops the lock when this process dies, which is how a sweep knows stale pins.
         self._handle = acquire(self._path)
 
     def add(self, key: str, record: Record | None) -> None:
-        """Pin a key, and what its record needs, if it has one; the caller is inside the store's gate.
+        """Pin a key and the blobs of its record, if it has one; the caller blocks sweeps meanwhile.
 
         Raises:
             StoreError: the disk is full or gone.
@@ -43,7 +55,8 @@ class Pins:
         with self._lock, wrap_disk_errors(self._path):
             if line in self._lines:
                 return
-            if os.fstat(self._handle).st_nlink == 0:  # somebody deleted the store: the pins are made again
+            # No name left: somebody deleted the store's folder, so the pins are written to a new file.
+            if os.fstat(self._handle).st_nlink == 0:
                 os.close(self._handle)
                 self._handle = acquire(self._path)
                 self._write("".join(self._lines))
@@ -51,12 +64,12 @@ class Pins:
             self._lines.add(line)
 
     def close(self) -> None:
-        """Let go of all pins."""
+        """Remove all pins of the run."""
         with self._lock:
             release(self._handle, self._path)
 
     def _write(self, text: str) -> None:
-        # With no whole line before it, a line that a full disk cut short would swallow the next one.
+        # The line break comes first: a line that a full disk cut short must not merge with the next one.
         data = f"\n{text}".encode()
         os.lseek(self._handle, 0, os.SEEK_END)
         if os.write(self._handle, data) != len(data):
@@ -64,11 +77,14 @@ class Pins:
 
 
 def read_pins(folder: Path, *, dry: bool = False) -> tuple[set[str], set[str], int]:
-    """Give the keys and the objects that are pinned; pins that nobody holds are deleted, and counted.
+    """Read all pins, and delete those of dead runs.
 
     Args:
-        folder: of all runs' pins; the caller has the store's gate alone.
+        folder: of the pins of all runs; the caller holds the store's gate exclusively.
         dry: delete nothing.
+
+    Returns:
+        The pinned keys, the pinned blobs, and the number of dead runs.
     """
     keys: set[str] = set()
     blobs: set[str] = set()
@@ -77,11 +93,11 @@ def read_pins(folder: Path, *, dry: bool = False) -> tuple[set[str], set[str], i
         handle = None
         with contextlib.suppress(OSError):
             handle = try_acquire(path)
-        if handle is not None:
+        if handle is not None:  # nobody holds the lock, so the run is dead
             release(handle, None if dry else path)
             stale += 1
             continue
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the run has ended since
             for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
                 key, *rest = line.split() or [""]
                 keys.add(key)

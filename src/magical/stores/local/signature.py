@@ -1,4 +1,4 @@
-"""The seal of a store: which records it made itself, and which were brought in from elsewhere."""
+"""Signatures of records: they tell the records of this store from those that were brought in."""
 
 from __future__ import annotations
 
@@ -17,22 +17,21 @@ from magical.system.file_locks import acquire, release
 __all__ = ["RecordSigner", "may_run_code"]
 
 _CODE_FREE_KINDS = {"table", "value", "none", "group"}
-"""The kinds of artifacts that are read without running any code of theirs."""
+"""The kinds of artifacts that load without running any stored code."""
 
 _SECRET_LENGTH = 64
 
 
 class RecordSigner:
-    """Signs records with a secret of the store and the place where the store is.
+    """Signs records with a secret of the store and with the place of its folder.
 
-    The place is the machine, the user and the folder itself (its device's number for it, which stays when the
-    folder is renamed or moved on its disk). So the records of a store that was copied, unpacked, restored or
-    sent, secret and all, are foreign, and so are records that were merged into a store.
+    The place is the machine, the user and the folder's inode, which stays when the folder is renamed or moved
+    on its disk. So the records of a store that was copied, unpacked, restored or sent, even with its secret,
+    are foreign, and so are records that were merged into a store.
 
-    This protects whoever opens a project that somebody else gave them: what it brings along as pickled
-    objects is not loaded unasked. It does not protect from somebody who may write as the same user on this
-    machine, or who knows this machine's id and guesses the folder's number; and the project's own code runs
-    when the project is opened, whoever wrote it.
+    This protects a user who opens a project of somebody else: its pickled objects are not loaded unasked. It
+    does not protect from somebody who may write as the same user on this machine, or who knows the machine's
+    id and guesses the inode; and the project's own code runs when the project is opened, whoever wrote it.
 
     Args:
         folder: the store's.
@@ -43,49 +42,58 @@ class RecordSigner:
         self._file = folder / "owner"
 
     def sign(self, text: str) -> str:
-        """Give the signature of a text; the secret is made when there is none.
+        """Compute the signature of a text; the first call creates the secret.
 
         Raises:
             StoreError: the secret cannot be written.
         """
         with wrap_disk_errors(self._file):
-            return self._signature(self._secret() or self._create_secret(), text)
+            return self._signature(self._read_secret() or self._create_secret(), text)
 
     def is_own(self, signature: object, text: str) -> bool:
-        """Whether this store, at this place, signed a text."""
-        secret = self._secret()
+        """Return True if this store, at this place, signed a text."""
+        secret = self._read_secret()
+        # compare_digest takes ASCII texts only, and the signature comes from a file that anybody may write.
         if not secret or not isinstance(signature, str) or not signature.isascii():
             return False
         return hmac.compare_digest(signature, self._signature(secret, text))
 
     def _signature(self, secret: bytes, text: str) -> str:
-        place = os.stat(self._folder).st_ino
-        message = f"{_machine_id()}\n{place}\n{text}".encode()
+        inode = os.stat(self._folder).st_ino
+        message = f"{_machine_id()}\n{inode}\n{text}".encode()
         return hmac.new(secret, message, hashlib.sha256).hexdigest()[:40]
 
-    def _secret(self) -> bytes:
+    def _read_secret(self) -> bytes:
         try:
             secret = self._file.read_bytes()
         except OSError:
             return b""
+        # A kill during the first write leaves a short secret, which is replaced.
         return secret if len(secret) == _SECRET_LENGTH else b""
 
     def _create_secret(self) -> bytes:
-        """Of several who make it at once, one does."""
+        """Write the secret under a lock, unless another process has just done so; return what is stored."""
         handle = acquire(self._file)
         try:
-            if not self._secret():
-                os.chmod(self._file, 0o600)
+            if not self._read_secret():
+                os.chmod(self._file, 0o600)  # before the secret is in it
                 os.truncate(self._file, 0)
                 os.write(handle, secrets.token_hex(_SECRET_LENGTH // 2).encode())
                 os.fsync(handle)
         finally:
             release(handle)
-        return self._secret()
+        return self._read_secret()
 
 
 def may_run_code(record: Record) -> bool:
-    """Whether loading what a record names could run code: all that is not known to be harmless."""
+    """Return True unless everything that a record names is known to load without running code.
+
+    Example:
+        >>> may_run_code(Record("k", "n", "m:n", {}, Artifact("table", "t")))
+        False
+        >>> may_run_code(Record("k", "n", "m:n", {}, Artifact("object", "o")))
+        True
+    """
     return any(_may_run_code(a) for a in (record.result, *record.kept.values()))
 
 

@@ -1,4 +1,4 @@
-"""Remove from a local store what nobody needs any more."""
+"""The sweep of a local store: it removes what no alive or pinned key needs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from typing import Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.protocols import SweepResult
+from magical.stores.blobs import PARTIAL_PREFIX
 from magical.stores.local.objects import LocalObjects
 from magical.stores.local.pins import read_pins
 from magical.system.file_locks import release, try_acquire
 
-__all__ = ["sweep"]
-
-_PARTIAL_PREFIX = ".part-"
+__all__ = ["count_removed", "sweep", "sweep_scratch"]
 
 
 class Sweepable(Protocol):
@@ -26,18 +25,18 @@ class Sweepable(Protocol):
     folder: Path
     objects: LocalObjects
 
-    def read_record(self, key: str) -> tuple[Record | None, bool]:
-        """Give what is written for a key."""
+    def read_record(self, key: str) -> Record | None:
+        """Read the record of a key."""
 
 
 def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], *, dry: bool) -> SweepResult:
-    """Remove what is neither alive nor pinned; the caller has the store's gate alone.
+    """Remove what is neither alive nor pinned; the caller holds the store's gate exclusively.
 
     Args:
-        store: the store.
-        alive: keys.
-        suspects: objects that did not read as what was stored; they are read once more.
-        dry: remove nothing.
+        store: to be swept.
+        alive: keys to keep.
+        suspects: files of objects that looked damaged before the gate was closed.
+        dry: remove nothing, only count.
     """
     swept = SweepResult()
     keys, needed, swept.leftovers = read_pins(store.folder / "pins", dry=dry)
@@ -45,9 +44,9 @@ def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], 
     for path in _files(store.folder / "records"):
         key = path.parent.name + path.stem
         record = None
-        if key in keys and not path.name.startswith(_PARTIAL_PREFIX):
-            path.read_bytes()  # what may not be read is no garbage
-            record = store.read_record(key)[0]
+        if key in keys and not path.name.startswith(PARTIAL_PREFIX):
+            path.read_bytes()  # raises where a permission is missing: an unreadable record is no garbage
+            record = store.read_record(key)
         if record is None:
             _remove(path, swept, "records", dry)
             continue
@@ -64,33 +63,45 @@ def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], 
         else:
             swept.kept_objects += 1
             swept.kept_bytes += path.stat().st_size
-    _clear_leftovers(store.folder, keys, swept, dry)
+    sweep_scratch(store.folder / "scratch", keys, swept, dry=dry)
+    for lock in _children(store.folder / "locks"):
+        if lock.name not in keys and (handle := try_acquire(lock)) is not None:  # nobody holds it
+            swept.leftovers += 1
+            release(handle, None if dry else lock)
     return swept
 
 
-def _clear_leftovers(folder: Path, keys: Collection[str], swept: SweepResult, dry: bool) -> None:
-    """Remove the scratch folders and lock files of other keys; a lock that somebody holds stays."""
-    for scratch in _children(folder / "scratch"):
+def sweep_scratch(folder: Path, keys: Collection[str], swept: SweepResult, *, dry: bool) -> None:
+    """Count and delete the scratch folders of all keys but these."""
+    for scratch in _children(folder):
         if scratch.name not in keys:
             swept.bytes += sum(p.stat().st_size for p in scratch.rglob("*") if p.is_file())
             swept.leftovers += 1
             if not dry:
                 shutil.rmtree(scratch)
-    for lock in _children(folder / "locks"):
-        if lock.name not in keys and (handle := try_acquire(lock)) is not None:
-            swept.leftovers += 1
-            release(handle, None if dry else lock)
+
+
+def count_removed(swept: SweepResult, kind: str, name: str, size: int) -> None:
+    """Count a removed file as one of a kind, or as a leftover if a kill cut its writing short.
+
+    Example:
+        >>> swept = SweepResult()
+        >>> count_removed(swept, "objects", "cd.json", 10)
+        >>> count_removed(swept, "objects", ".part-12", 5)
+        >>> swept.objects, swept.leftovers, swept.bytes
+        (1, 1, 15)
+    """
+    kind = "leftovers" if name.startswith(PARTIAL_PREFIX) else kind
+    setattr(swept, kind, getattr(swept, kind) + 1)
+    swept.bytes += size
 
 
 def _remove(path: Path, swept: SweepResult, kind: str, dry: bool) -> None:
-    """Count a file and delete it; what a kill left half written is neither a record nor an object."""
     with contextlib.suppress(FileNotFoundError):
         size = path.stat().st_size
         if not dry:
             path.unlink()
-        kind = "leftovers" if path.name.startswith(_PARTIAL_PREFIX) else kind
-        setattr(swept, kind, getattr(swept, kind) + 1)
-        swept.bytes += size
+        count_removed(swept, kind, path.name, size)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """The store on any filesystem of fsspec, shared by machines.
 
-No kernel holds a lock there. Leases do: a live process renews its own, and others may take one that
-expired.
+It has no locks of a kernel but leases: files that a living process renews. After a minute without a change,
+another process may take one over.
 Door: `store`.
 """

@@ -1,4 +1,4 @@
-"""A place on a filesystem of fsspec: files that are there whole or not at all, and one short error."""
+"""Storages: folders on filesystems of fsspec, with atomic files and one short error for all failures."""
 
 from __future__ import annotations
 
@@ -17,15 +17,10 @@ import fsspec
 
 from magical.errors import MagicalError, StoreError, shorten
 from magical.masking import mask, register_secret
+from magical.stores.blobs import PARTIAL_PREFIX, write_bytes
 from magical.system.atomic_files import DISK_FULL_ERRNOS, wrap_disk_errors, write_file
 
-__all__ = [
-    "FileInfo",
-    "FileStorage",
-    "FolderStorage",
-    "filesystem_error",
-    "open_storage",
-]
+__all__ = ["FileInfo", "FileStorage", "FolderStorage", "filesystem_error", "open_storage"]
 
 _HINTS = {
     "has expired": "renew the credentials, and run again; what is finished is kept.",
@@ -42,11 +37,7 @@ _HINTS = {
 
 
 def filesystem_error(url: str, error: Exception) -> StoreError:
-    """Word an exception of a filesystem.
-
-    Args:
-        shown: the store's URL, without a password.
-        error: what it raised.
+    """Build the error for an exception of the filesystem at a URL, which has no password in it.
 
     Example:
         >>> print(filesystem_error("s3://bucket/x", FileNotFoundError("The specified bucket does not exist")))
@@ -61,31 +52,24 @@ def filesystem_error(url: str, error: Exception) -> StoreError:
 
 
 _ATOMIC_PROTOCOLS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
-
-"""Where a file that is put is there whole or not at all, and can be made only if nobody else has made it."""
+"""Protocols whose uploads are atomic, and which can create a file exclusively."""
 
 _MAX_REQUESTS = 8
-
-"""Requests under way, where many files are deleted."""
+"""Requests at the same time, when many files are deleted."""
 
 _create_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class FileInfo:
-    """A file that is there.
-
-    Attributes:
-        size: in bytes.
-        stamp: changes when the file does.
-    """
+    """The size of a file in bytes, and a stamp that changes whenever the file does."""
 
     size: int
     stamp: str
 
 
 class FileStorage:
-    """Files below a URL, by names such as ``records/ab/cd.json``.
+    """Files below a URL, by names such as ``records/ab/cd.json``; see ``open_storage``.
 
     Args:
         url: such as ``s3://bucket/campaign``.
@@ -93,38 +77,38 @@ class FileStorage:
         root: the URL without its protocol.
 
     Attributes:
-        shown: the URL as a person may see it, without a password.
+        safe_url: the URL without a password.
     """
 
     def __init__(self, url: str, filesystem: Any, root: str) -> None:
         self.url, self.safe_url = url, mask(url)
         self.filesystem, self._root = filesystem, root.rstrip("/")
         self._protocol = url.partition("://")[0]
-        # Else s3fs asks how large a file is before it reads it, and looks for a folder if there is none.
+        # With several requests for one file, s3fs would ask for its size first, and look for a folder of
+        # that name if there is no file.
         self._small_read_options = {"max_concurrency": 1} if self._protocol in ("s3", "s3a") else {}
 
     def path(self, name: str) -> str:
-        """Give a file's name as the filesystem has it."""
+        """Return the path of a file on the filesystem."""
         return f"{self._root}/{name}"
 
     def read(self, name: str, *, large: bool = False) -> bytes | None:
-        """Give a file's bytes; nothing where there is none.
+        """Read a file; return None if it does not exist.
 
         Args:
-            name: which one.
-            large: whether it may be worth reading in several pieces at once.
+            name: of the file.
+            large: let the filesystem read several pieces at the same time.
 
         Raises:
             StoreError: the filesystem does not answer, or refuses.
         """
+        options = {} if large else self._small_read_options
         with self.wrap_errors(), suppress(FileNotFoundError):
-            return bytes(
-                self.filesystem.cat_file(self.path(name), **({} if large else self._small_read_options))
-            )
+            return bytes(self.filesystem.cat_file(self.path(name), **options))
         return None
 
     def read_all(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Give the bytes of those files that are there, several read at once where that can be."""
+        """Read those of the files that exist, at the same time where the filesystem can."""
         paths = {self.path(name): name for name in names}
         if not paths:
             return {}
@@ -134,7 +118,7 @@ class FileStorage:
             )
         texts: dict[str, bytes] = {}
         for name, data in zip(paths.values(), found, strict=True):
-            if isinstance(data, FileNotFoundError):
+            if isinstance(data, FileNotFoundError):  # deleted since it was listed
                 continue
             with self.wrap_errors():
                 if isinstance(data, Exception):
@@ -143,76 +127,65 @@ class FileStorage:
         return texts
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file, whole or not at all."""
-        with self.wrap_errors():
-            if self._protocol in _ATOMIC_PROTOCOLS:
-                self.filesystem.pipe_file(self.path(name), data)
-                return
-            with self._write_temporary(name) as part:
-                self.filesystem.pipe_file(part, data)
+        """Write a file atomically."""
+        with self.wrap_errors(), self._write_path(name) as path:
+            self.filesystem.pipe_file(path, data)
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write a small file if there is none; say whether there was none."""
+        """Write a small file if it does not exist; return True if this call created it."""
         with self.wrap_errors():
             try:
                 self._create(self.path(name), data)
             except FileExistsError:
                 return False
             except Exception as error:
-                if "ConditionalRequestConflict" in str(error):  # several made it at once
+                if "ConditionalRequestConflict" in str(error):  # S3's word for several at the same moment
                     return False
                 raise
         return True
 
     def upload(self, file: Path, name: str) -> None:
-        """Copy a local file here, whole or not at all."""
-        with self.wrap_errors():
-            if self._protocol in _ATOMIC_PROTOCOLS:
-                self.filesystem.put_file(str(file), self.path(name))
-                return
-            with self._write_temporary(name) as part:
-                self.filesystem.put_file(str(file), part)
+        """Copy a local file to the storage, atomically."""
+        with self.wrap_errors(), self._write_path(name) as path:
+            self.filesystem.put_file(str(file), path)
 
     def download(self, name: str, file: Path) -> bool:
-        """Copy a file to a local one; say whether there was one."""
+        """Copy a file to a local one; return False if it does not exist."""
         with self.wrap_errors():
             try:
                 self.filesystem.get_file(self.path(name), str(file))
             except FileNotFoundError:
                 return False
             except OSError as error:
-                with (
-                    wrap_disk_errors(file) if error.errno in DISK_FULL_ERRNOS else nullcontext()
-                ):  # this machine's disk
+                # Then the disk of this machine is full, and the error must not name the remote store.
+                with wrap_disk_errors(file) if error.errno in DISK_FULL_ERRNOS else nullcontext():
                     raise
         return True
 
     def stat(self, name: str) -> FileInfo | None:
-        """Say what a file is; nothing where there is none."""
+        """Return the size and the stamp of a file; None if it does not exist."""
         with self.wrap_errors(), suppress(FileNotFoundError):
             info = self.filesystem.info(self.path(name))
+            # Each filesystem has some of these.
             stamps = (info.get(k, "") for k in ("ETag", "etag", "LastModified", "mtime", "ino", "created"))
             return FileInfo(int(info["size"]), " ".join(map(str, stamps))) if info["type"] == "file" else None
         return None
 
     def remove(self, *names: str) -> None:
-        """Delete files; those that are gone already are passed over."""
-
-        def remove_one(name: str) -> None:
-            with self.wrap_errors(), suppress(FileNotFoundError):
-                self.filesystem.rm_file(self.path(name))
-
+        """Delete files, several at the same time; missing ones are ignored."""
         left, failed = deque(names), list[Exception]()
 
         def remove_some() -> None:
             try:
                 while left and not failed:
                     with suppress(IndexError):  # another thread took the last one
-                        remove_one(left.popleft())
+                        name = left.popleft()
+                        with self.wrap_errors(), suppress(FileNotFoundError):
+                            self.filesystem.rm_file(self.path(name))
             except Exception as error:
                 failed.append(error)
 
-        # No pool: at its end Python would wait for the threads of one, however long a server is silent.
+        # No thread pool: at exit, Python would wait for its threads, however long a server is silent.
         helpers = min(len(names), _MAX_REQUESTS) - 1
         threads = [threading.Thread(target=remove_some, daemon=True) for _ in range(helpers)]
         for thread in threads:
@@ -224,21 +197,21 @@ class FileStorage:
             raise failed[0]
 
     def list_files(self, folder: str) -> dict[str, int]:
-        """Give the names of all files below a folder, with their sizes."""
+        """List all files below a folder by name, with their sizes."""
         top = self.path(folder)
         with self.wrap_errors():
             found = self.filesystem.find(top, detail=True)
         begin = len(self.path(""))
         files = {_relative_name(path, top, begin): int(info["size"]) for path, info in found.items()}
-        files.pop(folder, None)  # a folder that lost its last file meanwhile may be given for one
+        files.pop(folder, None)  # a folder that lost its last file meanwhile may be listed as a file
         return files
 
     @contextmanager
     def wrap_errors(self) -> Iterator[None]:
-        """Say as one StoreError what the filesystem refuses in the block, but not that a file is missing.
+        """Convert what the filesystem raises in the block to a StoreError.
 
         Raises:
-            StoreError: it does not answer, or refuses.
+            StoreError: the filesystem does not answer, or refuses.
         """
         try:
             yield
@@ -248,7 +221,7 @@ class FileStorage:
             raise filesystem_error(self.safe_url, error) from error
 
     def _create(self, path: str, data: bytes) -> None:
-        if self._protocol == "memory":  # it looks and writes in two steps
+        if self._protocol == "memory":  # fsspec's checks and writes in two steps
             with _create_lock:
                 self.filesystem.pipe_file(path, data, mode="create")
         elif self._protocol in _ATOMIC_PROTOCOLS:
@@ -259,10 +232,13 @@ class FileStorage:
                 file.write(data)
 
     @contextmanager
-    def _write_temporary(self, name: str) -> Iterator[str]:
-        """A temporary name beside a file, which is moved to it at the end of the block."""
+    def _write_path(self, name: str) -> Iterator[str]:
+        """Yield a path to write a file to: its own, or a temporary one that the end of the block renames."""
+        if self._protocol in _ATOMIC_PROTOCOLS:
+            yield self.path(name)
+            return
         folder, _, last = self.path(name).rpartition("/")
-        part = f"{folder}/.part-{os.urandom(6).hex()}-{last}"
+        part = f"{folder}/{PARTIAL_PREFIX}{os.urandom(6).hex()}-{last}"
         self.filesystem.makedirs(folder, exist_ok=True)
         try:
             yield part
@@ -274,7 +250,7 @@ class FileStorage:
 
 
 def _relative_name(path: str, top: str, begin: int) -> str:
-    """The name of a file that a listing found, whether or not it writes a first slash."""
+    """Cut the root from a listed path; some filesystems omit the leading slash in a listing."""
     return path[begin:] if path.startswith(top) else path.lstrip("/")[begin - 1 :]
 
 
@@ -284,23 +260,23 @@ _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"} | dict.
 
 
 class FolderStorage(FileStorage):
-    """Files in a folder of this machine, or of a disk that several share: synced and renamed."""
+    """Files in a folder of this machine or of a shared disk, which are synced before they are renamed."""
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file, whole or not at all."""
-        # A lease is worth nothing after a crash of the machine, so that it needs not be on the disk.
+        """Write a file atomically."""
+        # Leases and pins mean nothing after a crash of the machine, so they are spared the slow sync.
         durable = name.startswith(("objects/", "records/"))
-        write_file(self._file(name), lambda part: _write_whole(part, data), durable=durable)
+        write_file(self._file(name), lambda part: write_bytes(part, data), durable=durable)
 
     def upload(self, file: Path, name: str) -> None:
-        """Copy a local file here, whole or not at all."""
+        """Copy a local file to the storage, atomically."""
         write_file(self._file(name), lambda part: _copy(file, part))
 
     def remove(self, *names: str) -> None:
-        """Delete files; and the folder of a run's pins with the last of them."""
+        """Delete files, and the folder of a run's pins with the last of them."""
         super().remove(*names)
         for folder in {self._file(name).parent for name in names if name.startswith("pins/")}:
-            with suppress(OSError):
+            with suppress(OSError):  # not empty, or gone already
                 folder.rmdir()
 
     def _create(self, path: str, data: bytes) -> None:
@@ -310,7 +286,7 @@ class FolderStorage(FileStorage):
         try:
             with stream:
                 stream.write(data)
-        except BaseException:  # on a full disk it would stay, empty, for a lease that nobody has
+        except BaseException:  # a full disk: the empty file would be a lease that nobody holds
             file.unlink(missing_ok=True)
             raise
 
@@ -319,19 +295,19 @@ class FolderStorage(FileStorage):
 
 
 def open_storage(url: str) -> FileStorage:
-    """Give a place by its URL.
+    """Open the storage at a URL.
 
     Args:
-        url: of any protocol of fsspec. What else its filesystem needs, such as an endpoint, comes from the
+        url: of any protocol of fsspec. Other options of its filesystem, such as an endpoint, come from the
             configuration of fsspec, or from the variables that its package reads.
 
     Raises:
         StoreError: the protocol is unknown, or the package for it is not installed.
 
     Example:
-        >>> place = open_storage("memory://example")
-        >>> place.write("a/b", b"1")
-        >>> place.read("a/b"), place.read("a/c"), place.create("a/b", b"2"), place.list_files("a")
+        >>> storage = open_storage("memory://example")
+        >>> storage.write("a/b", b"1")
+        >>> storage.read("a/b"), storage.read("a/c"), storage.create("a/b", b"2"), storage.list_files("a")
         (b'1', None, False, {'a/b': 1})
     """
     with suppress(ValueError):
@@ -342,7 +318,7 @@ def open_storage(url: str) -> FileStorage:
     if protocol in ("file", "local") and not rest.startswith("/"):
         raise StoreError(f"{url} is not a whole path.", hint=f"such as {protocol}:///mnt/team/campaign.")
     try:
-        # What others write is to be seen at once.
+        # A cached listing would hide the leases and pins that other machines have just written.
         filesystem, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
         package = _PACKAGES.get(protocol, "")
@@ -355,11 +331,6 @@ def open_storage(url: str) -> FileStorage:
         raise filesystem_error(mask(url), error) from error
     kind = FolderStorage if protocol in ("file", "local") else FileStorage
     return kind(url, filesystem, root)
-
-
-def _write_whole(part: Path, data: bytes) -> None:
-    if part.write_bytes(data) != len(data):
-        raise StoreError(f"{part} was not written whole.", hint="look at the disk's space.")
 
 
 def _copy(file: Path, part: Path) -> None:

@@ -1,4 +1,4 @@
-"""The gate of a store without a kernel's locks: many write, or one sweeps."""
+"""The gate of a store without kernel locks: many may write at once, or one sweeps."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _WRITERS = "gate/writers"
 
 @dataclass(frozen=True)
 class SweepAccess:
-    """What who sweeps has.
+    """The sole access to a store, which a sweeper holds.
 
     Attributes:
-        held: the sweeper's lock.
-        dead: the leases of writers that died.
+        lock: of the sweeper, to be confirmed before files are deleted.
+        dead_writers: the leases of writers that were killed.
     """
 
     lock: HeldLock
@@ -40,15 +40,27 @@ class SweepAccess:
 
 
 class RemoteGate:
-    """Who writes puts a lease, and then looks for a sweeper; who sweeps puts one, and then waits for writers.
+    """A lock that many writers share and one sweeper takes exclusively.
 
-    So of two that come at once, one at least sees the other. A thread may pass it again inside.
+    A writer first puts its lease and then looks for a sweeper. A sweeper first takes its lock and then looks
+    for writers. So of two that come at the same time, at least one sees the other: a writer goes back and
+    waits, a sweeper waits until the writers are done.
+
+    A thread that is inside may enter again.
 
     Args:
-        place: the store's.
-        heart: renews the leases.
-        watch: knows which leases are dead.
-        timing: how often to look.
+        storage: of the store.
+        renewer: renews the leases.
+        monitor: knows which leases are dead.
+        timing: of the leases.
+
+    Example:
+        >>> from magical.stores.remote.filesystem import open_storage
+        >>> storage, timing = open_storage("memory://gate-example"), LeaseTiming()
+        >>> gate = RemoteGate(storage, LeaseRenewer(10), LeaseMonitor(60), timing)
+        >>> with gate.block_sweeps(), gate.block_sweeps():
+        ...     len(gate.leases())
+        1
     """
 
     def __init__(
@@ -60,12 +72,8 @@ class RemoteGate:
 
     @contextmanager
     def block_sweeps(self) -> Iterator[None]:
-        """Keep sweeps away for a block.
-
-        Raises:
-            StoreError: the store cannot be written.
-        """
-        if getattr(self._thread_state, "inside", False):
+        """Keep sweeps away for a block."""
+        if self._is_inside():
             yield
             return
         lease = self._enter()
@@ -78,14 +86,9 @@ class RemoteGate:
 
     @contextmanager
     def block_writers(self) -> Iterator[SweepAccess]:
-        """Keep writers away for a block, when those that are under way have ended or died.
-
-        Raises:
-            StoreError: the store cannot be written.
-        """
-        assert not getattr(self._thread_state, "inside", False), (
-            "a sweep in one's own writing would wait for itself"
-        )
+        """Keep writers away for a block, after those under way have ended or died."""
+        assert not self._is_inside(), "a thread that writes and sweeps would wait for itself"
+        # The lock comes before the look: a writer that this look misses sees the lock, and goes back.
         held = self._sweeper.acquire(do_nothing)
         try:
             while len(dead := self._find_dead(leases := self.leases())) < len(leases):
@@ -95,15 +98,18 @@ class RemoteGate:
             held.release()
 
     def wait_for_sweep(self) -> bool:
-        """Wait while somebody sweeps, unless inside; say whether somebody did."""
-        if getattr(self._thread_state, "inside", False) or not self._sweeper.is_taken():
+        """Wait for the end of a sweep, and return True if one was under way; a thread inside never waits."""
+        if self._is_inside() or not self._sweeper.is_taken():
             return False
         self._wait_until_swept()
         return True
 
     def leases(self) -> Mapping[str, bytes]:
-        """Give the leases of all that write."""
+        """Read the leases of all writers, by file name."""
         return self._storage.read_all(self._storage.list_files(_WRITERS))
+
+    def _is_inside(self) -> bool:
+        return bool(getattr(self._thread_state, "inside", False))
 
     def _find_dead(self, leases: Mapping[str, bytes]) -> list[str]:
         return [name for name, text in leases.items() if self._monitor.is_dead(name, text)]
@@ -111,29 +117,31 @@ class RemoteGate:
     def _enter(self) -> Lease:
         while True:
             lease = Lease(self._storage, f"{_WRITERS}/{secrets.token_hex(8)}")
-            lease.put()
+            lease.put()  # before the look for a sweeper, see the class
             try:
                 taken = self._sweeper.is_taken()
             except BaseException:
                 self._leave(lease)
                 raise
             if not taken:
-                lease.set_on_lost(lease.put)
+                # A lost lease is put again: its writer slept so long that it was taken for dead.
+                lease.on_lost = lease.put
                 self._renewer.add(lease)
                 return lease
+            # The sweeper waits for this lease, so it has to go before this writer may wait for the sweeper.
             self._storage.remove(lease.name)
             self._wait_until_swept()
 
     def _wait_until_swept(self) -> None:
-        """A sweeper that died is followed by whoever waits for it, who lets go at once."""
         while self._sweeper.is_taken():
             time.sleep(self._poll_interval())
+            # Nobody else clears away the lock of a killed sweeper: take it over, and release it at once.
             if self._sweeper.is_dead() and (held := self._sweeper.try_acquire()):
                 held.release()
 
     def _leave(self, lease: Lease) -> None:
         def leave() -> None:
-            self._renewer.drop(lease)
+            self._renewer.drop(lease)  # first, or a renewal would write the lease again
             self._storage.remove(lease.name)
 
         run_briefly(leave)

@@ -1,4 +1,4 @@
-"""Leases: locks where no kernel holds any. Who lives renews them; what is not renewed for long is free."""
+"""Leases: files that stand for locks where no kernel keeps any; a lease that is not renewed expires."""
 
 from __future__ import annotations
 
@@ -13,34 +13,27 @@ from pathlib import Path
 
 from magical.errors import StoreError
 from magical.stores.remote.filesystem import FileStorage
+from magical.system.file_locks import do_nothing
 
-__all__ = [
-    "HeldLock",
-    "Lease",
-    "LeaseLock",
-    "LeaseMonitor",
-    "LeaseRenewer",
-    "LeaseTiming",
-    "has_writer_ended",
-    "identify_process",
-    "ignore_loss",
-    "parse_token",
-    "run_briefly",
-]
+__all__ = ["HeldLock", "Lease", "LeaseLock", "LeaseMonitor", "LeaseRenewer", "LeaseTiming", "run_briefly"]
 
 RELEASE_TIMEOUT = 10.0
-
-"""Seconds that letting go may take: a server that is silent would hold up the end of a run for minutes."""
+"""Seconds that a release may take: a silent server would hold up the end of a run for minutes."""
 
 
 @dataclass(frozen=True)
 class LeaseTiming:
-    """How leases are kept, in seconds.
+    """The intervals of leases, in seconds.
 
     Attributes:
-        beat: between two renewals.
-        patience: after which a lease that has not been renewed is free for others.
-        poll: between two looks at a lease that another has, at most.
+        renew_interval: between two renewals.
+        expire_after: without a renewal, until others may take the lease; several renewals fit in, so that a
+            slow server costs no lease.
+        poll_interval: between two looks at the lease of another process, at most.
+
+    Example:
+        >>> LeaseTiming(renew_interval=0.1, expire_after=2.0)
+        LeaseTiming(renew_interval=0.1, expire_after=2.0, poll_interval=1.0)
     """
 
     renew_interval: float = 10.0
@@ -49,23 +42,25 @@ class LeaseTiming:
 
 
 def run_briefly(call: Callable[[], None]) -> None:
-    """Let go of what would run out anyway: what is refused, or takes long, is left to itself."""
+    """Release something that would expire anyway: an error is ignored, and a slow call is not waited for.
 
-    def quietly() -> None:
+    Example:
+        >>> run_briefly(lambda: print("released"))
+        released
+    """
+
+    def ignore_errors() -> None:
         with suppress(StoreError):
             call()
 
-    thread = threading.Thread(target=quietly, name="letting go", daemon=True)
+    # A daemon, so that not even the exit of Python waits for a silent server.
+    thread = threading.Thread(target=ignore_errors, name="lease release", daemon=True)
     thread.start()
     thread.join(RELEASE_TIMEOUT)
 
 
-def ignore_loss() -> None:
-    """Do nothing when a lease is lost."""
-
-
 def parse_token(text: bytes) -> str:
-    """Give the token of who wrote a lease; empty where it was not written whole.
+    """Return the token of a lease's holder; empty if a kill cut the writing short.
 
     Example:
         >>> parse_token(b"3f2a 17"), parse_token(b"")
@@ -76,77 +71,87 @@ def parse_token(text: bytes) -> str:
 
 
 def identify_process(pid: int) -> str:
-    """Give what tells a process from all others, elsewhere too; empty if that is not known, or it has ended.
+    """Return a name of a process that no other has, on any machine; empty if it has ended or is unknown.
 
-    It names the start of the kernel, its space of process numbers, the number, and the process's own start.
+    The name is made of the boot of the kernel, the namespace of process ids, the id and the start time.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        space = os.readlink("/proc/self/ns/pid").strip("pid:[]")
+        # Containers of one machine share the boot id, and have process ids of their own.
+        namespace = os.readlink("/proc/self/ns/pid").strip("pid:[]")
+        # The name of the program comes before the last bracket, and may hold spaces and brackets.
         facts = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return "" if facts[0] in ("Z", "X") else f"{boot}/{space}/{pid}/{facts[19]}"
-    except (OSError, ValueError, IndexError):
+        # The state, where a zombie counts as ended, and the start time: process ids are used again.
+        return "" if facts[0] in ("Z", "X") else f"{boot}/{namespace}/{pid}/{facts[19]}"
+    except (OSError, ValueError, IndexError):  # another system than Linux has no /proc
         return ""
 
 
 def has_writer_ended(text: bytes) -> bool:
-    """Whether a lease was written by a process of this machine that is no more, so that nobody need wait.
+    """Return True if a process of this machine wrote a lease and has ended: nobody needs to wait for it.
 
     Example:
-        >>> (
-        ...     has_writer_ended(b"3f2a 17"),
-        ...     has_writer_ended(f"3f2a 17 {identify_process(os.getpid())}".encode()),
-        ... )
-        (False, False)
+        >>> has_writer_ended(f"3f2a 17 {identify_process(os.getpid())}".encode())
+        False
     """
-    words, own = text.decode("ascii", "replace").split(), identify_process(os.getpid())
-    if len(words) != 3 or not own:
+    words, ours = text.decode("ascii", "replace").split(), identify_process(os.getpid())
+    if len(words) != 3 or not ours:
         return False
-    boot, space, pid, *_ = [*words[2].split("/"), "", "", ""]
-    return own.split("/")[:2] == [boot, space] and pid.isdigit() and identify_process(int(pid)) != words[2]
+    boot, namespace, pid, *_ = [*words[2].split("/"), "", "", ""]
+    # Of another machine or container nothing is known, whatever process has this id here.
+    is_local = ours.split("/")[:2] == [boot, namespace] and pid.isdigit()
+    return is_local and identify_process(int(pid)) != words[2]
 
 
 class Lease:
-    """A small file that says who has something, renewed by a heart while it is held.
+    """A small file that names the process that holds something; it is renewed while it is held.
 
     Args:
-        place: where it lies.
-        name: its file.
-        lost: called when another process took or deleted it; by the renewing thread, and before
-            ``stop_renewing`` returns.
+        storage: of the file.
+        name: of the file.
+        on_lost: called by the renewing thread when another process took or deleted the lease.
+
+    Example:
+        >>> from magical.stores.remote.filesystem import open_storage
+        >>> lease = Lease(open_storage("memory://lease-example"), "locks/abcd")
+        >>> lease.put()
+        >>> lease.is_own()
+        True
     """
 
-    def __init__(self, storage: FileStorage, name: str, on_lost: Callable[[], None] = ignore_loss) -> None:
+    def __init__(self, storage: FileStorage, name: str, on_lost: Callable[[], None] = do_nothing) -> None:
         self.storage, self.name, self.token = storage, name, secrets.token_hex(8)
-        self._on_lost, self._count, self._process = on_lost, 0, identify_process(os.getpid())
+        self.on_lost, self._count, self._process = on_lost, 0, identify_process(os.getpid())
         self._renewing = threading.Lock()
         self._ended = False
         self._renewed_at = (time.monotonic(), time.time())
 
     def text(self) -> bytes:
-        """Give what stands in the file."""
+        """Return the content of the file; the count makes each renewal a change."""
         return f"{self.token} {self._count} {self._process}".encode()
 
     def put(self) -> None:
-        """Write it, whatever is there."""
+        """Write the file, whatever it holds now."""
+        # The time before the write: it may take long, and others count from when the file changed.
         began = (time.monotonic(), time.time())
         self._count += 1
         self.storage.write(self.name, self.text())
         self._renewed_at = began
 
     def renew(self) -> None:
-        """Say that its holder lives; called by the heart."""
+        """Write the file again, to show that the holder lives, unless renewing was stopped."""
         with self._renewing:
             if not self._ended:
                 self._renew()
 
     def is_fresh(self, seconds: float) -> bool:
-        """Whether it was surely its own so many seconds ago; the wall's clock counts a machine's sleep."""
-        then, wall = self._renewed_at
-        return max(time.monotonic() - then, time.time() - wall) < seconds
+        """Return True if the last renewal is less than so many seconds ago."""
+        monotonic, wall = self._renewed_at
+        # The monotonic clock stands still while a machine sleeps, and the wall clock may be set back.
+        return max(time.monotonic() - monotonic, time.time() - wall) < seconds
 
     def is_own(self) -> bool:
-        """Look whether it is there and its own."""
+        """Read the file, and return True if it exists and is of this holder."""
         text = self.storage.read(self.name)
         return text is not None and parse_token(text) == self.token
 
@@ -154,23 +159,25 @@ class Lease:
         if self.is_own():
             self.put()
         else:
-            self._on_lost()
-
-    def set_on_lost(self, call: Callable[[], None]) -> None:
-        """Say what to do when it is found to be lost."""
-        self._on_lost = call
+            self.on_lost()
 
     def stop_renewing(self) -> None:
-        """Renew it no more."""
+        """Stop renewals; a renewal under way has ended when this returns, and so has ``on_lost``."""
         with self._renewing:
             self._ended = True
 
 
 class LeaseRenewer:
-    """Renews leases in a thread of its own, which is there while there are any.
+    """Renews leases in one thread, which runs while there are any.
 
     Args:
-        beat: seconds between two renewals.
+        interval: seconds between two renewals.
+
+    Example:
+        >>> from magical.stores.remote.filesystem import open_storage
+        >>> renewer, lease = LeaseRenewer(10), Lease(open_storage("memory://renewer-example"), "lease")
+        >>> renewer.add(lease)
+        >>> renewer.drop(lease)
     """
 
     def __init__(self, interval: float) -> None:
@@ -180,7 +187,7 @@ class LeaseRenewer:
         self._thread: threading.Thread | None = None
 
     def add(self, lease: Lease) -> None:
-        """Renew a lease from now on."""
+        """Begin to renew a lease."""
         with self._changed:
             self._leases.add(lease)
             if self._thread is None:
@@ -188,11 +195,11 @@ class LeaseRenewer:
                 self._thread.start()
 
     def drop(self, lease: Lease) -> None:
-        """Renew a lease no more; when this returns, nothing more is written."""
+        """Stop renewing a lease; when this returns, its file is not written again."""
         with self._changed:
             self._leases.discard(lease)
             self._changed.notify_all()
-        lease.stop_renewing()
+        lease.stop_renewing()  # outside of the condition: a renewal that hangs must not block other leases
 
     def _run(self) -> None:
         while True:
@@ -201,19 +208,26 @@ class LeaseRenewer:
                 while self._leases and (left := until - time.monotonic()) > 0:
                     self._changed.wait(left)
                 if not self._leases:
-                    self._thread = None
+                    self._thread = None  # under the condition, so that the next add starts a new thread
                     return
                 leases = list(self._leases)
             for lease in leases:
-                with suppress(Exception):  # the next beat tries again
+                with suppress(Exception):  # the next round tries again
                     lease.renew()
 
 
 class LeaseMonitor:
-    """Remembers since when each lease has stood as it stands, by this process's own clock.
+    """Remembers since when each lease has not changed, by the clock of this process.
+
+    Clocks of machines differ, so no time is read from a lease or from the filesystem.
 
     Args:
-        patience: seconds after which one that has not changed is dead.
+        expire_after: seconds without a change after which a lease is dead.
+
+    Example:
+        >>> monitor = LeaseMonitor(expire_after=0)
+        >>> monitor.is_dead("locks/abcd", b"3f2a 1"), monitor.is_dead("locks/abcd", b"3f2a 1")
+        (False, True)
     """
 
     def __init__(self, expire_after: float) -> None:
@@ -221,7 +235,7 @@ class LeaseMonitor:
         self._seen: dict[str, tuple[bytes, float]] = {}
 
     def is_dead(self, name: str, text: bytes) -> bool:
-        """Whether a lease has stood so for long, or its process is known to have ended."""
+        """Return True if a lease has not changed for long, or its process is known to have ended."""
         if has_writer_ended(text):
             return True
         before, now = self._seen.get(name), time.monotonic()
@@ -231,50 +245,40 @@ class LeaseMonitor:
         return now - before[1] >= self._expire_after
 
     def wait_until_known(self, read_leases: Callable[[], Mapping[str, bytes]], pause: float) -> None:
-        """Wait until each lease that there is now has changed, is gone or is dead.
-
-        Args:
-            look: gives the leases by name.
-            pause: seconds between two looks.
-        """
+        """Wait until each present lease has changed, is gone or is dead."""
         first = read_leases()
-        open_ones = {name for name, text in first.items() if not self.is_dead(name, text)}
-        while open_ones:
+        undecided = {name for name, text in first.items() if not self.is_dead(name, text)}
+        while undecided:
             time.sleep(pause)
             now = read_leases()
-            open_ones = {n for n in open_ones if now.get(n) == first[n] and not self.is_dead(n, first[n])}
+            undecided = {n for n in undecided if now.get(n) == first[n] and not self.is_dead(n, first[n])}
 
 
 class ChainedLease(Lease):
-    """The lease of a lock, which is lost when somebody took it for dead and follows.
-
-    Args:
-        place: where it lies.
-        name: its file.
-        patience: seconds after which others take it for dead.
-    """
+    """The lease of a lock; it is lost when another process took it for dead and follows in the chain."""
 
     def __init__(self, storage: FileStorage, name: str, expire_after: float) -> None:
         super().__init__(storage, name)
         self._expire_after, self._is_lost = expire_after, False
 
     def is_own(self) -> bool:
-        """Look whether it is there and nobody follows."""
+        """Read the files, and return True if the lease exists and has no successor."""
         return not self._is_lost and super().is_own() and not self._has_successor()
 
     def is_held(self) -> bool:
-        """Whether it is held still; looked up only if it was not renewed for long."""
+        """Return True if the lease is still held; the files are read only if the last renewal is old."""
+        # Half of the time: nobody can have taken a lease that was renewed since, whatever the server's delay.
         return not self._is_lost and (self.is_fresh(self._expire_after / 2) or self.is_own())
 
     def _renew(self) -> None:
-        late = not self.is_fresh(self._expire_after / 2)
+        is_late = not self.is_fresh(self._expire_after / 2)
         if self._is_lost or not Lease.is_own(self):
             self._is_lost = True
             return
         self.put()
-        # Who follows makes a lease and then looks whether this one was renewed; here it is the other way
-        # round. So one of the two sees the other.
-        self._is_lost = late and self._has_successor()
+        # A successor creates its lease and then checks that this one was not renewed. Here the order is
+        # reversed: renew, then look for a successor. So at least one of the two sees the other.
+        self._is_lost = is_late and self._has_successor()
 
     def _has_successor(self) -> bool:
         head = self.name.partition("~")[0]
@@ -282,18 +286,30 @@ class ChainedLease(Lease):
 
 
 class LeaseLock:
-    """Something that one at a time may have, by a lease that is made only if there is none.
+    """A lock that one holder at a time has, by a lease that is created only if it does not exist.
 
-    A lease that is dead is not deleted and made anew, since two might do so at once: who follows makes a
-    lease that is named after the dead one's token, which again only one can. Such a chain is deleted from its
-    head when its last holder lets go, and who makes a lease in a chain looks whether all before it stand as
-    they did.
+    A dead lease is not deleted and created again, since two processes might do so at the same time, and one
+    would delete the new lease of the other. Instead, the successor creates a lease that is named after the
+    token of the dead one, and again only one process can create it. The chain that grows so is deleted, from
+    its head on, when its last holder releases the lock. A process that appends a lease to a chain checks
+    afterwards that all leases before it are unchanged.
 
     Args:
-        heart: renews what is held.
-        watch: knows which leases are dead.
-        head: the lease's name, and its place.
-        timing: how often to look.
+        renewer: renews the lease while the lock is held.
+        monitor: knows which leases are dead.
+        head: the storage, and the name of the first lease of a chain.
+        timing: of the leases.
+
+    Example:
+        >>> from magical.stores.remote.filesystem import open_storage
+        >>> head = (open_storage("memory://lock-example"), "locks/abcd")
+        >>> lock = LeaseLock(LeaseRenewer(10), LeaseMonitor(60), head, LeaseTiming())
+        >>> held = lock.acquire(lambda: None)
+        >>> print(lock.try_acquire())
+        None
+        >>> held.release()
+        >>> lock.is_taken()
+        False
     """
 
     def __init__(
@@ -303,55 +319,51 @@ class LeaseLock:
         self._storage, self._head = head
 
     def acquire(self, on_wait: Callable[[], None]) -> HeldLock:
-        """Wait until it is had.
-
-        Args:
-            waits: called again and again meanwhile; may raise.
-
-        Raises:
-            StoreError: the filesystem does not answer, or refuses.
-        """
-        pause, look = min(0.02, self._timing.poll_interval), False
-        while (held := self.try_acquire(read_first=look)) is None:
+        """Wait for the lock; ``on_wait`` is called repeatedly meanwhile, and may raise to end the wait."""
+        # The first attempt creates at once, since most locks are free; later ones read first.
+        pause, read_first = min(0.02, self._timing.poll_interval), False
+        while (held := self.try_acquire(read_first=read_first)) is None:
             on_wait()
             time.sleep(pause)
-            pause, look = min(pause * 1.5, self._timing.poll_interval), True
+            pause, read_first = min(pause * 1.5, self._timing.poll_interval), True
         return held
 
     def try_acquire(self, *, read_first: bool = True) -> HeldLock | None:
-        """Take it if it is free or its holder is dead.
+        """Take the lock if it is free or its holder is dead; return None otherwise.
 
         Args:
-            look: whether to look first, since it is probably taken.
+            read_first: read the lease before creating one, since the lock is probably taken.
         """
         name, chain = self._head, list[tuple[str, bytes]]()
         while True:
             text = self._storage.read(name) if read_first or chain else None
             if text is None:
                 lease = ChainedLease(self._storage, name, self._timing.expire_after)
-                made = self._storage.create(name, lease.text())
-                text = None if made else self._storage.read(name)
-                # An answer may be lost on its way, and the request be sent again.
-                if made or (text is not None and parse_token(text) == lease.token):
+                is_created = self._storage.create(name, lease.text())
+                text = None if is_created else self._storage.read(name)
+                # A client whose answer was lost sends the request again, and finds its own lease in the way.
+                if is_created or (text is not None and parse_token(text) == lease.token):
                     return self._finish_acquire(lease, chain)
-                if text is None:
+                if text is None:  # released between the two requests: the next attempt may take it
                     return None
             if not self._monitor.is_dead(name, text):
                 return None
             chain.append((name, text))
-            # Several that were killed before they wrote their tokens must not be one and the same.
+            # An empty lease, of a process killed before it wrote its token, is named by its place instead:
+            # two of them in one chain must have two successors.
             name = f"{self._head}~{parse_token(text) or len(chain)}"
 
     def is_taken(self) -> bool:
-        """Whether somebody has it, dead or alive."""
+        """Return True if the lock has a holder, dead or alive."""
         return self._storage.read(self._head) is not None
 
     def is_dead(self) -> bool:
-        """Whether its first holder has not renewed it for long."""
+        """Return True if the first holder has died or has not renewed its lease for long."""
         text = self._storage.read(self._head)
         return text is not None and self._monitor.is_dead(self._head, text)
 
     def _finish_acquire(self, lease: ChainedLease, chain: list[tuple[str, bytes]]) -> HeldLock | None:
+        # A holder that was only asleep may have renewed its lease since it was read: then it keeps the lock.
         if any(self._storage.read(name) != text for name, text in chain):
             self._storage.remove(lease.name)
             return None
@@ -360,22 +372,22 @@ class LeaseLock:
 
 
 class HeldLock:
-    """A lock that is had.
+    """A lock that this process holds.
 
     Args:
-        lease: its own lease.
-        chain: the dead ones before it, by name, as they stood.
-        heart: renews it.
+        lease: of this process.
+        chain: the dead leases before it, by name, with the content that was read.
+        renewer: renews the lease.
     """
 
     def __init__(self, lease: ChainedLease, chain: list[tuple[str, bytes]], renewer: LeaseRenewer) -> None:
         self._lease, self._chain, self._renewer = lease, chain, renewer
 
     def ensure_held(self) -> None:
-        """Hold it to be one's own still.
+        """Raise unless this process still holds the lock.
 
         Raises:
-            StoreError: this process was asleep for so long that another took it.
+            StoreError: this process slept for so long that another took the lock.
         """
         lease = self._lease
         if lease.is_held():
@@ -386,15 +398,17 @@ class HeldLock:
         )
 
     def release(self) -> None:
-        """Let go of it."""
+        """Release the lock, and delete the chain of dead leases before it."""
         run_briefly(self._release)
 
     def _release(self) -> None:
-        lease, place = self._lease, self._lease.storage
-        self._renewer.drop(lease)
+        lease, storage = self._lease, self._lease.storage
+        self._renewer.drop(lease)  # first, or a renewal would write the lease again
+        # From the head on: the lock counts as free when the head is gone, and a waiting process then creates
+        # a new head. A lease with another token is of somebody else, and stays.
         for name, before in self._chain:
-            text = place.read(name)
+            text = storage.read(name)
             if text is not None and parse_token(text) == parse_token(before):
-                place.remove(name)
+                storage.remove(name)
         if lease.is_held():
-            place.remove(lease.name)
+            storage.remove(lease.name)

@@ -1,4 +1,4 @@
-"""Stored objects on a filesystem of fsspec, verified when read; those that must be files come by a cache."""
+"""Blobs on a filesystem of fsspec, verified when read; a cache holds those that must be local files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from magical.errors import DamagedArtifact
-from magical.stores.local.objects import (
-    LocalObjects,
+from magical.stores.blobs import (
+    blob_digest,
     bytes_digest,
     damaged_object,
     file_digest,
     is_blob_name,
+    join_name,
     missing_object,
+    split_name,
 )
+from magical.stores.local.objects import LocalObjects
 from magical.stores.remote.filesystem import FileInfo, FileStorage
 from magical.system.atomic_files import temporary_file, wrap_disk_errors
 
@@ -24,132 +27,112 @@ OBJECTS_FOLDER = "objects"
 
 
 class RemoteObjects:
-    """Objects at a place; one that is there already is not written again.
+    """Blobs in a storage; see ``BlobStore``.
 
     Args:
-        place: where they are kept.
-        cache: a folder of this machine, for those that must be files.
+        storage: of the store.
+        cache: a folder of this machine, for blobs that must be files.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from magical.stores.remote.filesystem import open_storage
+        >>> with TemporaryDirectory() as folder:
+        ...     objects = RemoteObjects(open_storage("memory://objects-example"), Path(folder))
+        ...     blob = objects.put(b"[1, 2]", ".json")
+        ...     objects.get(blob), objects.size(blob)
+        (b'[1, 2]', 6)
     """
 
     def __init__(self, storage: FileStorage, cache: Path) -> None:
         self._storage = storage
         self.cache = LocalObjects(cache)
-        self._verified: dict[str, FileInfo] = {}  # what this process has seen to be what its name says
+        # The blobs that this process has verified; one whose size or stamp changes is read again.
+        self._verified: dict[str, FileInfo] = {}
 
     def put(self, data: bytes, suffix: str) -> str:
-        """Keep bytes, and give the object's name.
-
-        Raises:
-            StoreError: they cannot be written.
-        """
+        """Store bytes and return the name of the blob."""
         blob = f"{bytes_digest(data)}{suffix}"
         if not self._is_stored(blob, len(data)):
-            self._storage.write(blob_file(blob), data)
+            self._storage.write(_blob_file(blob), data)
         return blob
 
     def put_file(self, write: Callable[[Path], None], suffix: str) -> str:
-        """Keep a file that is too large for memory, and give the object's name; it stays in the cache.
-
-        Args:
-            write: makes the file it is given; what it raises goes on, and nothing is kept.
-            suffix: of the name.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
+        """Store a file that may not fit into memory, and keep a copy in the cache."""
         blob = self.cache.put_file(write, suffix)
         file = self.cache.file(blob)
         if not self._is_stored(blob, file.stat().st_size):
-            self._storage.upload(file, blob_file(blob))
+            self._storage.upload(file, _blob_file(blob))
         return blob
 
     def get(self, blob: str) -> bytes:
-        """Give an object's bytes.
-
-        Raises:
-            DamagedArtifact: it is gone, or not what was stored.
-        """
-        data = self._storage.read(blob_file(blob), large=True)
+        """Read a blob and verify it."""
+        data = self._storage.read(_blob_file(blob), large=True)
         if data is None:
             raise missing_object(blob, blob)
         if bytes_digest(data) != blob_digest(blob):
-            self._storage.remove(blob_file(blob))
-            raise damaged_object(blob, blob)
+            raise self._discard_damaged(blob)
         return data
 
     def file(self, blob: str) -> Path:
-        """Give an object as a file of the cache, copied and verified when it is first asked for.
-
-        Raises:
-            DamagedArtifact: it is gone, or not what was stored.
-        """
+        """Return a blob as a file of the cache; the first call copies and verifies it."""
         if self.cache.path(blob).is_file():
-            with suppress(DamagedArtifact):  # the cache's copy is; it has been deleted
+            with suppress(DamagedArtifact):  # only the copy is damaged, and deleted by now: fetch it again
                 return self.cache.file(blob)
 
         def fetch(part: Path) -> None:
-            if not self._storage.download(blob_file(blob), part):
+            if not self._storage.download(_blob_file(blob), part):
                 raise missing_object(blob, blob)
             if file_digest(part) != blob_digest(blob):
-                self._storage.remove(blob_file(blob))
-                raise damaged_object(blob, blob)
+                raise self._discard_damaged(blob)
 
         suffix = blob.removeprefix(blob_digest(blob))
         return self.cache.path(self.cache.put_file(fetch, suffix))
 
     def size(self, blob: str) -> int:
-        """Give an object's bytes; 0 where it is gone."""
-        found = self._storage.stat(blob_file(blob))
-        return found.size if found else 0
+        """Return the size of a blob in bytes; 0 if it is missing."""
+        info = self._storage.stat(_blob_file(blob))
+        return info.size if info else 0
 
     def exists(self, blob: str) -> bool:
-        """Whether there is an object of this name, damaged or not."""
-        return self._storage.stat(blob_file(blob)) is not None
+        """Return True if a blob exists, damaged or not."""
+        return self._storage.stat(_blob_file(blob)) is not None
 
     def is_whole(self, blob: str) -> bool:
-        """Whether an object is what its name says, read as a file that is deleted afterwards."""
+        """Return True if the bytes of a blob match its name; they are read through a temporary file."""
         with wrap_disk_errors(self.cache.folder), temporary_file(self.cache.folder / "00") as part:
-            return self._storage.download(blob_file(blob), part) and file_digest(part) == blob_digest(blob)
+            return self._storage.download(_blob_file(blob), part) and file_digest(part) == blob_digest(blob)
 
     def list_files(self) -> dict[str, int]:
-        """Give the files of all objects, and what kills left beside them, with their sizes."""
+        """List the files of all blobs, and the partial files that kills left, with their sizes."""
         return self._storage.list_files(OBJECTS_FOLDER)
 
     def _is_stored(self, blob: str, size: int) -> bool:
-        """Whether an object is there and whole; it is read only if this process does not know it as it is."""
-        found = self._storage.stat(blob_file(blob))
-        if found is None or found.size != size:
+        """Return True if a blob exists and is whole; it is read unless this process has verified it."""
+        info = self._storage.stat(_blob_file(blob))
+        if info is None or info.size != size:
             return False
-        if self._verified.get(blob) != found and not self.is_whole(blob):
+        if self._verified.get(blob) != info and not self.is_whole(blob):
             return False
-        self._verified[blob] = found
+        self._verified[blob] = info
         return True
 
-
-def blob_file(blob: str) -> str:
-    """Give the file of an object.
-
-    Example:
-        >>> blob_file("abcd.json")
-        'objects/ab/cd.json'
-    """
-    return f"{OBJECTS_FOLDER}/{blob[:2]}/{blob[2:]}"
+    def _discard_damaged(self, blob: str) -> DamagedArtifact:
+        self._storage.remove(_blob_file(blob))  # or the damaged blob would count as stored
+        return damaged_object(blob, blob)
 
 
-def parse_blob(name: str) -> str:
-    """Give the object that a file is; nothing if it is none.
+def parse_blob(file: str) -> str:
+    """Return the name of the blob in a file; empty if the file is none.
 
     Example:
-        >>> (
-        ...     parse_blob(blob_file("ab" * 20 + ".json")) == "ab" * 20 + ".json",
-        ...     parse_blob("objects/ab/.part-1"),
-        ... )
-        (True, '')
+        >>> parse_blob(f"objects/ab/{'cd' * 19}.json") == "ab" + "cd" * 19 + ".json"
+        True
+        >>> parse_blob("objects/ab/.part-1")
+        ''
     """
-    blob = "".join(name.split("/")[-2:])
+    blob = join_name(file)
     return blob if is_blob_name(blob) else ""
 
 
-def blob_digest(blob: str) -> str:
-    """Give the part of an object's name that its bytes make."""
-    return blob.partition(".")[0]
+def _blob_file(blob: str) -> str:
+    return f"{OBJECTS_FOLDER}/{split_name(blob)}"

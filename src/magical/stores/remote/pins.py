@@ -1,4 +1,4 @@
-"""Pins of a store without a kernel's locks: what the runs under way have looked up or made."""
+"""Pins in a store without kernel locks: the keys and blobs that running runs have looked up or stored."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from magical.engine.artifacts import Record
 from magical.stores.remote.filesystem import FileStorage
@@ -18,15 +19,26 @@ _LEASE = "lease"
 
 
 class RemotePins:
-    """One run's pins: a small file a key, and one lease while the run lives.
+    """The pins of one run: a small file for each key, and one lease while the run lives.
 
     Args:
-        place: the store's.
-        heart: renews the lease.
+        storage: of the store.
+        renewer: renews the lease.
         run: the run's name.
 
     Raises:
         StoreError: the lease cannot be written.
+
+    Example:
+        >>> from magical.stores.remote.filesystem import open_storage
+        >>> storage = open_storage("memory://pins-example")
+        >>> pins = RemotePins(storage, LeaseRenewer(interval=10), "run-1")
+        >>> pins.add("abcd", None)
+        >>> find_pins(storage, LeaseMonitor(expire_after=60)).keys
+        {'abcd'}
+        >>> pins.close()
+        >>> find_pins(storage, LeaseMonitor(expire_after=60)).keys
+        set()
     """
 
     def __init__(self, storage: FileStorage, renewer: LeaseRenewer, run: str) -> None:
@@ -34,35 +46,39 @@ class RemotePins:
         self._folder = f"{_FOLDER}/{run}-{secrets.token_hex(8)}"
         self._lock = threading.Lock()
         self._blobs: dict[str, set[str]] = {}
+        # The lease comes before any pin: a sweep takes pins without a lease for those of a dead run.
         self._lease = Lease(storage, f"{self._folder}/{_LEASE}", self._restore)
         self._lease.put()
         renewer.add(self._lease)
 
     def add(self, key: str, record: Record | None) -> None:
-        """Pin a key, and what its record needs, if it has one.
+        """Pin a key and the blobs of its record, if it has one.
 
         Raises:
-            StoreError: it cannot be written.
+            StoreError: the pin cannot be written.
         """
         with self._lock:
             before, blobs = self._blobs.get(key), set(record.blobs() if record else ())
             if before is not None and blobs <= before:
                 return
+            # A key that was computed again keeps the blobs of before: they may be in use still.
             both = blobs | (before or set())
             self._write(key, both)
             self._blobs[key] = both
 
     def close(self) -> None:
-        """Let go of all pins; the lease goes last, for pins without one are a dead run's."""
+        """Remove all pins of the run."""
         run_briefly(self._close)
 
     def _close(self) -> None:
+        # No renewal may come after this, or it would find the lease missing and restore the pins.
         self._renewer.drop(self._lease)
         with self._lock:
+            # The lease is deleted last: pins without one are counted as those of a dead run.
             self._storage.remove(*(f"{self._folder}/{key}" for key in self._blobs), self._lease.name)
 
     def _restore(self) -> None:
-        """This process was asleep for so long that its pins were swept, or somebody deleted the store."""
+        """Write all pins again, after this process slept until they were swept, or the store was deleted."""
         with self._lock:
             self._lease.put()
             for key, blobs in self._blobs.items():
@@ -72,45 +88,34 @@ class RemotePins:
         self._storage.write(f"{self._folder}/{key}", " ".join(sorted(blobs)).encode())
 
 
+@dataclass
 class PinSet:
-    """What is pinned.
+    """The keys and blobs that living runs have pinned, and the pin files of each dead run."""
 
-    Attributes:
-        keys: the keys.
-        blobs: the objects.
-        stale: for each run that is dead, the files of its pins.
-    """
-
-    def __init__(self) -> None:
-        self.keys: set[str] = set()
-        self.blobs: set[str] = set()
-        self.stale: list[list[str]] = []
+    keys: set[str] = field(default_factory=set)
+    blobs: set[str] = field(default_factory=set)
+    stale: list[list[str]] = field(default_factory=list)
 
 
 def find_pins(storage: FileStorage, monitor: LeaseMonitor) -> PinSet:
-    """Give what is pinned, and what is left of runs that are dead.
-
-    Args:
-        place: the store's.
-        watch: knows which leases are dead.
-    """
-    found, runs = PinSet(), defaultdict[str, list[str]](list)
+    """Read the pins of all runs; the monitor knows which runs are dead."""
+    pins, runs = PinSet(), defaultdict[str, list[str]](list)
     for name in storage.list_files(_FOLDER):
         runs[name.rpartition("/")[0]].append(name)
     texts = storage.read_all(name for names in runs.values() for name in names)
     for folder, names in runs.items():
         lease = f"{folder}/{_LEASE}"
         if lease not in texts or monitor.is_dead(lease, texts[lease]):
-            if any(name in texts for name in names):  # or else it has just ended
-                found.stale.append(sorted(names))
+            if any(name in texts for name in names):  # else the run ended between the listing and the read
+                pins.stale.append(sorted(names))
             continue
         for name in names:
             if name != lease:
-                found.keys.add(name.rpartition("/")[2])
-                found.blobs.update(texts.get(name, b"").decode("ascii", "replace").split())
-    return found
+                pins.keys.add(name.rpartition("/")[2])
+                pins.blobs.update(texts.get(name, b"").decode("ascii", "replace").split())
+    return pins
 
 
 def read_pin_leases(storage: FileStorage) -> Mapping[str, bytes]:
-    """Give the leases of all runs that have pins."""
+    """Read the leases of all runs that have pins, by file name."""
     return storage.read_all(name for name in storage.list_files(_FOLDER) if name.endswith(f"/{_LEASE}"))

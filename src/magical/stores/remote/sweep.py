@@ -1,32 +1,33 @@
-"""Remove from a store on a filesystem of fsspec what nobody needs any more."""
+"""The sweep of a remote store: it removes what no alive or pinned key needs."""
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.protocols import SweepResult
+from magical.stores.blobs import PARTIAL_PREFIX, join_name
+from magical.stores.local.sweep import count_removed, sweep_scratch
 from magical.stores.remote.filesystem import FileStorage
 from magical.stores.remote.gate import SweepAccess
 from magical.stores.remote.leases import LeaseLock, LeaseMonitor
 from magical.stores.remote.objects import RemoteObjects, parse_blob
 from magical.stores.remote.pins import find_pins
 
-__all__ = ["LOCKS", "RECORDS", "RemoteSweep", "wait_for_leases"]
+__all__ = ["LOCKS", "RECORDS", "RemoteSweep"]
 
 RECORDS = "records"
 LOCKS = "locks"
-_PARTIAL_PREFIX = ".part-"
+
 _CONFIRM_INTERVAL = 1.0
-"""Seconds between two looks whether the gate is still ours."""
+"""Seconds between two checks that the gate is still ours."""
 
 _STALE_AFTER = 24 * 3600.0
-"""Seconds after which a half-made copy on this machine is what a kill left."""
+"""Seconds after which a partial copy in the cache counts as left by a kill."""
 
 
 class SweepableRemote(Protocol):
@@ -35,25 +36,22 @@ class SweepableRemote(Protocol):
     storage: FileStorage
     objects: RemoteObjects
     monitor: LeaseMonitor
+    scratch_root: Path
 
     def parse_record(self, key: str, data: bytes | None) -> Record | None:
-        """Give the record that bytes are."""
+        """Return the record of a key from the bytes of its file."""
 
     def key_lock(self, name: str) -> LeaseLock:
-        """Give the lock of a key."""
-
-    @property
-    def scratch_root(self) -> Path:
-        """The folder of scratch folders."""
+        """Return the lock of a key."""
 
 
 class RemoteSweep:
-    """A sweep; the caller has the store's gate alone.
+    """One sweep of a store.
 
     Args:
-        store: the store.
-        gate: as the caller has it.
-        dry: remove nothing.
+        store: to be swept.
+        access: the sole access to the store.
+        dry: remove nothing, only count.
     """
 
     def __init__(self, store: SweepableRemote, access: SweepAccess, *, dry: bool) -> None:
@@ -67,10 +65,11 @@ class RemoteSweep:
         """Remove what is neither alive nor pinned.
 
         Args:
-            alive: keys; or gives them, asked after the pins: what a run that ends meanwhile has made is among
-                the one or the other.
-            suspects: objects that did not read as what was stored; they are read once more.
+            alive: keys to keep, or a function that returns them.
+            suspects: blobs that looked damaged before the gate was closed.
         """
+        # Pins first, then alive: a run that ends in between has dropped its pins, but is in the journal that
+        # `alive` reads. The other way round, its results would be in neither.
         pins = find_pins(self._storage, self._store.monitor)
         keys = pins.keys | set(alive() if callable(alive) else alive)
         for names in [*pins.stale, *([name] for name in self._access.dead_writers)]:
@@ -79,18 +78,19 @@ class RemoteSweep:
         needed = pins.blobs | self._sweep_records(keys)
         self._sweep_objects(needed, suspects)
         self._sweep_locks()
-        self._sweep_scratch(keys)
+        sweep_scratch(self._store.scratch_root, keys, self.swept, dry=self._dry)
         if not self._dry:
             self._sweep_cache(needed)
         return self.swept
 
     def _sweep_records(self, keys: set[str]) -> set[str]:
+        """Remove the records of other keys, and return the blobs that the rest needs."""
         found = self._storage.list_files(RECORDS)
-        named = {name: "".join(name.split("/")[-2:]).removesuffix(".json") for name in found}
-        texts = self._storage.read_all(n for n, key in named.items() if key in keys)
+        key_of = {name: join_name(name).removesuffix(".json") for name in found}
+        texts = self._storage.read_all(n for n, key in key_of.items() if key in keys)
         needed: set[str] = set()
         for name, size in found.items():
-            record = self._store.parse_record(named[name], texts.get(name))
+            record = self._store.parse_record(key_of[name], texts.get(name))
             if record is None:
                 self._remove(name, size, "records")
                 continue
@@ -112,32 +112,23 @@ class RemoteSweep:
                 self.swept.kept_bytes += size
 
     def _sweep_locks(self) -> None:
-        """The locks of the dead go whatever their keys: who asks for one would wait for them to run out."""
+        """Remove the locks of dead holders, also of keys that stay: others would wait until they expire."""
         texts = self._storage.read_all(self._storage.list_files(LOCKS))
         dead = {name for name, text in texts.items() if self._store.monitor.is_dead(name, text)}
         for name in sorted(dead):
-            if "~" in name.rpartition("/")[2]:
+            if "~" in name.rpartition("/")[2]:  # a later lease of a chain goes with its head
                 continue
             if self._dry:
                 self.swept.leftovers += 1
-            elif held := self._store.key_lock(name).try_acquire():
+            elif held := self._store.key_lock(name).try_acquire():  # its release deletes the chain
                 held.release()
                 self.swept.leftovers += 1
 
-    def _sweep_scratch(self, keys: set[str]) -> None:
-        for scratch in self._store.scratch_root.glob("*"):
-            if scratch.name not in keys:
-                self.swept.bytes += sum(p.stat().st_size for p in scratch.rglob("*") if p.is_file())
-                self.swept.leftovers += 1
-                if not self._dry:
-                    shutil.rmtree(scratch)
-
     def _sweep_cache(self, needed: set[str]) -> None:
-        """Copies of objects on this machine; they are counted where they were copied from."""
+        """Delete copies on this machine; they are not counted, since their originals are."""
         for path in self._store.objects.cache.paths():
-            if path.name.startswith(
-                _PARTIAL_PREFIX
-            ):  # another process may be copying it, and needs no gate for that
+            if path.name.startswith(PARTIAL_PREFIX):
+                # Another process may be copying it: reading needs no gate, so only its age tells.
                 with suppress(FileNotFoundError):
                     if time.time() - path.stat().st_mtime < _STALE_AFTER:
                         continue
@@ -145,38 +136,14 @@ class RemoteSweep:
                 path.unlink(missing_ok=True)
 
     def _remove(self, name: str, size: int, kind: str) -> None:
-        """Count a file and delete it; what a kill left half written is neither a record nor an object."""
         self._delete(name)
-        kind = "leftovers" if name.rpartition("/")[2].startswith(_PARTIAL_PREFIX) else kind
-        setattr(self.swept, kind, getattr(self.swept, kind) + 1)
-        self.swept.bytes += size
+        count_removed(self.swept, kind, name.rpartition("/")[2], size)
 
     def _delete(self, *names: str) -> None:
         if self._dry:
             return
+        # This process may have slept, and another have taken the gate, since when writers may put new files.
         if time.monotonic() - self._confirmed_at > _CONFIRM_INTERVAL:
             self._access.lock.ensure_held()
             self._confirmed_at = time.monotonic()
         self._storage.remove(*names)
-
-
-def wait_for_leases(
-    storage: FileStorage,
-    monitor: LeaseMonitor,
-    readers: Collection[Callable[[], Mapping[str, bytes]]],
-    pause: float,
-) -> None:
-    """Wait until it is known of each lease that there is whether its holder lives; nobody is kept waiting.
-
-    Args:
-        place: the store's.
-        watch: learns it.
-        looks: give leases by name.
-        pause: seconds between two looks.
-    """
-
-    def look() -> dict[str, bytes]:
-        locks = storage.read_all(storage.list_files(LOCKS))
-        return {**locks, **{name: text for one in readers for name, text in one().items()}}
-
-    monitor.wait_until_known(look, pause)

@@ -139,7 +139,7 @@ def test_locks_and_writers_that_were_killed_are_swept(store: RemoteStore) -> Non
 
 
 def test_a_killed_sweeper_keeps_nobody_from_writing(store: RemoteStore) -> None:
-    with another(store, holding("store._gate.alone()")) as process:
+    with another(store, holding("store._gate.block_writers()")) as process:
         process.kill()
         process.wait()
     began = time.monotonic()

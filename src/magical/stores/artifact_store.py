@@ -1,0 +1,95 @@
+"""The base class of stores: values, sizes and scratch folders, wherever the files live."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from magical.contracts.promises import Promise
+from magical.engine.artifacts import Artifact, Record
+from magical.stores.blobs import BlobStore, bytes_digest, is_blob_name
+from magical.system.atomic_files import wrap_disk_errors
+
+__all__ = ["MALFORMED_ERRORS", "ArtifactStore", "fields_digest", "parse_record"]
+
+MALFORMED_ERRORS = (ValueError, KeyError, TypeError, AttributeError)
+"""Exceptions that reading a damaged record may raise."""
+
+
+class ArtifactStore(ABC):
+    """The common half of stores (see ``Store``); subclasses add the files of records, locks, pins and sweeps.
+
+    Attributes:
+        objects: the stored bytes.
+        scratch_root: the folder of scratch folders, always on this machine.
+        untrusted: keys whose results were refused, since another store made them and they hold code.
+    """
+
+    objects: BlobStore
+    scratch_root: Path
+    untrusted: set[str]
+
+    @abstractmethod
+    def read_record(self, key: str) -> Record | None:
+        """Read the record of a key, without a look at its objects; None if it is missing or damaged."""
+
+    @abstractmethod
+    def block_sweeps(self) -> AbstractContextManager[None]:
+        """Keep sweeps away, from the first object that is saved to the record that names it."""
+
+    def save(self, value: Any, promise: Promise, key: str) -> Artifact:
+        """Store a value in the format of its kind."""
+        from magical.stores.codecs import encode_artifact  # imports polars, which a fresh run does without
+
+        with self.block_sweeps():
+            return encode_artifact(value, promise, key, self.objects)
+
+    def load(self, artifact: Artifact, promise: Promise) -> Any:
+        """Read a stored value."""
+        from magical.stores.codecs import decode_artifact
+
+        return decode_artifact(artifact, promise, self.objects)
+
+    def size(self, key: str) -> int:
+        """Return the bytes that the result of a key and its kept values take; 0 if they are missing."""
+        record = self.read_record(key)
+        return sum(map(self.objects.size, set(record.blobs()))) if record else 0
+
+    def scratch(self, key: str) -> Path:
+        """Create the scratch folder of a key, which survives a kill."""
+        folder = self.scratch_root / key
+        with wrap_disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def clear_scratch(self, key: str) -> None:
+        """Delete the scratch folder of a key."""
+        shutil.rmtree(self.scratch_root / key, ignore_errors=True)
+
+
+def fields_digest(fields: dict[str, Any]) -> str:
+    """Compute the digest of a record's fields, which is stored with them and reveals damage."""
+    return bytes_digest(json.dumps(fields).encode())
+
+
+def parse_record(key: str, fields: dict[str, Any]) -> Record | None:
+    """Return the record of these fields and their digest; None if they are damaged or of another key.
+
+    Malformed fields raise one of ``MALFORMED_ERRORS``.
+
+    Example:
+        >>> fields = Record("k", "n", "m:n", {}, Artifact("none", "none")).to_json()
+        >>> parse_record("k", {"digest": fields_digest(fields), **fields}).node
+        'n'
+        >>> print(parse_record("k", {"digest": "damaged", **fields}))
+        None
+    """
+    if fields.pop("digest") != fields_digest(fields):
+        return None
+    record = Record.from_json(fields)
+    # Blob names become paths: a forged record must not reach files outside of the store.
+    return record if record.key == key and all(map(is_blob_name, record.blobs())) else None
