@@ -19,7 +19,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-lowest check format torture bench lock news clean
+.PHONY: help venv demo test test-slow test-lowest check format torture bench lock news clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -30,8 +30,11 @@ venv: ## make .venv from requirements.lock, if that, pyproject.toml or PYTHON ch
 demo: venv ## run the example in examples/campaign, from a raw file to a registered model
 	$(BIN)/magical run --project examples/campaign $(ARGS)
 
-test: venv ## run all tests and doctests, in random order
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(ARGS)
+test: venv ## run the tests and doctests in random order, without the long ones
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) -m "not slow" $(ARGS)
+
+test-slow: venv ## run the long tests: kills, servers, clusters, browsers, whole examples
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) -m slow $(ARGS)
 
 test-lowest: venv ## run all tests with the oldest versions that pyproject.toml allows, in .venv-lowest
 	@mkdir -p build

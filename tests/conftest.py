@@ -16,6 +16,16 @@ settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("calm")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by -m
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what `slow_except` does not name: a small case of each long test stays in `make test`."""
+    for item in items:
+        for mark in item.iter_markers("slow_except"):
+            case = getattr(getattr(item, "callspec", None), "id", "")
+            if not {case, getattr(item, "originalname", "")} & set(mark.args):
+                item.add_marker("slow")
+
+
 @pytest.fixture(autouse=True)
 def no_trace_of_projects() -> Iterator[None]:
     """Remove the finders and modules of loaded projects after each test."""
