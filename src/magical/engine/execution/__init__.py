@@ -1,4 +1,4 @@
-"""The execution of one run: order of nodes, retries, the process of each body, validation of outputs.
+"""The execution of one run: order of nodes, the process of each body, validation of outputs.
 
 A scheduler passes ready nodes to a dispatcher, which passes each to an executor: in this process, in a
 subprocess or on a cluster.
