@@ -65,7 +65,7 @@ def test_estimators_take_the_parameters(experiment: Experiment, task: Any) -> No
 
 
 def test_a_kind_without_an_estimator_says_so() -> None:
-    with pytest.raises(NotImplementedError, match="Own does not say which estimator"):
+    with pytest.raises(NotImplementedError, match="Own does not define the method estimator"):
         Own().estimator("binary", {})
 
 

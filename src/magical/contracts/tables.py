@@ -164,7 +164,9 @@ def partition(table: pl.DataFrame | pd.DataFrame, assignment: pl.Series | list[s
 
 
 def convert_kind(value: Any, wanted: Promise) -> Any:
-    """Convert a table, or each of several, to the wanted kind: polars, lazy or pandas; marks are kept.
+    """Convert a table, or each table in a list or tuple, to the wanted kind; keep the promise attached to it.
+
+    The kinds are polars, lazy and pandas.
 
     Example:
         >>> convert_kind(pl.DataFrame({"x": [1]}), Promise("lazy")).collect().item()
@@ -174,12 +176,12 @@ def convert_kind(value: Any, wanted: Promise) -> Any:
         promises = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(value)
         if promises:
             value = [convert_kind(v, p) for v, p in zip(value, promises, strict=False)]
-        # By its text: a promise from parse_kinds has a string for its hint.
+        # Compare the text of the hint: in a promise from parse_kinds, the hint is a string.
         return tuple(value) if str(wanted.hint).startswith("tuple") else value
     if not wanted.is_table or not isinstance(value, (pl.DataFrame, pl.LazyFrame)):
         return value
-    mark, table = attached_promise(value), _convert_table(value, wanted.kind)
-    return attach_promise(table, mark) if mark else table
+    promise, table = attached_promise(value), _convert_table(value, wanted.kind)
+    return attach_promise(table, promise) if promise else table
 
 
 def format_kinds(wanted: Promise) -> str:

@@ -99,11 +99,11 @@ def infer_target_type(stats: ColumnStats, has_ints: bool = False) -> InferredTyp
 
 
 def with_text_choices(stats: ColumnStats, inferred_type: InferredType) -> InferredType:
-    """Replace the choices of a column of numbers that a contract has as texts by the texts of the source."""
+    """Take the choices from the texts of the source, for numbers to which a contract gives the type str."""
     texts = stats.as_texts
     if texts is stats:
         return inferred_type
-    # Shorter first, which is the order of the numbers: 2 before 10.
+    # Sort shorter texts first, so that 2 comes before 10, as among numbers.
     choices = sorted(texts.choices, key=lambda t: (len(t), t)) if is_closed_set(texts) else ()
     return replace(inferred_type, choices=tuple(choices))
 
@@ -141,6 +141,7 @@ def _infer_code_type(stats: ColumnStats) -> InferredType:
 
 
 def _is_code(stats: ColumnStats) -> bool:
+    """Return True if whole numbers seem to be codes of categories, judged by the name, and not amounts."""
     name = stats.name
     limits = {"month": 12, "weekday": 7, "quarter": 4}
     # A count of months is an amount, and so is any number beyond the limits.

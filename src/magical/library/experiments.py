@@ -56,13 +56,13 @@ class Experiment(TaggedSettings):
         return name or to_snake_case(cls.__name__)
 
     def estimator(self, task: TaskKind, params: Mapping[str, Any]) -> Any:
-        """Make an unfitted scikit-learn estimator; for classes it must have ``predict_proba``.
+        """Make an unfitted scikit-learn estimator; for classification it must have ``predict_proba``.
 
         Args:
             task: ``binary``, ``multiclass`` or ``regression``; classes come as numbers from 0.
             params: from ``defaults`` or ``space``.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say which estimator it is of.")
+        raise NotImplementedError(f"{type(self).__name__} does not define the method estimator().")
 
     def defaults(self, task: TaskKind) -> dict[str, Any]:
         """Return the parameters of the first trial, each within the space."""

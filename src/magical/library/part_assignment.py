@@ -44,7 +44,7 @@ def assign_by_quota(hashes: Hashes, classes: pl.Series, validation: float, test:
     """
     codes = classes.cast(pl.String).rank("dense").to_numpy().astype(np.int64) - 1
     counts = np.bincount(codes)
-    # Leave one row of each class for validation and one for train, then one for train.
+    # In each class, test leaves at least two rows for the other parts, and validation one for train.
     for_test = _compute_quotas(counts, test, counts - 2)
     for_validation = _compute_quotas(counts, validation, counts - for_test - 1)
     order = np.lexsort((hashes, codes))

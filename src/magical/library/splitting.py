@@ -114,10 +114,10 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
 def _default_kind(schema: Schema) -> str:
     if schema.names_with_role("group"):
         return "group"
-    return "stratified" if _is_class(schema) else "random"
+    return "stratified" if _has_class_target(schema) else "random"
 
 
-def _is_class(schema: Schema) -> bool:
+def _has_class_target(schema: Schema) -> bool:
     target = schema.by_name.get(schema.target or "")
     return target is not None and target.is_class
 
@@ -146,14 +146,14 @@ def _require_role_column(schema: Schema, role: str) -> str:
 
 
 def _check_classes(rows: pl.DataFrame, schema: Schema, kind: str) -> None:
-    if kind == "stratified" and not _is_class(schema):
+    if kind == "stratified" and not _has_class_target(schema):
         target = schema.by_name.get(schema.target or "")
         reason = f"{target.name} is {target.type_text}" if target else f"{schema.name} has no Target"
         raise BrokenPromise(
             f"split(kind='stratified') needs a target of classes, and {reason}.",
             hint="use kind='random', or make the target a bool, a str or a Literal.",
         )
-    if schema.target and _is_class(schema) and rows.get_column(schema.target).n_unique() < 2:
+    if schema.target and _has_class_target(schema) and rows.get_column(schema.target).n_unique() < 2:
         seen = f"is {rows[schema.target][0]} in all {rows.height:,} rows" if rows.height else "has no value"
         raise BrokenPromise(
             f"The target has one class only: {schema.target} {seen}.",

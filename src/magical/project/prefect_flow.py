@@ -43,7 +43,7 @@ def set_up_prefect(context: ProjectContext, graph: Graph) -> tuple[PrefectRunner
     marks = OpenFlowRuns(context.journal.folder)
     runner = PrefectRunner(policy.workers, server=policy.server, tags=policy.tags, on_flow_run=marks.note)
     runner.check()
-    if server := runner.flow_run_ids()[0]:
+    if server := runner.server_and_flow_run_id()[0]:
         reconcile_flow_runs(context, server)
     pages = next((u for u in (tracking.registry_uri, tracking.uri) if u.startswith("http")), _MLFLOW_URL)
 

@@ -199,7 +199,7 @@ class Project:
         """Send the runs and steps that MLflow or Prefect missed while it was down.
 
         Args:
-            listeners: receive the events of the steps that run again for it.
+            listeners: receive the events of the steps that are executed again to send them.
         """
         from magical.integrations.prefect.reconcile import reconcile_flow_runs
         from magical.project.sync import sync_project

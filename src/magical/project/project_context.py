@@ -117,14 +117,14 @@ class ProjectContext:
         """Draw the workflow up to a step; the graph may come from the cache, without its code."""
         return self.drawer.draw(step)
 
-    def plan_with(self, drawing: WorkflowDrawing) -> PlanningContext:
-        """Collect the collaborators of a planner for a drawing."""
+    def make_planning_context(self, drawing: WorkflowDrawing) -> PlanningContext:
+        """Collect what a planner of a drawing needs: identities, receipts, file digests and the sample."""
         return PlanningContext(drawing.drawn.identities, self.receipts, self.digest_file, self.options.sample)
 
     def plan(self, step: str = "") -> dict[str, NodePlan]:
         """Plan a run without executing it."""
         drawing = self.draw(step)
-        return self.plan_with(drawing).make_planner(drawing.graph).plan()
+        return self.make_planning_context(drawing).make_planner(drawing.graph).plan()
 
     def picture(self) -> Picture:
         """Build the picture that ``magical show`` draws: steps and their data, each step with its state."""

@@ -53,7 +53,7 @@ def run_drawing(
     """Run the steps of a drawing that are not fresh.
 
     Args:
-        context: of the same project.
+        context: the context of the project.
         drawing: the workflow up to some step.
         listeners: receive the events, and show the lines that bodies print.
         on_error: called with the exception of a body, in the frame that caught it; bodies then run in this
@@ -82,7 +82,7 @@ def run_drawing(
         with _create_cluster(context) as cluster:  # before anything runs: it may not answer
             return Scheduler(run, cluster).run()
 
-    return execute(drawing.graph, context.plan_with(drawing), start)
+    return execute(drawing.graph, context.make_planning_context(drawing), start)
 
 
 def create_run_context(
@@ -95,7 +95,7 @@ def create_run_context(
     """Create the context of a run, without listeners.
 
     Args:
-        context: of the same project.
+        context: the context of the project.
         drawing: the workflow up to some step.
         runner: runs the bodies; by default threads of this process.
         on_error: called with the exception of a body, in the frame that caught it.
@@ -109,7 +109,7 @@ def create_run_context(
 
     return RunContext(
         graph=drawing.runnable_graph,
-        planning=context.plan_with(drawing),
+        planning=context.make_planning_context(drawing),
         journal=context.journal,
         policy=configuration.policy,
         runner=runner or _create_runner(configuration.policy, on_error is not None),

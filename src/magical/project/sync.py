@@ -98,7 +98,7 @@ def sync_project(
 
     Args:
         context: of the project.
-        listeners: receive the events of the steps that run again for it.
+        listeners: receive the events of the steps that are executed again to send them.
         reconciled: runs whose end has just been sent to Prefect, for the report.
     """
     items = [SyncItem(run, "", "sent", "Prefect knows how it ended.") for run in reconciled]
@@ -208,7 +208,7 @@ class _StepSender:
         settings = {**drop_masked(run.settings), **(mark.line if mark else {})}
         context = self._context.reopen(settings, profile=_profile(run))
         drawing = replace(context.draw(step), rewrite=_freeze_sources)
-        plans = context.plan_with(drawing).make_planner(drawing.graph).plan()
+        plans = context.make_planning_context(drawing).make_planner(drawing.graph).plan()
         workflow = drawing.graph.workflow
         if workflow == run.workflow and (origin := plans[step].origin):
             text = f"not sent: it stands on what is not real now: {join_names(origin)}"

@@ -187,7 +187,10 @@ def _round_up(value: Any, included: bool) -> float:
 
 
 def _find_step(multiple: Any) -> int:
-    """Return the least positive integer that is a multiple of ``multiple``; of 0.5 that is 1."""
+    """Return the least positive integer that is a multiple of ``multiple``: 1 for 0.5.
+
+    A duration counts in microseconds.
+    """
     if multiple is None:
         return 1
     if isinstance(multiple, dt.timedelta):

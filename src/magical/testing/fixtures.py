@@ -54,18 +54,18 @@ class Pretend:
             like: the input of a step with this promise: a table, or a list of tables and models.
                 Columns of the same name and type are carried over.
             nulls: the share of missing values in nullable columns.
-            seed: draws other values than the name of the test does.
+            seed: a text from which the values are drawn; by default the name of the test and the call.
 
         Raises:
-            UsageError: ``promise`` is no contract or hint; ``rows`` or ``nulls`` is out of range.
-            ContractError: nothing can be generated that keeps the promise.
+            UsageError: ``promise`` is not a contract or a type hint; ``rows`` or ``nulls`` is out of range.
+            ContractError: no value can satisfy the promise.
         """
         from magical.contracts.promises import attach_promise
         from magical.contracts.tables import convert_kind
         from magical.synthesis.generate import DEFAULT_ROWS, NULL_SHARE, GenerateOptions, generate
 
         wanted = _resolve_promise(promise)
-        # Counted for each promise, so that a new call for one contract does not change the rows of another.
+        # Count calls per promise, so that a new call for one contract does not change the rows of another.
         self._calls[str(wanted)] = call = self._calls.get(str(wanted), 0) + 1
         rows, nulls = DEFAULT_ROWS if rows is None else rows, NULL_SHARE if nulls is None else nulls
         if type(rows) is not int or rows < 0 or not 0 <= nulls <= 1:

@@ -442,7 +442,7 @@ def test_a_step_that_fails_now_differs(small: Small, exported: Path) -> None:
 
 def test_a_run_whose_results_are_swept_works_from_its_record_only(small: Small, exported: Path) -> None:
     shutil.rmtree(small.root / ".magical" / "store")
-    with pytest.raises(StoreError, match=r"Nothing that .* gave is left") as caught:
+    with pytest.raises(StoreError, match=r"No result of .* is left") as caught:
         small.load().reproduce("last")
     assert is_well_worded(str(caught.value))
     assert small.command("reproduce", str(exported)).code == 0

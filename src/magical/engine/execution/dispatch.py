@@ -104,7 +104,7 @@ class Dispatcher:
         self._local.drop_value(node)
 
     def _make_wait_callback(self, node: Node) -> Callable[[], None]:
-        """Create what a lock calls again and again while another run holds it."""
+        """Create the function that a lock calls repeatedly while another run holds it."""
         has_reported = False
 
         def on_wait() -> None:

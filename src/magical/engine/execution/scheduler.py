@@ -398,10 +398,11 @@ class Scheduler:
         return not self._stopping.is_set() and self._context.on_error is None
 
     def _stop(self) -> None:
-        """Start nothing more, end the bodies in other processes, and wait a moment for the others."""
+        """Start no more nodes, end the bodies in other processes, and wait a moment for those in threads."""
         self._stopping.set()
         if self._running:
-            text = f"stopping; {join_names(self._running, 4)} may end. Ctrl-C again to leave at once."
+            names = join_names(self._running, 4)
+            text = f"stopping; waiting a moment for {names}. Ctrl-C again to leave at once."
             self._emit(LogLine(step="", text=text))
         # A debugged body ran in this thread, so none is left to wait for.
         until = time.monotonic() + (0 if self._context.on_error else STOP_SECONDS)

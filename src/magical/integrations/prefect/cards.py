@@ -38,7 +38,7 @@ class TaskRuns(Protocol):
     def task_run_id(self, step: str) -> Any:
         """Return the id of a step's task run."""
 
-    def flow_run_ids(self) -> tuple[str, Any]:
+    def server_and_flow_run_id(self) -> tuple[str, Any]:
         """Return the server and the id of the flow run."""
 
     def call_in_flow(self, function: Callable[[], Any]) -> Any:
@@ -113,7 +113,7 @@ class PrefectCards:
 
     def _update_progress(self, event: Progress) -> None:
         """Create or update the progress artifact of a step."""
-        step, flow_run = event.step, self._runner.flow_run_ids()[1]
+        step, flow_run = event.step, self._runner.server_and_flow_run_id()[1]
         self._percentages[step] = 100.0 * event.done / max(event.total, 1)
         # One update in the queue suffices, since it sends the latest number: a step that reports faster than
         # the server answers must not hold up the cards behind it.
@@ -137,7 +137,7 @@ class PrefectCards:
         self._enqueue(post)
 
     def _add_card(self, step: str, kind: str, data: Any, description: str, part: str = "") -> None:
-        flow_run = self._runner.flow_run_ids()[1]
+        flow_run = self._runner.server_and_flow_run_id()[1]
 
         def post(client: SyncPrefectClient) -> None:
             from prefect.client.schemas.actions import ArtifactCreate

@@ -60,9 +60,9 @@ def use_server(server: str, *, heartbeat: bool = True, retries: bool = True) -> 
     """Let Prefect use a server in the block, and in the threads and flows that start there.
 
     Args:
-        server: its API; empty for Prefect's setting.
-        heartbeat: let a flow run report at intervals that it lives.
-        retries: repeat a request that is not answered.
+        server: the address of its API; empty to use the one in Prefect's settings.
+        heartbeat: let a flow run report at intervals that it is still running.
+        retries: repeat a request that the server does not answer.
     """
     from prefect.context import SettingsContext, get_settings_context
 
@@ -70,7 +70,7 @@ def use_server(server: str, *, heartbeat: bool = True, retries: bool = True) -> 
     changes, settings = dict[str, Any](), context.settings
     if server:
         changes["api"] = settings.api.model_copy(update={"url": server})
-    if not heartbeat:  # no automation watches a run of the command, and its last beat costs a second
+    if not heartbeat:  # nothing watches the heartbeat of such a run, and the last one costs a second
         changes["flows"] = settings.flows.model_copy(update={"heartbeat_frequency": None})
     if not retries:
         changes["client"] = settings.client.model_copy(update={"max_retries": 0})
@@ -144,7 +144,7 @@ class FlowRun:
         self._silenced_logs, self._task_threads = contextlib.ExitStack(), contextlib.ExitStack()
 
     def open(self, flow: str, name: str, tags: Sequence[str], parameters: Mapping[str, Any]) -> None:
-        """Create the flow run, or attach to that of the flow around this code.
+        """Create a flow run; inside of a flow, attach to the run of that flow.
 
         Raises:
             UsageError: the server refuses.
@@ -159,7 +159,7 @@ class FlowRun:
             assert inside is not None
             run: Any = inside.flow_run
             run.tags = list(dict.fromkeys([*run.tags, *tags, name]))  # one flow may run several workflows
-            # Threads of our own: the flow's may all be taken, by the task that this code runs in for one.
+            # Use separate threads: those of the flow may all be busy, one of them with this very code.
             threads: Any = self._task_threads.enter_context(ThreadPoolTaskRunner(max_workers=self._workers))
             with FlowRunContext.model_construct(**{**dict(inside), "task_runner": threads}):
                 self._attach(run.id, tags=run.tags)
@@ -174,7 +174,7 @@ class FlowRun:
             self._silenced_logs.close()
             text = shorten(str(self._error) or repr(self._error), 160)
             raise UsageError(
-                f"Prefect's server at {self.server} takes no flow run: {text}",
+                f"Prefect's server at {self.server} did not create the flow run: {text}",
                 hint="look at the server's log; or run without: policy.runner=local",
             ) from self._error
 

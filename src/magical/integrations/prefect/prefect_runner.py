@@ -143,7 +143,7 @@ class PrefectRunner:
         self._futures.append(future)
         return future
 
-    def flow_run_ids(self) -> tuple[str, Any]:
+    def server_and_flow_run_id(self) -> tuple[str, Any]:
         """Return the server and the id of the flow run, which is None until it has begun."""
         return self.flow.server, self.flow.id
 

@@ -58,7 +58,7 @@ class StepFiles:
             _refuse_passwords(step, name, value)
             try:
                 arguments[name] = self._argument_to_json(value, hints[name])
-            except Exception:  # the type hint may be missing, or any validator may fail: a pickle needs none
+            except Exception:  # a type hint may be missing, or any validator may fail: a pickle needs neither
                 self._values[step.name, name] = value
         return {
             "name": step.name,

@@ -119,7 +119,7 @@ def is_test(module: ModuleType) -> bool:
 
 
 def _find_outside_modules(root: Path | None) -> Iterator[tuple[str, ModuleType]]:
-    """Find the loaded modules of project code, except those in a folder, tests, and unfinished imports."""
+    """Find the loaded modules of project code, except those below ``root``, tests, and unfinished imports."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if not isinstance(file, str) or not _is_possible_code(name, file) or not is_project(module):

@@ -217,8 +217,8 @@ def _digest_pickle(value: Any) -> str:
     """Digest the pickle of an object; empty if it cannot be pickled."""
     buffer = io.BytesIO()
     pickler = cloudpickle.Pickler(buffer)
-    # Without back references, since it is chance which equal texts are one object. An object that refers
-    # to itself then cannot be pickled.
+    # Without back references: it is a matter of chance whether two equal texts are the same object.
+    # The price: an object that refers to itself cannot be pickled.
     pickler.fast = True
     try:
         pickler.dump(value)

@@ -36,6 +36,7 @@ def find_model_samples(records: Mapping[str, Record]) -> dict[str, ModelSample]:
 def _candidates(
     name: str, records: Mapping[str, Record], splits: Mapping[str, Artifact]
 ) -> Iterator[ModelSample]:
+    """Yield the possible samples for the models of a node, in order of preference."""
     consumers = [r for r in records.values() if _is_among_inputs(records[name].result, _inputs(r))]
     for inputs in map(_inputs, (records[name], *consumers)):
         for split, parts in splits.items():

@@ -81,7 +81,7 @@ def _run_and_compare(
 ) -> tuple[tuple[Change, ...], tuple[ReproducedStep, ...]]:
     fresh, whole = _draw_recorded(fresh, record, settings)
     drawing, left_out = _select_steps(whole, record)
-    planner = fresh.plan_with(whole).make_planner(whole.graph)
+    planner = fresh.make_planning_context(whole).make_planner(whole.graph)
     changes = tuple(find_changes(record, whole, planner, fresh.root, left_out))
     # Before the check for data, so that all changes are shown even if these stop the repetition.
     on_changes(record["run"], changes)
@@ -106,8 +106,8 @@ def _load_record(context: ProjectContext, run: str | Path) -> dict[str, Any]:
         raise UsageError(text, hint="magical runs")
     if not any(entry.get("result") or entry.get("parts") for entry in finished):
         raise StoreError(
-            f"Nothing that {record['run']} gave is left in the store: gc removed it.",
-            hint="a record that was exported before still works: magical reproduce record.json",
+            f"No result of {record['run']} is left in the store: gc removed them.",
+            hint="a record that was exported earlier still works: magical reproduce record.json",
         )
     return record
 
