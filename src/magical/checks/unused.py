@@ -152,7 +152,7 @@ def _find_unused_columns(graph: Graph, node: Node) -> list[str]:
 
 
 def _is_column_used(consumer: Node, source: str, column: str) -> bool:
-    """Return True if a step demands a column, passes it on, or names it in its body."""
+    """Return True if a step may use a column: it demands it, passes it on, or names it in its body."""
     call = consumer.call
     if call is None or consumer.is_fit or consumer.is_split:
         return True
@@ -163,7 +163,7 @@ def _is_column_used(consumer: Node, source: str, column: str) -> bool:
                 return True
     if any(schema and column in schema.by_name for schema in _list_table_schemas([call.promise])):
         return True
-    tree = _parse_source(call.step.function)  # without a source, nothing is known of the body
+    tree = _parse_source(call.step.function)  # without the source code, assume that the body uses it
     return tree is None or bool(_collect_words(tree) & {column, *_WHOLE_TABLE_WORDS})
 
 

@@ -217,9 +217,9 @@ def _from_arrow_array(array: Any) -> pl.Series:
 
 
 def _restore_type(series: pl.Series, wanted: str) -> pl.Series:
-    """Cast to the promised type where pandas has none: dates, missing integers and empty columns.
+    """Cast to the promised type where pandas has none: dates, integers with nulls, empty columns.
 
-    A cast that would change a value is left out; validation reports the column then.
+    A cast that would change a value is skipped; validation reports the column then.
     """
     if series.dtype == pl.Null and wanted in DTYPES:
         return series.cast(DTYPES[wanted])

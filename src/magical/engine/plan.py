@@ -212,7 +212,7 @@ def _find_origins(
 
 
 def _wire_content(wire: Wire, records: Mapping[str, Record]) -> str:
-    """Return the content of an input as a key takes it: of one result, or of a list of them."""
+    """Return the text of an input in a cache key: the content of one result, or of a list of results."""
     if isinstance(wire, Link):
         return records[wire.node].result.item(wire.item).content
     return "-" if wire is None else "[" + ", ".join(_wire_content(part, records) for part in wire) + "]"

@@ -109,7 +109,7 @@ def _is_columnless(promise: Mapping[str, Any]) -> bool:
 
 
 def _prune_wire(wire: Wire, cut: set[str]) -> Wire:
-    """Remove links to nodes that are cut off from a wire; None if no link is left."""
+    """Remove from a wire the links to the nodes in ``cut``; return None if no link is left."""
     if isinstance(wire, Link):
         return None if wire.node in cut else wire
     if wire is None:

@@ -227,18 +227,21 @@ def infer_keys(
 
 
 def _score_key(values: pl.Series, parent: str, table: pl.DataFrame, schema: Schema) -> float:
-    """Score a key: the share of its different values that are ids of the parent, plus 1 for its name."""
+    """Score a column as a key: the share of its distinct values that are ids of the parent.
+
+    Add 1 if the column is named after the parent. A score of 0 means that it is no key.
+    """
     field = schema.ids[0]
     raw = next(r for r, n in field_names(table.columns).items() if n == field)
-    ids, different = table.get_column(raw), values.drop_nulls().unique()
-    if dtype_kind(ids.dtype) != dtype_kind(values.dtype) or different.is_empty():
+    ids, distinct = table.get_column(raw), values.drop_nulls().unique()
+    if dtype_kind(ids.dtype) != dtype_kind(values.dtype) or distinct.is_empty():
         return 0.0
     if dtype_kind(ids.dtype) not in ("int", "str"):
         return 0.0
-    share = float(different.is_in(ids.implode()).mean() or 0)  # type: ignore[arg-type]
+    share = float(distinct.is_in(ids.implode()).mean() or 0)  # type: ignore[arg-type]
     if _is_named_after(values.name, parent, raw):
         return share + 1 if share >= _MIN_NAMED_SHARE else 0.0
-    is_code = dtype_kind(ids.dtype) == "str" and len(different) >= _MIN_CODES and len(ids) > len(different)
+    is_code = dtype_kind(ids.dtype) == "str" and len(distinct) >= _MIN_CODES and len(ids) > len(distinct)
     return share if is_code and share >= _MIN_CODE_SHARE else 0.0
 
 

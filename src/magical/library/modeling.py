@@ -81,7 +81,7 @@ def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
         if len(names) > 1:
             raise BrokenPromise(
                 f"model_data: {join_names(map(repr, names), 4)} could all be {schema.name}.{column.name}.",
-                hint=f'say which by Field(alias="{names[0]}") in {schema.name}{_format_source(schema)}, '
+                hint=f'choose one with Field(alias="{names[0]}") in {schema.name}{_format_source(schema)}, '
                 "or rename one of them in the source.",
             )
         if names:
@@ -94,11 +94,11 @@ def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
         raise BrokenPromise(
             f"model_data promised Frame[{schema.name}], and the source lacks {join_names(missing, 6)}.",
             f"  it has {join_names(table.columns, 15)}",
-            hint=f'{near}? Field(alias="...") names a column.'
+            hint=f'{near}? If so, set Field(alias="...").'
             if near.startswith("did you")
             else (
-                f'Field(alias="...") in {schema.name}{_format_source(schema)} names a column that '
-                "is called otherwise."
+                'if a column has another name in the source, set Field(alias="...") in '
+                f"{schema.name}{_format_source(schema)}."
             ),
         )
     return matches

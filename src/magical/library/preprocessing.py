@@ -136,11 +136,11 @@ def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> Non
     for feature in features:
         try:
             missing += [c.name for c in feature.adds(schema) if c.name not in schema.by_name]
-        except WiringError:  # a step dropped the columns that it reads, on purpose
+        except WiringError:  # a step dropped the columns that the feature reads, on purpose
             continue
     if missing:
         warn(
-            f"{join_names(missing)} is among the features, but not in train: is featurize called "
+            f"train lacks columns that the features add: {join_names(missing)}; is featurize called "
             "before the split?"
         )
 

@@ -35,15 +35,16 @@ def tune(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experim
     The task follows from the target's type in the contract: a bool, a text or a ``Literal`` gives classes
     (two: ``binary``, more: ``multiclass``), a number without choices gives ``regression``. The search
     minimises log loss for classes, and the root mean squared error for numbers. The first trial has the
-    experiment's defaults, the others come from Optuna's TPE sampler (Bergstra and others 2011). Trials are
-    asked in batches of four, each seeded by study and number, and told in order. Finished ones are logged, so
-    a study that was killed resumes, with the same result to the last bit.
+    experiment's defaults, the others come from Optuna's TPE sampler (Bergstra and others 2011). The
+    sampler proposes trials in batches of four, seeded by study and trial number, and gets their scores in
+    order. Finished trials are logged, so a study that was killed resumes, and
+    gives the same result to the last bit.
 
     Args:
         train: rows to fit on.
         validation: rows to score on; some estimators stop early by it.
         preprocessing: the unfitted Pipeline of ``transform``; it is fitted on train.
-        experiment: the estimator, its space and the number of trials.
+        experiment: the estimator, its search space and the number of trials.
 
     Returns:
         The best fitted model, with its score. All trials are kept as ``trials``.

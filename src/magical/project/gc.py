@@ -18,9 +18,9 @@ def find_live_keys(plans: Iterable[NodePlan], journal: Journal, keep: int) -> se
     """Collect the keys whose results, locks and scratch folders stay.
 
     Args:
-        plans: of a run now.
-        journal: of earlier runs.
-        keep: the number of the newest runs whose results stay.
+        plans: the plans of a run that would start now.
+        journal: the journal of earlier runs.
+        keep: how many of the newest runs keep their results.
 
     Raises:
         UsageError: ``keep`` is negative.

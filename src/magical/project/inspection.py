@@ -119,7 +119,7 @@ def _artifact_text(store: Store, artifact: Artifact) -> str:
     if artifact.kind == "object":
         return artifact.summary
     if artifact.kind != "table":
-        return _json_text(store.load(artifact, Promise("any")))
+        return _format_value(store.load(artifact, Promise("any")))
     rows = artifact.summary.partition(" ")[0].replace(",", "")  # of a summary such as 2,240 × 29
     if rows.isdecimal() and int(rows) > MAX_FULL_ROWS:
         first = store.load(artifact, Promise("lazy")).head(10).collect()
@@ -140,7 +140,7 @@ def _mask_cells(table: Any) -> Any:
     return table.with_columns(pl.col(texts).replace(masked)) if masked else table
 
 
-def _json_text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, Mapping):
         return "\n".join(line for k, v in value.items() for line in _entry_lines(str(k), v))
     return shorten(value, 2000)

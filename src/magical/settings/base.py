@@ -97,7 +97,7 @@ class TaggedSettings(Settings):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Validate by ``kind``, and write it."""
+        """Validate as the class that ``kind`` names, and include ``kind`` when serialising."""
 
         def validate(value: Any, plain: core_schema.ValidatorFunctionWrapHandler) -> Any:
             if isinstance(value, str) and cls.kinds:

@@ -77,7 +77,7 @@ def fields_digest(fields: dict[str, Any]) -> str:
 
 
 def parse_record(key: str, fields: dict[str, Any]) -> Record | None:
-    """Return the record of these fields and their digest; None if they are damaged or of another key.
+    """Parse a record from its fields and their digest; None if they are damaged or of another key.
 
     Malformed fields raise one of ``MALFORMED_ERRORS``.
 

@@ -304,7 +304,10 @@ def _rank_to_float(ranks: NumberArray) -> NumberArray:
 
 
 def _unique_integers(column: Column, size: int) -> NumberArray:
-    """Return consecutive numbers, from 1 or the lower bound; times in the coarsest unit that has enough."""
+    """Generate consecutive integers, from 1 or the lower bound.
+
+    Times are generated as integers too, in steps of the coarsest unit that gives enough of them.
+    """
     low, high, span = find_limits(column)
     usual, step = find_integer_range(column), span.step
     if column.type in ("int", "any"):

@@ -135,7 +135,7 @@ class ProjectRunSuite(Conformance):
         assert contents == {name: p.record.result.content for name, p in plans.items() if p.record}
         assert set(contents) == STEP_NAMES
 
-    def test_a_step_that_fails_costs_its_followers_only(self, tmp_path: Path) -> None:
+    def test_a_failed_step_leaves_out_only_its_followers(self, tmp_path: Path) -> None:
         """Runner.submit: steps that do not need a failed step are finished."""
         result, _ = self._run_project(tmp_path, fails=100)
         assert result.state == "failed"

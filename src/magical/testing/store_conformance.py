@@ -458,8 +458,8 @@ class SweepSuite(RoundTripSuite):
         assert (swept.records, swept.objects) == ((0, 0) if how == "asked for" else (1, 1))
         assert not list(store.scratch(KEY).iterdir())
 
-    def test_what_a_run_has_looked_up_stays_also_when_another_puts_it_anew(self, store: Store) -> None:
-        """Store.pin_run: what a run has looked up stays when another replaces the record."""
+    def test_a_looked_up_result_stays_when_another_run_replaces_it(self, store: Store) -> None:
+        """Store.pin_run: a result that a run has looked up stays when another run replaces the record."""
         self.save_with_record(store)
         with store.pin_run("run"):
             record = store.find_record(KEY)

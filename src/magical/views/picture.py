@@ -117,7 +117,7 @@ class Picture:
 
     @cached_property
     def producers(self) -> dict[str, StepNode]:
-        """The step of each id: its own, or that of its data."""
+        """The step by its own id, and by the ids of its outputs."""
         return {i: step for step in self.steps for i in (step.id, *(d.id for d in step.outputs))}
 
     @cached_property

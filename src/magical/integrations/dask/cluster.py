@@ -138,7 +138,7 @@ class DaskCluster:
     def __exit__(self, *exc: object) -> None:
         for job in list(self._jobs.values()):
             job.fail(stopped_error(job.task.node))
-        # Before the look at the client: one that connects later sees this, and closes itself.
+        # Set before looking for the client: a client that connects later sees the flag and closes itself.
         self._closing = True
         with contextlib.suppress(Exception):
             self._close(self._client_future.result(timeout=START_TIMEOUT if exc[0] is None else 0))

@@ -197,7 +197,7 @@ class MlflowRegistry:
         client.set_registered_model_tag(name, CHAMPIONS_TAG, " ".join(numbers[-_MAX_CHAMPIONS:]))
 
     def folder(self, version: Version) -> Path:
-        """Return the submitted folder as one on this machine; a server's is downloaded.
+        """Return the path of the submitted folder on this machine; download it if it is on a server.
 
         Raises:
             RegistryError: its files are gone, or it was not registered by magical.

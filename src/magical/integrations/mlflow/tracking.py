@@ -168,7 +168,7 @@ class MlflowTracking:
         return found[0] if found else None
 
     def _log_scores(self) -> None:
-        """Send the scores among the results that were not sent yet."""
+        """Log the scores among the pending results to MLflow."""
         found = [
             (name, number, _milliseconds(at))
             for step, key, at in self._pending
@@ -209,7 +209,7 @@ class MlflowTracking:
         if first is None or f"data:{first}" in self._already_logged:
             return None
         source = json.dumps({"node": first, "key": keys[first]})
-        digest = self._contents.get(first, keys[first])[:32]  # of 36 characters at most in MLflow
+        digest = self._contents.get(first, keys[first])[:32]  # MLflow allows at most 36 characters
         data = Dataset(name=first, digest=digest, source_type="magical", source=source)
         return DatasetInput(data, [InputTag("mlflow.data.context", "training")])
 

@@ -165,7 +165,7 @@ def project_digest(configuration: Configuration, place: str) -> str:
     root, overrides = configuration.root, configuration.overrides
     folder = os.getcwd() if overrides else ""  # a path on the command line is relative to it
     digest = hashlib.sha256(f"{KEY_FORMAT}\n{root}\n{place}\n{configuration.profile}\n{folder}\n".encode())
-    digest.update(json.dumps(to_json(overrides, _encode_line_value), sort_keys=True).encode())
+    digest.update(json.dumps(to_json(overrides, _encode_override), sort_keys=True).encode())
     digest.update("\n".join([digest_installed(), *_import_path()]).encode())
     for path in sorted(_find_sources(root)):
         content = configuration.contents.get(path)
@@ -175,9 +175,12 @@ def project_digest(configuration: Configuration, place: str) -> str:
 
 
 def _import_path() -> list[str]:
-    """Return the import path without the first folder, which depends on how Python was started."""
-    first = {os.getcwd(), os.path.dirname(os.path.abspath((sys.argv or [""])[0]))}
-    return [place for place in map(os.path.abspath, sys.path) if place not in first | _ADDED_PATHS]
+    """Return the import path without the folders of the start and those that a project added.
+
+    The folders of the start, the working folder and the script's, depend on how Python was started.
+    """
+    start_folders = {os.getcwd(), os.path.dirname(os.path.abspath((sys.argv or [""])[0]))}
+    return [p for p in map(os.path.abspath, sys.path) if p not in start_folders | _ADDED_PATHS]
 
 
 @contextlib.contextmanager
@@ -195,10 +198,13 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _encode_line_value(value: Any) -> Any:
-    """Encode types that JSON would drop: a path typed on the line is relative to another folder, for one."""
+def _encode_override(value: Any) -> Any:
+    """Mark the overrides whose type matters but plain JSON would lose it.
+
+    A path on the command line is not relative to the folder of a path in the settings, for example.
+    """
     if isinstance(value, ReplacementGroup):
-        return {"whole": {name: to_json(item, _encode_line_value) for name, item in value.items()}}
+        return {"whole": {name: to_json(item, _encode_override) for name, item in value.items()}}
     return {"line": str(value)} if isinstance(value, CommandLineText) else NotImplemented
 
 

@@ -31,9 +31,10 @@ def checksum_floats(values: _Numbers) -> dict[str, Any]:
         values: float64; NaN where a value is missing.
 
     Returns:
-        ``holes``, a digest of the places of values that are not finite; for each of up to 16 pieces the sum,
-        the sum weighted by place, the sum of sizes, and the mean of logarithms, in which a few huge values
-        hide nothing of the others; ``rounding``, the difference of two sums that means nothing.
+        ``holes``, a digest of the positions of the values that are not finite; for each of up to 16 pieces
+        ``sums``, ``weighted`` (sums weighted by position), ``sizes`` (sums of absolute values) and ``logs``
+        (weighted means of logarithms, in which a few huge values do not hide the others); ``rounding``, the
+        largest difference between two sums that rounding alone can explain.
 
     Example:
         >>> checksum_floats(np.array([1.0, -2.0, np.nan]))["sums"]
@@ -89,14 +90,15 @@ def compare_checksums(old: Mapping[str, Any], new: Mapping[str, Any]) -> float |
 def compare_floats(old: _Numbers, new: _Numbers) -> tuple[int, float | None]:
     """Count the floats that differ, and compute their largest relative difference.
 
-    Differences that are nearly nothing beside the scale of the column are rounding, and count as 0.
+    A difference that is tiny beside the scale of the column is rounding: the float is counted, but its
+    relative difference is taken as 0.
 
     Args:
         old: float64.
         new: float64, as many as ``old``.
 
     Returns:
-        The count and the difference, which is None where one of two floats is finite and the other not.
+        The count, and the difference; it is None if a float that differs is not finite, before or after.
 
     Example:
         >>> compare_floats(np.array([1.0, 2.0]), np.array([1.0, 2.5]))

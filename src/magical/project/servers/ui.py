@@ -129,6 +129,7 @@ class UIServers:
         return server
 
     def _plan_mlflow(self, project: Project, database: str, port: int) -> Server | str:
+        """Describe the MLflow server to start, or return the address of one that the settings name."""
         named = project.context().configuration.tracking.uri
         if named and not named.startswith(_DATABASE_SCHEMES) and not _is_same_server(named, port):
             return hide_password(named)

@@ -42,7 +42,7 @@ class Pins:
         self._path = folder / f"{run}-{os.getpid()}-{secrets.token_hex(4)}"
         self._lock = threading.Lock()
         self._lines: set[str] = set()
-        # The kernel drops the lock when this process dies, which is how a sweep knows stale pins.
+        # The kernel drops the lock when this process dies, which is how a sweep recognises stale pins.
         self._handle = acquire(self._path)
 
     def add(self, key: str, record: Record | None) -> None:

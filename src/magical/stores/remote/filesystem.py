@@ -108,7 +108,7 @@ class FileStorage:
         return None
 
     def read_all(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Read those of the files that exist, at the same time where the filesystem can."""
+        """Read the files that exist, concurrently if the filesystem can."""
         paths = {self.path(name): name for name in names}
         if not paths:
             return {}
@@ -116,15 +116,15 @@ class FileStorage:
             found = self.filesystem.cat_ranges(
                 list(paths), None, None, on_error="return", **self._small_read_options
             )
-        texts: dict[str, bytes] = {}
+        contents: dict[str, bytes] = {}
         for name, data in zip(paths.values(), found, strict=True):
             if isinstance(data, FileNotFoundError):  # deleted since it was listed
                 continue
             with self.wrap_errors():
                 if isinstance(data, Exception):
                     raise data
-                texts[name] = bytes(data)
-        return texts
+                contents[name] = bytes(data)
+        return contents
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file atomically."""
@@ -333,5 +333,5 @@ def open_storage(url: str) -> FileStorage:
     return kind(url, filesystem, root)
 
 
-def _copy(file: Path, part: Path) -> None:
-    shutil.copyfile(file, part)
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
