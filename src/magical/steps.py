@@ -148,7 +148,7 @@ class Step(Generic[P, R]):
         except TypeError as error:
             names = list(self.signature.parameters)
             unknown = next((k for k in kwargs if k not in names), "")
-            what = f"takes no argument {unknown!r}" if unknown else f"cannot be called so: {error}"
+            what = f"takes no argument {unknown!r}" if unknown else f"cannot be called like this: {error}"
             raise WiringError(
                 f"{self.name} ({self.where}) {what}.",
                 hint=did_you_mean(unknown, names) if unknown else f"its parameters are: {', '.join(names)}.",

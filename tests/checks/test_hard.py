@@ -377,7 +377,7 @@ def after(x: float, table: Frame[Order]) -> float:
 # --- what is not assessed ---------------------------------------------------------------------------------------
 
 SKIPPED = {
-    "facts promises dict[str, float], and not which keys": (
+    "facts promises dict[str, float], which does not name its keys": (
         "@step\ndef facts() -> dict[str, float]: ...\n"
         '@step\ndef clean(x: dict[str, float]) -> float: raise AssertionError("called")',
         "clean(facts())",

@@ -63,9 +63,9 @@ def find_input_obstacle(graph: Graph, node: Node) -> str:
         if promise.is_table and promise.schema is None:
             return "it takes a table without columns"
         if _is_mapping(promise):
-            return f"{name} promises {promise}, and not which keys"
+            return f"{name} promises {promise}, which does not name its keys"
         if reason := find_pretend_obstacle(promise):
-            return f"what {name} gives cannot be made up: {reason.rstrip('.')}"
+            return f"the result of {name} cannot be made up: {reason.rstrip('.')}"
     return ""
 
 

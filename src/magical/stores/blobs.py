@@ -113,10 +113,10 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:40]
 
 
-def write_bytes(part: Path, data: bytes) -> None:
+def write_bytes(file: Path, data: bytes) -> None:
     """Write a file, or raise: a full disk may cut it short without an error."""
-    if part.write_bytes(data) != len(data):
-        raise StoreError(f"{part} was not written whole.", hint="look at the disk's space.")
+    if file.write_bytes(data) != len(data):
+        raise StoreError(f"{file} was not written completely.", hint="check the free space of the disk.")
 
 
 def missing_object(name: str, blob: str, why: str = "") -> DamagedArtifact:

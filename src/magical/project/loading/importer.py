@@ -187,7 +187,7 @@ def _import_error(location: Location, error: BaseException) -> ProjectError:
     if text.startswith(_UNKNOWN_KEYWORD):
         keyword = (re.findall(r"'(\w+)'", text) or ["?"])[0]
         hint = did_you_mean(keyword, list(inspect.signature(Field).parameters))
-        return ProjectError(f"Field knows no {keyword!r}:", f"  {shorten(place, 140)}", hint=hint)
+        return ProjectError(f"Field has no parameter {keyword!r}:", f"  {shorten(place, 140)}", hint=hint)
     return ProjectError(
         f"The project cannot be imported: {type(error).__name__}: {shorten(text, 160)}",
         *([f"  {shorten(place, 140)}"] if place else []),
