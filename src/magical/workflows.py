@@ -102,7 +102,7 @@ class Workflow(Generic[P, R]):
         return WiringError(
             f"{self.name} raised {type(error).__name__}{shown} while it was drawn:",
             f"  {shorten(error, 160)}",
-            hint="a workflow only passes results from step to step; the rest belongs into steps.",
+            hint="a workflow only passes results from step to step; the rest belongs in steps.",
         )
 
 
