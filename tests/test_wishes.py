@@ -134,7 +134,7 @@ def test_outside_a_run_it_says_that_it_is_made_up(capsys: pytest.CaptureFixture[
     made = wish(Weather, rows=5)
     assert made.height == 5
     assert contract_of(made).name == "Weather"
-    assert capsys.readouterr().err == "wish: Frame[Weather] is made up; it is not real.\n"
+    assert capsys.readouterr().err == "wish: Frame[Weather] is pretended; it is not real.\n"
     assert wish(Weather, rows=5).equals(made)
 
 

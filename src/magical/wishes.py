@@ -58,7 +58,7 @@ def wish(promise: Any, like: Any = None, *, rows: int = DEFAULT_ROWS) -> Any:
     # The key of a node says if its code calls wish(). A call that the key does not show must fail, or its
     # result would be cached as real.
     if sink is None:
-        print(f"wish: {wanted} is made up; it is not real.", file=sys.stderr)
+        print(f"wish: {wanted} is pretended; it is not real.", file=sys.stderr)
     elif not sink.may_wish():
         raise _hidden_wish_error(step)
     tables = like if isinstance(like, (list, tuple)) else [like]

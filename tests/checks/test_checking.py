@@ -66,7 +66,7 @@ def test_findings_are_grouped_by_severity_and_step(tmp_path: Path) -> None:
         "warning WEAK001 Row: says little of its column amount (workflow.py:12): any value will do.",
         "warning WIRE001 rows[1]: is drawn, but nothing uses what it gives; it is not run.",
         "warning WIRE001 total[1]: is drawn, but nothing uses what it gives; it is not run.",
-        "note WISH001 rows: is not written yet: a run makes up Frame[Row] in its place.",
+        "note WISH001 rows: is not written yet: a run pretends Frame[Row] in its place.",
         "flow: 3 warnings, 1 note.",
     ]
 
@@ -75,7 +75,7 @@ def test_an_error_ends_with_exit_code_1_and_hard_says_its_counts(tmp_path: Path)
     answer = one(tmp_path, WEAK).command("check", "--hard")
     assert answer.code == 1
     assert answer.out.splitlines()[0].startswith(
-        "error HARD001 total[2]: on 0 made-up rows it raised IndexError"
+        "error HARD001 total[2]: on 0 generated rows it raised IndexError"
     )
     assert answer.out.splitlines()[-1] == "flow: 1 error, 3 warnings, 1 note; 1 step passed the hard check."
 

@@ -271,7 +271,7 @@ def clean(table: Frame[Order]) -> Frame[Total]:
     found = only(tmp_path, body)
     assert (found.code, found.severity, found.step) == ("HARD002", "error", "clean")
     assert found.what.startswith(
-        "on 200 made-up rows (and on 1) it promised Frame[Total], but 200 of 200 rows break it:\n"
+        "on 200 generated rows (and on 1) it promised Frame[Total], but 200 of 200 rows break it:\n"
         "  total must be >= 0, got "
     )
     assert "mend it in workflow.py:" in found.hint
@@ -323,7 +323,7 @@ def inner(table):
     found = only(tmp_path, body)
     assert (found.code, found.severity) == ("HARD001", "error")
     first, second = found.what.splitlines()
-    assert first.startswith("on 200 made-up rows (and on 0, 1) it raised ZeroDivisionError (workflow.py:")
+    assert first.startswith("on 200 generated rows (and on 0, 1) it raised ZeroDivisionError (workflow.py:")
     assert 'return 1 / (table["count"][0] * 0)' in first
     assert second == "  division by zero"
     assert found.hint.endswith("or promise more of what it takes: bounds, no `| None`.")
@@ -341,7 +341,7 @@ def clean(table: Frame[Order]) -> float:
     return 1.0
 """
     found = only(tmp_path, body)
-    assert found.what.startswith(f"on {rows} made-up row{'' if rows == 1 else 's'} it raised ValueError")
+    assert found.what.startswith(f"on {rows} generated row{'' if rows == 1 else 's'} it raised ValueError")
     assert found.hint.startswith(f"handle {words} in workflow.py:")
     assert found.hint.endswith("or refuse it clearly: raise MagicalError(...).")
 
@@ -354,7 +354,7 @@ def clean(table: Frame[Order]) -> float:
 """
     found = only(tmp_path, body)
     assert found.code == "HARD001"
-    assert found.what == "on 200 made-up rows it refused: clean wants other rows."
+    assert found.what == "on 200 generated rows it refused: clean wants other rows."
 
 
 @pytest.mark.parametrize(
@@ -436,7 +436,7 @@ def clean(table: Frame[Impossible]) -> float:
     raise AssertionError("called")
 """
     reason = not_assessed(tmp_path, body, "clean(none())")
-    assert "cannot be made up: " in reason
+    assert "cannot be pretended: " in reason
     assert "Impossible" in reason
 
 

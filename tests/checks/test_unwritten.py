@@ -88,7 +88,7 @@ def codes(function: Any) -> list[tuple[str, str]]:
 def test_an_unwritten_step_is_a_note() -> None:
     (finding,) = found(lambda: same(rows()))
     assert (finding.code, finding.severity, finding.step) == ("WISH001", "note", "rows")
-    assert finding.what == "is not written yet: a run makes up Frame[Row] in its place."
+    assert finding.what == "is not written yet: a run pretends Frame[Row] in its place."
     assert finding.hint.startswith("write it in test_unwritten.py:")
 
 
@@ -117,7 +117,7 @@ def test_what_cannot_be_made_up_is_an_error(one: Any) -> None:
     (finding,) = found(lambda: [one(), written()])
     assert (finding.code, finding.severity, finding.step) == ("WISH002", "error", one.name)
     assert finding.what.startswith("is not written yet (test_unwritten.py:")
-    assert " cannot be made up: " in finding.what
+    assert " cannot be pretended: " in finding.what
     assert "\n" not in finding.what
     assert finding.hint
 
@@ -138,10 +138,12 @@ def test_bounds_and_rules_that_chance_does_not_keep_are_told_with_their_own_hint
     def carried(table: Frame[Ruled]) -> Frame[Ruled]: ...
 
     (finding,) = found(lambda: [impossible()])
-    assert "and Impossible.x cannot be made up: no int is >= 5 and <= 3." in finding.what
+    assert "and Impossible.x cannot be pretended: no int is >= 5 and <= 3." in finding.what
     assert finding.hint.startswith("widen its bounds in test_unwritten.py:")
     (finding,) = found(lambda: [ruled()])
-    assert "and Ruled cannot be made up: its rule equal must hold, which chance rarely meets." in finding.what
+    assert (
+        "and Ruled cannot be pretended: its rule equal must hold, which chance rarely meets." in finding.what
+    )
     assert "Field(examples=[...])" in finding.hint
     assert codes(lambda: carried(ruled())) == [("WISH002", "ruled"), ("WISH001", "carried")]
 
@@ -179,7 +181,7 @@ def test_members_of_a_tuple_are_looked_at_one_by_one() -> None:
 def test_a_raw_table_is_made_up_where_it_is_typed() -> None:
     (finding,) = found(lambda: typed(raw(), Row))
     assert (finding.code, finding.step) == ("WISH001", "raw")
-    assert "a run makes up what follows it in its place" in finding.what
+    assert "a run pretends what follows it in its place" in finding.what
     assert codes(lambda: typed(same(raw()), Row)) == [("WISH001", "raw")]
 
 
@@ -189,7 +191,7 @@ def test_a_raw_table_that_nothing_types_is_an_error() -> None:
 
     (finding,) = found(flow)
     assert (finding.code, finding.step) == ("WISH002", "raw")
-    assert finding.what.endswith("cannot be made up: it promises no columns, and flow returns it.")
+    assert finding.what.endswith("cannot be pretended: it promises no columns, and flow returns it.")
     assert codes(lambda: same(raw())) == [("WISH002", "raw"), ("WISH002", "same")]
 
 
@@ -221,4 +223,4 @@ def test_a_piece_that_is_wished_for_is_a_note() -> None:
 
     (finding,) = found(lambda: partly(written()))
     assert (finding.code, finding.severity) == ("WISH001", "note")
-    assert finding.what.startswith("makes up a piece of what it gives by wish()")
+    assert finding.what.startswith("pretends a piece of what it gives by wish()")

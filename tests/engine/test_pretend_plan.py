@@ -179,7 +179,7 @@ def test_keys_in_a_circle() -> None:
     with pytest.raises(WiringError) as caught:
         Pretence()(farm.draw())
     assert str(caught.value) == (
-        "chickens, eggs cannot be made up: each has a Key of a table that needs its own ids first.\n"
+        "chickens, eggs cannot be pretended: each has a Key of a table that needs its own ids first.\n"
         "Hint: take Key[...] off one of the contracts, or write one of the steps."
     )
 

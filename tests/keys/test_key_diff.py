@@ -91,7 +91,7 @@ def test_lost_results(done: Small) -> None:
 
 def test_unwritten_and_unused(done: Small) -> None:
     done.edit("workflow.py", "    return table.height\n", "    ...\n")
-    assert re.search(r"^size: it runs again; since .*:\n  it is made up now$", done.why("size"))
+    assert re.search(r"^size: it runs again; since .*:\n  it is pretended now$", done.why("size"))
     done.run()
     done.edit("workflow.py", "    ...\n", "    return table.height\n")
     assert done.states()["size"] == "fresh"

@@ -158,7 +158,7 @@ def test_7_replay(project: Tenfold) -> None:
     with pytest.raises(MagicalError, match="customers"):
         replay_step(project.load(), "last", "enroll")()
     assert versions(project) == []
-    project.empty()  # written meanwhile: the inputs are still the made-up ones
+    project.empty()  # written meanwhile: the inputs are still the generated ones
     assert replay_step(project.load(), "last", "judge")().origin == ("customers",)
 
 

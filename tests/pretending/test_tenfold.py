@@ -54,7 +54,7 @@ def holds(project: Tenfold, reference: Reference, way: str = "run") -> list[str]
     kinds = {"customers": "id", "products": "sku"}
     for parent, key in kinds.items():
         column = parent.removesuffix("s")
-        if "orders" in made_up:  # what is made up joins
+        if "orders" in made_up:  # what is pretended joins
             assert set(run["orders"][column]) <= set(run[parent][key]), column
     scores = run["judge"]
     assert scores.origin == origin("judge", made_up)

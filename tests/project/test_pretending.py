@@ -22,7 +22,7 @@ def test_a_run_ends_well_and_says_what_is_pretended(unwritten: Small) -> None:
     answer = unwritten.command("run")
     assert answer.code == 0
     lines = answer.out.splitlines()
-    assert lines[0].startswith("flow: done. 4 steps ran, 1 was made up, 0 were fresh")
+    assert lines[0].startswith("flow: done. 4 steps ran, 1 was pretended, 0 were fresh")
     assert lines[1].startswith("  size: not real: 3\u0336")
     where = next(line for line in lines if line.startswith("Pretended: clean (workflow.py:"))
     place = where.removeprefix("Pretended: clean (").removesuffix(").")
@@ -68,7 +68,7 @@ def test_pretend_on_the_command_line(small: Small) -> None:
     (small.root / "x.csv").unlink()
     answer = small.command("pretend", "--rows", "30", "--all")
     assert answer.code == 0
-    assert "0 steps ran, 4 were made up" in answer.out
+    assert "0 steps ran, 4 were pretended" in answer.out
     assert "Next: magical run, with what is real." in answer.out
     look = next(line for line in answer.out.splitlines() if "magical inspect" in line)
     assert "--pretend all --rows 30" in look
@@ -95,7 +95,7 @@ def test_a_source_that_promises_no_columns_cannot_be_asked_for(small: Small) -> 
     answer = small.command("pretend", "raw")
     assert answer.code == 2
     assert answer.err == (
-        "raw promises a table without columns, so nothing can be made up for it.\n"
+        "raw promises a table without columns, so nothing can be pretended for it.\n"
         "Hint: ask for a step behind it, or give it a contract: Frame[Contract].\n"
     )
 
@@ -104,7 +104,7 @@ def test_written_for_real_it_renews_all_that_stands_on_it(unwritten: Small) -> N
     unwritten.run()
     unwritten.edit("workflow.py", "    ...\n", BODY)
     assert unwritten.states() == dict(zip(ALL, ["fresh", "fresh", "to run", "waits", "waits"], strict=True))
-    assert "it was made up then, and its body runs now" in unwritten.why("clean")
+    assert "it was pretended then, and its body runs now" in unwritten.why("clean")
     run = unwritten.run()
     assert run.executed == ["clean", "split", "size"]
     assert [run.origin(n) for n in ALL] == [()] * 5
@@ -139,7 +139,7 @@ def test_what_cannot_be_made_up_fails_that_step_and_says_why(small: Small) -> No
     answer = small.command("run")
     assert answer.code == 1
     assert "size (workflow.py:" in answer.out + answer.err
-    assert "cannot be made up" in answer.out + answer.err
+    assert "cannot be pretended" in answer.out + answer.err
     assert small.load().plan()["split"].state == "fresh"
 
 
@@ -338,8 +338,8 @@ def test_why_a_step_is_left_out_is_said_alike_by_run_plan_and_why(tmp_path: Path
         top=ROW,
     )
     said = {
-        "publish": "what it would write is made up",
-        "tell": "a piece of it is made up by wish()",
+        "publish": "what it would write is pretended",
+        "tell": "a piece of it is pretended by wish()",
         "announce": "it has no body yet",
     }
     first, again = small.command("run").out, small.command("run").out
@@ -369,7 +369,7 @@ def test_with_nothing_to_run_it_says_why(tmp_path: Path) -> None:
         answer = small.command(verb)
         assert answer.code == 1
         assert is_well_worded(answer.err.strip())
-        assert "nothing can be made up: load (workflow.py:" in answer.err
+        assert "nothing can be pretended: load (workflow.py:" in answer.err
     assert small.command("plan").out == "flow: there is nothing to run.\n"
     small.edit("workflow.py", "Frame: ...", "int:\n    return 1")
     small.edit("workflow.py", "return load()", "load()")
@@ -449,7 +449,7 @@ def test_why_tells_a_body_on_made_up_inputs_from_a_real_step(unwritten: Small) -
     unwritten.edit("deep.py", "FACTOR = 2", "FACTOR = 1")
     unwritten.run()
     unwritten.edit("workflow.py", 'ones."""\n    ...\n', f'ones."""\n{BODY}')
-    assert unwritten.why("clean").endswith("it was made up then, and its body runs now")
+    assert unwritten.why("clean").endswith("it was pretended then, and its body runs now")
 
 
 def test_rows_without_a_pretence_are_a_mistake(small: Small) -> None:
@@ -499,4 +499,4 @@ def test_a_real_step_before_one_without_columns_is_left_out_and_not_unused(tmp_p
     assert "Next: write tidied (workflow.py:" in small.command("run").out
     for name in ("read", "tidied"):
         said = small.command("why", name).err
-        assert said.startswith(f"{name} is not run: what follows it is made up without it.\nHint: ")
+        assert said.startswith(f"{name} is not run: what follows it is pretended without it.\nHint: ")

@@ -385,7 +385,7 @@ def test_a_split_of_an_input_has_its_rows() -> None:
 def test_few_rows_are_still_split() -> None:
     parts = generate(promise_of(Parts[Customer]), GenerateOptions("seed", rows=20))
     assert all(p["response"].n_unique() == 2 for p in parts)
-    with pytest.raises(ContractError, match="cannot be made up from 1 row: The train part"):
+    with pytest.raises(ContractError, match="cannot be pretended from 1 row: The train part"):
         generate(promise_of(Parts[Customer]), GenerateOptions("seed", rows=1))
 
 

@@ -119,7 +119,7 @@ def possible(schema: Schema, how: GenerateOptions, **more: Any) -> list[pl.DataF
     try:
         return [generate_table(schema, how, **more)]
     except ContractError as error:
-        if "cannot be made up: no " not in str(error):
+        if "cannot be pretended: no " not in str(error):
             raise
     return []
 

@@ -154,8 +154,8 @@ def test_rows_and_shares_that_are_none_are_said(pretended: Pretend, wrong: dict[
 @pytest.mark.parametrize(
     ("promise", "says"),
     [
-        (Frame, r"pretended\(Frame\): .*cannot be made up"),
-        (Model, r"pretended\(Model\): a model cannot be made up: nothing that the step takes has a target"),
+        (Frame, r"pretended\(Frame\): .*cannot be pretended"),
+        (Model, r"pretended\(Model\): a model cannot be pretended: nothing that the step takes has a target"),
     ],
     ids=str,
 )

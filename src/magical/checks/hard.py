@@ -65,7 +65,7 @@ def find_input_obstacle(graph: Graph, node: Node) -> str:
         if _is_mapping(promise):
             return f"{name} promises {promise}, which does not name its keys"
         if reason := find_pretend_obstacle(promise):
-            return f"the result of {name} cannot be made up: {reason.rstrip('.')}"
+            return f"the result of {name} cannot be pretended: {reason.rstrip('.')}"
     return ""
 
 
@@ -327,7 +327,7 @@ class _StepTrial:
         except Exception as error:  # anything raised up to here is not the fault of the step
             reason = error.lines[0] if isinstance(error, MagicalError) and error.lines else repr(error)
             reason = shorten(reason, 160).rstrip(".")
-            raise _NotAssessed(f"its input cannot be made up: {reason}") from error
+            raise _NotAssessed(f"its input cannot be pretended: {reason}") from error
         try:
             _collect_streams(self.executor.call_body(node, arguments, self.context), self.context.scratch())
         except UnwrittenStep as error:
@@ -394,7 +394,7 @@ def _build_finding(node: Node, errors: dict[int, MagicalError]) -> Finding:
     is_broken = _is_promise_broken(error)
     verb = "" if is_broken or isinstance(error, StepError) else "refused: "
     rows = "row" if most == 1 else "rows"
-    what = "\n".join([f"on {most} made-up {rows}{more} it {verb}{message}", *rest[:2]])
+    what = "\n".join([f"on {most} generated {rows}{more} it {verb}{message}", *rest[:2]])
     if is_broken:
         return Finding("HARD002", "error", node.name, what, _suggest_contract_fix(node))
     return Finding("HARD001", "error", node.name, what, _suggest_row_handling(node, most))

@@ -20,7 +20,7 @@ __all__ = ["find_unwritten_steps"]
 _TRIAL_ROWS = 200
 """The rows that are generated to see if bounds and rules can be satisfied."""
 
-_CANNOT_PRETEND = "what it gives cannot be made up:"
+_CANNOT_PRETEND = "what it gives cannot be pretended:"
 _SIGNATURE_HINT = "say in its signature what it gives, such as -> Frame[Contract], or write it."
 
 
@@ -54,12 +54,12 @@ def find_unwritten_steps(graph: Graph) -> Iterator[Finding]:
 
 def _build_unwritten_finding(node: Node, output: str) -> Finding:
     hint = f"write it in {node.where}." if node.where else "write it."
-    effect = "leaves it out" if node.needs_real_inputs else f"makes up {output} in its place"
+    effect = "leaves it out" if node.needs_real_inputs else f"pretends {output} in its place"
     return Finding("WISH001", "note", _step_name(node), f"is not written yet: a run {effect}.", hint)
 
 
 def _build_wish_finding(node: Node) -> Finding:
-    what = "makes up a piece of what it gives by wish(): what follows it stands on a pretence, too."
+    what = "pretends a piece of what it gives by wish(): what follows it stands on a pretence, too."
     return Finding("WISH001", "note", _step_name(node), what, f"write that piece in {node.where}.")
 
 

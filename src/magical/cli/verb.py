@@ -99,7 +99,7 @@ class SharedOptions:
         if not self.pretend:
             if self.rows != SharedOptions.rows:
                 raise UsageError(
-                    "--rows goes with --pretend: nothing is made up without it.", hint=_ROWS_HINT
+                    "--rows goes with --pretend: nothing is pretended without it.", hint=_ROWS_HINT
                 )
             return project
         from magical.engine.pretend_plan import Pretence
@@ -134,10 +134,10 @@ SAMPLE_OPTION = click.option(
     help="Take N rows of each source; nothing is registered then.",
 )
 PRETEND_OPTION = click.option(
-    "--pretend", type=click.Choice(["sources", "all"]), help="Look at what magical pretend (--all) made up."
+    "--pretend", type=click.Choice(["sources", "all"]), help="Look at what magical pretend (--all) pretended."
 )
 ROWS_OPTION = click.option(
-    "--rows", type=click.IntRange(min=1), metavar="N", help="Rows of a made-up table; 1000 unless given."
+    "--rows", type=click.IntRange(min=1), metavar="N", help="Rows of a generated table; 1000 unless given."
 )
 TRUST_OPTION = click.option("--trust", is_flag=True, help="Take results of another store that hold code.")
 PDB_OPTION = click.option("--pdb", "debug", is_flag=True, help="Open the debugger where a step raises.")

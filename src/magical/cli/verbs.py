@@ -55,7 +55,7 @@ def run_command(options: SharedOptions, words: tuple[str, ...], debug: bool) -> 
     click.option("--all", "every", is_flag=True, help="Make up every step, those with a body too."),
 )
 def pretend_command(options: SharedOptions, words: tuple[str, ...], every: bool) -> None:
-    """Run with made-up sources, up to STEP or all of it: no file is needed, nothing is registered."""
+    """Run with generated sources, up to STEP or all of it: no file is needed, nothing is registered."""
     _run_workflow(replace(options, pretend="all" if every else "sources"), words)
 
 
@@ -329,7 +329,9 @@ def _choose_debugger(wanted: bool) -> Callable[[BaseException], None] | None:
 
 @verb(
     _SETTINGS,
-    click.option("--hard", is_flag=True, help="Call each written step with 0, 1 and 200 made-up rows, too."),
+    click.option(
+        "--hard", is_flag=True, help="Call each written step with 0, 1 and 200 generated rows, too."
+    ),
 )
 def check_command(options: SharedOptions, words: tuple[str, ...], hard: bool) -> None:
     """Say what is weak, unused or unwritten in the design, without running it."""

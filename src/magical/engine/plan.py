@@ -190,7 +190,7 @@ class Planner:
             return "it has no body yet"
         if others := [o for o in origin if o != node.name]:
             return f"it stands on {join_names(others, 4)}"
-        return "what it would write is made up" if pretended else "a piece of it is made up by wish()"
+        return "what it would write is pretended" if pretended else "a piece of it is pretended by wish()"
 
 
 def is_sampled_source(node: Node, sample: int) -> bool:

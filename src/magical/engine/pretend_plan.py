@@ -38,7 +38,7 @@ class Pretence:
     Example:
         >>> Pretence("sources", rows=0)
         Traceback (most recent call last):
-        magical.errors.UsageError: A made-up table has at least one row, got rows=0.
+        magical.errors.UsageError: A generated table has at least one row, got rows=0.
         Hint: rows=200
     """
 
@@ -51,7 +51,7 @@ class Pretence:
             raise UsageError.unknown("way to pretend", self.mode, [SOURCES, ALL])
         if type(self.rows) is not int or self.rows < 1:
             raise UsageError(
-                f"A made-up table has at least one row, got rows={self.rows!r}.", hint="rows=200"
+                f"A generated table has at least one row, got rows={self.rows!r}.", hint="rows=200"
             )
 
     def __call__(self, graph: Graph) -> Graph:
@@ -210,7 +210,7 @@ def _sort_nodes(nodes: Mapping[str, Node]) -> tuple[Node, ...]:
         stuck = [n for n in nodes if n not in found]
         keyed = [n for n in stuck if any(name.startswith(PARENT_INPUT_PREFIX) for name in nodes[n].inputs)]
         raise WiringError(
-            f"{join_names(keyed, 4)} cannot be made up: each has a Key of a table that needs its "
+            f"{join_names(keyed, 4)} cannot be pretended: each has a Key of a table that needs its "
             "own ids first.",
             hint="take Key[...] off one of the contracts, or write one of the steps.",
         )

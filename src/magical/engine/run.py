@@ -241,7 +241,7 @@ def _nothing_to_run_error(graph: Graph) -> WiringError:
     if cut:
         what = "promises a table" if len(cut) == 1 else "promise tables"
         return WiringError(
-            f"{graph.workflow}: nothing can be made up: {join_names(cut, 4)} {what} without columns.",
+            f"{graph.workflow}: nothing can be pretended: {join_names(cut, 4)} {what} without columns.",
             hint="say what it gives, such as -> Frame[Contract], or write it.",
         )
     return WiringError(

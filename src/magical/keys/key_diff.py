@@ -51,7 +51,7 @@ def find_causes(
     """
     where = identity.where if identity else {}
     if ("pretended" in old) != ("pretended" in new):
-        text = "it is made up now" if "pretended" in new else "it was made up then, and its body runs now"
+        text = "it is pretended now" if "pretended" in new else "it was pretended then, and its body runs now"
         return [Cause("origin", "pretended", text)]
     labels = [k for k in dict.fromkeys([*new, *old]) if old.get(k) != new.get(k)]
     if "gives" in labels and "examples" in labels:  # the examples repeat the whole contract
@@ -109,7 +109,9 @@ def _make_cause(label: str, old: str | None, new: str | None, where: str) -> Cau
         case "sample":
             return Cause("input", kind, _describe_change("the sample", old, new))
         case "examples" | "pretended":
-            text = _describe_change("what is made up", old, new) if kind == "pretended" else _EXAMPLES_CHANGED
+            text = (
+                _describe_change("what is pretended", old, new) if kind == "pretended" else _EXAMPLES_CHANGED
+            )
             return Cause("origin", kind, text)
         case "python":
             return Cause("python", "", f"Python went from {old} to {new}")

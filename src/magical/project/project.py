@@ -232,6 +232,6 @@ class Project:
 
 def _not_run_error(drawing: WorkflowDrawing, name: str) -> UsageError:
     if name in {n.name for n in drawing.full_graph.required_nodes}:
-        text = f"{name} is not run: what follows it is made up without it."
+        text = f"{name} is not run: what follows it is pretended without it."
         return UsageError(text, hint="ask for a step behind it.")
     return UsageError(f"{name} is not run: nothing uses what it gives.", hint="return it, or pass it on.")

@@ -91,8 +91,8 @@ def replay_step(
     drawing = context.draw()
     node = drawing.runnable_graph.node(step)
     if node.facts.get("pretended") or node.facts.get("cut"):
-        why = "has no body yet" if node.facts.get("unwritten") else "was made up in this run"
-        hint = f"write it; magical inspect {node.name} shows what was made up."
+        why = "has no body yet" if node.facts.get("unwritten") else "was pretended in this run"
+        hint = f"write it; magical inspect {node.name} shows what was pretended."
         raise UnwrittenStep(f"{node.name} ({node.where}) {why}: there is nothing to call.", hint=hint)
     parents = tuple(dict.fromkeys(link.node for link in node.links))
     records = {parent: _find_record(context, summary, parent, node) for parent in parents}

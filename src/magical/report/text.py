@@ -134,7 +134,7 @@ def _describe_outcome(graph: Graph, result: RunResult) -> str:
     pretended = sum(bool(graph.by_name[n].facts.get("pretended")) for n in result.executed)
     real = ran - pretended
     steps = f"{real} {'step' if real == 1 else 'steps'} ran, "
-    steps += f"{pretended} {'was' if pretended == 1 else 'were'} made up, " if pretended else ""
+    steps += f"{pretended} {'was' if pretended == 1 else 'were'} pretended, " if pretended else ""
     steps += f"{fresh} {'was' if fresh == 1 else 'were'} fresh"
     return f"{state}. {steps}, {result.seconds:.1f} s."
 

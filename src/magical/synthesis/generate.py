@@ -133,7 +133,7 @@ def _split_table(table: pl.DataFrame, promise: Promise, inputs: StepInputs) -> P
     except BrokenPromise as error:
         rows = f"{table.height:,} row{'s' * (table.height != 1)}"
         raise ContractError(
-            f"{promise} cannot be made up from {rows}: {error.lines[0]}", hint="pretend more rows."
+            f"{promise} cannot be pretended from {rows}: {error.lines[0]}", hint="pretend more rows."
         ) from None
 
 

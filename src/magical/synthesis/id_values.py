@@ -47,7 +47,7 @@ def generate_ids(columns: Sequence[Column], size: int) -> pl.DataFrame:
     """
     values = {c.name: generate_unique(c, size) for c in columns}
     # Each column takes an equal share of the combinations, those with few values first: what these lack,
-    # the others must make up for.
+    # the others must pretend for.
     bases, needed = {}, max(size, 1)
     for i, name in enumerate(sorted(values, key=lambda n: values[n].len())):
         bases[name] = min(values[name].len(), _ceil_root(needed, len(values) - i))

@@ -88,9 +88,9 @@ def check_rules(table: pl.DataFrame, schema: Schema) -> None:
 def _rarely_met_error(rule: Check, schema: Schema, count: int, height: int) -> ContractError:
     columns = find_rule_columns(rule, schema.names)
     return ContractError(
-        f"{schema.name} cannot be made up: its rule {rule.name} {rule.requirement}, which chance "
+        f"{schema.name} cannot be pretended: its rule {rule.name} {rule.requirement}, which chance "
         "rarely meets.",
-        f"  {count:,} of {height:,} made-up rows still break it.",
+        f"  {count:,} of {height:,} generated rows still break it.",
         hint=(
             f"give {join_names(columns, 4)} Field(examples=[...]) that meet it, or widen "
             f"it{_source_suffix(schema)}."

@@ -136,10 +136,10 @@ def pretend_error(label: str, promise: Promise) -> ContractError:
     Example:
         >>> from magical.contracts.promises import promise_of
         >>> print(pretend_error("load (flow.py:3)", promise_of(slice)))
-        load (flow.py:3) cannot be made up: it promises slice, and nobody can guess what slice is.
+        load (flow.py:3) cannot be pretended: it promises slice, and nobody can guess what slice is.
         Hint: promise a table, a model, numbers, texts or a pydantic model.
     """
-    return ContractError(f"{label} cannot be made up: {find_pretend_obstacle(promise)}.", hint=PRETEND_HINT)
+    return ContractError(f"{label} cannot be pretended: {find_pretend_obstacle(promise)}.", hint=PRETEND_HINT)
 
 
 def find_recipe(hint: Any, enclosing: tuple[Any, ...] = (), marks: tuple[Any, ...] = ()) -> Recipe:

@@ -181,7 +181,7 @@ def build_stub_model(inputs: Sequence[tuple[Promise, Any]], seed: str) -> Model:
         if schema and isinstance(table, pl.DataFrame) and schema.target in table.columns:
             return _build_for_table(table, schema, seed)
     raise ContractError(
-        "a model cannot be made up: nothing that the step takes has a target to predict.",
+        "a model cannot be pretended: nothing that the step takes has a target to predict.",
         hint="give it a table whose contract has a Target[...], or a Model.",
     )
 
@@ -257,7 +257,7 @@ def _build_for_table(table: pl.DataFrame, schema: Schema, seed: str) -> Model:
         classes = tuple(c for c in (target.choices or sorted(present)) if c in present)
         if len(classes) < 2:
             raise ContractError(
-                f"a model of {target.name} cannot be made up: its table has {len(classes)} class.",
+                f"a model of {target.name} cannot be pretended: its table has {len(classes)} class.",
                 hint="give rows of at least two classes.",
             )
         task = "binary" if len(classes) == 2 else "multiclass"

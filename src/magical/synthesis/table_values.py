@@ -101,7 +101,7 @@ def translate_errors(schema: Schema, column: str = "") -> Iterator[None]:
         >>> with translate_errors(Schema("Customer", ()), "age"):
         ...     raise CannotGenerate("no int is >= 5 and <= 4")
         Traceback (most recent call last):
-        magical.errors.ContractError: Customer.age cannot be made up: no int is >= 5 and <= 4.
+        magical.errors.ContractError: Customer.age cannot be pretended: no int is >= 5 and <= 4.
         Hint: widen its bounds.
     """
     try:
@@ -110,7 +110,7 @@ def translate_errors(schema: Schema, column: str = "") -> Iterator[None]:
         place = f" in {schema.source}" if schema.source else ""
         name = f"{schema.name}.{column}" if column else schema.name
         raise ContractError(
-            f"{name} cannot be made up: {error.reason}.", hint=f"{error.hint or 'widen its bounds'}{place}."
+            f"{name} cannot be pretended: {error.reason}.", hint=f"{error.hint or 'widen its bounds'}{place}."
         ) from None
 
 

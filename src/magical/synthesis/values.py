@@ -49,10 +49,10 @@ def generate_value(hint: Any, seed: str) -> Any:
             problem = f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
         except CannotGenerate as error:
             raise ContractError(
-                f"{name} cannot be made up: {error.reason}.", hint=f"{error.hint or 'widen its bounds'}."
+                f"{name} cannot be pretended: {error.reason}.", hint=f"{error.hint or 'widen its bounds'}."
             ) from None
     raise ContractError(
-        f"{name} cannot be made up: its validators refused {_TRIES} values that fit its types.",
+        f"{name} cannot be pretended: its validators refused {_TRIES} values that fit its types.",
         f"  {shorten(problem, 160)}",
         hint="give the fields it looks at Field(examples=[...]) that it accepts.",
     )

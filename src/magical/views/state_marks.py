@@ -26,7 +26,7 @@ STATE_STYLES = {
     "to run": StateStyle("▶", "36", "it has not run yet"),
     "waits": StateStyle("…", "2", "its inputs are made again; it runs if they come out different"),
     "unwritten": StateStyle("?", "35", "it has no body yet"),
-    "pretended": StateStyle("~", "35", "its result is made up"),
+    "pretended": StateStyle("~", "35", "its result is pretended"),
     "failed": StateStyle("✗", "31", "it failed the last time, and has not succeeded since"),
     "left out": StateStyle(
         "-", "2", "it would write to the world what is not real, or it follows such a step"

@@ -167,7 +167,7 @@ def test_a_design_runs_and_pretends(tmp_path: Path) -> None:
     for verb in ("pretend", "run"):
         answer = command(verb, "--project", str(shop.root))
         assert answer.code == 0, answer
-        assert "7 were made up" in answer.out or "all 7 steps are fresh" in answer.out
+        assert "7 were pretended" in answer.out or "all 7 steps are fresh" in answer.out
 
 
 FAST = ("experiments.linear.trials=1", "experiments.boosting.trials=1", "experiments.boosting.rounds=60")

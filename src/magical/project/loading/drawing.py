@@ -85,7 +85,7 @@ class WorkflowDrawing:
         whole = self.rewrite(self.pretence(graph))
         if self.step and whole.node(self.step).facts.get("cut"):
             raise UsageError(
-                f"{self.step} promises a table without columns, so nothing can be made up for it.",
+                f"{self.step} promises a table without columns, so nothing can be pretended for it.",
                 hint="ask for a step behind it, or give it a contract: Frame[Contract].",
             )
         return whole.subgraph(self.step) if self.step else whole

@@ -79,7 +79,7 @@ class CreatedProject:
     def _lines(self) -> Iterator[str]:
         yield f"{self.root.name}: {len(self.files)} files written: {', '.join(self.files)}."
         if self.inferred is None:
-            yield "Every step is unwritten: its result is made up from the contract in its signature."
+            yield "Every step is unwritten: its result is pretended from the contract in its signature."
         else:
             data = f"{self.inferred.rows:,} rows of {self.source}"
             yield f"contracts.py was inferred from {data}; look at it, above all at"
