@@ -19,10 +19,10 @@ import pytest
 from magical.engine.artifacts import Record
 from magical.engine.execution.dispatch import has_cluster_work, is_dispatchable
 from magical.engine.execution.executor import LocalExecutor
-from magical.engine.execution.remote_task import ERROR, EVENT, RemoteTask, pack_answer, unpack_answer
+from magical.engine.execution.remote_task import RemoteTask
 from magical.engine.execution.scheduler import Scheduler
 from magical.engine.run import ActiveRun, RunContext, RunResult
-from magical.errors import StepError, StepStopped
+from magical.errors import StepError
 from magical.events import Event, LogLine
 from magical.project.run_setup import create_run_context
 from projects import Small, one, python
@@ -115,22 +115,6 @@ def test_a_cluster_is_wanted_only_where_something_travels(
 def test_what_is_made_up_stays(tmp_path: Path) -> None:
     graph = one(tmp_path, FLOW.replace("return number * 2", "...")).load().context().draw().graph
     assert {n.name: is_dispatchable(n) for n in graph.nodes if n.name == "twice"} == {"twice": False}
-
-
-class Odd(Exception):
-    """Something that cannot be sent."""
-
-    def __reduce__(self) -> Any:
-        raise TypeError("no")
-
-
-def test_what_cannot_be_sent_is_told_as_a_line() -> None:
-    there = unpack_answer("clean", pack_answer(EVENT, LogLine(step="clean", text=Odd("x"))))  # type: ignore[arg-type]
-    assert isinstance(there, LogLine)
-    assert there.step == "clean"
-    error = StepStopped("clean stopped.", hint="look.")
-    error.__dict__["odd"] = Odd("x")
-    assert str(unpack_answer("clean", pack_answer(ERROR, error))) == str(error)
 
 
 # --- several runs at once on one store, also while garbage is collected ----------------------------------------------
