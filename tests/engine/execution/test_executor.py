@@ -211,7 +211,10 @@ def test_a_node_leaves_a_record_with_its_result_and_what_it_kept(bench: Callable
 
 def test_a_body_that_changes_its_table_changes_it_for_nobody_else(bench: Callable[..., Bench]) -> None:
     here = bench()
-    here.run("table", "height")
+    here.run("table")
+    # As a body gives it that returns its input: the table has been marked with a promise before.
+    here.executor.set_value("table", here.executor.load_value("table"))
+    here.run("height")
     assert here.executor.load_value("table").columns == ["a", "b"]
 
 
