@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -160,7 +160,7 @@ def exits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def thread() -> Callable[[str], None]:
+def thread() -> Iterator[Callable[[str], None]]:
     """Start a thread of a name, which ends with the test."""
     ends = threading.Event()
     started: list[threading.Thread] = []

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from layered_settings import FILE, PROFILE, Boosting, Budget, Deep, Linear, Whole, line, load
 from magical.errors import SettingsError, UsageError
 from magical.settings import to_json
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings, read_toml
 from projects import Small, is_well_worded
-from settings.layered import FILE, PROFILE, Boosting, Budget, Deep, Linear, Whole, line, load
 
 
 def test_without_layers_the_class_speaks() -> None:

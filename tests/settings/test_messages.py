@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError, field_validator
 
+from layered_settings import FILE, PROFILE, Budget, line, load
 from magical import Secret, Settings
 from magical.errors import SettingsError
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings
 from magical.settings.messages import build_settings_error
 from projects import is_well_worded
-from settings.layered import FILE, PROFILE, Budget, line, load
 
 WRONG: dict[str, tuple[tuple[str, ...], list[str]]] = {
     # words: what must be said

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from layered_settings import FILE, load
 from magical import InputPath, OutputPath, Settings
 from magical.cli.verb import parse_overrides
 from magical.settings import CommandLineText, to_json
 from magical.settings.layers import COMMAND_LINE
 from magical.settings.paths import find_paths, format_layer
-from settings.layered import FILE, load
 
 
 def test_a_path_in_a_class_or_file_starts_from_the_project(tmp_path: Path) -> None:
