@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+import magical.masking
 from projects import Small, flow
 
 pytest_plugins = ["magical.testing", "pytester", "servers"]
@@ -42,3 +43,10 @@ def no_trace_of_projects() -> Iterator[None]:
 def small(tmp_path: Path) -> Small:
     """The standard small project, not yet run."""
     return flow(tmp_path / "small")
+
+
+@pytest.fixture
+def nothing_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the registered secrets for a test."""
+    monkeypatch.setattr(magical.masking, "_hidden", {})
+    monkeypatch.setattr(magical.masking, "_pattern", None)

@@ -18,33 +18,6 @@ def done(small: Small) -> Small:
     return small
 
 
-# --- exit codes -------------------------------------------------------------------------------------------------
-
-
-CODES: dict[str, tuple[tuple[str, str, str] | None, str, int]] = {
-    "a run": (None, "run", 0),
-    "a run up to a step": (None, "run clean", 0),
-    "a plan": (None, "plan", 0),
-    "a failed step": (("workflow.py", "    return table.height\n", "    raise ValueError\n"), "run", 1),
-    "a project that cannot be read": (("workflow.py", "@workflow", "@@"), "plan", 1),
-    "a finding of kind error": (
-        ("workflow.py", "def size(table: Frame[C]) -> int:", "def size(table: Frame[C]) -> 'Model':"), "plan", 1,
-    ),
-    "a wrong setting": (None, "run max_id=0", 2),
-    "an unknown step": (None, "plan nope", 2),
-    "an unknown verb": (None, "nope", 2),
-    "an unknown option": (None, "run --nope", 2),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", CODES)
-def test_exit_codes(small: Small, name: str) -> None:
-    edit, words, code = CODES[name]
-    if edit:
-        small.edit(*edit)
-    assert small.command(*words.split()).code == code
-
-
 LEAK = (
     IMPORTS
     + """
@@ -226,24 +199,6 @@ def test_inspecting_a_large_table_reads_its_first_rows(
     assert "40 × 2; the first rows:\nshape: (10, 2)" in out
 
 
-def test_help_lists_the_verbs_in_order() -> None:
-    out = command("--help").out
-    verbs = re.findall(r"^  (\w+) ", out.partition("Commands:")[2], re.M)
-    assert verbs[:9] == ["run", "pretend", "plan", "show", "check", "new", "why", "inspect", "runs"]
-    for verb in verbs:
-        assert ("--project PATH" in command(verb, "--help").out) == (verb != "new")  # which makes one
-
-
-def test_without_a_verb_the_verbs_are_shown() -> None:
-    answer = command()
-    assert answer.code == 2
-    assert "Commands:" in answer.out + answer.err
-
-
-def test_the_version() -> None:
-    assert re.fullmatch(r"\d+\.\d+\.\d+\n", command("--version").out)
-
-
 # --- odd places ---------------------------------------------------------------------------------------------------
 
 
@@ -338,14 +293,6 @@ def test_a_sample_of_nothing_is_refused(tmp_path: Path) -> None:
     answer = flow(tmp_path).command("run", "--sample", "0")
     assert answer.code == 2
     assert "--sample" in answer.err
-
-
-def test_an_error_is_json_too(tmp_path: Path) -> None:
-    answer = flow(tmp_path).command("run", "clena", "--json")
-    assert answer.code == 2
-    assert answer.json["error"]["kind"] == "UsageError"
-    assert answer.json["error"]["hint"].startswith("did you mean 'clean'?")
-    assert "There is no step 'clena'." in answer.err
 
 
 def test_a_failed_run_is_shown_with_its_whole_message(tmp_path: Path) -> None:

@@ -13,16 +13,10 @@ from hypothesis import strategies as st
 
 import magical.masking
 from magical.errors import MagicalError, shorten
-from magical.events import LogLine, Progress, RunFinished, StepFailed
+from magical.events import LogLine
 from magical.masking import MaskedStream, mask, mask_values, register_secret
-from projects import command
 
-
-@pytest.fixture(autouse=True)
-def nothing_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(magical.masking, "_hidden", {})
-    monkeypatch.setattr(magical.masking, "_pattern", None)
-
+pytestmark = pytest.mark.usefixtures("nothing_hidden")
 
 HARD = "p@ss/w\"ö rd\\x~1+2&<'%=?"
 FORMS = {
@@ -113,22 +107,6 @@ def test_masking_takes_no_time_even_on_odd_texts() -> None:
     assert time.process_time() - began < 5
 
 
-def test_events_are_masked_but_for_names() -> None:
-    register_secret("size")
-    failed = StepFailed(step="size", key="size", message="size", trace="a size").mask_texts()
-    assert (failed.step, failed.key, failed.message, failed.trace) == ("size", "size", "***", "a ***")
-    assert RunFinished(
-        run="r", state="done", seconds=1, executed=1, keys={"size": "k"}
-    ).mask_texts().keys == {"size": "k"}
-
-    class Found(Progress):
-        """An author's own event."""
-
-    assert Found(step="size", done=1, total=2, text="size").mask_texts() == Found(
-        step="size", done=1, total=2, text="***"
-    )
-
-
 def test_values_inside_others_are_masked() -> None:
     register_secret("tiger")
     assert mask_values({"tiger": ["a tiger", ("tiger", 1)], "n": 2}) == {
@@ -155,15 +133,3 @@ def test_streams_are_masked_and_stay_streams() -> None:
     assert below.getvalue() == "a ***\n***\n***"
     assert not stream.isatty()
     assert MaskedStream.wrap(stream) is stream
-
-
-def test_a_fault_of_the_command_itself_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
-    register_secret("tiger")
-
-    def fault(*_: object) -> None:
-        raise RuntimeError("tiger")
-
-    monkeypatch.setattr("magical.cli.verb.SharedOptions.open_project", fault)
-    answer = command("plan")
-    assert answer.code == 1
-    assert "RuntimeError: ***" in answer.err

@@ -1,7 +1,6 @@
 """One step: called plainly it is its function; its signature is its contract."""
 
 import functools
-from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
@@ -15,17 +14,13 @@ from magical import (
     Parts,
     Receipt,
     contract_of,
-    emit,
-    keep,
     partition,
-    scratch,
     step,
 )
 from magical.contracts.contract import schema_of
 from magical.contracts.promises import promise_of
 from magical.contracts.schema import Column, Schema
 from magical.errors import UnwrittenStep, WiringError
-from magical.events import LogLine, Progress
 from magical.steps import Step
 
 C = TypeVar("C")
@@ -264,18 +259,3 @@ def test_hints_that_cannot_be_read_are_said() -> None:
 
     with pytest.raises(WiringError, match="a type hint cannot be read: name 'Nope' is not defined"):
         _ = odd.signature
-
-
-# --- what a body tells, outside of a run ------------------------------------------------------------------------
-
-
-def test_outside_a_run_a_body_tells_nobody() -> None:
-    emit("a line")
-    emit(LogLine(step="x", text="a line"))
-    emit(Progress(step="x", done=1, total=2))
-    keep("rejected", TABLE)
-    folder = scratch()
-    assert isinstance(folder, Path)
-    assert folder.is_dir()
-    assert scratch() != folder
-    folder.rmdir()

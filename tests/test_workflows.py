@@ -196,12 +196,6 @@ def test_data_take_the_names_they_are_assigned_to() -> None:
     ]
 
 
-def test_a_node_is_found_by_its_name_or_its_data() -> None:
-    graph = drawn(flow_of_data)
-    assert graph.node("customers").name == "rows"
-    assert graph.node("spread").name == "same[3]"
-
-
 # --- wires ------------------------------------------------------------------------------------------------------
 
 
@@ -417,20 +411,6 @@ def test_a_graph_survives_json() -> None:
         assert not again.has_calls
         assert again.to_json() == graph.to_json()
         assert again.required_nodes == graph.required_nodes
-
-
-def test_a_graph_up_to_a_step() -> None:
-    graph = drawn(flow_of_data).subgraph("sized")
-    assert names(graph) == ["rows", "same[1]", "split", "both", "size[1]"]
-    assert graph.result == Link("size[1]")
-    assert graph.findings == ()
-
-
-def test_ancestors_and_children() -> None:
-    graph = drawn(flow_of_data)
-    assert graph.ancestors(["both"]) == {"both", "split", "same[1]", "rows"}
-    assert graph.children["split"] == ["both", "size[2]", "size[3]"]
-    assert graph.children["total"] == []
 
 
 def test_names_that_come_from_settings_are_never_markup() -> None:

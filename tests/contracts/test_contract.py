@@ -2,7 +2,6 @@
 
 import datetime as dt
 import enum
-import json
 import re
 from typing import Annotated, Any, Literal, Optional, Union
 
@@ -14,7 +13,7 @@ from typing_extensions import TypeAliasType
 
 from magical import Contract, Field, Format, Group, Id, Key, Settings, Target, Time, rule
 from magical.contracts.contract import schema_of, source_location
-from magical.contracts.schema import Column, Schema, to_snake_case
+from magical.contracts.schema import Column
 from magical.errors import ContractError
 
 
@@ -204,33 +203,6 @@ def test_an_alias_is_optional_when_a_value_is_made() -> None:
     assert Born(day=dt.date(2024, 1, 31)) == Born.model_validate({"Dt_Birth": "2024-01-31"})
 
 
-# --- schemas ------------------------------------------------------------------------------------------------
-
-
-def test_a_schema_survives_json() -> None:
-    schema = schema_of(Rich)
-    data = json.loads(json.dumps(schema.to_json()))
-    again = Schema.from_json(data)
-    assert again.to_json() == {**schema.to_json(), "rules": []}
-    plain = [
-        Column(**{**c.__dict__, "description": ""}) if hasattr(c, "__dict__") else c for c in schema.columns
-    ]
-    for one, other in zip(again.columns, plain, strict=True):
-        assert (one.bounds, one.choices, one.format) == (other.bounds, other.choices, other.format)
-
-
-def test_bounds_survive_json_with_their_types() -> None:
-    class Bounds(Contract):
-        i: int = Field(ge=0)
-        f: float = Field(gt=0.5, le=10)
-        d: dt.date = Field(ge=dt.date(2024, 1, 31))
-        t: dt.datetime = Field(lt=dt.datetime(2024, 1, 31, 10, 15))
-        s: str = Field(pattern="^1$", max_length=3)
-
-    schema = schema_of(Bounds)
-    assert Schema.from_json(json.loads(json.dumps(schema.to_json()))).columns == schema.columns
-
-
 def test_words_that_only_people_read_do_not_count() -> None:
     class One(Contract):
         x: int = Field(description="one")
@@ -239,105 +211,3 @@ def test_words_that_only_people_read_do_not_count() -> None:
         x: int = Field(description="other", title="X")
 
     assert schema_of(One).to_json()["columns"] == schema_of(Other).to_json()["columns"]
-
-
-MISFITS = {
-    # what is there: (what is wanted, why it does not serve)
-    "the same": (Column("x", "int"), Column("x", "int"), ""),
-    "another type": (Column("x", "int"), Column("x", "str"), "x is int, not str"),
-    "a whole number for a number": (Column("x", "int"), Column("x", "float"), "x is int, not float"),
-    "null": (Column("x", "int", nullable=True), Column("x", "int"), "x may be null, but int is wanted"),
-    "no null": (Column("x", "int"), Column("x", "int", nullable=True), ""),
-    "anything wanted": (Column("x", "int"), Column("x", "any"), ""),
-    "anything there": (Column("x", "any"), Column("x", "int"), ""),
-    "no target": (Column("x", "int"), Column("x", "int", role="target"), "x is not a target"),
-    "a target": (Column("x", "int", role="target"), Column("x", "int"), ""),
-    "no id": (Column("x", "int"), Column("x", "int", role="id"), ""),
-    "other bounds": (Column("x", "int"), Column("x", "int", bounds={"ge": 0}), ""),
-}
-
-
-@pytest.mark.parametrize("name", MISFITS)
-def test_a_column_serves_structurally(name: str) -> None:
-    have, wanted, why = MISFITS[name]
-    assert have.find_mismatch(wanted) == why
-    assert Schema("H", (have,)).find_mismatches(Schema("W", (wanted,))) == ([why] if why else [])
-
-
-def test_a_missing_column_does_not_serve_and_a_further_one_does_not_matter() -> None:
-    both, one = Schema("B", (Column("x", "int"), Column("y", "int"))), Schema("O", (Column("x", "int"),))
-    assert one.find_mismatches(both) == ["y is missing"]
-    assert both.find_mismatches(one) == []
-
-
-STRICTER = {
-    "the same": ({}, {}, False),
-    "a bound": ({}, {"bounds": {"ge": 0}}, True),
-    "the same bound": ({"bounds": {"ge": 0}}, {"bounds": {"ge": 0}}, False),
-    "another bound": ({"bounds": {"ge": 0}}, {"bounds": {"ge": 1}}, True),
-    "fewer bounds": ({"bounds": {"ge": 0, "le": 9}}, {"bounds": {"ge": 0}}, False),
-    "choices": ({}, {"choices": ("a",)}, True),
-    "fewer choices there": ({"choices": ("a",)}, {"choices": ("a", "b")}, False),
-    "more choices there": ({"choices": ("a", "b")}, {"choices": ("a",)}, True),
-    "an id": ({}, {"role": "id"}, True),
-    "an id there": ({"role": "id"}, {"role": "id"}, False),
-}
-
-
-@pytest.mark.parametrize("name", STRICTER)
-def test_what_only_the_wanted_contract_asks_for_is_noticed(name: str) -> None:
-    have, wanted, stricter = STRICTER[name]
-    one, other = (Schema("S", (Column("x", "str", **facts),)) for facts in (have, wanted))
-    assert one.is_weaker_than(other) is stricter
-
-
-def test_a_rule_that_the_other_has_not_is_stricter() -> None:
-    class Plain(Contract):
-        id: Id[int]
-
-    assert schema_of(Plain).is_weaker_than(schema_of(Base))
-    assert not schema_of(Base).is_weaker_than(schema_of(Plain))
-    assert not schema_of(Rich).is_weaker_than(schema_of(Base))
-
-
-def test_schemas_are_changed_by_making_others() -> None:
-    schema = Schema("S", (Column("x", "int"), Column("y", "int")), (), "a.py:1")
-    more = schema.with_columns([Column("y", "str"), Column("z", "int")], "T")
-    assert (more.name, [str(c.type) for c in more.columns]) == ("T", ["int", "str", "int"])
-    assert schema.without(["x"]).names == ["y"]
-    assert schema.without([]).names == ["x", "y"]
-    with pytest.raises(ContractError, match="S has no column 'xx'") as caught:
-        schema.without(["xx"])
-    assert "did you mean 'x'" in caught.value.hint
-    with pytest.raises(ContractError, match="S has no column 'q'"):
-        schema.column("q")
-
-
-def test_a_body_sees_the_shape_of_a_table_and_not_its_bounds() -> None:
-    one = Schema("S", (Column("x", "int", bounds={"ge": 0}, description="d", alias="X"),), (), "a.py:1")
-    other = Schema("S", (Column("x", "int", bounds={"ge": 1}),))
-    assert one.without_constraints() == other.without_constraints()
-    assert one.without_constraints() != Schema("S", (Column("x", "str"),)).without_constraints()
-
-
-@pytest.mark.parametrize(
-    ("name", "wanted"),
-    [
-        *[
-            ("ID", "id"),
-            ("Dt_Customer", "dt_customer"),
-            ("Year_Birth", "year_birth"),
-            ("MntWines", "mnt_wines"),
-        ],
-        *[
-            ("HTTPServer2Go", "http_server2_go"),
-            ("a b-c.d", "a_b_c_d"),
-            (" x ", "x"),
-            ("x", "x"),
-            ("Ünder", "nder"),
-        ],
-        *[("Z_CostContact", "z_cost_contact"), ("age (years)", "age_years"), ("2024", "2024")],
-    ],
-)
-def test_snake_case(name: str, wanted: str) -> None:
-    assert to_snake_case(name) == wanted

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magical import Contract, Frame, Id, Target, partition
-from magical.contracts.dtypes import DTYPES, dtype_kind
+from magical.contracts.dtypes import DTYPES
 from magical.contracts.promises import PARTS, attach_promise, promise_of
 from magical.contracts.schema import Column, Schema
 from magical.contracts.tables import coerce_table, to_polars
@@ -142,14 +142,6 @@ def test_rows_as_dictionaries_are_a_table() -> None:
 def test_what_is_no_table_is_refused(thing: Any) -> None:
     with pytest.raises(BrokenPromise, match="A table was expected, and a"):
         to_polars(thing)
-
-
-def test_kinds() -> None:
-    assert {dtype_kind(t) for t in (pl.Int8, pl.UInt64, pl.Int128)} == {"int"}
-    assert {dtype_kind(t()) for t in (pl.String, pl.Categorical)} == {"str"}
-    assert dtype_kind(pl.Enum(["a"])) == "str"
-    assert dtype_kind(pl.List(pl.Int8)) == dtype_kind(pl.Array(pl.Int8, 2)) == "list"
-    assert dtype_kind(pl.Struct({"a": pl.Int8})).startswith("Struct")
 
 
 @given(st.lists(st.integers(-(2**53), 2**53) | st.none(), min_size=1))

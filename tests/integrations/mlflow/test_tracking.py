@@ -24,7 +24,6 @@ from magical.integrations.mlflow.client import prepare_mlflow
 from magical.integrations.mlflow.progress_marks import ProgressMarkStore
 from magical.integrations.mlflow.tracking import MlflowTracking
 from magical.library.metrics.scores import Score, Scores
-from magical.run_metrics import flatten_settings
 from magical.system.processes import describe_process
 from mlflow_databases import database, free_port
 
@@ -180,18 +179,6 @@ def test_many_settings_and_long_ones_are_taken(desk: Desk) -> None:
     assert params["_nusual"] == "ü"
 
 
-def test_settings_are_flattened() -> None:
-    nested = {"a": {"b": [1, 2], "c": [{"kind": "Log"}, {"kind": "Cross"}], "d": None, "e": True}, "f": []}
-    assert flatten_settings(nested) == {
-        "a.b": "[1, 2]",
-        "a.c.0.kind": "Log",
-        "a.c.1.kind": "Cross",
-        "a.d": "null",
-        "a.e": "true",
-        "f": "[]",
-    }
-
-
 def test_a_run_whose_process_is_gone_is_marked_as_killed(desk: Desk, tmp_path: Path) -> None:
     desk.hear(started(), StepStarted(step="ingest", key="k"))
     alive = Desk(desk.uri, tmp_path, {})
@@ -303,18 +290,3 @@ def test_how_far_a_run_has_come_is_noted(desk: Desk) -> None:
     mark = marks.read("r1")
     assert mark is not None
     assert (mark.state, mark.run_id) == ("sent", run)
-
-
-@pytest.mark.parametrize("event", [RunStarted, StepFailed, StepCached, LogLine, RunFinished])
-def test_events_are_read_back_from_the_journal(event: type[Event]) -> None:
-    made = {
-        RunStarted: started(a=1),
-        StepFailed: StepFailed(step="x", key="k", message="m"),
-        StepCached: StepCached(step="x", key="k", origin=["clean"]),
-        LogLine: LogLine(step="x", text="t"),
-        RunFinished: finished(a="k"),
-    }[event]
-    line = json.loads(json.dumps({"at": 3.5, **made.to_json(), "newer": True}))
-    assert Event.from_json(line) == made
-    assert Event.from_json({**line, "event": "Unheard"}) is None
-    assert Event.from_json({"event": type(made).__name__}) is None
