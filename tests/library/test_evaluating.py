@@ -96,7 +96,7 @@ def test_rows_that_do_not_match_are_refused() -> None:
     predictions, test = predicted(people())
     with pytest.raises(BrokenPromise, match=r"1 rows have no prediction, such as \(\d+,\)"):
         evaluate(predictions[1:], test)
-    with pytest.raises(BrokenPromise, match="an id is there twice"):
+    with pytest.raises(BrokenPromise, match="an id occurs twice"):
         evaluate(pl.concat([predictions, predictions[:1]]), test)
     with pytest.raises(BrokenPromise, match="2 predictions for 3 rows, and no Id"):
         evaluate(pl.DataFrame({"prediction": [1.0, 2.0]}), numbers([1.0, 2.0, 3.0]))

@@ -201,7 +201,7 @@ def _port_option(name: str, default: int) -> Callable[..., Any]:
         type=click.IntRange(0, 65535),
         default=default,
         metavar="N",
-        help=f"Port of {name}, {default} unless given; 0 for any that is free.",
+        help=f"Port of {name}, {default} unless given; 0 for any free port.",
     )
 
 

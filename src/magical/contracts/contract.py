@@ -238,7 +238,7 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
     if role is not None and role.parent is not None:
         parent = role.parent if isinstance(role.parent, str) else role.parent.__name__
         parents = _parent_ids(role.parent)
-        kind = parents[0].type if len(parents) == 1 else "any"  # a composite id has no one type
+        kind = parents[0].type if len(parents) == 1 else "any"  # a composite id has no single type
     return Column(
         name=name,
         type=kind,

@@ -125,8 +125,8 @@ class Model:
 def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
     """Convert a table to the one kind of pandas frame that pipelines are fitted on and predict from.
 
-    Numbers and booleans become ``float64`` with NaN where a value is missing, texts ``object`` with NaN,
-    dates ``datetime64[us]``; columns in the order of the schema.
+    Numbers, booleans and durations (in microseconds) become ``float64`` with NaN where a value is missing,
+    texts ``object`` with NaN, dates ``datetime64[us]``. Columns stand in the order of the schema.
 
     Example:
         >>> from magical.contracts.schema import Column

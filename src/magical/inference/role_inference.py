@@ -60,7 +60,7 @@ def infer_roles(columns: Sequence[ColumnStats], table: pl.DataFrame) -> Roles:
         >>> infer_roles([ColumnStats(c) for c in table.get_columns()], table).ids
         ('nr',)
     """
-    usable = [f for f in columns if f.kind and f.unique_count > 1]
+    usable = [c for c in columns if c.kind and c.unique_count > 1]
     reasons: dict[str, str] = {}
     best = max(enumerate(usable), key=lambda pair: (_score_id(*pair), -pair[0]), default=None)
     ids: tuple[str, ...] = (best[1].name,) if best and _score_id(*best) > 0 else ()
@@ -69,7 +69,7 @@ def infer_roles(columns: Sequence[ColumnStats], table: pl.DataFrame) -> Roles:
     time = _find_time(usable)
     if time:
         reasons[time.name] = "when the row happened"
-    group = _find_group([f for f in usable if f.name not in ids])
+    group = _find_group([c for c in usable if c.name not in ids])
     if not ids and not time:
         ids = _find_composite_id(usable, table)
         reasons |= dict.fromkeys(ids, f"together different in each of {table.height:,} rows")
@@ -99,11 +99,11 @@ def rank_targets(columns: Sequence[ColumnStats]) -> list[str]:
         return 2 * named + binary + edge - 6 * has_word_kind(stats.name, "identifier", where="last")
 
     possible = [
-        (score(place, f), -place, f.name)
-        for place, f in enumerate(columns)
-        if f.unique_count > 1
-        and f.kind in ("int", "float", "bool", "str")
-        and (f.kind != "str" or f.unique_share <= 0.5)
+        (score(place, c), -place, c.name)
+        for place, c in enumerate(columns)
+        if c.unique_count > 1
+        and c.kind in ("int", "float", "bool", "str")
+        and (c.kind != "str" or c.unique_share <= 0.5)
     ]
     return [name for _, _, name in sorted(possible, reverse=True)]
 
@@ -134,8 +134,8 @@ def _score_id(place: int, stats: ColumnStats) -> int:
 
 def _find_time(columns: Sequence[ColumnStats]) -> ColumnStats | None:
     """Find the time at which rows happened: never a birth, an end only if the rows are sorted by it."""
-    dates = [f for f in columns if f.kind in ("date", "datetime") and f.unique_count >= 3]
-    likely = [f for f in dates if not has_word_kind(f.name, "birth") and _is_mostly_present(f)]
+    dates = [c for c in columns if c.kind in ("date", "datetime") and c.unique_count >= 3]
+    likely = [c for c in dates if not has_word_kind(c.name, "birth") and _is_mostly_present(c)]
 
     def score(stats: ColumnStats) -> float:
         named = has_word_kind(stats.name, "happened") + has_word_kind(stats.name, "when")
@@ -154,28 +154,28 @@ def _is_mostly_present(stats: ColumnStats) -> bool:
 
 
 def _find_group(columns: Sequence[ColumnStats]) -> ColumnStats | None:
-    """Find the entity that several rows belong to: a column that is named so and whose values repeat."""
+    """Find the entity that several rows belong to: a column with an entity's name, whose values repeat."""
     candidates = [
-        f
-        for f in columns
-        if f.kind in ("int", "str", "float")
-        and (f.kind == "str" or f.is_whole)
-        and is_entity_name(f.name, allow_bare=f.kind != "str" or f.has_codes)
-        and f.unique_count > _MIN_GROUPS
-        and not f.is_unique
-        and _is_mostly_present(f)
+        c
+        for c in columns
+        if c.kind in ("int", "str", "float")
+        and (c.kind == "str" or c.is_whole)
+        and is_entity_name(c.name, allow_bare=c.kind != "str" or c.has_codes)
+        and c.unique_count > _MIN_GROUPS
+        and not c.is_unique
+        and _is_mostly_present(c)
     ]
-    return max(candidates, key=lambda f: f.unique_count, default=None)
+    return max(candidates, key=lambda c: c.unique_count, default=None)
 
 
 def _find_composite_id(columns: Sequence[ColumnStats], table: pl.DataFrame) -> tuple[str, ...]:
     """Find an entity and a period, such as country and year, that together are unique."""
-    periods = [f for f in columns if has_word_kind(f.name, "year", "month", "quarter") and f.is_whole]
-    periods = [f for f in periods if len(split_words(f.name)) == 1 or split_words(f.name)[-1] == "id"]
-    periods = [f for f in periods if not f.missing_count]
-    entities = [f for f in columns if f.kind == "str" and not f.missing_count and f.unique_share <= 0.5]
-    numbers = [f for f in columns if f.kind == "int" and f not in periods]
-    entities += [f for f in numbers if has_word_kind(f.name, "identifier", "code")]
+    periods = [c for c in columns if has_word_kind(c.name, "year", "month", "quarter") and c.is_whole]
+    periods = [c for c in periods if len(split_words(c.name)) == 1 or split_words(c.name)[-1] == "id"]
+    periods = [c for c in periods if not c.missing_count]
+    entities = [c for c in columns if c.kind == "str" and not c.missing_count and c.unique_share <= 0.5]
+    numbers = [c for c in columns if c.kind == "int" and c not in periods]
+    entities += [c for c in numbers if has_word_kind(c.name, "identifier", "code")]
     for count in range(1, len(periods) + 1):
         for chosen in combinations(periods, count):
             for entity in entities:

@@ -78,7 +78,7 @@ def find_package(module_name: str) -> tuple[str, str] | None:
 
 def digest_installed() -> str:
     """Compute a digest of all installed distributions and of Python's minor version."""
-    # The names of the folders have the versions: their files are not read, so this is quick.
+    # Folder names contain the versions, so no file has to be read.
     entries = (e.name for folder in _list_site_folders() for e in _list_entries(folder))
     names = sorted(name for name in entries if name.endswith(".dist-info"))
     text = "\n".join([f"{sys.version_info[0]}.{sys.version_info[1]}", *names])

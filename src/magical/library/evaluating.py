@@ -94,7 +94,7 @@ def _join_predictions(predictions: pl.DataFrame, table: pl.DataFrame, schema: Sc
     if "prediction" not in predictions.columns:
         raise BrokenPromise(
             f"evaluate: the predictions lack 'prediction'; they have {join_names(predictions.columns)}.",
-            hint="give what predict(model, table) gives.",
+            hint="pass the result of predict(model, table).",
         )
     columns = [c for c in predictions.columns if c == "prediction" or c.startswith(PROBABILITY_PREFIX)]
     # A table may carry an earlier model's predictions under the same names.
@@ -113,7 +113,7 @@ def _join_predictions(predictions: pl.DataFrame, table: pl.DataFrame, schema: Sc
     missing = rows.join(predictions, on=ids, how="anti")
     # A repeated id multiplies rows in the join, and would count them twice in every metric.
     if joined.height != table.height or missing.height:
-        reason = f"{missing.height:,} rows have no prediction" if missing.height else "an id is there twice"
+        reason = f"{missing.height:,} rows have no prediction" if missing.height else "an id occurs twice"
         example = join_names((repr(i) for i in missing.head(3).select(ids).rows()), 3)
         raise BrokenPromise(
             f"evaluate: {predictions.height:,} predictions do not match {table.height:,} rows: {reason}"

@@ -123,11 +123,11 @@ def _read_csv(path: Path, name: str) -> pl.DataFrame:
 
 
 def _read_regular_csv(dialect: Dialect) -> pl.DataFrame | None:
-    """Read with polars; None if polars could read it wrongly."""
+    """Read a CSV file with polars; None if polars might read it wrongly."""
     if not is_regular(dialect):
         return None
     try:
-        # The header is read as a row: polars would rename columns of one name, which must be refused.
+        # The header is read as a row: polars would rename columns with the same name, which must be refused.
         return pl.read_csv(
             io.BytesIO(dialect.text), has_header=False, separator=dialect.delimiter, infer_schema=False
         )

@@ -65,7 +65,7 @@ class Profile:
         if self.quantiles:
             return _generate_from_quantiles(column, self.quantiles, rng, size)
         if self.lengths and "pattern" not in column.bounds:
-            return _generate_of_lengths(column, self.lengths, rng, size)
+            return _generate_with_lengths(column, self.lengths, rng, size)
         return generate_values(column, rng, size)
 
 
@@ -239,7 +239,9 @@ def _round_to_step(column: Column, numbers: NumberArray) -> NumberArray:
     return np.clip(np.floor(numbers / step), low, high).astype(np.int64) * step
 
 
-def _generate_of_lengths(column: Column, lengths: tuple[int, ...], rng: SeededRandom, size: int) -> pl.Series:
+def _generate_with_lengths(
+    column: Column, lengths: tuple[int, ...], rng: SeededRandom, size: int
+) -> pl.Series:
     least, most = find_length_range(column)
     lengths = tuple(n for n in lengths if n >= least and (most is None or n <= most))
     if not lengths:

@@ -187,7 +187,7 @@ class DamageSuite(RoundTripSuite):
     @pytest.mark.parametrize("how", ["flip", "truncate", "empty", "lengthen"])
     @pytest.mark.parametrize("value", ["table", "value", "object"])
     def test_a_damaged_object_is_never_given(self, store: Store, how: str, value: str) -> None:
-        """Store.load: never gives anything but what was stored: DamagedArtifact, with the object's name."""
+        """Store.load: raises DamagedArtifact, with the object's name, if an object's bytes have changed."""
         values = {"table": (TABLE, Frame), "value": ([1, 2], list[int]), "object": (range(3), range)}
         given, hint = values[value]
         artifact = self.save_with_record(store, given, hint).result

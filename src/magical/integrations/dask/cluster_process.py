@@ -109,14 +109,14 @@ class ClusterProcess:
         if process is None or process.stdin is None:
             return
         with contextlib.suppress(OSError):
-            process.stdin.close()  # the signal to end, which a killed run gives as well
+            process.stdin.close()  # tells the process to end; the system closes it if the run is killed
         try:
             process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             process.wait()
-        _kill_group(process.pid)  # workers are left if the process was killed, or did not manage in time
+        _kill_group(process.pid)  # workers may remain if the process was killed
         for folder in self._home.glob(f"{folder_prefix(process.pid)}*"):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -74,12 +74,12 @@ def _roc_curve(scores: Array, positive: Array) -> pl.DataFrame:
     ends = np.flatnonzero(np.diff(scores[order], append=-np.inf))
     if len(ends) > MAX_CURVE_POINTS:
         ends = ends[np.linspace(0, len(ends) - 1, MAX_CURVE_POINTS).astype(int)]
-    hits, misses = np.cumsum(positive[order])[ends], np.cumsum(~positive[order])[ends]
+    true_positives, false_positives = np.cumsum(positive[order])[ends], np.cumsum(~positive[order])[ends]
     return pl.DataFrame(
         {
             "threshold": scores[order][ends],
-            "true_positive_rate": hits / max(int(positive.sum()), 1),
-            "false_positive_rate": misses / max(int((~positive).sum()), 1),
+            "true_positive_rate": true_positives / max(int(positive.sum()), 1),
+            "false_positive_rate": false_positives / max(int((~positive).sum()), 1),
         }
     )
 

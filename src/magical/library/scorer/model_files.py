@@ -117,7 +117,7 @@ def schema_to_json(schema: Schema) -> dict[str, Any]:
 
 
 def schema_from_json(data: Mapping[str, Any]) -> Schema:
-    """Convert JSON to a schema, its bounds to the types of their columns."""
+    """Convert JSON to a schema, and each bound to the type of its column."""
     schema = Schema.from_json(data)
     columns = []
     for column in schema.columns:

@@ -179,7 +179,7 @@ def _call_step(step: ScoringStep, arguments: dict[str, Any], row_schema: Schema)
 
 
 def _restore_row_numbers(output: Any, promise: Promise, input_table: pl.DataFrame | None, label: str) -> Any:
-    """Attach its promise to a step's output, and find lost row numbers again by the ids."""
+    """Restore lost row numbers of a step's output by its ids, and attach the output's promise."""
     if isinstance(output, pl.LazyFrame):
         output = output.collect()
     if promise.kind == "pandas":
@@ -189,7 +189,7 @@ def _restore_row_numbers(output: Any, promise: Promise, input_table: pl.DataFram
     ids = promise.schema.ids if promise.schema else []
     if ROW_COLUMN not in output.columns and input_table is not None and ids:
         common = set(output.columns) & set(input_table.columns)
-        # Two rows of one id cannot be told apart: the caller then refuses by name.
+        # Rows with the same id cannot be told apart: the caller then raises an error that names the step.
         if common.issuperset(ids) and not input_table.select(ids).is_duplicated().any():
             output = output.join(
                 input_table.select(*ids, ROW_COLUMN), on=ids, how="left", maintain_order="left"
