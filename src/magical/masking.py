@@ -123,7 +123,7 @@ def _make_patterns(value: str) -> list[str]:
 
 
 def _character_pattern(char: str) -> str:
-    """Match one character as it is, or as a URL, JSON, Python or HTML writes it."""
+    """Return a pattern for one character as it is, or as a URL, JSON, Python or HTML writes it."""
     if char.isascii() and char.isalnum():
         return char
     if char.isspace():

@@ -223,4 +223,4 @@ def test_a_piece_that_is_wished_for_is_a_note() -> None:
 
     (finding,) = found(lambda: partly(written()))
     assert (finding.code, finding.severity) == ("WISH001", "note")
-    assert finding.what.startswith("pretends a piece of what it gives by wish()")
+    assert finding.what.startswith("pretends a part of its output with wish()")

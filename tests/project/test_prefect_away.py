@@ -128,7 +128,10 @@ def test_a_server_that_stays_away_keeps_no_run_from_ending(tmp_path: Path) -> No
             process.communicate()
         assert process.returncode == 0, output
         where = server.api.removesuffix("/api")
-        note = [f"Prefect's server at {where} went away meanwhile.", "Hint: magical sync tells it the rest."]
+        note = [
+            f"Prefect's server at {where} was lost during the run.",
+            "Hint: magical sync sends it the missing states.",
+        ]
         assert output.splitlines()[:3] == ["│ slow  told while away", *note]
         assert "Error" not in output
         assert took < 30, f"it ended {took:.0f} s after its steps"

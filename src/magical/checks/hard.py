@@ -47,9 +47,9 @@ _PROMISE_MORE = "promise more of what it takes: bounds, no `| None`."
 
 
 def find_predictors(graph: Graph, node: Node) -> list[Node]:
-    """List the written steps before a node that predict with a model.
+    """List the written steps that a node reads from and that predict with a model.
 
-    Their results are computed from a stub model, not generated: only a model knows the number of classes.
+    Their results are computed with a stub model: a contract does not say how many classes a model has.
     """
     sources = [graph.by_name[name] for name in dict.fromkeys(link.node for link in node.links)]
     return [n for n in sources if _is_predictor(n) and not n.facts.get("unwritten") and not n.writes]
@@ -191,16 +191,17 @@ def _merge_schemas(have: Schema, wanted: Schema) -> Schema:
 
 
 def _merge_columns(have: Column, wanted: Column) -> Column:
+    """Add the demands of a wanted column to a column; if both have a bound, the stricter one counts."""
     bounds: dict[str, Any] = {**have.bounds, **wanted.bounds}
     for bound, stricter in {"ge": max, "gt": max, "le": min, "lt": min, "max_length": min}.items():
         if bound in have.bounds and bound in wanted.bounds:
             bounds[bound] = stricter(have.bounds[bound], wanted.bounds[bound])
-    both = tuple(c for c in have.choices if c in wanted.choices)
+    common_choices = tuple(c for c in have.choices if c in wanted.choices)
     return replace(
         have,
         type=wanted.type if have.type == "any" else have.type,
         nullable=have.nullable and wanted.nullable,
-        choices=both or have.choices or wanted.choices,
+        choices=common_choices or have.choices or wanted.choices,
         role=have.role or wanted.role,
         bounds=bounds,
     )

@@ -59,8 +59,8 @@ def _build_unwritten_finding(node: Node, output: str) -> Finding:
 
 
 def _build_wish_finding(node: Node) -> Finding:
-    what = "pretends a piece of what it gives by wish(): what follows it stands on a pretence, too."
-    return Finding("WISH001", "note", _step_name(node), what, f"write that piece in {node.where}.")
+    what = "pretends a part of its output with wish(): results that depend on it are not real, either."
+    return Finding("WISH001", "note", _step_name(node), what, f"write that part in {node.where}.")
 
 
 def _step_name(node: Node) -> str:

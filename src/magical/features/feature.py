@@ -80,7 +80,7 @@ class Feature(TaggedSettings):
             )
         if column.type not in (*types, "any"):
             raise WiringError(
-                f"{self!r} reads {name}, which must be {' or '.join(types)} and is {column.type_text}.",
+                f"{self!r} reads {name}, which must be {' or '.join(types)} but is {column.type_text}.",
                 hint=f"choose another column, or give {name} another type in {schema.name}.",
             )
         return column

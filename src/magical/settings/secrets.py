@@ -148,7 +148,7 @@ class Secret:
 
 @contextlib.contextmanager
 def forbid_reveal() -> Iterator[None]:
-    """Refuse to reveal secrets inside, while a project is drawn."""
+    """Forbid revealing secrets inside the ``with`` block, in which a project is drawn."""
     token = _reveal_forbidden.set(True)
     try:
         yield

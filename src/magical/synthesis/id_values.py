@@ -46,14 +46,15 @@ def generate_ids(columns: Sequence[Column], size: int) -> pl.DataFrame:
         [(1, 1), (1, 2), (2, 1)]
     """
     values = {c.name: generate_unique(c, size) for c in columns}
-    # Each column takes an equal share of the combinations, those with few values first: what these lack,
-    # the others must pretend for.
+    # Choose how many values each column uses: about equally many, so that their product reaches `size`.
+    # Columns with few values come first, because the others must compensate.
     bases, needed = {}, max(size, 1)
     for i, name in enumerate(sorted(values, key=lambda n: values[n].len())):
         bases[name] = min(values[name].len(), _ceil_root(needed, len(values) - i))
         needed = -(-needed // max(bases[name], 1))
     height = min(size, int(np.prod([*bases.values()], dtype=object)))
-    # The number of a row, written with these bases, names its values; the last column counts fastest.
+    # The digits of a row number in these bases are the positions of its values; the last column counts
+    # fastest.
     numbers, columns_by_name = np.arange(height, dtype=np.uint64), {}
     for name in reversed(values):
         base = np.uint64(max(bases[name], 1))

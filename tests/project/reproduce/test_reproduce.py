@@ -359,7 +359,7 @@ def test_a_step_that_came_and_an_edit_of_one_that_is_left_out_are_named(noisy: S
     noisy.edit("workflow.py", '"once', '"twice')
     said = noisy.command("reproduce", "last")
     assert said.code == 0
-    assert "  the run did not have (twice)\n" in said.err
+    assert "  not part of the run (twice)\n" in said.err
     assert "  workflow.publish (workflow.py:" in said.err
     assert said.out.endswith("3 agree to the last bit, 1 left out (publish: it writes to the world).\n")
     noisy.write("x.csv", "y\n")

@@ -145,7 +145,7 @@ def folder_prefix(process: int | str) -> str:
 
 
 def _remove_stale_folders(home: Path) -> None:
-    """Remove the folders of clusters of this machine whose process was killed."""
+    """Remove the folders of this machine's clusters whose process no longer runs."""
     for folder in home.glob(f"{folder_prefix('*')}*"):
         with contextlib.suppress(ValueError):
             if not is_process_alive(int(folder.name.removeprefix("dask-").partition("@")[0])):

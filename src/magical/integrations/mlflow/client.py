@@ -167,13 +167,13 @@ def wrap_mlflow_errors(uri: str, action: str) -> Iterator[None]:
 
 
 def ensure_experiment(client: Any, name: str, uri: str, artifacts: Path) -> str:
-    """Return the id of an experiment, after it was created or restored if need be.
+    """Return the id of an experiment; create or restore the experiment if needed.
 
     Args:
         client: an ``MlflowClient``.
-        name: of the experiment.
-        uri: of the database or server.
-        artifacts: the folder of the files of an embedded database.
+        name: the experiment's name.
+        uri: the address of the database or server.
+        artifacts: the artifact folder, used only with an embedded database.
     """
     relocate_artifacts(uri, artifacts)
     experiment = client.get_experiment_by_name(name)

@@ -120,8 +120,8 @@ def describe_open_flow_run(journal: Journal, run: str) -> str:
     """Return a warning if Prefect does not know how a run ended, else an empty text."""
     found = list(OpenFlowRuns(journal.folder).find_open(run)) if run else []
     return "".join(
-        f"Prefect's server at {server.removesuffix('/api')} went away meanwhile.\n"
-        "Hint: magical sync tells it the rest."
+        f"Prefect's server at {server.removesuffix('/api')} was lost during the run.\n"
+        "Hint: magical sync sends it the missing states."
         for _, server, _ in found
     )
 

@@ -115,13 +115,13 @@ class GraphCache:
                 old.unlink(missing_ok=True)
 
 
-def find_difference(drawn: DrawnWorkflow, graph: Graph, pretence: Callable[[Graph], Graph]) -> str:
-    """Name what differs between a graph of the cache and the same one drawn again; empty if nothing does.
+def find_difference(drawn: DrawnWorkflow, graph: Graph, mark_pretended: Callable[[Graph], Graph]) -> str:
+    """Name the first difference between a cached workflow and a new drawing of it; empty if they are equal.
 
     Args:
         drawn: the workflow from the cache.
-        graph: drawn again, although no file has changed.
-        pretence: marks the pretended steps of a graph.
+        graph: the new drawing; no file has changed since the cached one.
+        mark_pretended: returns a graph with its pretended steps marked.
 
     Example:
         >>> find_difference(DrawnWorkflow(Graph("shop", ()), {}, {}), Graph("shop", ()), lambda graph: graph)
@@ -129,7 +129,7 @@ def find_difference(drawn: DrawnWorkflow, graph: Graph, pretence: Callable[[Grap
     """
     if graph != drawn.graph:
         return f"What {graph.workflow} draws"
-    for node, identity in identify_nodes(pretence(graph)).items():
+    for node, identity in identify_nodes(mark_pretended(graph)).items():
         old, new = drawn.identities[node].parts, identity.parts
         for label in {**old, **new}:
             if old.get(label) != new.get(label):

@@ -162,11 +162,11 @@ def _lock_changes(record: Mapping[str, Any], root: Path) -> Iterator[Change]:
 def _step_changes(record: Mapping[str, Any], drawing: WorkflowDrawing) -> Iterator[Change]:
     names, recorded = [n.name for n in drawing.drawn.graph.nodes], record["steps"]
     if gone := [n for n, entry in recorded.items() if n not in names and entry.get("key")]:
-        yield Change("step", "the workflow no longer has", tuple(gone))
+        yield Change("step", "no longer in the workflow", tuple(gone))
     graph, step = drawing.graph, record.get("step", "")
     wanted = graph.subgraph(step).nodes if step in graph.by_name else graph.required_nodes
     if added := [n.name for n in wanted if n.name not in recorded]:
-        yield Change("step", "the run did not have", tuple(added))
+        yield Change("step", "not part of the run", tuple(added))
 
 
 def _has_other_content(old: str | None, new: str) -> bool:
