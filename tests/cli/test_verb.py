@@ -170,3 +170,8 @@ def test_the_whole_trace_is_shown_only_where_it_is_wanted() -> None:
     assert not any("Traceback" in text for text in short)
     assert "Traceback" in full[-1]
     assert "InputError" in full[-1]
+
+
+@pytest.mark.parametrize("text", ["7 # seven", "1\nb = 2", "1, 2", "[1] junk", "7,"])
+def test_nothing_after_a_value_is_dropped(text: str) -> None:
+    assert parse_overrides([f"name={text}"]) == {"name": text}

@@ -101,7 +101,7 @@ def test_what_was_guessed_or_left_out_is_told(tmp_path: Path, run: Run) -> None:
         (b"a,b\n1,2,3\n", "data.csv", ["line 2 has 3 fields, the header has 2", "comma"]),
         (b'a,b\n1,"x\ny"\n3\n', "data.csv", ["line 4 has 1 fields"]),
         (b'a,b\n1,2\n3,"x\n4,5\n', "data.csv", ["line 3 has a double quote that is never closed"]),
-        (b'a,b\n1,"x"y\n', "data.csv", ["line 2 is no csv"]),
+        (b'a,b\n1,"x"y\n', "data.csv", ["line 2 is not valid csv"]),
         (b"PK\x03\x04\0\0\0\0", "data.csv", ["looks like a zip or Excel file"]),
         (bytes(range(256)) * 9, "data.csv", ["is no text"]),
         (b"\xff\xfea\0,\0b\0\n\0\0", "data.csv", ["begins as UTF-16"]),

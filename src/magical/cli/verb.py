@@ -219,8 +219,10 @@ def _parse_value(text: str) -> Any:
     if text in ("null", "None"):
         return None
     try:
-        return _mark_texts(tomllib.loads(f"value = {text}")["value"], text)
-    except (tomllib.TOMLDecodeError, ValueError):
+        # In brackets, since what follows a bare value (a comment, a second line) would be dropped in silence.
+        (value,) = tomllib.loads(f"value = [{text},]")["value"]
+        return _mark_texts(value, text)
+    except ValueError:
         return CommandLineText(text)
 
 

@@ -77,7 +77,6 @@ def test_a_listener_that_fails_gets_no_more_and_the_others_hear_of_it_once(journ
     assert written(journal, run).count("gets no more events") == 1
 
 
-@pytest.mark.xfail(raises=ValueError, reason="the warning about the first removes the second too early")
 def test_listeners_that_fail_all_at_once_fail_nothing(journal: Journal) -> None:
     run, bad = journal.create_run(), [Heard(failures=9), Quiet(failures=9)]
     dispatch = EventDispatcher(journal, run, tuple(bad))

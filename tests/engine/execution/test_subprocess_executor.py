@@ -83,7 +83,6 @@ def test_what_it_prints_becomes_lines_also_from_shells_and_on_the_error_stream()
     assert said == [("clean[1]", text, "print") for text in texts]
 
 
-@pytest.mark.xfail(reason="in text mode each carriage return ends a line")
 def test_of_a_progress_bar_the_last_state_is_told() -> None:
     seen: list[Event] = []
     executor("print('10 %\\r20 %\\r30 %')\n" + DONE, seen.append)(task())

@@ -59,7 +59,7 @@ def test_a_whole_one_is_given_as_it_is(read: Callable[..., dict[str, Any]]) -> N
         ("steps.z", {}, "steps.z.state is missing"),
         ("steps.a", "x", "steps.a"),
         ("steps.a.key", 5, "steps.a.key must be a valid string"),
-        ("steps.a.key", "../../x", "steps.a.key has letters that it cannot have"),
+        ("steps.a.key", "../../x", "steps.a.key has characters that are not allowed"),
         ("steps.a.key", "\0a", "steps.a.key"),
         ("steps.a.parts", ["x"], "steps.a.parts must be a valid dictionary"),
         ("steps.a.parts", {"format": 3}, "steps.a.parts.format"),

@@ -31,7 +31,9 @@ class EventDispatcher:
             if trouble := self._journal.write(self._run, event):
                 self(LogLine(step="", text=trouble, level="warning"))
             for listener in list(self._listeners):
-                self._notify(listener, event)
+                # The warning about another one may have been the event that this one failed at.
+                if any(kept is listener for kept in self._listeners):
+                    self._notify(listener, event)
 
     def _notify(self, listener: Listener, event: Event) -> None:
         # Without a sink: a line that the listener prints would become an event, and reach it again.
@@ -39,7 +41,7 @@ class EventDispatcher:
         try:
             listener.on(event)
         except Exception as error:  # a listener must never fail the run
-            self._listeners.remove(listener)
+            self._listeners = [kept for kept in self._listeners if kept is not listener]
             text = f"{type(listener).__name__} gets no more events: {shorten(str(error) or repr(error), 240)}"
             self(LogLine(step="", text=text, level="warning"))
         finally:

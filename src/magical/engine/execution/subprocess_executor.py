@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import pickle
 import signal
@@ -80,7 +81,7 @@ class SubprocessExecutor:
                 self._emit(unpack_answer(task.node, answer))
 
     @contextlib.contextmanager
-    def _start_process(self, task: RemoteTask) -> Iterator[tuple[subprocess.Popen[str], Connection]]:
+    def _start_process(self, task: RemoteTask) -> Iterator[tuple[subprocess.Popen[bytes], Connection]]:
         """Start a process in a group of its own for a block; kill the whole group afterwards."""
         ours, theirs = Pipe()
         with ours, theirs:
@@ -91,8 +92,6 @@ class SubprocessExecutor:
                 stderr=subprocess.STDOUT,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
-                text=True,
-                errors="replace",
                 cwd=self._folder,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
@@ -108,10 +107,11 @@ class SubprocessExecutor:
                 process.wait()
                 reader.join(timeout=5)
 
-    def _read_output(self, node: str, process: subprocess.Popen[str]) -> None:
+    def _read_output(self, node: str, process: subprocess.Popen[bytes]) -> None:
         """Emit each line of the process's output, that of compiled code too, as a line of the step."""
         assert process.stdout is not None
-        with process.stdout as stream:
+        # Universal newlines would make a line of each state of a progress bar.
+        with io.TextIOWrapper(process.stdout, errors="replace", newline="\n") as stream:
             for line in stream:
                 if self._echo:
                     sys.stdout.write(line)
@@ -144,7 +144,7 @@ def _timeout_error(task: RemoteTask) -> StepStopped:
     )
 
 
-def _process_died_error(task: RemoteTask, process: subprocess.Popen[str]) -> StepStopped:
+def _process_died_error(task: RemoteTask, process: subprocess.Popen[bytes]) -> StepStopped:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=2)  # the pipe closes a little before the exit code is known
     code = process.returncode
