@@ -67,11 +67,11 @@ def _check_file(path: Path, name: str) -> None:
         place = f" ({path})" if str(path) != name else ""
         raise InputError(f"There is no file {name}{place}.", hint=hint)
     if path.is_dir():
-        raise InputError(f"{name} is a folder, and a file is wanted.", hint="name one file in it.")
+        raise InputError(f"{name} is a folder, not a file.", hint="name one file in it.")
     # A pipe would block the read for ever, and a device may never end: refuse both before opening.
     if not path.is_file():
         raise InputError(
-            f"{name} is a pipe or a device, and a file is wanted.", hint="write what it gives into a file."
+            f"{name} is a pipe or a device, not a file.", hint="write its content to a file first."
         )
     suffixes = (*_TEXT_SUFFIXES, *_PARQUET_SUFFIXES)
     if path.suffix.lower() not in suffixes:
@@ -98,9 +98,7 @@ def _read_csv(path: Path, name: str) -> pl.DataFrame:
         reject_binary(path, name)
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(
-            f"{name} cannot be read: {error.strerror}.", hint="look at its permissions."
-        ) from None
+        raise InputError(f"{name} cannot be read: {error.strerror}.", hint="check its permissions.") from None
     text, remark = decode_csv(data, name)
     if remark:
         warn(remark)

@@ -177,10 +177,10 @@ def is_regular(dialect: Dialect) -> bool:
 
 
 def read_records(dialect: Dialect, name: str) -> list[list[str]]:
-    r"""Read all lines one by one, the header first: slow, for files that are not regular.
+    r"""Read all lines one by one, the header first: slow, but it reads irregular files, too.
 
     Raises:
-        InputError: a line has more or fewer fields than the header; the message has its number.
+        InputError: a line has more or fewer fields than the header, or is not valid csv; the message has its number.
 
     Example:
         >>> read_records(Dialect(b'a,b\n1,"x, y"\n', ","), "a.csv")
@@ -197,13 +197,13 @@ def read_records(dialect: Dialect, name: str) -> list[list[str]]:
                 mark = DELIMITERS.get(dialect.delimiter, dialect.delimiter)
                 raise InputError(
                     f"{name}: line {reader.line_num:,} has {len(row)} fields, the header has {len(rows[0])}.",
-                    hint=f"mend the line; a text with a {mark} in it must stand in double quotes.",
+                    hint=f"correct the line; a text that contains a {mark} needs double quotes.",
                 )
             if row:
                 rows.append(row)
     except csv.Error as error:
         unclosed = "end of data" in str(error)
-        problem = "has a double quote that is never closed" if unclosed else f"is no csv: {error}"
+        problem = "has a double quote that is never closed" if unclosed else f"is not valid csv: {error}"
         hint = 'write a quote inside quotes as "".'
         raise InputError(f"{name}: line {first_line:,} {problem}.", hint=hint) from None
     return rows

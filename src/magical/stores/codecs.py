@@ -31,9 +31,9 @@ def encode_artifact(value: Any, promise: Promise, key: str, objects: BlobStore) 
 
     Args:
         value: the result.
-        promise: of the step.
-        key: of the step; the content of a model is named by it, since its bytes differ from fit to fit.
-        objects: receives the bytes.
+        promise: the step's promise.
+        key: the step's key; it names the content of a model, whose bytes differ from fit to fit.
+        objects: the store for the bytes.
 
     Raises:
         StoreError: no format can hold the value.

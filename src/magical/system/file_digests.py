@@ -46,9 +46,9 @@ class FileDigests:
         try:
             stat = path.stat()
             if path.is_dir():
-                raise InputError(f"{path} is a folder, and a file is wanted.", hint="name one file in it.")
+                raise InputError(f"{path} is a folder, not a file.", hint="name one file in it.")
             if not path.is_file():  # opening a pipe would wait for ever
-                raise InputError(f"{path} is a pipe or a device.", hint="write what it gives into a file.")
+                raise InputError(f"{path} is a pipe or a device.", hint="write its content to a file first.")
             if stat.st_size <= SMALL_FILE_BYTES:
                 return hashlib.sha256(path.read_bytes()).hexdigest()
             return self._digest_large(path, stat)
@@ -56,7 +56,7 @@ class FileDigests:
             raise InputError(f"There is no file {path}.", hint=_missing_file_hint(path)) from None
         except OSError as error:
             raise InputError(
-                f"{path} cannot be read: {error.strerror}.", hint="look at its permissions."
+                f"{path} cannot be read: {error.strerror}.", hint="check its permissions."
             ) from None
 
     def _digest_large(self, path: Path, stat: os.stat_result) -> str:

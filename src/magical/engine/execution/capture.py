@@ -138,7 +138,7 @@ class _CapturedStream(io.TextIOBase):
             self._stream.flush()
 
     def finish(self) -> None:
-        """Emit the lines without an end, and pass on all later text."""
+        """Emit the unfinished lines; from then on, pass all text to the original stream."""
         self.ended = True
         for sink, line in list(self._partial_lines.values()):
             self._emit_line(sink, line)

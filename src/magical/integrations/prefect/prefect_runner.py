@@ -184,7 +184,7 @@ class PrefectRunner:
         )
 
     def _report_flow_run(self, *, ended: bool) -> None:
-        # Without a server it is Prefect's temporary one, which is gone before anybody could reconcile.
+        # An empty server means Prefect's temporary one, which stops before anybody could reconcile the run.
         if self._run_started.run and self.flow.id and self.flow.server:
             self._on_flow_run(self._run_started.run, self.flow.server, str(self.flow.id), ended)
 

@@ -127,7 +127,7 @@ def describe_open_flow_run(journal: Journal, run: str) -> str:
 
 
 def _is_reachable(server: str) -> bool:
-    """Return True if a server answers within seconds; the requests that follow would wait for minutes."""
+    """Return True if a server answers within seconds; other requests would wait for a dead one for minutes."""
     with contextlib.suppress(Exception):
         check_server(server)
         return True

@@ -166,16 +166,19 @@ def _score_both(champion: Scorer, model: Model, rows: HeldOutRows | None, metric
 
 
 def _find_typed_rows(
-    rows: pl.DataFrame, ids: list[str], table: pl.DataFrame, assignment: pl.DataFrame
+    typed: pl.DataFrame, ids: list[str], test: pl.DataFrame, assignment: pl.DataFrame
 ) -> pl.DataFrame | None:
-    """Find the typed rows of the test part, in its order: by id, or by position if no row was dropped."""
-    if ids and set(ids) <= set(table.columns):
-        if rows.select(ids).is_duplicated().any() or rows.select(ids).schema != table.select(ids).schema:
+    """Select the test rows from the typed table, in the order of the test part.
+
+    They are matched by id or, without ids, by position; None if they cannot be matched.
+    """
+    if ids and set(ids) <= set(test.columns):
+        if typed.select(ids).is_duplicated().any() or typed.select(ids).schema != test.select(ids).schema:
             return None
-        joined = table.select(ids).join(rows, on=ids, how="inner", maintain_order="left")
-        return joined.select(rows.columns) if joined.height == table.height else None
-    if not ids and rows.height == assignment.height:
-        return rows.filter((assignment["part"] == "test").fill_null(False))
+        joined = test.select(ids).join(typed, on=ids, how="inner", maintain_order="left")
+        return joined.select(typed.columns) if joined.height == test.height else None
+    if not ids and typed.height == assignment.height:
+        return typed.filter((assignment["part"] == "test").fill_null(False))
     return None
 
 

@@ -141,7 +141,7 @@ def _describe_error(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{place} is missing"
     if first["type"] == "string_pattern_mismatch":
-        return f"{place} has letters that it cannot have"
+        return f"{place} has characters that are not allowed"
     words = first["msg"].replace("Input should be", "must be").replace("Value error, ", "").rstrip(".")
     words = words.partition(" or instance of ")[0]
     return f"{place} {words}" if words.startswith("must") else f"{place}: {words}"
