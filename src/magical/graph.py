@@ -88,7 +88,7 @@ class Node:
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
-        """The results that it takes from other nodes, in the order of its parameters."""
+        """The links to the results that the node takes, in the order of its parameters."""
         return tuple(link for wire in self.inputs.values() for link in find_links(wire))
 
 

@@ -121,7 +121,7 @@ class Step(Generic[P, R]):
         except (NameError, TypeError, AttributeError) as error:
             raise WiringError(
                 f"{self.name} ({self.where}): a type hint cannot be read: {error}",
-                hint="import what the hint names at the top of the module.",
+                hint="import the names in the hint at the top of the module.",
             ) from error
         plain = inspect.signature(self.function)
         parameters = [p.replace(annotation=hints.get(p.name, Any)) for p in plain.parameters.values()]

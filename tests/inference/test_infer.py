@@ -468,7 +468,7 @@ BAD_TARGETS: dict[str, tuple[list[Any], str]] = {
     "a date": (DAYS, "The target result is a date, which cannot be predicted."),
     "descriptions": (
         numbered("text {}"),
-        "The target result has 60 different texts in 60 rows: such as 'text 0'",
+        "The target result has 60 different texts in 60 rows, such as 'text 0'",
     ),
 }
 

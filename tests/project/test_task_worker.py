@@ -59,7 +59,8 @@ def test_where_code_differs_it_is_named(tmp_path: Path, lib: Small) -> None:
     sent = make_task(small)
     lib.write("mylib.py", returns(2))
     with pytest.raises(
-        ProjectError, match=f"first changed, or differs on {machine_name()} .*: mylib.number was edited"
+        ProjectError,
+        match=f"first has changed since its run began, or differs on {machine_name()}: mylib.number was edited",
     ) as caught:
         done(small, sent)
     assert is_well_worded(str(caught.value))

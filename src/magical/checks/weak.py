@@ -53,8 +53,8 @@ def find_weak_steps(graph: Graph) -> Iterator[Finding]:
                 "WEAK002",
                 "warning",
                 step.name,
-                f"promises nothing ({node.where}): what it gives is held to nothing.",
-                f"say what it gives, such as def {step.name}(...) -> Frame[Contract].",
+                f"promises nothing ({node.where}): its output is not validated.",
+                f"declare its output, such as def {step.name}(...) -> Frame[Contract].",
             )
 
 

@@ -99,7 +99,7 @@ def infer_target_type(stats: ColumnStats, has_ints: bool = False) -> InferredTyp
 
 
 def with_text_choices(stats: ColumnStats, inferred_type: InferredType) -> InferredType:
-    """Take the choices from the texts of the source, for numbers to which a contract gives the type str."""
+    """Return the type with choices from the source's texts, for numbers that a contract types as ``str``."""
     texts = stats.as_texts
     if texts is stats:
         return inferred_type

@@ -135,16 +135,16 @@ def _check_target(stats: ColumnStats) -> None:
         raise BrokenPromise(
             f"The target {name} is {shorten(stats.choices[0], 40)!r} in all {len(stats.present):,} rows "
             "that have one, so there is nothing to learn.",
-            hint="give rows of at least two kinds, or name another column as --target.",
+            hint="give rows with at least two values of it, or name another column as --target.",
         )
     if stats.kind not in ("int", "float", "bool", "str"):
         raise BrokenPromise(
             f"The target {name} is a {stats.kind or stats.values.dtype}, which cannot be predicted.",
-            hint="name a column of numbers, truths or texts that repeat as --target.",
+            hint="name a column of numbers, booleans or repeated texts as --target.",
         )
     if stats.kind == "str" and stats.unique_count > max(_FEW_VALUES, _MAX_UNIQUE_SHARE * len(stats.present)):
         raise BrokenPromise(
-            f"The target {name} has {stats.unique_count:,} different texts in {len(stats.present):,} rows: "
+            f"The target {name} has {stats.unique_count:,} different texts in {len(stats.present):,} rows, "
             f"such as {join_names((repr(shorten(t, 24)) for t in stats.choices), 3)}.",
             hint="name a column whose values repeat, or one of numbers, as --target.",
         )
@@ -225,12 +225,12 @@ def _make_column(
 def _drop_needless_aliases(
     columns: list[Column], raw: list[str], names: Mapping[str, str]
 ) -> tuple[Column, ...]:
-    """Remove aliases without which ``model_data`` finds the same raw column."""
+    """Remove aliases that ``model_data`` does not need to find the raw column."""
     by_snake: dict[str, list[str]] = {}
     for name in raw:
         by_snake.setdefault(to_snake_case(name), []).append(name)
 
-    def is_needless(column: Column) -> bool:  # it matches by its exact name, or it alone in snake case
+    def is_needless(column: Column) -> bool:  # by its exact name, or as the only match in snake case
         is_only_match = column.name not in raw and by_snake.get(column.name) == [column.alias]
         return column.alias == column.name or is_only_match
 

@@ -93,7 +93,7 @@ def check_project(context: ProjectContext, hard: bool = False) -> CheckResult:
     """Check a project's design.
 
     Args:
-        context: of the project.
+        context: the project's context.
         hard: call each written step with generated rows as well.
     """
     # Drawn afresh: a cached graph has no code to check.
@@ -107,7 +107,7 @@ def check_project(context: ProjectContext, hard: bool = False) -> CheckResult:
         run = replace(create_run_context(context, drawing), graph=graph)
         outcomes = run_hard_checks(graph, LocalExecutor(ActiveRun(run, RunResult(), lambda _: None)))
         findings += [f for o in outcomes for f in o.findings]
-    # A finding names a node or a step; contracts and settings, which are neither, come first.
+    # Findings about contracts or settings name no node and no step: they come first.
     order = {name: i for i, n in enumerate(graph.nodes) for name in (n.name, n.step_name)}
     findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), order.get(f.step, -1), f.step))
     return CheckResult(graph.workflow, tuple(findings), outcomes)

@@ -164,7 +164,7 @@ def _changed_step_error(task: RemoteTask, plan: NodePlan | None) -> ProjectError
     causes = find_causes(task.parts, plan.parts) if plan else []
     why = causes[0].text if causes and task.parts else "its files or packages differ"
     return ProjectError(
-        f"{task.node} changed, or differs on {machine_name()} from where its run began: {shorten(why, 140)}.",
+        f"{task.node} has changed since its run began, or differs on {machine_name()}: {shorten(why, 140)}.",
         hint="magical run goes on from there; workers of a cluster need the same files and packages.",
     )
 

@@ -122,7 +122,7 @@ def generate_unique(column: Column, size: int) -> pl.Series:
             raise CannotGenerate(
                 "a list cannot identify a row", "promise a number or a text, or take Id off it"
             )
-    return convert_integers(column, _unique_integers(column, size))
+    return convert_integers(column, _generate_unique_integers(column, size))
 
 
 def find_listed_values(column: Column) -> pl.Series | None:
@@ -280,7 +280,7 @@ def _unique_floats(column: Column, size: int) -> Any:
     multiple = abs(float(column.bounds.get("multiple_of", 1.0)))
     factors = Column(column.name, "int", bounds=_bounds_in_multiples(low, high, multiple))
     try:  # two more than wanted: rounding may put both ends out of bounds
-        numbers = np.unique(_unique_integers(factors, size + 2).astype(np.float64) * multiple)
+        numbers = np.unique(_generate_unique_integers(factors, size + 2).astype(np.float64) * multiple)
     except CannotGenerate:
         numbers = np.empty(0)
     numbers = numbers[(numbers >= low) & (numbers <= high)][:size]
@@ -303,7 +303,7 @@ def _rank_to_float(ranks: NumberArray) -> NumberArray:
     return np.where(ranks < 0, -positive, positive)
 
 
-def _unique_integers(column: Column, size: int) -> NumberArray:
+def _generate_unique_integers(column: Column, size: int) -> NumberArray:
     """Generate consecutive integers, from 1 or the lower bound.
 
     Times are generated as integers too, in steps of the coarsest unit that gives enough of them.

@@ -110,7 +110,7 @@ def release(handle: int, path: Path | None = None) -> None:
 
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold the lock on a file alone for a block; the file stays.
+    """Hold an exclusive lock on a file during a block; the file is not deleted.
 
     Raises:
         StoreError: the file cannot be created, or its disk has no locks.

@@ -93,7 +93,7 @@ class ReadyQueue:
 
         Args:
             name: the node.
-            lost: it has no result, so that its children are ready at once, to be left out.
+            lost: True if the node has no result. Its children are then ready at once, and are left out.
         """
         self._done.add(name)
         for child in self._children[name]:

@@ -173,7 +173,7 @@ class MlflowRegistry:
             client = self._client()
             found = _search_all(client.search_model_versions, f"name = {_quote(name)}")
             versions = {str(v.version): v for v in found}
-            champions = [n for n in self._champions(client, name) if n in versions]  # one may be deleted
+            champions = [n for n in self._champions(client, name) if n in versions]  # some may be deleted
             if len(champions) > 1:
                 client.set_registered_model_alias(name, "champion", champions[-2])
                 self._note_champions(client, name, champions[:-1])

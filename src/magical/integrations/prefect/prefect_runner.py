@@ -91,7 +91,7 @@ class PrefectRunner:
 
         stopped = isinstance(exc[1], KeyboardInterrupt)
         self._stopping = exc[0] is not None
-        if not stopped:  # else bodies are left behind: a thread cannot be stopped
+        if not stopped:  # do not wait after an interrupt: a thread cannot be stopped
             wait(self._futures)
             for task in list(self._tasks.values()):
                 task.wait()

@@ -25,8 +25,8 @@ def make_diagnostics(
 
     Args:
         rows: with the target, ``prediction`` and the probabilities, without nulls.
-        target: the column of the truth.
-        probabilities: their columns in the order of the classes; none for numbers.
+        target: the column with the true values.
+        probabilities: their columns in the order of the classes; empty if there are none.
         ids: the columns that name a row.
 
     Returns:

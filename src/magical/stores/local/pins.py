@@ -80,7 +80,7 @@ def read_pins(folder: Path, *, dry: bool = False) -> tuple[set[str], set[str], i
     """Read all pins, and delete those of dead runs.
 
     Args:
-        folder: of the pins of all runs; the caller holds the store's gate exclusively.
+        folder: holds the pins of all runs; the caller must hold the store's gate exclusively.
         dry: delete nothing.
 
     Returns:

@@ -98,7 +98,10 @@ class RemoteGate:
             held.release()
 
     def wait_for_sweep(self) -> bool:
-        """Wait for the end of a sweep, and return True if one was under way; a thread inside never waits."""
+        """Wait for the end of a sweep, and return True if one was under way.
+
+        A thread that blocks sweeps does not wait.
+        """
         if self._is_inside() or not self._sweeper.is_taken():
             return False
         self._wait_until_swept()
