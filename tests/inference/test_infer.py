@@ -17,7 +17,6 @@ from magical.errors import BrokenPromise, InputError, UsageError
 from magical.inference.codegen import module_source
 from magical.inference.column_names import class_name
 from magical.inference.column_stats import ColumnStats, TypedTable
-from magical.inference.column_types import infer_target_type
 from magical.inference.infer import infer_contract, infer_contracts
 from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
@@ -456,10 +455,6 @@ def test_targets(case: str) -> None:
     schema = infer(raw, "result")
     assert kind(schema.column("result")) == f"target {wanted}"
     check_kept(raw, schema)
-
-
-def test_a_number_of_things_is_a_number_as_a_target() -> None:
-    assert infer_target_type(ColumnStats(pl.Series("num_kids", [0, 1, 2, 3] * 20))).choices == ()
 
 
 BAD_TARGETS: dict[str, tuple[list[Any], str]] = {

@@ -1,14 +1,11 @@
 """The cause of a step that runs again, with its file and line."""
 
 import re
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from magical.errors import UsageError
 from magical.keys.key_diff import diff_settings, find_causes
-from projects import Small, flow, one
+from projects import Small
 
 
 @pytest.fixture
@@ -58,61 +55,11 @@ def test_what_is_used_no_more_is_said(done: Small) -> None:
     assert "helpers.twice (helpers.py:4) was edited" in answer
 
 
-def test_before_any_run(small: Small) -> None:
-    assert small.why("raw") == "raw: it has not run yet."
-    assert "raw: it has not run yet." in small.why("size")
-
-
-def test_after_the_first_run(done: Small) -> None:
-    run = done.load().runs()[0].name
-    assert done.why("clean") == f"clean: it is fresh; it ran first in {run}."
-
-
-def test_after_it_ran_again_the_last_cause_is_said(done: Small) -> None:
-    done.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
-    done.run()
-    answer = done.why("clean")
-    assert answer.startswith("clean: it is fresh; it ran last in")
-    assert "deep.FACTOR (deep.py:1) was edited" in answer
-
-
 def test_an_input_that_is_different_is_named(done: Small) -> None:
     done.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
     done.run()
     assert "its input customers is different" in done.why("split")
     assert "its input table is different" in done.why("size")
-
-
-def test_lost_results(done: Small) -> None:
-    for path in (done.root / ".magical/store/objects").rglob("*.json"):
-        path.unlink()
-    assert done.why("size") == "size: its stored result is gone."
-
-
-def test_unwritten_and_unused(done: Small) -> None:
-    done.edit("workflow.py", "    return table.height\n", "    ...\n")
-    assert re.search(r"^size: it runs again; since .*:\n  it is pretended now$", done.why("size"))
-    done.run()
-    done.edit("workflow.py", "    ...\n", "    return table.height\n")
-    assert done.states()["size"] == "fresh"
-    done.edit("workflow.py", "    return size(train)\n", "    size(train)\n    return train\n")
-    with pytest.raises(UsageError, match="size is not run: nothing uses what it gives"):
-        done.why("size")
-
-
-def test_a_source_in_the_world(done: Small) -> None:
-    done.edit("workflow.py", "@step\ndef raw", '@step(reads="world")\ndef raw')
-    assert done.why("raw") == "raw: it asks its source again in each run."
-
-
-def test_the_answer_as_json(done: Small) -> None:
-    answer = done.command("why", "clean", "max_id=30", "--json").json
-    assert answer["step"] == "clean"
-    assert answer["state"] == "to run"
-    assert {"kind": "argument", "name": "max_id", "text": "the argument max_id went from 90 to 30"} in answer[
-        "causes"
-    ]
-    assert answer["settings"] == ["max_id went from 90 to 30"]
 
 
 PARTS = {
@@ -156,50 +103,4 @@ def test_which_settings_changed() -> None:
         "b.d went from null to 4",
         "e went from [1] to [1, 2]",
         "f went from null to true",
-    ]
-
-
-def test_an_edit_and_its_undoing_leave_no_cause(done: Small) -> None:
-    done.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
-    done.edit("deep.py", "FACTOR = 3", "FACTOR = 2")
-    assert "it is fresh" in done.why("clean")
-
-
-def test_two_projects_do_not_answer_for_each_other(tmp_path: Path) -> None:
-    one, other = flow(tmp_path / "one"), flow(tmp_path / "other")
-    one.run()
-    assert other.why("raw") == "raw: it has not run yet."
-
-
-@pytest.mark.parametrize("damage", [lambda p: p.unlink(), lambda p: p.write_text("{")])
-def test_without_the_journal_there_is_less_to_say(done: Small, damage: Callable[[Path], None]) -> None:
-    for path in (done.root / ".magical/runs").rglob("journal.jsonl"):
-        damage(path)
-    assert "it is fresh" in done.why("clean")
-    done.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
-    assert "clean:" in done.why("clean")
-
-
-def test_of_a_step_that_waits_the_answer_names_each_beginning_once(tmp_path: Path) -> None:
-    body = """
-    @step
-    def begin() -> int:
-        return 1
-
-    @step
-    def add(x: int, y: int) -> int:
-        return (x + y) % 7
-
-    @workflow
-    def many() -> int:
-        x, y = begin(), 3
-        for _ in range(40):
-            x, y = add(x, y), x
-        return x
-    """
-    small = one(tmp_path / "p", body)
-    answer = small.why("add[40]").splitlines()
-    assert answer == [
-        "add[40]: its inputs are made again; it runs if they come out different.",
-        "  begin: it has not run yet.",
     ]

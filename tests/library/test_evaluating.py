@@ -9,7 +9,6 @@ from sklearn import metrics as known
 
 from library.conftest import Run
 from library.tables import houses, people, pupils
-from library.test_splitting import like
 from magical import Contract, Id, Target
 from magical.errors import BrokenPromise
 from magical.library import Linear, SplitSettings, evaluate, model_data, predict, split, train, transform
@@ -68,24 +67,6 @@ def test_numbers() -> None:
     assert scores["r2"] == pytest.approx(known.r2_score(truth, picked))
 
 
-def test_with_more_scores_than_bins_the_value_is_exact() -> None:
-    rng = np.random.default_rng(0)
-
-    class Row(Contract):
-        y: Target[bool]
-
-    chance = rng.random(5000)
-    table = model_data(pl.DataFrame({"y": rng.random(5000) < chance}), Row)
-    predictions = pl.DataFrame(
-        {"prediction": chance > 0.5, "probability_False": 1 - chance, "probability_True": chance}
-    )
-    scores = evaluate(predictions, table)
-    exact = known.roc_auc_score(table["y"], chance)
-    assert scores["roc_auc"] == pytest.approx(exact, rel=1e-12)
-    assert scores.metrics["roc_auc"].low < exact < scores.metrics["roc_auc"].high
-    assert 0.01 < scores.metrics["roc_auc"].high - scores.metrics["roc_auc"].low < 0.04
-
-
 @pytest.mark.parametrize("table", [people, pupils, houses])
 def test_rows_are_matched_by_id(table: Any) -> None:
     predictions, test = predicted(table())
@@ -127,33 +108,6 @@ def test_a_table_without_a_target_is_refused() -> None:
 
     with pytest.raises(BrokenPromise, match="Bare has no target"):
         evaluate(pl.DataFrame({"prediction": [1]}), model_data(pl.DataFrame({"x": [1]}), Bare))
-
-
-def test_a_class_that_the_model_has_not_met_counts_as_wrong(run: Run) -> None:
-    predictions, test = predicted(pupils())
-    known_only = predictions.drop("probability_fair").with_columns(prediction=pl.lit("poor"))
-    scores = evaluate(known_only, test)
-    assert scores["accuracy"] == pytest.approx((test["mark"] == "poor").mean())
-    assert any("fair of mark were not in train" in w for w in run.warnings)
-
-
-def test_a_prediction_without_a_probability_is_refused() -> None:
-    predictions, test = predicted(pupils())
-    with pytest.raises(BrokenPromise, match="a prediction is none of the classes"):
-        evaluate(predictions.with_columns(prediction=pl.lit("odd")), test)
-
-
-def test_one_class_in_the_rows_leaves_out_what_needs_two() -> None:
-    predictions, test = predicted(people())
-    yes = test["bought"]
-    scores = evaluate(predictions.filter(yes), like(test.filter(yes), test))
-    assert "roc_auc" not in scores.metrics
-    assert scores.summary().startswith("average_precision") or scores.summary().startswith("log_loss")
-
-
-def test_the_same_rows_give_the_same_intervals() -> None:
-    predictions, test = predicted(people())
-    assert evaluate(predictions, test) == evaluate(predictions, test)
 
 
 def test_the_part_can_be_said() -> None:

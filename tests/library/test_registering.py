@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from library.served import REGISTERED, Played, in_a_run, play, write
 from magical.engine.protocols import Submission, Version
 from magical.errors import RegistryDown, RegistryError
-from magical.library.metrics.scores import Score, Scores
+from magical.library.metrics.scores import Scores
 from magical.library.registering import RegisterSettings, register
 from magical.library.scorer.scorer import Scorer
 from magical.steps import Receipt
@@ -357,25 +357,6 @@ def test_a_model_of_several_tables_gets_a_version_and_no_alias(desk: Desk) -> No
     version = desk.registry.versions()[0]
     with pytest.raises(Exception, match="A row alone cannot be scored"):
         Scorer.load(desk.registry.folder(version)).predict(pl.DataFrame())
-
-
-def test_the_card_takes_data_for_data() -> None:
-    from magical.contracts.model import Model
-    from magical.contracts.schema import Column, Schema
-    from magical.library.scorer.card import Provenance, write_card
-
-    schema = Schema("Row", (Column("<script>|x", "str", description="a\n# heading `code` [link](x)"),))
-    model = Model(None, "binary", "t", schema)
-    scores = Scores(
-        task="binary", target="t", part="test", rows=9, metrics={"f1": Score(value=1, low=0, high=1)}
-    )
-    text = write_card(
-        model, schema, scores, [], Provenance("w", "r", "k", git={"commit": "abc", "dirty": True})
-    )
-    assert "<script>" not in text
-    assert "&lt;script&gt;\\|x" in text
-    assert "\n# heading" not in text
-    assert "abc (with changes)" in text
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from layered_settings import FILE, PROFILE, Boosting, Budget, Deep, Linear, Whole, line, load
-from magical.errors import SettingsError, UsageError
+from magical.errors import SettingsError
 from magical.settings import to_json
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings, read_toml
 from projects import Small, is_well_worded
@@ -128,21 +128,6 @@ def test_a_byte_order_mark_does_not_matter(tmp_path: Path) -> None:
 # --- in a project ------------------------------------------------------------------------------------------------
 
 
-def test_a_project_reads_its_files(small: Small) -> None:
-    small.write("settings.toml", "max_id = 50\n[tracking]\nenabled = false\n[policy]\nworkers = 1\n")
-    small.write("profiles/quick.toml", "max_id = 20\n[policy]\nworkers = 3\n")
-    for profile, words, age, workers in [
-        ("", {}, 50, 1),
-        ("quick", {}, 20, 3),
-        ("quick", {"max_id": 30}, 30, 3),
-        ("quick", {"policy": {"workers": 2}}, 20, 2),
-    ]:
-        opened = small.load(profile)
-        assert opened.context(words).draw().drawn.settings["max_id"] == age
-        assert opened.context(words).configuration.policy.workers == workers
-    assert "policy" not in small.load().context().draw().drawn.settings
-
-
 def test_who_spoke_is_shown(small: Small) -> None:
     small.write("profiles/quick.toml", "unread = 2\n")
     out = small.command("show", "--settings", "--profile", "quick", "max_id=3").out
@@ -153,34 +138,7 @@ def test_who_spoke_is_shown(small: Small) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("[policy]\nworker = 2\n", "did you mean 'workers'"),
-        ("[policy]\nworkers = 'many'\n", r"\[policy\] The setting workers"),
-        ("[policy]\nrunner = 'lokal'\n", "runner"),
-        ("[tracking]\nenable = true\n", "did you mean 'enabled'"),
-        ("policy = 3\n", "policy is a group of settings"),
-    ],
-)
-def test_policy_and_tracking_are_as_strict(small: Small, text: str, said: str) -> None:
-    small.write("settings.toml", text)
-    with pytest.raises(SettingsError, match=said):
-        small.load().plan()
-
-
-def test_an_unknown_profile_is_said(small: Small) -> None:
-    with pytest.raises(UsageError, match="There is no profile 'x'"):
-        small.load("x").plan()
-
-
 def test_a_secret_has_no_place_yet() -> None:
     with pytest.raises(SettingsError, match="SecretStr") as caught:
         to_json(SecretStr("hush"))
     assert "hush" not in str(caught.value)
-
-
-def test_the_layer_that_gave_the_very_setting_is_named(small: Small) -> None:
-    small.write("settings.toml", "[tracking]\nenabled = false\n[policy.steps.clean]\nretries = 1\n")
-    with pytest.raises(SettingsError, match=r"steps.clean.timout' \(on the command line\)"):
-        small.run(policy={"steps": {"clean": {"timout": 1}}})

@@ -3,7 +3,6 @@
 import re
 import time
 from html.parser import HTMLParser
-from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -11,14 +10,11 @@ from hypothesis import strategies as st
 
 from magical.graph import Graph
 from magical.refs import Link
-from magical.views.column_text import describe_data, make_column_rows
 from magical.views.page import render_figure, render_page, render_text
 from magical.views.picture import build_picture
 from magical.views.state_marks import StepStatus
-from magical.views.svg import render_svg
-from views.graphs import CAMPAIGN, CUSTOMER, NASTY, chain, fan, graphs, node, standings
+from views.graphs import CAMPAIGN, NASTY, chain, fan, graphs, node, standings
 
-SVG = "{http://www.w3.org/2000/svg}"
 VOID = {"meta", "link", "br"}
 
 
@@ -47,33 +43,6 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
-
-
-def boxes(svg: ElementTree.Element, kind: str) -> list[tuple[float, float, float, float]]:
-    """Find the boxes of a kind: left, top, right, bottom."""
-    found = []
-    for group in svg.iter(f"{SVG}g"):
-        if kind in group.get("class", "").split():
-            x, y, w, h = (float(group.find(f"{SVG}rect").get(n)) for n in ("x", "y", "width", "height"))  # type: ignore[union-attr,arg-type]
-            found.append((x, y, x + w, y + h))
-    return found
-
-
-@given(st.data(), graphs())
-def test_any_graph_is_drawn_whole_and_nothing_overlaps(data: st.DataObject, graph: Graph) -> None:
-    states = data.draw(st.none() | st.fixed_dictionaries({n.name: standings for n in graph.nodes}))
-    drawn = build_picture(graph, states)
-    svg = ElementTree.fromstring(render_svg(drawn))
-    steps, data_boxes = boxes(svg, "m-step"), boxes(svg, "m-data")
-    assert (len(steps), len(data_boxes)) == (len(drawn.steps), len(drawn.data))
-    left, _, wide, tall = map(float, svg.get("viewBox", "").split())
-    placed = [*steps, *data_boxes]
-    for i, (x0, y0, x1, y1) in enumerate(placed):
-        assert left <= x0 < x1 <= left + wide
-        assert 0 <= y0 < y1 <= tall
-        assert all(x1 <= a0 or a1 <= x0 or y1 <= b0 or b1 <= y0 for a0, b0, a1, b1 in placed[:i])
-    lines = [(p.get("data-from"), p.get("data-to")) for p in svg.iter(f"{SVG}path")]
-    assert sorted(map(str, lines)) == sorted(map(str, drawn.edges))
 
 
 @given(st.data(), graphs(most=6))
@@ -152,9 +121,6 @@ def test_data_lead_to_their_contract() -> None:
     links = [a["href"] for tag, a in reader.tags if tag == "a"]
     assert set(links) == {"#contract-0"}
     assert len(links) >= 5
-    columns = "id: int, id\nshop: str, key of Shop\nincome: float, may be null, ≥ 0\nlevel: str, '<b>low</b>', 'high'"
-    assert describe_data(build_picture(CAMPAIGN).data["d1"]) == f"customers: Frame[Customer]\n{columns}"
-    assert [len(row) for row in make_column_rows(CUSTOMER)] == [6] * 4
 
 
 def test_in_a_notebook_it_is_one_piece_without_links() -> None:

@@ -1,0 +1,145 @@
+"""Texts that become numbers, booleans and dates, and those that stay texts with a remark."""
+
+import datetime as dt
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from magical.inference.column_stats import TypedTable
+from magical.inference.text_types import infer_text_types
+
+DAY = dt.date(2020, 1, 31)
+TEXT = pl.String
+
+
+def typed(name: str, values: list[Any], dtype: Any = TEXT) -> TypedTable:
+    return infer_text_types(pl.DataFrame({name: pl.Series(values, dtype=dtype)}))
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["7", " 8 ", None], [7, 8, None]),
+        (["7.0", "8"], [7.0, 8.0]),
+        (["1,5", "2"], [1.5, 2.0]),
+        (["1", "n/a", ""], [1, None, None]),
+        (["yes", "No"], [True, False]),
+        (["t", "f"], [True, False]),
+        (["2020-01-31", None], [DAY, None]),
+        (["31.01.2020", "30.01.2020"], [DAY, DAY.replace(day=30)]),
+        (["2020-01-31 14:30:00"], [dt.datetime(2020, 1, 31, 14, 30)]),
+        (["31/01/2020 02:30 PM"], [dt.datetime(2020, 1, 31, 14, 30)]),
+    ],
+)
+def test_texts_get_the_type_of_all_their_values(texts: list[str | None], values: list[Any]) -> None:
+    found = typed("x", texts).table["x"]
+    assert found.to_list() == values
+    assert type(found.drop_nulls()[0]) is type(values[0])
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["01067", "10115"],
+        ["007.5", "-01"],
+        ["y", "f"],
+        ["yes", None],
+        ["", "n/a"],
+        [None, None],
+        ["12345678901234567890", "1.5"],
+        ["2020-01-31", "31.01.2020"],
+        ["7", "large"],
+    ],
+)
+def test_other_texts_stay_as_they_are(texts: list[str | None]) -> None:
+    found = typed("x", texts)
+    assert_frame_equal(found.table, found.raw)
+    assert found.formats == {}
+
+
+def test_a_format_is_told_unless_it_is_iso() -> None:
+    raw = pl.DataFrame({"iso": ["2020-01-31"], "dots": ["31.01.2020"], "us": ["1/31/2020"], "n": ["1"]})
+    assert infer_text_types(raw).formats == {"dots": "%d.%m.%Y", "us": "%m/%d/%Y"}
+
+
+def test_a_day_above_12_that_comes_late_decides() -> None:
+    found = typed("day", ["01/02/2020"] * 1500 + ["02/13/2020"])
+    assert found.formats == {"day": "%m/%d/%Y"}
+    assert found.remarks == {}
+
+
+def test_a_value_that_comes_late_keeps_the_column_a_text() -> None:
+    assert typed("x", ["1"] * 1500 + ["a"]).table["x"].dtype == TEXT
+
+
+def test_an_order_of_day_and_month_that_nothing_decides_is_remarked() -> None:
+    found = typed("day", ["01/02/2020", "03/04/2020"])
+    assert found.remarks == {"day": "whether the day or the month comes first is a guess"}
+    assert found.table["day"].dtype == pl.Date
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "dtype", "date"),
+    [
+        ("birth_date", ["20200131", None], TEXT, True),
+        ("birth_date", [20200131, None], pl.Int64, True),
+        ("amount", [20200131], pl.Int64, False),
+        ("date_id", [20200131], pl.Int64, False),
+        ("date", [20201331], pl.Int64, False),
+        ("date", [20200131, 7], pl.Int64, False),
+        ("date", [None], pl.Int64, False),
+    ],
+)
+def test_whole_numbers_are_dates_if_their_name_says_so(
+    name: str, values: list[Any], dtype: Any, date: bool
+) -> None:
+    found = typed(name, values, dtype).table[name]
+    assert (found.dtype == pl.Date) is date
+    assert not date or found.to_list() == [DAY, None]
+
+
+@pytest.mark.parametrize(
+    ("texts", "remark"),
+    [
+        (["01067"], "written with leading zeros"),
+        (["1" * 16 + ".5", "1" * 16], "whole numbers of more digits than a number holds"),
+        (["1,000", "2,500", ""], "numbers, if the comma parts thousands; it could part decimals, too"),
+        (["1.5"] * 11 + ["lots"], "numbers but for 1 of 12 values: 'lots'"),
+        (["1"] * 41 + ["a", "b", "c", "x" * 30], "numbers but for 4 of 45 values: 'a', 'b', 'c' …"),
+        (["2020-01-31"] * 11 + ["soon"], "dates but for 1 of 12 values: 'soon'"),
+        (["1.5"] * 9 + ["lots"], None),
+        (["a", "b"], None),
+    ],
+)
+def test_what_just_missed_another_type_is_remarked(texts: list[str], remark: str | None) -> None:
+    found = typed("x", texts)
+    assert found.table["x"].dtype == TEXT
+    assert found.remarks.get("x") == remark
+
+
+def test_columns_of_other_types_pass_in_their_order() -> None:
+    raw = pl.DataFrame({"b": [1.5], "a": ["2"], "list": [[1]], "day": [DAY]})
+    found = infer_text_types(raw)
+    assert found.table.row(0) == (1.5, 2, [1], DAY)
+    assert found.table.columns == raw.columns
+    assert found.raw is raw
+
+
+def test_tables_without_rows_or_columns() -> None:
+    assert infer_text_types(pl.DataFrame()).table.shape == (0, 0)
+    assert typed("x", []).table.schema == {"x": TEXT}
+
+
+@given(st.lists(st.integers(-(10**15), 10**15), min_size=1, max_size=20))
+def test_whole_numbers_survive_being_written(numbers: list[int]) -> None:
+    assert typed("amount", [str(n) for n in numbers]).table["amount"].to_list() == numbers
+
+
+@settings(max_examples=30)
+@given(st.lists(st.none() | st.dates(dt.date(1800, 1, 1)), min_size=1, max_size=20).filter(any))
+def test_dates_survive_being_written(days: list[dt.date | None]) -> None:
+    assert typed("x", [d and d.isoformat() for d in days]).table["x"].to_list() == days

@@ -1,0 +1,156 @@
+"""The card, the tags and the requirements of a registered model."""
+
+import importlib.metadata
+import json
+import pickle
+import zipfile
+from collections import OrderedDict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magical.contracts.model import Candidate, Model
+from magical.contracts.schema import Column, Schema
+from magical.library.metrics.scores import Score, Scores
+from magical.library.scorer.card import Provenance, build_tags, find_requirements, write_card
+from magical.library.scorer.promotion_gate import Criterion
+from magical.masking import register_secret
+
+AUC = Score(value=0.89123456, low=0.86, high=0.918)
+SCORES = Scores(task="binary", target="bought", part="test", rows=1448, metrics={"roc_auc": AUC})
+ROW = Schema("Customer", (Column("id", "int", role="id"), Column("age", "int", True, description="in years")))
+BEST = Candidate("boosting", 0.26, "log_loss", {"depth": 3, "words": "x" * 90})
+MODEL = Model(None, "binary", "bought", Schema("In", (Column("age", "int"),)), chosen=BEST)
+BROKEN = Criterion("f1", ">= 0.7", "0.6", False, "f1 0.6 < 0.7 required")
+CRITERIA = [Criterion("roc_auc", ">= 0.7", "0.8912", True), Criterion("LEAK002", "passed", "none", None)]
+
+
+def card(model: Model = MODEL, rows: Schema = ROW, criteria: Any = (), **origin: Any) -> str:
+    return write_card(model, rows, SCORES, criteria, Provenance("campaign", "run-1", "k1", **origin))
+
+
+@pytest.mark.parametrize(
+    ("git", "commit"),
+    [
+        (None, ""),
+        ({}, ""),
+        ({"commit": "", "dirty": True}, ""),
+        ({"commit": "0c1d", "dirty": False}, "0c1d"),
+        ({"commit": "0c1d", "dirty": True}, "0c1d (with changes)"),
+    ],
+)
+def test_the_commit_is_marked_if_there_were_changes(git: dict[str, Any] | None, commit: str) -> None:
+    assert Provenance("w", "r", "k", git=git).commit == commit
+
+
+def test_tags_have_the_origin_the_gate_and_each_score() -> None:
+    made = build_tags(
+        Provenance("campaign", "run-1", "k1", data="d1", git={"commit": "0c1d"}), SCORES, CRITERIA
+    )
+    assert made == {
+        "magical.workflow": "campaign",
+        "magical.run": "run-1",
+        "magical.data": "d1",
+        "magical.commit": "0c1d",
+        "magical.gate": "held",
+        "magical.summary": "roc_auc 0.891 (0.860 to 0.918), 1,448 test rows",
+        "test.roc_auc": "0.891235",
+    }
+
+
+def test_tags_without_a_text_are_left_out() -> None:
+    made = build_tags(Provenance("campaign", "run-1", "k1"), SCORES, [BROKEN])
+    assert not {"magical.data", "magical.commit"} & set(made)
+    assert made["magical.gate"] == "not held: f1 0.6 < 0.7 required"
+
+
+def test_no_secret_is_in_a_tag() -> None:
+    register_secret("hunter2-hunter2")
+    made = build_tags(Provenance("hunter2-hunter2", "run-1", "k1"), SCORES, [])
+    assert made["magical.workflow"] == "***"
+
+
+def test_the_card_has_a_table_for_each_question() -> None:
+    text = card(criteria=iter([*CRITERIA, BROKEN]), data="d1", source="typed_rows", git={"commit": "0c1d"})
+    for part in (
+        "# campaign: bought by boosting\n",
+        "binary; gate not held: f1 0.6 &lt; 0.7 required.",
+        "## Scores (1,448 test rows, 95 % intervals)",
+        "| roc\\_auc | 0.8912 | 0.86 | 0.918 |",
+        "| boosting | log\\_loss | 0.26 | depth 3, words ",
+        "| roc\\_auc | &gt;= 0.7 | 0.8912 | yes |",
+        "| LEAK002 | passed | none | not assessed |",
+        "| f1 | &gt;= 0.7 | 0.6 | no |",
+        "| commit | 0c1d |",
+        "| data (typed\\_rows) | d1 |",
+        "## A row of Customer",
+        "| age | int \\| None |  | in years |",
+        "## Features\n\nage\n",
+    ):
+        assert part in text
+
+
+def test_what_is_not_known_has_no_line() -> None:
+    plain = Model(None, "binary", "bought", Schema("In", ()))
+    text = card(plain, Schema("Customer", ()))
+    assert text.startswith("# campaign: bought by a model\n")
+    assert text.endswith("## Features\n\nnone\n")
+    assert not any(part in text for part in ("Candidates", "A row of", "| commit", "| data"))
+
+
+def test_the_card_takes_data_for_data() -> None:
+    schema = Schema("Row", (Column("<script>|x", "str", description="a\n# heading `code` [link](x)"),))
+    model = Model(None, "binary", "t", schema)
+    scores = Scores(
+        task="binary", target="t", part="test", rows=9, metrics={"f1": Score(value=1, low=0, high=1)}
+    )
+    text = write_card(
+        model, schema, scores, [], Provenance("w", "r", "k", git={"commit": "abc", "dirty": True})
+    )
+    assert "<script>" not in text
+    assert "&lt;script&gt;\\|x" in text
+    assert "\n# heading" not in text
+    assert "abc (with changes)" in text
+
+
+TOPS = {"cloudpickle", "numpy", "pandas", "polars", "pydantic", "scikit-learn", "skops"}
+
+
+def names(folder: Path) -> set[str]:
+    return {line.partition("==")[0] for line in find_requirements(folder)}
+
+
+def test_an_empty_folder_requires_what_any_scorer_does(tmp_path: Path) -> None:
+    first, *rest = find_requirements(tmp_path)
+    assert first.startswith("magical-thinking==")
+    assert rest == sorted(rest)
+    assert names(tmp_path) == TOPS | {"magical-thinking"}
+    assert f"polars=={importlib.metadata.version('polars')}" in rest
+
+
+def test_imports_of_modules_are_required_wherever_they_are(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/helpers.py").write_text("import json, no_such_thing\nfrom hypothesis import strategies")
+    assert names(tmp_path) - TOPS == {"magical-thinking", "hypothesis"}
+
+
+def test_a_pickle_is_read_and_never_run(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> Any:
+            return exec, ("raise SystemExit",)
+
+    values = [Trap(), OrderedDict(a=Fraction(1, 2)), "hypothesis", "no such module", "polars" * 99]
+    (tmp_path / "values.pkl").write_bytes(pickle.dumps(values))
+    assert names(tmp_path) - TOPS == {"magical-thinking", "hypothesis"}
+
+
+def test_the_classes_in_a_skops_file_are_required(tmp_path: Path) -> None:
+    schema = {
+        "__module__": "sklearn.pipeline",
+        "content": [{"__module__": "hypothesis.core"}, 1, {"x": None}],
+    }
+    with zipfile.ZipFile(tmp_path / "pipeline.skops", "w") as archive:
+        archive.writestr("schema.json", json.dumps(schema))
+    assert names(tmp_path) - TOPS == {"magical-thinking", "hypothesis"}
