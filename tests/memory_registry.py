@@ -53,7 +53,7 @@ class MemoryRegistry:
         there = {v.number: v for v in self.versions(name)}
         champions = [n for n in self.champions.get(name, []) if n in there]
         if len(champions) < 2:
-            raise RegistryError(f"{name} has had no champion before the present one.", hint="promote one.")
+            raise RegistryError(f"{name} has no previous champion.", hint="promote one.")
         self.alias(there[champions[-2]])
         self.champions[name] = champions[:-1]
         return next(v for v in self.found if (v.name, v.number) == (name, champions[-2]))

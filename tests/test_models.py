@@ -60,7 +60,7 @@ def test_of_several_models_one_must_be_named(small: Small, registry: MemoryRegis
     assert (answer.code, "name one of: " in answer.err) == (2, True)
     assert small.command("models", "campaign", "--rollback").code == 0
     answer = small.command("models", "other", "--rollback")
-    assert (answer.code, "has had no champion before" in answer.err) == (1, True)
+    assert (answer.code, "has no previous champion" in answer.err) == (1, True)
 
 
 def test_where_there_is_no_model_there_is_nothing_to_move(

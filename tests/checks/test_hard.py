@@ -330,7 +330,7 @@ def inner(table):
 
 
 @pytest.mark.parametrize(
-    ("rows", "words"), [(0, "a table without rows"), (1, "a single row (null where it may be)")]
+    ("rows", "words"), [(0, "a table without rows"), (1, "a single row (its nullable columns are null)")]
 )
 def test_few_rows_have_a_hint_of_their_own(tmp_path: Path, rows: int, words: str) -> None:
     body = f"""

@@ -321,7 +321,7 @@ def test_filter_needs_the_columns() -> None:
 
 
 def test_filter_needs_a_table() -> None:
-    with pytest.raises(BrokenPromise, match="A table was expected, and a int came"):
+    with pytest.raises(BrokenPromise, match="A table was expected, not int"):
         filter(3, Living)
 
 

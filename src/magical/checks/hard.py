@@ -415,6 +415,6 @@ def _suggest_row_handling(node: Node, rows: int) -> str:
     if node.call is None or not is_project_code(node.call.step.function):
         return _PROMISE_MORE
     if rows < 2:
-        case = "a table without rows" if rows == 0 else "a single row (null where it may be)"
+        case = "a table without rows" if rows == 0 else "a single row (its nullable columns are null)"
         return f"handle {case} in {node.where}, or refuse it clearly: raise MagicalError(...)."
     return f"handle it in {node.where}, or {_PROMISE_MORE}"

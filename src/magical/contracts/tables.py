@@ -40,7 +40,7 @@ def to_polars(table: Any) -> pl.DataFrame:
         return table
     if isinstance(table, pl.LazyFrame):
         return table.collect()
-    # By the name of the type's module: whoever has a pandas table has imported pandas already.
+    # The module's name suffices: importing pandas to test the type would be slow.
     if type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "columns"):
         if not all(isinstance(label, str) for label in table.columns):
             table = table.set_axis(list(map(str, table.columns)), axis=1)
@@ -48,7 +48,7 @@ def to_polars(table: Any) -> pl.DataFrame:
     if isinstance(table, list) and all(isinstance(row, dict) for row in table):
         return pl.DataFrame(table, infer_schema_length=None)
     raise BrokenPromise(
-        f"A table was expected, and a {type(table).__name__} came.", hint="give a polars or pandas DataFrame."
+        f"A table was expected, not {type(table).__name__}.", hint="give a polars or pandas DataFrame."
     )
 
 

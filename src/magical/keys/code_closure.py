@@ -249,7 +249,7 @@ class CodeReader:
     def _enter_module(
         self, module: ModuleType, chain: tuple[str, ...], code: CodeClosure
     ) -> Iterator[_Definition]:
-        """Follow the rest of a dotted name in another module; without a rest, all of the module counts."""
+        """Follow a chain of attribute names into a module; if it is empty, the whole module counts."""
         if not is_project(module):
             code.calls_wish |= chain[:1] == ("wish",) and module.__name__ in ("magical", "magical.wishes")
             self._add_package(module.__name__, code)

@@ -180,7 +180,7 @@ def read_records(dialect: Dialect, name: str) -> list[list[str]]:
     r"""Read all lines one by one, the header first: slow, but it reads irregular files, too.
 
     Raises:
-        InputError: a line has more or fewer fields than the header, or is not valid csv; the message has its number.
+        InputError: a line is not valid csv, or has more or fewer fields than the header.
 
     Example:
         >>> read_records(Dialect(b'a,b\n1,"x, y"\n', ","), "a.csv")

@@ -86,14 +86,14 @@ class RoundTripSuite(Conformance):
         assert store.find_record(KEY) == later
 
     def test_a_dropped_record_is_gone(self, store: Store) -> None:
-        """Store.drop_record: the key counts as computed no more; dropping it again does nothing."""
+        """Store.drop_record: the key no longer counts as computed; dropping it again does nothing."""
         self.save_with_record(store)
         store.drop_record(KEY)
         store.drop_record(KEY)
         assert store.find_record(KEY) is None
 
-    def test_a_record_that_took_the_place_of_another_is_not_dropped_for_it(self, store: Store) -> None:
-        """Store.drop_record: with ``only``, another record that stands there by now stays."""
+    def test_drop_record_keeps_a_later_record(self, store: Store) -> None:
+        """Store.drop_record: does nothing if the key has another record than ``expected``."""
         earlier = self.save_with_record(store)
         later = self.save_with_record(store, TABLE.reverse())
         store.drop_record(KEY, earlier)

@@ -179,7 +179,7 @@ class MlflowRegistry:
                 self._note_champions(client, name, champions[:-1])
                 return self._to_version(versions[champions[-2]], self._aliases(client, name))
         raise RegistryError(
-            f"{name} has had no champion before the present one.",
+            f"{name} has no previous champion.",
             hint="magical models lists its versions; --promote VERSION takes one of them.",
         )
 

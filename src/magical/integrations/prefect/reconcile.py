@@ -78,7 +78,7 @@ class OpenFlowRuns:
             write_text(path, json.dumps({"server": mask_uris(server), "flow_run": flow_run}))
 
     def find_open(self, run: str = "*") -> Iterator[tuple[str, str, str]]:
-        """Yield the name, the server and the flow run of all marked runs, or of one."""
+        """Yield each marked run, or the named one, with its server and its flow run."""
         for path in sorted(self.folder.glob(f"{run}/{self.NAME}")):
             try:
                 mark = json.loads(path.read_text(encoding="utf-8"))
@@ -127,7 +127,7 @@ def describe_open_flow_run(journal: Journal, run: str) -> str:
 
 
 def _is_reachable(server: str) -> bool:
-    """Return True if a server answers within seconds; other requests would wait for a dead one for minutes."""
+    """Return True if a server answers within seconds; other requests wait minutes for a dead server."""
     with contextlib.suppress(Exception):
         check_server(server)
         return True

@@ -118,7 +118,7 @@ def compare_floats(old: _Numbers, new: _Numbers) -> tuple[int, float | None]:
 def _scale(values: _Numbers) -> float:
     """Estimate the scale of a column: the size that three quarters of its values do not exceed.
 
-    Where these are zeros or rounding, it is the largest value, up to 1000.
+    It is at least the largest size, capped at 1000: most values may be zeros or rounding errors.
     """
     sizes = np.abs(values[np.isfinite(values)])
     if not len(sizes):

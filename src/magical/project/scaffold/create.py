@@ -99,7 +99,7 @@ def create_project(name: str, data: str = "", target: str = "") -> CreatedProjec
         UsageError: the name is invalid or taken, or the data or the target do not exist.
         InputError: the data cannot be read.
         BrokenPromise: the target cannot be predicted.
-        StoreError: the disk refuses.
+        StoreError: the files cannot be written.
 
     Example:
         >>> import tempfile
@@ -108,7 +108,7 @@ def create_project(name: str, data: str = "", target: str = "") -> CreatedProjec
     """
     root = _find_free_root(name)
     if target and not data:
-        raise UsageError(f"--target {target} names a column of no file.", hint="add --data FILE.")
+        raise UsageError(f"--target {target} needs a data file.", hint="add --data FILE.")
     plain = to_snake_case(root.name)
     is_taken = keyword.iskeyword(plain) or plain in _RESERVED_NAMES
     variables = {

@@ -107,17 +107,17 @@ def describe_prefect_server(home: Path, port: int) -> Server:
 
 
 def describe_mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> Server:
-    """Describe MLflow's server.
+    """Return the command line and the environment of MLflow's server.
 
     Args:
         home: the folder for its log.
-        uri: of the database, which is created if it is missing.
-        artifacts: the folder with the files of an embedded database.
+        uri: the database's address; a missing database is created.
+        artifacts: the folder for the artifacts that clients send.
     """
     relocate_artifacts(uri, artifacts)
     settings = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        # As installed it starts 15 processes and takes 2 GB; so it is two, of which one only waits.
+        # By default MLflow starts 15 processes, which take 2 GB; without job execution it starts two.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_BACKEND_STORE_URI": uri,  # not on the command line, where all can read a password
     }
@@ -126,7 +126,7 @@ def describe_mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> 
         "port": str(port),
         "workers": "1",
         "uvicorn-opts": "--no-access-log",  # a line for each request would fill the log
-        "artifacts-destination": artifacts.resolve().as_uri(),  # of what clients send over HTTP
+        "artifacts-destination": artifacts.resolve().as_uri(),  # the files that clients send over HTTP
         "allowed-hosts": ",".join(origin.removeprefix("http://") for origin in _origins(port)),
         "cors-allowed-origins": ",".join(_origins(port)),
     }
