@@ -56,7 +56,7 @@ def find_predictors(graph: Graph, node: Node) -> list[Node]:
 
 
 def find_input_obstacle(graph: Graph, node: Node) -> str:
-    """Explain why no inputs can be generated for a node; an empty text if they can."""
+    """Explain why no inputs can be generated for a node; empty if they can be generated."""
     for name, promise in _collect_promises(graph, node).items():
         if promise.kind == "receipt":
             return f"{name} writes to the world"

@@ -68,7 +68,7 @@ class Column:
         return f"{name} | None" if self.nullable else name
 
     def to_json(self) -> dict[str, Any]:
-        """Convert it to JSON for keys, without its description, and without examples, which no step sees."""
+        """Convert the column to JSON for keys, without its description and examples, which no step sees."""
         full = {
             "name": self.name,
             "type": self.type,

@@ -58,7 +58,7 @@ class Run:
         return self._load_wired(self._graph.result)
 
     def kept(self, step: str) -> dict[str, Any]:
-        """Load what a step's body kept beside its result."""
+        """Load the artifacts that a step's body kept beside its result, by name."""
         from magical.contracts.promises import Promise
 
         record = self._record(self._graph.node(step).name)

@@ -77,7 +77,7 @@ def generate_numbered(prefix: str, least: int, most: int | None, size: int) -> p
 
 
 def generate_matching(pattern: str, least: int, most: int | None, *, count: int = 0) -> pl.Series:
-    """Generate distinct texts that match a pattern: ``count`` or a thousand, or fewer if no more are found.
+    """Generate distinct texts that match a pattern: at most ``count``, or at most a thousand if it is 0.
 
     Raises:
         CannotGenerate: Python cannot read the pattern, or no text is found.

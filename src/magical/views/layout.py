@@ -87,7 +87,7 @@ def compute_layout(
     """Place boxes in layers, each below all boxes with an edge to it.
 
     Args:
-        boxes: in topological order; none is in an earlier band than a box with an edge to it.
+        boxes: in topological order; no edge leads to an earlier band.
         max_width: a wider layer is broken into several.
         header_height: the room above the first layer of a band.
 

@@ -42,8 +42,8 @@ def test_an_earlier_run_is_not_compared_with_what_a_later_one_gave(
     steps = json.loads(asked_twice.command("runs", first, "--json").out)["steps"]
     assert [steps[name]["result"] for name in ("asked", "thing")] == [None, None]
     out = asked_twice.command("reproduce", first).out  # the world says 2, as in the run after that one
-    assert "asked differs: other content, and what it gave then is no longer in the store." in out
-    assert "thing not compared: what it gave then is no longer in the store." in out
+    assert "asked differs: other content, and its earlier result is no longer in the store." in out
+    assert "thing not compared: its earlier result is no longer in the store." in out
     answer = asked_twice.command("reproduce", "last", "--json")
     assert levels(answer) == {"asked": "same", "thing": "same"}
     monkeypatch.setenv("ANSWER", "1")

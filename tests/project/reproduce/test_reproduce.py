@@ -456,7 +456,7 @@ def test_a_run_whose_results_are_swept_in_part_is_compared_by_the_names_of_conte
     assert (said.code, said.out) == (0, "flow: 5 steps: 5 agree to the last bit.\n")
     small.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
     out = small.command("reproduce", "last").out
-    assert "clean differs: other content, and what it gave then is no longer in the store.\n" in out
+    assert "clean differs: other content, and its earlier result is no longer in the store.\n" in out
 
 
 def test_a_pretended_and_a_sampled_run_are_reproduced_as_such(small: Small, tmp_path: Path) -> None:

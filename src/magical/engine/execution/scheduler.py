@@ -279,7 +279,7 @@ class Scheduler:
             call = partial(self._executor.execute, node, plan, inputs)
             next_delay = partial(self._retries.next_delay, plan, policy)
             future = runner.submit(WorkItem(call, node.name, tuple(inputs), policy, next_delay))
-            # Called in the thread of the body, which may only put it into the queue.
+            # The callback runs in the body's thread, which may only put the result into the queue.
             future.add_done_callback(lambda f: self._done.put((plan, f)))
 
     def _must_wait(self, node: Node, plan: NodePlan, policy: NodePolicy) -> bool:

@@ -165,7 +165,7 @@ class PrefectCards:
     def _send_cards(self) -> None:
         from prefect.client.orchestration import get_client
 
-        # A client of its own: that of the flow run is closed with it, and cards may be sent later.
+        # Use a separate client: the flow run closes its own when it ends, and cards may be sent later.
         options = {"timeout": _CLIENT_TIMEOUT}
         with contextlib.suppress(Exception), get_client(options, sync_client=True) as client:
             while (post := self._queue.get()) is not None:

@@ -104,11 +104,11 @@ class Comparison:
 
 
 def _compare_content(old: str, new: str) -> tuple[str, tuple[str, ...]]:
-    """Compare a result by the name of its content, where the store no longer has the old one."""
+    """Compare the content names of two results, when the store no longer has the old result."""
     # A model is named by its key, `key:…`, which says nothing of its content.
     if old == new and not old.startswith("key:"):
         return SAME, ()
-    gone = "what it gave then is no longer in the store"
+    gone = "its earlier result is no longer in the store"
     if not old or old.startswith("key:"):
         return UNKNOWN, (gone,)
     return DIFFERS, (f"other content, and {gone}",)
