@@ -117,7 +117,7 @@ def _bound_expression(bound: str, value: Any, col: pl.Expr, dtype: Any) -> pl.Ex
 
 
 def _is_not_nan(col: pl.Expr, dtype: Any) -> pl.Expr:
-    # To polars NaN is greater than every number, so only lower bounds would let it pass.
+    # To polars NaN is greater than every number, so a lower bound alone would let it pass.
     return col.is_not_nan() if dtype.is_float() else pl.lit(True)
 
 

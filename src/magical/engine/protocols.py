@@ -342,7 +342,7 @@ class StepContext:
         """Let the body open the model registry, and note whether it does."""
 
         def open_registry() -> Registry:
-            self.registry_used = True  # its record then names the registry
+            self.registry_used = True  # the step's record then names the registry
             return registry()
 
         self.registry = open_registry

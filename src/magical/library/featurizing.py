@@ -27,11 +27,11 @@ def _extend_schema(table: Schema | None, features: tuple[Feature, ...]) -> Schem
 
 @step(promises=_extend_schema)
 def featurize(table: Frame[C], features: tuple[Feature, ...]) -> Frame[C]:
-    """Add the features of the settings, row by row, one after the other.
+    """Add features to the rows of a table, one feature after the other.
 
     Args:
         table: rows with a contract.
-        features: each may read what an earlier one added.
+        features: each may read the columns that an earlier one added.
 
     Returns:
         The same rows, added columns last; its contract promises them too.

@@ -40,7 +40,9 @@ class RoundTripSuite(Conformance):
     @pytest.fixture
     def store(self) -> Store:
         """Create an empty store."""
-        raise NotImplementedError(f"{type(self).__name__} must make an empty one: a fixture named store")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define a fixture named store, which gives an empty store"
+        )
 
     def objects(self, store: Any) -> Sequence[Path]:
         """List the files of all stored objects, without those of records."""

@@ -140,10 +140,10 @@ def find_difference(drawn: DrawnWorkflow, graph: Graph, mark_pretended: Callable
 def digest_other_files(
     identities: Mapping[str, NodeIdentity], read: Iterable[str], root: Path
 ) -> dict[str, str]:
-    """Compute the digests of the files that drawing depends on beside the project's own modules.
+    """Compute the digests of the files that drawing depends on besides the project's own modules.
 
     Args:
-        identities: name the files of their code, also those of editable packages.
+        identities: give the code files of each node, also those in editable packages.
         read: the files that were read while the project was imported.
         root: the project's folder.
 
