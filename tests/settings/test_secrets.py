@@ -115,14 +115,14 @@ def test_a_value_in_the_clear_is_refused_and_not_repeated(field: str, value: obj
     shown = "".join(traceback.format_exception(caught.value))
     assert "hunter2" not in shown
     assert "1234567" not in shown
-    assert f"The setting {field} wants a reference to a secret" in str(caught.value)
+    assert f"The setting {field} must be a reference to a secret" in str(caught.value)
     assert is_well_worded(str(caught.value))
 
 
 def test_the_layer_that_gave_it_is_named() -> None:
     layers = [Layer("settings.toml", {"database": {"password": CLEAR}})]
     with pytest.raises(
-        SettingsError, match=r"The setting password \(in settings.toml\) wants a reference"
+        SettingsError, match=r"The setting password \(in settings.toml\) must be a reference"
     ) as caught:
         load_settings(Whole, layers)
     assert "hunter2" not in str(caught.value)

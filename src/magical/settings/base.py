@@ -148,7 +148,7 @@ class TaggedSettings(Settings):
 
 
 def is_same_kind(one: str, other: str) -> bool:
-    """Return True if two texts name one kind, as a class or in small letters.
+    """Return True if two names mean the same kind; each may be a class name or in snake case.
 
     Example:
         >>> is_same_kind("DateParts", "date_parts")
@@ -165,7 +165,7 @@ def to_json(value: Any, override: Callable[[Any], Any] | None = None) -> Any:
         override: called first for each value; its result is used unless it is ``NotImplemented``.
 
     Raises:
-        SettingsError: the value has no form in JSON.
+        SettingsError: the value cannot be written as JSON.
 
     Example:
         >>> to_json({"day": dt.date(2024, 1, 31), "sizes": (1, 2)})
@@ -198,7 +198,7 @@ def to_json(value: Any, override: Callable[[Any], Any] | None = None) -> Any:
         case type() | types.FunctionType() | types.BuiltinFunctionType():
             return import_string(value)
     raise SettingsError(
-        f"A {type(value).__name__} has no place in settings: it cannot be written as JSON.",
+        f"Settings cannot contain a {type(value).__name__}: it cannot be written as JSON.",
         hint="use numbers, texts, dates, lists, settings, or the import string of a class.",
     )
 

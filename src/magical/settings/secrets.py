@@ -246,7 +246,7 @@ def _reference_error(subject: str, value: Any) -> SettingsError:
     if isinstance(given, str):
         register_secret(given)
     return SettingsError(
-        f'{subject} wants a reference to a secret, "env:NAME" or "file:PATH"; '
-        "what it was given is none, and is not repeated here.",
-        hint="put the value into a variable or a file of its own, and name that.",
+        f'{subject} must be a reference to a secret, "env:NAME" or "file:PATH"; '
+        "the given value is not one, and is not shown here.",
+        hint="put the secret into an environment variable or a file, and refer to it.",
     )

@@ -48,8 +48,8 @@ DASK_CONFIGURATION: dict[str, Any] = {
 def serve_cluster() -> None:
     """Start a cluster of one worker, add workers on request, and end when the standard input does.
 
-    The command line names the folder for Dask's files, and the descriptor of a pipe. A line is written there
-    whenever workers have come or gone: the addresses, the scheduler's first; or the reason of a failure.
+    The command line names the folder for Dask's files and the descriptor of a pipe. Whenever workers start or
+    end, the pipe gets a line with all addresses, the scheduler's first; after a failure, it gets the reason.
     """
     home, parent, output = Path(sys.argv[1]), os.getppid(), os.fdopen(int(sys.argv[2]), "w")
     folder, cluster, code = "", None, 1

@@ -306,7 +306,7 @@ class MlflowRegistry:
         return folder if folder.is_dir() else None
 
     def _download(self, source: str) -> Path:
-        """Return a folder with the files of a server's model; they never change, so they are kept."""
+        """Return a folder with a server's model files, downloaded once: they never change."""
         name = hashlib.sha256(f"{self.uri} {source}".encode()).hexdigest()[:24]
         folder = self._artifacts.resolve() / "downloaded" / name
         if not folder.is_dir():

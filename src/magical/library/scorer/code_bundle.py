@@ -148,7 +148,7 @@ class _Unpickler(pickle.Unpickler):
         self._bundle = bundle
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        # cloudpickle stores a module as a call of `subimport(name)`: lead that into the bundle too.
+        # cloudpickle stores a module as a call of `subimport(name)`: look the module up in the bundle, too.
         if (module_name, global_name) == ("cloudpickle.cloudpickle", "subimport"):
             return self._bundle.module
         if self._bundle.has_module(module_name):

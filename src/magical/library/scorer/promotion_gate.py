@@ -77,7 +77,7 @@ class Criterion:
 
 
 def check_thresholds(require: Mapping[str, float], scores: Any) -> list[Criterion]:
-    """Compare the scores with their bounds: at least, or at most where less is better.
+    """Check that each required score reaches its bound, or does not exceed it if a lower score is better.
 
     Example:
         >>> from magical.library.metrics.scores import Score, Scores
@@ -130,7 +130,7 @@ def summarize_gate(criteria: Iterable[Criterion]) -> str:
 
 
 def tabulate_criteria(criteria: Iterable[Criterion]) -> pl.DataFrame:
-    """Tabulate the gate: ``criterion``, ``threshold``, ``value``, ``held``.
+    """Return the criteria as a table: ``criterion``, ``threshold``, ``value``, ``held``.
 
     Example:
         >>> tabulate_criteria([Criterion("roc_auc", ">= 0.7", "0.72", True)]).row(0)

@@ -115,9 +115,9 @@ def _compare_tables(
     if old["rows"] != new["rows"]:
         return Agreement(DIFFERS, (f"{prefix}{old['rows']:,} rows then, {new['rows']:,} now",))
     gone, added = [n for n in was if n not in now], [n for n in now if n not in was]
-    texts = [f"{prefix}{join_names(gone, 4)} is gone"] if gone else []
-    texts += [f"{prefix}{join_names(added, 4)} is new"] if added else []
-    texts += ["the columns stand in another order"] if not texts and list(was) != list(now) else []
+    texts = [f"{prefix}{join_names(gone, 4)} {'is' if len(gone) == 1 else 'are'} gone"] if gone else []
+    texts += [f"{prefix}{join_names(added, 4)} {'is' if len(added) == 1 else 'are'} new"] if added else []
+    texts += ["the columns are in another order"] if not texts and list(was) != list(now) else []
     found = [Agreement(DIFFERS, tuple(texts))] if texts else []
     for name in was:
         if name in now and was[name] != now[name]:

@@ -93,7 +93,7 @@ class LocalStore(ArtifactStore):
             pins.close()
 
     def block_sweeps(self) -> AbstractContextManager[None]:
-        """Share the gate with other writers; a sweep takes it exclusively."""
+        """Block sweeps inside the ``with`` block; other writers are not blocked."""
         return self._gate.hold()
 
     @contextmanager

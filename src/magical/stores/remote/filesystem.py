@@ -221,7 +221,7 @@ class FileStorage:
             raise filesystem_error(self.safe_url, error) from error
 
     def _create(self, path: str, data: bytes) -> None:
-        if self._protocol == "memory":  # fsspec's checks and writes in two steps
+        if self._protocol == "memory":  # fsspec checks and writes it in two steps
             with _create_lock:
                 self.filesystem.pipe_file(path, data, mode="create")
         elif self._protocol in _ATOMIC_PROTOCOLS:
