@@ -48,7 +48,7 @@ class Event:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Event | None:
-        """Read an event from a line of the journal; None for a kind or form that this release does not know."""
+        """Read an event from a line of the journal; None for a kind or form unknown to this release."""
         kind = _event_types().get(str(data.get("event")))
         if kind is None:
             return None

@@ -107,7 +107,10 @@ def test_whole_numbers_are_dates_if_their_name_says_so(
     [
         (["01067"], "written with leading zeros"),
         (["1" * 16 + ".5", "1" * 16], "whole numbers of more digits than a number holds"),
-        (["1,000", "2,500", ""], "numbers, if the comma parts thousands; it could part decimals, too"),
+        (
+            ["1,000", "2,500", ""],
+            "numbers, if the comma separates thousands; it could also be a decimal comma",
+        ),
         (["1.5"] * 11 + ["lots"], "numbers but for 1 of 12 values: 'lots'"),
         (["1"] * 41 + ["a", "b", "c", "x" * 30], "numbers but for 4 of 45 values: 'a', 'b', 'c' …"),
         (["2020-01-31"] * 11 + ["soon"], "dates but for 1 of 12 values: 'soon'"),

@@ -130,7 +130,8 @@ def test_a_suite_that_was_given_nothing_says_what_it_wants(pytester: pytest.Pyte
     empty = "class TestIt(StoreConformance): ...\nclass TestRunner(RunnerConformance): ...\n"
     failed = failures(pytester, empty)
     assert (
-        "TestIt must make an empty one: a fixture named store" in failed["test_an_unknown_key_has_no_record"]
+        "TestIt must define a fixture named store, which gives an empty store"
+        in failed["test_an_unknown_key_has_no_record"]
     )
     assert (
         "TestRunner must say how it is made: def runner(self, workers)"

@@ -348,7 +348,7 @@ class StepContext:
         self.registry = open_registry
 
     def scratch(self) -> Path:
-        """Return the key's folder that survives a kill."""
+        """Return the scratch folder of the node's key, which survives a kill."""
         return self.store.scratch(self.key)
 
     def may_wish(self) -> bool:

@@ -132,7 +132,7 @@ def _describe_near_miss(raw: pl.Series) -> str:
     if texts.str.contains(_TOO_LONG).any():
         return "whole numbers of more digits than a number holds"
     if (texts.str.contains(_ANY_COMMA) | (texts == "")).all():
-        return "numbers, if the comma parts thousands; it could part decimals, too"
+        return "numbers, if the comma separates thousands; it could also be a decimal comma"
     for kind, words in (("float", "numbers"), ("date", "dates")):
         values, failed = cast(texts, Column(raw.name, kind))
         count, cast_count = int(failed.sum()), len(values) - values.null_count()

@@ -180,11 +180,11 @@ def open_context(
     Args:
         options: the location, profile and the rest.
         overrides: as the command line parses them; ``to_overrides`` converts settings from Python.
-        stores: those that the same ``Project`` has opened; by default the context opens its own.
+        stores: the stores that the same ``Project`` has already opened; by default the context opens its own.
 
     Raises:
         UsageError: there is no such profile.
-        SettingsError: a file, policy or tracking is wrong.
+        SettingsError: a settings file, the policy or the tracking settings are wrong.
 
     Example:
         >>> open_context(OpenOptions(Location(Path("shop"), "workflow")), {"max_age": 80}).home.name

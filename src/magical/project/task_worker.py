@@ -88,7 +88,7 @@ def execute_on_worker(task: RemoteTask, emit: EmitEvent, stopping: threading.Eve
     execute_apart = SubprocessExecutor(TASK_WORKER_COMMAND, emit, stopping, folder=folder)
     # A subprocess can change its working directory and import packages of other versions; this process,
     # with tasks of others under way, cannot.
-    is_relative = _has_typed_path(task.ticket.overrides) and str(typed_folder) != os.getcwd()
+    is_relative = _has_command_line_path(task.ticket.overrides) and str(typed_folder) != os.getcwd()
     if task.timeout is not None or is_relative or digest_installed() != _PACKAGES:
         return execute_apart(task)
     with capture_lines(echo=False), _use_project(task.ticket) as project:
@@ -169,12 +169,12 @@ def _changed_step_error(task: RemoteTask, plan: NodePlan | None) -> ProjectError
     )
 
 
-def _has_typed_path(value: Any) -> bool:
-    """Return True if the overrides hold a path that is relative to the folder of the command line."""
+def _has_command_line_path(value: Any) -> bool:
+    """Return True if the overrides contain a text from the command line, which may be a relative path."""
     if isinstance(value, Mapping):
-        return any(map(_has_typed_path, value.values()))
+        return any(map(_has_command_line_path, value.values()))
     if isinstance(value, (list, tuple)):
-        return any(map(_has_typed_path, value))
+        return any(map(_has_command_line_path, value))
     return isinstance(value, CommandLineText)
 
 

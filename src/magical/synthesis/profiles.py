@@ -104,7 +104,7 @@ def learn_profiles(schema: Schema) -> dict[str, Profile]:
         ):
             raise CannotGenerate(
                 f"its sample {Path(path).name} has none of its columns, but {join_names(table.columns, 6)}",
-                f"give examples_from= a file with columns such as {join_names([c.name for c in columns], 3)}",
+                f"set examples_from to a file with columns such as {join_names([c.name for c in columns], 3)}",
             )
         profiles |= profile_table(table, Schema(schema.name, columns))
     return profiles
@@ -133,10 +133,10 @@ def _read_sample(path: str, version: tuple[int, int]) -> pl.DataFrame:
         reason = shorten(str(error).strip().splitlines()[0], 100)
         raise CannotGenerate(
             f"its sample {Path(path).name} cannot be read: {reason}",
-            "give examples_from= a csv or parquet file",
+            "set examples_from to a csv or parquet file",
         ) from None
     raise CannotGenerate(
-        f"its sample {Path(path).name} is of no known kind", "give examples_from= a csv or parquet file"
+        f"its sample {Path(path).name} is of no known kind", "set examples_from to a csv or parquet file"
     )
 
 

@@ -67,7 +67,9 @@ class RegistryConformance(Conformance):
     @pytest.fixture
     def registry(self) -> Registry:
         """Create an empty registry."""
-        raise NotImplementedError(f"{type(self).__name__} must make an empty one: a fixture named registry")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define a fixture named registry, which gives an empty registry"
+        )
 
     @pytest.fixture
     def submit(self, tmp_path: Path) -> Submit:

@@ -102,7 +102,7 @@ class WorkflowDrawer:
         """Draw the workflow up to a step.
 
         Raises:
-            ProjectError: it cannot be imported, or its files kept changing.
+            ProjectError: the project cannot be imported, or its files kept changing.
         """
         for _ in range(3):
             digest = self.digest()

@@ -88,14 +88,14 @@ def _portable_argument(text: str, root: Path) -> str:
 
 
 def without_paths(text: str, root: Path) -> str:
-    """Shorten the paths in a message for readers elsewhere: the last part of each is left.
+    """Make paths in the project relative to it, and shorten other absolute paths to their last part.
 
     Example:
         >>> without_paths("/shop/clean.py cannot read /srv/data/x.csv of /shop", Path("/shop"))
         'clean.py cannot read …/x.csv of the project'
     """
     folder, end = re.escape(str(root)), re.escape(os.sep)
-    if str(root) != os.sep:  # a project in the root folder would make every path its own
+    if str(root) != os.sep:  # in a project at the file system's root, every path would count as its own
         text = re.sub(rf"(?<![\w.~/-]){folder}{end}(?=[\w.~])", "", text)
         text = re.sub(rf"(?<![\w.~/-]){folder}(?![\w-]|[.{end}]\w)", "the project", text)
     return _ABSOLUTE_PATH.sub(r"…/\1", text)
