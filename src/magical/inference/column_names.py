@@ -226,7 +226,8 @@ def _transliterate(name: str) -> str:
 
 
 def _singular(word: str) -> str:
+    if word.endswith(("ss", "us", "is", "news", "series")) or len(word) < 4:
+        return word
     if word.endswith("ies") and len(word) > 4:
         return f"{word[:-3]}y"
-    plural = word.endswith("s") and not word.endswith(("ss", "us", "is", "news", "series")) and len(word) > 3
-    return word[:-1] if plural else word
+    return word.removesuffix("s")

@@ -182,7 +182,7 @@ def _find_hint_recipe(hint: Any, enclosing: tuple[Any, ...], marks: list[Any]) -
     if any(isinstance(m, Role) and m.name == "key" for m in marks):  # its hint is the parent's class
         return Recipe("column", hint, Column("id", "int", bounds={"ge": 1} | extract_bounds(marks)))
     if origin in (*_LISTS, *_SETS, *_MAPPINGS, tuple) and (arguments or origin in _BARE_TYPES):
-        return _find_collection_recipe(origin, arguments, enclosing, marks)
+        return _find_collection_recipe(origin, arguments, enclosing, marks, is_bare=hint is origin)
     if isinstance(origin, type):
         return _find_class_recipe(origin, hint, enclosing, marks)
     raise UnsupportedHint(_hint_name(hint))
@@ -200,12 +200,12 @@ def _find_first_recipe(arguments: tuple[Any, ...], enclosing: tuple[Any, ...], m
 
 
 def _find_collection_recipe(
-    origin: Any, arguments: tuple[Any, ...], enclosing: tuple[Any, ...], marks: list[Any]
+    origin: Any, arguments: tuple[Any, ...], enclosing: tuple[Any, ...], marks: list[Any], *, is_bare: bool
 ) -> Recipe:
     sizes = Column("size", "list", bounds=extract_bounds(marks))
-    if origin is tuple and arguments and arguments[-1] is not ...:
-        # Older Pythons spell the empty tuple tuple[()] with () as its argument.
-        return Recipe("tuple", tuple, parts=tuple(find_recipe(a, enclosing) for a in arguments if a != ()))
+    # `tuple[()]` has no arguments, as a bare `tuple` has none; only the latter is its own origin.
+    if origin is tuple and not is_bare and arguments[-1:] != (...,):
+        return Recipe("tuple", tuple, parts=tuple(find_recipe(a, enclosing) for a in arguments))
     kind = "mapping" if origin in _MAPPINGS else "set" if origin in _SETS else "list"
     defaults = (str, int) if kind == "mapping" else (str,)
     members = tuple(find_recipe(a, enclosing) for a in (arguments or defaults) if a is not ...)
