@@ -104,7 +104,8 @@ def learn_profiles(schema: Schema) -> dict[str, Profile]:
         ):
             raise CannotGenerate(
                 f"its sample {Path(path).name} has none of its columns, but {join_names(table.columns, 6)}",
-                f"set examples_from to a file with columns such as {join_names([c.name for c in columns], 3)}",
+                "set examples_from to a file with columns such as "
+                f"{join_names([c.name for c in columns], 3)}",
             )
         profiles |= profile_table(table, Schema(schema.name, columns))
     return profiles
