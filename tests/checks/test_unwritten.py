@@ -213,7 +213,7 @@ def test_a_writer_is_left_out_and_needs_no_promise() -> None:
 def test_a_key_of_no_table_is_told_as_a_run_would() -> None:
     first, *_ = found(lambda: [children()])
     assert (first.code, first.severity) == ("WISH002", "error")
-    assert "Child.parent is Key['Nobody'], and no step gives a table of that contract." in first.what
+    assert "Child.parent is Key['Nobody'], but no step gives a table of that contract." in first.what
 
 
 def test_a_piece_that_is_wished_for_is_a_note() -> None:

@@ -195,7 +195,7 @@ def test_an_unknown_parent() -> None:
     with pytest.raises(WiringError) as caught:
         Pretence()(flow.draw())
     assert str(caught.value) == (
-        "Lost.customer is Key['Custmer'], and no step gives a table of that contract.\n"
+        "Lost.customer is Key['Custmer'], but no step gives a table of that contract.\n"
         "Hint: did you mean 'Customer'? There are: Lost, Customer."
     )
 

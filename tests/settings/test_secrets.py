@@ -139,7 +139,7 @@ def test_a_group_with_a_secret_in_it_is_not_repeated(given: object) -> None:
 
 
 def test_a_default_in_the_clear_is_refused() -> None:
-    with pytest.raises(SettingsError, match="is not repeated here") as caught:
+    with pytest.raises(SettingsError, match="is not shown here") as caught:
         Secret(CLEAR)
     assert "hunter2" not in str(caught.value)
     assert "test_secrets.py:" in str(caught.value)
@@ -148,7 +148,7 @@ def test_a_default_in_the_clear_is_refused() -> None:
     class Clear(Settings):
         password: Secret = CLEAR  # type: ignore[assignment]
 
-    with pytest.raises(SettingsError, match="is not repeated here"):
+    with pytest.raises(SettingsError, match="is not shown here"):
         load_settings(Clear, [])
 
 

@@ -345,14 +345,14 @@ def filter(table: Any, contract: type[BaseModel] | Schema) -> FilterResult:
 
 
 def _rejection_reasons(frame: pl.DataFrame, schema: Schema, checks: list[Check]) -> pl.Series:
-    """Write for each row the requirements that it breaks; an empty string for a good row."""
+    """List, for each row, the requirements that it breaks; an empty string if it breaks none."""
     batches = []
     for start in range(0, len(checks), 100):  # in batches: polars is slow to plan one long concatenation
         batch = checks[start : start + 100]
         texts = [pl.when(c.broken).then(pl.lit(f"{c.name} {c.requirement}")) for c in batch]
         reasons = pl.concat_str(texts, separator="; ", ignore_nulls=True)
         try:
-            # The empty column gives the full height to a rule of one value.
+            # A rule may give one value for all rows: the column of empty texts repeats it in each row.
             batches.append(frame.lazy().select(pl.repeat("", pl.len()) + reasons).collect().to_series())
         except pl.exceptions.PolarsError as error:
             raise _computation_error(frame, schema, checks) or error from None

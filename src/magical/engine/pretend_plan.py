@@ -182,7 +182,7 @@ def _contract_names(graph: Graph) -> list[str]:
 def _unknown_parent_error(graph: Graph, schema: Mapping[str, Any], column: Mapping[str, Any]) -> WiringError:
     return WiringError(
         f"{schema['contract']}.{column['name']} is Key[{column['parent']!r}], "
-        "and no step gives a table of that contract.",
+        "but no step gives a table of that contract.",
         hint=did_you_mean(column["parent"], _contract_names(graph)),
     )
 

@@ -92,7 +92,7 @@ class Store(Protocol):
         """
 
     def scratch(self, key: str) -> Path:
-        """Return a folder for a key that survives a kill."""
+        """Return a scratch folder for a key; its files survive if the process is killed."""
 
     def clear_scratch(self, key: str) -> None:
         """Delete the folder of a key."""

@@ -170,7 +170,7 @@ class CodeReader:
             yield self._define_local(thing, module, name)
 
     def _define_local(self, thing: Any, module: ModuleType | None, name: str) -> _Definition:
-        """Define a function or class inside another one, or one without a module file (a notebook's)."""
+        """Return the definition of a function or class that is nested or from a notebook (without a file)."""
         label = f"{getattr(module, '__name__', '')}.{name}"
         bytecode = thing.__code__ if isinstance(thing, FunctionType) else None
         cells = zip(bytecode.co_freevars, thing.__closure__ or (), strict=False) if bytecode else ()

@@ -272,9 +272,11 @@ class DaskCluster:
 
 
 def _no_answer_error(address: str, error: Exception) -> UsageError:
-    hint = "dask scheduler starts one; or run on this machine: policy.cluster="
+    hint = "start one with `dask scheduler`; or run on this machine: policy.cluster="
     if address.startswith("tls:"):
-        hint = "is it there, and does Dask's configuration name the certificates: distributed.comm.tls.*?"
+        hint = (
+            "check that it runs, and that Dask's configuration names the certificates: distributed.comm.tls.*"
+        )
     words = shorten(str(error) or repr(error), 100)
     return UsageError(f"[policy] cluster: no Dask scheduler answers at {address} ({words}).", hint=hint)
 

@@ -92,7 +92,7 @@ class PrefectCards:
             case Progress():
                 self._update_progress(event)
             case RunFinished() if self._thread is not None:
-                self._deadline = time.monotonic() + FLUSH_TIMEOUT  # from here on no retry without end
+                self._deadline = time.monotonic() + FLUSH_TIMEOUT  # a retry stops at this time
                 self._queue.put(None)
                 self._thread.join(FLUSH_TIMEOUT + 1)
 

@@ -73,7 +73,7 @@ def build_record(context: ProjectContext, run: str, *, keep_paths: bool = False)
 
 
 def _read_settings(context: ProjectContext, run: RunSummary) -> tuple[Any, frozenset[str]]:
-    """Return the settings for other machines, and the nodes that are left out when the run is repeated."""
+    """Return the portable settings, and the nodes to leave out when the run is reproduced."""
     try:
         reopened = context.reopen(drop_masked(run.settings))
         # Drawn afresh, which imports the project: stored models may need its modules.

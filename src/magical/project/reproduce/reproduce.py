@@ -83,7 +83,7 @@ def _run_and_compare(
     drawing, left_out = _select_steps(whole, record)
     planner = fresh.make_planning_context(whole).make_planner(whole.graph)
     changes = tuple(find_changes(record, whole, planner, fresh.root, left_out))
-    # Before the check for data, so that all changes are shown even if these stop the repetition.
+    # Show all changes before the check below: changed data stops the reproduction.
     on_changes(record["run"], changes)
     if error := changed_data_error(changes, record["run"]):
         raise error

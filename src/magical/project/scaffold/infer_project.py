@@ -9,9 +9,9 @@ import polars as pl
 
 from magical.errors import BrokenPromise, UsageError, did_you_mean, join_names, shorten
 from magical.inference.codegen import module_source, quote_value
-from magical.inference.column_names import class_name, field_names
 from magical.inference.column_stats import ColumnStats
 from magical.inference.infer import InferredSchema, infer_contract
+from magical.inference.name_vocabulary import class_name, field_names
 from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
 from magical.library import ingest
@@ -177,9 +177,9 @@ def _is_ordered_in_time(table: pl.DataFrame, schema: InferredSchema, target: str
 
 
 def _excluded_columns(schema: InferredSchema) -> str:
-    gone = [f"{c.name} is the {c.role}" for c in schema.columns if c.role not in ("", "target")]
-    gone += [f"{raw} is left out, {why}" for raw, why in schema.left_out.items()]
-    return join_names(gone, 2) or "it is alone"
+    excluded = [f"{c.name} is the {c.role}" for c in schema.columns if c.role not in ("", "target")]
+    excluded += [f"{raw} is left out, {why}" for raw, why in schema.left_out.items()]
+    return join_names(excluded, 2) or "the file has no other column"
 
 
 def _docstring_text(text: str) -> str:

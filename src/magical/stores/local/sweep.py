@@ -71,10 +71,10 @@ def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], 
     return swept
 
 
-def sweep_scratch(folder: Path, keys: Collection[str], swept: SweepResult, *, dry: bool) -> None:
-    """Count and delete the scratch folders of all keys but these."""
+def sweep_scratch(folder: Path, kept_keys: Collection[str], swept: SweepResult, *, dry: bool) -> None:
+    """Delete and count the scratch folders of all keys except the kept ones; a dry run only counts."""
     for scratch in _children(folder):
-        if scratch.name not in keys:
+        if scratch.name not in kept_keys:
             swept.bytes += sum(p.stat().st_size for p in scratch.rglob("*") if p.is_file())
             swept.leftovers += 1
             if not dry:

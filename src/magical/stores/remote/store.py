@@ -146,7 +146,7 @@ class RemoteStore(ArtifactStore):
             return RemoteSweep(self, access, dry=dry).run(alive, suspects)
 
     def read_record(self, key: str) -> Record | None:
-        """Read the record of a key, without a look at its objects."""
+        """Read the record of a key, without checking its objects."""
         return self.parse_record(key, self.storage.read(_record_name(key)))
 
     def parse_record(self, key: str, data: bytes | None) -> Record | None:
