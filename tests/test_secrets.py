@@ -247,7 +247,7 @@ def test_a_secret_in_the_clear_stops_the_project_and_is_not_shown(tmp_path: Path
             answer = small.command(*words)
             assert answer.code == 2
             assert "in-the-clear" not in answer.out + answer.err
-            assert "is not repeated here" in answer.err
+            assert "is not shown here" in answer.err
         small.write(edit[0], text)
     answer = small.command("run", "access.password=in-the-clear-1")
     assert (answer.code, "in-the-clear" in answer.err) == (2, False)

@@ -82,7 +82,7 @@ def test_what_is_wrong_in_json_is_a_validation_error(wrong: dict[str, Any], mess
     ("feature", "message", "hint"),
     [
         (Log("incme"), "reads incme, which Customer does not have", "did you mean 'income'"),
-        (Log("city"), "must be int or float and is str", "choose another column"),
+        (Log("city"), "must be int or float but is str", "choose another column"),
         (Log("response"), "the target of Customer", "leave this feature out"),
         (DateParts("income"), "must be date or datetime", "choose another"),
         (DateParts("enrolled", ("hour",)), "no time of day", "datetime"),
