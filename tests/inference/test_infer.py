@@ -15,9 +15,9 @@ from magical.contracts.contract import schema_of
 from magical.contracts.validation import find_failures
 from magical.errors import BrokenPromise, InputError, UsageError
 from magical.inference.codegen import module_source
-from magical.inference.column_names import class_name
 from magical.inference.column_stats import ColumnStats, TypedTable
 from magical.inference.infer import infer_contract, infer_contracts
+from magical.inference.name_vocabulary import class_name
 from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
 from magical.library import ingest, model_data

@@ -1,5 +1,5 @@
 """Contracts from data: the type, role and name of each column, and the class that says so.
 
 Used by `magical new`; no step of a workflow depends on it.
-Door: `codegen`, `column_names`, `column_stats`, `infer`, `role_inference`, `text_types`.
+Door: `codegen`, `name_vocabulary`, `column_stats`, `infer`, `role_inference`, `text_types`.
 """

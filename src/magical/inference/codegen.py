@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from magical.contracts.schema import Column, Schema
-from magical.inference.column_names import class_name, first_free_name
+from magical.inference.name_vocabulary import class_name, first_free_name
 
 __all__ = ["contract_source", "module_source", "quote_value"]
 

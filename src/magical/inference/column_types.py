@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from magical.inference.column_names import (
+from magical.inference.column_stats import ColumnStats
+from magical.inference.name_vocabulary import (
     has_word_kind,
     is_entity_name,
     is_reference_number,
     last_words,
     split_words,
 )
-from magical.inference.column_stats import ColumnStats
 
 __all__ = ["InferredType", "infer_target_type", "infer_type", "with_text_choices"]
 

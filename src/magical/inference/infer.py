@@ -10,9 +10,9 @@ import polars as pl
 
 from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.errors import BrokenPromise, UsageError, join_names, shorten
-from magical.inference.column_names import field_names, has_word_kind, is_index_name, is_reference_number
 from magical.inference.column_stats import ColumnStats, TypedTable
 from magical.inference.column_types import InferredType, infer_target_type, infer_type, with_text_choices
+from magical.inference.name_vocabulary import field_names, has_word_kind, is_index_name, is_reference_number
 from magical.inference.role_inference import Roles, infer_keys, infer_roles
 
 __all__ = ["InferredSchema", "infer_contract", "infer_contracts"]

@@ -11,7 +11,8 @@ import polars as pl
 
 from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column, Schema
-from magical.inference.column_names import (
+from magical.inference.column_stats import ColumnStats
+from magical.inference.name_vocabulary import (
     field_names,
     has_word_kind,
     is_entity_name,
@@ -19,7 +20,6 @@ from magical.inference.column_names import (
     is_reference_number,
     split_words,
 )
-from magical.inference.column_stats import ColumnStats
 
 __all__ = ["Roles", "infer_keys", "infer_roles", "rank_targets"]
 

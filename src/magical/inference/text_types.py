@@ -6,8 +6,8 @@ import polars as pl
 
 from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column
-from magical.inference.column_names import has_word_kind
 from magical.inference.column_stats import TypedTable
+from magical.inference.name_vocabulary import has_word_kind
 from magical.reading.casting import cast
 from magical.reading.date_parsing import infer_date_format
 

@@ -1,4 +1,4 @@
-"""Column names: the kinds of words in them, and the names of fields and classes made from them."""
+"""The vocabulary of column names: kinds of words in them, and names of fields and classes made from them."""
 
 from __future__ import annotations
 

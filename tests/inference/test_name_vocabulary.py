@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magical.contracts.contract import Contract
-from magical.inference.column_names import (
+from magical.inference.name_vocabulary import (
     class_name,
     field_names,
     first_free_name,
