@@ -27,8 +27,8 @@ _LARGEST_INTEGER = 2**53  # beyond it a float cannot represent every whole numbe
 class Arithmetic(Feature):
     """A number computed from other numbers of the row by ``+``, ``-``, ``*``, ``/``, brackets and constants.
 
-    Whole numbers stay whole under ``+ - *``; booleans count as 1 and 0; the result is null where an operand
-    is null, or a divisor zero.
+    Whole numbers stay whole under ``+ - *``; booleans are used as 1 and 0; the result is null where an
+    operand is null or a divisor is zero.
 
     Example:
         >>> feature = Arithmetic("spent_per_head", "(wines + meat) / family")
@@ -58,14 +58,14 @@ class Arithmetic(Feature):
         return text
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
-        """Declare one column: an integer if all operands are and nothing is divided, else a float."""
+        """Declare one column: an integer if no operand is a float and nothing is divided, else a float."""
         formula = _parse(self.expression)
         columns = self.read(schema, "int", "float", "bool", names=_column_names(formula))
         nullable = any(c.nullable for c in columns) or any(map(_may_divide_by_zero, _iter_nodes(formula)))
         return (Column(self.name, "int" if _is_integer_formula(formula, schema) else "float", nullable),)
 
     def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
-        """Build the expression of the formula."""
+        """Build the polars expression that computes the formula."""
         formula = _parse(self.expression)
         dtype = pl.Int64 if _is_integer_formula(formula, schema) else pl.Float64
         return (_to_polars(formula, dtype).alias(self.name),)
@@ -90,6 +90,7 @@ def _iter_nodes(formula: ast.expr) -> Iterator[ast.expr]:
 
 
 def _check_node(node: ast.expr) -> None:
+    """Raise a ValueError if a formula may not contain this node."""
     match node:
         case ast.Name() | ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div()):
             return

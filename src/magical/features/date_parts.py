@@ -15,12 +15,12 @@ __all__ = ["DatePart", "DateParts"]
 
 DatePart = Literal["year", "quarter", "month", "week", "day", "weekday", "day_of_year", "hour", "minute"]
 
-_GETTERS = {"day_of_year": "ordinal_day"}
+_GETTERS = {"day_of_year": "ordinal_day"}  # polars methods with another name than the part
 _TIME_PARTS = ("hour", "minute")
 
 
 class DateParts(Feature):
-    """Parts of a date as whole numbers, in columns named ``NAME_PART``; null where the date is.
+    """Parts of a date as whole numbers, in columns named ``NAME_PART``; null where the date is null.
 
     Months, days and weeks count from 1, weekdays from 1 (Monday) to 7 (ISO 8601), hours and minutes from 0.
 
@@ -42,7 +42,7 @@ class DateParts(Feature):
         ) -> None: ...
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
-        """Declare one column for each part, nullable if the date is."""
+        """Declare one column for each part, nullable if the date column is nullable."""
         (column,) = self.read(schema, "date", "datetime", names=[self.column])
         time_parts = [p for p in self.parts if p in _TIME_PARTS]
         if time_parts and column.type == "date":

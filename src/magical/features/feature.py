@@ -38,7 +38,7 @@ class Feature(TaggedSettings):
         Ratio(top='income', bottom='family')
     """
 
-    if not TYPE_CHECKING:  # a type checker sees the fields, or the ``__init__`` that a kind declares for it
+    if not TYPE_CHECKING:  # a type checker sees the fields, or the ``__init__`` that a subclass declares
 
         def __init__(self, *values: Any, **fields: Any) -> None:
             names = list(type(self).model_fields)
@@ -87,7 +87,7 @@ class Feature(TaggedSettings):
 
 
 def with_features(schema: Schema, features: Iterable[Feature]) -> Schema:
-    """Add the columns of features to a schema, one after the other: each may read those before it.
+    """Add the columns of features to a schema, one by one: a feature may read the columns of earlier ones.
 
     Raises:
         WiringError: a feature does not fit the table, or adds a column that exists already.

@@ -13,7 +13,7 @@ __all__ = ["Log"]
 
 
 class Log(Feature):
-    """The natural logarithm of one more than a number, as ``log_NAME``; it narrows skewed amounts.
+    """The natural logarithm ``log(1 + x)`` of a column, named ``log_NAME``; it compresses skewed amounts.
 
     Below zero the scale is mirrored (``-log(1 - x)``): every number has a value, and only nulls stay null.
 
@@ -33,11 +33,11 @@ class Log(Feature):
         def __init__(self, column: str) -> None: ...
 
     def adds(self, schema: Schema) -> tuple[Column, ...]:
-        """Declare ``log_NAME``, nullable if the number is."""
+        """Declare ``log_NAME``, nullable if the source column is nullable."""
         (column,) = self.read(schema, "int", "float", names=[self.column])
         return (Column(f"log_{self.column}", "float", column.nullable),)
 
     def expressions(self, schema: Schema) -> tuple[pl.Expr, ...]:
-        """Build the expression of the logarithm."""
+        """Build the polars expression that computes the logarithm."""
         number = pl.col(self.column).cast(pl.Float64)  # log1p: exact for numbers near zero
         return ((number.sign() * number.abs().log1p()).alias(f"log_{self.column}"),)

@@ -36,10 +36,11 @@ class CastResult(NamedTuple):
 def cast(raw: pl.Series, column: Column) -> CastResult:
     """Cast a raw column to its promised type.
 
-    Texts lose blanks at both ends. An empty text is missing; for other types so are NA, N/A, NaN, null, none,
-    - and ?. Whole numbers may be written as floats (``12.0``). A column may have decimal commas (``1.234,5``)
-    or commas between thousands (``1,234.5``); if it could be either, its numbers with a comma cannot be cast,
-    nor can infinite ones. A boolean is true, yes, y, t, on, 1 or the opposite, in a few languages.
+    Blanks at both ends of a text are removed. An empty text is missing; for types other than ``str``, so are
+    NA, N/A, NaN, null, none, nil, - and ?. Whole numbers may be written as floats (``12.0``). A column may
+    have decimal commas (``1.234,5``) or commas between thousands (``1,234.5``); if both are possible, its
+    numbers with a comma cannot be cast. Infinite numbers cannot be cast either. A boolean is true, yes, y, t,
+    on, 1 or the opposite, in a few languages. A column of type ``list`` or ``any`` is returned unchanged.
 
     Raises:
         ContractError: the column's format is not valid.
@@ -59,7 +60,7 @@ def cast(raw: pl.Series, column: Column) -> CastResult:
         raw = raw.fill_nan(None)
     try:
         values = _CASTS[column.type](raw, column).cast(wanted).rename(column.name)
-    except pl.exceptions.ComputeError as error:  # polars raises for a bad format even if it is not strict
+    except pl.exceptions.ComputeError as error:  # polars raises for a bad format even with strict=False
         if not column.format:
             raise
         raise ContractError(
@@ -79,7 +80,7 @@ def _cast_int(raw: pl.Series, column: Column) -> pl.Series:
     ).to_series()
     if kind != "str":
         return whole.cast(pl.Int64, strict=False)
-    # Digits are read as an integer first: through a float those beyond 2**53 would be lost.
+    # Parse digits as an integer first: as a float, digits beyond 2**53 would be lost.
     return pl.select(pl.coalesce(raw.cast(pl.Int64, strict=False), whole.cast(pl.Int64))).to_series()
 
 
@@ -94,11 +95,11 @@ def _cast_float(raw: pl.Series, column: Column) -> pl.Series:
 
 
 def _normalize_decimals(raw: pl.Series) -> pl.Series:
-    """Remove separators of thousands and write decimals with a point, if the column is unambiguous."""
+    """Remove separators of thousands and write decimals with a point, unless the column is ambiguous."""
     commas = raw.filter(raw.str.contains(",", literal=True))
     if commas.is_empty():
         return raw
-    # "1,234" matches both patterns; values that match one of them only decide for all.
+    # "1,234" matches both patterns; values that match only one of them decide for the column.
     decimal, thousands = commas.str.contains(_DECIMAL_COMMA), commas.str.contains(_THOUSANDS_COMMA)
     if (decimal & ~thousands).any() and not (thousands & ~decimal).any():
         return raw.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
@@ -133,7 +134,7 @@ def _cast_str(raw: pl.Series, column: Column) -> pl.Series:
 def _cast_duration(raw: pl.Series, column: Column) -> pl.Series:
     if dtype_kind(raw.dtype) == "duration":
         return raw
-    seconds = _cast_float(raw, column)  # a number without a unit counts seconds
+    seconds = _cast_float(raw, column)  # a number without a unit is in seconds
     return (seconds * 1_000_000).round().cast(pl.Int64, strict=False).cast(pl.Duration("us"))
 
 

@@ -28,8 +28,8 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _RARE_DELIMITERS = (":", "^", "~", "\x01", "\u00a7", " ")
 _HEAD_BYTES = 1 << 16
 _SAMPLE_LINES = 200
-_WINDOW_BYTES = 1 << 12  # of each window that is checked for NUL bytes
-_WINDOW_COUNT = 16  # windows, spread evenly over the file
+_WINDOW_BYTES = 1 << 12  # the size of each window that is checked for NUL bytes
+_WINDOW_COUNT = 16  # the gaps between windows, which are spread evenly over the file
 _BINARY_SIGNATURES = {
     b"PK\x03\x04": ("a zip or Excel file", "export it as csv in UTF-8, or unpack it first."),
     b"\x1f\x8b": ("a gzip file", "unpack it first, with gunzip."),
@@ -41,11 +41,11 @@ _BINARY_SIGNATURES = {
     b"%PDF": ("a PDF file", "export it as csv in UTF-8."),
     b"\xd0\xcf\x11\xe0": ("an old Excel file", "export it as csv in UTF-8."),
 }
-"""First bytes of files of other kinds that are often named .csv."""
+"""First bytes of files of other kinds that are often named .csv, with the kind and a hint."""
 
 
 class Dialect(NamedTuple):
-    """The text of a csv file, as UTF-8 without a byte order mark, and its delimiter, one character."""
+    """The text of a csv file, as UTF-8 without a byte order mark, and its one-character delimiter."""
 
     text: bytes
     delimiter: str
@@ -89,7 +89,7 @@ def decode_csv(data: bytes, name: str) -> tuple[bytes, str]:
 
 
 def reject_binary(path: Path, name: str) -> None:
-    """Check a few places of a file, so that a large binary file is refused before it is read.
+    """Refuse a binary file after a check of a few places, before the whole file is read.
 
     Raises:
         InputError: the file is of another kind, or has NUL bytes at one of these places.
@@ -104,7 +104,7 @@ def reject_binary(path: Path, name: str) -> None:
             start = max(0, (size - _WINDOW_BYTES) * number // _WINDOW_COUNT)
             file.seek(start)
             window = file.read(_WINDOW_BYTES)
-            # Every other byte of UTF-16 may be NUL, so there only a window of nothing else is wrong.
+            # Every other byte of UTF-16 may be NUL, so only a window of nothing but NUL is wrong in it.
             if window and (not window.strip(b"\0") if utf16 else b"\0" in window):
                 at = start + window.index(0)
                 raise InputError(
@@ -125,13 +125,13 @@ def detect_dialect(text: bytes, name: str) -> Dialect:
     r"""Detect the delimiter: with it, most of the first lines have as many fields as the header.
 
     Raises:
-        InputError: there is one column only with any usual delimiter.
+        InputError: every usual delimiter gives only one column.
 
     Example:
         >>> detect_dialect(b"a;b\n1,5;2\n", "a.csv").delimiter
         ';'
     """
-    declared = re.match(rb"sep=(.)\r?\n", text)  # the first line that Excel writes
+    declared = re.match(rb"sep=(.)\r?\n", text)  # Excel may declare the delimiter in the first line
     if declared:
         return Dialect(text[declared.end() :], declared[1].decode())
     head = text[:_HEAD_BYTES]
@@ -151,7 +151,7 @@ def detect_dialect(text: bytes, name: str) -> Dialect:
 
 
 def is_regular(dialect: Dialect) -> bool:
-    r"""Return True if all lines have as many fields as the first, and quotes only stand at edges of fields.
+    r"""Return True if all lines have as many fields as the first, and quotes are only at the edges of fields.
 
     Blank lines are skipped. Vectorised: about 0.1 s for 10 MB.
 
@@ -168,7 +168,7 @@ def is_regular(dialect: Dialect) -> bool:
         at_edge = np.isin(before, (delimiter, quote, ord("\n"), ord("\r"))) | (quotes[::2] == 0)
         if len(quotes) % 2 or not at_edge.all():
             return False
-        # An even number of quotes before it: a line end or a delimiter outside of quotes.
+        # Keep line ends and delimiters outside of quotes: an even number of quotes comes before them.
         ends, cuts = (p[np.searchsorted(quotes, p) % 2 == 0] for p in (ends, cuts))
     starts = np.concatenate([[0], ends[:-1] + 1])
     fields = np.diff(np.searchsorted(cuts, ends), prepend=0)
@@ -177,7 +177,7 @@ def is_regular(dialect: Dialect) -> bool:
 
 
 def read_records(dialect: Dialect, name: str) -> list[list[str]]:
-    r"""Read all lines one by one, the header first: slow, but it reads irregular files, too.
+    r"""Read all records one by one, the header first: slow, for files that ``is_regular`` rejects.
 
     Raises:
         InputError: a line is not valid csv, or has more or fewer fields than the header.
@@ -192,7 +192,9 @@ def read_records(dialect: Dialect, name: str) -> list[list[str]]:
     first_line = 1
     try:
         for row in reader:
-            first_line = reader.line_num + 1  # of the next record, where a quote that never closes begins
+            first_line = (
+                reader.line_num + 1
+            )  # of the next record: if csv.Error follows, its open quote began there
             if row and rows and len(row) != len(rows[0]):
                 mark = DELIMITERS.get(dialect.delimiter, dialect.delimiter)
                 raise InputError(
@@ -210,7 +212,7 @@ def read_records(dialect: Dialect, name: str) -> list[list[str]]:
 
 
 def _detect_utf16(data: bytes) -> str:
-    """Return the codec of UTF-16 text, by its mark or its zeros in every other byte; else an empty string."""
+    """Return the codec of UTF-16 text, by its mark or by zeros in every other byte; else an empty text."""
     if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "utf-16"
     head = data[:_HEAD_BYTES]
@@ -235,6 +237,7 @@ def _score_delimiter(sample: str, delimiter: str) -> tuple[float, int]:
 
 
 def _sample_rows(sample: str, delimiter: str) -> Iterator[list[str]]:
+    """Yield the first records of a text without the blank ones; stop at one that is not valid csv."""
     reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
     try:
         for number, row in enumerate(reader):

@@ -28,7 +28,7 @@ _DATE_THEN_BLANK = r"^(\d{4}-\d{1,2}-\d{1,2}) +"
 
 
 def parse_dates(raw: pl.Series, format: str = "") -> pl.Series:
-    """Parse dates, from what ``parse_datetimes`` reads; a datetime that is not at midnight becomes null.
+    """Parse dates as ``parse_datetimes`` does; a datetime that is not at midnight becomes null.
 
     Example:
         >>> parse_dates(pl.Series(["2014-06-29", "29.06.2014", "2014-06-29 12:00"]), "%d.%m.%Y").to_list()
@@ -42,11 +42,11 @@ def parse_dates(raw: pl.Series, format: str = "") -> pl.Series:
 
 
 def parse_datetimes(raw: pl.Series, format: str = "") -> pl.Series:
-    """Parse datetimes to the microsecond; those with a time zone become UTC, and the zone is dropped.
+    """Parse datetimes to the microsecond, in UTC without a time zone; a value that does not parse becomes null.
 
     Args:
         raw: texts, dates, datetimes or numbers such as 20140629.
-        format: as ``strptime`` codes, for texts that are not ISO.
+        format: ``strptime`` codes for texts that are not ISO 8601; empty if there are none.
 
     Example:
         >>> parse_datetimes(pl.Series(["2014-06-29 14:30", "2014-06-29T14:30:00+02:00"])).to_list()
@@ -65,7 +65,7 @@ def parse_datetimes(raw: pl.Series, format: str = "") -> pl.Series:
 
 
 def parse_times(raw: pl.Series, format: str = "") -> pl.Series:
-    """Parse times of day, from datetimes or texts such as ``14:30`` and ``14:30:05.5``.
+    """Parse times of day from datetimes, or from texts such as ``14:30:05.5``; other values become null.
 
     Example:
         >>> parse_times(pl.Series(["14:30"])).to_list()
@@ -79,7 +79,7 @@ def parse_times(raw: pl.Series, format: str = "") -> pl.Series:
     if kind != "str":
         return pl.Series(raw.name, [None] * len(raw), dtype=pl.Time)
     formats = [*_TIME_FORMATS, *([format] if format else [])]
-    # Behind a date, so that the format is handled as one of datetimes is.
+    # Put a date before each text, so that it can be parsed as a datetime.
     moments = [_parse_by_format("2000-01-01T" + raw, "%Y-%m-%dT" + f).dt.time() for f in formats]
     return pl.select(pl.coalesce(moments)).to_series()
 
@@ -88,8 +88,8 @@ def infer_date_format(texts: Iterable[str], time_suffix: str = "") -> str:
     """Return the first common date format that parses all texts, or an empty string.
 
     Args:
-        texts: without nulls.
-        time_suffix: the format of a time of day behind the date.
+        texts: the texts to parse, without nulls.
+        time_suffix: the format of the time of day after the date; empty for dates alone.
 
     Example:
         >>> infer_date_format(["29-06-2014", "01-07-2014"]), infer_date_format(["6/29/2014 14:30"], " %H:%M")
@@ -102,7 +102,7 @@ def infer_date_format(texts: Iterable[str], time_suffix: str = "") -> str:
 
 
 def _parse_first_match(texts: pl.Series, formats: Iterable[str]) -> pl.Series:
-    """Parse each text by the first format that fits it."""
+    """Parse each text by the first format that fits it; null if none fits."""
     moments = pl.Series(texts.name, [None] * len(texts), dtype=pl.Datetime("us"))
     for format in formats:
         if moments.null_count() == texts.null_count():  # all are parsed; each further format costs a pass
