@@ -18,11 +18,11 @@ _IMPORTED = ("Contract", "Field", "Format", "Group", "Id", "Key", "Literal", "An
 
 
 def contract_source(schema: Schema, docstring: str = "", taken: Iterable[str] = ()) -> str:
-    """Write the class of a schema; choices that are too long to stand in it become aliases above it.
+    """Write a schema as the source of a class; long choices become type aliases above the class.
 
     Args:
-        schema: the reasons of an inferred one are written as comments.
-        docstring: of the class.
+        schema: the schema; the reasons of an ``InferredSchema`` are written as comments.
+        docstring: the docstring of the class; empty for a default.
         taken: names that the aliases must not have.
 
     Example:
@@ -42,11 +42,12 @@ def contract_source(schema: Schema, docstring: str = "", taken: Iterable[str] = 
 
 
 def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping[str, str]) -> str:
-    """Write a module of contracts with its imports; parents stand above the contracts that refer to them.
+    """Write a module of contracts with its imports; parents come before the contracts that refer to them.
 
     Args:
-        docstring: of the module.
-        docstrings: of the classes, by name.
+        schemas: the contracts to write.
+        docstring: the docstring of the module.
+        docstrings: the docstrings of the classes, by class name.
 
     Example:
         >>> shop = Schema("Shop", (Column("id", "str", role="id"),))
@@ -86,19 +87,20 @@ class _ContractWriter:
 
     def __init__(self, schema: Schema, taken: Iterable[str], datetime_prefix: str) -> None:
         self.schema, self.taken, self.datetime_prefix = schema, set(taken), datetime_prefix
-        # An InferredSchema has these, a plain Schema does not.
+        # Only an InferredSchema has reasons and left-out columns.
         self.reasons: Mapping[str, str] = getattr(schema, "reasons", {})
         self.left_out: Mapping[str, str] = getattr(schema, "left_out", {})
         self.aliases: dict[tuple[Any, ...], str] = {}
 
     def source(self, docstring: str) -> str:
+        """Write the class, below the aliases of its long choices."""
         fields = [line for c in self.schema.columns for line in self._field_lines(c)]
         if not fields and not self.left_out:
             fields = ["    pass"]
         remarks = [f"{quote_value(raw)} is left out: {reason}." for raw, reason in self.left_out.items()]
         left_out = [line for remark in remarks for line in _comment_lines(remark)]
-        # The fields have filled in the aliases by now.
-        aliases = "".join(f"{_choices_source(name, choices)}\n" for choices, name in self.aliases.items())
+        # _field_lines has filled self.aliases by now.
+        aliases = "".join(f"{_alias_source(name, choices)}\n" for choices, name in self.aliases.items())
         head = f'class {self.schema.name}(Contract):\n    """{docstring or "One row."}"""\n'
         body = "\n".join([*fields, *(["", *left_out] if left_out and fields else left_out)])
         return aliases + ("\n\n" if aliases else "") + f"{head}\n{body}\n"
@@ -147,7 +149,7 @@ class _ContractWriter:
         return self.aliases[column.choices]
 
 
-def _choices_source(name: str, choices: tuple[Any, ...]) -> str:
+def _alias_source(name: str, choices: tuple[Any, ...]) -> str:
     line = f"{name} = Literal[{', '.join(map(quote_value, choices))}]"
     if len(line) <= WIDTH:
         return line
@@ -158,7 +160,7 @@ def _choices_source(name: str, choices: tuple[Any, ...]) -> str:
 
 
 def _comment_lines(text: str) -> list[str]:
-    """Write a text as comment lines within the width."""
+    """Wrap a text in comment lines of at most ``WIDTH`` characters; no line for an empty text."""
     lines, line = [], "    #"
     # Names of columns are data: a line break in one must not end the comment.
     for word in "".join(c if c.isprintable() else " " for c in text).split():
@@ -181,6 +183,7 @@ def _datetime_prefix(columns: Iterable[Column]) -> str:
 
 
 def _imports_source(columns: Sequence[Column], text: str) -> str:
+    """Write the imports that the source of the classes, ``text``, needs."""
     kinds = sorted({"timedelta" if c.type == "duration" else c.type for c in columns if not c.parent})
     dates = [k for k in kinds if k in _DATE_TYPES]
     lines = [f"from datetime import {', '.join(dates)}"] if dates else []

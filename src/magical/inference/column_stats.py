@@ -17,11 +17,11 @@ _UUID_PATTERN = r"(?i)^\{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0
 
 
 class TypedTable(NamedTuple):
-    """A table whose text columns were read as numbers, booleans and dates, beside its source ``raw``.
+    """A table whose text columns were cast to numbers, booleans and dates, with the table before, ``raw``.
 
     Attributes:
-        formats: of the date columns that are not ISO, by name.
-        remarks: for the reader of the contract, by column.
+        formats: the formats of the date columns that are not ISO 8601, by column.
+        remarks: notes to the reader of the contract, by column.
     """
 
     table: pl.DataFrame
@@ -53,7 +53,7 @@ class ColumnStats:
 
     @cached_property
     def as_texts(self) -> ColumnStats:
-        """The raw column as texts, in which the signs of a missing number, such as NA, are values."""
+        """The statistics of the raw texts, in which marks such as NA are values; itself without raw texts."""
         if self.kind == "str" or self.raw is None or self.raw.dtype != pl.String:
             return self
         return ColumnStats(self.raw)
@@ -115,7 +115,7 @@ class ColumnStats:
 
     @cached_property
     def is_whole(self) -> bool:
-        """True for numbers that are all whole, as integers or floats."""
+        """True if all values are whole numbers, stored as integers or floats."""
         if self.kind == "int":
             return True
         if self.kind != "float" or not len(self.present):
@@ -125,18 +125,18 @@ class ColumnStats:
 
     @cached_property
     def is_zero_one(self) -> bool:
-        """True for numbers of which both 0 and 1 occur, and no other."""
+        """True if the values are the numbers 0 and 1, and both occur."""
         return self.kind in ("int", "float") and self.unique_count == 2 and (self.low, self.high) == (0, 1)
 
     @cached_property
     def is_consecutive(self) -> bool:
-        """True for the whole numbers from 0 or 1 on, each once, in any order."""
+        """True if the values are the whole numbers from 0 or 1 on, each once, in any order."""
         numbers = self.is_unique and self.is_whole and self.low in (0, 1)
         return numbers and bool(self.high - self.low + 1 == self.rows)
 
     @cached_property
     def has_codes(self) -> bool:
-        """True for texts that look like codes: capitals and digits without a blank, or UUIDs."""
+        """True if all texts look like codes: capitals and digits without a blank, or UUIDs."""
         if self.kind != "str" or not len(self.present):
             return False
         texts = self.present.unique()
@@ -144,12 +144,12 @@ class ColumnStats:
 
     @cached_property
     def max_length(self) -> int:
-        """The length of the longest text."""
+        """The length of the longest text; 0 if the values are not texts."""
         return int(self.present.str.len_chars().max() or 0) if self.kind == "str" else 0  # type: ignore[arg-type]
 
     @cached_property
     def is_sorted(self) -> bool:
-        """True if the values of nearly all rows are ascending, or descending; equal neighbours are both."""
+        """True if at least 98% of neighbouring values ascend or are equal, or descend or are equal."""
         if len(self.present) < 3:
             return False
         steps = self.present.rank("dense").cast(pl.Int64).diff().drop_nulls()
@@ -162,7 +162,7 @@ def _find_kind(values: pl.Series) -> str:
         return "float"
     kind = dtype_kind(dtype)
     if kind == "int" and dtype in (pl.UInt64, pl.Int128):
-        # Too large for an Int64: such numbers are ids, which a contract keeps as texts.
+        # Numbers that are too large for an Int64 are ids, which a contract types as texts.
         fits = values.cast(pl.Int64, strict=False).null_count() == values.null_count()
         return "int" if fits else "str"
     if kind == "datetime" and (moments := _to_utc(values.drop_nulls())).len():

@@ -37,7 +37,7 @@ NAMED_RANGES: tuple[tuple[str, float, float], ...] = (
     ("latitude lat", -90, 90),
     ("longitude lon lng long", -180, 180),
 )
-"""Last or first words of names, with the lowest and the highest value that they allow."""
+"""Words that end or begin a column's name, with the least and the greatest value that they imply."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def infer_type(stats: ColumnStats, has_ints: bool = False) -> InferredType:
     """Infer the type of a column without a role.
 
     Args:
-        stats: of a column with at least one value.
+        stats: the statistics of a column with at least one value.
         has_ints: True if other columns of the table are integers. Then whole floats with missing values are
             taken for integers that pandas wrote as floats, since its integers cannot be missing.
 
@@ -77,7 +77,7 @@ def infer_type(stats: ColumnStats, has_ints: bool = False) -> InferredType:
 
 
 def infer_target_type(stats: ColumnStats, has_ints: bool = False) -> InferredType:
-    """Infer the type of the target: a boolean, classes, or a number.
+    """Infer the type of the target: a boolean, classes, or a number; ``has_ints`` as in ``infer_type``.
 
     Example:
         >>> import polars as pl
@@ -125,7 +125,7 @@ def _infer_text_type(stats: ColumnStats) -> InferredType:
 
 
 def _infer_code_type(stats: ColumnStats) -> InferredType:
-    """Infer the type of numbers that name something: months and weekdays stay integers, others are texts."""
+    """Infer the type of codes: months, weekdays and quarters stay integers, other codes become texts."""
     low, high = int(stats.low), int(stats.high)
     reason = "a number that names something: a category"
     if has_word_kind(stats.name, "month") and low >= 1 and high <= 12:
@@ -141,7 +141,7 @@ def _infer_code_type(stats: ColumnStats) -> InferredType:
 
 
 def _is_code(stats: ColumnStats) -> bool:
-    """Return True if whole numbers seem to be codes of categories, judged by the name, and not amounts."""
+    """Return True if whole numbers seem to be codes of categories, not amounts, judging by the name."""
     name = stats.name
     limits = {"month": 12, "weekday": 7, "quarter": 4}
     # A count of months is an amount, and so is any number beyond the limits.
@@ -163,28 +163,30 @@ def _infer_number_type(stats: ColumnStats, has_ints: bool) -> InferredType:
     # pandas writes integers as floats in a column with missing values.
     written_as_float = stats.kind == "float" and stats.missing_count > 0 and has_ints
     kind = "int" if stats.kind == "int" or (written_as_float and stats.is_whole) else "float"
-    if stats.is_whole and has_word_kind(stats.name, "year") and (year := _year_bounds(stats)):
-        return InferredType(kind, bounds=year, reason="a year, used as a number")
-    natural = _bounds_from_name(stats)
-    if natural:
-        return InferredType(kind, bounds={k: int(v) for k, v in natural.items()})
+    if stats.is_whole and has_word_kind(stats.name, "year") and (years := _year_bounds(stats)):
+        return InferredType(kind, bounds=years, reason="a year, used as a number")
+    named = _bounds_from_name(stats)
+    if named:
+        return InferredType(kind, bounds={k: int(v) for k, v in named.items()})
     if stats.low < 0 or has_word_kind(stats.name, "signed"):
         return InferredType(kind)
     return InferredType(kind, bounds={"ge": 0})
 
 
 def _year_bounds(stats: ColumnStats) -> dict[str, int]:
+    """Return the bounds of years; empty if a value cannot be a year."""
     years = stats.present.filter(stats.present != 0)  # 0 is a common sign for an unknown year
     if years.is_empty():
         return {}
     low, high = int(years.min()), int(years.max())  # type: ignore[arg-type]
     if not (low >= 1000 and high <= MAX_YEAR):
         return {}
-    # Rounded down, so that the data of the next month keep the contract too.
+    # Round down, so that later data, such as next month's, satisfy the contract too.
     return {"ge": 0 if stats.low == 0 else math.floor(low / 50) * 50, "le": MAX_YEAR}
 
 
 def _bounds_from_name(stats: ColumnStats) -> dict[str, float]:
+    """Return the bounds that the column's name implies; empty if it implies none or a value breaks them."""
     words = split_words(stats.name)
     if words == ("age",) or (words[-1] == "age" and has_word_kind(stats.name, "entity")):
         return {"ge": 0, "le": 130} if stats.low >= 0 and stats.high <= 130 else {}

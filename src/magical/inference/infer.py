@@ -44,9 +44,9 @@ def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = ""
     """Infer the contract of a table, such that ``model_data`` accepts the table without a loss.
 
     Args:
-        table: texts stay texts; ``infer_text_types`` reads numbers and dates from them before.
-        name: of the contract.
-        target: the raw name of the column to predict.
+        table: the rows; texts stay texts, unless ``infer_text_types`` cast them before.
+        name: the name of the contract.
+        target: the raw name of the column to predict; empty for none.
 
     Raises:
         UsageError: the table has no such target.
@@ -106,7 +106,7 @@ def infer_contracts(tables: Mapping[str, pl.DataFrame | TypedTable]) -> dict[str
 def _with_keys(
     schema: InferredSchema, keys: Mapping[str, tuple[Column, str]], table: pl.DataFrame
 ) -> InferredSchema:
-    """Return the schema with columns replaced by keys; a key that was left out is added again."""
+    """Return the schema with its key columns (by raw name, with reasons), even those that were left out."""
     names = field_names(table.columns)
     columns = {c.name: c for c in schema.columns}
     for raw, (key, _) in keys.items():
@@ -125,6 +125,7 @@ def _to_typed_table(table: pl.DataFrame | TypedTable) -> TypedTable:
 
 
 def _check_target(stats: ColumnStats) -> None:
+    """Raise a BrokenPromise if the target cannot be predicted."""
     name, rows = stats.name, stats.rows
     if not stats.unique_count:
         raise BrokenPromise(
@@ -166,7 +167,7 @@ def _exclusion_reason(stats: ColumnStats, roles: Roles, remark: str) -> str:
         return ""
     if is_index_name(stats.name) and stats.is_whole:
         return "it counts rows"
-    # What differs in nearly every row says nothing of other rows, unless it measures something.
+    # Values that differ in nearly every row say nothing about other rows, unless they are measurements.
     count = f"{stats.unique_count:,} different values in {len(stats.present):,} rows"
     all_differ = stats.is_unique and stats.rows >= _MIN_ROWS
     if not all_differ and stats.unique_count <= max(_FEW_VALUES, _MAX_UNIQUE_SHARE * len(stats.present)):
@@ -182,7 +183,7 @@ def _exclusion_reason(stats: ColumnStats, roles: Roles, remark: str) -> str:
 
 
 def _is_long_number(stats: ColumnStats) -> bool:
-    """Return True for numbers like those of tickets or telephones: long, and of one length."""
+    """Return True for numbers like those of tickets or telephones: long, and all of the same length."""
     if stats.kind != "int" or stats.unique_share < 0.9 or stats.low < 0:
         return False
     if has_word_kind(stats.name, "when", "count", "signed"):
@@ -192,6 +193,7 @@ def _is_long_number(stats: ColumnStats) -> bool:
 
 
 def _find_role(name: str, roles: Roles) -> str:
+    """Return the role of a column, given by its raw name; empty if it has none."""
     if name in roles.ids:
         return "id"
     return "time" if name == roles.time else "group" if name == roles.group else ""
@@ -206,7 +208,7 @@ def _infer_column_type(stats: ColumnStats, roles: Roles, has_ints: bool) -> Infe
 def _make_column(
     stats: ColumnStats, names: Mapping[str, str], inferred_type: InferredType, role: str
 ) -> tuple[Column, str]:
-    """Build a column, and describe in words how many of its values are missing."""
+    """Build a column, and describe how many of its values are missing; empty if none."""
     if inferred_type.type == "str":
         stats, inferred_type = stats.as_texts, with_text_choices(stats, inferred_type)
     column = Column(
@@ -230,7 +232,7 @@ def _drop_needless_aliases(
     for name in raw:
         by_snake.setdefault(to_snake_case(name), []).append(name)
 
-    def is_needless(column: Column) -> bool:  # by its exact name, or as the only match in snake case
+    def is_needless(column: Column) -> bool:  # found by its exact name, or as the only match
         is_only_match = column.name not in raw and by_snake.get(column.name) == [column.alias]
         return column.alias == column.name or is_only_match
 

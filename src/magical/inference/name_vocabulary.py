@@ -163,7 +163,7 @@ def last_words(name: str) -> tuple[str, ...]:
 def field_names(raw: Sequence[str]) -> Mapping[str, str]:
     """Map each raw column to the name of its field: a snake case identifier, without duplicates.
 
-    No field has the name of another raw column, of an attribute of pydantic models, or of a type in use.
+    No field has the name of another raw column, of an attribute of ``Contract``, or of a column type.
 
     Example:
         >>> dict(field_names(["Dt_Customer", "class", "größe", "1st floor", "价格"]))
@@ -171,8 +171,8 @@ def field_names(raw: Sequence[str]) -> Mapping[str, str]:
          '价格': 'column_5'}
     """
     fields: dict[str, str] = {}
-    # Names that are good already stay, even if an earlier column would come to the same name.
-    exact = {name for name in raw if _is_free(name) and to_snake_case(name) == name}
+    # Names that are valid already stay, even if an earlier column would get the same name.
+    exact = {name for name in raw if _is_valid_field(name) and to_snake_case(name) == name}
     taken = set(exact)
     for place, name in enumerate(raw):
         if name in exact:
@@ -180,14 +180,14 @@ def field_names(raw: Sequence[str]) -> Mapping[str, str]:
             continue
         base = to_snake_case(_transliterate(name))[:_MAX_NAME_LENGTH].strip("_") or f"column_{place + 1}"
         base = f"x_{base}" if base[0].isdigit() else base
-        base = base if _is_free(base) else f"{base}_"
+        base = base if _is_valid_field(base) else f"{base}_"
         fields[name] = first_free_name(base, taken | (set(raw) - {name}), separator="_")
         taken.add(fields[name])
     return fields
 
 
 def first_free_name(name: str, taken: Collection[str], *, separator: str) -> str:
-    """Return a name, with the lowest number from 2 behind it if it is taken.
+    """Return a name if it is free, else with the lowest free number from 2 appended.
 
     Example:
         >>> first_free_name("price", {"price", "price_2"}, separator="_")
@@ -212,7 +212,7 @@ def class_name(text: str, taken: Iterable[str] = ()) -> str:
     return name if name not in set(taken) and not keyword.iskeyword(name) else f"{name}Row"
 
 
-def _is_free(name: str) -> bool:
+def _is_valid_field(name: str) -> bool:
     if not (name.isascii() and name.isidentifier()) or name.startswith("_") or len(name) > _MAX_NAME_LENGTH:
         return False
     return not (keyword.iskeyword(name) or name in _RESERVED_NAMES or hasattr(Contract, name))

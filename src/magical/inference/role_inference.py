@@ -37,7 +37,7 @@ class Roles(NamedTuple):
 
     Attributes:
         ids: the columns that together identify a row.
-        reasons: for each of these columns, in words.
+        reasons: the reason for each role, in words, by raw name.
         in_order: True if the rows are events that follow each other in time.
     """
 
@@ -83,7 +83,7 @@ def infer_roles(columns: Sequence[ColumnStats], table: pl.DataFrame) -> Roles:
 
 
 def rank_targets(columns: Sequence[ColumnStats]) -> list[str]:
-    """Rank the columns that could be predicted by name, the likeliest first.
+    """Rank the columns that could be the target, the likeliest first, and return their names.
 
     Example:
         >>> table = pl.DataFrame({"id": [1, 2, 3], "price": [1.5, 2.5, 9.0], "sold": [0, 1, 1]})
@@ -109,7 +109,7 @@ def rank_targets(columns: Sequence[ColumnStats]) -> list[str]:
 
 
 def _score_id(place: int, stats: ColumnStats) -> int:
-    """Score a column as the only id of a row, by its name, its place and its values; 0 if it is none."""
+    """Score a column as the only id of a row, by name, place and values; 0 if it cannot be the id."""
     if not stats.is_unique or has_word_kind(stats.name, "birth"):
         return 0
     first_word = split_words(stats.name)[0]
@@ -133,7 +133,7 @@ def _score_id(place: int, stats: ColumnStats) -> int:
 
 
 def _find_time(columns: Sequence[ColumnStats]) -> ColumnStats | None:
-    """Find the time at which rows happened: never a birth, an end only if the rows are sorted by it."""
+    """Find the time of the rows' events: no birth; an end only if it is sorted or named like an event."""
     dates = [c for c in columns if c.kind in ("date", "datetime") and c.unique_count >= 3]
     likely = [c for c in dates if not has_word_kind(c.name, "birth") and _is_mostly_present(c)]
 
@@ -144,7 +144,7 @@ def _find_time(columns: Sequence[ColumnStats]) -> ColumnStats | None:
 
     best = max(likely, key=score, default=None)
     if best and has_word_kind(best.name, "later"):
-        # An end or an update is known after the row happened: as its time it would leak.
+        # An end or an update is known only after the event: as the row's time it would leak.
         return best if best.is_sorted or has_word_kind(best.name, "happened") else None
     return best
 
@@ -169,7 +169,7 @@ def _find_group(columns: Sequence[ColumnStats]) -> ColumnStats | None:
 
 
 def _find_composite_id(columns: Sequence[ColumnStats], table: pl.DataFrame) -> tuple[str, ...]:
-    """Find an entity and a period, such as country and year, that together are unique."""
+    """Find an entity and a period, such as country and year, that together are unique; empty if there are none."""
     periods = [c for c in columns if has_word_kind(c.name, "year", "month", "quarter") and c.is_whole]
     periods = [c for c in periods if len(split_words(c.name)) == 1 or split_words(c.name)[-1] == "id"]
     periods = [c for c in periods if not c.missing_count]
@@ -182,7 +182,7 @@ def _find_composite_id(columns: Sequence[ColumnStats], table: pl.DataFrame) -> t
                 names = (entity.name, *(p.name for p in chosen))
                 if len(columns) == len(names):
                     continue  # nothing would be left to predict from
-                # Too few combinations cannot be unique; to count them costs less than to look.
+                # Fewer combinations than rows cannot be unique; counting them is cheaper than the query.
                 enough = entity.unique_count * math.prod(p.unique_count for p in chosen) >= table.height
                 if enough and not table.select(pl.struct(names).is_duplicated().any()).item():
                     return names
@@ -192,15 +192,15 @@ def _find_composite_id(columns: Sequence[ColumnStats], table: pl.DataFrame) -> t
 def infer_keys(
     name: str, tables: Mapping[str, pl.DataFrame], schemas: Mapping[str, Schema]
 ) -> dict[str, tuple[Column, str]]:
-    """Find the keys of one table by their raw names, each with the reason.
+    """Find the keys of one table: for each raw name, the key column and the reason.
 
-    A column is a key if it is named like the other table's id, or like the other table and its id, and most
-    of its values are ids there; under any other name only if it has codes, and nearly all are ids there.
+    A column that is named after another table or its id is a key if at least half of its distinct values are
+    ids of that table. Under any other name it must have codes, of which at least 95% are ids of that table.
 
     Args:
-        name: of the table's contract.
+        name: the name of the table's contract.
         tables: all tables by the names of their contracts.
-        schemas: of the tables; one with a single id may be a parent.
+        schemas: the schemas of all tables, by name; a table with a single id may be a parent.
 
     Example:
         >>> shop = Schema("Shop", (Column("id", "str", role="id"),))

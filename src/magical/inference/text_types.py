@@ -54,7 +54,7 @@ def infer_text_types(raw: pl.DataFrame) -> TypedTable:
 
 
 def _infer_series(raw: pl.Series) -> tuple[pl.Series, str]:
-    """Cast a column of texts to the type of its values; returned with the format of its dates."""
+    """Cast a text column to the type of its values; return it and its date format, empty for none or ISO."""
     texts = raw.str.strip_chars()
     if texts.str.contains(_LEADING_ZERO).any():
         return raw, ""
@@ -115,7 +115,7 @@ def _is_boolean_pair(texts: pl.Series, values: pl.Series) -> bool:
 
 
 def _is_date_numbers(values: pl.Series) -> bool:
-    """Return True if whole numbers are dates such as 20140629: all of them, in a column with such a name."""
+    """Return True if all whole numbers are dates such as 20140629, in a column named like a date."""
     if not has_word_kind(values.name, "when", "birth", "later") or has_word_kind(values.name, "identifier"):
         return False
     present = values.drop_nulls()

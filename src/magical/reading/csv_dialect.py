@@ -192,9 +192,7 @@ def read_records(dialect: Dialect, name: str) -> list[list[str]]:
     first_line = 1
     try:
         for row in reader:
-            first_line = (
-                reader.line_num + 1
-            )  # of the next record: if csv.Error follows, its open quote began there
+            first_line = reader.line_num + 1  # of the next record, where an open quote begins
             if row and rows and len(row) != len(rows[0]):
                 mark = DELIMITERS.get(dialect.delimiter, dialect.delimiter)
                 raise InputError(

@@ -42,7 +42,7 @@ def parse_dates(raw: pl.Series, format: str = "") -> pl.Series:
 
 
 def parse_datetimes(raw: pl.Series, format: str = "") -> pl.Series:
-    """Parse datetimes to the microsecond, in UTC without a time zone; a value that does not parse becomes null.
+    """Parse datetimes to the microsecond, in UTC without a time zone; other values become null.
 
     Args:
         raw: texts, dates, datetimes or numbers such as 20140629.
