@@ -1,4 +1,4 @@
-"""Marks on figures and texts that are not real: struck through, and preceded by the words."""
+"""Marks on figures and texts that are not real: struck through, and preceded by ``not real``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _STROKE = "\u0336"
 
 
 def mark_not_real(text: str) -> str:
-    """Mark a figure that stands on a pretence or a sample.
+    """Mark a figure that depends on pretended or sampled data.
 
     Example:
         >>> mark_not_real("0.8").replace("\u0336", "~")

@@ -164,7 +164,7 @@ class DamagedArtifact(StoreError):
 
 
 class RegistryError(MagicalError):
-    """The model registry, or MLflow's tracking, refuses."""
+    """The model registry, or MLflow's tracking, refuses a request."""
 
 
 class RegistryDown(RegistryError):
@@ -247,7 +247,7 @@ def strip_control_characters(text: str) -> str:
 
 
 def is_foreign(file: str) -> bool:
-    """Return True if a file is this package's, Python's or an installed package's, not the author's."""
+    """Return True if a file belongs to this package, Python or an installed package, not to the author."""
     return file.startswith(_FOREIGN_PREFIXES) or "site-packages" in file or "dist-packages" in file
 
 
@@ -272,6 +272,6 @@ def _limit_lines(lines: Sequence[str], limit: int) -> list[str]:
 
 def _rebuild(cls: type[_E], lines: tuple[str, ...], hint: str) -> _E:
     error = cls.__new__(cls)
-    # Not `cls(...)`: the class of a project may take other arguments.
+    # Not `cls(...)`: an error class of a project may take other arguments.
     MagicalError.__init__(error, *lines, hint=hint)
     return error

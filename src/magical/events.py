@@ -81,9 +81,9 @@ class RunStarted(Event):
     git: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     sample: int = 0  # rows of a sampled run; 0 for all
-    pretend: str = ""  # what is generated beside the steps without a body
+    pretend: str = ""  # what is pretended beside the steps without a body: empty, ``sources`` or ``all``
     rows: int = 0  # of a generated table
-    origin: list[str] = field(default_factory=list)  # all that is not real in the run
+    origin: list[str] = field(default_factory=list)  # the pretended steps and sampled sources of the run
     step: str = ""  # the last step; empty for the whole workflow
     locks: dict[str, str] = field(default_factory=dict)  # digests of the lock files, by name
 
@@ -189,7 +189,7 @@ class RunFinished(Event):
 
 def _event_types() -> dict[str, type[Event]]:
     kinds: list[type[Event]] = [Event]
-    for kind in kinds:  # grows while it is walked, so that subclasses of subclasses are found too
+    for kind in kinds:  # the list grows during the loop, so that subclasses of subclasses are found too
         kinds.extend(kind.__subclasses__())
     # Classes of a project are left out: a journal must read the same whether the project is imported or not.
     return {kind.__name__: kind for kind in kinds if kind.__module__ == __name__}
@@ -234,7 +234,7 @@ class NullSink:
         return Path(tempfile.mkdtemp(prefix="magical-"))
 
     def may_wish(self) -> bool:
-        """Return True if the results of the body are thrown away."""
+        """Return True unless the sink was created with ``allows_wishes=False``."""
         return self._allows_wishes
 
 
@@ -287,7 +287,7 @@ def keep(name: str, value: Any) -> None:
 
 
 def scratch() -> Path:
-    """Return a folder of the step that survives a kill, for studies and checkpoints; outside a run a new one.
+    """Return the step's folder for checkpoints, which survives a kill; outside a run, a temporary folder.
 
     Example:
         >>> scratch().is_dir()

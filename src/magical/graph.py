@@ -16,7 +16,7 @@ __all__ = ["Call", "Graph", "Node"]
 
 @dataclass(frozen=True)
 class Call:
-    """The imported side of a node: only present where the project's code was imported.
+    """The step and arguments of a node; only present where the project's code was imported.
 
     Attributes:
         step: the step that is called.
@@ -49,7 +49,7 @@ class Node:
             ``unwritten``, ``reads_files`` and ``writes_files`` (an argument names them), ``unguessable`` (it
             writes files, and its result cannot be generated); in a run also ``pretended``, with the rows of a
             new table, and ``cut``, where nothing can be generated.
-        call: its imported side; None in a graph that was read from JSON.
+        call: the step and its arguments; None in a graph that was read from JSON.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Node:
 
     @property
     def is_fit(self) -> bool:
-        """True for a step that fits, tunes or selects."""
+        """True for a step that fits, tunes or selects: it returns a model or a pipeline."""
         return self.promise["kind"] in ("model", "pipeline")
 
     @property
@@ -78,7 +78,7 @@ class Node:
 
     @property
     def writes(self) -> bool:
-        """True for a step that writes to the world."""
+        """True for a step that writes to the world: it registers or publishes something."""
         return self.facts.get("writes") == "world"
 
     @property
@@ -127,7 +127,7 @@ class Graph:
         """Return one node, by its name or by the name of its data.
 
         Raises:
-            UsageError: there is none.
+            UsageError: there is no such node.
         """
         found = self.by_name.get(name) or next((n for n in self.nodes if n.data == name), None)
         if found is None:

@@ -17,7 +17,7 @@ MASK = "***"
 MIN_SECRET_LENGTH = 4
 """A secret of fewer characters is not masked: it would blank out half of every text."""
 
-# A text may be cut inside a secret: so many of its first characters before an ellipsis are masked as well.
+# A text may be cut inside a secret: this many of its first characters are masked before an ellipsis.
 _PREFIX_LENGTH = 8
 # A colon and up to five digits at the end of the host are a port, not a password. Repetitions are bounded, so
 # that a hostile text cannot make the search quadratic.
@@ -30,7 +30,7 @@ _pattern: re.Pattern[str] | None = None
 
 
 def register_secret(value: str) -> None:
-    """Mask a value from now on in this process, also where it is escaped, cut or in base64.
+    """Mask a value from now on in this process, also escaped, cut or in base64; ignore a very short one.
 
     Example:
         >>> register_secret("open sesame")
@@ -43,7 +43,7 @@ def register_secret(value: str) -> None:
     # Under the lock, or a slower thread could publish a pattern without the secret of a faster one.
     with _lock:
         _hidden[value] = None
-        # The longest first: where one secret begins with another, all of it must go.
+        # The longest first: where one secret begins with another, all of the longer one must be masked.
         forms = [form for text in sorted(_hidden, key=len, reverse=True) for form in _make_patterns(text)]
         _pattern = re.compile("|".join(dict.fromkeys(forms)))
 

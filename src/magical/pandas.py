@@ -17,8 +17,8 @@ The types in the body:
 ==============================  =========================================================================
 in the contract                 in pandas
 ==============================  =========================================================================
-``int``                         ``Int64`` (or as narrow as stored): whole where a value is missing, too
-``float``                       ``Float64``: ``<NA>`` is a missing value, NaN a number that is none
+``int``                         ``Int64``, or a narrower type as stored; missing values are ``<NA>``
+``float``                       ``Float64``: ``<NA>`` is a missing value, and NaN is not missing
 ``bool``                        ``boolean``
 ``str``                         ``str``; a closed set stored as a Categorical or an Enum is ``category``
 ``date``                        ``datetime64[s]`` at midnight
@@ -52,4 +52,4 @@ __all__ = ["Frame"]
 C = TypeVar("C", default=Any)
 
 Frame = TypeAliasType("Frame", "pd.DataFrame", type_params=(C,))
-"""A pandas DataFrame whose rows keep a contract: ``Frame[Customer]``; bare, it promises no columns."""
+"""A pandas DataFrame whose rows satisfy a contract: ``Frame[Customer]``; bare, it promises no columns."""

@@ -73,7 +73,7 @@ class Ref:
 
     @property
     def __class__(self) -> type[Ref]:
-        """Refuse ``isinstance``, which reads this after the type: the workflow branches on a result."""
+        """Refuse ``isinstance``, which reads this property: a workflow must not branch on a result."""
         self._refuse("asked for its type")
 
     @__class__.setter

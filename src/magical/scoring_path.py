@@ -86,7 +86,7 @@ def drop_target(promise: Promise) -> Promise:
 
 
 class _NoScoringPath(Exception):
-    """No path exists that a single row could take."""
+    """A single row cannot be scored; the message is the reason."""
 
 
 class _Tracer:
@@ -100,7 +100,7 @@ class _Tracer:
         self.frozen: dict[Link, None] = {}
 
     def trace(self, name: str) -> ScoringPath:
-        """Trace the path of the model that a node takes; _NoScoringPath if a single row cannot be scored."""
+        """Trace the path of the model that a node takes; raise _NoScoringPath if no row can be scored."""
         tables = list(dict.fromkeys(self._find_training_tables(self._find_model_node(name), set())))
         # A fit may also take tables that no split touched, such as a calendar; they are not the rows.
         tables = [t for t in tables if self._is_after_split(t)] or tables
@@ -170,7 +170,7 @@ class _Tracer:
         return self._trace_lineage(link) if self._is_table(link) else str(link)
 
     def _add_steps(self, link: Link) -> Link:
-        """Add the steps that make a table, and return the link to it when scoring."""
+        """Add the steps that make a table, and return the link to the table in the scoring path."""
         link = self._skip_training_steps(link)
         node, call = self._get_call(link.node)
         if self._is_source(node, call):
@@ -188,12 +188,12 @@ class _Tracer:
     def _resolve_input(self, link: Link) -> Link:
         if self._is_table(link):
             return self._add_steps(link)
-        # A number or a mapping that a step computed from the training rows stays as it was then.
+        # A number or a mapping that a step computed from the training rows keeps its value when scoring.
         self.frozen[link] = None
         return link
 
     def _skip_training_steps(self, link: Link) -> Link:
-        """Go past splits and training-only steps; the first table they take replaces their result."""
+        """Skip splits and training-only steps: replace their result by the first table that they take."""
         node = self.graph.by_name[link.node]
         while node.is_split or node.facts.get("training_only"):
             self.split = self.split or (node.name if node.is_split else "")
@@ -212,7 +212,7 @@ class _Tracer:
         return any(p.schema for p in results) and (not rows or any(p.schema is None for p in rows))
 
     def _check_inputs(self, node: Node, call: Call, inputs: Mapping[str, Wire]) -> None:
-        """Check that a step can do without the columns of the steps that were skipped before it."""
+        """Check that a step needs no column of the steps that the path skips before it."""
         for name, wire in inputs.items():
             old, new = list(find_links(node.inputs[name])), list(find_links(wire))
             if old == new or not isinstance(wire, Link):

@@ -63,14 +63,14 @@ current_builder: contextvars.ContextVar[GraphBuilder | None] = contextvars.Conte
 
 
 class Step(Generic[P, R]):
-    """A typed function that a workflow can call; called plainly, it just runs.
+    """A typed function that a workflow can call; outside of a workflow, a call runs its body.
 
     Attributes:
-        reads: ``world`` if the source must be asked again each time.
-        writes: ``world`` if it registers or publishes.
+        reads: ``world`` if it must read its source again in each run; otherwise empty.
+        writes: ``world`` if it registers or publishes something; otherwise empty.
         random: True if its result differs each time.
         training_only: True if it is left out when scoring.
-        promises: computes the schema of its result, from the schemas and values of its arguments.
+        promises: computes the schema of its result from the schemas and values of its arguments; or None.
     """
 
     def __init__(self, function: Callable[P, R], facts: Mapping[str, Any]) -> None:
@@ -87,7 +87,7 @@ class Step(Generic[P, R]):
         return f"<step {self.name} ({self.where})>"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the body; while a workflow is drawn, add a node and return a Ref."""
+        """Run the body, unless it writes to the world; while a workflow is drawn, add a node instead."""
         builder = current_builder.get()
         if builder is not None:
             result: R = builder.add_call(self, self.bind(args, kwargs))
@@ -115,7 +115,7 @@ class Step(Generic[P, R]):
 
     @functools.cached_property
     def signature(self) -> inspect.Signature:
-        """The signature, with its hints resolved."""
+        """The signature, with its type hints resolved."""
         try:
             hints = typing.get_type_hints(self.function, include_extras=True)
         except (NameError, TypeError, AttributeError) as error:
@@ -207,15 +207,15 @@ def step(function: Callable[P, R] | None = None, /, **facts: Any) -> Any:
     """Make a typed function a step of workflows.
 
     Args:
-        function: its hints are its contract.
-        reads: ``"world"`` if the source must be asked again in each run.
+        function: its type hints are its contract.
+        reads: ``"world"`` if the step must read its source again in each run.
         writes: ``"world"`` if it registers or publishes something.
-        random: its result differs each time; cached all the same.
-        training_only: left out when scoring, such as a step that drops duplicates.
+        random: True if its result differs each time; the result is cached all the same.
+        training_only: True if scoring leaves the step out, such as one that drops duplicates.
         promises: computes the contract of the result from the arguments' contracts and values.
 
     Raises:
-        WiringError: a fact is unknown.
+        WiringError: a fact is unknown, or has an impossible value.
 
     Example:
         >>> from magical import step

@@ -23,16 +23,16 @@ def wish(promise: type[T], like: Any = ..., *, rows: int = ...) -> T: ...
 @overload
 def wish(promise: Any, like: Any = ..., *, rows: int = ...) -> Any: ...
 def wish(promise: Any, like: Any = None, *, rows: int = DEFAULT_ROWS) -> Any:
-    """Pretend a piece of what a step needs, from its contract; the result of the step is then not real.
+    """Pretend a value that a step needs: generate it from a contract. The step's result is then not real.
 
     Args:
-        promise: a contract (of a table's rows), or a hint such as ``Lazy[Weather]``, ``Model`` or ``float``.
+        promise: a contract of a table's rows, or a type hint: ``Lazy[Weather]``, ``Model`` or ``float``.
         like: a table, or several: columns of the same name and type are copied, and so are the rows if both
             have the same ``Id``.
         rows: the rows of a table, unless ``like`` decides them.
 
     Returns:
-        The same value in each run.
+        The generated value, the same in each run.
 
     Raises:
         ContractError: no data can be generated from the promise.

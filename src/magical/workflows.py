@@ -76,7 +76,7 @@ class Workflow(Generic[P, R]):
         )
 
     def draw(self, settings: Settings | None = None) -> Graph:
-        """Call the function once, with a Ref for each result, and build the graph of the calls.
+        """Call the function once, with a Ref for each result, and build the graph of the calls of steps.
 
         Raises:
             WiringError: steps do not fit together.
@@ -128,7 +128,7 @@ def workflow(function: Callable[P, R]) -> Workflow[P, R]:
 
 @dataclass
 class _WorkflowGraphBuilder:
-    """The nodes of a graph while its workflow is drawn."""
+    """Collects the nodes of a graph while its workflow is drawn."""
 
     workflow: Workflow[Any, Any]
     nodes: list[Node] = field(default_factory=list)
@@ -163,7 +163,7 @@ class _WorkflowGraphBuilder:
     def _match_promises(
         self, step: Step[Any, Any], inputs: Mapping[str, Promise | None]
     ) -> dict[str, Promise]:
-        """Compare inputs with parameters; return the stricter promises, to be validated before the body."""
+        """Check inputs against parameters; return the promises of parameters that demand more than inputs."""
         stricter = {}
         for name, promise in inputs.items():
             wanted = step.parameter_promises[name]
@@ -226,7 +226,7 @@ def _split_argument(value: Any) -> tuple[Wire, Any, Promise | None]:
 
 
 def _is_stricter(have: Promise, wanted: Promise) -> bool:
-    """Return True if some table in a value promises less than is wanted of it."""
+    """Return True if some table in ``have`` promises less than ``wanted`` demands."""
     if have.schema and wanted.schema and have.schema.is_weaker_than(wanted.schema):
         return True
     promises = wanted.items if wanted.kind == "tuple" else wanted.items[:1] * len(have.items)
@@ -243,7 +243,7 @@ def _collect_facts(step: Step[Any, Any], arguments: Mapping[str, Any], promise: 
 
 
 def _assign_names(nodes: list[Node]) -> dict[str, str]:
-    """Name each node after its step; of several calls, add the ``name`` of an argument, or a counter."""
+    """Name each node after its step; if a step is called often, add an argument's ``name`` or a counter."""
     names: dict[str, str] = {}
     calls: dict[str, list[Node]] = {}
     for node in nodes:
@@ -257,6 +257,7 @@ def _assign_names(nodes: list[Node]) -> dict[str, str]:
 
 
 def _find_label(node: Node) -> str:
+    """Return the first ``name`` that an argument of a node has; empty if none has one."""
     values = node.call.arguments.values() if node.call else ()
     labels = [getattr(v, "name", None) for v in values if not isinstance(v, type)]
     return next((text for text in labels if isinstance(text, str) and text), "")
@@ -281,6 +282,7 @@ def _read_positions(code: CodeType) -> tuple[tuple[int | None, int | None, int |
 
 @functools.lru_cache(maxsize=64)
 def _find_assignments(function: Callable[..., Any]) -> dict[tuple[int | None, int | None], str]:
+    """Map the line and column of each call in a function to the variable that it is assigned to."""
     try:
         lines, first = inspect.getsourcelines(function)
         text = "".join(lines)

@@ -40,11 +40,11 @@ class Artifact:
         return self.items[name] if name else self
 
     def blobs(self) -> list[str]:
-        """List the names of the stored objects that it refers to, members included."""
+        """List the names of the stored objects of the artifact and its members."""
         return ([self.blob] if self.blob else []) + [b for i in self.items.values() for b in i.blobs()]
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as a JSON object; empty fields are left out."""
+        """Convert the artifact to a JSON object, without empty fields."""
         out: dict[str, Any] = {"kind": self.kind, "content": self.content}
         if self.blob:
             out["blob"] = self.blob
@@ -89,11 +89,11 @@ class Record:
     registry: str = ""
 
     def blobs(self) -> list[str]:
-        """List the names of the stored objects that its result and its kept values refer to."""
+        """List the names of the stored objects of the result and of the kept values."""
         return [b for artifact in (self.result, *self.kept.values()) for b in artifact.blobs()]
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
+        """Convert the record to a JSON object."""
         kept = {k: v.to_json() for k, v in self.kept.items()}
         values = {"parts": dict(self.parts), "result": self.result.to_json(), "kept": kept}
         out = {**vars(self), **values, "origin": list(self.origin)}

@@ -35,7 +35,7 @@ class RunSummary:
         keys: the key of each node that was fresh or finished.
         executed: the nodes whose bodies ran to their end.
         failed: the message of each node that failed.
-        pending: the key of each node that could not write to the world, which did not answer.
+        pending: the key of each node whose registry did not answer.
         facts: the other fields of its first event.
         begun: the key of each node whose body began to run.
         left_out: the reason for each node that was not run.
@@ -91,7 +91,7 @@ class Journal:
                 return name
 
     def write(self, run: str, event: Event) -> str:
-        """Append one event; return a warning if that fails, since the run goes on without its journal.
+        """Append one event; return a warning when writing begins to fail, else an empty text.
 
         Raises:
             StoreError: the first event cannot be written: nothing has run yet.
@@ -164,9 +164,12 @@ _RUN_NAME = re.compile(r"(\d{4}-\d\d-\d\d-\d{6})-([0-9a-f]{3})[0-9a-f]{2}")
 
 
 def _next_run_prefix(names: Iterable[str]) -> str:
-    """Return the start of a name for now that sorts after all these names, even if the clock went back."""
+    """Return the start of a new run's name; it sorts after all names, even if the clock was set back."""
     now = time.time()
-    moment, fraction = dt.datetime.fromtimestamp(now), int(now % 1 * 4096)  # sorts runs of one second
+    moment, fraction = (
+        dt.datetime.fromtimestamp(now),
+        int(now % 1 * 4096),
+    )  # the fraction sorts runs of one second
     newest = _RUN_NAME.fullmatch(max((n for n in names if _RUN_NAME.fullmatch(n)), default=""))
     if newest and (f"{moment:{_TIME_FORMAT}}", f"{fraction:03x}") <= newest.groups():
         with suppress(ValueError, OverflowError):  # a folder that is only named like a run
@@ -211,7 +214,7 @@ def _apply_event(summary: RunSummary, event: Mapping[str, Any]) -> None:
 
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """Read the commit of a folder and whether it has changes; empty outside a repository.
+    """Read the commit of a folder, and whether tracked files have changes; empty outside a repository.
 
     Example:
         >>> git_state(Path("/"))

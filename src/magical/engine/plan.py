@@ -32,17 +32,17 @@ class RegistryIdentity(Protocol):
     """Names the model registry of a project, without a request to it."""
 
     def find_id(self) -> str:
-        """Return its id, without a password; empty if nothing can have been written to it yet."""
+        """Return the registry's id, without a password; empty if nothing was ever written to the registry."""
 
     def ensure_id(self) -> str:
-        """Return its id, and create it if needed: something has been written to the registry."""
+        """Return the registry's id, and create it if needed: something has been written to the registry."""
 
     def describe(self, registry_id: str) -> str:
         """Describe the registry of an id in a few words."""
 
 
 class Receipts:
-    """Looks up records in a store; a record that wrote to a model registry counts for that registry only.
+    """Looks up records in a store; the record of a step that wrote to a registry is valid for that one only.
 
     Keys do not depend on the registry. The receipt of the first registry is stored under the key; the receipt
     of any other one under the key and a suffix made from the registry's id.
@@ -52,7 +52,7 @@ class Receipts:
         self.store, self._registry = store, registry
 
     def look_up(self, key: str, *, writes: bool = False) -> tuple[Record | None, str]:
-        """Find the valid record of a key, or the reason if there is one for another registry only.
+        """Find the valid record of a key; the text says if there is only one for another registry.
 
         Args:
             key: the node's key.
@@ -61,7 +61,7 @@ class Receipts:
         record = self.store.find_record(key)
         if record is not None and self._is_valid(record):
             return record, ""
-        # Only such a step can have a second receipt; a lookup in a remote store is worth saving.
+        # Only a step that writes can have a second receipt, and a lookup in a remote store is slow.
         registry_id = self._registry.find_id() if writes else ""
         found = self.store.find_record(key + _registry_suffix(registry_id)) if registry_id else None
         if found is not None or record is None:
@@ -98,12 +98,12 @@ class NodePlan:
     Attributes:
         state: ``fresh``, ``to run``, ``waits`` (its inputs are recomputed, perhaps with equal content),
             or ``left out`` (it writes to the world, and an ancestor is not real).
-        key: empty while an input is unknown.
+        key: the node's key; empty while an input is unknown, and for a node that is left out.
         parts: the parts that the key is a hash of.
         record: the record that makes it fresh.
         after: the nodes it waits for.
         origin: the ancestors that are not real.
-        reason: why it is left out, or why it runs although its key has a record.
+        reason: why the node is left out, or why it runs although its key has a record.
     """
 
     name: str
@@ -123,7 +123,7 @@ class Planner:
         graph: the workflow, or the part of it that is to run.
         identities: the static parts of each node's key.
         digest: computes the digest of a file.
-        sample: rows that each source is cut to; 0 for all.
+        sample: the rows to which each source is cut; 0 for all.
 
     Attributes:
         origins: for each node its ancestors that are not real, itself included.
@@ -182,7 +182,7 @@ class Planner:
         return compute_node_key(self._identities[node.name], inputs, self._digest, brand)
 
     def left_out_reason(self, node: Node) -> str:
-        """Say why a node must not run on its origin; empty if it may run."""
+        """Explain why a node must not run, given its ancestors that are not real; empty if it may run."""
         pretended, origin = node.facts.get("pretended"), self.origins[node.name]
         if not origin or not (node.needs_real_inputs or (node.facts.get("writes_files") and not pretended)):
             return ""
@@ -194,7 +194,7 @@ class Planner:
 
 
 def is_sampled_source(node: Node, sample: int) -> bool:
-    """Return True for a source whose table is cut to some rows."""
+    """Return True for a source whose table the run cuts to a sample."""
     return bool(sample) and not (node.links or node.writes or node.facts.get("pretended"))
 
 

@@ -130,10 +130,10 @@ class Policy(Settings):
         )
 
     def check(self, graph: Graph) -> None:
-        """Check that the workflow has each step that is named.
+        """Check that the graph has each step that ``steps`` names.
 
         Raises:
-            SettingsError: it has no such step.
+            SettingsError: the graph lacks a named step.
         """
         names = list(dict.fromkeys([*(n.step_name for n in graph.nodes), *(n.name for n in graph.nodes)]))
         for name in self.steps:

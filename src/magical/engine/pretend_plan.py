@@ -21,7 +21,7 @@ UNWRITTEN, SOURCES, ALL = "", "sources", "all"
 _TABLE_KINDS = ("table", "lazy", "pandas")
 
 PARENT_INPUT_PREFIX = "key of "
-"""Before a contract's name, the name of the input that gives a pretended table the ids for its keys."""
+"""This prefix and a contract's name form the name of the input with the ids for a pretended table's keys."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Pretence:
 
     Attributes:
         mode: ``""`` for unwritten steps only, ``sources`` for these and all sources, ``all``.
-        rows: of a table that is generated without an input to take rows from.
+        rows: the height of a table that is generated without an input to take rows from.
 
     Raises:
         UsageError: the mode is unknown, or the number of rows is less than 1.
@@ -57,10 +57,10 @@ class Pretence:
     def __call__(self, graph: Graph) -> Graph:
         """Return the graph with the facts ``pretended`` (the rows) and ``cut`` (no columns promised) set.
 
-        An unwritten step is pretended. A step that promises a table without columns cannot be: it is cut off,
+        An unwritten step is pretended. If it promises a table without columns, it cannot be: it is cut off,
         and the first step after it that promises columns is pretended in its place. A step that would write
-        files from pretended inputs is pretended too; the planner leaves it out where it cannot be. A
-        pretended table gets the tables whose ids its keys name as further inputs.
+        files from pretended inputs is pretended too; the planner leaves it out if nothing can be generated.
+        A pretended table gets further inputs: the tables whose ids its keys refer to.
 
         Raises:
             WiringError: a key names no contract, or two pretended tables each need the other's ids first.
@@ -119,7 +119,7 @@ def _prune_wire(wire: Wire, cut: set[str]) -> Wire:
 
 
 def _add_parent_inputs(graph: Graph) -> Graph:
-    """Connect pretended tables to the tables whose ids their keys name, and sort the nodes again."""
+    """Connect pretended tables to the tables whose ids their keys refer to, and sort the nodes again."""
     nodes = dict(graph.by_name)
     for node in graph.nodes:
         if node.facts.get("pretended") and not node.needs_real_inputs:
@@ -130,7 +130,7 @@ def _add_parent_inputs(graph: Graph) -> Graph:
 
 
 def _find_parents(graph: Graph, node: Node) -> Iterator[tuple[str, Link]]:
-    """Yield the contract and a table of each key of a node whose ids no input has.
+    """Yield, for each key of a node whose ids no input has, the contract and a table with these ids.
 
     Raises:
         WiringError: a key names no contract of the graph.

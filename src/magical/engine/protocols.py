@@ -46,7 +46,7 @@ class SweepResult:
         objects: stored objects removed.
         leftovers: files of killed processes removed: scratch folders, locks, pins, half-written files.
         bytes: the size of all that was removed.
-        damaged: the names of the damaged objects; they count among those removed.
+        damaged: the names of the damaged objects, which are among the removed ones.
     """
 
     records: int = 0
@@ -63,7 +63,7 @@ class Store(Protocol):
     """Keeps artifacts and records: put if absent, atomic, verified when read, shared by many processes.
 
     Attributes:
-        untrusted: the keys whose results were ignored, since another store signed them and they hold code.
+        untrusted: the keys whose results were ignored: they contain code, and another store signed them.
     """
 
     untrusted: set[str]
@@ -95,7 +95,7 @@ class Store(Protocol):
         """Return a scratch folder for a key; its files survive if the process is killed."""
 
     def clear_scratch(self, key: str) -> None:
-        """Delete the folder of a key."""
+        """Delete the scratch folder of a key."""
 
     def size(self, key: str) -> int:
         """Return the bytes of a key's result and kept values; 0 if they no longer exist."""
@@ -119,7 +119,7 @@ class Store(Protocol):
         """Remove the records and objects that no key that is alive or pinned refers to.
 
         Args:
-            alive: keys; or returns them, called once nothing can be stored and no run can end any more.
+            alive: the keys to keep; or a function that returns them, called once no run can store or end.
             dry: remove nothing, only count.
             verify: read every object that stays, and remove the damaged ones.
         """
@@ -135,7 +135,7 @@ class WorkItem(Generic[T]):
 
     Attributes:
         name: the node's name, as ``magical show`` has it.
-        after: the nodes whose results it needs; they have ended.
+        after: the nodes whose results the work needs; they have ended.
         policy: the node's policy, for a runner that shows it.
         next_delay: returns, for an error, the seconds until the next attempt; None to give up. A runner may
             retry by itself; otherwise the scheduler does.
@@ -187,12 +187,12 @@ class Cluster(Protocol):
 
         Args:
             task: the node and its inputs.
-            emit: takes its events in order, each once, and all of them before the future is done.
+            emit: called with each event of the body, once and in order, before the future is done.
         """
 
 
 class Listener(Protocol):
-    """Receives the events of a run. One that raises is reported and never fails the run."""
+    """Receives the events of a run. A listener that raises is reported, and never fails the run."""
 
     def on(self, event: Event) -> None:
         """Handle an event; calls come one at a time, from any thread."""
@@ -219,7 +219,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Submission:
-    """A model on its way into a registry.
+    """A model to be registered, with all that a registry stores about it.
 
     Attributes:
         key: makes registering idempotent: a version with this key is not registered again.
@@ -267,7 +267,7 @@ class Registry(Protocol):
 
         Raises:
             RegistryDown: the registry does not answer.
-            RegistryError: it refuses.
+            RegistryError: the registry refuses the model.
         """
 
     def versions(self, name: str = "") -> list[Version]:

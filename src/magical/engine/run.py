@@ -39,7 +39,7 @@ class PlanningContext:
 
     Attributes:
         identities: the parts of each node's key.
-        receipts: looks up in the store what has been computed.
+        receipts: looks up the records of computed keys in the store.
         digest_file: computes the digest of a file.
         sample: rows to take from each source; 0 for all.
     """
@@ -55,7 +55,7 @@ class PlanningContext:
         return self.receipts.store
 
     def make_planner(self, graph: Graph) -> Planner:
-        """Create the planner of a graph, with or without its code."""
+        """Create the planner of a graph; its nodes need no calls."""
         return Planner(graph, self.identities, self.receipts, self.digest_file, self.sample)
 
 
@@ -65,8 +65,8 @@ class RunInfo:
 
     Attributes:
         root: the project's folder.
-        settings: as JSON.
-        step: the last step of the run; empty for all.
+        settings: the settings, as JSON.
+        step: the last step of the run; empty for the whole workflow.
         pretence: which steps are pretended; the graph has been rewritten by it.
 
     Example:
@@ -192,7 +192,7 @@ class RunStopped(KeyboardInterrupt):
 
 
 class NodeExecutor(Protocol):
-    """Runs the body of one node: ``LocalExecutor`` in this process, ``Dispatcher`` where policy says."""
+    """Runs the body of a node: ``LocalExecutor`` in this process, ``Dispatcher`` where the policy says."""
 
     def execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
         """Load the inputs, run the body, validate its output and store it.

@@ -19,7 +19,7 @@ from magical.settings import InputPath, OutputPath, Secret, import_string, to_js
 
 __all__ = ["encode_argument", "parse_argument_kind", "strip_type_marks"]
 
-_MARK = "!"  # begins the only key of an object that stands for a marked value
+_MARK = "!"  # the first character of the only key of a JSON object that represents a marked value
 # In this order: a datetime is a date too.
 _TYPE_MARKS: dict[type, str] = {
     tuple: "tuple",
@@ -34,15 +34,15 @@ _TYPE_MARKS: dict[type, str] = {
 
 
 def encode_argument(value: Any, paths: list[str], roots: list[Any]) -> str:
-    """Encode an argument for a key.
+    """Encode an argument of a step as JSON with type marks, for a key.
 
     Args:
-        value: the argument of a step.
-        paths: collects the files in it; the text has ``(content)`` in their place.
-        roots: collects the classes and functions in it, whose code counts.
+        value: the argument.
+        paths: a list to which its input files are appended; the text has ``(content)`` in their place.
+        roots: a list to which its classes and functions are appended: their code is part of the key.
 
     Raises:
-        SettingsError: it has no form in JSON.
+        SettingsError: the argument cannot be written as JSON.
 
     Example:
         >>> encode_argument([1, 2], [], []), encode_argument((1, 2), [], [])
@@ -69,7 +69,7 @@ def encode_argument(value: Any, paths: list[str], roots: list[Any]) -> str:
 
 
 def strip_type_marks(text: str) -> str:
-    """Remove the type marks from the text of an argument, for a reader.
+    """Remove the type marks from an encoded argument, to show it to a reader.
 
     Example:
         >>> strip_type_marks('{"!tuple": [1, {"!date": "2024-01-31"}]}')
@@ -84,7 +84,7 @@ def strip_type_marks(text: str) -> str:
 
 
 def parse_argument_kind(text: str) -> str:
-    """Read the type of an argument from its text.
+    """Read the name of an argument's type from its encoded text.
 
     Example:
         >>> parse_argument_kind('{"!tuple": [1]}'), parse_argument_kind("[1]")
@@ -120,6 +120,7 @@ def _encode_marked(item: Any, override: Callable[[Any], Any], roots: list[Any]) 
 
 
 def _read_mark(value: Any) -> str:
+    """Return the mark of a decoded JSON value, such as ``tuple``; empty if it has none."""
     name = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else ""
     return name.removeprefix(_MARK) if name.startswith(_MARK) else ""
 

@@ -1,4 +1,4 @@
-"""The code closure of a step: the normalised syntax of it, and of every project definition it refers to."""
+"""The code closure of a step: the normalised syntax of the step and of all project code it refers to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["CodeClosure", "CodePiece", "CodeReader", "find_registered", "iter_su
 
 
 def find_registered(value: Any) -> tuple[Any, ...]:
-    """List the functions registered with a dispatcher, or the subclasses of a class that registers them.
+    """List the functions of a ``singledispatch`` function, or the subclasses of a class that registers them.
 
     Example:
         >>> class Base:
@@ -31,7 +31,7 @@ def find_registered(value: Any) -> tuple[Any, ...]:
         >>> find_registered(Base)
         ()
     """
-    # Calling code names only the dispatcher or the base class, and yet these decide its result.
+    # Calling code names only the dispatcher or the base class, but the registered code decides the result.
     registry = getattr(value, "registry", None)
     if callable(getattr(value, "dispatch", None)) and isinstance(
         registry, Mapping
@@ -44,7 +44,7 @@ def find_registered(value: Any) -> tuple[Any, ...]:
 
 
 def iter_subclasses(value: Any) -> Iterator[type[Any]]:
-    """Iterate over all subclasses of a class that exist by now, however deep.
+    """Iterate over all present subclasses of a class, direct and indirect.
 
     Example:
         >>> class Base: ...
@@ -75,7 +75,7 @@ class CodeClosure:
         pieces: project definitions by their dotted names.
         packages: versions of third-party distributions, by name.
         files: the project files of the pieces, and of the imports that lead to them.
-        calls_wish: True if any of it calls ``magical.wish``.
+        calls_wish: True if any of the code calls ``magical.wish``.
     """
 
     pieces: dict[str, CodePiece] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class CodeReader:
         """Read all code that some functions or classes refer to, themselves included."""
         ids = tuple(map(id, roots))
         if ids not in self._closures:
-            # The roots are kept as well: the id of an object that is gone may be used again.
+            # Keep the roots too: Python may reuse the id of a deleted object.
             self._closures[ids] = roots, self._read_closure(roots)
         return self._closures[ids][1]
 
@@ -139,7 +139,7 @@ class CodeReader:
         return code
 
     def _follow_references(self, definition: _Definition, code: CodeClosure) -> Iterator[_Definition]:
-        """Find the definitions that one refers to."""
+        """Find the definitions that a definition refers to."""
         cells = dict(definition.cells)
         for thing in definition.code:
             yield from self._define_object(thing, code)
@@ -154,8 +154,10 @@ class CodeReader:
                 yield from self._resolve(definition.module, chain, code)
 
     def _define_object(self, thing: Any, code: CodeClosure) -> Iterator[_Definition]:
-        """Find the definition of an imported function, class or module."""
-        thing = inspect.unwrap(getattr(thing, "function", thing))  # of a Step, and of decorated functions
+        """Find the definition of a function, class or module; of a third party's, add the package."""
+        thing = inspect.unwrap(
+            getattr(thing, "function", thing)
+        )  # the function of a Step, or below its decorators
         if isinstance(thing, ModuleType):
             yield from self._enter_module(thing, (), code)
             return
@@ -188,7 +190,7 @@ class CodeReader:
     def _define_value(
         self, name: str, value: Any, user: _Definition, code: CodeClosure
     ) -> Iterator[_Definition]:
-        """Define the value of a closure's cell, or of a name that no statement binds."""
+        """Find the definitions of a value in a closure's cell, or of a name that no statement binds."""
         value = getattr(value, "function", value)
         if isinstance(value, (FunctionType, type, ModuleType)):
             yield from self._define_object(value, code)
@@ -200,14 +202,14 @@ class CodeReader:
     def _resolve(
         self, module: ModuleType | None, chain: tuple[str, ...], code: CodeClosure
     ) -> Iterator[_Definition]:
-        """Follow a dotted name to a definition of the project, or to a version of a third party's package."""
+        """Find the project definitions that a dotted name refers to; of a third party's, add the package."""
         name = chain[0]
         if module is None:
             return
         self._add_file(module, code)
         bindings = self._read_bindings(module)
         if name in bindings:
-            # All statements that bind the name count: which of them ran may depend on the machine.
+            # Follow all statements that bind the name: the machine may decide which of them ran.
             for statement in bindings[name]:
                 if isinstance(statement, (ast.Import, ast.ImportFrom)):
                     yield from self._follow_import(module, statement, chain, code)
@@ -249,7 +251,7 @@ class CodeReader:
     def _enter_module(
         self, module: ModuleType, chain: tuple[str, ...], code: CodeClosure
     ) -> Iterator[_Definition]:
-        """Follow a chain of attribute names into a module; if it is empty, the whole module counts."""
+        """Follow a chain of attribute names into a module; an empty chain means the whole module."""
         if not is_project(module):
             code.calls_wish |= chain[:1] == ("wish",) and module.__name__ in ("magical", "magical.wishes")
             self._add_package(module.__name__, code)
@@ -296,7 +298,7 @@ class CodeReader:
         value = getattr(module, name, None)
         label = f"{module.__name__}.{name}"
         is_code = any(isinstance(s, _CODE_STATEMENTS) for s in statements)
-        # Our own modules are imported once for all projects of a process: a value may be of another project.
+        # A process imports our own modules once for all projects: a value may come from another project.
         is_ours = module.__name__.startswith("magical.")
         if not is_code and not is_ours and is_simple(value):
             # By value: the same constant may be computed by another expression, or read from a file.
@@ -339,5 +341,5 @@ def _file_name(module: ModuleType | None, thing: Any = None) -> str:
 
 
 def _digest(text: str) -> str:
-    # A text constant may hold lone surrogates.
+    # A text constant may contain lone surrogates.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

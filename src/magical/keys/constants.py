@@ -13,7 +13,7 @@ from magical.keys.packages import is_project
 
 __all__ = ["InspectedValue", "describe_bytecode", "describe_value", "inspect_value", "is_simple"]
 
-MAX_DEPTH = 12  # of containers and objects; deeper values do not count
+MAX_DEPTH = 12  # nested containers and objects; deeper values are left out of the text
 _CODE_TYPES = (FunctionType, type, ModuleType)
 
 
@@ -54,9 +54,9 @@ def describe_value(value: Any, code: list[Any] | None = None, path: tuple[int, .
     """Describe a value by a text that does not depend on addresses or the order of sets.
 
     Args:
-        value: any value; an object of a class outside the project counts by its class alone.
-        code: collects the functions, classes and modules.
-        path: the ids of the values around it, so that a cycle ends.
+        value: any value; an object of a class outside the project is described by its class alone.
+        code: a list to which the functions, classes and modules in the value are appended.
+        path: the ids of the enclosing values, by which a cycle is recognised.
 
     Example:
         >>> describe_value({"b", "a"}), describe_value((1, abs))
@@ -67,12 +67,12 @@ def describe_value(value: Any, code: list[Any] | None = None, path: tuple[int, .
         return "…"
 
     if isinstance(value, (set, frozenset, dict, list, tuple)) and _is_project_class(type(value)):
-        found.append(type(value))  # the methods of a subclass count
+        found.append(type(value))  # the methods of the subclass are part of the key
 
     def inner(item: Any) -> str:
         return describe_value(item, found, (*path, id(value)))
 
-    # A Step counts as its function; on functions, classes and dictionaries the name means nothing special.
+    # A Step is described by its ``function``; functions, classes and dictionaries may use that name freely.
     match value if isinstance(value, (*_CODE_TYPES, dict)) else getattr(value, "function", value):
         case set() | frozenset():
             return f"{type(value).__name__}({', '.join(sorted(map(inner, value)))})"
@@ -100,8 +100,8 @@ def describe_bytecode(code: CodeType) -> tuple[Any, ...]:
 
 
 def _read_attributes(value: Any, found: list[Any]) -> Iterator[tuple[str, Any]]:
-    """Iterate over the attributes of an object of a project's class."""
-    # Other objects count by the expression that makes them, and by the version of their package.
+    """Iterate over the attributes of an object of a project's class; of other objects, over none."""
+    # For other objects the key has the expression that makes them, and the version of their package.
     if _is_project_class(type(value)):
         found.append(type(value))
         attributes: Mapping[str, Any] = getattr(value, "__dict__", {})

@@ -15,7 +15,7 @@ __all__ = ["find_module", "find_star_modules", "resolve_import"]
 
 
 def find_module(name: str) -> ModuleType | None:
-    """Return an imported module; a project module that only a function imports is imported now.
+    """Return a module that is imported already; import a project module that is not; None for others.
 
     Example:
         >>> find_module("json").__name__, find_module("no_such_module")
@@ -24,7 +24,7 @@ def find_module(name: str) -> ModuleType | None:
     if name in sys.modules:
         return sys.modules[name]
     top = name.partition(".")[0]
-    # find_spec() of a submodule imports its package: not a third party's, which may be heavy.
+    # find_spec() of a submodule imports its package; a third party's package may be slow to import.
     if top != name and top not in sys.modules and not is_project(_probe_module(top)):
         return None
     probe = _probe_module(name)
@@ -34,7 +34,7 @@ def find_module(name: str) -> ModuleType | None:
 def resolve_import(
     module: ModuleType, statement: ast.stmt, chain: tuple[str, ...]
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Resolve an import that binds ``chain[0]`` to the module it leads to, and the rest of the dotted name.
+    """Yield the module that an import of the name ``chain[0]`` leads to, and the rest of the dotted name.
 
     Example:
         >>> statement = ast.parse("import os.path as p").body[0]
@@ -67,7 +67,7 @@ def find_star_modules(module: ModuleType, statements: list[ast.stmt]) -> Iterato
 
 
 def _probe_module(name: str) -> ModuleType:
-    """Make an empty module with the file and path of a real one, which is not imported."""
+    """Create an empty module with the file and path of the named module, which is not imported."""
     probe = ModuleType(name)
     try:
         spec = importlib.util.find_spec(name)

@@ -23,7 +23,7 @@ from magical.synthesis.strategies import pretence_json
 
 __all__ = ["KEY_FORMAT", "NodeIdentity", "compute_node_key", "identify_nodes"]
 
-# Raised in a release that changes results of steps without a change of keyed code: everything runs again.
+# Increased by a release that changes results of steps but not their keyed code: every step then runs again.
 KEY_FORMAT = "2"
 
 
@@ -32,11 +32,11 @@ class NodeIdentity:
     """The parts of a node's key that are known once the workflow is drawn.
 
     Attributes:
-        parts: by labels such as ``code:helpers.scale`` and ``argument:max_age``.
+        parts: the text of each part, by labels such as ``code:helpers.scale`` and ``argument:max_age``.
         where: the ``file:line`` of code, by label.
         argument_files: absolute paths of files in arguments, by label, in the order of their placeholders.
         code_files: the project files of the code.
-        calls_wish: True if the code pretends a piece of the result.
+        calls_wish: True if the code calls ``wish``, so that the result is not real.
 
     Example:
         >>> identity = NodeIdentity({"argument:x": "1"})
@@ -68,10 +68,10 @@ class NodeIdentity:
 
 
 def identify_nodes(graph: Graph) -> dict[str, NodeIdentity]:
-    """Identify each node of a graph with calls; the code of pretended nodes is not read.
+    """Compute the identity of each node of a graph with calls; the code of pretended nodes is not read.
 
     Raises:
-        WiringError: an argument cannot be encoded for a key.
+        WiringError: an argument cannot be encoded for a key, or a node has no call.
     """
     reader = CodeReader()
     identities: dict[str, NodeIdentity] = {}
@@ -83,7 +83,7 @@ def identify_nodes(graph: Graph) -> dict[str, NodeIdentity]:
         if is_pretended or any(link.node in unreal for link in node.links):
             unreal.add(node.name)
     for node in graph.nodes:
-        if node.writes and node.name not in unreal:  # what is not real is never registered
+        if node.writes and node.name not in unreal:  # a model that is not real is never registered
             identities[node.name] = _add_scoring_parts(graph, node, identities)
     return identities
 
@@ -94,16 +94,16 @@ def compute_node_key(
     digest_file: Callable[[Path], str],
     origin_parts: Mapping[str, str] | None = None,
 ) -> tuple[str, dict[str, str]]:
-    """Compute the key of a node, and all its parts.
+    """Compute the key of a node, and return it with all its parts.
 
     Args:
         identity: the parts that are known from drawing.
-        inputs: the content of each connected parameter's values.
+        inputs: for each connected parameter, the text that names the content of its values.
         digest_file: computes the digest of a file.
-        origin_parts: parts for the pretended steps and the sample that it stands on.
+        origin_parts: parts for the pretended steps and the sample that the node depends on.
 
     Raises:
-        InputError: a file it reads does not exist.
+        InputError: a file in an argument does not exist or cannot be read.
     """
     parts = {**identity.parts, **(origin_parts or {})}
     for label, paths in identity.argument_files.items():
@@ -126,7 +126,7 @@ def _digest_input_file(label: str, path: str, digest: Callable[[Path], str]) -> 
 
 def _add_scoring_parts(graph: Graph, node: Node, identities: Mapping[str, NodeIdentity]) -> NodeIdentity:
     """Add the steps of the scoring path to the key of a node that registers a model."""
-    # Their code is registered with the model, so a change of it counts even if their results stay the same.
+    # Their code is registered with the model, so it is part of the key even if their results stay the same.
     identity = identities[node.name]
     parts, where = dict(identity.parts), dict(identity.where)
     for name in [step.node.name for step in derive_scoring_path(graph, node.name).steps]:
@@ -182,13 +182,13 @@ def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
 
 
 def _label_pieces(code: CodeClosure) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the digests of a closure's pieces, and their places, by label."""
+    """Return the digests of a closure's pieces, and their ``file:line``, both by label."""
     digests = {f"code:{name}": piece.digest for name, piece in code.pieces.items()}
     return digests, {f"code:{name}": piece.where for name, piece in code.pieces.items()}
 
 
 def _identify_pretended(node: Node, reader: CodeReader) -> NodeIdentity:
-    """Identify a pretended node by its promise, the rules and classes in that, and its inputs."""
+    """Identify a pretended node by its promise, with its rules and classes, and its inputs' contracts."""
     assert node.call is not None, "only a graph with calls is identified"
     promise = node.call.promise
     parts = {
@@ -219,7 +219,7 @@ def _encode_node_argument(node: Node, name: str, value: Any, paths: list[str], r
 
 
 def _describe_input_shape(wanted: Promise, call: Any, name: str) -> str:
-    """Describe what a body sees of its input's contract (its shape), and the rules that it adds."""
+    """Describe the contract of an input without its bounds, and any stricter contract that the step has."""
     have = call.input_promises.get(name)
     if have is None:
         return ""
@@ -239,7 +239,7 @@ def _find_schemas(promise: Promise) -> list[Schema]:
 
 
 def _has_tables(promise: Promise, kind: str = "") -> bool:
-    """Return True if a value is, or contains, a table, or a value of the given kind."""
+    """Return True if a promise is, or contains, a table, or a promise of ``kind`` if that is given."""
     if promise.kind == kind if kind else promise.is_table or promise.kind == "parts":
         return True
     return any(_has_tables(item, kind) for item in promise.items)

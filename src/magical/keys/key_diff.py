@@ -22,7 +22,7 @@ class Cause:
 
     Attributes:
         kind: a member of ``KINDS``.
-        name: of the argument, input, definition or package.
+        name: the name of the argument, input, definition or package; may be empty.
         text: one sentence.
     """
 
@@ -42,8 +42,8 @@ def find_causes(
 
     Args:
         old: the parts of the earlier key.
-        new: the parts of the later one.
-        identity: adds the places of code.
+        new: the parts of the later key.
+        identity: has the ``file:line`` of code, for the sentences; None to leave the places out.
 
     Example:
         >>> find_causes({"argument:max_age": "90"}, {"argument:max_age": "80"})[0].text

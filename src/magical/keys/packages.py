@@ -19,7 +19,7 @@ __all__ = [
     "read_versions",
 ]
 
-# The parts of magical whose code counts in keys; the rest counts by KEY_FORMAT.
+# The parts of magical whose code is part of keys; KEY_FORMAT stands for the rest.
 KEYED_MODULES = ("magical.library", "magical.features")
 _DISTRIBUTION_PREFIX = "magical_thinking-"
 
@@ -31,7 +31,7 @@ def find_source_file(module: ModuleType | None) -> Path | None:
 
 
 def is_project(module: ModuleType | None) -> bool:
-    """Return True if the source of a module counts in keys: the project's modules, and our standard steps.
+    """Return True if a module's source is part of keys: a module of the project, or our standard steps.
 
     Example:
         >>> import json
@@ -47,7 +47,7 @@ def is_project(module: ModuleType | None) -> bool:
     file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
     if file is None:
         return name == "__main__"
-    # An editable install lies outside of site-packages, and so counts as the project's.
+    # An editable install lies outside of site-packages, and so is treated as project code.
     folders = _list_site_folders()
     if name.split(".")[0] in sys.stdlib_module_names and name != "__main__":
         folders = (*folders, Path(os.__file__).resolve().parent)
@@ -61,7 +61,7 @@ def _is_inside(file: str, folders: tuple[Path, ...]) -> bool:
 
 
 def find_package(module_name: str) -> tuple[str, str] | None:
-    """Find the distribution and version of a third-party module; None for the standard library.
+    """Find the distribution and version of a third-party module; None for any other module.
 
     Example:
         >>> find_package("pydantic.fields")[0], find_package("json")
@@ -86,7 +86,7 @@ def digest_installed() -> str:
 
 
 def read_versions() -> dict[str, str]:
-    """Read the versions of Python and of magical itself.
+    """Read the versions of Python and of magical itself; an empty text if magical is not installed.
 
     Example:
         >>> list(read_versions())
@@ -119,7 +119,7 @@ def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
 def _find_distribution(top: str, folder: Path | None) -> tuple[str, str] | None:
     for site_folder in [folder] if folder and folder in _list_site_folders() else _list_site_folders():
         entries = [e for e in _list_entries(site_folder) if e.name.endswith(".dist-info")]
-        # Most distributions are named as their module. For the others all lists of files are read: slow.
+        # Most distributions are named as their module. For the others, all RECORD files are read: slow.
         same = [e for e in entries if e.name.split("-")[0].lower().replace(".", "_") == top.lower()]
         for entry in [*same, *entries]:
             if entry in same or _has_module(Path(entry.path), top):

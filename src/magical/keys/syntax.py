@@ -15,7 +15,7 @@ _COMPOUND = (ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Mat
 
 
 def find_bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
-    r"""Map the names of a module to the top-level statements that bind or change them, and their conditions.
+    r"""Map the names of a module to the statements outside functions that bind them, and their conditions.
 
     Example:
         >>> [len(v) for v in find_bindings(ast.parse("a = 1\nif a:\n    a = 2")).values()]
@@ -43,7 +43,7 @@ def find_local_imports(tree: ast.AST) -> dict[str, list[ast.stmt]]:
 def _flatten_statements(
     body: list[ast.stmt], conditions: tuple[ast.stmt, ...] = ()
 ) -> Iterator[tuple[ast.stmt, tuple[ast.stmt, ...]]]:
-    """Iterate over the statements of a module, also inside ``if`` and ``try``, with their conditions."""
+    """Iterate over the statements of a module, also inside blocks such as ``if``, with their conditions."""
     for statement in body:
         if isinstance(statement, _COMPOUND):
             heads = [getattr(statement, name, None) for name in ("test", "iter", "subject")]
@@ -99,7 +99,7 @@ class _Normaliser(ast.NodeTransformer):
 
 
 def normalise_syntax(tree: ast.AST) -> str:
-    """Normalise syntax: a text without comments, docstrings, formatting and positions.
+    """Return syntax as a text without comments, docstrings, descriptions, formatting and positions.
 
     Example:
         >>> normalise_syntax(ast.parse("x = 1  # one")) == normalise_syntax(ast.parse("x=1"))
@@ -115,7 +115,7 @@ def _unparse(tree: ast.AST) -> str:
 
 
 def find_name_chains(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
-    """Find the dotted global names that a piece of code reads, and those it imports itself.
+    """Find the dotted global names that a piece of code reads, and the names that it imports and reads.
 
     Example:
         >>> find_name_chains(ast.parse("def f(x): return np.linalg.norm(x) + offset"))

@@ -50,7 +50,7 @@ class Settings(BaseModel):
             reject_pydantic_secrets(cls.__name__, name, field.annotation)
 
     def model_post_init(self, context: Any) -> None:
-        """Resolve relative paths of defaults from the folder of the class's project."""
+        """Resolve relative paths in defaults against the folder of the class's project."""
         # Through `__dict__`, since the model is frozen.
         for name, value in self.__dict__.items():
             if isinstance(value, InputPath) and value.base is None and not Path(value.text).is_absolute():
@@ -66,8 +66,8 @@ def _serialise(value: Any) -> Any:  # to_json is not defined yet when pydantic b
 class TaggedSettings(Settings):
     """Base of a family of settings classes, such as features; in JSON, ``kind`` names the class.
 
-    A direct subclass opens a family; its subclasses are the kinds. A kind may be written in small letters,
-    and alone where its defaults will do: ``["linear", {kind = "boosting", trials = 4}]``.
+    A direct subclass opens a family; its subclasses are the kinds. The name of a kind may be in snake case,
+    and is enough where the defaults are right: ``["linear", {kind = "boosting", trials = 4}]``.
 
     Example:
         >>> class Shape(TaggedSettings): ...
@@ -92,7 +92,7 @@ class TaggedSettings(Settings):
 
     @classmethod
     def find_kind(cls, name: str) -> type[TaggedSettings] | None:
-        """Find a class of the family by its name, as written in Python or in small letters."""
+        """Find a class of the family by its name, as in Python or in snake case; None if there is none."""
         return cls.kinds.get(name) or next((k for n, k in cls.kinds.items() if is_same_kind(n, name)), None)
 
     @classmethod
@@ -214,7 +214,7 @@ def import_string(thing: Any) -> str:
 
 
 def find_base_folder(cls: type[Any]) -> Path | None:
-    """Find the folder that relative paths in a class's defaults start from: that of its project."""
+    """Find the folder for relative paths in a class's defaults: of its project, or else of its module."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if not file:
         return None

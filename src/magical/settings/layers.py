@@ -90,7 +90,7 @@ def apply_overrides(values: dict[str, Any], overrides: Mapping[str, Any]) -> dic
 
 
 def to_overrides(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert settings from Python to the form of the command line; texts of the command line stay marked."""
+    """Convert settings from Python to JSON for ``apply_overrides``; a ``CommandLineText`` stays one."""
 
     def override(value: Any) -> Any:
         if isinstance(value, ReplacementGroup):
@@ -106,10 +106,10 @@ def to_overrides(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_toml(path: Path, contents: dict[Path, bytes]) -> dict[str, Any]:
-    """Read a TOML file, and add its bytes to ``contents``; an empty object if the file does not exist.
+    """Read a TOML file, and add its bytes to ``contents``; return an empty dictionary if there is no file.
 
     Raises:
-        SettingsError: it is not TOML.
+        SettingsError: the file cannot be read, or is not TOML.
     """
     try:
         contents[path] = path.read_bytes()

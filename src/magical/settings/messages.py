@@ -103,12 +103,12 @@ def _suggest_fix(cls: type[Settings], detail: ErrorDetails, values: dict[str, An
 
 
 def _find_class(cls: type[BaseModel], path: tuple[int | str, ...], values: Any) -> type[BaseModel] | None:
-    """Find the class of the settings at a path."""
+    """Find the class of the settings at a path; None if no settings class is there."""
     found: type[BaseModel] | None = cls
     for part in path:
         try:
             values = values[part]
-        except (KeyError, IndexError, TypeError):  # the value is invalid there; the type hints go on
+        except (KeyError, IndexError, TypeError):  # an invalid value: only the type hints can be followed
             values = None
         if isinstance(part, str) and found is not None and part in found.model_fields:
             found = _find_model(found.model_fields[part].annotation, values)

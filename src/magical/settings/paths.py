@@ -1,4 +1,4 @@
-"""Paths in settings: an input counts in keys by its content, an output by its name."""
+"""Paths in settings: a key has the content of an input file, and the name of an output file."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ReplacementGroup(dict[str, Any]):
 
 
 class InputPath(type(Path())):  # type: ignore[misc]
-    """A file that is read, as a ``pathlib.Path``. Its content, not its name, decides what runs again.
+    """A file that is read, as a ``pathlib.Path``. New content, not a new name, makes a step run again.
 
     In settings a relative path starts from the project; outside of them, from the working directory.
 
@@ -79,7 +79,7 @@ class InputPath(type(Path())):  # type: ignore[misc]
         return (type(self), (getattr(self, "text", str(self)), getattr(self, "base", None)))
 
     def with_segments(self, *parts: str) -> Path:
-        """Make plain paths of parents and children."""
+        """Return a plain path; pathlib calls this for parents and children."""
         return Path(*parts)
 
     @classmethod
@@ -99,7 +99,7 @@ class InputPath(type(Path())):  # type: ignore[misc]
 
 
 class OutputPath(InputPath):
-    """A file that is written. Its name, not its content, decides what runs again."""
+    """A file that is written. A new name, not new content, makes a step run again."""
 
 
 def find_paths(value: Any) -> Iterator[InputPath]:

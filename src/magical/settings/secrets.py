@@ -42,7 +42,7 @@ class Secret:
         base: the folder that a relative path starts from.
 
     Raises:
-        SettingsError: it is no reference. The message does not repeat it, and it is masked from then on.
+        SettingsError: the text is no reference. The message does not show it; it is masked from then on.
 
     Example:
         >>> password = Secret("env:DB_PASSWORD")
@@ -62,7 +62,7 @@ class Secret:
         object.__setattr__(self, "base", base if reference.startswith("file:") else None)
 
     def reveal(self) -> str:
-        """Read the value; call it in a step's body.
+        """Read the value and mask it from now on; only for use in a step's body.
 
         Raises:
             InputError: the variable or file is missing or empty.
@@ -157,10 +157,10 @@ def forbid_reveal() -> Iterator[None]:
 
 
 def mask_referenced_secrets(settings: Any, root: Path) -> bool:
-    """Mask the values of all secrets in settings: another process may reveal them, and print them here.
+    """Mask the values of all secrets in settings: another process may send output that contains them.
 
     Returns:
-        True if all could be read, and so will be masked.
+        True if all values could be read, and are masked from now on.
     """
     if isinstance(settings, Mapping):
         settings = list(settings.values())
@@ -179,7 +179,7 @@ def mask_referenced_secrets(settings: Any, root: Path) -> bool:
 
 
 def drop_masked(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop the settings of a run that its journal masks; the caller takes today's values for them.
+    """Remove the settings that the journal of a run masks, so that the present values apply to them.
 
     Example:
         >>> drop_masked({"uri": "postgresql://me:***@db/sales", "seed": 7, "uris": ["s3://me:***@b"]})

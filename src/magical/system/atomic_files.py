@@ -1,4 +1,4 @@
-"""Atomic writes of files, temporary files and folders, and one error for a disk that refuses."""
+"""Atomic writes of files, temporary files and folders, and one error for all failures of a disk."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def wrap_disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"{_shorten_path(path)} cannot be written: {error.strerror or error}.", hint=_hint(error)
+            f"{_shorten_path(path)} cannot be written: {error.strerror or error}.", hint=_suggest_fix(error)
         ) from error
 
 
@@ -127,7 +127,7 @@ def _shorten_path(path: Path, limit: int = 160) -> str:
     return text if len(text) <= limit else f"…{text[-limit:]}"
 
 
-def _hint(error: OSError) -> str:
+def _suggest_fix(error: OSError) -> str:
     if error.errno in DISK_FULL_ERRNOS:
         return (
             "free some space (magical gc removes what no run needs) and run again; what is finished is kept."

@@ -85,12 +85,12 @@ class FileDigests:
 
 
 def _check_not_zeroed(path: Path, size: int) -> None:
-    """Refuse a text file that holds only NULs from some point on.
+    """Refuse a large text file that contains only NULs in some place, as after an interrupted copy.
 
     Raises:
         InputError: one of eight samples of 4 kB is all NULs.
     """
-    # Hashing 10 GB takes a minute; without this look the step would refuse the file only after that.
+    # Hashing 10 GB takes a minute; without this check the step would refuse the file only after that.
     if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         return
     with path.open("rb") as file:

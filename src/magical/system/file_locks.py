@@ -1,4 +1,4 @@
-"""Locks on files, held by the kernel: a process that dies in any way, ``kill -9`` included, holds none."""
+"""Locks on files, from the kernel, which releases them when a process ends, ``kill -9`` included."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ else:
 
 
 def do_nothing() -> None:
-    """Do nothing while a lock is waited for."""
+    """Do nothing: the default callback for the time that a lock is waited for."""
 
 
 def try_acquire(path: Path, *, shared: bool = False) -> int | None:
@@ -79,7 +79,7 @@ def acquire(path: Path, *, shared: bool = False, on_wait: Callable[[], None] = d
     """Wait for the lock on a file, which is created if needed with its folder; return its handle.
 
     Args:
-        on_wait: called before each pause while another holder has it; may raise to end the wait.
+        on_wait: called before each pause while another holder has the lock; may raise to end the wait.
 
     Raises:
         StoreError: the file cannot be created, or its disk has no locks.
@@ -130,7 +130,7 @@ def exclusive_lock(path: Path) -> Iterator[None]:
 
 
 class SharedFileLock:
-    """A lock that many writers share and one sweeper takes alone; a thread that holds it may enter again."""
+    """A lock that many writers share and one sweeper takes alone; a thread that has it may take it again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

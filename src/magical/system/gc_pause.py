@@ -11,7 +11,7 @@ _state = {"paused": False, "at_exit": False}
 
 
 def pause_gc() -> None:
-    """Switch the collector off until ``resume_gc``."""
+    """Switch the garbage collector off until ``resume_gc``."""
     # Imports create many objects and almost no garbage: each pass would walk all modules in vain.
     if gc.isenabled():
         gc.disable()

@@ -2,8 +2,8 @@
 
 ``python process_guard.py`` is the guard: a small process between parent and command. Its standard input is a
 pipe whose other end only the parent has, so that it closes when the parent ends, ``kill -9`` included. The
-guard then ends the command's process group. If the guard is killed, its twin ends the group; if both are, the
-kernel ends the command, and the parent ends the rest of the group.
+guard then ends the command's process group. If the guard is killed, its twin (a forked copy) ends the group;
+if both are killed, the kernel ends the command, and the parent ends the rest of the group.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class GuardedProcess:
             self._guard.stdin.close()
 
     def tail(self, lines: int = 3) -> list[str]:
-        """Return the last lines of its log, without secrets, control characters and empty lines."""
+        """Return the last lines of the log, without secrets, control characters and empty lines."""
         from magical.errors import strip_control_characters
         from magical.masking import mask
 
@@ -157,7 +157,7 @@ class GuardedProcess:
 
 
 def guard_command() -> None:
-    """Run the command that standard input names until it ends or the parent does; the script's main."""
+    """Run the command that standard input names, until it or the parent ends; the main of this script."""
     # Python restarts a select that a signal interrupts, so signals are read from a pipe. They are written to
     # it only where a handler is set, even one that does nothing.
     signals_out, signals_in = os.pipe()
@@ -180,7 +180,7 @@ def guard_command() -> None:
         received = os.read(signals_out, 512) if signals_out in ready else b""
         if 0 in ready or any(number in _STOP_SIGNALS for number in received):
             break
-    # First the group, then the twin: a guard that is killed in between still leaves one to do it.
+    # First the group, then the twin: if the guard is killed in between, the twin ends the group.
     _end_group(command.pid, command.poll)
     os.kill(twin, signal.SIGKILL)
     os.waitpid(twin, 0)
@@ -189,7 +189,7 @@ def guard_command() -> None:
 
 
 def _read_first_line() -> bytes:
-    """Read the one line that the parent sends; its end of input comes only when it ends or stops."""
+    """Read the one line that the parent sends; the input stays open until the parent ends or stops."""
     line = b""
     # Unbuffered: select would not see what a buffer has already taken.
     while not line.endswith(b"\n") and (chunk := os.read(0, 65536)):
@@ -242,7 +242,7 @@ def _end_group(group: int, reap: Callable[[], object]) -> None:
 
     Args:
         group: the process id of its leader.
-        reap: collects the exit code of a leader that has ended; until then the group counts as alive.
+        reap: collects the exit code of an ended leader; until then the kernel counts the group as alive.
     """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         for number, seconds in ((signal.SIGTERM, KILL_AFTER_SECONDS), (signal.SIGKILL, 1.0)):

@@ -1,4 +1,4 @@
-"""This process and its machine, as runs name them; a check whether a process still lives."""
+"""The names of this process and its machine in runs, and a check whether a process still exists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def process_start_time() -> float:
 
 
 def machine_name() -> str:
-    """Return the name of this machine, without characters that a search in MLflow cannot hold."""
+    """Return the name of this machine; a character that a search in MLflow refuses becomes ``_``."""
     import platform  # a millisecond that a run with nothing to do need not pay
     import re
 
@@ -46,7 +46,7 @@ def describe_process() -> dict[str, Any]:
 
 
 def is_process_alive(pid: int) -> bool:
-    """Return True if a process of this machine exists; its number may have been given to a new one.
+    """Return True if a process with this id exists on this machine; it may be a later one with the same id.
 
     Example:
         >>> is_process_alive(os.getpid())
