@@ -46,7 +46,7 @@ class Role:
     """A role in the metadata of a field's type: ``id``, ``key``, ``time``, ``group`` or ``target``.
 
     Attributes:
-        parent: for a key, the contract (or its name) whose id the column holds.
+        parent: for a key, the contract (or its name) whose id the column contains.
     """
 
     name: str
@@ -109,7 +109,7 @@ _schemas: weakref.WeakKeyDictionary[type[Any], Schema] = weakref.WeakKeyDictiona
 
 
 class Contract(BaseModel):
-    """One row of a table, or one value: fields with types, bounds and roles; further columns pass through.
+    """One row of a table, or one value: fields with types, bounds and roles; other columns are not checked.
 
     Example:
         >>> from magical import Contract, Field, Id, Target
@@ -132,7 +132,7 @@ class Contract(BaseModel):
     __examples_from__: ClassVar[Path | None] = None
 
     def __init_subclass__(cls, examples_from: str | Path = "", **kwargs: Any) -> None:
-        """Store the path of the real sample that pretended rows imitate, relative to the class's file."""
+        """Store the path of the sample that pretended rows imitate, given relative to the class's file."""
         super().__init_subclass__(**kwargs)
         if examples_from:
             home = getattr(sys.modules.get(cls.__module__), "__file__", None)
@@ -163,7 +163,7 @@ def schema_of(contract: type[BaseModel]) -> Schema:
     """Read a contract class as data: columns, roles and rules.
 
     Raises:
-        ContractError: a field has a type that no column can have.
+        ContractError: a field has a type that no column can have, or roles conflict.
 
     Example:
         >>> class Visit(Contract):
@@ -185,7 +185,7 @@ def schema_of(contract: type[BaseModel]) -> Schema:
 def source_location(thing: Callable[..., Any] | type[Any]) -> str:
     """Return ``file:line`` of a function or class; an empty string if it has no source file."""
     code = getattr(thing, "__code__", None)
-    if code is not None:  # needs no look at the source, which inspect would read and tokenize
+    if code is not None:  # a function knows its line; inspect would tokenize the file
         return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
     module = sys.modules.get(thing.__module__)
     file = getattr(module, "__file__", None)
@@ -282,6 +282,7 @@ def unwrap_hint(hint: Any, marks: list[Any]) -> tuple[Any, bool]:
 
 
 def _resolve_type(contract: type[BaseModel], name: str, bare_hint: Any) -> tuple[str, tuple[Any, ...]]:
+    """Return the column type of a bare hint, and the choices of a Literal or an Enum."""
     origin = get_origin(bare_hint) or bare_hint
     if origin is Literal:
         choices = get_args(bare_hint)
@@ -311,7 +312,7 @@ def _parent_ids(parent: type[Any] | str) -> tuple[Column, ...]:
 
 
 def extract_bounds(marks: list[Any]) -> dict[str, Any]:
-    """Collect the bounds, such as ``ge`` and ``pattern``, from the metadata of a type."""
+    """Collect the bounds, such as ``ge`` and ``pattern``, from the metadata of a type, by name."""
     values = ((bound, getattr(mark, bound, None)) for mark in marks for bound in _BOUNDS)
     # A mark can be any object: a method with one of these names is not a bound.
     return {k: v for k, v in values if v is not None and not callable(v)}

@@ -22,7 +22,7 @@ __all__ = ["Candidate", "Model", "to_canonical_frame"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """An experiment's model as a selection compared it: ``score`` is its ``metric`` on validation."""
+    """An experiment that a selection compared: ``score`` is the value of ``metric`` on validation."""
 
     name: str
     score: float
@@ -35,7 +35,7 @@ class Model:
     """A fitted scikit-learn Pipeline with its task, classes, threshold and input contract.
 
     Attributes:
-        pipeline: fitted; takes the canonical frame.
+        pipeline: the fitted Pipeline; its input is a frame from ``to_canonical_frame``.
         task: ``binary``, ``multiclass`` or ``regression``.
         schema: the input contract: the feature columns, types and nullability, without the target.
         classes: the target's values in order; for ``binary`` the last one is the positive class.
@@ -69,14 +69,14 @@ class Model:
 
     @property
     def features(self) -> list[str]:
-        """The names of its feature columns, in order."""
+        """The names of the model's feature columns, in order."""
         return self.schema.names
 
     def __str__(self) -> str:
         return self.summary()
 
     def summary(self) -> str:
-        """Describe it in one line: the experiment it came from, and its score on validation."""
+        """Describe the model in one line: its experiment and score on validation, else its task and target."""
         text = f"{self.task} model of {self.target}"
         if self.chosen is not None:
             text = f"{self.chosen.name}, {self.chosen.metric} {self.chosen.score:.4g} on validation"
@@ -126,7 +126,7 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
     """Convert a table to the one kind of pandas frame that pipelines are fitted on and predict from.
 
     Numbers, booleans and durations (in microseconds) become ``float64`` with NaN where a value is missing,
-    texts ``object`` with NaN, dates ``datetime64[us]``. Columns stand in the order of the schema.
+    texts ``object`` with NaN, dates ``datetime64[us]``. Columns are in the order of the schema.
 
     Example:
         >>> from magical.contracts.schema import Column
@@ -136,7 +136,7 @@ def to_canonical_frame(table: Any, schema: Schema) -> pd.DataFrame:
         >>> frame["a"].dtype
         dtype('float64')
     """
-    import pandas as pd  # here, since this module is imported where nothing predicts
+    import pandas as pd  # imported late, since not every user of this module predicts
 
     frame = coerce_table(table, schema)
     columns: dict[str, Any] = {}

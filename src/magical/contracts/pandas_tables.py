@@ -40,7 +40,7 @@ def from_pandas(table: pd.DataFrame, schema: Schema | None = None, *, label: str
 
     Args:
         table: its column names must be strings, without duplicates.
-        schema: its promise, which restores types that pandas lacks, such as dates.
+        schema: the promised schema, by which types that pandas lacks are restored, such as dates.
         label: names the table in messages.
 
     Raises:
@@ -165,7 +165,7 @@ def _convert_masked(values: pd.Series[Any]) -> pl.Series:
 
 
 def _convert_temporal(values: pd.Series[Any]) -> pl.Series:
-    # By the integers underneath: polars' own conversion knows no seconds, and warns about time zones.
+    # Convert the stored integers: polars' own conversion has no seconds, and warns about time zones.
     zone = getattr(values.dtype, "tz", None)
     moments = (values.dt.tz_convert("UTC").dt.tz_localize(None) if zone else values).to_numpy()
     unit = np.datetime_data(moments.dtype)[0]
@@ -208,7 +208,7 @@ def _convert_sparse(values: pd.Series[Any]) -> pl.Series:
 
 
 def _from_arrow_array(array: Any) -> pl.Series:
-    if isinstance(getattr(array, "type", None), pa.BaseExtensionType):  # polars would take its storage
+    if isinstance(getattr(array, "type", None), pa.BaseExtensionType):  # polars would convert its storage
         raise TypeError(f"polars has no type for {array.type}")
     series = pl.from_arrow(array)
     if not isinstance(series, pl.Series) or series.dtype == pl.Object:

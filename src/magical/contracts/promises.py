@@ -37,7 +37,7 @@ __all__ = [
 C = TypeVar("C", default=Any)
 
 Frame = TypeAliasType("Frame", "pl.DataFrame", type_params=(C,))
-"""A polars DataFrame whose rows keep a contract: ``Frame[Customer]``; bare, it promises no columns."""
+"""A polars DataFrame whose rows satisfy a contract: ``Frame[Customer]``; bare, it promises no columns."""
 
 Lazy = TypeAliasType("Lazy", "pl.LazyFrame", type_params=(C,))
 """The same for a polars LazyFrame: a step gets a scan of the stored file, and its result is computed into a
@@ -80,7 +80,7 @@ class Promise:
     Attributes:
         kind: ``table``, ``lazy``, ``pandas``, ``parts``, ``model``, ``pipeline``, ``tuple``, ``list``,
             ``receipt``, ``value``, ``object``, ``none`` or ``any``.
-        schema: for tables and parts; none for a raw table.
+        schema: for tables and parts; None for a table without a contract.
         items: for a tuple, its members; for a list, the one promise of all.
         type_variable: stands for the schema until ``bind_variables`` replaces it.
         annotated_hint: for a value, its hint with the bounds that ``Annotated`` gives it.
@@ -100,7 +100,7 @@ class Promise:
 
     @property
     def is_fit(self) -> bool:
-        """True for a model or a pipeline: to compute it is to fit, tune or select."""
+        """True for a model or a pipeline, which a step computes by fitting, tuning or selecting."""
         return self.kind in ("model", "pipeline")
 
     def __str__(self) -> str:
@@ -119,7 +119,7 @@ class Promise:
         return re.sub(r"typing\.|collections\.abc\.| at 0x[0-9a-f]+", "", str(self.hint or self.kind))
 
     def match_laziness(self, wanted: Promise) -> Promise:
-        """Make tables lazy where those of ``wanted`` are: the kinds to load from a store."""
+        """Return the promise to load from a store: its tables are lazy where those of ``wanted`` are."""
         if self.is_table:
             return replace(self, kind="lazy" if wanted.kind == "lazy" else "table")
         others = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(self.items)
@@ -152,7 +152,7 @@ class Promise:
         return []
 
     def to_json(self) -> dict[str, Any]:
-        """Convert it to JSON for keys and pages. Any change of this output makes every result stale."""
+        """Convert the promise to JSON for keys and pages. Any change of this output makes every result stale."""
         out: dict[str, Any] = {"kind": self.kind, "text": str(self)}
         if self.schema is not None:
             out["schema"] = self.schema.to_json()
@@ -235,13 +235,13 @@ def _table_promise(kind: str, hint: Any, contract: Any) -> Promise:
 def _is_pipeline(origin: Any) -> bool:
     if origin is Pipeline:
         return True
-    # By name, so that scikit-learn is not imported to read a hint; subclasses count.
+    # By name, so that scikit-learn is not imported to read a hint; subclasses are pipelines, too.
     names = {f"{c.__module__}.{c.__name__}" for c in getattr(origin, "__mro__", ())}
     return "sklearn.pipeline.Pipeline" in names
 
 
 def _member_promises(promise: Promise) -> tuple[Promise, ...] | None:
-    """Return the promises of the members of a list or tuple, as far as its hint has them; None for others."""
+    """Return the promises of a list's or tuple's members, empty if its hint has none; None for other kinds."""
     if promise.kind in ("list", "tuple"):
         return promise.items
     origin = get_origin(promise.hint) or promise.hint
@@ -273,7 +273,7 @@ _PROMISE_ATTRIBUTE = "_magical_promise"
 def attach_promise(value: Any, promise: Promise) -> Any:
     """Mark the tables of a value with their promise, and return it.
 
-    A table without that mark is copied first (its rows are shared), so that its other owners keep their mark.
+    A table without this mark is copied first (its rows are shared), so that the original is not changed.
     """
     if promise.kind in ("list", "tuple") and isinstance(value, (list, tuple)):
         promises = promise.items if promise.kind == "tuple" else promise.items[:1] * len(value)

@@ -1,4 +1,4 @@
-"""Contracts as data: columns with bounds and roles, and rules. The engine reads nothing else of them."""
+"""Contracts as data: columns with bounds and roles, and rules. The engine reads only this form."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Column:
         type: ``int``, ``float``, ``str``, ``bool``, ``date``, ``datetime``, ``time``, ``duration``, ``list``
             or ``any``.
         role: ``id``, ``key``, ``time``, ``group``, ``target``, or empty for a feature.
-        parent: for a key, the name of the contract whose id it holds.
+        parent: for a key, the name of the contract whose id it contains.
         choices: the closed set of values; empty for an open one.
         bounds: ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``, ``min_length``, ``max_length``, ``pattern``.
         alias: its name in the source.
@@ -85,7 +85,7 @@ class Column:
         return {k: v for k, v in full.items() if v not in ("", [], {}, False)}
 
     def generation_json(self) -> dict[str, Any]:
-        """Convert it to JSON with everything that its pretended values depend on."""
+        """Convert the column to JSON with everything that its pretended values depend on."""
         more = {
             "examples": list(map(repr, self.examples)),
             "parents": [p.generation_json() for p in self.parents],
@@ -104,16 +104,16 @@ class Column:
         return ""
 
     def is_as_strict_as(self, wanted: Column) -> bool:
-        """Return True if its choices, bounds and identity imply those of ``wanted``."""
+        """Return True if its choices, bounds and ``Id`` role imply those of ``wanted``."""
         choices = not wanted.choices or (bool(self.choices) and set(self.choices) <= set(wanted.choices))
-        # Equal bounds only: a tighter one is validated once more, which costs time and never correctness.
+        # Only an equal bound is accepted: a tighter one is validated again, which costs time only.
         bounds = all(self.bounds.get(k) == v for k, v in wanted.bounds.items())
         return choices and bounds and (wanted.role != "id" or self.role == "id")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule across columns or rows: ``expression()`` is a polars expression, true where the rule holds."""
+    """A rule across columns or rows: ``expression()`` returns a polars expression, true where it is met."""
 
     name: str
     expression: Callable[[], Any]
@@ -150,7 +150,7 @@ class Schema:
         return [c.name for c in self.columns]
 
     def names_with_role(self, *roles: str) -> list[str]:
-        """List the columns with one of these roles, by name."""
+        """List the names of the columns with one of these roles."""
         return [c.name for c in self.columns if c.role in roles]
 
     @property
@@ -184,7 +184,7 @@ class Schema:
         return Schema(name or self.name, tuple(merged.values()), self.rules, self.source)
 
     def without(self, names: Iterable[str], name: str = "") -> Schema:
-        """Return a schema without some columns, and then without rules, which may read those columns.
+        """Return a schema without some columns, and without rules, since a rule may read a dropped column.
 
         Raises:
             ContractError: the contract has no such column.
@@ -196,7 +196,7 @@ class Schema:
         return Schema(name or self.name, kept, (), self.source)
 
     def without_constraints(self) -> Schema:
-        """Return what the body of a step may read of it: names, types and roles; no bounds and no rules."""
+        """Return what a step's body may read: names, types, choices and roles, without bounds and rules."""
         none: dict[str, Any] = {"examples": (), "parents": (), "sample": ""}
         columns = (replace(c, bounds={}, alias="", format="", description="", **none) for c in self.columns)
         return Schema(self.name, tuple(columns))
@@ -215,12 +215,12 @@ class Schema:
     def is_weaker_than(self, wanted: Schema) -> bool:
         """Return True if ``wanted`` has a rule, bound or choice that this schema does not imply."""
         functions = {r.name: r.function for r in self.rules}
-        # The same function, as an inherited rule is: a rule of the same name may ask for something else.
+        # Compare the functions: an inherited rule has the same one; one of the same name may differ.
         same_rules = all(functions.get(r.name) is r.function for r in wanted.rules)
         return not same_rules or not all(self.by_name[c.name].is_as_strict_as(c) for c in wanted.columns)
 
     def to_json(self) -> dict[str, Any]:
-        """Convert it to JSON for keys: the columns, and the names of the rules."""
+        """Convert the schema to JSON for keys: the columns, and the names of the rules."""
         return {
             "contract": self.name,
             "columns": [c.to_json() for c in self.columns],
@@ -228,7 +228,7 @@ class Schema:
         }
 
     def generation_json(self) -> dict[str, Any]:
-        """Convert it to JSON with everything that pretended rows depend on: also examples and samples."""
+        """Convert the schema to JSON with all that pretended rows depend on, such as examples and samples."""
         return self.to_json() | {"columns": [c.generation_json() for c in self.columns]}
 
     @classmethod
@@ -265,7 +265,7 @@ def _parse_bound(name: str, text: str, kind: str) -> Any:
 
 
 def sample_digest(path: str) -> str:
-    """Hash the content of a file; an empty string if the file cannot be read."""
+    """Return the SHA-256 of a file's content; an empty string if the file cannot be read."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,7 +16,7 @@ BLOCK_ROWS = 65_536
 
 
 def table_digest(table: pl.DataFrame) -> str:
-    """Hash the schema and rows of a table; the order of rows and columns counts.
+    """Hash the schema and rows of a table; the order of rows and columns matters.
 
     Example:
         >>> a = pl.DataFrame({"x": [1, 2]})

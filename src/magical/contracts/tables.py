@@ -1,4 +1,4 @@
-"""Tables of any kind: converted to polars, coerced to a contract's types, cut into parts, handed to steps."""
+"""Tables of any kind: converted to polars, coerced to a contract's types, cut into parts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def to_polars(table: Any) -> pl.DataFrame:
 
 
 def convert_pandas(table: pd.DataFrame, schema: Schema | None, *, label: str) -> pl.DataFrame:
-    """Convert a pandas table to polars, as ``from_pandas`` does, which is imported only here."""
+    """Convert a pandas table by ``from_pandas``; pandas is imported only when this is called."""
     from magical.contracts.pandas_tables import from_pandas
 
     return from_pandas(table, schema, label=label)
@@ -89,7 +89,7 @@ def _coerce_series(series: pl.Series, column: Column, label: str) -> pl.Series:
     wanted = DTYPES.get(column.type)
     if wanted is None or series.dtype == wanted:
         return series
-    if series.null_count() == series.len():  # pandas cannot say what kind of values are missing
+    if series.null_count() == series.len():  # in pandas a column of nulls may have any type
         return pl.Series(series.name, [None] * series.len(), dtype=wanted)
     if series.dtype == pl.Object:  # any Python values: polars infers their type once more
         series = pl.Series(series.name, series.to_list(), strict=False)

@@ -43,8 +43,8 @@ class Check(NamedTuple):
     Attributes:
         name: the column, or the name of the rule.
         requirement: in words, such as ``must not be null``.
-        holds: an expression that is true where the requirement holds.
-        ids: for a check that an id is unique, its columns.
+        holds: an expression that is true where the requirement is met.
+        ids: the columns of the id, if the check is that it is unique; else empty.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Check(NamedTuple):
 
     @property
     def broken(self) -> pl.Expr:
-        """An expression that is true where the requirement does not hold, or is null."""
+        """An expression that is true where the requirement is not met, or where it is null."""
         return (~self.holds).fill_null(True)
 
 
@@ -72,7 +72,7 @@ def build_column_checks(column: Column, dtype: Any) -> list[Check]:
     if not column.nullable:
         checks.append(Check(column.name, "must not be null", col.is_not_null()))
 
-    def add(requirement: str, holds: pl.Expr) -> None:  # a null breaks no other check than that for null
+    def add(requirement: str, holds: pl.Expr) -> None:  # a null breaks only the check for null
         checks.append(Check(column.name, requirement, holds | col.is_null()))
 
     if column.choices:
@@ -156,7 +156,7 @@ def _build_rule_check(schema: Schema, rule: Rule) -> Check:
 _HASH, _ROW = "__hash", "__row"
 
 HASHES_PER_PASS = 4_000_000
-"""Rows whose hashes of ids are in memory at a time: about 32 MB, and the hash table over them."""
+"""Rows whose hashes of ids are in memory at a time: about 32 MB, plus the hash table over them."""
 
 
 def find_duplicates(
@@ -168,7 +168,7 @@ def find_duplicates(
     several passes if they are many, one pass for each residue, so that memory stays bounded.
 
     Args:
-        table: its columns ``ids`` are read once for each ``HASHES_PER_PASS`` rows.
+        table: the rows; each pass over ``HASHES_PER_PASS`` hashes reads the columns ``ids`` again.
         ids: the columns that together are the id.
         height: the number of rows.
         max_examples: the most rows to return.
@@ -188,7 +188,7 @@ def find_duplicates(
         shared = sizes.select(_HASH).collect(engine="streaming")
         if shared.is_empty():
             continue
-        # By the ids themselves now: different ids may collide in one hash.
+        # Compare the ids themselves now: different ids may have the same hash.
         rows = keyed.join(shared.lazy(), on=_HASH, how="semi").group_by(ids)
         groups = rows.agg(pl.len().alias(_HASH), pl.col(_ROW).bottom_k(max_examples))
         repeated = groups.filter(pl.col(_HASH) > 1).collect(engine="streaming")
@@ -232,14 +232,14 @@ class Failure:
 
 
 class FilterResult(NamedTuple):
-    """The result of ``filter``: the rows that keep the contract, and the others with a column ``reason``."""
+    """The result of ``filter``: the rows that satisfy the contract, and the others with a column ``reason``."""
 
     good: pl.DataFrame
     rejected: pl.DataFrame
 
 
 def find_failures(table: pl.DataFrame | pl.LazyFrame, schema: Schema) -> list[Failure]:
-    """List everything that a table breaks of its schema; columns without a contract are ignored.
+    """List the requirements of a schema that a table breaks; columns outside the schema are ignored.
 
     A lazy table is read in streaming mode: only some ids, and what a rule needs, are kept in memory.
 
@@ -252,13 +252,13 @@ def find_failures(table: pl.DataFrame | pl.LazyFrame, schema: Schema) -> list[Fa
     invalid = {f.column for f in failures}
     valid = [c for c in schema.columns if c.name not in invalid]
     checks = [k for c in valid for k in build_column_checks(c, dtypes[c.name])]
-    # Rules may read any column, so they wait until all columns have their types.
+    # Rules may read any column, so they are checked only if all columns have their types.
     checks += build_unique_checks(schema, invalid) + ([] if failures else build_rule_checks(schema))
     if not checks or not height:
         return failures
     lazy = isinstance(table, pl.LazyFrame)
-    # Duplicates of a lazy table are counted apart: is_duplicated would hold all ids in memory. Their place in
-    # this query keeps its full height, by which the result of a rule of one value is counted.
+    # Duplicates of a lazy table are counted below: is_duplicated would need all ids in memory. Here the id is
+    # only a placeholder of full height, by which a rule with one value for all rows is repeated in each row.
     exprs = [
         (pl.col(c.ids[0]).is_null() if lazy and c.ids else c.broken).alias(str(i))
         for i, c in enumerate(checks)
@@ -286,7 +286,7 @@ def validate(table: pl.DataFrame | pl.LazyFrame, schema: Schema, *, label: str, 
 
     Args:
         label: names the table's step in the message.
-        hint: takes the place of the suggestion that is made from the failures.
+        hint: replaces the suggestion that is made from the failures; empty to keep it.
 
     Raises:
         BrokenPromise: the table breaks its schema; the message shows rows and values.
@@ -294,7 +294,7 @@ def validate(table: pl.DataFrame | pl.LazyFrame, schema: Schema, *, label: str, 
     failures = find_failures(table, schema)
     if not failures:
         return
-    failures.sort(key=lambda f: f.rule != "must be unique")  # a wrong join shows in its ids first
+    failures.sort(key=lambda f: f.rule != "must be unique")  # duplicate ids first: they reveal a wrong join
     rows = max(f.count for f in failures)
     least = "at least " if len(failures) > 1 else ""
     head = (
@@ -310,7 +310,7 @@ def validate(table: pl.DataFrame | pl.LazyFrame, schema: Schema, *, label: str, 
 
 
 def filter(table: Any, contract: type[BaseModel] | Schema) -> FilterResult:
-    """Separate the rows that keep a contract from those that break it, with the reason.
+    """Separate the rows that satisfy a contract from those that break it, with the reason.
 
     Args:
         table: a polars or pandas DataFrame with the contract's columns in their types.
@@ -404,7 +404,7 @@ def _find_examples(
 ) -> Failure:
     shown = [c for c in check.ids or (check.name,) if c in dtypes]
     roots = [] if broken.meta.has_multiple_outputs() else broken.meta.root_names()
-    if roots and isinstance(table, pl.DataFrame):  # a plan on all columns of a wide table is slow
+    if roots and isinstance(table, pl.DataFrame):  # planning a query on a wide table is slow
         table = pl.DataFrame([table.get_column(n) for n in dict.fromkeys([*shown, *roots])])
     rows = table.lazy().select(*shown, broken.alias("__broken")).with_row_index(_ROW).filter("__broken")
     return _make_failure(check, count, _collect(table, rows.head(MAX_EXAMPLES)), shown)
@@ -453,7 +453,7 @@ class LazyOutput:
         Raises:
             StreamError: the rows cannot be computed.
             BrokenPromise: the rows break their contract.
-            OSError: the disk is full.
+            OSError: the disk is full or read-only.
         """
         try:
             width = len(self.frame.collect_schema())
@@ -462,7 +462,7 @@ class LazyOutput:
                 path, compression="zstd", compression_level=1, row_group_size=rows, engine="streaming"
             )
         except (Exception, pl.exceptions.PanicException) as error:  # a panic is no Exception
-            match = re.search(r"\(os error (\d+)\)", str(error))  # polars has the number in its text only
+            match = re.search(r"\(os error (\d+)\)", str(error))  # polars gives the number only in its text
             if match and int(match[1]) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise OSError(int(match[1]), os.strerror(int(match[1]))) from error
             raise StreamError(str(error)) from error

@@ -169,7 +169,7 @@ def _find_group(columns: Sequence[ColumnStats]) -> ColumnStats | None:
 
 
 def _find_composite_id(columns: Sequence[ColumnStats], table: pl.DataFrame) -> tuple[str, ...]:
-    """Find an entity and a period, such as country and year, that together are unique; empty if there are none."""
+    """Find an entity and a period, such as country and year, that together are unique; empty if none."""
     periods = [c for c in columns if has_word_kind(c.name, "year", "month", "quarter") and c.is_whole]
     periods = [c for c in periods if len(split_words(c.name)) == 1 or split_words(c.name)[-1] == "id"]
     periods = [c for c in periods if not c.missing_count]
