@@ -65,9 +65,9 @@ class SharedOptions:
         path: the project's folder or file.
         profile: the name of a file in ``profiles``.
         sample: the rows taken of each source; 0 for all.
-        pretend: what is pretended beside unwritten steps: ``sources``, ``all``, or nothing.
+        pretend: the steps that are pretended beside unwritten ones: ``sources``, ``all``, or empty for none.
         rows: the rows of a pretended table.
-        trust: whether to load results that hold code and come from another store.
+        trust: True to load results of another store that contain code.
 
     Example:
         >>> SharedOptions(as_json=True).print_answer({"fresh": 3}, str)
@@ -86,7 +86,7 @@ class SharedOptions:
     traceback: bool = False
 
     def open_context(self, overrides: Mapping[str, Any] | None = None) -> ProjectContext:
-        """Open the project for this command, with the settings typed on its line."""
+        """Open the project for this command, with overrides from the command line."""
         from magical.project.project_context import open_context
 
         return open_context(self.open_project().options, overrides)
@@ -159,7 +159,7 @@ def verb(
             shared = {f.name: given.pop(f.name) for f in fields(SharedOptions) if f.name in given}
             # click passes None for an option that was not given; the default is the class's.
             parsed = SharedOptions(**{name: value for name, value in shared.items() if value is not None})
-            click.get_current_context().obj["options"] = parsed  # for the handler of errors in `entry`
+            click.get_current_context().obj["options"] = parsed  # the handler of errors in `entry` reads them
             function(parsed, **given)
 
         # Decorators apply from the last to the first; the help lists options in the order given here.
@@ -214,6 +214,7 @@ def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
 
 
 def _parse_value(text: str) -> Any:
+    """Parse a value as TOML, or as null; any other text stays as it is, marked as the command line's."""
     from magical.settings.paths import CommandLineText
 
     if text in ("null", "None"):
@@ -227,7 +228,7 @@ def _parse_value(text: str) -> Any:
 
 
 def _mark_texts(value: Any, text: str = "") -> Any:
-    """Mark the texts in a value as the command line's; a date stays a text until its field parses it."""
+    """Mark the texts in a value as the command line's; a date is replaced by its ``text``, marked too."""
     from magical.settings.paths import CommandLineText
 
     if isinstance(value, str):

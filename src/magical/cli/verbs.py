@@ -62,6 +62,7 @@ def pretend_command(options: SharedOptions, words: tuple[str, ...], every: bool)
 def _run_workflow(
     options: SharedOptions, words: tuple[str, ...], debug: Callable[[BaseException], None] | None = None
 ) -> None:
+    """Run the workflow up to a step, print the answer, and exit with 1 if there was an error."""
     step, overrides = parse_words(words)
     context = options.open_context(overrides)
     from magical.integrations.prefect.reconcile import describe_open_flow_run
@@ -93,8 +94,8 @@ def _run_workflow(
         shown = replace(graph, findings=()) if options.pretend else graph
         text = run_text(shown, result, _project_options(context), options.format_trace, run_options)
         # After a failure, "The design holds together." would be read as success.
-        silent = not options.pretend or (result.errors and not graph.findings)
-        return text if silent else f"{text}\n{design_text(graph.findings)}"
+        hides_design = not options.pretend or (result.errors and not graph.findings)
+        return text if hides_design else f"{text}\n{design_text(graph.findings)}"
 
     options.print_answer(run_json(graph, result), format_text)
     if result.errors or any(f.severity == "error" for f in graph.findings):
@@ -236,6 +237,7 @@ def models_command(options: SharedOptions, name: str, promote: str, rollback: bo
 
 
 def _move_alias(registry: Registry, name: str, promote: str, rollback: bool) -> None:
+    """Point the alias champion at the version ``promote``, or back at the previous champion."""
     if promote and rollback:
         raise UsageError("--promote and --rollback both move the alias.", hint="give one of them.")
     versions = registry.versions()
@@ -286,17 +288,17 @@ def gc_command(options: SharedOptions, keep: int, dry: bool, verify: bool) -> No
 def _make_size_lookup(project: Project) -> Callable[[str], int]:
     """Return a cached function from a key to the bytes of its results; 0 once the store has failed."""
     # After one failure the store is not asked again: each of many keys would wait for a timeout.
-    silent = False
+    has_failed = False
 
     @cache
     def size(key: str) -> int:
-        nonlocal silent
-        if silent:
+        nonlocal has_failed
+        if has_failed:
             return 0
         try:
             return project.store.size(key)
         except StoreError as error:
-            silent = True
+            has_failed = True
             note = error.with_message(*error.lines, "So it is not known what the results take.")
             click.echo(str(note), err=True)
             return 0

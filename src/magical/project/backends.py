@@ -43,7 +43,7 @@ def prepare_database_uri(root: Path, home: Path) -> str:
         )
     with wrap_disk_errors(home):
         home.mkdir(parents=True, exist_ok=True)
-        # A deleted database takes its id with it, or receipts of the old one would count for the new.
+        # A deleted database takes its id with it, or receipts of the old one would be valid for the new.
         if not (home / _DATABASE_FILE).exists():
             (home / _ID_FILE).unlink(missing_ok=True)
     return f"{_SQLITE_PREFIX}{home / _DATABASE_FILE}"
@@ -82,9 +82,8 @@ class ProjectRegistryIdentity:
             with wrap_disk_errors(path):
                 handle = acquire(path)
                 try:
-                    if (
-                        not self._read_own_id()
-                    ):  # another process may have created it before the lock was ours
+                    # Another process may have created it before this one had the lock.
+                    if not self._read_own_id():
                         os.truncate(path, 0)
                         os.write(handle, secrets.token_hex(16).encode())
                 finally:
@@ -109,6 +108,7 @@ class ProjectRegistryIdentity:
         return "" if path == os.path.realpath(self._home / _DATABASE_FILE) else f"{_SQLITE_PREFIX}{path}"
 
     def _read_own_id(self) -> str:
+        """Read the id of the project's own registry; empty if it has none."""
         with contextlib.suppress(OSError, UnicodeDecodeError):
             if name := (self._home / _ID_FILE).read_text(encoding="ascii").strip():
                 return f"{_OWN_PREFIX}{name}"
@@ -124,7 +124,7 @@ def open_store(url: str, home: Path, *, trust: bool = False) -> Store:
         trust: load results of other stores, too, although these can run code; a remote store loads all.
 
     Raises:
-        SettingsError: it is no URL, fsspec is missing, or the store would live in one process.
+        SettingsError: ``url`` is no URL, fsspec is missing, or the store would exist in one process only.
         StoreError: the protocol is unknown, or the package for it is not installed.
     """
     if not url:

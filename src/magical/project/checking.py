@@ -28,7 +28,7 @@ class CheckResult:
 
     Attributes:
         findings: sorted by severity, then by the order of the steps.
-        outcomes: of the hard check, for each step; None if it was not requested.
+        outcomes: the outcomes of the hard check, one for each step; None if it was not requested.
 
     Example:
         >>> print(CheckResult("shop", (Finding("WISH001", "note", "clean", "it is not written yet"),)))
@@ -54,7 +54,7 @@ class CheckResult:
         return "\n".join([*lines, f"{self.workflow}: {'; '.join(self._counts())}."])
 
     def _finding_lines(self) -> list[str]:
-        """Format the findings."""
+        """Format the findings, one a line; many unwritten steps share a line."""
         # A new design has many unwritten steps, which would hide the other findings: one line for all.
         unwritten = [f for f in self.findings if f.code == "WISH001"]
         if len(unwritten) <= _MAX_LISTED:
@@ -69,6 +69,7 @@ class CheckResult:
         return {"workflow": self.workflow, "findings": [asdict(f) for f in self.findings], "hard": hard}
 
     def _counts(self) -> list[str]:
+        """Count the findings by severity, and the outcomes of the hard check, in words."""
         numbers = {s: sum(f.severity == s for f in self.findings) for s in _SEVERITIES}
         texts = [f"{n} {s}{'s' * (n != 1)}" for s, n in numbers.items() if n]
         counts = [", ".join(texts) or "nothing found"]

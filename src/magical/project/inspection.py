@@ -22,7 +22,7 @@ from magical.report.text import format_size
 __all__ = ["Inspection", "inspect_step"]
 
 MAX_FULL_ROWS = 1_000_000
-"""Of a table with more rows only the first are read."""
+"""The largest number of rows of a table that is read whole; of a larger one, the first rows are read."""
 
 MAX_LOG_LINES = 30
 """The number of log lines in the text; JSON has them all."""
@@ -33,11 +33,11 @@ class Inspection:
     """The stored result of a step, as text.
 
     Attributes:
-        state: ``fresh``, or a remark that the result is of an earlier run.
+        state: ``fresh``, or a remark that the result is from an earlier run.
         record: the entry of the store.
-        size: bytes of the result and of what was kept.
-        kept: what the body kept, by name.
-        log_lines: what the body printed and logged.
+        size: the bytes of the result and of the values that the body kept.
+        kept: the texts of the values that the body kept beside its result, by name.
+        log_lines: the lines that the body printed and logged.
     """
 
     node: Node
@@ -73,7 +73,7 @@ class Inspection:
 
 
 def inspect_step(context: ProjectContext, step: str) -> Inspection:
-    """Load a step's result, fresh or of the last run that has one.
+    """Load a step's fresh result, else its result from the newest run that still has one.
 
     Raises:
         UsageError: there is no such step, or it has not run yet.
@@ -97,7 +97,7 @@ def inspect_step(context: ProjectContext, step: str) -> Inspection:
 
 
 def _command(context: ProjectContext) -> str:
-    """Return the command that would make the result."""
+    """Return the command that would compute the result, without the step."""
     mode, sample = context.options.pretence.mode, context.options.sample
     if mode:
         return "magical pretend --all" if mode == ALL else "magical pretend"
@@ -114,6 +114,7 @@ def _read_log(journal: Journal, record: Record) -> Iterator[str]:
 
 
 def _artifact_text(store: Store, artifact: Artifact) -> str:
+    """Format a stored artifact: a table by its rows, a value in full, a group or an object by summaries."""
     if artifact.kind == "group":
         return "\n".join(f"{name}: {item.summary}" for name, item in artifact.items.items())
     if artifact.kind == "object":

@@ -66,8 +66,8 @@ def create_flow(
     """Create a Prefect flow of a project's workflow, with its settings as parameters.
 
     Args:
-        context: with the profile that the flow runs with.
-        module: the module in which the flow has the workflow's name, for ``serve`` and ``deploy``.
+        context: the project, with the profile that the flow uses.
+        module: the module that has the flow as a global of the workflow's name, for ``serve`` and ``deploy``.
         run: runs the workflow with the settings of one call.
 
     Raises:

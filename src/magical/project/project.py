@@ -37,14 +37,14 @@ def load(path: str | Path = ".", *, profile: str = "", sample: int = 0, trust: b
     """Open a project for a notebook or a test.
 
     Args:
-        path: its folder, or its one file.
-        profile: the name of a file in its ``profiles`` folder.
+        path: the project's folder, or its single file.
+        profile: the name of a file in its ``profiles`` folder; empty for none.
         sample: rows to take from each source, for a quick look with the real code; 0 for all. Results that
-            stand on a sample are branded, and never registered.
+            depend on a sample are branded, and never registered.
         trust: also use results that another store signed and that can run code when loaded.
 
     Raises:
-        UsageError: there is no project, or the sample is no number of rows.
+        UsageError: there is no project, or ``sample`` is not a number of rows.
 
     Example:
         >>> import tempfile
@@ -87,7 +87,7 @@ class Project:
         return render_figure(self.picture())
 
     def context(self, settings: Mapping[str, Any] | None = None) -> ProjectContext:
-        """Read the project's files, with settings on top, for one command.
+        """Read the project's files for one command; ``settings`` override those of the files.
 
         Raises:
             UsageError: there is no such profile.
@@ -97,7 +97,7 @@ class Project:
 
     @property
     def store(self) -> Store:
-        """The store of the project's artifacts: ``.magical/store``, or what ``[policy] store`` names.
+        """The store of the project's artifacts: ``.magical/store``, or the one that ``[policy] store`` names.
 
         Raises:
             SettingsError: a setting is wrong.
@@ -162,7 +162,7 @@ class Project:
         return self.with_pretence(Pretence(ALL if all else SOURCES, rows)).run(step, **settings)
 
     def with_pretence(self, pretence: Pretence) -> Project:
-        """Open the same project with more steps pretended."""
+        """Open the same project with the steps pretended that ``pretence`` selects."""
         return Project(replace(self.options, pretence=pretence))
 
     def why(self, step: str, **settings: Any) -> Why:
@@ -210,8 +210,8 @@ class Project:
         """Run an earlier run again in a fresh store, and compare the results.
 
         Args:
-            run: its name, the beginning of it, or ``last``; or a file that ``magical runs RUN --json`` wrote.
-            settings: those that shall differ from the run, such as the path of a file.
+            run: the run's name, the beginning of it, or ``last``; or a file from ``magical runs RUN --json``.
+            settings: the settings that differ from those of the run, such as the path of a file.
         """
         from magical.project.reproduce.reproduce import reproduce_run
 

@@ -71,7 +71,7 @@ class ProjectContext:
 
     @property
     def home(self) -> Path:
-        """The folder of its store, journal and database: ``.magical``, unless it is a temporary one."""
+        """The folder of its store, journal and database: ``.magical``, or a temporary one."""
         return self.options.location.home
 
     @property
@@ -86,7 +86,7 @@ class ProjectContext:
 
     @cached_property
     def store(self) -> Store:
-        """The store of its artifacts: ``.magical/store``, or what ``[policy] store`` names.
+        """The store of its artifacts: ``.magical/store``, or the one that ``[policy] store`` names.
 
         Raises:
             SettingsError: the setting is no URL of a store.
@@ -100,7 +100,7 @@ class ProjectContext:
 
     @cached_property
     def receipts(self) -> Receipts:
-        """The look-up of results; receipts count for the registry of this configuration only."""
+        """The look-up of results; it accepts receipts of the registry of this configuration only."""
         return Receipts(self.store, ProjectRegistryIdentity(self.home, self.configuration.tracking))
 
     @cached_property
@@ -133,7 +133,7 @@ class ProjectContext:
         return draw_states(self.draw().full_graph, self.plan, self.comparable_runs())
 
     def comparable_runs(self) -> Iterator[RunSummary]:
-        """Find the runs of the same kind, newest first: sampled or not, with the same mode of pretending."""
+        """Find the runs of this kind, newest first: sampled alike, with the same mode of pretending."""
         kind = (bool(self.options.sample), self.options.pretence.mode)
         runs = self.journal.runs()
         return (r for r in runs if (bool(r.facts.get("sample")), r.facts.get("pretend", "")) == kind)
@@ -142,7 +142,7 @@ class ProjectContext:
         """Return the address of the project's own MLflow database.
 
         Raises:
-            ProjectError: the folder's name has characters that an address cannot hold.
+            ProjectError: the folder's name has characters that an address cannot contain.
         """
         return prepare_database_uri(self.root, self.home)
 
@@ -178,7 +178,7 @@ def open_context(
     """Read a project's files, and resolve its settings with overrides on top.
 
     Args:
-        options: the location, profile and the rest.
+        options: how the project is opened: its location, profile, sample and pretence.
         overrides: as the command line parses them; ``to_overrides`` converts settings from Python.
         stores: the stores that the same ``Project`` has already opened; by default the context opens its own.
 

@@ -36,7 +36,7 @@ class Replay:
         node: the step in the present graph, drawn with the run's settings.
         arguments: the arguments of the body, by parameter.
         stale_inputs: the nodes of inputs that the project would recompute now.
-        origin: the pretended or sampled steps that the inputs stand on.
+        origin: the pretended or sampled steps that the inputs depend on.
     """
 
     node: Node
@@ -72,8 +72,8 @@ def replay_step(
 
     Args:
         project: the project of the run.
-        run: its name, the beginning of it, or ``last``.
-        on_error: called with what the body raises, where it raises.
+        run: the run's name, the beginning of it, or ``last``.
+        on_error: called with the exception of the body, in the frame that caught it.
 
     Raises:
         UsageError: there is no such run or step, or its inputs were not computed there.
@@ -99,7 +99,7 @@ def replay_step(
     run_context = create_run_context(context, drawing, on_error=on_error)
     planner = run_context.planner
     plans = planner.plan()
-    # The inputs of then are still pretended, even if their steps have been written since.
+    # Inputs that were pretended in the run are still pretended, even if their steps have been written since.
     origin = tuple(sorted({*planner.origins[node.name], *(o for r in records.values() for o in r.origin)}))
     stale = tuple(p for p in parents if p in plans and plans[p].key != records[p].key)
     earlier = RunResult(summary.name, records=records)
@@ -115,6 +115,7 @@ def replay_step(
 
 
 def _find_record(context: ProjectContext, run: RunSummary, name: str, node: Node) -> Record:
+    """Find the record of an input of a node: the result of the step ``name`` in a run."""
     key = run.keys.get(name)
     if key is None:
         text = f"{node.name} had no inputs in {run.name}: {name} did not finish there."
@@ -155,7 +156,7 @@ def post_mortem(error: BaseException) -> None:
 
 
 def _trim_traceback(trace: TracebackType | None) -> TracebackType | None:
-    """Drop the frames of other code from a traceback; all are kept if none is of the project."""
+    """Keep only the frames of the project's code in a traceback; if it has none, keep all frames."""
     frames, rest = [], trace
     while rest is not None:
         if not is_foreign(rest.tb_frame.f_code.co_filename):

@@ -24,7 +24,7 @@ class Run:
         state: ``done`` or ``failed``.
         executed: the nodes whose bodies ran.
         errors: the nodes that failed, with their errors.
-        pending: the nodes whose server did not answer, with the message; see ``sync``.
+        pending: the nodes whose server did not answer, each with a message; ``sync`` sends them later.
     """
 
     def __init__(self, graph: Graph, result: RunResult, store: Store) -> None:
@@ -49,7 +49,7 @@ class Run:
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
     def __getitem__(self, name: str) -> Any:
-        """Load the output of a step, by the name of the step, of its data, or of a part of a lone split."""
+        """Load an output by the name of its step, of its data, or of a part if there is only one split."""
         return self._load_value(self._find_part(name) or Link(self._graph.node(name).name))
 
     @property
@@ -65,10 +65,11 @@ class Run:
         return {name: self._store.load(artifact, Promise("any")) for name, artifact in record.kept.items()}
 
     def origin(self, step: str) -> tuple[str, ...]:
-        """Return the pretended and sampled steps that a step's result stands on."""
+        """Return the pretended and sampled steps that a step's result depends on."""
         return self._record(self._graph.node(step).name).origin
 
     def _find_part(self, name: str) -> Link | None:
+        """Find the part of this name of the only split; None if there is none, or a step has the name."""
         from magical.contracts.promises import PARTS
 
         # Steps and their data come first: a workflow may have a step that is called `test`.
@@ -108,7 +109,7 @@ class Run:
         return "fresh" if name in self._result.records else f"left out: {self._result.left_out.get(name, '')}"
 
     def _result_html(self, name: str) -> str:
-        """Format a result in HTML; a pretended one is struck through, with the steps that it stands on."""
+        """Format a result in HTML; a pretended one is struck through, with the steps that it depends on."""
         if (record := self._result.records.get(name)) is None:
             return ""
         text = escape(record.result.summary)

@@ -62,11 +62,11 @@ def run_drawing(
     """
 
     def start() -> RunResult:
-        # Imported here: a run with nothing to do must not pay for polars and the rest.
+        # Imported here: a run with nothing to do must not wait for the import of polars and the rest.
         from magical.engine.execution.dispatch import has_cluster_work
         from magical.engine.execution.scheduler import Scheduler
 
-        # One tracker, created by whoever needs it first: the first event, or a step that registers.
+        # One tracker, created at its first use: by the first event, or by a step that registers.
         tracker = cache(lambda: create_tracker(context, drawing.drawn.graph.workflow))
         run = create_run_context(context, drawing, runner, on_error, lambda: _find_run_id(tracker))
         tracking = () if context.options.pretence.mode else (Tracking(tracker),)
@@ -79,7 +79,7 @@ def run_drawing(
             run = replace(run, runner=flow_runner, listeners=(*run.listeners, flow_runner, cards))
         if not has_cluster_work(run):
             return Scheduler(run).run()
-        with _create_cluster(context) as cluster:  # before anything runs: it may not answer
+        with _create_cluster(context) as cluster:  # before any step runs: the cluster may not answer
             return Scheduler(run, cluster).run()
 
     return execute(drawing.graph, context.make_planning_context(drawing), start)

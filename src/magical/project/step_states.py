@@ -15,18 +15,18 @@ from magical.views.state_marks import StepStatus
 __all__ = ["MAX_RUNS_READ", "draw_states", "find_states"]
 
 MAX_RUNS_READ = 100
-"""The largest number of runs that are read; a step in none of them counts as one that never ran."""
+"""The largest number of runs that are read; a step in none of them is shown as one that never ran."""
 
 
 def draw_states(
     graph: Graph, plan: Callable[[], Mapping[str, NodePlan]], runs: Iterable[RunSummary]
 ) -> Picture:
-    """Draw a graph with the states of its steps; without them if a file or the store cannot be read.
+    """Draw a graph with the states of its steps; without states if a file or the store cannot be read.
 
     Args:
         graph: the whole workflow.
         plan: computes the plan of a run.
-        runs: the earlier ones, newest first.
+        runs: the earlier runs, newest first.
     """
     try:
         plans = plan()
@@ -43,8 +43,8 @@ def find_states(
 
     Args:
         graph: the whole workflow.
-        plans: of the nodes that a run requires.
-        runs: the earlier ones, newest first; only as many as necessary are read.
+        plans: the plans of the nodes that a run requires.
+        runs: the earlier runs, newest first; only as many as necessary are read.
 
     Example:
         >>> node = Node("clean", "workflow:clean", "", "", {}, {"kind": "value", "text": "int"})
@@ -83,7 +83,7 @@ def _pending_state(plan: NodePlan | None, last_outcome: str) -> str:
 
 
 def _last_outcomes(workflow: str, names: set[str], runs: Iterable[RunSummary]) -> dict[str, str]:
-    """Find "failed" or "stale" for each of these nodes, by the newest run in which it ended."""
+    """Find "failed" or "stale" for each of these nodes, from the newest run in which the node ended."""
     found: dict[str, str] = {}
     if not names:
         return found

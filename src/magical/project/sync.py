@@ -1,4 +1,4 @@
-"""The later sending of runs and steps that MLflow missed: each once, and through the whole gate."""
+"""The sync of a project: it sends MLflow the runs and steps that it missed, each once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["SyncItem", "SyncReport", "sync_project"]
 
 @dataclass(frozen=True)
 class SyncItem:
-    """A run or a step that was missed, and the outcome of sending it.
+    """A run or a step that MLflow or Prefect missed, and the outcome of sending it.
 
     Attributes:
         step: the step that was pending; empty for the run itself.
@@ -94,10 +94,10 @@ class SyncReport:
 def sync_project(
     context: ProjectContext, listeners: tuple[Listener, ...] = (), reconciled: Sequence[str] = ()
 ) -> SyncReport:
-    """Send all that was missed; an item that cannot be sent does not hold up the others.
+    """Send MLflow all runs and steps that it missed; if one cannot be sent, the others still are.
 
     Args:
-        context: of the project.
+        context: the context of the project.
         listeners: receive the events of the steps that are executed again to send them.
         reconciled: runs whose end has just been sent to Prefect, for the report.
     """
@@ -114,7 +114,7 @@ class _Servers:
 
     @contextlib.contextmanager
     def reach(self, uri: str) -> Iterator[None]:
-        """Raise the earlier error of a server, or note the one that the block raises."""
+        """Raise the noted error of a server, or run the block and note a `RegistryDown` that it raises."""
         if uri in self._errors:
             raise self._errors[uri]
         try:
@@ -143,7 +143,7 @@ class _RunSender:
                 yield _failed_item(run, "", error)
 
     def _send(self, run: str, mark: ProgressMark) -> bool:
-        """Send the events of a run from its journal; return False if there is nothing to send."""
+        """Send the events of a run from its journal; return False if nothing was sent."""
         journal = self._context.journal
         lines = [(Event.from_json(line), float(line.get("at", 0.0))) for line in journal.events(run)]
         events = [(event, at) for event, at in lines if event is not None]
@@ -171,7 +171,7 @@ class _StepSender:
         self._marks, self._servers = ProgressMarkStore(context.journal.folder), _Servers()
 
     def send(self) -> Iterator[SyncItem]:
-        newer: set[tuple[str, str]] = set()  # the steps that newer runs executed, by workflow
+        newer: set[tuple[str, str]] = set()  # workflow and step, as executed by newer runs
         seen: set[str] = set()
         done: set[str] = set()  # keys of executed steps, with the suffix of a registry
         for run in self._context.journal.runs():
@@ -180,14 +180,14 @@ class _StepSender:
                     continue
                 seen.add(key)
                 item = self._try_send(run, step, key)
-                # A newer run has registered what replaced it, so that nothing is missing.
+                # If a newer run executed a changed step, it has registered its replacement: no report.
                 if item.state != "changed" or (run.workflow, step) not in newer:
                     yield item
             newer.update((run.workflow, step) for step in run.executed)
             done.update(run.keys[step] for step in run.executed if step in run.keys)
 
     def _is_done(self, run: RunSummary, key: str) -> bool:
-        """Return True if a receipt of the registry that it would be sent to now exists."""
+        """Return True if the registry to which a step would be sent now already has it: a receipt says so."""
         mark = self._marks.read(run.name)
         try:
             context = self._context.reopen(mark.line if mark else {}, profile=_profile(run))
@@ -229,7 +229,7 @@ class _StepSender:
 
 
 def _is_over(run: RunSummary) -> bool:
-    """Return True if a run has ended; on another machine only its journal says so."""
+    """Return True if a run has ended: its process is gone or, on another machine, its journal says so."""
     machine, process = run.facts.get("host", ""), run.facts.get("process", 0)
     return not is_process_alive(process) if process and machine == machine_name() else run.state != "killed"
 
@@ -241,7 +241,7 @@ def _is_ready(plans: Mapping[str, NodePlan], step: str, key: str) -> bool:
 
 
 def _freeze_sources(graph: Graph) -> Graph:
-    """Drop the fact that sources are read again: the pending step stands on the stored results."""
+    """Drop the fact that sources are read again: the pending step needs their stored results."""
     nodes = tuple(
         replace(n, facts={k: v for k, v in n.facts.items() if (k, v) != ("reads", "world")})
         for n in graph.nodes

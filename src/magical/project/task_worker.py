@@ -57,7 +57,7 @@ _PACKAGES = digest_installed()
 
 _open_lock = threading.Lock()
 _open_projects: list[_OpenProject] = []
-"""At most one project: the modules of two would mix."""
+"""At most one project: the modules of two projects would mix."""
 
 
 def execute_task(task: RemoteTask, emit: EmitEvent) -> Record:
@@ -76,30 +76,31 @@ def execute_on_worker(task: RemoteTask, emit: EmitEvent, stopping: threading.Eve
 
     Args:
         task: the node and its inputs.
-        emit: takes its events.
+        emit: receives the events of the task.
         stopping: set when nobody waits for the record any more.
 
     Raises:
         ProjectError: the project is not what it was when the run began, or not on this machine.
         MagicalError: the error of ``NodeExecutor.execute``.
     """
-    typed_folder = Path(task.ticket.folder)
-    folder = typed_folder if typed_folder.is_dir() else None
-    execute_apart = SubprocessExecutor(TASK_WORKER_COMMAND, emit, stopping, folder=folder)
+    ticket_folder = Path(task.ticket.folder)
+    folder = ticket_folder if ticket_folder.is_dir() else None
+    execute_in_subprocess = SubprocessExecutor(TASK_WORKER_COMMAND, emit, stopping, folder=folder)
     # A subprocess can change its working directory and import packages of other versions; this process,
     # with tasks of others under way, cannot.
-    is_relative = _has_command_line_path(task.ticket.overrides) and str(typed_folder) != os.getcwd()
+    is_relative = _has_command_line_path(task.ticket.overrides) and str(ticket_folder) != os.getcwd()
     if task.timeout is not None or is_relative or digest_installed() != _PACKAGES:
-        return execute_apart(task)
+        return execute_in_subprocess(task)
     with capture_lines(echo=False), _use_project(task.ticket) as project:
         if project is None:
-            return execute_apart(task)
+            return execute_in_subprocess(task)
         return _execute_node(task, emit, project.context, project.drawing)
 
 
 def _execute_node(
     task: RemoteTask, emit: EmitEvent, context: ProjectContext, drawing: WorkflowDrawing
 ) -> Record:
+    """Execute the node of a task; raise ProjectError if its key is not the key of the task."""
     from magical.engine.execution.executor import LocalExecutor
 
     run = create_run_context(context, drawing, find_run_id=lambda: task.ticket.mlflow_run)
@@ -127,7 +128,7 @@ def _open_ticket(ticket: OpenTicket) -> ProjectContext:
 
 @contextlib.contextmanager
 def _use_project(ticket: OpenTicket) -> Iterator[_OpenProject | None]:
-    """Open the project of a ticket for a block; None while tasks of another project, or older files, run."""
+    """Open the project of a ticket; yield None while tasks of another project or of older files run."""
     with _open_lock:
         project = _open_project(ticket)
         if project is not None:
@@ -141,6 +142,7 @@ def _use_project(ticket: OpenTicket) -> Iterator[_OpenProject | None]:
 
 
 def _open_project(ticket: OpenTicket) -> _OpenProject | None:
+    """Return the open project of a ticket, or open it; None while another one has active tasks."""
     context = _open_ticket(ticket)
     key = (ticket.options, context.configuration.overrides, ticket.step, context.drawer.digest())
     for project in _open_projects:

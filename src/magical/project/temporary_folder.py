@@ -24,7 +24,7 @@ def create_temporary_folder(home: Path) -> Iterator[Path]:
         home: the folder ``.magical``; it is created, and removed again if it is empty.
 
     Raises:
-        StoreError: it cannot be created.
+        StoreError: the folder cannot be created.
 
     Example:
         >>> import tempfile
@@ -52,7 +52,7 @@ def create_temporary_folder(home: Path) -> Iterator[Path]:
 
 
 def clear_temporary_folders(home: Path) -> None:
-    """Remove the folders whose processes are gone."""
+    """Remove the temporary folders whose processes are gone."""
     parent = home / _FOLDER
     if not parent.is_dir():
         return

@@ -1,4 +1,4 @@
-"""The listener that tracks a project's runs in MLflow, with marks from which `sync` goes on."""
+"""The listener that tracks a project's runs in MLflow, with marks from which `sync` continues."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Tracking", "create_tracker", "load_json_value"]
 class Tracking:
     """A listener that creates the real one at the first event, since MLflow is slow to import.
 
-    The name of this class stands in the message about a listener that failed.
+    The message about a listener that failed contains the name of this class.
 
     Args:
         create: returns the listener, the same each time, or None if runs are not tracked.
@@ -45,7 +45,8 @@ def create_tracker(
     """Create the listener that records one run in MLflow; None if tracking is switched off.
 
     Args:
-        context: of the run; its marks note the overrides of tracking, so that ``sync`` finds the same server.
+        context: the context of the run; marks note its overrides of tracking for ``sync``, unless they have a
+            password.
         workflow: the name of the experiment, unless ``[tracking]`` names one.
         is_finished: the run has ended, and is recorded from its journal.
     """
@@ -68,7 +69,7 @@ def create_tracker(
 
 
 def load_json_value(store: Store, key: str) -> Any:
-    """Load a result that is JSON; None for any other kind, and for one with pretended or sampled origins."""
+    """Load a result that is a value; None for any other kind, a pretended or sampled one, or a lost one."""
     record = store.find_record(key)
     if record is None or record.result.kind != "value" or record.origin:
         return None

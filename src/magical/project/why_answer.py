@@ -22,8 +22,8 @@ class Why:
         state: ``fresh``, ``to run``, ``waits`` or ``left out``.
         headline: one sentence.
         settings: texts of the settings that changed.
-        run: the run that it is compared with, or in which it ran last.
-        after: for a step that waits, the answers for the steps that it waits for in the end.
+        run: the run that it is compared with, or in which it ran last; empty if there is none.
+        after: for a step that waits, the answers for the steps upstream that do not wait themselves.
 
     Example:
         >>> print(Why("clean", "to run", "it has not run yet."))
@@ -65,7 +65,7 @@ def answer_why(
     runs: Iterable[RunSummary],
     receipts: Receipts,
 ) -> Why:
-    """Explain why a node has the state that it has; earlier runs come newest first."""
+    """Explain the state of a node in a plan; ``runs`` are the earlier runs, newest first."""
     runs = [r for r in runs if r.workflow == drawn.graph.workflow]  # read once, for all nodes of the answer
     plan = plans[name]
     if plan.state == LEFT_OUT:
@@ -110,7 +110,7 @@ def _find_blockers(plan: NodePlan, plans: Mapping[str, NodePlan]) -> list[str]:
 def _explain_fresh(
     plan: NodePlan, drawn: DrawnWorkflow, keyed_runs: list[tuple[RunSummary, str]], receipts: Receipts
 ) -> Why:
-    """Explain why a fresh node ran the last time, by the run before with another key."""
+    """Explain why a fresh node ran the last time: compare it with the previous run that had another key."""
     record = plan.record
     assert record is not None, "it is fresh"
     ran = record.run
@@ -130,6 +130,7 @@ def _explain_fresh(
 def _explain_difference(
     plan: NodePlan, old: Mapping[str, str], headline: str, run: RunSummary, drawn: DrawnWorkflow
 ) -> Why:
+    """Explain how the key parts of a plan differ from the old parts, which ``run`` had."""
     causes = find_causes(old, plan.parts, drawn.identities[plan.name])
     # Settings reach a step by its arguments alone.
     has_arguments = any(c.kind == "argument" for c in causes)

@@ -43,7 +43,7 @@ SizeLookup = Callable[[str], int]
 def pretended_lines(graph: Graph, records: Mapping[str, Record], *, left_out: bool = False) -> list[str]:
     """List what was pretended, what depends on it, and the next step to write; no lines if all is real.
 
-    If steps were ``left_out`` for want of real inputs, the next step is named although nothing was pretended.
+    If steps were ``left_out`` because an input was not real, the next step is named in any case.
     """
     pretended = [n for n in graph.nodes if n.name in records and n.name in records[n.name].origin]
     if not pretended:
@@ -73,6 +73,7 @@ def design_text(findings: Sequence[Finding]) -> str:
 
 
 def _describe_next_step(graph: Graph, pretended: list[Node]) -> str:
+    """Name the unwritten step to write next, with its inputs and its promise, and the others."""
     unwritten = {n.name for n in graph.nodes if n.facts.get("unwritten")}
     touched = {n.name for n in graph.nodes if n in pretended or n.facts.get("cut") or not pretended}
     waiting = [n for n in graph.nodes if n.name in unwritten & touched]
@@ -121,6 +122,7 @@ def run_text(
 
 
 def _describe_outcome(graph: Graph, result: RunResult) -> str:
+    """Describe the outcome of a run in one line: its state, the numbers of steps, and the time."""
     if not result.name:
         many = len(result.left_out)
         rest = f" {many} {'is' if many == 1 else 'are'} left out." if many else ""
@@ -233,7 +235,7 @@ def runs_json(runs: Iterable[RunSummary], size: SizeLookup = lambda _: 0) -> lis
 
 
 def runs_text(runs: Sequence[RunSummary], full: bool = False, size: SizeLookup = lambda _: 0) -> str:
-    """Format runs, or with ``full`` the first of them; ``size`` returns the bytes of a key's results.
+    """Format a list of runs, or with ``full`` the details of the first; ``size`` returns a key's bytes.
 
     Example:
         >>> print(runs_text([RunSummary("run-1", "flow", "done", seconds=2.5, keys={"clean": "k1"})], True))
@@ -274,7 +276,7 @@ def _list_run_rows(run: RunSummary, size: SizeLookup) -> list[tuple[str, str]]:
 
 
 def _describe_run_kind(run: RunSummary) -> str:
-    """Name the kind of a run in which something was not real: a sample, a pretence; else the empty text."""
+    """Name what was not real in a run: a sample, a pretence; empty if all was real."""
     facts = run.facts
     words = [f"sample of {facts['sample']}"] if facts.get("sample") else []
     words += ["pretend --all" if facts["pretend"] == "all" else "pretend"] if facts.get("pretend") else []
@@ -365,6 +367,7 @@ def _find_last_result(graph: Graph, result: RunResult) -> str:
 
 
 def _find_layer(path: str, layers: Mapping[str, str]) -> str:
+    """Find the layer that set a value, or the nearest group around it; ``class`` for a default."""
     while path:
         if path in layers:
             return layers[path]
@@ -373,6 +376,7 @@ def _find_layer(path: str, layers: Mapping[str, str]) -> str:
 
 
 def _flatten(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    """List the dotted path and the value of each setting inside a value."""
     if isinstance(value, Mapping) and value:
         return [pair for k, v in value.items() for pair in _flatten(v, f"{path}.{k}" if path else str(k))]
     if isinstance(value, list) and any(isinstance(v, Mapping) for v in value):

@@ -16,7 +16,7 @@ __all__ = ["Pretend", "pretended"]
 
 
 class Pretend:
-    """Generates what contracts and type hints promise; the same for the same test, each time.
+    """Generates tables, models and values from contracts and type hints; each run of a test gets the same.
 
     The tables of one test join: after ``pretend(Customer)``, a ``Key[Customer]`` of another table draws from
     the ids of these customers. The seed is the name of the test.
@@ -51,7 +51,7 @@ class Pretend:
             promise: a contract (of a row: returns a table; of a value such as ``Scores``: returns a value),
                 or a type hint of a step: ``Frame[Customer]``, ``Parts[Customer]``, ``Model``, ``float``.
             rows: the rows of a table without ``like``; 1,000 by default.
-            like: the input of a step with this promise: a table, or a list of tables and models.
+            like: the input of a step whose output has this promise: a table, or a list of tables and models.
                 Columns of the same name and type are carried over.
             nulls: the share of missing values in nullable columns.
             seed: a text from which the values are drawn; by default the name of the test and the call.
@@ -109,6 +109,7 @@ def pretended(request: pytest.FixtureRequest) -> Iterator[Pretend]:
 
 
 def _resolve_promise(promise: Any) -> "Promise":
+    """Return the promise of a contract or a type hint; raise UsageError for any other object."""
     from magical.contracts.contract import Contract, schema_of
     from magical.contracts.promises import Frame, Promise, promise_of
     from magical.synthesis.generate import find_pretend_obstacle
@@ -129,7 +130,7 @@ def _resolve_promise(promise: Any) -> "Promise":
 
 
 def _infer_promise(value: Any, wanted: "Promise") -> tuple["Promise", Any]:
-    """Return the value with its promise; a table without one promises the columns that it has."""
+    """Return the promise of a value, and the value; a table without a promise gets one from its columns."""
     from magical.contracts.model import Model
     from magical.contracts.promises import Promise, attached_promise, promise_of
 

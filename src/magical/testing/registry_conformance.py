@@ -55,7 +55,7 @@ def make_submission(
 
 
 class RegistryConformance(Conformance):
-    """Checks that a registry does what `magical.engine.protocols.Registry` promises; needs ``registry``.
+    """Checks that a registry does what `magical.engine.protocols.Registry` promises; define ``registry``.
 
     Example:
         >>> class TestOurRegistry(RegistryConformance):

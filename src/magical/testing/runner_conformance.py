@@ -109,7 +109,7 @@ class ProjectRunSuite(Conformance):
     policy: ClassVar[Mapping[str, Any]] = {}
 
     def runner(self, workers: int) -> Runner:
-        """Create a runner that executes so many work items at a time."""
+        """Create a runner that executes up to ``workers`` work items at a time."""
         raise NotImplementedError(f"{type(self).__name__} must say how it is made: def runner(self, workers)")
 
     def test_a_project_runs_on_it(self, tmp_path: Path) -> None:
@@ -173,12 +173,13 @@ class ProjectRunSuite(Conformance):
     def _run_project(
         self, root: Path, policy: Mapping[str, Any] | None = None, **settings: Any
     ) -> tuple[RunResult, list[Event]]:
+        """Write the project, run its workflow with some settings, and return the result and all events."""
         from magical.project import load
         from magical.project.run_setup import run_drawing
 
         _write_project(root, {**self.policy, **(policy or {})})
         context, recorder = load(root).context(settings), _EventRecorder()
-        # In place of the runner that the policy names: a third party's is unknown to it.
+        # The runner is passed directly: the policy cannot name the runner of a third party.
         return run_drawing(context, context.draw(), (recorder,), runner=self.runner(2)), recorder.events
 
 

@@ -181,9 +181,9 @@ class RoundTripSuite(Conformance):
 
 
 class DamageSuite(RoundTripSuite):
-    """Checks that damage a store's files; a slow store sets a larger ``stride``, in bytes."""
+    """Checks that damage a store's files; a slow store sets a larger ``stride`` between damaged bytes."""
 
-    # Where a record is damaged: every byte counts, since a seal that skips one lets a forged record in.
+    # Damage each byte by default: a seal that does not cover one would accept a forged record.
     stride = 1
 
     @pytest.mark.parametrize("how", ["flip", "truncate", "empty", "lengthen"])
@@ -262,7 +262,7 @@ class ConcurrencySuite(RoundTripSuite):
     rounds = 8
 
     def run_concurrently(self, work: Callable[[int], None], threads: int = 4) -> None:
-        """Call ``work`` in several threads that start together, and raise what one of them raised."""
+        """Call ``work`` with the number of each of several threads at once; raise the first exception."""
         # Without the barrier, short work would be over before the next thread begins.
         gate = threading.Barrier(threads)
 
@@ -363,7 +363,7 @@ class ConcurrencySuite(RoundTripSuite):
 
 
 class SweepSuite(RoundTripSuite):
-    """Checks that sweep a store."""
+    """Checks of sweeps and of the pins that protect results from them."""
 
     def test_a_sweep_removes_what_is_not_alive(self, store: Store) -> None:
         """Store.sweep: removes what no live key needs, and counts it."""
@@ -451,7 +451,7 @@ class SweepSuite(RoundTripSuite):
                 assert store.find_record(KEY)
             else:
                 assert store.find_record(KEY) is None
-            # Asked for in vain is pinned too: the run will compute this key, and its scratch must stay.
+            # A key without a record is pinned too: the run will compute it, and its scratch folder must stay.
             (store.scratch(KEY) / "half").write_text("x")
             self.reopened(store).sweep([])
             assert (store.find_record(KEY) is None) == (how == "asked for")

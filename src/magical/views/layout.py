@@ -37,7 +37,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class PlacedBox:
-    """A box with its place: the upper left corner."""
+    """A box, and the coordinates of its upper left corner."""
 
     box: Box
     x: float
@@ -53,7 +53,7 @@ class Layout:
 
     Attributes:
         boxes: by their ids.
-        routes: the hops of each edge, as x and y of begin and end.
+        routes: the hops of each edge; a hop has the x and y of its begin and its end.
         bands: the top and bottom of each band.
     """
 
@@ -131,7 +131,7 @@ def _assign_rows(boxes: Sequence[Box], edges: Sequence[Edge], max_width: float) 
 
 
 def _add_edges(grid: _Grid, edges: Sequence[Edge]) -> None:
-    """Add the lines, with narrow boxes where they pass rows between; lines from one port share these."""
+    """Add the lines, with narrow boxes in the rows that they pass; lines from one port share these."""
     row = {name: i for i, names in enumerate(grid.rows) for name in names}
     last: dict[tuple[str, float], int] = {}  # the lowest row that each port reaches
     for edge in edges:
@@ -199,9 +199,10 @@ def _fit_row(grid: _Grid, row: Sequence[str], neighbours: Mapping[str, list[tupl
         mean, size = (sum(wanted) / len(wanted) if wanted else grid.x[name]) - shift, 1
         weight = _STRAIGHT_WEIGHT if grid.width[name] == _PASS_WIDTH else 1.0
         while blocks and blocks[-1][0] > mean:
-            other, more, others = blocks.pop()
-            mean, weight = (mean * weight + other * more) / (weight + more), weight + more
-            size += others
+            block_mean, block_weight, block_size = blocks.pop()
+            total = weight + block_weight
+            mean, weight = (mean * weight + block_mean * block_weight) / total, total
+            size += block_size
         blocks.append((mean, weight, size))
     means = [mean for mean, _, size in blocks for _ in range(size)]
     grid.x.update({name: mean + s for name, mean, s in zip(row, means, shifts, strict=True)})
@@ -210,6 +211,7 @@ def _fit_row(grid: _Grid, row: Sequence[str], neighbours: Mapping[str, list[tupl
 def _build_layout(
     grid: _Grid, box_by_id: Mapping[str, Box], edges: Sequence[Edge], header_height: float
 ) -> Layout:
+    """Compute the coordinates of boxes, bands and edges from rows with known x positions."""
     boxes: dict[str, PlacedBox] = {}
     tops: dict[str, tuple[float, float]] = {}
     bands: dict[int, tuple[float, float]] = {}

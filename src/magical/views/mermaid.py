@@ -25,8 +25,8 @@ _NODE_WIDTH, _EDGE_WIDTH = 60, 40
 def render_mermaid(picture: Picture) -> str:
     """Render a picture as Mermaid text: steps are boxes, data are round, groups are framed.
 
-    Data without a name that go to a single step are written on the arrow to it. Only states with a style are
-    shown: not that a step has never run, nor that it waits for another one.
+    Data without a name that go to a single step are written on the arrow to it. The states ``to run`` and
+    ``waits`` are not shown.
 
     Example:
         >>> from magical.graph import Graph, Node
@@ -76,6 +76,7 @@ def _render_arrows(step: StepNode, picture: Picture, on_arrows: dict[str, DataNo
 
 
 def _styled_state(step: StepNode) -> str:
+    """Return the state of a step if Mermaid text shows it; else the empty text."""
     return step.status.state if step.status.state in _STYLES else ""
 
 

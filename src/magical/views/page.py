@@ -32,12 +32,12 @@ tr{padding:.4rem 0;border-bottom:1px solid var(--line)}
 td{display:grid;grid-template-columns:6rem 1fr;border:0;padding:.05rem 0;overflow-wrap:anywhere}
 td::before{content:attr(data-head);color:var(--faint)}td:empty{display:none}}
 """.strip()
-# A second wall behind the escaping: a name from data that got through could not load or run anything.
+# A second defence: a name that was not escaped could still not load or run anything.
 _CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def render_page(picture: Picture, when: str = "") -> str:
-    """Render a picture as a whole HTML page, with its steps and contracts; ``when`` dates the states."""
+    """Render a picture as a whole HTML page, with its steps and contracts; ``when`` is their time."""
     contracts = _group_by_contract(picture)
     anchors = {d.id: f"#contract-{i}" for i, same in enumerate(contracts) for d in same}
     title = escape(picture.workflow)
@@ -123,6 +123,7 @@ def _render_steps(picture: Picture, anchors: dict[str, str]) -> list[str]:
 
 
 def _describe_status(step: StepNode) -> str:
+    """Describe the status of a step, with the pretended and sampled steps that it depends on."""
     origin = ", ".join(map(sanitize_text, step.status.origin))
     return step.status.label + (f": stands on {origin}" if origin else "")
 
@@ -140,7 +141,7 @@ def _render_contracts(contracts: Sequence[list[DataNode]]) -> list[str]:
         lines.append(f'<details><summary>{summary}</summary><div id="contract-{number}">')
         for contract in same[0].contracts:
             rows = [tuple(map(escape, row)) for row in make_column_rows(contract)]
-            # Without the columns that are empty throughout, but for name and type.
+            # Leave out columns that are empty in all rows, except name and type.
             kept = [i for i, _ in enumerate(COLUMN_HEADERS) if i < 2 or any(row[i] for row in rows)]
             label = f"Columns of {escape(sanitize_text(str(contract['contract'])))}"
             cells = [[row[i] for i in kept] for row in rows]

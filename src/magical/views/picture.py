@@ -49,6 +49,7 @@ def assign_groups(graph: Graph) -> dict[str, str]:
 
 
 def _rank_group(node: Node, is_data: bool, before_fit: bool) -> int:
+    """Return the index of a node's group in ``GROUPS``, before its inputs are considered."""
     if node.writes:
         return 3
     if node.is_fit:
@@ -117,12 +118,12 @@ class Picture:
 
     @cached_property
     def producers(self) -> dict[str, StepNode]:
-        """The step by its own id, and by the ids of its outputs."""
+        """The steps by their ids and by the ids of their outputs."""
         return {i: step for step in self.steps for i in (step.id, *(d.id for d in step.outputs))}
 
     @cached_property
     def consumers(self) -> dict[str, list[StepNode]]:
-        """The steps that take each id."""
+        """The steps that take a result as input, by the id of the data, or of a step without data."""
         takers: dict[str, list[StepNode]] = {i: [] for i in self.producers}
         for step in self.steps:
             for source in step.inputs:
@@ -144,7 +145,7 @@ class Picture:
 
     @property
     def origin(self) -> list[str]:
-        """All pretended steps and samples that some result depends on."""
+        """All pretended steps and samples that a result of the picture depends on."""
         return sorted({sanitize_text(o) for step in self.steps for o in step.status.origin})
 
     def label(self, source: str) -> str:
@@ -167,7 +168,7 @@ def build_picture(
         'customers'
     """
     used = _find_used_links(graph)
-    # Names count in the whole picture: data are labelled by a name only if nothing else has it.
+    # Names are counted in the whole picture: a name is a label only if it is unique there.
     names = Counter(_find_data_name(node, link.item) for node in graph.nodes for link in used[node.name])
     names.update(node.name for node in graph.nodes)
     ids = {link: f"d{i}" for i, link in enumerate(x for node in graph.nodes for x in used[node.name])}
@@ -208,7 +209,7 @@ def sanitize_text(text: str) -> str:
 
 
 def _find_used_links(graph: Graph) -> dict[str, list[Link]]:
-    """Find the data of each node that are drawn: the parts that others take, or the whole."""
+    """Find the data to draw for each node: the parts that others take, or the whole; none for a receipt."""
     taken: dict[str, dict[Link, None]] = {n.name: {} for n in graph.nodes}
     for link in (*(x for node in graph.nodes for x in node.links), *find_links(graph.result)):
         taken[link.node][link] = None
@@ -220,6 +221,7 @@ def _find_used_links(graph: Graph) -> dict[str, list[Link]]:
 
 
 def _item_order(link: Link) -> tuple[int, int]:
+    """Return the sort key of a link: the whole, then parts, then members of a list by number."""
     order = ("", "train", "validation", "test")
     return (order.index(link.item), 0) if link.item in order else (len(order), int(link.item))
 
@@ -248,6 +250,7 @@ def _make_data_node(node: Node, link: Link, number: str, names: Counter[str], re
 
 
 def _item_promise(promise: Mapping[str, Any], item: str) -> Mapping[str, Any]:
+    """Return the promise of a part or member of a result; of the whole if ``item`` is empty."""
     if not item:
         return promise
     if item.isdecimal():
@@ -265,6 +268,7 @@ def _find_contracts(promise: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _default_status(node: Node, wanted: set[str]) -> StepStatus:
+    """Return the status that follows from the code alone; ``wanted`` are the nodes that a run needs."""
     if node.name not in wanted:
         return StepStatus("unused")
     return StepStatus("unwritten" if node.facts.get("unwritten") else "")

@@ -49,12 +49,12 @@ class StepStatus:
 
     @property
     def is_unreal(self) -> bool:
-        """True if its result is computed from data that are not real; a pretended state says so itself."""
+        """True if its result depends on data that are not real; False if it is itself pretended."""
         return bool(self.origin) and self.state != "pretended"
 
     @property
     def marks(self) -> str:
-        """Its mark, and the second one.
+        """The mark of the state, then ``~`` if the result is not real; a space in place of a missing one.
 
         Example:
             >>> StepStatus("fresh", ("household",)).marks, StepStatus("stale").marks

@@ -60,7 +60,7 @@ def render_svg(picture: Picture, link: Callable[[DataNode], str] = lambda data: 
     """Render a picture as an SVG element.
 
     Args:
-        link: returns the address of the details of data on the same page, or an empty text.
+        link: returns the address of the contracts of data on the same page; empty for none.
 
     Example:
         >>> from magical.graph import Graph, Node
@@ -121,7 +121,7 @@ class _StepBlock:
         self.height = self.step_height + (_LINK_HEIGHT + self.pill_height if lines else 0)
 
     def port_offset(self, source: str) -> float:
-        """Return the offset at which the line from some of its data begins; the middle for a receipt."""
+        """Return the x offset where lines from the data ``source`` begin; the middle without data."""
         for data, middle in zip(self.step.outputs, self._pill_centres(), strict=True):
             if data.id == source:
                 return middle
@@ -181,6 +181,7 @@ def _make_tooltip(step: StepNode) -> str:
 
 
 def _render_bands(layout: Layout, width: float) -> Iterator[str]:
+    """Render the background and the name of each band; nothing if there is only one."""
     if len(layout.bands) < 2:
         return
     for band, (top, bottom) in layout.bands.items():
@@ -191,6 +192,7 @@ def _render_bands(layout: Layout, width: float) -> Iterator[str]:
 
 
 def _render_edge(hops: Sequence[Segment], source: str, target: str) -> str:
+    """Render a line from hop to hop: vertical ones straight, others curved."""
     x, y, *_ = hops[0]
     path = f"M{x:.1f} {y:.1f}"
     for x0, y0, x1, y1 in hops:

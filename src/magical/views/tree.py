@@ -51,13 +51,14 @@ def render_tree(picture: Picture, width: int = DEFAULT_WIDTH, colour: bool = Fal
 
 
 def _make_cells(step: StepNode, picture: Picture) -> tuple[str, str, str, str]:
+    """Format the name, state, inputs and data of a step."""
     takes = join_names(picture.label(source) for source in step.inputs)
     gives = "; ".join(_format_outputs(step.outputs))
     return step.name, step.status.label, f"← {takes}" if takes else "", f"→ {gives}" if gives else ""
 
 
 def _format_outputs(data: Sequence[DataNode]) -> Iterator[str]:
-    """Format the data of a step; neighbours with the same promise share it."""
+    """Format the data of a step; a promise is written once for neighbours that have it in common."""
     for promise, same in groupby(data, key=lambda d: d.promise):
         names = ", ".join(d.name for d in same if d.name)
         yield f"{names}: {promise}" if names else promise
@@ -66,7 +67,7 @@ def _format_outputs(data: Sequence[DataNode]) -> Iterator[str]:
 def _render_step(
     step: StepNode, row: Sequence[str], widths: Sequence[int], display: tuple[int, bool]
 ) -> Iterator[str]:
-    """Render the line of a step; texts that do not fit follow on further lines."""
+    """Render a step, on several lines if need be; ``display`` is the width and whether to colour."""
     width, colour = display
     name, words, takes, gives = row
     code = STATE_STYLES[step.status.state].colour if step.status.state else ""
@@ -93,7 +94,7 @@ def _render_step(
 
 
 def _wrap(text: str, width: int, indent: str) -> Iterator[str]:
-    """Wrap a text between words, and indent its lines."""
+    """Wrap a text between words; after the first line, a non-empty indent grows by two."""
     first, *words = text.split(" ")
     line, indent = indent + first, f"{indent}  " if indent else indent
     for word in words:
@@ -106,6 +107,7 @@ def _wrap(text: str, width: int, indent: str) -> Iterator[str]:
 
 
 def _paint(text: str, code: str, colour: bool) -> str:
+    """Colour a text with an escape code, if ``colour`` is True and there is a code."""
     return f"\x1b[{code}m{text}\x1b[0m" if colour and code and text.strip() else text
 
 

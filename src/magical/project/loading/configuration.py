@@ -18,12 +18,12 @@ __all__ = ["GROUPS", "Configuration", "read_configuration"]
 
 S = TypeVar("S", bound=Settings)
 GROUPS: dict[str, type[Settings]] = {"policy": Policy, "tracking": TrackingSettings}
-"""The groups beside the workflow's settings: how a run is executed and recorded, not what it computes."""
+"""The groups of settings that decide how a run is executed and recorded, not what it computes."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """The values of settings.toml, a profile and the overrides of one command; the later wins.
+    """The values of settings.toml, a profile and the overrides of one command; later ones win.
 
     Attributes:
         root: the project's folder.

@@ -71,7 +71,7 @@ class WorkflowDrawing:
 
     @property
     def full_graph(self) -> Graph:
-        """The whole workflow as its author wired it, with the facts about pretended steps."""
+        """The whole workflow as its author wired it, with pretended steps marked in the facts of nodes."""
         facts = {n.name: n.facts for n in self.graph.nodes}
         nodes = tuple(replace(n, facts=facts.get(n.name, n.facts)) for n in self.drawn.graph.nodes)
         return replace(self.drawn.graph, nodes=nodes)
@@ -109,7 +109,7 @@ class WorkflowDrawer:
             drawn = self._cache.load(digest)
             if drawn is None:
                 drawn = self._draw()
-                # A file was saved meanwhile: what was imported may belong to neither digest.
+                # A file was saved meanwhile: the imported code may belong to neither digest.
                 if self.digest() != digest or has_changed_outside():
                     continue
                 self._cache.save(digest, drawn)
@@ -155,7 +155,7 @@ class WorkflowDrawer:
             return workflow, graph, loaded
 
     def workflow_name(self) -> str:
-        """Import the project, and return the name of its workflow; wrong settings do not matter."""
+        """Import the project, and return the name of its workflow, without reading its settings."""
         with _import_exclusively(), forbid_reveal(), track_added_paths():
             return import_workflow(self._location).name
 

@@ -44,7 +44,7 @@ class DrawnWorkflow:
     """A drawn workflow as far as planning needs it.
 
     Attributes:
-        graph: just drawn, with its code; or from the cache, without.
+        graph: the graph; a graph from the cache has no code.
         identities: the parts of each node's key.
         settings: as JSON.
         setting_layers: for each setting, the layer that set it.
@@ -97,7 +97,7 @@ class GraphCache:
             return None
 
     def save(self, digest: str, drawn: DrawnWorkflow) -> None:
-        """Store a drawn graph, and delete the oldest ones."""
+        """Store a drawn graph, and delete the oldest ones; disk errors are ignored."""
         data = {
             "graph": drawn.graph.to_json(),
             "identities": {k: v.to_json() for k, v in drawn.identities.items()},
@@ -143,7 +143,7 @@ def digest_other_files(
     """Compute the digests of the files that drawing depends on besides the project's own modules.
 
     Args:
-        identities: give the code files of each node, also those in editable packages.
+        identities: the identities of the nodes, with their code files, also those in editable packages.
         read: the files that were read while the project was imported.
         root: the project's folder.
 
@@ -159,7 +159,7 @@ def project_digest(configuration: Configuration, place: str) -> str:
     """Compute the digest of all that drawing depends on: files, overrides, profile, installed packages.
 
     Args:
-        configuration: its files count as they were read, since the settings come from these bytes.
+        configuration: its files are digested as they were read, since the settings come from these bytes.
         place: the module and name of the workflow, and which of its steps are pretended.
     """
     root, overrides = configuration.root, configuration.overrides
@@ -175,9 +175,9 @@ def project_digest(configuration: Configuration, place: str) -> str:
 
 
 def _import_path() -> list[str]:
-    """Return the import path without the folders of the start and those that a project added.
+    """Return the import path without the start folders and the folders that a project added.
 
-    The folders of the start, the working folder and the script's, depend on how Python was started.
+    The start folders are the working folder and the script's: they depend on how Python was started.
     """
     start_folders = {os.getcwd(), os.path.dirname(os.path.abspath((sys.argv or [""])[0]))}
     return [p for p in map(os.path.abspath, sys.path) if p not in start_folders | _ADDED_PATHS]
@@ -186,7 +186,7 @@ def _import_path() -> list[str]:
 @contextlib.contextmanager
 def track_added_paths() -> Iterator[None]:
     """Note the folders that a project adds to the import path while a block imports it."""
-    # They follow from its code, which the digest covers; counted too, each process would draw once more.
+    # The digest omits them: they follow from the code, and in a new process they are not added yet.
     before = set(map(os.path.abspath, sys.path))
     try:
         yield
@@ -199,9 +199,9 @@ def _digest(text: str) -> str:
 
 
 def _encode_override(value: Any) -> Any:
-    """Mark the overrides whose type matters but plain JSON would lose it.
+    """Encode an override with a mark of its type, which plain JSON would lose.
 
-    A path on the command line is not relative to the folder of a path in the settings, for example.
+    For example, a path on the command line is relative to another folder than a path in the settings.
     """
     if isinstance(value, ReplacementGroup):
         return {"whole": {name: to_json(item, _encode_override) for name, item in value.items()}}
@@ -219,6 +219,7 @@ def _find_sources(root: Path) -> Iterator[Path]:
 
 
 def _file_digest(path: Path) -> str:
+    """Compute the digest of a file; empty if it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
@@ -232,7 +233,7 @@ _state = {"hooked": False}
 
 @contextmanager
 def record_file_reads() -> Iterator[set[str]]:
-    """Record the files that this thread opens for reading, without Python's own and installed ones.
+    """Record the data files that this thread opens for reading, without code, system and installed files.
 
     Example:
         >>> with record_file_reads() as read:
@@ -257,6 +258,7 @@ def record_file_reads() -> Iterator[set[str]]:
 
 
 def _record_opened_file(event: str, arguments: tuple[Any, ...]) -> None:
+    """Add a file that is opened for reading to the set of this thread; the audit hook of Python."""
     files = getattr(_thread_files, "files", None) if event == "open" else None
     if files is None:
         return

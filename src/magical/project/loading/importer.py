@@ -56,7 +56,7 @@ class _ProjectFinder:
 
 
 def _is_own_file(file: str, root: Path) -> bool:
-    """Return True if a file or folder is the project's, and not that of an environment in its folder."""
+    """Return True if a file or folder is the project's own, not part of an environment or ``.magical``."""
     if not file.startswith(str(root)):
         return False
     path = Path(file)
@@ -115,7 +115,7 @@ def _drop_project_modules(root: Path) -> None:
         hides = name.split(".")[0] in names and not _is_shared(name, module) and not is_test(module)
         if (is_loaded or in_root or hides) and not _is_importing(module):
             dropped.append(name)
-    for name in dropped:  # only now: a folder without __init__.py asks its parent for its path
+    for name in dropped:  # only now: the path of a folder without __init__.py is read from its parent
         del sys.modules[name]
     drop_stale_modules(root, {name.partition(".")[0] for name in dropped})
 
@@ -126,6 +126,7 @@ def _is_importing(module: ModuleType) -> bool:
 
 
 def _is_shared(name: str, module: ModuleType) -> bool:
+    """Return True if a module belongs to magical, Python or an installed package."""
     top = name.split(".", maxsplit=1)[0]
     if top in ("magical", "__main__") or top in sys.stdlib_module_names:
         return True
@@ -149,7 +150,7 @@ def _find_workflow(location: Location, module: ModuleType) -> Workflow[Any, Any]
             f"{location.module} has no workflow {location.name!r}.",
             hint=f"there are: {', '.join(found) or 'none'}.",
         )
-    # A workflow that the module imports counts only if it defines none.
+    # A workflow that the module imports is taken only if the module defines none.
     found = {n: v for n, v in found.items() if v.function.__module__ == module.__name__} or found
     if len(set(map(id, found.values()))) == 1:
         return next(iter(found.values()))

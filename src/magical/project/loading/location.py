@@ -38,10 +38,10 @@ class Location:
 
 
 def find_project(path: str | Path) -> Location:
-    """Find the project in a folder, or the one that consists of a single file.
+    """Find the project in a folder, or the project that is a single file.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no project.
         ProjectError: its pyproject.toml cannot be read.
 
     Example:

@@ -27,7 +27,7 @@ class FreshLoader(importlib.machinery.SourceFileLoader):
     """Compiles from source each time: Python trusts bytecode by a file's time, which an edit may not change.
 
     Attributes:
-        digest: of the source that was compiled.
+        digest: the digest of the source that was compiled; empty before.
     """
 
     digest = ""
@@ -89,7 +89,7 @@ def has_changed_outside() -> bool:
 def drop_stale_modules(root: Path, dropped: set[str]) -> None:
     """Drop the stale packages of project code outside the project's folder, and those that import them.
 
-    The others stay: they are imported once, however often the project is. So do tests that pytest runs.
+    Other packages stay imported, however often the project is, and so do the tests that pytest runs.
 
     Args:
         root: the project's folder.
@@ -100,7 +100,7 @@ def drop_stale_modules(root: Path, dropped: set[str]) -> None:
         packages.setdefault(name.partition(".")[0], []).append((name, module))
     stale = dropped | {top for top, modules in packages.items() if any(_is_stale(m) for _, m in modules)}
     imports = {top: _find_imports(modules) for top, modules in packages.items()} if stale else {}
-    # Who imports a stale package holds objects of it, and so on up the chain.
+    # A package that imports a stale one has objects of it, and so on up the chain.
     while more := {top for top, imported in imports.items() if top not in stale and imported & stale}:
         stale |= more
     for top in stale & set(packages):
@@ -131,7 +131,7 @@ def _find_outside_modules(root: Path | None) -> Iterator[tuple[str, ModuleType]]
 
 
 def _is_possible_code(name: str, file: str) -> bool:
-    """Return True if a file may be project code, by its name alone, since thousands are loaded."""
+    """Return True if a file may be project code; only names are compared, since thousands are loaded."""
     if not file.endswith(".py") or name.partition(".")[0] in ("magical", "__main__", "__mp_main__"):
         return False
     return not file.startswith(_STDLIB_FOLDER) and not any(word in file for word in _INSTALL_FOLDERS)
@@ -141,7 +141,7 @@ _STDLIB_FOLDER = os.path.dirname(os.__file__) + os.sep
 
 
 def _is_stale(module: ModuleType) -> bool:
-    """Return True if a module's file has changed since it was loaded, or may have."""
+    """Return True if a module's file has, or may have, changed since it was loaded."""
     file, loader = Path(str(module.__file__)), getattr(module, "__loader__", None)
     try:
         if isinstance(loader, FreshLoader):
@@ -153,6 +153,7 @@ def _is_stale(module: ModuleType) -> bool:
 
 
 def _find_imports(modules: Sequence[tuple[str, ModuleType]]) -> set[str]:
+    """Find the top-level names that modules import; files that cannot be parsed are skipped."""
     found: set[str] = set()
     for _, module in modules:
         try:
@@ -165,7 +166,7 @@ def _find_imports(modules: Sequence[tuple[str, ModuleType]]) -> set[str]:
 
 @functools.lru_cache(maxsize=4096)
 def _parse_imports(file: Path, time: int) -> frozenset[str]:
-    """Find the top-level names that a file imports, also inside functions."""
+    """Find the top-level names that a file imports, also inside functions; ``time`` is for the cache."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
@@ -176,6 +177,7 @@ def _parse_imports(file: Path, time: int) -> frozenset[str]:
 
 
 def _drop_module(name: str, module: ModuleType) -> None:
+    """Remove a module from Python's modules, and from its parent package."""
     sys.modules.pop(name, None)
     above, _, last = name.rpartition(".")
     parent = sys.modules.get(above)

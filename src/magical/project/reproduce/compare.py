@@ -24,14 +24,14 @@ __all__ = ["Comparison"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """An earlier run, by its record, and its repetition.
+    """The record of an earlier run, and its repetition, whose results are compared.
 
     Attributes:
-        old_context: of the project with the store of the earlier run, which may still have its results.
-        new_context: of the project with the temporary store of the repetition.
-        record: of the earlier run.
-        graph: of the repetition.
-        result: of the repetition.
+        old_context: the project with the store of the earlier run, which may still have its results.
+        new_context: the project with the temporary store of the repetition.
+        record: the record of the earlier run.
+        graph: the graph of the repetition.
+        result: the result of the repetition.
     """
 
     old_context: ProjectContext
@@ -41,7 +41,7 @@ class Comparison:
     result: RunResult
 
     def compare_steps(self, left_out: Mapping[str, str]) -> tuple[ReproducedStep, ...]:
-        """Compare each step of the record, in its order; those left out come with the reasons."""
+        """Compare each step of the record, in its order; ``left_out`` maps steps to reasons."""
         from magical.project.reproduce.fingerprints import Fingerprinter
         from magical.project.reproduce.model_sample import find_model_samples
 
@@ -83,7 +83,7 @@ class Comparison:
     def _table_pairs(self, entry: Mapping[str, Any], new: Artifact) -> Callable[[str], Any]:
         """Create a function that loads the old and the new table of a member of a result.
 
-        It returns None where the old store no longer has the table.
+        It returns None if the member is not a table, or if one of the two cannot be loaded.
         """
         old: Artifact | None = None
         # Errors of the store are ignored: the checksums of the record suffice for a comparison.
@@ -115,6 +115,7 @@ def _compare_content(old: str, new: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _find_member(artifact: Artifact, item: str) -> Artifact | None:
+    """Find a member of a result by its dotted path; None if there is no such member."""
     for name in item.split(".") if item else ():
         if name not in artifact.items:
             return None
@@ -123,6 +124,7 @@ def _find_member(artifact: Artifact, item: str) -> Artifact | None:
 
 
 def _explain_instability(node: Node) -> str:
+    """Return why a node may give another result each time; empty if it should not."""
     if node.facts.get("random"):
         return "It is random, as it says."
     return "It asks the world each time." if node.facts.get("reads") == "world" else ""

@@ -60,9 +60,9 @@ def find_changes(
     """Find the differences between a record and the project as it is now, before anything runs.
 
     Args:
-        record: of the run.
-        drawing: of the whole workflow now, with the record's settings.
-        planner: of the same graph.
+        record: the record of the run.
+        drawing: the whole workflow as it is now, with the record's settings.
+        planner: the planner of the same graph.
         root: the project's folder.
         excluded: the nodes that are not run again; changes of their data have the kind ``file``.
 
@@ -105,7 +105,7 @@ def _list_paths(paths: Sequence[str], root: Path) -> str:
 
 
 def changed_data_error(found: Sequence[Change], run: str) -> InputError | None:
-    """Create the error for changed data, if any: with other data, results say nothing of the code.
+    """Create the error for changed data; None if no data changed. Other data make a comparison useless.
 
     Example:
         >>> print(changed_data_error([Change("data", "there is no x.csv", ("read",))], "run-1"))
@@ -170,7 +170,7 @@ def _step_changes(record: Mapping[str, Any], drawing: WorkflowDrawing) -> Iterat
 
 
 def _has_other_content(old: str | None, new: str) -> bool:
-    """Return True if an argument is the same JSON with other digests of files behind it."""
+    """Return True if two key parts of an argument differ only in the digests of files after its JSON."""
     if old is None or old == new:
         return False
     try:

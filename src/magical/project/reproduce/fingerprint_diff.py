@@ -42,12 +42,12 @@ class Agreement:
 def compare_fingerprints(
     old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs = lambda item: None
 ) -> Agreement:
-    """Compare two fingerprints.
+    """Compare two fingerprints of the result of a step.
 
     Args:
-        old: of the earlier run.
-        new: of the later one.
-        pairs: loads both tables of a member of the result; returns None if one is lost.
+        old: the fingerprint from the earlier run.
+        new: the fingerprint from the later run.
+        pairs: loads the old and the new table of a member of the result; returns None if one is lost.
 
     Example:
         >>> fingerprint = {"kind": "none", "content": "none"}
@@ -84,6 +84,7 @@ def _compare_items(
 
 
 def _merge(found: list[Agreement]) -> Agreement:
+    """Merge outcomes: the worst level, the details at that level, and the largest difference."""
     levels = [a.level for a in found]
     level = next((x for x in (DIFFERS, UNKNOWN, NEARLY) if x in levels), SAME)
     details = tuple(text for a in found if a.level == level for text in a.details)

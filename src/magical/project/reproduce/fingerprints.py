@@ -65,7 +65,7 @@ def has_floats(dtype: pl.DataType) -> bool:
 
 
 def extract_floats(series: pl.Series) -> _Numbers:
-    """Extract the floats of a column as float64, NaN for null.
+    """Extract the floats of a column, in lists and structs too, as float64; a null becomes NaN.
 
     Example:
         >>> extract_floats(pl.Series([[1.5, None], []], dtype=pl.List(pl.Float32)))
@@ -119,7 +119,7 @@ class Fingerprinter:
 
     Attributes:
         store: the store.
-        model_samples: for each node with models, the name of a table and the table, which they predict.
+        model_samples: for each node with models, the table that they predict, after its description.
         root: the project's folder; a value that contains this path is recorded as a digest.
         allows_plain: small values are recorded as they are; False where one could contain a secret.
     """
@@ -133,7 +133,7 @@ class Fingerprinter:
         """Compute the fingerprint of a node's result, or of a member of it.
 
         Raises:
-            StoreError: it cannot be read.
+            StoreError: the result cannot be read.
         """
         found: dict[str, Any] = {"kind": artifact.kind, "content": artifact.content}
         match artifact.kind:
@@ -165,9 +165,8 @@ class Fingerprinter:
         columns, rows = {}, 0
         # One column at a time, since the whole table may not fit into memory.
         for at, name in enumerate(table.collect_schema()):
-            series = (
-                table.select(pl.nth(at)).collect().to_series()
-            )  # by number: polars may take a name for a pattern
+            # By number: polars may take a name for a pattern.
+            series = table.select(pl.nth(at)).collect().to_series()
             columns[name], rows = _fingerprint_column(series), series.len()
         return {"rows": rows, "columns": columns}
 

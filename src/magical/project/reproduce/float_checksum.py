@@ -14,12 +14,12 @@ TOLERANCE = 1e-9
 """The largest relative difference of floats that agree."""
 
 BLOCKS = 16
-"""The number of pieces that are summed: the shorter a piece, the more a single value changes its sum."""
+"""The number of pieces with a sum each: the shorter a piece, the more a single value changes its sum."""
 
 _ROUNDING = 1e-15  # relative to the scale of a column; smaller differences are rounding
 _FLOOR = 1e-6  # relative to the scale; the logarithms of smaller values are flattened
 _COMMON_SIZE = 1e3
-"""A larger value may be a mark for a missing one, and does not count as the scale of a column."""
+"""The largest size that alone can set the scale of a column: a larger value may mark a missing one."""
 
 _Numbers = np.ndarray[Any, Any]
 
@@ -61,7 +61,7 @@ def checksum_floats(values: _Numbers) -> dict[str, Any]:
 
 
 def compare_checksums(old: Mapping[str, Any], new: Mapping[str, Any]) -> float | None:
-    """Compute the relative difference of two checksums; None where one sequence has other holes.
+    """Compute the relative difference of two checksums; None if their holes or lengths differ.
 
     If no float differs from its counterpart by more than 1e-9, the result is at most 1e-9.
 
@@ -95,7 +95,7 @@ def compare_floats(old: _Numbers, new: _Numbers) -> tuple[int, float | None]:
 
     Args:
         old: float64.
-        new: float64, as many as ``old``.
+        new: float64, of the same length as ``old``.
 
     Returns:
         The count, and the difference; it is None if a float that differs is not finite, before or after.

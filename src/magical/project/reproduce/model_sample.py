@@ -10,19 +10,19 @@ from magical.engine.artifacts import Artifact, Record
 __all__ = ["ModelSample", "find_model_samples", "walk_artifact"]
 
 ModelSample = tuple[str, Artifact]
-"""The description of a table that models predict, and the table."""
+"""A table that models predict, after its description in words."""
 
 
 def find_model_samples(records: Mapping[str, Record]) -> dict[str, ModelSample]:
     """Find the sample of each node with models.
 
-    It is the validation part that the node takes; else one that a consumer of the model takes; else that of
-    the last split upstream; else a table that a consumer takes.
+    It is the validation part that the node takes; else the one that a consumer of the model takes; else the
+    one of the last split upstream; else any table that a consumer takes.
 
     Args:
-        records: of the nodes of a run that are run again, in the order of the workflow.
+        records: the records of the nodes that a repetition executes, in the order of the workflow.
     """
-    # By the records, not by the graph, since the workflow may have changed since the run.
+    # The links come from the records, not from the graph: the workflow may have changed since the run.
     splits = {n: r.result for n, r in records.items() if set(r.result.items) == {*PARTS, "assignment"}}
     found: dict[str, ModelSample] = {}
     for name, record in records.items():
@@ -68,11 +68,12 @@ def _is_descendant(name: str, other: str, records: Mapping[str, Record]) -> bool
 
 def _is_among_inputs(result: Artifact, inputs: str) -> bool:
     """Return True if a result or a member of it is named in the input parts of a key."""
-    # All results that are none have one content, so they connect nothing.
+    # All results of the kind `none` have the same content, so they connect no nodes.
     return any(a.content in inputs for a in walk_artifact(result) if a.kind != "none")
 
 
 def _inputs(record: Record) -> str:
+    """Join the input parts of a record's key; they contain the content names of its inputs."""
     return " ".join(text for label, text in record.parts.items() if label.startswith("input:"))
 
 

@@ -20,12 +20,12 @@ _MAX_DETAILS = 4
 
 @dataclass(frozen=True)
 class ReproducedStep:
-    """The comparison of one step's result with that of the earlier run.
+    """The comparison of one step's result with its result in the earlier run.
 
     Attributes:
-        step: the node.
-        level: that of an ``Agreement``, or ``left out``.
-        details: the differences, or why it was not compared.
+        step: the name of the node.
+        level: the level of an ``Agreement``, or ``left out``.
+        details: the differences, or why the result was not compared.
         note: a fact of the step that explains a difference.
         max_difference: the largest relative difference of two floats, where known.
 
@@ -58,7 +58,7 @@ class Reproduction:
     """The comparison of an earlier run with its repetition in a fresh store.
 
     Attributes:
-        run: the earlier run.
+        run: the name of the earlier run.
         changes: the differences that were found before anything ran.
         seconds: the duration of the repetition.
 

@@ -23,7 +23,7 @@ _OUTPUT_PATH = re.compile(r'"→(/(?:[^"\\]|\\.)*)"')
 
 
 def make_portable(value: Any, root: Path) -> Any:
-    """Make the paths of the project in a value relative to it.
+    """Make each absolute path inside the project, in a JSON value, relative to the project's folder.
 
     Example:
         >>> make_portable({"source": "/shop/data/x.csv", "uri": "s3://shop/data"}, Path("/shop"))
@@ -80,7 +80,7 @@ def portable_parts(parts: Mapping[str, str], root: Path) -> dict[str, str]:
 
 
 def _portable_argument(text: str, root: Path) -> str:
-    """Make paths of the project and output paths relative in an argument's JSON, with digests behind it."""
+    """Make project and output paths relative in a key part: an argument's JSON, then digests of files."""
     text = _OUTPUT_PATH.sub(lambda found: f'"→{os.path.relpath(found[1], root)}"', text)
     folder = re.escape(json.dumps(str(root).rstrip(os.sep), ensure_ascii=False)[1:-1])
     text = re.sub(rf'(?:(?<=")|(?<="file:)){folder}(?=")', ".", text)
@@ -95,7 +95,7 @@ def without_paths(text: str, root: Path) -> str:
         'clean.py cannot read …/x.csv of the project'
     """
     folder, end = re.escape(str(root)), re.escape(os.sep)
-    if str(root) != os.sep:  # in a project at the file system's root, every path would count as its own
+    if str(root) != os.sep:  # in a project at the file system's root, every path would lie in the project
         text = re.sub(rf"(?<![\w.~/-]){folder}{end}(?=[\w.~])", "", text)
         text = re.sub(rf"(?<![\w.~/-]){folder}(?![\w-]|[.{end}]\w)", "the project", text)
     return _ABSOLUTE_PATH.sub(r"…/\1", text)

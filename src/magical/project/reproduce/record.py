@@ -41,6 +41,7 @@ def find_left_out(graph: Graph) -> dict[str, str]:
 
 
 def _write_reason(node: Node) -> str:
+    """Return why a repetition must not execute a node: it writes; empty if it may."""
     if node.facts.get("pretended"):
         return ""
     if node.writes:
@@ -52,8 +53,8 @@ def build_record(context: ProjectContext, run: str, *, keep_paths: bool = False)
     """Build the record of a run: its entry in the list of runs, and the key and fingerprint of each step.
 
     Args:
-        context: of the project of the run.
-        run: its name, the beginning of it, or ``last``.
+        context: the context of the project of the run.
+        run: the run's name, the beginning of it, or ``last``.
         keep_paths: leave the settings as they are, paths included, for use in this project alone.
 
     Raises:
@@ -61,7 +62,7 @@ def build_record(context: ProjectContext, run: str, *, keep_paths: bool = False)
     """
     summary = context.journal.read(context.journal.find(run))
     context = with_run_profile(context, summary.facts.get("profile", ""))
-    # Before drawing, since the workflow can perhaps no longer be drawn, and then reveals no secret.
+    # Not left to drawing, which also reveals secrets to mask: the workflow may no longer be drawable.
     masked = mask_referenced_secrets(summary.settings, context.root)
     (entry,) = runs_json([summary], context.store.size)
     settings, excluded = _read_settings(context, summary)
@@ -101,6 +102,7 @@ def with_run_profile(context: ProjectContext, profile: str) -> ProjectContext:
 def _step_entries(
     context: ProjectContext, run: RunSummary, masked: bool, excluded: frozenset[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each node of a run with its entry; ``excluded`` nodes are ignored for model samples."""
     stored = {name: context.store.find_record(key) for name, key in run.keys.items()}
     records = {name: record for name, record in stored.items() if record is not None}
     nodes = run.facts.get("nodes") or list({**run.keys, **run.begun, **run.failed, **run.left_out})
@@ -126,7 +128,7 @@ def _step_entries(
 
 
 def _is_from_run(run: RunSummary, name: str, record: Record) -> bool:
-    """Return True if a stored result is that of this run.
+    """Return True if a stored result is the one of this run.
 
     A later run may have replaced it under the same key, such as a step that reads the world.
     """
@@ -162,6 +164,7 @@ def _create_fingerprint(
 
 
 def _state(run: RunSummary, name: str) -> str:
+    """Return the state of a node at the end of a run, in words."""
     if name in run.keys:
         return "ran" if name in run.executed else "fresh"
     if name in run.failed:

@@ -16,7 +16,7 @@ __all__ = ["FORMAT", "read_record"]
 FORMAT = 1
 """The version of the format; a change makes records of earlier releases unreadable."""
 
-_MAX_DEPTH = 100  # what follows recurses into settings and values
+_MAX_DEPTH = 100  # code that uses a record recurses into settings and values
 _LOCAL_SETTINGS = ("policy", "tracking")  # they belong to the machine of the record, not to this one
 
 

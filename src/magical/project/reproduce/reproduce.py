@@ -46,10 +46,10 @@ def reproduce_run(
     """Repeat an earlier run in a temporary store, and compare the results.
 
     Args:
-        context: of the project as it is now; its store, journal, registry and tracking are not touched.
-        run: a run's name, the beginning of it, or ``last``; or a file with an exported record.
+        context: the project as it is now; its store, journal, registry and tracking are not touched.
+        run: the run's name, the beginning of it, or ``last``; or a file with an exported record.
         settings: overrides of the run's settings, such as the path of a file.
-        listeners: they get the events of the repetition.
+        listeners: receive the events of the repetition.
         on_changes: called with the name of the run and the changes since, before anything runs.
 
     Raises:
@@ -79,6 +79,7 @@ def _run_and_compare(
     listeners: tuple[Listener, ...],
     on_changes: OnChanges,
 ) -> tuple[tuple[Change, ...], tuple[ReproducedStep, ...]]:
+    """Repeat the run of a record; ``fresh`` is the project with the temporary store for the results."""
     fresh, whole = _draw_recorded(fresh, record, settings)
     drawing, left_out = _select_steps(whole, record)
     planner = fresh.make_planning_context(whole).make_planner(whole.graph)
@@ -93,6 +94,7 @@ def _run_and_compare(
 
 
 def _load_record(context: ProjectContext, run: str | Path) -> dict[str, Any]:
+    """Read a record from a file, or build the record of a run; refuse one without any result."""
     path = Path(run)
     if path.is_file():
         record = read_record(path)
@@ -144,9 +146,9 @@ def _draw_recorded(
     settings = drop_masked(record["settings"])
     # A group replaces that of the project's files; where a masked value was dropped, it is merged into it.
     whole = {n for n, v in settings.items() if isinstance(v, Mapping) and v == record["settings"][n]}
-    line = apply_overrides(settings, overrides)
-    line = {n: ReplacementGroup(v) if n in whole else v for n, v in line.items()} | {"tracking": _NO_TRACKING}
-    reopened = fresh.reopen(line)
+    merged = apply_overrides(settings, overrides)
+    groups = {n: ReplacementGroup(v) if n in whole else v for n, v in merged.items()}
+    reopened = fresh.reopen(groups | {"tracking": _NO_TRACKING})
     try:
         drawing = reopened.draw()
     except UsageError as error:

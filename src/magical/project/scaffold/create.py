@@ -38,8 +38,8 @@ class CreatedProject:
 
     Attributes:
         files: paths in the project's folder.
-        inferred: the contract of the data, if any.
-        source: the name of the data file.
+        inferred: the contract of the data; None for a project without data.
+        source: the name of the data file; empty without one.
         target: the column to be predicted, as the file spells it.
     """
 
@@ -88,7 +88,7 @@ class CreatedProject:
 
 
 def create_project(name: str, data: str = "", target: str = "") -> CreatedProject:
-    """Write a project of at most ten files that runs at once; on an error nothing is left.
+    """Write a project of at most ten files that runs at once; on an error, no file is left behind.
 
     Args:
         name: the name, or a path that ends with it.
@@ -202,7 +202,7 @@ def _staging_folder(root: Path) -> Iterator[Path]:
 
 
 def _review_lines(schema: InferredSchema) -> Iterator[str]:
-    """Yield the guesses of an inferred contract that its author should review, a line each."""
+    """Yield a line for each part of an inferred contract that its author should review."""
     target = schema.column(str(schema.target))
     yield f"the target: {target.name}, {target.type_text}"
     yield f"the id: {_with_reasons(schema, schema.ids) or 'none was found'}"
@@ -216,4 +216,5 @@ def _review_lines(schema: InferredSchema) -> Iterator[str]:
 
 
 def _with_reasons(schema: InferredSchema, names: list[str]) -> str:
+    """Join names of columns, each with the reason for its role; empty without names."""
     return join_names(f"{n} ({schema.reasons[n]})" if n in schema.reasons else n for n in names)

@@ -37,8 +37,8 @@ class InferredProject:
         file: the file's name.
         target: the column to be predicted, as the file spells it.
         contracts: the source of ``contracts.py``.
-        by_time: split by time, so that the last rows are test.
-        classes: the number of classes of the target; 0 for a number.
+        by_time: True to split by time, so that the last rows are the test part.
+        classes: the number of classes of the target; 0 if the target is a number.
     """
 
     schema: InferredSchema
@@ -84,7 +84,7 @@ class InferredProject:
         return {"split": split, "split_comment": f"    # {comment}"}
 
     def _features(self) -> str:
-        """Return the source of the features that are derived from the time column, which is none itself."""
+        """Return the source of the features derived from the time column; empty if there are none."""
         times = self.schema.names_with_role("time")
         if not times:
             return ""
@@ -100,7 +100,7 @@ def infer_from_file(file: Path, target: str) -> InferredProject:
     """Infer a project from a data file.
 
     Args:
-        file: as ``ingest`` takes it.
+        file: a file that ``ingest`` can read.
         target: the column to be predicted, by its name in the file or in snake case.
 
     Raises:
@@ -130,13 +130,13 @@ def infer_from_file(file: Path, target: str) -> InferredProject:
 
 
 def _has_classes(schema: InferredSchema) -> bool:
-    """Return True if the target has classes, and is no number."""
+    """Return True if the target has classes, False if it is a number."""
     column = schema.column(str(schema.target))
     return bool(column.choices) or column.type in ("bool", "str")
 
 
 def _find_column(target: str, table: pl.DataFrame) -> str:
-    """Find the column that the option names.
+    """Find the column that the option ``--target`` names.
 
     Raises:
         UsageError: none or several match.
@@ -160,7 +160,7 @@ def _find_column(target: str, table: pl.DataFrame) -> str:
 
 
 def _is_ordered_in_time(table: pl.DataFrame, schema: InferredSchema, target: str) -> bool:
-    """Return True if rows are in the order of time, and a split by it leaves two classes in each part."""
+    """Return True if rows are in the order of time, and a split by time leaves two classes in each part."""
     times = schema.names_with_role("time")
     if not times or not schema.in_order:
         return False
@@ -177,6 +177,7 @@ def _is_ordered_in_time(table: pl.DataFrame, schema: InferredSchema, target: str
 
 
 def _excluded_columns(schema: InferredSchema) -> str:
+    """Describe why the columns other than the target are no features."""
     excluded = [f"{c.name} is the {c.role}" for c in schema.columns if c.role not in ("", "target")]
     excluded += [f"{raw} is left out, {why}" for raw, why in schema.left_out.items()]
     return join_names(excluded, 2) or "the file has no other column"

@@ -43,10 +43,10 @@ class Server:
     Attributes:
         name: its name in messages.
         port: the port that it listens on.
-        arguments: of its command, after that of Python.
+        arguments: the arguments of its command, after the Python executable.
         settings: variables of its environment.
-        folder: its working directory, which gets its log.
-        health_path: the path that answers when it is up.
+        folder: its working directory, where its log is written.
+        health_path: the path of its address that answers when the server is up.
 
     Example:
         >>> describe_prefect_server(Path(".magical/prefect"), 4200).address
@@ -67,11 +67,11 @@ class Server:
 
     @property
     def log(self) -> Path:
-        """The file that gets its output."""
+        """The file where its output is written."""
         return self.folder / f"{self.name.lower()}.log"
 
     def start(self) -> GuardedProcess:
-        """Create its process, which starts when it is entered as a context and ends with this one."""
+        """Create the server's process: it starts when entered as a context, and ends with this process."""
         with wrap_disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         # The shell's variables for Prefect and MLflow are meant for clients; a server would obey them, too.
@@ -80,7 +80,7 @@ class Server:
         return GuardedProcess([sys.executable, *self.arguments], env=env, cwd=self.folder, log=self.log)
 
     def is_up(self) -> bool:
-        """Return True if it answers."""
+        """Return True if the server answers."""
         return _fetch(self.port, self.health_path) is not None
 
 
@@ -107,7 +107,7 @@ def describe_prefect_server(home: Path, port: int) -> Server:
 
 
 def describe_mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> Server:
-    """Return the command line and the environment of MLflow's server.
+    """Describe MLflow's server; first update the artifact paths in the database of a moved project.
 
     Args:
         home: the folder for its log.
@@ -138,7 +138,7 @@ def await_servers(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
     """Wait until all servers answer.
 
     Raises:
-        ProjectError: one ended, or took too long.
+        ProjectError: a server ended, or did not answer in time.
     """
     until = time.monotonic() + _START_TIMEOUT
     for server, process in servers:
@@ -157,7 +157,7 @@ def check_servers(servers: Iterable[tuple[Server, GuardedProcess]]) -> None:
     """Check that all servers run.
 
     Raises:
-        ProjectError: one ended.
+        ProjectError: a server ended.
     """
     for server, process in servers:
         if (code := process.poll()) is not None:
@@ -192,6 +192,7 @@ def find_port_user(port: int) -> str:
 
 
 def _origins(port: int) -> Iterator[str]:
+    """Return the origins under which a browser may open the pages of a server."""
     return (f"http://{host}:{port}" for host in (HOST, "localhost"))
 
 

@@ -46,7 +46,7 @@ class UIServers:
         mlflow_port: 0 for any free one.
 
     Attributes:
-        addresses: of ``prefect`` and ``mlflow``; None without a server.
+        addresses: the addresses of ``prefect`` and ``mlflow``; None if there is no such server.
         notes: remarks for the user, a line each.
 
     Raises:
@@ -64,7 +64,7 @@ class UIServers:
         self._project, self._servers = project, list[Server]()
         self._processes: list[tuple[Server, GuardedProcess]] = []
         self._stack = contextlib.ExitStack()
-        # This also says if the folder's name cannot be part of an address.
+        # This also raises if the folder's name cannot be part of an address.
         database = project.context().database_uri()
         self._add("prefect", self._plan_prefect(project, prefect_port))
         self._add("mlflow", self._plan_mlflow(project, database, mlflow_port))
@@ -96,10 +96,10 @@ class UIServers:
         return "\n".join([*lines, *self.notes, stops])
 
     def watch(self) -> None:
-        """Wait until a server ends; return at once if there is none.
+        """Wait until a server ends; return at once if none was started.
 
         Raises:
-            ProjectError: one ended.
+            ProjectError: a server ended.
         """
         while self._processes:
             check_servers(self._processes)
@@ -117,6 +117,7 @@ class UIServers:
         self.addresses[name] = server.address if isinstance(server, Server) else server
 
     def _plan_prefect(self, project: Project, port: int) -> Server | str | None:
+        """Describe the Prefect server to start, or return the address of one that the settings name."""
         named = project.context().configuration.policy.server
         if named and not _is_same_server(named, port):
             return hide_password(named.rstrip("/").removesuffix("/api"))
