@@ -69,7 +69,7 @@ class Step(Generic[P, R]):
         reads: ``world`` if it must read its source again in each run; otherwise empty.
         writes: ``world`` if it registers or publishes something; otherwise empty.
         random: True if its result differs each time.
-        training_only: True if it is left out when scoring.
+        training_only: True if scoring leaves it out.
         promises: computes the schema of its result from the schemas and values of its arguments; or None.
     """
 

@@ -70,21 +70,21 @@ def find_input_obstacle(graph: Graph, node: Node) -> str:
 
 
 def _is_mapping(promise: Promise) -> bool:
-    """Return True for a value with any keys: a body that looks one up would not find it."""
+    """Return True for a mapping whose keys are unknown: a body may look up a key that it then lacks."""
     kind = get_origin(promise.hint) or promise.hint
     return promise.kind == "value" and isinstance(kind, type) and issubclass(kind, Mapping)
 
 
 def generate_inputs(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
-    """Generate what the nodes before this one would produce.
+    """Generate the results of the nodes before a node, and before its predictors.
 
     Args:
         graph: with calls: drawn in this process, not read from a cache.
-        node: the step to call.
+        node: the node that will be called with them.
         rows: the height of each table.
 
     Returns:
-        Values by the names of the nodes that would produce them, without those of predictors.
+        The generated results by the names of their nodes; predictors have none.
 
     Raises:
         MagicalError: no value satisfies a promise.
@@ -105,6 +105,7 @@ def generate_inputs(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
 
 
 def _is_input_of(graph: Graph, one: str, other: str) -> bool:
+    """Return True if the rows of ``other`` are generated from those of ``one``."""
     return _has_shared_ids(graph, one, other) or _is_aggregate_of(graph, other, one)
 
 
@@ -115,7 +116,7 @@ def _has_shared_ids(graph: Graph, one: str, other: str) -> bool:
 
 
 def _is_aggregate_of(graph: Graph, one: str, other: str) -> bool:
-    """Return True if one table has a row for each value of some columns of the other."""
+    """Return True if table ``one`` has a row for each value of some columns of table ``other``."""
     groups, rows = _list_schemas(graph, one), _list_schemas(graph, other)
     if len(groups) != 1 or len(rows) != 1 or not groups[0].ids or groups[0].ids == rows[0].ids:
         return False
@@ -140,7 +141,7 @@ def _unwrap_stubs(value: Any) -> Any:
 
 
 def _collect_promises(graph: Graph, node: Node) -> dict[str, Promise]:
-    """Return the promises of the nodes to generate, narrowed to what the consumers demand beyond them."""
+    """Return the promises of the nodes to generate, narrowed by the stricter promises of consumers."""
     predictors = find_predictors(graph, node)
     links = [link for n in (node, *predictors) for link in n.links]
     promises: dict[str, Promise] = {}
@@ -191,7 +192,7 @@ def _merge_schemas(have: Schema, wanted: Schema) -> Schema:
 
 
 def _merge_columns(have: Column, wanted: Column) -> Column:
-    """Add the demands of a wanted column to a column; if both have a bound, the stricter one counts."""
+    """Add the demands of a wanted column to a column; if both have a bound, use the stricter one."""
     bounds: dict[str, Any] = {**have.bounds, **wanted.bounds}
     for bound, stricter in {"ge": max, "gt": max, "le": min, "lt": min, "max_length": min}.items():
         if bound in have.bounds and bound in wanted.bounds:
@@ -274,7 +275,7 @@ class _SilentContext(NullSink, contextlib.AbstractContextManager["_SilentContext
 
 
 class _NotAssessed(Exception):
-    """Inputs cannot be generated, or a piece of the body is not written; the text is the reason."""
+    """The step cannot be assessed; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -292,7 +293,7 @@ class _StepTrial:
         for rows in () if reason else ROW_COUNTS[-1:] if _needs_many_rows(self.node) else ROW_COUNTS:
             try:
                 outcomes[rows] = self._try_rows(rows)
-            except _NotAssessed as error:  # for 0 rows that is normal: a split then has no parts
+            except _NotAssessed as error:  # normal for 0 rows: a split then has no parts
                 reason = str(error)
         if ROW_COUNTS[-1] not in outcomes:
             return HardCheckResult(name, "not assessed", reason)
@@ -316,7 +317,7 @@ class _StepTrial:
         return find_input_obstacle(self.graph, node) if node.links else "a source takes no rows"
 
     def _try_rows(self, rows: int) -> MagicalError | None:
-        """Call the body and return its error; a `MagicalError` of the body on 0 or 1 rows does not count."""
+        """Call the body and return its error; ignore a `MagicalError` that it raises on 0 or 1 rows."""
         node = self.node
         try:
             for name, value in generate_inputs(self.graph, node, rows).items():

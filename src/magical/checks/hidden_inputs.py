@@ -34,7 +34,7 @@ _READERS = re.compile(
 )
 _FILE_METHODS = ("open", "read_text", "read_bytes", "iterdir", "glob", "rglob")
 _PATH_PARAMETERS = ("source", "file", "path", "filepath_or_buffer", "io", "url", "fname", "filename")
-_SETTERS = ("setdefault", "update")  # writes to os.environ, not reads
+_SETTERS = ("setdefault", "update")  # methods that write to os.environ
 
 
 def find_impure_workflow(workflow: Workflow[..., object]) -> Iterator[Finding]:
@@ -63,7 +63,7 @@ def find_impure_workflow(workflow: Workflow[..., object]) -> Iterator[Finding]:
 
 
 def find_impure_steps(graph: Graph) -> Iterator[Finding]:
-    """Find what bodies read that their keys do not cover, so that a stale result would count as fresh."""
+    """Find reads in bodies that no key covers: if their source changes, a stale result is still reused."""
     for node in _iter_checked_nodes(graph):
         assert node.call is not None
         for source in collect_sources(node.call.step.function):

@@ -1,4 +1,4 @@
-"""The source of a function and of the project code that it refers to, with the values of its names."""
+"""The source of a function and of the project code that it refers to, with the values of outer names."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Source:
         return is_project(sys.modules.get(name)) and not name.startswith("magical.")
 
     def _resolve_value(self, node: ast.AST) -> Any:
-        """Return the value of a dotted name from outside; None for other expressions."""
+        """Return the value of a dotted name defined outside the body; None for other expressions."""
         chain = _split_dotted_name(node)
         if not chain or chain[0] in self._locals:
             return None
@@ -174,7 +174,7 @@ class Source:
 
 
 def collect_sources(definition: Any, *, follow_classes: bool = True) -> list[Source]:
-    """Collect the sources of a function or class, and of all project code that it leads to.
+    """Collect the sources of a function or class, and of all project code that it refers to, however deep.
 
     Args:
         definition: the function or class, whose source comes first.

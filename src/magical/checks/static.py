@@ -20,7 +20,7 @@ def run_static_checks(graph: Graph, workflow: Workflow[Any, Any]) -> list[Findin
 
     Args:
         graph: with calls: drawn in this process, not read from a cache.
-        workflow: from which it was drawn.
+        workflow: the workflow that the graph was drawn from.
 
     Example:
         >>> from magical import step, workflow

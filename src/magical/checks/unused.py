@@ -31,7 +31,7 @@ _WHOLE_TABLE_WORDS = {
 
 
 def find_unused_settings(workflow: Workflow[..., Any]) -> Iterator[Finding]:
-    """Find the settings that a workflow never reads; a group that is passed on counts as read."""
+    """Find the settings that a workflow never reads; passing on a group reads all settings in it."""
     settings = workflow.settings
     if settings is None:
         return
@@ -53,7 +53,7 @@ def find_unused_settings(workflow: Workflow[..., Any]) -> Iterator[Finding]:
 
 
 def _find_sibling_workflows(workflow: Workflow[..., Any]) -> list[Workflow[..., Any]]:
-    """List the workflows of the module with the same settings: a field of use to one is not unused."""
+    """List the workflow and others of its module with the same settings: each may read a field."""
     values = list(getattr(sys.modules.get(workflow.function.__module__), "__dict__", {}).values())
     others = [v for v in values if isinstance(v, Workflow) and v is not workflow]
     return [workflow, *(o for o in others if o.settings is workflow.settings)]
@@ -181,4 +181,4 @@ def _collect_words(tree: ast.AST) -> set[str]:
     return words | (loaded & _WHOLE_TABLE_WORDS)
 
 
-_parse_source = functools.lru_cache(maxsize=256)(parse_definition)  # each column of a table asks again
+_parse_source = functools.lru_cache(maxsize=256)(parse_definition)  # called again for each column of a table

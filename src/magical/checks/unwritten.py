@@ -18,7 +18,7 @@ from magical.synthesis.generate import GenerateOptions, find_pretend_obstacle, g
 __all__ = ["find_unwritten_steps"]
 
 _TRIAL_ROWS = 200
-"""The rows that are generated to see if bounds and rules can be satisfied."""
+"""The number of rows that are generated to see if bounds and rules can be satisfied."""
 
 _CANNOT_PRETEND = "what it gives cannot be pretended:"
 _SIGNATURE_HINT = "say in its signature what it gives, such as -> Frame[Contract], or write it."
@@ -72,7 +72,7 @@ def _describe_state(node: Node) -> str:
 
 
 def _find_obstacle(node: Node) -> tuple[str, str]:
-    """Explain, with a hint, why the output of a node cannot be generated: its type, bounds or rules."""
+    """Explain, with a hint, why a node's output cannot be generated; both empty if it can be."""
     assert node.call is not None
     promise = node.call.promise
     if node.needs_real_inputs:
@@ -100,7 +100,7 @@ def _has_target(promise: Promise) -> bool:
 
 
 def _explain_untyped_table(graph: Graph, pretence: Graph, node: Node) -> str:
-    """Explain who needs a table without columns as it is; otherwise a later, typed table is generated."""
+    """Explain why a table without columns cannot be cut off; empty if a later table can be generated."""
     if any(link.node == node.name for link in find_links(graph.result)):
         return f"{_CANNOT_PRETEND} it promises no columns, and {graph.workflow} returns it"
     followers = [graph.by_name[name] for name in graph.children[node.name]]

@@ -169,7 +169,7 @@ def _next_run_prefix(names: Iterable[str]) -> str:
     moment, fraction = (
         dt.datetime.fromtimestamp(now),
         int(now % 1 * 4096),
-    )  # the fraction sorts runs of one second
+    )  # fractions order runs of one second
     newest = _RUN_NAME.fullmatch(max((n for n in names if _RUN_NAME.fullmatch(n)), default=""))
     if newest and (f"{moment:{_TIME_FORMAT}}", f"{fraction:03x}") <= newest.groups():
         with suppress(ValueError, OverflowError):  # a folder that is only named like a run

@@ -32,7 +32,7 @@ def capture_lines(*, echo: bool) -> Iterator[None]:
     Output of compiled code and of threads that a body starts is not captured.
 
     Args:
-        echo: also write the lines to the original streams, such as a notebook's cell.
+        echo: True to also write the lines to the original streams, such as a notebook's cell.
     """
     lines, root = LineEmitter(), logging.getLogger()
     handler = _LogHandler(lines, echo)
@@ -72,7 +72,7 @@ class LineEmitter:
         self._counts: Counter[str] = Counter()
 
     def __call__(self, emit: Callable[[Event], None], step: str, text: str, level: str) -> None:
-        """Emit one line of a step."""
+        """Emit one line of a step; after ``MAX_LINES`` emit one warning, then nothing."""
         self._counts[step] += 1
         if self._counts[step] <= MAX_LINES:
             emit(LogLine(step=step, text=mask(text)[:MAX_LINE_WIDTH], level=level))
@@ -154,7 +154,7 @@ class _CapturedStream(io.TextIOBase):
 
 
 class _LogHandler(logging.Handler):
-    """Emits log records of the levels that their loggers let through."""
+    """Emits log records, of the levels that their loggers pass on, as lines of the running step."""
 
     def __init__(self, lines: LineEmitter, echo: bool) -> None:
         super().__init__()

@@ -89,18 +89,18 @@ class Dispatcher:
         self._subprocess = SubprocessExecutor(command, run.emit, run.stopping, echo=run.context.echo)
 
     def execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
-        """Run one node's body, unless another run computes the same key; see ``NodeExecutor.execute``."""
+        """Run a node's body, unless another run computed the same key first; see ``NodeExecutor.execute``."""
         receipts = self._run.context.planning.receipts
-        # This process holds the lock also while another one runs the body: it outlives that process.
+        # This process has the lock also while a worker runs the body: the worker may die before it.
         with receipts.store.lock(plan.key, self._make_wait_callback(node)):
-            # Another run may have computed it while we waited. The look also pins the key, found or not.
+            # Another run may have computed it while we waited. The lookup also pins the key, found or not.
             record, _ = receipts.look_up(plan.key, writes=node.writes)
             if record is not None and node.facts.get("reads") != "world":
                 return record
             return self._run_body(node, plan, records)
 
     def drop_value(self, node: str) -> None:
-        """Drop a node's result from memory."""
+        """Drop the result of a node from memory."""
         self._local.drop_value(node)
 
     def _make_wait_callback(self, node: Node) -> Callable[[], None]:
@@ -165,7 +165,7 @@ class Dispatcher:
 
 
 def _echo_line(line: LogLine) -> None:
-    """Show a line as a local body would have: prints on stdout, logged warnings on stderr."""
+    """Write a line where a local body would write it: prints to stdout, logged warnings to stderr."""
     if line.level == "print":
         sys.stdout.write(f"{line.text}\n")
     elif line.level in ("warning", "error", "critical"):

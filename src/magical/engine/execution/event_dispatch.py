@@ -31,7 +31,7 @@ class EventDispatcher:
             if trouble := self._journal.write(self._run, event):
                 self(LogLine(step="", text=trouble, level="warning"))
             for listener in list(self._listeners):
-                # The warning about another one may have been the event that this one failed at.
+                # A listener may be removed during this loop: it failed at a warning about another listener.
                 if any(kept is listener for kept in self._listeners):
                     self._notify(listener, event)
 

@@ -162,7 +162,7 @@ def generate_output(node: Node, load: Callable[[str, Wire, Promise], Any]) -> An
 
     Args:
         node: a node of a graph with code.
-        load: loads an input, from its name, its wire and the promise that says in which kind of table.
+        load: called with an input's name, its wire and a promise with the wanted kind of table.
 
     Raises:
         ContractError: no output can be generated for its promise.
@@ -185,7 +185,7 @@ def generate_output(node: Node, load: Callable[[str, Wire, Promise], Any]) -> An
 
 
 def _is_carried(promise: Promise) -> bool:
-    """Return True if generated outputs copy from such an input: rows, or the classes of a model."""
+    """Return True if outputs are generated from the values of an input: its rows, or a model's classes."""
     return promise.kind in _CARRIED_KINDS or any(map(_is_carried, promise.items))
 
 
@@ -207,7 +207,7 @@ class LocalExecutor:
             return self._execute(node, plan, records)
         except (MagicalError, KeyboardInterrupt):
             raise
-        except BaseException as error:  # a panic of polars is no Exception
+        except BaseException as error:  # a panic of polars is not an Exception
             raise _step_error(node, error) from error
 
     def _execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
@@ -217,7 +217,7 @@ class LocalExecutor:
             value = generate_output(node, lambda _, wire, p: self._load_wire(wire, None, records, p))
         else:
             arguments = self.load_arguments(node, records)
-            began = time.monotonic()  # loading inputs is no part of the step's time
+            began = time.monotonic()  # the time for loading inputs is not part of the step's time
             with pretending_run() if plan.origin else contextlib.nullcontext():
                 value = self.call_body(node, arguments, context)
         if is_sampled_source(node, self._context.planning.sample):
@@ -259,7 +259,7 @@ class LocalExecutor:
 
         Args:
             node: a node of a graph with code.
-            arguments: for its body.
+            arguments: all arguments of the body.
             context: receives what the body emits and keeps; None to ignore it, as outside of a run.
 
         Raises:
@@ -312,7 +312,7 @@ class LocalExecutor:
         call, store = node.call, self._context.store
         assert call is not None
         began = time.monotonic()
-        # Until the record is written, nothing refers to the objects: a sweep would remove them.
+        # No record refers to the objects before it is written: a sweep would remove them.
         with store.block_sweeps():
             result = store.save(value, call.promise, plan.key)
             if call.promise.kind == "lazy":  # the rows are computed while they are stored
@@ -348,7 +348,7 @@ class LocalExecutor:
         return context
 
     def _load_wire(self, wire: Wire, plain: Any, records: Mapping[str, Record], wanted: Promise) -> Any:
-        """Load what a wire connects: a link, or a list of links in which None stands for a plain value."""
+        """Load the value of a link, or of a list of links in which None stands for a plain value."""
         if isinstance(wire, Link):
             return self._load_link(wire, records, wanted)
         if wire is None:

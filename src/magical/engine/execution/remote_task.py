@@ -25,12 +25,12 @@ __all__ = [
 ]
 
 EVENT, RECORD, ERROR = "event", "record", "error"
-"""The kinds of answers from such a process."""
+"""The kinds of answers from the process of a body."""
 
 
 @dataclass(frozen=True)
 class RemoteTask:
-    """The order to another process to run the body of one node.
+    """A task for another process: to run the body of one node.
 
     Attributes:
         ticket: opens the same project in that process.
@@ -39,7 +39,7 @@ class RemoteTask:
         where: the step's file and line.
         run: the run's name.
         parts: the parts that the key is a hash of.
-        timeout: seconds it may take; the body then runs in a process of its own, on a cluster too.
+        timeout: seconds it may take, or None; with one, the body has a process of its own on a cluster too.
         records: the records of all nodes that have finished, as JSON.
     """
 
@@ -66,7 +66,7 @@ def pack_answer(kind: str, payload: Any) -> bytes:
     else:
         try:
             payload = pickle.dumps(payload)
-        except Exception:  # an event or error may hold anything of the body's, a lock or a connection too
+        except Exception:  # an event or error may contain any object of the body, such as a lock
             line = LogLine(step=getattr(payload, "step", ""), text=mask(repr(payload))[:MAX_LINE_WIDTH])
             payload = pickle.dumps(StepError(*payload.lines, hint=payload.hint) if kind == ERROR else line)
     # Pickled twice: the reader learns the kind even where the payload's class cannot be imported.
@@ -91,7 +91,7 @@ def answer_task(task: RemoteTask, compute: Callable[[], Record]) -> bytes:
 
 
 def unpack_answer(node: str, answer: bytes) -> Any:
-    """Restore an event, a record or an error of a node."""
+    """Restore an event, a record or an error; a line or StepError replaces what cannot be unpickled."""
     kind, payload = pickle.loads(answer)
     if kind == RECORD:
         return Record.from_json(payload)

@@ -50,7 +50,7 @@ def brand_origin(value: Any, origin: tuple[str, ...]) -> Any:
 
     Args:
         value: the output of a body; it is copied where something in it changes.
-        origin: pretended or sampled steps; without any the value is returned unchanged.
+        origin: the pretended or sampled steps; if empty, the value is returned unchanged.
 
     Example:
         >>> brand_origin({"a": 1}, ("orders",))
@@ -97,12 +97,12 @@ def _set_origin(value: Any, origin: tuple[str, ...]) -> Any:
     if isinstance(value, BaseModel):
         return value.model_copy(update={"origin": origin})
     inner: Any = getattr(value, "pipeline", None)
-    pretended = {"pipeline": dataclasses.replace(inner, origin=origin)} if _has_origin(type(inner)) else {}
-    return dataclasses.replace(value, origin=origin, **pretended)
+    changes = {"pipeline": dataclasses.replace(inner, origin=origin)} if _has_origin(type(inner)) else {}
+    return dataclasses.replace(value, origin=origin, **changes)
 
 
 def _has_origin(kind: type) -> bool:
-    """Return True for a class of ours with an ``origin``; one of a project's class means something else."""
+    """Return True if a class of magical declares ``origin``; in a project's class the name is free."""
     ours = [c for c in kind.__mro__ if c.__module__.startswith("magical.")]
     return any("origin" in inspect.get_annotations(c) for c in ours)
 

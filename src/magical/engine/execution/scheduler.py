@@ -130,8 +130,8 @@ class Retries:
     """Counts the attempts of each node of a run, and decides which failures are retried.
 
     Args:
-        emit: takes the event of each retry.
-        may_retry: returns False while nothing may start again, as when the run is being stopped.
+        emit: called with the event of each retry.
+        may_retry: returns False while no retry may start, such as when the run is being stopped.
 
     Example:
         >>> retries = Retries(lambda event: print(type(event).__name__), lambda: True)
@@ -172,7 +172,7 @@ MAX_REMAKES = 3
 class Scheduler:
     """Executes the nodes of one run: each once its inputs are done; a failure stops its descendants only.
 
-    One thread schedules. Bodies run where the runner puts them, and report their end through a queue, so that
+    One thread schedules. The runner decides where bodies run; they report their end through a queue, so that
     this object needs no lock.
 
     Args:
@@ -244,7 +244,7 @@ class Scheduler:
             self._ready.requeue(heapq.heappop(self._delayed)[1])
 
     def _start_ready(self, runner: Runner) -> None:
-        """Look up or start every ready node, as many at a time as there are workers."""
+        """Look up or start the ready nodes, until as many bodies run as there are workers."""
         if len(self._running) >= self._context.policy.workers:
             return
         for name in self._ready:
@@ -260,7 +260,7 @@ class Scheduler:
                 break
 
     def _start_node(self, runner: Runner, node: Node) -> None:
-        """Record a fresh result, or start the body."""
+        """Record a fresh result, start the body, or defer the node."""
         policy = self._context.policy.for_node(node)
         try:
             # Planned again, with the digests of this run: early cutoff can make a node fresh.
@@ -283,7 +283,7 @@ class Scheduler:
             future.add_done_callback(lambda f: self._done.put((plan, f)))
 
     def _must_wait(self, node: Node, plan: NodePlan, policy: NodePolicy) -> bool:
-        """Return True if a body with the same key runs, or as many calls of the step as policy allows."""
+        """Return True if a body with the same key runs, or as many calls of the step as the policy allows."""
         # Two bodies of one key would meet at its lock, and one would block a worker for nothing.
         if any(other.key == plan.key for other in self._running.values()):
             return True
@@ -347,7 +347,7 @@ class Scheduler:
         self._mark_done(plan.name, lost="failed")
 
     def _remake_input(self, plan: NodePlan, error: DamagedArtifact) -> bool:
-        """Run the step again whose stored result is damaged, once, and then its reader; False if in vain."""
+        """Queue the step with the damaged result again, then its reader; False if that cannot help."""
         blob = error.blob
         makers = [n for n, r in self._result.records.items() if blob in r.result.blobs()]
         if any(sum(n == name for n, _ in self._remade) >= MAX_REMAKES for name in makers):
@@ -385,7 +385,12 @@ class Scheduler:
         self._mark_done(name, lost="was left out")
 
     def _mark_done(self, name: str, *, lost: str = "") -> None:
-        """Mark a node as ended, drop the values no longer needed, and queue the readers that wait for it."""
+        """Mark a node as ended, drop the values no longer needed, and queue the readers that wait for it.
+
+        Args:
+            name: the node.
+            lost: why the node has no result; empty if it has one.
+        """
         if lost:
             self._lost[name] = lost
         for unused in self._ready.mark_done(name, lost=bool(lost)):

@@ -37,8 +37,8 @@ class SubprocessExecutor:
         command: starts such a process; the number of a pipe's file handle is appended.
         emit: takes the events that come back.
         stopping: set when the run is being stopped.
-        echo: also write the output of bodies to this process's standard output.
-        folder: the working directory of such a process; by default that of this one.
+        echo: True to also write the output of bodies to this process's standard output.
+        folder: the working directory of such a process; by default that of this process.
     """
 
     def __init__(
