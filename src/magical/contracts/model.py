@@ -76,7 +76,7 @@ class Model:
         return self.summary()
 
     def summary(self) -> str:
-        """Describe the model in one line: its experiment and score on validation, else its task and target."""
+        """Describe the model in one line: experiment and score on validation, else task and target."""
         text = f"{self.task} model of {self.target}"
         if self.chosen is not None:
             text = f"{self.chosen.name}, {self.chosen.metric} {self.chosen.score:.4g} on validation"

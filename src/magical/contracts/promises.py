@@ -152,7 +152,7 @@ class Promise:
         return []
 
     def to_json(self) -> dict[str, Any]:
-        """Convert the promise to JSON for keys and pages. Any change of this output makes every result stale."""
+        """Convert the promise to JSON for keys and pages. Any change of it makes every result stale."""
         out: dict[str, Any] = {"kind": self.kind, "text": str(self)}
         if self.schema is not None:
             out["schema"] = self.schema.to_json()
@@ -241,7 +241,7 @@ def _is_pipeline(origin: Any) -> bool:
 
 
 def _member_promises(promise: Promise) -> tuple[Promise, ...] | None:
-    """Return the promises of a list's or tuple's members, empty if its hint has none; None for other kinds."""
+    """Return the promises of a list's or tuple's members (empty if its hint has none); None otherwise."""
     if promise.kind in ("list", "tuple"):
         return promise.items
     origin = get_origin(promise.hint) or promise.hint

@@ -232,7 +232,7 @@ class Failure:
 
 
 class FilterResult(NamedTuple):
-    """The result of ``filter``: the rows that satisfy the contract, and the others with a column ``reason``."""
+    """The result of ``filter``: rows that satisfy the contract, and the others with a column ``reason``."""
 
     good: pl.DataFrame
     rejected: pl.DataFrame

@@ -63,7 +63,7 @@ class FloatRange(NamedTuple):
 
 
 class _TypeLimits(NamedTuple):
-    """The limits of a type, its default range, and how far a range with one bound extends."""
+    """The limits of a type, its default range, how far a range with one bound extends, and its step."""
 
     minimum: int
     maximum: int
@@ -92,7 +92,7 @@ _TYPE_LIMITS = {
 
 
 def find_limits(column: Column) -> tuple[int | None, int | None, IntegerRange]:
-    """Return the lower and the upper bound, None where open, and the range that the type and they allow.
+    """Return the lower and upper bound, None where open, and the range that type and bounds allow.
 
     Example:
         >>> find_limits(Column("age", "int", bounds={"gt": 0, "multiple_of": 5}))[:2]
@@ -156,7 +156,7 @@ def find_float_range(column: Column) -> FloatRange:
 
 
 def close_float_range(span: FloatRange) -> tuple[float, float]:
-    """Replace the open side of a range by a float 1,000 from the other, or an eighth of it if that is more.
+    """Close the open side of a range: 1,000 from the other side (or from 0), or an eighth of it if more.
 
     Example:
         >>> close_float_range(FloatRange(5.0, None))
@@ -189,7 +189,7 @@ def _round_up(value: Any, included: bool) -> float:
 def _find_step(multiple: Any) -> int:
     """Return the least positive integer that is a multiple of ``multiple``: 1 for 0.5.
 
-    A duration counts in microseconds.
+    The step of a duration is in microseconds; without a multiple it is 1.
     """
     if multiple is None:
         return 1

@@ -75,7 +75,7 @@ def collect_input_tables(inputs: Iterable[tuple[Promise, Any]]) -> list[InputTab
 
 
 def carry_over_rows(schema: Schema, sources: Sequence[InputTable]) -> pl.DataFrame | None:
-    """Build the rows that a table takes over, with its columns that the inputs have; None if rows are new.
+    """Build the rows that a table takes over, with the columns that the inputs have; None if rows are new.
 
     Example:
         >>> orders = InputTable(None, pl.DataFrame({"customer": [7, 7, 8], "paid": [1.0, 2.0, 3.0]}))
@@ -113,7 +113,7 @@ def match_keys(keys: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
 def _find_base_rows(
     schema: Schema, sources: Sequence[InputTable]
 ) -> tuple[pl.DataFrame, Schema | None] | None:
-    """Return the rows that a table starts from, and the schema of their input if its columns come along."""
+    """Return the rows to take over, with their input's schema unless only ids are taken; None for new rows."""
     ids = [schema.column(n) for n in schema.ids]
     candidates = [s for s in sources if not _is_parent_table(schema, s)]
     if not ids:
@@ -138,7 +138,7 @@ def _is_parent_table(schema: Schema, source: InputTable) -> bool:
 
 
 def drop_invalid_rows(table: pl.DataFrame, columns: Iterable[Column]) -> pl.DataFrame:
-    """Drop the rows that break the contract of any of these columns; those of another type do not count."""
+    """Drop the rows that break the contract of one of these columns; a column of another type is not checked."""
     broken = find_invalid_rows(
         table, [c for c in columns if c.type in ("any", dtype_kind(table.schema[c.name]))]
     )
@@ -146,7 +146,7 @@ def drop_invalid_rows(table: pl.DataFrame, columns: Iterable[Column]) -> pl.Data
 
 
 def _find_join_keys(base: pl.DataFrame, schemas: Sequence[Schema], source: InputTable) -> dict[str, str]:
-    """Map columns of the rows to id columns of a source: by keys that refer to it, else by the same name."""
+    """Map columns of the rows to id columns of a source: by keys that refer to it, else by name."""
     ids = source.schema.ids if source.schema else []
     if not ids or not source.schema:
         return {}

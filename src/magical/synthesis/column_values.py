@@ -223,6 +223,7 @@ def pick_values(values: pl.Series, rng: SeededRandom, size: int) -> pl.Series:
 
 
 def _effective_type(column: Column) -> str:
+    """Return the column's type; ``str`` for type ``any`` if its values are texts."""
     return "str" if column.type == "any" and dtype_of(column) == pl.String else column.type
 
 
@@ -252,7 +253,7 @@ def _generate_floats(column: Column, rng: SeededRandom, size: int) -> NumberArra
 
 
 def find_multiples(column: Column) -> tuple[IntegerRange, float]:
-    """Return the range of factors, and the fraction that they multiply, for floats with ``multiple_of``."""
+    """Return the range of whole factors, and the absolute ``multiple_of``, whose products are in bounds."""
     multiple = abs(float(column.bounds["multiple_of"]))
     low, high = find_float_range(column)
     span = find_integer_range(Column(column.name, "int", bounds=_bounds_in_multiples(low, high, multiple)))
@@ -304,7 +305,7 @@ def _rank_to_float(ranks: NumberArray) -> NumberArray:
 
 
 def _generate_unique_integers(column: Column, size: int) -> NumberArray:
-    """Generate consecutive integers, from 1 or the lower bound.
+    """Generate distinct ascending integers, from 1 or the lower bound; fewer if the bounds allow fewer.
 
     Times are generated as integers too, in steps of the coarsest unit that gives enough of them.
     """

@@ -40,13 +40,13 @@ def generate(
     inputs: StepInputs = (),
     parents: Mapping[str, pl.DataFrame] | None = None,
 ) -> Any:
-    """Generate a value for a promise; a table of any kind comes as a polars DataFrame.
+    """Generate a value for a promise; a table of any kind is returned as a polars DataFrame.
 
     Args:
-        promise: of the step.
+        promise: the promise of the step's output.
         options: the seed, the rows of a new table, the share of nulls.
-        inputs: of the step, as promises and values; rows and columns are taken over from them.
-        parents: tables whose ids keys refer to, by the names of their contracts.
+        inputs: the step's inputs, as promises and values, whose rows and columns may be taken over.
+        parents: the tables that keys refer to, by the names of their contracts.
 
     Raises:
         ContractError: no value can be generated for this type or these bounds.
@@ -85,8 +85,8 @@ def generate_table(
 ) -> pl.DataFrame:
     """Generate a table that satisfies its contract; the same seed gives the same table on any machine.
 
-    `magical.synthesis.carry_over` says which rows and columns come from the inputs; the arguments are those
-    of `generate`.
+    `magical.synthesis.carry_over` describes which rows and columns come from the inputs; the arguments are
+    those of `generate`.
 
     Raises:
         ContractError: no value satisfies the bounds or the rules, or an example breaks them.
@@ -108,7 +108,7 @@ def _member_options(options: GenerateOptions, number: int) -> GenerateOptions:
 def _generate_list(
     promise: Promise, options: GenerateOptions, inputs: StepInputs, parents: Mapping[str, pl.DataFrame] | None
 ) -> Any:
-    """Generate a list as long as the first list among the inputs, member from member; else of three."""
+    """Generate a list as long as the first list input, member from member; without one, of three members."""
     sizes = (len(v) for p, v in inputs if p.kind == "list" and isinstance(v, (list, tuple)))
     size = next(sizes, DEFAULT_MEMBERS)
     members = []

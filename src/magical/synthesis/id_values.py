@@ -29,7 +29,7 @@ class KeyReference(NamedTuple):
     ids: pl.DataFrame
 
     def generate_keys(self, rng: SeededRandom, size: int) -> pl.DataFrame:
-        """Draw a parent for each row; null if there is no parent."""
+        """Draw the keys of ``size`` rows from the parent's ids; all are null if the parent has no rows."""
         if self.ids.is_empty():
             return self.ids.clear(size)  # with a size, clear() gives rows of nulls
         return self.ids[rng.integers(self.ids.height, size).astype(np.uint32)]
@@ -53,7 +53,7 @@ def generate_ids(columns: Sequence[Column], size: int) -> pl.DataFrame:
         bases[name] = min(values[name].len(), _ceil_root(needed, len(values) - i))
         needed = -(-needed // max(bases[name], 1))
     height = min(size, int(np.prod([*bases.values()], dtype=object)))
-    # The digits of a row number in these bases are the positions of its values; the last column counts
+    # The digits of a row number in these bases are the positions of its values; the last column varies
     # fastest.
     numbers, columns_by_name = np.arange(height, dtype=np.uint64), {}
     for name in reversed(values):
@@ -77,11 +77,11 @@ def find_references(
     without any, they are the ids that a generated parent would have.
 
     Args:
-        schema: has the keys.
+        schema: the schema with the keys.
         sources: the inputs of the step.
         parents: tables by the names of their contracts.
         own_ids: the ids of the table itself, for keys that refer to it.
-        rows: the height of a parent without a table.
+        rows: the number of ids of a generated parent.
     """
     references = []
     for parent in dict.fromkeys(c.parent for c in schema.columns if c.role == "key"):
@@ -113,6 +113,7 @@ def _find_parent_ids(
     own_ids: pl.DataFrame | None,
     rows: int,
 ) -> pl.DataFrame:
+    """Return the ids of the first table that fits: parent, input or own; else those of a generated parent."""
     parent, id_names = keys[0].parent, [c.name for c in keys[0].parents]
     tables = [(parents[parent], id_names)] if parent in parents else []
     tables += [(s.table, s.schema.ids) for s in sources if s.schema and s.schema.name == parent]
@@ -129,7 +130,7 @@ def _find_parent_ids(
 
 
 def _ceil_root(number: int, degree: int) -> int:
-    """Return the least whole number whose power is not below ``number``; exact, unlike floats."""
+    """Return the least whole number whose power of ``degree`` is at least ``number``, exactly."""
     low, high = 1, number
     while low < high:
         middle = (low + high) // 2

@@ -1,6 +1,6 @@
 """Distributions of the columns of a real sample, from which generated values are drawn.
 
-No profile holds the value of a single row, which may be private.
+No profile contains the value of a single row, which may be private.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from magical.synthesis.rng import NumberArray, SeededRandom
 __all__ = ["Profile", "learn_profiles", "profile_table"]
 
 _QUANTILES, _MIN_ROWS, _MAX_DISTINCT = 20, 5, 50
-"""Intervals between quantiles; the least rows behind a value; the most values that count as categories."""
+"""Intervals between quantiles; the least rows that share a value; the most distinct values of a categorical column."""
 
 _ORDERED_TYPES = ("int", "float", "date", "datetime", "time", "duration")
 
@@ -46,10 +46,10 @@ class Profile:
 
     Attributes:
         null_share: the share of nulls.
-        values: of a column with few distinct values, those that at least five rows have.
+        values: for few distinct values, those that at least five rows have.
         counts: the number of rows with each of these values.
-        quantiles: of numbers and dates, each the mean of neighbouring rows, in ascending order.
-        lengths: of texts that are nearly unique.
+        quantiles: for numbers and dates, each the mean of neighbouring rows, in ascending order.
+        lengths: for texts that are nearly unique, the lengths that at least five rows have.
     """
 
     null_share: float = 0.0
@@ -112,6 +112,7 @@ def learn_profiles(schema: Schema) -> dict[str, Profile]:
 
 
 def _file_version(path: str) -> tuple[int, int]:
+    """Return the modification time and the size of a sample."""
     try:
         state = Path(path).stat()
     except OSError:
@@ -142,6 +143,7 @@ def _read_sample(path: str, version: tuple[int, int]) -> pl.DataFrame:
 
 
 def _find_column_name(column: Column, names: list[str]) -> str:
+    """Return the name that equals the column's alias or name, also in snake case; empty if none does."""
     for name in (column.alias, column.name):
         if name and name in names:
             return name

@@ -17,7 +17,7 @@ Redraw = Callable[[Sequence[str], int, int], pl.DataFrame]
 """A function that draws columns again, from their names, the number of rows and the attempt."""
 
 _ROUNDS, _MAX_CANDIDATES, _PATIENCE = 64, 4096, 8
-"""At most so many rounds; rows tried in each; rounds without progress after which to stop."""
+"""The most rounds; the rows tried in each; the most rounds without progress."""
 
 
 def find_rule_columns(rule: Check, columns: Sequence[str]) -> list[str]:
@@ -40,9 +40,9 @@ def redraw_broken_rows(
 
     Args:
         table: the rows; rules that read a column which it lacks are skipped.
-        schema: has the rules.
+        schema: the schema with the rules.
         redraw: draws new values.
-        fixed: alternatives of columns to leave alone; for each rule, the first that leaves any to redraw.
+        fixed: lists of columns not to redraw; each rule uses the first list that leaves a column to redraw.
     """
     names = set(table.columns)
     rules = [r for r in build_rule_checks(schema) if names.issuperset(find_rule_columns(r, schema.names))]
@@ -143,7 +143,10 @@ def _replace_broken_rows(
     attempt: tuple[list[str], int],
     redraw: Redraw,
 ) -> pl.DataFrame:
-    """Try several candidates for each broken row, and take the first that satisfies all rules."""
+    """Try candidates for each broken row, and take the first that satisfies all rules.
+
+    ``attempt`` has the names of the columns to redraw, and the number of the round.
+    """
     (names, turn), rows = attempt, broken.arg_true()
     # The fewer rows are broken, the more candidates each gets, so that the last ones are found too.
     targets = pl.concat([rows] * max(1, _MAX_CANDIDATES // rows.len()))

@@ -35,11 +35,11 @@ class SeededRandom:
         }
 
     def bits(self, size: int) -> NumberArray:
-        """Draw numbers of 64 random bits."""
+        """Draw ``size`` unsigned integers of 64 random bits."""
         return np.asarray(self._source.random_raw(size), dtype=np.uint64)
 
     def integers(self, count: int, size: int) -> NumberArray:
-        """Draw whole numbers from 0, below ``count``, which is at most 2**64."""
+        """Draw ``size`` whole numbers from 0 to below ``count``, which is at most 2**64."""
         raw = self.bits(size)
         if count <= 1 << 32:  # in place: a multiplication is much faster than a modulo
             raw >>= _HALF
@@ -49,22 +49,22 @@ class SeededRandom:
         return raw if count >= 1 << 64 else np.asarray(raw % np.uint64(count))
 
     def integer(self, count: int) -> int:
-        """Draw one whole number from 0, below ``count``."""
+        """Draw one whole number from 0 to below ``count``."""
         return int(self.integers(count, 1)[0])
 
     def uniform(self, size: int) -> NumberArray:
-        """Draw floats from 0, below 1."""
+        """Draw ``size`` floats from 0 to below 1."""
         return np.asarray((self.bits(size) >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
     def normal(self, size: int) -> NumberArray:
-        """Draw floats that look normal: mean 0, standard deviation 1, none beyond 3."""
+        """Draw ``size`` floats, nearly normally distributed: mean 0, standard deviation 1, none beyond 3."""
         # A sum of three uniform numbers; np.log and np.cos differ in the last bit between machines.
         raw = self.bits(size)
         total = (raw & _LOW) + ((raw >> np.uint64(21)) & _LOW) + ((raw >> np.uint64(42)) & _LOW)
         return np.asarray(total.astype(np.float64) * 2.0**-20 - 3.0)
 
     def mask(self, share: float, size: int) -> NumberArray:
-        """Draw a mask that is true for about ``share`` of the places; for at least one if there is any."""
+        """Draw a mask of ``size`` places, about ``share`` of them true: at least one, unless the share is 0."""
         if share <= 0 or not size:
             return np.zeros(size, dtype=bool)
         chosen = np.asarray(self.bits(size) < np.uint64(min(int(share * 2.0**64), (1 << 64) - 1)))

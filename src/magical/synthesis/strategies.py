@@ -75,7 +75,7 @@ class Recipe:
         column: type and bounds of a single value; of a collection, the bounds of its size.
         choices: the values to choose from.
         parts: the recipes of members; of a mapping's keys and values; of a record's fields.
-        names: the names of a record's fields, by their aliases.
+        names: the names of a record's fields; the alias of a field that has one.
     """
 
     kind: str
@@ -131,7 +131,7 @@ def pretence_json(promise: Promise) -> dict[str, Any]:
 
 
 def pretend_error(label: str, promise: Promise) -> ContractError:
-    """Build the error for a promise without a value.
+    """Build the error for a promise for which no value can be generated.
 
     Example:
         >>> from magical.contracts.promises import promise_of
@@ -147,7 +147,7 @@ def find_recipe(hint: Any, enclosing: tuple[Any, ...] = (), marks: tuple[Any, ..
 
     Args:
         hint: any type hint.
-        enclosing: the classes whose fields are being read; one that occurs again has no end.
+        enclosing: the classes whose fields are being read; one that contains itself has no finite value.
         marks: the metadata of an outer ``Annotated``.
 
     Raises:
@@ -257,7 +257,7 @@ def _find_field_recipe(field: Any, optional: bool, enclosing: tuple[Any, ...]) -
 
 
 def _record_fields(cls: type[Any]) -> Mapping[str, tuple[Any, bool]]:
-    """Return the fields of a record by alias or name, each with True if it may be left out."""
+    """Map the alias or name of a record's fields to the field or its hint, and True if it may be omitted."""
     if issubclass(cls, BaseModel):
         return {f.alias or name: (f, False) for name, f in cls.model_fields.items()}
     if dataclasses.is_dataclass(cls):

@@ -89,7 +89,7 @@ class StubModel:
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
-        """Compute numbers, or the numbers of classes.
+        """Predict numbers for a regression, else the positions of the classes.
 
         Raises:
             UnwrittenStep: no pretending run is active.
@@ -103,6 +103,7 @@ class StubModel:
         raise self._not_real_error("it cannot be pickled or copied to another place")
 
     def _uniform(self, frame: pd.DataFrame, salt: str) -> np.ndarray[Any, Any]:
+        """Hash each row to a number from 0 to below 1."""
         if not _active_runs:
             raise self._not_real_error("outside a pretending run it predicts nothing")
         from pandas.util import hash_pandas_object
@@ -128,7 +129,7 @@ class StubPipeline:
     seed: str
 
     def fit(self, frame: Any, target: Any = None) -> Pipeline:
-        """Fit the pipeline; `magical.contracts.promises` recognises a Pipeline by this method."""
+        """Fit the Pipeline that ``pipeline`` builds; the executor recognises a Pipeline by this method."""
         return self.pipeline().fit(frame, target)
 
     def pipeline(self) -> Pipeline:
@@ -167,7 +168,7 @@ def build_stub_model(inputs: Sequence[tuple[Promise, Any]], seed: str) -> Model:
 
     Args:
         inputs: a model among them gives the signature, else the first table with a target.
-        seed: of its predictions.
+        seed: the seed of the predictions.
 
     Raises:
         ContractError: no input has a target.
@@ -242,6 +243,7 @@ def stub_from_json(data: Mapping[str, Any]) -> Any:
 
 
 def _find_stub(model: Model) -> StubModel:
+    """Return the stub in a pretended model; for a real one, a new stub with as many classes."""
     if isinstance(model.pipeline, StubModel):
         return model.pipeline
     return StubModel("", len(model.classes))

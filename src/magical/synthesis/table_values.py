@@ -50,7 +50,7 @@ class GenerateOptions:
     Attributes:
         seed: the same seed gives the same values, on any machine and day.
         rows: the height of a table whose rows are new.
-        null_share: of a nullable column; at least one value is null unless the share is 0.
+        null_share: the share of nulls in a nullable column; at least one is null unless the share is 0.
     """
 
     seed: str
@@ -140,12 +140,13 @@ class _TableBuilder:
         for group in self.groups:
             if schema.target not in group.names:
                 columns |= {s.name: s for s in self._generate_first(group, height).get_columns()}
-        # Keeps the height of a table that has no column but a target.
+        # The row numbers keep the height of a table whose only column is the target.
         columns[_ROW_COLUMN] = pl.int_range(height, eager=True)
         table = pl.DataFrame([columns[n].alias(n) for n in (*schema.names, _ROW_COLUMN) if n in columns])
         if is_carried:
             table = self._redraw_invalid(table)
         generated = {n for g in self.groups for n in g.names}
+        # Redraw generated columns only; for a rule that reads none of them, all columns but the ids.
         fixed = ([n for n in schema.names if n not in generated], schema.ids)
         # The target comes last, so that it fits the final columns; a rule that reads it needs it earlier.
         is_target_early = self._is_in_rule(schema.target)
@@ -188,6 +189,7 @@ class _TableBuilder:
         return generate
 
     def _generate_values(self, column: Column, rng: SeededRandom, size: int) -> pl.Series:
+        """Draw values from the contract; those of a group from few units, so that units have several rows."""
         if column.role == "group" and find_listed_values(column) is None and column.type != "list":
             return pick_values(generate_unique(column, max(1, min(_MAX_GROUPS, size // 5))), rng, size)
         return generate_values(column, rng, size)
@@ -262,7 +264,7 @@ class _TableBuilder:
         schema = self.schema
         times = (n for n in schema.names_with_role("time") if n in generated and n in table.columns)
         time = next(times, None)
-        # Rows move beneath their ids, so a rule that reads an id could break.
+        # Sorting gives rows other ids, so a rule that reads an id could break.
         has_id_rule = any(map(self._is_in_rule, schema.ids))
         if time is None or is_carried or has_id_rule or table.get_column(time).is_sorted(nulls_last=True):
             return table

@@ -30,7 +30,7 @@ def generate_target(schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> p
     """Generate the target of a table from up to three of its other columns.
 
     Three of ten booleans are True; of several classes, the first is about twice as frequent as the last;
-    classes with examples are as frequent as in these; numbers fill their bounds.
+    classes with examples are as frequent as in the examples; numbers are spread over their bounds.
 
     Example:
         >>> schema = Schema("Customer", (Column("age", "int"), Column("left", "bool", role="target")))
@@ -61,8 +61,8 @@ def arrange_by_score(values: pl.Series, schema: Schema, table: pl.DataFrame, rng
 
     Args:
         values: one for each row.
-        schema: has a target.
-        table: the other columns, from which the score is computed.
+        schema: the schema, whose features the score is computed from.
+        table: the columns other than the target.
         rng: chooses the columns and their weights.
     """
     order = np.argsort(_compute_score(schema, table, rng), kind="stable")
@@ -114,6 +114,7 @@ def _assign_classes(score: NumberArray, weights: list[int]) -> NumberArray:
 
 
 def _compute_score(schema: Schema, table: pl.DataFrame, rng: SeededRandom) -> NumberArray:
+    """Compute a score for each row: the weighted effects of up to three features, plus noise."""
     noise = rng.normal(table.height) * _NOISE
     total = np.zeros(table.height)
     for number, column in enumerate(_choose_causes(schema, table, rng)):

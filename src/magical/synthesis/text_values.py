@@ -58,7 +58,7 @@ def generate_words(least: int, most: int | None) -> tuple[str, ...]:
 
 
 def generate_numbered(prefix: str, least: int, most: int | None, size: int) -> pl.Series:
-    """Generate distinct texts such as ``shop-1``; short codes where length is limited, fewer if need be.
+    """Generate distinct texts such as ``shop-1``, or short codes if the length is limited; fewer if too few fit.
 
     Example:
         >>> generate_numbered("shop", 0, None, 2).to_list(), generate_numbered("shop", 0, 2, 3).to_list()
@@ -124,7 +124,7 @@ def _search_matching(pattern: str, least: int, most: int | None, count: int) -> 
 
 
 class _PatternWriter:
-    """Generates many texts at once from the syntax tree that Python's parser makes of a pattern."""
+    """Generates many texts at once from a pattern's syntax tree, with few or many ``extra_repeats``."""
 
     def __init__(self, rng: SeededRandom, extra_repeats: int) -> None:
         self.rng, self.extra_repeats = rng, extra_repeats

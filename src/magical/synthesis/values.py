@@ -96,7 +96,7 @@ def _generate_collection(recipe: Recipe, sizes: Column, seed: tuple[str, ...]) -
     members = [_generate_from_recipe(recipe.parts[0], *seed, str(i)) for i in range(size)]
     if recipe.kind == "list":
         return tuple(members) if recipe.hint is tuple else members
-    # Equal members count once in a set: draw more, up to a limit, since a type such as bool has only two.
+    # A set drops equal members: draw more, but not for ever, since a type such as bool has two values.
     while len(set(members)) < size and len(members) < 20 * (size + 1):
         members.append(_generate_from_recipe(recipe.parts[0], *seed, str(len(members))))
     distinct = list(dict.fromkeys(members))[:size]
