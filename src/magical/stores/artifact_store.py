@@ -21,12 +21,12 @@ MALFORMED_ERRORS = (ValueError, KeyError, TypeError, AttributeError)
 
 
 class ArtifactStore(ABC):
-    """The common half of stores (see ``Store``); subclasses add the files of records, locks, pins and sweeps.
+    """The base class of stores (see ``Store``); subclasses implement records, locks, pins and sweeps.
 
     Attributes:
         objects: the stored bytes.
-        scratch_root: the folder of scratch folders, always on this machine.
-        untrusted: keys whose results were refused, since another store made them and they hold code.
+        scratch_root: the folder that contains the scratch folders, always on this machine.
+        untrusted: keys whose results were refused: another store made them, and loading them may run code.
     """
 
     objects: BlobStore
@@ -35,32 +35,32 @@ class ArtifactStore(ABC):
 
     @abstractmethod
     def read_record(self, key: str) -> Record | None:
-        """Read the record of a key, without a look at its objects; None if it is missing or damaged."""
+        """Read the record of a key, without checking its objects; None if it is missing or damaged."""
 
     @abstractmethod
     def block_sweeps(self) -> AbstractContextManager[None]:
-        """Keep sweeps away, from the first object that is saved to the record that names it."""
+        """Block sweeps inside the ``with`` block, so that new objects survive until their record exists."""
 
     def save(self, value: Any, promise: Promise, key: str) -> Artifact:
-        """Store a value in the format of its kind."""
+        """Store the result of a key in the format of its kind, and describe it as an artifact."""
         from magical.stores.codecs import encode_artifact  # imports polars, which a fresh run does without
 
         with self.block_sweeps():
             return encode_artifact(value, promise, key, self.objects)
 
     def load(self, artifact: Artifact, promise: Promise) -> Any:
-        """Read a stored value."""
+        """Read the value of an artifact from the store."""
         from magical.stores.codecs import decode_artifact
 
         return decode_artifact(artifact, promise, self.objects)
 
     def size(self, key: str) -> int:
-        """Return the bytes that the result of a key and its kept values take; 0 if they are missing."""
+        """Return the size in bytes of the result and the kept values of a key; 0 if the key has no record."""
         record = self.read_record(key)
         return sum(map(self.objects.size, set(record.blobs()))) if record else 0
 
     def scratch(self, key: str) -> Path:
-        """Create the scratch folder of a key, which survives a kill."""
+        """Return the scratch folder of a key, created if missing; it survives a kill of the process."""
         folder = self.scratch_root / key
         with wrap_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -77,9 +77,9 @@ def fields_digest(fields: dict[str, Any]) -> str:
 
 
 def parse_record(key: str, fields: dict[str, Any]) -> Record | None:
-    """Parse a record from its fields and their digest; None if they are damaged or of another key.
+    """Parse a record from its fields and their digest; None if they are damaged or belong to another key.
 
-    Malformed fields raise one of ``MALFORMED_ERRORS``.
+    The digest is removed from ``fields``. Malformed fields raise one of ``MALFORMED_ERRORS``.
 
     Example:
         >>> fields = Record("k", "n", "m:n", {}, Artifact("none", "none")).to_json()

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 PARTIAL_PREFIX = ".part-"
-"""Begins the name of a file that is still being written; after a kill, such a file is garbage."""
+"""The prefix of the name of a file that is still being written; after a kill, such a file is garbage."""
 
 
 class BlobStore(Protocol):
@@ -43,7 +43,7 @@ class BlobStore(Protocol):
 
         Args:
             write: writes the file at the path it gets; if it raises, nothing is stored.
-            suffix: of the name, such as ``.parquet``.
+            suffix: the end of the blob's name, such as ``.parquet``.
 
         Raises:
             StoreError: the file cannot be written.
@@ -68,7 +68,7 @@ class BlobStore(Protocol):
 
 
 def is_blob_name(blob: str) -> bool:
-    """Return True if a text can name a blob; a damaged record must not lead out of the store's folder.
+    """Return True if a text is a valid name of a blob; other texts might lead out of the store's folder.
 
     Example:
         >>> is_blob_name("ab" * 20 + ".json"), is_blob_name("..//etc/passwd")
@@ -78,7 +78,7 @@ def is_blob_name(blob: str) -> bool:
 
 
 def split_name(name: str) -> str:
-    """Return the path of a blob or record: folders of two letters keep listings short."""
+    """Return the relative path of a blob or record: folders named by two letters keep listings short."""
     return f"{name[:2]}/{name[2:]}"
 
 
@@ -114,13 +114,13 @@ def file_digest(path: Path) -> str:
 
 
 def write_bytes(file: Path, data: bytes) -> None:
-    """Write a file, or raise: a full disk may cut it short without an error."""
+    """Write a file; raise a StoreError if the disk stored only a part, as a full disk may do."""
     if file.write_bytes(data) != len(data):
         raise StoreError(f"{file} was not written completely.", hint="check the free space of the disk.")
 
 
 def missing_object(name: str, blob: str, why: str = "") -> DamagedArtifact:
-    """Build the error for a blob that is missing."""
+    """Build the error for a missing blob; the message shows ``name`` and the reason ``why``, if given."""
     reason = f" ({why})" if why else ""
     return DamagedArtifact(
         f"A stored object is gone: {name}{reason}.", hint="magical run makes it again.", blob=blob
@@ -128,7 +128,7 @@ def missing_object(name: str, blob: str, why: str = "") -> DamagedArtifact:
 
 
 def damaged_object(name: str, blob: str) -> DamagedArtifact:
-    """Build the error for a blob whose bytes do not match its name."""
+    """Build the error for a blob whose bytes do not match its digest; the message shows ``name``."""
     return DamagedArtifact(
         f"A stored object is damaged: {name}.", hint="magical run makes it again.", blob=blob
     )

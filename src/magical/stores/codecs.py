@@ -95,12 +95,12 @@ def decode_artifact(artifact: Artifact, promise: Promise, objects: BlobStore) ->
 
 
 def _member_promises(promise: Promise, count: int) -> tuple[Promise, ...]:
-    """Return the promises of the members of a tuple, or of a list with so many members."""
+    """Return the promises of the members of a tuple, or of a list with ``count`` members."""
     return promise.items if promise.kind == "tuple" else (promise.items or (Promise("any"),))[:1] * count
 
 
 def _load_object(data: bytes, artifact: Artifact) -> Any:
-    """Unpickle an object; although its bytes are verified, a class that they name may be gone."""
+    """Unpickle an object; raise a StoreError if that fails, as when a class was renamed since."""
     try:
         return cloudpickle.loads(data)
     except Exception as error:
@@ -112,9 +112,9 @@ def _load_object(data: bytes, artifact: Artifact) -> Any:
 
 
 def _encode_table(table: pl.DataFrame, objects: BlobStore) -> Artifact:
-    if objects_in := [n for n, dtype in table.schema.items() if dtype == pl.Object]:
+    if object_columns := [n for n, dtype in table.schema.items() if dtype == pl.Object]:
         raise StoreError(
-            f"The column {objects_in[0]} holds Python objects, which no file can keep.",
+            f"The column {object_columns[0]} holds Python objects, which no file can keep.",
             hint="cast or drop it.",
         )
     buffer = io.BytesIO()

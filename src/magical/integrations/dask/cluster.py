@@ -29,16 +29,16 @@ EventCallback = Callable[[Event], None]
 
 
 class Job:
-    """A task that was sent to a cluster, through all its attempts.
+    """A task that was sent to a cluster, with all attempts to run it.
 
     Args:
-        task: to be run.
-        emit: receives its events, each once and in order.
+        task: the task to run.
+        emit: receives the task's events, each once and in order.
 
     Attributes:
-        name: which its events carry.
-        future: of its record.
-        dask_future: of the attempt under way.
+        name: a unique name, which the task's events carry.
+        future: the future of the task's record.
+        dask_future: Dask's future of the attempt under way, or None.
     """
 
     def __init__(self, task: RemoteTask, emit: EventCallback) -> None:
@@ -57,7 +57,7 @@ class Job:
             self._receive(attempt, number, payload)
 
     def emit_missed(self, answer: Answer) -> None:
-        """Emit the events that were lost on the way, as far as the answer repeats them."""
+        """Emit the lost events that the answer repeats, and a warning with the number of the others."""
         with self._lock:
             self._receive(answer.attempt, 0, b"")
             for number, payload in answer.backlog:
@@ -67,7 +67,7 @@ class Job:
                 self.emit(LogLine(step=self.task.node, text=text, level="warning"))
 
     def count_death(self) -> int:
-        """Count that Dask gave the task up, and return how many workers have died under it."""
+        """Note that Dask gave the task up, and return how many workers have died while running it."""
         with self._lock:
             self._times_dropped += 1
             # Dask may retry unseen before it gives up, and a worker may die before it announces an attempt.
@@ -107,8 +107,8 @@ class DaskCluster:
     """A ``Cluster`` of Dask workers.
 
     Args:
-        address: ``dask``, or the address of a scheduler.
-        workers: the number of processes of ``dask``, at most.
+        address: ``dask`` for a local cluster, or the address of a scheduler.
+        workers: the maximum number of worker processes of a local cluster.
         home: the project's ``.magical``.
         function: runs a task in a worker, as ``module:name``; see ``cluster_worker.TaskFunction``.
     """
@@ -159,7 +159,7 @@ class DaskCluster:
         return job.future
 
     def _connect_local(self) -> None:
-        """Connect while the run begins; the first ``submit`` waits for it."""
+        """Connect to the local cluster while the run begins; the first ``submit`` waits for it."""
         assert self._process is not None
         try:
             import distributed  # noqa: F401  takes a second, in which the cluster starts
@@ -209,7 +209,7 @@ class DaskCluster:
     def _send(self, client: Any, job: Job) -> None:
         self._jobs[job.name] = job
         arguments = (self._function, pack_task(job.task), self._topic, job.name)
-        # A new key each time: Dask would answer a known key with the outcome of before.
+        # A new key each time: Dask would answer a known key with its earlier outcome.
         key = f"{job.task.node}-{uuid.uuid4().hex}"
         dask_future = client.submit(run_remote_task, *arguments, key=key, pure=False)
         job.dask_future = dask_future  # Dask cancels a task whose future nobody refers to
@@ -289,7 +289,7 @@ def _worker_died_error(task: RemoteTask, times: int) -> StepStopped:
 
 
 def _silence_logging() -> dict[str, int]:
-    """Silence Dask's loggers, since every failure becomes an error of a step; return the levels of before."""
+    """Silence Dask's loggers, since every failure becomes an error of a step; return their old levels."""
     names = [n for n in logging.root.manager.loggerDict if n.partition(".")[0] == "distributed"]
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:

@@ -25,7 +25,7 @@ FAST_POLL, SLOW_POLL = 0.02, 0.25
 """Seconds between two looks at the workers, while one is awaited and otherwise."""
 
 FAILURE_PREFIX = "failed: "
-"""Begins a line with the reason why the cluster failed."""
+"""The prefix of a line that says why the cluster failed."""
 
 DASK_CONFIGURATION: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": MAX_WORKER_DEATHS - 1,
@@ -46,7 +46,7 @@ DASK_CONFIGURATION: dict[str, Any] = {
 
 
 def serve_cluster() -> None:
-    """Start a cluster of one worker, add workers on request, and end when the standard input does.
+    """Start a cluster of one worker, add workers on request, and end when the standard input is closed.
 
     The command line names the folder for Dask's files and the descriptor of a pipe. Whenever workers start or
     end, the pipe gets a line with all addresses, the scheduler's first; after a failure, it gets the reason.

@@ -34,7 +34,7 @@ class ClusterProcess:
     busy, since each imports the project.
 
     Args:
-        workers: their number, at most.
+        workers: the maximum number of workers.
         home: the folder for Dask's files.
 
     Example:
@@ -51,7 +51,7 @@ class ClusterProcess:
 
     def start(self) -> None:
         """Start the process, without waiting for the cluster."""
-        ours, theirs = os.pipe()
+        read_end, write_end = os.pipe()
         try:
             self._process = subprocess.Popen(
                 [
@@ -62,18 +62,18 @@ class ClusterProcess:
                     "-m",
                     "magical.integrations.dask.cluster_main",
                     str(self._home),
-                    str(theirs),
+                    str(write_end),
                 ],
                 stdin=subprocess.PIPE,
-                pass_fds=[theirs],
+                pass_fds=[write_end],
                 start_new_session=True,  # Ctrl-C reaches the run only, which ends this process in order
             )
         finally:
-            os.close(theirs)  # or the reader would never see the end of the pipe
-        threading.Thread(target=self._read_status, args=(ours,), name="magical dask", daemon=True).start()
+            os.close(write_end)  # or the reader would never see the end of the pipe
+        threading.Thread(target=self._read_status, args=(read_end,), name="magical dask", daemon=True).start()
 
     def wait_for_address(self, seconds: float) -> str:
-        """Wait for the scheduler, and return its address.
+        """Wait for the scheduler for at most some seconds, and return its address.
 
         Raises:
             UsageError: the cluster did not start.
@@ -89,7 +89,7 @@ class ClusterProcess:
             return self._address
 
     def reserve_worker(self) -> None:
-        """Count one more body; if all workers are busy, start another worker and wait for it."""
+        """Count one more body; if all workers are busy and more are allowed, start one and wait for it."""
         with self._changed:
             self._active_tasks += 1
             wanted = min(self._active_tasks, self._max_workers)

@@ -38,7 +38,7 @@ class Answer:
 
     Attributes:
         attempt: the id of the attempt; each death of a worker leads to another one.
-        event_count: the number of events.
+        event_count: the number of events that the attempt sent.
         backlog: the last events, numbered from 1 and packed.
         payload: the packed record or error.
     """
@@ -54,7 +54,7 @@ class _TaskAbandoned(KeyboardInterrupt):
 
 
 def pack_task(task: RemoteTask) -> bytes:
-    """Pack a task into bytes: they are small, and Dask does not search them for keys of other tasks.
+    """Pickle and compress a task: Dask sends few bytes, and does not search them for keys of other tasks.
 
     Example:
         >>> task = RemoteTask({}, "clean", "m:clean", "workflow.py:3", "key", "run")
@@ -71,7 +71,7 @@ def run_remote_task(function: str, packed_task: bytes, topic: str, job_name: str
         function: runs the task, as ``module:name``.
         packed_task: see ``pack_task``.
         topic: Dask's topic for the events.
-        job_name: which the events carry.
+        job_name: the name of the job, which the events carry.
     """
     sender = _EventSender(topic, job_name)
     sender.announce()  # before the task is unpacked: should this kill the worker, the attempt is known
@@ -131,7 +131,7 @@ class _EventSender:
 
 @contextlib.contextmanager
 def _interrupt_if_abandoned(stopping: threading.Event) -> Iterator[None]:
-    """Interrupt the body in the block when its task is cancelled, which works in Python code only."""
+    """Set ``stopping`` and interrupt the body in the block, if its task is cancelled; C code delays it."""
     from distributed import get_worker
 
     worker = get_worker()

@@ -35,8 +35,8 @@ def relocate_artifacts(uri: str, artifacts: Path) -> None:
     """Update the artifact paths in the database of a project that was moved.
 
     Args:
-        uri: of a database or server; only a database in the folder above the artifacts is changed.
-        artifacts: the folder of the files.
+        uri: the address of a database or server; only a database beside the artifact folder is changed.
+        artifacts: the folder of MLflow's artifacts.
     """
     folder, database = artifacts.resolve(), Path(uri.removeprefix("sqlite:///"))
     is_beside = database.resolve().parent == folder.parent
@@ -134,12 +134,12 @@ def wrap_mlflow_errors(uri: str, action: str) -> Iterator[None]:
     """Convert the exceptions of MLflow in the block to one short error.
 
     Args:
-        uri: of the database or server.
+        uri: the address of the database or server.
         action: for the message, such as ``list models``.
 
     Raises:
         RegistryDown: MLflow or its database does not answer.
-        RegistryError: it refused.
+        RegistryError: MLflow refused the request.
 
     Example:
         >>> with wrap_mlflow_errors("http://127.0.0.1:5000", "list models"):
@@ -215,7 +215,7 @@ def hide_password(uri: str) -> str:
 
 
 def _probe(uri: str) -> None:
-    """Ask a server for its health, since MLflow itself would wait and retry for much longer."""
+    """Raise unless a server answers within seconds: MLflow itself would retry for much longer."""
     if not uri.startswith(("http://", "https://")) or time.monotonic() - _answered_at.get(uri, -60.0) < 5:
         return
     try:
@@ -228,7 +228,7 @@ def _probe(uri: str) -> None:
             pass
     except urllib.error.HTTPError as error:
         with error:
-            # Any other answer is an answer: old servers have no such page, others want a password.
+            # Any other status shows that it runs: old servers have no such page, others want a password.
             if error.code in (502, 503, 504):
                 raise _no_answer_error(uri, f"HTTP {error.code}") from None
     except (ValueError, http.client.HTTPException) as error:
@@ -244,7 +244,7 @@ def _probe(uri: str) -> None:
 
 
 def _find_outage(error: BaseException) -> object:
-    """Return the cause, if the other side is down, out of reach, too slow or locked; None if it answered."""
+    """Return the cause if MLflow or its database is down, out of reach, too slow or locked, else None."""
     chain = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
         chain.append(cause)

@@ -1,4 +1,4 @@
-"""Progress marks: small files beside the journals of runs, which tell how far MLflow has received a run."""
+"""Progress marks: small files beside the journals of runs, which say how far MLflow has received a run."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class ProgressMark:
 
     Attributes:
         state: ``under way``, ``missed`` or ``sent``.
-        uri: of the database or server, without a password.
-        experiment: of the run in MLflow.
+        uri: the address of the database or server, without a password.
+        experiment: the name of the experiment in MLflow.
         line: the tracking options of the command line.
-        run_id: of the run in MLflow.
+        run_id: the id of the run in MLflow.
 
     Example:
         >>> ProgressMark(experiment="campaign").state
@@ -42,7 +42,7 @@ class ProgressMarkStore:
     """The marks of a project's runs; a run without a mark is not tracked.
 
     Args:
-        folder: of the journal's runs.
+        folder: the folder of the journal's runs.
 
     Example:
         >>> print(ProgressMarkStore(Path("no-such-folder")).read("20240101-a"))
@@ -70,7 +70,7 @@ class ProgressMarkStore:
             write_text(self.folder / run / self.NAME, json.dumps(asdict(mark)))
 
     def advance(self, run: str, state: str, run_id: str = "") -> None:
-        """Change the state of a run, if it has a mark."""
+        """Change the state of a run, and its MLflow id if one is given; do nothing if it has no mark."""
         mark = self.read(run)
         if mark is not None:
             self.write(run, replace(mark, state=state, run_id=run_id or mark.run_id))

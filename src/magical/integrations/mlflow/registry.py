@@ -75,7 +75,7 @@ def build_signature(inputs: Schema, outputs: Schema) -> ModelSignature:
 
 
 def _input_type(column: Column) -> str:
-    """Return the MLflow type of an input column, or none where MLflow would refuse what the scorer takes."""
+    """Return an input column's MLflow type; empty if MLflow would refuse values that the scorer accepts."""
     # MLflow refuses an `int64` column for a `double` (pandas makes one of whole floats), NaN for anything but
     # a `double`, and categories for a `string`.
     if column.nullable:
@@ -97,9 +97,9 @@ class MlflowRegistry:
     MLflow is imported by the first request, so creating a registry costs nothing.
 
     Args:
-        uri: of the database or server.
+        uri: the address of the database or server.
         artifacts: the folder of a database's files, and of models that were downloaded from a server.
-        experiment: of the runs that hold models of no tracked run.
+        experiment: the name of the experiment for models that come from no tracked run.
         find_run_id: returns the MLflow run that tracks this workflow run, if it exists.
 
     Example:
@@ -123,7 +123,7 @@ class MlflowRegistry:
         return f"<registry {hide_password(self.uri)}>"
 
     def put(self, submission: Submission) -> Version:
-        """Register a version, or update the texts of the one that carries the key of the submission."""
+        """Register a submission as a version; if a version has its key already, update its texts."""
         action = f"register {submission.name}"
         # Two processes that register one submission would write into the same folder.
         with wrap_mlflow_errors(self.uri, action), exclusive_lock(self._artifacts.parent / "put.lock"):
@@ -155,7 +155,7 @@ class MlflowRegistry:
             return self._to_version(client.get_model_version(name, aliases["champion"]), aliases)
 
     def alias(self, version: Version, alias: str = "champion") -> None:
-        """Point an alias at a version; a tag of the model lists all champions, for ``rollback``."""
+        """Point an alias at a version; a tag of the model lists all champions in order, for ``rollback``."""
         with wrap_mlflow_errors(self.uri, f"give {version.name} version {version.number} the alias {alias}"):
             client = self._client()
             before = self._champions(client, version.name) if alias == "champion" else [version.number]
@@ -184,7 +184,7 @@ class MlflowRegistry:
         )
 
     def _champions(self, client: MlflowClient, name: str) -> list[str]:
-        """Return the numbers of all champions, the present one last."""
+        """Return the version numbers of past champions and of the present one, which comes last."""
         found = client.get_registered_model(name)
         noted = str(found.tags.get(CHAMPIONS_TAG, "")).split()
         present = str(found.aliases.get("champion", ""))
@@ -228,6 +228,7 @@ class MlflowRegistry:
             return self._cached_client
 
     def _find_by_key(self, client: MlflowClient, submission: Submission) -> ModelVersion | None:
+        """Return the first version with the key of a submission, or None; delete any later ones."""
         query = f"name = {_quote(submission.name)} and tags.`{KEY_TAG}` = {_quote(submission.key)}"
         found: list[ModelVersion] = _search_all(client.search_model_versions, query)
         found.sort(key=lambda v: int(v.version))
@@ -260,7 +261,7 @@ class MlflowRegistry:
         )
 
     def _find_or_create_run(self, client: MlflowClient, submission: Submission) -> tuple[str, bool]:
-        """Return the run for the files of the model, and True if it exists for this purpose only."""
+        """Return the id of the MLflow run for the model's files, and True if it was made for them only."""
         if tracked := self._find_run_id():
             with _ignore_code(_NOT_FOUND):  # the run is tracked in another MLflow
                 return client.get_run(tracked).info.run_id, False
@@ -324,7 +325,7 @@ class MlflowRegistry:
 
 @contextlib.contextmanager
 def _ignore_code(code: str) -> Iterator[None]:
-    """Suppress the exception of MLflow with an error code."""
+    """Suppress exceptions of MLflow in the block that have this error code."""
     try:
         yield
     except Exception as error:
@@ -333,7 +334,7 @@ def _ignore_code(code: str) -> Iterator[None]:
 
 
 def _trim_description(text: str) -> str:
-    """Cut the last sections of a page until it fits into MLflow's column."""
+    """Drop the last sections of a description until it fits into MLflow's column."""
     while len(text) > MAX_DESCRIPTION and "\n## " in text:
         text = text[: text.rindex("\n## ")]
     return text[:MAX_DESCRIPTION]

@@ -46,7 +46,7 @@ class MlflowTracking:
     After the first failure nothing more is sent; ``magical sync`` sends it later.
 
     Args:
-        uri: ``sqlite:///…`` for a database in the project, ``http://…`` for a server.
+        uri: the address: ``sqlite:///…`` for a database in the project, ``http://…`` for a server.
         artifacts: the folder of the files of a database.
         experiment: the experiment's name.
         read_value: returns the result of a key as JSON, or None for tables and models.
@@ -91,7 +91,7 @@ class MlflowTracking:
 
     @property
     def run_id(self) -> str | None:
-        """The MLflow run of the workflow run under way, or None."""
+        """The id of the MLflow run of the workflow run under way, or None."""
         with self._lock:
             return self._run_id or None
 
@@ -104,6 +104,7 @@ class MlflowTracking:
 
         Raises:
             RegistryDown: MLflow does not answer.
+            RegistryError: MLflow refuses a request.
         """
         with self._lock:
             if self._broken:
@@ -126,7 +127,7 @@ class MlflowTracking:
                     self._start_run()
             case StepCached() | StepFinished():
                 self._keys[event.step], self._contents[event.step] = event.key, event.content
-                if not event.origin:  # scores that stand on a pretence or a sample are no results
+                if not event.origin:  # scores from a pretended or sampled step are no results
                     self._pending.append((event.step, event.key, at))
                 if self._run_id:
                     self._log_scores()
@@ -202,7 +203,7 @@ class MlflowTracking:
         self._run_id = ""
 
     def _source_dataset(self, keys: Mapping[str, str]) -> DatasetInput | None:
-        """Return the result of the first node as MLflow's data set, named by its content."""
+        """Describe the result of the first node as an MLflow data set; None if missing or already logged."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         first = next((n for n in self._run_started.nodes if n in keys), None)
@@ -221,7 +222,7 @@ class MlflowTracking:
 
 
 def _mark_killed(client: MlflowClient, experiment: str) -> None:
-    """Mark the runs of this machine as killed whose process has ended: nobody else would."""
+    """End the open MLflow runs of this machine as killed if their process has ended."""
     query = f"attributes.status = 'RUNNING' and tags.`magical.host` = '{machine_name()}'"
     for run in client.search_runs([experiment], query, max_results=50):
         process = run.data.tags.get("magical.process", "")

@@ -169,7 +169,7 @@ class PrefectCards:
         options = {"timeout": _CLIENT_TIMEOUT}
         with contextlib.suppress(Exception), get_client(options, sync_client=True) as client:
             while (post := self._queue.get()) is not None:
-                while not _has_answered(post, client) and time.monotonic() < self._deadline:
+                while not _try_post(post, client) and time.monotonic() < self._deadline:
                     time.sleep(_RETRY_PAUSE)
 
 
@@ -197,15 +197,15 @@ def _code_block(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines())
 
 
-def _has_answered(post: Callable[[SyncPrefectClient], object], client: SyncPrefectClient) -> bool:
-    """Post a card, and return False if the server did not answer."""
+def _try_post(post: Callable[[SyncPrefectClient], object], client: SyncPrefectClient) -> bool:
+    """Post a card; return False if the server did not answer, so that a retry makes sense."""
     import httpx
 
     try:
         post(client)
     except httpx.TransportError:
         return False
-    except Exception:  # a card that the server refuses, it would refuse again
+    except Exception:  # the server would refuse the same card again
         return True
     return True
 

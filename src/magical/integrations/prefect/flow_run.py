@@ -28,15 +28,15 @@ _WAIT_INTERVAL = 0.2
 """Seconds of one wait, at most: a wait without a limit may sleep through Ctrl-C."""
 
 _SENDER_LOGGERS = ("APILogWorker", "EventsWorker", "prefect._internal.concurrency")
-"""Loggers of Prefect about what it has yet to send, or could not send; a user can do nothing about it."""
+"""Prefect's loggers about messages that it has not sent; a user can do nothing about them."""
 
 _INSTALL_HINT = "pip install 'magical-thinking[prefect]'; or run without: policy.runner=local"
 
 
 def resolve_server(server: str) -> str:
-    """Return the API for a run: the given one, else Prefect's setting, else that of ``magical ui``.
+    """Return the API's address for a run: the given one, else Prefect's setting, else ``OWN_SERVER``.
 
-    In a flow it is the flow's own API, which is empty for Prefect's temporary server.
+    In a flow, return the flow's own API, which is empty for Prefect's temporary server.
 
     Raises:
         UsageError: Prefect is not installed.
@@ -90,7 +90,7 @@ def check_server(server: str) -> None:
     """Raise unless a server answers.
 
     Raises:
-        UsageError: it does not answer, or it is not Prefect's.
+        UsageError: the server does not answer, or it is not Prefect's.
     """
     import httpx
     from prefect.client.orchestration import get_client
@@ -123,12 +123,12 @@ def _status(error: httpx.HTTPStatusError) -> str:
 class FlowRun:
     """A flow run that is open for tasks from any thread until it is closed.
 
-    In a flow, such as a deployment's, it is that flow's own run. Otherwise it is a new one, whose body waits
-    in a thread until it is closed: so the main thread handles signals, and decides when the run ends.
+    In a flow, such as a deployment's, this is that flow's own run. Otherwise it is a new run, whose body
+    waits in a thread until ``close``: so the main thread handles signals, and decides when the flow run ends.
 
     Args:
-        server: the API.
-        workers: the number of tasks at a time.
+        server: the address of the API.
+        workers: the maximum number of tasks at a time.
     """
 
     def __init__(self, server: str, workers: int) -> None:
@@ -188,10 +188,10 @@ class FlowRun:
 
         Args:
             state: a final state of Prefect's.
-            wait: all tasks have ended, so wait for the server, too.
+            wait: True if all tasks have ended: then wait for the server, too.
 
         Returns:
-            True if the server took the end; in the flow of somebody else, True if all tasks have ended.
+            True if the server took the end; in a flow of the user's own, the value of ``wait``.
         """
         if self._thread is None:
             if wait:  # else a body is under way, and a thread cannot be stopped

@@ -21,7 +21,7 @@ __all__ = ["PrefectRunner"]
 T = TypeVar("T")
 
 _MAX_DELAYS = 50
-"""Prefect accepts so many delays between attempts, and repeats the last, which is the longest."""
+"""The number of delays between attempts that Prefect accepts; it repeats the last and longest one."""
 
 
 class PrefectRunner:
@@ -31,9 +31,9 @@ class PrefectRunner:
     step that was left out as a cancelled one.
 
     Args:
-        workers: the number of tasks at a time.
+        workers: the maximum number of tasks at a time.
         server: Prefect's API; see ``resolve_server``.
-        tags: of the flow run.
+        tags: further tags of the flow run.
         on_flow_run: called when the flow run begins and when it ends, with the run's name, the server, the id
             of the flow run, and True if it has ended.
     """
@@ -76,8 +76,8 @@ class PrefectRunner:
 
     def __enter__(self) -> PrefectRunner:
         run = self._run_started
-        brand = ["pretended"] if run.pretend else ["not real"] if run.origin else []
-        tags = ["magical", *self._tags, *brand, *([f"profile {run.profile}"] if run.profile else [])]
+        origin_tags = ["pretended"] if run.pretend else ["not real"] if run.origin else []
+        tags = ["magical", *self._tags, *origin_tags, *([f"profile {run.profile}"] if run.profile else [])]
         try:
             self.flow.open(run.workflow, run.run or "magical", tags, run.settings)
             self._report_flow_run(ended=False)
@@ -109,11 +109,11 @@ class PrefectRunner:
     def submit(self, work: WorkItem[T]) -> Future[T]:
         """Start a work item as a task and return its future; Prefect retries it."""
         future: Future[T] = Future()
-        final = True
+        is_final = True
 
         def attempt() -> Any:
-            nonlocal final
-            began, final = time.monotonic(), True
+            nonlocal is_final
+            began, is_final = time.monotonic(), True
             self._register_task_run(work.name)
             if self._stopping:
                 if future.cancel():
@@ -126,20 +126,20 @@ class PrefectRunner:
             try:
                 future.set_result(work())
             except BaseException as error:
-                final = work.next_delay(error) is None
-                if final:
+                is_final = work.next_delay(error) is None
+                if is_final:
                     future.set_exception(_without_cause(error) if self.flow.attached else error)
                 # Prefect logs and stores this error: `from None`, since a cause could contain a secret.
                 raise _masked_error(error, work, time.monotonic() - began) from None
 
         def condition(task: Any, run: Any, state: Any) -> bool:
-            return not final  # Prefect asks this right after the attempt, in the same thread
+            return not is_final  # Prefect asks this right after the attempt, in the same thread
 
         task = self._make_task(attempt, work, condition)
         parents = [self._tasks[name] for name in work.after if name in self._tasks]
-        shown = self.flow.call(lambda: task.submit(wait_for=parents))
-        shown.add_done_callback(lambda _: _fail_unstarted(future, work.name))
-        self._tasks[work.name] = shown
+        prefect_future = self.flow.call(lambda: task.submit(wait_for=parents))
+        prefect_future.add_done_callback(lambda _: _fail_unstarted(future, work.name))
+        self._tasks[work.name] = prefect_future
         self._futures.append(future)
         return future
 
@@ -225,7 +225,7 @@ def _without_cause(error: BaseException) -> BaseException:
 
 
 def _fail_unstarted(future: Future[Any], name: str) -> None:
-    """End the future of a task that Prefect ended without calling it, or the run would wait forever."""
+    """Fail the future of a task that Prefect ended before it began, or the run would wait forever."""
     if not future.done():  # such as a task that was cancelled on Prefect's page
         text = f"{name}: Prefect ended its task before it began."
         with contextlib.suppress(InvalidStateError):

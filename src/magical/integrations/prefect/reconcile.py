@@ -49,10 +49,10 @@ class HasJournal(Protocol):
 
 
 class OpenFlowRuns:
-    """Marks beside the journals of runs, which name the flow run of each until it has ended in Prefect, too.
+    """Marks beside the journals of runs: each names the flow run of a run until Prefect knows its end.
 
     Args:
-        folder: of the journal's runs.
+        folder: the folder of the journal's runs.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -78,7 +78,7 @@ class OpenFlowRuns:
             write_text(path, json.dumps({"server": mask_uris(server), "flow_run": flow_run}))
 
     def find_open(self, run: str = "*") -> Iterator[tuple[str, str, str]]:
-        """Yield each marked run, or the named one, with its server and its flow run."""
+        """Yield the name, the server and the flow run's id of each marked run, or of the named run only."""
         for path in sorted(self.folder.glob(f"{run}/{self.NAME}")):
             try:
                 mark = json.loads(path.read_text(encoding="utf-8"))
@@ -94,9 +94,9 @@ def reconcile_flow_runs(project: HasJournal, server: str = "") -> list[str]:
     states are set as the journal has them.
 
     Args:
-        project: of the runs.
-        server: one API of Prefect's, or empty for all. A flow run stays marked, for the next time, if its
-            server does not answer, or wants the password of its address, which no mark contains.
+        project: the project of the runs.
+        server: the address of one API of Prefect's, or empty for all. A flow run stays marked, for the next
+            time, if its server does not answer, or needs a password, which no mark contains.
     """
     marks, done, is_reachable = OpenFlowRuns(project.journal.folder), [], cache(_is_reachable)
     for run, api, flow_run in marks.find_open():
@@ -135,7 +135,7 @@ def _is_reachable(server: str) -> bool:
 
 
 def _is_finished(run: RunSummary) -> bool:
-    # "killed" means no event of the end, so the run may be alive. Only its own machine can tell.
+    # "killed" means that the journal has no end, so the run may be alive: only its own machine knows.
     machine, process = run.facts.get("host", ""), run.facts.get("process", 0)
     is_gone = bool(process) and machine == machine_name() and not is_process_alive(process)
     return is_gone or run.state != "killed"

@@ -109,10 +109,10 @@ class LocalObjects:
         return [p for pattern in patterns for p in self.folder.glob(pattern) if p.is_file()]
 
     def is_whole(self, path: Path) -> bool:
-        """Return True if the bytes of a blob's file match its name.
+        """Return True if the bytes of a blob's file match its name; False if it is missing or the disk fails.
 
         Raises:
-            OSError: the file cannot be read, for want of a permission; it may be whole.
+            OSError: the file cannot be read for another reason, such as a permission; it may be whole.
         """
         try:
             digest = file_digest(path)

@@ -20,7 +20,7 @@ class Pins:
     """The pins of one run: a file with a line for each key and its blobs, locked while the run lives.
 
     Args:
-        folder: of the pins of all runs.
+        folder: the folder of the pins of all runs.
         run: the run's name.
 
     Raises:
@@ -46,16 +46,16 @@ class Pins:
         self._handle = acquire(self._path)
 
     def add(self, key: str, record: Record | None) -> None:
-        """Pin a key and the blobs of its record, if it has one; the caller blocks sweeps meanwhile.
+        """Pin a key and the blobs of its record, if it has one; the caller must block sweeps.
 
         Raises:
-            StoreError: the disk is full or gone.
+            StoreError: the pin cannot be written, for example on a full disk.
         """
         line = f"{' '.join([key, *(record.blobs() if record else ())])}\n"
         with self._lock, wrap_disk_errors(self._path):
             if line in self._lines:
                 return
-            # No name left: somebody deleted the store's folder, so the pins are written to a new file.
+            # No link is left: somebody deleted the store's folder, so the pins are written to a new file.
             if os.fstat(self._handle).st_nlink == 0:
                 os.close(self._handle)
                 self._handle = acquire(self._path)
@@ -80,7 +80,7 @@ def read_pins(folder: Path, *, dry: bool = False) -> tuple[set[str], set[str], i
     """Read all pins, and delete those of dead runs.
 
     Args:
-        folder: holds the pins of all runs; the caller must hold the store's gate exclusively.
+        folder: the folder of the pins of all runs; the caller must hold the store's gate exclusively.
         dry: delete nothing.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Signatures of records: they tell the records of this store from those that were brought in."""
+"""Signatures of records: they distinguish records of this store from records that were copied into it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RecordSigner:
     id and guesses the inode; and the project's own code runs when the project is opened, whoever wrote it.
 
     Args:
-        folder: the store's.
+        folder: the folder of the store.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,7 +51,7 @@ class RecordSigner:
             return self._signature(self._read_secret() or self._create_secret(), text)
 
     def is_own(self, signature: object, text: str) -> bool:
-        """Return True if this store, at this place, signed a text."""
+        """Return True if the signature was made by this store, at this place, for the text."""
         secret = self._read_secret()
         # compare_digest takes ASCII texts only, and the signature comes from a file that anybody may write.
         if not secret or not isinstance(signature, str) or not signature.isascii():
@@ -72,11 +72,11 @@ class RecordSigner:
         return secret if len(secret) == _SECRET_LENGTH else b""
 
     def _create_secret(self) -> bytes:
-        """Write the secret under a lock, unless another process has just done so; return what is stored."""
+        """Create the secret under a lock, unless another process has just done so, and return it."""
         handle = acquire(self._file)
         try:
             if not self._read_secret():
-                os.chmod(self._file, 0o600)  # before the secret is in it
+                os.chmod(self._file, 0o600)  # before the secret is written
                 os.truncate(self._file, 0)
                 os.write(handle, secrets.token_hex(_SECRET_LENGTH // 2).encode())
                 os.fsync(handle)
@@ -86,7 +86,7 @@ class RecordSigner:
 
 
 def may_run_code(record: Record) -> bool:
-    """Return True unless everything that a record names is known to load without running code.
+    """Return True if loading the result or a kept value of a record may run code that is stored in it.
 
     Example:
         >>> may_run_code(Record("k", "n", "m:n", {}, Artifact("table", "t")))
@@ -103,6 +103,7 @@ def _may_run_code(artifact: Artifact) -> bool:
 
 @lru_cache
 def _machine_id() -> str:
+    """Return a text that identifies this machine and the user."""
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
     for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
         try:

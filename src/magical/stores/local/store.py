@@ -23,7 +23,7 @@ __all__ = ["LocalStore"]
 
 
 class LocalStore(ArtifactStore):
-    """A ``Store`` in a folder; files are written under a temporary name, synced, renamed, verified when read.
+    """A ``Store`` in a folder; files are written under a temporary name, synced and renamed; a read verifies.
 
     Several threads, processes and runs may use one folder at once, and sweep it meanwhile.
 
@@ -56,7 +56,7 @@ class LocalStore(ArtifactStore):
         return partial(LocalStore, trust=self._trust), (self.folder,)
 
     def find_record(self, key: str) -> Record | None:
-        """Return the record of a key if its objects exist and it may be trusted; a run pins it."""
+        """Return the record of a key, pinned for open runs; None if it is incomplete or untrusted."""
         if not self._pins:
             return self._find_trusted(key)
         with self.block_sweeps():  # a sweep between the lookup and the pin would remove what was found
@@ -74,7 +74,7 @@ class LocalStore(ArtifactStore):
             self._pin(record.key, record)
 
     def drop_record(self, key: str, expected: Record | None = None) -> None:
-        """Delete the record of a key, but keep any other than the expected one: another run has put it."""
+        """Delete the record of a key; if ``expected`` is given, only if the stored record equals it."""
         if expected is None or self.read_record(key) == expected:
             path = self._record_path(key)
             with wrap_disk_errors(path), suppress(FileNotFoundError, NotADirectoryError):
@@ -82,7 +82,7 @@ class LocalStore(ArtifactStore):
 
     @contextmanager
     def pin_run(self, run: str) -> Iterator[None]:
-        """Pin what is looked up and stored in the block, so that no sweep removes it."""
+        """Pin all records that are looked up or stored in the block, so that no sweep removes them."""
         with self.block_sweeps():
             pins = Pins(self.folder / "pins", run)
         self._pins.append(pins)
@@ -98,7 +98,7 @@ class LocalStore(ArtifactStore):
 
     @contextmanager
     def lock(self, key: str, on_wait: Callable[[], None] = do_nothing) -> Iterator[None]:
-        """Hold the lock of a key while it is computed; the wait calls ``on_wait``, which may raise."""
+        """Hold the lock of a key in the block; while waiting for it, call ``on_wait``, which may raise."""
         path = self.folder / "locks" / key
         handle = acquire(path, on_wait=on_wait)
         try:
@@ -113,7 +113,7 @@ class LocalStore(ArtifactStore):
         dry: bool = False,
         verify: bool = False,
     ) -> SweepResult:
-        """Remove what no alive or pinned key needs, and what kills have left."""
+        """Remove files that no alive or pinned key needs, and those that killed processes left."""
         from magical.stores.local.sweep import sweep
 
         if not self.folder.is_dir():
@@ -127,7 +127,7 @@ class LocalStore(ArtifactStore):
             return sweep(self, alive() if callable(alive) else alive, suspects, dry=dry)
 
     def read_record(self, key: str) -> Record | None:
-        """Read the record of a key, without a look at its objects or its signature."""
+        """Read the record of a key, without checking its objects or its signature."""
         return self._read_signed(key)[0]
 
     def _read_signed(self, key: str) -> tuple[Record | None, bool]:
@@ -151,7 +151,7 @@ class LocalStore(ArtifactStore):
             if not self._trust:
                 self.untrusted.add(key)
                 return None
-            with suppress(StoreError):  # sign it, so that it needs no trust again; a read-only disk is fine
+            with suppress(StoreError):  # sign it, so that it is trusted from now on; a read-only disk is fine
                 self.put_record(record)
         return record
 

@@ -30,10 +30,10 @@ class Sweepable(Protocol):
 
 
 def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], *, dry: bool) -> SweepResult:
-    """Remove what is neither alive nor pinned; the caller holds the store's gate exclusively.
+    """Remove the files that no alive or pinned key needs; the caller holds the store's gate exclusively.
 
     Args:
-        store: to be swept.
+        store: the store to sweep.
         alive: keys to keep.
         suspects: files of objects that looked damaged before the gate was closed.
         dry: remove nothing, only count.
@@ -82,7 +82,7 @@ def sweep_scratch(folder: Path, kept_keys: Collection[str], swept: SweepResult, 
 
 
 def count_removed(swept: SweepResult, kind: str, name: str, size: int) -> None:
-    """Count a removed file as one of a kind, or as a leftover if a kill cut its writing short.
+    """Add a removed file to the counts: under ``kind``, or as a leftover if it is a partial file.
 
     Example:
         >>> swept = SweepResult()

@@ -37,7 +37,7 @@ _HINTS = {
 
 
 def filesystem_error(url: str, error: Exception) -> StoreError:
-    """Build the error for an exception of the filesystem at a URL, which has no password in it.
+    """Build the error for an exception of a filesystem; ``url`` must not contain a password.
 
     Example:
         >>> print(filesystem_error("s3://bucket/x", FileNotFoundError("The specified bucket does not exist")))
@@ -69,11 +69,11 @@ class FileInfo:
 
 
 class FileStorage:
-    """Files below a URL, by names such as ``records/ab/cd.json``; see ``open_storage``.
+    """The files below a URL, by names such as ``records/ab/cd.json``; see ``open_storage``.
 
     Args:
-        url: such as ``s3://bucket/campaign``.
-        filesystem: of fsspec.
+        url: the URL, such as ``s3://bucket/campaign``.
+        filesystem: the filesystem of fsspec.
         root: the URL without its protocol.
 
     Attributes:
@@ -96,7 +96,7 @@ class FileStorage:
         """Read a file; return None if it does not exist.
 
         Args:
-            name: of the file.
+            name: the name of the file.
             large: let the filesystem read several pieces at the same time.
 
         Raises:
@@ -108,7 +108,7 @@ class FileStorage:
         return None
 
     def read_all(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Read the files that exist, concurrently if the filesystem can."""
+        """Read files, concurrently if the filesystem can; missing ones are left out of the result."""
         paths = {self.path(name): name for name in names}
         if not paths:
             return {}
@@ -139,7 +139,7 @@ class FileStorage:
             except FileExistsError:
                 return False
             except Exception as error:
-                if "ConditionalRequestConflict" in str(error):  # S3's word for several at the same moment
+                if "ConditionalRequestConflict" in str(error):  # S3: several clients create it now
                     return False
                 raise
         return True
@@ -150,7 +150,7 @@ class FileStorage:
             self.filesystem.put_file(str(file), path)
 
     def download(self, name: str, file: Path) -> bool:
-        """Copy a file to a local one; return False if it does not exist."""
+        """Copy a file of the storage to a local path; return False if the storage lacks it."""
         with self.wrap_errors():
             try:
                 self.filesystem.get_file(self.path(name), str(file))
@@ -197,18 +197,18 @@ class FileStorage:
             raise failed[0]
 
     def list_files(self, folder: str) -> dict[str, int]:
-        """List all files below a folder by name, with their sizes."""
+        """List all files below a folder: the size in bytes of each by name."""
         top = self.path(folder)
         with self.wrap_errors():
             found = self.filesystem.find(top, detail=True)
-        begin = len(self.path(""))
-        files = {_relative_name(path, top, begin): int(info["size"]) for path, info in found.items()}
+        root_length = len(self.path(""))
+        files = {_relative_name(path, top, root_length): int(info["size"]) for path, info in found.items()}
         files.pop(folder, None)  # a folder that lost its last file meanwhile may be listed as a file
         return files
 
     @contextmanager
     def wrap_errors(self) -> Iterator[None]:
-        """Convert what the filesystem raises in the block to a StoreError.
+        """Convert any exception of the filesystem in the block to a StoreError.
 
         Raises:
             StoreError: the filesystem does not answer, or refuses.
@@ -221,7 +221,7 @@ class FileStorage:
             raise filesystem_error(self.safe_url, error) from error
 
     def _create(self, path: str, data: bytes) -> None:
-        if self._protocol == "memory":  # fsspec checks and writes it in two steps
+        if self._protocol == "memory":  # fsspec checks and writes in two steps
             with _create_lock:
                 self.filesystem.pipe_file(path, data, mode="create")
         elif self._protocol in _ATOMIC_PROTOCOLS:
@@ -249,9 +249,9 @@ class FileStorage:
             raise
 
 
-def _relative_name(path: str, top: str, begin: int) -> str:
-    """Cut the root from a listed path; some filesystems omit the leading slash in a listing."""
-    return path[begin:] if path.startswith(top) else path.lstrip("/")[begin - 1 :]
+def _relative_name(path: str, top: str, root_length: int) -> str:
+    """Cut the first letters, which are the root, from a path; some listings omit the leading slash."""
+    return path[root_length:] if path.startswith(top) else path.lstrip("/")[root_length - 1 :]
 
 
 _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"} | dict.fromkeys(
@@ -273,7 +273,7 @@ class FolderStorage(FileStorage):
         write_file(self._file(name), lambda part: _copy(file, part))
 
     def remove(self, *names: str) -> None:
-        """Delete files, and the folder of a run's pins with the last of them."""
+        """Delete files, and each folder of a run's pins that is empty then."""
         super().remove(*names)
         for folder in {self._file(name).parent for name in names if name.startswith("pins/")}:
             with suppress(OSError):  # not empty, or gone already
@@ -298,8 +298,8 @@ def open_storage(url: str) -> FileStorage:
     """Open the storage at a URL.
 
     Args:
-        url: of any protocol of fsspec. Other options of its filesystem, such as an endpoint, come from the
-            configuration of fsspec, or from the variables that its package reads.
+        url: the URL, of any protocol of fsspec. Other options of its filesystem, such as an endpoint, come
+            from the configuration of fsspec, or from the variables that its package reads.
 
     Raises:
         StoreError: the protocol is unknown, or the package for it is not installed.

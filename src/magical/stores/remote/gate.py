@@ -28,11 +28,11 @@ _WRITERS = "gate/writers"
 
 @dataclass(frozen=True)
 class SweepAccess:
-    """The sole access to a store, which a sweeper holds.
+    """The exclusive access to a store during a sweep.
 
     Attributes:
-        lock: of the sweeper, to be confirmed before files are deleted.
-        dead_writers: the leases of writers that were killed.
+        lock: the sweeper's lock; check that it is still held before deleting files.
+        dead_writers: the file names of the leases of killed writers.
     """
 
     lock: HeldLock
@@ -46,13 +46,13 @@ class RemoteGate:
     for writers. So of two that come at the same time, at least one sees the other: a writer goes back and
     waits, a sweeper waits until the writers are done.
 
-    A thread that is inside may enter again.
+    A thread that blocks sweeps already may do so again.
 
     Args:
-        storage: of the store.
+        storage: the storage of the store.
         renewer: renews the leases.
         monitor: knows which leases are dead.
-        timing: of the leases.
+        timing: the intervals of the leases.
 
     Example:
         >>> from magical.stores.remote.filesystem import open_storage
@@ -72,7 +72,7 @@ class RemoteGate:
 
     @contextmanager
     def block_sweeps(self) -> Iterator[None]:
-        """Keep sweeps away for a block."""
+        """Block sweeps inside the ``with`` block; wait first for a sweep under way."""
         if self._is_inside():
             yield
             return
@@ -86,9 +86,9 @@ class RemoteGate:
 
     @contextmanager
     def block_writers(self) -> Iterator[SweepAccess]:
-        """Keep writers away for a block, after those under way have ended or died."""
+        """Block writers inside the ``with`` block, once the present writers have ended or died."""
         assert not self._is_inside(), "a thread that writes and sweeps would wait for itself"
-        # The lock comes before the look: a writer that this look misses sees the lock, and goes back.
+        # Take the lock, then look for writers: a writer that comes later sees the lock, and goes back.
         held = self._sweeper.acquire(do_nothing)
         try:
             while len(dead := self._find_dead(leases := self.leases())) < len(leases):
@@ -100,7 +100,7 @@ class RemoteGate:
     def wait_for_sweep(self) -> bool:
         """Wait for the end of a sweep, and return True if one was under way.
 
-        A thread that blocks sweeps does not wait.
+        A thread that blocks sweeps does not wait, and gets False.
         """
         if self._is_inside() or not self._sweeper.is_taken():
             return False
@@ -118,9 +118,10 @@ class RemoteGate:
         return [name for name, text in leases.items() if self._monitor.is_dead(name, text)]
 
     def _enter(self) -> Lease:
+        """Put the lease of a writer, as soon as no sweep is under way, and return it."""
         while True:
             lease = Lease(self._storage, f"{_WRITERS}/{secrets.token_hex(8)}")
-            lease.put()  # before the look for a sweeper, see the class
+            lease.put()  # first, then look for a sweeper: see the class
             try:
                 taken = self._sweeper.is_taken()
             except BaseException:

@@ -1,4 +1,4 @@
-"""Leases: files that stand for locks where no kernel keeps any; a lease that is not renewed expires."""
+"""Leases: files that serve as locks where the kernel has none; a lease that is not renewed expires."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class LeaseTiming:
 
     Attributes:
         renew_interval: between two renewals.
-        expire_after: without a renewal, until others may take the lease; several renewals fit in, so that a
-            slow server costs no lease.
-        poll_interval: between two looks at the lease of another process, at most.
+        expire_after: without a renewal, until others may take the lease; several times ``renew_interval``, so
+            that a slow server does not cost the lease.
+        poll_interval: between two reads of another process's lease, at most.
 
     Example:
         >>> LeaseTiming(renew_interval=0.1, expire_after=2.0)
@@ -42,7 +42,7 @@ class LeaseTiming:
 
 
 def run_briefly(call: Callable[[], None]) -> None:
-    """Release something that would expire anyway: an error is ignored, and a slow call is not waited for.
+    """Call a function that releases a lease: ignore a StoreError, and wait for at most ten seconds.
 
     Example:
         >>> run_briefly(lambda: print("released"))
@@ -71,9 +71,9 @@ def parse_token(text: bytes) -> str:
 
 
 def identify_process(pid: int) -> str:
-    """Return a name of a process that no other has, on any machine; empty if it has ended or is unknown.
+    """Return a unique name of a process among all machines; empty if it has ended or is unknown.
 
-    The name is made of the boot of the kernel, the namespace of process ids, the id and the start time.
+    The name consists of the boot of the kernel, the namespace of process ids, the id and the start time.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -88,7 +88,7 @@ def identify_process(pid: int) -> str:
 
 
 def has_writer_ended(text: bytes) -> bool:
-    """Return True if a process of this machine wrote a lease and has ended: nobody needs to wait for it.
+    """Return True if the process that wrote a lease ran on this machine and has ended.
 
     Example:
         >>> has_writer_ended(f"3f2a 17 {identify_process(os.getpid())}".encode())
@@ -98,17 +98,17 @@ def has_writer_ended(text: bytes) -> bool:
     if len(words) != 3 or not ours:
         return False
     boot, namespace, pid, *_ = [*words[2].split("/"), "", "", ""]
-    # Of another machine or container nothing is known, whatever process has this id here.
+    # A process of another machine or container cannot be judged here, although its id may be in use.
     is_local = ours.split("/")[:2] == [boot, namespace] and pid.isdigit()
     return is_local and identify_process(int(pid)) != words[2]
 
 
 class Lease:
-    """A small file that names the process that holds something; it is renewed while it is held.
+    """A small file that shows that a process lives and holds a lock or pins; the process renews it.
 
     Args:
-        storage: of the file.
-        name: of the file.
+        storage: the storage of the file.
+        name: the name of the file.
         on_lost: called by the renewing thread when another process took or deleted the lease.
 
     Example:
@@ -131,27 +131,27 @@ class Lease:
         return f"{self.token} {self._count} {self._process}".encode()
 
     def put(self) -> None:
-        """Write the file, whatever it holds now."""
-        # The time before the write: it may take long, and others count from when the file changed.
+        """Write the file, replacing any content."""
+        # Take the time before the write: a write may take long, and others wait from the change of the file.
         began = (time.monotonic(), time.time())
         self._count += 1
         self.storage.write(self.name, self.text())
         self._renewed_at = began
 
     def renew(self) -> None:
-        """Write the file again, to show that the holder lives, unless renewing was stopped."""
+        """Write the file again, or call ``on_lost`` if it is lost; do nothing after ``stop_renewing``."""
         with self._renewing:
             if not self._ended:
                 self._renew()
 
     def is_fresh(self, seconds: float) -> bool:
-        """Return True if the last renewal is less than so many seconds ago."""
+        """Return True if the last renewal is less than ``seconds`` ago."""
         monotonic, wall = self._renewed_at
         # The monotonic clock stands still while a machine sleeps, and the wall clock may be set back.
         return max(time.monotonic() - monotonic, time.time() - wall) < seconds
 
     def is_own(self) -> bool:
-        """Read the file, and return True if it exists and is of this holder."""
+        """Read the file, and return True if it exists and contains the token of this lease."""
         text = self.storage.read(self.name)
         return text is not None and parse_token(text) == self.token
 
@@ -162,13 +162,13 @@ class Lease:
             self.on_lost()
 
     def stop_renewing(self) -> None:
-        """Stop renewals; a renewal under way has ended when this returns, and so has ``on_lost``."""
+        """Stop renewals; wait for a renewal under way, including its call of ``on_lost``."""
         with self._renewing:
             self._ended = True
 
 
 class LeaseRenewer:
-    """Renews leases in one thread, which runs while there are any.
+    """Renews leases in a background thread, which runs as long as there are leases.
 
     Args:
         interval: seconds between two renewals.
@@ -195,7 +195,7 @@ class LeaseRenewer:
                 self._thread.start()
 
     def drop(self, lease: Lease) -> None:
-        """Stop renewing a lease; when this returns, its file is not written again."""
+        """Stop renewing a lease; after this call, its file is not written again."""
         with self._changed:
             self._leases.discard(lease)
             self._changed.notify_all()
@@ -235,7 +235,7 @@ class LeaseMonitor:
         self._seen: dict[str, tuple[bytes, float]] = {}
 
     def is_dead(self, name: str, text: bytes) -> bool:
-        """Return True if a lease has not changed for long, or its process is known to have ended."""
+        """Return True if a lease has not changed for ``expire_after`` seconds, or its process has ended."""
         if has_writer_ended(text):
             return True
         before, now = self._seen.get(name), time.monotonic()
@@ -245,7 +245,7 @@ class LeaseMonitor:
         return now - before[1] >= self._expire_after
 
     def wait_until_known(self, read_leases: Callable[[], Mapping[str, bytes]], pause: float) -> None:
-        """Wait until each present lease has changed, is gone or is dead."""
+        """Wait until each present lease has changed, is gone or is dead; pause some seconds between reads."""
         first = read_leases()
         undecided = {name for name, text in first.items() if not self.is_dead(name, text)}
         while undecided:
@@ -255,7 +255,7 @@ class LeaseMonitor:
 
 
 class ChainedLease(Lease):
-    """The lease of a lock; it is lost when another process took it for dead and follows in the chain."""
+    """The lease of a lock; it is lost once another process considered it dead and created a successor."""
 
     def __init__(self, storage: FileStorage, name: str, expire_after: float) -> None:
         super().__init__(storage, name)
@@ -286,7 +286,7 @@ class ChainedLease(Lease):
 
 
 class LeaseLock:
-    """A lock that one holder at a time has, by a lease that is created only if it does not exist.
+    """An exclusive lock: its holder has created a lease, which succeeds only if the file does not exist.
 
     A dead lease is not deleted and created again, since two processes might do so at the same time, and one
     would delete the new lease of the other. Instead, the successor creates a lease that is named after the
@@ -296,9 +296,9 @@ class LeaseLock:
 
     Args:
         renewer: renews the lease while the lock is held.
-        monitor: knows which leases are dead.
+        monitor: decides which leases are dead.
         head: the storage, and the name of the first lease of a chain.
-        timing: of the leases.
+        timing: the intervals of the leases.
 
     Example:
         >>> from magical.stores.remote.filesystem import open_storage
@@ -358,7 +358,7 @@ class LeaseLock:
         return self._storage.read(self._head) is not None
 
     def is_dead(self) -> bool:
-        """Return True if the first holder has died or has not renewed its lease for long."""
+        """Return True if the first lease of the chain is dead; see ``LeaseMonitor.is_dead``."""
         text = self._storage.read(self._head)
         return text is not None and self._monitor.is_dead(self._head, text)
 
@@ -375,7 +375,7 @@ class HeldLock:
     """A lock that this process holds.
 
     Args:
-        lease: of this process.
+        lease: the lease of this process.
         chain: the dead leases before it, by name, with the content that was read.
         renewer: renews the lease.
     """

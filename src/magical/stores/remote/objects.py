@@ -30,7 +30,7 @@ class RemoteObjects:
     """Blobs in a storage; see ``BlobStore``.
 
     Args:
-        storage: of the store.
+        storage: the storage of the store.
         cache: a folder of this machine, for blobs that must be files.
 
     Example:
@@ -107,7 +107,7 @@ class RemoteObjects:
         return self._storage.list_files(OBJECTS_FOLDER)
 
     def _is_stored(self, blob: str, size: int) -> bool:
-        """Return True if a blob exists and is whole; it is read unless this process has verified it."""
+        """Return True if a blob of this size exists and is whole; each process reads it once to verify it."""
         info = self._storage.stat(_blob_file(blob))
         if info is None or info.size != size:
             return False
@@ -122,7 +122,7 @@ class RemoteObjects:
 
 
 def parse_blob(file: str) -> str:
-    """Return the name of the blob in a file; empty if the file is none.
+    """Return the name of the blob that a file contains; empty if the file is not a blob.
 
     Example:
         >>> parse_blob(f"objects/ab/{'cd' * 19}.json") == "ab" + "cd" * 19 + ".json"

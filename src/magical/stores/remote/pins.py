@@ -22,7 +22,7 @@ class RemotePins:
     """The pins of one run: a small file for each key, and one lease while the run lives.
 
     Args:
-        storage: of the store.
+        storage: the storage of the store.
         renewer: renews the lease.
         run: the run's name.
 
@@ -46,7 +46,7 @@ class RemotePins:
         self._folder = f"{_FOLDER}/{run}-{secrets.token_hex(8)}"
         self._lock = threading.Lock()
         self._blobs: dict[str, set[str]] = {}
-        # The lease comes before any pin: a sweep takes pins without a lease for those of a dead run.
+        # The lease comes before any pin: a sweep treats pins without a lease as those of a dead run.
         self._lease = Lease(storage, f"{self._folder}/{_LEASE}", self._restore)
         self._lease.put()
         renewer.add(self._lease)
@@ -74,7 +74,7 @@ class RemotePins:
         # No renewal may come after this, or it would find the lease missing and restore the pins.
         self._renewer.drop(self._lease)
         with self._lock:
-            # The lease is deleted last: pins without one are counted as those of a dead run.
+            # The lease is deleted last: a sweep treats pins without a lease as those of a dead run.
             self._storage.remove(*(f"{self._folder}/{key}" for key in self._blobs), self._lease.name)
 
     def _restore(self) -> None:
@@ -98,7 +98,7 @@ class PinSet:
 
 
 def find_pins(storage: FileStorage, monitor: LeaseMonitor) -> PinSet:
-    """Read the pins of all runs; the monitor knows which runs are dead."""
+    """Find the pins of living runs and the pin files of dead runs; the monitor decides which are dead."""
     pins, runs = PinSet(), defaultdict[str, list[str]](list)
     for name in storage.list_files(_FOLDER):
         runs[name.rpartition("/")[0]].append(name)

@@ -30,16 +30,16 @@ _FORMAT_FILE = "format"
 class RemoteStore(ArtifactStore):
     """A ``Store`` at a URL of fsspec, such as ``s3://bucket/campaign``; many machines may use it at once.
 
-    Locks and pins are leases: files that their holders renew. What a killed process held is free, and swept,
-    when its lease has not been renewed for a minute.
+    Locks and pins depend on leases: files that their holders renew. The locks and pins of a killed process
+    are free when its lease has not been renewed for a minute.
 
-    All records are used, those too whose loading runs code: a store is shared to use what others computed.
+    Records are used even if loading them runs code: a store is shared to use the results of others.
     So whoever may write there can run code where the store is read.
 
     Args:
-        url: of the store.
+        url: the URL of the store.
         local: a folder of this machine, for scratch folders and for objects that must be files.
-        timing: of the leases.
+        timing: the intervals of the leases; by default those of ``LeaseTiming``.
 
     Raises:
         StoreError: the protocol is unknown, or the package for it is not installed.
@@ -72,7 +72,7 @@ class RemoteStore(ArtifactStore):
         return partial(RemoteStore, timing=self.timing), (self.url, self.local)
 
     def find_record(self, key: str) -> Record | None:
-        """Return the record of a key, if its objects exist; a run pins what it finds."""
+        """Return the record of a key, pinned for open runs; None if it or one of its objects is missing."""
         record = self.read_record(key)
         if self._pins:
             self._pin(key, record)
@@ -93,13 +93,13 @@ class RemoteStore(ArtifactStore):
             self._pin(record.key, record)
 
     def drop_record(self, key: str, expected: Record | None = None) -> None:
-        """Delete the record of a key, but keep any other than the expected one: another run has put it."""
+        """Delete the record of a key; if ``expected`` is given, only if the stored record equals it."""
         if expected is None or self.read_record(key) == expected:
             self.storage.remove(_record_name(key))
 
     @contextmanager
     def pin_run(self, run: str) -> Iterator[None]:
-        """Pin what is looked up and stored in the block, so that no sweep removes it."""
+        """Pin all records that are looked up or stored in the block, so that no sweep removes them."""
         self._verify_exclusive_create()
         pins = RemotePins(self.storage, self._renewer, run)
         self._pins.append(pins)
@@ -110,12 +110,12 @@ class RemoteStore(ArtifactStore):
             pins.close()
 
     def block_sweeps(self) -> AbstractContextManager[None]:
-        """Enter the gate as a writer; a sweep waits for all writers."""
+        """Block sweeps inside the ``with`` block; other writers are not blocked."""
         return self._gate.block_sweeps()
 
     @contextmanager
     def lock(self, key: str, on_wait: Callable[[], None] = do_nothing) -> Iterator[None]:
-        """Hold the lock of a key while it is computed; the wait calls ``on_wait``, which may raise."""
+        """Hold the lock of a key in the block; while waiting for it, call ``on_wait``, which may raise."""
         held = self.key_lock(f"{LOCKS}/{key}").acquire(on_wait)
         try:
             yield
@@ -133,7 +133,7 @@ class RemoteStore(ArtifactStore):
         dry: bool = False,
         verify: bool = False,
     ) -> SweepResult:
-        """Remove what no alive or pinned key needs, and what kills have left.
+        """Remove files that no alive or pinned key needs, and those that killed processes left.
 
         Before it closes the gate, it waits until it knows which runs live: up to one renewal for a living
         run, a minute for a killed one.
@@ -160,7 +160,7 @@ class RemoteStore(ArtifactStore):
         """Raise before anything is computed if the store is not writable or cannot create exclusively."""
         if self._is_verified:
             return
-        # The second call asks for a file that exists for sure; a store that creates it knows no conditions.
+        # The second call must fail, since the file exists; else the store cannot create exclusively.
         is_new = self.storage.create(_FORMAT_FILE, b"1")
         if is_new and self.storage.create(_FORMAT_FILE, b"1"):
             raise StoreError(

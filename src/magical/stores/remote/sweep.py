@@ -42,14 +42,14 @@ class SweepableRemote(Protocol):
         """Return the record of a key from the bytes of its file."""
 
     def key_lock(self, name: str) -> LeaseLock:
-        """Return the lock of a key."""
+        """Return the lock whose lease is a file of this name."""
 
 
 class RemoteSweep:
     """One sweep of a store.
 
     Args:
-        store: to be swept.
+        store: the store to sweep.
         access: the sole access to the store.
         dry: remove nothing, only count.
     """
@@ -62,7 +62,7 @@ class RemoteSweep:
     def run(
         self, alive: Collection[str] | Callable[[], Collection[str]], suspects: Collection[str]
     ) -> SweepResult:
-        """Remove what is neither alive nor pinned.
+        """Remove the files that no alive or pinned key needs, and return the counts.
 
         Args:
             alive: keys to keep, or a function that returns them.
@@ -84,7 +84,7 @@ class RemoteSweep:
         return self.swept
 
     def _sweep_records(self, keys: set[str]) -> set[str]:
-        """Remove the records of other keys, and return the blobs that the rest needs."""
+        """Remove damaged records and those of other keys; return the blobs that the others need."""
         found = self._storage.list_files(RECORDS)
         key_of = {name: join_name(name).removesuffix(".json") for name in found}
         texts = self._storage.read_all(n for n, key in key_of.items() if key in keys)
@@ -125,10 +125,10 @@ class RemoteSweep:
                 self.swept.leftovers += 1
 
     def _sweep_cache(self, needed: set[str]) -> None:
-        """Delete copies on this machine; they are not counted, since their originals are."""
+        """Delete unneeded copies from this machine's cache; only their originals in the store are counted."""
         for path in self._store.objects.cache.paths():
             if path.name.startswith(PARTIAL_PREFIX):
-                # Another process may be copying it: reading needs no gate, so only its age tells.
+                # Another process may be copying it: reading needs no gate, so only its age shows.
                 with suppress(FileNotFoundError):
                     if time.time() - path.stat().st_mtime < _STALE_AFTER:
                         continue
@@ -142,7 +142,7 @@ class RemoteSweep:
     def _delete(self, *names: str) -> None:
         if self._dry:
             return
-        # This process may have slept, and another have taken the gate, since when writers may put new files.
+        # If this process slept, another may have taken the gate, and writers may have put new files since.
         if time.monotonic() - self._confirmed_at > _CONFIRM_INTERVAL:
             self._access.lock.ensure_held()
             self._confirmed_at = time.monotonic()
