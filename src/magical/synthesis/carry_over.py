@@ -113,7 +113,7 @@ def match_keys(keys: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
 def _find_base_rows(
     schema: Schema, sources: Sequence[InputTable]
 ) -> tuple[pl.DataFrame, Schema | None] | None:
-    """Return the rows to take over, with their input's schema unless only ids are taken; None for new rows."""
+    """Return the rows to take over, with their input's schema unless only ids are taken; None if new."""
     ids = [schema.column(n) for n in schema.ids]
     candidates = [s for s in sources if not _is_parent_table(schema, s)]
     if not ids:
@@ -138,7 +138,7 @@ def _is_parent_table(schema: Schema, source: InputTable) -> bool:
 
 
 def drop_invalid_rows(table: pl.DataFrame, columns: Iterable[Column]) -> pl.DataFrame:
-    """Drop the rows that break the contract of one of these columns; a column of another type is not checked."""
+    """Drop the rows that break the contract of any of these columns; another type is not checked."""
     broken = find_invalid_rows(
         table, [c for c in columns if c.type in ("any", dtype_kind(table.schema[c.name]))]
     )

@@ -35,7 +35,7 @@ from magical.synthesis.rng import NumberArray, SeededRandom
 __all__ = ["Profile", "learn_profiles", "profile_table"]
 
 _QUANTILES, _MIN_ROWS, _MAX_DISTINCT = 20, 5, 50
-"""Intervals between quantiles; the least rows that share a value; the most distinct values of a categorical column."""
+"""Intervals between quantiles; the least rows that share a value; the most distinct values of categories."""
 
 _ORDERED_TYPES = ("int", "float", "date", "datetime", "time", "duration")
 

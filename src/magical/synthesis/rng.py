@@ -64,7 +64,7 @@ class SeededRandom:
         return np.asarray(total.astype(np.float64) * 2.0**-20 - 3.0)
 
     def mask(self, share: float, size: int) -> NumberArray:
-        """Draw a mask of ``size`` places, about ``share`` of them true: at least one, unless the share is 0."""
+        """Draw a mask of ``size`` places, a ``share`` of them true: at least one, unless the share is 0."""
         if share <= 0 or not size:
             return np.zeros(size, dtype=bool)
         chosen = np.asarray(self.bits(size) < np.uint64(min(int(share * 2.0**64), (1 << 64) - 1)))

@@ -58,7 +58,7 @@ def generate_words(least: int, most: int | None) -> tuple[str, ...]:
 
 
 def generate_numbered(prefix: str, least: int, most: int | None, size: int) -> pl.Series:
-    """Generate distinct texts such as ``shop-1``, or short codes if the length is limited; fewer if too few fit.
+    """Generate distinct texts such as ``shop-1``, or short codes for limited lengths; fewer if too few fit.
 
     Example:
         >>> generate_numbered("shop", 0, None, 2).to_list(), generate_numbered("shop", 0, 2, 3).to_list()
