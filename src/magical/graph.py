@@ -97,7 +97,7 @@ class Graph:
     """The immutable result of drawing a workflow.
 
     Attributes:
-        workflow: its name.
+        workflow: the name of the workflow.
         nodes: in the order of drawing, so that each node follows its inputs.
         result: the wire that the workflow returns.
         findings: faults found while drawing.

@@ -79,7 +79,7 @@ def generate_inputs(graph: Graph, node: Node, rows: int) -> dict[str, Any]:
     """Generate the results of the nodes before a node, and before its predictors.
 
     Args:
-        graph: with calls: drawn in this process, not read from a cache.
+        graph: a graph with calls: drawn in this process, not read from a cache.
         node: the node that will be called with them.
         rows: the height of each table.
 

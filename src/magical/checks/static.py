@@ -19,7 +19,7 @@ def run_static_checks(graph: Graph, workflow: Workflow[Any, Any]) -> list[Findin
     """Collect the findings about a drawn workflow: wiring, and all other static checks.
 
     Args:
-        graph: with calls: drawn in this process, not read from a cache.
+        graph: a graph with calls: drawn in this process, not read from a cache.
         workflow: the workflow that the graph was drawn from.
 
     Example:

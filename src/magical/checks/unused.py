@@ -125,6 +125,7 @@ def _collect_used_names(settings: type[Settings]) -> set[str]:
 
 
 def _find_unused_items(graph: Graph, node: Node) -> list[str]:
+    """List the parts of a split, or the members of a tuple, that no later step takes."""
     kind, promise = node.promise["kind"], node.promise
     items = list(PARTS) if kind == "parts" else list(map(str, range(len(promise.get("items", ())))))
     links = [link for n in graph.required_nodes for link in n.links] + list(find_links(graph.result))
@@ -168,6 +169,7 @@ def _is_column_used(consumer: Node, source: str, column: str) -> bool:
 
 
 def _list_table_schemas(promises: Iterable[Promise]) -> list[Schema | None]:
+    """List the schemas of all tables in promises; None for a table without promised columns."""
     return [t.schema for p in promises for t in flatten_promise(p) if t.is_table or t.kind == "parts"]
 
 

@@ -32,7 +32,7 @@ class RegistryIdentity(Protocol):
     """Names the model registry of a project, without a request to it."""
 
     def find_id(self) -> str:
-        """Return the registry's id, without a password; empty if nothing was ever written to the registry."""
+        """Return the registry's id, without a password; empty if the registry does not exist yet."""
 
     def ensure_id(self) -> str:
         """Return the registry's id, and create it if needed: something has been written to the registry."""

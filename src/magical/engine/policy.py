@@ -28,12 +28,12 @@ class StepPolicy(Settings):
     """The policy of one step; a field that is None is as for all steps.
 
     Attributes:
-        retries: attempts after the first one that failed.
+        retries: attempts after the first one has failed.
         backoff: seconds before the first retry; doubled before each further one, ten minutes at most.
-        timeout: seconds; the step then runs in a process of its own, which is killed when they are over.
+        timeout: seconds a step may take; it then runs in a process of its own, which is killed after them.
         workers: how many of its nodes run at a time.
-        tags: of its tasks in Prefect, beside those of the run; Prefect can limit how many tasks of a tag run
-            at a time, over all runs.
+        tags: the tags of its tasks in Prefect, beside those of the run; Prefect can limit how many tasks of a
+            tag run at a time, over all runs.
     """
 
     retries: int | None = Field(default=None, ge=0, le=100)
@@ -78,7 +78,7 @@ class Policy(Settings):
         retries: attempts after the first one that raised, got no answer from its source, or timed out.
         backoff: seconds before the first retry; doubled before each further one, ten minutes at most.
         timeout: seconds a step may take; None for no limit. A step with a timeout runs in its own process.
-        tags: of the flow run in Prefect.
+        tags: the tags of the flow run in Prefect.
         steps: the policy of single steps, by the name of a step or of one node: ``tune``, ``tune[boosting]``.
 
     Example:
@@ -147,10 +147,10 @@ class TrackingSettings(Settings):
     """The MLflow server or database for runs and models.
 
     Attributes:
-        enabled: whether runs are recorded in MLflow.
+        enabled: True to record runs in MLflow.
         uri: MLflow's tracking server or database; empty for the project's own in ``.magical``.
-        registry_uri: its model registry, if that is elsewhere.
-        experiment: the experiment's name; empty for the workflow's.
+        registry_uri: the address of MLflow's model registry; empty if it is that of ``uri``.
+        experiment: the name of the experiment; empty for the name of the workflow.
 
     Example:
         >>> TrackingSettings(uri="http://127.0.0.1:5000").experiment

@@ -205,7 +205,7 @@ class Version:
     Attributes:
         number: the version, from 1.
         key: the key of the step that registered it.
-        aliases: such as ``champion``.
+        aliases: the aliases that point at it, such as ``champion``.
         uri: its address for a person or a serving process.
     """
 
@@ -330,7 +330,7 @@ class StepContext:
         return self.node.name
 
     def emit(self, event: Event) -> None:
-        """Pass an event on without secrets."""
+        """Pass an event to the listeners, with secrets masked."""
         # Masked here: only the process that resolved a secret knows what to mask.
         self.dispatch_event(event.mask_texts())
 

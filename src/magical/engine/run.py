@@ -87,7 +87,7 @@ class RemoteSetup:
 
     Attributes:
         command: starts a process for one node.
-        make_ticket: creates a ticket, with which such a process opens the same project.
+        make_ticket: creates the ticket by which such a process opens the same project.
     """
 
     command: tuple[str, ...]
@@ -99,9 +99,9 @@ class RunContext:
     """All that executing a run needs; it is created only if some step must run.
 
     Attributes:
-        graph: with the code of its steps.
+        graph: the graph, with the code of its steps.
         policy: retries, timeouts, workers.
-        registry: opens the model registry, if there is one.
+        registry: opens the model registry; None if there is none.
         remote: runs bodies in other processes; None if all run in this one.
         on_error: called with the exception of a body, in the frame that caught it, for a debugger.
         echo: True to also write the output of bodies to this process's standard output.
@@ -140,7 +140,7 @@ class RunResult:
         records: the records of all nodes that were fresh or have finished.
         executed: the nodes whose bodies ran.
         left_out: for each node that was not run, the reason.
-        pending: for each node whose registry did not answer, the message.
+        pending: for each node whose model registry did not answer, the message.
 
     Example:
         >>> RunResult(left_out={"register": "writes to the world"}).state
@@ -199,7 +199,7 @@ class NodeExecutor(Protocol):
 
         Args:
             node: the node to run.
-            plan: its key and its parts.
+            plan: the node's key, and the parts of the key.
             records: the records of the nodes before it.
 
         Raises:
@@ -208,7 +208,7 @@ class NodeExecutor(Protocol):
             BrokenPromise: the output breaks its promise.
             DamagedArtifact: a stored input is damaged.
             StoreError: the result cannot be stored.
-            InputError: a file that it reads changed meanwhile.
+            InputError: a file that the body reads changed meanwhile.
         """
 
     def drop_value(self, node: str) -> None:
@@ -219,7 +219,7 @@ def execute(graph: Graph, planning: PlanningContext, start: Callable[[], RunResu
     """Run a graph if some step must run; otherwise return its records, and write nothing.
 
     Args:
-        graph: with or without the code of its steps.
+        graph: the graph, with or without the code of its steps.
         planning: decides which nodes are fresh.
         start: runs the graph. It imports the engine's heavy parts, so it is called only if needed.
 

@@ -37,15 +37,15 @@ class GuardedProcess:
 
     Args:
         command: the program and its arguments.
-        env: its whole environment; by default that of this process.
-        cwd: its working directory; by default that of this process.
-        log: the file for its output, overwritten; by default its output is discarded.
+        env: the command's whole environment; by default that of this process.
+        cwd: the command's working directory; by default that of this process.
+        log: the file for the command's output, overwritten; by default the output is discarded.
 
     Attributes:
         pid: the process of the command, which leads a process group of its own.
 
     Raises:
-        ProjectError: on entry, the command cannot be started.
+        ProjectError: the command cannot be started; raised when the block is entered.
 
     Example:
         >>> with GuardedProcess(["sleep", "60"]) as sleeping:
