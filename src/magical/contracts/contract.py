@@ -223,6 +223,7 @@ def _check_roles(contract: type[BaseModel], columns: tuple[Column, ...]) -> None
 
 
 def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
+    """Convert a field of a contract to a column; raise a ContractError for two roles or an unknown type."""
     marks: list[Any] = list(info.metadata)
     bare_hint, nullable = unwrap_hint(info.annotation, marks)
     roles = [m for m in marks if isinstance(m, Role)]

@@ -57,6 +57,7 @@ def from_pandas(table: pd.DataFrame, schema: Schema | None = None, *, label: str
 
 
 def _series_to_pandas(series: pl.Series) -> Any:
+    """Convert a column to a pandas array that keeps its type and its nulls."""
     dtype, base = series.dtype, series.dtype.base_type()
     mask = series.is_null().to_numpy()
     if base in (pl.Int128, pl.UInt128, pl.Float16, pl.Object):
@@ -111,6 +112,7 @@ def _to_categorical(series: pl.Series) -> Any:
 
 
 def _check_column_names(table: pd.DataFrame, schema: Schema | None, label: str) -> None:
+    """Raise a BrokenPromise for names that are no strings, duplicates, or promised columns in the index."""
     names: list[Any] = table.columns.to_list()
     unnamed = [name for name in names if not isinstance(name, str)]
     if unnamed:
@@ -135,6 +137,7 @@ def _check_column_names(table: pd.DataFrame, schema: Schema | None, label: str) 
 
 
 def _series_from_pandas(values: pd.Series[Any], wanted: str, label: str) -> pl.Series:
+    """Convert a column to polars, in its promised type ``wanted`` if it has one (else empty)."""
     name, dtype = str(values.name), values.dtype
     try:
         return _restore_type(_convert_series(values).rename(name), wanted)

@@ -82,7 +82,7 @@ class Promise:
             ``receipt``, ``value``, ``object``, ``none`` or ``any``.
         schema: for tables and parts; None for a table without a contract.
         items: for a tuple, its members; for a list, the one promise of all.
-        type_variable: stands for the schema until ``bind_variables`` replaces it.
+        type_variable: the placeholder of the schema, until ``bind_variables`` replaces it.
         annotated_hint: for a value, its hint with the bounds that ``Annotated`` gives it.
     """
 

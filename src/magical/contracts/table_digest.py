@@ -72,6 +72,7 @@ def _type_name(dtype: Any) -> str:
 
 
 def _hash_series(digest: Any, series: pl.Series) -> None:
+    """Add the values and nulls of a column to a digest."""
     series = series.alias("column")  # methods of a series look it up by its name, which may be a pattern
     # The null mask first: values beneath a null are arbitrary, and are replaced by a constant below.
     if series.null_count():

@@ -86,6 +86,7 @@ def coerce_table(table: Any, schema: Schema, *, label: str = "") -> pl.DataFrame
 
 
 def _coerce_series(series: pl.Series, column: Column, label: str) -> pl.Series:
+    """Cast a column to its promised type; raise a BrokenPromise if that would change a value."""
     wanted = DTYPES.get(column.type)
     if wanted is None or series.dtype == wanted:
         return series

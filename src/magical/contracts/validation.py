@@ -95,6 +95,7 @@ _BOUND_TEXTS = {
 
 
 def _bound_expression(bound: str, value: Any, col: pl.Expr, dtype: Any) -> pl.Expr:
+    """Build an expression that is true where a column's value is within a bound."""
     match bound:
         case "ge":
             return col.ge(value) & _is_not_nan(col, dtype)
@@ -419,6 +420,7 @@ def _make_failure(check: Check, count: int, rows: pl.DataFrame, shown: list[str]
 
 
 def _suggest_fix(failures: list[Failure], names: list[str], schema: Schema) -> str:
+    """Write a hint for the failures of a table with these column names."""
     contract = f"{schema.name} in {schema.source}" if schema.source else schema.name
     missing = [f.column for f in failures if f.rule == "is missing"]
     if missing:

@@ -110,6 +110,8 @@ def _column_names(formula: ast.expr) -> list[str]:
 
 
 def _is_integer_formula(formula: ast.expr, schema: Schema) -> bool:
+    """Return True if all operands are integers or booleans, and nothing is divided."""
+
     def is_integer(node: ast.expr) -> bool:
         match node:
             case ast.Name(id=name):
@@ -133,6 +135,7 @@ def _may_divide_by_zero(node: ast.expr) -> bool:
 
 
 def _to_polars(formula: ast.expr, dtype: Any) -> pl.Expr:
+    """Convert a formula to a polars expression, with its operands cast to ``dtype``."""
     match formula:
         case ast.Name(id=name):  # cast first, or narrow integers would overflow
             return pl.col(name).cast(dtype)

@@ -106,6 +106,7 @@ class _ContractWriter:
         return aliases + ("\n\n" if aliases else "") + f"{head}\n{body}\n"
 
     def _field_lines(self, column: Column) -> list[str]:
+        """Write the lines of a field, with its reason as a comment."""
         hint = self._hint_source(column)
         options = [f"{k}={quote_value(v)}" for k, v in column.bounds.items()]
         options += [f"alias={quote_value(column.alias)}"] if column.alias else []

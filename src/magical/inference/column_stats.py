@@ -37,7 +37,7 @@ class ColumnStats:
         format: the date format in the source; empty for ISO.
         raw: the column as it came from the source.
         kind: the contract's type: ``str`` for integers beyond 64 bits, ``date`` for datetimes that are all at
-            midnight, empty for a type that no contract has.
+            midnight, empty for lists and for types that contracts lack.
 
     Example:
         >>> stats = ColumnStats(pl.Series("x", [1.0, 2.0, None]))
@@ -157,6 +157,7 @@ class ColumnStats:
 
 
 def _find_kind(values: pl.Series) -> str:
+    """Return the contract's type for a column; empty for lists and for types that contracts lack."""
     dtype = values.dtype
     if dtype.is_decimal():  # contracts have no decimals
         return "float"

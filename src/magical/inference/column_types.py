@@ -160,6 +160,7 @@ def _is_code(stats: ColumnStats) -> bool:
 
 
 def _infer_number_type(stats: ColumnStats, has_ints: bool) -> InferredType:
+    """Infer the type and bounds of numbers that are amounts, not codes."""
     # pandas writes integers as floats in a column with missing values.
     written_as_float = stats.kind == "float" and stats.missing_count > 0 and has_ints
     kind = "int" if stats.kind == "int" or (written_as_float and stats.is_whole) else "float"
@@ -198,7 +199,7 @@ def _bounds_from_name(stats: ColumnStats) -> dict[str, float]:
             if most == 100 and stats.high <= 1:  # a share that is called a percentage
                 return {"ge": 0}
             if "lat" in names or "lon" in names:
-                # Whole numbers of such a name are rarely degrees.
+                # Whole numbers with one of these names are rarely degrees.
                 return {"ge": least, "le": most} if stats.kind == "float" else {}
             return {"ge": least, "le": most}
     return {}

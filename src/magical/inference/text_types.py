@@ -79,6 +79,7 @@ def _refine_integers(raw: pl.Series, texts: pl.Series, values: pl.Series) -> pl.
 
 
 def _infer_dates(raw: pl.Series, texts: pl.Series) -> tuple[pl.Series, str]:
+    """Cast texts by a common date format; return ``raw`` and an empty format if none fits all of them."""
     present = texts.filter(texts != "")
     for time_suffix in _TIME_SUFFIXES:
         format = infer_date_format(present.head(_HEAD_ROWS), time_suffix)

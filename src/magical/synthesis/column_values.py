@@ -228,6 +228,7 @@ def _effective_type(column: Column) -> str:
 
 
 def _to_plain_value(value: Any, kind: str) -> Any:
+    """Convert an example to a plain value: an enum member to text, an ISO text to a date or time."""
     if isinstance(value, enum.Enum):
         return str(value.value)
     if isinstance(value, str) and kind in ("date", "datetime", "time"):

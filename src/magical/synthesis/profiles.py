@@ -165,6 +165,7 @@ def _cast_to_column(values: pl.Series, column: Column) -> pl.Series | None:
 
 
 def _profile_column(values: pl.Series, column: Column) -> Profile:
+    """Learn the profile of one column: its frequent values, else its quantiles or its text lengths."""
     null_share, present = values.null_count() / values.len(), values.drop_nulls()
     if present.dtype.is_float():
         present = present.filter(present.is_finite())

@@ -168,6 +168,7 @@ def find_recipe(hint: Any, enclosing: tuple[Any, ...] = (), marks: tuple[Any, ..
 
 
 def _find_hint_recipe(hint: Any, enclosing: tuple[Any, ...], marks: list[Any]) -> Recipe:
+    """Build the recipe for a hint without ``Annotated`` and ``| None``."""
     origin, arguments = get_origin(hint) or hint, get_args(hint)
     if hint is None or hint is type(None):
         return Recipe("none")
@@ -213,6 +214,7 @@ def _find_collection_recipe(
 
 
 def _find_class_recipe(cls: type[Any], hint: Any, enclosing: tuple[Any, ...], marks: list[Any]) -> Recipe:
+    """Build the recipe for a class: an enum, a plain type, a figure or a record."""
     if cls in enclosing:  # a class that requires itself has no finite value
         raise UnsupportedHint(_hint_name(cls))
     if issubclass(cls, enum.Enum):

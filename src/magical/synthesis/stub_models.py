@@ -167,7 +167,7 @@ def build_stub_model(inputs: Sequence[tuple[Promise, Any]], seed: str) -> Model:
     """Build a pretended model with the signature and classes that the inputs of a step call for.
 
     Args:
-        inputs: a model among them gives the signature, else the first table with a target.
+        inputs: the signature is that of a model among them, else of the first table with a target.
         seed: the seed of the predictions.
 
     Raises:
@@ -250,6 +250,7 @@ def _find_stub(model: Model) -> StubModel:
 
 
 def _build_for_table(table: pl.DataFrame, schema: Schema, seed: str) -> Model:
+    """Build a pretended model whose classes or range of numbers are those of the table's target."""
     target = schema.column(str(schema.target))
     values = table.get_column(target.name).drop_nulls()
     inputs = Schema(f"{schema.name}Features", tuple(schema.features))

@@ -247,6 +247,7 @@ class _TableBuilder:
         return any(name in find_rule_columns(r, self.schema.names) for r in build_rule_checks(self.schema))
 
     def _add_target(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Add the target, which depends on the other columns unless it is a list."""
         group = next(g for g in self.groups if self.schema.target in g.names)
         with translate_errors(self.schema, group.names[0]):
             column = self.schema.column(group.names[0])

@@ -91,6 +91,7 @@ def generate_matching(pattern: str, least: int, most: int | None, *, count: int 
 
 @functools.lru_cache(maxsize=16)
 def _search_matching(pattern: str, least: int, most: int | None, count: int) -> pl.Series:
+    """Draw texts from the pattern's syntax tree, and keep those that match it and fit the lengths."""
     try:
         tree = parser.parse(pattern)
     except (re.error, RecursionError, OverflowError) as error:
@@ -134,6 +135,7 @@ class _PatternWriter:
         return pl.select(pl.concat_str(parts)).to_series() if parts else _repeat_text("", size)
 
     def piece(self, op: Any, argument: Any, size: int) -> pl.Series:
+        """Generate ``size`` texts for one node of the syntax tree."""
         match op:
             case code.LITERAL:
                 return _repeat_text(chr(argument), size)

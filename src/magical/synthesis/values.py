@@ -66,6 +66,7 @@ def _validate_value(hint: Any, value: Any) -> Any:
 
 
 def _generate_from_recipe(recipe: Recipe, *seed: str) -> Any:
+    """Generate one value by a recipe, before pydantic validates it."""
     rng, column = SeededRandom(*seed), recipe.column
     match recipe.kind:
         case "none":
