@@ -163,6 +163,7 @@ def _is_predictor(node: Node) -> bool:
 
 
 def _pair_links(wire: Wire, wanted: Promise) -> Iterator[tuple[Link, Promise]]:
+    """Pair each link of a wire with the promise that is wanted of its value."""
     if isinstance(wire, Link):
         yield wire, wanted
     elif wire is not None:
@@ -288,6 +289,7 @@ class _StepTrial:
     context: _SilentContext
 
     def run(self) -> HardCheckResult:
+        """Call the step with tables of each height, and return the outcome."""
         name, reason = self.node.name, self._find_obstacle()
         outcomes: dict[int, MagicalError | None] = {}
         for rows in () if reason else ROW_COUNTS[-1:] if _needs_many_rows(self.node) else ROW_COUNTS:
@@ -302,6 +304,7 @@ class _StepTrial:
         return HardCheckResult(name, "finding" if errors else "passed", "", tuple(outcomes), findings)
 
     def _find_obstacle(self) -> str:
+        """Explain why the step cannot be called with generated inputs; empty if it can."""
         node = self.node
         assert node.call is not None, "the graph was drawn in this process"
         if node.writes:

@@ -92,6 +92,7 @@ def _iter_checked_nodes(graph: Graph) -> Iterator[Node]:
 
 
 def _find_fetches(source: Source, step: Node) -> Iterator[str]:
+    """Yield what a body reads by itself, with its place; ``step`` is the node of the body."""
     for node in source.walk():
         what = _find_file_read(source, node) or _find_dynamic_code(source, node)
         if not what and not step.writes:  # credentials of a service belong in no key
@@ -103,6 +104,7 @@ def _find_fetches(source: Source, step: Node) -> Iterator[str]:
 
 
 def _find_file_read(source: Source, node: ast.AST) -> str:
+    """Return the text of a call that reads a file at a constant path; empty for any other node."""
     if not isinstance(node, ast.Call):
         return ""
     name, method = source.resolve_name(node.func), getattr(node.func, "attr", "")
@@ -134,6 +136,7 @@ def _find_dynamic_code(source: Source, node: ast.AST) -> str:
 
 
 def _find_environment_read(source: Source, node: ast.AST) -> str:
+    """Describe a read of an environment variable; empty for any other syntax node."""
     if isinstance(node, ast.Call) and _ENVIRONMENT.match(source.resolve_name(node.func)):
         return "" if getattr(node.func, "attr", "") in _SETTERS else _describe_environment(node)
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
@@ -145,11 +148,13 @@ def _find_environment_read(source: Source, node: ast.AST) -> str:
 
 
 def _find_clock_call(source: Source, node: ast.AST, pattern: re.Pattern[str]) -> str:
+    """Describe a call that reads the clock and matches the pattern; empty for any other syntax node."""
     is_called = isinstance(node, ast.Call) and pattern.match(source.resolve_name(node.func))
     return f"the clock, {ast.unparse(node)}" if is_called else ""
 
 
 def _find_random_call(source: Source, node: ast.AST) -> str:
+    """Describe a call that draws random numbers, or creates a generator without a seed; empty for others."""
     if not isinstance(node, ast.Call):
         return ""
     name = source.resolve_name(node.func)

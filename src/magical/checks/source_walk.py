@@ -98,6 +98,7 @@ class Source:
         return False
 
     def _is_constant_path_call(self, node: ast.Call) -> bool:
+        """Return True if a call returns the same path each time, such as ``Path.cwd()``."""
         if self._is_project_resource(node):
             return True
         is_constant = all(map(self.is_constant_path, node.args))
@@ -253,6 +254,7 @@ def _is_path(value: Any) -> bool:
 
 
 def _qualified_name(value: Any) -> str:
+    """Return the full name of a module or callable; empty for any other value."""
     if isinstance(value, ModuleType):
         return value.__name__
     if value is os.environ:  # an instance, which has no name of its own

@@ -120,6 +120,7 @@ class CodeReader:
         return self._closures[ids][1]
 
     def _read_closure(self, roots: tuple[Any, ...]) -> CodeClosure:
+        """Read the definitions that roots refer to, directly or not."""
         code = CodeClosure()
         seen: set[tuple[Any, ...]] = set()
         waiting: list[_Definition] = [d for root in roots for d in self._define_object(root, code)]
@@ -293,6 +294,7 @@ class CodeReader:
         return self._definitions[key]
 
     def _make_definition(self, module: ModuleType, name: str) -> _Definition:
+        """Build the definition of a module's name: by its value if that is simple, else by its code."""
         statements = self._read_bindings(module)[name]
         where = f"{_file_name(module)}:{statements[0].lineno}"
         value = getattr(module, name, None)

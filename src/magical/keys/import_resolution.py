@@ -80,6 +80,7 @@ def _probe_module(name: str) -> ModuleType:
 
 
 def _resolve_base(module: ModuleType, statement: ast.ImportFrom) -> str:
+    """Return the full name of the module that ``from … import`` names, also for a relative import."""
     base = statement.module or ""
     if not statement.level:
         return base

@@ -142,6 +142,7 @@ def _dump(value: Any) -> str:
 
 
 def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
+    """Identify a node by its code, arguments, contracts and package versions."""
     call = node.call
     if call is None:
         raise WiringError(

@@ -84,6 +84,7 @@ _EXAMPLES_CHANGED = "the bounds, the examples or the sample that it is drawn fro
 
 
 def _make_cause(label: str, old: str | None, new: str | None, where: str) -> Cause:
+    """Describe the difference of one key part; ``old`` or ``new`` is None if only one key has the part."""
     kind, _, name = label.partition(":")
     place = f" ({where})" if where else ""
     match kind:
@@ -119,6 +120,7 @@ def _make_cause(label: str, old: str | None, new: str | None, where: str) -> Cau
 
 
 def _describe_change(subject: str, old: str | None, new: str | None) -> str:
+    """Describe the change of a value, and up to three of the changes inside it."""
     one, other = (strip_type_marks(text) if text else text for text in (old, new))
     if old and new and one == other:  # such as a list that became a tuple: only the type marks differ
         return (

@@ -117,6 +117,7 @@ def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
 
 @functools.lru_cache(maxsize=256)
 def _find_distribution(top: str, folder: Path | None) -> tuple[str, str] | None:
+    """Find the distribution of a top-level module, by names or RECORD files; None if there is none."""
     for site_folder in [folder] if folder and folder in _list_site_folders() else _list_site_folders():
         entries = [e for e in _list_entries(site_folder) if e.name.endswith(".dist-info")]
         # Most distributions are named as their module. For the others, all RECORD files are read: slow.
@@ -129,6 +130,7 @@ def _find_distribution(top: str, folder: Path | None) -> tuple[str, str] | None:
 
 
 def _has_module(dist_info: Path, top: str) -> bool:
+    """Return True if the RECORD of a distribution lists a top-level module."""
     try:
         record = (dist_info / "RECORD").read_bytes()
     except OSError:

@@ -57,6 +57,7 @@ def _flatten_statements(
 
 
 def _find_bound_names(statement: ast.stmt) -> set[str]:
+    """Find the names that a statement binds, or whose value it changes."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return {statement.name}
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
@@ -75,6 +76,7 @@ def _find_bound_names(statement: ast.stmt) -> set[str]:
 
 
 def _find_root(node: ast.expr) -> ast.expr:
+    """Return the expression before all attributes and subscripts: ``a`` in ``a.b[0]``."""
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return node
@@ -146,6 +148,7 @@ def find_name_chains(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
 
 
 def _find_globals(table: symtable.SymbolTable) -> Iterator[str]:
+    """Find the global names that a symbol table, and the tables inside it, refer to."""
     for symbol in table.get_symbols():
         # A name that a class body reads and does not assign is global, though the symbol table denies it.
         outer = table.get_type() in ("module", "annotation") or symbol.is_global()

@@ -140,6 +140,7 @@ class TaggedSettings(Settings):
 
     @classmethod
     def _kind_schema(cls, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the JSON schema of one kind, with ``kind`` as a required constant."""
         form = dict(handler.resolve_ref_schema(handler(cls.__pydantic_core_schema__)))
         form.pop("description", None)  # a docstring, for readers of the code
         kind = {"const": cls.__name__, "title": "Kind", "type": "string"}

@@ -135,6 +135,7 @@ def _dump_defaults(cls: type[BaseModel]) -> dict[str, Any]:
 
 
 def _merge(old: Any, new: Any, path: str, layer: str, setting_layers: dict[str, str]) -> Any:
+    """Merge a value of a layer into the earlier one, and note the layer of each path that it sets."""
     if isinstance(old, list) and isinstance(new, Mapping):
         return _merge_list(old, new, path, layer, setting_layers)
     # Another kind has other fields, so the values of the old kind must not stay.

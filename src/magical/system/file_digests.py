@@ -60,6 +60,7 @@ class FileDigests:
             ) from None
 
     def _digest_large(self, path: Path, stat: os.stat_result) -> str:
+        """Return the cached digest of a large file, or compute it and cache it."""
         # The change time cannot be set back as the modification time can; a new inode is a replaced file.
         signature = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         if self._cached is None:

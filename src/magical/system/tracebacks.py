@@ -68,6 +68,7 @@ def _cause_chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _format_frame_lines(frames: list[traceback.FrameSummary], limit: int) -> list[str]:
+    """Format the first and last frames, at most ``limit`` of them, two lines each."""
     first = limit // 3
     shown = frames if len(frames) <= limit else [*frames[:first], *frames[first - limit :]]
     lines = []

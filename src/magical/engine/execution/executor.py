@@ -113,6 +113,7 @@ def _validate_parts(value: Any, promise: Promise, owner: str) -> Parts[Any]:
 
 
 def _validate_value(value: Any, promise: Promise, owner: str) -> Any:
+    """Validate a value against its type hint by pydantic, which may convert it, or else by its class."""
     if value is None and not {None, type(None)} & set(get_args(promise.hint)):
         raise BrokenPromise(f"{owner} promised {promise}, and returned None.", hint="is a return missing?")
     try:
@@ -211,6 +212,7 @@ class LocalExecutor:
             raise _step_error(node, error) from error
 
     def _execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
+        """Generate or compute the output of a node, and store it."""
         context = self._make_context(node, plan)
         began = time.monotonic()
         if node.facts.get("pretended"):
@@ -309,6 +311,7 @@ class LocalExecutor:
     def _store_result(
         self, node: Node, plan: NodePlan, value: Any, context: StepContext, seconds: float
     ) -> Record:
+        """Store the result and the kept values, and then the record that refers to them."""
         call, store = node.call, self._context.store
         assert call is not None
         began = time.monotonic()
@@ -358,6 +361,7 @@ class LocalExecutor:
         return [self._load_wire(w, p, records, s) for w, p, s in zip(wire, plains, promises, strict=True)]
 
     def _load_link(self, link: Link, records: Mapping[str, Record], wanted: Promise = _ANY) -> Any:
+        """Load the result that a link refers to from memory or the store, as the wanted kind of table."""
         call = self._context.graph.by_name[link.node].call
         assert call is not None
         promise = call.promise.member(link.item) if link.item else call.promise

@@ -223,6 +223,7 @@ class Scheduler:
         return self._result
 
     def _loop(self, runner: Runner) -> None:
+        """Start ready nodes and handle ended bodies until none is left."""
         try:
             self._start_ready(runner)
             while self._running or self._delayed:
@@ -291,6 +292,7 @@ class Scheduler:
         return plan.record is None and policy.workers is not None and calls >= policy.workers
 
     def _handle_end(self, plan: NodePlan, future: Future[Record]) -> None:
+        """Record the result or the error of a body that has ended, and queue the deferred nodes again."""
         del self._running[plan.name]
         while self._deferred:
             self._ready.requeue(self._deferred.pop())
@@ -331,6 +333,7 @@ class Scheduler:
         self._mark_done(plan.name)
 
     def _record_failed(self, plan: NodePlan, error: MagicalError) -> None:
+        """Queue a failed node for a retry; without one, record it as failed, or as pending for ``sync``."""
         node = self._graph.by_name[plan.name]
         wait = self._retries.next_delay(plan, self._context.policy.for_node(node), error)
         if wait is not None:
