@@ -70,6 +70,7 @@ def _build_answer(graph: Graph, picture: Picture) -> dict[str, Any]:
 
 
 def _make_renderer(picture: Picture, form: str | None) -> Callable[[], str]:
+    """Return a function that renders the picture: as Mermaid text, or as a tree that fits the terminal."""
     if form == "mermaid":
         from magical.views.mermaid import render_mermaid
 

@@ -85,6 +85,7 @@ class Run:
         return record
 
     def _load_value(self, link: Link) -> Any:
+        """Load the output to which a link leads, with its promise attached."""
         from magical.contracts.promises import attach_promise
 
         node = self._graph.by_name[link.node]

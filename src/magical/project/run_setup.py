@@ -62,6 +62,7 @@ def run_drawing(
     """
 
     def start() -> RunResult:
+        """Set up the runner, the listeners and the cluster, and execute the steps."""
         # Imported here: a run with nothing to do must not wait for the import of polars and the rest.
         from magical.engine.execution.dispatch import has_cluster_work
         from magical.engine.execution.scheduler import Scheduler

@@ -132,6 +132,7 @@ class _RunSender:
         self._servers = _Servers()
 
     def send(self) -> Iterator[SyncItem]:
+        """Send each run that MLflow missed, and yield the outcome."""
         for run in reversed(self._context.journal.names()):
             mark = self._marks.read(run)
             if mark is None or mark.state == SENT:
@@ -171,6 +172,7 @@ class _StepSender:
         self._marks, self._servers = ProgressMarkStore(context.journal.folder), _Servers()
 
     def send(self) -> Iterator[SyncItem]:
+        """Send each step that the registry missed, and yield the outcome."""
         newer: set[tuple[str, str]] = set()  # workflow and step, as executed by newer runs
         seen: set[str] = set()
         done: set[str] = set()  # keys of executed steps, with the suffix of a registry
@@ -204,6 +206,7 @@ class _StepSender:
             return _failed_item(run.name, step, error)
 
     def _send_step(self, run: RunSummary, step: str, key: str) -> SyncItem:
+        """Execute a pending step again if its key is unchanged; else report it as changed."""
         mark = self._marks.read(run.name)
         settings = {**drop_masked(run.settings), **(mark.line if mark else {})}
         context = self._context.reopen(settings, profile=_profile(run))

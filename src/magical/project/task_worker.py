@@ -117,6 +117,7 @@ def _execute_node(
 
 
 def _open_ticket(ticket: OpenTicket) -> ProjectContext:
+    """Open the project of a ticket; raise ProjectError if it is not on this machine."""
     root = ticket.options.location.root
     if not root.is_dir():
         raise ProjectError(

@@ -242,6 +242,8 @@ class RunnerConformance(ProjectRunSuite):
         self._assert_comes_back(error)
 
     def _assert_comes_back(self, error: BaseException) -> None:
+        """Assert that the future has this exception, and that the only worker goes on working."""
+
         def work() -> None:
             raise error
 

@@ -52,6 +52,8 @@ def find_protocol_promise(check: Callable[..., Any]) -> str:
 
 
 def _note_broken_promise(check: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a check so that its exception gets a note with the promise that broke."""
+
     @functools.wraps(check)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         __tracebackhide__ = True  # pytest shows the check itself, not this frame

@@ -66,6 +66,7 @@ def _render_data(data: DataNode) -> str:
 
 
 def _render_arrows(step: StepNode, picture: Picture, on_arrows: dict[str, DataNode]) -> list[str]:
+    """Render the arrows to a step; data of ``on_arrows`` become the label of their arrow."""
     plain = [source for source in step.inputs if source not in on_arrows]
     lines = [f"    {' & '.join(plain)} --> {step.id}"] if plain else []
     for source in step.inputs:

@@ -134,6 +134,7 @@ def _render_data_link(data: DataNode, address: str) -> str:
 
 
 def _render_contracts(contracts: Sequence[list[DataNode]]) -> list[str]:
+    """Render each contract as a table of its columns, with the data that have it."""
     lines = ["<h2>Contracts</h2>"] if contracts else []
     for number, same in enumerate(contracts):
         names = escape(", ".join(d.label for d in same))

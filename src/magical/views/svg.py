@@ -152,6 +152,7 @@ class _StepBlock:
     def _render_pill(
         self, data: DataNode, texts: list[str], place: tuple[float, float, float], address: str
     ) -> Iterator[str]:
+        """Render data of the step as a round box, with a link if there is an address."""
         x, y, wide = place
         tooltip = describe_data(data) + "\nthe workflow returns it" * data.returned
         unreal = self.step.status.is_unreal or self.step.status.state == "pretended"

@@ -110,6 +110,7 @@ def _refuse_store(overrides: Mapping[str, Any]) -> None:
 
 
 def _load_group(name: str, cls: type[S], layers: list[Layer], root: Path) -> S:
+    """Validate the settings group ``name`` as ``cls``, from the layers that have it."""
     layers = [Layer(x.name, {name: x.values[name]}) for x in layers if name in x.values]
     wrong = next((x.name for x in layers if not isinstance(x.values[name], Mapping)), "")
     if wrong:

@@ -82,6 +82,7 @@ class WorkflowDrawing:
         return self._rewrite_graph(self.drawn.graph if self.drawn.graph.has_calls else self.draw())
 
     def _rewrite_graph(self, graph: Graph) -> Graph:
+        """Mark pretended steps, apply ``rewrite``, and reduce the graph to the last step."""
         whole = self.rewrite(self.pretence(graph))
         if self.step and whole.node(self.step).facts.get("cut"):
             raise UsageError(
@@ -133,6 +134,7 @@ class WorkflowDrawer:
         return graph
 
     def _draw(self) -> DrawnWorkflow:
+        """Import the project, draw its workflow, and digest the other files that drawing read."""
         with _import_exclusively():
             with record_file_reads() as read:
                 _, graph, loaded = self._import_and_draw()

@@ -142,6 +142,7 @@ def _path_of(module: ModuleType) -> Path:
 
 
 def _find_workflow(location: Location, module: ModuleType) -> Workflow[Any, Any]:
+    """Find the module's workflow: the one that the project names, else the only one."""
     found = {n: v for n, v in vars(module).items() if isinstance(v, Workflow)}
     if location.name:
         if location.name in found:
@@ -179,6 +180,7 @@ def _add_location(error: MagicalError) -> None:
 
 
 def _import_error(location: Location, error: BaseException) -> ProjectError:
+    """Create the error for an exception that importing the project raised, with the author's line."""
     frames = author_frames(error)
     text = str(error).strip()
     if type(error).__name__ == "SchemaError":  # pydantic's: only the last line says what is wrong
@@ -197,6 +199,7 @@ def _import_error(location: Location, error: BaseException) -> ProjectError:
 
 
 def _import_hint(location: Location, error: BaseException) -> str:
+    """Advise how to mend an exception that importing the project raised."""
     if not isinstance(error, ImportError):
         return "mend that line."
     root, name = location.root, (error.name or "").partition(".")[0]

@@ -61,6 +61,7 @@ class Comparison:
     def _compare_step(
         self, name: str, entry: Mapping[str, Any], fingerprints: Fingerprinter
     ) -> ReproducedStep:
+        """Compare a step's result with its ``entry`` in the record."""
         if not entry.get("key"):
             if entry["state"] == LEFT_OUT:
                 return ReproducedStep(name, LEFT_OUT, (f"the run left it out: {entry.get('reason', '')}",))

@@ -60,6 +60,7 @@ def compare_fingerprints(
 def _compare_items(
     old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs, item: str
 ) -> Iterator[Agreement]:
+    """Compare a result member by member; ``item`` is the dotted path of the member, empty for the whole."""
     kinds = old.get("kind"), new.get("kind")
     models = {*kinds} <= {"model", "object"}  # an object that cannot be read may have been a model
     if models and (old.get("unknown") or new.get("unknown") or kinds[0] == kinds[1]):
@@ -93,6 +94,7 @@ def _merge(found: list[Agreement]) -> Agreement:
 
 
 def _compare_objects(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pairs, item: str) -> Agreement:
+    """Compare models by their predictions, and other objects by the digests of their pickles."""
     if reason := old.get("unknown") or new.get("unknown"):
         return Agreement(UNKNOWN, (f"{_prefix(item)}{reason}",))
     if old["kind"] == "model":
@@ -112,6 +114,7 @@ def _compare_objects(old: Mapping[str, Any], new: Mapping[str, Any], pairs: _Pai
 def _compare_tables(
     old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None, item: str
 ) -> Agreement:
+    """Compare rows and columns of two tables; ``pair`` has both tables, if they can be loaded."""
     was, now, prefix = old["columns"], new["columns"], _prefix(item)
     if old["rows"] != new["rows"]:
         return Agreement(DIFFERS, (f"{prefix}{old['rows']:,} rows then, {new['rows']:,} now",))
@@ -130,6 +133,7 @@ def _compare_tables(
 def _compare_columns(
     name: str, old: Mapping[str, Any], new: Mapping[str, Any], pair: _Pair | None
 ) -> Agreement:
+    """Compare two columns by their digests and checksums; ``pair`` has both, if they can be loaded."""
     if old["type"] != new["type"]:
         return Agreement(DIFFERS, (f"{name} was {old['type']}, and is {new['type']} now",))
     if old["digest"] == new["digest"]:
@@ -153,6 +157,7 @@ def _compare_columns(
 
 
 def _describe_difference(name: str, difference: float | None, how: str) -> Agreement:
+    """Describe a relative difference of floats; None if they are missing or infinite in other rows."""
     if difference is None:
         return Agreement(DIFFERS, (f"{name} {_OTHER_GAPS}",))
     text = (
@@ -180,6 +185,7 @@ def _compare_values(old: Mapping[str, Any], new: Mapping[str, Any], item: str) -
 
 
 def _compare_json(old: Any, new: Any, path: str) -> Iterator[Agreement]:
+    """Compare two JSON values, floats to 1e-9, and yield an outcome for each difference."""
     if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() == new.keys():
         for key in old:
             yield from _compare_json(old[key], new[key], _join_path(path, key))

@@ -182,6 +182,7 @@ class Fingerprinter:
         return found
 
     def _fingerprint_object(self, node: str, artifact: Artifact) -> dict[str, Any]:
+        """Fingerprint a model by its predictions, and another object by the digest of its pickle."""
         try:
             value = self.store.load(artifact, Promise("any"))
             if getattr(type(value), "__promises__", "") != "model":

@@ -66,6 +66,7 @@ class _Result(_OpenModel):
 
     @model_validator(mode="after")
     def _check_complete(self) -> Self:
+        """Check that the result has the fields that its kind needs."""
         needed = {"group": ["items"], "table": ["rows", "columns"], "value": ["json"]}.get(self.kind, [])
         given = self.model_fields_set | {*(self.model_extra or {})}
         if self.kind in ("model", "object") and not self.unknown:
