@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_early_stopping", "make_booster"]
 
-_HISTOGRAM_PATIENCE = 20  # fewer than LightGBM: histogram boosting keeps the trees after the best one too
+_HISTOGRAM_PATIENCE = 20  # fewer than for LightGBM: histogram boosting also keeps later trees
 
 
 @functools.cache
 def _load_lightgbm() -> tuple[Any, str]:
-    """Import LightGBM; return None and the reason if that fails."""
+    """Import LightGBM, and return it with an empty text; return None and the reason if that fails."""
     try:
         import lightgbm
     except (ImportError, OSError) as error:  # OSError: the system lacks libgomp.so.1
@@ -34,7 +34,7 @@ def make_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed:
         task: ``binary``, ``multiclass`` or ``regression``.
         params: as LightGBM's scikit-learn estimators name them.
         patience: the number of rounds without a better score on validation after which it stops.
-        seed: of the sampling of rows and columns.
+        seed: the seed for the sampling of rows and columns.
 
     Example:
         >>> type(make_booster("regression", {"num_leaves": 8}, patience=10, seed=0)).__name__
@@ -58,8 +58,8 @@ def make_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed:
 
 
 def fit_early_stopping(estimator: Any, train: Examples, validation: Examples, patience: int) -> Any:
-    """Fit a booster of ``make_booster``, and keep the trees up to the best score on validation."""
-    # Class -1 is one that train lacks: boosters refuse it.
+    """Fit a booster of ``make_booster``; stop after ``patience`` rounds without a better validation score."""
+    # Rows of class -1, which train lacks, are omitted: boosters refuse them.
     usable = validation.y >= 0 if np.issubdtype(validation.y.dtype, np.integer) else slice(None)
     X, y = validation.X[usable], validation.y[usable]
     lightgbm, _ = _load_lightgbm()
@@ -78,7 +78,7 @@ def _make_histogram_booster(
         f"LightGBM cannot be loaded ({reason}): scikit-learn's boosting takes its place.", stacklevel=2
     )
     kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
-    named = {
+    sklearn_names = {
         "learning_rate": "learning_rate",
         "num_leaves": "max_leaf_nodes",
         "min_child_samples": "min_samples_leaf",
@@ -86,5 +86,5 @@ def _make_histogram_booster(
         "reg_lambda": "l2_regularization",
         "n_estimators": "max_iter",
     }
-    renamed = {named[k]: v for k, v in params.items() if k in named}
+    renamed = {sklearn_names[k]: v for k, v in params.items() if k in sklearn_names}
     return kind(**renamed, early_stopping=True, n_iter_no_change=patience, scoring="loss", random_state=seed)

@@ -31,8 +31,8 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
     ``accuracy``, ``f1``, ``precision``, ``recall``, of the positive class (the last). More classes:
     ``log_loss``, ``accuracy``, ``f1_macro`` and ``roc_auc_ovr`` (plain means over classes). Numbers: ``rmse``
     and ``mae`` in the target's unit, ``r2``. Classes without probabilities get the metrics that need none.
-    Each has the 95 % interval of a percentile bootstrap over rows (Efron 1979), 500 resamples, seeded. Rows
-    without a target or a prediction are dropped and counted.
+    Each metric has the 95 % interval of a percentile bootstrap over rows (Efron 1979), 500 resamples, seeded.
+    Rows without a target or a prediction are dropped and counted.
 
     Args:
         predictions: the result of ``predict``.
@@ -43,7 +43,7 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
         The scores. Tables for the report are kept: ``confusion``, ``curve``, ``calibration`` and ``worst``.
 
     Raises:
-        BrokenPromise: the two tables are not of the same rows, or the contract has no target.
+        BrokenPromise: the two tables have different rows, no row is complete, or the contract has no target.
 
     Example:
         >>> from magical import Target
@@ -83,14 +83,14 @@ def evaluate(predictions: Frame, table: Frame[C], part: str = "") -> Scores:
 
 
 def _find_part() -> str:
-    """Find the member of a split that the step's table is wired to, else ``test``."""
+    """Return the name of the part that the step's table comes from; ``test`` if it is no part of a split."""
     context = current_step()
     links = [] if context is None else list(find_links(context.node.inputs.get("table")))
     return links[0].item if links and links[0].item in PARTS else "test"
 
 
 def _join_predictions(predictions: pl.DataFrame, table: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-    """Join the rows of the table with their predictions."""
+    """Join the rows of the table with their predictions; raise a BrokenPromise if they do not match."""
     if "prediction" not in predictions.columns:
         raise BrokenPromise(
             f"evaluate: the predictions lack 'prediction'; they have {join_names(predictions.columns)}.",

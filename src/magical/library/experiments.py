@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Boosting", "Experiment", "Linear", "boosting", "linear"]
 
-MAX_NEWTON_COLUMNS = 500  # Newton's method costs the columns squared: above, L-BFGS fits faster
+MAX_NEWTON_COLUMNS = 500  # the cost of Newton's method grows with their square: above, L-BFGS is faster
 
 
 class Experiment(TaggedSettings):
@@ -29,7 +29,7 @@ class Experiment(TaggedSettings):
     Attributes:
         name: shown in the graph and in the scores; by default the class's name in snake case.
         trials: the number of sets of parameters to try, the defaults included.
-        seed: of the search and of the estimator.
+        seed: the seed of the search and of the estimator.
 
     Example:
         >>> class Forest(Experiment):
@@ -60,20 +60,20 @@ class Experiment(TaggedSettings):
 
         Args:
             task: ``binary``, ``multiclass`` or ``regression``; classes come as numbers from 0.
-            params: from ``defaults`` or ``space``.
+            params: the parameters, from ``defaults`` or ``space``.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define the method estimator().")
 
     def defaults(self, task: TaskKind) -> dict[str, Any]:
-        """Return the parameters of the first trial, each within the space."""
+        """Return the parameters of the first trial; each must lie within the search space."""
         return {}
 
     def space(self, trial: Trial, task: TaskKind) -> dict[str, Any]:
-        """Suggest parameters, by ``trial.suggest_float`` and similar methods."""
+        """Suggest the parameters of a trial, by ``trial.suggest_float`` and similar methods."""
         return {}
 
     def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
-        """Fit the estimator on transformed train; use ``validation`` for early stopping only."""
+        """Fit the estimator on the transformed train part; use ``validation`` for early stopping only."""
         return estimator.fit(train.X, train.y)
 
 
@@ -102,13 +102,13 @@ class Linear(Experiment):
         return {"alpha": 1.0} if task == "regression" else {"C": 1.0}
 
     def space(self, trial: Trial, task: TaskKind) -> dict[str, Any]:
-        """Vary the penalty over six orders of magnitude."""
+        """Suggest a strength of the penalty, over six orders of magnitude."""
         if task == "regression":
             return {"alpha": trial.suggest_float("alpha", 1e-2, 1e4, log=True)}
         return {"C": trial.suggest_float("C", 1e-4, 1e2, log=True)}
 
     def fit(self, estimator: Any, train: Examples, validation: Examples) -> Any:
-        """Fit the estimator, by L-BFGS instead of Newton's method where columns are many."""
+        """Fit the estimator; above 500 columns, use L-BFGS instead of Newton's method."""
         # The number of columns is known only now, after the preprocessing.
         newton = getattr(estimator, "solver", "") == "newton-cholesky"
         if newton and train.X.shape[1] > MAX_NEWTON_COLUMNS:
@@ -146,18 +146,18 @@ class Boosting(Experiment):
 
     def defaults(self, task: TaskKind) -> dict[str, Any]:
         """Return the published defaults; ``reg_lambda`` is 0.001 instead of 0, to lie on a log scale."""
-        number = task == "regression"
+        is_regression = task == "regression"
         return {
-            "learning_rate": 0.05 if number else 0.04,
-            "num_leaves": 100 if number else 50,
-            "min_child_samples": 3 if number else 40,
-            "subsample": 0.7 if number else 0.75,
+            "learning_rate": 0.05 if is_regression else 0.04,
+            "num_leaves": 100 if is_regression else 50,
+            "min_child_samples": 3 if is_regression else 40,
+            "subsample": 0.7 if is_regression else 0.75,
             "colsample_bytree": 1.0,
             "reg_lambda": 1e-3,
         }
 
     def space(self, trial: Trial, task: TaskKind) -> dict[str, Any]:
-        """Vary the parameters around the defaults."""
+        """Suggest parameters around the defaults."""
         return {
             "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.15, log=True),
             "num_leaves": trial.suggest_int("num_leaves", 8, 256, log=True),

@@ -65,13 +65,13 @@ def model_data(raw: Frame, contract: type[C]) -> Frame[C]:
     )
     if uncastable:
         _report_uncastable(uncastable)
-    # A raw column may carry the name of a field that another column filled: the field's wins.
+    # A raw column may have the name of a field that another column filled: the raw one is dropped.
     taken = {*matches.values(), *schema.names}
     return pl.DataFrame(columns).hstack([c for c in table.get_columns() if c.name not in taken])
 
 
 def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
-    """Find the raw column of each column of the schema."""
+    """Map the name of each column of the schema to the name of its raw column."""
     matches: dict[str, str] = {}
     missing, raw, by_snake = [], set(table.columns), defaultdict(list)
     for name in table.columns:
@@ -105,7 +105,7 @@ def _match_columns(table: pl.DataFrame, schema: Schema) -> dict[str, str]:
 
 
 def _find_candidates(names: set[str], by_snake: Mapping[str, list[str]], column: Column) -> list[str]:
-    """Find the raw columns that may be meant; more than one is ambiguous."""
+    """Find the names of the raw columns that a column may mean; more than one is ambiguous."""
     by_alias, by_name = ([n] if n and n in names else [] for n in (column.alias, column.name))
     chosen = by_alias or by_name or by_snake.get(column.name, [])
     # A column with the field's own name beside the one with its alias is ambiguous too.

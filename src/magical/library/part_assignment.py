@@ -22,7 +22,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # the step of splitmix64
 
 
 def assign_by_share(fractions: NDArray[Any], validation: float, test: float) -> NDArray[Any]:
-    """Assign rows by a number from 0 to 1 each: the lowest are test, the next validation.
+    """Assign each row by its number from 0 to 1: the lowest are test, the next validation, the rest train.
 
     Example:
         >>> assign_by_share(np.array([0.1, 0.3, 0.9]), 0.2, 0.2).tolist()
@@ -60,12 +60,12 @@ def assign_by_quota(hashes: Hashes, classes: pl.Series, validation: float, test:
 
 
 def assign_by_time(times: pl.Series, validation: float, test: float) -> tuple[NDArray[Any], dict[str, Any]]:
-    """Assign rows by time: the last are test, those before them validation; equal times stay together.
+    """Assign rows by time: the latest are test, those before them validation; equal times stay together.
 
     Args:
         times: one for each row, without nulls.
-        validation: the share of rows, as near as equal times allow.
-        test: the same.
+        validation: the share of rows in validation, as near as equal times allow.
+        test: the share of rows in test, likewise.
 
     Returns:
         The part of each row, and the first time of validation and of test.
@@ -92,8 +92,11 @@ def assign_by_time(times: pl.Series, validation: float, test: float) -> tuple[ND
     at_test = int(np.clip(_nearest_index(before, len(times) * (1 - test)), 2, last))
     at_validation = int(np.clip(_nearest_index(before, len(times) * (1 - test - validation)), 1, at_test - 1))
     cuts = {"validation": distinct[at_validation], "test": distinct[at_test]}
-    late, later = (times >= cuts["validation"]).to_numpy(), (times >= cuts["test"]).to_numpy()
-    return np.where(later, "test", np.where(late, "validation", "train")), cuts
+    in_validation_or_test, in_test = (
+        (times >= cuts["validation"]).to_numpy(),
+        (times >= cuts["test"]).to_numpy(),
+    )
+    return np.where(in_test, "test", np.where(in_validation_or_test, "validation", "train")), cuts
 
 
 def _nearest_index(sorted_numbers: NDArray[Any], target: float) -> int:
@@ -101,7 +104,7 @@ def _nearest_index(sorted_numbers: NDArray[Any], target: float) -> int:
 
 
 def _compute_quotas(counts: NDArray[Any], share: float, limits: NDArray[Any]) -> NDArray[Any]:
-    """Compute the number of rows of each class, in total the share of all rows."""
+    """Compute how many rows of each class a part gets: in total its share of all rows, within the limits."""
     limits = np.maximum(limits, 0)
     ideal = counts * share
     quotas: NDArray[Any] = np.minimum(np.maximum(np.floor(ideal).astype(np.int64), counts >= 3), limits)

@@ -16,7 +16,7 @@ C = TypeVar("C", bound=Contract)
 
 
 def _build_prediction_schema(model: Any, table: Schema | None) -> Schema:
-    """Promise the ids and the prediction, and the probabilities of a bool target."""
+    """Build the schema of predictions: the ids, ``prediction``, and the probabilities of a bool target."""
     if table is None:
         raise WiringError(
             "predict wants a table with a contract, and this one promises no columns.",
@@ -42,7 +42,7 @@ def predict(model: Model, table: Frame[C]) -> Frame:
         table: rows with the model's features, and a contract.
 
     Returns:
-        For each row, in order, its id, ``prediction``, and for each class ``probability_CLASS``.
+        For each row, in order, its ids, ``prediction``, and for each class ``probability_CLASS``.
 
     Raises:
         BrokenPromise: a feature is missing or of another type.

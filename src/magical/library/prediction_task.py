@@ -28,7 +28,7 @@ __all__ = [
 TaskKind = Literal["binary", "multiclass", "regression"]
 
 PROBABILITY_PREFIX = "probability_"
-"""Begins the names of the columns of probabilities; the class follows."""
+"""The prefix of the names of the columns of probabilities; the class follows."""
 
 
 class Examples(NamedTuple):
@@ -84,7 +84,7 @@ def infer_task(table: pl.DataFrame) -> Task:
     column = schema.column(schema.target)
     values = table.get_column(column.name).drop_nulls()
     if column.is_class:
-        # From the rows: an estimator that was fitted without a class has no probability for it.
+        # Take the classes from the rows: an estimator fitted without a class has no probability for it.
         seen = set((values.cast(pl.String) if column.type == "str" else values).unique())
         classes = tuple(c for c in (column.choices or sorted(seen)) if c in seen)
         if len(classes) < 2:

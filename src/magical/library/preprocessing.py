@@ -49,7 +49,7 @@ def transform(train: Frame[C], features: tuple[Feature, ...] = ()) -> Pipeline:
 
     Args:
         train: rows whose contract names the features: the columns without a role.
-        features: those of the settings, which ``featurize`` has added; a missing one is a warning.
+        features: the features of the settings, added by ``featurize``; a missing one causes a warning.
 
     Returns:
         An unfitted Pipeline; ``tune`` fits it on train. The first transformed rows are kept as
@@ -117,7 +117,7 @@ def to_epoch_days(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def find_pipeline_inputs(preprocessing: Pipeline, schema: Schema) -> Schema:
-    """Find the features that a Pipeline reads: the columns of its ColumnTransformer, or else all."""
+    """Return a schema of the features that a Pipeline reads: those of its ColumnTransformer, or else all."""
     from sklearn.compose import ColumnTransformer
 
     names = {c.name for c in schema.features}
@@ -131,7 +131,7 @@ def find_pipeline_inputs(preprocessing: Pipeline, schema: Schema) -> Schema:
 
 
 def _warn_missing_features(features: tuple[Feature, ...], schema: Schema) -> None:
-    """Warn of features in the settings that train lacks, as when ``featurize`` was not called."""
+    """Warn of features in the settings that train lacks, for example without a call of ``featurize``."""
     missing: list[str] = []
     for feature in features:
         try:
@@ -183,28 +183,28 @@ def _make_folds(train: pl.DataFrame, task: Task) -> "KFold | StratifiedKFold":
 def _build_blocks(
     counts: list[_ColumnCounts], task: Task, folds: "KFold | StratifiedKFold"
 ) -> list[tuple[str, Any, list[str]]]:
-    """Build the blocks of the ColumnTransformer that have columns."""
+    """Build the blocks of the ColumnTransformer; omit those without columns."""
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 
-    def named(*types: str) -> list[str]:
+    def columns_of(*types: str) -> list[str]:
         return [c.column.name for c in counts if c.column.type in types]
 
     few = [c.column.name for c in counts if c.column.type == "str" and c.distinct <= MAX_ONE_HOT]
-    many = [n for n in named("str") if n not in few]
+    many = [n for n in columns_of("str") if n not in few]
     rare = max(1, min(10, counts[0].rows // 100))
-    # Say the type of target: the encoder guesses it, and takes whole numbers of a regression for classes.
+    # State the target's type: the encoder would take whole numbers of a regression for classes.
     kind = {"regression": "continuous"}.get(task.kind, task.kind)
     blocks = [
-        ("numbers", _build_imputer("median", StandardScaler()), named("int", "float", "duration")),
+        ("numbers", _build_imputer("median", StandardScaler()), columns_of("int", "float", "duration")),
         (
             "dates",
             build_pipeline(
                 ("days", FunctionTransformer(to_epoch_days, feature_names_out="one-to-one")),
                 *_build_imputer("median", StandardScaler()).steps,
             ),
-            named("date", "datetime"),
+            columns_of("date", "datetime"),
         ),
-        ("truths", _build_imputer("most_frequent"), named("bool")),
+        ("truths", _build_imputer("most_frequent"), columns_of("bool")),
         (
             "few",
             OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=rare, sparse_output=False),
@@ -228,7 +228,7 @@ def _build_imputer(strategy: str, *following: Any) -> Pipeline:
 
 
 def _keep_preview(pipeline: Pipeline, train: pl.DataFrame, task: Task, schema: Schema) -> None:
-    """Keep the first transformed rows; fits a copy, since the step returns the Pipeline unfitted."""
+    """Keep the first transformed rows, from a fitted copy: the step returns the Pipeline unfitted."""
     from sklearn.base import clone
 
     X, y = make_examples(train, task, find_pipeline_inputs(pipeline, schema))

@@ -1,4 +1,4 @@
-"""The step ``register``: register a model with its scoring path, and promote it if the gate holds."""
+"""The step ``register``: register a model with its scoring path, and promote it if it passes the gate."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class RegisterSettings(Settings):
     """Settings of ``register``: the model's name, and the conditions for the alias ``champion``.
 
     Attributes:
-        name: of the registered model; by default the workflow's name.
+        name: the name of the registered model; by default the workflow's name.
         require: a bound for each metric: at least, or at most for ``log_loss``, ``brier``, ``rmse``, ``mae``.
-        metric: decides between the model and the present champion on the same test rows; by default
+        metric: the metric that compares the model with the champion on the same test rows; by default
             ``roc_auc`` for two classes, ``log_loss`` for more, ``rmse`` for numbers.
 
     Example:
@@ -85,17 +85,17 @@ class RegisterSettings(Settings):
 
 @step(writes="world")
 def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSettings()) -> Receipt:  # noqa: B008
-    """Register a model with all that scoring needs, and make it the champion if the gate holds.
+    """Register a model with all that scoring needs, and make it the champion if it passes the gate.
 
-    Every model gets a version, even if the gate does not hold. The gate: the required scores; better than the
-    present champion on the same test rows; LEAK001 passed; scoring gives the numbers of the run, and the same
-    row by row as in a batch. The audit's other rules are not assessed yet. A second call with the same key
-    finds the version of the first one, and completes it.
+    Every model gets a version, even if it fails the gate. The gate: the required scores reached; better than
+    the present champion on the same test rows; LEAK001 passed; scoring gives the numbers of the run, and the
+    same row by row as in a batch. The audit's other rules are not assessed yet. A second call with the same
+    key finds the version of the first call, and completes it.
 
     Args:
         model: a fitted model.
         scores: its scores on the test part.
-        how: the name and the thresholds.
+        how: the settings: the name and the conditions for the alias.
 
     Returns:
         A receipt with the version and its alias. The gate is kept as ``gate``.
@@ -120,8 +120,8 @@ def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSetti
     champion = registry.champion(name)
     registration = _Registration(context, model, scores, how)
     registration.verify_scorer()
-    # Another run may promote its model while this one is compared: compare again until the champion stands
-    # still. `put` finds its own version by the key, so a repetition makes no second one.
+    # Another run may promote its model while this one is compared: compare again until the champion stays
+    # the same. `put` finds its own version by the key, so a repetition makes no second one.
     while True:
         registration.compare_champion(registry, champion)
         version = registry.put(registration.build_submission(name))
@@ -208,7 +208,7 @@ class _Registration:
         self.criteria = [*(c for c in self.criteria if c.criterion != CHAMPION_CRITERION), criterion]
 
     def build_submission(self, name: str) -> Submission:
-        """Collect all that the registry stores."""
+        """Build the submission to the registry: the scorer, its schemas, the card, tags and requirements."""
         for cache in self.folder.rglob("__pycache__"):  # bytecode names paths of this machine
             shutil.rmtree(cache)
         provenance, inputs = self._collect_provenance(), self.path.typed

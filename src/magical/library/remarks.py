@@ -41,7 +41,7 @@ def progress(done: int, total: int, text: str = "") -> None:
 
 @contextmanager
 def mute_events() -> Iterator[None]:
-    """Run a block as if outside a run: what its bodies emit or keep is dropped.
+    """Run a block as if outside a run: events that it emits and values that it keeps are dropped.
 
     Example:
         >>> with mute_events():
@@ -56,7 +56,7 @@ def mute_events() -> Iterator[None]:
 
 @contextmanager
 def log_warnings() -> Iterator[None]:
-    """Log Python's warnings in the running step while an estimator works, each once.
+    """Log the Python warnings of the block as warnings of the running step, each once.
 
     Safe in threads; each line goes to the step of the thread that raised it.
 

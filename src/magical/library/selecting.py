@@ -16,18 +16,18 @@ __all__ = ["select"]
 
 C = TypeVar("C", bound=Contract)
 
-TIE_TOLERANCE = 1e-9  # a smaller relative difference of scores may be rounding
+TIE_TOLERANCE = 1e-9  # a smaller relative difference of losses may be rounding
 
 
 @step
 def select(models: list[Model], validation: Frame[C]) -> Model:
-    """Choose the model with the lowest loss on validation; of equals the simpler.
+    """Choose the model with the lowest loss on validation; of equally good models, the simplest.
 
     Every model is scored on these rows: by log loss for classes, by the root mean squared error for numbers.
-    A linear model is simpler than any other; among others the first in the list is.
+    A linear model is simpler than any other; among equally simple models, the first in the list wins.
 
     Args:
-        models: fitted for the same target.
+        models: fitted models of the same target.
         validation: rows that no model was fitted on.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The step ``split``: divide a table into train, validation and test by what identifies each row."""
+"""The step ``split``: divide a table into train, validation and test, by id, class, group or time."""
 
 from typing import Any, Literal, Self, TypeVar
 
@@ -74,7 +74,7 @@ def split(table: Frame[C], how: SplitSettings) -> Parts[C]:
         how: the kind of split and its shares.
 
     Returns:
-        The three parts, rows in their order, and the part of each row.
+        The three parts, with rows in the order of the table, and the assignment of each row to its part.
 
     Raises:
         BrokenPromise: a part would be empty or have one class only, or a needed column is missing.
@@ -181,7 +181,7 @@ def _assign(rows: pl.DataFrame, schema: Schema, kind: str, how: SplitSettings) -
 
 
 def _report_overlap(rows: pl.DataFrame, schema: Schema, parts: np.ndarray[Any, Any]) -> None:
-    """Warn of rows in different parts that differ only in their id; the audit makes it LEAK002."""
+    """Warn of rows in different parts that differ only in their id (the audit's rule LEAK002)."""
     columns = [c.name for c in schema.columns if c.role != "id" and c.type not in ("list", "any")]
     if not columns or not schema.ids:  # without an id, equal rows have equal hashes and stay together
         return

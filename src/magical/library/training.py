@@ -27,10 +27,11 @@ C = TypeVar("C", bound=Contract)
 
 @dataclass(frozen=True)
 class FitResult:
-    """One fitted estimator, with its parameters and its loss on validation.
+    """One fitted estimator, with its parameters and its loss on validation (``score``).
 
     Attributes:
-        estimator: fitted; None if the score was read from the log of an earlier attempt.
+        seconds: the time that the fit and its scoring took.
+        estimator: the fitted estimator; None if the score was read from the log of an earlier attempt.
     """
 
     params: Mapping[str, Any]
@@ -68,7 +69,7 @@ class Trainer:
         return FitResult(dict(params), score, time.perf_counter() - start, fitted)
 
     def build_model(self, experiment: Experiment, fit: FitResult) -> Model:
-        """Build a Model of a fitted estimator: the whole Pipeline, from features to predictions."""
+        """Build a Model from a fitted estimator, with the whole Pipeline from features to predictions."""
         return Model(
             pipeline=build_pipeline(*self.preprocessing.steps, ("estimator", fit.estimator)),
             task=self.task.kind,
@@ -129,7 +130,8 @@ def train(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experi
         The fitted model, with its score on validation.
 
     Raises:
-        BrokenPromise: the contract has no target.
+        BrokenPromise: the contract has no target, no row of validation has one, or the estimator gives no
+            probabilities of classes.
 
     Example:
         >>> import polars as pl

@@ -23,22 +23,22 @@ __all__ = ["tune"]
 
 C = TypeVar("C", bound=Contract)
 
-# Trials asked before any is told. The result depends on it, so it must not follow the number of workers.
+# The trials that the sampler proposes before it gets their scores. The result depends on this number, so it
+# must not depend on the number of workers.
 TRIAL_BATCH = 4
 LOG_FILE = "trials.jsonl"
 
 
 @step
 def tune(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experiment: Experiment) -> Model:
-    """Search for the parameters with which an experiment's estimator does best on validation.
+    """Search for the parameters that give an experiment's estimator the lowest loss on validation.
 
     The task follows from the target's type in the contract: a bool, a text or a ``Literal`` gives classes
     (two: ``binary``, more: ``multiclass``), a number without choices gives ``regression``. The search
     minimises log loss for classes, and the root mean squared error for numbers. The first trial has the
     experiment's defaults, the others come from Optuna's TPE sampler (Bergstra and others 2011). The
     sampler proposes trials in batches of four, seeded by study and trial number, and gets their scores in
-    order. Finished trials are logged, so a study that was killed resumes, and
-    gives the same result to the last bit.
+    order. Finished trials are logged, so a killed study resumes, with the same result to the last bit.
 
     Args:
         train: rows to fit on.
@@ -73,7 +73,7 @@ def tune(train: Frame[C], validation: Frame[C], preprocessing: Pipeline, experim
 
 
 def _search(trainer: Trainer, experiment: Experiment) -> FitResult:
-    """Run all trials, and return the best; of equals the first."""
+    """Run all trials, and return the one with the lowest loss; the first of equal ones."""
     log = _TrialLog(scratch() / LOG_FILE if current_sink.get() is not None else None)
     best, rows = None, []
     for number, fit in enumerate(_run_trials(trainer, experiment, log)):
@@ -113,7 +113,7 @@ def _run_trials(trainer: Trainer, experiment: Experiment, log: "_TrialLog") -> I
             if not trial.params:  # an empty space: any other trial would be the same
                 break
         scores = []
-        # Tell only after the whole batch, in order, or a faster trial could steer the next one's parameters.
+        # The sampler gets the scores after the whole batch, in order, so that no trial steers one beside it.
         for number, _, params in asked:
             fit = log.find(number, params) or log.add(number, trainer.fit(experiment, params))
             scores.append(fit.score)
@@ -128,12 +128,12 @@ def _run_trials(trainer: Trainer, experiment: Experiment, log: "_TrialLog") -> I
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
 
-def _trial_seed(study: int, number: int) -> int:
-    return (study * 1_000_003 + number * 7_919) % 2**32  # primes keep neighbouring studies apart
+def _trial_seed(study_seed: int, number: int) -> int:
+    return (study_seed * 1_000_003 + number * 7_919) % 2**32  # primes keep neighbouring studies apart
 
 
 class _TrialLog:
-    """The finished trials of a study, one JSON line each; without a path nothing is written."""
+    """The finished trials of a study, one JSON line each in a file; without a path nothing is written."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -149,7 +149,7 @@ class _TrialLog:
             self._entries[entry["trial"]] = entry
 
     def find(self, number: int, params: Mapping[str, Any]) -> FitResult | None:
-        """Return a trial of an earlier attempt, if it had these parameters."""
+        """Return a logged trial if it has these parameters; else forget all logged trials and return None."""
         entry = self._entries.get(number)
         if entry is None or entry["params"] != dict(params):
             # From here on the study differs from the logged one: later trials of the log no longer follow.

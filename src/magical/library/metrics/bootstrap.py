@@ -19,7 +19,7 @@ BINS = 500
 
 
 class Resamples:
-    """Bootstrap weights of a table's rows: line 0 is the table itself, the others are resamples.
+    """Bootstrap weights of a table's rows: row 0 is the table itself, the others are resamples.
 
     Example:
         >>> sums = Resamples(rows=3, seed=0).sums(np.array([[1.0], [2.0], [3.0]]))
@@ -54,7 +54,7 @@ class Resamples:
         Args:
             codes: integers from 0 to ``size - 1``, one for each row.
             size: the number of codes.
-            chosen: a mask of the rows to count; all unless given.
+            chosen: a mask of the rows to count; all rows by default.
 
         Returns:
             Counts of shape (1 + resamples, size).
@@ -68,7 +68,7 @@ class Resamples:
 
 
 def bin_scores(scores: Array) -> tuple[Array, int]:
-    """Rank the scores, equal scores alike; if too many differ, number equally full bins instead.
+    """Rank the scores, with one rank for equal scores; above 500 ranks, number quantile bins instead.
 
     Returns:
         An integer for each row, ascending with the score, and the number of ranks or bins.

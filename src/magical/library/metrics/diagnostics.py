@@ -24,15 +24,16 @@ def make_diagnostics(
     """Make the tables that a report shows beside the scores.
 
     Args:
-        rows: with the target, ``prediction`` and the probabilities, without nulls.
+        rows: a table with the target, ``prediction`` and the probabilities, without nulls.
         target: the column with the true values.
-        probabilities: their columns in the order of the classes; empty if there are none.
+        probabilities: the columns of probabilities, in the order of the classes; may be empty.
         ids: the columns that name a row.
 
     Returns:
-        For classes ``confusion`` (rows by truth and prediction) and ``worst`` (the rows of the largest loss);
-        for two classes also ``curve`` (the ROC curve, at most 100 points) and ``calibration``. For numbers
-        ``calibration`` (mean truth and prediction in tenths) and ``worst``.
+        For classes ``confusion`` (the number of rows by truth and prediction); with probabilities also
+        ``worst`` (the rows of the largest loss), and of two classes ``curve`` (the ROC curve, at most 100
+        points) and ``calibration``. For numbers ``calibration`` (mean truth and prediction in tenths of the
+        rows) and ``worst``.
     """
     if not probabilities and target.is_class:
         return {"confusion": _confusion_table(rows, target)}

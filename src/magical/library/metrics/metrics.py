@@ -108,7 +108,7 @@ def compute_confusion_metrics(counts: Array) -> dict[str, Array]:
     """Compute accuracy, and precision, recall and F1 of each class; 0 where one is undefined.
 
     Args:
-        counts: rows by truth and prediction; shape (resamples, classes, classes).
+        counts: the number of rows by truth and prediction; shape (resamples, classes, classes).
 
     Returns:
         ``accuracy`` of shape (resamples,); ``precision``, ``recall``, ``f1`` of shape (resamples, classes).
@@ -131,8 +131,8 @@ def compute_residual_metrics(sums: Array) -> dict[str, Array]:
     """Compute the errors of predicted numbers.
 
     Args:
-        sums: of ones, absolute errors, squared errors, the truth and its square; shape (resamples, 5).
-            Centre the truth first, or its variance is lost to rounding.
+        sums: the sums of ones, absolute errors, squared errors, the truth and its square, of shape
+            (resamples, 5). Centre the truth first, or its variance is lost to rounding.
 
     Returns:
         ``rmse`` and ``mae`` in the target's unit, and ``r2`` (NaN where the truth does not vary).

@@ -17,7 +17,7 @@ class Score(Contract):
     """One number with its 95 % interval.
 
     Attributes:
-        value: on all rows.
+        value: the number on all rows.
         low: the 2.5 % percentile of the bootstrap.
         high: the 97.5 % percentile.
 
@@ -38,13 +38,14 @@ class Score(Contract):
 
 
 class Scores(Contract):
-    """The scores of a model on rows that it has not seen.
+    """The scores of a model on the rows of one part.
 
     Attributes:
         task: ``binary``, ``multiclass`` or ``regression``.
         part: the evaluated rows: ``test``, ``validation`` or ``train``.
+        rows: the number of the evaluated rows.
         positive: for ``binary`` the class that precision, recall and F1 refer to.
-        metrics: by name, the primary metric first.
+        metrics: the scores by name of the metric, the primary metric first.
         origin: the pretended or sampled steps upstream; such scores are struck through, and never logged.
 
     Example:

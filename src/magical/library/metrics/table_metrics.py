@@ -51,8 +51,8 @@ def score_probabilities(rows: pl.DataFrame, target: Column, names: Sequence[str]
     """Score predicted classes and their probabilities.
 
     Args:
-        rows: with the target, ``prediction`` and the probabilities, without nulls.
-        target: the column of the truth.
+        rows: a table with the target, ``prediction`` and the probabilities, without nulls.
+        target: the column of the true values.
         names: the columns of probabilities, in the order of the classes; of two, the last is positive.
 
     Raises:
@@ -125,7 +125,7 @@ def _score_confusion(resamples: Resamples, truth: Array, predicted: Array, size:
 
 
 def _score_ranking(resamples: Resamples, scores: Array, positive: Array) -> dict[str, Array]:
-    """Compute the ranking metrics, the first entry exactly."""
+    """Compute the ranking metrics: entry 0 from exact ranks, those of the resamples from binned scores."""
     ranks, size = bin_scores(scores)
     metrics = compute_ranking_metrics(*(resamples.counts(ranks, size, c) for c in (positive, ~positive)))
     distinct, exact_ranks = np.unique(scores, return_inverse=True)
@@ -138,7 +138,7 @@ def _score_ranking(resamples: Resamples, scores: Array, positive: Array) -> dict
 
 
 def _compute_intervals(resampled: Mapping[str, Array]) -> dict[str, Score]:
-    """Take entry 0 of each metric as its value, and the middle 95 % of the others as its interval."""
+    """Take a metric's entry 0 as value, the middle 95 % of the others as interval; omit undefined ones."""
     scores = {}
     for name, values in resampled.items():
         # A resample without a class has no such metric; a metric that none has is left out.

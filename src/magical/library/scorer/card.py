@@ -31,7 +31,7 @@ class Provenance:
     """The origin of a model: its workflow, run and commit.
 
     Attributes:
-        key: the key of the step that registered it.
+        key: the key of the step that registered the model.
         data: the digest of the typed rows.
         git: the commit, and whether the project had changes, if known.
         source: the name of the typed rows.
@@ -56,7 +56,7 @@ class Provenance:
 
 
 def build_tags(provenance: Provenance, scores: Any, criteria: Iterable[Criterion]) -> dict[str, str]:
-    """Build the tags of a version."""
+    """Build the tags of a registered version; empty ones are omitted."""
     tags = {
         "magical.workflow": provenance.workflow,
         "magical.run": provenance.run,
@@ -100,7 +100,7 @@ def write_card(
 def find_requirements(folder: Path) -> list[str]:
     """Find the distributions, with versions, that a saved scorer needs.
 
-    Read from the imports of its modules, and from the module names in its Pipeline and values.
+    They are found in the imports of its modules, and in the module names in its Pipeline and values.
     """
     names = {*_BASE_MODULES}
     for file in folder.rglob("*.py"):
@@ -109,7 +109,7 @@ def find_requirements(folder: Path) -> list[str]:
         names |= set(_pickled_texts(file.read_bytes()))
     for file in folder.glob("*.skops"):
         names |= set(_skops_modules(file))
-    # Texts of a pickle are any texts: those that name no installed package drop out here.
+    # A pickle also contains other texts: those that name no installed package drop out here.
     tops = {name.partition(".")[0] for name in names}
     packages = {p for top in tops if top.isidentifier() and (p := find_package(top)) is not None}
     try:

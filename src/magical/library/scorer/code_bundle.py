@@ -51,8 +51,8 @@ class CodeBundle:
         Args:
             folder: the parent of the package's folder.
             root: the project's folder.
-            key: names the package.
-            needed: further modules to copy, in or outside the project's folder, unless they are installed.
+            key: a key, whose first letters name the package.
+            needed: names of further modules to copy, from any folder, unless they are installed.
         """
         name = "magical_" + re.sub(r"[^0-9a-z]", "", key.lower())[:12]
         files = _add_imported_modules(_find_loaded_modules(root) | _find_needed_modules(needed), root)
@@ -123,7 +123,7 @@ class CodeBundle:
 
     @contextlib.contextmanager
     def _isolate_kinds(self) -> Iterator[None]:
-        """Restore the registered kinds of settings afterwards."""
+        """Register the bundle's settings classes in the block; restore the registered classes afterwards."""
         # A class registers itself under its name: a bundled copy would replace the project's own, and the
         # project's settings would then be read as classes of an old version.
         families = [
@@ -158,6 +158,8 @@ class _Unpickler(pickle.Unpickler):
 
 def rewrite_imports(source: str, package: str, is_bundled: Callable[[str], bool]) -> str:
     """Rewrite a module's imports of bundled modules, so that they import from the package.
+
+    A source with a syntax error is returned unchanged.
 
     Example:
         >>> print(rewrite_imports("import helpers, os", "magical_0a", {"helpers"}.__contains__))
@@ -226,7 +228,7 @@ def _find_loaded_modules(root: Path) -> dict[str, Path]:
 
 
 def _find_needed_modules(needed: Iterable[str]) -> dict[str, Path]:
-    """Find the files of some modules and of their parent packages, unless they are installed."""
+    """Find the files of the loaded modules of these names and of their parents, unless installed."""
     names = {".".join(parts[: i + 1]) for n in needed for parts in [n.split(".")] for i in range(len(parts))}
     modules = {n: sys.modules[n] for n in names if n in sys.modules}
     return {
@@ -244,22 +246,23 @@ def _is_project_module(name: str, module: ModuleType) -> bool:
 
 
 def _add_imported_modules(files: dict[str, Path], root: Path) -> dict[str, Path]:
-    """Add the project modules that these import, inside functions too, even if not loaded yet."""
+    """Add the project modules that these files import, even inside functions or if not loaded yet."""
     bases = {root.resolve()} | {_import_root(n, f) for n, f in files.items()}
-    closed: dict[str, Path] = {}
+    found: dict[str, Path] = {}
     pending = dict(files)
     while pending:
         name, file = pending.popitem()
-        closed[name] = file
+        found[name] = file
         package = name if file.name == "__init__.py" else name.rpartition(".")[0]
         for other in find_imports(file.read_bytes(), package):
-            path = None if other in closed or other in pending else _find_module_file(other, bases)
+            path = None if other in found or other in pending else _find_module_file(other, bases)
             if path is not None:
                 pending[other] = path
-    return closed
+    return found
 
 
 def _import_root(name: str, file: Path) -> Path:
+    """Return the folder of the import path below which a module of this name has this file."""
     inside = file.parent if file.name == "__init__.py" else file
     return inside.parents[name.count(".")]
 
@@ -278,7 +281,7 @@ def _find_module_file(name: str, bases: set[Path]) -> Path | None:
 def find_imports(source: bytes, package: str = "") -> Iterator[str]:
     """Find the names that a module's imports may load: modules, and the packages above them.
 
-    Relative imports count from ``package``; without it they are left out.
+    Relative imports start from ``package``; without it they are left out.
 
     Example:
         >>> list(find_imports(b"import os.path, json"))

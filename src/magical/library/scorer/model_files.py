@@ -48,8 +48,8 @@ def save_model(model: Model, folder: Path) -> dict[str, Any]:
     Raises:
         StoreError: neither skops nor cloudpickle can store the Pipeline.
     """
-    form = _SKOPS if _write_skops(model.pipeline, folder / _SKOPS) else _PICKLE
-    if form == _PICKLE:
+    pipeline_file = _SKOPS if _write_skops(model.pipeline, folder / _SKOPS) else _PICKLE
+    if pipeline_file == _PICKLE:
         # A dump that failed may have left a part of its file.
         (folder / _SKOPS).unlink(missing_ok=True)
         try:
@@ -62,7 +62,7 @@ def save_model(model: Model, folder: Path) -> dict[str, Any]:
                 hint="keep open files, connections and locks out of its steps.",
             ) from error
     return {
-        "pipeline": form,
+        "pipeline": pipeline_file,
         "task": model.task,
         "target": model.target,
         "schema": schema_to_json(model.schema),
@@ -117,7 +117,7 @@ def schema_to_json(schema: Schema) -> dict[str, Any]:
 
 
 def schema_from_json(data: Mapping[str, Any]) -> Schema:
-    """Convert JSON to a schema, and each bound to the type of its column."""
+    """Convert JSON to a schema, with each bound in the type of its column."""
     schema = Schema.from_json(data)
     columns = []
     for column in schema.columns:
@@ -171,7 +171,7 @@ def _write_skops(pipeline: Any, file: Path) -> bool:
             warnings.simplefilter("ignore")
             skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=3)
             _read_skops(file)
-    except Exception:  # skops raises many kinds for objects that it does not support; cloudpickle may
+    except Exception:  # skops raises many kinds for objects that only cloudpickle may support
         return False
     return True
 

@@ -51,7 +51,7 @@ class HeldOutRows:
 
 
 def find_held_out(context: StepContext, path: ScoringPath, model: Link) -> HeldOutRows | None:
-    """Find the test rows of a run; ``path`` names the split and the typed rows, ``model`` the model."""
+    """Find the test rows of a run: ``path`` names its split and typed rows; None if it has no split."""
     if not path.split:
         return None
     parts = context.load(path.split)
@@ -70,7 +70,7 @@ def check_run_parity(batch: pl.DataFrame | MagicalError, rows: HeldOutRows | Non
 
     Args:
         batch: the scorer's predictions for the test rows, or its error.
-        rows: the test rows, if found.
+        rows: the test rows, or None if they were not found.
     """
     threshold = "the run's predictions"
     if isinstance(batch, MagicalError):
@@ -93,7 +93,7 @@ def check_row_parity(scorer: Scorer, rows: pl.DataFrame, batch: pl.DataFrame) ->
     """Check that single rows get the predictions that they got in a batch.
 
     Args:
-        scorer: loaded from its folder.
+        scorer: a scorer that was loaded from its folder.
         rows: typed rows.
         batch: the scorer's predictions for them.
     """
@@ -139,10 +139,11 @@ def compare_with_champion(
 
 
 class _Incomparable(MagicalError):
-    """Raised for two models that cannot be compared."""
+    """Raised if a model and the champion cannot be compared."""
 
 
 def _score_both(champion: Scorer, model: Model, rows: HeldOutRows | None, metric: str) -> tuple[float, float]:
+    """Return the metric of the model and that of the champion, on the test rows that both predict."""
     if rows is None or rows.typed_rows is None:
         raise _Incomparable(
             "the test rows cannot be found among the typed rows; an Id column would tell them"
@@ -185,7 +186,7 @@ def _find_typed_rows(
 def _find_predictions(
     context: StepContext, path: ScoringPath, model: Link, table: pl.DataFrame
 ) -> pl.DataFrame | None:
-    """Find the predictions of a step that takes the model and the test part."""
+    """Find the predictions of the first step that takes the model and the test part; None without any."""
     test = Link(path.split, "test")
     for node in context.graph.nodes:
         # Only nodes with a key have run already; a later one cannot be loaded yet.
@@ -197,6 +198,7 @@ def _find_predictions(
 
 
 def _align_predictions(predictions: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame | None:
+    """Return the predictions in the order of the table; None if they cannot be matched with its rows."""
     promise = attached_promise(table)
     ids = promise.schema.ids if promise and promise.schema else []
     if ids and set(ids) <= set(predictions.columns):

@@ -1,4 +1,4 @@
-"""The promotion gate: criteria that a model must meet before it gets the alias."""
+"""The promotion gate: criteria that a model must meet before it gets the alias ``champion``."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class Criterion:
         criterion: the name of the condition.
         threshold: the required value.
         value: the measured value.
-        held: None if it was not assessed, which does not block.
-        reason: why it did not hold, in a few words.
+        held: True if the condition is met; None if it was not assessed, which does not block promotion.
+        reason: why the condition is not met, in a few words.
 
     Example:
         >>> find_blockers([Criterion("roc_auc", ">= 0.7", "0.68", False)])
@@ -107,7 +107,7 @@ def check_thresholds(require: Mapping[str, float], scores: Any) -> list[Criterio
 
 
 def check_findings(findings: Iterable[Finding]) -> list[Criterion]:
-    """Block on LEAK001; list the audit's other rules as not assessed."""
+    """Build the criteria of the audit: LEAK001 blocks if it was found; other rules are not assessed."""
     leaks = [f for f in findings if f.code == "LEAK001"]
     value = "; ".join(f"{f.step} {f.what}" for f in leaks) or "passed"
     first = Criterion("LEAK001 dataflow", "passed", value, not leaks, f"LEAK001: {value}" if leaks else "")
@@ -118,13 +118,13 @@ def check_findings(findings: Iterable[Finding]) -> list[Criterion]:
 
 
 def find_blockers(criteria: Iterable[Criterion]) -> list[str]:
-    """List the reasons of the criteria that did not hold."""
+    """List the reasons of the criteria that are not met."""
     # Not assessed is no blocker: `held` is then None, which is not False.
     return [c.reason or f"{c.criterion}: {c.value}" for c in criteria if c.held is False]
 
 
 def summarize_gate(criteria: Iterable[Criterion]) -> str:
-    """Summarise the gate in one line."""
+    """Summarise in one line if the gate is passed, or the reasons against it."""
     reasons = find_blockers(criteria)
     return f"not held: {shorten('; '.join(reasons), 400)}" if reasons else "held"
 

@@ -60,14 +60,14 @@ class Scorer:
         return cls(model, ScoringChain.from_path(path, load_value), path.refusal)
 
     def predict(self, rows: Any) -> pl.DataFrame:
-        """Predict each row: ``prediction`` and, for classes, ``probability_CLASS``, or null."""
+        """Predict each row: ``prediction`` and, for classes, ``probability_CLASS``; null if rejected."""
         return self.score(rows).drop("reason")
 
     def score(self, rows: Any) -> pl.DataFrame:
         """Predict each row; ``reason`` says why a row has no prediction.
 
         Args:
-            rows: polars or pandas, with the typed columns; nullable ones and the target may be missing.
+            rows: polars or pandas, with the typed columns; nullable columns and the target may be missing.
 
         Raises:
             BrokenPromise: a column is missing or of another type, or rows alone cannot be scored.
@@ -79,7 +79,7 @@ class Scorer:
         rejected = filter_rows(table, _drop_id_roles(self.chain.row_schema)).rejected
         rejected = rejected.select(ROW_COLUMN, "reason")
         valid = table.join(rejected, on=ROW_COLUMN, how="anti", maintain_order="left")
-        if valid.is_empty():  # steps may fail on no rows
+        if valid.is_empty():  # steps may fail on an empty table
             schema = {c.name: DTYPES.get(c.type, pl.Null) for c in self.model.schema.columns}
             features = pl.DataFrame(schema={**schema, ROW_COLUMN: pl.Binary})
         else:
@@ -96,8 +96,8 @@ class Scorer:
         """Write all that is needed to score elsewhere, the project's own modules included.
 
         Args:
-            folder: replaced if it exists.
-            key: names the bundle of the modules.
+            folder: the folder to write, replaced if it exists.
+            key: the key that names the bundle of the modules.
             root: the project's folder.
 
         Raises:
@@ -166,7 +166,7 @@ class Scorer:
 
 
 def _convert_column(series: pl.Series, kind: str) -> pl.Series:
-    """Cast an empty column to the promised type, and parse ISO texts as dates."""
+    """Turn NaN into null, cast a column without values to its type, and parse ISO texts as dates."""
     if series.dtype.is_float():  # pandas has NaN where a value is missing
         series = series.fill_nan(None)
     if series.null_count() == len(series):
@@ -203,5 +203,5 @@ class _Pyfunc:
 
 
 def _load_pyfunc(path: str) -> _Pyfunc:
-    """Load the folder of a scorer; MLflow finds this by its name."""
+    """Load a scorer from its folder, for MLflow, which finds this function by its name."""
     return _Pyfunc(Scorer.load(Path(path)))

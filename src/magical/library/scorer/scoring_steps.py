@@ -31,10 +31,10 @@ class ScoringStep:
     Attributes:
         name: the node's name.
         step: the step's import string.
-        function: its body.
-        arguments: its plain arguments; connected ones are None, or a list with None where connected.
+        function: the step's body.
+        arguments: the step's plain arguments; connected ones are None, or a list with None where connected.
         inputs: the wires of the connected arguments.
-        promise: the promise of its output, without targets.
+        promise: the promise of the step's output, without targets.
         table_kinds: the kinds of tables that connected parameters take, from ``tables.format_kinds``.
     """
 
@@ -54,7 +54,7 @@ class ScoringChain:
     Attributes:
         row_schema: the schema of a typed row.
         source: the link of the typed rows.
-        steps: in order.
+        steps: the steps, in order of execution.
         result: the link of the table that the model predicts from.
         frozen: values of the training run that steps take.
     """
@@ -80,10 +80,10 @@ class ScoringChain:
         return cls(path.typed, path.source, tuple(steps), path.result, frozen)
 
     def transform_rows(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Execute the steps; return the model's features, and the dropped rows with the reason.
+        """Execute the steps; return the model's features, and the numbers of dropped rows with the reason.
 
         Args:
-            rows: at least one, with the typed columns and ``ROW_COLUMN``.
+            rows: one row or more, with the typed columns and ``ROW_COLUMN``.
 
         Raises:
             BrokenPromise: the features cannot be matched with the rows.
@@ -142,7 +142,7 @@ class ScoringChain:
         return results[link.node][int(link.item)] if link.item else results[link.node]
 
     def _trace_row_tables(self) -> list[Link]:
-        """Trace the tables from the typed rows to the features, each the first table input of the next."""
+        """List the links of the tables from the typed rows to the features, each an input of the next."""
         steps = {step.name: step for step in self.steps}
         links = [self.result]
         while links[0] != self.source:

@@ -36,8 +36,8 @@ class StepFiles:
     """Converts the steps of one scorer to JSON and back.
 
     Args:
-        folder: of the scorer.
-        package: the project's modules in it; importable when reading.
+        folder: the folder of the scorer.
+        package: the bundle of the project's modules, which must be importable while steps are read.
     """
 
     def __init__(self, folder: Path, package: CodeBundle) -> None:
@@ -77,7 +77,7 @@ class StepFiles:
             step = self.package.resolve(data["step"])
             function = getattr(step, "function", step)
         hints = _type_hints(function) if data["arguments"] else {}
-        context = {"root": self.folder}  # relative paths of copied files count from here
+        context = {"root": self.folder}  # relative paths of copied files start here
         plain = data["arguments"].items()
         arguments = {n: TypeAdapter(hints[n]).validate_python(v, context=context) for n, v in plain}
         arguments |= {n: v for (owner, n), v in self._values.items() if owner == name and n != _BODY}
@@ -113,7 +113,7 @@ class StepFiles:
         return dict(frozen)
 
     def _is_importable(self, step: ScoringStep) -> bool:
-        """Return True if the step's import string will resolve to it wherever the model is loaded."""
+        """Return True if the step's import string resolves to its body wherever the model is loaded."""
         name, _, path = step.step.partition(":")
         module: Any = sys.modules.get(name)
         portable = self.package.has_module(name) or name.partition(".")[0] == "magical"
@@ -141,7 +141,7 @@ class StepFiles:
         return data
 
     def _copy_input_file(self, value: Any) -> Any:
-        """Copy a file that a step reads into the scorer's folder; return its relative path."""
+        """Copy an input file into the scorer's folder and return its relative path; else NotImplemented."""
         if not isinstance(value, InputPath) or isinstance(value, OutputPath) or not value.is_file():
             return NotImplemented
         self._copy_count += 1
