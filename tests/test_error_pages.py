@@ -78,6 +78,7 @@ def said(small: Small, line: str) -> str:
     return ""
 
 
+@pytest.mark.slow_except("StoreError")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_example_prints_what_the_page_quotes(name: str, tmp_path: Path) -> None:
     small = Small(tmp_path / "project")

@@ -260,6 +260,7 @@ def test_a_split_cuts_a_pandas_table(tmp_path: Path) -> None:
     assert test.schema == train.schema
 
 
+@pytest.mark.slow
 def test_type_checkers_see_pandas(tmp_path: Path) -> None:
     small = Small(tmp_path)
     path = small.write(

@@ -13,6 +13,7 @@ from torture.wide import live_wide
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.slow_except("False")
 @pytest.mark.parametrize("in_children", [False, True])
 def test_killed_process_groups(tmp_path: Path, in_children: bool) -> None:
     assert kill_often(patient(tmp_path / "p", in_children=in_children), 2, 7) >= 2
@@ -31,6 +32,7 @@ def test_four_hundred_steps(tmp_path: Path) -> None:
     live_through(tmp_path / "p", "mixed", 400)
 
 
+@pytest.mark.slow
 def test_five_thousand_columns(tmp_path: Path) -> None:
     live_wide(tmp_path / "p", 5000)
 

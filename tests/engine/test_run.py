@@ -565,6 +565,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Small:
     return small
 
 
+@pytest.mark.slow_except("2-flipped")
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_damaged_object_is_reported_made_again_and_never_served(

@@ -3,15 +3,25 @@
 `make torture` does the same for longer.
 """
 
+import pytest
 from hypothesis import Phase, settings
 
 from torture.machine import Edited
 
-Edited.TestCase.settings = settings(
-    max_examples=25,
+SOME = settings(
+    max_examples=6,
     stateful_step_count=18,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
+
+
+class EditedMore(Edited):
+    """The same machine: pytest runs it once more, for longer."""
+
+
+Edited.TestCase.settings = SOME
+EditedMore.TestCase.settings = settings(SOME, max_examples=25)
 TestEdited = Edited.TestCase
+TestEditedMore = pytest.mark.slow(EditedMore.TestCase)

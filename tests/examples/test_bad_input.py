@@ -146,6 +146,7 @@ CASES: dict[str, tuple[Spoil, int, tuple[str, ...]]] = {
 }
 
 
+@pytest.mark.slow_except("empty file")
 @pytest.mark.parametrize("case", CASES)
 def test_bad_input_is_told_in_five_lines(case: str, tmp_path: Path) -> None:
     spoil, exit_code, said = CASES[case]

@@ -63,6 +63,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert not imported & {*HEAVY, "pydantic"}
 
 
+@pytest.mark.slow
 def test_one_worker_and_two_and_plain_calls_give_the_same_scores(finished: Path, campaign: Small) -> None:
     quick = {"experiments": {"linear": {"trials": 2}, "boosting": {"trials": 2}}}
     run = magical.load(finished).run(**quick)
@@ -85,6 +86,7 @@ def test_one_worker_and_two_and_plain_calls_give_the_same_scores(finished: Path,
     assert type(run.result).model_validate_json(plain.stdout) == run.result
 
 
+@pytest.mark.slow
 def test_another_setting_runs_what_depends_on_it_and_going_back_runs_nothing(done: Small) -> None:
     assert done.states(**_quick())["clean"] == "to run"
     first = json.loads(done.process("run", *QUICK, "max_age=70", "--json").stdout)
@@ -129,6 +131,7 @@ print(json.dumps([list(x["probability_True"]) for x in (one, two, three)] + [sin
 """
 
 
+@pytest.mark.slow
 def test_the_registered_model_gives_the_numbers_of_the_run_elsewhere(finished: Path, tmp_path: Path) -> None:
     run = magical.load(finished).run(experiments={"linear": {"trials": 2}, "boosting": {"trials": 2}})
     predicted = run["predict"]
@@ -148,6 +151,7 @@ def test_the_registered_model_gives_the_numbers_of_the_run_elsewhere(finished: P
     assert singles == expected[:5]
 
 
+@pytest.mark.slow
 def test_a_registry_that_is_down_leaves_no_receipt_and_the_next_run_registers(campaign: Small) -> None:
     down = campaign.process(
         "run", *QUICK, "tracking.enabled=false", "tracking.registry_uri=http://127.0.0.1:9"
@@ -184,6 +188,7 @@ def test_reports_as_json(finished: Path, verb: str) -> None:
     assert json.loads(python("-m", "magical.cli", verb, "--project", str(finished), "--json", *words).stdout)
 
 
+@pytest.mark.slow
 def test_a_step_that_scoring_repeats_is_registered_anew_even_if_the_training_rows_stay(done: Small) -> None:
     assert json.loads(done.process("run", *QUICK, "--json").stdout)["executed"] == []
     done.edit("workflow.py", '"YOLO")', '"YOLO", "Other")')

@@ -112,6 +112,7 @@ def test_the_parameters_are_the_settings_with_types_bounds_and_defaults(
     assert "rounds" not in kinds["Linear"]
 
 
+@pytest.mark.slow
 def test_called_by_hand_it_completes_and_called_again_all_is_cached(mine: tuple[Small, str, Path]) -> None:
     project, api, home = mine
     shutil.rmtree(project.root / ".magical", ignore_errors=True)  # of the tests before
@@ -191,6 +192,7 @@ def served(project: Small, how: str, api: str, home: Path) -> Iterator[subproces
             process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     [
@@ -246,6 +248,7 @@ def gone(home: Path) -> bool:
     return not below(home)
 
 
+@pytest.mark.slow
 def test_without_a_server_a_temporary_one_ends_with_it_and_nothing_is_lost(
     done: Small, tmp_path: Path
 ) -> None:
@@ -270,6 +273,7 @@ def test_without_a_server_a_temporary_one_ends_with_it_and_nothing_is_lost(
     assert set(tasks.values()) <= {"Cached", "Completed"}
 
 
+@pytest.mark.slow
 def test_a_temporary_server_is_gone_after_a_kill_in_the_middle(campaign: Small, tmp_path: Path) -> None:
     home = tmp_path / "home"
     campaign.edit("workflow.py", "    sane = (", "    import time; time.sleep(60)\n    sane = (")
@@ -292,6 +296,7 @@ def test_a_temporary_server_is_gone_after_a_kill_in_the_middle(campaign: Small, 
     assert gone(home)
 
 
+@pytest.mark.slow
 def test_deployed_it_is_run_by_a_worker_that_stands_elsewhere(
     mine: tuple[Small, str, Path], tmp_path: Path
 ) -> None:

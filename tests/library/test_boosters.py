@@ -34,6 +34,7 @@ def which(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
     return str(request.param)
 
 
+@pytest.mark.slow_except("without it-multiclass")
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 def test_it_stops_early_and_predicts(which: str, kind: Any) -> None:
     experiment = Boosting(rounds=200, patience=5)

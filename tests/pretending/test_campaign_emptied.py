@@ -53,11 +53,13 @@ def test_the_list_of_steps_is_the_campaigns_own(campaign: Small) -> None:
     assert all(n.facts["unwritten"] for n in empty(campaign, *STEPS).load().graph(**QUICK).nodes)
 
 
+@pytest.mark.slow_except("predict")
 @pytest.mark.parametrize("step", STEPS)
 def test_any_one_step_may_be_emptied(campaign: Small, step: str) -> None:
     runs(campaign, step)
 
 
+@pytest.mark.slow_except("tune-evaluate")
 @pytest.mark.parametrize("pair", SOME, ids="-".join)
 def test_any_two_steps_may_be_emptied(campaign: Small, pair: tuple[str, str]) -> None:
     runs(campaign, *pair)
@@ -74,6 +76,7 @@ def test_emptied_it_needs_no_data(tmp_path: Path) -> None:
     assert empty(project).load().pretend(rows=300, **QUICK).origin("clean") == ("model_data",)
 
 
+@pytest.mark.slow_except("emptied")
 @pytest.mark.parametrize("emptied", [(), STEPS], ids=["written", "emptied"])
 def test_pretending_all_imports_neither_scikit_learn_nor_mlflow(
     tmp_path: Path, emptied: tuple[str, ...]

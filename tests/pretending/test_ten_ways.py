@@ -86,6 +86,7 @@ def test_3_predicting_in_another_process(project: Tenfold) -> None:
     assert "This model is pretended (steady): outside a pretending run it predicts nothing." in said.stderr
 
 
+@pytest.mark.slow
 def test_4_sync_after_the_registry_was_down(project: Tenfold, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     project.write("settings.toml", f'[tracking]\nuri = "http://127.0.0.1:{free_port()}"\n')
@@ -175,6 +176,7 @@ def test_8_results_of_a_sample(project: Tenfold) -> None:
     assert versions(project) == ["1"]
 
 
+@pytest.mark.slow_except("inside-store")
 @pytest.mark.parametrize("form", ["pickle", "cloudpickle", "joblib", "deepcopy", "skops", "store"])
 @pytest.mark.parametrize("piece", ["model", "pipeline", "inside"])
 def test_9_pickling_a_pretended_model(project: Tenfold, form: str, piece: str) -> None:

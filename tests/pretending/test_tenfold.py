@@ -87,6 +87,7 @@ def test_written_in_any_order_it_goes_on_running_and_nothing_pretended_is_taken_
     assert project.enrolled == ["() ()"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sets(st.sampled_from(STEPS)), st.sampled_from([*RUNS])), min_size=4, max_size=8))
 @settings(max_examples=5, derandomize=True)
 def test_whatever_is_written_and_however_it_is_run_one_cache_serves_each_its_own(
@@ -156,6 +157,7 @@ def test_a_wish_brands_its_step_as_if_it_had_no_body(reference: Reference, tmp_p
     assert holds(project.empty(), reference) == []
 
 
+@pytest.mark.slow
 def test_steps_in_processes_of_their_own_pretend_as_well(tmp_path: Path) -> None:
     project = Tenfold(tmp_path / "tenfold").empty("customers", "steady")
     run = project.run(policy={"timeout": 100})

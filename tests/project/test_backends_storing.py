@@ -90,6 +90,7 @@ def test_gc_removes_what_no_run_needs(tmp_path: Path, url: str) -> None:
     assert small.ran() == []
 
 
+@pytest.mark.slow_except("file")
 def test_a_step_with_a_timeout_and_a_lazy_one_work(tmp_path: Path, url: str) -> None:
     top = """
     from magical import Lazy

@@ -109,6 +109,7 @@ def publishing() -> int:
 """
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_shown_also_where_nothing_runs(tmp_path: Path, prefect_server: str) -> None:
     project, shown = one(tmp_path, PUBLISHING).load(), Shown(prefect_server)
     project.run()

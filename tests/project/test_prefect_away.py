@@ -89,6 +89,7 @@ def knows(api: str, flow: str, task: str) -> None:
     until(lambda: shown.tasks(run).get(task, {}).get("state_name") == "Completed", lambda: shown.tasks(run))
 
 
+@pytest.mark.slow
 def test_a_server_that_comes_back_learns_how_the_run_ended(tmp_path: Path) -> None:
     small = slow(tmp_path, "back")
     with Coming(tmp_path / "server") as server:
@@ -111,6 +112,7 @@ def test_a_server_that_comes_back_learns_how_the_run_ended(tmp_path: Path) -> No
     assert not list(small.root.glob(".magical/runs/*/prefect.json"))
 
 
+@pytest.mark.slow
 def test_a_server_that_stays_away_keeps_no_run_from_ending(tmp_path: Path) -> None:
     small = slow(tmp_path, "gone")
     with Coming(tmp_path / "server") as server:
@@ -147,6 +149,7 @@ def test_a_server_that_stays_away_keeps_no_run_from_ending(tmp_path: Path) -> No
     assert not list(small.root.glob(".magical/runs/*/prefect.json"))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_by_hand_is_cancelled(tmp_path: Path, prefect_server: str) -> None:
     small, shown = slow(tmp_path, "stopped"), Shown(prefect_server)
     process = begun(small, prefect_server, small.root / "began")

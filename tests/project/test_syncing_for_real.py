@@ -81,6 +81,7 @@ def site(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sit
     return found
 
 
+@pytest.mark.slow
 def test_a_server_that_was_down_gets_it_all_and_once(site: Site) -> None:
     site.server.stop()
     answer = site.run("run")
@@ -119,6 +120,7 @@ class Killer:
             self._server.stop(signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["evaluate", "register"])
 def test_a_server_that_dies_in_the_middle_of_a_run(site: Site, step: str) -> None:
     result = site.small.load().execute(listeners=(Killer(site.server, step),))
@@ -133,6 +135,7 @@ def test_a_server_that_dies_in_the_middle_of_a_run(site: Site, step: str) -> Non
     assert site.run("sync").out == "nothing to send\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "when"),
     [
@@ -166,6 +169,7 @@ def test_a_server_that_dies_in_the_middle_of_registering(
     assert (registry.folder(registry.versions()[0]) / "card.md").is_file()
 
 
+@pytest.mark.slow
 def test_a_champion_that_cannot_be_fetched_is_no_reason_against_a_model(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

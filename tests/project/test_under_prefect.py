@@ -181,6 +181,7 @@ def test_a_step_that_fails_leaves_out_what_follows_it(tmp_path: Path, prefect_se
     assert "Traceback" not in answer.stderr + answer.stdout
 
 
+@pytest.mark.slow
 def test_what_is_fresh_is_cached_and_nothing_to_do_is_no_flow_run(
     tmp_path: Path, prefect_server: str
 ) -> None:
@@ -198,6 +199,7 @@ def test_what_is_fresh_is_cached_and_nothing_to_do_is_no_flow_run(
     assert len(shown.flow_runs("fresh")) == 2
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_said_before_anything_begins(tmp_path: Path) -> None:
     small = chain(tmp_path, "away")
     took = []

@@ -102,6 +102,7 @@ def parent(log: Path) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Proce
         process.kill()
 
 
+@pytest.mark.slow_except("2")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_the_group_ends_with_its_parent(number: int, parent: Any) -> None:
     process, below = parent
@@ -114,6 +115,7 @@ def test_ctrl_c_in_a_terminal_lets_the_parent_end_the_group(parent: Any) -> None
     assert os.getpgid(process.pid) not in {os.getpgid(p.pid) for p in below}
 
 
+@pytest.mark.slow_except("9")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_the_group_ends_with_its_guard_and_the_parent_is_told(number: int, parent: Any) -> None:
     process, below = parent

@@ -18,6 +18,7 @@ def test_each_example_has_a_file() -> None:
     assert sorted(files()) == ["conftest", "test_ours", "test_workflow", "workflow"]
 
 
+@pytest.mark.slow_except("test_workflow-5")
 @pytest.mark.parametrize(("name", "passes"), [("test_workflow", 5), ("test_ours", 60)])
 def test_the_tests_on_the_page_pass(pytester: pytest.Pytester, name: str, passes: int) -> None:
     written = files()

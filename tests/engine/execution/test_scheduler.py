@@ -304,6 +304,7 @@ def test_a_step_that_takes_too_long_is_stopped_and_the_rest_goes_on(tmp_path: Pa
     assert not is_alive(pid(small, "nested"))
 
 
+@pytest.mark.slow_except("exit-exit code 3")
 @pytest.mark.parametrize(("how", "said"), [("die", "SIGKILL"), ("exit", "exit code 3")])
 def test_a_process_that_dies_costs_its_step_only(tmp_path: Path, how: str, said: str) -> None:
     small = one(tmp_path, SLOW)

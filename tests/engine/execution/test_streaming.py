@@ -219,6 +219,7 @@ def test_a_kill_while_a_table_is_computed_leaves_a_part_only(tmp_path: Path) -> 
         del os.environ["GO_ON"]
 
 
+@pytest.mark.slow
 def test_a_table_of_200_mb_goes_through_lazy_steps_in_little_memory(tmp_path: Path) -> None:
     """Four tables of 200 MB. With `Frame` in the place of `Lazy` the same project takes 0.73 GB, with this 0.31."""
     found = measured(tmp_path, 1_200_000)

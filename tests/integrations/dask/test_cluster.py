@@ -82,6 +82,7 @@ def flow(s: FlowSettings) -> int:
 """
 
 
+@pytest.mark.slow_except("test_a_project_runs_on_it")
 class TestOnDask(RunnerConformance):
     """The local runner, with the bodies on a cluster of this machine."""
 
@@ -91,6 +92,7 @@ class TestOnDask(RunnerConformance):
         return LocalRunner(workers)
 
 
+@pytest.mark.slow
 class TestAtAnAddress(ProjectRunSuite):
     """The same with a cluster that somebody else has started."""
 
@@ -150,6 +152,7 @@ def test_bodies_run_in_other_processes_and_tell_in_order(tmp_path: Path) -> None
     assert not dask_folders(small)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_its_step_only(tmp_path: Path) -> None:
     small = one(tmp_path, STEPS)
     run = small.run(how="die once", **ON_DASK)
@@ -162,6 +165,7 @@ def test_a_worker_that_is_killed_costs_its_step_only(tmp_path: Path) -> None:
     assert said[:5] == lines
 
 
+@pytest.mark.slow
 def test_a_body_that_kills_each_worker_fails_alone(tmp_path: Path) -> None:
     small = one(tmp_path, STEPS)
     result = small.load().execute("", {"how": "die", **ON_DASK})
@@ -241,6 +245,7 @@ def test_under_a_debugger_all_bodies_run_here(tmp_path: Path) -> None:
     assert {*pids(small, "slow"), *pids(small, "total")} == {os.getpid()}
 
 
+@pytest.mark.slow
 def test_what_is_printed_reaches_a_notebook_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = one(tmp_path, STEPS)
     log = "import logging\n    logging.info('no')\n    logging.getLogger('mine').warning('oh')\n    emit("
@@ -276,6 +281,7 @@ def test_without_dask_it_says_what_to_install(tmp_path: Path, monkeypatch: pytes
     assert is_well_worded(str(caught.value))
 
 
+@pytest.mark.slow
 def test_a_file_named_like_a_module_where_it_was_begun_hides_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,6 +366,7 @@ def test_a_run_that_is_stopped_leaves_nothing(
     assert small.run(seconds=0.0).result == 15
 
 
+@pytest.mark.slow
 def test_workers_killed_with_the_process_that_holds_them(tmp_path: Path) -> None:
     small = one(tmp_path, STEPS)
     process = begun(small)
@@ -442,6 +449,7 @@ def test_a_worker_there_runs_what_was_edited_outside_the_folder(tmp_path: Path, 
         assert small.run(**at(scheduler)).result == number
 
 
+@pytest.mark.slow
 def test_two_projects_on_one_cluster_do_not_mix(tmp_path: Path, scheduler: str) -> None:
     text = """
     import time
@@ -519,6 +527,7 @@ def test_a_step_with_a_timeout_is_stopped_there(tmp_path: Path, scheduler: str) 
     assert "beside" in result.executed
 
 
+@pytest.mark.slow_except("odd://127.0.0.1:1")
 @pytest.mark.parametrize("address", [f"{how}://127.0.0.1:1" for how in ("tcp", "odd", "tls", "ucx")])
 def test_a_scheduler_that_does_not_answer_is_said_before_any_work(tmp_path: Path, address: str) -> None:
     pytest.importorskip("distributed")  # it sets the level when it is imported

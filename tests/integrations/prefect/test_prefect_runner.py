@@ -68,6 +68,7 @@ class TestPrefectOnDask(TestPrefectRunner):
     policy: ClassVar[dict[str, Any]] = {"cluster": "dask"}
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_its_step_only(prefect_server: str, tmp_path: Path) -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName

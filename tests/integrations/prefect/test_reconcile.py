@@ -92,6 +92,7 @@ def killed(small: Small, api: str) -> None:
     small.write("go", "")
 
 
+@pytest.mark.slow
 def test_the_next_run_marks_a_killed_one_and_goes_on(tmp_path: Path, prefect_server: str) -> None:
     small, shown = slow(tmp_path, "killed"), Shown(prefect_server)
     killed(small, prefect_server)
@@ -106,6 +107,7 @@ def test_the_next_run_marks_a_killed_one_and_goes_on(tmp_path: Path, prefect_ser
     assert not list(small.root.glob(".magical/runs/*/prefect.json"))
 
 
+@pytest.mark.slow
 def test_sync_marks_a_killed_run_and_one_in_which_nothing_is_left_to_say(
     tmp_path: Path, prefect_server: str
 ) -> None:

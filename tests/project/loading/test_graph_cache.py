@@ -91,6 +91,7 @@ def test_touching_does_not_matter(drawn: Small) -> None:
     assert not redraws(drawn)
 
 
+@pytest.mark.slow
 def test_only_the_last_ones_are_kept(drawn: Small) -> None:
     for number in range(GraphCache.KEPT + 5):
         drawn.load().context({"max_id": number % 99 + 1}).draw()

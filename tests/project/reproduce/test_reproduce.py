@@ -634,6 +634,7 @@ def test_a_record_holds_no_secret_and_is_reproduced_with_that_of_here(
     assert (said.code, said.out) == (0, "secretive: 2 steps: 2 agree to the last bit.\n")
 
 
+@pytest.mark.slow
 def test_a_step_with_a_timeout_runs_in_a_process_of_its_own_and_leaves_nothing(
     small: Small, tmp_path: Path
 ) -> None:

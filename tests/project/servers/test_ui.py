@@ -83,6 +83,7 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(taken: tuple[int, s
     assert not (little.root / ".magical" / "mlflow.db").exists()
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_and_silent_is_taken() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -190,6 +190,7 @@ def mlflow_runs(address: str, experiment: str) -> list[dict[str, Any]]:
     return list(json.loads(answer).get("runs", [])) if ids else []
 
 
+@pytest.mark.slow
 def test_runs_go_on_meanwhile_and_are_seen(pages: tuple[Up, dict[str, str]]) -> None:
     up, at = pages
     before = len(mlflow_runs(at["mlflow"], "sums"))
@@ -203,6 +204,7 @@ def test_runs_go_on_meanwhile_and_are_seen(pages: tuple[Up, dict[str, str]]) -> 
     assert json.loads(asked(place)[1])["workflow"] == "sums"
 
 
+@pytest.mark.slow
 def test_a_client_of_prefect_writes_through_the_checks_and_schedules_come_true(
     pages: tuple[Up, dict[str, str]], tmp_path: Path
 ) -> None:
@@ -287,6 +289,7 @@ def test_the_pages_render_and_ask_nobody_else(pages: tuple[Up, dict[str, str]], 
         assert [word for word in words if word not in page] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["starting", "up"])
 def test_nothing_is_left_after_kill_9(moment: str, small: Small) -> None:
     with ui(small) as up:
@@ -309,6 +312,7 @@ def test_nothing_is_left_after_kill_9(moment: str, small: Small) -> None:
             assert up.ends()[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Prefect", "MLflow"])
 def test_when_one_dies_the_other_ends_too_and_it_is_said_which(name: str, small: Small) -> None:
     with ui(small) as up:

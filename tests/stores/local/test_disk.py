@@ -137,6 +137,7 @@ def test_garbage_can_be_collected_on_a_full_disk(disk: Path) -> None:
     small.run(n=2)
 
 
+@pytest.mark.slow_except("0")
 @pytest.mark.parametrize("limit", [0, 1, 100, 400, 700, 1000, 2000, 5000])
 def test_wherever_the_disk_refuses_a_run_ends_with_a_word_and_the_next_completes(
     tmp_path: Path, limit: int

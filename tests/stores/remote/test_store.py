@@ -95,6 +95,7 @@ class TestInAFolder(Remote):
         assert sorted(left) == ["format", "locks", "pins"]
 
 
+@pytest.mark.slow_except("test_a_record_is_given_back_as_it_was", "test_several_may_put_the_same_at_once")
 class TestOnS3(Remote):
     rounds = 3
     stride = 7
