@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from magical.checks.hard import HardCheckResult
+from magical.checks.hard import HardCheckResult, _merge_schemas
+from magical.contracts.schema import Column, Schema
 from magical.errors import Finding
 from magical.project.checking import check_project
 from projects import one
@@ -451,3 +452,9 @@ def clean(table: Frame[Order]) -> Frame[Total]:
         seen["what"].append(only(tmp_path, body).what)
     assert seen["what"][0] == seen["what"][1]
     assert pl  # the projects' own import
+
+
+def test_of_two_minimal_lengths_the_longer_counts() -> None:
+    have = Schema("A", (Column("name", "str", bounds={"min_length": 5, "max_length": 9}),))
+    wanted = Schema("B", (Column("name", "str", bounds={"min_length": 2, "max_length": 7}),))
+    assert _merge_schemas(have, wanted).columns[0].bounds == {"min_length": 5, "max_length": 7}

@@ -41,6 +41,7 @@ ROW_COUNTS = (0, 1, 200)
 """The heights of the generated tables, in turn."""
 
 _NULL_SHARE = 0.2
+_STRICTER = {"ge": max, "gt": max, "min_length": max, "le": min, "lt": min, "max_length": min}
 """The share of nulls in a nullable column of many rows; a single row is null wherever it may be."""
 
 _PROMISE_MORE = "promise more of what it takes: bounds, no `| None`."
@@ -195,7 +196,7 @@ def _merge_schemas(have: Schema, wanted: Schema) -> Schema:
 def _merge_columns(have: Column, wanted: Column) -> Column:
     """Add the demands of a wanted column to a column; if both have a bound, use the stricter one."""
     bounds: dict[str, Any] = {**have.bounds, **wanted.bounds}
-    for bound, stricter in {"ge": max, "gt": max, "le": min, "lt": min, "max_length": min}.items():
+    for bound, stricter in _STRICTER.items():
         if bound in have.bounds and bound in wanted.bounds:
             bounds[bound] = stricter(have.bounds[bound], wanted.bounds[bound])
     common_choices = tuple(c for c in have.choices if c in wanted.choices)
