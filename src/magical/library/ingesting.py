@@ -60,6 +60,7 @@ def ingest(source: InputPath) -> Frame:
 
 
 def _check_file(path: Path, name: str) -> None:
+    """Raise an InputError unless the path is a file of a known kind with content."""
     if not path.exists():
         folder = path.parent
         files = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
@@ -94,6 +95,7 @@ def _read_parquet(path: Path, name: str) -> pl.DataFrame:
 
 
 def _read_csv(path: Path, name: str) -> pl.DataFrame:
+    """Read a CSV file as a table of texts; warn of dropped rows."""
     try:
         reject_binary(path, name)
         data = path.read_bytes()
@@ -134,6 +136,7 @@ def _read_regular_csv(dialect: Dialect) -> pl.DataFrame | None:
 
 
 def _parse_header(header: tuple[str | None, ...], name: str) -> list[str]:
+    """Return the names of the columns; name unnamed ones, and refuse repeated names."""
     names = [(text or "").strip() or f"unnamed_{i + 1}" for i, text in enumerate(header)]
     repeated = sorted({n for n in names if names.count(n) > 1}, key=names.index)
     if repeated:

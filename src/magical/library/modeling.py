@@ -113,6 +113,7 @@ def _find_candidates(names: set[str], by_snake: Mapping[str, list[str]], column:
 
 
 def _collect_failures(column: Column, source: pl.Series, failed: pl.Series, rule: str) -> list[Failure]:
+    """Describe the rows that fail a rule in one column; empty if there are none."""
     count = int(failed.sum())
     if not count:
         return []
@@ -137,6 +138,7 @@ def _raise_failures(failures: list[Failure], schema: Schema, height: int) -> Non
 
 
 def _suggest_fix(failure: Failure, schema: Schema) -> str:
+    """Return a hint how to mend the first failure of a column."""
     column, place = schema.column(failure.column), f"{schema.name}{_format_source(schema)}"
     if column.type in ("date", "datetime") and failure.values:
         guess = infer_date_format(v.strip("'\"") for v in failure.values) or column.format or "%d-%m-%Y"
@@ -152,6 +154,7 @@ def _suggest_fix(failure: Failure, schema: Schema) -> str:
 
 
 def _report_uncastable(uncastable: list[Failure]) -> None:
+    """Keep the table ``uncastable``, and warn of the first five columns."""
     rows = [(f.column, f.rule, f.count, ", ".join(f.values), ", ".join(map(str, f.rows))) for f in uncastable]
     keep("uncastable", pl.DataFrame(rows, orient="row", schema=["column", "rule", "count", "values", "rows"]))
     for failure in uncastable[:5]:

@@ -148,6 +148,7 @@ def scale_hashes(hashes: Hashes) -> NDArray[np.float64]:
 
 
 def _splitmix64(numbers: Hashes) -> Hashes:
+    """Mix the bits of each number (splitmix64)."""
     z = numbers + _GOLDEN
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -174,6 +175,7 @@ def _values_to_bits(values: pl.Series) -> Hashes:
 
 
 def _texts_to_bits(values: pl.Series) -> Hashes:
+    """Convert each text, or the repr of another value, to 64 bits; null becomes 0."""
     if dtype_kind(values.dtype) == "str":
         values = values.cast(pl.String)
     else:

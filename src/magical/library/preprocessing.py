@@ -31,6 +31,8 @@ PREVIEW_FIT_ROWS = 50_000
 
 
 class _ColumnCounts(NamedTuple):
+    """A column of train, with its numbers of distinct values, missing values and rows."""
+
     column: Column
     distinct: int
     missing: int
@@ -220,6 +222,7 @@ def _build_blocks(
 
 
 def _build_imputer(strategy: str, *following: Any) -> Pipeline:
+    """Build a Pipeline that imputes and marks missing values, and then scales, if given a scaler."""
     from sklearn.impute import SimpleImputer
 
     # Keep a column that is all null in a fold, or the width would differ from fold to fold.

@@ -135,6 +135,7 @@ def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSetti
 def _promote(
     registry: Registry, version: Version, registration: _Registration, champion: Version | None
 ) -> Receipt:
+    """Give the version the alias ``champion`` if nothing blocks it, and build the receipt."""
     # Promotion is the last act: a kill before it leaves a version without an alias, and the step runs again.
     reasons = find_blockers(registration.criteria)
     already = champion is not None and champion.number == version.number
@@ -179,6 +180,7 @@ class _Registration:
             self.package.unload()  # or the copies of the project's modules would stay in this process
 
     def _verify_predictions(self) -> None:
+        """Add the criteria that compare the loaded scorer with the run and single rows with a batch."""
         if self.path.refusal:
             reason = f"a row alone cannot be scored: {self.path.refusal}"
             self.criteria.append(Criterion(ROW_CRITERION, "scored", "refused", False, reason))
@@ -243,6 +245,7 @@ class _Registration:
         return table.select(self.path.typed.names).head(_BATCH_ROWS)
 
     def _load_value(self, link: Link) -> Any:
+        """Load the value of a link from this run."""
         value: Any = self.context.load(link.node)
         if not link.item:
             return value

@@ -76,6 +76,7 @@ def _is_linear(model: Model) -> bool:
 
 
 def _make_candidate(model: Model, score: float) -> Candidate:
+    """Describe a model with its loss on validation as a candidate."""
     metric = Task(model.task, model.target).metric  # type: ignore[arg-type]
     chosen = model.chosen or Candidate("model", score, metric)  # a project's own model may have none
     return Candidate(chosen.name, score, metric, chosen.params)

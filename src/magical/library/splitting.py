@@ -135,6 +135,7 @@ def _mark_assignable(table: pl.DataFrame, schema: Schema, kind: str) -> pl.Serie
 
 
 def _require_role_column(schema: Schema, role: str) -> str:
+    """Return the first column with a role; raise a BrokenPromise if there is none."""
     names = schema.names_with_role(role)
     if not names:
         raise BrokenPromise(
@@ -162,6 +163,7 @@ def _check_classes(rows: pl.DataFrame, schema: Schema, kind: str) -> None:
 
 
 def _assign(rows: pl.DataFrame, schema: Schema, kind: str, how: SplitSettings) -> np.ndarray[Any, Any]:
+    """Return the part of each row, by the kind of split."""
     if kind == "time":
         assigned, cuts = assign_by_time(
             rows.get_column(_require_role_column(schema, "time")), how.validation, how.test

@@ -112,6 +112,7 @@ def _load_object(data: bytes, artifact: Artifact) -> Any:
 
 
 def _encode_table(table: pl.DataFrame, objects: BlobStore) -> Artifact:
+    """Store a table as parquet; raise a StoreError if a column contains Python objects."""
     if object_columns := [n for n, dtype in table.schema.items() if dtype == pl.Object]:
         raise StoreError(
             f"The column {object_columns[0]} holds Python objects, which no file can keep.",
@@ -132,12 +133,14 @@ def _encode_stream(stream: LazyOutput, objects: BlobStore) -> Artifact:
 
 
 def _encode_stub_model(value: Any, objects: BlobStore) -> Artifact:
+    """Store a pretended model as JSON."""
     data = json.dumps(stub_to_json(value), sort_keys=True).encode()
     content = hashlib.sha256(data).hexdigest()[:40]
     return Artifact("pretended", content, objects.put(data, ".json"), _summarize(value))
 
 
 def _encode_value(value: Any, promise: Promise, key: str, objects: BlobStore) -> Artifact:
+    """Store a value as JSON, or as a pickle if JSON cannot restore it exactly."""
     if value is None:
         return Artifact("none", "none")
     try:
@@ -203,6 +206,7 @@ def _summarize(value: Any) -> str:
 
 
 def _describe(value: Any) -> str:
+    """Return the value's own summary or text, or else its shortened repr."""
     summary = getattr(value, "summary", None)
     if callable(summary):
         return shorten(summary(), 240)

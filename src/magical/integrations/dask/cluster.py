@@ -172,6 +172,7 @@ class DaskCluster:
             self._client_future.set_exception(error)
 
     def _close(self, client: Any) -> None:
+        """Close the client, and restore the levels of Dask's loggers."""
         with contextlib.suppress(Exception):
             client.close(timeout=2)
         with contextlib.suppress(Exception):
@@ -183,6 +184,7 @@ class DaskCluster:
             logging.getLogger(name).setLevel(level)
 
     def _connect(self, address: str, seconds: float) -> Any:
+        """Connect to a scheduler; raise a UsageError if it does not answer."""
         from distributed import Client
 
         self._log_levels = _silence_logging()

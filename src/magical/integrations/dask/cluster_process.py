@@ -143,6 +143,7 @@ class ClusterProcess:
 
 
 def _kill_group(leader: int) -> None:
+    """Kill all processes of the process group of a leader."""
     import psutil  # type: ignore[import-untyped]
 
     def belongs(process: int) -> bool:

@@ -240,6 +240,7 @@ class MlflowRegistry:
         return found[0] if found else None
 
     def _create_version(self, client: MlflowClient, submission: Submission) -> None:
+        """Upload the files of a submission, and create a version that refers to them."""
         # Upload first, then create: a kill in between leaves files without a version, never half a version.
         run_id, is_own = self._find_or_create_run(client, submission)
         path = f"model-{submission.key[:12]}"
@@ -283,12 +284,14 @@ class MlflowRegistry:
         return client.get_model_version(found.name, found.version)
 
     def _aliases(self, client: MlflowClient, name: str) -> dict[str, str]:
+        """Return the version number of each alias of a model; empty if there is no such model."""
         aliases: dict[str, str] = {}
         with _ignore_code(_NOT_FOUND):
             aliases = {k: str(v) for k, v in client.get_registered_model(name).aliases.items()}
         return aliases
 
     def _to_version(self, found: ModelVersion, aliases: dict[str, str]) -> Version:
+        """Convert a model version of MLflow; ``aliases`` are those of the whole model."""
         number = str(found.version)
         names = tuple(sorted(alias for alias, version in aliases.items() if str(version) == number))
         tags = {k: v for k, v in found.tags.items() if k != KEY_TAG}

@@ -137,6 +137,7 @@ class MlflowTracking:
                 self._finish_run(event, at)
 
     def _start_run(self) -> None:
+        """Create the MLflow run, or find it in a replay, and log the settings."""
         begun = self._run_started
         if self._marks is not None and not self._is_replay:
             mark = ProgressMark(uri=hide_password(self.uri), experiment=self._experiment, line=self._line)

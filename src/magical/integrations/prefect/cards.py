@@ -163,6 +163,7 @@ class PrefectCards:
             self._thread.start()
 
     def _send_cards(self) -> None:
+        """Send the queued cards in order until the run has finished; retry while the server is away."""
         from prefect.client.orchestration import get_client
 
         # Use a separate client: the flow run closes its own when it ends, and cards may be sent later.

@@ -214,6 +214,7 @@ class FlowRun:
         return ended
 
     def _run_flow(self, flow: str, facts: dict[str, Any]) -> None:
+        """Run the flow, whose body waits until ``close``; called in a thread of its own."""
         from prefect import Flow
         from prefect.context import FlowRunContext
         from prefect.task_runners import ThreadPoolTaskRunner
@@ -238,6 +239,7 @@ class FlowRun:
             self._opened.set()  # also after an error, or `open` would wait forever
 
     def _attach(self, run: Any, **facts: Any) -> None:
+        """Use a flow run and the present context for tasks; ``facts`` change the flow run on the server."""
         from prefect.client.orchestration import get_client
         from prefect.logging import get_run_logger
 

@@ -189,6 +189,7 @@ class PrefectRunner:
             self._on_flow_run(self._run_started.run, self.flow.server, str(self.flow.id), ended)
 
     def _register_task_run(self, name: str) -> None:
+        """Note the id and the logger of the task run that this code runs in."""
         from prefect.context import TaskRunContext
         from prefect.logging.loggers import get_run_logger
 

@@ -135,6 +135,7 @@ def _is_reachable(server: str) -> bool:
 
 
 def _is_finished(run: RunSummary) -> bool:
+    """Return True if the journal has the end of a run, or its process on this machine has ended."""
     # "killed" means that the journal has no end, so the run may be alive: only its own machine knows.
     machine, process = run.facts.get("host", ""), run.facts.get("process", 0)
     is_gone = bool(process) and machine == machine_name() and not is_process_alive(process)

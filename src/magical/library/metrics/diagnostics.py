@@ -64,6 +64,7 @@ def _confusion_table(rows: pl.DataFrame, target: Column) -> pl.DataFrame:
 
 
 def _worst_rows(rows: pl.DataFrame, by: pl.Series, target: Column, ids: Sequence[str]) -> pl.DataFrame:
+    """Select the rows with the largest values of ``by``; put the main columns first."""
     first = [*ids, target.name, "prediction"]
     others = [c for c in rows.columns if c not in first]
     return rows.select(first).hstack([by]).hstack(rows.select(others)).top_k(WORST_ROWS, by=by.name)

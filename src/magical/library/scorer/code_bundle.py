@@ -143,6 +143,8 @@ class CodeBundle:
 
 
 class _Unpickler(pickle.Unpickler):
+    """Unpickles with classes and functions of the project's modules from a bundle."""
+
     def __init__(self, file: io.BytesIO, bundle: CodeBundle) -> None:
         super().__init__(file)
         self._bundle = bundle
@@ -268,6 +270,7 @@ def _import_root(name: str, file: Path) -> Path:
 
 
 def _find_module_file(name: str, bases: set[Path]) -> Path | None:
+    """Return the file of a module below one of the folders; None if it is not there."""
     if name.partition(".")[0] in (*sys.stdlib_module_names, "magical"):
         return None
     for base in bases:

@@ -177,6 +177,7 @@ def _write_skops(pipeline: Any, file: Path) -> bool:
 
 
 def _read_skops(file: Path) -> Any:
+    """Load a skops file; raise a StoreError if it contains types of untrusted packages."""
     import skops.io
 
     # Check before loading: to load a type may run its code.

@@ -110,6 +110,7 @@ class ScoringChain:
         return features, _find_dropped_rows(rows, tables)
 
     def _execute_step(self, step: ScoringStep, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
+        """Execute one step, and restore the row numbers in its output."""
         arguments = dict(step.arguments)
         numbered = None
         for name, wire in step.inputs.items():
@@ -125,6 +126,7 @@ class ScoringChain:
         return _restore_row_numbers(output, promise, numbered, step.name)
 
     def _resolve_input(self, wire: Wire, plain: Any, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
+        """Return the value of a wire; ``plain`` is the argument where nothing is connected."""
         if isinstance(wire, Link):
             value = self._find_value(wire, start, results)
             promise = attached_promise(value) if isinstance(value, pl.DataFrame) else None
@@ -135,6 +137,7 @@ class ScoringChain:
         return [self._resolve_input(w, p, start, results) for w, p in zip(wire, plain, strict=True)]
 
     def _find_value(self, link: Link, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
+        """Return the typed rows, a value of the training run, or the result of an earlier step."""
         if link == self.source:
             return start
         if link in self.frozen:
@@ -202,6 +205,7 @@ def _has_row_numbers(value: Any) -> bool:
 
 
 def _find_dropped_rows(rows: pl.DataFrame, tables: Mapping[Link, pl.DataFrame]) -> pl.DataFrame:
+    """Return the numbers of the rows that a step dropped, with the step's name in ``reason``."""
     dropped = pl.DataFrame(schema={ROW_COLUMN: pl.Binary, "reason": pl.String})
     left = rows.select(ROW_COLUMN)
     for link, table in tables.items():

@@ -69,6 +69,7 @@ class Pins:
             release(self._handle, self._path)
 
     def _write(self, text: str) -> None:
+        """Append lines to the file of pins."""
         # The line break comes first: a line that a full disk cut short must not merge with the next one.
         data = f"\n{text}".encode()
         os.lseek(self._handle, 0, os.SEEK_END)

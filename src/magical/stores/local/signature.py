@@ -59,6 +59,7 @@ class RecordSigner:
         return hmac.compare_digest(signature, self._signature(secret, text))
 
     def _signature(self, secret: bytes, text: str) -> str:
+        """Compute the signature of a text from the secret, the machine, the user and the folder's inode."""
         inode = os.stat(self._folder).st_ino
         message = f"{_machine_id()}\n{inode}\n{text}".encode()
         return hmac.new(secret, message, hashlib.sha256).hexdigest()[:40]

@@ -144,6 +144,7 @@ class LocalStore(ArtifactStore):
         return self.folder / "records" / f"{split_name(key)}.json"
 
     def _find_trusted(self, key: str) -> Record | None:
+        """Return the record of a key if it is complete and trusted; note the key if it is not trusted."""
         record, is_own = self._read_signed(key)
         if record is None or not all(self.objects.path(b).is_file() for b in record.blobs()):
             return None

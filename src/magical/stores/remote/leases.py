@@ -363,6 +363,7 @@ class LeaseLock:
         return text is not None and self._monitor.is_dead(self._head, text)
 
     def _finish_acquire(self, lease: ChainedLease, chain: list[tuple[str, bytes]]) -> HeldLock | None:
+        """Return the lock if the chain is unchanged; else delete the new lease and return None."""
         # A holder that was only asleep may have renewed its lease since it was read: then it keeps the lock.
         if any(self._storage.read(name) != text for name, text in chain):
             self._storage.remove(lease.name)

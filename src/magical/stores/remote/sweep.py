@@ -140,6 +140,7 @@ class RemoteSweep:
         count_removed(self.swept, kind, name.rpartition("/")[2], size)
 
     def _delete(self, *names: str) -> None:
+        """Delete files unless this is a dry run; confirm first that this process still has the gate."""
         if self._dry:
             return
         # If this process slept, another may have taken the gate, and writers may have put new files since.
