@@ -33,7 +33,8 @@ def make_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed:
     Args:
         task: ``binary``, ``multiclass`` or ``regression``.
         params: as LightGBM's scikit-learn estimators name them.
-        patience: the number of rounds without a better score on validation after which it stops.
+        patience: the number of rounds without a better score on validation after which it stops; at most 20
+            for histogram boosting.
         seed: the seed for the sampling of rows and columns.
 
     Example:
@@ -58,7 +59,7 @@ def make_booster(task: TaskKind, params: Mapping[str, Any], patience: int, seed:
 
 
 def fit_early_stopping(estimator: Any, train: Examples, validation: Examples, patience: int) -> Any:
-    """Fit a booster of ``make_booster``; stop after ``patience`` rounds without a better validation score."""
+    """Fit a booster of ``make_booster``, stopped early by validation; ``patience`` is for LightGBM only."""
     # Rows of class -1, which train lacks, are omitted: boosters refuse them.
     usable = validation.y >= 0 if np.issubdtype(validation.y.dtype, np.integer) else slice(None)
     X, y = validation.X[usable], validation.y[usable]

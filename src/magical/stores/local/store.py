@@ -56,7 +56,7 @@ class LocalStore(ArtifactStore):
         return partial(LocalStore, trust=self._trust), (self.folder,)
 
     def find_record(self, key: str) -> Record | None:
-        """Return the record of a key, pinned for open runs; None if it is incomplete or untrusted."""
+        """Return the record of a key, pinned for open runs; None if missing, incomplete or untrusted."""
         if not self._pins:
             return self._find_trusted(key)
         with self.block_sweeps():  # a sweep between the lookup and the pin would remove what was found
