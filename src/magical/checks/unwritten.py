@@ -72,7 +72,7 @@ def _describe_state(node: Node) -> str:
 
 
 def _find_obstacle(node: Node) -> tuple[str, str]:
-    """Explain, with a hint, why a node's output cannot be generated; both empty if it can be."""
+    """Explain, with a hint, why a node's output cannot be generated; both empty if it can or need not be."""
     assert node.call is not None
     promise = node.call.promise
     if node.needs_real_inputs:
@@ -87,7 +87,7 @@ def _find_obstacle(node: Node) -> tuple[str, str]:
     try:
         for leaf in leaves:
             if not leaf.is_fit:
-                # With inputs, rows may be carried over, and satisfy rules that random rows rarely meet.
+                # Rows may be copied from the inputs, and so satisfy rules that random rows rarely satisfy.
                 schema = replace(leaf.schema, rules=()) if leaf.schema and node.links else leaf.schema
                 generate(replace(leaf, schema=schema), GenerateOptions(node.name, _TRIAL_ROWS))
     except MagicalError as error:

@@ -194,6 +194,7 @@ def format_kinds(wanted: Promise) -> str:
     """
     if wanted.kind not in ("tuple", "list"):
         return wanted.kind if wanted.is_table else ""
+    # "tuple*" is a tuple of any length, whose members are all of one kind.
     outer = "tuple*" if wanted.kind == "list" and str(wanted.hint).startswith("tuple") else wanted.kind
     return " ".join([outer, *(i.kind if i.is_table else "any" for i in wanted.items)])
 

@@ -166,10 +166,8 @@ _RUN_NAME = re.compile(r"(\d{4}-\d\d-\d\d-\d{6})-([0-9a-f]{3})[0-9a-f]{2}")
 def _next_run_prefix(names: Iterable[str]) -> str:
     """Return the start of a new run's name; it sorts after all names, even if the clock was set back."""
     now = time.time()
-    moment, fraction = (
-        dt.datetime.fromtimestamp(now),
-        int(now % 1 * 4096),
-    )  # fractions order runs of one second
+    moment = dt.datetime.fromtimestamp(now)
+    fraction = int(now % 1 * 4096)  # three hexadecimal digits, which order the runs of one second
     newest = _RUN_NAME.fullmatch(max((n for n in names if _RUN_NAME.fullmatch(n)), default=""))
     if newest and (f"{moment:{_TIME_FORMAT}}", f"{fraction:03x}") <= newest.groups():
         with suppress(ValueError, OverflowError):  # a folder that is only named like a run

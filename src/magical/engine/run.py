@@ -55,7 +55,7 @@ class PlanningContext:
         return self.receipts.store
 
     def make_planner(self, graph: Graph) -> Planner:
-        """Create the planner of a graph; its nodes need no calls."""
+        """Create the planner of a graph; the nodes may lack a ``call``."""
         return Planner(graph, self.identities, self.receipts, self.digest_file, self.sample)
 
 

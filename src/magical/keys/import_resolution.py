@@ -58,7 +58,7 @@ def resolve_import(
 
 
 def find_star_modules(module: ModuleType, statements: list[ast.stmt]) -> Iterator[ModuleType]:
-    """Find the modules that ``from … import *`` takes names from."""
+    """Find the modules that a module's ``from … import *`` statements take names from."""
     for statement in statements:
         if isinstance(statement, ast.ImportFrom):
             star = find_module(_resolve_base(module, statement))

@@ -101,7 +101,7 @@ class ProjectRegistryIdentity:
         return "the project's own" if exists else "the project's own, whose database is gone"
 
     def _find_external_id(self) -> str:
-        """Return the normalised address without a password; empty for the project's own registry."""
+        """Return the registry's normalised address without a password; empty for the project's own."""
         if not self._uri.startswith(_SQLITE_PREFIX):
             return mask_uris(self._uri).rstrip("/")
         path = os.path.realpath(self._uri.removeprefix(_SQLITE_PREFIX))

@@ -91,15 +91,15 @@ def create_flow(
 
     workflow, graph = context.drawer.draw_fresh()
     fields = workflow.settings.model_fields if workflow.settings else {}
-    settings_of_files = context.configuration.load_settings(workflow.settings).settings
+    file_settings = context.configuration.load_settings(workflow.settings).settings
 
     def body(**settings: Any) -> None:
-        # Only what differs from the deployment: a run with other settings explores, and registers nothing.
-        line = {k: v for k, v in to_json(settings).items() if v != to_json(defaults[k])}
-        _report_result(run(context.reopen({**drop_masked(line), "policy": {"runner": "prefect"}})))
+        # Pass only the settings that differ from the deployment's: a run with such a setting registers nothing.
+        changed = {k: v for k, v in to_json(settings).items() if v != to_json(defaults[k])}
+        _report_result(run(context.reopen({**drop_masked(changed), "policy": {"runner": "prefect"}})))
 
     signature = inspect.Signature(
-        [_create_parameter(name, field, getattr(settings_of_files, name)) for name, field in fields.items()]
+        [_create_parameter(name, field, getattr(file_settings, name)) for name, field in fields.items()]
     )
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
     body.__signature__ = signature  # type: ignore[attr-defined]

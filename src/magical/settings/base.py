@@ -83,7 +83,7 @@ class TaggedSettings(Settings):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Register the class in its family."""
+        """Register the class in its family; a direct subclass of TaggedSettings starts a family."""
         super().__pydantic_init_subclass__(**kwargs)
         if TaggedSettings in cls.__bases__:
             cls.kinds = {}

@@ -121,17 +121,17 @@ def find_integer_range(column: Column) -> IntegerRange:
         >>> find_integer_range(Column("age", "int", bounds={"gt": 0, "lt": 90.5}))
         IntegerRange(low=1, high=90, step=1)
     """
-    low, high, whole = find_limits(column)
-    kind, usual, step = _TYPE_LIMITS[column.type], _TYPE_LIMITS[column.type].default, whole.step
+    low, high, allowed = find_limits(column)
+    kind, usual, step = _TYPE_LIMITS[column.type], _TYPE_LIMITS[column.type].default, allowed.step
     width = max(kind.half_open_width, 100 * step)
     if low is None and high is None:
         low, high = -(-usual.low // step) * step, max(usual.high, 100 * step)
     elif high is None:
-        low, high = whole.low, whole.low + width
+        low, high = allowed.low, allowed.low + width
     elif low is None:
-        low, high = whole.high - width // step * step, whole.high
-    low, high = max(low or 0, whole.low), min(high or 0, whole.high)
-    low = -(-low // step) * step
+        low, high = allowed.high - width // step * step, allowed.high
+    low, high = max(low or 0, allowed.low), min(high or 0, allowed.high)
+    low = -(-low // step) * step  # round up to a multiple of the step
     if step == 1 and high - low >= 3600 * kind.step:  # whole seconds, unless the range is below an hour
         step = kind.step
     return IntegerRange(low, max(high, low), step)

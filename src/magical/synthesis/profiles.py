@@ -70,7 +70,7 @@ class Profile:
 
 
 def profile_table(table: pl.DataFrame, schema: Schema) -> dict[str, Profile]:
-    """Learn the profiles of a table's columns; ids, keys, lists and columns of another type have none.
+    """Learn the profiles of a table's columns; none for ids, keys, lists and columns of a wrong type.
 
     Example:
         >>> table = pl.DataFrame({"town": ["Ulm"] * 6 + ["Bonn"] * 5 + ["Kiel"], "x": [*range(11), None]})

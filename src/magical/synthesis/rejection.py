@@ -48,18 +48,18 @@ def redraw_broken_rows(
     rules = [r for r in build_rule_checks(schema) if names.issuperset(find_rule_columns(r, schema.names))]
     rules = [r for r in rules if _is_rowwise(r, table)]
     best = _find_broken(table, rules).sum()
-    last = 0
-    for turn in range(_ROUNDS if best else 0):
+    last_improved = 0
+    for round_number in range(_ROUNDS if best else 0):
         broken = _find_broken(table, rules)
         count = int(broken.sum())
         if count < best:
-            best, last = count, turn
-        if not count or turn - last > _PATIENCE:
+            best, last_improved = count, round_number
+        if not count or round_number - last_improved > _PATIENCE:
             break
         redrawn = _find_redraw_columns(table, rules, fixed)
         if not redrawn:
             break
-        table = _replace_broken_rows(table, rules, broken, (redrawn, turn), redraw)
+        table = _replace_broken_rows(table, rules, broken, (redrawn, round_number), redraw)
     return table
 
 
@@ -147,10 +147,10 @@ def _replace_broken_rows(
 
     ``attempt`` has the names of the columns to redraw, and the number of the round.
     """
-    (names, turn), rows = attempt, broken.arg_true()
+    (names, round_number), rows = attempt, broken.arg_true()
     # The fewer rows are broken, the more candidates each gets, so that the last ones are found too.
     targets = pl.concat([rows] * max(1, _MAX_CANDIDATES // rows.len()))
-    fresh = redraw(names, targets.len(), turn)
+    fresh = redraw(names, targets.len(), round_number)
     names = [n for n in fresh.columns if dtype_kind(fresh.schema[n]) == dtype_kind(table.schema[n])]
     candidates = table[targets].with_columns(fresh.select(names).get_columns())
     valid = candidates.select(names).with_columns(targets.alias("__row"))

@@ -189,7 +189,7 @@ class _TableBuilder:
         return generate
 
     def _generate_values(self, column: Column, rng: SeededRandom, size: int) -> pl.Series:
-        """Draw values from the contract; those of a group from few units, so that units have several rows."""
+        """Draw values from the contract; a group column has few distinct values, each in several rows."""
         if column.role == "group" and find_listed_values(column) is None and column.type != "list":
             return pick_values(generate_unique(column, max(1, min(_MAX_GROUPS, size // 5))), rng, size)
         return generate_values(column, rng, size)
@@ -207,26 +207,26 @@ class _TableBuilder:
                 values = group.generate(self._make_rng(group), size).sort(column.name)
         return self._insert_nulls(group, values, "")
 
-    def _generate_group(self, group: _ColumnGroup, size: int, turn: str) -> pl.DataFrame:
-        return self._insert_nulls(group, group.generate(self._make_rng(group, turn), size), turn)
+    def _generate_group(self, group: _ColumnGroup, size: int, round_text: str) -> pl.DataFrame:
+        return self._insert_nulls(group, group.generate(self._make_rng(group, round_text), size), round_text)
 
-    def _insert_nulls(self, group: _ColumnGroup, values: pl.DataFrame, turn: str) -> pl.DataFrame:
+    def _insert_nulls(self, group: _ColumnGroup, values: pl.DataFrame, round_text: str) -> pl.DataFrame:
         """Set values to null; one mask for all columns, since a composite key is null as a whole."""
         if not group.null_shares:
             return values
-        rng = self._make_rng(group, turn, "nulls")
+        rng = self._make_rng(group, round_text, "nulls")
         mask = pl.Series(~rng.mask(max(group.null_shares.values()), values.height))
         return values.with_columns(pl.when(mask).then(pl.col(n)) for n in group.null_shares)
 
     def _make_rng(self, group: _ColumnGroup, *words: str) -> SeededRandom:
         return SeededRandom(self.options.seed, " ".join(group.names), *words)
 
-    def _redraw(self, names: Sequence[str], size: int, turn: int) -> pl.DataFrame:
+    def _redraw(self, names: Sequence[str], size: int, round_number: int) -> pl.DataFrame:
         """Draw columns again, whether generated or carried over."""
         generated = {n for g in self.groups for n in g.names}
         groups = [g for g in self.groups if set(g.names) & set(names)]
         groups += [self._make_column_group(n) for n in names if n not in generated]
-        return pl.concat([self._generate_group(g, size, str(turn)) for g in groups], how="horizontal")
+        return pl.concat([self._generate_group(g, size, str(round_number)) for g in groups], how="horizontal")
 
     def _redraw_invalid(self, table: pl.DataFrame) -> pl.DataFrame:
         """Redraw the carried values that break this contract; ids are valid already."""

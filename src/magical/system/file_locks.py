@@ -45,7 +45,7 @@ else:
 
 
 def do_nothing() -> None:
-    """Do nothing: the default callback for the time that a lock is waited for."""
+    """Do nothing: the default callback of a process that waits for a lock."""
 
 
 def try_acquire(path: Path, *, shared: bool = False) -> int | None:

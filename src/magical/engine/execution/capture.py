@@ -34,10 +34,10 @@ def capture_lines(*, echo: bool) -> Iterator[None]:
     Args:
         echo: True to also write the lines to the original streams, such as a notebook's cell.
     """
-    lines, root = LineEmitter(), logging.getLogger()
-    handler = _LogHandler(lines, echo)
+    emitter, root = LineEmitter(), logging.getLogger()
+    handler = _LogHandler(emitter, echo)
     with _lock:
-        streams = _CapturedStream(sys.stdout, lines, echo), _CapturedStream(sys.stderr, lines, echo)
+        streams = _CapturedStream(sys.stdout, emitter, echo), _CapturedStream(sys.stderr, emitter, echo)
         sys.stdout, sys.stderr = streams
         root.addHandler(handler)
     try:
@@ -84,8 +84,8 @@ class LineEmitter:
 class _CapturedStream(io.TextIOBase):
     """A proxy of a stream: what a body writes becomes events line by line, all else is passed on."""
 
-    def __init__(self, outer: TextIO | _CapturedStream, lines: LineEmitter, echo: bool) -> None:
-        self.outer, self._lines, self._echo = outer, lines, echo
+    def __init__(self, outer: TextIO | _CapturedStream, emitter: LineEmitter, echo: bool) -> None:
+        self.outer, self._emitter, self._echo = outer, emitter, echo
         # Write below the stream of another run, which would emit the same lines again.
         self._stream: TextIO = outer._stream if isinstance(outer, _CapturedStream) else outer
         self._partial_lines: dict[tuple[int, int], tuple[Sink, str]] = {}
@@ -150,15 +150,15 @@ class _CapturedStream(io.TextIOBase):
         if self._echo:  # whole lines, so that those of parallel steps do not mix
             self._stream.write(mask(last) + line[len(line.rstrip("\n")) :])
         if text := last.rstrip():
-            self._lines(sink.emit, sink.name, text, "print")
+            self._emitter(sink.emit, sink.name, text, "print")
 
 
 class _LogHandler(logging.Handler):
     """Emits log records, of the levels that their loggers pass on, as lines of the running step."""
 
-    def __init__(self, lines: LineEmitter, echo: bool) -> None:
+    def __init__(self, emitter: LineEmitter, echo: bool) -> None:
         super().__init__()
-        self._lines, self._echo = lines, echo
+        self._emitter, self._echo = emitter, echo
 
     def emit(self, record: logging.LogRecord) -> None:
         """Emit a record of the body that runs in this thread; leave others to logging's last resort."""
@@ -176,4 +176,4 @@ class _LogHandler(logging.Handler):
         if sink is not None:
             with contextlib.suppress(Exception):
                 text = f"{record.name}: {record.getMessage()}"
-                self._lines(sink.emit, sink.name, text, record.levelname.lower())
+                self._emitter(sink.emit, sink.name, text, record.levelname.lower())

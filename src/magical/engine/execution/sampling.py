@@ -102,7 +102,7 @@ def _set_origin(value: Any, origin: tuple[str, ...]) -> Any:
 
 
 def _has_origin(kind: type) -> bool:
-    """Return True if a class of magical declares ``origin``; in a project's class the name is free."""
+    """Return True if magical, not the project, declares the field ``origin`` of a class."""
     ours = [c for c in kind.__mro__ if c.__module__.startswith("magical.")]
     return any("origin" in inspect.get_annotations(c) for c in ours)
 

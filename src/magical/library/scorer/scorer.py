@@ -145,7 +145,7 @@ class Scorer:
         package = CodeBundle(data["package"], tuple(data["modules"]))
         with package.make_importable(folder / _CODE):
             files = StepFiles(folder, package)
-            frozen = files.read_values()  # first: the steps take their pickled arguments from it
+            frozen = files.read_values()  # first: the steps take their pickled arguments from here
             steps = tuple(files.step_from_json(m) for m in data["moves"])
             model = load_model(data["model"], folder, package.unpickle)
         source, result = wire_from_json(data["source"]), wire_from_json(data["result"])

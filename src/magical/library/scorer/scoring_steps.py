@@ -155,7 +155,7 @@ class ScoringChain:
 
 
 def add_row_numbers(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add ``ROW_COLUMN``, the number of each row.
+    """Add ``ROW_COLUMN``, the number of each row as decimal digits in bytes.
 
     Example:
         >>> add_row_numbers(pl.DataFrame({"a": [7, 8]}))[ROW_COLUMN].to_list()

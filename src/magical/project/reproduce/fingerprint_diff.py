@@ -62,8 +62,8 @@ def _compare_items(
 ) -> Iterator[Agreement]:
     """Compare a result member by member; ``item`` is the dotted path of the member, empty for the whole."""
     kinds = old.get("kind"), new.get("kind")
-    models = {*kinds} <= {"model", "object"}  # an object that cannot be read may have been a model
-    if models and (old.get("unknown") or new.get("unknown") or kinds[0] == kinds[1]):
+    may_be_models = {*kinds} <= {"model", "object"}  # an object that cannot be read may have been a model
+    if may_be_models and (old.get("unknown") or new.get("unknown") or kinds[0] == kinds[1]):
         yield _compare_objects(old, new, pairs, item)
     elif kinds[0] != kinds[1]:
         yield Agreement(DIFFERS, (f"{_prefix(item)}it was a {kinds[0]}, and is a {kinds[1]} now",))

@@ -35,7 +35,7 @@ def make_portable(value: Any, root: Path) -> Any:
         return [make_portable(item, root) for item in value]
     if not isinstance(value, str):
         return value
-    prefix = "file:" if value.startswith("file:") else ""  # of a secret that is kept in a file
+    prefix = "file:" if value.startswith("file:") else ""  # the prefix of a secret that is kept in a file
     path, folder = value.removeprefix(prefix), str(root)
     return f"{prefix}{'.' if path == folder else path.removeprefix(folder.rstrip(os.sep) + os.sep)}"
 

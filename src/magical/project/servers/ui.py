@@ -117,7 +117,7 @@ class UIServers:
         self.addresses[name] = server.address if isinstance(server, Server) else server
 
     def _plan_prefect(self, project: Project, port: int) -> Server | str | None:
-        """Describe the Prefect server to start, or return the address of one that the settings name."""
+        """Describe the Prefect server to start, or return the settings' address; None without Prefect."""
         named = project.context().configuration.policy.server
         if named and not _is_same_server(named, port):
             return hide_password(named.rstrip("/").removesuffix("/api"))

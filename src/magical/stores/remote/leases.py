@@ -267,7 +267,8 @@ class ChainedLease(Lease):
 
     def is_held(self) -> bool:
         """Return True if the lease is still held; the files are read only if the last renewal is old."""
-        # Half of the time: nobody can have taken a lease that was renewed since, whatever the server's delay.
+        # Half of the expiry time is a safe margin: even if the server is slow, nobody can have taken a lease
+        # that was renewed so recently.
         return not self._is_lost and (self.is_fresh(self._expire_after / 2) or self.is_own())
 
     def _renew(self) -> None:

@@ -76,8 +76,8 @@ class RemoteStore(ArtifactStore):
         record = self.read_record(key)
         if self._pins:
             self._pin(key, record)
-            # Pin first, then look: a sweeper that this look misses has yet to read the pins. One that is seen
-            # may have read them before, so the record is read again when it is done.
+            # Pin first, then look for a sweep: a sweep that starts later will read this pin. A sweep under
+            # way may have read the pins already, so wait for its end and read the record again.
             if self._gate.wait_for_sweep():
                 record = self.read_record(key)
                 self._pin(key, record)

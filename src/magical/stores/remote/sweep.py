@@ -112,7 +112,7 @@ class RemoteSweep:
                 self.swept.kept_bytes += size
 
     def _sweep_locks(self) -> None:
-        """Remove the locks of dead holders, also of keys that stay: others would wait until they expire."""
+        """Remove the locks of dead holders, even of kept keys; others would wait until the locks expire."""
         texts = self._storage.read_all(self._storage.list_files(LOCKS))
         dead = {name for name, text in texts.items() if self._store.monitor.is_dead(name, text)}
         for name in sorted(dead):
