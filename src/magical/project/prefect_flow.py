@@ -94,7 +94,7 @@ def create_flow(
     file_settings = context.configuration.load_settings(workflow.settings).settings
 
     def body(**settings: Any) -> None:
-        # Pass only the settings that differ from the deployment's: a run with such a setting registers nothing.
+        # Pass only settings that differ from the deployment's: a run with such a setting registers nothing.
         changed = {k: v for k, v in to_json(settings).items() if v != to_json(defaults[k])}
         _report_result(run(context.reopen({**drop_masked(changed), "policy": {"runner": "prefect"}})))
 

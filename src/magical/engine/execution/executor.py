@@ -358,9 +358,8 @@ class LocalExecutor:
             return plain
         promises = wanted.items if wanted.kind == "tuple" else (wanted.items or (wanted,))[:1] * len(wire)
         plains = plain or [None] * len(wire)
-        return [
-            self._load_wire(w, p, records, want) for w, p, want in zip(wire, plains, promises, strict=True)
-        ]
+        members = zip(wire, plains, promises, strict=True)
+        return [self._load_wire(w, p, records, promise) for w, p, promise in members]
 
     def _load_link(self, link: Link, records: Mapping[str, Record], wanted: Promise = _ANY) -> Any:
         """Load the result that a link refers to from memory or the store, as the wanted kind of table."""
