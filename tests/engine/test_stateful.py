@@ -9,7 +9,7 @@ from hypothesis import Phase, settings
 from torture.machine import Edited
 
 SOME = settings(
-    max_examples=6,
+    max_examples=4,
     stateful_step_count=18,
     deadline=None,
     derandomize=True,

@@ -46,6 +46,7 @@ def test_ends_with_a_registered_champion_its_score_and_where_to_look(campaign: S
     assert (version["name"], version["version"], version["aliases"]) == ("campaign", "1", ["champion"])
 
 
+@pytest.mark.slow
 def test_a_second_run_does_nothing_and_imports_nothing(finished: Path) -> None:
     command = ["-m", "magical.cli", "run", "--project", str(finished), *QUICK]
     again = python(*command)
@@ -100,6 +101,7 @@ def _quick(**more: object) -> dict[str, object]:
     return {"experiments": {"linear": {"trials": 2}, "boosting": {"trials": 2}}, "max_age": 70, **more}
 
 
+@pytest.mark.slow
 def test_why_names_the_edited_line(done: Small) -> None:
     done.process("plan", *QUICK)
     done.edit("workflow.py", '"YOLO")', '"YOLO", "Other")')
@@ -108,6 +110,7 @@ def test_why_names_the_edited_line(done: Small) -> None:
     assert "was edited" in answer
 
 
+@pytest.mark.slow
 def test_rejected_rows_are_kept(finished: Path) -> None:
     run = magical.load(finished).run(experiments={"linear": {"trials": 2}, "boosting": {"trials": 2}})
     rejected = run.kept("clean")["rejected"]
@@ -166,6 +169,7 @@ def test_a_registry_that_is_down_leaves_no_receipt_and_the_next_run_registers(ca
     assert len(models(campaign)) == 1
 
 
+@pytest.mark.slow
 def test_mlflow_has_one_run_with_settings_scores_and_lineage(finished: Path) -> None:
     script = (
         "import json, sys, mlflow\n"
@@ -182,6 +186,7 @@ def test_mlflow_has_one_run_with_settings_scores_and_lineage(finished: Path) -> 
     assert tags["magical.workflow"] == "campaign"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["plan", "show", "runs"])
 def test_reports_as_json(finished: Path, verb: str) -> None:
     words = [] if verb == "runs" else [*QUICK]

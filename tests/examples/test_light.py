@@ -57,6 +57,7 @@ def test_keys_import_nothing_heavy(campaign: Small) -> None:
     assert not found & HEAVY
 
 
+@pytest.mark.slow
 def test_drawing_is_quick(campaign: Small) -> None:
     assert (
         child_seconds("-c", DRAWN, str(campaign.root)) < child_seconds("-c", "import sklearn, pandas") / 1.5

@@ -65,6 +65,7 @@ def holds(project: Tenfold, reference: Reference, way: str = "run") -> list[str]
     return list(run.executed)
 
 
+@pytest.mark.slow
 @given(order=st.permutations(STEPS), again=st.data())
 @settings(max_examples=6, derandomize=True)
 def test_written_in_any_order_it_goes_on_running_and_nothing_pretended_is_taken_for_real(

@@ -91,7 +91,7 @@ def test_bytes_are_written_or_the_disk_is_named(tmp_path: Path, monkeypatch: pyt
         return len(data) - 1
 
     monkeypatch.setattr(Path, "write_bytes", cut_short)
-    with pytest.raises(StoreError, match=r"part was not written whole") as caught:
+    with pytest.raises(StoreError, match=r"part was not written completely") as caught:
         write_bytes(tmp_path / "part", b"abc")
     assert is_well_worded(str(caught.value))
 

@@ -67,6 +67,7 @@ class TestFolderStore(StoreConformance):
         return others.FolderStore(store.folder)
 
 
+@pytest.mark.slow_except("test_a_project_runs_on_it", "test_an_exception_comes_back_as_it_was")
 class TestThreadRunner(RunnerConformance):
     def runner(self, workers: int) -> others.ThreadRunner:
         return others.ThreadRunner(workers)

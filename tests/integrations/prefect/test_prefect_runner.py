@@ -54,6 +54,11 @@ def flow() -> int:
 """
 
 
+@pytest.mark.slow_except(
+    "test_a_project_runs_on_it",
+    "test_as_many_run_at_a_time_as_asked_for",
+    "test_an_exception_comes_back_as_it_was",
+)
 class TestPrefectRunner(RunnerConformance):
     @pytest.fixture(autouse=True)
     def _server(self, prefect_server: str) -> None:
