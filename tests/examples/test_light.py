@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 import magical
 from examples.conftest import ROOT
 from examples.test_campaign import child_seconds
