@@ -135,7 +135,7 @@ def register(model: Model, scores: Scores, how: RegisterSettings = RegisterSetti
 def _promote(
     registry: Registry, version: Version, registration: _Registration, champion: Version | None
 ) -> Receipt:
-    """Give the version the alias ``champion`` if nothing blocks it, and build the receipt."""
+    """Set the alias ``champion`` on the version if nothing blocks it, and build the receipt."""
     # Promotion is the last act: a kill before it leaves a version without an alias, and the step runs again.
     reasons = find_blockers(registration.criteria)
     already = champion is not None and champion.number == version.number
