@@ -68,6 +68,7 @@ class RunInfo:
         settings: the settings, as JSON.
         step: the last step of the run; empty for the whole workflow.
         pretence: which steps are pretended; the graph has been rewritten by it.
+        warnings: about the project, one line each, shown when the run begins.
 
     Example:
         >>> RunInfo(Path("shop"), {"max_age": 80}, step="clean").pretence.mode
@@ -79,6 +80,7 @@ class RunInfo:
     profile: str = ""
     step: str = ""
     pretence: Pretence = field(default_factory=Pretence)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

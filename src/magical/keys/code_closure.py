@@ -1,67 +1,65 @@
-"""The code closure of a step: the normalised syntax of the step and of all project code it refers to."""
+"""The code closure of a step: all code and values of the project that it refers to, as they are after import.
+
+Names are followed in the source, and what they lead to is read from the living objects: a method that another
+module replaced, a registry that another module filled, a table that an import read.
+"""
 
 from __future__ import annotations
 
 import ast
 import builtins
-import hashlib
-import inspect
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from magical.keys.constants import describe_bytecode, describe_value, inspect_value, is_simple
-from magical.keys.import_resolution import find_module, find_star_modules, resolve_import
+from magical.keys.import_asks import AskFinder
+from magical.keys.import_effects import EffectFinder
+from magical.keys.import_resolution import (
+    find_module,
+    find_star_modules,
+    list_project_modules,
+    resolve_import,
+)
+from magical.keys.live_values import (
+    InspectedValue,
+    describe_bytecode,
+    digest_text,
+    inspect_class,
+    inspect_function,
+    inspect_value,
+    iter_cells,
+    module_name,
+    wrapped_function,
+)
 from magical.keys.packages import find_package, find_source_file, is_project
-from magical.keys.syntax import find_bindings, find_local_imports, find_name_chains, normalise_syntax
-from magical.steps import parse_source
+from magical.keys.source_index import SourceIndex, find_module_of, iter_sources
+from magical.keys.syntax import find_local_imports, find_name_chains, normalise_syntax
 
-__all__ = ["CodeClosure", "CodePiece", "CodeReader", "find_registered", "iter_subclasses"]
+__all__ = ["CodeClosure", "CodePiece", "CodeReader"]
 
-
-def find_registered(value: Any) -> tuple[Any, ...]:
-    """List the functions of a ``singledispatch`` function, or the subclasses of a class that registers them.
-
-    Example:
-        >>> class Base:
-        ...     pass
-        >>> find_registered(Base)
-        ()
-    """
-    # Calling code names only the dispatcher or the base class, but the registered code decides the result.
-    registry = getattr(value, "registry", None)
-    if callable(getattr(value, "dispatch", None)) and isinstance(
-        registry, Mapping
-    ):  # functools.singledispatch
-        return tuple(registry.values())
-    bases = value.__mro__ if isinstance(value, type) else ()
-    bases = tuple(c for c in bases if is_project(sys.modules.get(c.__module__)))
-    registers = any("__init_subclass__" in vars(c) for c in bases if not c.__module__.startswith("magical."))
-    return tuple(iter_subclasses(value)) if registers else ()
-
-
-def iter_subclasses(value: Any) -> Iterator[type[Any]]:
-    """Iterate over all present subclasses of a class, direct and indirect.
-
-    Example:
-        >>> class Base: ...
-        >>> class Inner(Base): ...
-        >>> [c.__name__ for c in iter_subclasses(Base)]
-        ['Inner']
-    """
-    # Not `value.__subclasses__()`, which a metaclass cannot call without an argument.
-    kinds: list[type[Any]] = type.__subclasses__(value) if isinstance(value, type) else []
-    for kind in kinds:
-        yield kind
-        yield from iter_subclasses(kind)
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_BINDING = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    *_IMPORTS,
+)  # statements that name what they bind
+_MISSING = object()
+# Code with one of these names reads texts that otherwise only people read.
+_DOC_READERS = re.compile(
+    r"'(__doc__|getdoc|getcomments|getsource\w*|help|model_fields|__pydantic_fields__|model_json_schema|"
+    r"json_schema|__fields__|schema_json|render_doc)'"
+)
+_IMPORTERS = ("importlib", "runpy", "pkgutil", "imp", "zipimport")
 
 
 @dataclass(frozen=True, slots=True)
 class CodePiece:
-    """One definition: the digest of its normalised syntax, and its ``file:line``."""
+    """One definition: the digest of its normalised syntax and its state, and its ``file:line``."""
 
     digest: str
     where: str
@@ -74,274 +72,476 @@ class CodeClosure:
     Attributes:
         pieces: project definitions by their dotted names.
         packages: versions of third-party distributions, by name.
-        files: the project files of the pieces, and of the imports that lead to them.
         calls_wish: True if any of the code calls ``magical.wish``.
     """
 
     pieces: dict[str, CodePiece] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
-    files: set[str] = field(default_factory=set)
     calls_wish: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Definition:
-    """A definition, and what it refers to: dotted names, closure cells, imports, and code inside values."""
+    """A definition, and what it refers to: dotted names, imports, and code inside its values.
+
+    Attributes:
+        text: its normalised syntax, with the state of the living object.
+        module: whose names are global in it.
+        hidden: the names that the functions around it define.
+    """
 
     name: str
-    piece: CodePiece
+    text: str
+    where: str
     module: ModuleType | None
     chains: tuple[tuple[str, ...], ...] = ()
-    cells: tuple[tuple[str, Any], ...] = ()
     imports: Mapping[str, list[ast.stmt]] = field(default_factory=dict)
     code: tuple[Any, ...] = ()
+    hidden: frozenset[str] = frozenset()
+    cls: type[Any] | None = None
 
-    @property
-    def identity(self) -> tuple[Any, ...]:
-        """The name, code and cells: two closures of one function differ only in their cells."""
-        return (self.name, self.piece.digest, *(id(value) for _, value in self.cells))
+
+@dataclass
+class _References:
+    """What a definition refers to directly.
+
+    Attributes:
+        targets: what each of its names leads to: another binding of a name is another key.
+    """
+
+    definitions: list[_Definition] = field(default_factory=list)
+    packages: dict[str, str] = field(default_factory=dict)
+    targets: list[str] = field(default_factory=list)
+    calls_wish: bool = False
 
 
 class CodeReader:
-    """Reads code for keys, each module and each definition once."""
+    """Reads code for keys, each module and each definition once.
 
-    def __init__(self) -> None:
-        self._closures: dict[tuple[int, ...], tuple[tuple[Any, ...], CodeClosure]] = {}
-        self._source_files: dict[str, Path | None] = {}
-        self._bindings_by_module: dict[str, dict[str, list[ast.stmt]]] = {}
-        self._definitions: dict[tuple[str, str], _Definition] = {}
+    Args:
+        root: the project's folder; keys are the same in each clone of it.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.index = SourceIndex()
+        self._root = root
+        self._modules: tuple[frozenset[str], tuple[ModuleType, ...]] = frozenset(), ()
+        self._effects: dict[tuple[_Follower, tuple[ModuleType, ...]], list[_Definition]] = {}
+        self._followers = [_Follower(self.index, root, documented) for documented in (False, True)]
 
     def read(self, *roots: Any) -> CodeClosure:
         """Read all code that some functions or classes refer to, themselves included."""
-        ids = tuple(map(id, roots))
-        if ids not in self._closures:
-            # Keep the roots too: Python may reuse the id of a deleted object.
-            self._closures[ids] = roots, self._read_closure(roots)
-        return self._closures[ids][1]
+        return self._read(roots, ())
 
-    def _read_closure(self, roots: tuple[Any, ...]) -> CodeClosure:
-        """Read the definitions that roots refer to, directly or not."""
-        code = CodeClosure()
-        seen: set[tuple[Any, ...]] = set()
-        waiting: list[_Definition] = [d for root in roots for d in self._define_object(root, code)]
-        while waiting:
-            definition = waiting.pop()
-            if definition.identity in seen:
-                continue
-            seen.add(definition.identity)
-            # Lambdas, and closures of one function, share a name.
-            label, number = definition.name, 1
-            while label in code.pieces:
-                number += 1
-                label = f"{definition.name}#{number}"
-            code.pieces[label] = definition.piece
-            self._add_file(definition.module, code)
-            waiting.extend(self._follow_references(definition, code))
+    def read_step(self, *roots: Any) -> CodeClosure:
+        """Read the same, and what the import of the project's modules may change outside of them."""
+        code = self._read(roots, modules := self.list_modules())
+        # A module that only a body imports is imported by now, and may change something as well.
+        return code if (now := self.list_modules()) == modules else self._read(roots, now)
+
+    def list_modules(self) -> tuple[ModuleType, ...]:
+        """List the imported modules of the project, with the project code outside of it that they import."""
+        key = frozenset(sys.modules)
+        if self._modules[0] != key:
+            self._modules = key, list_project_modules(self._root, self.index)
+        return self._modules[1]
+
+    def find_asks(self, called: Iterable[Any]) -> dict[str, str]:
+        """Find what the project's modules ask the world at import, and what some functions do when called.
+
+        Returns:
+            For each such module, the place and the text of the first expression.
+        """
+        modules = self.list_modules()
+        finder = AskFinder(self.index, modules)
+        found = [(m.__name__, m, finder.find(m)) for m in modules]
+        for thing in called:
+            module = sys.modules.get(module_name(thing))
+            if module in modules:
+                found.append((module.__name__, module, finder.find_in_call(thing)))
+        places = {name: (_file_name(m), *asks[0]) for name, m, asks in reversed(found) if asks}
+        return {name: f"{file}:{line}: {text}" for name, (file, line, text) in sorted(places.items())}
+
+    def _read(self, roots: tuple[Any, ...], modules: tuple[ModuleType, ...]) -> CodeClosure:
+        for follower in self._followers:
+            start = follower.follow_all(roots)
+            found, effects = follower.close(start), self._find_effects(follower, modules)
+            own = [d for d in (*found, *effects) if not _is_ours(d.module)]
+            if follower.documented or not any(_DOC_READERS.search(d.text) for d in own):
+                break
+        references = [start, *map(follower.refer, found)]
+        code = CodeClosure(calls_wish=any(r.calls_wish for r in references))
+        for reference in [*references, *map(follower.refer, effects)]:
+            code.packages |= reference.packages
+        code.pieces = _label(dict.fromkeys([*found, *effects]), follower)
         return code
 
-    def _follow_references(self, definition: _Definition, code: CodeClosure) -> Iterator[_Definition]:
-        """Find the definitions that a definition refers to."""
-        cells = dict(definition.cells)
-        for thing in definition.code:
-            yield from self._define_object(thing, code)
-        for chain in definition.chains:
-            if chain[0] in cells:
-                name = f"{definition.name}.{chain[0]}"
-                yield from self._define_value(name, cells[chain[0]], definition, code)
-            elif chain[0] in definition.imports and definition.module is not None:
-                for statement in definition.imports[chain[0]]:
-                    yield from self._follow_import(definition.module, statement, chain, code)
-            else:
-                yield from self._resolve(definition.module, chain, code)
+    def _find_effects(self, follower: _Follower, modules: tuple[ModuleType, ...]) -> list[_Definition]:
+        if (follower, modules) not in self._effects:
+            start = _References()
+            finder = EffectFinder(self.index)
+            for module in modules:
+                if effects := finder.find(module):
+                    start.definitions.append(follower.define_effects(module, effects))
+            self._effects[follower, modules] = follower.close(start)
+        return self._effects[follower, modules]
 
-    def _define_object(self, thing: Any, code: CodeClosure) -> Iterator[_Definition]:
-        """Find the definition of a function, class or module; of a third party's, add the package."""
-        thing = inspect.unwrap(
-            getattr(thing, "function", thing)
-        )  # the function of a Step, or below its decorators
-        if isinstance(thing, ModuleType):
-            yield from self._enter_module(thing, (), code)
-            return
-        module = sys.modules.get(getattr(thing, "__module__", None) or "")
-        name = getattr(thing, "__qualname__", "")
-        if not is_project(module):
-            if module is not None:
-                self._add_package(module.__name__, code)
-        elif module is not None and "." not in name and name in self._read_bindings(module):
-            yield self._get_definition(module, name)
-        else:
-            yield self._define_local(thing, module, name)
 
-    def _define_local(self, thing: Any, module: ModuleType | None, name: str) -> _Definition:
-        """Return the definition of a function or class that is nested or from a notebook (without a file)."""
-        label = f"{getattr(module, '__name__', '')}.{name}"
-        bytecode = thing.__code__ if isinstance(thing, FunctionType) else None
-        cells = zip(bytecode.co_freevars, thing.__closure__ or (), strict=False) if bytecode else ()
-        filled = tuple((n, c.cell_contents) for n, c in cells if _is_filled(c))
-        tree = parse_source(thing)
-        if tree is None:
-            # A lambda inside an expression: its bytecode is stable within a minor version of Python.
-            text = repr(describe_bytecode(bytecode)) if bytecode is not None else repr(thing)
-            names = tuple((n,) for n in sorted({*_find_code_names(bytecode), *dict(filled)}))
-            return _Definition(label, CodePiece(_digest(text), ""), module, names, filled)
-        where = f"{_file_name(module, thing)}:{inspect.getsourcelines(thing)[1]}"
-        piece = CodePiece(_digest(normalise_syntax(tree)), where)
-        return _Definition(label, piece, module, find_name_chains(tree), filled, find_local_imports(tree))
+class _Follower:
+    """Follows references from one definition to the next, each of which is read once.
 
-    def _define_value(
-        self, name: str, value: Any, user: _Definition, code: CodeClosure
-    ) -> Iterator[_Definition]:
-        """Find the definitions of a value in a closure's cell, or of a name that no statement binds."""
-        value = getattr(value, "function", value)
-        if isinstance(value, (FunctionType, type, ModuleType)):
-            yield from self._define_object(value, code)
-        else:
-            inspected = inspect_value(value)
-            piece = CodePiece(_digest(inspected.text), user.piece.where)
-            yield _Definition(name, piece, user.module, code=inspected.code)
+    Args:
+        index: finds syntax trees.
+        root: the project's folder.
+        documented: True to include the texts that only people read.
+    """
 
-    def _resolve(
-        self, module: ModuleType | None, chain: tuple[str, ...], code: CodeClosure
-    ) -> Iterator[_Definition]:
-        """Find the project definitions that a dotted name refers to; of a third party's, add the package."""
-        name = chain[0]
-        if module is None:
-            return
-        self._add_file(module, code)
-        bindings = self._read_bindings(module)
-        if name in bindings:
-            # Follow all statements that bind the name: the machine may decide which of them ran.
-            for statement in bindings[name]:
-                if isinstance(statement, (ast.Import, ast.ImportFrom)):
-                    yield from self._follow_import(module, statement, chain, code)
+    def __init__(self, index: SourceIndex, root: Path | None, documented: bool) -> None:
+        self.documented = documented
+        self._index, self._root = index, root
+        # The things are kept, since Python may reuse the id of a deleted object.
+        self._defined: dict[Any, tuple[Any, _Definition]] = {}
+        self._references: dict[_Definition, _References] = {}
+
+    def follow_all(self, things: Iterable[Any]) -> _References:
+        """Find the definitions of some functions, classes or modules."""
+        references = _References()
+        for thing in things:
+            self._follow_object(thing, references)
+        return references
+
+    def close(self, start: _References) -> list[_Definition]:
+        """Find all definitions that some references lead to, directly or not."""
+        found: dict[_Definition, None] = {}
+        waiting = list(start.definitions)
+        while waiting:
+            while waiting:
+                definition = waiting.pop()
+                if definition not in found:
+                    found[definition] = None
+                    waiting += self.refer(definition).definitions
+            if any("'__subclasses__'" in d.text for d in found):
+                classes = [sub for d in found if d.cls is not None for sub in _iter_subclasses(d.cls)]
+                waiting = [d for d in self.follow_all(classes).definitions if d not in found]
+        return list(found)
+
+    def refer(self, definition: _Definition) -> _References:
+        """Find what a definition refers to directly."""
+        if definition not in self._references:
+            self._references[definition] = references = self.follow_all(definition.code)
+            for chain in definition.chains:
+                if chain[0] in definition.hidden or definition.module is None:
+                    continue
+                if chain[0] in definition.imports:
+                    for statement in definition.imports[chain[0]]:
+                        self._follow_import(definition.module, statement, chain, references)
                 else:
-                    yield self._get_definition(module, name)
-                    if "__subclasses__" in chain:
-                        for kind in iter_subclasses(getattr(module, name, None)):
-                            yield from self._define_object(kind, code)
-        elif (sub := sys.modules.get(f"{module.__name__}.{name}")) is not None:
-            yield from self._enter_module(sub, chain[1:], code)
-        elif hasattr(module, name) and getattr(builtins, name, _MISSING) is not getattr(module, name):
-            stars = [m for m in find_star_modules(module, bindings.get("*", [])) if hasattr(m, name)]
-            for star in stars:
-                yield from self._enter_module(star, chain, code)
-            if not stars:
-                yield from self._define_unbound(module, chain, code)
+                    target = self._follow_chain(definition.module, chain, references)
+                    references.targets.append(f"{'.'.join(chain)}={target}")
+        return self._references[definition]
 
-    def _define_unbound(
-        self, module: ModuleType, chain: tuple[str, ...], code: CodeClosure
-    ) -> Iterator[_Definition]:
-        """Define a name that no statement of its module binds: set by a call, or in a notebook."""
-        value = getattr(module, chain[0])
-        if isinstance(value, ModuleType):
-            yield from self._enter_module(value, chain[1:], code)
+    # --- from a thing or a name to a definition ---------------------------------------------------------
+
+    def _follow_object(self, thing: Any, references: _References) -> None:
+        """Add the definition of a function, class or module; of a third party's, add the package."""
+        thing = _unwrap_step(thing)
+        if isinstance(thing, MethodType):
+            thing = thing.__func__
+        wrapped = wrapped_function(thing)
+        if isinstance(thing, ModuleType):
+            self._follow_module(thing, (), references)
+        elif isinstance(thing, FunctionType):
+            references.calls_wish |= (thing.__module__, thing.__qualname__) == ("magical.wishes", "wish")
+            module = find_module_of(thing)
+            if is_project(module) or thing.__closure__ or wrapped is not None:
+                references.definitions.append(self._define_function(thing, module))
+            if not is_project(module):
+                _add_package(module.__name__, references)
+        elif isinstance(thing, type) and is_project(sys.modules.get(module_name(thing))):
+            references.definitions.append(self._define_class(thing))
         else:
-            user = _Definition(chain[0], CodePiece("", ""), module)
-            yield from self._define_value(f"{module.__name__}.{chain[0]}", value, user, code)
+            _add_package(module_name(thing), references)
+            if wrapped is not None:  # such as a function with a cache
+                self._follow_object(wrapped, references)
+
+    def _follow_chain(self, module: ModuleType, chain: tuple[str, ...], references: _References) -> str:
+        """Follow a dotted name in a project's module, and return the name of what it leads to."""
+        name = chain[0]
+        value = vars(module).get(name, _MISSING)
+        if value is _MISSING:
+            if (sub := sys.modules.get(f"{module.__name__}.{name}")) is not None:
+                return self._follow_module(sub, chain[1:], references)
+            if name == "__import__":
+                references.definitions.append(self._define_every_module())
+            if name in vars(builtins) or "__getattr__" not in vars(module):
+                return name
+            self._follow_object(vars(module)["__getattr__"], references)
+            value = getattr(module, name, None)
+        if isinstance(value, ModuleType):
+            return self._follow_module(value, chain[1:], references)
+        return self._follow_named(module, name, value, references)
+
+    def _follow_named(self, module: ModuleType, name: str, value: Any, references: _References) -> str:
+        """Follow the value of a module's name: code by its own definition, data by the name."""
+        module, name = self._find_origin(module, name, value, references)
+        value = _unwrap_step(value)
+        if isinstance(value, _CODE_TYPES) or wrapped_function(value) is not None:
+            self._follow_object(value, references)
+            statements = self._index.read_bindings(module).get(name, [])
+            is_made = isinstance(value, FunctionType) and not any(isinstance(s, _BINDING) for s in statements)
+            if not is_made or not inspect_function(value).is_opaque:
+                return inspect_value(value, str(self._root or "")).text
+        references.definitions.append(self._define_value(module, name, value))
+        return f"{module.__name__}.{name}"
+
+    def _find_origin(
+        self, module: ModuleType, name: str, value: Any, references: _References
+    ) -> tuple[ModuleType, str]:
+        """Follow the imports of a value back to the module that binds it; add third parties' packages."""
+        bindings = self._index.read_bindings(module)
+        statements = [s for s in bindings.get(name, bindings.get("*", [])) if isinstance(s, ast.ImportFrom)]
+        for statement in statements:
+            sources: list[tuple[str, tuple[str, ...]]]
+            if name not in bindings:
+                sources = [(m.__name__, (name,)) for m in find_star_modules(module, [statement])]
+            else:
+                sources = [*resolve_import(module, statement, (name,))]
+            for target, rest in sources:
+                found = find_module(target)
+                if found is None or not is_project(found):
+                    _add_package(target, references)
+                elif found is not module and rest and vars(found).get(rest[0], _MISSING) is value:
+                    return self._find_origin(found, rest[0], value, references)
+        return module, name
 
     def _follow_import(
-        self, module: ModuleType, statement: ast.stmt, chain: tuple[str, ...], code: CodeClosure
-    ) -> Iterator[_Definition]:
+        self, module: ModuleType, statement: ast.stmt, chain: tuple[str, ...], references: _References
+    ) -> None:
         for target, rest in resolve_import(module, statement, chain):
             found = find_module(target)
             if found is None:
-                self._add_package(target, code)
+                _add_package(target, references)
             else:
-                yield from self._enter_module(found, rest, code)
+                self._follow_module(found, rest, references)
 
-    def _enter_module(
-        self, module: ModuleType, chain: tuple[str, ...], code: CodeClosure
-    ) -> Iterator[_Definition]:
+    def _follow_module(self, module: ModuleType, chain: tuple[str, ...], references: _References) -> str:
         """Follow a chain of attribute names into a module; an empty chain means the whole module."""
         if not is_project(module):
-            code.calls_wish |= chain[:1] == ("wish",) and module.__name__ in ("magical", "magical.wishes")
-            self._add_package(module.__name__, code)
-        elif chain:
-            yield from self._resolve(module, chain, code)
-        elif (file := find_source_file(module)) is not None:
-            tree = ast.parse(file.read_bytes())
-            piece = CodePiece(_digest(normalise_syntax(tree)), f"{file.name}:1")
-            yield _Definition(
-                module.__name__, piece, module, find_name_chains(tree), imports=find_local_imports(tree)
+            references.calls_wish |= chain[:1] == ("wish",) and module.__name__ in (
+                "magical",
+                "magical.wishes",
             )
+            _add_package(module.__name__, references)
+            if module.__name__.partition(".")[0] in _IMPORTERS:
+                references.definitions.append(self._define_every_module())
+        elif chain:
+            return self._follow_chain(module, chain, references)
+        else:
+            references.definitions.append(self._define_module(module))
+        return ".".join([module.__name__, *chain])
 
-    def _add_package(self, module_name: str, code: CodeClosure) -> None:
-        found = find_package(module_name)
-        if found is not None:
-            code.packages[found[0]] = found[1]
+    # --- definitions ------------------------------------------------------------------------------------
 
-    def _add_file(self, module: ModuleType | None, code: CodeClosure) -> None:
-        if module is None:
-            return
-        if module.__name__ not in self._source_files:
-            self._source_files[module.__name__] = find_source_file(module)
-        file = self._source_files[module.__name__]
-        if file is not None:
-            code.files.add(str(file))
+    def _define_function(self, function: FunctionType, module: ModuleType) -> _Definition:
+        if id(function) not in self._defined:
+            self._defined[id(function)] = function, self._make_function(function, module)
+        return self._defined[id(function)][1]
 
-    def _read_bindings(self, module: ModuleType) -> dict[str, list[ast.stmt]]:
-        """Map the names of a module to the top-level statements that bind them."""
-        if module.__name__ not in self._bindings_by_module:
-            file = find_source_file(module)
-            bindings = find_bindings(ast.parse(file.read_bytes())) if file else {}
-            self._bindings_by_module[module.__name__] = bindings
-        return self._bindings_by_module[module.__name__]
+    def _make_function(self, function: FunctionType, module: ModuleType) -> _Definition:
+        name = f"{module.__name__}.{function.__qualname__}"
+        state = inspect_function(function, str(self._root or ""), self.documented)
+        cells = {n: v for n, v in iter_cells(function) if isinstance(v, _CODE_TYPES)}
+        code = [*state.code, *cells.values()]
+        code += [wrapped] if (wrapped := wrapped_function(function)) is not None else []
+        if not is_project(module):
+            return _Definition(name, state.text, "", module, code=tuple(code))
+        text = "" if _is_ours(module) else state.text
+        text += "".join(f" {n}={inspect_value(v, str(self._root or '')).text}" for n, v in cells.items())
+        tree = self._index.find_function(function)
+        hidden = frozenset(function.__code__.co_freevars)
+        if tree is None:
+            # Its bytecode is stable within a minor version of Python.
+            names = tuple((n,) for n in sorted(set(_find_code_names(function.__code__))))
+            text = f"{describe_bytecode(function.__code__)!r} {text}"
+            return _Definition(name, text, "", module, names, code=tuple(code), hidden=hidden)
+        line = getattr(tree.body[0], "lineno", 1)
+        where = f"{Path(function.__code__.co_filename).name}:{line}"
+        text = f"{self._normalise(tree, module)} {text}"
+        chains, imports = find_name_chains(tree), find_local_imports(tree)
+        return _Definition(name, text, where, module, chains, imports, tuple(code), hidden)
 
-    def _get_definition(self, module: ModuleType, name: str) -> _Definition:
+    def _define_class(self, cls: type[Any]) -> _Definition:
+        if id(cls) not in self._defined:
+            self._defined[id(cls)] = cls, self._make_class(cls)
+        return self._defined[id(cls)][1]
+
+    def _make_class(self, cls: type[Any]) -> _Definition:
+        """Define a class: its syntax, its living dictionary, its bases and its metaclass."""
+        module, name = sys.modules[cls.__module__], f"{cls.__module__}.{cls.__qualname__}"
+        tree = self._index.find_class(cls)
+        bases = tuple(c for c in (*cls.__bases__, type(cls)) if c not in (object, type))
+        if _is_ours(module) and tree is not None:
+            state = InspectedValue("")
+        else:
+            state = inspect_class(cls, str(self._root or ""), self.documented)
+        if tree is None:
+            return _Definition(name, state.text, "", module, code=(*state.code, *bases), cls=cls)
+        text, code = f"{self._normalise(tree, module)} {state.text}", [*bases]
+        for thing in state.code:
+            if isinstance(thing, FunctionType) and _is_inside(thing, tree, module):
+                own = inspect_function(thing, str(self._root or ""), self.documented)
+                text = f"{text} {own.text}"
+                code += own.code
+            elif thing is not cls:
+                code.append(thing)
+        where = f"{_file_name(module)}:{getattr(tree.body[0], 'lineno', 1)}"
+        chains, imports = find_name_chains(tree), find_local_imports(tree)
+        return _Definition(name, text, where, module, chains, imports, tuple(code), cls=cls)
+
+    def _define_value(self, module: ModuleType, name: str, value: Any) -> _Definition:
         key = (module.__name__, name)
-        if key not in self._definitions:
-            self._definitions[key] = self._make_definition(module, name)
-        return self._definitions[key]
+        if key not in self._defined:
+            self._defined[key] = value, self._make_value(module, name, value)
+        return self._defined[key][1]
 
-    def _make_definition(self, module: ModuleType, name: str) -> _Definition:
-        """Build the definition of a module's name: by its value if that is simple, else by its code."""
-        statements = self._read_bindings(module)[name]
-        where = f"{_file_name(module)}:{statements[0].lineno}"
-        value = getattr(module, name, None)
+    def _make_value(self, module: ModuleType, name: str, value: Any) -> _Definition:
+        """Define a module's value by its content, or by how it was made if that cannot be read."""
+        statements = self._index.read_bindings(module).get(name, [])
         label = f"{module.__name__}.{name}"
-        is_code = any(isinstance(s, _CODE_STATEMENTS) for s in statements)
+        where = f"{_file_name(module)}:{statements[0].lineno}" if statements else ""
         # A process imports our own modules once for all projects: a value may come from another project.
-        is_ours = module.__name__.startswith("magical.")
-        if not is_code and not is_ours and is_simple(value):
-            # By value: the same constant may be computed by another expression, or read from a file.
-            return _Definition(label, CodePiece(_digest(describe_value(value)), where), module)
-        tree = ast.Module(statements, [])
-        text, others = normalise_syntax(tree), tuple(c for c in find_name_chains(tree) if c[0] != name)
-        if is_code or is_ours:
-            registered = () if is_ours else find_registered(value)
-            imports, piece = find_local_imports(tree), CodePiece(_digest(text), where)
-            return _Definition(label, piece, module, others, imports=imports, code=registered)
-        inspected = inspect_value(value)
-        piece = CodePiece(_digest(f"{text}\n{inspected.text}"), where)
-        return _Definition(label, piece, module, others, code=inspected.code)
+        is_ours = _is_ours(module)
+        found = (
+            InspectedValue("") if is_ours else inspect_value(value, str(self._root or ""), self.documented)
+        )
+        if not found.is_opaque and not is_ours:
+            return _Definition(label, found.text, where, module, code=found.code)
+        tree = ast.Module([s for s in statements if not isinstance(s, _IMPORTS)], [])
+        chains = tuple(c for c in find_name_chains(tree) if c[0] != name)
+        text = f"{self._normalise(tree, module)} {found.text}"
+        return _Definition(label, text, where, module, chains, code=found.code)
+
+    def _define_module(self, module: ModuleType) -> _Definition:
+        """Define a module that is used as a value: all its names, or the content of a compiled one."""
+        key = (module.__name__, "")
+        if key not in self._defined:
+            file, names = find_source_file(module), sorted(n for n in vars(module) if not n.startswith("__"))
+            compiled = getattr(module, "__file__", None) if file is None else None
+            text = digest_text(Path(compiled).read_bytes().hex()) if compiled else ""
+            found = _Definition(module.__name__, text, "", module, tuple((n,) for n in names))
+            self._defined[key] = module, found
+        return self._defined[key][1]
+
+    def _define_every_module(self) -> _Definition:
+        """Define all the project's modules, for code that imports modules by names that it computes."""
+        if "" not in self._defined:
+            files = iter_sources(self._root) if self._root else ()
+            texts = (
+                [f"{p.relative_to(self._root)} {_digest_file(p)}" for p in sorted(files)]
+                if self._root
+                else []
+            )
+            self._defined[""] = None, _Definition("every module", "\n".join(texts), "", None)
+        return self._defined[""][1]
+
+    def define_effects(self, module: ModuleType, statements: list[ast.stmt]) -> _Definition:
+        """Define the statements of a module that may change something outside of the project."""
+        key = (module.__name__, "top level")
+        if key not in self._defined:
+            tree = ast.Module(statements, [])
+            where = f"{_file_name(module)}:{statements[0].lineno}"
+            text = self._normalise(tree, module)
+            code = [m for s in statements if isinstance(s, _IMPORTS) for m in _iter_imported(s)]
+            found = _Definition(
+                f"{module.__name__} (top level)",
+                text,
+                where,
+                module,
+                find_name_chains(tree),
+                code=tuple(code),
+            )
+            self._defined[key] = module, found
+        return self._defined[key][1]
+
+    def _normalise(self, tree: ast.AST, module: ModuleType) -> str:
+        def is_field(called: ast.expr) -> bool:
+            """Return False for a function of the project that happens to be called Field."""
+            owner: Any = module
+            if isinstance(called, ast.Attribute):
+                owner = vars(module).get(getattr(called.value, "id", ""))
+            return not is_project(sys.modules.get(module_name(getattr(owner, "Field", None))))
+
+        return normalise_syntax(tree, self.documented, is_field)
 
 
-_CODE_STATEMENTS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_MISSING = object()
+_CODE_TYPES = (FunctionType, BuiltinFunctionType, type, ModuleType)
 
 
-def _is_filled(cell: Any) -> bool:
+def _label(definitions: Iterable[_Definition], follower: _Follower) -> dict[str, CodePiece]:
+    """Return the pieces of definitions by name; lambdas, and closures of one function, share a name."""
+    named: dict[str, set[CodePiece]] = {}
+    for definition in definitions:
+        text = "\n".join([definition.text, *follower.refer(definition).targets])
+        named.setdefault(definition.name, set()).add(CodePiece(digest_text(text), definition.where))
+    pieces: dict[str, CodePiece] = {}
+    for name, same in named.items():
+        for number, piece in enumerate(sorted(same, key=lambda p: (p.digest, p.where)), 1):
+            pieces[name if number == 1 else f"{name}#{number}"] = piece
+    return pieces
+
+
+def _unwrap_step(thing: Any) -> Any:
+    """Return the function of a step, workflow or rule; other things as they are."""
+    is_wrapper = module_name(type(thing)).startswith("magical.") and not isinstance(thing, _CODE_TYPES)
+    function = getattr(thing, "function", None) if is_wrapper else None
+    return function if isinstance(function, FunctionType) else thing
+
+
+def _is_ours(module: ModuleType | None) -> bool:
+    return module is not None and module.__name__.startswith("magical.")
+
+
+def _iter_subclasses(cls: type[Any]) -> Iterator[type[Any]]:
+    # Not `cls.__subclasses__()`, which a metaclass cannot call without an argument.
+    for kind in type.__subclasses__(cls):
+        yield kind
+        yield from _iter_subclasses(kind)
+
+
+def _is_inside(function: FunctionType, tree: ast.Module, module: ModuleType) -> bool:
+    """Return True if a function is defined inside a piece of a module's source."""
+    code = function.__code__
+    lines = [(s.lineno, s.end_lineno or s.lineno) for s in tree.body]
+    is_same_file = code.co_filename == getattr(module, "__file__", None)
+    return is_same_file and any(first <= code.co_firstlineno <= last for first, last in lines)
+
+
+def _iter_imported(statement: Any) -> Iterator[ModuleType]:
+    names = (
+        [a.name for a in statement.names] if isinstance(statement, ast.Import) else [statement.module or ""]
+    )
+    yield from (sys.modules[name] for name in names if name in sys.modules)
+
+
+def _add_package(name: str, references: _References) -> None:
+    found = find_package(name) if name else None
+    if found is not None:
+        references.packages[found[0]] = found[1]
+
+
+def _find_code_names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _find_code_names(inner)
+
+
+def _file_name(module: ModuleType) -> str:
+    return str(getattr(module, "__file__", None) or "").rpartition("/")[2]
+
+
+def _digest_file(path: Path) -> str:
     try:
-        _ = cell.cell_contents
-    except ValueError:  # the outer function has not assigned the variable yet
-        return False
-    return True
-
-
-def _find_code_names(code: CodeType | None) -> Iterator[str]:
-    if code is not None:
-        yield from code.co_names
-        for inner in code.co_consts:
-            if isinstance(inner, CodeType):
-                yield from _find_code_names(inner)
-
-
-def _file_name(module: ModuleType | None, thing: Any = None) -> str:
-    code = getattr(thing, "__code__", None)
-    name = getattr(module, "__file__", None) or getattr(code, "co_filename", "")
-    return str(name).rpartition("/")[2]
-
-
-def _digest(text: str) -> str:
-    # A text constant may contain lone surrogates.
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return digest_text(normalise_syntax(ast.parse(path.read_bytes())))
+    except (OSError, SyntaxError, ValueError):
+        return ""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 from magical.keys.packages import is_project
+from magical.keys.source_index import SourceIndex
 
-__all__ = ["find_module", "find_star_modules", "resolve_import"]
+__all__ = ["find_module", "find_star_modules", "list_project_modules", "resolve_import"]
 
 
 def find_module(name: str) -> ModuleType | None:
@@ -29,6 +32,56 @@ def find_module(name: str) -> ModuleType | None:
         return None
     probe = _probe_module(name)
     return importlib.import_module(name) if probe.__file__ and is_project(probe) else None
+
+
+def list_project_modules(root: Path | None, index: SourceIndex) -> tuple[ModuleType, ...]:
+    """List the imported modules of a project's folder, and the other project code that they import, by name.
+
+    Args:
+        root: the project's folder; None for none.
+        index: parses their sources.
+
+    Example:
+        >>> list_project_modules(None, SourceIndex())
+        ()
+    """
+    waiting = [m for m in list(sys.modules.values()) if root is not None and _is_inside(m, root)]
+    found: dict[str, ModuleType] = {}
+    while waiting:
+        module = waiting.pop()
+        if module.__name__ in found or not _is_own_code(module):
+            continue
+        found[module.__name__] = module
+        tree = index.parse(module)
+        for node in ast.walk(tree) if tree is not None else ():
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                waiting += _find_imported(module, node)
+    return tuple(found[name] for name in sorted(found))
+
+
+def _is_inside(module: ModuleType, root: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and file.startswith(f"{root}{os.sep}") and _is_own_code(module)
+
+
+def _is_own_code(module: ModuleType) -> bool:
+    """Return True for code of the project that neither magical nor pytest loaded for itself."""
+    name, loader = module.__name__, type(getattr(module, "__loader__", None)).__module__
+    is_ours = name == "magical" or name.startswith("magical.")
+    return not is_ours and not loader.startswith("_pytest") and is_project(module)
+
+
+def _find_imported(module: ModuleType, statement: ast.Import | ast.ImportFrom) -> Iterator[ModuleType]:
+    """Find the modules that a statement imports, and the packages around them, if they are loaded."""
+    if isinstance(statement, ast.Import):
+        names = [alias.name for alias in statement.names]
+    else:
+        base = _resolve_base(module, statement)
+        names = [base, *(f"{base}.{alias.name}" for alias in statement.names)]
+    for name in names:
+        parts = name.split(".")
+        around = (".".join(parts[: i + 1]) for i in range(len(parts)))
+        yield from (sys.modules[n] for n in around if sys.modules.get(n) is not None)
 
 
 def resolve_import(

@@ -24,7 +24,7 @@ from magical.synthesis.strategies import pretence_json
 __all__ = ["KEY_FORMAT", "NodeIdentity", "compute_node_key", "identify_nodes"]
 
 # Increased by a release that changes results of steps but not their keyed code: every step then runs again.
-KEY_FORMAT = "2"
+KEY_FORMAT = "3"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class NodeIdentity:
         parts: the text of each part, by labels such as ``code:helpers.scale`` and ``argument:max_age``.
         where: the ``file:line`` of code, by label.
         argument_files: absolute paths of files in arguments, by label, in the order of their placeholders.
-        code_files: the project files of the code.
         calls_wish: True if the code calls ``wish``, so that the result is not real.
 
     Example:
@@ -47,7 +46,6 @@ class NodeIdentity:
     parts: Mapping[str, str]
     where: Mapping[str, str] = field(default_factory=dict)
     argument_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    code_files: tuple[str, ...] = ()
     calls_wish: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -56,7 +54,6 @@ class NodeIdentity:
             "parts": dict(self.parts),
             "where": dict(self.where),
             "files": {k: list(v) for k, v in self.argument_files.items()},
-            "sources": list(self.code_files),
             "wishes": self.calls_wish,
         }
 
@@ -64,16 +61,20 @@ class NodeIdentity:
     def from_json(cls, data: Mapping[str, Any]) -> NodeIdentity:
         """Read an identity from JSON."""
         files = {k: tuple(v) for k, v in data["files"].items()}
-        return cls(data["parts"], data["where"], files, tuple(data["sources"]), data["wishes"])
+        return cls(data["parts"], data["where"], files, data["wishes"])
 
 
-def identify_nodes(graph: Graph) -> dict[str, NodeIdentity]:
+def identify_nodes(graph: Graph, reader: CodeReader | None = None) -> dict[str, NodeIdentity]:
     """Compute the identity of each node of a graph with calls; the code of pretended nodes is not read.
+
+    Args:
+        graph: as drawn, just after the import of its project.
+        reader: reads the code of the project; by default one that knows no project's folder.
 
     Raises:
         WiringError: an argument cannot be encoded for a key, or a node has no call.
     """
-    reader = CodeReader()
+    reader = reader or CodeReader()
     identities: dict[str, NodeIdentity] = {}
     unreal: set[str] = set()
     for node in graph.nodes:
@@ -167,7 +168,7 @@ def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
         if shapes:
             parts[f"takes:{name}"] = shapes
     parts["gives"] = _dump(call.promise.to_json())
-    code = reader.read(*roots)
+    code = reader.read_step(*roots)
     digests, where = _label_pieces(code)
     # A body may use the methods of a table or a pipeline without naming the package.
     declared = [call.promise, *call.step.parameter_promises.values()]
@@ -179,7 +180,7 @@ def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
     parts |= digests | {f"package:{name}": version for name, version in packages.items()}
     # Only passwords in URIs: the mask of revealed secrets differs between processes, and a key must not.
     safe = {label: mask_uris(text) for label, text in parts.items()}
-    return NodeIdentity(safe, where, files, tuple(sorted(code.files)), code.calls_wish)
+    return NodeIdentity(safe, where, files, code.calls_wish)
 
 
 def _label_pieces(code: CodeClosure) -> tuple[dict[str, str], dict[str, str]]:
@@ -205,7 +206,7 @@ def _identify_pretended(node: Node, reader: CodeReader) -> NodeIdentity:
     classes = (c for c in _find_classes(promise) if c.__module__.split(".")[0] != "magical")
     code = reader.read(*_find_rule_functions(promise), *classes)
     digests, where = _label_pieces(code)
-    return NodeIdentity(parts | digests, where, {}, tuple(sorted(code.files)))
+    return NodeIdentity(parts | digests, where)
 
 
 def _encode_node_argument(node: Node, name: str, value: Any, paths: list[str], roots: list[Any]) -> str:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import ast
 import functools
 import symtable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["find_bindings", "find_local_imports", "find_name_chains", "normalise_syntax"]
+__all__ = [
+    "find_bindings",
+    "find_local_imports",
+    "find_name_chains",
+    "flatten_statements",
+    "iter_executed",
+    "normalise_syntax",
+]
 
 _DOC_KEYWORDS = {"description", "title"}  # keywords of ``Field`` that only people read
 _COMPOUND = (ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Match)
@@ -23,7 +30,7 @@ def find_bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
     """
     found: dict[str, list[ast.stmt]] = {}
     # With the conditions: `if FAST: f = a` makes `f` depend on FAST.
-    for statement, conditions in _flatten_statements(tree.body):
+    for statement, conditions in flatten_statements(tree.body):
         for name in _find_bound_names(statement):
             found.setdefault(name, []).extend([statement, *conditions])
     return found
@@ -40,20 +47,52 @@ def find_local_imports(tree: ast.AST) -> dict[str, list[ast.stmt]]:
     return found
 
 
-def _flatten_statements(
+def flatten_statements(
     body: list[ast.stmt], conditions: tuple[ast.stmt, ...] = ()
 ) -> Iterator[tuple[ast.stmt, tuple[ast.stmt, ...]]]:
     """Iterate over the statements of a module, also inside blocks such as ``if``, with their conditions."""
     for statement in body:
         if isinstance(statement, _COMPOUND):
-            heads = [getattr(statement, name, None) for name in ("test", "iter", "subject")]
-            heads += [item.context_expr for item in getattr(statement, "items", [])]
-            inner = tuple(ast.copy_location(ast.Expr(e), statement) for e in heads if e is not None)
-            blocks = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
-            blocks += [h.body for name in ("handlers", "cases") for h in getattr(statement, name, [])]
+            heads, blocks = _find_blocks(statement)
             for block in blocks:
-                yield from _flatten_statements(block, (*conditions, *inner))
+                yield from flatten_statements(block, (*conditions, *heads))
         yield statement, conditions
+
+
+def iter_executed(
+    body: list[ast.stmt], conditions: tuple[ast.stmt, ...] = ()
+) -> Iterator[tuple[ast.stmt, tuple[ast.stmt, ...]]]:
+    r"""Iterate over the statements that an import may execute, with the conditions around them.
+
+    Example:
+        >>> tree = ast.parse("if __name__ == '__main__':\n    run()\nx = 1")
+        >>> [ast.unparse(statement) for statement, _ in iter_executed(tree.body)]
+        ['x = 1']
+    """
+    for statement in body:
+        if isinstance(statement, ast.If) and _is_never_true(statement.test):
+            yield from iter_executed(statement.orelse, conditions)
+        elif isinstance(statement, _COMPOUND):
+            heads, blocks = _find_blocks(statement)
+            for block in blocks:
+                yield from iter_executed(block, (*conditions, *heads))
+        else:
+            yield statement, conditions
+
+
+def _is_never_true(test: ast.expr) -> bool:
+    """Return True for a condition that is false while a module is imported."""
+    text = ast.unparse(test)
+    return text in ("TYPE_CHECKING", "typing.TYPE_CHECKING", "__name__ == '__main__'")
+
+
+def _find_blocks(statement: Any) -> tuple[list[ast.stmt], list[list[ast.stmt]]]:
+    """List the expressions in the head of a statement such as ``if`` or ``with``, and its blocks."""
+    heads = [getattr(statement, name, None) for name in ("test", "iter", "subject")]
+    heads += [item.context_expr for item in getattr(statement, "items", [])]
+    blocks = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
+    blocks += [h.body for name in ("handlers", "cases") for h in getattr(statement, name, [])]
+    return [ast.copy_location(ast.Expr(e), statement) for e in heads if e is not None], blocks
 
 
 def _find_bound_names(statement: ast.stmt) -> set[str]:
@@ -83,32 +122,67 @@ def _find_root(node: ast.expr) -> ast.expr:
 
 
 class _Normaliser(ast.NodeTransformer):
-    """Removes the texts that only people read: docstrings, and the descriptions of fields."""
+    """Removes what cannot change a result: docstrings, descriptions of fields, annotations of locals.
 
-    def _strip_docstring(self, node: Any) -> Any:
+    Args:
+        documented: True to keep the texts that only people read.
+        is_field: returns False for a call of something else that is called ``Field``.
+    """
+
+    def __init__(self, documented: bool, is_field: Callable[[ast.expr], bool]) -> None:
+        self._documented, self._is_field = documented, is_field
+        self._in_function = False
+
+    def _visit_definition(self, node: Any) -> Any:
+        outer, self._in_function = self._in_function, not isinstance(node, ast.ClassDef)
         self.generic_visit(node)
-        if ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
+        self._in_function = outer
+        node.body = node.body or [ast.Pass()]
         return node
 
-    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _strip_docstring
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _visit_definition
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        if is_text and not self._documented:  # a docstring, or the text below an attribute
+            return None
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        if self._in_function and isinstance(node.target, ast.Name):
+            if node.value is None:
+                return None
+            return self.generic_visit(ast.copy_location(ast.Assign([node.target], node.value), node))
+        return self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        node.kind = None  # the prefix of u"text"
+        return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if getattr(node.func, "id", getattr(node.func, "attr", "")) == "Field":
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        if name == "Field" and not self._documented and self._is_field(node.func):
             node.keywords = [k for k in node.keywords if k.arg not in _DOC_KEYWORDS]
         return node
 
 
-def normalise_syntax(tree: ast.AST) -> str:
+def normalise_syntax(
+    tree: ast.AST, documented: bool = False, is_field: Callable[[ast.expr], bool] = lambda _: True
+) -> str:
     """Return syntax as a text without comments, docstrings, descriptions, formatting and positions.
+
+    Args:
+        tree: the syntax.
+        documented: True to keep docstrings and descriptions, because some code reads them.
+        is_field: returns False for a call of something else that is called ``Field``.
 
     Example:
         >>> normalise_syntax(ast.parse("x = 1  # one")) == normalise_syntax(ast.parse("x=1"))
         True
     """
     copied = ast.parse(_unparse(tree))  # a copy, since the normaliser changes its tree
-    return ast.dump(_Normaliser().visit(copied), annotate_fields=False)
+    return ast.dump(_Normaliser(documented, is_field).visit(copied), annotate_fields=False)
 
 
 @functools.lru_cache(maxsize=1)  # the most expensive part, and each tree is both normalised and searched

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -97,18 +99,31 @@ def check_project(context: ProjectContext, hard: bool = False) -> CheckResult:
         context: the project's context.
         hard: call each written step with generated rows as well.
     """
+    drawing = context.draw()
+    began = time.monotonic()
     # Drawn afresh: a cached graph has no code to check.
     workflow, graph = context.drawer.draw_fresh()
+    seconds = time.monotonic() - began
     findings, outcomes = run_static_checks(graph, workflow), None
+    findings += _find_repeated_imports(drawing.drawn.asks, seconds)
     if hard:
         from magical.checks.hard import run_hard_checks
         from magical.engine.execution.executor import LocalExecutor
 
-        drawing = replace(context.draw(), pretence=_NoPretence(), draw=lambda: graph)
-        run = replace(create_run_context(context, drawing), graph=graph)
+        drawing = replace(drawing, drawn=replace(drawing.drawn, graph=graph), pretence=_NoPretence())
+        run = create_run_context(context, drawing)
         outcomes = run_hard_checks(graph, LocalExecutor(ActiveRun(run, RunResult(), lambda _: None)))
         findings += [f for o in outcomes for f in o.findings]
     # Findings about contracts or settings name no node and no step: they come first.
     order = {name: i for i, n in enumerate(graph.nodes) for name in (n.name, n.step_name)}
     findings.sort(key=lambda f: (_SEVERITIES.index(f.severity), order.get(f.step, -1), f.step))
     return CheckResult(graph.workflow, tuple(findings), outcomes)
+
+
+def _find_repeated_imports(asks: Mapping[str, str], seconds: float) -> Iterator[Finding]:
+    """Report the modules that each command must import, since their import may differ with the same files."""
+    for module, place in asks.items():
+        price = f"so each command imports the project: {seconds:.1f} s."
+        what = f"asks for something outside of it when it is imported ({place}), {price}"
+        hint = "move that line into a step, or make it a setting; a module that only defines is remembered."
+        yield Finding("PURE003", "note", module, what, hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 from magical.engine.policy import Policy
 from magical.engine.protocols import Cluster, Listener, Runner
 from magical.engine.run import RemoteSetup, RunContext, RunInfo, RunResult, execute
-from magical.errors import MagicalError
+from magical.errors import MagicalError, join_names
 from magical.project.loading.drawing import WorkflowDrawing
+from magical.project.loading.graph_cache import DrawnWorkflow
 from magical.project.project_context import OpenOptions, ProjectContext
 from magical.project.tracking_setup import Tracking, create_tracker
 
@@ -108,17 +109,37 @@ def create_run_context(
         # Created for each node: MLflow's run begins only with the first event.
         return OpenTicket(options, configuration.overrides, drawing.step, find_run_id(), os.getcwd())
 
+    graph = drawing.runnable_graph  # first: it may replace the drawing that the other parts are made from
+    info = RunInfo(
+        root=context.root,
+        settings=drawing.drawn.settings,
+        profile=options.profile,
+        step=drawing.step,
+        pretence=options.pretence,
+        warnings=tuple(_describe_unstable(drawing.drawn)),
+    )
     return RunContext(
-        graph=drawing.runnable_graph,
+        graph=graph,
         planning=context.make_planning_context(drawing),
         journal=context.journal,
         policy=configuration.policy,
         runner=runner or _create_runner(configuration.policy, on_error is not None),
-        info=RunInfo(context.root, drawing.drawn.settings, options.profile, drawing.step, options.pretence),
+        info=info,
         registry=lambda: context.registry(find_run_id),
         remote=None if on_error else RemoteSetup(TASK_WORKER_COMMAND, make_ticket),
         on_error=on_error,
     )
+
+
+def _describe_unstable(drawn: DrawnWorkflow) -> Iterator[str]:
+    """Describe each value that is another at each import, with its price and the way out."""
+    for name, nodes in drawn.unstable.items():
+        after = [n.name for n in drawn.graph.nodes if drawn.graph.ancestors([n.name]) & {*nodes} - {n.name}]
+        price = f"{join_names(nodes, 3)}{f' and {len(after)} after' if after else ''}"
+        yield (
+            f"{name} is another each time the project is imported, so {price} can never be fresh. "
+            "Hint: make it a setting; clocks, random draws and environment variables belong into steps."
+        )
 
 
 def _create_cluster(context: ProjectContext) -> Cluster:

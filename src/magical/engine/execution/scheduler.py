@@ -207,6 +207,8 @@ class Scheduler:
         """
         began = time.monotonic()
         self._emit(run_started_event(self._context, self._result.name))
+        for text in self._context.info.warnings:
+            self._emit(LogLine(step="", text=text, level="warning"))
         try:
             shared = share_store(self._context.store, self._result.name, self._emit)
             with shared, capture_lines(echo=self._context.echo), self._context.runner as runner:

@@ -13,16 +13,16 @@ from magical.engine.pretend_plan import Pretence
 from magical.errors import ProjectError, UsageError
 from magical.events import discard_events
 from magical.graph import Graph
+from magical.keys.code_closure import CodeReader
 from magical.keys.key import identify_nodes
 from magical.masking import mask_values
 from magical.project.loading.configuration import Configuration
 from magical.project.loading.graph_cache import (
     DrawnWorkflow,
     GraphCache,
-    digest_other_files,
-    find_difference,
+    digest_outside_code,
+    find_differences,
     project_digest,
-    record_file_reads,
     track_added_paths,
 )
 from magical.project.loading.importer import import_workflow
@@ -46,21 +46,21 @@ def _import_exclusively() -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
+@dataclass
 class WorkflowDrawing:
     """A drawn workflow up to one step; its code is imported when it is first needed.
 
     Attributes:
         drawn: the workflow, from the cache or just drawn.
         step: the last step; empty for all.
-        draw: imports the project, and returns the graph with its code.
+        draw_again: imports the project, and returns the workflow with its code.
         pretence: which steps are pretended.
         rewrite: changes the graph further before it is run.
     """
 
     drawn: DrawnWorkflow
     step: str
-    draw: Callable[[], Graph]
+    draw_again: Callable[[], DrawnWorkflow]
     pretence: Pretence = field(default_factory=Pretence)
     rewrite: Callable[[Graph], Graph] = lambda graph: graph
 
@@ -79,7 +79,10 @@ class WorkflowDrawing:
     @cached_property
     def runnable_graph(self) -> Graph:
         """The graph to run, with its code."""
-        return self._rewrite_graph(self.drawn.graph if self.drawn.graph.has_calls else self.draw())
+        if not self.drawn.graph.has_calls:
+            # The new drawing replaces the old one: its identities are those of the code that runs.
+            self.drawn = self.draw_again()
+        return self._rewrite_graph(self.drawn.graph)
 
     def _rewrite_graph(self, graph: Graph) -> Graph:
         """Mark pretended steps, apply ``rewrite``, and reduce the graph to the last step."""
@@ -93,11 +96,12 @@ class WorkflowDrawing:
 
 
 class WorkflowDrawer:
-    """Draws a project's workflow, from the cache if nothing that it depends on has changed."""
+    """Draws a project's workflow, from the cache if nothing that it depends on can have changed."""
 
     def __init__(self, location: Location, configuration: Configuration, pretence: Pretence) -> None:
         self._location, self._configuration, self._pretence = location, configuration, pretence
         self._cache = GraphCache(location.home / "drawn")
+        self._imported: tuple[str, DrawnWorkflow] | None = None
 
     def draw(self, step: str = "") -> WorkflowDrawing:
         """Draw the workflow up to a step.
@@ -107,42 +111,67 @@ class WorkflowDrawer:
         """
         for _ in range(3):
             digest = self.digest()
-            drawn = self._cache.load(digest)
+            drawn = self._recall(digest)
             if drawn is None:
-                drawn = self._draw()
+                drawn = self._draw_anew(digest)
                 # A file was saved meanwhile: the imported code may belong to neither digest.
                 if self.digest() != digest or has_changed_outside():
                     continue
-                self._cache.save(digest, drawn)
+                self._keep(digest, drawn)
             mask_referenced_secrets(drawn.settings, self._location.root)
-            return WorkflowDrawing(drawn, step, partial(self._draw_again, digest), self._pretence)
+            return WorkflowDrawing(drawn, step, partial(self._draw_remembered, digest), self._pretence)
         raise _changing_error()
 
-    def _draw_again(self, digest: str) -> Graph:
-        """Import the project for a graph of the cache, and check that it draws the same."""
-        with _import_exclusively():
-            _, graph, _ = self._import_and_draw()
-            drawn = self._cache.load(digest)
-            if self.digest() != digest or drawn is None or has_changed_outside():
-                raise _changing_error()
-            name = find_difference(drawn, graph, self._pretence)
-        if name:
-            raise ProjectError(
-                f"{name} is another each time the project is imported, so no result can be kept for it.",
-                hint="make it a setting; clocks, random draws and environment variables belong into steps.",
+    def _recall(self, digest: str) -> DrawnWorkflow | None:
+        """Return the workflow of a digest from this command or from the cache, if the project allows that."""
+        if self._imported is not None and self._imported[0] == digest and not has_changed_outside():
+            return self._imported[1]
+        drawn = self._cache.load(digest)
+        return drawn if drawn is not None and drawn.can_be_remembered else None
+
+    def _keep(self, digest: str, drawn: DrawnWorkflow) -> None:
+        self._imported = digest, drawn
+        self._cache.save(digest, drawn)
+
+    def _draw_anew(self, digest: str) -> DrawnWorkflow:
+        """Import and draw; import twice if what an import gives has changed without a change of any file."""
+        drawn, before = self._draw(), self._cache.load(digest)
+        if before is None or not find_differences(before, drawn):
+            return drawn
+        # The world may have changed in between. Only what is another at once is another each time.
+        again = self._draw()
+        return replace(again, unstable=find_differences(drawn, again))
+
+    def _draw_remembered(self, digest: str) -> DrawnWorkflow:
+        """Import the project for a remembered drawing, which is dropped if the import gives another one."""
+        drawn, before = self._draw(), self._cache.load(digest)
+        if self.digest() != digest or has_changed_outside():
+            raise _changing_error()
+        if before is None or find_differences(before, drawn):
+            drawn = self._draw_anew(digest)
+            module = self._location.module
+            drawn = replace(
+                drawn, asks={module: "its import gave another workflow than the time before", **drawn.asks}
             )
-        return graph
+            self._keep(digest, drawn)
+        return drawn
 
     def _draw(self) -> DrawnWorkflow:
-        """Import the project, draw its workflow, and digest the other files that drawing read."""
+        """Import the project, draw its workflow, and find out what its import depends on."""
+        root = self._location.root
         with _import_exclusively():
-            with record_file_reads() as read:
-                _, graph, loaded = self._import_and_draw()
+            workflow, graph, loaded = self._import_and_draw()
             self._configuration.policy.check(graph)
-            identities = identify_nodes(self._pretence(graph))
-        digests = digest_other_files(identities, read, self._location.root)
+            reader = CodeReader(root)
+            identities = identify_nodes(self._pretence(graph), reader)
+            called = [workflow.function, *([workflow.settings] if workflow.settings else [])]
+            called += [
+                n.call.step.promises for n in graph.nodes if n.call is not None and n.call.step.promises
+            ]
+            asks = reader.find_asks(called)
+            files = digest_outside_code(reader.list_modules(), root)
         settings = mask_values(to_json(loaded.settings))  # they go into a file of the cache
-        return DrawnWorkflow(graph, identities, settings, loaded.setting_layers, digests)
+        return DrawnWorkflow(graph, identities, settings, loaded.setting_layers, files, asks)
 
     def draw_fresh(self) -> tuple[Workflow[Any, Any], Graph]:
         """Import the project again, and draw its workflow without the cache."""

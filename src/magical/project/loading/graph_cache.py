@@ -8,17 +8,18 @@ import json
 import os
 import sys
 import sysconfig
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from magical.errors import StoreError
 from magical.graph import Graph
-from magical.keys.key import KEY_FORMAT, NodeIdentity, identify_nodes
+from magical.keys.key import KEY_FORMAT, NodeIdentity
 from magical.keys.packages import digest_installed
+from magical.keys.source_index import iter_sources
 from magical.project.loading.configuration import Configuration
 from magical.settings import CommandLineText, to_json
 from magical.settings.paths import ReplacementGroup
@@ -27,16 +28,13 @@ from magical.system.atomic_files import write_text
 __all__ = [
     "DrawnWorkflow",
     "GraphCache",
-    "digest_other_files",
-    "find_difference",
+    "digest_outside_code",
+    "find_differences",
     "project_digest",
-    "record_file_reads",
     "track_added_paths",
 ]
 
 _ADDED_PATHS: set[str] = set()
-
-_SKIPPED_FOLDERS = {"node_modules", "__pycache__", "site-packages"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,9 @@ class DrawnWorkflow:
         identities: the parts of each node's key.
         settings: as JSON.
         setting_layers: for each setting, the layer that set it.
-        file_digests: the digests of files outside the project's own modules that drawing depends on.
+        file_digests: the digests of code outside the project's folder that drawing depends on.
+        asks: for each module that asks the world when it is imported, the place and the text that does.
+        unstable: the names of values that differed at two imports in a row, each with its steps.
 
     Example:
         >>> DrawnWorkflow(Graph("shop", ()), {}, {}, file_digests={"no/such/file.csv": "ab12"}).is_current()
@@ -60,6 +60,13 @@ class DrawnWorkflow:
     settings: dict[str, Any]
     setting_layers: Mapping[str, str] = field(default_factory=dict)
     file_digests: Mapping[str, str] = field(default_factory=dict)
+    asks: Mapping[str, str] = field(default_factory=dict)
+    unstable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def can_be_remembered(self) -> bool:
+        """True if the same files draw the same, so that the project need not be imported to know it."""
+        return not self.asks
 
     def is_current(self) -> bool:
         """Return True if no file outside the project's own modules has changed."""
@@ -91,7 +98,8 @@ class GraphCache:
                 return None
             identities = {k: NodeIdentity.from_json(v) for k, v in data["identities"].items()}
             graph = Graph.from_json(data["graph"])
-            drawn = DrawnWorkflow(graph, identities, data["settings"], data["spoken"], data["other"])
+            facts = (data["settings"], data["spoken"], data["other"], data["asks"])
+            drawn = DrawnWorkflow(graph, identities, *facts)
             return drawn if drawn.is_current() else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -104,6 +112,7 @@ class GraphCache:
             "settings": drawn.settings,
             "spoken": dict(drawn.setting_layers),
             "other": dict(drawn.file_digests),
+            "asks": dict(drawn.asks),
         }
         text = json.dumps({"digest": _digest(json.dumps(data)), **data})
         path = self.folder / f"{digest}.json"
@@ -115,44 +124,37 @@ class GraphCache:
                 old.unlink(missing_ok=True)
 
 
-def find_difference(drawn: DrawnWorkflow, graph: Graph, mark_pretended: Callable[[Graph], Graph]) -> str:
-    """Name the first difference between a cached workflow and a new drawing of it; empty if they are equal.
-
-    Args:
-        drawn: the workflow from the cache.
-        graph: the new drawing; no file has changed since the cached one.
-        mark_pretended: returns a graph with its pretended steps marked.
+def find_differences(old: DrawnWorkflow, new: DrawnWorkflow) -> dict[str, tuple[str, ...]]:
+    """Name what differs between two drawings of a workflow, each with the steps that it belongs to.
 
     Example:
-        >>> find_difference(DrawnWorkflow(Graph("shop", ()), {}, {}), Graph("shop", ()), lambda graph: graph)
-        ''
+        >>> drawn = DrawnWorkflow(Graph("shop", ()), {"clean": NodeIdentity({"code:helpers.NOW": "1"})}, {})
+        >>> later = DrawnWorkflow(Graph("shop", ()), {"clean": NodeIdentity({"code:helpers.NOW": "2"})}, {})
+        >>> find_differences(drawn, later)
+        {'helpers.NOW': ('clean',)}
     """
-    if graph != drawn.graph:
-        return f"What {graph.workflow} draws"
-    for node, identity in identify_nodes(mark_pretended(graph)).items():
-        old, new = drawn.identities[node].parts, identity.parts
-        for label in {**old, **new}:
-            if old.get(label) != new.get(label):
-                return label.partition(":")[2] or label
-    return ""
+    if new.graph != old.graph:
+        return {f"What {new.graph.workflow} draws": tuple(n.name for n in new.graph.nodes)}
+    found: dict[str, tuple[str, ...]] = {}
+    for node, identity in new.identities.items():
+        before, after = old.identities[node].parts, identity.parts
+        for label in {**before, **after}:
+            if before.get(label) != after.get(label):
+                name = label.partition(":")[2] or label
+                found[name] = (*found.get(name, ()), node)
+    return found
 
 
-def digest_other_files(
-    identities: Mapping[str, NodeIdentity], read: Iterable[str], root: Path
-) -> dict[str, str]:
-    """Compute the digests of the files that drawing depends on besides the project's own modules.
-
-    Args:
-        identities: the identities of the nodes, with their code files, also those in editable packages.
-        read: the files that were read while the project was imported.
-        root: the project's folder.
+def digest_outside_code(modules: Iterable[ModuleType], root: Path) -> dict[str, str]:
+    """Compute the digests of project code that is not found in the project's folder.
 
     Example:
-        >>> digest_other_files({}, ["no/such/file.csv"], Path("shop"))
-        {'no/such/file.csv': ''}
+        >>> list(digest_outside_code([json], Path("/shop"))) == [json.__file__]
+        True
     """
-    code = {f for i in identities.values() for f in i.code_files if not Path(f).is_relative_to(root)}
-    return {f: _file_digest(Path(f)) for f in sorted({*code, *read})}
+    inside = {*_find_sources(root)}
+    files = (Path(str(m.__file__)) for m in modules if getattr(m, "__file__", None))
+    return {str(f): _file_digest(f) for f in sorted({*files} - inside)}
 
 
 def project_digest(configuration: Configuration, place: str) -> str:
@@ -166,7 +168,7 @@ def project_digest(configuration: Configuration, place: str) -> str:
     folder = os.getcwd() if overrides else ""  # a path on the command line is relative to it
     digest = hashlib.sha256(f"{KEY_FORMAT}\n{root}\n{place}\n{configuration.profile}\n{folder}\n".encode())
     digest.update(json.dumps(to_json(overrides, _encode_override), sort_keys=True).encode())
-    digest.update("\n".join([digest_installed(), *_import_path()]).encode())
+    digest.update("\n".join([digest_installed(), *_import_path(root)]).encode())
     for path in sorted(_find_sources(root)):
         content = configuration.contents.get(path)
         hexdigest = _file_digest(path) if content is None else hashlib.sha256(content).hexdigest()
@@ -174,13 +176,27 @@ def project_digest(configuration: Configuration, place: str) -> str:
     return digest.hexdigest()[:40]
 
 
-def _import_path() -> list[str]:
+def _import_path(root: Path) -> list[str]:
     """Return the import path without the start folders and the folders that a project added.
 
-    The start folders are the working folder and the script's: they depend on how Python was started.
+    The start folders are the working folder and the script's: they depend on how Python was started. A folder
+    without installed packages comes with the names of its modules: a new one may hide another.
     """
     start_folders = {os.getcwd(), os.path.dirname(os.path.abspath((sys.argv or [""])[0]))}
-    return [p for p in map(os.path.abspath, sys.path) if p not in start_folders | _ADDED_PATHS]
+    folders = [p for p in map(os.path.abspath, sys.path) if p not in start_folders | _ADDED_PATHS]
+    installed = (sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"), str(root))
+    return [*folders, *(name for p in folders if not p.startswith(installed) for name in _list_modules(p))]
+
+
+def _list_modules(folder: str) -> list[str]:
+    """List the modules and packages that a folder of the import path offers."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                e.path for e in entries if e.name.endswith(".py") or (e.name.isidentifier() and e.is_dir())
+            )
+    except OSError:
+        return []
 
 
 @contextlib.contextmanager
@@ -209,13 +225,10 @@ def _encode_override(value: Any) -> Any:
 
 
 def _find_sources(root: Path) -> Iterator[Path]:
-    """Find the project's modules and settings; hidden folders and virtual environments are left out."""
+    """Find the project's modules and settings."""
     yield from (p for p in (root / "pyproject.toml", root / "settings.toml") if p.is_file())
     yield from (root / "profiles").glob("*.toml")
-    for folder, names, files in os.walk(root):
-        visible = [n for n in names if not n.startswith(".") and n not in _SKIPPED_FOLDERS]
-        names[:] = [n for n in visible if not Path(folder, n, "pyvenv.cfg").exists()]
-        yield from (Path(folder, f) for f in files if f.endswith(".py"))
+    yield from iter_sources(root)
 
 
 def _file_digest(path: Path) -> str:
@@ -224,44 +237,3 @@ def _file_digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-_thread_files = threading.local()
-_hook_lock = threading.Lock()
-_state = {"hooked": False}
-
-
-@contextmanager
-def record_file_reads() -> Iterator[set[str]]:
-    """Record the data files that this thread opens for reading, without code, system and installed files.
-
-    Example:
-        >>> with record_file_reads() as read:
-        ...     _ = Path("settings.toml").exists()
-        >>> read
-        set()
-    """
-    with _hook_lock:  # an audit hook cannot be removed, so there must be one only
-        if not _state["hooked"]:
-            sys.addaudithook(_record_opened_file)
-            _state["hooked"] = True
-    found: set[str] = set()
-    _thread_files.files = found
-    try:
-        yield found
-    finally:
-        _thread_files.files = None
-        ignored = (sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"), "/proc", "/sys", "/dev")
-        found -= {
-            f for f in found if f.startswith(ignored) or f.endswith((".pyc", ".py")) or not Path(f).is_file()
-        }
-
-
-def _record_opened_file(event: str, arguments: tuple[Any, ...]) -> None:
-    """Add a file that is opened for reading to the set of this thread; the audit hook of Python."""
-    files = getattr(_thread_files, "files", None) if event == "open" else None
-    if files is None:
-        return
-    path, mode = arguments[0], arguments[1]
-    if isinstance(path, (str, Path)) and (mode is None or "r" in mode):
-        files.add(str(Path.cwd() / path))

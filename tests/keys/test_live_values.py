@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 
-from magical.keys.constants import describe_value, inspect_value
+from magical.keys.live_values import inspect_value
 from projects import python
 
 
@@ -74,7 +74,7 @@ VALUES: list[Any] = [
 
 
 def test_different_values_have_different_texts() -> None:
-    texts = [describe_value(v) for v in VALUES]
+    texts = [inspect_value(v).text for v in VALUES]
     assert len(set(texts)) == len(texts)
 
 
@@ -82,7 +82,7 @@ def test_different_values_have_different_texts() -> None:
     "value", [*VALUES, threading.Lock(), object(), pl.DataFrame({"x": [1]}), dt.date(2024, 1, 31)], ids=type
 )
 def test_no_address_shows(value: Any) -> None:
-    assert " at 0x" not in describe_value(value)
+    assert " at 0x" not in inspect_value(value).text
 
 
 def test_circles_end() -> None:
@@ -90,15 +90,34 @@ def test_circles_end() -> None:
     circle.append(circle)
     point = Point(None)
     point.x = [point, {"me": point}]
-    assert describe_value(circle) == "list(1, …)"
-    assert describe_value(point).count("…") == 2
+    assert inspect_value(circle).text == "list(1, …1)"
+    assert inspect_value(point).text.count("…") == 2
 
 
-def test_deep_values_end() -> None:
-    deep: Any = 1
+def test_a_shared_part_does_not_multiply_the_work() -> None:
+    shared: Any = 1
     for _ in range(200):
-        deep = [Point(deep)]
-    assert len(describe_value(deep)) < 1000
+        shared = [shared, shared]
+    assert len(inspect_value(shared).text) < 3_000
+
+
+@pytest.mark.parametrize("depth", [20, 150])
+def test_a_difference_deep_inside_is_seen(depth: int) -> None:
+    def nest(inner: int) -> Any:
+        value: Any = inner
+        for _ in range(depth):
+            value = {"in": [value]}
+        return value
+
+    assert inspect_value(nest(1)).text == inspect_value(nest(1)).text
+    assert inspect_value(nest(1)).text != inspect_value(nest(2)).text
+
+
+def test_a_value_too_deep_to_read_counts_as_changed_each_time() -> None:
+    deep: Any = 1
+    for _ in range(100_000):
+        deep = [deep]
+    assert inspect_value(deep).text != inspect_value(deep).text
 
 
 def test_the_code_in_a_value_is_collected() -> None:
@@ -111,9 +130,9 @@ def test_the_code_in_a_value_is_collected() -> None:
 
 def test_sets_are_the_same_in_every_process() -> None:
     script = (
-        "from magical.keys.constants import describe_value\n"
-        "print(describe_value({'a', 'b', 'c', 'd', ('e', 1), frozenset({'f', 'g'})}))\n"
-        "print(describe_value({'x': {'p', 'q', 'r'}}))"
+        "from magical.keys.live_values import inspect_value\n"
+        "print(inspect_value({'a', 'b', 'c', 'd', ('e', 1), frozenset({'f', 'g'})})).text\n"
+        "print(inspect_value({'x': {'p', 'q', 'r'}}).text)"
     )
     texts = {python("-c", script, PYTHONHASHSEED=seed).stdout for seed in "123"}
     assert len(texts) == 1

@@ -1,0 +1,200 @@
+"""What an import may change outside of the project: such statements are in the key of every step.
+
+A change of the project's own objects is seen where a step refers to them, since their living state is read.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from types import FunctionType, ModuleType
+from typing import Any
+
+from magical.keys.known_calls import is_known_call, is_registering
+from magical.keys.live_names import (
+    MISSING,
+    NameResolver,
+    Scope,
+    Target,
+    is_own_class,
+    is_own_function,
+    iter_hooks,
+)
+from magical.keys.live_values import module_name
+from magical.keys.packages import is_project
+from magical.keys.source_index import SourceIndex, find_module_of
+from magical.keys.syntax import flatten_statements, iter_executed
+
+__all__ = ["EffectFinder"]
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_CONTAINERS = (list, dict, set, bytearray)
+
+
+class EffectFinder:
+    """Finds the statements of modules that may change something outside of the project.
+
+    Example:
+        >>> EffectFinder(SourceIndex()).find(sys.modules[__name__])
+        []
+    """
+
+    def __init__(self, index: SourceIndex) -> None:
+        self._index = index
+        self._names = NameResolver(index)
+        self._changing: dict[Any, bool] = {}
+
+    def find(self, module: ModuleType) -> list[ast.stmt]:
+        """Find the statements with such effects, each with the conditions around it."""
+        tree = self._index.parse(module)
+        found: list[ast.stmt] = []
+        if tree is not None:
+            used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+            for statement, conditions in iter_executed(tree.body):
+                is_import = isinstance(statement, _IMPORTS)
+                if (
+                    self._is_import_for_effect(statement, used)
+                    if is_import
+                    else self._has_effect(statement, Scope(module))
+                ):
+                    found += [statement, *conditions]
+        return found
+
+    def _is_import_for_effect(self, statement: Any, used: set[str]) -> bool:
+        """Return True for an import of an installed package, none of whose names the module uses."""
+        is_plain = isinstance(statement, ast.Import)
+        names = [alias.asname or alias.name.partition(".")[0] for alias in statement.names]
+        if getattr(statement, "level", 0) or any(name in used or name == "*" for name in names):
+            return False
+        tops = {
+            n.partition(".")[0]
+            for n in ([a.name for a in statement.names] if is_plain else [statement.module])
+        }
+        installed = tops - {*sys.stdlib_module_names, "magical", "__future__"}
+        return any(top in sys.modules and not is_project(sys.modules[top]) for top in installed)
+
+    def _has_effect(self, statement: ast.stmt, scope: Scope) -> bool:
+        match statement:
+            case ast.Expr(value=ast.Call(func=called)):
+                return not self._stays_inside(called, scope)
+            case ast.Assign() | ast.AugAssign() | ast.AnnAssign() | ast.Delete():
+                return self._assigns_outside(statement, scope) or self._calls_registering(statement, scope)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                return self._definition_has_effect(statement, scope)
+        return False
+
+    def _stays_inside(self, called: ast.expr, scope: Scope) -> bool:
+        """Return True if a bare call changes nothing, or only a container of the project."""
+        target = self._names.resolve(called, scope)
+        if target.name == "builtins.print":
+            return True
+        return bool(target.rest) and isinstance(target.value, _CONTAINERS) and target.value is not sys.path
+
+    def _assigns_outside(self, statement: Any, scope: Scope) -> bool:
+        targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+        return any(self._is_outside(target, scope) for target in targets)
+
+    def _is_outside(self, target: Any, scope: Scope) -> bool:
+        """Return True if a target is an attribute or an item of something that is not the project's."""
+        if isinstance(target, (ast.Tuple, ast.List)):
+            return any(self._is_outside(t, scope) for t in target.elts)
+        if not isinstance(target, (ast.Attribute, ast.Subscript)):
+            return False
+        owner: Any = target.value
+        while isinstance(owner, ast.Subscript):
+            owner = owner.value
+        found = self._names.resolve(owner, scope)
+        value = found.value
+        if value is MISSING:
+            while isinstance(owner, (ast.Attribute, ast.Subscript)):
+                owner = owner.value
+            return not (isinstance(owner, ast.Name) and owner.id in scope.local)
+        for name in found.rest:
+            value = getattr(value, name, None)
+        if isinstance(value, ModuleType):
+            return not is_project(value) or value.__name__.startswith("magical.")
+        if isinstance(value, FunctionType):
+            return not is_own_function(value)
+        if isinstance(value, _CONTAINERS) and isinstance(owner, ast.Name):
+            return False
+        return not is_own_class(value if isinstance(value, type) else type(value))
+
+    def _definition_has_effect(self, node: Any, scope: Scope) -> bool:
+        if any(self._decorator_has_effect(decorator, scope) for decorator in node.decorator_list):
+            return True
+        if not isinstance(node, ast.ClassDef):
+            return False
+        bases = [*node.bases, *(k.value for k in node.keywords)]
+        if any(self._base_has_effect(base, scope) for base in bases):
+            return True
+        inner = scope.enter_class(node)
+        return any(self._has_effect(s, inner) for s in node.body if not isinstance(s, _IMPORTS))
+
+    def _base_has_effect(self, base: ast.expr, scope: Scope) -> bool:
+        """Return True if the creation of a subclass may change something."""
+        target = self._names.resolve(base, scope)
+        if not isinstance(target.value, type) or target.rest:
+            return False
+        is_python = module_name(target.value) == "builtins"
+        if not is_own_class(target.value) and not is_python and not is_known_call(target.name, 1, False):
+            return True
+        return any(map(self._changes, iter_hooks(target.value)))
+
+    def _decorator_has_effect(self, decorator: ast.expr, scope: Scope) -> bool:
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        target = self._names.resolve(called, scope)
+        if target.value is MISSING:  # such as `@name.setter` in a class
+            return not (isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name))
+        if is_own_function(target.value) and not target.rest:
+            return self._changes(target.value)
+        if is_own_class(target.cls):
+            return any(map(self._changes, vars(target.cls).values()))
+        if target.rest and isinstance(target.value, _CONTAINERS):
+            return False
+        return is_registering(target.full_name) or not is_known_call(target.full_name, 1, False)
+
+    def _calls_registering(self, statement: ast.AST, scope: Scope) -> bool:
+        calls = (n for n in ast.walk(statement) if isinstance(n, ast.Call))
+        targets = [self._names.resolve(call.func, scope) for call in calls]
+        outside = (t for t in targets if t.value is not MISSING and not is_own_function(t.value))
+        return any(t.name and is_registering(t.full_name) for t in outside)
+
+    def _changes(self, function: Any) -> bool:
+        """Return True if a call of a project's function may change something outside of the project."""
+        function = inspect.unwrap(function) if callable(function) else function
+        if not is_own_function(function):
+            return False
+        code = function.__code__
+        if code not in self._changing:
+            self._changing[code] = False  # a recursive call adds nothing
+            tree = self._index.find_function(function)
+            node = tree.body[0] if tree is not None and tree.body else None
+            if isinstance(node, _FUNCTIONS):
+                scope = Scope(find_module_of(function)).enter_function(node)
+                statements = [s for s, _ in flatten_statements(node.body)]
+                self._changing[code] = any(self._statement_changes(s, scope) for s in statements)
+            else:
+                self._changing[code] = True
+        return self._changing[code]
+
+    def _statement_changes(self, statement: ast.stmt, scope: Scope) -> bool:
+        if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+            return any(self._decorator_has_effect(d, scope) for d in statement.decorator_list)
+        if self._assigns_outside(statement, scope):
+            return True
+        for call in [n for n in ast.walk(statement) if isinstance(n, ast.Call)]:
+            target = self._names.resolve(call.func, scope)
+            if is_own_function(target.value):
+                if self._changes(target.value):
+                    return True
+            elif self._calls_unknown(target):
+                return True
+        return False
+
+    def _calls_unknown(self, target: Target) -> bool:
+        """Return True for a call of code outside of the project that may change something."""
+        if target.value is MISSING or target.rest or is_own_class(target.cls):
+            return False
+        return is_registering(target.name) or not is_known_call(target.name, 1, True)
