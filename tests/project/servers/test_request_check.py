@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from websockets.sync.client import connect
 
 from magical.project.servers.hosting import await_servers, describe_mlflow_server, find_free_port
 from magical.project.servers.request_check import RequestCheck
+from projects import python
 
 PORT = 4321
 OWN = [f"127.0.0.1:{PORT}", f"localhost:{PORT}", f"[::1]:{PORT}"]
@@ -225,3 +227,20 @@ def test_the_page_of_mlflow_is_served_to_itself(mlflow_server: str) -> None:
     assert "<!doctype html>" in _asked(f"{mlflow_server}/", "GET")[1].lower()
     for path in ("/", "/health", "/version"):
         assert _asked(f"{mlflow_server}{path}", "GET", Host="evil.example")[0] == 403
+
+
+@pytest.mark.slow
+def test_the_command_of_prefect_writes_through_the_check(prefect_server: str, tmp_path: Path) -> None:
+    home = {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": prefect_server}
+    done = python("-m", "prefect", "work-pool", "create", "mine", "--type", "process", **home)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(_asked(f"{prefect_server}/work_pools/mine", "GET")[1])["type"] == "process"
+
+
+@pytest.mark.slow
+def test_a_client_of_mlflow_writes_through_the_check(mlflow_server: str) -> None:
+    script = "import mlflow; mlflow.log_metric('a', 1); mlflow.log_text('hello', 'greeting.txt')"
+    done = python("-c", script, MLFLOW_TRACKING_URI=mlflow_server, MLFLOW_EXPERIMENT_NAME="mine")
+    assert done.returncode == 0, done.stderr
+    query = f"{mlflow_server}/ajax-api/2.0/mlflow/experiments/get-by-name?experiment_name=mine"
+    assert json.loads(_asked(query, "GET")[1])["experiment"]["lifecycle_stage"] == "active"
