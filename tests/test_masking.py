@@ -4,7 +4,9 @@ import base64
 import html
 import io
 import json
+import re
 import time
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -36,6 +38,20 @@ FORMS = {
     "base64": lambda v: base64.b64encode(v.encode()).decode(),
     "base64 with a user": lambda v: base64.b64encode(b"user:" + v.encode()).decode(),
     "base64 with another": lambda v: base64.urlsafe_b64encode(b"me:" + v.encode() + b";").decode(),
+    "hexadecimal": lambda v: v.encode().hex(),
+    "hexadecimal, capital": lambda v: v.encode().hex().upper(),
+    "hexadecimal with a user": lambda v: f"user:{v};".encode().hex(),
+    "hexadecimal, spaces": lambda v: v.encode().hex(" "),
+    "hexadecimal, colons": lambda v: v.encode().hex(":").upper(),
+    "hexadecimal, groups": lambda v: v.encode().hex("-", 2),
+    "hexadecimal, an array": lambda v: "0x" + v.encode().hex(",").replace(",", ", 0x"),
+    "all bytes escaped": lambda v: "".join(f"\\x{byte:02x}" for byte in v.encode()),
+    "all bytes escaped, in json": lambda v: json.dumps("".join(f"\\x{byte:02X}" for byte in v.encode())),
+    "all bytes escaped, url": lambda v: "".join(f"%{byte:02x}" for byte in v.encode()),
+    "bytes": lambda v: repr(v.encode()),
+    "bytes in json": lambda v: json.dumps(repr(v.encode())),
+    "escaped as Python does": ascii,
+    "json, capital": lambda v: re.sub(r"\\u(....)", lambda m: rf"\u{m[1].upper()}", json.dumps(v)),
     "a line of a journal": lambda v: json.dumps(LogLine(step="a", text=repr(v)).to_json()),
 }
 
@@ -66,6 +82,24 @@ def test_lines_of_a_long_secret_are_found_alone() -> None:
         "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END KEY-----\n"
     )
     assert mask("  MIIEvQIBADANBgkqhkiG9w0B") == "  ***"
+
+
+def test_a_secret_that_is_no_unicode_text_is_masked() -> None:
+    register_secret("tank-\udcff-tiger")
+    assert mask("tank-\udcff-tiger tank-%ED%B3%BF-tiger") == "*** ***"
+
+
+@pytest.mark.parametrize("write", [bytes.hex, lambda data: data.hex(":"), lambda data: data.hex(" ").upper()])
+def test_all_of_a_long_secret_is_masked_in_hexadecimal(write: Callable[[bytes], str]) -> None:
+    key = "".join(f"{i * i:x}" for i in range(100))
+    register_secret(key)
+    assert mask(f"<{write(key.encode())}>") == "<***>"
+
+
+def test_numbers_are_no_short_secret_in_hexadecimal() -> None:
+    register_secret("1234")
+    assert mask("[31 32 33 34], 31,32,33,34, 31:32:33:34") == "[31 32 33 34], 31,32,33,34, 31:32:33:34"
+    assert mask("31323334 \\x31\\x32\\x33\\x34") == "*** \\x***"
 
 
 def test_the_longer_of_two_secrets_is_masked_as_one() -> None:

@@ -22,7 +22,9 @@ FORMS = [
     KEPT,
     IN_URI,
 ]
-FORMS += [base64.b64encode(VALUE.encode()).decode()[:20]]
+HEX = VALUE.encode().hex()
+FORMS += [base64.b64encode(VALUE.encode()).decode()[:20], HEX, HEX.upper(), VALUE.encode().hex(" ")]
+FORMS += [repr(VALUE.encode())[2:-1], "".join(f"\\x{byte:02x}" for byte in VALUE.encode())]
 
 TALKS = (
     IMPORTS
@@ -51,6 +53,7 @@ class Access(Settings):
 class S(Settings):
     access: Access = Access()
     uri: str = "postgresql://me:pass-in-the-uri@db/sales"
+    note: str = ""
     fails: bool = False
 
 
@@ -59,12 +62,15 @@ class Row(Contract):
 
 
 @step
-def connect(access: Access, uri: str) -> str:
+def connect(access: Access, uri: str, note: str) -> str:
     """Tell everything."""
     value, token = access.password.reveal(), access.token.reveal()
     print("printed", value, token, uri)
     print("to stderr", quote(value), file=sys.stderr)
     logging.getLogger("mine").warning("logged %s", value)
+    data = value.encode()
+    print(data, data.hex(), data.hex(" "), "".join(f"\\\\x{byte:02x}" for byte in data), note)
+    logging.getLogger("mine").warning("logged %s", data.hex().upper())
     emit(f"emitted {value!r} {quote(value, safe='')}")
     emit(Opened(step="connect", uri=f"postgresql://me:{quote(value)}@db/sales", details={"token": [token, base64.b64encode(value.encode()).decode()]}))
     assert uri == "postgresql://me:pass-in-the-uri@db/sales"
@@ -78,19 +84,19 @@ def rows(connection: str, password: Secret, uri: str, fails: bool) -> Frame[Row]
         try:
             raise KeyError(value)
         except KeyError as error:
-            raise ValueError(f"cannot open postgresql://me:{quote(value)}@db or {uri} with {value}") from error
+            raise ValueError(f"cannot open postgresql://me:{quote(value)}@db or {uri} with {value}, {value.encode().hex()} or {value.encode()}") from error
     return pl.DataFrame({"id": [1, 2]})
 
 
 @step
 def told(rows: Frame[Row]) -> str:
     import os
-    return "x" * 30 + os.environ["DB_PASSWORD"]
+    return "x" * 30 + os.environ["DB_PASSWORD"] + os.environ["DB_PASSWORD"].encode().hex()
 
 
 @workflow
 def flow(s: S) -> str:
-    return told(rows(connect(s.access, s.uri), s.access.password, s.uri, s.fails))
+    return told(rows(connect(s.access, s.uri, s.note), s.access.password, s.uri, s.fails))
 '''
 )
 
@@ -101,13 +107,13 @@ def talking(root: Path) -> Small:
     return small
 
 
-def leaks(small: Small) -> list[str]:
-    """Every file under ``.magical`` that holds a form of a secret; what steps returned is data."""
+def leaks(small: Small, *data: str) -> list[str]:
+    """Every file under ``.magical`` that holds a form of a secret, but those in folders of data."""
     found = []
     for path in (small.root / ".magical").rglob("*"):
         if path.is_file():
-            data = path.read_bytes().decode("utf-8", "replace")
-            found += [f"{path}: {form}" for form in FORMS if form in data and "objects" not in path.parts]
+            text = path.read_bytes().decode("utf-8", "replace")
+            found += [f"{path}: {form}" for form in FORMS if form in text and not {*data} & {*path.parts}]
     return found
 
 
@@ -135,7 +141,7 @@ def test_no_secret_leaves_by_any_way(tmp_path: Path) -> None:
         said = done.stdout + done.stderr
         assert [form for form in FORMS if form in said] == [], said
         assert done.returncode == (1 if words[:2] == ["run", "fails=true"] else 0), said
-    assert leaks(small) == []
+    assert leaks(small, "objects") == []  # what steps returned is data
     journals = "".join(p.read_text() for p in small.root.rglob("journal.jsonl"))
     assert "emitted '***' ***" in journals
     assert "postgresql://me:***@db/sales" in journals
@@ -144,6 +150,9 @@ def test_no_secret_leaves_by_any_way(tmp_path: Path) -> None:
     assert "postgresql://me:***@db/sales" in drawn
     assert any("env:DB_PASSWORD" in p.read_text() for p in small.root.rglob("store/records/*/*.json"))
     assert (small.root / ".magical/mlflow.db").is_file()
+    done = small.process("run", f"note={HEX}", DB_PASSWORD=VALUE)
+    assert [form for form in FORMS if form in done.stdout + done.stderr] == []
+    assert leaks(small, "store", "drawn") == []  # so are arguments and settings, as they were given
 
 
 @pytest.mark.slow
@@ -166,7 +175,7 @@ def test_a_secret_that_only_a_process_of_its_own_knows_does_not_leave_it(tmp_pat
     assert '"text": "***"' in journals
     assert "raw" in journals
     assert other[:8] not in journals
-    assert leaks(small) == []
+    assert leaks(small, "objects") == []  # what steps returned is data
 
 
 def test_a_failure_shows_the_own_lines_and_no_secret(tmp_path: Path) -> None:
@@ -257,7 +266,7 @@ def test_a_secret_in_the_clear_stops_the_project_and_is_not_shown(tmp_path: Path
 def test_revealing_in_a_workflow_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DB_PASSWORD", VALUE)
     small = talking(tmp_path / "talking")
-    small.edit("workflow.py", "connect(s.access, s.uri)", "connect(s.access, s.access.password.reveal())")
+    small.edit("workflow.py", "s.uri, s.note", "s.access.password.reveal(), s.note")
     answer = small.command("plan")
     assert answer.code == 1
     assert "revealed outside a step (workflow.py:" in answer.err

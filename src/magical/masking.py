@@ -19,6 +19,7 @@ MIN_SECRET_LENGTH = 4
 
 # A text may be cut inside a secret: this many of its first characters are masked before an ellipsis.
 _PREFIX_LENGTH = 8
+_HEX_PREFIX_LENGTH = 32
 # A colon and up to five digits at the end of the host are a port, not a password. Repetitions are bounded, so
 # that a hostile text cannot make the search quadratic.
 _URI = re.compile(
@@ -30,7 +31,9 @@ _pattern: re.Pattern[str] | None = None
 
 
 def register_secret(value: str) -> None:
-    """Mask a value from now on in this process, also escaped, cut or in base64; ignore a very short one.
+    """Mask a value from now on in this process, also escaped, cut, in base64 or in hexadecimal.
+
+    A value of fewer than ``MIN_SECRET_LENGTH`` characters is ignored.
 
     Example:
         >>> register_secret("open sesame")
@@ -111,7 +114,7 @@ class MaskedStream:
 
 
 def _make_patterns(value: str) -> list[str]:
-    """List the patterns of a secret: each character plain or escaped, cut, line by line, and in base64."""
+    """List the patterns of a secret: characters plain or escaped, cut, by line, and its bytes encoded."""
     letters = [_character_pattern(c) for c in value]
     forms = ["".join(letters)]
     if len(value) > _PREFIX_LENGTH:
@@ -119,31 +122,53 @@ def _make_patterns(value: str) -> list[str]:
     # A key file is often printed line by line. Short lines, such as "}", would mask too much.
     lines = [line for line in value.splitlines() if len(line) >= 2 * _PREFIX_LENGTH]
     forms += ["".join(map(_character_pattern, line)) for line in lines if line != value]
-    return forms + [re.escape(core) for core in _base64_fragments(value.encode("utf-8", "surrogatepass"))]
+    data = _to_bytes(value)
+    return [*forms, _hex_pattern(data), *map(re.escape, _base64_fragments(data))]
 
 
 def _character_pattern(char: str) -> str:
     """Return a pattern for one character as it is, or as a URL, JSON, Python or HTML writes it."""
     if char.isascii() and char.isalnum():
         return char
-    if char.isspace():
-        named = {"\n": "n", "\r": "r", "\t": "t"}.get(char)
-        escapes = rf"|\\+{named}" if named else ""
-        return rf"(?:\s|\+|{_percent_pattern(char)}{escapes})"
     if char == "\\":
         return r"(?:\\+|%5[Cc])"
-    ways = [re.escape(char), _percent_pattern(char)]
+    ways = [_percent_pattern(char), *_escape_patterns(char)]
+    if char.isspace():
+        return rf"(?:\s|\+|{'|'.join(ways)})"
+    ways = [re.escape(char), *ways]
     if (shown := html.escape(char)) != char:
         ways.append(re.escape(shown))
-    if (shown := json.dumps(char)[1:-1]) != char and char != '"':
-        ways.append(r"\\*" + re.escape(shown))
     return rf"\\*(?:{'|'.join(ways)})" if char in "\"'/" else f"(?:{'|'.join(ways)})"
+
+
+def _escape_patterns(char: str) -> list[str]:
+    """List the patterns of a character as JSON and Python (texts and bytes) escape it, perhaps twice."""
+    shown = (json.dumps(char)[1:-1], ascii(char)[1:-1], repr(_to_bytes(char))[2:-1])
+    escaped = [text for text in dict.fromkeys(shown) if text not in (char, f"\\{char}")]
+    return [f"(?i:{re.escape(text)})".replace(r"\\", r"\\+") for text in escaped]
 
 
 def _percent_pattern(char: str) -> str:
     # quote() leaves these four alone; other encoders do not.
-    encoded = quote(char, safe="") if char not in "~-_." else f"%{ord(char):02X}"
+    encoded = quote(_to_bytes(char), safe="") if char not in "~-_." else f"%{ord(char):02X}"
     return "".join(f"[{c}{c.lower()}]" if c in "ABCDEF" else re.escape(c) for c in encoded)
+
+
+def _to_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _hex_pattern(data: bytes) -> str:
+    """Return a pattern for bytes in hexadecimal, in small or capital letters, also with separators."""
+    # Of a few bytes with spaces, plain numbers would be masked: the digits of "1234" are 31 32 33 34.
+    spaced = "[ :._-]|" if len(data) >= _PREFIX_LENGTH else ""
+    gap = rf"(?:{spaced}, ?0x|\\+x|\\+u00|%)?"
+    # The first bytes decide; of a long secret, so many more are masked as it has, whatever they are.
+    first, rest = data[:_HEX_PREFIX_LENGTH], len(data) - _HEX_PREFIX_LENGTH
+    more = rf"(?:{gap}[0-9a-f]{{2}}){{0,{rest}}}" if rest > 0 else ""
+    shown = gap.join(f"{byte:02x}" for byte in first) + more
+    # A first digit that is no letter stands before the group: re finds it as fast as plain text.
+    return f"{shown[0]}(?i:{shown[1:]})" if shown[0].isdecimal() else f"(?i:{shown})"
 
 
 def _base64_fragments(data: bytes) -> list[str]:

@@ -57,7 +57,8 @@ def test_the_version() -> None:
         (["plan", "--sampel", "3"], ["There is no option --sampel.", "Hint: did you mean '--sample'"]),
         (["plan", "--hlp"], ["There is no option --hlp.", "'--help'"]),
         (["run", "--sample", "0"], ["--sample", "Hint: magical run --help says how it is called."]),
-        (["plan", "--profile"], ["'--profile' requires an argument.", "--help says how it is called."]),
+        (["plan", "--profile"], ["--profile takes a name.", "Hint: write profiles/NAME.toml."]),
+        (["plan", "--project"], ["'--project' requires an argument.", "--help says how it is called."]),
         (["--nope"], ["There is no option --nope.", "--help"]),
     ],
     ids=" ".join,
@@ -67,6 +68,15 @@ def test_a_wrong_call_is_answered_with_what_is_right(words: list[str], texts: li
     assert (answer.code, answer.out) == (2, "")
     assert [text for text in texts if text not in answer.err] == [], answer.err
     assert is_well_worded(answer.err.rstrip())
+
+
+def test_a_missing_name_of_a_profile_is_answered_with_those_that_exist(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.write("profiles/quick.toml", "")
+    small.write("profiles/full.toml", "")
+    monkeypatch.chdir(small.root)
+    assert command("plan", "--profile").err == "--profile takes a name.\nHint: there are: full, quick.\n"
 
 
 def test_an_error_is_json_too(tmp_path: Path) -> None:

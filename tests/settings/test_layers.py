@@ -42,6 +42,14 @@ def test_layers_change_one_value_inside_of_another() -> None:
     assert loaded.setting_layers == {"deep.budget.trials": FILE}
 
 
+def test_the_layer_of_a_named_member_is_found_by_its_index() -> None:
+    layers = [
+        Layer(FILE, {"experiments": {"1": {"depth": 3}}}),
+        Layer(PROFILE, {"experiments": {"boosting": {"depth": 4}}}),
+    ]
+    assert load_settings(Whole, layers).setting_layers["experiments.1.depth"] == PROFILE
+
+
 LINES = {
     # words: what came of them
     ("max_age=80",): ("max_age", 80),

@@ -20,7 +20,10 @@ WRONG: dict[str, tuple[tuple[str, ...], list[str]]] = {
     "unknown deep inside": (("deep.budget.minute=3",), ["'deep.budget.minute'", "did you mean 'minutes'"]),
     "unknown in a dictionary's value": (("deep.more.a.trial=3",), ["'deep.more.a.trial'", "did you mean 'trials'"]),
     "unknown in a list": (("twins.0.trial=3",), ["'twins.0.trial'", "did you mean 'trials'"]),
-    "unknown in a kind": (("experiments.boosting.dept=3",), ["experiments.1.dept", "did you mean 'depth'"]),
+    "unknown in a kind": (("experiments.boosting.dept=3",), ["'experiments.boosting.dept' (on the command line)", "did you mean 'depth'"]),
+    "unknown in a kind, by its index": (("experiments.1.dept=3",), ["'experiments.1.dept' (on the command line)"]),
+    "unknown in one kind of two": (("experiments.boosting.depth=3", "experiments.1.dept=3"), ["'experiments.1.dept' (on the command line)"]),
+    "out of bounds in a named kind": (("experiments.boosting.budget.trials=0",), ["experiments.boosting.budget.trials (on the command line)", "got 0"]),
     "unknown inside of a kind": (("experiments.1.budget.trial=3",), ["experiments.1.budget.trial", "did you mean 'trials'"]),
     "unknown in the one kind": (("one.penaltyy=l1",), ["one.penaltyy", "did you mean 'penalty'"]),
     "unknown member": (("experiments.bosting.depth=3",), ["experiments has no member 'bosting'", "did you mean 'boosting'"]),
@@ -59,6 +62,17 @@ def test_the_layer_that_is_wrong_is_named(layer: str) -> None:
     for values in ({"max_age": 0}, {"zzz": 0}, {"budget": {"trials": 0}}):
         with pytest.raises(SettingsError, match=f"in {layer}"):
             load((layer, values), (COMMAND_LINE, {"name": "x"}))
+
+
+def test_the_layer_of_a_member_of_a_list_is_named_with_its_path_as_written() -> None:
+    wrong = {"experiments": {"boosting": {"depth": 0}}}
+    with pytest.raises(SettingsError, match=rf"experiments\.boosting\.depth \(in {FILE}\)"):
+        load((FILE, wrong), (COMMAND_LINE, {"experiments": {"1": {"budget": {"trials": 3}}}}))
+    with pytest.raises(SettingsError, match=r"experiments\.1\.depth \(on the command line\)"):
+        load((FILE, wrong), (COMMAND_LINE, {"experiments": {"1": {"depth": -1}}}))
+    whole = {"experiments": [{"kind": "boosting", "depth": 0}]}
+    with pytest.raises(SettingsError, match=rf"experiments\.0\.depth \(in {FILE}\)"):
+        load((FILE, whole))
 
 
 def test_what_is_missing_is_named() -> None:

@@ -14,8 +14,9 @@ from layered_settings import FILE, load
 from magical import InputPath, OutputPath, Settings
 from magical.cli.verb import parse_overrides
 from magical.settings import CommandLineText, to_json
+from magical.settings.layer_names import format_layer
 from magical.settings.layers import COMMAND_LINE
-from magical.settings.paths import find_paths, format_layer
+from magical.settings.paths import find_paths
 
 
 def test_a_path_in_a_class_or_file_starts_from_the_project(tmp_path: Path) -> None:

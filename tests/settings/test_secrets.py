@@ -12,7 +12,7 @@ import magical
 from magical.cli.verb import parse_overrides
 from magical.errors import InputError, SettingsError, WiringError
 from magical.masking import mask
-from magical.settings import Secret, Settings, to_json
+from magical.settings import Secret, Settings, TaggedSettings, to_json
 from magical.settings.layers import Layer, load_settings, to_overrides
 from magical.settings.secrets import drop_masked, forbid_reveal, mask_referenced_secrets
 from projects import is_well_worded, one
@@ -122,10 +122,51 @@ def test_a_value_in_the_clear_is_refused_and_not_repeated(field: str, value: obj
 def test_the_layer_that_gave_it_is_named() -> None:
     layers = [Layer("settings.toml", {"database": {"password": CLEAR}})]
     with pytest.raises(
-        SettingsError, match=r"The setting password \(in settings.toml\) must be a reference"
+        SettingsError, match=r"The setting database.password \(in settings.toml\) must be a reference"
     ) as caught:
         load_settings(Whole, layers)
     assert "hunter2" not in str(caught.value)
+
+
+def test_of_two_secrets_with_one_name_the_right_layer_is_named() -> None:
+    class Two(Settings):
+        source: Database = Database()
+        target: Database = Database()
+
+    for wrong, right in (("source", "target"), ("target", "source")):
+        layers = [Layer("settings.toml", {wrong: {"password": CLEAR}})]
+        layers.append(Layer("command line", {right: {"password": "env:RIGHT"}}))
+        with pytest.raises(SettingsError, match=rf"The setting {wrong}\.password \(in settings\.toml\) must"):
+            load_settings(Two, layers)
+
+
+def test_the_layer_of_a_secret_in_a_list_is_named() -> None:
+    for given in ([CLEAR], ["env:RIGHT", CLEAR]):
+        with pytest.raises(SettingsError, match=rf"keys\.{len(given) - 1} \(in settings\.toml\) must"):
+            load_settings(Whole, [Layer("settings.toml", {"keys": given})])
+
+
+class Connection(TaggedSettings):
+    name: str = ""
+
+
+class Warehouse(Connection):
+    name: str = "warehouse"
+    password: Secret = Secret("env:DB_PASSWORD")
+
+
+class Connections(Settings):
+    all: tuple[Connection, ...] = (Warehouse(),)
+
+
+def test_a_secret_in_a_kind_is_found_from_the_project_and_its_layer_is_named(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from-the-project")
+    read = load_settings(
+        Connections, [Layer("settings.toml", {"all": {"warehouse": {"password": "file:key"}}})], tmp_path
+    )
+    assert read.settings.all[0].password.reveal() == "from-the-project"  # type: ignore[attr-defined]
+    with pytest.raises(SettingsError, match=r"all\.warehouse\.password \(in quick\.toml\) must"):
+        load_settings(Connections, [Layer("quick.toml", {"all": {"warehouse": {"password": CLEAR}}})])
 
 
 @pytest.mark.parametrize(

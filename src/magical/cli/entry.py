@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -70,6 +71,13 @@ def _format_click_error(error: click.ClickException) -> str:
         names = [o for p in error.ctx.command.params for o in p.opts if o.startswith("--")]
         hint = did_you_mean(error.option_name, [*names, "--help"])
         return f"There is no option {error.option_name}.\nHint: {hint}"
+    if isinstance(error, click.BadOptionUsage) and error.option_name == "--profile":
+        from magical.project.loading.configuration import list_profiles
+
+        # click stops before it has read --project: the profiles of this folder are listed.
+        known = ", ".join(list_profiles(Path()))
+        hint = f"there are: {known}." if known else "write profiles/NAME.toml."
+        return f"--profile takes a name.\nHint: {hint}"
     ctx: click.Context | None = getattr(error, "ctx", None)
     verb = f" {ctx.command.name}" if ctx and ctx.parent else ""
     text = error.format_message()

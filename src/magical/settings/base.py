@@ -99,7 +99,9 @@ class TaggedSettings(Settings):
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate as the class that ``kind`` names, and include ``kind`` when serialising."""
 
-        def validate(value: Any, plain: core_schema.ValidatorFunctionWrapHandler) -> Any:
+        def validate(
+            value: Any, plain: core_schema.ValidatorFunctionWrapHandler, info: core_schema.ValidationInfo
+        ) -> Any:
             if isinstance(value, str) and cls.kinds:
                 value = {"kind": value}
             if isinstance(value, cls) or not isinstance(value, Mapping):
@@ -117,11 +119,11 @@ class TaggedSettings(Settings):
                 fields = ", ".join(f"{name} = ..." for name in needed)
                 raise ValueError(f'{chosen.__name__} needs more: {{kind = "{chosen.__name__}", {fields}}}')
             # `plain` validates as this class; model_validate would call this function again, without end.
-            return plain(rest) if chosen is cls else chosen.model_validate(rest)
+            return plain(rest) if chosen is cls else chosen.model_validate(rest, context=info.context)
 
         serializer = core_schema.plain_serializer_function_ser_schema(_serialise)
         plain_schema = handler(source)
-        return core_schema.no_info_wrap_validator_function(validate, plain_schema, serialization=serializer)
+        return core_schema.with_info_wrap_validator_function(validate, plain_schema, serialization=serializer)
 
     @classmethod
     def _describe_unknown_kind(cls, name: object) -> str:

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from magical.errors import SettingsError, did_you_mean
 from magical.settings.base import Settings, is_same_kind, to_json
+from magical.settings.layer_names import COMMAND_LINE
 from magical.settings.messages import build_settings_error
-from magical.settings.paths import COMMAND_LINE, CommandLineText, InputPath, ReplacementGroup
+from magical.settings.paths import CommandLineText, InputPath, ReplacementGroup
 from magical.settings.secrets import Secret
 
 __all__ = [
@@ -40,7 +41,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class LoadedSettings:
-    """Settings, and the layer of each value that is not a default of the class, by dotted path."""
+    """Settings, and the layer of each value that is not a default of the class, by dotted path.
+
+    What a layer sets in a member of a list by its name stands there twice, also with the index.
+    """
 
     settings: Settings
     setting_layers: Mapping[str, str]
@@ -71,8 +75,8 @@ def load_settings(
     for layer in layers:
         values = _merge(values, layer.values, "", layer.name, setting_layers)
     try:
-        # Validators of paths and secrets need the root, and name the layer in their messages.
-        context = {"root": root, "setting_layers": setting_layers}
+        # Validators of paths and secrets need the root; those of secrets name the layer in their messages.
+        context = {"root": root, "values": values, "setting_layers": setting_layers}
         settings = cls.model_validate(values, context=context)
     except ValidationError as error:
         raise build_settings_error(cls, error, values, setting_layers, other_keys) from None
@@ -174,5 +178,9 @@ def _merge_list(
             raise SettingsError(
                 f"{path} has no member {key!r}, says the {layer}.", hint=did_you_mean(key, members)
             )
-        out[index] = _merge(out[index], value, f"{path}.{key}", layer, setting_layers)
+        written, inner_layers = f"{path}.{key}", dict[str, str]()
+        out[index] = _merge(out[index], value, written, layer, inner_layers)
+        # By index, which finds the layer of a value, and as it was written, for messages.
+        by_index = {f"{path}.{index}{inner.removeprefix(written)}": layer for inner in inner_layers}
+        setting_layers |= by_index | inner_layers
     return out

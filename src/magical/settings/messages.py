@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 from magical.contracts.contract import source_location
 from magical.errors import SettingsError, did_you_mean, shorten
 from magical.settings.base import Settings, TaggedSettings
-from magical.settings.paths import COMMAND_LINE, CommandLineText, format_layer
+from magical.settings.layer_names import COMMAND_LINE, format_layer, locate_setting
+from magical.settings.paths import CommandLineText
 from magical.settings.secrets import holds_secret
 
 __all__ = ["build_settings_error"]
@@ -29,23 +30,19 @@ def build_settings_error(
 ) -> SettingsError:
     """Build the error of settings that failed validation; ``values`` are merged from all layers."""
     details = error.errors(include_url=False)
-    lines = [_describe_error(cls, d, setting_layers) for d in details[:3]]
+    places = [locate_setting(d["loc"], values, setting_layers) for d in details[:3]]
+    lines = [_describe_error(cls, d, *place) for d, place in zip(details, places, strict=False)]
     if len(details) > 3:
-        lines[2] = f"{len(details) - 2} more settings are wrong, such as {_format_path(details[2])}."
+        lines[2] = f"{len(details) - 2} more settings are wrong, such as {places[2][0]}."
     first = details[0]
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         hint = did_you_mean(str(first["loc"][0]), [*cls.model_fields, *other_keys])
     else:
-        hint = _suggest_fix(cls, first, values, _find_layer(first, setting_layers))
+        hint = _suggest_fix(cls, first, values, *places[0])
     return SettingsError(*lines, hint=hint)
 
 
-def _format_path(detail: ErrorDetails) -> str:
-    return ".".join(str(p) for p in detail["loc"])
-
-
-def _describe_error(cls: type[Settings], detail: ErrorDetails, setting_layers: Mapping[str, str]) -> str:
-    path, layer = _format_path(detail), _find_layer(detail, setting_layers)
+def _describe_error(cls: type[Settings], detail: ErrorDetails, path: str, layer: str) -> str:
     place = format_layer(layer)
     if detail["type"] == "extra_forbidden":
         return f"There is no setting {path!r}{place}."
@@ -74,20 +71,13 @@ def _find_type_hint(cls: type[BaseModel], path: tuple[int | str, ...]) -> Any:
     return hint
 
 
-def _find_layer(detail: ErrorDetails, setting_layers: Mapping[str, str]) -> str:
-    """Find the layer of a setting, or of a part of it; empty for a default of the class."""
-    path = _format_path(detail)
-    # A layer may have set the value itself, the group around it, or a value inside: the closest decides.
-    near = (p for p in setting_layers if path == p or path.startswith(f"{p}.") or p.startswith(f"{path}."))
-    return setting_layers[found] if (found := max(near, key=len, default="")) else ""
-
-
 def _to_plain_text(value: Any) -> Any:
     return str(value) if isinstance(value, CommandLineText) else value
 
 
-def _suggest_fix(cls: type[Settings], detail: ErrorDetails, values: dict[str, Any], layer: str) -> str:
-    path = _format_path(detail)
+def _suggest_fix(
+    cls: type[Settings], detail: ErrorDetails, values: dict[str, Any], path: str, layer: str
+) -> str:
     if detail["type"] == "extra_forbidden":
         parent = _find_class(cls, detail["loc"][:-1], values)
         return did_you_mean(str(detail["loc"][-1]), list(parent.model_fields) if parent else [])

@@ -11,27 +11,7 @@ from typing import Any, Self
 from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = [
-    "COMMAND_LINE",
-    "CommandLineText",
-    "InputPath",
-    "OutputPath",
-    "ReplacementGroup",
-    "find_paths",
-    "format_layer",
-]
-
-COMMAND_LINE = "command line"
-
-
-def format_layer(layer: str) -> str:
-    """Format a layer for a message.
-
-    Example:
-        >>> format_layer("settings.toml"), format_layer("")
-        (' (in settings.toml)', '')
-    """
-    return f" ({'on the' if layer == COMMAND_LINE else 'in'} {layer})" if layer else ""
+__all__ = ["CommandLineText", "InputPath", "OutputPath", "ReplacementGroup", "find_paths"]
 
 
 class CommandLineText(str):

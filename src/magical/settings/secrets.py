@@ -15,7 +15,8 @@ from pydantic_core import CoreSchema, core_schema
 
 from magical.errors import InputError, SettingsError, WiringError, find_author_line
 from magical.masking import register_secret
-from magical.settings.paths import CommandLineText, format_layer
+from magical.settings.layer_names import format_layer, locate_setting
+from magical.settings.paths import CommandLineText
 
 __all__ = [
     "Secret",
@@ -136,7 +137,7 @@ class Secret:
                 return Secret(value.reference, context.get("root")) if value.is_relative else value
             if not _is_reference(value):
                 # Not a ValueError: pydantic's message would repeat the value.
-                raise _reference_error(f"The setting {info.field_name}{_describe_layer(info)}", value)
+                raise _reference_error(f"The setting {_describe_setting(value, info)}", value)
             if isinstance(value, CommandLineText) and value.startswith("file:"):
                 return Secret(f"file:{Path.cwd() / Secret(value).path}")
             return Secret(value, context.get("root"))
@@ -232,12 +233,24 @@ def _is_reference(value: Any) -> bool:
     return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
 
 
-def _describe_layer(info: core_schema.ValidationInfo) -> str:
-    """Format the layer that the value of a field came from."""
-    # pydantic knows the field's name, not its path: of several fields with that name the last layer is named.
-    layers: Mapping[str, str] = (info.context or {}).get("setting_layers", {})
-    named = [layer for path, layer in layers.items() if path.rpartition(".")[2] == info.field_name]
-    return format_layer(named[-1] if named else "")
+def _describe_setting(value: Any, info: core_schema.ValidationInfo) -> str:
+    """Format the path of the setting that has a value, and its layer."""
+    context = info.context or {}
+    values, name = context.get("values"), str(info.field_name)
+    # pydantic knows the field's name, not its path; the value itself, not an equal one, leads to the path.
+    location = next((found for found in _find_value(value, values) if name in found), (name,))
+    path, layer = locate_setting(location, values, context.get("setting_layers", {}))
+    return path + format_layer(layer)
+
+
+def _find_value(wanted: Any, values: Any) -> Iterator[tuple[str | int, ...]]:
+    """Find the locations of an object in nested lists and objects."""
+    if values is wanted:
+        yield ()
+    is_list = isinstance(values, (list, tuple))
+    items = enumerate(values) if is_list else values.items() if isinstance(values, Mapping) else ()
+    for key, inner in items:
+        yield from ((key, *rest) for rest in _find_value(wanted, inner))
 
 
 def _reference_error(subject: str, value: Any) -> SettingsError:

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from magical.engine.policy import Policy, TrackingSettings
 from magical.errors import SettingsError, UsageError
 from magical.settings.base import Settings
+from magical.settings.layer_names import COMMAND_LINE, format_layer
 from magical.settings.layers import Layer, LoadedSettings, load_settings, read_toml
-from magical.settings.paths import COMMAND_LINE, format_layer
 
-__all__ = ["GROUPS", "Configuration", "read_configuration"]
+__all__ = ["GROUPS", "Configuration", "list_profiles", "read_configuration"]
 
 S = TypeVar("S", bound=Settings)
 GROUPS: dict[str, type[Settings]] = {"policy": Policy, "tracking": TrackingSettings}
@@ -94,10 +94,20 @@ def read_configuration(
 def _find_profile(root: Path, profile: str) -> Path:
     path = root / "profiles" / f"{profile}.toml"
     if not path.is_file():
-        known = sorted(p.stem for p in path.parent.glob("*.toml"))
+        known = list_profiles(root)
         hint = "" if known else f"write profiles/{profile}.toml, or leave --profile out."
         raise UsageError.unknown("profile", profile, known, hint=hint)
     return path
+
+
+def list_profiles(root: Path) -> list[str]:
+    """List the names of a project's profiles.
+
+    Example:
+        >>> list_profiles(Path("shop"))
+        []
+    """
+    return sorted(path.stem for path in (root / "profiles").glob("*.toml"))
 
 
 def _refuse_store(overrides: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,18 +91,22 @@ def describe_prefect_server(home: Path, port: int) -> Server:
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # The option --port does not reach the page, which would ask port 4200.
+        # The page asks this address; by default it is port 4200.
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_UI_API_URL": f"{address}/api",
         "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
-        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(_origins(port)),
+        # The page asks 127.0.0.1, also where it was opened as localhost.
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"{address},http://localhost:{port}",
         # All of its loops stay on: together they cost 1.5 % of a core, and it is one process of 0.2 GB.
         # Events are seen after a second instead of five.
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
         "PREFECT_LOGGING_COLORS": "false",
     }
-    arguments = ("-m", "prefect", "server", "start", "--host", HOST, "--port", str(port))
+    # `prefect server start` runs the same app, and has no option for a check of Host and Origin.
+    app = "magical.project.servers.request_check:create_prefect_app"
+    options = ("--host", HOST, "--port", str(port), "--log-level", "warning")
+    arguments = ("-m", "uvicorn", "--factory", app, *options)
     return Server("Prefect", port, arguments, settings, home, "/api/health")
 
 
@@ -127,8 +131,7 @@ def describe_mlflow_server(home: Path, uri: str, artifacts: Path, port: int) -> 
         "workers": "1",
         "uvicorn-opts": "--no-access-log",  # a line for each request would fill the log
         "artifacts-destination": artifacts.resolve().as_uri(),  # the files that clients send over HTTP
-        "allowed-hosts": ",".join(origin.removeprefix("http://") for origin in _origins(port)),
-        "cors-allowed-origins": ",".join(_origins(port)),
+        "app-name": "magical",  # an entry point: the app of `request_check`
     }
     arguments = (word for name, value in options.items() for word in (f"--{name}", value))
     return Server("MLflow", port, ("-m", "mlflow", "server", *arguments), settings, home, "/health")
@@ -189,11 +192,6 @@ def find_port_user(port: int) -> str:
     if _fetch(port, "/health") == b"OK" and re.match(rb"\d+\.\d+", _fetch(port, "/version") or b""):
         return "an MLflow server"
     return "another program"
-
-
-def _origins(port: int) -> Iterator[str]:
-    """Return the origins under which a browser may open the pages of a server."""
-    return (f"http://{host}:{port}" for host in (HOST, "localhost"))
 
 
 def _fetch(port: int, path: str) -> bytes | None:
