@@ -107,9 +107,9 @@ def compute_node_key(
     """
     parts = {**identity.parts, **(origin_parts or {})}
     for label, paths in identity.argument_files.items():
-        # With the suffix, since it decides how a file is read.
-        marks = [f"{_digest_input_file(label, p, digest_file)}{Path(p).suffix.lower()}" for p in paths]
-        parts[label] = f"{parts[label]} {' '.join(marks)}"
+        # With the name, which a body can see; without the folder, so that clones elsewhere agree.
+        marks = [f"{_digest_input_file(label, p, digest_file)}:{json.dumps(Path(p).name)}" for p in paths]
+        parts[label] = " ".join([parts[label], *marks])
     parts |= {f"input:{name}": content for name, content in inputs.items()}
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:40], parts
