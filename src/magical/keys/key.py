@@ -19,6 +19,7 @@ from magical.keys.code_closure import CodeClosure, CodeReader
 from magical.keys.packages import find_package
 from magical.masking import mask_uris
 from magical.scoring_path import derive_scoring_path
+from magical.settings import OutputPath, find_paths
 from magical.synthesis.strategies import pretence_json
 
 __all__ = ["KEY_FORMAT", "NodeIdentity", "compute_node_key", "identify_nodes"]
@@ -37,6 +38,7 @@ class NodeIdentity:
         argument_files: absolute paths of files in arguments, by label, in the order of their placeholders.
         code_files: the project files of the code.
         calls_wish: True if the code calls ``wish``, so that the result is not real.
+        output_files: the absolute path of each output in the arguments, by its text in the settings.
 
     Example:
         >>> identity = NodeIdentity({"argument:x": "1"})
@@ -49,6 +51,7 @@ class NodeIdentity:
     argument_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     code_files: tuple[str, ...] = ()
     calls_wish: bool = False
+    output_files: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Convert the identity to JSON."""
@@ -58,13 +61,15 @@ class NodeIdentity:
             "files": {k: list(v) for k, v in self.argument_files.items()},
             "sources": list(self.code_files),
             "wishes": self.calls_wish,
+            "outputs": dict(self.output_files),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> NodeIdentity:
         """Read an identity from JSON."""
         files = {k: tuple(v) for k, v in data["files"].items()}
-        return cls(data["parts"], data["where"], files, tuple(data["sources"]), data["wishes"])
+        sources = tuple(data["sources"])
+        return cls(data["parts"], data["where"], files, sources, data["wishes"], data["outputs"])
 
 
 def identify_nodes(graph: Graph) -> dict[str, NodeIdentity]:
@@ -179,7 +184,9 @@ def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
     parts |= digests | {f"package:{name}": version for name, version in packages.items()}
     # Only passwords in URIs: the mask of revealed secrets differs between processes, and a key must not.
     safe = {label: mask_uris(text) for label, text in parts.items()}
-    return NodeIdentity(safe, where, files, tuple(sorted(code.files)), code.calls_wish)
+    written = (path for path in find_paths(call.arguments) if isinstance(path, OutputPath))
+    outputs = {path.text: str(Path.cwd() / path) for path in written}
+    return NodeIdentity(safe, where, files, tuple(sorted(code.files)), code.calls_wish, outputs)
 
 
 def _label_pieces(code: CodeClosure) -> tuple[dict[str, str], dict[str, str]]:

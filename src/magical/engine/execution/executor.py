@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, is_typeddict
 
@@ -21,6 +22,7 @@ from magical.contracts.tables import convert_kind, convert_pandas, to_polars
 from magical.contracts.validation import LazyOutput, StreamError, validate
 from magical.engine.artifacts import Record
 from magical.engine.execution.sampling import brand_origin, sample_rows
+from magical.engine.outputs import digest_outputs, list_folder_files
 from magical.engine.plan import NodePlan, is_sampled_source
 from magical.engine.pretend_plan import PARENT_INPUT_PREFIX
 from magical.engine.protocols import StepContext
@@ -215,6 +217,8 @@ class LocalExecutor:
     def _execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
         """Generate or compute the output of a node, and store it."""
         context = self._make_context(node, plan)
+        outputs = self._context.planning.identities[node.name].output_files
+        before = list_folder_files(outputs)
         began = time.monotonic()
         if node.facts.get("pretended"):
             value = generate_output(node, lambda _, wire, p: self._load_wire(wire, None, records, p))
@@ -228,8 +232,9 @@ class LocalExecutor:
         value = brand_origin(value, plan.origin)
         seconds = round(time.monotonic() - began, 3)
         self._check_files(node, plan)
+        written = digest_outputs(outputs, before, self._context.planning.digest_file)
         try:
-            record = self._store_result(node, plan, value, context, seconds)
+            record = self._store_result(node, plan, value, context, seconds, written)
         except StoreError as error:
             raise _name_step(node, error) from error
         except StreamError as error:
@@ -311,7 +316,13 @@ class LocalExecutor:
             current_sink.reset(token)
 
     def _store_result(
-        self, node: Node, plan: NodePlan, value: Any, context: StepContext, seconds: float
+        self,
+        node: Node,
+        plan: NodePlan,
+        value: Any,
+        context: StepContext,
+        seconds: float,
+        outputs: Mapping[str, str],
     ) -> Record:
         """Store the result and the kept values, and then the record that refers to them."""
         call, store = node.call, self._context.store
@@ -328,6 +339,7 @@ class LocalExecutor:
             }
             run, origin = self._result.name, plan.origin
             record = Record(plan.key, node.name, node.step, plan.parts, result, kept, seconds, run, origin)
+            record = replace(record, outputs=outputs)
             if context.registry_used:
                 record = self._context.planning.receipts.assign_registry(record)
             store.put_record(record)
