@@ -20,7 +20,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from magical import Contract, Frame, InputPath, Receipt, Settings, rule, step, workflow
+from magical import Contract, Frame, InputPath, OutputPath, Receipt, Settings, rule, step, workflow
 from magical.checks.hidden_inputs import find_impure_steps, find_impure_workflow
 from magical.graph import Graph
 
@@ -222,7 +222,6 @@ SEEN = (
     "open('out.txt', 'w')",
     "open('out.txt', mode='a')",
     "pl.read_csv(path)",
-    "pd.read_csv(path.parent / 'x.csv')",
     "path.read_text()",
     "(path / 'x.csv').read_text()",
     "pl.read_csv(io.StringIO('a,b'))",
@@ -243,6 +242,77 @@ SEEN = (
 @pytest.mark.parametrize("expression", SEEN)
 def test_arguments_writing_and_plain_python_are_no_finding(expression: str) -> None:
     assert fetches(f"return {expression}") == []
+
+
+MORE_THAN_CONTENT = (
+    "pd.read_csv(path.parent / 'x.csv')",
+    "path.parents[0]",
+    "path.stat().st_mtime",
+    "path.resolve()",
+    "path.absolute()",
+    "path.exists()",
+    "path.with_suffix('.json').read_text()",
+    "os.path.dirname(path)",
+    "os.stat(path)",
+    "Path(path).parent",
+    "[p.parent for p in paths]",
+    "paths[0].parent",
+    "options.source.parent",
+    "options.sources['a'].parent",
+    "beside(path)",
+)
+NO_MORE = (
+    "path.name + path.stem + path.suffix",
+    "str(path)",
+    "open(path)",
+    "open(str(path))",
+    "Path(path).read_bytes()",
+    "pl.read_csv(path)",
+    "target.parent.mkdir(parents=True)",
+    "target.exists()",
+    "options.target.parent",
+    "options.name",
+    "name.parent",
+    "table.parent",
+    "Path(name).parent",
+    "[n.parent for n in [name]]",
+)
+
+
+class PathOptions(Settings):
+    source: InputPath = InputPath("x")
+    sources: dict[str, InputPath] = {"a": InputPath("x")}  # noqa: RUF012
+    target: OutputPath = OutputPath("y")
+    name: str = ""
+
+
+def beside(path: InputPath) -> Path:
+    return path.parent
+
+
+def reads_of_paths(body: str) -> list[str]:
+    parameters = "path=InputPath('x'), paths=[InputPath('x')], options=PathOptions(), table=None"
+    function = named(body, f"{parameters}, name='', target=OutputPath('y')")
+    function.__name__ = "clean"
+    return [f.what for f in find_impure_steps(alone(step(function)))]
+
+
+@pytest.mark.parametrize("expression", MORE_THAN_CONTENT)
+def test_a_body_that_reads_more_of_a_file_than_content_and_name_is_a_warning(expression: str) -> None:
+    (what,) = reads_of_paths(f"return {expression}")
+    assert what.startswith("fetches by itself what the cache does not see: ")
+
+
+@pytest.mark.parametrize("expression", NO_MORE)
+def test_content_and_name_of_a_file_are_seen(expression: str) -> None:
+    assert reads_of_paths(f"return {expression}") == []
+
+
+def test_a_path_is_followed_through_names() -> None:
+    assert reads_of_paths("file = Path(path)\nreturn file.parent")
+    assert reads_of_paths("for file in sorted(paths):\n    return file.parent")
+    assert not reads_of_paths("path = target\nreturn path.parent")
+    assert not reads_of_paths("file = file\nreturn file.parent")
 
 
 def test_a_path_may_be_made_in_two_lines_or_come_by_an_import_inside() -> None:

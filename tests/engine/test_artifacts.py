@@ -29,6 +29,7 @@ records = st.builds(
     run=texts,
     origin=st.lists(texts, max_size=2).map(tuple),
     registry=texts,
+    outputs=st.dictionaries(texts, texts, max_size=2),
 )
 
 
@@ -46,7 +47,7 @@ def test_a_record_comes_back_from_json(record: Record) -> None:
 
 def test_empty_fields_are_left_out() -> None:
     assert Artifact("none", "").to_json() == {"kind": "none", "content": ""}
-    assert "registry" not in Record("k", "n", "m:n", {}, Artifact("none", "")).to_json()
+    assert not {"registry", "outputs"} & set(Record("k", "n", "m:n", {}, Artifact("none", "")).to_json())
     assert Record("k", "n", "m:n", {}, Artifact("none", ""), registry="r").to_json()["registry"] == "r"
 
 

@@ -4,13 +4,15 @@ import datetime as dt
 import enum
 import itertools
 import math
+from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from magical.keys.arguments import encode_argument, parse_argument_kind, strip_type_marks
-from magical.settings import InputPath, Secret
+from magical.settings import InputPath, Secret, Settings
+from magical.settings.paths import ReplacementGroup
 from projects import one
 
 
@@ -20,6 +22,15 @@ class Colour(enum.Enum):
 
 class Shade(enum.Enum):
     RED = "red"
+
+
+class Pair(NamedTuple):
+    first: int
+    second: int
+
+
+class Stack(list[int]):
+    """A list with a class of its own."""
 
 
 DAY = dt.date(2024, 1, 31)
@@ -33,7 +44,9 @@ APART: list[list[Any]] = [
     [math.inf, "inf", -math.inf, math.nan],
     [Path("x"), "x", InputPath("x")],
     [Secret("env:X"), "env:X"],
-    [{"a": 1}, {"a": 1.0}, [["a", 1]], {1: 1}, {"1": 1}, {True: 1}],
+    [{"a": 1}, {"a": 1.0}, [["a", 1]], {1: 1}, {"1": 1}, {True: 1}, OrderedDict(a=1), Counter(a=1)],
+    [defaultdict(int, a=1), defaultdict(list, a=1), defaultdict(None, a=1), {"a": 1}],
+    [Pair(1, 2), (1, 2), [1, 2], Stack([1, 2])],
     [{"!tuple": [1]}, (1,), [1], {"!tuple": (1,)}],
     [[(1,)], [[1]], ([1],), ((1,),)],
     [None, "null", "None", "", [], (), {}, 0],
@@ -53,8 +66,24 @@ def test_what_is_equal_has_the_same_form(group: list[Any]) -> None:
         assert encode_argument(value, [], []) == encode_argument(value, [], [])
 
 
-def test_the_order_of_a_dictionary_and_of_a_set_does_not_count() -> None:
-    assert encode_argument({1: 2, "a": 3}, [], []) == encode_argument({"a": 3, 1: 2}, [], [])
+class Options(Settings):
+    weights: dict[str, int] = {}  # noqa: RUF012
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ({1: 2, "a": 3}, {"a": 3, 1: 2}),
+        ([{"x": {"a": 1, "b": 2}}], [{"x": {"b": 2, "a": 1}}]),
+        (Options(weights={"a": 1, "b": 2}), Options(weights={"b": 2, "a": 1})),
+    ],
+)
+def test_the_order_of_a_dictionary_counts(first: Any, second: Any) -> None:
+    assert encode_argument(first, [], []) != encode_argument(second, [], [])
+
+
+def test_the_order_of_a_set_does_not_count() -> None:
     assert encode_argument({"b", "a", "c"}, [], []) == encode_argument({"c", "a", "b"}, [], [])
 
 
@@ -67,12 +96,66 @@ def test_the_order_of_a_dictionary_and_of_a_set_does_not_count() -> None:
         ({1: (2,)}, '{"1": [2]}', "dict"),
         (Secret("env:X"), '"env:X"', "secret"),
         ("plain", '"plain"', "str"),
+        (Pair(1, 2), "[1, 2]", "tuple"),
+        (OrderedDict(a=1), '{"a": 1}', "dict"),
     ],
 )
 def test_readers_see_no_marks(value: Any, shown: str, kind: str) -> None:
     text = encode_argument(value, [], [])
     assert (strip_type_marks(text), parse_argument_kind(text)) == (shown, kind)
     assert strip_type_marks(f"{text} abc.csv") == f"{shown} abc.csv"
+
+
+def test_a_group_of_the_command_line_is_the_same_as_one_of_a_file() -> None:
+    assert encode_argument(ReplacementGroup(a=1), [], []) == encode_argument({"a": 1}, [], [])
+
+
+def test_the_files_of_a_set_are_in_one_order_in_every_process() -> None:
+    files = {InputPath(name) for name in "hgfedcba"}
+    found = list[str]()
+    encode_argument({"x": files}, found, [])
+    assert [Path(f).name for f in found] == list("abcdefgh")
+
+
+def test_a_class_of_the_project_is_code_of_the_argument() -> None:
+    roots = list[Any]()
+    encode_argument({"a": [Pair(1, 2)]}, [], roots)
+    assert roots == [Pair]
+
+
+ORDER = """
+@step
+def first(weights: dict[str, int]) -> str:
+    return next(iter(weights))
+
+@step
+def made(swap: bool) -> dict[str, int]:
+    return {"b": 2, "a": 1} if swap else {"a": 1, "b": 2}
+
+class S(Settings):
+    weights: dict[str, int] = {"a": 1, "b": 2}
+    swap: bool = False
+
+@workflow
+def flow(s: S) -> Any:
+    return first(s.weights), first(made(s.swap))
+"""
+
+
+def test_a_body_that_sees_the_order_runs_again_when_it_changes(tmp_path: Path) -> None:
+    small = one(tmp_path, ORDER)
+    assert small.run().result == ["a", "a"]
+    small.edit("workflow.py", 'int] = {"a": 1, "b": 2}', 'int] = {"b": 2, "a": 1}')
+    assert 'weights went from {"a": 1, "b": 2} to {"b": 2, "a": 1}' in small.why("first[1]")
+    assert small.run().result == ["b", "a"]
+    assert small.run(swap=True).result == ["b", "b"], "the order of a result is content too"
+
+
+def test_the_order_of_a_setting_for_one_run_counts(tmp_path: Path) -> None:
+    small = one(tmp_path, ORDER)
+    small.edit("workflow.py", 'int] = {"a": 1, "b": 2}', "int] = {}")
+    for weights, first in (({"c": 1, "d": 2}, "c"), ({"d": 2, "c": 1}, "d"), ({"c": 1, "d": 2}, "c")):
+        assert small.run(weights=weights).result == [first, "a"]
 
 
 def test_a_step_runs_again_when_only_the_kind_of_an_argument_changes(tmp_path: Path) -> None:

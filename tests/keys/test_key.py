@@ -261,12 +261,15 @@ def test_where_the_code_stands_does_not_count() -> None:
     assert compute_node_key(moved, {}, digest) == compute_node_key(PLAIN, {}, digest)
 
 
-def test_files_count_by_content_and_suffix() -> None:
+def test_files_count_by_content_and_name_but_not_by_folder() -> None:
     def key(*paths: str) -> str:
         identity = NodeIdentity({"argument:s": "[]"}, argument_files={"argument:s": paths})
         return compute_node_key(identity, {}, lambda path: path.stem[0])[0]
 
-    assert key("/a/x.csv") == key("/b/x2.CSV")
+    assert key("/a/x.csv") == key("/b/x.csv")
+    assert key("/a/x.csv") != key("/a/x2.csv")
+    assert key("/a/x.csv") != key("/a/x.CSV")
+    assert key('/a/x.csv" x:"y') != key("/a/x.csv", "/a/y")
     assert key("/a/x.csv") != key("/a/y.csv")
     assert key("/a/x.csv") != key("/a/x.parquet")
     assert key("/a/x.csv", "/a/y.csv") != key("/a/y.csv", "/a/x.csv")

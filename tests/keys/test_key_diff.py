@@ -1,11 +1,12 @@
 """The cause of a step that runs again, with its file and line."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from magical.keys.key_diff import diff_settings, find_causes
-from projects import Small
+from projects import Small, one
 
 
 @pytest.fixture
@@ -77,7 +78,12 @@ PARTS = {
     ),
     "an argument of text": ({"argument:x": '"a b"'}, {"argument:x": '"a c"'}, "the argument x went from \"a b\" to \"a c\""),
     "another file": (
-        {"argument:f": '"(content)" 12.csv'}, {"argument:f": '"(content)" 34.csv'}, "the file given as f has other content",
+        {"argument:f": '"(content)" 12:"x.csv"'}, {"argument:f": '"(content)" 34:"x.csv"'}, "the file given as f has other content",
+    ),
+    "another name of a file": (
+        {"argument:f": '["(content)", "(content)"] 1:"a" 2:"b c"'},
+        {"argument:f": '["(content)", "(content)"] 1:"a" 2:"b d"'},
+        "the file given as f was b c and is b d now",
     ),
 }  # fmt: skip
 
@@ -104,3 +110,27 @@ def test_which_settings_changed() -> None:
         "e went from [1] to [1, 2]",
         "f went from null to true",
     ]
+
+
+def test_a_renamed_file_is_a_cause_and_its_folder_is_not(tmp_path: Path) -> None:
+    body = """
+    @step
+    def year(source: InputPath) -> str:
+        return source.stem
+
+    class S(Settings):
+        source: InputPath = InputPath("old/2023.csv")
+
+    @workflow
+    def flow(s: S) -> str:
+        return year(s.source)
+    """
+    small = one(tmp_path, body)
+    for name in ("old/2023.csv", "new/2023.csv", "new/2024.csv"):
+        small.write(name, "x\n1\n")
+    assert small.run().result == "2023"
+    assert small.ran(source="new/2023.csv") == []
+    assert "the file given as source was 2023.csv and is 2024.csv now" in small.why(
+        "year", source="new/2024.csv"
+    )
+    assert small.run(source="new/2024.csv").result == "2024"

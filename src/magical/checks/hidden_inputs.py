@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from magical.checks.path_reads import find_path_reads
 from magical.checks.source_walk import Source, collect_sources, is_project_code
 from magical.errors import Finding, join_names, shorten
 from magical.graph import Graph, Node
@@ -66,8 +67,11 @@ def find_impure_steps(graph: Graph) -> Iterator[Finding]:
     """Find reads in bodies that no key covers: if their source changes, a stale result is still reused."""
     for node in _iter_checked_nodes(graph):
         assert node.call is not None
-        for source in collect_sources(node.call.step.function):
-            fetches = dict.fromkeys(_find_fetches(source, node))
+        for number, source in enumerate(collect_sources(node.call.step.function)):
+            # The body comes first; what the functions get that it calls is known by their hints.
+            reads = find_path_reads(source, None if number else node.call.arguments)
+            described = (f"{shorten(ast.unparse(read), 60)} ({source.locate(read)})" for read in reads)
+            fetches = dict.fromkeys([*_find_fetches(source, node), *described])
             if fetches:
                 yield Finding(
                     "PURE002",

@@ -75,6 +75,7 @@ class Record:
         run: the run that computed it.
         origin: the ancestors that are not real: pretended steps, or ``NAME (sample)``.
         registry: the id of the model registry that its body used, empty without one.
+        outputs: the digests of the files that its body wrote to output paths; empty for one not written.
     """
 
     key: str
@@ -87,6 +88,7 @@ class Record:
     run: str = ""
     origin: tuple[str, ...] = ()
     registry: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
     def blobs(self) -> list[str]:
         """List the names of the stored objects of the result and of the kept values."""
@@ -97,7 +99,8 @@ class Record:
         kept = {k: v.to_json() for k, v in self.kept.items()}
         values = {"parts": dict(self.parts), "result": self.result.to_json(), "kept": kept}
         out = {**vars(self), **values, "origin": list(self.origin)}
-        return out if self.registry else {k: v for k, v in out.items() if k != "registry"}
+        # Left out if empty: few steps have them, and earlier releases do not know them.
+        return {k: v for k, v in out.items() if v or k not in ("registry", "outputs")}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from magical.engine.artifacts import Record
+from magical.engine.outputs import find_changed_output
 from magical.engine.protocols import Store
 from magical.errors import join_names
 from magical.graph import Graph, Node
@@ -169,9 +170,19 @@ class Planner:
         key, parts = self.compute_key(node, inputs)
         # A key cannot see whether a source outside has changed: such a step always runs.
         reads_world = node.facts.get("reads") == "world"
-        record, reason = (None, "") if reads_world else self._receipts.look_up(key, writes=node.writes)
+        record, reason = (None, "") if reads_world else self.look_up(node, key)
         state, origin = FRESH if record else RUN, self.origins[node.name]
         return NodePlan(node.name, state, key, parts, record, origin=origin, reason=reason)
+
+    def look_up(self, node: Node, key: str) -> tuple[Record | None, str]:
+        """Find the record of a key that stands for the node; the text says why a stored one does not."""
+        record, reason = self._receipts.look_up(key, writes=node.writes)
+        # What a step has published is not published again for a file: its receipt alone counts.
+        if record is None or node.writes:
+            return record, reason
+        outputs = self._identities[node.name].output_files
+        changed = find_changed_output(record.outputs, outputs, self._digest)
+        return (None, changed) if changed else (record, "")
 
     def compute_key(self, node: Node, inputs: Mapping[str, str]) -> tuple[str, dict[str, str]]:
         """Compute a node's key and the parts of it from the contents of its inputs."""

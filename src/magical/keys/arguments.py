@@ -1,4 +1,7 @@
-"""Arguments in keys: JSON, with a type mark on values that JSON alone would confuse."""
+"""Arguments in keys: JSON, with a type mark on values that JSON alone would confuse.
+
+All that a body can see of an argument counts: the order of a dictionary, and the class of a collection.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import datetime as dt
 import enum
 import json
 import math
+import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,15 +21,16 @@ from pydantic import BaseModel
 from magical.contracts.contract import schema_of
 from magical.keys.packages import is_project
 from magical.settings import InputPath, OutputPath, Secret, import_string, to_json
+from magical.settings.paths import ReplacementGroup
 
-__all__ = ["encode_argument", "parse_argument_kind", "strip_type_marks"]
+__all__ = ["encode_argument", "parse_argument_kind", "split_file_marks", "strip_type_marks"]
 
 _MARK = "!"  # the first character of the only key of a JSON object that represents a marked value
+_FILE_MARK = re.compile(r' (\w+):("(?:[^"\\]|\\.)*")')
+# Their classes are no mark: plain JSON means the first, and a setting on the command line is of the other.
+_PLAIN_CLASSES = (dict, list, tuple, set, frozenset, ReplacementGroup)
 # In this order: a datetime is a date too.
 _TYPE_MARKS: dict[type, str] = {
-    tuple: "tuple",
-    set: "set",
-    frozenset: "frozenset",
     dt.datetime: "datetime",
     dt.date: "date",
     dt.time: "time",
@@ -65,7 +71,21 @@ def encode_argument(value: Any, paths: list[str], roots: list[Any]) -> str:
             return import_string(item)
         return _encode_marked(item, override, roots)
 
-    return json.dumps(to_json(value, override), sort_keys=True, ensure_ascii=False)
+    return json.dumps(to_json(value, override), ensure_ascii=False)
+
+
+def split_file_marks(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Split the text of an argument in a key into its JSON, and the digest and name of each input file.
+
+    Raises:
+        ValueError: the text does not begin with JSON.
+
+    Example:
+        >>> split_file_marks('"(content)" 7c1e:"x.csv"')
+        ('"(content)"', [('7c1e', 'x.csv')])
+    """
+    end = json.JSONDecoder().raw_decode(text)[1]
+    return text[:end], [(digest, json.loads(name)) for digest, name in _FILE_MARK.findall(text[end:])]
 
 
 def strip_type_marks(text: str) -> str:
@@ -80,7 +100,7 @@ def strip_type_marks(text: str) -> str:
         value, end = json.JSONDecoder().raw_decode(text)
     except ValueError:
         return text
-    return json.dumps(_strip_marks(value), sort_keys=True, ensure_ascii=False) + text[end:]
+    return json.dumps(_strip_marks(value), ensure_ascii=False) + text[end:]
 
 
 def parse_argument_kind(text: str) -> str:
@@ -102,21 +122,37 @@ def _encode_marked(item: Any, override: Callable[[Any], Any], roots: list[Any]) 
         return {f"{_MARK}enum:{import_string(type(item))}": to_json(item.value, override)}
     if isinstance(item, float) and not math.isfinite(item):
         return {f"{_MARK}float": str(item)}
-    if isinstance(item, Mapping):
-        if all(isinstance(k, str) and not k.startswith(_MARK) for k in item):
-            return NotImplemented
-        pairs = [[to_json(k, override), to_json(v, override)] for k, v in item.items()]
-        return {f"{_MARK}dict": sorted(pairs, key=json.dumps)}
+    if isinstance(item, (Mapping, list, tuple, set, frozenset)):
+        return _encode_collection(item, override, roots)
     if isinstance(item, Path):
         return {f"{_MARK}path": str(item)}
     kind = next((name for cls, name in _TYPE_MARKS.items() if isinstance(item, cls)), "")
-    if not kind:
+    return {f"{_MARK}{kind}": to_json(item)} if kind else NotImplemented
+
+
+def _encode_collection(item: Any, override: Callable[[Any], Any], roots: list[Any]) -> Any:
+    """Encode a collection in its own order, but sets; with its class, if that is not a builtin one."""
+    cls = type(item)
+    mark = "" if cls in _PLAIN_CLASSES else f":{import_string(cls)}"
+    if mark and is_project(sys.modules.get(cls.__module__)):
+        roots.append(cls)
+    if isinstance(item, Mapping):
+        is_text = all(isinstance(k, str) and not k.startswith(_MARK) for k in item)
+        if is_text and not mark:
+            return NotImplemented
+        if isinstance(item, defaultdict):  # a body that asks for a key that is not there sees the factory
+            mark += f":{to_json(item.default_factory, override)}"
+        kind, content = "dict", [[to_json(k, override), to_json(v, override)] for k, v in item.items()]
+    elif isinstance(item, (set, frozenset)):
+        # By repr first: the files of paths must be in one order in every process.
+        members = [to_json(v, override) for v in sorted(item, key=repr)]
+        kind, content = "set" if isinstance(item, set) else "frozenset", sorted(members, key=json.dumps)
+    elif isinstance(item, list) and not mark:
         return NotImplemented
-    if kind == "tuple":
-        return {f"{_MARK}{kind}": to_json(list(item), override)}
-    if isinstance(item, (set, frozenset)):
-        return {f"{_MARK}{kind}": sorted((to_json(v, override) for v in item), key=json.dumps)}
-    return {f"{_MARK}{kind}": to_json(item)}
+    else:
+        kind = "tuple" if isinstance(item, tuple) else "list"
+        content = [to_json(v, override) for v in item]
+    return {f"{_MARK}{kind}{mark}": content}
 
 
 def _read_mark(value: Any) -> str:
@@ -128,7 +164,7 @@ def _read_mark(value: Any) -> str:
 def _strip_marks(value: Any) -> Any:
     if mark := _read_mark(value):
         inner = value[f"{_MARK}{mark}"]
-        if mark == "dict":
+        if mark.partition(":")[0] == "dict":
             return {str(_strip_marks(k)): _strip_marks(v) for k, v in inner}
         return _strip_marks(inner)
     if isinstance(value, dict):

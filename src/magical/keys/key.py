@@ -19,6 +19,7 @@ from magical.keys.code_closure import CodeClosure, CodeReader
 from magical.keys.packages import find_package
 from magical.masking import mask_uris
 from magical.scoring_path import derive_scoring_path
+from magical.settings import OutputPath, find_paths
 from magical.synthesis.strategies import pretence_json
 
 __all__ = ["KEY_FORMAT", "NodeIdentity", "compute_node_key", "identify_nodes"]
@@ -36,6 +37,7 @@ class NodeIdentity:
         where: the ``file:line`` of code, by label.
         argument_files: absolute paths of files in arguments, by label, in the order of their placeholders.
         calls_wish: True if the code calls ``wish``, so that the result is not real.
+        output_files: the absolute path of each output in the arguments, by its text in the settings.
 
     Example:
         >>> identity = NodeIdentity({"argument:x": "1"})
@@ -47,6 +49,7 @@ class NodeIdentity:
     where: Mapping[str, str] = field(default_factory=dict)
     argument_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     calls_wish: bool = False
+    output_files: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Convert the identity to JSON."""
@@ -55,13 +58,14 @@ class NodeIdentity:
             "where": dict(self.where),
             "files": {k: list(v) for k, v in self.argument_files.items()},
             "wishes": self.calls_wish,
+            "outputs": dict(self.output_files),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> NodeIdentity:
         """Read an identity from JSON."""
         files = {k: tuple(v) for k, v in data["files"].items()}
-        return cls(data["parts"], data["where"], files, data["wishes"])
+        return cls(data["parts"], data["where"], files, data["wishes"], data["outputs"])
 
 
 def identify_nodes(graph: Graph, reader: CodeReader | None = None) -> dict[str, NodeIdentity]:
@@ -108,9 +112,9 @@ def compute_node_key(
     """
     parts = {**identity.parts, **(origin_parts or {})}
     for label, paths in identity.argument_files.items():
-        # With the suffix, since it decides how a file is read.
-        marks = [f"{_digest_input_file(label, p, digest_file)}{Path(p).suffix.lower()}" for p in paths]
-        parts[label] = f"{parts[label]} {' '.join(marks)}"
+        # With the name, which a body can see; without the folder, so that clones elsewhere agree.
+        marks = [f"{_digest_input_file(label, p, digest_file)}:{json.dumps(Path(p).name)}" for p in paths]
+        parts[label] = " ".join([parts[label], *marks])
     parts |= {f"input:{name}": content for name, content in inputs.items()}
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:40], parts
@@ -180,7 +184,9 @@ def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
     parts |= digests | {f"package:{name}": version for name, version in packages.items()}
     # Only passwords in URIs: the mask of revealed secrets differs between processes, and a key must not.
     safe = {label: mask_uris(text) for label, text in parts.items()}
-    return NodeIdentity(safe, where, files, code.calls_wish)
+    written = (path for path in find_paths(call.arguments) if isinstance(path, OutputPath))
+    outputs = {path.text: str(Path.cwd() / path) for path in written}
+    return NodeIdentity(safe, where, files, code.calls_wish, outputs)
 
 
 def _label_pieces(code: CodeClosure) -> tuple[dict[str, str], dict[str, str]]:

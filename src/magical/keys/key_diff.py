@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from magical.errors import shorten
-from magical.keys.arguments import parse_argument_kind, strip_type_marks
+from magical.keys.arguments import parse_argument_kind, split_file_marks, strip_type_marks
 from magical.keys.key import NodeIdentity
 
-__all__ = ["Cause", "diff_settings", "find_causes"]
+__all__ = ["Cause", "diff_settings", "find_causes", "has_other_content"]
 
 KINDS = ("origin", "code", "argument", "scoring", "input", "package", "contract", "python", "magical")
 
@@ -80,6 +80,34 @@ def diff_settings(old: Any, new: Any, path: str = "") -> Iterator[str]:
         yield f"{path} went from {_format_value(json.dumps(old))} to {_format_value(json.dumps(new))}"
 
 
+def has_other_content(old: str, new: str) -> bool:
+    """Return True if the texts of an argument in two keys differ in the content of its files alone.
+
+    Example:
+        >>> has_other_content('"(content)" 12:"x.csv"', '"(content)" 34:"x.csv"')
+        True
+        >>> has_other_content('"(content)" 12:"x.csv"', '"(content)" 12:"y.csv"')
+        False
+    """
+    try:
+        (value, files), (other, others) = split_file_marks(old), split_file_marks(new)
+    except ValueError:
+        return False
+    return value == other and len(files) == len(others) and [d for d, _ in files] != [d for d, _ in others]
+
+
+def _describe_file_change(old: str, new: str) -> str:
+    """Describe the change of an argument's file; empty if more than its files has changed, or nothing."""
+    if has_other_content(old, new):
+        return "has other content"
+    try:
+        (value, files), (other, others) = split_file_marks(old), split_file_marks(new)
+    except ValueError:
+        return ""
+    renamed = [(one, two) for (_, one), (_, two) in zip(files, others, strict=False) if one != two]
+    return f"was {renamed[0][0]} and is {renamed[0][1]} now" if renamed and value == other else ""
+
+
 _EXAMPLES_CHANGED = "the bounds, the examples or the sample that it is drawn from changed"
 
 
@@ -91,8 +119,8 @@ def _make_cause(label: str, old: str | None, new: str | None, where: str) -> Cau
         case "code":
             change = "was edited" if old and new else "is new" if new else "is no longer used"
             return Cause("code", name, f"{name}{place} {change}")
-        case "argument" if old and new and "(content)" in new and old.split()[:1] == new.split()[:1]:
-            return Cause("argument", name, f"the file given as {name} has other content")
+        case "argument" if old and new and (change := _describe_file_change(old, new)):
+            return Cause("argument", name, f"the file given as {name} {change}")
         case "argument":
             return Cause("argument", name, _describe_change(f"the argument {name}", old, new))
         case "input":

@@ -109,7 +109,8 @@ def replay_step(
     def call() -> Any:
         # Outside a pretending run a pretended model refuses to predict.
         with pretending_run() if origin else contextlib.nullcontext():
-            return brand_origin(executor.call_body(node, arguments), origin)
+            # Loaded again: a body may change its arguments, and a replay may be called several times.
+            return brand_origin(executor.call_body(node, executor.load_arguments(node, records)), origin)
 
     return Replay(node, summary, arguments, stale, call, origin)
 

@@ -24,10 +24,14 @@ class ReplacementGroup(dict[str, Any]):
     """A group of settings that replaces the earlier one; other groups are merged into it."""
 
 
-class InputPath(type(Path())):  # type: ignore[misc]
-    """A file that is read, as a ``pathlib.Path``. New content, not a new name, makes a step run again.
+_PlainPath: Any = type(Path())  # the class of this system: PosixPath or WindowsPath
 
-    In settings a relative path starts from the project; outside of them, from the working directory.
+
+class InputPath(_PlainPath):  # type: ignore[misc]
+    """A file that is read, as a ``pathlib.Path``. New content or a new name makes a step run again.
+
+    Another folder does not. In settings a relative path starts from the project; outside of them, from the
+    working directory.
 
     Attributes:
         text: the path as it was written.
@@ -43,9 +47,11 @@ class InputPath(type(Path())):  # type: ignore[misc]
 
     def __new__(cls, text: str | Path, base: Path | None = None) -> Self:
         """Make the path."""
-        # pathlib sets the parts in `__new__` in Python 3.11, and in `__init__` after that.
-        self: Self = super().__new__(cls, _expand_path(text, base))
+        self: Self = object.__new__(cls)
         self.text, self.base = str(text), base
+        if sys.version_info < (3, 12):  # after that, pathlib sets the parts in `__init__`
+            path: Any = _expand_path(text, base)
+            self._drv, self._root, self._parts = path._drv, path._root, path._parts
         return self
 
     def __init__(self, text: str | Path, base: Path | None = None) -> None:
@@ -61,6 +67,10 @@ class InputPath(type(Path())):  # type: ignore[misc]
     def with_segments(self, *parts: str) -> Path:
         """Return a plain path; pathlib calls this for parents and children."""
         return Path(*parts)
+
+    if sys.version_info < (3, 12):  # the constructors that pathlib calls where there is no `with_segments`
+        _from_parts = _PlainPath._from_parts
+        _from_parsed_parts = _PlainPath._from_parsed_parts
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -79,7 +89,7 @@ class InputPath(type(Path())):  # type: ignore[misc]
 
 
 class OutputPath(InputPath):
-    """A file that is written. A new name, not new content, makes a step run again."""
+    """A file or folder that is written. A step runs again if it is renamed, deleted or changed by others."""
 
 
 def find_paths(value: Any) -> Iterator[InputPath]:

@@ -78,3 +78,29 @@ def test_rows_that_lost_their_numbers_in_pandas_are_found_by_their_ids() -> None
 def test_an_id_in_the_index_is_said() -> None:
     with pytest.raises(BrokenPromise, match="indexed: id is in the index"):
         chain_of(indexed).transform_rows(ROWS)
+
+
+@step
+def spoils(
+    rows: Frame[Row], limits: list[int], taken: dict[str, int], table: Frame, tables: list[Frame]
+) -> Frame[Row]:
+    shift = len(limits) + len(taken) + table.width + tables[0].width
+    limits.append(1)
+    taken["more"] = 1
+    for one in (table, *tables):
+        one.insert_column(0, pl.Series("z", [1]))
+    return rows.with_columns(x=pl.lit(float(shift)))
+
+
+def test_a_step_that_changes_what_it_gets_scores_the_next_rows_alike() -> None:
+    given = {"limits": [1], "taken": None, "table": None, "tables": None}
+    wires = {"rows": Link("typed"), **{name: Link(name) for name in ("taken", "table", "tables")}}
+    frozen = {
+        Link("taken"): {"a": 1},
+        Link("table"): pl.DataFrame({"a": [1]}),
+        Link("tables"): [pl.DataFrame({"a": [1]})],
+    }
+    scoring = ScoringStep("spoils", "m:spoils", spoils.function, given, wires, spoils.result_promise)
+    chain = ScoringChain(schema_of(Row), Link("typed"), (scoring,), Link("spoils"), frozen)
+    for _ in range(2):
+        assert chain.transform_rows(ROWS)[0]["x"].to_list() == [4.0, 4.0, 4.0]

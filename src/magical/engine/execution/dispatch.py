@@ -90,11 +90,11 @@ class Dispatcher:
 
     def execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
         """Run a node's body, unless another run computed the same key first; see ``NodeExecutor.execute``."""
-        receipts = self._run.context.planning.receipts
+        context = self._run.context
         # This process has the lock also while a worker runs the body: the worker may die before it.
-        with receipts.store.lock(plan.key, self._make_wait_callback(node)):
+        with context.store.lock(plan.key, self._make_wait_callback(node)):
             # Another run may have computed it while we waited. The lookup also pins the key, found or not.
-            record, _ = receipts.look_up(plan.key, writes=node.writes)
+            record, _ = context.planner.look_up(node, plan.key)
             if record is not None and node.facts.get("reads") != "world":
                 return record
             return self._run_body(node, plan, records)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, is_typeddict
 
@@ -20,6 +22,7 @@ from magical.contracts.tables import convert_kind, convert_pandas, to_polars
 from magical.contracts.validation import LazyOutput, StreamError, validate
 from magical.engine.artifacts import Record
 from magical.engine.execution.sampling import brand_origin, sample_rows
+from magical.engine.outputs import digest_outputs, list_folder_files
 from magical.engine.plan import NodePlan, is_sampled_source
 from magical.engine.pretend_plan import PARENT_INPUT_PREFIX
 from magical.engine.protocols import StepContext
@@ -214,6 +217,8 @@ class LocalExecutor:
     def _execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
         """Generate or compute the output of a node, and store it."""
         context = self._make_context(node, plan)
+        outputs = self._context.planning.identities[node.name].output_files
+        before = list_folder_files(outputs)
         began = time.monotonic()
         if node.facts.get("pretended"):
             value = generate_output(node, lambda _, wire, p: self._load_wire(wire, None, records, p))
@@ -227,8 +232,9 @@ class LocalExecutor:
         value = brand_origin(value, plan.origin)
         seconds = round(time.monotonic() - began, 3)
         self._check_files(node, plan)
+        written = digest_outputs(outputs, before, self._context.planning.digest_file)
         try:
-            record = self._store_result(node, plan, value, context, seconds)
+            record = self._store_result(node, plan, value, context, seconds, written)
         except StoreError as error:
             raise _name_step(node, error) from error
         except StreamError as error:
@@ -246,7 +252,8 @@ class LocalExecutor:
         """
         call = node.call
         assert call is not None, "an executed graph has its code"
-        plain, promises = call.arguments, call.step.parameter_promises
+        plain = {name: _copy_argument(value) for name, value in call.arguments.items()}
+        promises = call.step.parameter_promises
         inputs = {
             name: self._load_wire(wire, plain.get(name), records, promises[name])
             for name, wire in node.inputs.items()
@@ -278,7 +285,7 @@ class LocalExecutor:
     def set_value(self, node: str, value: Any) -> None:
         """Keep a value in memory as the result of a node."""
         with self._lock:
-            self._values[node] = value
+            self._values[node] = _copy_tables(value)
 
     def drop_value(self, node: str) -> None:
         """Drop a node's result from memory."""
@@ -309,7 +316,13 @@ class LocalExecutor:
             current_sink.reset(token)
 
     def _store_result(
-        self, node: Node, plan: NodePlan, value: Any, context: StepContext, seconds: float
+        self,
+        node: Node,
+        plan: NodePlan,
+        value: Any,
+        context: StepContext,
+        seconds: float,
+        outputs: Mapping[str, str],
     ) -> Record:
         """Store the result and the kept values, and then the record that refers to them."""
         call, store = node.call, self._context.store
@@ -326,6 +339,7 @@ class LocalExecutor:
             }
             run, origin = self._result.name, plan.origin
             record = Record(plan.key, node.name, node.step, plan.parts, result, kept, seconds, run, origin)
+            record = replace(record, outputs=outputs)
             if context.registry_used:
                 record = self._context.planning.receipts.assign_registry(record)
             store.put_record(record)
@@ -369,12 +383,11 @@ class LocalExecutor:
         with self._lock:
             in_memory, value = link.node in self._values, self._values.get(link.node)
         if in_memory:
-            item = _get_member(value, link.item)
+            item = _copy_tables(_get_member(value, link.item))
         else:
             artifact = records[link.node].result.item(link.item)
             item = self._context.store.load(artifact, promise.match_laziness(wanted))
-        # Cloned, which copies no data: a body may add a column in place, and others share the table.
-        return attach_promise(item.clone() if isinstance(item, pl.DataFrame) else item, promise)
+        return attach_promise(item, promise)
 
     def _check_files(self, node: Node, plan: NodePlan) -> None:
         """Raise if a file changed while it was read: the result would be stored under the wrong key."""
@@ -402,12 +415,29 @@ def _validate_tables(value: Any, wanted: Promise, owner: str) -> None:
             validate(polars_table, wanted.schema, label=owner)
 
 
+def _copy_argument(value: Any) -> Any:
+    """Copy a plain argument for one call: its body may change it, and other calls get the same one."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # a class may refuse, as a read-only mapping does: its body then gets the original
+        return value
+
+
+def _copy_tables(value: Any) -> Any:
+    """Copy a shareable value: its tables are cloned, which copies no data until one is changed in place."""
+    if isinstance(value, pl.DataFrame):
+        return value.clone()
+    if isinstance(value, Parts):
+        return Parts(**{name: table.clone() for name, table in vars(value).items()})
+    return tuple(map(_copy_tables, value)) if isinstance(value, tuple) else value
+
+
 def _is_shareable(value: Any) -> bool:
-    """Return True if several steps may share a value, since no body can change it for the others."""
-    if isinstance(value, (tuple, list)):
-        return isinstance(value, tuple) and all(map(_is_shareable, value))
-    kind = getattr(type(value), "__promises__", "")
-    return value is None or kind == "model" or isinstance(value, (pl.DataFrame, Parts, int, float, str))
+    """Return True if copies of a value cost nothing, so that other steps may get it from memory."""
+    # No lists and no models: a body can change them, and each step loads its own faster than a deep copy.
+    if isinstance(value, tuple):
+        return all(map(_is_shareable, value))
+    return value is None or isinstance(value, (pl.DataFrame, Parts, int, float, str))
 
 
 def _get_member(value: Any, item: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,7 +112,8 @@ class ScoringChain:
 
     def _execute_step(self, step: ScoringStep, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
         """Execute one step, and restore the row numbers in its output."""
-        arguments = dict(step.arguments)
+        # Copied: a body may change its arguments, and the next rows to be scored need them as they were.
+        arguments = copy.deepcopy(dict(step.arguments))
         numbered = None
         for name, wire in step.inputs.items():
             value = self._resolve_input(wire, arguments.get(name), start, results)
@@ -128,10 +130,7 @@ class ScoringChain:
     def _resolve_input(self, wire: Wire, plain: Any, start: pl.DataFrame, results: Mapping[str, Any]) -> Any:
         """Return the value of a wire; ``plain`` is the argument where nothing is connected."""
         if isinstance(wire, Link):
-            value = self._find_value(wire, start, results)
-            promise = attached_promise(value) if isinstance(value, pl.DataFrame) else None
-            # A copy: a step may change its table in place, and other steps get the same one.
-            return attach_promise(value.clone(), promise) if promise else value
+            return _copy_value(self._find_value(wire, start, results))
         if wire is None:
             return plain
         return [self._resolve_input(w, p, start, results) for w, p in zip(wire, plain, strict=True)]
@@ -152,6 +151,17 @@ class ScoringChain:
             wires = steps[links[0].node].inputs.values()
             links.insert(0, next(i for w in wires for i in find_links(w) if i not in self.frozen))
         return links
+
+
+def _copy_value(value: Any) -> Any:
+    """Copy tables and JSON: a step may change them in place, and other steps and rows get the same ones."""
+    if isinstance(value, pl.DataFrame):
+        promise = attached_promise(value)
+        return attach_promise(value.clone(), promise) if promise else value.clone()
+    if isinstance(value, list):
+        return [_copy_value(member) for member in value]
+    # A model is shared, since a copy of it can take longer than to score a row.
+    return copy.deepcopy(value) if isinstance(value, dict) else value
 
 
 def add_row_numbers(rows: pl.DataFrame) -> pl.DataFrame:

@@ -167,7 +167,8 @@ def project_digest(configuration: Configuration, place: str) -> str:
     root, overrides = configuration.root, configuration.overrides
     folder = os.getcwd() if overrides else ""  # a path on the command line is relative to it
     digest = hashlib.sha256(f"{KEY_FORMAT}\n{root}\n{place}\n{configuration.profile}\n{folder}\n".encode())
-    digest.update(json.dumps(to_json(overrides, _encode_override), sort_keys=True).encode())
+    # In their order, since a body may see the order of a dictionary among them.
+    digest.update(json.dumps(to_json(overrides, _encode_override)).encode())
     digest.update("\n".join([digest_installed(), *_import_path(root)]).encode())
     for path in sorted(_find_sources(root)):
         content = configuration.contents.get(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from magical.engine.plan import Planner
 from magical.errors import InputError, join_names, shorten
 from magical.graph import Node
 from magical.keys.key import NodeIdentity
-from magical.keys.key_diff import diff_settings, find_causes
+from magical.keys.key_diff import diff_settings, find_causes, has_other_content
 from magical.keys.packages import digest_lock_files, read_versions
 from magical.project.loading.drawing import WorkflowDrawing
 from magical.project.reproduce.portable_paths import make_portable, portable_parts
@@ -93,7 +92,7 @@ def _node_changes(
     new = portable_parts(planner.compute_key(node, {})[1], root)
     old = {k: v for k, v in old_parts.items() if not k.startswith("input:")}
     for label, paths in identity.argument_files.items():
-        if _has_other_content(old.get(label), new[label]):
+        if has_other_content(old.get(label, ""), new[label]):
             yield "data", f"{_list_paths(paths, root)} has other content than in the run"
             old[label] = new[label]  # or find_causes() would report the argument again
     for cause in find_causes(old, new, identity):
@@ -167,14 +166,3 @@ def _step_changes(record: Mapping[str, Any], drawing: WorkflowDrawing) -> Iterat
     wanted = graph.subgraph(step).nodes if step in graph.by_name else graph.required_nodes
     if added := [n.name for n in wanted if n.name not in recorded]:
         yield Change("step", "not part of the run", tuple(added))
-
-
-def _has_other_content(old: str | None, new: str) -> bool:
-    """Return True if two key parts of an argument differ only in the digests of files after its JSON."""
-    if old is None or old == new:
-        return False
-    try:
-        values = [json.JSONDecoder().raw_decode(text)[0] for text in (old, new)]
-    except ValueError:
-        return True
-    return bool(values[0] == values[1])
