@@ -9,7 +9,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class Case:
         path: folders that are on ``sys.path``, relative to the project.
         cosmetic: nothing may run again.
         each: the price of this project is that something runs in each run.
+        outputs: files that the project writes; their contents count as results.
+        heals: the edit spoils what a run wrote, and the next run must write the same again.
     """
 
     files: Mapping[str, Content]
@@ -43,6 +45,8 @@ class Case:
     path: Sequence[str] = ()
     cosmetic: bool = False
     each: bool = False
+    outputs: Sequence[str] = ()
+    heals: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,12 @@ class Answer:
     traceback: str = ""
     pid: int = 0
     threads: int = 1
+    written: Sequence[str] = ()
 
     @property
-    def outcome(self) -> tuple[Mapping[str, str], Sequence[str], bool]:
+    def outcome(self) -> tuple[Any, ...]:
         """What must be the same in a run from nothing: results, and which steps fail."""
-        return self.values, sorted(self.errors), bool(self.failed)
+        return self.values, self.written, sorted(self.errors), bool(self.failed)
 
 
 class ForkServer:
@@ -119,11 +124,15 @@ class Place:
     def run(self, *, edited: bool = False, keys: bool = False) -> Answer:
         """Run the project in a new process."""
         environment = self.case.after if edited else self.case.before
-        return self.server.run(self.root, environment, self.case.path, keys=keys)
+        answer = self.server.run(self.root, environment, self.case.path, keys=keys)
+        files = [self.root / name for name in self.case.outputs]
+        return replace(answer, written=[f.read_text() if f.is_file() else "" for f in files])
 
     def run_from_nothing(self) -> Answer:
         """Run the edited project in an empty store."""
         (self.root / ".magical").rename(self.root.parent / "kept")
+        for name in self.case.outputs:
+            (self.root / name).unlink(missing_ok=True)
         return self.run(edited=True)
 
     def edit(self) -> None:
@@ -180,11 +189,13 @@ def check(case: Case, server: ForkServer) -> None:
             assert not edited.executed, f"NEEDLESS: {edited.executed}"
             return
         fresh = place.run_from_nothing()
-        assert fresh.outcome != cold.outcome, f"THE CASE SHOWS NOTHING: {cold.values}"
-        seen = edited if edited.values or edited.errors or edited.failed else cold
+        assert (fresh.outcome == cold.outcome) == case.heals, f"THE CASE SHOWS NOTHING: {cold.values}"
+        seen = (
+            edited if edited.values or edited.errors or edited.failed else replace(edited, values=cold.values)
+        )
         assert seen.outcome == fresh.outcome, (
-            f"STALE: {seen.values} {edited.errors or edited.failed}, from nothing {fresh.values} "
-            f"{fresh.errors or fresh.failed}"
+            f"STALE: {dict(seen.values)} {seen.written or ''} {edited.errors or edited.failed or ''}, "
+            f"from nothing {dict(fresh.values)} {fresh.written or ''} {fresh.errors or fresh.failed or ''}"
         )
 
 

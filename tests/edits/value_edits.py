@@ -41,13 +41,22 @@ def database(number: int) -> bytes:
         return path.read_bytes()
 
 
-def read(top: str, call: str, before: Any, after: Any, file: str = "k.txt", gives: str = "int") -> Case:
+def read(
+    text: str,
+    call: str,
+    before: Any,
+    after: Any,
+    file: str = "k.txt",
+    gives: str = "int",
+    top: str = "",
+    **how: Any,
+) -> Case:
     """A value in a helper module whose expression reads a file."""
-    modules = {"m.py": HERE + top, file: before}
-    return outside(call, "import m\n", modules, (file, after), gives=gives)
+    modules = {"m.py": HERE + text, file: before}
+    return outside(call, f"{top}import m\n", modules, (file, after), gives=gives, **how)
 
 
-VALUES: dict[str, Case] = {
+FILES: dict[str, Case] = {
     # read from a file by a library
     "np.load": read(
         "import numpy as np\nK = np.load(HERE / 'k.npy')\n", "int(m.K[0])", npy(1), npy(2), "k.npy"
@@ -216,9 +225,260 @@ VALUES: dict[str, Case] = {
         "1",
         "2",
     ),
-    # without a file
-    "0.0 to -0.0": changes("K", "K = 0.0", "K = 0.0", "K = -0.0", gives="float"),
-    "1 to True": changes("[K]", "K = 1", "K = 1", "K = True", gives="list"),
-    "1 to 1.0": changes("[K]", "K = 1", "K = 1", "K = 1.0", gives="list"),
-    "20 levels": changes("str(K)", f"K = {'[' * 20}1{']' * 20}", "[1]", "[2]", gives="str"),
+}
+
+NUMBER = "int((HERE / 'k.txt').read_text())"
+
+OBJECTS: dict[str, Case] = {
+    "polars expression": read(
+        f"import polars as pl\nK = pl.col('x') + {NUMBER}\n",
+        "pl.DataFrame({'x': [1]}).select(m.K)['x'][0]",
+        "1",
+        "2",
+        top="import polars as pl\n",
+    ),
+    "polars expression without a file": changes(
+        "pl.DataFrame({'x': [1]}).select(K)['x'][0]",
+        "import polars as pl\nK = pl.col('x') + 1\n",
+        "+ 1\n",
+        "+ 2\n",
+    ),
+    "polars LazyFrame that scans a file": read(
+        "import polars as pl\nK = pl.scan_csv(HERE / 'k.csv')\n",
+        "m.K.collect()['x'][0]",
+        "x\n1\n",
+        "x\n2\n",
+        "k.csv",
+        each=True,
+    ),
+    "polars LazyFrame of another number": read(
+        f"import polars as pl\nK = pl.LazyFrame({{'x': [1]}}).select(pl.col('x') + {NUMBER})\n",
+        "m.K.collect()['x'][0]",
+        "1",
+        "2",
+    ),
+    "polars dtype": read(
+        "import polars as pl\nK = getattr(pl, (HERE / 'k.txt').read_text())\n",
+        "str(m.K)",
+        "Int8",
+        "Int16",
+        gives="str",
+    ),
+    "polars schema": changes(
+        "str(K)", "import polars as pl\nK = pl.Schema({'a': pl.Int8})\n", "Int8", "Int16", gives="str"
+    ),
+    "estimator": read(
+        f"from sklearn.linear_model import Ridge\nK = Ridge(alpha={NUMBER})\n", "m.K.alpha", "1", "2"
+    ),
+    "estimator without a file": changes(
+        "K.alpha", "from sklearn.linear_model import Ridge\nK = Ridge(alpha=1)\n", "=1)", "=2)"
+    ),
+    "fitted estimator": read(
+        "import numpy as np\nfrom sklearn.linear_model import LinearRegression\nX = np.loadtxt(HERE / 'k.txt')\n"
+        "K = LinearRegression().fit(X[:, :1], X[:, 1])\n",
+        "round(float(m.K.predict([[3.0]])[0]))",
+        "0 0\n1 1\n",
+        "0 0\n1 2\n",
+    ),
+    "pipeline": read(
+        "from sklearn.pipeline import make_pipeline\nfrom sklearn.linear_model import Ridge\n"
+        f"K = make_pipeline(Ridge(alpha={NUMBER}))\n",
+        "m.K[-1].alpha",
+        "1",
+        "2",
+    ),
+    "parameter set at import": changes(
+        "K.alpha",
+        "from sklearn.linear_model import Ridge\nK = Ridge()\nK.set_params(alpha=1)\n",
+        "alpha=1",
+        "alpha=2",
+    ),
+    "object of a project's class": read(
+        f"class T:\n    def __init__(self, k):\n        self.k = k\nK = T({NUMBER})\n", "m.K.k", "1", "2"
+    ),
+    "private attribute with slots of a base": read(
+        "class B:\n    __slots__ = ('__k',)\n    def __init__(self, k):\n        self.__k = k\n    def get(self):\n"
+        f"        return self.__k\nclass T(B):\n    __slots__ = ()\nK = T({NUMBER})\n",
+        "m.K.get()",
+        "1",
+        "2",
+    ),
+    "object with __reduce__": read(
+        "import decimal\nclass T(decimal.Decimal):\n    pass\nK = T((HERE / 'k.txt').read_text())\n",
+        "int(m.K)",
+        "1",
+        "2",
+    ),
+    "subclass of int": read(f"class T(int):\n    pass\nK = T({NUMBER})\n", "m.K + 0", "1", "2"),
+    "subclass of str with attributes": read(
+        f"class T(str):\n    pass\nK = T('a')\nK.k = {NUMBER}\n", "m.K.k", "1", "2"
+    ),
+    "subclass of list with attributes": read(
+        f"class T(list):\n    pass\nK = T([1])\nK.k = {NUMBER}\n", "m.K.k", "1", "2"
+    ),
+    "dataclass": read(
+        f"import dataclasses\n@dataclasses.dataclass(frozen=True, slots=True)\nclass T:\n    k: int\nK = T({NUMBER})\n",
+        "m.K.k",
+        "1",
+        "2",
+    ),
+    "NamedTuple": read(
+        f"from typing import NamedTuple\nclass T(NamedTuple):\n    k: int\nK = T({NUMBER})\n",
+        "m.K.k",
+        "1",
+        "2",
+    ),
+    "pydantic": read(
+        f"from pydantic import BaseModel\nclass T(BaseModel):\n    k: int\nK = T(k={NUMBER})\n",
+        "m.K.k",
+        "1",
+        "2",
+    ),
+    "private attribute of pydantic": read(
+        "from pydantic import BaseModel, PrivateAttr\nclass T(BaseModel):\n    _k: int = PrivateAttr(0)\n"
+        f"K = T()\nK._k = {NUMBER}\n",
+        "m.K._k",
+        "1",
+        "2",
+    ),
+    "class attribute from a file": read(f"class T:\n    k = {NUMBER}\n", "m.T.k", "1", "2"),
+    "array as a class attribute": read(
+        "import numpy as np\nclass T:\n    k = np.load(HERE / 'k.npy')\n",
+        "int(m.T.k[0])",
+        npy(1),
+        npy(2),
+        "k.npy",
+    ),
+    "array as a default": read(
+        "import numpy as np\ndef f(k=np.load(HERE / 'k.npy')):\n    return int(k[0])\n",
+        "m.f()",
+        npy(1),
+        npy(2),
+        "k.npy",
+    ),
+    "array as a function's attribute": read(
+        "import numpy as np\ndef f():\n    return int(f.k[0])\nf.k = np.load(HERE / 'k.npy')\n",
+        "m.f()",
+        npy(1),
+        npy(2),
+        "k.npy",
+    ),
+    "default from a file": read(f"def f(k={NUMBER}):\n    return k\n", "m.f()", "1", "2"),
+    "field default from a file": read(
+        f"from pydantic import BaseModel\nclass T(BaseModel):\n    k: int = {NUMBER}\n", "m.T().k", "1", "2"
+    ),
+    "enum from a file": read(
+        f"import enum\nclass E(enum.Enum):\n    A = {NUMBER}\n", "m.E.A.value", "1", "2"
+    ),
+    "array, 20 levels deep": read(
+        "import numpy as np\nK = np.load(HERE / 'k.npy')\nfor _ in range(20):\n    K = [K]\nL = K\n",
+        "str(m.L)",
+        npy(1),
+        npy(2),
+        "k.npy",
+        "str",
+    ),
+    "set of objects": read(
+        "class T:\n    def __init__(self, k):\n        self.k = k\nK = {T(int(w)) for w in (HERE / 'k.txt').read_text().split()}\n",
+        "sum(t.k for t in m.K)",
+        "1 2",
+        "1 3",
+    ),
+    "cycle": read(f"K = [{NUMBER}]\nK.append(K)\n", "m.K[1][1][0]", "1", "2"),
+    "pandas timestamp": read(
+        "import pandas as pd\nK = pd.Timestamp((HERE / 'k.txt').read_text())\n",
+        "m.K.day",
+        "2024-01-01",
+        "2024-01-02",
+    ),
+    "pandas index of a frame": read(
+        "import pandas as pd\nK = pd.DataFrame({'x': [1]}, index=[(HERE / 'k.txt').read_text()])\n",
+        "m.K.index[0]",
+        "a",
+        "b",
+        gives="str",
+    ),
+    "order of columns of a frame": read(
+        "import polars as pl\nK = pl.read_csv(HERE / 'k.csv')\n",
+        "m.K.columns[0]",
+        "a,b\n1,1\n",
+        "b,a\n1,1\n",
+        "k.csv",
+        "str",
+    ),
+    "dtype of an array": changes(
+        "str(K.dtype)", "import numpy as np\nK = np.zeros(2, 'i4')\n", "'i4'", "'i8'", gives="str"
+    ),
+    "random generator": changes(
+        "int(K.integers(1000))", "import numpy as np\nK = np.random.default_rng(1)\n", "(1)\n", "(2)\n"
+    ),
+    "iterator": changes("list(K)", "K = iter([1, 2])\n", "[1, 2]", "[1, 3]", gives="list", each=True),
+    "generator": changes("next(K)", "K = (i for i in [1, 2])\n", "[1, 2]", "[3, 2]", each=True),
+    "memoryview": read("K = memoryview((HERE / 'k.txt').read_bytes())\n", "m.K[0]", "a", "b"),
+    "itemgetter": read(f"import operator\nK = operator.itemgetter({NUMBER})\n", "m.K([0, 1, 2])", "1", "2"),
+    "chain of partials": read(
+        f"import functools\nK = functools.partial(functools.partial(pow, {NUMBER}), 2)\n", "m.K()", "1", "2"
+    ),
+    "weak dictionary": changes(
+        "len(K)",
+        "import weakref\nclass T:\n    pass\nA = T()\nK = weakref.WeakSet([A])\n",
+        "([A])",
+        "([])",
+        each=True,
+    ),
+    "Fraction and timedelta": read(
+        "import datetime, fractions\nK = (fractions.Fraction((HERE / 'k.txt').read_text()), datetime.timedelta(1))\n",
+        "str(m.K[0])",
+        "1/2",
+        "1/3",
+        gives="str",
+    ),
+    "string template": read(
+        "import string\nK = string.Template((HERE / 'k.txt').read_text())\n",
+        "m.K.substitute(a=1)",
+        "x$a",
+        "y$a",
+        gives="str",
+    ),
+}
+
+
+def literal(old: str, new: str, show: str = "repr(K)") -> Case:
+    """A constant, and another in its place."""
+    return changes(show, f"K = {old}\n", f"K = {old}\n", f"K = {new}\n", gives="str")
+
+
+LITERALS: dict[str, Case] = {
+    "0.0 to -0.0": literal("0.0", "-0.0"),
+    "1 to True": literal("1", "True"),
+    "1 to 1.0": literal("1", "1.0"),
+    "1.0 to True in a set": literal("{1.0}", "{True}"),
+    "1 to 1.0 as a dict's key": literal("{1: 0}", "{1.0: 0}"),
+    "bytes to text": literal("b''", "''"),
+    "lower to upper": literal("'a'", "'A'"),
+    "tuple to list": literal("(1, 2)", "[1, 2]"),
+    "set to frozenset": literal("{1}", "frozenset({1})"),
+    "content of a frozenset": literal("frozenset({1, 2})", "frozenset({1, 3})", "str(sorted(K))"),
+    "order of a dict": literal("{'a': 1, 'b': 2}", "{'b': 2, 'a': 1}"),
+    "end of a long text": literal(f"'{'a' * 5000}b'", f"'{'a' * 5000}c'", "K[-1]"),
+    "composed letter": literal("'\u00e9'", "'e\u0301'", "str(len(K))"),
+    "lone surrogate": literal(r"'\ud800'", r"'\udfff'", "ascii(K)"),
+    "last digit of a float": literal("0.1", "0.10000000000000002"),
+    "nan to inf": literal("float('nan')", "float('inf')"),
+    "complex": literal("1j", "1.0 + 1j"),
+    "sign of a complex zero": literal("complex(0.0, -0.0)", "complex(0.0, 0.0)"),
+    "Ellipsis to None": literal("...", "None"),
+    "Ellipsis to its name": literal("...", "'Ellipsis'"),
+    "None to its name": literal("None", "'None'"),
+    "large number": literal("10**40", "10**40 + 1"),
+    "text that looks like a list": literal("['a', 'b']", ["a', 'b"]),
+    "slice": literal("slice(1, 2)", "slice(1, 3)"),
+    "text of spaces": literal("'a  b'", "'a b'"),
+    "raw text": literal("'\\\\n'", "'\\n'"),
+    "20 levels": literal(f"{'[' * 20}1{']' * 20}", f"{'[' * 20}2{']' * 20}"),
+    "in a body": changes("repr(0.0)", "", "repr(0.0)", "repr(-0.0)", gives="str"),
+    "in a body, 1 to True": changes("repr(1)", "", "repr(1)", "repr(True)", gives="str"),
+    "in a body, text to bytes": changes("repr('a')", "", "repr('a')", "repr(b'a')", gives="str"),
+    "conversion of an f-string": changes("f'{str(n)!s}'", "", "!s", "!r", gives="str"),
+    "format of an f-string": changes("f'{n:>3}'", "", ":>3", ":<3", gives="str"),
 }
