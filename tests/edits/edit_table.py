@@ -1,7 +1,13 @@
 """All cases of the table, by their kinds and names."""
 
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
 from edits.argument_edits import ARGUMENTS
 from edits.cosmetic_edits import COSMETIC
+from edits.deep_edits import DEEP
 from edits.definition_edits import CLASSES, FUNCTIONS
 from edits.effect_edits import EFFECTS
 from edits.harness import Case
@@ -19,6 +25,13 @@ TABLES = {
     "import": IMPORTED,
     "world": WORLD,
     "argument": ARGUMENTS,
+    "deep": DEEP,
     "cosmetic": COSMETIC,
 }
 CASES: dict[str, Case] = {f"{k}: {name}": case for k, table in TABLES.items() for name, case in table.items()}
+
+
+def names(every: int) -> Iterator[Any]:
+    """Yield the names of all cases as parameters; all but one of ``every`` are slow, for their number alone."""
+    for number, name in enumerate(CASES):
+        yield pytest.param(name, marks=[pytest.mark.slow] if number % every else [])

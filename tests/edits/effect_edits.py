@@ -307,20 +307,13 @@ EFFECTS: dict[str, Case] = {
         "8",
         top="import pandas as pd\n",
     ),
-    "np.set_printoptions": state(
-        "str(np.array([1 / 3]))",
-        "import numpy as np\nnp.set_printoptions(precision=2)\n",
-        "=2",
-        "=3",
+    "option of masked arrays": state(
+        "str(np.ma.masked)",
+        "import numpy as np\nnp.ma.masked_print_option.set_display('a')\n",
+        "'a'",
+        "'b'",
         "str",
         "import numpy as np\n",
-    ),
-    "sklearn.set_config": state(
-        "sklearn.get_config()['working_memory']",
-        "import sklearn\nsklearn.set_config(working_memory=7)\n",
-        "=7",
-        "=8",
-        top="import sklearn\n",
     ),
     "warnings as errors": state(
         "warned()",

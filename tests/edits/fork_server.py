@@ -5,6 +5,7 @@ query itself, so that there are no threads when it forks.
 """
 
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -98,6 +99,8 @@ def serve() -> None:
         result = in_child(json.loads(line))
         for name in result.pop("modules", ()):  # what a run imports late: later children find it there
             importlib.import_module(name)
+        gc.collect()
+        gc.freeze()  # else the collector of each child writes to, and so copies, all memory of this process
         result["threads"] = (
             len(list(Path("/proc/self/task").iterdir())) if Path("/proc/self/task").is_dir() else 1
         )

@@ -77,10 +77,10 @@ IMPORTED: dict[str, Case] = {
         ("m/k.py", F2),
     ),
     "file that hides an imported module of the standard library": outside(
-        "fractions.f(n) if hasattr(fractions, 'f') else 0",
-        "import fractions\n",
+        "pyclbr.f(n) if hasattr(pyclbr, 'f') else 0",
+        "import pyclbr\n",
         {"m.py": ""},
-        ("fractions.py", F1),
+        ("pyclbr.py", F1),
     ),
     "file that hides an outside module": outside(
         "far.f(n)", "import far\n", {"../out/far.py": F1}, ("far.py", F2), path=["../out"]

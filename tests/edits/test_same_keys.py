@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edits.edit_table import CASES
+from edits.edit_table import CASES, names
 from edits.harness import ForkServer, placed
 
 
@@ -17,7 +17,7 @@ def seeded_servers() -> Iterator[tuple[ForkServer, ForkServer]]:
         server.close()
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", names(every=10))
 def test_two_processes_and_two_folders_have_the_same_keys(
     seeded_servers: tuple[ForkServer, ForkServer], name: str
 ) -> None:

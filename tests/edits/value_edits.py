@@ -410,7 +410,7 @@ OBJECTS: dict[str, Case] = {
         "str(K.dtype)", "import numpy as np\nK = np.zeros(2, 'i4')\n", "'i4'", "'i8'", gives="str"
     ),
     "random generator": changes(
-        "int(K.integers(1000))", "import numpy as np\nK = np.random.default_rng(1)\n", "(1)\n", "(2)\n"
+        "int(K.integers(1000))", "import numpy as np\nK = np.random.default_rng(1)\n", "rng(1)", "rng(2)"
     ),
     "iterator": changes("list(K)", "K = iter([1, 2])\n", "[1, 2]", "[1, 3]", gives="list", each=True),
     "generator": changes("next(K)", "K = (i for i in [1, 2])\n", "[1, 2]", "[3, 2]", each=True),

@@ -233,7 +233,7 @@ WORLD: dict[str, Case] = {
         "return one(int(np.loadtxt(HERE / 'k.txt')))", HERE + "import numpy as np\n"
     ),
     "while drawing: polars": drawn(
-        "return one(pl.read_csv(HERE / 'k.txt', has_header=False)['column_1'][0])",
+        "return one(pl.read_csv(HERE / 'k.txt', has_header=False).item())",
         HERE + "import polars as pl\n",
     ),
     "while drawing: child process": drawn(
