@@ -131,12 +131,8 @@ ARGUMENTS: dict[str, Case] = {
         [("workflow.py", "* 2", "* 3")],
     ),
     "content of an InputPath": path("read_text()", ("a.txt", "2")),
-    "content of an InputPath, of the same size and time": path("read_text()", ("a.txt", "3")),
     "name of an InputPath": path("name", ("b.txt", "1"), ("settings.toml", f"source = 'b.txt'\n{TRACK}")),
     "suffix of an InputPath": path("suffix", ("a.csv", "1"), ("settings.toml", f"source = 'a.csv'\n{TRACK}")),
-    "folder of an InputPath": path(
-        "parent.name", ("d/a.txt", "1"), ("settings.toml", f"source = 'd/a.txt'\n{TRACK}")
-    ),
     "deleted file of an InputPath": path("read_text()", ("a.txt", None)),
     "OutputPath deleted": Case(
         {"workflow.py": flow(WRITE, "    p: OutputPath = OutputPath('out.txt')\n", "    return one(1, s.p)")},
@@ -166,12 +162,6 @@ ARGUMENTS: dict[str, Case] = {
             "workflow.py": f"{HEAD}\n\n{MUTATE}\n\n@workflow\ndef flow() -> tuple[int, int]:\n    a = xs()\n    return grow(a), size(a, 1)\n"
         },
         [("workflow.py", "len(a) + n", "len(a) - n")],
-    ),
-    "mutated constant": Case(
-        {
-            "workflow.py": f"{HEAD}\n\nK = [1]\n\n\n{MUTATE.replace('a.append', 'K.append').replace('len(a)', 'len(K)')}\n\n@workflow\ndef flow() -> tuple[int, int]:\n    a = xs()\n    return grow(a), size(a, 1)\n"
-        },
-        [("workflow.py", "len(K) + n", "len(K) - n")],
     ),
     # texts that code reads
     "__doc__": outside("m.f.__doc__", "import m\n", {"m.py": DOC}, ("m.py", "One", "Two"), gives="str"),

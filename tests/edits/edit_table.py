@@ -1,6 +1,5 @@
 """All cases of the table, by their kinds and names."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,7 +30,7 @@ TABLES = {
 CASES: dict[str, Case] = {f"{k}: {name}": case for k, table in TABLES.items() for name, case in table.items()}
 
 
-def names(every: int) -> Iterator[Any]:
-    """Yield the names of all cases as parameters; all but one of ``every`` are slow, for their number alone."""
-    for number, name in enumerate(CASES):
-        yield pytest.param(name, marks=[pytest.mark.slow] if number % every else [])
+def names(every: int) -> list[Any]:
+    """Return the names of all cases as parameters; all but one of ``every`` are slow, for their number alone."""
+    slow = [pytest.mark.slow]
+    return [pytest.param(n, marks=slow if number % every else []) for number, n in enumerate(CASES)]

@@ -225,7 +225,13 @@ WORLD: dict[str, Case] = {
     "while drawing: file decides": drawn(
         "if (HERE / 'k.txt').read_text() == '1':\n    return one(1)\nreturn two(1)", HERE
     ),
-    "while drawing: folder": drawn("return one(len(list(HERE.iterdir())))", HERE, edits=[("new.txt", "")]),
+    "while drawing: folder": Case(
+        {
+            "workflow.py": GRAPH.format(top=HERE, body="return one(len(list((HERE / 'd').iterdir())))"),
+            "d/a": "",
+        },
+        [("d/b", "")],
+    ),
     "while drawing: existence": drawn(
         "if (HERE / 'new.txt').exists():\n    return one(1)\nreturn two(1)", HERE, edits=[("new.txt", "")]
     ),
