@@ -1,0 +1,36 @@
+"""All cases of the table, by their kinds and names."""
+
+from typing import Any
+
+import pytest
+
+from edits.argument_edits import ARGUMENTS
+from edits.cosmetic_edits import COSMETIC
+from edits.deep_edits import DEEP
+from edits.definition_edits import CLASSES, FUNCTIONS
+from edits.effect_edits import EFFECTS
+from edits.harness import Case
+from edits.import_edits import IMPORTED
+from edits.value_edits import FILES, LITERALS, OBJECTS
+from edits.world_edits import WORLD
+
+TABLES = {
+    "file": FILES,
+    "object": OBJECTS,
+    "literal": LITERALS,
+    "class": CLASSES,
+    "function": FUNCTIONS,
+    "effect": EFFECTS,
+    "import": IMPORTED,
+    "world": WORLD,
+    "argument": ARGUMENTS,
+    "deep": DEEP,
+    "cosmetic": COSMETIC,
+}
+CASES: dict[str, Case] = {f"{k}: {name}": case for k, table in TABLES.items() for name, case in table.items()}
+
+
+def names(every: int) -> list[Any]:
+    """Return the names of all cases as parameters; all but one of ``every`` are slow, for their number alone."""
+    slow = [pytest.mark.slow]
+    return [pytest.param(n, marks=slow if number % every else []) for number, n in enumerate(CASES)]
