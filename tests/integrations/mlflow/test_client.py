@@ -126,6 +126,10 @@ def test_an_address_that_is_none_is_said(uri: str) -> None:
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "random bytes": (lambda file: file.write_bytes(os.urandom(100_000)), "file is not a database"),
     "cut short": (lambda file: os.truncate(file, 5_000), "database disk image is malformed"),
+    "a damaged table": (
+        lambda file: file.write_bytes(file.read_bytes().replace(b"CREATE TABLE", b"CREATE T\xe4\xaeLE")),
+        "malformed database schema",
+    ),
     "a folder": (lambda file: (file.unlink(), file.mkdir()), "it is a folder"),
 }
 

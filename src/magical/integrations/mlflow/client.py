@@ -264,6 +264,8 @@ def _probe_database(uri: str) -> None:
     except sqlite3.DatabaseError as error:
         if "locked" not in str(error):  # for that, MLflow waits
             raise _damaged_database_error(uri, error) from error
+    except UnicodeDecodeError as error:  # in the text of an error of SQLite, about a damaged table
+        raise _damaged_database_error(uri, "malformed database schema") from error
 
 
 def _find_outage(error: BaseException) -> object:
