@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magical.engine.execution.scheduler import ReadyQueue
+from magical.engine.execution.scheduler import STOP_SECONDS, ReadyQueue
 from magical.engine.plan import NodePlan, Planner
 from magical.errors import (
     DamagedArtifact,
@@ -400,6 +400,22 @@ def test_a_run_that_is_stopped_keeps_what_is_finished_and_says_how_to_go_on(
     ended = [e for e in small.events() if e["event"] == "RunFinished"]
     assert [e["state"] for e in ended] == ["stopped"]
     assert small.ran(seconds=0.0) == ["slow", "total"]
+
+
+def test_a_second_interrupt_leaves_at_once(tmp_path: Path) -> None:
+    small = one(tmp_path, SLOW)
+    process = begun(small)
+    process.send_signal(signal.SIGINT)
+    until = time.monotonic() + 10
+    while not (waits := [e for e in small.events() if e.get("text", "").startswith("stopping; waiting")]):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, "Traceback" in err) == (130, False)
+    (ended,) = (e for e in small.events() if e["event"] == "RunFinished")
+    assert ended["state"] == "stopped"
+    assert ended["at"] - waits[0]["at"] < STOP_SECONDS
 
 
 def test_the_process_of_a_step_dies_with_its_run(tmp_path: Path) -> None:
