@@ -25,7 +25,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
@@ -168,7 +168,7 @@ class RegistryError(MagicalError):
 
 
 class RegistryDown(RegistryError):
-    """The registry does not answer: down, out of reach, too slow or locked. `magical sync` sends it later."""
+    """The registry does not answer: down, too slow, locked or damaged. `magical sync` sends it later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +237,25 @@ def shorten(text: object, width: int = 60) -> str:
         'xxxxxxxxx…'
     """
     # Mask before cutting: half a secret is not recognised as one.
-    line = strip_control_characters(mask(str(text))).strip()
+    line = strip_control_characters(mask(safe_text(text))).strip()
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def safe_text(value: object, convert: Callable[[object], str] = str) -> str:
+    """Convert a value to text by ``str`` or ``repr``; name its class if its own method raises.
+
+    Example:
+        >>> class Odd(ValueError):
+        ...     def __str__(self):
+        ...         raise RuntimeError("never")
+        >>> safe_text(Odd())
+        '<Odd without a text: its __str__ raises RuntimeError>'
+    """
+    try:
+        return convert(value)
+    except (Exception, SystemExit) as error:
+        method, kind = f"__{convert.__name__}__", type(error).__name__
+        return f"<{type(value).__name__} without a text: its {method} raises {kind}>"
 
 
 def strip_control_characters(text: str) -> str:

@@ -7,7 +7,8 @@ import html
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TextIO, cast
 from urllib.parse import quote
 
@@ -89,15 +90,34 @@ def mask_values(value: Any) -> Any:
 
 
 class MaskedStream:
-    """A text stream that masks what is written to it, and passes it on to another stream."""
+    """A text stream that masks what is written to it, and passes it on to another stream.
+
+    Attributes:
+        fault: the error of the last write that failed, such as that of a full disk or of a closed pipe.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.fault: OSError | None = None
 
     def write(self, text: str) -> int:
         """Write a text, masked."""
-        self._stream.write(mask(text))
+        with self._note_fault():
+            self._stream.write(mask(text))
         return len(text)
+
+    def flush(self) -> None:
+        """Flush the other stream."""
+        with self._note_fault():
+            self._stream.flush()
+
+    @contextmanager
+    def _note_fault(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.fault = error
+            raise
 
     def writelines(self, lines: Any) -> None:
         """Write texts, masked."""

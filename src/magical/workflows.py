@@ -88,13 +88,13 @@ class Workflow(Generic[P, R]):
             result = function() if self.settings is None else function(settings or self.settings())
         except MagicalError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # an exit would end the command with its own code
             raise self._drawing_error(error) from error
         finally:
             current_builder.reset(token)
         return builder.build(result)
 
-    def _drawing_error(self, error: Exception) -> WiringError:
+    def _drawing_error(self, error: BaseException) -> WiringError:
         # The author looks for a line of the workflow, not for the line of a library that raised.
         lines = [f for f in traceback.extract_tb(error.__traceback__) if f.name == self.function.__name__]
         place = f"{Path(lines[-1].filename).name}:{lines[-1].lineno}: {lines[-1].line}" if lines else ""

@@ -1,6 +1,7 @@
 """The journal: each run in a folder, as lines that a person can read."""
 
 import itertools
+import os
 import subprocess
 import threading
 import time
@@ -9,9 +10,19 @@ from typing import Any
 
 import pytest
 
-from magical.engine.journal import Journal, git_state
+from magical.engine.journal import MAX_TEXT, Journal, git_state
 from magical.errors import StoreError, UsageError
-from magical.events import LogLine, RunFinished, RunStarted, StepCached, StepFailed, StepFinished, StepStarted
+from magical.events import (
+    LogLine,
+    Progress,
+    RunFinished,
+    RunStarted,
+    StepCached,
+    StepFailed,
+    StepFinished,
+    StepStarted,
+)
+from magical.system.processes import machine_name
 from projects import ALL, Small, is_well_worded
 
 
@@ -200,3 +211,28 @@ def test_a_damaged_line_is_passed_over(tmp_path: Path, line: bytes) -> None:
     journal.write(run, RunFinished(run=run, state="done", seconds=1, executed=0))
     (summary,) = journal.runs()
     assert (summary.keys, summary.state) == ({"a": "k"}, "done")
+
+
+def test_a_run_whose_process_died_is_described_with_its_step(journal: Journal) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for process, host, described in (
+        (gone.pid, machine_name(), True),
+        (os.getpid(), machine_name(), False),
+        (gone.pid, "elsewhere", False),
+    ):
+        run = begun(journal, process=process, host=host)
+        assert journal.describe_orphan() == ""  # no body was under way
+        journal.write(run, StepStarted(step="y", key="k2"))
+        assert ("died while y was under way" in journal.describe_orphan()) is described
+        assert not described or is_well_worded(journal.describe_orphan())
+        journal.write(run, RunFinished(run=run, state="failed", seconds=1.5, executed=1))
+        assert journal.describe_orphan() == ""
+
+
+def test_a_text_of_any_length_is_cut(journal: Journal) -> None:
+    run = begun(journal)
+    journal.write(run, Progress(step="x", done=1, total=2, text="x" * 1_000_000))
+    assert [e["text"] for e in journal.events(run) if e["event"] == "Progress"] == [
+        "x" * (MAX_TEXT - 1) + "…"
+    ]

@@ -9,7 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from magical.system.processes import describe_process, is_process_alive, machine_name, process_start_time
+from magical.system.processes import (
+    describe_process,
+    is_process_alive,
+    machine_name,
+    process_start_time,
+    raise_on_os_exit,
+)
 
 
 @pytest.mark.parametrize(
@@ -74,3 +80,13 @@ def test_a_process_that_ended_is_dead() -> None:
     assert is_process_alive(pid)  # until its end is read
     os.waitpid(pid, 0)
     assert not is_process_alive(pid)
+
+
+def test_os_exit_raises_here_and_still_ends_a_forked_child() -> None:
+    with raise_on_os_exit():
+        with pytest.raises(SystemExit, match="3"):
+            os._exit(3)
+        child = os.fork()
+        if not child:
+            os._exit(5)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from magical.errors import StepError
-from magical.system.tracebacks import author_frames, format_frames, format_trace
+from magical.system.tracebacks import attach_trace, author_frames, format_frames, format_trace
 from projects import Answer, Small
 
 
@@ -131,3 +131,10 @@ def test_installed_and_own_files_are_told_apart(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="7") as caught:
             scope["f"]()  # type: ignore[operator]
         assert [f.filename for f in author_frames(caught.value)][1:] == ([str(file)] if own else []), file
+
+
+def test_the_middle_of_a_huge_traceback_is_left_out() -> None:
+    trace = format_trace(attach_trace(StepError("clean failed"), ValueError("x" * 1_000_000)))
+    assert trace.startswith("ValueError: xxx")
+    assert "\n… 980,012 characters more …\n" in trace
+    assert len(trace) < 21_000

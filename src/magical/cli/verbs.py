@@ -66,11 +66,11 @@ def _run_workflow(
     step, overrides = parse_words(words)
     context = options.open_context(overrides)
     from magical.integrations.prefect.reconcile import describe_open_flow_run
-    from magical.project.loading.configuration import GROUPS
     from magical.project.run_setup import run_drawing
     from magical.report.progress import Console
     from magical.report.text import design_text, run_json, run_text
 
+    _warn_orphan(context)
     with contextlib.redirect_stdout(sys.stderr):  # what steps print must not mix with the answer
         result = run_drawing(context, context.draw(step), (Console(),), debug)
         if note := describe_open_flow_run(context.journal, result.name):
@@ -82,13 +82,7 @@ def _run_workflow(
 
             findings = tuple(f for f in check_project(context).findings if f.severity != "note")
             graph = replace(graph, findings=findings)
-    # Policy options are not in the cache key, so the suggested command omits them.
-    settings = [w for w in words if "=" in w and re.split("[.=]", w)[0] not in GROUPS]
-    run_options = "".join(f" {shlex.quote(word)}" for word in settings)
-    run_options += f" --sample {options.sample}" if options.sample else ""
-    if options.pretend:
-        run_options += f" --pretend {options.pretend}"
-        run_options += f" --rows {options.rows}" if options.rows != SharedOptions.rows else ""
+    run_options = _format_run_options(options, words)
 
     def format_text() -> str:
         shown = replace(graph, findings=()) if options.pretend else graph
@@ -102,6 +96,20 @@ def _run_workflow(
         sys.exit(1)
 
 
+def _format_run_options(options: SharedOptions, words: tuple[str, ...]) -> str:
+    """Format the options with which other commands look at the results of this run."""
+    from magical.project.loading.configuration import GROUPS
+
+    # Policy options are not in the cache key, so the suggested command omits them.
+    settings = [w for w in words if "=" in w and re.split("[.=]", w)[0] not in GROUPS]
+    text = "".join(f" {shlex.quote(word)}" for word in settings)
+    text += f" --sample {options.sample}" if options.sample else ""
+    if options.pretend:
+        text += f" --pretend {options.pretend}"
+        text += f" --rows {options.rows}" if options.rows != SharedOptions.rows else ""
+    return text
+
+
 @verb(_STEP_AND_SETTINGS, SAMPLE_OPTION, PRETEND_OPTION, ROWS_OPTION, TRUST_OPTION)
 def plan_command(options: SharedOptions, words: tuple[str, ...]) -> None:
     """Say what a run would do, without doing it."""
@@ -109,6 +117,7 @@ def plan_command(options: SharedOptions, words: tuple[str, ...]) -> None:
     context = options.open_context(overrides)
     plans = context.plan(step)
     _warn_foreign_results(context)
+    _warn_orphan(context)
     from magical.report.text import plan_text
 
     names = ("state", "key", "after", "origin", "reason")
@@ -311,6 +320,12 @@ def _warn_foreign_results(context: ProjectContext) -> None:
     from magical.engine.execution.dispatch import describe_untrusted
 
     if note := describe_untrusted(context.store):
+        click.echo(note, err=True)
+
+
+def _warn_orphan(context: ProjectContext) -> None:
+    """Print on stderr which step the last run was at, if its process died without a word."""
+    if note := context.journal.describe_orphan():
         click.echo(note, err=True)
 
 

@@ -15,12 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from magical.errors import StoreError, UsageError
+from magical.errors import StoreError, UsageError, join_names
 from magical.events import Event, RunStarted
 from magical.masking import mask
 from magical.system.atomic_files import wrap_disk_errors
+from magical.system.processes import is_process_alive, machine_name
 
 __all__ = ["Journal", "RunSummary", "git_state"]
+
+MAX_TEXT = 25_000
+"""Characters of one text of an event that are kept."""
+
+_END = b'"event": "RunFinished"'
 
 
 @dataclass
@@ -56,6 +62,11 @@ class RunSummary:
     begun: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def under_way(self) -> list[str]:
+        """The nodes whose bodies began and did not end."""
+        return [n for n in self.begun if n not in {*self.keys, *self.failed, *self.pending}]
 
 
 class Journal:
@@ -96,7 +107,7 @@ class Journal:
         Raises:
             StoreError: the first event cannot be written: nothing has run yet.
         """
-        fields = {"at": round(time.time(), 3), **event.to_json()}
+        fields = {"at": round(time.time(), 3), **{k: _cut_text(v) for k, v in event.to_json().items()}}
         line = json.dumps(fields, ensure_ascii=False, default=lambda other: mask(str(other)))
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         path = self.folder / run / "journal.jsonl"
@@ -154,6 +165,22 @@ class Journal:
                 _apply_event(summary, event)
         return summary
 
+    def describe_orphan(self) -> str:
+        """Describe what the newest run was at when its process died; empty if it ended or still runs."""
+        newest = next(iter(self.names()), "")
+        # Most runs have an end, which is found without parsing each line.
+        if not newest or _END in (self.folder / newest / "journal.jsonl").read_bytes():
+            return ""
+        run = self.read(newest)
+        host, process = run.facts.get("host"), run.facts.get("process", 0)
+        if not run.under_way or host != machine_name() or is_process_alive(process):
+            return ""
+        return (
+            f"The process of the last run died while {join_names(run.under_way, 4)} was under way: "
+            "killed, out of memory, or crashed in compiled code.\n"
+            "Hint: if it dies again, PYTHONFAULTHANDLER=1 magical run shows the line of a crash."
+        )
+
     def runs(self) -> Iterator[RunSummary]:
         """Read the summaries of all runs, newest first."""
         return (self.read(name) for name in self.names())
@@ -174,6 +201,13 @@ def _next_run_prefix(names: Iterable[str]) -> str:
             last, ticks = dt.datetime.strptime(newest[1], _TIME_FORMAT), int(newest[2], 16) + 1
             moment, fraction = last + dt.timedelta(seconds=ticks // 4096), ticks % 4096
     return f"{moment:{_TIME_FORMAT}}-{fraction:03x}"
+
+
+def _cut_text(value: Any) -> Any:
+    """Cut a text that an event class of a project made too long for a journal; pass on any other value."""
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        return f"{value[: MAX_TEXT - 1]}…"
+    return value
 
 
 def _append(path: Path, data: bytes) -> None:

@@ -30,7 +30,7 @@ from magical.project.project_context import ProjectContext, open_context
 from magical.project.run_setup import TASK_WORKER_COMMAND, OpenTicket, create_run_context
 from magical.settings.paths import CommandLineText
 from magical.system.gc_pause import pause_gc
-from magical.system.processes import machine_name
+from magical.system.processes import machine_name, raise_on_os_exit
 
 __all__ = ["execute_on_worker", "execute_task", "serve_task"]
 
@@ -193,7 +193,9 @@ def serve_task() -> None:
         def emit(event: Event) -> None:
             send_answer(pipe, pack_answer(EVENT, event))
 
-        send_answer(pipe, answer_task(task, lambda: execute_task(task, emit)))
+        with raise_on_os_exit():
+            answer = answer_task(task, lambda: execute_task(task, emit))
+        send_answer(pipe, answer)
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(0)  # a thread or a finaliser of the body's must not hold up the end

@@ -270,8 +270,7 @@ def _list_run_rows(run: RunSummary, size: SizeLookup) -> list[tuple[str, str]]:
     rows += [(n, f"{states[n]:<5}  {format_size(size(k))}") for n, k in run.keys.items()]
     rows += [(n, "failed") for n in run.failed]
     rows += [(n, "pending") for n in run.pending]
-    lost = [n for n in run.begun if n not in {*run.keys, *run.failed, *run.pending}]
-    rows += [(n, "was under way") for n in lost]
+    rows += [(n, "was under way") for n in run.under_way]
     return rows + [(n, f"left out: {reason}") for n, reason in run.left_out.items()]
 
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 import functools
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["describe_process", "is_process_alive", "machine_name", "process_start_time"]
+__all__ = [
+    "describe_process",
+    "is_process_alive",
+    "machine_name",
+    "process_start_time",
+    "raise_on_os_exit",
+]
 
 
 @functools.cache
@@ -59,3 +67,27 @@ def is_process_alive(pid: int) -> bool:
     except OSError:  # it belongs to somebody else, but it exists
         return True
     return True
+
+
+@contextmanager
+def raise_on_os_exit() -> Iterator[None]:
+    """Make ``os._exit`` raise SystemExit during a block: code of a project must not end a run without a word.
+
+    Example:
+        >>> with raise_on_os_exit():
+        ...     os._exit(0)
+        Traceback (most recent call last):
+        SystemExit: 0
+    """
+    exit_now, owner = os._exit, os.getpid()
+
+    def leave(status: int) -> NoReturn:
+        if os.getpid() != owner:  # a forked child, which multiprocessing ends so
+            exit_now(status)
+        raise SystemExit(status)
+
+    os._exit = leave
+    try:
+        yield
+    finally:
+        os._exit = exit_now

@@ -12,6 +12,8 @@ from magical.masking import mask
 __all__ = ["attach_trace", "author_frames", "format_frames", "format_trace"]
 
 MAX_FRAMES = 8
+MAX_TRACE = 20_000
+"""Characters of a traceback that are kept."""
 _MAX_CAUSE_FRAMES = 3
 _MAX_CAUSES = 3
 
@@ -41,8 +43,16 @@ def format_frames(error: BaseException) -> str:
 
 
 def format_trace(error: BaseException) -> str:
-    """Format the whole traceback, with the frames of magical and of libraries, without secrets."""
-    return str(error.__dict__.get("trace") or mask("".join(traceback.format_exception(error)))).rstrip()
+    """Format the whole traceback, with the frames of magical and of libraries, without secrets.
+
+    The middle of a very long one, such as that of an exception whose message is a table, is left out.
+    """
+    if "trace" in error.__dict__:
+        return str(error.__dict__["trace"])
+    text = mask("".join(traceback.format_exception(error))).rstrip()
+    if (surplus := len(text) - MAX_TRACE) <= 0:
+        return text
+    return f"{text[: MAX_TRACE // 2]}\n… {surplus:,} characters more …\n{text[-MAX_TRACE // 2 :]}"
 
 
 def attach_trace(error: MagicalError, cause: BaseException) -> MagicalError:

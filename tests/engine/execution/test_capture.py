@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from magical.engine.execution import capture
+from magical.engine.execution.capture import MAX_LINE_WIDTH
 from magical.events import Event, LogLine, Sink, current_sink
 from projects import Small, one, python
 
@@ -112,6 +113,23 @@ def test_a_body_that_never_stops_talking_does_not_fill_the_journal(
     assert len(lines) == 51
     assert lines[-1] == ("warning", "it has said 50 lines; what it says from here on is not kept.")
     assert "other 499\n" in capsys.readouterr().out  # a notebook sees it all
+
+
+def test_long_lines_are_cut_at_their_end_and_say_so(tmp_path: Path) -> None:
+    body = """\
+    sys.stdout.write("begin" + "x" * 9_000)
+    print("y" * 5_000_000)
+    logging.getLogger("mine").warning("z" * 100_000)
+    emit("e" * 100_000)
+"""
+    small = one(tmp_path, SPEAKS.replace('    print("one", "two", sep="-")\n', body))
+    small.run()
+    cut = [text for _, text in said(small, "speaks") if len(text) > 100]
+    assert [(text[:6], len(text), text[-2:]) for text in cut] == [
+        ("beginx", MAX_LINE_WIDTH, "x…"),
+        ("mine: ", MAX_LINE_WIDTH, "z…"),
+        ("eeeeee", MAX_LINE_WIDTH, "e…"),
+    ]
 
 
 def test_streams_and_loggers_are_left_as_they_were(speaks: Small) -> None:

@@ -160,10 +160,28 @@ def interrupted(n: int) -> int:
 def exits(n: int) -> int:
     raise SystemExit(3)
 
+class Mute(ValueError):
+    def __str__(self):
+        raise RuntimeError("never")
+
+    __repr__ = __str__
+
+@step
+def mute(n: int) -> int:
+    raise ValueError("no luck") from Mute()
+
+@step
+def muter(n: int) -> int:
+    raise Mute
+
+@step
+def mutest(n: int) -> int:
+    return Mute()
+
 @workflow
 def flow(s: S) -> Any:
     n = height(table(s.source), s.fail)
-    return twice(n), wrong(n), interrupted(n), exits(n)
+    return twice(n), wrong(n), interrupted(n), exits(n), mute(n), muter(n), mutest(n)
 """
 
 
@@ -253,6 +271,21 @@ def test_an_exit_fails_the_step_and_an_interrupt_ends_the_run(bench: Callable[..
     with pytest.raises(BrokenPromise, match=r"wrong \(workflow.py:\d+\) promised int"):
         here.run("wrong")
     assert set(here.result.records) == {"table", "height"}
+
+
+def test_objects_whose_text_cannot_be_made_are_named_by_their_class(bench: Callable[..., Bench]) -> None:
+    here = bench()
+    here.run("table", "height")
+    with pytest.raises(StepError, match=r"mute .* raised ValueError"):
+        here.run("mute")
+    with pytest.raises(
+        StepError, match=r"muter .* raised Mute .*\n.*<Mute without a text: its __str__ raises"
+    ):
+        here.run("muter")
+    with pytest.raises(
+        BrokenPromise, match="returned <Mute without a text: its __repr__ raises RuntimeError>"
+    ):
+        here.run("mutest")
 
 
 def test_a_debugger_gets_what_the_body_raised(bench: Callable[..., Bench]) -> None:

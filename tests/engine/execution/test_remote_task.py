@@ -72,8 +72,20 @@ def test_whatever_is_raised_is_answered(error: BaseException) -> None:
 
     answered = unpack_answer("clean", answer_task(TASK, raises))
     assert isinstance(answered, StepError)
-    assert answered.lines == (f"clean: {type(error).__name__}: {error}",)
+    assert answered.lines == (f"clean: {type(error).__name__}: {error}".rstrip(": "),)
     assert "magical runs" in answered.hint
+
+
+def test_an_exception_without_a_text_is_answered_in_one_line() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("never")
+
+    def raises() -> Record:
+        raise Mute
+
+    answered = unpack_answer("clean", answer_task(TASK, raises))
+    assert answered.lines == ("clean: Mute: <Mute without a text: its __str__ raises RuntimeError>",)
 
 
 def test_what_cannot_be_sent_is_told_as_a_line() -> None:

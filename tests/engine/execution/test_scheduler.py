@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magical.engine.execution.scheduler import ReadyQueue
+from magical.engine.execution.scheduler import STOP_SECONDS, ReadyQueue
 from magical.engine.plan import NodePlan, Planner
 from magical.errors import (
     DamagedArtifact,
@@ -222,8 +222,8 @@ def slow(table: Frame, seconds: float, how: str) -> Frame:
     keep("height", table.height)
     if how == "die":
         os.kill(os.getpid(), 9)
-    if how == "exit":
-        os._exit(3)
+    if how == "crash":
+        os.abort()
     if how == "raise":
         raise ValueError("no luck")
     if how == "shell":
@@ -304,8 +304,8 @@ def test_a_step_that_takes_too_long_is_stopped_and_the_rest_goes_on(tmp_path: Pa
     assert not is_alive(pid(small, "nested"))
 
 
-@pytest.mark.slow_except("exit-exit code 3")
-@pytest.mark.parametrize(("how", "said"), [("die", "SIGKILL"), ("exit", "exit code 3")])
+@pytest.mark.slow_except("crash-SIGABRT")
+@pytest.mark.parametrize(("how", "said"), [("die", "SIGKILL"), ("crash", "SIGABRT")])
 def test_a_process_that_dies_costs_its_step_only(tmp_path: Path, how: str, said: str) -> None:
     small = one(tmp_path, SLOW)
     result = small.load().execute("", {"how": how, **alone(60)})
@@ -400,6 +400,22 @@ def test_a_run_that_is_stopped_keeps_what_is_finished_and_says_how_to_go_on(
     ended = [e for e in small.events() if e["event"] == "RunFinished"]
     assert [e["state"] for e in ended] == ["stopped"]
     assert small.ran(seconds=0.0) == ["slow", "total"]
+
+
+def test_a_second_interrupt_leaves_at_once(tmp_path: Path) -> None:
+    small = one(tmp_path, SLOW)
+    process = begun(small)
+    process.send_signal(signal.SIGINT)
+    until = time.monotonic() + 10
+    while not (waits := [e for e in small.events() if e.get("text", "").startswith("stopping; waiting")]):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, "Traceback" in err) == (130, False)
+    (ended,) = (e for e in small.events() if e["event"] == "RunFinished")
+    assert ended["state"] == "stopped"
+    assert ended["at"] - waits[0]["at"] < STOP_SECONDS
 
 
 def test_the_process_of_a_step_dies_with_its_run(tmp_path: Path) -> None:

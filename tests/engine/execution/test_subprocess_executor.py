@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from magical.engine.artifacts import Artifact, Record
+from magical.engine.execution.capture import MAX_LINE_WIDTH
 from magical.engine.execution.remote_task import ERROR, EVENT, RECORD, RemoteTask, pack_answer
 from magical.engine.execution.subprocess_executor import SubprocessExecutor, send_answer, stopped_error
 from magical.errors import StepError, StepStopped
@@ -89,6 +90,15 @@ def test_of_a_progress_bar_the_last_state_is_told() -> None:
     assert [e.text for e in seen if isinstance(e, LogLine)] == ["30 %"]
 
 
+def test_a_line_without_an_end_is_cut_and_the_last_state_of_a_long_progress_bar_kept() -> None:
+    seen: list[Event] = []
+    states = "sys.stdout.write(''.join(f'{i:90}\\r' for i in range(30_000)) + '\\n')\n"
+    executor(f"print('x' * 5_000_000)\n{states}print('after')\n{DONE}", seen.append)(task())
+    long, state, after = (e.text for e in seen if isinstance(e, LogLine))
+    assert long == "x" * (MAX_LINE_WIDTH - 1) + "…"
+    assert (state.strip(), after) == ("29999", "after")
+
+
 @pytest.mark.parametrize("echo", [True, False])
 def test_what_it_prints_is_shown_here_only_if_wanted(echo: bool, capsys: pytest.CaptureFixture[str]) -> None:
     executor("print('shown')\n" + DONE, lambda event: None, echo=echo)(task())
@@ -112,6 +122,11 @@ def test_the_task_arrives_whole(tmp_path: Path) -> None:
         ("os._exit(3)", "ended with exit code 3", "magical run tries again."),
         ("os.kill(os.getpid(), signal.SIGKILL)", "was ended by SIGKILL", "was there too little memory?"),
         ("os.kill(os.getpid(), signal.SIGTERM)", "was ended by SIGTERM", "magical run tries again."),
+        (
+            "os.kill(os.getpid(), signal.SIGSEGV)",
+            "was ended by SIGSEGV",
+            "compiled code crashed; PYTHONFAULTHANDLER=1 magical run shows the line.",
+        ),
     ],
 )
 def test_how_it_died_is_said(body: str, how: str, hint: str) -> None:

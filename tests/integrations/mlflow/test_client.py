@@ -1,16 +1,20 @@
 """What counts as a server that does not answer, and what as one that refuses."""
 
+import contextlib
 import http.server
+import os
 import socket
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from magical.errors import MagicalError, RegistryDown, RegistryError
 from magical.integrations.mlflow.client import hide_password, prepare_mlflow, wrap_mlflow_errors
-from mlflow_databases import free_port
+from mlflow_databases import database, free_port
 from projects import is_well_worded
 
 
@@ -117,3 +121,41 @@ def test_an_address_that_is_none_is_said(uri: str) -> None:
     assert type(caught.value) is RegistryError
     assert is_well_worded(str(caught.value))
     assert hide_password(uri) == uri
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "random bytes": (lambda file: file.write_bytes(os.urandom(100_000)), "file is not a database"),
+    "cut short": (lambda file: os.truncate(file, 5_000), "database disk image is malformed"),
+    "a damaged table": (
+        lambda file: file.write_bytes(file.read_bytes().replace(b"CREATE TABLE", b"CREATE T\xe4\xaeLE")),
+        "malformed database schema",
+    ),
+    "a folder": (lambda file: (file.unlink(), file.mkdir()), "it is a folder"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_database_is_named_at_once(tmp_path: Path, damage: str) -> None:
+    uri, file = database(tmp_path), tmp_path / "mlflow.db"
+    arrange, reason = DAMAGES[damage]
+    arrange(file)
+    with pytest.raises(RegistryDown) as caught, prepare_mlflow(uri):
+        pass
+    assert str(caught.value).splitlines()[0] == f"MLflow's database {file} cannot be read: {reason}."
+    assert is_well_worded(str(caught.value))
+
+
+def test_damage_that_only_a_request_meets_is_named_too() -> None:
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    assert "MLflow's database x.db cannot be read: database disk image is malformed." in str(refused(error))
+    assert type(refused(error)) is RegistryDown
+
+
+def test_an_empty_or_locked_database_is_not_damaged(tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    with contextlib.closing(sqlite3.connect(tmp_path / "locked.db")) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("BEGIN EXCLUSIVE")
+        for name in ("empty.db", "locked.db", "missing.db"):
+            with prepare_mlflow(f"sqlite:///{tmp_path / name}"):
+                pass

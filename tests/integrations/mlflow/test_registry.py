@@ -288,7 +288,7 @@ def test_a_server_that_is_silent_is_given_up(tmp_path: Path) -> None:
 def test_a_database_that_cannot_be_opened_is_one_short_error(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("this is no database, but a text that is long enough to be looked at")
     registry = MlflowRegistry(f"sqlite:///{tmp_path}/mlflow.db", artifacts=tmp_path, experiment="e")
-    with pytest.raises(RegistryError, match="could not list models"):
+    with pytest.raises(RegistryDown, match=r"mlflow\.db cannot be read: file is not a database"):
         registry.versions()
 
 

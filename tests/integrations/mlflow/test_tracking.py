@@ -26,6 +26,7 @@ from magical.integrations.mlflow.tracking import MlflowTracking
 from magical.library.metrics.scores import Score, Scores
 from magical.system.processes import describe_process
 from mlflow_databases import database, free_port
+from projects import IMPORTS, project
 
 AUC = Score(value=0.75, low=0.7, high=0.8)
 
@@ -290,3 +291,29 @@ def test_how_far_a_run_has_come_is_noted(desk: Desk) -> None:
     mark = marks.read("r1")
     assert mark is not None
     assert (mark.state, mark.run_id) == ("sent", run)
+
+
+SMALLEST = """
+@step
+def first() -> int:
+    return 1
+
+@workflow
+def flow() -> int:
+    return first()
+"""
+
+
+def test_a_run_with_a_damaged_database_ends_well_and_is_sent_once_that_is_mended(tmp_path: Path) -> None:
+    small = project(tmp_path, {"workflow.py": IMPORTS + SMALLEST}, tracking=True)
+    file = tmp_path / ".magical" / "mlflow.db"
+    file.mkdir(parents=True)
+    answer = small.command("run")
+    said = f"MLflow's database {file} cannot be read: it is a folder."
+    assert (answer.code, answer.err.count(said), "1 step ran" in answer.out) == (0, 1, True)
+    missed = small.command("sync")
+    assert (missed.code, said in missed.out) == (1, True)
+    file.rmdir()
+    database(file.parent)
+    sent = small.command("sync")
+    assert (sent.code, "sent to MLflow" in sent.out) == (0, True)

@@ -14,7 +14,7 @@ from typing import Any, TextIO, cast
 from magical.events import Event, LogLine, NullSink, Sink, current_sink
 from magical.masking import mask
 
-__all__ = ["MAX_LINES", "MAX_LINE_WIDTH", "LineEmitter", "capture_lines"]
+__all__ = ["MAX_LINES", "MAX_LINE_WIDTH", "LineEmitter", "capture_lines", "cut_line", "trim_partial_line"]
 
 MAX_LINES = 2_000
 """Lines of one step that become events; later ones are only echoed."""
@@ -58,6 +58,16 @@ def _unwrap_stream(stream: TextIO | _CapturedStream) -> TextIO:
     return cast(TextIO, stream)
 
 
+def cut_line(text: str) -> str:
+    """Cut the end off a text of more than ``MAX_LINE_WIDTH`` characters, and mark it with an ellipsis.
+
+    Example:
+        >>> len(cut_line("x" * 50_000)), cut_line("x" * 50_000)[-2:]
+        (2000, 'x…')
+    """
+    return text if len(text) <= MAX_LINE_WIDTH else f"{text[: MAX_LINE_WIDTH - 1]}…"
+
+
 class LineEmitter:
     """Emits lines of steps, up to ``MAX_LINES`` of each.
 
@@ -75,10 +85,24 @@ class LineEmitter:
         """Emit one line of a step; after ``MAX_LINES`` emit one warning, then nothing."""
         self._counts[step] += 1
         if self._counts[step] <= MAX_LINES:
-            emit(LogLine(step=step, text=mask(text)[:MAX_LINE_WIDTH], level=level))
+            emit(LogLine(step=step, text=cut_line(mask(text)), level=level))
         elif self._counts[step] == MAX_LINES + 1:
             text = f"it has said {MAX_LINES:,} lines; what it says from here on is not kept."
             emit(LogLine(step=step, text=text, level="warning"))
+
+
+def trim_partial_line(text: str) -> str:
+    """Keep the beginning of a very long line without an end, or of the last state of a progress bar in it.
+
+    Example:
+        >>> trim_partial_line("10 %" + " " * 9_000 + chr(13) + "20 %")
+        '20 %'
+    """
+    if len(text) <= MAX_LINE_WIDTH * 4:
+        return text
+    state = text.rstrip("\r")
+    end = text[len(state) :][:1]  # the next state must not continue this one
+    return state.rpartition("\r")[2][: MAX_LINE_WIDTH * 4] + end
 
 
 class _CapturedStream(io.TextIOBase):
@@ -129,7 +153,7 @@ class _CapturedStream(io.TextIOBase):
             for line in whole:
                 self._emit_line(sink, line + "\n")
             if rest:
-                self._partial_lines[key] = (sink, rest[-MAX_LINE_WIDTH * 4 :])
+                self._partial_lines[key] = (sink, trim_partial_line(rest))
         return len(text)
 
     def flush(self) -> None:

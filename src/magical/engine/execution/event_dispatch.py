@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
+from magical.engine.execution.capture import cut_line
 from magical.engine.journal import Journal, git_state
 from magical.engine.protocols import Listener
 from magical.engine.run import RunContext, RunResult
-from magical.errors import shorten
+from magical.errors import safe_text, shorten
 from magical.events import Event, LogLine, RunFinished, RunStarted, current_sink
 from magical.keys.packages import digest_lock_files, read_versions
 from magical.system.processes import describe_process
@@ -27,6 +29,8 @@ class EventDispatcher:
         """Dispatch one event; events of several threads go one after the other."""
         # Masked first: no file and no listener may receive a secret.
         event = event.mask_texts()
+        if isinstance(event, LogLine):  # a body may emit a text of any length
+            event = replace(event, text=cut_line(event.text))
         with self._lock:
             if trouble := self._journal.write(self._run, event):
                 self(LogLine(step="", text=trouble, level="warning"))
@@ -42,7 +46,8 @@ class EventDispatcher:
             listener.on(event)
         except Exception as error:  # a listener must never fail the run
             self._listeners = [kept for kept in self._listeners if kept is not listener]
-            text = f"{type(listener).__name__} gets no more events: {shorten(str(error) or repr(error), 240)}"
+            why = shorten(safe_text(error) or repr(error), 240)
+            text = f"{type(listener).__name__} gets no more events: {why}"
             self(LogLine(step="", text=text, level="warning"))
         finally:
             current_sink.reset(token)

@@ -34,6 +34,7 @@ from magical.errors import (
     MagicalError,
     StepError,
     StoreError,
+    safe_text,
     shorten,
 )
 from magical.events import Sink, current_sink
@@ -126,7 +127,7 @@ def _validate_value(value: Any, promise: Promise, owner: str) -> Any:
         place = ".".join(map(str, first["loc"]))
         detail = f"{place}: {first['msg']}" if place else first["msg"]
         raise BrokenPromise(
-            f"{owner} promised {promise}, and returned {shorten(repr(value), 80)}:",
+            f"{owner} promised {promise}, and returned {shorten(safe_text(value, repr), 80)}:",
             f"  {shorten(detail, 120)}",
             hint="return what it promises, or promise what it returns.",
         ) from None
@@ -154,7 +155,7 @@ def _wrong_type_error(value: Any, promise: Promise, owner: str) -> BrokenPromise
     elif promise.is_table and name == "pandas.Series":
         hint = "make it a table: .reset_index(), or .to_frame()."
     is_table = hasattr(value, "iloc") or isinstance(value, pl.DataFrame)
-    shown = f"{len(value):,} rows" if is_table else shorten(repr(value), 60)
+    shown = f"{len(value):,} rows" if is_table else shorten(safe_text(value, repr), 60)
     return BrokenPromise(f"{owner} promised {promise}, and returned {shown} ({name}).", hint=hint)
 
 
@@ -457,7 +458,7 @@ def _step_error(node: Node, error: BaseException) -> MagicalError:
     place = f" ({Path(frame.filename).name}:{frame.lineno}: {shorten(frame.line or '', 80)})" if frame else ""
     step_error = StepError(
         f"{node.name} ({node.where}) raised {type(error).__name__}{place}:",
-        *[f"  {line}" for line in (str(error).strip() or "no message").splitlines()[:2]],
+        *[f"  {line}" for line in (safe_text(error).strip() or "no message").splitlines()[:2]],
         hint=f"open it with its inputs: magical replay last {node.name} --pdb",
     )
     return attach_trace(step_error, error)

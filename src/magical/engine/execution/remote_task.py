@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.capture import MAX_LINE_WIDTH
-from magical.errors import MagicalError, StepError
+from magical.engine.execution.capture import cut_line
+from magical.errors import MagicalError, StepError, safe_text
 from magical.events import Event, LogLine
 from magical.masking import mask
 
@@ -67,7 +67,7 @@ def pack_answer(kind: str, payload: Any) -> bytes:
         try:
             payload = pickle.dumps(payload)
         except Exception:  # an event or error may contain any object of the body, such as a lock
-            line = LogLine(step=getattr(payload, "step", ""), text=mask(repr(payload))[:MAX_LINE_WIDTH])
+            line = LogLine(step=getattr(payload, "step", ""), text=cut_line(mask(repr(payload))))
             payload = pickle.dumps(StepError(*payload.lines, hint=payload.hint) if kind == ERROR else line)
     # Pickled twice: the reader learns the kind even where the payload's class cannot be imported.
     return pickle.dumps((kind, payload))
@@ -86,7 +86,7 @@ def answer_task(task: RemoteTask, compute: Callable[[], Record]) -> bytes:
     except MagicalError as error:
         return pack_answer(ERROR, error)
     except BaseException as error:  # SystemExit too: without an answer the run would wait
-        text = f"{task.node}: {type(error).__name__}: {error}"
+        text = f"{task.node}: {type(error).__name__}: {safe_text(error)}".rstrip(": ")
         return pack_answer(ERROR, StepError(text, hint="magical runs last"))
 
 

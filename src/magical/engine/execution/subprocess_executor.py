@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.capture import LineEmitter
+from magical.engine.execution.capture import LineEmitter, trim_partial_line
 from magical.engine.execution.remote_task import EVENT, RemoteTask, unpack_answer, unpack_record
 from magical.errors import MagicalError, StepStopped
 from magical.events import Event
@@ -26,6 +26,11 @@ __all__ = ["POLL_SECONDS", "SubprocessExecutor", "send_answer", "stopped_error"]
 
 POLL_SECONDS = 0.2
 """Seconds between two checks whether the run is being stopped."""
+
+MAX_PIECE = 1 << 20
+"""Characters of a line that are read at once."""
+
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
 
 _send_lock = threading.Lock()
 
@@ -112,12 +117,20 @@ class SubprocessExecutor:
         assert process.stdout is not None
         # Universal newlines would make a line of each state of a progress bar.
         with io.TextIOWrapper(process.stdout, errors="replace", newline="\n") as stream:
-            for line in stream:
+            line = ""
+            while piece := stream.readline(MAX_PIECE):  # a line of any length must not fill the memory
                 if self._echo:
-                    sys.stdout.write(line)
-                if text := line.rstrip().rpartition("\r")[2]:  # the last state of a progress bar
-                    with contextlib.suppress(MagicalError):
-                        self._lines(self._emit, node, text, "print")
+                    sys.stdout.write(piece)
+                line = trim_partial_line(line + piece.rstrip("\n"))
+                if piece.endswith("\n"):
+                    self._emit_line(node, line)
+                    line = ""
+            self._emit_line(node, line)
+
+    def _emit_line(self, node: str, line: str) -> None:
+        if text := line.rstrip().rpartition("\r")[2]:  # the last state of a progress bar
+            with contextlib.suppress(MagicalError):
+                self._lines(self._emit, node, text, "print")
 
 
 def send_answer(pipe: Connection, message: bytes) -> None:
@@ -152,5 +165,9 @@ def _process_died_error(task: RemoteTask, process: subprocess.Popen[bytes]) -> S
     if code is not None and code < 0:
         with contextlib.suppress(ValueError):
             how = f"was ended by {signal.Signals(-code).name}"
-    hint = "was there too little memory?" if code == -signal.SIGKILL else "magical run tries again."
+    hint = "magical run tries again."
+    if code is not None and -code in _CRASHES:  # trying again would crash again
+        hint = "compiled code crashed; PYTHONFAULTHANDLER=1 magical run shows the line."
+    elif code == -signal.SIGKILL:
+        hint = "was there too little memory?"
     return StepStopped(f"{task.node} ({task.where}): the process it ran in {how}.", hint=hint)

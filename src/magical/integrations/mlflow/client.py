@@ -100,6 +100,9 @@ _CONNECTION_ERRORS = {  # by name, since requests and urllib3 are imported late
 
 _UNAVAILABLE_CODES = ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "REQUEST_LIMIT_EXCEEDED")
 
+_DAMAGES = ("database disk image is malformed", "file is not a database")
+"""The words of SQLite for a damaged file; their class, DatabaseError, is that of other faults, too."""
+
 _PROBE_TIMEOUT = 3.0
 
 _MLFLOW_PACKAGES = ("mlflow", "requests", "sqlalchemy", "sqlite3", "urllib3")
@@ -114,7 +117,7 @@ def prepare_mlflow(uri: str) -> Iterator[None]:
     """Prepare an import of MLflow or a first request to a server, in one thread at a time.
 
     Raises:
-        RegistryDown: the server does not answer within three seconds.
+        RegistryDown: the server does not answer within three seconds, or the database is damaged.
         RegistryError: the address is malformed.
     """
     with _lock:  # the environment and the filters of warnings belong to the whole process
@@ -126,6 +129,7 @@ def prepare_mlflow(uri: str) -> Iterator[None]:
         for words in _IGNORED_WARNINGS:
             warnings.filterwarnings("ignore", f".*{words}")
         _probe(uri)
+        _probe_database(uri)
         yield
 
 
@@ -138,7 +142,7 @@ def wrap_mlflow_errors(uri: str, action: str) -> Iterator[None]:
         action: for the message, such as ``list models``.
 
     Raises:
-        RegistryDown: MLflow or its database does not answer.
+        RegistryDown: MLflow or its database does not answer, or the database is damaged.
         RegistryError: MLflow refused the request.
 
     Example:
@@ -154,6 +158,8 @@ def wrap_mlflow_errors(uri: str, action: str) -> Iterator[None]:
         if (reason := _find_outage(error)) is not None:
             _answered_at.pop(uri, None)  # the next request probes the server again
             raise _no_answer_error(uri, reason) from error
+        if damage := next((d for d in _DAMAGES if is_embedded(uri) and d in str(error)), ""):
+            raise _damaged_database_error(uri, damage) from error
         if type(error).__module__.partition(".")[0] not in _MLFLOW_PACKAGES and not isinstance(
             error, OSError
         ):
@@ -243,6 +249,25 @@ def _probe(uri: str) -> None:
     _answered_at[uri] = time.monotonic()
 
 
+def _probe_database(uri: str) -> None:
+    """Raise if the file of an embedded database cannot be read: MLflow itself would retry for minutes."""
+    path = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or not path.exists():
+        return
+    if path.is_dir():
+        raise _damaged_database_error(uri, "it is a folder")
+    import sqlite3
+
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=0)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError as error:
+        if "locked" not in str(error):  # for that, MLflow waits
+            raise _damaged_database_error(uri, error) from error
+    except UnicodeDecodeError as error:  # in the text of an error of SQLite, about a damaged table
+        raise _damaged_database_error(uri, "malformed database schema") from error
+
+
 def _find_outage(error: BaseException) -> object:
     """Return the cause if MLflow or its database is down, out of reach, too slow or locked, else None."""
     chain = [error]
@@ -278,4 +303,12 @@ def _no_answer_error(uri: str, reason: object) -> RegistryDown:
         hint = "is another program writing to it? What it missed is sent by: magical sync"
     return RegistryDown(
         f"MLflow at {hide_password(uri)} does not answer: {shorten(text, 120).rstrip('.')}.", hint=hint
+    )
+
+
+def _damaged_database_error(uri: str, reason: object) -> RegistryDown:
+    # Down, not refused: once the file is mended, `magical sync` sends what it missed.
+    return RegistryDown(
+        f"MLflow's database {uri.removeprefix('sqlite:///')} cannot be read: {reason}.",
+        hint="put a copy of it back, or move it away and a new one is made; then: magical sync",
     )

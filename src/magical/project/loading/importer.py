@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import Field
 
-from magical.errors import MagicalError, ProjectError, did_you_mean, shorten
+from magical.errors import MagicalError, ProjectError, did_you_mean, safe_text, shorten
 from magical.project.loading.location import Location
 from magical.project.loading.source_loader import (
     FreshLoader,
@@ -182,7 +182,7 @@ def _add_location(error: MagicalError) -> None:
 def _import_error(location: Location, error: BaseException) -> ProjectError:
     """Create the error for an exception that importing the project raised, with the author's line."""
     frames = author_frames(error)
-    text = str(error).strip()
+    text = safe_text(error).strip()
     if type(error).__name__ == "SchemaError":  # pydantic's: only the last line says what is wrong
         field = re.search(r'Field "(\w+)"', text)
         text = f"{f'field {field[1]}: ' if field else ''}{text.splitlines()[-1].strip()}"
