@@ -37,6 +37,7 @@ from magical.events import Sink, current_sink
 from magical.graph import Node
 from magical.keys.key import compute_node_key
 from magical.refs import Link, Wire
+from magical.running_bodies import running_body
 from magical.steps import Receipt
 from magical.synthesis.generate import GenerateOptions, generate
 from magical.synthesis.stub_models import pretending_run
@@ -296,7 +297,8 @@ class LocalExecutor:
         try:
             # Bound by hand: a signature with positional-only parameters takes no keywords.
             bound = inspect.BoundArguments(call.step.signature, OrderedDict(arguments))
-            return validate_output(call.step.function(*bound.args, **bound.kwargs), call.promise, node)
+            with running_body(context) if context is not None else contextlib.nullcontext():
+                return validate_output(call.step.function(*bound.args, **bound.kwargs), call.promise, node)
         except MagicalError as error:
             if str(error).startswith((f"{node.step_name} ", f"{node.name} ")):
                 raise
