@@ -19,6 +19,7 @@ from magical.keys.code_closure import CodeClosure, CodeReader
 from magical.keys.packages import find_package
 from magical.masking import mask_uris
 from magical.scoring_path import derive_scoring_path
+from magical.settings import OutputPath, find_paths
 from magical.synthesis.strategies import pretence_json
 
 __all__ = ["KEY_FORMAT", "NodeIdentity", "compute_node_key", "identify_nodes"]
@@ -37,6 +38,7 @@ class NodeIdentity:
         argument_files: absolute paths of files in arguments, by label, in the order of their placeholders.
         code_files: the project files of the code.
         calls_wish: True if the code calls ``wish``, so that the result is not real.
+        output_files: absolute paths of the files and folders that an argument tells it to write.
 
     Example:
         >>> identity = NodeIdentity({"argument:x": "1"})
@@ -49,6 +51,7 @@ class NodeIdentity:
     argument_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     code_files: tuple[str, ...] = ()
     calls_wish: bool = False
+    output_files: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Convert the identity to JSON."""
@@ -58,13 +61,15 @@ class NodeIdentity:
             "files": {k: list(v) for k, v in self.argument_files.items()},
             "sources": list(self.code_files),
             "wishes": self.calls_wish,
+            "outputs": list(self.output_files),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> NodeIdentity:
         """Read an identity from JSON."""
         files = {k: tuple(v) for k, v in data["files"].items()}
-        return cls(data["parts"], data["where"], files, tuple(data["sources"]), data["wishes"])
+        sources, outputs = tuple(data["sources"]), tuple(data["outputs"])
+        return cls(data["parts"], data["where"], files, sources, data["wishes"], outputs)
 
 
 def identify_nodes(graph: Graph) -> dict[str, NodeIdentity]:
@@ -79,7 +84,7 @@ def identify_nodes(graph: Graph) -> dict[str, NodeIdentity]:
     for node in graph.nodes:
         is_pretended = node.facts.get("pretended") or node.facts.get("cut")
         identify = _identify_pretended if is_pretended else _identify_node
-        identities[node.name] = identify(node, reader)
+        identities[node.name] = replace(identify(node, reader), output_files=_find_output_files(node))
         if is_pretended or any(link.node in unreal for link in node.links):
             unreal.add(node.name)
     for node in graph.nodes:
@@ -206,6 +211,11 @@ def _identify_pretended(node: Node, reader: CodeReader) -> NodeIdentity:
     code = reader.read(*_find_rule_functions(promise), *classes)
     digests, where = _label_pieces(code)
     return NodeIdentity(parts | digests, where, {}, tuple(sorted(code.files)))
+
+
+def _find_output_files(node: Node) -> tuple[str, ...]:
+    arguments = node.call.arguments if node.call is not None else {}
+    return tuple(str(Path.cwd() / p) for p in find_paths(arguments) if isinstance(p, OutputPath))
 
 
 def _encode_node_argument(node: Node, name: str, value: Any, paths: list[str], roots: list[Any]) -> str:

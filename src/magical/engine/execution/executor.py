@@ -221,7 +221,8 @@ class LocalExecutor:
         else:
             arguments = self.load_arguments(node, records)
             began = time.monotonic()  # the time for loading inputs is not part of the step's time
-            with pretending_run() if plan.origin else contextlib.nullcontext():
+            branding = self._context.planning.receipts.brands.branding(arguments, plan.origin)
+            with branding, pretending_run() if plan.origin else contextlib.nullcontext():
                 value = self.call_body(node, arguments, context)
         if is_sampled_source(node, self._context.planning.sample):
             value = sample_rows(value, self._context.planning.sample)
