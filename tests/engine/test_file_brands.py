@@ -144,6 +144,21 @@ def test_a_body_that_fails_half_way_brands_what_it_wrote(small: Small) -> None:
     assert small.run().origin("read") == ("rows",)
 
 
+def test_a_replay_brands_what_it_writes(small: Small) -> None:
+    draw(small, "from magical import wish\n" + WRITTEN, f"{WRITES}, wishing(OutputPath('wish.csv'))")
+    small.edit(
+        "workflow.py",
+        "@step\ndef read(",
+        "@step\ndef wishing(file: OutputPath) -> int:\n"
+        "    return file.write_text(str(wish(float)))\n\n\n@step\ndef read(",
+    )
+    small.run()
+    assert not (small.root / "wish.csv").exists(), "it was left out"
+    small.command("replay", "last", "wishing")
+    draw(small, WRITTEN, READS.replace("out.csv", "wish.csv"))
+    assert small.run().origin("read") == ("wishing",)
+
+
 def test_a_folder_is_branded_file_by_file(tmp_path: Path) -> None:
     folder, brands = tmp_path / "out", FileBrands(tmp_path / "brands")
     folder.mkdir()

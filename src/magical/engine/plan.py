@@ -47,6 +47,9 @@ class Receipts:
 
     Keys do not depend on the registry. The receipt of the first registry is stored under the key; the receipt
     of any other one under the key and a suffix made from the registry's id.
+
+    Attributes:
+        brands: the files that steps of this project wrote from what is not real.
     """
 
     def __init__(self, store: Store, registry: RegistryIdentity, home: Path | None = None) -> None:

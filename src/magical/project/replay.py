@@ -108,7 +108,8 @@ def replay_step(
 
     def call() -> Any:
         # Outside a pretending run a pretended model refuses to predict.
-        with pretending_run() if origin else contextlib.nullcontext():
+        brands = run_context.planning.receipts.brands
+        with brands.branding(arguments, origin), pretending_run() if origin else contextlib.nullcontext():
             return brand_origin(executor.call_body(node, arguments), origin)
 
     return Replay(node, summary, arguments, stale, call, origin)
