@@ -261,3 +261,36 @@ def test_a_thread_of_a_real_step_in_a_process_of_its_own_cannot_wish(
     small = foreign(tmp_path, FOREIGN["a thread"], monkeypatch)
     small.write("settings.toml", NO_TRACKING + "[policy.steps.wet]\ntimeout = 60\n")
     assert "would pass as real" in str(small.fails()["wet"])
+
+
+INNER = """\
+from magical import step, workflow
+
+
+@step
+def guess() -> float: ...
+
+
+@workflow
+def inner() -> float:
+    return guess()
+"""
+
+
+@pytest.mark.parametrize("calls_wish", [False, True])
+def test_the_body_of_a_real_step_cannot_run_what_is_pretended(tmp_path: Path, calls_wish: bool) -> None:
+    inner = Small(tmp_path / "inner")
+    inner.write("workflow.py", INNER)
+    inner.write("settings.toml", NO_TRACKING)
+    inner.run()  # what is in the cache is not real either
+    outer = Small(tmp_path / "outer")
+    body = f"magical.load({str(inner.root)!r}).run().result" + " + wish(float)" * calls_wish
+    outer.write("workflow.py", FOREIGN_FLOW.replace("WAY", body).replace("import ways", "import magical"))
+    outer.write("settings.toml", NO_TRACKING)
+    if calls_wish:
+        assert outer.run().origin("wet") == ("wet",)
+    else:
+        error = outer.fails()["wet"]
+        assert isinstance(error, WiringError)
+        assert "wet runs inner, where guess is not real" in str(error)
+        assert is_well_worded(str(error))
