@@ -158,3 +158,139 @@ def test_what_cannot_be_wished() -> None:
     with pytest.raises(ContractError) as caught:
         wish(Frame)
     assert is_well_worded(str(caught.value))
+
+
+THREADS = """\
+import concurrent.futures
+import multiprocessing
+import subprocess
+import sys
+import threading
+
+import magical
+
+plead = getattr(magical, "wi" + "sh")
+
+
+def rain(_=0):
+    return plead(float)
+
+
+def of_a_thread():
+    future = concurrent.futures.Future()
+
+    def work():
+        try:
+            future.set_result(rain())
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work).start()
+    return future.result()
+
+
+def of_a_pool(cls, **options):
+    with cls(1, **options) as pool:
+        return pool.submit(rain).result()
+
+
+def of_processes(way):
+    return of_a_pool(concurrent.futures.ProcessPoolExecutor, mp_context=multiprocessing.get_context(way))
+
+
+def of_a_command():
+    code = "from ways import rain; print(rain())"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if ended.returncode:
+        raise RuntimeError(ended.stderr.splitlines()[-2])
+    return float(ended.stdout)
+"""
+FOREIGN = {
+    "a thread": "ways.of_a_thread()",
+    "a pool of threads": "ways.of_a_pool(ways.concurrent.futures.ThreadPoolExecutor)",
+    "a forked process": "ways.of_processes('fork')",
+    "a spawned process": "ways.of_processes('spawn')",
+    "another command": "ways.of_a_command()",
+}
+FOREIGN_FLOW = """\
+import ways
+from magical import step, wish, workflow
+
+
+@step
+def wet() -> float:
+    return WAY
+
+
+@workflow
+def flow() -> float:
+    return wet()
+"""
+
+
+def foreign(root: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> Small:
+    small = Small(root)
+    small.write("workflow.py", FOREIGN_FLOW.replace("WAY", body))
+    small.write("ways.py", THREADS)
+    small.write("settings.toml", NO_TRACKING)
+    monkeypatch.setenv("PYTHONPATH", str(root))
+    monkeypatch.syspath_prepend(root)
+    return small
+
+
+@pytest.mark.parametrize("way", FOREIGN)
+def test_a_thread_or_a_process_of_a_real_step_cannot_wish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    errors = foreign(tmp_path, FOREIGN[way], monkeypatch).fails()
+    assert "would pass as real" in str(errors["wet"])
+
+
+@pytest.mark.parametrize("way", FOREIGN)
+def test_a_thread_or_a_process_of_a_step_that_pretends_may_wish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    run = foreign(tmp_path, f"wish(float) + {FOREIGN[way]}", monkeypatch).run()
+    assert run.origin("wet") == ("wet",)
+    assert isinstance(run.result, float)
+
+
+def test_a_thread_of_a_real_step_in_a_process_of_its_own_cannot_wish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = foreign(tmp_path, FOREIGN["a thread"], monkeypatch)
+    small.write("settings.toml", NO_TRACKING + "[policy.steps.wet]\ntimeout = 60\n")
+    assert "would pass as real" in str(small.fails()["wet"])
+
+
+INNER = """\
+from magical import step, workflow
+
+
+@step
+def guess() -> float: ...
+
+
+@workflow
+def inner() -> float:
+    return guess()
+"""
+
+
+@pytest.mark.parametrize("calls_wish", [False, True])
+def test_the_body_of_a_real_step_cannot_run_what_is_pretended(tmp_path: Path, calls_wish: bool) -> None:
+    inner = Small(tmp_path / "inner")
+    inner.write("workflow.py", INNER)
+    inner.write("settings.toml", NO_TRACKING)
+    inner.run()  # what is in the cache is not real either
+    outer = Small(tmp_path / "outer")
+    body = f"magical.load({str(inner.root)!r}).run().result" + " + wish(float)" * calls_wish
+    outer.write("workflow.py", FOREIGN_FLOW.replace("WAY", body).replace("import ways", "import magical"))
+    outer.write("settings.toml", NO_TRACKING)
+    if calls_wish:
+        assert outer.run().origin("wet") == ("wet",)
+    else:
+        error = outer.fails()["wet"]
+        assert isinstance(error, WiringError)
+        assert "wet runs inner, where guess is not real" in str(error)
+        assert is_well_worded(str(error))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from magical.masking import mask_values
+from magical.running_bodies import running_body
 
 __all__ = [
     "Event",
@@ -253,9 +254,11 @@ def discard_events(*, allows_wishes: bool = True) -> Iterator[None]:
         >>> with discard_events():
         ...     emit("to nobody")
     """
-    token = current_sink.set(NullSink(allows_wishes))
+    sink = NullSink(allows_wishes)
+    token = current_sink.set(sink)
     try:
-        yield
+        with running_body(sink):
+            yield
     finally:
         current_sink.reset(token)
 

@@ -9,6 +9,7 @@ from magical.contracts.promises import Frame, Promise, attach_promise, attached_
 from magical.contracts.tables import convert_kind
 from magical.errors import WiringError, find_author_line
 from magical.events import current_sink
+from magical.running_bodies import is_wish_allowed
 from magical.synthesis.generate import DEFAULT_ROWS, GenerateOptions, generate
 
 __all__ = ["wish"]
@@ -37,7 +38,8 @@ def wish(promise: Any, like: Any = None, *, rows: int = DEFAULT_ROWS) -> Any:
     Raises:
         ContractError: no data can be generated from the promise.
         WiringError: the engine cannot see the call in the step's code, or the call is outside the steps of a
-            project that is run; its result would pass as real.
+            project that is run, or in a thread or a process of a step that is real; its result would pass as
+            real.
 
     Example:
         >>> import polars as pl
@@ -57,10 +59,10 @@ def wish(promise: Any, like: Any = None, *, rows: int = DEFAULT_ROWS) -> Any:
     step = sink.name if sink is not None else ""
     # The key of a node says if its code calls wish(). A call that the key does not show must fail, or its
     # result would be cached as real.
+    if not is_wish_allowed(sink):
+        raise _foreign_wish_error() if sink is None or sink.may_wish() else _hidden_wish_error(step)
     if sink is None:
         print(f"wish: {wanted} is pretended; it is not real.", file=sys.stderr)
-    elif not sink.may_wish():
-        raise _hidden_wish_error(step)
     tables = like if isinstance(like, (list, tuple)) else [like]
     inputs = [(attached_promise(table) or Promise("table"), table) for table in tables if table is not None]
     value = generate(wanted, GenerateOptions(f"{step}/{wanted}", rows), inputs=inputs)
@@ -77,4 +79,12 @@ def _hidden_wish_error(step: str) -> WiringError:
     return WiringError(
         f"{step} calls wish() in a way that its source does not show, so its result would pass as real.",
         hint="write `from magical import wish`, and call wish(...) in the step or in a helper.",
+    )
+
+
+def _foreign_wish_error() -> WiringError:
+    return WiringError(
+        f"wish() is called in a thread or a process that a step started{find_author_line()}, and a step that "
+        "runs is not known to pretend: its result would pass as real.",
+        hint="call wish(...) in the body of the step, and pass what it gives to the thread or the process.",
     )

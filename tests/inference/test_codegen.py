@@ -1,6 +1,8 @@
 """Source of contracts: it can be imported, is within its width, and says what the schema says."""
 
 import ast
+import datetime as dt
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -61,6 +63,34 @@ def test_a_column_called_date_does_not_hide_the_type() -> None:
     columns = Column("date", "date"), Column("moment", "datetime")
     assert fields(*columns) == ["date: dt.date", "moment: dt.datetime"]
     assert "import datetime as dt\n" in module(Schema("Row", columns))
+
+
+BERLIN = dt.timezone(dt.timedelta(hours=1))
+
+
+@pytest.mark.parametrize("name", ["x", "date"])
+@pytest.mark.parametrize(
+    ("kind", "bound"),
+    [
+        ("date", dt.date(2024, 1, 31)),
+        ("datetime", dt.datetime(2024, 1, 31, 12, 30)),
+        ("datetime", dt.datetime(2024, 1, 31, 12, 30, tzinfo=BERLIN)),
+        ("time", dt.time(23, 59)),
+        ("duration", dt.timedelta(days=1, seconds=2)),
+        ("float", math.inf),
+    ],
+)
+def test_a_bound_of_any_type_is_read_again(kind: str, bound: Any, name: str) -> None:
+    columns = Column("a", "date"), Column(name, kind, bounds={"le": bound})
+    written = schema_of(living(InferredSchema("Row", columns)))
+    assert written.column(name).bounds == {"le": bound}
+    assert written.column("a").type == "date"
+
+
+def test_a_module_with_a_bound_of_dates_imports_what_it_names() -> None:
+    source = module(Schema("Row", (Column("day", "date", bounds={"ge": dt.date(2024, 1, 31)}),)))
+    assert "import datetime as dt\n" in source
+    assert "    day: dt.date = Field(ge=dt.date(2024, 1, 31))\n" in source
 
 
 def test_long_choices_become_one_alias_above_the_class() -> None:

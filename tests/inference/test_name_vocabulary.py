@@ -157,3 +157,8 @@ def test_the_lowest_number_that_is_free() -> None:
 )
 def test_names_of_classes(text: str, name: str) -> None:
     assert class_name(text, {"Shop"}) == name
+
+
+def test_a_name_of_a_class_is_never_one_that_is_taken() -> None:
+    taken = {"Shop", "ShopRow", "ShopRow2", "Row", "NoneRow"}
+    assert [class_name(t, taken) for t in ("shops", "", "none")] == ["ShopRow3", "RowRow", "NoneRow2"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from magical.engine.artifacts import Record
+from magical.engine.file_brands import FileBrands, find_file_writers
 from magical.engine.outputs import find_changed_output
 from magical.engine.protocols import Store
 from magical.errors import join_names
@@ -47,10 +48,14 @@ class Receipts:
 
     Keys do not depend on the registry. The receipt of the first registry is stored under the key; the receipt
     of any other one under the key and a suffix made from the registry's id.
+
+    Attributes:
+        brands: the files that steps of this project wrote from what is not real.
     """
 
-    def __init__(self, store: Store, registry: RegistryIdentity) -> None:
+    def __init__(self, store: Store, registry: RegistryIdentity, home: Path | None = None) -> None:
         self.store, self._registry = store, registry
+        self.brands = FileBrands(home and home / "brands")
 
     def look_up(self, key: str, *, writes: bool = False) -> tuple[Record | None, str]:
         """Find the valid record of a key; the text says if there is only one for another registry.
@@ -140,7 +145,8 @@ class Planner:
     ) -> None:
         self._graph, self._identities, self._receipts, self._digest = graph, identities, receipts, digest
         self._sample = sample
-        self.origins = _find_origins(graph, identities, sample)
+        self.origins: dict[str, tuple[str, ...]] = {}
+        self._update_origins()
 
     def plan(self) -> dict[str, NodePlan]:
         """Plan each node that a run would execute.
@@ -166,6 +172,7 @@ class Planner:
 
     def plan_node(self, node: Node, records: Mapping[str, Record]) -> NodePlan:
         """Plan one node, given the records of all nodes that it takes results from."""
+        self._notice_brands(node)
         inputs = {name: _wire_content(wire, records) for name, wire in node.inputs.items()}
         key, parts = self.compute_key(node, inputs)
         # A key cannot see whether a source outside has changed: such a step always runs.
@@ -192,8 +199,37 @@ class Planner:
             brand["sample"] = str(self._sample)
         return compute_node_key(self._identities[node.name], inputs, self._digest, brand)
 
+    def _find_brands(self, node: Node) -> tuple[str, ...]:
+        """Find the pretended steps behind the files that a node reads, from earlier runs or this one."""
+        paths = (p for paths in self._identities[node.name].argument_files.values() for p in paths)
+        return tuple(o for p in paths for o in self._receipts.brands.find(p))
+
+    def _notice_brands(self, node: Node) -> None:
+        """Find the origins again if a file that a node reads got a brand since the run began."""
+        if set(self._find_brands(node)) - set(self.origins[node.name]):
+            self._update_origins()
+
+    def _update_origins(self) -> None:
+        """Find for each node its ancestors that are not real, itself included."""
+        writers = find_file_writers(self._graph, self._identities)
+        own = {
+            n.name: {*_own_origin(n, self._identities[n.name], self._sample), *self._find_brands(n)}
+            for n in self._graph.nodes
+        }
+        while True:
+            for node in self._graph.nodes:
+                parents = [*(link.node for link in node.links), *writers.get(node.name, ())]
+                own[node.name] = own[node.name].union(*(own[p] for p in parents))
+            found = {name: tuple(sorted(origin)) for name, origin in own.items()}
+            # A node may be drawn before the one that writes its file: then one round is not enough.
+            if not writers or found == self.origins:
+                break
+            self.origins = found
+        self.origins = found
+
     def left_out_reason(self, node: Node) -> str:
         """Explain why a node must not run, given its ancestors that are not real; empty if it may run."""
+        self._notice_brands(node)
         pretended, origin = node.facts.get("pretended"), self.origins[node.name]
         if not origin or not (node.needs_real_inputs or (node.facts.get("writes_files") and not pretended)):
             return ""
@@ -209,17 +245,11 @@ def is_sampled_source(node: Node, sample: int) -> bool:
     return bool(sample) and not (node.links or node.writes or node.facts.get("pretended"))
 
 
-def _find_origins(
-    graph: Graph, identities: Mapping[str, NodeIdentity], sample: int
-) -> dict[str, tuple[str, ...]]:
-    """Find for each node its ancestors that are not real, itself included, from the graph alone."""
-    found: dict[str, tuple[str, ...]] = {}
-    for node in graph.nodes:
-        origin = [f"{node.name} (sample)"] if is_sampled_source(node, sample) else []
-        if node.facts.get("pretended") or identities[node.name].calls_wish:
-            origin = [node.name]
-        found[node.name] = tuple(sorted({*origin, *(o for link in node.links for o in found[link.node])}))
-    return found
+def _own_origin(node: Node, identity: NodeIdentity, sample: int) -> list[str]:
+    """Return the node itself if its result is not real whatever its inputs are."""
+    if node.facts.get("pretended") or identity.calls_wish:
+        return [node.name]
+    return [f"{node.name} (sample)"] if is_sampled_source(node, sample) else []
 
 
 def _wire_content(wire: Wire, records: Mapping[str, Record]) -> str:

@@ -16,7 +16,7 @@ from magical.engine.policy import Policy
 from magical.engine.pretend_plan import Pretence
 from magical.engine.protocols import Listener, Registry, Runner, Store
 from magical.errors import MagicalError, WiringError, join_names
-from magical.events import Event
+from magical.events import Event, current_sink
 from magical.graph import Graph, Node
 from magical.keys.key import NodeIdentity
 
@@ -227,15 +227,27 @@ def execute(graph: Graph, planning: PlanningContext, start: Callable[[], RunResu
 
     Raises:
         InputError: a file that a step reads does not exist.
-        WiringError: the graph has no required step, or none that can be pretended.
+        WiringError: the graph has no required step, or none that can be pretended; or the body of a step that
+            is real runs it, and something in it is not.
     """
     plans = planning.make_planner(graph).plan()
+    body = current_sink.get()
+    if body is not None and not body.may_wish() and (origin := {o for p in plans.values() for o in p.origin}):
+        raise _nested_pretence_error(body.name or "A module", graph, sorted(origin))
     if not plans:
         raise _nothing_to_run_error(graph)
     if all(p.record or p.state == LEFT_OUT for p in plans.values()):
         left_out = {n: p.reason for n, p in plans.items() if not p.record}
         return RunResult(records={n: p.record for n, p in plans.items() if p.record}, left_out=left_out)
     return start()
+
+
+def _nested_pretence_error(who: str, graph: Graph, origin: Sequence[str]) -> WiringError:
+    return WiringError(
+        f"{who} runs {graph.workflow}, where {join_names(origin, 4)} is not real, so its own result would "
+        "pass as real.",
+        hint=f"write what is pretended in {graph.workflow}, or run it outside of the steps.",
+    )
 
 
 def _nothing_to_run_error(graph: Graph) -> WiringError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +15,7 @@ __all__ = ["contract_source", "module_source", "quote_value"]
 WIDTH = 110
 _ROLES = {"id": "Id", "time": "Time", "group": "Group", "target": "Target"}
 _DATE_TYPES = ("date", "datetime", "time", "timedelta")
+_DATE_CLASSES = (dt.date, dt.time, dt.timedelta)  # a datetime is a date
 # Names that a module of contracts may import, which its own names must not hide.
 _IMPORTED = ("Contract", "Field", "Format", "Group", "Id", "Key", "Literal", "Annotated", "Target", "Time")
 
@@ -69,12 +72,18 @@ def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping
 
 
 def quote_value(value: Any) -> str:
-    r"""Write a value as Python source, texts in the quotes that ruff prefers.
+    r"""Write a value as Python source, texts in the quotes that ruff prefers; dates need ``datetime as dt``.
 
     Example:
-        >>> print(quote_value("it's"), quote_value('5" pipe'), quote_value(7))
-        "it's" '5" pipe' 7
+        >>> print(quote_value("it's"), quote_value('5" pipe'), quote_value(dt.date(2024, 1, 31)))
+        "it's" '5" pipe' dt.date(2024, 1, 31)
     """
+    if isinstance(value, _DATE_CLASSES):
+        if isinstance(value, dt.datetime) and value.tzinfo:
+            value = value.astimezone(dt.UTC)  # the same moment, and no zone to import
+        return repr(value).replace("datetime.", "dt.")
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
     if not isinstance(value, str):
         return repr(value)
     quote = "'" if value.count('"') > value.count("'") else '"'
@@ -178,9 +187,14 @@ def _escape(character: str, quote: str) -> str:
     return character if character.isprintable() else repr(character)[1:-1]
 
 
-def _datetime_prefix(columns: Iterable[Column]) -> str:
+def _datetime_prefix(columns: Sequence[Column]) -> str:
     # A field called date would hide the type for the fields below it, so then all are written dt.date.
-    return "dt." if {c.name for c in columns} & set(_DATE_TYPES) else ""
+    is_hidden = bool({c.name for c in columns} & set(_DATE_TYPES))
+    return "dt." if is_hidden or any(map(_has_date_values, columns)) else ""
+
+
+def _has_date_values(column: Column) -> bool:
+    return any(isinstance(v, _DATE_CLASSES) for v in (*column.bounds.values(), *column.choices))
 
 
 def _imports_source(columns: Sequence[Column], text: str) -> str:
@@ -188,7 +202,8 @@ def _imports_source(columns: Sequence[Column], text: str) -> str:
     kinds = sorted({"timedelta" if c.type == "duration" else c.type for c in columns if not c.parent})
     dates = [k for k in kinds if k in _DATE_TYPES]
     lines = [f"from datetime import {', '.join(dates)}"] if dates else []
-    lines = ["import datetime as dt"] if dates and _datetime_prefix(columns) else lines
+    needs_module = (dates and _datetime_prefix(columns)) or any(map(_has_date_values, columns))
+    lines = ["import datetime as dt"] if needs_module else lines
     typing = [n for n in ("Annotated", "Any", "Literal") if f"{n}[" in text or f": {n}" in text]
     lines += [f"from typing import {', '.join(typing)}"] if typing else []
     names = [n for n in sorted(_IMPORTED) if n not in ("Annotated", "Literal") and _is_used(text, n)]

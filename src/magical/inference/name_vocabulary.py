@@ -200,6 +200,10 @@ def first_free_name(name: str, taken: Collection[str], *, separator: str) -> str
 def class_name(text: str, taken: Iterable[str] = ()) -> str:
     """Make the name of a contract: the singular of a file's or a table's name, in camel case.
 
+    Args:
+        text: the name of the file or the table.
+        taken: names that it must not have: ``Row`` is added to it, then a number.
+
     Example:
         >>> class_name("bank_customers"), class_name("2024 sales"), class_name("cities"), class_name("bus")
         ('BankCustomer', 'Row2024Sale', 'City', 'Bus')
@@ -209,7 +213,10 @@ def class_name(text: str, taken: Iterable[str] = ()) -> str:
         words[-1] = _singular(words[-1])
     name = "".join(w.capitalize() for w in words) or "Row"
     name = f"Row{name}" if name[0].isdigit() else name
-    return name if name not in set(taken) and not keyword.iskeyword(name) else f"{name}Row"
+    taken = set(taken)
+    if name not in taken and not keyword.iskeyword(name):
+        return name
+    return first_free_name(f"{name}Row", taken, separator="")
 
 
 def _is_valid_field(name: str) -> bool:

@@ -84,7 +84,7 @@ def identify_nodes(graph: Graph, reader: CodeReader | None = None) -> dict[str, 
     for node in graph.nodes:
         is_pretended = node.facts.get("pretended") or node.facts.get("cut")
         identify = _identify_pretended if is_pretended else _identify_node
-        identities[node.name] = identify(node, reader)
+        identities[node.name] = replace(identify(node, reader), output_files=_find_output_files(node))
         if is_pretended or any(link.node in unreal for link in node.links):
             unreal.add(node.name)
     for node in graph.nodes:
@@ -184,9 +184,7 @@ def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
     parts |= digests | {f"package:{name}": version for name, version in packages.items()}
     # Only passwords in URIs: the mask of revealed secrets differs between processes, and a key must not.
     safe = {label: mask_uris(text) for label, text in parts.items()}
-    written = (path for path in find_paths(call.arguments) if isinstance(path, OutputPath))
-    outputs = {path.text: str(Path.cwd() / path) for path in written}
-    return NodeIdentity(safe, where, files, code.calls_wish, outputs)
+    return NodeIdentity(safe, where, files, code.calls_wish)
 
 
 def _label_pieces(code: CodeClosure) -> tuple[dict[str, str], dict[str, str]]:
@@ -213,6 +211,12 @@ def _identify_pretended(node: Node, reader: CodeReader) -> NodeIdentity:
     code = reader.read(*_find_rule_functions(promise), *classes)
     digests, where = _label_pieces(code)
     return NodeIdentity(parts | digests, where)
+
+
+def _find_output_files(node: Node) -> dict[str, str]:
+    arguments = node.call.arguments if node.call is not None else {}
+    written = (path for path in find_paths(arguments) if isinstance(path, OutputPath))
+    return {path.text: str(Path.cwd() / path) for path in written}
 
 
 def _encode_node_argument(node: Node, name: str, value: Any, paths: list[str], roots: list[Any]) -> str:

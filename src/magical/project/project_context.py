@@ -101,7 +101,9 @@ class ProjectContext:
     @cached_property
     def receipts(self) -> Receipts:
         """The look-up of results; it accepts receipts of the registry of this configuration only."""
-        return Receipts(self.store, ProjectRegistryIdentity(self.home, self.configuration.tracking))
+        return Receipts(
+            self.store, ProjectRegistryIdentity(self.home, self.configuration.tracking), self.home
+        )
 
     @cached_property
     def drawer(self) -> WorkflowDrawer:

@@ -108,9 +108,11 @@ def replay_step(
 
     def call() -> Any:
         # Outside a pretending run a pretended model refuses to predict.
-        with pretending_run() if origin else contextlib.nullcontext():
-            # Loaded again: a body may change its arguments, and a replay may be called several times.
-            return brand_origin(executor.call_body(node, executor.load_arguments(node, records)), origin)
+        # Loaded again: a body may change its arguments, and a replay may be called several times.
+        fresh = executor.load_arguments(node, records)
+        brands = run_context.planning.receipts.brands
+        with brands.branding(fresh, origin), pretending_run() if origin else contextlib.nullcontext():
+            return brand_origin(executor.call_body(node, fresh), origin)
 
     return Replay(node, summary, arguments, stale, call, origin)
 

@@ -5,22 +5,32 @@ from __future__ import annotations
 import datetime as dt
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from magical.contracts.schema import Column
+from magical.errors import shorten
 
 __all__ = [
+    "MEMBER_BYTES",
+    "VALUE_BYTES",
     "CannotGenerate",
     "FloatRange",
     "IntegerRange",
+    "check_choices",
     "close_float_range",
     "find_float_range",
     "find_integer_range",
     "find_length_range",
     "find_limits",
 ]
+
+VALUE_BYTES = 50_000
+"""The most bytes that one value may need at least: a column of 1,000 rows, the usual number, has 50 MB."""
+MEMBER_BYTES = 8
+"""The bytes of a member of a list, a set or a mapping."""
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _SECOND, _DAY = 1_000_000, 86_400_000_000
@@ -170,16 +180,42 @@ def close_float_range(span: FloatRange) -> tuple[float, float]:
 
 
 def find_length_range(column: Column) -> tuple[int, int | None]:
-    """Return the least and the greatest length of a text or a list; None where it has no limit."""
+    """Return the least and the greatest length of a text or a list; None where it has no limit.
+
+    Raises:
+        CannotGenerate: no value is that long, or the shortest one needs more than ``VALUE_BYTES``.
+    """
     low, high = max(int(column.bounds.get("min_length", 0)), 0), column.bounds.get("max_length")
     if high is not None and high < low:
         raise CannotGenerate(f"nothing has a length >= {low} and <= {high}")
+    most = VALUE_BYTES // (MEMBER_BYTES if column.type == "list" else 1)
+    if low > most:
+        raise CannotGenerate(
+            f"its length is >= {low:,}, and nothing longer than {most:,} is pretended",
+            "lower min_length, or give Field(examples=[...])",
+        )
     return low, high
+
+
+def check_choices(choices: Sequence[Any]) -> None:
+    """Refuse a type of more choices than a value may have bytes; to compare with each takes long.
+
+    Raises:
+        CannotGenerate: there are more than ``VALUE_BYTES``.
+    """
+    if len(choices) > VALUE_BYTES:
+        raise CannotGenerate(
+            f"it has {len(choices):,} choices, and at most {VALUE_BYTES:,} are pretended",
+            "give Field(examples=[...]), or promise the type of the choices",
+        )
 
 
 def _round_up(value: Any, included: bool) -> float:
     """Return the least float that is not below a bound, or that is above it if it is not included."""
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond all floats
+        return math.inf if value > 0 else -sys.float_info.max
     # A large integer or a Decimal may have become a smaller float, which would break the bound.
     if number < value or not included:
         return math.nextafter(number, math.inf)
@@ -214,6 +250,8 @@ def _to_units(column: Column, bound: str) -> Any:
         return seconds * _SECOND + value.microsecond
     if isinstance(value, dt.timedelta):
         return value // microsecond
+    if isinstance(value, int):
+        return value
     if value in (math.inf, -math.inf):
         limits = _TYPE_LIMITS[column.type]
         return limits.maximum + 1 if value > 0 else limits.minimum - 1
@@ -226,5 +264,11 @@ _SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "a multip
 
 
 def _impossible_bounds(column: Column) -> CannotGenerate:
-    bounds = " and ".join(f"{_SIGNS[k]} {v}" for k, v in column.bounds.items() if k in _SIGNS)
+    bounds = " and ".join(f"{_SIGNS[k]} {_bound_text(v)}" for k, v in column.bounds.items() if k in _SIGNS)
     return CannotGenerate(f"no {column.type} is {bounds}")
+
+
+def _bound_text(value: Any) -> str:
+    if isinstance(value, int) and abs(value) >= 10**40:  # Python refuses to write thousands of digits
+        return f"{'-' * (value < 0)}2**{abs(value).bit_length() - 1} or more"
+    return shorten(value, 60)

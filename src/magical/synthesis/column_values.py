@@ -18,6 +18,7 @@ from magical.contracts.validation import build_column_checks
 from magical.synthesis.bounds import (
     CannotGenerate,
     IntegerRange,
+    check_choices,
     close_float_range,
     find_float_range,
     find_integer_range,
@@ -136,6 +137,7 @@ def find_listed_values(column: Column) -> pl.Series | None:
         return convert_examples(column)
     if not column.choices:
         return None
+    check_choices(column.choices)
     values = pl.Series(column.name, list(column.choices), dtype=dtype_of(column))
     valid = values.filter(~find_invalid_rows(values.to_frame(), [column]))
     if valid.is_empty():
@@ -200,7 +202,8 @@ def take_from_range(span: IntegerRange, positions: NumberArray) -> NumberArray:
         [-4, 2]
     """
     # Unsigned arithmetic wraps modulo 2**64, so that ranges wider than int64 come out right.
-    numbers: NumberArray = (positions * np.uint64(span.step) + np.uint64(span.low % (1 << 64))).view(np.int64)
+    step, low = np.uint64(span.step % (1 << 64)), np.uint64(span.low % (1 << 64))
+    numbers: NumberArray = (positions * step + low).view(np.int64)
     return numbers
 
 

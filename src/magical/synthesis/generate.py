@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 
 from magical.contracts.promises import PARTS, Parts, Promise, attach_promise
-from magical.contracts.schema import Schema
-from magical.contracts.tables import partition
+from magical.contracts.schema import Column, Schema
+from magical.contracts.tables import partition, to_polars
 from magical.errors import BrokenPromise, ContractError
-from magical.synthesis.carry_over import collect_input_tables
+from magical.synthesis.carry_over import collect_input_tables, flatten_inputs
 from magical.synthesis.strategies import DEFAULT_ROWS, find_pretend_obstacle, pretend_error
 from magical.synthesis.stub_models import build_stub_model, build_stub_pipeline
 from magical.synthesis.table_values import NULL_SHARE, GenerateOptions, build_table
@@ -73,7 +73,10 @@ def generate(
             return build_stub_model(inputs, options.seed)
         case "pipeline":
             return build_stub_pipeline(options.seed)
-    return generate_value(promise.annotated_hint or promise.hint, options.seed)
+    hint = promise.annotated_hint or promise.hint
+    if hasattr(hint, "__pretend__") and (found := _find_tested(inputs)) is not None:
+        return hint.__pretend__(*found)  # such as scores, whose metrics depend on the target
+    return generate_value(hint, options.seed)
 
 
 def generate_table(
@@ -99,6 +102,19 @@ def generate_table(
         [(1, 19), (2, 18), (3, 20)]
     """
     return build_table(schema, options, collect_input_tables(inputs), parents or {})
+
+
+def _find_tested(inputs: StepInputs) -> tuple[Column, pl.Series] | None:
+    """Find the target of the last input that has one, and its values; of a split, those of test."""
+    found = None
+    for promise, value in flatten_inputs(inputs):
+        target = promise.schema.target if promise.schema else None
+        table = value.test if isinstance(value, Parts) else value
+        if promise.schema and target and (promise.is_table or promise.kind == "parts"):
+            table = to_polars(table)
+            if target in table.columns and not table.schema[target].is_nested():
+                found = promise.schema.column(target), table.get_column(target)
+    return found
 
 
 def _member_options(options: GenerateOptions, number: int) -> GenerateOptions:

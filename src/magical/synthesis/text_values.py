@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import re._constants as code  # type: ignore[import-not-found]
 import re._parser as parser  # type: ignore[import-not-found]
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
 
-from magical.synthesis.bounds import CannotGenerate
+from magical.errors import shorten
+from magical.synthesis.bounds import VALUE_BYTES, CannotGenerate
 from magical.synthesis.rng import NumberArray, SeededRandom
 
 __all__ = ["WORDS", "generate_matching", "generate_numbered", "generate_words"]
@@ -35,6 +37,9 @@ _CATEGORY_CHARACTERS = {
 }
 _PRINTABLE = [chr(c) for c in range(32, 127)]
 _BLOCK_SIZE, _POOL_SIZE = 4096, 1000
+_MAX_PIECES = VALUE_BYTES // 25  # of a pattern's text: a piece costs more than a character of a plain one
+_BLOCK_BYTES = 400 * VALUE_BYTES
+_CHUNK = 64  # texts that are joined at once: one by one, the cost would grow with the square of their number
 _EXAMPLES_HINT = "give Field(examples=[...]) that match it"
 
 
@@ -96,26 +101,26 @@ def _search_matching(pattern: str, least: int, most: int | None, count: int) -> 
         tree = parser.parse(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         raise CannotGenerate(f"Python cannot read the pattern {pattern}: {error}", _EXAMPLES_HINT) from None
+    _check_pieces(tree, pattern)
     found, rng = pl.Series([], dtype=pl.String), SeededRandom("pattern", pattern)
+    size, longer, pieces = max(min(_BLOCK_SIZE, _BLOCK_BYTES // max(least, 1)), count), least, 0
     for turn in range(64):
-        size, before = max(_BLOCK_SIZE, count), found.len()
         # Few repeats give short texts, many give long ones; which fit the length limits is not known.
-        extra_repeats = (0, 2, 8)[turn % 3] + (least if turn % 2 else 0)
+        writer = _PatternWriter(rng, (0, 2, 8)[turn % 3] + (longer if turn % 2 else 0))
+        before = found.len()
         try:
-            texts = _PatternWriter(rng, extra_repeats).sequence(tree, size)
-            if least:  # a pattern without anchors still matches a padded text
-                texts = pl.concat([texts, texts.str.pad_end(least, "a"), texts.str.pad_start(least, "a")])
-            # Checked with the engine that validates: Rust's syntax differs from Python's in places.
-            fits = texts.str.contains(pattern) & (texts.str.len_chars() >= least)
+            texts = _keep_fitting(writer.sequence(tree, size), pattern, least, most)
+        except _TooManyPieces:
+            longer, texts = 0, found
         except (CannotGenerate, pl.exceptions.PolarsError) as error:
             reason = str(error).strip().splitlines()[0]
             raise CannotGenerate(
                 f"no text was found that matches {pattern}: {reason}", _EXAMPLES_HINT
             ) from None
-        if most is not None:
-            fits &= texts.str.len_chars() <= most
-        found = pl.concat([found, texts.filter(fits)]).unique(maintain_order=True)
-        if found.len() >= count or (turn >= 5 and found.len() == before):
+        pieces += writer.pieces
+        found = pl.concat([found, texts]).unique(maintain_order=True)
+        is_exhausted = pieces > 5 * _MAX_PIECES or (turn >= 5 and found.len() == before)
+        if found.len() >= count or is_exhausted:
             break
     if found.is_empty():
         lengths = [f">= {least}"] * bool(least) + [f"<= {most}"] * (most is not None)
@@ -124,18 +129,47 @@ def _search_matching(pattern: str, least: int, most: int | None, count: int) -> 
     return found.head(count)
 
 
+def _keep_fitting(texts: pl.Series, pattern: str, least: int, most: int | None) -> pl.Series:
+    """Keep the texts that match a pattern and fit the lengths; short ones are padded."""
+    if least:  # a pattern without anchors still matches a padded text
+        texts = pl.concat([texts, texts.str.pad_end(least, "a"), texts.str.pad_start(least, "a")])
+    # Checked with the engine that validates: Rust's syntax differs from Python's in places.
+    fits = texts.str.contains(pattern) & (texts.str.len_chars() >= least)
+    return texts.filter(fits if most is None else fits & (texts.str.len_chars() <= most))
+
+
+def _check_pieces(tree: Any, pattern: str) -> None:
+    """Refuse a pattern whose shortest texts have too many pieces, before a block of them is written."""
+    try:
+        _PatternWriter(SeededRandom("one text", pattern), 0).sequence(tree, 1)
+    except _TooManyPieces:
+        raise CannotGenerate(
+            f"its pattern {shorten(pattern, 60)} has more than {_MAX_PIECES:,} characters and choices",
+            "give Field(examples=[...]) that match it, or shorten it",
+        ) from None
+    except CannotGenerate:
+        pass  # the caller says which text was sought
+
+
+class _TooManyPieces(Exception):
+    """The texts of a pattern have more than ``_MAX_PIECES`` pieces."""
+
+
 class _PatternWriter:
     """Generates many texts at once from a pattern's syntax tree, with few or many ``extra_repeats``."""
 
     def __init__(self, rng: SeededRandom, extra_repeats: int) -> None:
         self.rng, self.extra_repeats = rng, extra_repeats
+        self.pieces = 0
 
     def sequence(self, tree: Any, size: int) -> pl.Series:
-        parts = [self.piece(op, argument, size).alias(str(i)) for i, (op, argument) in enumerate(tree)]
-        return pl.select(pl.concat_str(parts)).to_series() if parts else _repeat_text("", size)
+        return _join_texts((self.piece(op, argument, size) for op, argument in tree), size)
 
     def piece(self, op: Any, argument: Any, size: int) -> pl.Series:
         """Generate ``size`` texts for one node of the syntax tree."""
+        self.pieces += 1
+        if self.pieces > _MAX_PIECES:
+            raise _TooManyPieces
         match op:
             case code.LITERAL:
                 return _repeat_text(chr(argument), size)
@@ -164,11 +198,11 @@ class _PatternWriter:
         least, most, tree = argument
         most = min(int(most), least + max(self.extra_repeats, 1))
         counts = self.rng.integers(most - least + 1, size) + least
-        texts = _repeat_text("", size)
-        for number in range(most):
-            longer = texts + self.sequence(tree, size)
-            texts = longer if number < least else _select_texts(counts > number, longer, texts)
-        return texts
+        nothing = _repeat_text("", size)
+        texts = (self.sequence(tree, size) for _ in range(most))
+        return _join_texts(
+            (t if i < least else _select_texts(counts > i, t, nothing) for i, t in enumerate(texts)), size
+        )
 
 
 def _find_characters(op: Any, argument: Any) -> list[str]:
@@ -195,6 +229,15 @@ def _find_characters(op: Any, argument: Any) -> list[str]:
     if not characters:
         raise CannotGenerate("it has a set that is empty")
     return characters
+
+
+def _join_texts(texts: Iterable[pl.Series], size: int) -> pl.Series:
+    """Join texts row by row."""
+    joined, waiting = _repeat_text("", size), iter(texts)
+    while chunk := list(itertools.islice(waiting, _CHUNK)):
+        parts = [text.alias(str(i)) for i, text in enumerate([joined, *chunk])]
+        joined = pl.select(pl.concat_str(parts)).to_series()
+    return joined
 
 
 def _repeat_text(text: str, size: int) -> pl.Series:

@@ -11,7 +11,13 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from magical.contracts.contract import unwrap_hint
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
-from magical.synthesis.bounds import CannotGenerate, find_length_range
+from magical.synthesis.bounds import (
+    MEMBER_BYTES,
+    VALUE_BYTES,
+    CannotGenerate,
+    check_choices,
+    find_length_range,
+)
 from magical.synthesis.column_values import generate_values
 from magical.synthesis.rng import SeededRandom
 from magical.synthesis.strategies import Recipe, find_recipe
@@ -42,6 +48,7 @@ def generate_value(hint: Any, seed: str) -> Any:
     problem = ""
     for turn in range(_TRIES):  # a custom validator may refuse a value that fits the types
         try:
+            _check_size(recipe)
             value = _generate_from_recipe(recipe, seed, f"try {turn}")
             return value if recipe.kind in ("figure", "none") else _validate_value(hint, value)
         except ValidationError as error:
@@ -91,9 +98,38 @@ def _generate_from_recipe(recipe: Recipe, *seed: str) -> Any:
     return decimal.Decimal(repr(value)) if recipe.kind == "decimal" else value
 
 
-def _generate_collection(recipe: Recipe, sizes: Column, seed: tuple[str, ...]) -> Any:
+def _check_size(recipe: Recipe) -> None:
+    """Refuse a value whose collections, each short enough, together need more than ``VALUE_BYTES``.
+
+    Raises:
+        CannotGenerate: it needs more, or a text, a collection or a list of choices alone is too long.
+    """
+    if _count_bytes(recipe) > VALUE_BYTES:
+        raise CannotGenerate(
+            f"its members need more than {VALUE_BYTES:,} bytes", "lower the min_length of its collections"
+        )
+
+
+def _count_bytes(recipe: Recipe) -> int:
+    """Count about how many bytes the value of a recipe needs."""
+    check_choices(recipe.choices)
+    inner = sum(map(_count_bytes, recipe.parts))
+    if recipe.kind in ("list", "set", "mapping") and recipe.column is not None:
+        return _choose_size(recipe.column) * max(inner, MEMBER_BYTES)
+    if recipe.column is not None and recipe.column.type == "str":
+        return max(find_length_range(recipe.column)[0], MEMBER_BYTES)
+    return max(inner, MEMBER_BYTES)
+
+
+def _choose_size(sizes: Column) -> int:
+    """Choose the number of members of a collection: the usual one, within the bounds."""
     least, most = find_length_range(sizes)
-    size = max(least, DEFAULT_MEMBERS) if most is None else min(max(least, DEFAULT_MEMBERS), most)
+    size = max(least, DEFAULT_MEMBERS)
+    return size if most is None else min(size, most)
+
+
+def _generate_collection(recipe: Recipe, sizes: Column, seed: tuple[str, ...]) -> Any:
+    size = _choose_size(sizes)
     members = [_generate_from_recipe(recipe.parts[0], *seed, str(i)) for i in range(size)]
     if recipe.kind == "list":
         return tuple(members) if recipe.hint is tuple else members

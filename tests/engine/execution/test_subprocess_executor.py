@@ -1,5 +1,6 @@
 """Tasks in processes of their own, which answer, write, hang or die."""
 
+import os
 import pickle
 import sys
 import threading
@@ -17,6 +18,7 @@ from magical.engine.execution.remote_task import ERROR, EVENT, RECORD, RemoteTas
 from magical.engine.execution.subprocess_executor import SubprocessExecutor, send_answer, stopped_error
 from magical.errors import StepError, StepStopped
 from magical.events import Event, LogLine
+from magical.running_bodies import MARK, open_run
 from projects import is_well_worded
 
 RESULT = Record("ab12", "clean", "w:clean", {}, Artifact("none", ""))
@@ -187,3 +189,11 @@ def test_answers_of_several_threads_arrive_whole() -> None:
     assert sorted(received) == messages
     ours.close()
     theirs.close()
+
+
+def test_the_process_of_a_step_is_not_one_that_another_body_started() -> None:
+    events: list[Event] = []
+    with open_run():
+        assert MARK in os.environ
+        executor(f"print({MARK!r} in os.environ, flush=True)\n" + DONE, events.append)(task())
+    assert [e.text for e in events if isinstance(e, LogLine)] == ["False"]

@@ -1,9 +1,15 @@
 """Scores: one readable line, and the same after JSON."""
 
+from typing import Any, Literal
+
+import polars as pl
 import pytest
 
-from magical.contracts.promises import promise_of
-from magical.library import Score, Scores
+from magical import Contract, Frame, Parts, Target
+from magical.contracts.contract import schema_of
+from magical.contracts.promises import Promise, promise_of
+from magical.library import Score, Scores, evaluate, model_data
+from magical.synthesis.generate import GenerateOptions, generate, generate_table
 
 AUC = Score(value=0.891, low=0.86, high=0.918)
 SCORES = Scores(
@@ -27,6 +33,68 @@ def test_they_survive_json() -> None:
 
 def test_a_metric_that_is_missing_is_not_the_primary_one() -> None:
     assert SCORES.model_copy(update={"metrics": {"accuracy": AUC}}).primary == "accuracy"
+
+
+class House(Contract):
+    rooms: int
+    price: Target[float]
+
+
+class Answer(Contract):
+    age: int
+    answer: Target[Literal["no", "yes"]]
+
+
+class Flower(Contract):
+    width: float
+    kind: Target[Literal["a", "b", "c"]]
+
+
+def pretend(promise: Any, value: Any) -> Scores:
+    found = generate(promise_of(Scores), GenerateOptions("judge"), inputs=[(promise_of(promise), value)])
+    assert isinstance(found, Scores)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("contract", "task", "predicted"),
+    [
+        (House, "regression", {"prediction": pl.lit(1.0)}),
+        (
+            Answer,
+            "binary",
+            {"prediction": pl.lit("no"), "probability_no": pl.lit(0.5), "probability_yes": pl.lit(0.5)},
+        ),
+        (
+            Flower,
+            "multiclass",
+            {"prediction": pl.lit("a"), **{f"probability_{c}": pl.lit(1 / 3) for c in "abc"}},
+        ),
+    ],
+)
+def test_pretended_ones_have_the_metrics_and_rows_of_real_ones(
+    contract: type[Contract], task: str, predicted: dict[str, pl.Expr]
+) -> None:
+    table = generate_table(schema_of(contract), GenerateOptions("seed", rows=120))
+    predictions = table.with_columns(**predicted).select(list(predicted))
+    real = evaluate(predictions, model_data(table, contract))
+    pretended = pretend(Frame[contract], table)  # type: ignore[valid-type]
+    assert (pretended.task, pretended.target, pretended.rows, pretended.positive) == (
+        task, real.target, 120, real.positive,
+    )  # fmt: skip
+    assert list(pretended.metrics) == list(real.metrics)
+    assert pretended.primary == real.primary
+    assert all(score.low <= score.value <= score.high for score in pretended.metrics.values())
+
+
+def test_pretended_ones_are_of_the_test_part() -> None:
+    parts = generate(promise_of(Parts[House]), GenerateOptions("split", rows=1000))
+    assert pretend(Parts[House], parts).rows == 200
+    assert pretend(Frame[House], parts.test.head(0)).rows == 0
+
+
+def test_pretended_ones_without_a_table_are_the_examples() -> None:
+    assert generate(promise_of(Scores), GenerateOptions("judge"), inputs=[(Promise("any"), 1)]).rows == 200
 
 
 def test_they_are_a_value_to_the_engine() -> None:

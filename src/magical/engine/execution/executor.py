@@ -41,6 +41,7 @@ from magical.events import Sink, current_sink
 from magical.graph import Node
 from magical.keys.key import compute_node_key
 from magical.refs import Link, Wire
+from magical.running_bodies import running_body
 from magical.steps import Receipt
 from magical.synthesis.generate import GenerateOptions, generate
 from magical.synthesis.stub_models import pretending_run
@@ -226,7 +227,8 @@ class LocalExecutor:
         else:
             arguments = self.load_arguments(node, records)
             began = time.monotonic()  # the time for loading inputs is not part of the step's time
-            with pretending_run() if plan.origin else contextlib.nullcontext():
+            branding = self._context.planning.receipts.brands.branding(arguments, plan.origin)
+            with branding, pretending_run() if plan.origin else contextlib.nullcontext():
                 value = self.call_body(node, arguments, context)
         if is_sampled_source(node, self._context.planning.sample):
             value = sample_rows(value, self._context.planning.sample)
@@ -304,7 +306,8 @@ class LocalExecutor:
         try:
             # Bound by hand: a signature with positional-only parameters takes no keywords.
             bound = inspect.BoundArguments(call.step.signature, OrderedDict(arguments))
-            return validate_output(call.step.function(*bound.args, **bound.kwargs), call.promise, node)
+            with running_body(context) if context is not None else contextlib.nullcontext():
+                return validate_output(call.step.function(*bound.args, **bound.kwargs), call.promise, node)
         except MagicalError as error:
             if str(error).startswith((f"{node.step_name} ", f"{node.name} ")):
                 raise

@@ -45,6 +45,7 @@ from magical.events import (
     StepStarted,
 )
 from magical.graph import Graph, Node
+from magical.running_bodies import open_run
 
 __all__ = ["ReadyQueue", "Retries", "Scheduler"]
 
@@ -211,7 +212,7 @@ class Scheduler:
             self._emit(LogLine(step="", text=text, level="warning"))
         try:
             shared = share_store(self._context.store, self._result.name, self._emit)
-            with shared, capture_lines(echo=self._context.echo), self._context.runner as runner:
+            with open_run(), shared, capture_lines(echo=self._context.echo), self._context.runner as runner:
                 self._loop(runner)
         except KeyboardInterrupt:
             self._finish_run("stopped", began)

@@ -21,6 +21,7 @@ from magical.engine.execution.capture import LineEmitter, trim_partial_line
 from magical.engine.execution.remote_task import EVENT, RemoteTask, unpack_answer, unpack_record
 from magical.errors import MagicalError, StepStopped
 from magical.events import Event
+from magical.running_bodies import unmarked_environment
 
 __all__ = ["POLL_SECONDS", "SubprocessExecutor", "send_answer", "stopped_error"]
 
@@ -98,7 +99,7 @@ class SubprocessExecutor:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 cwd=self._folder,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**unmarked_environment(), "PYTHONUNBUFFERED": "1"},
             )
             theirs.close()  # otherwise the death of the process would not close the pipe
             reader = threading.Thread(target=self._read_output, args=(task.node, process), daemon=True)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from magical.brand import mark_not_real
 from magical.contracts.contract import Contract
 from magical.library.metrics.metrics import PRIMARY
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from magical.contracts.schema import Column
 
 __all__ = ["Score", "Scores"]
 
@@ -59,8 +65,24 @@ class Scores(Contract):
     part: str = Field(examples=["test"])
     rows: int = Field(examples=[200])
     positive: str = ""
+    # The examples are for a pretended step that takes no table with a target.
     metrics: dict[str, Score] = Field(examples=[{"roc_auc": {"value": 0.5, "low": 0.4, "high": 0.6}}])
     origin: tuple[str, ...] = ()
+
+    @classmethod
+    def __pretend__(cls, target: Column, values: pl.Series) -> Scores:
+        """Pretend the scores of a model that knows nothing, for rows whose target has these values."""
+        known = values.drop_nulls()
+        task, positive, metrics = "regression", "", _guess_regression(known)
+        if target.is_class:
+            classes = [str(c) for c in target.choices] or sorted({str(v) for v in known})
+            task = "multiclass" if len(classes) > 2 else "binary"
+            positive = classes[-1] if task == "binary" and classes else ""
+            metrics = _guess_classification(max(len(classes), 2))
+        scores = {k: Score(value=v, low=v - abs(v) / 5, high=v + abs(v) / 5) for k, v in metrics.items()}
+        return cls(
+            task=task, target=target.name, part="test", rows=known.len(), positive=positive, metrics=scores
+        )
 
     def __str__(self) -> str:
         return self.summary()
@@ -78,6 +100,24 @@ class Scores(Contract):
         """Format the primary metric in one line, with its interval and the evaluated rows."""
         text = f"{self.primary} {self.metrics[self.primary]}, {self.rows:,} {self.part} rows"
         return mark_not_real(text) if self.origin else text
+
+
+def _guess_classification(classes: int) -> dict[str, float]:
+    """Compute the metrics of equal probabilities, for classes of equal size."""
+    share = 1 / classes
+    if classes > 2:
+        return {
+            "log_loss": math.log(classes), "accuracy": share, "f1_macro": share, "roc_auc_ovr": 0.5
+        }  # fmt: skip
+    ranking = {"roc_auc": 0.5, "average_precision": 0.5, "log_loss": math.log(2), "brier": 0.25}
+    return ranking | dict.fromkeys(("accuracy", "f1", "precision", "recall"), share)
+
+
+def _guess_regression(values: pl.Series) -> dict[str, float]:
+    """Compute the metrics of predicting the mean."""
+    numbers = values.cast(float, strict=False).drop_nulls()
+    errors = (numbers - (numbers.mean() or 0.0)).abs()
+    return {"rmse": float(numbers.std(ddof=0) or 0.0), "mae": float(errors.mean() or 0.0), "r2": 0.0}  # type: ignore[arg-type]
 
 
 def _format_number(number: float, width: float) -> str:
