@@ -221,7 +221,7 @@ def publish(n: int) -> Receipt:
         top=TOP,
     )
     assert run(small) == " 2"
-    assert calls(small) == {"left": 1, "right": 1}
+    assert calls(small) == {"left": 1, "right": 2}
     assert "publish" in {line.partition(":")[0] for line in notices(small)}
 
 

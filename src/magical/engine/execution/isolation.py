@@ -31,6 +31,7 @@ class BodyIsolation:
         self._run = run
         self._path = Path(run.context.info.root) / ".magical" / "alone.json"
         self._uses: dict[str, list[tuple[str, str]]] = {}
+        self._remembered = self._read()
         self._named: set[str] = set()
         self._lock = threading.Lock()
 
@@ -42,22 +43,20 @@ class BodyIsolation:
             StateDisturbed: its result may depend on bodies that ran at the same time: repeat it alone.
             StepStopped: the run is being stopped.
         """
-        uses, remembered = self._find_uses(node), self._read()
+        uses, remembered = self._find_uses(node), self._remembered
         if uses:
             calls, hint = [text for text, _ in uses], uses[0][1]
             self._name(node, f"{join_names(calls, 2)} acts on the whole process", hint)
-        alone = alone or node.writes or bool(uses) or node.step in remembered
-        with isolate(
-            node.name, alone=alone, repeatable=not node.writes, on_wait=lambda: self._check_stop(node)
-        ) as stay:
+        # With one worker it costs nothing to be alone, and a step that draws need not run twice. What writes
+        # to the world must not.
+        is_single = self._run.context.policy.workers == 1
+        alone = alone or is_single or node.writes or bool(uses) or node.step in remembered
+        with isolate(node.name, alone=alone, on_wait=lambda: self._check_stop(node)) as stay:
             yield
-        if stay.overlapped or uses:  # nothing is known of which body it was, or all was known before
-            return
         # A registry's client changes the environment, and no project could do without it.
-        if stay.changes and not (node.writes and node.step.startswith("magical.")):
+        is_registering = node.writes and node.step.startswith("magical.")
+        if alone and not uses and not is_registering and (stay.changes or node.step in remembered):
             self._remember(node, sorted(stay.changes))
-        elif node.step in remembered and not stay.changes:
-            self._remember(node, [])
 
     def _find_uses(self, node: Node) -> list[tuple[str, str]]:
         assert node.call is not None, "an executed graph has its code"
@@ -92,8 +91,8 @@ class BodyIsolation:
             remembered = self._read()
             if remembered.get(node.step, []) != changes:
                 remembered[node.step] = changes
-                kept = {step: seen for step, seen in sorted(remembered.items()) if seen}
-                write_text(self._path, json.dumps(kept, indent=1))
+                self._remembered = {step: seen for step, seen in sorted(remembered.items()) if seen}
+                write_text(self._path, json.dumps(self._remembered, indent=1))
         if changes:
             hint = CHANGE_HINT if {FOLDER, ENVIRONMENT} & {*changes} else DRAW_HINT
             self._name(node, f"it changes {join_names(changes, 4)}, which all bodies share", hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import ctypes
 import hashlib
 import os
 import random
@@ -23,8 +24,15 @@ RANDOM, NUMPY, FOLDER, ENVIRONMENT = "random", "numpy.random", "the working dire
 _WAIT_SECONDS = 0.2
 """Seconds between two checks whether the run is being stopped."""
 
+_NUMPY_BYTES = 625 * 4
+"""Size of NumPy's generator in memory: 624 numbers, and the position of the next one."""
+
 # Clients of tracking servers set these once, in whatever thread comes first, and must find them later.
 _CLIENT_VARIABLES = ("MLFLOW_", "PREFECT_", "DO_NOT_TRACK")
+
+
+def _ignore() -> None:
+    """Do nothing."""
 
 
 class StateDisturbed(Exception):
@@ -38,14 +46,14 @@ class Stay:
     Attributes:
         name: the seed of its generators.
         alone: True if no other body may run meanwhile.
-        overlapped: True once another body has run at the same time.
         changes: what of the state differed when it ended.
+        restore_generators: undoes the seeding.
     """
 
     name: str
-    alone: bool = False
-    overlapped: bool = False
+    alone: bool
     changes: set[str] = field(default_factory=set)
+    restore_generators: Callable[[], None] = _ignore
 
 
 @dataclass(frozen=True)
@@ -53,106 +61,100 @@ class _State:
     """The state of the process at one moment."""
 
     random: Any
-    numpy: Any
+    numpy: bytes
     folder: str
     environment: dict[Any, Any]
     modules: int
 
     @classmethod
     def capture(cls) -> _State:
-        """Copy the state; it is done twice for each body, and so must be cheap."""
+        """Copy the state; this is done twice for each body, and so takes a few microseconds."""
         try:
             folder = os.getcwd()
         except FileNotFoundError:  # somebody has removed it
             folder = ""
         # A copy of the mapping itself would decode every variable, which takes a hundred times as long.
         environment = getattr(os.environ, "_data", os.environ).copy()
-        return cls(
-            random.getstate(), np.random.get_state(legacy=False), folder, environment, len(sys.modules)
-        )
+        return cls(random.getstate(), _read_numpy(), folder, environment, len(sys.modules))
 
     def find_changes(self, now: _State) -> set[str]:
         """Return what differs in a later state."""
-        changes = {RANDOM} if now.random != self.random else set()
-        changes |= set() if _is_same_generator(self.numpy, now.numpy) else {NUMPY}
-        changes |= {FOLDER} if now.folder != self.folder else set()
-        return changes | ({ENVIRONMENT} if self._changed_variables(now) else set())
+        return {
+            *([RANDOM] if now.random != self.random else ()),
+            *([NUMPY] if now.numpy != self.numpy else ()),
+            *([FOLDER] if now.folder != self.folder else ()),
+            *([ENVIRONMENT] if self._find_changed_variables(now) else ()),
+        }
 
     def restore(self, now: _State) -> None:
         """Put everything back that differs in the present state, which is given."""
         if now.random != self.random:
             random.setstate(self.random)
-        if not _is_same_generator(self.numpy, now.numpy):
-            np.random.set_state(self.numpy)
+        if now.numpy != self.numpy:
+            _write_numpy(self.numpy)
         if self.folder and now.folder != self.folder:
             with contextlib.suppress(OSError):  # it is gone: no body of ours can bring it back
                 os.chdir(self.folder)
-        for key in self._changed_variables(now):
+        for key in self._find_changed_variables(now):
             name = os.fsdecode(key)
             if key in self.environment:
                 os.environ[name] = os.fsdecode(self.environment[key])
             else:
                 del os.environ[name]
 
-    def _changed_variables(self, now: _State) -> list[Any]:
+    def _find_changed_variables(self, now: _State) -> list[Any]:
         """List the variables that differ, but for those that an import or a client of a server has set."""
-        if now.environment == self.environment:
+        old, new = self.environment, now.environment
+        if new == old:
             return []
-        names = {*self.environment, *now.environment}
-        changed = [n for n in names if self.environment.get(n) != now.environment.get(n)]
         is_importing = now.modules != self.modules
         return [
             name
-            for name in changed
-            if not os.fsdecode(name).startswith(_CLIENT_VARIABLES)
-            and not (is_importing and name not in self.environment)
+            for name in {*old, *new}
+            if old.get(name) != new.get(name)
+            and not os.fsdecode(name).startswith(_CLIENT_VARIABLES)
+            and not (is_importing and name not in old)
         ]
 
 
-def _is_same_generator(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Compare two states of NumPy's global generator; a normal number may wait in it to be drawn."""
-    if (one["bit_generator"], one["has_gauss"], one["gauss"]) != (
-        other["bit_generator"],
-        other["has_gauss"],
-        other["gauss"],
-    ):
-        return False
-    mine, theirs = one["state"], other["state"]
-    return all(np.array_equal(mine[name], theirs[name]) for name in mine)
+def _read_numpy() -> bytes:
+    """Copy the state of NumPy's global generator; empty if the user has replaced it by one of another kind."""
+    # `get_state` converts its 624 numbers one by one, which takes fifty times as long as this copy.
+    generator = np.random.get_bit_generator()
+    is_usual = type(generator) is np.random.MT19937
+    return ctypes.string_at(generator.ctypes.state_address, _NUMPY_BYTES) if is_usual else b""
 
 
-# One period of the guard lasts from the first body that enters until none is left. The session's state is
-# kept for its end, and every body of the period is compared with the state that the first one began with.
+def _write_numpy(state: bytes) -> None:
+    *key, position = np.frombuffer(state, dtype=np.uint32).tolist()
+    np.random.set_state(("MT19937", key, position))
+
+
+# One period of the guard lasts from the first body that enters until none is left. At its end the state is
+# restored in which it began, and every body of the period is compared with that state.
 _turn = threading.Condition()
 _active: list[Stay] = []
 _waiting: list[Stay] = []  # those that want to be alone
-_session: list[_State] = []  # before the period, and at its beginning
+_begin: list[_State] = []  # the state in which the period began
 _current: contextvars.ContextVar[Stay | None] = contextvars.ContextVar("magical_stay", default=None)
-
-
-def _ignore() -> None:
-    """Do nothing."""
 
 
 @contextlib.contextmanager
 def isolate(
-    name: str, *, alone: bool = False, repeatable: bool = True, on_wait: Callable[[], None] = _ignore
+    name: str, *, alone: bool = False, on_wait: Callable[[], None] = _ignore
 ) -> Iterator[Stay]:
     """Run a body for the block so that it and the others see no change of each other.
 
-    The first body to enter finds the global generators seeded with its name; the last to leave restores
-    generators, working directory and environment. So a body that was alone has drawn the same numbers as in
-    any other run, though nobody asked it to be alone.
+    Bodies that leave the state as it was may run at the same time. One that is alone finds the global
+    generators seeded with its name; after it generators, working directory and environment are restored.
 
     Args:
         name: the node's name.
-        alone: wait for the bodies that run, and let the next ones wait. Polars' generator, whose state
-            cannot be read, is seeded for such a body only.
-        repeatable: False for a body that must not run twice; it then never raises ``StateDisturbed``.
+        alone: wait for the bodies that run, and let the next ones wait.
         on_wait: called repeatedly while it waits, and may raise.
 
     Raises:
-        StateDisturbed: bodies ran at the same time, and one of them changed the state: repeat it alone.
+        StateDisturbed: it was not alone, and the state has changed meanwhile: repeat it alone.
 
     Example:
         >>> with isolate("clean", alone=True) as stay:
@@ -162,21 +164,20 @@ def isolate(
         True {'random'}
     """
     stay = Stay(name, alone)
-    with _hold_turn(stay, on_wait):
-        token = _current.set(stay)
-        try:
-            with _seed_polars(stay) if alone else contextlib.nullcontext():
-                yield stay
-        except BaseException as error:
-            # A disturbed body fails for reasons that are not its own. Ctrl-C is no failure.
-            stay.changes |= _find_changes()
-            if repeatable and stay.overlapped and stay.changes and isinstance(error, Exception):
-                raise StateDisturbed from error
-            raise
-        finally:
-            _current.reset(token)
-    if repeatable and stay.overlapped and stay.changes:
-        raise StateDisturbed
+    _enter(stay, on_wait)
+    token, failure = _current.set(stay), None
+    try:
+        yield stay
+    except Exception as error:
+        failure = error
+    finally:
+        _current.reset(token)
+        _leave(stay)
+    # Before the error: a disturbed body may fail for reasons that are not its own.
+    if stay.changes and not alone:
+        raise StateDisturbed from failure
+    if failure is not None:
+        raise failure
 
 
 @contextlib.contextmanager
@@ -203,16 +204,8 @@ def step_aside() -> Iterator[None]:
         _current.reset(token)
 
 
-@contextlib.contextmanager
-def _hold_turn(stay: Stay, on_wait: Callable[[], None]) -> Iterator[None]:
-    _enter(stay, on_wait)
-    try:
-        yield
-    finally:
-        _leave(stay)
-
-
 def _enter(stay: Stay, on_wait: Callable[[], None]) -> None:
+    """Wait until the body may run."""
     with _turn:
         if stay.alone:
             _waiting.append(stay)
@@ -224,16 +217,10 @@ def _enter(stay: Stay, on_wait: Callable[[], None]) -> None:
             if stay.alone:
                 _waiting.remove(stay)
                 _turn.notify_all()  # if it gave up, those behind it may go
-        if _active:
-            for other in (*_active, stay):
-                other.overlapped = True
-        else:
-            before = _State.capture()
-            seed = _derive_seed(stay.name)
-            random.seed(seed)
-            with contextlib.suppress(TypeError):  # the user's own bit generator takes no seed
-                np.random.seed(seed)
-            _session[:] = before, _State.capture()
+        if stay.alone:
+            stay.restore_generators = _seed_generators(stay.name)
+        if not _active:
+            _begin[:] = [_State.capture()]
         _active.append(stay)
 
 
@@ -243,31 +230,34 @@ def _is_blocked(stay: Stay) -> bool:
 
 
 def _leave(stay: Stay) -> None:
+    """Note what has changed; the last body of a period puts everything back."""
     with _turn:
         now = _State.capture()
-        before, begin = _session
-        stay.changes |= begin.find_changes(now)
+        stay.changes |= _begin[0].find_changes(now)
         _active.remove(stay)
         if not _active:
-            before.restore(now)
+            _begin[0].restore(now)
+            stay.restore_generators()
         _turn.notify_all()
 
 
-def _find_changes() -> set[str]:
-    with _turn:
-        return _session[1].find_changes(_State.capture())
-
-
-def _derive_seed(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4])
-
-
-@contextlib.contextmanager
-def _seed_polars(stay: Stay) -> Iterator[None]:
-    """Seed polars for the block; its state cannot be read, so it goes on from a number drawn before."""
+def _seed_generators(name: str) -> Callable[[], None]:
+    """Seed the global generators, and return the function by which they go on where they were."""
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4])
+    is_usual = bool(_read_numpy())
+    # Here `get_state`: it also has the normal number that may wait to be drawn.
+    old_random, old_numpy = random.getstate(), np.random.get_state() if is_usual else None
+    # Polars' state cannot be read, so it goes on from a number that is drawn from it.
     following = pl.int_range(256, eager=True).sample(7, with_replacement=True).to_list()
-    pl.set_random_seed(_derive_seed(stay.name))
-    try:
-        yield
-    finally:
+
+    def restore() -> None:
+        random.setstate(old_random)
+        if old_numpy is not None:
+            np.random.set_state(old_numpy)
         pl.set_random_seed(int.from_bytes(bytes(following)))
+
+    random.seed(seed)
+    if is_usual:
+        np.random.seed(seed)
+    pl.set_random_seed(seed)
+    return restore
