@@ -14,7 +14,6 @@ from typing import Any, get_origin
 import polars as pl
 
 from magical.checks.promise_tree import flatten_promise
-from magical.checks.source_walk import is_project_code
 from magical.contracts.promises import PARTS, Promise
 from magical.contracts.schema import Column, Schema
 from magical.contracts.validation import LazyOutput, StreamError
@@ -23,6 +22,7 @@ from magical.engine.execution.executor import LocalExecutor, validate_output
 from magical.errors import Finding, MagicalError, StepError, UnwrittenStep, join_names, shorten
 from magical.events import NullSink
 from magical.graph import Graph, Node
+from magical.keys.source_walk import is_project_code
 from magical.refs import Link, Wire
 from magical.settings import Secret, to_json
 from magical.synthesis.generate import GenerateOptions, find_pretend_obstacle, generate

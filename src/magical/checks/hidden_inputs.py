@@ -1,4 +1,4 @@
-"""Findings about hidden inputs, which no setting and no key covers: files, clock, chance, environment."""
+"""Findings about hidden inputs, which no setting and no key covers: files, clock, chance, state."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 
 from magical.checks.path_reads import find_path_reads
-from magical.checks.source_walk import Source, collect_sources, is_project_code
 from magical.errors import Finding, join_names, shorten
 from magical.graph import Graph, Node
+from magical.keys.source_walk import Source, collect_sources, is_project_code
+from magical.keys.state_uses import find_state_uses
 from magical.workflows import Workflow
 
-__all__ = ["find_impure_steps", "find_impure_workflow"]
+__all__ = ["find_impure_steps", "find_impure_workflow", "find_solitary_steps"]
 
 # These match the full names of functions, as `Source.resolve_name` returns them: where a function is
 # defined, which is often a private module such as polars.io.csv.functions.
@@ -81,6 +82,16 @@ def find_impure_steps(graph: Graph) -> Iterator[Finding]:
                     "take it as an argument from the settings (a file: InputPath), "
                     'or mark the step @step(reads="world").',
                 )
+
+
+def find_solitary_steps(graph: Graph) -> Iterator[Finding]:
+    """Find steps that use the state of the whole process, so that no other body may run meanwhile."""
+    steps = {node.call.step: node for node in graph.required_nodes if node.call is not None}
+    for step in steps:
+        if uses := find_state_uses(step.function):
+            calls = join_names([text for text, _ in uses], 3)
+            what = f"acts on the whole process, and so runs alone: {calls}."
+            yield Finding("PURE003", "warning", step.name, what, uses[0][1])
 
 
 def _iter_checked_nodes(graph: Graph) -> Iterator[Node]:

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel
 
-from magical.checks.source_walk import Source
+from magical.keys.source_walk import Source
 from magical.settings import InputPath, OutputPath
 
 __all__ = ["find_path_reads"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from magical.checks.hidden_inputs import find_impure_steps, find_impure_workflow
+from magical.checks.hidden_inputs import find_impure_steps, find_impure_workflow, find_solitary_steps
 from magical.checks.unused import find_unused_outputs, find_unused_settings
 from magical.checks.unwritten import find_unwritten_steps
 from magical.checks.weak import find_weak_contracts, find_weak_steps
@@ -43,4 +43,5 @@ def run_static_checks(graph: Graph, workflow: Workflow[Any, Any]) -> list[Findin
         *find_weak_steps(graph),
         *find_impure_workflow(workflow),
         *find_impure_steps(graph),
+        *find_solitary_steps(graph),
     ]

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from magical.checks.promise_tree import flatten_promise
-from magical.checks.source_walk import parse_definition
 from magical.contracts.promises import PARTS, Promise
 from magical.contracts.schema import Schema
 from magical.errors import Finding, join_names
 from magical.graph import Graph, Node
+from magical.keys.source_walk import parse_definition
 from magical.refs import find_links
 from magical.settings import Settings
 from magical.settings.base import TaggedSettings

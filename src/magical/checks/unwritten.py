@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from magical.checks.promise_tree import flatten_promise
-from magical.checks.source_walk import is_project_code
 from magical.contracts.promises import Promise
 from magical.engine.pretend_plan import Pretence
 from magical.errors import Finding, MagicalError, WiringError
 from magical.graph import Graph, Node
 from magical.keys.code_closure import CodeReader
+from magical.keys.source_walk import is_project_code
 from magical.refs import find_links
 from magical.synthesis.generate import GenerateOptions, find_pretend_obstacle, generate
 

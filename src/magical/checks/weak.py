@@ -9,11 +9,11 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from magical.checks.promise_tree import flatten_promise
-from magical.checks.source_walk import is_project_code
 from magical.contracts.contract import schema_of
 from magical.contracts.schema import Column
 from magical.errors import Finding, join_names
 from magical.graph import Graph
+from magical.keys.source_walk import is_project_code
 
 __all__ = ["find_weak_contracts", "find_weak_steps"]
 

@@ -164,7 +164,7 @@ class AskFinder:
             yield from self._in_method(target, node, of_own_file)
         elif isinstance(target.value, type) and is_own_class(target.value):
             yield from self._in_class(target.value)
-        elif is_own_function(target.value) or wrapped_function(target.value) is not None:
+        elif is_own_function(target.value) or _wraps_own_function(target.value):
             yield from self._in_function(target.value)
         elif isinstance(getattr(target.value, "function", None), FunctionType):  # a step
             if not scope.local:  # in the function of a workflow, a call adds a node
@@ -243,6 +243,12 @@ def _is_unknown_data(target: Target) -> bool:
     if isinstance(target.value, ModuleType):
         return not is_project(target.value) and not is_known_attribute(f"{target.name}.name")
     return bool(target.name) and not callable(target.value) and not is_known_attribute(target.name)
+
+
+def _wraps_own_function(value: Any) -> bool:
+    """Return True for what a decorator, such as one with a cache, made of a function of the project."""
+    wrapped = wrapped_function(value)
+    return wrapped is not None and (is_own_function(wrapped) or _wraps_own_function(wrapped))
 
 
 def _mark(node: Any) -> Ask:

@@ -65,10 +65,10 @@ def _is_inside(module: ModuleType, root: Path) -> bool:
 
 
 def _is_own_code(module: ModuleType) -> bool:
-    """Return True for code of the project that neither magical nor pytest loaded for itself."""
+    """Return True for code of the project: no script that opens it, and no test that pytest loaded."""
     name, loader = module.__name__, type(getattr(module, "__loader__", None)).__module__
-    is_ours = name == "magical" or name.startswith("magical.")
-    return not is_ours and not loader.startswith("_pytest") and is_project(module)
+    is_other = name in ("magical", "__main__") or name.startswith("magical.")
+    return not is_other and not loader.startswith("_pytest") and is_project(module)
 
 
 def _find_imported(module: ModuleType, statement: ast.Import | ast.ImportFrom) -> Iterator[ModuleType]:

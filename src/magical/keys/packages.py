@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import re
 import site
 import sys
 from pathlib import Path
@@ -21,7 +23,8 @@ __all__ = [
 
 # The parts of magical whose code is part of keys; KEY_FORMAT stands for the rest.
 KEYED_MODULES = ("magical.library", "magical.features")
-_DISTRIBUTION_PREFIX = "magical_thinking-"
+_DISTRIBUTION = "magical-thinking"
+_METADATA_SUFFIXES = (".dist-info", ".egg-info", ".egg-link")  # of wheels, of eggs, of develop installs
 
 
 def find_source_file(module: ModuleType | None) -> Path | None:
@@ -78,9 +81,8 @@ def find_package(module_name: str) -> tuple[str, str] | None:
 
 def digest_installed() -> str:
     """Compute a digest of all installed distributions and of Python's minor version."""
-    # Folder names contain the versions, so no file has to be read.
-    entries = (e.name for folder in _list_site_folders() for e in _list_entries(folder))
-    names = sorted(name for name in entries if name.endswith(".dist-info"))
+    # Most names contain the version, so that few files have to be read.
+    names = sorted(f"{e.name} {_read_distribution(e)[1]}" for e in _list_installed())
     text = "\n".join([f"{sys.version_info[0]}.{sys.version_info[1]}", *names])
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -93,10 +95,9 @@ def read_versions() -> dict[str, str]:
         ['python', 'magical-thinking']
     """
     # Not importlib.metadata: its import alone is slower than this.
-    entries = (e.name for folder in _list_site_folders() for e in _list_entries(folder))
-    folder = next((name for name in entries if name.startswith(_DISTRIBUTION_PREFIX)), "")
-    version = folder.removeprefix(_DISTRIBUTION_PREFIX).removesuffix(".dist-info")
-    return {"python": ".".join(map(str, sys.version_info[:3])), "magical-thinking": version}
+    ours = (e for e in _list_installed() if e.name.startswith(_DISTRIBUTION.replace("-", "_")))
+    found = next((version for name, version in map(_read_distribution, ours) if name == _DISTRIBUTION), "")
+    return {"python": ".".join(map(str, sys.version_info[:3])), _DISTRIBUTION: found}
 
 
 def _list_site_folders() -> tuple[Path, ...]:
@@ -115,28 +116,71 @@ def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
         return list(entries)
 
 
+def _list_installed() -> list[os.DirEntry[str]]:
+    """List the metadata of all installed distributions."""
+    return [e for folder in _list_site_folders() for e in _list_metadata(folder)]
+
+
+def _list_metadata(folder: Path) -> list[os.DirEntry[str]]:
+    return [e for e in _list_entries(folder) if e.name.endswith(_METADATA_SUFFIXES)]
+
+
+def _read_distribution(entry: os.DirEntry[str]) -> tuple[str, str]:
+    """Read the name and version of a distribution, from the name of its metadata if both are in it."""
+    name, version = _split_name(entry.name)
+    return name.replace("_", "-").lower(), version or _read_version(_find_metadata_folder(entry))
+
+
+def _split_name(metadata: str) -> tuple[str, str]:
+    """Split a name such as ``old_thing-1.0-py3.11.egg-info``; the version may be missing."""
+    stem, suffix = os.path.splitext(metadata)
+    if suffix == ".egg-link":  # a develop install: the name may have hyphens, and there is no version
+        return stem, ""
+    name, _, version = stem.partition("-")
+    return name, version if suffix == ".dist-info" else re.sub(r"(^|-)py\d.*$", "", version)
+
+
+def _find_metadata_folder(entry: os.DirEntry[str]) -> Path:
+    """Return where the metadata is: the entry itself, or in the folder that a develop install links to."""
+    path = Path(entry.path)
+    if path.suffix == ".egg-link":
+        with contextlib.suppress(OSError):
+            source = path.read_text(encoding="utf-8").partition("\n")[0].strip()
+            return Path(source) / f"{path.stem.replace('-', '_')}.egg-info"
+    return path
+
+
+def _read_version(metadata: Path) -> str:
+    """Read the version in the headers of a PKG-INFO file, or of metadata that is one file; empty without one."""
+    for file in (metadata / "PKG-INFO", metadata / "METADATA", metadata):
+        with contextlib.suppress(OSError):
+            headers = file.read_text(encoding="utf-8", errors="replace").split("\n\n")[0].splitlines()
+            return next((h.partition(":")[2].strip() for h in headers if h.startswith("Version:")), "")
+    return ""
+
+
 @functools.lru_cache(maxsize=256)
 def _find_distribution(top: str, folder: Path | None) -> tuple[str, str] | None:
-    """Find the distribution of a top-level module, by names or RECORD files; None if there is none."""
+    """Find the distribution of a top-level module, by its name or its list of files; None if there is none."""
     for site_folder in [folder] if folder and folder in _list_site_folders() else _list_site_folders():
-        entries = [e for e in _list_entries(site_folder) if e.name.endswith(".dist-info")]
-        # Most distributions are named as their module. For the others, all RECORD files are read: slow.
-        same = [e for e in entries if e.name.split("-")[0].lower().replace(".", "_") == top.lower()]
+        entries = _list_metadata(site_folder)
+        # Most distributions are named as their module. For the others, all lists of files are read: slow.
+        same = [e for e in entries if re.sub("[-.]", "_", _split_name(e.name)[0]).lower() == top.lower()]
         for entry in [*same, *entries]:
             if entry in same or _has_module(Path(entry.path), top):
-                name, _, version = entry.name.removesuffix(".dist-info").partition("-")
-                return name.replace("_", "-").lower(), version
+                return _read_distribution(entry)
     return None
 
 
-def _has_module(dist_info: Path, top: str) -> bool:
-    """Return True if the RECORD of a distribution lists a top-level module."""
-    try:
-        record = (dist_info / "RECORD").read_bytes()
-    except OSError:
-        return False
+def _has_module(metadata: Path, top: str) -> bool:
+    """Return True if the metadata of a distribution lists a top-level module."""
     marks = (f"{top}/__init__.py,", f"{top}.py,", f"{top}/")
-    return any(record.startswith(m.encode()) or b"\n" + m.encode() in record for m in marks)
+    for name, wanted in (("RECORD", marks), ("top_level.txt", (f"{top}\n",))):
+        with contextlib.suppress(OSError):  # a wheel has the first, and an egg the second
+            lines = b"\n" + (metadata / name).read_bytes().replace(b"\r", b"") + b"\n"
+            if any(f"\n{mark}".encode() in lines for mark in wanted):
+                return True
+    return False
 
 
 _LOCK_FILES = (

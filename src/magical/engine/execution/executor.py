@@ -21,6 +21,8 @@ from magical.contracts.promises import PARTS, Parts, Promise, attach_promise
 from magical.contracts.tables import convert_kind, convert_pandas, to_polars
 from magical.contracts.validation import LazyOutput, StreamError, validate
 from magical.engine.artifacts import Record
+from magical.engine.execution.isolation import BodyIsolation
+from magical.engine.execution.process_state import StateDisturbed
 from magical.engine.execution.sampling import brand_origin, sample_rows
 from magical.engine.outputs import digest_outputs, list_folder_files
 from magical.engine.plan import NodePlan, is_sampled_source
@@ -205,6 +207,7 @@ class LocalExecutor:
         self._run, self._context, self._result = run, run.context, run.result
         self._values: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self._isolation = BodyIsolation(run)
 
     def execute(self, node: Node, plan: NodePlan, records: Mapping[str, Record]) -> Record:
         """Run one node's body in this thread; see ``NodeExecutor.execute``."""
@@ -225,11 +228,7 @@ class LocalExecutor:
         if node.facts.get("pretended"):
             value = generate_output(node, lambda _, wire, p: self._load_wire(wire, None, records, p))
         else:
-            arguments = self.load_arguments(node, records)
-            began = time.monotonic()  # the time for loading inputs is not part of the step's time
-            branding = self._context.planning.receipts.brands.branding(arguments, plan.origin)
-            with branding, pretending_run() if plan.origin else contextlib.nullcontext():
-                value = self.call_body(node, arguments, context)
+            value, began = self._compute(node, plan, records, context)
         if is_sampled_source(node, self._context.planning.sample):
             value = sample_rows(value, self._context.planning.sample)
         value = brand_origin(value, plan.origin)
@@ -245,6 +244,27 @@ class LocalExecutor:
         if _is_shareable(value):
             self.set_value(node.name, value)
         return record
+
+    def _compute(
+        self,
+        node: Node,
+        plan: NodePlan,
+        records: Mapping[str, Record],
+        context: StepContext,
+        alone: bool = False,
+    ) -> tuple[Any, float]:
+        """Call the body, and return its output and the time at which it began."""
+        arguments = self.load_arguments(node, records)
+        try:
+            with self._isolation.guard(node, alone=alone):
+                began = time.monotonic()  # the time for loading and waiting is not part of the step's time
+                branding = self._context.planning.receipts.brands.branding(arguments, plan.origin)
+                with branding, pretending_run() if plan.origin else contextlib.nullcontext():
+                    return self.call_body(node, arguments, context), began
+        except StateDisturbed:  # with new arguments: the body may have changed the others in place
+            context.kept.clear()
+            self._context.store.clear_scratch(plan.key)
+            return self._compute(node, plan, records, context, alone=True)
 
     def load_arguments(self, node: Node, records: Mapping[str, Record]) -> dict[str, Any]:
         """Load the inputs of a node, validate them, and return all arguments of its body.

@@ -16,6 +16,7 @@ from magical.engine.artifacts import Record
 from magical.engine.execution.capture import capture_lines
 from magical.engine.execution.dispatch import Dispatcher, share_store
 from magical.engine.execution.event_dispatch import EventDispatcher, run_finished_event, run_started_event
+from magical.engine.execution.process_state import step_aside
 from magical.engine.plan import RUN, NodePlan
 from magical.engine.policy import NodePolicy
 from magical.engine.protocols import Cluster, Runner, WorkItem
@@ -212,7 +213,13 @@ class Scheduler:
             self._emit(LogLine(step="", text=text, level="warning"))
         try:
             shared = share_store(self._context.store, self._result.name, self._emit)
-            with open_run(), shared, capture_lines(echo=self._context.echo), self._context.runner as runner:
+            with (
+                open_run(),
+                shared,
+                step_aside(),
+                capture_lines(echo=self._context.echo),
+                self._context.runner as runner,
+            ):
                 self._loop(runner)
         except KeyboardInterrupt:
             self._finish_run("stopped", began)
