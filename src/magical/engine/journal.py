@@ -9,18 +9,28 @@ import re
 import secrets
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from magical.errors import StoreError, UsageError
 from magical.events import Event, RunStarted
 from magical.masking import mask
 from magical.system.atomic_files import wrap_disk_errors
+from magical.system.state_files import (
+    DAMAGE_ERRORS,
+    is_plain_file,
+    list_folder,
+    open_plain,
+    parse_state,
+    refuse_links,
+)
 
 __all__ = ["Journal", "RunSummary", "git_state"]
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -80,6 +90,7 @@ class Journal:
         Raises:
             StoreError: the disk is full, read-only or gone.
         """
+        refuse_links(self.folder, self.folder)
         with wrap_disk_errors(self.folder):
             while True:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -99,7 +110,7 @@ class Journal:
         fields = {"at": round(time.time(), 3), **event.to_json()}
         line = json.dumps(fields, ensure_ascii=False, default=lambda other: mask(str(other)))
         data = line.encode("utf-8", "backslashreplace") + b"\n"
-        path = self.folder / run / "journal.jsonl"
+        path = self.folder / run / _FILE
         truncated = run in self._truncated
         try:
             with wrap_disk_errors(path):
@@ -114,11 +125,8 @@ class Journal:
 
     def names(self) -> list[str]:
         """List the names of all runs, newest first."""
-        if not self.folder.is_dir():
-            return []
-        return sorted(
-            (p.name for p in self.folder.iterdir() if (p / "journal.jsonl").is_file()), reverse=True
-        )
+        runs = _wrap_unreadable(self.folder, lambda: list_folder(self.folder, self.folder))
+        return sorted((p.name for p in runs if is_plain_file(p / _FILE, p)), reverse=True)
 
     def find(self, name: str) -> str:
         """Find the full name of a run by its beginning or end, or by ``last``.
@@ -138,19 +146,20 @@ class Journal:
         raise UsageError.unknown("run", name, names[:8], hint=hint)
 
     def events(self, run: str) -> Iterator[Mapping[str, Any]]:
-        """Yield the events of a run; a line that a kill or a full disk cut short is skipped."""
-        with (self.folder / run / "journal.jsonl").open("rb") as file:
-            for line in file:
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    continue
+        """Yield the events of a run; a line that is damaged or was cut short is skipped.
+
+        Raises:
+            StoreError: the journal cannot be read.
+        """
+        path = self.folder / run / _FILE
+        with _wrap_unreadable(path, lambda: open_plain(path, self.folder)) as file:
+            yield from filter(None, (parse_state(line, _as_object) for line in file))
 
     def read(self, run: str) -> RunSummary:
         """Read a run's summary."""
         summary = RunSummary(run)
         for event in self.events(run):
-            with suppress(KeyError, TypeError, AttributeError):  # a line of another release, or a damaged one
+            with suppress(*DAMAGE_ERRORS):  # a line of another release, or a damaged one
                 _apply_event(summary, event)
         return summary
 
@@ -159,6 +168,7 @@ class Journal:
         return (self.read(name) for name in self.names())
 
 
+_FILE = "journal.jsonl"
 _TIME_FORMAT = "%Y-%m-%d-%H%M%S"
 _RUN_NAME = re.compile(r"(\d{4}-\d\d-\d\d-\d{6})-([0-9a-f]{3})[0-9a-f]{2}")
 
@@ -190,25 +200,56 @@ def _append(path: Path, data: bytes) -> None:
 def _apply_event(summary: RunSummary, event: Mapping[str, Any]) -> None:
     match event.get("event"):
         case "RunStarted":
-            summary.workflow, summary.settings = event["workflow"], event["settings"]
-            summary.started = event["at"]
+            settings, started = _as_object(event["settings"]), _seconds(event["at"])
+            summary.workflow, summary.settings, summary.started = _text(event["workflow"]), settings, started
             fields = {"event", "at", "run", "workflow", "settings"}
             summary.facts = {k: v for k, v in event.items() if k not in fields}
         case "StepStarted" if "key" in event:
-            summary.begun[event["step"]] = event["key"]
+            summary.begun[_text(event["step"])] = _text(event["key"])
         case "StepCached" | "StepFinished":
-            summary.keys[event["step"]] = event["key"]
-            summary.contents[event["step"]] = event.get("content", "")
+            step, key, content = map(_text, (event["step"], event["key"], event.get("content", "")))
+            summary.keys[step], summary.contents[step] = key, content
             if event["event"] == "StepFinished":
-                summary.executed.append(event["step"])
+                summary.executed.append(step)
         case "StepFailed":
-            summary.failed[event["step"]] = event["message"]
+            summary.failed[_text(event["step"])] = _text(event["message"])
         case "StepLeftOut":
-            summary.left_out[event["step"]] = event["reason"]
+            summary.left_out[_text(event["step"])] = _text(event["reason"])
         case "StepPending":
-            summary.pending[event["step"]] = event["key"]
+            summary.pending[_text(event["step"])] = _text(event["key"])
         case "RunFinished":
-            summary.state, summary.seconds = event["state"], event["seconds"]
+            summary.state, summary.seconds = _text(event["state"]), _seconds(event["seconds"])
+
+
+def _text(value: object) -> str:
+    """Return a text of a journal's line; raise a TypeError if it is none."""
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is no text")
+    return value
+
+
+def _seconds(value: float) -> float:
+    """Return a number of seconds of a journal's line; raise a ValueError if no calendar can hold it."""
+    if not 0 <= value < 1e11:
+        raise ValueError("no number of seconds")
+    return value
+
+
+def _as_object(value: Any) -> dict[str, Any]:
+    """Return a JSON object; raise a TypeError if the value is none."""
+    if not isinstance(value, dict):
+        raise TypeError(f"{type(value).__name__} is no object")
+    return value
+
+
+def _wrap_unreadable(path: Path, read: Callable[[], T]) -> T:
+    """Call a function that reads a file; turn its OSError into a StoreError that names the file."""
+    try:
+        return read()
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be read: {error.strerror or error}.", hint="check its permissions."
+        ) from error
 
 
 def git_state(folder: Path) -> dict[str, Any]:
