@@ -208,7 +208,7 @@ class Scheduler:
         began = time.monotonic()
         self._emit(run_started_event(self._context, self._result.name))
         try:
-            shared = share_store(self._context.store, self._result.name, self._emit)
+            shared = share_store(self._context.store, self._result, self._emit)
             with shared, capture_lines(echo=self._context.echo), self._context.runner as runner:
                 self._loop(runner)
         except KeyboardInterrupt:
