@@ -130,6 +130,8 @@ def test_a_journal_with_lines_of_other_types_is_read(ran: Small) -> None:
     assert ran.load().runs() == before
     assert ran.command("runs", "--json").code == 0
     assert ran.command("runs").code == 0
+    (journal.parent / "tracking.json").write_text('{"state": "missed"}')
+    assert is_fine(ran.command("sync"))
 
 
 # --- links --------------------------------------------------------------------------------------------------------

@@ -153,7 +153,7 @@ class Journal:
         """
         path = self.folder / run / _FILE
         with _wrap_unreadable(path, lambda: open_plain(path, self.folder)) as file:
-            yield from filter(None, (parse_state(line, _as_object) for line in file))
+            yield from filter(None, (parse_state(line, _build_event) for line in file))
 
     def read(self, run: str) -> RunSummary:
         """Read a run's summary."""
@@ -240,6 +240,13 @@ def _as_object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError(f"{type(value).__name__} is no object")
     return value
+
+
+def _build_event(value: Any) -> dict[str, Any]:
+    """Return the object of a journal's line; raise one of ``DAMAGE_ERRORS`` if it has no time or kind."""
+    fields = _as_object(value)
+    _text(fields["event"]), _seconds(fields.get("at", 0.0))
+    return fields
 
 
 def _wrap_unreadable(path: Path, read: Callable[[], T]) -> T:

@@ -149,12 +149,14 @@ def _has_tables(database: Path) -> bool:
     """Return True if MLflow has made all tables of a database: it fills the table of experiments last."""
     import sqlite3
 
+    if not database.is_file():  # an open of a pipe would wait for ever
+        return False
     try:
         with contextlib.closing(
             sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
         ) as found:
             return found.execute("SELECT 1 FROM experiments LIMIT 1").fetchone() is not None
-    except sqlite3.Error:  # no file, no tables yet, or a fault that MLflow reports better
+    except sqlite3.Error:  # no tables yet, or a fault that MLflow reports better
         return False
 
 

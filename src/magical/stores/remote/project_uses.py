@@ -20,6 +20,8 @@ __all__ = ["ProjectUses"]
 
 _FOLDER = "projects"
 _ID_FILE = "project.id"
+# A name that is not ours is ignored: it would get into a report, with whatever characters it has.
+_NOTE_NAME = re.compile(rf"{_FOLDER}/([A-Za-z0-9_.-]+)/[^/]+")
 _NOTES = 10
 """Notes that a project has at most: as many as runs whose results `magical gc` keeps by default."""
 
@@ -53,10 +55,10 @@ class ProjectUses:
         Raises:
             StoreError: the token of the project cannot be written.
         """
-        place = os.path.realpath(self._home)
+        place = os.path.realpath(self._home.parent)
         # The token tells containers with the same paths apart, and the path a folder from a copy of it.
         digest = bytes_digest(f"{ensure_token(self._home / _ID_FILE, 32)} {place}".encode())
-        return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', Path(place).parent.name)}-{digest[:12]}"
+        return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', Path(place).name)}-{digest[:12]}"
 
     def note(self, keys: Collection[str]) -> None:
         """Note the keys that a run used, and remove the notes of old runs.
@@ -82,11 +84,11 @@ class ProjectUses:
         Raises:
             StoreError: the store cannot be read.
         """
-        own, needed = f"{_FOLDER}/{self.project()}/", dict[str, set[str]]()
-        names = (name for name in self._storage.list_files(_FOLDER) if not name.startswith(own))
-        for name, data in self._storage.read_all(names).items():
-            project = name.split("/")[1]
-            needed[project] = needed.get(project, set()) | (parse_state(data, _build_keys) or set())
+        own, needed = self.project(), dict[str, set[str]]()
+        notes = filter(None, map(_NOTE_NAME.fullmatch, self._storage.list_files(_FOLDER)))
+        project_of = {note[0]: note[1] for note in notes if note[1] != own}
+        for name, data in self._storage.read_all(project_of).items():
+            needed.setdefault(project_of[name], set()).update(parse_state(data, _build_keys) or ())
         return needed
 
 
