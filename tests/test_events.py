@@ -192,3 +192,13 @@ def test_events_are_discarded_inside_and_heard_again_after_it_also_when_it_fails
 
     contextvars.copy_context().run(body)
     assert (sink.events, sink.kept) == ([LogLine(step="clean", text="heard")], {})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"step": 3}, {"key": ["k"]}, {"seconds": "1"}, {"seconds": None}, {"origin": "a"}, {"content": {}}],
+)
+def test_a_line_with_a_value_of_another_type_is_no_event(damage: dict[str, Any]) -> None:
+    line = StepFinished(step="a", key="k", seconds=1).to_json()
+    assert Event.from_json(line) is not None
+    assert Event.from_json({**line, **damage}) is None

@@ -53,9 +53,11 @@ class Event:
         kind = _event_types().get(str(data.get("event")))
         if kind is None:
             return None
-        names = {f.name for f in dataclasses.fields(kind)}
+        fields = [f for f in dataclasses.fields(kind) if f.name in data]
+        if not all(_has_type(data[f.name], f.type) for f in fields):  # a damaged line
+            return None
         try:
-            return kind(**{name: value for name, value in data.items() if name in names})
+            return kind(**{f.name: data[f.name] for f in fields})
         except TypeError:  # a line of another release lacks a field
             return None
 
@@ -66,6 +68,15 @@ class Event:
         texts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in exempt}
         masked = {name: mask_values(value) for name, value in texts.items()}
         return dataclasses.replace(self, **masked) if masked != texts else self
+
+
+_JSON_TYPES: dict[str, Any] = {"str": str, "int": int, "float": (int, float), "dict": dict, "list": list}
+
+
+def _has_type(value: object, annotation: object) -> bool:
+    """Return True if a value of a line of the journal has the annotated type; types of projects are free."""
+    expected = _JSON_TYPES.get(str(annotation).partition("[")[0], object)
+    return isinstance(value, expected)
 
 
 @dataclass(frozen=True, kw_only=True)

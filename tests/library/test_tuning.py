@@ -14,12 +14,14 @@ from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.svm import LinearSVC
 
+from hostile_files import KINDS, no_hang, spoil
 from library.conftest import Run
 from library.tables import houses, people, pupils
 from magical import Model, Parts
 from magical.errors import BrokenPromise
 from magical.library import Boosting, Experiment, Linear, SplitSettings, split, train, transform, tune
-from magical.library.training import compute_model_loss
+from magical.library.training import FitResult, compute_model_loss
+from magical.library.tuning import _TrialLog
 
 TABLES = {"binary": people, "multiclass": pupils, "regression": houses}
 SMALL = Boosting(trials=6, rounds=40, patience=10)
@@ -249,3 +251,17 @@ def test_the_tables_are_not_changed() -> None:
     before = [t.clone() for t in p]
     tune(p.train, p.validation, transform(p.train), Linear(trials=2))
     assert all(a.equals(b) for a, b in zip(before, p, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_log_that_is_damaged_is_not_believed(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "trials.jsonl"
+    _TrialLog(path).add(0, FitResult({"depth": 3}, 0.5, 1.0))
+    whole = path.read_bytes()
+    assert _TrialLog(path).find(0, {"depth": 3}) == FitResult({"depth": 3}, 0.5, 1.0)
+    spoil(path, kind)
+    with no_hang(10):
+        log = _TrialLog(path)
+        assert log.find(0, {"depth": 3}) is None
+        log.add(0, FitResult({"depth": 3}, 0.5, 1.0))
+    assert path.read_bytes() == whole

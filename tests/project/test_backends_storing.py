@@ -90,6 +90,28 @@ def test_gc_removes_what_no_run_needs(tmp_path: Path, url: str) -> None:
     assert small.ran() == []
 
 
+def test_gc_keeps_what_another_project_needs(tmp_path: Path, url: str) -> None:
+    small, mate = (at(flow(tmp_path / name), url) for name in ("small", "clone"))
+    small.run()
+    small.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
+    small.run()
+    assert mate.ran() == [], "it uses what the other one made, and runs nothing"
+    answer = small.command("gc", "--keep", "0")
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith("removed 0 results")
+    assert "It keeps what 1 other project used last: clone-" in answer.out
+    assert mate.ran() == []
+    mate.edit("deep.py", "FACTOR = 2", "FACTOR = 4")
+    assert mate.ran() == ["clean", "split", "size"]
+    small.command("gc", "--keep", "0")
+    assert mate.ran() == []
+    dry = small.command("gc", "--keep", "0", "--only-this-project", "--dry-run", "--json").json
+    assert (dry["records"], dry["projects"]) == (6, [])
+    assert small.load().gc(0, only_this_project=True).records == 6
+    assert small.ran() == []
+    assert mate.ran() == ["clean", "split", "size"]
+
+
 @pytest.mark.slow_except("file")
 def test_a_step_with_a_timeout_and_a_lazy_one_work(tmp_path: Path, url: str) -> None:
     top = """

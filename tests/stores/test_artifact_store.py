@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from magical.contracts.promises import promise_of
 from magical.engine.artifacts import Artifact, Record
 from magical.errors import StoreError
-from magical.stores.artifact_store import MALFORMED_ERRORS, ArtifactStore, fields_digest, parse_record
+from magical.stores.artifact_store import ArtifactStore, fields_digest, parse_record
 from magical.stores.local.objects import LocalObjects
+from magical.system.state_files import DAMAGE_ERRORS
 
 KEY, BLOB = "ab" * 20, "cd" * 20 + ".json"
 
@@ -119,11 +120,11 @@ def test_a_record_that_names_no_blob_is_none_though_its_digest_is_right(blob: st
 
 @pytest.mark.parametrize("wrong", [{}, [], None, 3, "text", {"digest": None, "x": {1}}])
 def test_what_is_no_record_raises_an_error_that_callers_know(wrong: Any) -> None:
-    with pytest.raises(MALFORMED_ERRORS):
+    with pytest.raises(DAMAGE_ERRORS):
         parse_record(KEY, wrong)
 
 
 def test_fields_of_another_release_raise_an_error_that_callers_know() -> None:
     data = {**record().to_json(), "of_tomorrow": 1}
-    with pytest.raises(MALFORMED_ERRORS):
+    with pytest.raises(DAMAGE_ERRORS):
         parse_record(KEY, {"digest": fields_digest(data), **data})

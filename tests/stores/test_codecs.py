@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from magical import Contract, Frame, Model, Parts, Receipt, Settings
 from magical.contracts.promises import promise_of
 from magical.contracts.schema import Schema
+from magical.engine.artifacts import Artifact
 from magical.engine.execution.executor import validate_output
 from magical.errors import StoreError
 from magical.graph import Node
@@ -236,3 +237,12 @@ def test_a_folder_keeps_equal_objects_once(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     store.save((TABLE, TABLE, TABLE.clone()), promise_of(tuple[Frame, Frame, Frame]), "key")
     assert len([p for p in (tmp_path / "objects").rglob("*") if p.is_file()]) == 1
+
+
+@pytest.mark.parametrize("kind", ["value", "pretended", "table", "object"])
+@pytest.mark.parametrize("data", [b"[" * 100_000 + b"]" * 100_000, b"", b"\0\xff", b'{"a": 1}'])
+def test_an_object_that_somebody_else_wrote_is_said_in_short(tmp_path: Path, kind: str, data: bytes) -> None:
+    store = LocalStore(tmp_path / "store")
+    artifact = Artifact(kind, "c", store.objects.put(data, ".json"), "3 rows")
+    with pytest.raises(StoreError, match="What is stored as 3 rows cannot be read back: "):
+        store.load(artifact, promise_of(int))

@@ -38,7 +38,7 @@ def test_when_this_process_began() -> None:
     assert process_start_time() == first
 
 
-@pytest.mark.parametrize("text", [None, "1 (a) " + "x " * 50])
+@pytest.mark.parametrize("text", [None, "", "1 (a) S", "1 (a) " + "x " * 50])
 def test_without_proc_the_start_is_unknown(monkeypatch: pytest.MonkeyPatch, text: str | None) -> None:
     def read(path: Path, **_: str) -> str:
         if text is None:

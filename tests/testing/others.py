@@ -130,6 +130,9 @@ class FolderStore:
                     on_wait()
             yield
 
+    def note_use(self, keys: Collection[str]) -> None:
+        pass
+
     def block_sweeps(self) -> contextlib.AbstractContextManager[Any]:
         return self.gate
 
@@ -139,6 +142,7 @@ class FolderStore:
         *,
         dry: bool = False,
         verify: bool = False,
+        keep_others: bool = True,
     ) -> SweepResult:
         with self.gate:
             swept = SweepResult()

@@ -285,12 +285,15 @@ def sync_command(options: SharedOptions) -> None:
     click.option("--keep", default=10, type=click.IntRange(min=0), metavar="N", help="Runs to keep."),
     click.option("--dry-run", "dry", is_flag=True, help="Remove nothing, and say what would be removed."),
     click.option("--verify", is_flag=True, help="Read all that stays, and remove what is damaged."),
+    click.option(
+        "--only-this-project", "only", is_flag=True, help="Remove what other projects need of a shared store."
+    ),
 )
-def gc_command(options: SharedOptions, keep: int, dry: bool, verify: bool) -> None:
+def gc_command(options: SharedOptions, keep: int, dry: bool, verify: bool, only: bool) -> None:
     """Remove stored results that neither the newest runs nor the present plan need."""
     from magical.project.gc import format_sweep, sweep_to_json
 
-    swept = options.open_project().gc(keep, dry=dry, verify=verify)
+    swept = options.open_project().gc(keep, dry=dry, verify=verify, only_this_project=only)
     options.print_answer(sweep_to_json(swept, dry=dry), lambda: format_sweep(swept, dry=dry))
 
 

@@ -9,24 +9,33 @@ import re
 import secrets
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from magical.errors import StoreError, UsageError, join_names
 from magical.events import Event, RunStarted
 from magical.masking import mask
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.processes import is_process_alive, machine_name
+from magical.system.state_files import (
+    DAMAGE_ERRORS,
+    is_plain_file,
+    list_folder,
+    open_plain,
+    parse_state,
+    read_plain,
+    refuse_links,
+)
 
 __all__ = ["Journal", "RunSummary", "git_state"]
 
+T = TypeVar("T")
+
 MAX_TEXT = 25_000
 """Characters of one text of an event that are kept."""
-
-_END = b'"event": "RunFinished"'
 
 
 @dataclass
@@ -91,6 +100,7 @@ class Journal:
         Raises:
             StoreError: the disk is full, read-only or gone.
         """
+        refuse_links(self.folder, self.folder)
         with wrap_disk_errors(self.folder):
             while True:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -110,7 +120,7 @@ class Journal:
         fields = {"at": round(time.time(), 3), **{k: _cut_text(v) for k, v in event.to_json().items()}}
         line = json.dumps(fields, ensure_ascii=False, default=lambda other: mask(str(other)))
         data = line.encode("utf-8", "backslashreplace") + b"\n"
-        path = self.folder / run / "journal.jsonl"
+        path = self.folder / run / _FILE
         truncated = run in self._truncated
         try:
             with wrap_disk_errors(path):
@@ -125,11 +135,8 @@ class Journal:
 
     def names(self) -> list[str]:
         """List the names of all runs, newest first."""
-        if not self.folder.is_dir():
-            return []
-        return sorted(
-            (p.name for p in self.folder.iterdir() if (p / "journal.jsonl").is_file()), reverse=True
-        )
+        runs = _wrap_unreadable(self.folder, lambda: list_folder(self.folder, self.folder))
+        return sorted((p.name for p in runs if is_plain_file(p / _FILE, p)), reverse=True)
 
     def find(self, name: str) -> str:
         """Find the full name of a run by its beginning or end, or by ``last``.
@@ -149,27 +156,31 @@ class Journal:
         raise UsageError.unknown("run", name, names[:8], hint=hint)
 
     def events(self, run: str) -> Iterator[Mapping[str, Any]]:
-        """Yield the events of a run; a line that a kill or a full disk cut short is skipped."""
-        with (self.folder / run / "journal.jsonl").open("rb") as file:
-            for line in file:
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    continue
+        """Yield the events of a run; a line that is damaged or was cut short is skipped.
+
+        Raises:
+            StoreError: the journal cannot be read.
+        """
+        path = self.folder / run / _FILE
+        with _wrap_unreadable(path, lambda: open_plain(path, self.folder)) as file:
+            yield from filter(None, (parse_state(line, _build_event) for line in file))
 
     def read(self, run: str) -> RunSummary:
         """Read a run's summary."""
         summary = RunSummary(run)
         for event in self.events(run):
-            with suppress(KeyError, TypeError, AttributeError):  # a line of another release, or a damaged one
+            with suppress(*DAMAGE_ERRORS):  # a line of another release, or a damaged one
                 _apply_event(summary, event)
         return summary
 
     def describe_orphan(self) -> str:
         """Describe what the newest run was at when its process died; empty if it ended or still runs."""
         newest = next(iter(self.names()), "")
-        # Most runs have an end, which is found without parsing each line.
-        if not newest or _END in (self.folder / newest / "journal.jsonl").read_bytes():
+        try:
+            # Most runs have an end, which is found without parsing each line.
+            if not newest or _END in read_plain(self.folder / newest / _FILE, self.folder):
+                return ""
+        except OSError:  # no run writes such a journal
             return ""
         run = self.read(newest)
         host, process = run.facts.get("host"), run.facts.get("process", 0)
@@ -186,6 +197,8 @@ class Journal:
         return (self.read(name) for name in self.names())
 
 
+_FILE = "journal.jsonl"
+_END = b'"event": "RunFinished"'
 _TIME_FORMAT = "%Y-%m-%d-%H%M%S"
 _RUN_NAME = re.compile(r"(\d{4}-\d\d-\d\d-\d{6})-([0-9a-f]{3})[0-9a-f]{2}")
 
@@ -224,25 +237,63 @@ def _append(path: Path, data: bytes) -> None:
 def _apply_event(summary: RunSummary, event: Mapping[str, Any]) -> None:
     match event.get("event"):
         case "RunStarted":
-            summary.workflow, summary.settings = event["workflow"], event["settings"]
-            summary.started = event["at"]
+            settings, started = _as_object(event["settings"]), _seconds(event["at"])
+            summary.workflow, summary.settings, summary.started = _text(event["workflow"]), settings, started
             fields = {"event", "at", "run", "workflow", "settings"}
             summary.facts = {k: v for k, v in event.items() if k not in fields}
         case "StepStarted" if "key" in event:
-            summary.begun[event["step"]] = event["key"]
+            summary.begun[_text(event["step"])] = _text(event["key"])
         case "StepCached" | "StepFinished":
-            summary.keys[event["step"]] = event["key"]
-            summary.contents[event["step"]] = event.get("content", "")
+            step, key, content = map(_text, (event["step"], event["key"], event.get("content", "")))
+            summary.keys[step], summary.contents[step] = key, content
             if event["event"] == "StepFinished":
-                summary.executed.append(event["step"])
+                summary.executed.append(step)
         case "StepFailed":
-            summary.failed[event["step"]] = event["message"]
+            summary.failed[_text(event["step"])] = _text(event["message"])
         case "StepLeftOut":
-            summary.left_out[event["step"]] = event["reason"]
+            summary.left_out[_text(event["step"])] = _text(event["reason"])
         case "StepPending":
-            summary.pending[event["step"]] = event["key"]
+            summary.pending[_text(event["step"])] = _text(event["key"])
         case "RunFinished":
-            summary.state, summary.seconds = event["state"], event["seconds"]
+            summary.state, summary.seconds = _text(event["state"]), _seconds(event["seconds"])
+
+
+def _text(value: object) -> str:
+    """Return a text of a journal's line; raise a TypeError if it is none."""
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is no text")
+    return value
+
+
+def _seconds(value: float) -> float:
+    """Return a number of seconds of a journal's line; raise a ValueError if no calendar can hold it."""
+    if not 0 <= value < 1e11:
+        raise ValueError("no number of seconds")
+    return value
+
+
+def _as_object(value: Any) -> dict[str, Any]:
+    """Return a JSON object; raise a TypeError if the value is none."""
+    if not isinstance(value, dict):
+        raise TypeError(f"{type(value).__name__} is no object")
+    return value
+
+
+def _build_event(value: Any) -> dict[str, Any]:
+    """Return the object of a journal's line; raise one of ``DAMAGE_ERRORS`` if it has no time or kind."""
+    fields = _as_object(value)
+    _text(fields["event"]), _seconds(fields.get("at", 0.0))
+    return fields
+
+
+def _wrap_unreadable(path: Path, read: Callable[[], T]) -> T:
+    """Call a function that reads a file; turn its OSError into a StoreError that names the file."""
+    try:
+        return read()
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be read: {error.strerror or error}.", hint="check its permissions."
+        ) from error
 
 
 def git_state(folder: Path) -> dict[str, Any]:

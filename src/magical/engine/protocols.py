@@ -47,6 +47,7 @@ class SweepResult:
         leftovers: files of killed processes removed: scratch folders, locks, pins, half-written files.
         bytes: the size of all that was removed.
         damaged: the names of the damaged objects, which are among the removed ones.
+        projects: the names of the other projects whose notes in a shared store were respected.
     """
 
     records: int = 0
@@ -57,6 +58,7 @@ class SweepResult:
     kept_records: int = 0
     kept_objects: int = 0
     kept_bytes: int = 0
+    projects: list[str] = field(default_factory=list)
 
 
 class Store(Protocol):
@@ -100,6 +102,12 @@ class Store(Protocol):
     def size(self, key: str) -> int:
         """Return the bytes of a key's result and kept values; 0 if they no longer exist."""
 
+    def note_use(self, keys: Collection[str]) -> None:
+        """Note the keys that a run used, so that sweeps of other projects that share the store keep them.
+
+        A store that does not answer is ignored: at worst a result is computed again.
+        """
+
     def pin_run(self, run: str) -> AbstractContextManager[None]:
         """Keep sweeps from removing what a run looks up or stores, until the block or the process ends."""
 
@@ -115,6 +123,7 @@ class Store(Protocol):
         *,
         dry: bool = False,
         verify: bool = False,
+        keep_others: bool = True,
     ) -> SweepResult:
         """Remove the records and objects that no key that is alive or pinned refers to.
 
@@ -122,6 +131,7 @@ class Store(Protocol):
             alive: the keys to keep; or a function that returns them, called once no run can store or end.
             dry: remove nothing, only count.
             verify: read every object that stays, and remove the damaged ones.
+            keep_others: keep what other projects that share the store have noted, too.
         """
 
 

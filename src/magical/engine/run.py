@@ -238,7 +238,9 @@ def execute(graph: Graph, planning: PlanningContext, start: Callable[[], RunResu
         raise _nothing_to_run_error(graph)
     if all(p.record or p.state == LEFT_OUT for p in plans.values()):
         left_out = {n: p.reason for n, p in plans.items() if not p.record}
-        return RunResult(records={n: p.record for n, p in plans.items() if p.record}, left_out=left_out)
+        records = {n: p.record for n, p in plans.items() if p.record}
+        planning.store.note_use([record.key for record in records.values()])
+        return RunResult(records=records, left_out=left_out)
     return start()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from magical.errors import shorten
 from magical.keys.arguments import parse_argument_kind, split_file_marks, strip_type_marks
 from magical.keys.key import NodeIdentity
+from magical.system.state_files import DAMAGE_ERRORS
 
 __all__ = ["Cause", "diff_settings", "find_causes", "has_other_content"]
 
@@ -157,7 +158,7 @@ def _describe_change(subject: str, old: str | None, new: str | None) -> str:
         )
     try:
         changes = list(diff_settings(json.loads(one or "null"), json.loads(other or "null")))
-    except ValueError:
+    except DAMAGE_ERRORS:
         changes = []
     # An empty path, before " went", means that the whole value differs.
     inside = "; ".join(changes[:3]) if changes and not changes[0].startswith(" went") else ""

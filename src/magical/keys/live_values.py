@@ -263,7 +263,7 @@ class _Describer:
         return self._describe_other_object(value)
 
     def _describe_code(self, value: Any) -> str:
-        """Describe code by its name; functions made by one function, and lambdas, by what tells them apart."""
+        """Describe code by its name; lambdas, and functions of one function, by what tells them apart."""
         name = qualified_name(value)
         if not isinstance(value, FunctionType) or "<" not in name:
             return name

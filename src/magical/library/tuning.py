@@ -18,6 +18,7 @@ from magical.library.experiments import Experiment
 from magical.library.remarks import log_warnings, progress
 from magical.library.training import FitResult, Trainer, prepare_trainer
 from magical.steps import step
+from magical.system.state_files import is_plain_file, parse_state, read_plain, remove_entry
 
 __all__ = ["tune"]
 
@@ -132,20 +133,30 @@ def _trial_seed(study_seed: int, number: int) -> int:
     return (study_seed * 1_000_003 + number * 7_919) % 2**32  # primes keep neighbouring studies apart
 
 
+def _build_entry(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the line of a trial; raise one of ``DAMAGE_ERRORS`` if it is none."""
+    numbers = {name: float(fields[name]) for name in ("score", "seconds")}
+    return {"trial": int(fields["trial"]), "params": dict(fields["params"]), **numbers}
+
+
 class _TrialLog:
     """The finished trials of a study, one JSON line each in a file; without a path nothing is written."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._entries: dict[int, dict[str, Any]] = {}
-        if path is None or not path.exists():
+        if path is None or not os.path.lexists(path):
             return
-        lines = path.read_bytes().splitlines(keepends=True)
-        for line in lines:
-            if not line.endswith(b"\n"):  # torn: the study was killed while it wrote this line
-                path.write_bytes(b"".join(lines[:-1]))
+        if not is_plain_file(path):
+            remove_entry(path)
+            return
+        lines = read_plain(path).splitlines(keepends=True)
+        for number, line in enumerate(lines):
+            # Torn: the study was killed while it wrote this line. Or damaged: the later trials do not follow.
+            entry = parse_state(line, _build_entry) if line.endswith(b"\n") else None
+            if entry is None:
+                path.write_bytes(b"".join(lines[:number]))
                 break
-            entry = json.loads(line)
             self._entries[entry["trial"]] = entry
 
     def find(self, number: int, params: Mapping[str, Any]) -> FitResult | None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from pathlib import Path
 
 from magical.engine.policy import TrackingSettings
@@ -13,11 +11,12 @@ from magical.errors import ProjectError, SettingsError
 from magical.masking import mask, mask_uris
 from magical.stores.local.store import LocalStore
 from magical.system.atomic_files import wrap_disk_errors
-from magical.system.file_locks import acquire, release
+from magical.system.file_locks import ensure_token, read_token
 
 __all__ = ["ProjectRegistryIdentity", "open_store", "prepare_database_uri"]
 
 _DATABASE_FILE, _ID_FILE = "mlflow.db", "mlflow.id"
+_ID_LENGTH = 32
 _OWN_PREFIX, _SQLITE_PREFIX = "own:", "sqlite:///"
 
 
@@ -77,19 +76,7 @@ class ProjectRegistryIdentity:
 
     def ensure_id(self) -> str:
         """Return the id; create that of the project's own registry if it has none."""
-        path = self._home / _ID_FILE
-        if not (name := self._find_external_id() or self._read_own_id()):
-            with wrap_disk_errors(path):
-                handle = acquire(path)
-                try:
-                    # Another process may have created it before this one had the lock.
-                    if not self._read_own_id():
-                        os.truncate(path, 0)
-                        os.write(handle, secrets.token_hex(16).encode())
-                finally:
-                    release(handle)
-            name = self._read_own_id()
-        return name
+        return self._find_external_id() or f"{_OWN_PREFIX}{ensure_token(self._home / _ID_FILE, _ID_LENGTH)}"
 
     def describe(self, registry_id: str) -> str:
         """Describe the registry of an id in a few words."""
@@ -109,10 +96,8 @@ class ProjectRegistryIdentity:
 
     def _read_own_id(self) -> str:
         """Read the id of the project's own registry; empty if it has none."""
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            if name := (self._home / _ID_FILE).read_text(encoding="ascii").strip():
-                return f"{_OWN_PREFIX}{name}"
-        return ""
+        name = read_token(self._home / _ID_FILE, _ID_LENGTH)
+        return f"{_OWN_PREFIX}{name}" if name else ""
 
 
 def open_store(url: str, home: Path, *, trust: bool = False) -> Store:
@@ -147,4 +132,4 @@ def open_store(url: str, home: Path, *, trust: bool = False) -> Store:
         raise SettingsError(
             f"[policy] store {mask(url)} needs fsspec.", hint='pip install "magical-thinking[remote]"'
         ) from None
-    return RemoteStore(url, home / "cache")
+    return RemoteStore(url, home / "cache", project=home)

@@ -8,7 +8,7 @@ from typing import Any
 from magical.engine.journal import Journal
 from magical.engine.plan import NodePlan
 from magical.engine.protocols import SweepResult
-from magical.errors import UsageError
+from magical.errors import UsageError, join_names
 from magical.report.text import format_size
 
 __all__ = ["find_live_keys", "format_sweep", "sweep_to_json"]
@@ -53,6 +53,10 @@ def format_sweep(swept: SweepResult, *, dry: bool) -> str:
         verb = "would be" if dry else ("was" if len(swept.damaged) == 1 else "were")
         damaged = _count(len(swept.damaged), "damaged object")
         lines.append(f"{damaged} {verb} removed; magical run makes what it needs.")
+    if swept.projects:
+        others = _count(len(swept.projects), "other project")
+        names = join_names(swept.projects, 4)
+        lines.append(f"It keeps what {others} used last: {names}; --only-this-project does not.")
     return "\n".join(lines)
 
 

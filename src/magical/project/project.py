@@ -178,13 +178,18 @@ class Project:
         """List the runs, newest first."""
         return list(self.journal.runs())
 
-    def gc(self, keep: int = 10, *, dry: bool = False, verify: bool = False) -> SweepResult:
+    def gc(
+        self, keep: int = 10, *, dry: bool = False, verify: bool = False, only_this_project: bool = False
+    ) -> SweepResult:
         """Remove the results that neither the newest runs, nor those under way, nor the present plan need.
+
+        In a store that several projects share, the results of the ten newest runs of each other project stay.
 
         Args:
             keep: the number of newest runs that keep their results.
             dry: remove nothing, and count what would be removed.
             verify: read all results that stay, and remove damaged ones.
+            only_this_project: in a shared store, remove what only other projects need, too.
         """
         from magical.project.gc import find_live_keys
         from magical.project.temporary_folder import clear_temporary_folders
@@ -193,7 +198,12 @@ class Project:
             clear_temporary_folders(self.home)
         context = self.context()
         plans = context.plan().values()
-        return context.store.sweep(lambda: find_live_keys(plans, self.journal, keep), dry=dry, verify=verify)
+        return context.store.sweep(
+            lambda: find_live_keys(plans, self.journal, keep),
+            dry=dry,
+            verify=verify,
+            keep_others=not only_this_project,
+        )
 
     def sync(self, listeners: tuple[Listener, ...] = ()) -> SyncReport:
         """Send the runs and steps that MLflow or Prefect missed while it was down.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import acquire, release, try_acquire
+from magical.system.state_files import list_folder, refuse_links, remove_entry
 
 __all__ = ["clear_temporary_folders", "create_temporary_folder"]
 
@@ -37,6 +37,7 @@ def create_temporary_folder(home: Path) -> Iterator[Path]:
     """
     clear_temporary_folders(home)
     parent = home / _FOLDER
+    refuse_links(parent, parent)
     folder = parent / secrets.token_hex(4)
     lock = _lock_of(folder)
     # Lock first: without a lock, another process would take the folder for one of a killed process.
@@ -54,9 +55,7 @@ def create_temporary_folder(home: Path) -> Iterator[Path]:
 def clear_temporary_folders(home: Path) -> None:
     """Remove the temporary folders whose processes are gone."""
     parent = home / _FOLDER
-    if not parent.is_dir():
-        return
-    for name in sorted({p.name.removesuffix(".lock") for p in parent.iterdir()}):
+    for name in sorted({p.name.removesuffix(".lock") for p in list_folder(parent)}):
         folder, handle = parent / name, None
         with contextlib.suppress(OSError):
             handle = try_acquire(_lock_of(folder))  # the kernel frees the lock of a process that is gone
@@ -73,7 +72,7 @@ def _lock_of(folder: Path) -> Path:
 def _remove(folder: Path) -> None:
     # Twice, since a body that a stop did not wait for may write once more.
     for _ in range(2):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_entry(folder, ignore_errors=True)
 
 
 def _remove_empty(*folders: Path) -> None:

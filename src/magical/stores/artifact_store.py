@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,11 +12,9 @@ from magical.contracts.promises import Promise
 from magical.engine.artifacts import Artifact, Record
 from magical.stores.blobs import BlobStore, bytes_digest, is_blob_name
 from magical.system.atomic_files import wrap_disk_errors
+from magical.system.state_files import find_link, refuse_links, remove_entry
 
-__all__ = ["MALFORMED_ERRORS", "ArtifactStore", "fields_digest", "parse_record"]
-
-MALFORMED_ERRORS = (ValueError, KeyError, TypeError, AttributeError)
-"""Exceptions that reading a damaged record may raise."""
+__all__ = ["ArtifactStore", "fields_digest", "parse_record"]
 
 
 class ArtifactStore(ABC):
@@ -62,13 +59,15 @@ class ArtifactStore(ABC):
     def scratch(self, key: str) -> Path:
         """Return the scratch folder of a key, created if missing; it survives a kill of the process."""
         folder = self.scratch_root / key
+        refuse_links(folder, self.scratch_root.parent)
         with wrap_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def clear_scratch(self, key: str) -> None:
         """Delete the scratch folder of a key."""
-        shutil.rmtree(self.scratch_root / key, ignore_errors=True)
+        if find_link(self.scratch_root, self.scratch_root.parent) is None:
+            remove_entry(self.scratch_root / key, ignore_errors=True)
 
 
 def fields_digest(fields: dict[str, Any]) -> str:
@@ -77,9 +76,9 @@ def fields_digest(fields: dict[str, Any]) -> str:
 
 
 def parse_record(key: str, fields: dict[str, Any]) -> Record | None:
-    """Parse a record from its fields and their digest; None if they are damaged or belong to another key.
+    """Build a record from its fields and their digest; None if they are damaged or belong to another key.
 
-    The digest is removed from ``fields``. Malformed fields raise one of ``MALFORMED_ERRORS``.
+    The digest is removed from ``fields``. Malformed fields raise one of ``DAMAGE_ERRORS``.
 
     Example:
         >>> fields = Record("k", "n", "m:n", {}, Artifact("none", "none")).to_json()

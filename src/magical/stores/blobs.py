@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from magical.errors import DamagedArtifact, StoreError
+from magical.system.state_files import open_plain
 
 __all__ = [
     "PARTIAL_PREFIX",
@@ -108,8 +109,12 @@ def bytes_digest(data: bytes) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Compute the digest that names the content of a file, without reading it into memory as a whole."""
-    with path.open("rb") as file:
+    """Compute the digest that names the content of a file, without reading it into memory as a whole.
+
+    Raises:
+        OSError: the file is missing, is no plain file, or cannot be read.
+    """
+    with open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:40]
 
 

@@ -72,21 +72,14 @@ def encode_artifact(value: Any, promise: Promise, key: str, objects: BlobStore) 
 
 
 def decode_artifact(artifact: Artifact, promise: Promise, objects: BlobStore) -> Any:
-    """Read a stored value back; see ``encode_artifact``."""
-    match artifact.kind:
-        case "table" if promise.kind == "lazy":
-            # No glob: a bracket in the path of the project is no pattern.
-            return pl.scan_parquet(objects.file(artifact.blob), glob=False)
-        case "table":
-            return pl.read_parquet(io.BytesIO(objects.get(artifact.blob)))
-        case "none":
-            return None
-        case "value":
-            return _from_json(objects.get(artifact.blob), promise)
-        case "pretended":
-            return stub_from_json(json.loads(objects.get(artifact.blob)))
-        case "object":
-            return _load_object(objects.get(artifact.blob), artifact)
+    """Read a stored value back; see ``encode_artifact``.
+
+    Raises:
+        DamagedArtifact: a stored object is missing or damaged.
+        StoreError: an object is whole, but cannot be read: a class was renamed, or somebody else wrote it.
+    """
+    if artifact.kind != "group":
+        return _decode_object(artifact, promise, objects)
     if set(artifact.items) == {*PARTS, "assignment"}:
         return Parts(**{n: decode_artifact(a, _TABLE, objects) for n, a in artifact.items.items()})
     promises = _member_promises(promise, len(artifact.items))
@@ -94,21 +87,39 @@ def decode_artifact(artifact: Artifact, promise: Promise, objects: BlobStore) ->
     return tuple(members) if promise.kind == "tuple" else members
 
 
-def _member_promises(promise: Promise, count: int) -> tuple[Promise, ...]:
-    """Return the promises of the members of a tuple, or of a list with ``count`` members."""
-    return promise.items if promise.kind == "tuple" else (promise.items or (Promise("any"),))[:1] * count
-
-
-def _load_object(data: bytes, artifact: Artifact) -> Any:
-    """Unpickle an object; raise a StoreError if that fails, as when a class was renamed since."""
+def _decode_object(artifact: Artifact, promise: Promise, objects: BlobStore) -> Any:
+    """Read a stored value that is no group."""
+    if artifact.kind == "none":
+        return None
+    if artifact.kind == "table" and promise.kind == "lazy":
+        # No glob: a bracket in the path of the project is no pattern.
+        return pl.scan_parquet(objects.file(artifact.blob), glob=False)
+    data = objects.get(artifact.blob)
     try:
-        return cloudpickle.loads(data)
+        return _parse_object(data, artifact.kind, promise)
     except Exception as error:
         raise StoreError(
             f"What is stored as {shorten(artifact.summary, 60) or 'an object'} cannot be read back: "
             f"{type(error).__name__}: {shorten(error, 100)}.",
             hint="was a class renamed, or a package removed? An edit of its step makes it again.",
         ) from error
+
+
+def _parse_object(data: bytes, kind: str, promise: Promise) -> Any:
+    match kind:
+        case "table":
+            return pl.read_parquet(io.BytesIO(data))
+        case "value":
+            return _from_json(data, promise)
+        case "pretended":
+            return stub_from_json(json.loads(data))
+        case _:
+            return cloudpickle.loads(data)
+
+
+def _member_promises(promise: Promise, count: int) -> tuple[Promise, ...]:
+    """Return the promises of the members of a tuple, or of a list with ``count`` members."""
+    return promise.items if promise.kind == "tuple" else (promise.items or (Promise("any"),))[:1] * count
 
 
 def _encode_table(table: pl.DataFrame, objects: BlobStore) -> Artifact:

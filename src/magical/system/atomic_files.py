@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from magical.errors import StoreError
+from magical.system.state_files import remove_entry
 
 __all__ = [
     "DISK_FULL_ERRNOS",
@@ -26,6 +26,7 @@ DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 """Error numbers of a full disk or quota."""
 
 _PERMISSION_ERRNOS = (errno.EROFS, errno.EACCES, errno.EPERM)
+_MISPLACED_ERRNOS = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST, errno.ENXIO)
 _NO_LOCK_ERRNOS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -56,9 +57,9 @@ def temporary_file(folder: Path) -> Iterator[Path]:
     """Create a temporary file in a folder for a block; it is deleted unless the block renames it."""
     # A rename is atomic within one file system only, so the file is not created in /tmp.
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".part-")
-    os.close(handle)
-    part = Path(name)
+    part = folder / f".part-{secrets.token_hex(8)}"
+    # Not mkstemp: its files can be read by their owner only, and a team may share the folder.
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666))
     try:
         yield part
     finally:
@@ -93,6 +94,7 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
     """Write a text file atomically, in UTF-8.
 
     Example:
+        >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "new folder" / "a.txt"
         >>> write_text(path, "whole")
         >>> path.read_text()
@@ -106,19 +108,20 @@ def disposable_folder(folder: Path) -> Iterator[None]:
     """Create an empty folder for a block and delete it afterwards.
 
     Example:
+        >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> with disposable_folder(folder):
         ...     _ = (folder / "part").write_text("half")
         >>> folder.exists()
         False
     """
-    shutil.rmtree(folder, ignore_errors=True)  # a killed process may have left files in it
+    remove_entry(folder, ignore_errors=True)  # a killed process may have left files in it
     try:
         with wrap_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_entry(folder, ignore_errors=True)
 
 
 def _shorten_path(path: Path, limit: int = 160) -> str:
@@ -136,4 +139,6 @@ def _suggest_fix(error: OSError) -> str:
         return "make its folder writable for you, and run again."
     if error.errno in _NO_LOCK_ERRNOS:
         return "put the project on a disk that knows file locks; some network disks do not."
+    if error.errno in _MISPLACED_ERRNOS:
+        return "something else is in the place of a file or folder: delete it, and run again."
     return "look at the disk's space and permissions."

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from magical.errors import InputError, StoreError, did_you_mean
 from magical.system.atomic_files import write_text
+from magical.system.state_files import read_state
 
 __all__ = ["FileDigests"]
 
@@ -78,11 +79,10 @@ class FileDigests:
         return digest
 
     def _read_cache(self) -> dict[str, list[object]]:
-        try:
-            found = json.loads(self._cache_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        def build(found: dict[str, object]) -> dict[str, list[object]]:
+            return {k: v for k, v in found.items() if isinstance(v, list) and len(v) == 5}
+
+        return read_state(self._cache_file, build) or {}
 
 
 def _check_not_zeroed(path: Path, size: int) -> None:

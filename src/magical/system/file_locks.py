@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import secrets
+import stat
 import sys
 import threading
 import time
@@ -12,8 +15,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from magical.system.atomic_files import wrap_disk_errors
+from magical.system.state_files import read_plain
 
-__all__ = ["SharedFileLock", "acquire", "do_nothing", "exclusive_lock", "release", "try_acquire"]
+__all__ = [
+    "SharedFileLock",
+    "acquire",
+    "do_nothing",
+    "ensure_token",
+    "exclusive_lock",
+    "read_token",
+    "release",
+    "try_acquire",
+]
+
+# O_CLOEXEC: a child process that inherited the handle would keep the lock after the end of this one.
+# O_NOFOLLOW, O_NONBLOCK: a link would create a file elsewhere, and the other end of a pipe may never come.
+_OPEN_FLAGS = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"))
 
 _MAX_PAUSE = 0.05
 """Seconds between two attempts, at most."""
@@ -59,9 +76,10 @@ def try_acquire(path: Path, *, shared: bool = False) -> int | None:
         True
         >>> release(handle)
     """
-    # A child process that inherited the handle would keep the lock after the end of this one.
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | _OPEN_FLAGS, 0o666)
     try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EEXIST, "it is no plain file", str(path))
         if _flock(handle, shared):
             # The last holder may have deleted the file between our open and our lock. A lock on a file that
             # nobody else can open excludes nobody, so it counts only if the path still leads to the file.
@@ -127,6 +145,48 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         release(handle)
+
+
+def read_token(path: Path, length: int) -> str:
+    """Read the token in a file; empty if it is missing or damaged, as after a kill during its first write."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        text = read_plain(path).decode("ascii").strip()
+        return text if len(text) == length else ""
+    return ""
+
+
+def ensure_token(path: Path, length: int, *, private: bool = False) -> str:
+    """Return the random token in a file, which the first of several processes creates.
+
+    Args:
+        path: the file.
+        length: hexadecimal digits of the token, an even number.
+        private: let nobody but the file's owner read it.
+
+    Raises:
+        StoreError: the file cannot be created.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "id"
+        >>> ensure_token(path, 32) == ensure_token(path, 32) == read_token(path, 32)
+        True
+    """
+    while not (token := read_token(path, length)):
+        handle = acquire(path)
+        try:
+            with wrap_disk_errors(path):
+                if os.fstat(handle).st_nlink > 1:  # a hard link: another file would lose its content
+                    path.unlink()
+                elif not read_token(path, length):  # no other process has just created it
+                    if private:
+                        os.chmod(path, 0o600)  # before the token is written
+                    os.truncate(path, 0)
+                    os.write(handle, secrets.token_hex(length // 2).encode())
+                    os.fsync(handle)
+        finally:
+            release(handle)
+    return token
 
 
 class SharedFileLock:

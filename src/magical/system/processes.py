@@ -31,7 +31,7 @@ def process_start_time() -> float:
         # Field 22 of stat; the second field, the command's name, may itself contain spaces and brackets.
         ticks = int(Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
         return time.time() - (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
-    except (OSError, AttributeError, ValueError):
+    except (OSError, AttributeError, ValueError, IndexError):
         return 0.0
 
 

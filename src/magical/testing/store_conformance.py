@@ -418,6 +418,13 @@ class SweepSuite(RoundTripSuite):
         assert store.sweep(lambda: {KEY}).kept_records == 1
         assert store.sweep(set).records == 1
 
+    def test_a_note_keeps_nothing_from_the_sweep_of_its_own_project(self, store: Store) -> None:
+        """Store.note_use: what a project has noted holds off the sweeps of other projects only."""
+        record = self.save_with_record(store)
+        store.note_use([KEY])
+        assert store.find_record(KEY) == record
+        assert store.sweep([], keep_others=True).records == 1
+
     def test_an_empty_store_is_swept(self, store: Store) -> None:
         """Store.sweep: an empty store is no error."""
         assert store.sweep([KEY], verify=True).records == 0

@@ -140,7 +140,9 @@ def test_a_full_disk_of_this_machine_is_not_said_of_the_store(
     def full(*words: object, **more: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    place.write("objects/ab/cd", b"1")
     monkeypatch.setattr(place.filesystem, "get_file", full)
+    monkeypatch.setattr("magical.stores.remote.filesystem.shutil.copyfileobj", full)
     with pytest.raises(StoreError) as caught:
         place.download("objects/ab/cd", tmp_path / "there")
     (line,) = caught.value.lines

@@ -1,5 +1,6 @@
 """Pins in a store without kernel locks: heeded while their run renews its lease, and written again after a sleep."""
 
+import threading
 from uuid import uuid4
 
 import pytest
@@ -151,3 +152,34 @@ def test_a_run_that_ends_while_it_is_looked_at_is_not_stale(
     wipe(storage)
     monkeypatch.setattr(storage, "list_files", lambda folder: listed)
     assert found(storage) == PinSet()
+
+
+def test_the_lease_goes_after_all_pins(
+    storage: FileStorage, renewer: Renewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pins, gone, has_lease_gone = RemotePins(storage, renewer, "run"), list[str](), threading.Event()
+    for key in "abc":
+        pins.add(key, None)
+    remove = storage.filesystem.rm_file
+
+    def slow(path: str) -> None:
+        name = path.rpartition("/")[2]
+        if name == "lease":
+            has_lease_gone.set()
+        else:
+            has_lease_gone.wait(0.2)  # time enough for a deletion of the lease at the same time
+        gone.append(name)
+        remove(path)
+
+    monkeypatch.setattr(storage.filesystem, "rm_file", slow)
+    pins.close()
+    assert sorted(gone) == ["a", "b", "c", "lease"]
+    assert gone[-1] == "lease"
+
+
+def test_of_dead_runs_the_keys_of_other_projects_stay(storage: FileStorage) -> None:
+    for folder in ("mine@run-1", "other@run-2", "run-3"):
+        storage.write(f"pins/{folder}/{folder[0]}", b"b1")
+    pins = find_pins(storage, LeaseMonitor(expire_after=60), "mine")
+    assert pins == PinSet({"o"}, set(), [["pins/mine@run-1/m"], ["pins/run-3/r"]])
+    assert len(found(storage).stale) == 3

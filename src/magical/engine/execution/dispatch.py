@@ -12,7 +12,7 @@ from magical.engine.execution.remote_task import RemoteTask
 from magical.engine.execution.subprocess_executor import POLL_SECONDS, SubprocessExecutor, stopped_error
 from magical.engine.plan import FRESH, LEFT_OUT, NodePlan
 from magical.engine.protocols import Cluster, Store
-from magical.engine.run import ActiveRun, RemoteSetup, RunContext
+from magical.engine.run import ActiveRun, RemoteSetup, RunContext, RunResult
 from magical.errors import StepStopped
 from magical.events import Event, LogLine
 from magical.graph import Node
@@ -22,12 +22,14 @@ __all__ = ["Dispatcher", "describe_untrusted", "has_cluster_work", "is_dispatcha
 
 
 @contextmanager
-def share_store(store: Store, run: str, emit: Callable[[Event], None]) -> Iterator[None]:
+def share_store(store: Store, result: RunResult, emit: Callable[[Event], None]) -> Iterator[None]:
     """Keep sweeps from removing what a run uses, until the block ends; then report ignored results."""
-    with store.pin_run(run):
+    with store.pin_run(result.name):
         try:
             yield
         finally:
+            # Before the pins are dropped: a sweep of another project must see the ones or the others.
+            store.note_use([record.key for record in result.records.values()])
             if note := describe_untrusted(store):
                 emit(LogLine(step="", text=note, level="warning"))
 

@@ -212,7 +212,7 @@ class Scheduler:
         for text in self._context.info.warnings:
             self._emit(LogLine(step="", text=text, level="warning"))
         try:
-            shared = share_store(self._context.store, self._result.name, self._emit)
+            shared = share_store(self._context.store, self._result, self._emit)
             with (
                 open_run(),
                 shared,

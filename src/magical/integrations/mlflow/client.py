@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from magical.errors import RegistryDown, RegistryError, shorten
+from magical.system.file_locks import exclusive_lock
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -116,9 +117,12 @@ _answered_at: dict[str, float] = {}
 def prepare_mlflow(uri: str) -> Iterator[None]:
     """Prepare an import of MLflow or a first request to a server, in one thread at a time.
 
+    Several processes may do so at once: the first one makes a new database, and the others wait for it.
+
     Raises:
         RegistryDown: the server does not answer within three seconds, or the database is damaged.
         RegistryError: the address is malformed.
+        StoreError: the lock of a new database cannot be created.
     """
     with _lock:  # the environment and the filters of warnings belong to the whole process
         os.environ.update(_NO_TELEMETRY)
@@ -130,7 +134,34 @@ def prepare_mlflow(uri: str) -> Iterator[None]:
             warnings.filterwarnings("ignore", f".*{words}")
         _probe(uri)
         _probe_database(uri)
+        with _lock_new_database(uri):
+            yield
+
+
+@contextlib.contextmanager
+def _lock_new_database(uri: str) -> Iterator[None]:
+    """Hold a lock while MLflow makes the tables of a new database: two at once would make the same table."""
+    prefix, _, path = uri.partition("sqlite:///")
+    if prefix or path in ("", ":memory:") or _has_tables(Path(path)):
         yield
+        return
+    with exclusive_lock(Path(f"{path}.lock")):
+        yield
+
+
+def _has_tables(database: Path) -> bool:
+    """Return True if MLflow has made all tables of a database: it fills the table of experiments last."""
+    import sqlite3
+
+    if not database.is_file():  # an open of a pipe would wait for ever
+        return False
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+        ) as found:
+            return found.execute("SELECT 1 FROM experiments LIMIT 1").fetchone() is not None
+    except sqlite3.Error:  # no tables yet, or a fault that MLflow reports better
+        return False
 
 
 @contextlib.contextmanager

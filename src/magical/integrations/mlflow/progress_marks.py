@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from magical.system.atomic_files import write_text
+from magical.system.state_files import read_state
 
 __all__ = ["MISSED", "SENT", "UNDER_WAY", "ProgressMark", "ProgressMarkStore"]
 
@@ -57,12 +59,9 @@ class ProgressMarkStore:
     def read(self, run: str) -> ProgressMark | None:
         """Read the mark of a run; an unreadable one counts as missed, so that ``sync`` sends the run."""
         path = self.folder / run / self.NAME
-        try:
-            return ProgressMark(**json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
+        if not os.path.lexists(path):
             return None
-        except (OSError, ValueError, TypeError):
-            return ProgressMark(MISSED)
+        return read_state(path, _build_mark, self.folder) or ProgressMark(MISSED)
 
     def write(self, run: str, mark: ProgressMark) -> None:
         """Write the mark of a run, unless the run has no journal."""
@@ -74,3 +73,12 @@ class ProgressMarkStore:
         mark = self.read(run)
         if mark is not None:
             self.write(run, replace(mark, state=state, run_id=run_id or mark.run_id))
+
+
+def _build_mark(fields: dict[str, Any]) -> ProgressMark:
+    """Build a mark from its JSON object; raise a TypeError if a field has another type."""
+    mark = ProgressMark(**fields)
+    texts = (mark.state, mark.uri, mark.experiment, mark.run_id)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(mark.line, dict):
+        raise TypeError("a field of another type")
+    return mark

@@ -16,6 +16,7 @@ from magical.masking import mask_uris
 from magical.system.atomic_files import write_text
 from magical.system.file_locks import do_nothing
 from magical.system.processes import is_process_alive, machine_name
+from magical.system.state_files import read_state
 
 __all__ = ["OpenFlowRuns", "describe_open_flow_run", "reconcile_flow_runs"]
 
@@ -80,11 +81,9 @@ class OpenFlowRuns:
     def find_open(self, run: str = "*") -> Iterator[tuple[str, str, str]]:
         """Yield the name, the server and the flow run's id of each marked run, or of the named run only."""
         for path in sorted(self.folder.glob(f"{run}/{self.NAME}")):
-            try:
-                mark = json.loads(path.read_text(encoding="utf-8"))
-                yield path.parent.name, mark["server"], mark["flow_run"]
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
+            mark = read_state(path, lambda m: (str(m["server"]), str(m["flow_run"])), self.folder)
+            if mark is not None:
+                yield path.parent.name, *mark
 
 
 def reconcile_flow_runs(project: HasJournal, server: str = "") -> list[str]:

@@ -24,6 +24,7 @@ from magical.project.loading.configuration import Configuration
 from magical.settings import CommandLineText, to_json
 from magical.settings.paths import ReplacementGroup
 from magical.system.atomic_files import write_text
+from magical.system.state_files import read_state, refuse_links
 
 __all__ = [
     "DrawnWorkflow",
@@ -91,8 +92,8 @@ class GraphCache:
 
     def load(self, digest: str) -> DrawnWorkflow | None:
         """Load the graph of a digest; None if it is missing, damaged or not current."""
-        try:
-            data = json.loads((self.folder / f"{digest}.json").read_text(encoding="utf-8"))
+
+        def build(data: dict[str, Any]) -> DrawnWorkflow | None:
             # A file that was edited or cut by a full disk must not decide what is fresh.
             if data.pop("digest") != _digest(json.dumps(data)):
                 return None
@@ -101,8 +102,8 @@ class GraphCache:
             facts = (data["settings"], data["spoken"], data["other"], data["asks"])
             drawn = DrawnWorkflow(graph, identities, *facts)
             return drawn if drawn.is_current() else None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
+
+        return read_state(self.folder / f"{digest}.json", build, self.folder)
 
     def save(self, digest: str, drawn: DrawnWorkflow) -> None:
         """Store a drawn graph, and delete the oldest ones; disk errors are ignored."""
@@ -117,9 +118,10 @@ class GraphCache:
         text = json.dumps({"digest": _digest(json.dumps(data)), **data})
         path = self.folder / f"{digest}.json"
         with suppress(StoreError, OSError):  # a full or read-only disk: it is drawn again each time
+            refuse_links(self.folder, self.folder)
             write_text(path, text)
             # The new file is left out: after the clock was set back, it would be the oldest.
-            others = {p: p.stat().st_mtime for p in self.folder.glob("*.json") if p != path}
+            others = {p: p.lstat().st_mtime for p in self.folder.glob("*.json") if p != path}
             for old in sorted(others, key=lambda p: others[p], reverse=True)[self.KEPT - 1 :]:
                 old.unlink(missing_ok=True)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from magical.engine.artifacts import Record
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import acquire, release, try_acquire
+from magical.system.state_files import list_folder, read_plain
 
 __all__ = ["Pins", "read_pins"]
 
@@ -90,7 +91,7 @@ def read_pins(folder: Path, *, dry: bool = False) -> tuple[set[str], set[str], i
     keys: set[str] = set()
     blobs: set[str] = set()
     stale = 0
-    for path in folder.iterdir() if folder.is_dir() else ():
+    for path in list_folder(folder):
         handle = None
         with contextlib.suppress(OSError):
             handle = try_acquire(path)
@@ -99,7 +100,7 @@ def read_pins(folder: Path, *, dry: bool = False) -> tuple[set[str], set[str], i
             stale += 1
             continue
         with contextlib.suppress(OSError):  # the run has ended since
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            for line in read_plain(path).decode("utf-8", "replace").splitlines():
                 key, *rest = line.split() or [""]
                 keys.add(key)
                 blobs.update(rest)

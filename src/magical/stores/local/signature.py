@@ -6,13 +6,12 @@ import hashlib
 import hmac
 import os
 import platform
-import secrets
 from functools import lru_cache
 from pathlib import Path
 
 from magical.engine.artifacts import Artifact, Record
 from magical.system.atomic_files import wrap_disk_errors
-from magical.system.file_locks import acquire, release
+from magical.system.file_locks import ensure_token, read_token
 
 __all__ = ["RecordSigner", "may_run_code"]
 
@@ -48,42 +47,21 @@ class RecordSigner:
             StoreError: the secret cannot be written.
         """
         with wrap_disk_errors(self._file):
-            return self._signature(self._read_secret() or self._create_secret(), text)
+            return self._signature(ensure_token(self._file, _SECRET_LENGTH, private=True), text)
 
     def is_own(self, signature: object, text: str) -> bool:
         """Return True if the signature was made by this store, at this place, for the text."""
-        secret = self._read_secret()
+        secret = read_token(self._file, _SECRET_LENGTH)
         # compare_digest takes ASCII texts only, and the signature comes from a file that anybody may write.
         if not secret or not isinstance(signature, str) or not signature.isascii():
             return False
         return hmac.compare_digest(signature, self._signature(secret, text))
 
-    def _signature(self, secret: bytes, text: str) -> str:
+    def _signature(self, secret: str, text: str) -> str:
         """Compute the signature of a text from the secret, the machine, the user and the folder's inode."""
         inode = os.stat(self._folder).st_ino
         message = f"{_machine_id()}\n{inode}\n{text}".encode()
-        return hmac.new(secret, message, hashlib.sha256).hexdigest()[:40]
-
-    def _read_secret(self) -> bytes:
-        try:
-            secret = self._file.read_bytes()
-        except OSError:
-            return b""
-        # A kill during the first write leaves a short secret, which is replaced.
-        return secret if len(secret) == _SECRET_LENGTH else b""
-
-    def _create_secret(self) -> bytes:
-        """Create the secret under a lock, unless another process has just done so, and return it."""
-        handle = acquire(self._file)
-        try:
-            if not self._read_secret():
-                os.chmod(self._file, 0o600)  # before the secret is written
-                os.truncate(self._file, 0)
-                os.write(handle, secrets.token_hex(_SECRET_LENGTH // 2).encode())
-                os.fsync(handle)
-        finally:
-            release(handle)
-        return self._read_secret()
+        return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()[:40]
 
 
 def may_run_code(record: Record) -> bool:

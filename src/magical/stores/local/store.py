@@ -7,17 +7,19 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from magical.engine.artifacts import Record
 from magical.engine.protocols import SweepResult
 from magical.errors import StoreError
-from magical.stores.artifact_store import MALFORMED_ERRORS, ArtifactStore, fields_digest, parse_record
+from magical.stores.artifact_store import ArtifactStore, fields_digest, parse_record
 from magical.stores.blobs import split_name
 from magical.stores.local.objects import LocalObjects
 from magical.stores.local.pins import Pins
 from magical.stores.local.signature import RecordSigner, may_run_code
 from magical.system.atomic_files import wrap_disk_errors, write_text
 from magical.system.file_locks import SharedFileLock, acquire, do_nothing, release
+from magical.system.state_files import find_link, read_state, refuse_links, remove_entry
 
 __all__ = ["LocalStore"]
 
@@ -44,7 +46,7 @@ class LocalStore(ArtifactStore):
 
     def __init__(self, folder: Path, *, trust: bool = False) -> None:
         self.folder, self.scratch_root = folder, folder / "scratch"
-        self.objects = LocalObjects(folder / "objects")
+        self.objects = LocalObjects(folder / "objects", root=folder)
         self.untrusted = set()
         self._trust = trust
         self._gate = SharedFileLock(folder / "lock")
@@ -70,15 +72,18 @@ class LocalStore(ArtifactStore):
         digest = fields_digest(fields)
         with self.block_sweeps():
             text = json.dumps({"digest": digest, "signature": self._signer.sign(digest), **fields})
-            write_text(self._record_path(record.key), text, durable=True)
+            path = self._record_path(record.key)
+            refuse_links(path.parent, self.folder)
+            write_text(path, text, durable=True)
             self._pin(record.key, record)
 
     def drop_record(self, key: str, expected: Record | None = None) -> None:
         """Delete the record of a key; if ``expected`` is given, only if the stored record equals it."""
         if expected is None or self.read_record(key) == expected:
             path = self._record_path(key)
-            with wrap_disk_errors(path), suppress(FileNotFoundError, NotADirectoryError):
-                path.unlink()
+            with wrap_disk_errors(path), suppress(NotADirectoryError):
+                if find_link(path.parent, self.folder) is None:
+                    remove_entry(path)
 
     @contextmanager
     def pin_run(self, run: str) -> Iterator[None]:
@@ -92,14 +97,19 @@ class LocalStore(ArtifactStore):
             self._pins.remove(pins)
             pins.close()
 
+    def note_use(self, keys: Collection[str]) -> None:
+        """Do nothing: the store belongs to one project, whose journal says what it needs."""
+
     def block_sweeps(self) -> AbstractContextManager[None]:
         """Block sweeps inside the ``with`` block; other writers are not blocked."""
+        self._refuse_links()
         return self._gate.hold()
 
     @contextmanager
     def lock(self, key: str, on_wait: Callable[[], None] = do_nothing) -> Iterator[None]:
         """Hold the lock of a key in the block; while waiting for it, call ``on_wait``, which may raise."""
         path = self.folder / "locks" / key
+        refuse_links(path, self.folder)
         handle = acquire(path, on_wait=on_wait)
         try:
             yield
@@ -112,10 +122,15 @@ class LocalStore(ArtifactStore):
         *,
         dry: bool = False,
         verify: bool = False,
+        keep_others: bool = True,
     ) -> SweepResult:
-        """Remove files that no alive or pinned key needs, and those that killed processes left."""
+        """Remove files that no alive or pinned key needs, and those that killed processes left.
+
+        ``keep_others`` changes nothing: the store belongs to one project.
+        """
         from magical.stores.local.sweep import sweep
 
+        self._refuse_links()
         if not self.folder.is_dir():
             return SweepResult()
         # Verification reads the whole store, so it comes before the gate: writers would wait for it. The
@@ -132,13 +147,18 @@ class LocalStore(ArtifactStore):
 
     def _read_signed(self, key: str) -> tuple[Record | None, bool]:
         """Return the record of a key, and True if this store signed it."""
-        try:
-            fields = json.loads(self._record_path(key).read_bytes())
+
+        def build(fields: dict[str, Any]) -> tuple[Record | None, bool]:
             signature, digest = fields.pop("signature", ""), fields["digest"]
             record = parse_record(key, fields)
             return record, record is not None and self._signer.is_own(signature, digest)
-        except (OSError, *MALFORMED_ERRORS):
-            return None, False
+
+        return read_state(self._record_path(key), build, self.folder) or (None, False)
+
+    def _refuse_links(self) -> None:
+        """Refuse to work in a store that links lead out of; see ``state_files``."""
+        for name in ("objects", "records", "scratch", "pins", "locks"):
+            refuse_links(self.folder / name, self.folder)
 
     def _record_path(self, key: str) -> Path:
         return self.folder / "records" / f"{split_name(key)}.json"
@@ -146,7 +166,7 @@ class LocalStore(ArtifactStore):
     def _find_trusted(self, key: str) -> Record | None:
         """Return the record of a key if it is complete and trusted; note the key if it is not trusted."""
         record, is_own = self._read_signed(key)
-        if record is None or not all(self.objects.path(b).is_file() for b in record.blobs()):
+        if record is None or not all(map(self.objects.exists, record.blobs())):
             return None
         if not is_own and may_run_code(record):
             if not self._trust:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-from collections.abc import Collection, Iterator
+import stat
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
 from magical.engine.artifacts import Record
 from magical.engine.protocols import SweepResult
 from magical.stores.blobs import PARTIAL_PREFIX
-from magical.stores.local.objects import LocalObjects
+from magical.stores.local.objects import LocalObjects, list_stored
 from magical.stores.local.pins import read_pins
 from magical.system.file_locks import release, try_acquire
+from magical.system.state_files import is_plain_file, list_folder, read_plain, remove_entry
 
 __all__ = ["count_removed", "sweep", "sweep_scratch"]
 
@@ -41,12 +42,13 @@ def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], 
     swept = SweepResult()
     keys, needed, swept.leftovers = read_pins(store.folder / "pins", dry=dry)
     keys |= set(alive)
-    for path in _files(store.folder / "records"):
+    for path in list_stored(store.folder / "records", store.folder):
         key = path.parent.name + path.stem
         record = None
         if key in keys and not path.name.startswith(PARTIAL_PREFIX):
-            path.read_bytes()  # raises where a permission is missing: an unreadable record is no garbage
-            record = store.read_record(key)
+            with contextlib.suppress(FileNotFoundError):
+                read_plain(path)  # raises where a permission is missing: an unreadable record is no garbage
+                record = store.read_record(key)
         if record is None:
             _remove(path, swept, "records", dry)
             continue
@@ -57,15 +59,17 @@ def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], 
         blob = path.parent.name + path.name
         if blob not in needed:
             _remove(path, swept, "objects", dry)
-        elif path in suspects and not store.objects.is_whole(path):
+        elif not is_plain_file(path) or (path in suspects and not store.objects.is_whole(path)):
             swept.damaged.append(blob)
             _remove(path, swept, "objects", dry)
         else:
             swept.kept_objects += 1
             swept.kept_bytes += path.stat().st_size
     sweep_scratch(store.folder / "scratch", keys, swept, dry=dry)
-    for lock in _children(store.folder / "locks"):
-        if lock.name not in keys and (handle := try_acquire(lock)) is not None:  # nobody holds it
+    for lock in list_folder(store.folder / "locks"):
+        if not is_plain_file(lock):
+            _remove(lock, swept, "leftovers", dry)
+        elif lock.name not in keys and (handle := try_acquire(lock)) is not None:  # nobody holds it
             swept.leftovers += 1
             release(handle, None if dry else lock)
     return swept
@@ -73,12 +77,9 @@ def sweep(store: Sweepable, alive: Collection[str], suspects: Collection[Path], 
 
 def sweep_scratch(folder: Path, kept_keys: Collection[str], swept: SweepResult, *, dry: bool) -> None:
     """Delete and count the scratch folders of all keys except the kept ones; a dry run only counts."""
-    for scratch in _children(folder):
+    for scratch in list_folder(folder, folder.parent):
         if scratch.name not in kept_keys:
-            swept.bytes += sum(p.stat().st_size for p in scratch.rglob("*") if p.is_file())
-            swept.leftovers += 1
-            if not dry:
-                shutil.rmtree(scratch)
+            _remove(scratch, swept, "leftovers", dry)
 
 
 def count_removed(swept: SweepResult, kind: str, name: str, size: int) -> None:
@@ -97,19 +98,18 @@ def count_removed(swept: SweepResult, kind: str, name: str, size: int) -> None:
 
 
 def _remove(path: Path, swept: SweepResult, kind: str, dry: bool) -> None:
+    """Remove and count what is at a path; a link goes, and what it leads to stays."""
     with contextlib.suppress(FileNotFoundError):
-        size = path.stat().st_size
+        is_file, size = is_plain_file(path), _size_below(path)
         if not dry:
-            path.unlink()
-        count_removed(swept, kind, path.name, size)
+            remove_entry(path)
+        count_removed(swept, kind if is_file else "leftovers", path.name, size)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (p for sub in _children(folder) for p in _children(sub))
-
-
-def _children(folder: Path) -> list[Path]:
-    try:
-        return [folder / name for name in os.listdir(folder)]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def _size_below(path: Path) -> int:
+    """Return the size of a file, or of all files below a folder, without following a link."""
+    if path.is_symlink() or not path.is_dir():
+        files = [path]
+    else:
+        files = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
+    return sum(s.st_size for s in map(os.lstat, files) if stat.S_ISREG(s.st_mode))

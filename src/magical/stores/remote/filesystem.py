@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,15 @@ from magical.errors import MagicalError, StoreError, shorten
 from magical.masking import mask, register_secret
 from magical.stores.blobs import PARTIAL_PREFIX, write_bytes
 from magical.system.atomic_files import DISK_FULL_ERRNOS, wrap_disk_errors, write_file
+from magical.system.state_files import (
+    find_link,
+    is_plain_file,
+    list_folder,
+    open_plain,
+    read_plain,
+    refuse_links,
+    remove_entry,
+)
 
 __all__ = ["FileInfo", "FileStorage", "FolderStorage", "filesystem_error", "open_storage"]
 
@@ -260,24 +270,83 @@ _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"} | dict.
 
 
 class FolderStorage(FileStorage):
-    """Files in a folder of this machine or of a shared disk, which are synced before they are renamed."""
+    """Files in a folder of this machine or of a shared disk, which are synced before they are renamed.
+
+    The folder itself may be a symbolic link; links inside are not followed, as ``state_files`` says.
+    """
+
+    def read(self, name: str, *, large: bool = False) -> bytes | None:
+        """Read a file; return None if it does not exist, or is no plain file."""
+        with self.wrap_errors(), suppress(FileNotFoundError):
+            return read_plain(*self._locate(name))
+        return None
+
+    def read_all(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Read files; missing ones are left out of the result."""
+        found = ((name, self.read(name)) for name in names)
+        return {name: data for name, data in found if data is not None}
+
+    def download(self, name: str, file: Path) -> bool:
+        """Copy a file of the storage to a local path; return False if the storage lacks it."""
+        with self.wrap_errors():
+            try:
+                source = open_plain(*self._locate(name))
+            except FileNotFoundError:
+                return False
+            with source, wrap_disk_errors(file), file.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        return True
+
+    def stat(self, name: str) -> FileInfo | None:
+        """Return the size and the stamp of a file; None if it does not exist, or is no plain file."""
+        path, root = self._locate(name)
+        with self.wrap_errors(), suppress(FileNotFoundError):
+            found = os.lstat(path)
+            if is_plain_file(path, root):
+                return FileInfo(found.st_size, f"{found.st_mtime_ns} {found.st_ino}")
+        return None
+
+    def list_files(self, folder: str) -> dict[str, int]:
+        """List all files below a folder: the size in bytes of each by name; a link counts as a file."""
+        files: dict[str, int] = {}
+        with self.wrap_errors():
+            for path in list_folder(*self._locate(folder)):
+                name = f"{folder}/{path.name}"
+                with suppress(FileNotFoundError):  # deleted since it was listed
+                    found = os.lstat(path)
+                    is_folder = S_ISDIR(found.st_mode)
+                    files |= self.list_files(name) if is_folder else {name: found.st_size}
+        return files
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file atomically."""
         # Leases and pins mean nothing after a crash of the machine, so they are spared the slow sync.
         durable = name.startswith(("objects/", "records/"))
-        write_file(self._file(name), lambda part: write_bytes(part, data), durable=durable)
+        path, root = self._locate(name)
+        refuse_links(path.parent, root)
+        write_file(path, lambda part: write_bytes(part, data), durable=durable)
 
     def upload(self, file: Path, name: str) -> None:
         """Copy a local file to the storage, atomically."""
-        write_file(self._file(name), lambda part: _copy(file, part))
+        path, root = self._locate(name)
+        refuse_links(path.parent, root)
+        write_file(path, lambda part: _copy(file, part))
 
     def remove(self, *names: str) -> None:
         """Delete files, and each folder of a run's pins that is empty then."""
-        super().remove(*names)
-        for folder in {self._file(name).parent for name in names if name.startswith("pins/")}:
+        for path, root in map(self._locate, names):
+            with self.wrap_errors(), suppress(FileNotFoundError, NotADirectoryError):
+                if find_link(path.parent, root) is None:
+                    remove_entry(path)
+        for folder in {self._locate(name)[0].parent for name in names if name.startswith("pins/")}:
             with suppress(OSError):  # not empty, or gone already
                 folder.rmdir()
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a small file if it does not exist; return True if this call created it."""
+        path, root = self._locate(name)
+        refuse_links(path.parent, root)
+        return super().create(name, data)
 
     def _create(self, path: str, data: bytes) -> None:
         file = Path(path)
@@ -290,8 +359,9 @@ class FolderStorage(FileStorage):
             file.unlink(missing_ok=True)
             raise
 
-    def _file(self, name: str) -> Path:
-        return Path(self.path(name))
+    def _locate(self, name: str) -> tuple[Path, Path]:
+        """Return the path of a file, and the topmost folder on the way that must not be a link."""
+        return Path(self.path(name)), Path(self.path(name.partition("/")[0]))
 
 
 def open_storage(url: str) -> FileStorage:

@@ -45,7 +45,7 @@ class RemoteObjects:
 
     def __init__(self, storage: FileStorage, cache: Path) -> None:
         self._storage = storage
-        self.cache = LocalObjects(cache)
+        self.cache = LocalObjects(cache, root=cache.parent)
         # The blobs that this process has verified; one whose size or stamp changes is read again.
         self._verified: dict[str, FileInfo] = {}
 
@@ -75,7 +75,7 @@ class RemoteObjects:
 
     def file(self, blob: str) -> Path:
         """Return a blob as a file of the cache; the first call copies and verifies it."""
-        if self.cache.path(blob).is_file():
+        if self.cache.exists(blob):
             with suppress(DamagedArtifact):  # only the copy is damaged, and deleted by now: fetch it again
                 return self.cache.file(blob)
 

@@ -25,6 +25,7 @@ class RemotePins:
         storage: the storage of the store.
         renewer: renews the lease.
         run: the run's name.
+        project: the name of the run's project in the store, if it has one.
 
     Raises:
         StoreError: the lease cannot be written.
@@ -41,9 +42,9 @@ class RemotePins:
         set()
     """
 
-    def __init__(self, storage: FileStorage, renewer: LeaseRenewer, run: str) -> None:
+    def __init__(self, storage: FileStorage, renewer: LeaseRenewer, run: str, project: str = "") -> None:
         self._storage, self._renewer = storage, renewer
-        self._folder = f"{_FOLDER}/{run}-{secrets.token_hex(8)}"
+        self._folder = f"{_FOLDER}/{f'{project}@' * bool(project)}{run}-{secrets.token_hex(8)}"
         self._lock = threading.Lock()
         self._blobs: dict[str, set[str]] = {}
         # The lease comes before any pin: a sweep treats pins without a lease as those of a dead run.
@@ -74,8 +75,10 @@ class RemotePins:
         # No renewal may come after this, or it would find the lease missing and restore the pins.
         self._renewer.drop(self._lease)
         with self._lock:
-            # The lease is deleted last: a sweep treats pins without a lease as those of a dead run.
-            self._storage.remove(*(f"{self._folder}/{key}" for key in self._blobs), self._lease.name)
+            self._storage.remove(*(f"{self._folder}/{key}" for key in self._blobs))
+            # Last, and by a call of its own, since one call deletes in any order: a sweep treats pins without
+            # a lease as those of a dead run.
+            self._storage.remove(self._lease.name)
 
     def _restore(self) -> None:
         """Write all pins again, after this process slept until they were swept, or the store was deleted."""
@@ -97,8 +100,16 @@ class PinSet:
     stale: list[list[str]] = field(default_factory=list)
 
 
-def find_pins(storage: FileStorage, monitor: LeaseMonitor) -> PinSet:
-    """Find the pins of living runs and the pin files of dead runs; the monitor decides which are dead."""
+def find_pins(storage: FileStorage, monitor: LeaseMonitor, own: str | None = None) -> PinSet:
+    """Find the pins of living runs and the pin files of dead runs.
+
+    Args:
+        storage: the storage of the store.
+        monitor: decides which runs are dead.
+        own: the name of the sweeping project. The keys of dead runs of other projects stay: such a run was
+            killed before it could note what it used, and its project will go on from there. By default none
+            stay.
+    """
     pins, runs = PinSet(), defaultdict[str, list[str]](list)
     for name in storage.list_files(_FOLDER):
         runs[name.rpartition("/")[0]].append(name)
@@ -106,7 +117,10 @@ def find_pins(storage: FileStorage, monitor: LeaseMonitor) -> PinSet:
     for folder, names in runs.items():
         lease = f"{folder}/{_LEASE}"
         if lease not in texts or monitor.is_dead(lease, texts[lease]):
-            if any(name in texts for name in names):  # else the run ended between the listing and the read
+            project, has_project, _ = folder.rpartition("/")[2].partition("@")
+            if has_project and own not in (None, project):
+                pins.keys.update(name.rpartition("/")[2] for name in names if name != lease)
+            elif any(name in texts for name in names):  # else the run ended between the listing and the read
                 pins.stale.append(sorted(names))
             continue
         for name in names:

@@ -11,16 +11,18 @@ from pathlib import Path
 from magical.engine.artifacts import Record
 from magical.engine.protocols import SweepResult
 from magical.errors import StoreError
-from magical.stores.artifact_store import MALFORMED_ERRORS, ArtifactStore, fields_digest, parse_record
+from magical.stores.artifact_store import ArtifactStore, fields_digest, parse_record
 from magical.stores.blobs import split_name
 from magical.stores.remote.filesystem import open_storage
 from magical.stores.remote.gate import RemoteGate
-from magical.stores.remote.leases import LeaseLock, LeaseMonitor, LeaseRenewer, LeaseTiming
+from magical.stores.remote.leases import LeaseLock, LeaseMonitor, LeaseRenewer, LeaseTiming, run_briefly
 from magical.stores.remote.objects import RemoteObjects, parse_blob
 from magical.stores.remote.pins import RemotePins, read_pin_leases
+from magical.stores.remote.project_uses import ProjectUses
 from magical.stores.remote.sweep import LOCKS, RECORDS, RemoteSweep
 from magical.system.atomic_files import wrap_disk_errors
 from magical.system.file_locks import do_nothing
+from magical.system.state_files import parse_state
 
 __all__ = ["RemoteStore"]
 
@@ -40,6 +42,8 @@ class RemoteStore(ArtifactStore):
         url: the URL of the store.
         local: a folder of this machine, for scratch folders and for objects that must be files.
         timing: the intervals of the leases; by default those of ``LeaseTiming``.
+        project: the folder ``.magical`` of a project, for which the store notes what its runs use; see
+            ``ProjectUses``. By default nothing is noted.
 
     Raises:
         StoreError: the protocol is unknown, or the package for it is not installed.
@@ -55,7 +59,9 @@ class RemoteStore(ArtifactStore):
 
     objects: RemoteObjects
 
-    def __init__(self, url: str, local: Path, timing: LeaseTiming | None = None) -> None:
+    def __init__(
+        self, url: str, local: Path, timing: LeaseTiming | None = None, *, project: Path | None = None
+    ) -> None:
         self.url, self.local, self.scratch_root = url, local, local / "scratch"
         self.storage = open_storage(url)
         self.objects = RemoteObjects(self.storage, local / "objects")
@@ -65,11 +71,13 @@ class RemoteStore(ArtifactStore):
         self._renewer = LeaseRenewer(self.timing.renew_interval)
         self._gate = RemoteGate(self.storage, self._renewer, self.monitor, self.timing)
         self._pins: list[RemotePins] = []
+        self._project = project
+        self.uses = ProjectUses(self.storage, project) if project else None
         self._is_verified = False
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the arguments only: another process opens the same store, and locks and pins stay here."""
-        return partial(RemoteStore, timing=self.timing), (self.url, self.local)
+        return partial(RemoteStore, timing=self.timing, project=self._project), (self.url, self.local)
 
     def find_record(self, key: str) -> Record | None:
         """Return the record of a key, pinned for open runs; None if it or one of its objects is missing."""
@@ -101,13 +109,18 @@ class RemoteStore(ArtifactStore):
     def pin_run(self, run: str) -> Iterator[None]:
         """Pin all records that are looked up or stored in the block, so that no sweep removes them."""
         self._verify_exclusive_create()
-        pins = RemotePins(self.storage, self._renewer, run)
+        pins = RemotePins(self.storage, self._renewer, run, self.uses.project() if self.uses else "")
         self._pins.append(pins)
         try:
             yield
         finally:
             self._pins.remove(pins)
             pins.close()
+
+    def note_use(self, keys: Collection[str]) -> None:
+        """Note the keys that a run of the project used; a store that does not answer is ignored."""
+        if self.uses:
+            run_briefly(partial(self.uses.note, keys))
 
     def block_sweeps(self) -> AbstractContextManager[None]:
         """Block sweeps inside the ``with`` block; other writers are not blocked."""
@@ -132,6 +145,7 @@ class RemoteStore(ArtifactStore):
         *,
         dry: bool = False,
         verify: bool = False,
+        keep_others: bool = True,
     ) -> SweepResult:
         """Remove files that no alive or pinned key needs, and those that killed processes left.
 
@@ -143,7 +157,7 @@ class RemoteStore(ArtifactStore):
         self.monitor.wait_until_known(self._read_leases, self.timing.renew_interval / 4)
         suspects = self._find_damaged() if verify else set()
         with self._gate.block_writers() as access, wrap_disk_errors(self.local):
-            return RemoteSweep(self, access, dry=dry).run(alive, suspects)
+            return RemoteSweep(self, access, dry=dry, keep_others=keep_others).run(alive, suspects)
 
     def read_record(self, key: str) -> Record | None:
         """Read the record of a key, without checking its objects."""
@@ -151,10 +165,7 @@ class RemoteStore(ArtifactStore):
 
     def parse_record(self, key: str, data: bytes | None) -> Record | None:
         """Return the record of a key from the bytes of its file; None if they are missing or damaged."""
-        try:
-            return parse_record(key, json.loads(data or b""))
-        except MALFORMED_ERRORS:
-            return None
+        return parse_state(data or b"", partial(parse_record, key))
 
     def _verify_exclusive_create(self) -> None:
         """Raise before anything is computed if the store is not writable or cannot create exclusively."""

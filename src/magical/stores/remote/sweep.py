@@ -17,6 +17,8 @@ from magical.stores.remote.gate import SweepAccess
 from magical.stores.remote.leases import LeaseLock, LeaseMonitor
 from magical.stores.remote.objects import RemoteObjects, parse_blob
 from magical.stores.remote.pins import find_pins
+from magical.stores.remote.project_uses import ProjectUses
+from magical.system.state_files import remove_entry
 
 __all__ = ["LOCKS", "RECORDS", "RemoteSweep"]
 
@@ -37,6 +39,7 @@ class SweepableRemote(Protocol):
     objects: RemoteObjects
     monitor: LeaseMonitor
     scratch_root: Path
+    uses: ProjectUses | None
 
     def parse_record(self, key: str, data: bytes | None) -> Record | None:
         """Return the record of a key from the bytes of its file."""
@@ -52,10 +55,14 @@ class RemoteSweep:
         store: the store to sweep.
         access: the sole access to the store.
         dry: remove nothing, only count.
+        keep_others: keep what other projects have noted that they use.
     """
 
-    def __init__(self, store: SweepableRemote, access: SweepAccess, *, dry: bool) -> None:
+    def __init__(
+        self, store: SweepableRemote, access: SweepAccess, *, dry: bool, keep_others: bool = True
+    ) -> None:
         self._store, self._storage, self._dry = store, store.storage, dry
+        self._uses = store.uses if keep_others else None
         self._access, self._confirmed_at = access, 0.0
         self.swept = SweepResult()
 
@@ -69,9 +76,11 @@ class RemoteSweep:
             suspects: blobs that looked damaged before the gate was closed.
         """
         # Pins first, then alive: a run that ends in between has dropped its pins, but is in the journal that
-        # `alive` reads. The other way round, its results would be in neither.
-        pins = find_pins(self._storage, self._store.monitor)
-        keys = pins.keys | set(alive() if callable(alive) else alive)
+        # `alive` reads, or in the notes of its project. The other way round, its results would be in neither.
+        pins = find_pins(self._storage, self._store.monitor, self._uses.project() if self._uses else None)
+        others = self._uses.read_others() if self._uses else {}
+        keys = pins.keys.union(alive() if callable(alive) else alive, *others.values())
+        self.swept.projects = sorted(others)
         for names in [*pins.stale, *([name] for name in self._access.dead_writers)]:
             self.swept.leftovers += 1
             self._delete(*names)
@@ -133,7 +142,7 @@ class RemoteSweep:
                     if time.time() - path.stat().st_mtime < _STALE_AFTER:
                         continue
             if path.parent.name + path.name not in needed:
-                path.unlink(missing_ok=True)
+                remove_entry(path)
 
     def _remove(self, name: str, size: int, kind: str) -> None:
         self._delete(name)
