@@ -5,11 +5,21 @@ import textwrap
 
 import pytest
 
-from magical.keys.syntax import find_bindings, find_local_imports, find_name_chains, normalise_syntax
+from magical.keys.syntax import (
+    dump_syntax,
+    find_bindings,
+    find_local_imports,
+    find_name_chains,
+    normalise_syntax,
+)
 
 
 def parse(text: str) -> ast.Module:
     return ast.parse(textwrap.dedent(text))
+
+
+def dump(tree: ast.AST, documented: bool = False) -> str:
+    return dump_syntax(normalise_syntax(tree, documented))
 
 
 def bindings(text: str) -> dict[str, list[str]]:
@@ -141,6 +151,9 @@ SAME = {
     "a docstring": ('def f():\n    """Do."""\n    return 1', "def f():\n    return 1"),
     "a body of a docstring": ('class A:\n    """Be."""', "class A:\n    pass"),
     "a docstring deep inside": ('class A:\n    async def f(self):\n        """Do."""', "class A:\n    async def f(self): pass"),
+    "the text below an attribute": ('x = 1\n"""One."""', "x = 1"),
+    "an annotation of a local name": ("def f():\n    x: int = 1\n    y: str", "def f():\n    x = 1"),
+    "the prefix of a text": ("x = u'a'", "x = 'a'"),
     "a description": ("x = Field(ge=0, description='d', title='t')", "x = Field(ge=0)"),
     "a description, with a module": ("x = magical.Field(description='d')", "x = magical.Field()"),
 }  # fmt: skip
@@ -151,6 +164,7 @@ DIFFERENT = {
     "an order": ("f(a, b)", "f(b, a)"),
     "a text that is no docstring": ("def f():\n    return 'a'", "def f():\n    return 'b'"),
     "a second text": ("def f():\n    'a'\n    x = 'b'", "def f():\n    'a'\n    x = 'c'"),
+    "an annotation of a field": ("class A:\n    x: int = 1", "class A:\n    x: str = 1"),
     "a bound": ("x = Field(ge=0)", "x = Field(ge=1)"),
     "a description of something else": ("f(description='a')", "f(description='b')"),
     "a default": ("def f(x=1): ...", "def f(x=2): ..."),
@@ -162,13 +176,18 @@ DIFFERENT = {
 @pytest.mark.parametrize("name", SAME)
 def test_what_only_people_read_does_not_count(name: str) -> None:
     one, other = map(parse, SAME[name])
-    assert normalise_syntax(one) == normalise_syntax(other)
+    assert dump(one) == dump(other)
 
 
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_what_python_sees_counts(name: str) -> None:
     one, other = map(parse, DIFFERENT[name])
-    assert normalise_syntax(one) != normalise_syntax(other)
+    assert dump(one) != dump(other)
+
+
+def test_texts_count_where_they_are_asked_for() -> None:
+    one, other = (parse(f'class A:\n    """{text}"""') for text in ("One.", "Two."))
+    assert dump(one, documented=True) != dump(other, documented=True)
 
 
 def test_the_tree_stays_as_it_was() -> None:

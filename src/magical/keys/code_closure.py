@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,7 +38,7 @@ from magical.keys.live_values import (
 )
 from magical.keys.packages import find_package, find_source_file, is_project
 from magical.keys.source_index import SourceIndex, find_module_of, iter_sources
-from magical.keys.syntax import find_local_imports, find_name_chains, normalise_syntax
+from magical.keys.syntax import dump_syntax, find_local_imports, find_name_chains, normalise_syntax
 
 __all__ = ["CodeClosure", "CodePiece", "CodeReader"]
 
@@ -199,6 +200,7 @@ class _Follower:
     def __init__(self, index: SourceIndex, root: Path | None, documented: bool) -> None:
         self.documented = documented
         self._index, self._root = index, root
+        self._asks = AskFinder(index, ())
         # The things are kept, since Python may reuse the id of a deleted object.
         self._defined: dict[Any, tuple[Any, _Definition]] = {}
         self._references: dict[_Definition, _References] = {}
@@ -366,8 +368,9 @@ class _Follower:
             return _Definition(name, text, "", module, names, code=tuple(code), hidden=hidden)
         line = getattr(tree.body[0], "lineno", 1)
         where = f"{Path(function.__code__.co_filename).name}:{line}"
-        text = f"{self._normalise(tree, module)} {text}"
-        chains, imports = find_name_chains(tree), find_local_imports(tree)
+        normal = self._normalise(tree, module)
+        text = f"{dump_syntax(normal)} {text}"
+        chains, imports = find_name_chains(normal), find_local_imports(normal)
         return _Definition(name, text, where, module, chains, imports, tuple(code), hidden)
 
     def _define_class(self, cls: type[Any]) -> _Definition:
@@ -386,7 +389,8 @@ class _Follower:
             state = inspect_class(cls, str(self._root or ""), self.documented)
         if tree is None:
             return _Definition(name, state.text, "", module, code=(*state.code, *bases), cls=cls)
-        text, code = f"{self._normalise(tree, module)} {state.text}", [*bases]
+        normal = self._normalise(tree, module)
+        text, code = f"{dump_syntax(normal)} {state.text}", [*bases]
         for thing in state.code:
             if isinstance(thing, FunctionType) and _is_inside(thing, tree, module):
                 own = inspect_function(thing, str(self._root or ""), self.documented)
@@ -395,7 +399,7 @@ class _Follower:
             elif thing is not cls:
                 code.append(thing)
         where = f"{_file_name(module)}:{getattr(tree.body[0], 'lineno', 1)}"
-        chains, imports = find_name_chains(tree), find_local_imports(tree)
+        chains, imports = find_name_chains(normal), find_local_imports(normal)
         return _Definition(name, text, where, module, chains, imports, tuple(code), cls=cls)
 
     def _define_value(self, module: ModuleType, name: str, value: Any) -> _Definition:
@@ -417,8 +421,12 @@ class _Follower:
         if not found.is_opaque and not is_ours:
             return _Definition(label, found.text, where, module, code=found.code)
         tree = ast.Module([s for s in statements if not isinstance(s, _IMPORTS)], [])
-        chains = tuple(c for c in find_name_chains(tree) if c[0] != name)
-        text = f"{self._normalise(tree, module)} {found.text}"
+        normal = self._normalise(tree, module)
+        chains = tuple(c for c in find_name_chains(normal) if c[0] != name)
+        text = f"{dump_syntax(normal)} {found.text}"
+        if not is_ours and self._asks.find_in_arguments(tree, module):
+            # It was made from something that may be another one now.
+            text = f"unreadable {os.urandom(16).hex()}"
         return _Definition(label, text, where, module, chains, code=found.code)
 
     def _define_module(self, module: ModuleType) -> _Definition:
@@ -450,7 +458,7 @@ class _Follower:
         if key not in self._defined:
             tree = ast.Module(statements, [])
             where = f"{_file_name(module)}:{statements[0].lineno}"
-            text = self._normalise(tree, module)
+            text = dump_syntax(self._normalise(tree, module))
             code = [m for s in statements if isinstance(s, _IMPORTS) for m in _iter_imported(s)]
             found = _Definition(
                 f"{module.__name__} (top level)",
@@ -463,7 +471,7 @@ class _Follower:
             self._defined[key] = module, found
         return self._defined[key][1]
 
-    def _normalise(self, tree: ast.AST, module: ModuleType) -> str:
+    def _normalise(self, tree: ast.AST, module: ModuleType) -> ast.AST:
         def is_field(called: ast.expr) -> bool:
             """Return False for a function of the project that happens to be called Field."""
             owner: Any = module
@@ -542,6 +550,6 @@ def _file_name(module: ModuleType) -> str:
 
 def _digest_file(path: Path) -> str:
     try:
-        return digest_text(normalise_syntax(ast.parse(path.read_bytes())))
+        return digest_text(dump_syntax(normalise_syntax(ast.parse(path.read_bytes()))))
     except (OSError, SyntaxError, ValueError):
         return ""

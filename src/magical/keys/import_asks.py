@@ -68,6 +68,12 @@ class AskFinder:
         """Find what a function, or the construction of a class, asks when it is called."""
         return self._in_class(thing) if isinstance(thing, type) else self._in_function(thing)
 
+    def find_in_arguments(self, tree: ast.Module, module: ModuleType) -> list[Ask]:
+        """Find what the arguments of calls in a module's statements ask, but not those calls themselves."""
+        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+        arguments = [a for call in calls for a in (*call.args, *(k.value for k in call.keywords))]
+        return [ask for a in arguments for ask in self._in_expression(a, Scope(module))]
+
     # --- statements and expressions ---------------------------------------------------------------------
 
     def _in_body(self, statements: Iterable[ast.stmt], scope: Scope) -> list[Ask]:
@@ -188,6 +194,8 @@ class AskFinder:
 
     def _in_method(self, target: Target, node: ast.AST, of_own_file: bool) -> Iterator[Ask]:
         known = all(is_known_method(name, of_own_file) for name in target.rest)
+        if not isinstance(target.value, type) and _is_unknown_data(target):
+            known = False  # such as a method of `os.environ`
         if isinstance(target.value, type) and not is_own_class(target.value):
             known = known and is_known_call(target.name, 1, False)
         if not known:

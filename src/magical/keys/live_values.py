@@ -305,8 +305,9 @@ class _Describer:
         except _Unreadable:
             self.opaque += 1
             return f"{qualified_name(cls)}(?)"
-        if self.opaque > before:
-            # An object with a lock or a stream inside counts by how it was made, not by some of its state.
+        if self.opaque > before and module_name(cls).partition(".")[0] not in sys.stdlib_module_names:
+            # An object with a lock or a stream inside, such as a console, counts by how it was made: the rest
+            # of its state may tell of this process alone.
             del self.code[count + 1 :]
             return f"{qualified_name(cls)}(?)"
         return text
@@ -348,11 +349,16 @@ def _reduce(value: Any) -> str | tuple[Any, ...]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found: str | tuple[Any, ...] = reduce(value) if reduce else value.__reduce_ex__(4)
-            return found
     except RecursionError:
         raise
     except Exception as error:  # a third party's code may raise anything
         raise _Unreadable from error
+    if (
+        isinstance(found, str)
+        and getattr(sys.modules.get(module_name(type(value))), found, None) is not value
+    ):
+        raise _Unreadable  # a name that leads to something else shows nothing
+    return found
 
 
 def _iter_slots(cls: type[Any]) -> Iterator[str]:
@@ -447,8 +453,10 @@ def _describe_expression(describer: _Describer, value: Any) -> str:
         warnings.simplefilter("ignore")
         try:
             plan = value.meta.serialize(format="json")
-        except Exception:  # a plan with Python functions has no JSON
+        except Exception:  # a plan of another kind of functions has no JSON
             return _describe_opaque(describer, value)
+    if "Anonymous" in plan or "Python" in plan:  # it names the functions, but does not have their code
+        return _describe_opaque(describer, value)
     return f"{qualified_name(type(value))}({plan})"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 __all__ = [
+    "dump_syntax",
     "find_bindings",
     "find_local_imports",
     "find_name_chains",
@@ -169,8 +170,8 @@ class _Normaliser(ast.NodeTransformer):
 
 def normalise_syntax(
     tree: ast.AST, documented: bool = False, is_field: Callable[[ast.expr], bool] = lambda _: True
-) -> str:
-    """Return syntax as a text without comments, docstrings, descriptions, formatting and positions.
+) -> ast.AST:
+    r"""Return syntax without comments, docstrings, descriptions, and annotations of local names.
 
     Args:
         tree: the syntax.
@@ -178,11 +179,22 @@ def normalise_syntax(
         is_field: returns False for a call of something else that is called ``Field``.
 
     Example:
-        >>> normalise_syntax(ast.parse("x = 1  # one")) == normalise_syntax(ast.parse("x=1"))
-        True
+        >>> ast.unparse(normalise_syntax(ast.parse("def f():\n    'Do.'\n    x: int = 1")))
+        'def f():\n    x = 1'
     """
     copied = ast.parse(_unparse(tree))  # a copy, since the normaliser changes its tree
-    return ast.dump(_Normaliser(documented, is_field).visit(copied), annotate_fields=False)
+    normal: ast.AST = _Normaliser(documented, is_field).visit(copied)
+    return normal
+
+
+def dump_syntax(tree: ast.AST) -> str:
+    """Return syntax as a text without formatting and positions.
+
+    Example:
+        >>> dump_syntax(ast.parse("x = (1)")) == dump_syntax(ast.parse("x=1"))
+        True
+    """
+    return ast.dump(tree, annotate_fields=False)
 
 
 @functools.lru_cache(maxsize=1)  # the most expensive part, and each tree is both normalised and searched
