@@ -260,6 +260,19 @@ def test_nothing_is_deleted_where_a_link_of_a_shared_folder_leads(
     assert tree(outside) == before
 
 
+@pytest.mark.parametrize("name", ["link", "link/below"])
+def test_a_shared_folder_may_be_a_link_or_lie_below_one(small: Small, tmp_path: Path, name: str) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    url = f"file://{tmp_path / name}"
+    small.write("settings.toml", f'[policy]\nstore = "{url}"\n[tracking]\nenabled = false\n')
+    assert small.ran() == ALL
+    assert small.ran() == []
+    small.edit("deep.py", "FACTOR = 2", "FACTOR = 3")
+    small.run()
+    assert small.load().gc(keep=0).records == 3
+
+
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "folder"])
 def test_a_damaged_shared_folder_is_made_again(small: Small, tmp_path: Path, kind: str) -> None:
     shared = tmp_path / "shared"

@@ -79,11 +79,13 @@ def test_a_folder_on_the_way_that_is_a_link_is_not_followed(file: Path, tmp_path
     (tmp_path / "link").symlink_to(file.parent)
     linked = tmp_path / "link" / file.name
     assert read_state(linked, build) == (1, "x"), "only what lies below the root must not be a link"
+    assert read_state(linked, build, linked) == (1, "x")
     assert read_state(linked, build, tmp_path / "link") is None
     assert read_state(linked, build, tmp_path) is None
     assert list_folder(tmp_path / "link") == []
     assert list_folder(tmp_path / "link" / "..", tmp_path) == []
     assert find_link(linked, tmp_path) == tmp_path / "link"
+    assert find_link(tmp_path / "link", linked) is None, "it lies above the root"
     with pytest.raises(StoreError, match="link is a symbolic link") as caught:
         refuse_links(linked, tmp_path)
     assert "delete the link" in caught.value.hint

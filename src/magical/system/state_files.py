@@ -123,7 +123,7 @@ def is_plain_file(path: Path, root: Path | None = None) -> bool:
         mode = os.lstat(path).st_mode
     except (OSError, ValueError):
         return False
-    return stat.S_ISREG(mode) and find_link(path, root) is None
+    return stat.S_ISREG(mode) and (root is None or find_link(path.parent, root) is None)
 
 
 def list_folder(folder: Path, root: Path | None = None) -> list[Path]:
@@ -151,12 +151,14 @@ def find_link(path: Path, root: Path | None = None) -> Path | None:
         >>> found.name, find_link(folder)
         ('objects', None)
     """
-    root = path if root is None else root
-    for part in (path, *path.parents):
+    # Texts, not paths: a run looks up thousands of records, and a path costs more than a look at the disk.
+    part, top = str(path), str(path if root is None else root)
+    while len(part) >= len(top):  # a shorter text lies above the root, where links are allowed
         if os.path.islink(part):
-            return part
-        if part == root:
+            return Path(part)
+        if part == top:
             break
+        part = os.path.dirname(part)
     return None
 
 
