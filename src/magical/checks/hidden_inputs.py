@@ -26,7 +26,7 @@ _RANDOM_CALL = re.compile(
     r"|uuid\.uuid[14]$|secrets\.|os\.urandom$|random\.SystemRandom$"
 )
 _SEEDABLE = re.compile(r"(random\.Random|numpy\.random\..*(default_rng|RandomState))$")
-_DYNAMIC_CODE = re.compile(r"(builtins\.(__import__|globals|eval|exec)|importlib\.(import_module|reload))$")
+_DYNAMIC_CODE = re.compile(r"(builtins\.(globals|eval|exec)|importlib\.reload|sys\.modules\.\w+)$")
 _OPENERS = re.compile(r"(_?io|builtins)\.open$")
 _READERS = re.compile(
     r"(polars|pandas|pyarrow|geopandas|dask|duckdb)\..*?(read|scan)_\w+$"
@@ -145,9 +145,9 @@ def _is_read_mode(node: ast.Call, position: int) -> bool:
 
 
 def _find_dynamic_code(source: Source, node: ast.AST) -> str:
-    if isinstance(node, ast.Call) and _DYNAMIC_CODE.match(source.resolve_name(node.func)):
-        return shorten(ast.unparse(node), 60)
-    return ""
+    is_called = isinstance(node, ast.Call) and _DYNAMIC_CODE.match(source.resolve_name(node.func))
+    is_looked_up = isinstance(node, ast.Subscript) and source.resolve_name(node.value) == "sys.modules"
+    return shorten(ast.unparse(node), 60) if is_called or is_looked_up else ""
 
 
 def _find_environment_read(source: Source, node: ast.AST) -> str:

@@ -151,7 +151,8 @@ class CodeReader:
         """Find what the project's modules ask the world at import, and what some functions do when called.
 
         Returns:
-            For each such module, the place and the text of the first expression.
+            For each such module, and each such function by ``module:name``, the place and the text of the first
+            expression that asks.
         """
         modules = self.list_modules()
         finder = AskFinder(self.index, modules)
@@ -159,8 +160,9 @@ class CodeReader:
         for thing in called:
             module = sys.modules.get(module_name(thing))
             if module in modules:
-                found.append((module.__name__, module, finder.find_in_call(thing)))
-        places = {name: (_file_name(m), *asks[0]) for name, m, asks in reversed(found) if asks}
+                name = f"{module.__name__}:{thing.__qualname__}"
+                found.append((name, module, finder.find_in_call(thing)))
+        places = {name: (_file_name(m), *asks[0]) for name, m, asks in found if asks}
         return {name: f"{file}:{line}: {text}" for name, (file, line, text) in sorted(places.items())}
 
     def _read(self, roots: tuple[Any, ...], modules: tuple[ModuleType, ...]) -> CodeClosure:

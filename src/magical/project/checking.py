@@ -122,7 +122,8 @@ def check_project(context: ProjectContext, hard: bool = False) -> CheckResult:
 
 def _find_repeated_imports(asks: Mapping[str, str], seconds: float) -> Iterator[Finding]:
     """Report the modules that each command must import, since their import may differ with the same files."""
-    for module, place in asks.items():
+    modules = {name: place for name, place in asks.items() if ":" not in name}  # PURE001 reports functions
+    for module, place in modules.items():
         price = f"so each command imports the project: {seconds:.1f} s."
         what = f"asks for something outside of it when it is imported ({place}), {price}"
         hint = "move that line into a step, or make it a setting; a module that only defines is remembered."
