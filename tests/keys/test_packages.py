@@ -35,7 +35,9 @@ def install(root: Path, layout: str, version: str) -> Path:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_version_of_a_module_is_found_in_any_layout(tmp_path: Path, layout: str) -> None:
-    code = "import old_thing; from magical.keys.packages import find_package; print(find_package('old_thing'))"
+    code = (
+        "import old_thing; from magical.keys.packages import find_package; print(find_package('old_thing'))"
+    )
     for version in ("1.0", "2.0"):
         site = install(tmp_path / version, layout, version)
         name = "old.distribution" if "another" in layout else "old-thing"

@@ -19,7 +19,7 @@ CHANGE_HINT = "make paths from a folder that is an argument, and pass env= to th
 
 # These match the full names of functions, as `Source.resolve_name` returns them.
 _DRAW = re.compile(
-    r"(random\.(Random\.)?|numpy\.random\.(mtrand\.(RandomState\.)?)?)"
+    r"(random\.(Random\.)?|numpy\.random\.(mtrand\.)?(RandomState\.)?)"
     r"(?!(Random|SystemRandom|default_rng|RandomState|Generator|SeedSequence|BitGenerator|MT19937|PCG64"
     r"|PCG64DXSM|Philox|SFC64|getstate|get_state|get_bit_generator)(\.|$))[a-z]\w*$"
     r"|polars\.(.*\.)?set_random_seed$"

@@ -109,7 +109,7 @@ def replay_step(
     def call() -> Any:
         # Outside a pretending run a pretended model refuses to predict.
         with pretending_run() if origin else contextlib.nullcontext():
-            return brand_origin(executor.call_body(node, arguments), origin)
+            return brand_origin(executor.call_alone(node, arguments), origin)
 
     return Replay(node, summary, arguments, stale, call, origin)
 

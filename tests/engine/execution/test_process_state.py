@@ -254,6 +254,12 @@ def test_a_body_in_a_process_of_its_own_draws_the_same(tmp_path: Path) -> None:
     assert own == run(pair(tmp_path / "b", *KINDS["numpy-unseeded"]))
 
 
+def test_a_replay_draws_the_same(tmp_path: Path) -> None:
+    small = pair(tmp_path, *KINDS["hidden-numpy"])
+    left, _ = run(small).split()
+    assert small.load().replay("last", "left")() == left
+
+
 def test_two_nodes_of_one_step_draw_different_numbers(tmp_path: Path) -> None:
     body = """
 import random

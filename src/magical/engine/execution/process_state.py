@@ -118,7 +118,7 @@ class _State:
 
 
 def _read_numpy() -> bytes:
-    """Copy the state of NumPy's global generator; empty if the user has replaced it by one of another kind."""
+    """Copy the state of NumPy's global generator; empty if the user has put in one of another kind."""
     # `get_state` converts its 624 numbers one by one, which takes fifty times as long as this copy.
     generator = np.random.get_bit_generator()
     is_usual = type(generator) is np.random.MT19937
@@ -140,9 +140,7 @@ _current: contextvars.ContextVar[Stay | None] = contextvars.ContextVar("magical_
 
 
 @contextlib.contextmanager
-def isolate(
-    name: str, *, alone: bool = False, on_wait: Callable[[], None] = _ignore
-) -> Iterator[Stay]:
+def isolate(name: str, *, alone: bool = False, on_wait: Callable[[], None] = _ignore) -> Iterator[Stay]:
     """Run a body for the block so that it and the others see no change of each other.
 
     Bodies that leave the state as it was may run at the same time. One that is alone finds the global
