@@ -39,7 +39,7 @@ class StateDisturbed(Exception):
     """The state changed while several bodies ran: what this one gave may depend on the others."""
 
 
-@dataclass
+@dataclass(eq=False)  # one body is not another of the same name
 class Stay:
     """One body in the guard.
 
