@@ -21,7 +21,7 @@ import polars as pl
 import pytest
 
 from magical import Contract, Frame, InputPath, OutputPath, Receipt, Settings, rule, step, workflow
-from magical.checks.hidden_inputs import find_impure_steps, find_impure_workflow
+from magical.checks.hidden_inputs import find_impure_steps, find_impure_workflow, find_solitary_steps
 from magical.graph import Graph
 
 HERE = Path(__file__).parent
@@ -394,3 +394,17 @@ def test_resources_of_the_project_are_files_like_others(monkeypatch: pytest.Monk
     assert resources.files("json")
     assert fetches("return resources.files('projects').joinpath('x.csv').read_text()")
     assert fetches("return resources.files('polars').joinpath('x.csv').read_text()") == []
+
+
+# --- the state of the process -----------------------------------------------------------------------------------
+
+
+def test_a_step_that_acts_on_the_whole_process_is_one_finding() -> None:
+    @step
+    def clean() -> float:
+        random.seed(3)
+        return random.random()
+
+    (found,) = find_solitary_steps(alone(clean))
+    assert (found.code, found.severity, found.step) == ("PURE003", "warning", "clean")
+    assert "random.seed(3) (test_hidden_inputs.py:" in found.what

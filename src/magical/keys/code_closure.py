@@ -151,8 +151,8 @@ class CodeReader:
         """Find what the project's modules ask the world at import, and what some functions do when called.
 
         Returns:
-            For each such module, and each such function by ``module:name``, the place and the text of the first
-            expression that asks.
+            For each such module, and each such function by ``module:name``, the place and the text of the
+            first expression that asks.
         """
         modules = self.list_modules()
         finder = AskFinder(self.index, modules)

@@ -151,7 +151,7 @@ def _find_metadata_folder(entry: os.DirEntry[str]) -> Path:
 
 
 def _read_version(metadata: Path) -> str:
-    """Read the version in the headers of a PKG-INFO file, or of metadata that is one file; empty without one."""
+    """Read the version in the headers of a PKG-INFO file, or of metadata that is one file."""
     for file in (metadata / "PKG-INFO", metadata / "METADATA", metadata):
         with contextlib.suppress(OSError):
             headers = file.read_text(encoding="utf-8", errors="replace").split("\n\n")[0].splitlines()
@@ -161,7 +161,7 @@ def _read_version(metadata: Path) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _find_distribution(top: str, folder: Path | None) -> tuple[str, str] | None:
-    """Find the distribution of a top-level module, by its name or its list of files; None if there is none."""
+    """Find the distribution of a top-level module, by its name or its list of files."""
     for site_folder in [folder] if folder and folder in _list_site_folders() else _list_site_folders():
         entries = _list_metadata(site_folder)
         # Most distributions are named as their module. For the others, all lists of files are read: slow.

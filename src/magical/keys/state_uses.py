@@ -19,7 +19,7 @@ CHANGE_HINT = "make paths from a folder that is an argument, and pass env= to th
 
 # These match the full names of functions, as `Source.resolve_name` returns them.
 _DRAW = re.compile(
-    r"(random\.(Random\.)?|numpy\.random\.(mtrand\.(RandomState\.)?)?)"
+    r"(random\.(Random\.)?|numpy\.random\.(mtrand\.)?(RandomState\.)?)"
     r"(?!(Random|SystemRandom|default_rng|RandomState|Generator|SeedSequence|BitGenerator|MT19937|PCG64"
     r"|PCG64DXSM|Philox|SFC64|getstate|get_state|get_bit_generator)(\.|$))[a-z]\w*$"
     r"|polars\.(.*\.)?set_random_seed$"
@@ -140,6 +140,7 @@ def _iter_outer_values(function: FunctionType, names: set[str]) -> Iterator[Any]
 
 def _is_state_function(value: Any) -> bool:
     """Return True for a function that a module imports under its own or another name."""
-    name = getattr(value, "__name__", "")
+    name = getattr(value, "__name__", "")  # of any type: polars' `col` answers with an expression
     owner = getattr(value, "__self__", None)
-    return name in _WORDS or (type(owner).__name__ in ("Random", "RandomState") and callable(value))
+    is_named = isinstance(name, str) and name in _WORDS
+    return is_named or (type(owner).__name__ in ("Random", "RandomState") and callable(value))

@@ -125,6 +125,6 @@ def _find_repeated_imports(asks: Mapping[str, str], seconds: float) -> Iterator[
     modules = {name: place for name, place in asks.items() if ":" not in name}  # PURE001 reports functions
     for module, place in modules.items():
         price = f"so each command imports the project: {seconds:.1f} s."
-        what = f"asks for something outside of it when it is imported ({place}), {price}"
+        what = f"asks for more than code when it is imported ({place}), {price}"
         hint = "move that line into a step, or make it a setting; a module that only defines is remembered."
-        yield Finding("PURE003", "note", module, what, hint)
+        yield Finding("PURE004", "note", module, what, hint)

@@ -112,7 +112,7 @@ def replay_step(
         fresh = executor.load_arguments(node, records)
         brands = run_context.planning.receipts.brands
         with brands.branding(fresh, origin), pretending_run() if origin else contextlib.nullcontext():
-            return brand_origin(executor.call_body(node, fresh), origin)
+            return brand_origin(executor.call_alone(node, fresh), origin)
 
     return Replay(node, summary, arguments, stale, call, origin)
 

@@ -11,6 +11,7 @@ import pytest
 import sklearn.utils  # noqa: F401  # its import sets variables
 
 from magical.engine.execution.process_state import isolate, step_aside
+from magical.project.replay import replay_step
 from projects import Small, is_well_worded, one
 
 TOP = """
@@ -252,6 +253,12 @@ def test_a_body_in_a_process_of_its_own_draws_the_same(tmp_path: Path) -> None:
     small = pair(tmp_path / "a", *KINDS["numpy-unseeded"])
     own = small.run(policy={"workers": 2, "steps": {"left": {"timeout": 60}}}).result
     assert own == run(pair(tmp_path / "b", *KINDS["numpy-unseeded"]))
+
+
+def test_a_replay_draws_the_same(tmp_path: Path) -> None:
+    small = pair(tmp_path, *KINDS["hidden-numpy"])
+    left, _ = run(small).split()
+    assert replay_step(small.load(), "last", "left")() == left
 
 
 def test_two_nodes_of_one_step_draw_different_numbers(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from magical.contracts.tables import convert_kind, convert_pandas, to_polars
 from magical.contracts.validation import LazyOutput, StreamError, validate
 from magical.engine.artifacts import Record
 from magical.engine.execution.isolation import BodyIsolation
-from magical.engine.execution.process_state import StateDisturbed
+from magical.engine.execution.process_state import StateDisturbed, isolate
 from magical.engine.execution.sampling import brand_origin, sample_rows
 from magical.engine.outputs import digest_outputs, list_folder_files
 from magical.engine.plan import NodePlan, is_sampled_source
@@ -304,6 +304,11 @@ class LocalExecutor:
             if self._context.on_error is not None:
                 self._context.on_error(error.__cause__ or error)
             raise
+
+    def call_alone(self, node: Node, arguments: Mapping[str, Any]) -> Any:
+        """Call a node's body outside of a run; it draws the same random numbers as in one."""
+        with isolate(node.name, alone=True):
+            return self.call_body(node, arguments)
 
     def set_value(self, node: str, value: Any) -> None:
         """Keep a value in memory as the result of a node."""

@@ -27,8 +27,8 @@ _WAIT_SECONDS = 0.2
 _NUMPY_BYTES = 625 * 4
 """Size of NumPy's generator in memory: 624 numbers, and the position of the next one."""
 
-# Clients of tracking servers set these once, in whatever thread comes first, and must find them later. The last
-# one is our own mark for the processes that bodies start.
+# Clients of tracking servers set these once, in whatever thread comes first, and must find them later.
+# The last one is our own mark for the processes that bodies start.
 _CLIENT_VARIABLES = ("MLFLOW_", "PREFECT_", "DO_NOT_TRACK", "MAGICAL_BODY")
 
 
@@ -40,7 +40,7 @@ class StateDisturbed(Exception):
     """The state changed while several bodies ran: what this one gave may depend on the others."""
 
 
-@dataclass
+@dataclass(eq=False)  # one body is not another of the same name
 class Stay:
     """One body in the guard.
 
@@ -119,9 +119,9 @@ class _State:
 
 
 def _read_numpy() -> bytes:
-    """Copy the state of NumPy's global generator; empty if the user has replaced it by one of another kind."""
+    """Copy the state of NumPy's global generator; empty if the user has put in one of another kind."""
     # `get_state` converts its 624 numbers one by one, which takes fifty times as long as this copy.
-    generator = np.random.get_bit_generator()
+    generator = np.random.get_bit_generator()  # type: ignore[attr-defined]
     is_usual = type(generator) is np.random.MT19937
     return ctypes.string_at(generator.ctypes.state_address, _NUMPY_BYTES) if is_usual else b""
 
