@@ -142,4 +142,6 @@ def _is_state_function(value: Any) -> bool:
     """Return True for a function that a module imports under its own or another name."""
     name = getattr(value, "__name__", "")
     owner = getattr(value, "__self__", None)
-    return name in _WORDS or (type(owner).__name__ in ("Random", "RandomState") and callable(value))
+    # Some objects, such as pl.col, answer every attribute.
+    is_named = isinstance(name, str) and name in _WORDS
+    return is_named or (type(owner).__name__ in ("Random", "RandomState") and callable(value))
