@@ -121,14 +121,14 @@ class _State:
 def _read_numpy() -> bytes:
     """Copy the state of NumPy's global generator; empty if the user has put in one of another kind."""
     # `get_state` converts its 624 numbers one by one, which takes fifty times as long as this copy.
-    generator = np.random.get_bit_generator()  # type: ignore[attr-defined]
+    generator = np.random.get_bit_generator()  # type: ignore[attr-defined]  # its stub lacks it
     is_usual = type(generator) is np.random.MT19937
     return ctypes.string_at(generator.ctypes.state_address, _NUMPY_BYTES) if is_usual else b""
 
 
 def _write_numpy(state: bytes) -> None:
-    *key, position = np.frombuffer(state, dtype=np.uint32).tolist()
-    np.random.set_state(("MT19937", key, position))
+    numbers = np.frombuffer(state, dtype=np.uint32)
+    np.random.set_state(("MT19937", numbers[:-1], int(numbers[-1]), 0, 0.0))
 
 
 # One period of the guard lasts from the first body that enters until none is left. At its end the state is
