@@ -25,6 +25,7 @@ from magical.keys.import_resolution import (
     list_project_modules,
     resolve_import,
 )
+from magical.keys.live_names import is_step
 from magical.keys.live_values import (
     InspectedValue,
     describe_bytecode,
@@ -502,9 +503,7 @@ def _label(definitions: Iterable[_Definition], follower: _Follower) -> dict[str,
 
 def _unwrap_step(thing: Any) -> Any:
     """Return the function of a step, workflow or rule; other things as they are."""
-    is_wrapper = module_name(type(thing)).startswith("magical.") and not isinstance(thing, _CODE_TYPES)
-    function = getattr(thing, "function", None) if is_wrapper else None
-    return function if isinstance(function, FunctionType) else thing
+    return thing.function if is_step(thing) else thing
 
 
 def _is_ours(module: ModuleType | None) -> bool:

@@ -22,6 +22,7 @@ from magical.keys.live_names import (
     Target,
     is_own_class,
     is_own_function,
+    is_step,
     iter_hooks,
 )
 from magical.keys.live_values import iter_cells, module_name, wrapped_function
@@ -170,11 +171,11 @@ class AskFinder:
             yield from self._in_method(target, node, of_own_file)
         elif isinstance(target.value, type) and is_own_class(target.value):
             yield from self._in_class(target.value)
-        elif is_own_function(target.value) or _wraps_own_function(target.value):
-            yield from self._in_function(target.value)
-        elif isinstance(getattr(target.value, "function", None), FunctionType):  # a step
+        elif is_step(target.value):
             if not scope.local:  # in the function of a workflow, a call adds a node
                 yield _mark(node)
+        elif is_own_function(target.value) or _wraps_own_function(target.value):
+            yield from self._in_function(target.value)
         elif not is_known_call(target.name, count, of_own_file):
             yield _mark(node)
 
@@ -189,7 +190,9 @@ class AskFinder:
             yield from self._in_own_methods(called.attr)
         elif not (isinstance(called, ast.Name) and called.id in ("cls", "super")):
             made = self._names.resolve(called.func, scope) if isinstance(called, ast.Call) else None
-            if made is None or not is_known_call(made.full_name, 1, False):
+            if made is not None and is_own_function(made.value):
+                yield from self._in_returned(made.value)
+            elif made is None or not is_known_call(made.full_name, 1, False):
                 yield _mark(node)
 
     def _in_method(self, target: Target, node: ast.AST, of_own_file: bool) -> Iterator[Ask]:
@@ -230,6 +233,15 @@ class AskFinder:
             else:
                 self._called[code] = [(code.co_firstlineno, f"{function.__qualname__}, without a source")]
         return [*below, *self._called[code]]
+
+    def _in_returned(self, function: FunctionType) -> Iterator[Ask]:
+        """Find what the functions ask that a function defines, such as one that makes a decorator."""
+        tree = self._index.find_function(function)
+        outer: Any = tree.body[0] if tree is not None else None
+        scope = Scope(find_module_of(function))
+        for node in outer.body if isinstance(outer, _FUNCTIONS) else []:
+            if isinstance(node, _FUNCTIONS):
+                yield from self._in_body(node.body, scope.enter_function(outer).enter_function(node))
 
     def _in_class(self, cls: type[Any]) -> list[Ask]:
         """Find what the methods ask that Python or pydantic call by themselves: special, decorated ones."""

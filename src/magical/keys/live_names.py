@@ -15,7 +15,16 @@ from magical.keys.live_values import module_name
 from magical.keys.packages import is_project
 from magical.keys.source_index import SourceIndex, find_module_of
 
-__all__ = ["MISSING", "NameResolver", "Scope", "Target", "is_own_class", "is_own_function", "iter_hooks"]
+__all__ = [
+    "MISSING",
+    "NameResolver",
+    "Scope",
+    "Target",
+    "is_own_class",
+    "is_own_function",
+    "is_step",
+    "iter_hooks",
+]
 
 MISSING = object()
 """The value of a name that is local, or that nothing binds."""
@@ -153,6 +162,18 @@ def is_own_function(function: Any) -> bool:
         return False
     module = find_module_of(function)
     return not module.__name__.startswith("magical.") and is_project(module)
+
+
+def is_step(value: Any) -> bool:
+    """Return True for a step or a workflow, which adds to a graph when it is called while one is drawn.
+
+    Example:
+        >>> is_step(is_step)
+        False
+    """
+    return module_name(type(value)).startswith("magical.") and isinstance(
+        getattr(value, "function", None), FunctionType
+    )
 
 
 def iter_hooks(cls: type[Any]) -> list[FunctionType]:
