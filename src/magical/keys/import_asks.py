@@ -84,7 +84,7 @@ class AskFinder:
         if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
             yield from self._in_definition(statement, scope)
         elif not isinstance(statement, _SILENT):
-            for child in ast.iter_child_nodes(statement):
+            for child in _iter_evaluated(statement):
                 if isinstance(child, ast.stmt):
                     yield from self._in_statement(child, scope)
                 elif isinstance(child, (ast.ExceptHandler, ast.match_case)):
@@ -258,10 +258,20 @@ class AskFinder:
         return found
 
 
+def _iter_evaluated(statement: ast.stmt) -> Iterator[ast.AST]:
+    """Iterate over the parts of a statement that are evaluated: of what is assigned to, only the index."""
+    targets = getattr(statement, "targets", []) if isinstance(statement, (ast.Assign, ast.Delete)) else []
+    for child in ast.iter_child_nodes(statement):
+        if child not in targets:
+            yield child
+        elif isinstance(child, ast.Subscript):
+            yield child.slice
+
+
 def _is_unknown_data(target: Target) -> bool:
     """Return True for data of an installed module that may differ, or for such a module as a value."""
     if isinstance(target.value, ModuleType):
-        return not is_project(target.value) and not is_known_attribute(f"{target.name}.name")
+        return not is_project(target.value) and not is_known_attribute(f"{target.name}.<value>")
     return bool(target.name) and not callable(target.value) and not is_known_attribute(target.name)
 
 

@@ -87,6 +87,8 @@ class EffectFinder:
 
     def _stays_inside(self, called: ast.expr, scope: Scope) -> bool:
         """Return True if a bare call changes nothing, or only a container of the project."""
+        while isinstance(called, ast.Attribute) and isinstance(called.value, ast.Call):
+            called = called.value.func  # `OPTIONS.setdefault("a", []).append(1)` begins with OPTIONS
         target = self._names.resolve(called, scope)
         if target.name == "builtins.print":
             return True
