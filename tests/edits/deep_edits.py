@@ -142,7 +142,9 @@ DEEP: dict[str, Case] = {
     ),
     "queue": read(f"import queue\nK = queue.Queue()\nK.put({NUMBER})\n", "m.K.queue[0]", "1", "2", each=True),
     "array.array": read(f"import array\nK = array.array('i', [{NUMBER}])\n", "m.K[0]", "1", "2"),
-    "struct": read("import struct\nK = struct.Struct((HERE / 'k.txt').read_text())\n", "m.K.size", "b", "h", each=True),
+    "struct": read(
+        "import struct\nK = struct.Struct((HERE / 'k.txt').read_text())\n", "m.K.size", "b", "h", each=True
+    ),
     "itertools.count": read(
         f"import itertools\nK = itertools.count({NUMBER})\n", "next(m.K)", "1", "2", each=True
     ),

@@ -45,6 +45,17 @@ def test_a_worker_runs_what_was_edited_outside_the_folder(tmp_path: Path, lib: S
     assert done(small, make_task(small)) == 2222
 
 
+def test_a_worker_imports_again_for_each_run_what_asks_the_world(
+    tmp_path: Path, lib: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = one(tmp_path / "p", USES_LIB)
+    small.edit("workflow.py", "return number()", "return AT")
+    small.edit("workflow.py", "\n\n@step", "\nimport os\nAT = int(os.environ['AT'])\n\n@step")
+    for value in ("1", "2"):
+        monkeypatch.setenv("AT", value)
+        assert done(small, replace(make_task(small), run=f"run-{value}")) == int(value)
+
+
 def test_a_worker_older_than_what_is_installed_sends_it_apart(
     tmp_path: Path, lib: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,12 +43,14 @@ class _OpenProject:
 
     Attributes:
         key: the options, overrides, step and digest of the files with which it was opened.
+        run: the run that opened it.
         active_tasks: the number of tasks that use it now.
     """
 
     key: Any
     context: ProjectContext
     drawing: WorkflowDrawing
+    run: str
     active_tasks: int = 0
 
 
@@ -91,7 +93,7 @@ def execute_on_worker(task: RemoteTask, emit: EmitEvent, stopping: threading.Eve
     is_relative = _has_command_line_path(task.ticket.overrides) and str(ticket_folder) != os.getcwd()
     if task.timeout is not None or is_relative or digest_installed() != _PACKAGES:
         return execute_in_subprocess(task)
-    with capture_lines(echo=False), _use_project(task.ticket) as project:
+    with capture_lines(echo=False), _use_project(task.ticket, task.run) as project:
         if project is None:
             return execute_in_subprocess(task)
         return _execute_node(task, emit, project.context, project.drawing)
@@ -128,10 +130,10 @@ def _open_ticket(ticket: OpenTicket) -> ProjectContext:
 
 
 @contextlib.contextmanager
-def _use_project(ticket: OpenTicket) -> Iterator[_OpenProject | None]:
+def _use_project(ticket: OpenTicket, run: str) -> Iterator[_OpenProject | None]:
     """Open the project of a ticket; yield None while tasks of another project or of older files run."""
     with _open_lock:
-        project = _open_project(ticket)
+        project = _open_project(ticket, run)
         if project is not None:
             project.active_tasks += 1
     try:
@@ -142,12 +144,14 @@ def _use_project(ticket: OpenTicket) -> Iterator[_OpenProject | None]:
                 project.active_tasks -= 1
 
 
-def _open_project(ticket: OpenTicket) -> _OpenProject | None:
+def _open_project(ticket: OpenTicket, run: str) -> _OpenProject | None:
     """Return the open project of a ticket, or open it; None while another one has active tasks."""
     context = _open_ticket(ticket)
     key = (ticket.options, context.configuration.overrides, ticket.step, context.drawer.digest())
     for project in _open_projects:
-        if project.key == key and project.drawing.drawn.is_current():
+        # A project whose import asks the world for something may be another one in the next run.
+        is_lasting = project.drawing.drawn.can_be_remembered or project.run == run
+        if project.key == key and is_lasting and project.drawing.drawn.is_current():
             return project
     # Importing drops the modules of the open project, which its tasks still use.
     if any(project.active_tasks for project in _open_projects):
@@ -157,7 +161,7 @@ def _open_project(ticket: OpenTicket) -> _OpenProject | None:
     drawing = context.draw(ticket.step)
     _ = drawing.runnable_graph  # imported now, under the lock, and not in the threads of several bodies
     if context.drawer.digest() == key[-1]:
-        _open_projects.append(opened := _OpenProject(key, context, drawing))
+        _open_projects.append(opened := _OpenProject(key, context, drawing, run))
         return opened
     hint = "magical run goes on from there."
     raise ProjectError(f"{context.root.name}: the project's files changed while it ran.", hint=hint)
