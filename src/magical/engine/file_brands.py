@@ -14,6 +14,7 @@ from magical.graph import Graph
 from magical.keys.key import NodeIdentity
 from magical.settings import OutputPath, find_paths
 from magical.system.atomic_files import write_text
+from magical.system.state_files import read_state
 
 __all__ = ["FileBrands", "find_file_writers"]
 
@@ -46,11 +47,11 @@ class FileBrands:
         """Return the pretended steps that a file stands on; none if it is real or does not exist."""
         if self._folder is None or not self._folder.is_dir():  # as in nearly all projects
             return ()
-        try:
-            data = json.loads(self._record(path).read_text(encoding="utf-8"))
-            return tuple(data["origin"]) if data["digest"] == _digest(Path(path)) else ()
-        except (OSError, ValueError, KeyError, TypeError):
-            return ()
+        found = read_state(self._record(path), lambda d: (str(d["digest"]), tuple(map(str, d["origin"]))))
+        with contextlib.suppress(OSError):
+            if found is not None and found[0] == _digest(Path(path)):
+                return found[1]
+        return ()
 
     def brand(self, paths: Iterable[Path], origin: tuple[str, ...]) -> None:
         """Brand the files at some paths, and those in folders; without an origin they lose their brand.

@@ -6,7 +6,6 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 from magical.engine.execution.process_state import ENVIRONMENT, FOLDER, isolate
 from magical.engine.execution.subprocess_executor import stopped_error
@@ -16,6 +15,7 @@ from magical.events import LogLine
 from magical.graph import Node
 from magical.keys.state_uses import CHANGE_HINT, DRAW_HINT, find_state_uses
 from magical.system.atomic_files import write_text
+from magical.system.state_files import read_state
 
 __all__ = ["BodyIsolation"]
 
@@ -29,7 +29,7 @@ class BodyIsolation:
 
     def __init__(self, run: ActiveRun) -> None:
         self._run = run
-        self._path = Path(run.context.info.root) / ".magical" / "alone.json"
+        self._path = run.context.journal.folder.parent / "alone.json"
         self._uses: dict[str, list[tuple[str, str]]] = {}
         self._remembered = self._read()
         self._named: set[str] = set()
@@ -79,11 +79,7 @@ class BodyIsolation:
 
     def _read(self) -> dict[str, list[str]]:
         """Read which steps changed what, as earlier runs have seen it."""
-        try:
-            remembered: dict[str, list[str]] = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return remembered
+        return read_state(self._path, lambda d: {str(k): list(map(str, v)) for k, v in d.items()}) or {}
 
     def _remember(self, node: Node, changes: list[str]) -> None:
         """Note what a step changes, or forget the step. A note that is lost costs one repetition."""
