@@ -6,7 +6,6 @@ module replaced, a registry that another module filled, a table that an import r
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,20 +14,14 @@ from types import ModuleType
 from typing import Any
 
 from magical.keys.code_references import ReferenceFollower, References
-from magical.keys.definitions import Definition, file_name, is_ours
+from magical.keys.definitions import Definition, file_name
 from magical.keys.import_asks import AskFinder
 from magical.keys.import_effects import EffectFinder
 from magical.keys.import_resolution import list_project_modules
-from magical.keys.live_values import digest_text, module_name
+from magical.keys.live_values import module_name
 from magical.keys.source_index import SourceIndex
 
 __all__ = ["CodeClosure", "CodePiece", "CodeReader"]
-
-# Code with one of these names reads texts that otherwise only people read.
-_DOC_READERS = re.compile(
-    r"'(__doc__|getdoc|getcomments|getsource\w*|help|model_fields|__pydantic_fields__|model_json_schema|"
-    r"json_schema|__fields__|schema_json|render_doc)'"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +100,7 @@ class CodeReader:
         for follower in self._followers:
             start = follower.follow_all(roots)
             found, effects = follower.close(start), self._find_effects(follower, modules)
-            own = [d for d in (*found, *effects) if not is_ours(d.module)]
-            if follower.documented or not any(_DOC_READERS.search(d.text) for d in own):
+            if follower.documented or not any(d.reads_docs for d in (*found, *effects)):
                 break
         references = [start, *map(follower.refer, found)]
         code = CodeClosure(calls_wish=any(r.calls_wish for r in references))
@@ -132,8 +124,8 @@ def _label(definitions: Iterable[Definition], follower: ReferenceFollower) -> di
     """Return the pieces of definitions by name; lambdas, and closures of one function, share a name."""
     named: dict[str, set[CodePiece]] = {}
     for definition in definitions:
-        text = "\n".join([definition.text, *follower.refer(definition).targets])
-        named.setdefault(definition.name, set()).add(CodePiece(digest_text(text), definition.where))
+        piece = CodePiece(follower.digest(definition), definition.where)
+        named.setdefault(definition.name, set()).add(piece)
     pieces: dict[str, CodePiece] = {}
     for name, same in named.items():
         for number, piece in enumerate(sorted(same, key=lambda p: (p.digest, p.where)), 1):

@@ -14,7 +14,7 @@ from typing import Any
 from magical.keys.definitions import CODE_TYPES, Definition, DefinitionReader
 from magical.keys.import_resolution import find_module, find_star_modules, resolve_import
 from magical.keys.live_names import is_step
-from magical.keys.live_values import inspect_function, module_name, wrapped_function
+from magical.keys.live_values import digest_text, inspect_function, module_name, wrapped_function
 from magical.keys.packages import find_package, is_project
 from magical.keys.source_index import SourceIndex, find_module_of
 
@@ -61,6 +61,7 @@ class ReferenceFollower:
         self.definitions = DefinitionReader(index, root, documented)
         self._index = index
         self._references: dict[Definition, References] = {}
+        self._digests: dict[Definition, str] = {}
 
     def follow_all(self, things: Iterable[Any]) -> References:
         """Find the definitions of some functions, classes or modules."""
@@ -79,10 +80,17 @@ class ReferenceFollower:
                 if definition not in found:
                     found[definition] = None
                     waiting += self.refer(definition).definitions
-            if any("'__subclasses__'" in d.text for d in found):
+            if any(d.lists_subclasses for d in found):
                 classes = [sub for d in found if d.cls is not None for sub in _iter_subclasses(d.cls)]
                 waiting = [d for d in self.follow_all(classes).definitions if d not in found]
         return list(found)
+
+    def digest(self, definition: Definition) -> str:
+        """Compute the digest of a definition, with what each of its names leads to."""
+        if definition not in self._digests:
+            text = "\n".join([definition.text, *self.refer(definition).targets])
+            self._digests[definition] = digest_text(text)
+        return self._digests[definition]
 
     def refer(self, definition: Definition) -> References:
         """Find what a definition refers to directly."""

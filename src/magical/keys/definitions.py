@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +35,10 @@ CODE_TYPES = (FunctionType, BuiltinFunctionType, type, ModuleType)
 """The types of values that are code, and so have definitions of their own."""
 
 _IMPORTS = (ast.Import, ast.ImportFrom)
+_DOC_READERS = re.compile(
+    r"'(__doc__|getdoc|getcomments|getsource\w*|help|model_fields|__pydantic_fields__|model_json_schema|"
+    r"json_schema|__fields__|schema_json|render_doc)'"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +60,16 @@ class Definition:
     code: tuple[Any, ...] = ()
     hidden: frozenset[str] = frozenset()
     cls: type[Any] | None = None
+
+    @functools.cached_property
+    def reads_docs(self) -> bool:
+        """True if the project's code reads texts that otherwise only people read."""
+        return not is_ours(self.module) and _DOC_READERS.search(self.text) is not None
+
+    @functools.cached_property
+    def lists_subclasses(self) -> bool:
+        """True if the code asks a class for its subclasses."""
+        return "'__subclasses__'" in self.text
 
 
 class DefinitionReader:
