@@ -10,7 +10,13 @@ from types import ModuleType
 
 import pytest
 
-from magical.keys.import_resolution import find_module, find_star_modules, resolve_import
+from magical.keys.import_resolution import (
+    find_module,
+    find_star_modules,
+    list_project_modules,
+    resolve_import,
+)
+from magical.keys.source_index import SourceIndex
 from projects import project
 
 FILES = {
@@ -133,3 +139,36 @@ def test_modules_that_a_star_takes_names_from() -> None:
     )
     found = find_star_modules(deep, statements.body)
     assert [m.__name__ for m in found] == ["shop.prices", "shop.late"]
+
+
+def test_the_modules_of_a_project_are_those_in_its_folder_and_what_they_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    texts = {
+        root / "inner.py": "import near_by\n\ndef f():\n    import late\n",
+        root / "late.py": "",
+        outside / "near_by.py": "import far_off\nimport json\n",
+        outside / "far_off.py": "",
+        outside / "unrelated.py": "",
+    }
+    for path, text in texts.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    for folder in (root, outside):
+        monkeypatch.syspath_prepend(str(folder))
+    names = ["inner", "unrelated", "near_by", "far_off", "late"]
+    try:
+        for name in names[:2]:
+            importlib.import_module(name)
+        assert [m.__name__ for m in list_project_modules(root, SourceIndex())] == [
+            "far_off",
+            "inner",
+            "near_by",
+        ]
+        importlib.import_module("late")
+        assert "late" in [m.__name__ for m in list_project_modules(root, SourceIndex())]
+        assert list_project_modules(None, SourceIndex()) == ()
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
