@@ -113,9 +113,10 @@ class CodeReader:
         if (follower, modules) not in self._effects:
             start = References()
             finder = EffectFinder(self.index)
-            for module in modules:
-                if effects := finder.find(module):
-                    start.definitions.append(follower.definitions.read_effects(module, effects))
+            effects = {module: found for module in modules if (found := finder.find(module))}
+            start.definitions += [follower.definitions.read_effects(m, found) for m, found in effects.items()]
+            if len(effects) > 1:  # the last one may undo what the first one did
+                start.definitions.append(follower.definitions.read_order(effects))
             self._effects[follower, modules] = follower.close(start)
         return self._effects[follower, modules]
 

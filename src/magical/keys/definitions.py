@@ -7,13 +7,15 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from magical.keys.import_asks import AskFinder
+from magical.keys.import_effects import EffectFinder
+from magical.keys.live_names import Scope
 from magical.keys.live_values import (
     InspectedValue,
     describe_bytecode,
@@ -30,6 +32,8 @@ from magical.keys.source_index import SourceIndex, iter_sources
 from magical.keys.syntax import dump_syntax, find_local_imports, find_name_chains, normalise_syntax
 
 __all__ = ["CODE_TYPES", "Definition", "DefinitionReader", "file_name", "is_ours"]
+
+_QUERIED = re.compile(r"@(\w+)")
 
 CODE_TYPES = (FunctionType, BuiltinFunctionType, type, ModuleType)
 """The types of values that are code, and so have definitions of their own."""
@@ -88,7 +92,7 @@ class DefinitionReader:
 
     def __init__(self, index: SourceIndex, root: Path | None, documented: bool) -> None:
         self._index, self._root, self._documented = index, root, documented
-        self._asks = AskFinder(index, ())
+        self._asks, self._effects = AskFinder(index, ()), EffectFinder(index)
         # The things are kept, since Python may reuse the id of a deleted object.
         self._read: dict[Any, tuple[Any, Definition]] = {}
 
@@ -122,6 +126,8 @@ class DefinitionReader:
         normal = self._normalise(tree, module)
         text = f"{dump_syntax(normal)} {text}"
         chains, imports = find_name_chains(normal), find_local_imports(normal)
+        # `df.query("x < @LIMIT")` names LIMIT in a text.
+        chains += tuple((n,) for n in sorted(set(_QUERIED.findall(text))) if n in vars(module))
         return Definition(name, text, where, module, chains, imports, tuple(code), hidden)
 
     def read_class(self, cls: type[Any]) -> Definition:
@@ -168,9 +174,10 @@ class DefinitionReader:
         normal = self._normalise(tree, module)
         chains = tuple(c for c in find_name_chains(normal) if c[0] != name)
         text = f"{dump_syntax(normal)} {found.text}"
-        if not ours and self._asks.find_in_arguments(tree, module):
+        if not ours:
+            made_from = self._evaluate_arguments(tree, module)
             # It was made from something that may be another one now.
-            text = f"unreadable {os.urandom(16).hex()}"
+            text += f"unreadable {os.urandom(16).hex()}" if made_from is None else made_from
         return Definition(label, text, where, module, chains, code=found.code)
 
     def read_module(self, module: ModuleType) -> Definition:
@@ -201,10 +208,32 @@ class DefinitionReader:
             name, where = f"{module.__name__} (top level)", f"{file_name(module)}:{statements[0].lineno}"
             normal = self._normalise(ast.Module(statements, []), module)
             code = tuple(m for s in statements if isinstance(s, _IMPORTS) for m in _iter_imported(s))
-            chains = find_name_chains(normal)
-            return Definition(name, dump_syntax(normal), where, module, chains, code=code)
+            text = f"{dump_syntax(normal)} {self._evaluate_arguments(normal, module)}"
+            return Definition(name, text, where, module, find_name_chains(normal), code=code)
 
         return self._once((module.__name__, "top level"), module, make)
+
+    def read_order(self, modules: Iterable[ModuleType]) -> Definition:
+        """Define the order in which modules with such statements were imported."""
+        order = {name: place for place, name in enumerate(sys.modules)}
+        names = sorted((m.__name__ for m in modules), key=lambda name: order.get(name, 0))
+        text = " ".join(names)
+        return self._once(("order", text), None, lambda: Definition("order of imports", text, "", None))
+
+    def _evaluate_arguments(self, tree: ast.AST, module: ModuleType) -> str | None:
+        """Describe the arguments of calls that ask for something, as they are now; None if it may do harm."""
+        texts: list[str] = []
+        for argument in _iter_arguments(tree):
+            if not self._asks.find_in_expression(argument, module):
+                continue
+            if self._effects.calls_changing(argument, Scope(module)):
+                return None
+            try:
+                code = compile(ast.fix_missing_locations(ast.Expression(argument)), file_name(module), "eval")
+                texts.append(self.describe(eval(code, dict(vars(module)))).text)
+            except Exception:  # it was evaluated once, but with other values of names
+                return None
+        return " ".join(texts)
 
     def _once(self, key: Any, thing: Any, make: Callable[[], Definition]) -> Definition:
         if key not in self._read:
@@ -228,6 +257,16 @@ def _is_inside(function: FunctionType, tree: ast.Module, module: ModuleType) -> 
     lines = [(s.lineno, s.end_lineno or s.lineno) for s in tree.body]
     is_same_file = code.co_filename == getattr(module, "__file__", None)
     return is_same_file and any(first <= code.co_firstlineno <= last for first, last in lines)
+
+
+def _iter_arguments(node: ast.AST) -> Iterator[ast.expr]:
+    """Iterate over the arguments of the outermost calls in a piece of code."""
+    if isinstance(node, ast.Call):
+        yield from (*node.args, *(k.value for k in node.keywords))
+        yield from _iter_arguments(node.func)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _iter_arguments(child)
 
 
 def _iter_imported(statement: Any) -> Iterator[ModuleType]:

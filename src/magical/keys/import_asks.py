@@ -2,19 +2,20 @@
 
 A module that only defines, imports, and builds values by known calls gives the same in each process, so that
 a drawing of the workflow can be remembered. Any other module is imported in each run. What is not known to
-ask for nothing counts as asking.
+ask for nothing counts as asking: a call of a local value, a name that cannot be resolved, a function of an
+unknown package, also where it is only passed on.
 """
 
 from __future__ import annotations
 
 import ast
-import sys
+import functools
 from collections.abc import Iterable, Iterator
-from types import FunctionType, ModuleType
+from types import BuiltinMethodType, FunctionType, MethodType, MethodWrapperType, ModuleType
 from typing import Any
 
 from magical.errors import shorten
-from magical.keys.known_calls import is_known_attribute, is_known_call, is_known_method
+from magical.keys.known_calls import is_known_attribute, is_known_call, is_known_method, is_known_package
 from magical.keys.live_names import (
     MISSING,
     NameResolver,
@@ -36,7 +37,9 @@ Ask = tuple[int, str]
 """The line and the text of an expression."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_NAMES = (ast.Name, ast.Attribute)
 _SILENT = (ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.Pass)
+_BINDING = (*_FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom)
 
 
 class AskFinder:
@@ -48,7 +51,7 @@ class AskFinder:
 
     Example:
         >>> import sys
-        >>> AskFinder(SourceIndex(), ()).find(sys.modules[__name__])
+        >>> AskFinder(SourceIndex(), ()).find(sys.modules[is_own_class.__module__])
         []
     """
 
@@ -63,17 +66,16 @@ class AskFinder:
         if tree is None:
             return [(1, "compiled code")] if getattr(module, "__file__", None) else []
         executed = [s for statement, conditions in iter_executed(tree.body) for s in (*conditions, statement)]
-        return self._in_body(executed, Scope(module))
+        lookup = vars(module).get("__getattr__")  # another module may import a name that it computes
+        return [*self._in_body(executed, Scope(module)), *self._in_function(lookup)]
 
     def find_in_call(self, thing: Any) -> list[Ask]:
         """Find what a function, or the construction of a class, asks when it is called."""
         return self._in_class(thing) if isinstance(thing, type) else self._in_function(thing)
 
-    def find_in_arguments(self, tree: ast.Module, module: ModuleType) -> list[Ask]:
-        """Find what the arguments of calls in a module's statements ask, but not those calls themselves."""
-        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
-        arguments = [a for call in calls for a in (*call.args, *(k.value for k in call.keywords))]
-        return [ask for a in arguments for ask in self._in_expression(a, Scope(module))]
+    def find_in_expression(self, node: ast.expr, module: ModuleType) -> list[Ask]:
+        """Find what the evaluation of an expression in a module asks."""
+        return [*self._in_expression(node, Scope(module))]
 
     # --- statements and expressions ---------------------------------------------------------------------
 
@@ -88,10 +90,11 @@ class AskFinder:
                 if isinstance(child, ast.stmt):
                     yield from self._in_statement(child, scope)
                 elif isinstance(child, (ast.ExceptHandler, ast.match_case)):
-                    yield from self._in_body(child.body, scope)
+                    inner = scope.add(filter(None, [getattr(child, "name", None)]))
+                    yield from self._in_body(child.body, inner)
                     if isinstance(child, ast.match_case) and child.guard is not None:
-                        yield from self._in_expression(child.guard, scope)
-                elif not (isinstance(statement, ast.AnnAssign) and child is statement.annotation):
+                        yield from self._in_expression(child.guard, inner)
+                else:
                     yield from self._in_expression(child, scope)
 
     def _in_definition(self, node: Any, scope: Scope) -> Iterator[Ask]:
@@ -104,9 +107,16 @@ class AskFinder:
                 yield from self._in_base(base, scope)
             yield from self._in_body(node.body, scope.enter_class(node))
         else:
-            for default in [*node.args.defaults, *node.args.kw_defaults]:
-                if default is not None:
-                    yield from self._in_expression(default, scope)
+            yield from self._in_signature(node.args, scope)
+
+    def _in_signature(self, arguments: ast.arguments, scope: Scope) -> Iterator[Ask]:
+        """Find what the defaults and the annotations of parameters ask."""
+        for default in [*arguments.defaults, *arguments.kw_defaults]:
+            if default is not None:
+                yield from self._in_expression(default, scope)
+        for parameter in [n for n in ast.walk(arguments) if isinstance(n, ast.arg)]:
+            if parameter.annotation is not None:
+                yield from self._in_expression(parameter.annotation, scope)
 
     def _in_base(self, base: ast.expr, scope: Scope) -> Iterator[Ask]:
         """Find what the creation of a subclass asks."""
@@ -115,93 +125,140 @@ class AskFinder:
             return
         for hook in iter_hooks(target.value):
             yield from self._in_function(hook)
-        is_python = module_name(target.value) == "builtins"
-        if not is_own_class(target.value) and not is_python and not is_known_call(target.name, 1, False):
+        for metaclass in (target.value if issubclass(target.value, type) else type(target.value),):
+            yield from self._in_class(metaclass)
+        if not is_own_class(target.value) and not _is_known_class(target):
             yield _mark(base)
 
     def _in_expression(self, node: ast.AST, scope: Scope) -> Iterator[Ask]:
         if isinstance(node, ast.Call):
             yield from self._in_call(node, scope)
-        elif isinstance(node, (ast.Name, ast.Attribute)):
+        elif isinstance(node, _NAMES):
             yield from self._in_reference(node, scope)
-        elif not isinstance(node, ast.Lambda):  # its body is not evaluated here
+        elif isinstance(node, ast.Lambda):  # its body is not evaluated here
+            yield from self._in_signature(node.args, scope)
+        else:
+            if isinstance(node, ast.Subscript):
+                owner = self._names.resolve(node.value, scope)
+                if isinstance(owner.value, type) and is_own_class(owner.value):
+                    yield from self._in_function(getattr(owner.value, "__class_getitem__", None))
             inner = scope.enter_comprehension(node)
             for child in ast.iter_child_nodes(node):
                 yield from self._in_expression(child, inner)
 
     def _in_reference(self, node: Any, scope: Scope) -> Iterator[Ask]:
+        """Find what the value of a dotted name asks; a function that asks counts: it may be passed on."""
         target = self._names.resolve(node, scope)
+        if not isinstance(node.ctx, ast.Load):
+            return
         if target.value is MISSING:
-            while isinstance(node, ast.Attribute):
-                node = node.value
-            if not isinstance(node, ast.Name):
-                yield from self._in_expression(node, scope)
-        elif isinstance(node.ctx, ast.Load):
-            if not target.rest and _is_unknown_data(target):
+            yield from self._in_unresolved(node, scope)
+        elif not target.rest:
+            if _is_unknown_data(target) or not (self._is_own(target.value) or _is_known_value(target)):
                 yield _mark(node)
-            elif target.rest and is_own_class(target.cls):
+        else:
+            if not self._is_known_owner(target) or not all(map(is_known_method, target.rest)):
+                yield _mark(node)
+            if is_own_class(target.cls):
                 yield from self._in_class(target.cls)
+
+    def _in_unresolved(self, node: Any, scope: Scope) -> Iterator[Ask]:
+        """Find what the attributes of a local value, or of the result of an expression, ask."""
+        attributes: list[str] = []
+        inner = node
+        while isinstance(inner, ast.Attribute):
+            attributes.append(inner.attr)
+            inner = inner.value
+        if not isinstance(inner, ast.Name):
+            yield from self._in_expression(inner, scope)
+        elif inner.id not in scope.local:  # bound and deleted since
+            yield _mark(node)
+        of_own_file = _is_about_own_file(node)
+        if not all(is_known_method(name, of_own_file) for name in attributes):
+            yield _mark(node)
+        for name in attributes:
+            yield from self._in_own_methods(name)
 
     # --- calls ------------------------------------------------------------------------------------------
 
     def _in_call(self, node: ast.Call, scope: Scope) -> Iterator[Ask]:
         arguments = [*node.args, *(k.value for k in node.keywords)]
         for argument in arguments:
-            if isinstance(argument, ast.Lambda):  # the function that gets it may call it
+            # The function that gets another one may call it.
+            yield from self._in_expression(argument, scope)
+            if isinstance(argument, ast.Lambda):
                 yield from self._in_expression(argument.body, scope.enter_function(argument))
-            else:
-                yield from self._in_expression(argument, scope)
-                given = self._names.resolve(argument, scope)
-                if not given.rest and is_own_function(given.value):
-                    yield from self._in_function(given.value)
-        if not isinstance(node.func, (ast.Name, ast.Attribute)):
+            elif isinstance(argument, ast.Name) and argument.id in scope.functions:
+                yield from self._in_inner_function(argument.id, scope)
+            elif isinstance(argument, _NAMES):
+                yield from self._in_given(self._names.resolve(argument, scope))
+        if not isinstance(node.func, _NAMES):
             yield from self._in_expression(node.func, scope)
         yield from self._in_callee(node.func, len(arguments), node, scope)
+
+    def _in_given(self, target: Target) -> Iterator[Ask]:
+        """Find what the call of an argument asks, if it is code of the project."""
+        value = target.value
+        for name in target.rest:
+            value = getattr(value, name, None) if self._is_own(value) or is_own_class(type(value)) else None
+        if isinstance(value, type) and is_own_class(value):
+            yield from self._in_class(value)
+        elif isinstance(value, (FunctionType, MethodType)) or wrapped_function(value) is not None:
+            yield from self._in_function(getattr(value, "__func__", value))
 
     def _in_callee(self, called: ast.expr, count: int, node: ast.AST, scope: Scope) -> Iterator[Ask]:
         """Find what a call asks, by what is called: an expression with ``count`` arguments."""
         target = self._names.resolve(called, scope)
-        of_own_file = any(isinstance(n, ast.Name) and n.id == "__file__" for n in ast.walk(node))
+        of_own_file = _is_about_own_file(node)
         if isinstance(called, ast.Name) and called.id in scope.functions:
-            inner: Any = scope.functions[called.id]
-            yield from self._in_body(inner.body, scope.enter_function(inner))
+            yield from self._in_inner_function(called.id, scope)
         elif target.value is MISSING:
             yield from self._in_local_callee(called, node, scope, of_own_file)
         elif target.rest:
             yield from self._in_method(target, node, of_own_file)
+        elif self._is_bound_again(called, scope):
+            yield _mark(node)
         elif isinstance(target.value, type) and is_own_class(target.value):
             yield from self._in_class(target.value)
         elif is_step(target.value):
-            if not scope.local:  # in the function of a workflow, a call adds a node
+            if not scope.is_function:  # in the function of a workflow, a call adds a node
                 yield _mark(node)
         elif is_own_function(target.value) or _wraps_own_function(target.value):
             yield from self._in_function(target.value)
-        elif not is_known_call(target.name, count, of_own_file):
+        elif is_own_class(type(target.value)):
+            yield from self._in_class(type(target.value))
+        elif not _is_known_callable(target, count, of_own_file):
             yield _mark(node)
+
+    def _in_inner_function(self, name: str, scope: Scope) -> Iterator[Ask]:
+        inner: Any = scope.functions[name]
+        if inner not in self._called:
+            self._called[inner] = []  # a recursive call adds nothing
+            self._called[inner] = self._in_body(inner.body, scope.enter_function(inner))
+        yield from self._called[inner]
 
     def _in_local_callee(
         self, called: ast.expr, node: ast.AST, scope: Scope, of_own_file: bool
     ) -> Iterator[Ask]:
         """Find what the call of a local value, or of the result of an expression, asks."""
         if isinstance(called, ast.Attribute):
-            yield from self._in_expression(called.value, scope)
+            if isinstance(called.value, _NAMES):
+                yield from self._in_unresolved(called.value, scope)
+            else:
+                yield from self._in_expression(called.value, scope)
             if not is_known_method(called.attr, of_own_file):
                 yield _mark(node)
             yield from self._in_own_methods(called.attr)
         elif not (isinstance(called, ast.Name) and called.id in ("cls", "super")):
             made = self._names.resolve(called.func, scope) if isinstance(called, ast.Call) else None
-            if made is not None and is_own_function(made.value):
+            if made is not None and is_own_function(made.value) and not made.rest:
                 yield from self._in_returned(made.value)
-            elif made is None or not is_known_call(made.full_name, 1, False):
+            elif made is None or not _is_known_maker(made):
                 yield _mark(node)
 
     def _in_method(self, target: Target, node: ast.AST, of_own_file: bool) -> Iterator[Ask]:
         known = all(is_known_method(name, of_own_file) for name in target.rest)
-        if not isinstance(target.value, type) and _is_unknown_data(target):
-            known = False  # such as a method of `os.environ`
-        if isinstance(target.value, type) and not is_own_class(target.value):
-            known = known and is_known_call(target.name, 1, False)
-        if not known:
+        if not known or not self._is_known_owner(target):
             yield _mark(node)
         elif is_own_class(target.cls):
             yield from self._in_class(target.cls)
@@ -209,9 +266,21 @@ class AskFinder:
 
     def _in_own_methods(self, name: str) -> Iterator[Ask]:
         """Find what the project's methods of a name ask: the class of a local value is not known."""
-        for cls in [c for m in self._modules for c in vars(m).values() if isinstance(c, type)]:
-            if name in vars(cls):
-                yield from self._in_function(getattr(vars(cls)[name], "__func__", vars(cls)[name]))
+        if not name.startswith("__"):
+            for function in self._methods.get(name, ()):
+                yield from self._in_function(function)
+
+    @functools.cached_property
+    def _methods(self) -> dict[str, list[FunctionType]]:
+        """The functions in the classes of the project, by name."""
+        found: dict[str, list[FunctionType]] = {}
+        for cls in {c for m in self._modules for c in vars(m).values() if isinstance(c, type)}:
+            if is_own_class(cls):
+                for name, value in vars(cls).items():
+                    found.setdefault(name, []).extend(_find_functions(value))
+        return found
+
+    # --- code of the project that is called -------------------------------------------------------------
 
     def _in_function(self, function: Any) -> list[Ask]:
         """Find what a function of the project asks when it is called, with those that it wraps."""
@@ -238,24 +307,70 @@ class AskFinder:
         """Find what the functions ask that a function defines, such as one that makes a decorator."""
         tree = self._index.find_function(function)
         outer: Any = tree.body[0] if tree is not None else None
-        scope = Scope(find_module_of(function))
+        scope = Scope(find_module_of(function), cells=dict(iter_cells(function)))
         for node in outer.body if isinstance(outer, _FUNCTIONS) else []:
             if isinstance(node, _FUNCTIONS):
                 yield from self._in_body(node.body, scope.enter_function(outer).enter_function(node))
 
     def _in_class(self, cls: type[Any]) -> list[Ask]:
-        """Find what the methods ask that Python or pydantic call by themselves: special, decorated ones."""
+        """Find what the methods ask that Python, or a class of others, may call by themselves."""
         found: list[Ask] = []
-        for base in [c for c in cls.__mro__ if is_own_class(c)]:
-            if base not in self._called:
-                self._called[base] = asks = []
-                tree = self._index.find_class(base)
-                module = sys.modules[base.__module__]
-                for node in [n for d in (tree.body if tree else []) for n in getattr(d, "body", [])]:
-                    if isinstance(node, _FUNCTIONS) and (node.decorator_list or node.name.startswith("__")):
-                        asks += self._in_body(node.body, Scope(module).enter_function(node))
-            found += self._called[base]
+        own = [c for c in cls.__mro__ if is_own_class(c)]
+        # The methods of a class that is not the project's may call any other method.
+        has_foreign = any(not is_own_class(c) and module_name(c) != "builtins" for c in cls.__mro__)
+        for base in own:
+            if (base, has_foreign) not in self._called:
+                self._called[base, has_foreign] = asks = []
+                for name, value in vars(base).items():
+                    if has_foreign or name.startswith("__") or not isinstance(value, FunctionType):
+                        asks += [ask for f in _find_functions(value) for ask in self._in_function(f)]
+                    if is_own_class(type(value)) and type(value) is not base:  # such as a descriptor
+                        asks += self._in_class(type(value))
+            found += self._called[base, has_foreign]
         return found
+
+    # --- what is known ----------------------------------------------------------------------------------
+
+    def _is_own(self, value: Any) -> bool:
+        """Return True for code of the project: what it asks is found where it is called."""
+        if isinstance(value, ModuleType):
+            return is_project(value)
+        is_own = (isinstance(value, type) and is_own_class(value)) or is_own_function(value)
+        return is_own or is_step(value) or _wraps_own_function(value) or is_own_class(type(value))
+
+    def _is_known_owner(self, target: Target) -> bool:
+        """Return True if the attributes of a value are known to ask for nothing."""
+        if isinstance(target.value, ModuleType):
+            return False
+        if is_own_class(target.cls) or self._is_own(target.value):
+            return True
+        if isinstance(target.value, type):
+            return _is_known_class(target)
+        return not _is_unknown_data(target) and _is_known_type(type(target.value))
+
+    def _is_bound_again(self, called: ast.expr, scope: Scope) -> bool:
+        """Return True if a name had perhaps another value when it was called than after the import."""
+        while isinstance(called, ast.Attribute):
+            called = called.value
+        if not isinstance(called, ast.Name) or called.id in scope.cells:
+            return False
+        statements = [
+            s
+            for s in self._index.read_bindings(scope.module).get(called.id, [])
+            if not isinstance(s, ast.Expr)
+        ]
+        return len(statements) > 1 and not all(isinstance(s, _BINDING) for s in statements)
+
+
+def _is_about_own_file(node: ast.AST) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == "__file__" for n in ast.walk(node))
+
+
+def _find_functions(value: Any) -> list[FunctionType]:
+    """List the functions in a class attribute: itself, or those of a property or another wrapper."""
+    names = ("__func__", "fget", "fset", "fdel", "func", "function", "__wrapped__", "wrapped")
+    inner = [value, *(getattr(value, n, None) for n in names)] if not isinstance(value, type) else []
+    return [f for f in inner if isinstance(f, FunctionType)]
 
 
 def _iter_evaluated(statement: ast.stmt) -> Iterator[ast.AST]:
@@ -273,6 +388,41 @@ def _is_unknown_data(target: Target) -> bool:
     if isinstance(target.value, ModuleType):
         return not is_project(target.value) and not is_known_attribute(f"{target.name}.<value>")
     return bool(target.name) and not callable(target.value) and not is_known_attribute(target.name)
+
+
+def _is_known_value(target: Target) -> bool:
+    """Return True for data of the project itself, and for code that asks for nothing when it is called."""
+    if isinstance(target.value, type):
+        return _is_known_class(target)
+    return not callable(target.value) or _is_known_callable(target, 1, False)
+
+
+def _is_known_class(target: Target) -> bool:
+    cls = target.value
+    is_python = module_name(cls) == "builtins"
+    return (is_python and issubclass(cls, (BaseException, type))) or is_known_call(target.name, 1, False)
+
+
+def _is_known_callable(target: Target, count: int, of_own_file: bool) -> bool:
+    """Return True for a function of an installed package that asks for nothing."""
+    if isinstance(target.value, type):
+        return _is_known_class(target) and is_known_call(target.name, max(count, 0), of_own_file)
+    if isinstance(target.value, (MethodType, BuiltinMethodType, MethodWrapperType)):
+        owner = target.value.__self__
+        if not isinstance(owner, (type, ModuleType, type(None))):  # a method of some object
+            return _is_known_type(type(owner)) and is_known_method(target.value.__name__, of_own_file)
+    if not target.name:
+        return _is_known_type(type(target.value))  # an object that can be called, such as a ufunc
+    return is_known_call(target.name, count, of_own_file)
+
+
+def _is_known_maker(target: Target) -> bool:
+    """Return True for a function whose result may be called, such as a decorator with arguments."""
+    return not target.name.startswith("builtins.") and is_known_call(target.full_name, 1, False)
+
+
+def _is_known_type(cls: type[Any]) -> bool:
+    return module_name(cls) == "builtins" or is_known_package(module_name(cls))
 
 
 def _wraps_own_function(value: Any) -> bool:

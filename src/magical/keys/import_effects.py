@@ -11,7 +11,7 @@ import sys
 from types import FunctionType, ModuleType
 from typing import Any
 
-from magical.keys.known_calls import is_known_call, is_registering
+from magical.keys.known_calls import is_known_call, is_reading, is_registering
 from magical.keys.live_names import (
     MISSING,
     NameResolver,
@@ -19,6 +19,7 @@ from magical.keys.live_names import (
     Target,
     is_own_class,
     is_own_function,
+    is_step,
     iter_hooks,
 )
 from magical.keys.live_values import module_name
@@ -49,18 +50,18 @@ class EffectFinder:
     def find(self, module: ModuleType) -> list[ast.stmt]:
         """Find the statements with such effects, each with the conditions around it."""
         tree = self._index.parse(module)
-        found: list[ast.stmt] = []
+        found: dict[ast.stmt, None] = {}
         if tree is not None:
+            scope = Scope(module)
             used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
             for statement, conditions in iter_executed(tree.body):
-                is_import = isinstance(statement, _IMPORTS)
-                if (
-                    self._is_import_for_effect(statement, used)
-                    if is_import
-                    else self._has_effect(statement, Scope(module))
-                ):
-                    found += [statement, *conditions]
-        return found
+                if isinstance(statement, _IMPORTS):
+                    has_effect = self._is_import_for_effect(statement, used)
+                else:
+                    has_effect = self._has_effect(statement, scope)
+                if has_effect or any(self.calls_changing(c, scope) for c in conditions):
+                    found |= dict.fromkeys([statement, *conditions])
+        return list(found)
 
     def _is_import_for_effect(self, statement: Any, used: set[str]) -> bool:
         """Return True for an import of an installed package, none of whose names the module uses."""
@@ -79,8 +80,10 @@ class EffectFinder:
         match statement:
             case ast.Expr(value=ast.Call(func=called)):
                 return not self._stays_inside(called, scope)
+            case ast.Expr():
+                return any(isinstance(n, ast.Call) for n in ast.walk(statement))
             case ast.Assign() | ast.AugAssign() | ast.AnnAssign() | ast.Delete():
-                return self._assigns_outside(statement, scope) or self._calls_registering(statement, scope)
+                return self._assigns_outside(statement, scope) or self.calls_changing(statement, scope)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 return self._definition_has_effect(statement, scope)
         return False
@@ -157,11 +160,20 @@ class EffectFinder:
             return False
         return is_registering(target.full_name) or not is_known_call(target.full_name, 1, False)
 
-    def _calls_registering(self, statement: ast.AST, scope: Scope) -> bool:
-        calls = (n for n in ast.walk(statement) if isinstance(n, ast.Call))
-        targets = [self._names.resolve(call.func, scope) for call in calls]
-        outside = (t for t in targets if t.value is not MISSING and not is_own_function(t.value))
-        return any(t.name and is_registering(t.full_name) for t in outside)
+    def calls_changing(self, statement: ast.AST, scope: Scope) -> bool:
+        """Return True if a call in a statement may change something outside of the project."""
+        for call in [n for n in ast.walk(statement) if isinstance(n, ast.Call)]:
+            target = self._names.resolve(call.func, scope)
+            if not target.rest and is_own_class(target.cls):
+                made = vars(target.cls).get("__init__"), vars(target.cls).get("__new__")
+                if any(map(self._changes, made)):
+                    return True
+            elif is_own_function(target.value):
+                if self._changes(target.value):
+                    return True
+            elif self._calls_unknown(target):
+                return True
+        return False
 
     def _changes(self, function: Any) -> bool:
         """Return True if a call of a project's function may change something outside of the project."""
@@ -184,19 +196,14 @@ class EffectFinder:
     def _statement_changes(self, statement: ast.stmt, scope: Scope) -> bool:
         if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
             return any(self._decorator_has_effect(d, scope) for d in statement.decorator_list)
-        if self._assigns_outside(statement, scope):
-            return True
-        for call in [n for n in ast.walk(statement) if isinstance(n, ast.Call)]:
-            target = self._names.resolve(call.func, scope)
-            if is_own_function(target.value):
-                if self._changes(target.value):
-                    return True
-            elif self._calls_unknown(target):
-                return True
-        return False
+        return self._assigns_outside(statement, scope) or self.calls_changing(statement, scope)
 
     def _calls_unknown(self, target: Target) -> bool:
         """Return True for a call of code outside of the project that may change something."""
-        if target.value is MISSING or target.rest or is_own_class(target.cls):
+        if target.value is MISSING or is_own_class(target.cls) or is_step(target.value):
             return False
-        return is_registering(target.name) or not is_known_call(target.name, 1, True)
+        if not target.name:  # a method of a value of this module
+            return is_registering(target.full_name)
+        if is_registering(target.full_name):
+            return True
+        return not is_known_call(target.full_name, 1, True) and not is_reading(target.full_name)

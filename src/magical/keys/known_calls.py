@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_known_attribute", "is_known_call", "is_known_method", "is_registering"]
+__all__ = [
+    "is_known_attribute",
+    "is_known_call",
+    "is_known_method",
+    "is_known_package",
+    "is_reading",
+    "is_registering",
+]
 
 # Packages whose functions and classes ask the world for nothing, except for the names below.
 _PACKAGES = {
@@ -36,7 +43,7 @@ _PACKAGES = {
     ),
     *("typing", "typing_extensions", "unicodedata", "uuid", "warnings", "weakref", "zoneinfo"),
     *("_contextvars", "_decimal", "_functools", "_operator", "_struct", "_thread", "_weakref"),
-    *("attr", "attrs", "magical", "numpy", "pandas", "polars", "pydantic", "pydantic_core", "rich", "scipy"),
+    *("attr", "attrs", "magical", "numpy", "pandas", "polars", "pydantic", "pydantic_core", "scipy"),
     *("skrub", "sklearn"),
 }
 _BUILTINS = {
@@ -50,7 +57,6 @@ _BUILTINS = {
         "float",
         "format",
         "frozenset",
-        "getattr",
         "hasattr",
     ),
     *(
@@ -94,7 +100,7 @@ _MODEL_CLASS = re.compile(r"(Classifier|Regressor|Ranker)$")
 # Names that ask for files, the clock, chance or the machine, of functions and of methods.
 _ASKING = re.compile(
     r"^(read|load|open|scan|fetch|write|save|sink|dump|sample|shuffle|fit|urlopen|memmap|genfromtxt|from_?file|"
-    r"fromregex|exec|eval|collect_all)($|_|[A-Z])|^(read|load|fetch)[a-z]+$|"
+    r"fromregex|exec|eval|sql|collect_all|fileConfig|dictConfig|query)($|_|[A-Z])|^(read|load|fetch)[a-z]+$|"
     r"^(exists|is_file|is_dir|is_symlink|is_mount|stat|lstat|iterdir|glob|rglob|walk|cwd|home|expanduser|"
     r"expandvars|owner|group|touch|mkdir|unlink|rename|samefile|readlink|now|today|utcnow|fromtimestamp|"
     r"utcfromtimestamp|astimezone|timestamp|resolve|absolute|abspath|realpath|getenv|environ|uuid1|uuid4|"
@@ -134,11 +140,35 @@ def is_known_call(name: str, arguments: int, of_own_file: bool) -> bool:
     if top in ("os", "posixpath", "ntpath"):
         known = leaf in _PATH_FUNCTIONS or (leaf in _OWN_LOCATION and of_own_file)
         return known and (top != "os" or name.startswith("os.path."))
+    if name == "rich.console.Console":
+        return True
     if top in ("lightgbm", "xgboost", "catboost"):
         return bool(_MODEL_CLASS.search(leaf))
     if name.startswith(_PROJECT_VERBS):
         return False
     return top in _PACKAGES and is_known_method(leaf, of_own_file)
+
+
+def is_known_package(name: str) -> bool:
+    """Return True if the objects of a package are known to ask for nothing, but for some methods.
+
+    Example:
+        >>> is_known_package("decimal"), is_known_package("requests.sessions")
+        (True, False)
+    """
+    return name.partition(".")[0] in _PACKAGES and not name.startswith(_PROJECT_VERBS)
+
+
+def is_reading(name: str) -> bool:
+    """Return True if a call of Python or of a known package may ask for something, but changes nothing.
+
+    Example:
+        >>> is_reading("polars.read_csv"), is_reading("polars.Config.set_fmt_str_lengths")
+        (True, False)
+    """
+    top, leaf = name.partition(".")[0], name.rpartition(".")[2]
+    is_known = top in _PACKAGES or top in ("io", "os", "posixpath", "time", "random", "builtins", "sys")
+    return is_known and bool(_ASKING.search(leaf))
 
 
 def is_known_method(name: str, of_own_file: bool = False) -> bool:

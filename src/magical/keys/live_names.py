@@ -6,12 +6,12 @@ import ast
 import builtins
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from magical.keys.live_values import module_name
+from magical.keys.live_values import module_name, safe_attribute
 from magical.keys.packages import is_project
 from magical.keys.source_index import SourceIndex, find_module_of
 
@@ -28,6 +28,9 @@ __all__ = [
 
 MISSING = object()
 """The value of a name that is local, or that nothing binds."""
+
+UNKNOWN = type("Unknown", (), {"__module__": "unknown"})()
+"""The value of a name that is imported from a module which is not there yet."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -64,13 +67,15 @@ class Scope:
         module: whose names are global.
         local: names bound inside a function or class.
         functions: the functions defined inside a function, by name.
-        cells: the values that a function takes from the functions around it, by name.
+        cells: the values that a function takes from the functions around it or imports, by name.
+        is_function: True inside a function.
     """
 
     module: ModuleType
     local: frozenset[str] = frozenset()
     functions: Mapping[str, ast.AST] = field(default_factory=dict)
     cells: Mapping[str, Any] = field(default_factory=dict)
+    is_function: bool = False
 
     def add(self, names: Iterable[str]) -> Scope:
         """Return the scope with more local names."""
@@ -87,7 +92,9 @@ class Scope:
         names = [a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)]
         shared = {name for n in ast.walk(node) if isinstance(n, ast.Global) for name in n.names}
         inner = self.add([*names, *_find_stored(node), *functions])
-        return replace(inner, local=inner.local - shared, functions=functions)
+        cells = {**self.cells, **dict(_find_imported(node))}
+        local = inner.local - shared - {*dict(_find_imported(node))}
+        return replace(inner, local=local, functions=functions, cells=cells, is_function=True)
 
     def enter_comprehension(self, node: ast.AST) -> Scope:
         """Return the scope of the elements of a comprehension; the same for other expressions."""
@@ -171,9 +178,8 @@ def is_step(value: Any) -> bool:
         >>> is_step(is_step)
         False
     """
-    return module_name(type(value)).startswith("magical.") and isinstance(
-        getattr(value, "function", None), FunctionType
-    )
+    is_ours = module_name(type(value)).startswith("magical.")
+    return is_ours and isinstance(getattr(value, "function", None), FunctionType)
 
 
 def iter_hooks(cls: type[Any]) -> list[FunctionType]:
@@ -195,8 +201,21 @@ def _name_value(value: Any) -> str:
     """Return the dotted name of a module, class or function; empty for other values."""
     if isinstance(value, ModuleType):
         return value.__name__
-    module, name = module_name(value), getattr(value, "__qualname__", None)
+    module, name = module_name(value), safe_attribute(value, "__qualname__")
     return f"{module}.{name}" if module and isinstance(name, str) else ""
+
+
+def _find_imported(node: ast.AST) -> Iterator[tuple[str, Any]]:
+    """Find what the imports inside a function bind, as far as it is imported already."""
+    for statement in ast.walk(node):
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                name = alias.name if alias.asname else alias.name.partition(".")[0]
+                yield alias.asname or name, sys.modules.get(name, UNKNOWN)
+        elif isinstance(statement, ast.ImportFrom):
+            module = sys.modules.get(statement.module or "") if not statement.level else None
+            for alias in statement.names:
+                yield alias.asname or alias.name, getattr(module, alias.name, UNKNOWN)
 
 
 def _find_stored(node: ast.AST) -> list[str]:

@@ -12,7 +12,7 @@ import sys
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ __all__ = [
     "iter_cells",
     "module_name",
     "qualified_name",
+    "safe_attribute",
     "wrapped_function",
 ]
 
@@ -132,8 +133,21 @@ def module_name(thing: Any) -> str:
         >>> module_name(Path), module_name(3)
         ('pathlib', '')
     """
-    name = getattr(thing, "__module__", None) if isinstance(thing, type) or callable(thing) else None
+    name = safe_attribute(thing, "__module__") if callable(thing) else None
     return name if isinstance(name, str) else ""
+
+
+def safe_attribute(thing: Any, name: str) -> Any:
+    """Return an attribute of any object; None if it has none, or raises something.
+
+    Example:
+        >>> safe_attribute(3, "real"), safe_attribute(3, "unreal")
+        (3, None)
+    """
+    try:
+        return getattr(thing, name, None)
+    except Exception:  # objects may answer in any way
+        return None
 
 
 def qualified_name(thing: Any) -> str:
@@ -145,7 +159,7 @@ def qualified_name(thing: Any) -> str:
     """
     if isinstance(thing, ModuleType):
         return thing.__name__
-    name = getattr(thing, "__qualname__", None) if callable(thing) else None
+    name = safe_attribute(thing, "__qualname__") if callable(thing) else None
     if isinstance(name, str):
         return f"{module_name(thing)}.{name}"
     wrapped = wrapped_function(thing)
@@ -155,7 +169,7 @@ def qualified_name(thing: Any) -> str:
 def wrapped_function(thing: Any) -> Any:
     """Return the function below a wrapper such as that of ``functools.wraps``; None for other things."""
     # By the dictionary: objects may answer for any name, as polars' `col` does.
-    attributes = getattr(thing, "__dict__", None)
+    attributes = safe_attribute(thing, "__dict__")
     return attributes.get("__wrapped__") if isinstance(attributes, dict) else None
 
 
@@ -208,7 +222,7 @@ class _Describer:
             if isinstance(value, FunctionType):
                 self.code.append(value)
             else:
-                content = value.value if is_enum and isinstance(value, cls) else value
+                content = vars(value) if is_enum and isinstance(value, cls) else value
                 parts.append(f"{name}={self.inspect(content).text}")
         # The order of fields counts, and is in the syntax tree; other attributes may be set in any order.
         return InspectedValue(f"({', '.join(sorted(parts))})", tuple(self.code), self.opaque > 0)
@@ -254,7 +268,7 @@ class _Describer:
             return self._describe_code(value)
         if isinstance(value, enum.Enum):
             self.code.append(type(value))
-            return f"{qualified_name(type(value))}.{value.name}"
+            return f"{qualified_name(type(value))}.{value._name_}"
         special = _find_special(type(value))
         if special is not None:
             return special(self, value)
@@ -274,16 +288,16 @@ class _Describer:
     def describe_all(self, values: Iterable[Any]) -> str:
         return ", ".join([self.describe(v) for v in values])
 
-    def describe_mapping(self, value: Mapping[Any, Any]) -> str:
-        return f"{{{', '.join([f'{self.describe(k)}: {self.describe(v)}' for k, v in value.items()])}}}"
+    def describe_mapping(self, items: Iterable[tuple[Any, Any]]) -> str:
+        return f"{{{', '.join([f'{self.describe(k)}: {self.describe(v)}' for k, v in items])}}}"
 
     def _describe_project_object(self, value: Any) -> str:
         """Describe an object of a project's class: its attributes, and what a base in C holds."""
         cls = type(value)
         self.code.append(cls)
-        state = dict(getattr(value, "__dict__", {}))
+        state = dict(safe_attribute(value, "__dict__") or {})
         slots = [s for c in cls.__mro__ for s in _iter_slots(c)]
-        state |= {name: getattr(value, name) for name in slots if hasattr(value, name)}
+        state |= {name: item for name in slots if (item := safe_attribute(value, name)) is not None}
         attributes = [f"{k}={self.describe(v)}" for k, v in sorted(state.items())]
         base = next(c for c in cls.__mro__ if not c.__flags__ & _HEAP_TYPE)
         special = _find_special(base)
@@ -381,16 +395,16 @@ def digest_text(text: str) -> str:
 # --- values with a form of their own ------------------------------------------------------------------------
 
 
-def _describe_sequence(describer: _Describer, value: Iterable[Any]) -> str:
-    return f"{_kind(value)}({describer.describe_all(value)})"
+def _describe_sequence(describer: _Describer, value: Iterable[Any], kind: str = "view") -> str:
+    return f"{kind}({describer.describe_all(value)})"
 
 
-def _describe_set(describer: _Describer, value: Iterable[Any]) -> str:
-    return f"{_kind(value)}({', '.join(sorted([describer.describe(v) for v in value]))})"
+def _describe_set(describer: _Describer, value: Iterable[Any], kind: str) -> str:
+    return f"{kind}({', '.join(sorted([describer.describe(v) for v in value]))})"
 
 
 def _describe_bytes(describer: _Describer, value: Any) -> str:
-    content = bytes(value)
+    content = memoryview(value).tobytes()
     return (
         f"{_kind(value)}({content!r})" if len(content) < 100 else f"{_kind(value)}(#{_digest_bytes(content)})"
     )
@@ -462,16 +476,17 @@ def _describe_expression(describer: _Describer, value: Any) -> str:
 
 _Special = Callable[[_Describer, Any], str]
 _SPECIAL: dict[type[Any], _Special] = {
-    dict: _Describer.describe_mapping,
-    list: _describe_sequence,
-    tuple: _describe_sequence,
-    set: _describe_set,
-    frozenset: _describe_set,
-    str: lambda describer, value: describer.describe(str(value)),
+    # By the methods of the base: a subclass may have its own.
+    dict: lambda describer, value: describer.describe_mapping(dict.items(value)),
+    list: lambda describer, value: _describe_sequence(describer, list.__iter__(value), "list"),
+    tuple: lambda describer, value: _describe_sequence(describer, tuple.__iter__(value), "tuple"),
+    set: lambda describer, value: _describe_set(describer, set.__iter__(value), "set"),
+    frozenset: lambda describer, value: _describe_set(describer, frozenset.__iter__(value), "frozenset"),
+    str: lambda describer, value: describer.describe(str.__str__(value)),
     bytes: _describe_bytes,
     bytearray: _describe_bytes,
     memoryview: _describe_bytes,
-    types.MappingProxyType: _Describer.describe_mapping,
+    types.MappingProxyType: lambda describer, value: describer.describe_mapping(value.items()),
     type({}.keys()): _describe_sequence,
     type({}.values()): _describe_sequence,
     type({}.items()): _describe_sequence,
