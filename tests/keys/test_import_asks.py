@@ -67,7 +67,7 @@ QUIET = {
     "an optional import": "try:\n    import nothing_like_this\nexcept ImportError:\n    nothing_like_this = None",
     "an environment variable that is set": "os.environ['OURS'] = '1'",
     "the import path": "sys.path.insert(0, str(HERE))",
-    "a seeded generator": "A = np.random.default_rng(7).random()\nB = random.Random(7).random()",
+    "a seeded generator": "A = np.random.default_rng(7)\nB = random.Random(7)",
     "the version of Python": "A = sys.version_info >= (3, 11)",
 }
 ASKING = {

@@ -2,11 +2,17 @@
 
 import pytest
 
-from magical.keys.known_calls import is_known_attribute, is_known_call, is_known_method, is_registering
+from magical.keys.known_calls import (
+    is_known_attribute,
+    is_known_call,
+    is_known_method,
+    is_registering,
+    is_seeded,
+)
 
 KNOWN = [
     *["builtins.len", "decimal.Decimal", "re.compile", "datetime.date", "numpy.arange", "polars.col"],
-    *["pandas.DataFrame", "pandas.to_datetime", "sklearn.linear_model.LogisticRegression", "pathlib.Path"],
+    *["pandas.DataFrame", "pandas.concat", "sklearn.linear_model.LogisticRegression", "pathlib.Path"],
     *["posixpath.join", "json.loads", "threading.Lock", "magical.Field", "lightgbm.sklearn.LGBMClassifier"],
 ]
 UNKNOWN = [
@@ -34,18 +40,18 @@ UNKNOWN = [
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_known(name: str) -> None:
-    assert is_known_call(name, 1, False)
+    assert is_known_call(name)
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_unknown(name: str) -> None:
-    assert not is_known_call(name, 1, False)
+    assert not is_known_call(name)
 
 
 def test_a_generator_needs_a_seed() -> None:
-    assert is_known_call("numpy.random.default_rng", 1, False)
-    assert not is_known_call("numpy.random.default_rng", 0, False)
-    assert not is_known_call("random.Random", 0, False)
+    assert is_seeded("numpy.random.default_rng")
+    assert is_seeded("random.Random")
+    assert not is_seeded("random.random")
 
 
 def test_the_place_of_its_own_file_is_known_to_a_module() -> None:

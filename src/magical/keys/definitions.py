@@ -41,7 +41,7 @@ CODE_TYPES = (FunctionType, BuiltinFunctionType, type, ModuleType)
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _DOC_READERS = re.compile(
     r"'(__doc__|getdoc|getcomments|getsource\w*|help|model_fields|__pydantic_fields__|model_json_schema|"
-    r"json_schema|__fields__|schema_json|render_doc)'"
+    r"json_schema|__fields__|schema|schema_json|render_doc|get_type_hints)'"
 )
 
 

@@ -15,7 +15,14 @@ from types import BuiltinMethodType, FunctionType, MethodType, MethodWrapperType
 from typing import Any
 
 from magical.errors import shorten
-from magical.keys.known_calls import is_known_attribute, is_known_call, is_known_method, is_known_package
+from magical.keys.known_calls import (
+    is_known_attribute,
+    is_known_call,
+    is_known_method,
+    is_known_package,
+    is_seeded,
+    keeps_order,
+)
 from magical.keys.live_names import (
     MISSING,
     NameResolver,
@@ -26,10 +33,16 @@ from magical.keys.live_names import (
     is_step,
     iter_hooks,
 )
-from magical.keys.live_values import iter_cells, module_name, wrapped_function
+from magical.keys.live_values import (
+    iter_cells,
+    module_name,
+    qualified_name,
+    safe_attribute,
+    wrapped_function,
+)
 from magical.keys.packages import is_project
 from magical.keys.source_index import SourceIndex, find_module_of
-from magical.keys.syntax import iter_executed
+from magical.keys.syntax import flatten_statements, iter_executed
 
 __all__ = ["Ask", "AskFinder"]
 
@@ -67,7 +80,11 @@ class AskFinder:
             return [(1, "compiled code")] if getattr(module, "__file__", None) else []
         executed = [s for statement, conditions in iter_executed(tree.body) for s in (*conditions, statement)]
         lookup = vars(module).get("__getattr__")  # another module may import a name that it computes
-        return [*self._in_body(executed, Scope(module)), *self._in_function(lookup)]
+        asks = [*self._in_body(executed, Scope(module)), *self._in_function(lookup)]
+        loops = [
+            n.iter for s in tree.body for n in ast.walk(s) if isinstance(n, (ast.For, ast.comprehension))
+        ]
+        return asks + [_mark(n) for n in loops if self._is_set(n, Scope(module))]
 
     def find_in_call(self, thing: Any) -> list[Ask]:
         """Find what a function, or the construction of a class, asks when it is called."""
@@ -100,7 +117,7 @@ class AskFinder:
     def _in_definition(self, node: Any, scope: Scope) -> Iterator[Ask]:
         for decorator in node.decorator_list:
             yield from self._in_expression(decorator, scope)
-            yield from self._in_callee(decorator, 1, node, scope)
+            yield from self._in_callee(decorator, node, scope)
         if isinstance(node, ast.ClassDef):
             for base in [*node.bases, *(k.value for k in node.keywords)]:
                 yield from self._in_expression(base, scope)
@@ -173,9 +190,6 @@ class AskFinder:
             yield from self._in_expression(inner, scope)
         elif inner.id not in scope.local:  # bound and deleted since
             yield _mark(node)
-        of_own_file = _is_about_own_file(node)
-        if not all(is_known_method(name, of_own_file) for name in attributes):
-            yield _mark(node)
         for name in attributes:
             yield from self._in_own_methods(name)
 
@@ -183,18 +197,25 @@ class AskFinder:
 
     def _in_call(self, node: ast.Call, scope: Scope) -> Iterator[Ask]:
         arguments = [*node.args, *(k.value for k in node.keywords)]
+        called = self._names.resolve(node.func, scope)
         for argument in arguments:
             # The function that gets another one may call it.
             yield from self._in_expression(argument, scope)
+            if self._is_set(argument, scope) and keeps_order(called.full_name):
+                yield _mark(node)
             if isinstance(argument, ast.Lambda):
                 yield from self._in_expression(argument.body, scope.enter_function(argument))
             elif isinstance(argument, ast.Name) and argument.id in scope.functions:
                 yield from self._in_inner_function(argument.id, scope)
             elif isinstance(argument, _NAMES):
-                yield from self._in_given(self._names.resolve(argument, scope))
+                given = self._names.resolve(argument, scope)
+                yield from self._in_given(given)
+                is_method = isinstance(argument, ast.Attribute) and not is_known_method(argument.attr)
+                if is_method and given.value is MISSING and not is_step(called.value):
+                    yield _mark(argument)
         if not isinstance(node.func, _NAMES):
             yield from self._in_expression(node.func, scope)
-        yield from self._in_callee(node.func, len(arguments), node, scope)
+        yield from self._in_callee(node.func, node, scope)
 
     def _in_given(self, target: Target) -> Iterator[Ask]:
         """Find what the call of an argument asks, if it is code of the project."""
@@ -206,8 +227,8 @@ class AskFinder:
         elif isinstance(value, (FunctionType, MethodType)) or wrapped_function(value) is not None:
             yield from self._in_function(getattr(value, "__func__", value))
 
-    def _in_callee(self, called: ast.expr, count: int, node: ast.AST, scope: Scope) -> Iterator[Ask]:
-        """Find what a call asks, by what is called: an expression with ``count`` arguments."""
+    def _in_callee(self, called: ast.expr, node: ast.AST, scope: Scope) -> Iterator[Ask]:
+        """Find what a call asks, by what is called; ``node`` is the call, or the decorated definition."""
         target = self._names.resolve(called, scope)
         of_own_file = _is_about_own_file(node)
         if isinstance(called, ast.Name) and called.id in scope.functions:
@@ -227,7 +248,7 @@ class AskFinder:
             yield from self._in_function(target.value)
         elif is_own_class(type(target.value)):
             yield from self._in_class(type(target.value))
-        elif not _is_known_callable(target, count, of_own_file):
+        elif not _is_known_callable(target, of_own_file) or self._lacks_seed(target, node):
             yield _mark(node)
 
     def _in_inner_function(self, name: str, scope: Scope) -> Iterator[Ask]:
@@ -257,7 +278,17 @@ class AskFinder:
                 yield _mark(node)
 
     def _in_method(self, target: Target, node: ast.AST, of_own_file: bool) -> Iterator[Ask]:
+        """Find what the call of an attribute asks, which may be a function that was put there."""
         known = all(is_known_method(name, of_own_file) for name in target.rest)
+        held = target.value
+        for name in target.rest:
+            held = safe_attribute(held, name)
+        if isinstance(held, FunctionType) and is_own_function(held):
+            yield from self._in_function(held)
+        elif isinstance(held, (FunctionType, BuiltinMethodType)) and not is_own_class(target.cls):
+            known = known and (_is_known_type(target.cls) or target.cls in (type, ModuleType))
+        elif isinstance(held, (FunctionType, BuiltinMethodType)):
+            known = known and _is_known_callable(Target(held, qualified_name(held), ()))
         if not known or not self._is_known_owner(target):
             yield _mark(node)
         elif is_own_class(target.cls):
@@ -307,10 +338,16 @@ class AskFinder:
         """Find what the functions ask that a function defines, such as one that makes a decorator."""
         tree = self._index.find_function(function)
         outer: Any = tree.body[0] if tree is not None else None
-        scope = Scope(find_module_of(function), cells=dict(iter_cells(function)))
-        for node in outer.body if isinstance(outer, _FUNCTIONS) else []:
-            if isinstance(node, _FUNCTIONS):
-                yield from self._in_body(node.body, scope.enter_function(outer).enter_function(node))
+        if not isinstance(outer, _FUNCTIONS):
+            yield (1, f"{function.__qualname__}(...)(...)")
+            return
+        scope = Scope(find_module_of(function), cells=dict(iter_cells(function))).enter_function(outer)
+        for statement, _ in flatten_statements(outer.body):
+            if isinstance(statement, _FUNCTIONS):
+                yield from self._in_body(statement.body, scope.enter_function(statement))
+            elif not isinstance(statement, ast.ClassDef):
+                for made in [n for n in ast.walk(statement) if isinstance(n, ast.Lambda)]:
+                    yield from self._in_expression(made.body, scope.enter_function(made))
 
     def _in_class(self, cls: type[Any]) -> list[Ask]:
         """Find what the methods ask that Python, or a class of others, may call by themselves."""
@@ -348,6 +385,23 @@ class AskFinder:
             return _is_known_class(target)
         return not _is_unknown_data(target) and _is_known_type(type(target.value))
 
+    def _is_set(self, node: ast.expr, scope: Scope) -> bool:
+        """Return True for a set, whose order differs between processes."""
+        if isinstance(node, ast.BinOp):
+            return self._is_set(node.left, scope) or self._is_set(node.right, scope)
+        if isinstance(node, ast.Call):
+            return self._names.resolve(node.func, scope).name in ("builtins.set", "builtins.frozenset")
+        value = self._names.resolve(node, scope)
+        return isinstance(node, (ast.Set, ast.SetComp)) or (
+            not value.rest and isinstance(value.value, (set, frozenset))
+        )
+
+    def _lacks_seed(self, target: Target, node: ast.AST) -> bool:
+        """Return True for a generator of random numbers that is made without a number as its seed."""
+        given = [*node.args, *(k.value for k in node.keywords)] if isinstance(node, ast.Call) else []
+        numbers = [a for a in given if isinstance(a, ast.Constant) and isinstance(a.value, int)]
+        return is_seeded(target.name) and not numbers
+
     def _is_bound_again(self, called: ast.expr, scope: Scope) -> bool:
         """Return True if a name had perhaps another value when it was called than after the import."""
         while isinstance(called, ast.Attribute):
@@ -363,7 +417,19 @@ class AskFinder:
 
 
 def _is_about_own_file(node: ast.AST) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == "__file__" for n in ast.walk(node))
+    """Return True for the place of ``__file__``, or of a folder around it."""
+    while True:
+        match node:
+            case ast.Name(id="__file__"):
+                return True
+            case ast.Call(func=ast.Name() | ast.Attribute(value=ast.Name()), args=[only], keywords=[]):
+                node = only
+            case ast.Call(func=ast.Attribute(value=inner), args=[], keywords=[]):
+                node = inner
+            case ast.Attribute(value=inner, attr="parent" | "parents") | ast.Subscript(value=inner):
+                node = inner
+            case _:
+                return False
 
 
 def _find_functions(value: Any) -> list[FunctionType]:
@@ -394,31 +460,33 @@ def _is_known_value(target: Target) -> bool:
     """Return True for data of the project itself, and for code that asks for nothing when it is called."""
     if isinstance(target.value, type):
         return _is_known_class(target)
-    return not callable(target.value) or _is_known_callable(target, 1, False)
+    if not isinstance(target.value, (FunctionType, MethodType, BuiltinMethodType, MethodWrapperType)):
+        return not callable(target.value) or _is_known_type(type(target.value))
+    return _is_known_callable(target)
 
 
 def _is_known_class(target: Target) -> bool:
     cls = target.value
     is_python = module_name(cls) == "builtins"
-    return (is_python and issubclass(cls, (BaseException, type))) or is_known_call(target.name, 1, False)
+    return (is_python and issubclass(cls, (BaseException, type))) or is_known_call(target.name)
 
 
-def _is_known_callable(target: Target, count: int, of_own_file: bool) -> bool:
+def _is_known_callable(target: Target, of_own_file: bool = False) -> bool:
     """Return True for a function of an installed package that asks for nothing."""
     if isinstance(target.value, type):
-        return _is_known_class(target) and is_known_call(target.name, max(count, 0), of_own_file)
+        return _is_known_class(target)
     if isinstance(target.value, (MethodType, BuiltinMethodType, MethodWrapperType)):
         owner = target.value.__self__
         if not isinstance(owner, (type, ModuleType, type(None))):  # a method of some object
             return _is_known_type(type(owner)) and is_known_method(target.value.__name__, of_own_file)
     if not target.name:
         return _is_known_type(type(target.value))  # an object that can be called, such as a ufunc
-    return is_known_call(target.name, count, of_own_file)
+    return is_known_call(target.name, of_own_file)
 
 
 def _is_known_maker(target: Target) -> bool:
     """Return True for a function whose result may be called, such as a decorator with arguments."""
-    return not target.name.startswith("builtins.") and is_known_call(target.full_name, 1, False)
+    return not target.name.startswith("builtins.") and is_known_call(target.full_name)
 
 
 def _is_known_type(cls: type[Any]) -> bool:

@@ -86,7 +86,7 @@ class EffectFinder:
                 return self._assigns_outside(statement, scope) or self.calls_changing(statement, scope)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 return self._definition_has_effect(statement, scope)
-        return False
+        return self.calls_changing(statement, scope)
 
     def _stays_inside(self, called: ast.expr, scope: Scope) -> bool:
         """Return True if a bare call changes nothing, or only a container of the project."""
@@ -130,7 +130,8 @@ class EffectFinder:
         if any(self._decorator_has_effect(decorator, scope) for decorator in node.decorator_list):
             return True
         if not isinstance(node, ast.ClassDef):
-            return False
+            defaults = [d for d in (*node.args.defaults, *node.args.kw_defaults) if d is not None]
+            return any(self.calls_changing(default, scope) for default in defaults)
         bases = [*node.bases, *(k.value for k in node.keywords)]
         if any(self._base_has_effect(base, scope) for base in bases):
             return True
@@ -143,7 +144,7 @@ class EffectFinder:
         if not isinstance(target.value, type) or target.rest:
             return False
         is_python = module_name(target.value) == "builtins"
-        if not is_own_class(target.value) and not is_python and not is_known_call(target.name, 1, False):
+        if not is_own_class(target.value) and not is_python and not is_known_call(target.name):
             return True
         return any(map(self._changes, iter_hooks(target.value)))
 
@@ -158,7 +159,7 @@ class EffectFinder:
             return any(map(self._changes, vars(target.cls).values()))
         if target.rest and isinstance(target.value, _CONTAINERS):
             return False
-        return is_registering(target.full_name) or not is_known_call(target.full_name, 1, False)
+        return is_registering(target.full_name) or not is_known_call(target.full_name)
 
     def calls_changing(self, statement: ast.AST, scope: Scope) -> bool:
         """Return True if a call in a statement may change something outside of the project."""
@@ -206,4 +207,4 @@ class EffectFinder:
             return is_registering(target.full_name)
         if is_registering(target.full_name):
             return True
-        return not is_known_call(target.full_name, 1, True) and not is_reading(target.full_name)
+        return not is_known_call(target.full_name, True) and not is_reading(target.full_name)

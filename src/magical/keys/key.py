@@ -153,7 +153,7 @@ def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
         raise WiringError(
             f"{node.name} has no code here: the graph was read, not drawn.", hint="draw it again."
         )
-    parts: dict[str, str] = {"format": KEY_FORMAT, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
+    parts: dict[str, str] = {"format": KEY_FORMAT, "python": _python_version()}
     files: dict[str, tuple[str, ...]] = {}
     promises = [call.promise, *call.input_promises.values(), *call.stricter_promises.values()]
     # Rules run where a value is validated: on the result, and on inputs with a stricter promise.
@@ -185,6 +185,11 @@ def _identify_node(node: Node, reader: CodeReader) -> NodeIdentity:
     # Only passwords in URIs: the mask of revealed secrets differs between processes, and a key must not.
     safe = {label: mask_uris(text) for label, text in parts.items()}
     return NodeIdentity(safe, where, files, code.calls_wish)
+
+
+def _python_version() -> str:
+    # With -O Python leaves assertions out.
+    return f"{sys.version_info[0]}.{sys.version_info[1]}{' -O' * sys.flags.optimize}"
 
 
 def _label_pieces(code: CodeClosure) -> tuple[dict[str, str], dict[str, str]]:

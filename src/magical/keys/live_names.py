@@ -219,4 +219,13 @@ def _find_imported(node: ast.AST) -> Iterator[tuple[str, Any]]:
 
 
 def _find_stored(node: ast.AST) -> list[str]:
-    return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    """Find the names that a piece of code binds, without those inside its functions and classes."""
+    found: list[str] = []
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+            found.append(child.id)
+        elif not isinstance(child, (*_FUNCTIONS, ast.ClassDef, ast.Lambda)):
+            found += _find_stored(child)
+        elif isinstance(child, ast.ClassDef):
+            found.append(child.name)
+    return found

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -367,11 +367,10 @@ def _reduce(value: Any) -> str | tuple[Any, ...]:
         raise
     except Exception as error:  # a third party's code may raise anything
         raise _Unreadable from error
-    if (
-        isinstance(found, str)
-        and getattr(sys.modules.get(module_name(type(value))), found, None) is not value
-    ):
-        raise _Unreadable  # a name that leads to something else shows nothing
+    if isinstance(found, str):
+        home = sys.modules.get(str(safe_attribute(value, "__module__")))
+        if safe_attribute(home, found) is not value:
+            raise _Unreadable  # a name that leads to something else shows nothing
     return found
 
 
@@ -453,6 +452,10 @@ def _describe_stream(describer: _Describer, value: Any) -> str:
     return f"file({describer.describe(str(name))}, {_digest_bytes(Path(name).read_bytes())})"
 
 
+def _describe_path(describer: _Describer, value: Any) -> str:
+    return f"{qualified_name(type(value))}({describer.describe(str(value))})"
+
+
 def _describe_frame(describer: _Describer, value: Any) -> str:
     """Describe a table of polars by its rows: the plan of a lazy one may scan a file that has changed."""
     # Imported here: it brings polars, which is there if a table is.
@@ -513,4 +516,6 @@ _SPECIAL_BY_NAME: dict[str, _Special] = {
 
 def _find_special(cls: type[Any]) -> _Special | None:
     found = _SPECIAL.get(cls) or _SPECIAL_BY_NAME.get(f"{module_name(cls)}.{cls.__qualname__}")
+    if found is None and issubclass(cls, PurePath):
+        return _describe_path
     return _describe_stream if found is None and issubclass(cls, io.IOBase) else found

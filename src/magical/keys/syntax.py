@@ -91,6 +91,7 @@ def _find_blocks(statement: Any) -> tuple[list[ast.stmt], list[list[ast.stmt]]]:
     """List the expressions in the head of a statement such as ``if`` or ``with``, and its blocks."""
     heads = [getattr(statement, name, None) for name in ("test", "iter", "subject")]
     heads += [item.context_expr for item in getattr(statement, "items", [])]
+    heads += [case.guard for case in getattr(statement, "cases", [])]
     blocks = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
     blocks += [h.body for name in ("handlers", "cases") for h in getattr(statement, name, [])]
     return [ast.copy_location(ast.Expr(e), statement) for e in heads if e is not None], blocks

@@ -155,8 +155,10 @@ def digest_outside_code(modules: Iterable[ModuleType], root: Path) -> dict[str, 
         True
     """
     inside = {*_find_sources(root)}
-    files = (Path(str(m.__file__)) for m in modules if getattr(m, "__file__", None))
-    return {str(f): _file_digest(f) for f in sorted({*files} - inside)}
+    files = {Path(str(m.__file__)) for m in modules if getattr(m, "__file__", None)} - inside
+    # A folder that the project added counts by the names of its modules: a new one may hide another.
+    folders = {Path(p) for p in _ADDED_PATHS if Path(p) != root}
+    return {str(f): _file_digest(f) for f in sorted({*files, *folders})}
 
 
 def project_digest(configuration: Configuration, place: str) -> str:
@@ -168,7 +170,9 @@ def project_digest(configuration: Configuration, place: str) -> str:
     """
     root, overrides = configuration.root, configuration.overrides
     folder = os.getcwd() if overrides else ""  # a path on the command line is relative to it
-    digest = hashlib.sha256(f"{KEY_FORMAT}\n{root}\n{place}\n{configuration.profile}\n{folder}\n".encode())
+    digest = hashlib.sha256(
+        f"{KEY_FORMAT}\n{root}\n{place}\n{configuration.profile}\n{folder}\n{sys.flags.optimize}\n".encode()
+    )
     # In their order, since a body may see the order of a dictionary among them.
     digest.update(json.dumps(to_json(overrides, _encode_override)).encode())
     digest.update("\n".join([digest_installed(), *_import_path(root)]).encode())
@@ -235,7 +239,9 @@ def _find_sources(root: Path) -> Iterator[Path]:
 
 
 def _file_digest(path: Path) -> str:
-    """Compute the digest of a file; empty if it cannot be read."""
+    """Compute the digest of a file, or of the modules' names in a folder; empty if unreadable."""
+    if path.is_dir():
+        return hashlib.sha256("\n".join(_list_modules(str(path))).encode()).hexdigest()
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
