@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from edits import unseen_edits, unseen_effects
 from edits.argument_edits import ARGUMENTS
 from edits.cosmetic_edits import COSMETIC
 from edits.deep_edits import DEEP
@@ -25,6 +26,7 @@ TABLES = {
     "world": WORLD,
     "argument": ARGUMENTS,
     "deep": DEEP,
+    "unseen": unseen_edits.UNSEEN | unseen_effects.UNSEEN,
     "cosmetic": COSMETIC,
 }
 CASES: dict[str, Case] = {f"{k}: {name}": case for k, table in TABLES.items() for name, case in table.items()}

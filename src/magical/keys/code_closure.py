@@ -113,7 +113,8 @@ class CodeReader:
         if (follower, modules) not in self._effects:
             start = References()
             finder = EffectFinder(self.index)
-            effects = {module: found for module in modules if (found := finder.find(module))}
+            names = {module.__name__ for module in modules if finder.find(module)}
+            effects = {m: finder.find(m, names) for m in modules if m.__name__ in names}
             start.definitions += [follower.definitions.read_effects(m, found) for m, found in effects.items()]
             if len(effects) > 1:  # the last one may undo what the first one did
                 start.definitions.append(follower.definitions.read_order(effects))

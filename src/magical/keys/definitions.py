@@ -15,7 +15,7 @@ from typing import Any
 
 from magical.keys.import_asks import AskFinder
 from magical.keys.import_effects import EffectFinder
-from magical.keys.live_names import Scope
+from magical.keys.live_names import NameResolver, Scope, is_own_function
 from magical.keys.live_values import (
     InspectedValue,
     describe_bytecode,
@@ -176,8 +176,10 @@ class DefinitionReader:
         text = f"{dump_syntax(normal)} {found.text}"
         if not ours:
             made_from = self._evaluate_arguments(tree, module)
-            # It was made from something that may be another one now.
-            text += f"unreadable {os.urandom(16).hex()}" if made_from is None else made_from
+            if made_from is None or self._is_made_by_asking(tree, module):
+                # It was made from something that may be another one now.
+                made_from = f"unreadable {os.urandom(16).hex()}"
+            text += made_from
         return Definition(label, text, where, module, chains, code=found.code)
 
     def read_module(self, module: ModuleType) -> Definition:
@@ -221,19 +223,37 @@ class DefinitionReader:
         return self._once(("order", text), None, lambda: Definition("order of imports", text, "", None))
 
     def _evaluate_arguments(self, tree: ast.AST, module: ModuleType) -> str | None:
-        """Describe the arguments of calls that ask for something, as they are now; None if it may do harm."""
+        """Describe the arguments of calls as they are now, if they ask for something or name a file.
+
+        Returns:
+            The description; None if an argument that asks cannot be evaluated again without harm.
+        """
         texts: list[str] = []
         for argument in _iter_arguments(tree):
-            if not self._asks.find_in_expression(argument, module):
-                continue
+            asks = bool(self._asks.find_in_expression(argument, module))
             if self._effects.calls_changing(argument, Scope(module)):
-                return None
+                if asks:
+                    return None
+                continue
             try:
                 code = compile(ast.fix_missing_locations(ast.Expression(argument)), file_name(module), "eval")
-                texts.append(self.describe(eval(code, dict(vars(module)))).text)
+                value = eval(code, dict(vars(module)))
             except Exception:  # it was evaluated once, but with other values of names
-                return None
+                if asks:
+                    return None
+                continue
+            if asks:
+                texts.append(self.describe(value).text)
+            if isinstance(value, (str, Path)) and _is_file(value):
+                texts.append(digest_text(Path(value).read_bytes().hex()))
         return " ".join(texts)
+
+    def _is_made_by_asking(self, tree: ast.AST, module: ModuleType) -> bool:
+        """Return True if a function of the project that asks for something made a value."""
+        names = NameResolver(self._index)
+        calls = (n for n in ast.walk(tree) if isinstance(n, ast.Call))
+        made_by = (names.resolve(call.func, Scope(module)).value for call in calls)
+        return any(is_own_function(f) and self._asks.find_in_call(f) for f in made_by)
 
     def _once(self, key: Any, thing: Any, make: Callable[[], Definition]) -> Definition:
         if key not in self._read:
@@ -264,9 +284,18 @@ def _iter_arguments(node: ast.AST) -> Iterator[ast.expr]:
     if isinstance(node, ast.Call):
         yield from (*node.args, *(k.value for k in node.keywords))
         yield from _iter_arguments(node.func)
+    elif isinstance(node, ast.comprehension):
+        yield node.iter
     else:
         for child in ast.iter_child_nodes(node):
             yield from _iter_arguments(child)
+
+
+def _is_file(path: str | Path) -> bool:
+    try:
+        return os.path.isfile(path)
+    except ValueError:  # a text with a NUL
+        return False
 
 
 def _iter_imported(statement: Any) -> Iterator[ModuleType]:

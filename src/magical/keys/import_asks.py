@@ -9,6 +9,7 @@ unknown package, also where it is only passed on.
 from __future__ import annotations
 
 import ast
+import enum
 import functools
 from collections.abc import Iterable, Iterator
 from types import BuiltinMethodType, FunctionType, MethodType, MethodWrapperType, ModuleType
@@ -16,6 +17,7 @@ from typing import Any
 
 from magical.errors import shorten
 from magical.keys.known_calls import (
+    is_builtin_method,
     is_known_attribute,
     is_known_call,
     is_known_method,
@@ -123,6 +125,9 @@ class AskFinder:
                 yield from self._in_expression(base, scope)
                 yield from self._in_base(base, scope)
             yield from self._in_body(node.body, scope.enter_class(node))
+            made = self._names.resolve(ast.Name(node.name, ast.Load()), scope).value
+            if isinstance(made, enum.EnumMeta):  # its members are made at once
+                yield from self._in_class(made)
         else:
             yield from self._in_signature(node.args, scope)
 
@@ -158,7 +163,8 @@ class AskFinder:
             if isinstance(node, ast.Subscript):
                 owner = self._names.resolve(node.value, scope)
                 if isinstance(owner.value, type) and is_own_class(owner.value):
-                    yield from self._in_function(getattr(owner.value, "__class_getitem__", None))
+                    method = getattr(owner.value, "__class_getitem__", None)
+                    yield from self._in_function(getattr(method, "__func__", None))
             inner = scope.enter_comprehension(node)
             for child in ast.iter_child_nodes(node):
                 yield from self._in_expression(child, inner)
@@ -188,6 +194,14 @@ class AskFinder:
             inner = inner.value
         if not isinstance(inner, ast.Name):
             yield from self._in_expression(inner, scope)
+            made = self._names.resolve(inner.func, scope) if isinstance(inner, ast.Call) else None
+            if (
+                made is not None
+                and made.name
+                and not is_known_package(made.name)
+                and not self._is_own(made.value)
+            ):
+                yield _mark(node)
         elif inner.id not in scope.local:  # bound and deleted since
             yield _mark(node)
         for name in attributes:
@@ -267,7 +281,10 @@ class AskFinder:
                 yield from self._in_unresolved(called.value, scope)
             else:
                 yield from self._in_expression(called.value, scope)
-            if not is_known_method(called.attr, of_own_file):
+            is_common = called.attr in self._methods or is_builtin_method(called.attr)
+            if not is_known_method(called.attr, of_own_file) or not (
+                is_common or self._is_of_known(called, scope)
+            ):
                 yield _mark(node)
             yield from self._in_own_methods(called.attr)
         elif not (isinstance(called, ast.Name) and called.id in ("cls", "super")):
@@ -305,8 +322,15 @@ class AskFinder:
     def _methods(self) -> dict[str, list[FunctionType]]:
         """The functions in the classes of the project, by name."""
         found: dict[str, list[FunctionType]] = {}
-        for cls in {c for m in self._modules for c in vars(m).values() if isinstance(c, type)}:
-            if is_own_class(cls):
+        waiting = [
+            c for m in self._modules for c in vars(m).values() if isinstance(c, type) and is_own_class(c)
+        ]
+        seen: list[type[Any]] = []
+        while waiting:
+            cls = waiting.pop()
+            if not any(cls is other for other in seen):
+                seen.append(cls)
+                waiting += [c for c in vars(cls).values() if isinstance(c, type) and is_own_class(c)]
                 for name, value in vars(cls).items():
                     found.setdefault(name, []).extend(_find_functions(value))
         return found
@@ -384,6 +408,20 @@ class AskFinder:
         if isinstance(target.value, type):
             return _is_known_class(target)
         return not _is_unknown_data(target) and _is_known_type(type(target.value))
+
+    def _is_of_known(self, node: ast.AST, scope: Scope) -> bool:
+        """Return True for what begins with a name of a known package, such as ``pl.col("x").sum()``."""
+        while True:
+            target = self._names.resolve(node, scope)
+            if target.value is not MISSING:
+                return is_known_package(target.name) or (not target.name and _is_known_type(target.cls))
+            match node:
+                case ast.Call(func=inner) | ast.Attribute(value=inner) | ast.Subscript(value=inner):
+                    node = inner
+                case ast.BinOp(left=left, right=right):
+                    return self._is_of_known(left, scope) or self._is_of_known(right, scope)
+                case _:
+                    return isinstance(node, ast.Constant)
 
     def _is_set(self, node: ast.expr, scope: Scope) -> bool:
         """Return True for a set, whose order differs between processes."""

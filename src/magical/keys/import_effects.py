@@ -8,10 +8,12 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from collections.abc import Collection
 from types import FunctionType, ModuleType
 from typing import Any
 
-from magical.keys.known_calls import is_known_call, is_reading, is_registering
+from magical.keys.import_resolution import find_imported_modules
+from magical.keys.known_calls import is_known_call, is_known_package, is_reading, is_registering
 from magical.keys.live_names import (
     MISSING,
     NameResolver,
@@ -47,8 +49,13 @@ class EffectFinder:
         self._names = NameResolver(index)
         self._changing: dict[Any, bool] = {}
 
-    def find(self, module: ModuleType) -> list[ast.stmt]:
-        """Find the statements with such effects, each with the conditions around it."""
+    def find(self, module: ModuleType, others: Collection[str] = ()) -> list[ast.stmt]:
+        """Find the statements with such effects, each with the conditions around it.
+
+        Args:
+            module: whose statements they are.
+            others: modules with effects of their own; the place of their imports counts.
+        """
         tree = self._index.parse(module)
         found: dict[ast.stmt, None] = {}
         if tree is not None:
@@ -56,7 +63,9 @@ class EffectFinder:
             used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
             for statement, conditions in iter_executed(tree.body):
                 if isinstance(statement, _IMPORTS):
-                    has_effect = self._is_import_for_effect(statement, used)
+                    has_effect = self._is_import_for_effect(statement, used) or any(
+                        m.__name__ in others for m in find_imported_modules(module, statement)
+                    )
                 else:
                     has_effect = self._has_effect(statement, scope)
                 if has_effect or any(self.calls_changing(c, scope) for c in conditions):
@@ -73,7 +82,7 @@ class EffectFinder:
             n.partition(".")[0]
             for n in ([a.name for a in statement.names] if is_plain else [statement.module])
         }
-        installed = tops - {*sys.stdlib_module_names, "magical", "__future__"}
+        installed = {t for t in tops if t not in sys.stdlib_module_names and not is_known_package(t)}
         return any(top in sys.modules and not is_project(sys.modules[top]) for top in installed)
 
     def _has_effect(self, statement: ast.stmt, scope: Scope) -> bool:
@@ -155,6 +164,8 @@ class EffectFinder:
             return not (isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name))
         if is_own_function(target.value) and not target.rest:
             return self._changes(target.value)
+        if target.rest and is_own_function(inspect.unwrap(target.value) if callable(target.value) else None):
+            return False  # such as `@show.register` of a function by type: its registry is read
         if is_own_class(target.cls):
             return any(map(self._changes, vars(target.cls).values()))
         if target.rest and isinstance(target.value, _CONTAINERS):
@@ -163,8 +174,13 @@ class EffectFinder:
 
     def calls_changing(self, statement: ast.AST, scope: Scope) -> bool:
         """Return True if a call in a statement may change something outside of the project."""
-        for call in [n for n in ast.walk(statement) if isinstance(n, ast.Call)]:
-            target = self._names.resolve(call.func, scope)
+        calls = [n for n in ast.walk(statement) if isinstance(n, ast.Call)]
+        # A function that is passed on may be called.
+        given = [a for call in calls for a in call.args if isinstance(a, (ast.Name, ast.Attribute))]
+        for called in (*(call.func for call in calls), *given):
+            target = self._names.resolve(called, scope)
+            if called in given and not callable(target.value):
+                continue
             if not target.rest and is_own_class(target.cls):
                 made = vars(target.cls).get("__init__"), vars(target.cls).get("__new__")
                 if any(map(self._changes, made)):

@@ -14,7 +14,13 @@ from types import ModuleType
 from magical.keys.packages import is_project
 from magical.keys.source_index import SourceIndex
 
-__all__ = ["find_module", "find_star_modules", "list_project_modules", "resolve_import"]
+__all__ = [
+    "find_imported_modules",
+    "find_module",
+    "find_star_modules",
+    "list_project_modules",
+    "resolve_import",
+]
 
 
 def find_module(name: str) -> ModuleType | None:
@@ -55,7 +61,7 @@ def list_project_modules(root: Path | None, index: SourceIndex) -> tuple[ModuleT
         tree = index.parse(module)
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, (ast.Import, ast.ImportFrom)):
-                waiting += _find_imported(module, node)
+                waiting += find_imported_modules(module, node)
     return tuple(found[name] for name in sorted(found))
 
 
@@ -71,8 +77,14 @@ def _is_own_code(module: ModuleType) -> bool:
     return not is_other and not loader.startswith("_pytest") and is_project(module)
 
 
-def _find_imported(module: ModuleType, statement: ast.Import | ast.ImportFrom) -> Iterator[ModuleType]:
-    """Find the modules that a statement imports, and the packages around them, if they are loaded."""
+def find_imported_modules(module: ModuleType, statement: ast.Import | ast.ImportFrom) -> Iterator[ModuleType]:
+    """Find the modules that a statement imports, and the packages around them, if they are loaded.
+
+    Example:
+        >>> here, statement = sys.modules[__name__], ast.parse("import os.path, nothing").body[0]
+        >>> [module.__name__ for module in find_imported_modules(here, statement)]
+        ['os', 'posixpath']
+    """
     if isinstance(statement, ast.Import):
         names = [alias.name for alias in statement.names]
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 __all__ = [
+    "is_builtin_method",
     "is_known_attribute",
     "is_known_call",
     "is_known_method",
@@ -105,11 +106,13 @@ _ASKING = re.compile(
     r"utcfromtimestamp|astimezone|timestamp|resolve|absolute|abspath|realpath|getenv|environ|uuid1|uuid4|"
     r"token_bytes|token_hex|urandom|tofile|to_csv|to_parquet|to_pickle|to_sql|to_excel|to_json|to_feather|"
     r"ExcelFile|HDFStore|DataSource|available_timezones|system|popen|Popen|check_output|methodcaller|get_ident|"
-    r"FilePath|DirectoryPath|NewPath|__hash__|get_terminal_size|memory_map|OSFile|encoding)$"
+    r"FilePath|DirectoryPath|NewPath|PastDate|FutureDate|PastDatetime|FutureDatetime|strftime|__hash__|get_terminal_size|memory_map|OSFile|encoding)$"
 )
 _OWN_LOCATION = _words("resolve absolute abspath realpath")
 _HARMLESS = _words("loads dumps fitted to_json_schema model_json_schema shuffled loader random_state")
-_REGISTERING = re.compile(r"^(register|install|patch|seed|set_|use$|configure|basicConfig|activate|enable)")
+_REGISTERING = re.compile(
+    r"^(register|install|patch|seed|set_|set[A-Z]|add[A-Z]|use$|configure|basicConfig|activate|enable)"
+)
 _PROJECT_VERBS = (
     "magical.project",
     "magical.cli",
@@ -117,6 +120,7 @@ _PROJECT_VERBS = (
     "magical.integrations",
     "magical.checks",
 )
+_BUILTIN_METHODS = frozenset(n for c in (str, bytes, list, dict, set, int, float) for n in dir(c))
 _ORDER_FREE = _words("all any frozenset len max min set sorted sum isinstance isin is_in")
 
 
@@ -216,6 +220,16 @@ def is_known_method(name: str, of_own_file: bool = False) -> bool:
         (True, False)
     """
     return name in _HARMLESS or not _ASKING.search(name) or (of_own_file and name in _OWN_LOCATION)
+
+
+def is_builtin_method(name: str) -> bool:
+    """Return True for a method of Python's own values, such as texts and lists.
+
+    Example:
+        >>> is_builtin_method("split"), is_builtin_method("with_columns")
+        (True, False)
+    """
+    return name in _BUILTIN_METHODS
 
 
 def is_known_attribute(name: str) -> bool:

@@ -68,6 +68,7 @@ class Scope:
         local: names bound inside a function or class.
         functions: the functions defined inside a function, by name.
         cells: the values that a function takes from the functions around it or imports, by name.
+        origins: the dotted names of what it imports.
         is_function: True inside a function.
     """
 
@@ -75,6 +76,7 @@ class Scope:
     local: frozenset[str] = frozenset()
     functions: Mapping[str, ast.AST] = field(default_factory=dict)
     cells: Mapping[str, Any] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
     is_function: bool = False
 
     def add(self, names: Iterable[str]) -> Scope:
@@ -92,9 +94,13 @@ class Scope:
         names = [a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)]
         shared = {name for n in ast.walk(node) if isinstance(n, ast.Global) for name in n.names}
         inner = self.add([*names, *_find_stored(node), *functions])
-        cells = {**self.cells, **dict(_find_imported(node))}
-        local = inner.local - shared - {*dict(_find_imported(node))}
-        return replace(inner, local=local, functions=functions, cells=cells, is_function=True)
+        imported = list(_find_imported(node))
+        cells = {**self.cells, **{name: value for name, value, _ in imported}}
+        origins = {**self.origins, **{name: origin for name, _, origin in imported}}
+        local = inner.local - shared - {name for name, _, _ in imported}
+        return replace(
+            inner, local=local, functions=functions, cells=cells, origins=origins, is_function=True
+        )
 
     def enter_comprehension(self, node: ast.AST) -> Scope:
         """Return the scope of the elements of a comprehension; the same for other expressions."""
@@ -127,7 +133,7 @@ class NameResolver:
         value = next((names[node.id] for names in places if node.id in names), MISSING)
         if value is MISSING:
             return Target(MISSING, "", ())
-        name = _name_value(value) or self._find_origin(node.id, scope.module)
+        name = _name_value(value) or scope.origins.get(node.id) or self._find_origin(node.id, scope.module)
         while chain and isinstance(value, ModuleType):
             name = f"{value.__name__}.{chain[0]}"
             value = getattr(value, chain.pop(0), MISSING)
@@ -205,17 +211,19 @@ def _name_value(value: Any) -> str:
     return f"{module}.{name}" if module and isinstance(name, str) else ""
 
 
-def _find_imported(node: ast.AST) -> Iterator[tuple[str, Any]]:
-    """Find what the imports inside a function bind, as far as it is imported already."""
+def _find_imported(node: ast.AST) -> Iterator[tuple[str, Any, str]]:
+    """Find the names that the imports inside a function bind, with their values and dotted names."""
     for statement in ast.walk(node):
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 name = alias.name if alias.asname else alias.name.partition(".")[0]
-                yield alias.asname or name, sys.modules.get(name, UNKNOWN)
+                yield alias.asname or name, sys.modules.get(name, UNKNOWN), name
         elif isinstance(statement, ast.ImportFrom):
-            module = sys.modules.get(statement.module or "") if not statement.level else None
+            base = statement.module or ""
+            module = sys.modules.get(base) if not statement.level else None
             for alias in statement.names:
-                yield alias.asname or alias.name, getattr(module, alias.name, UNKNOWN)
+                value = safe_attribute(module, alias.name) if module is not None else UNKNOWN
+                yield alias.asname or alias.name, value, f"{base}.{alias.name}"
 
 
 def _find_stored(node: ast.AST) -> list[str]:

@@ -255,7 +255,7 @@ class _Describer:
         if not self.root or not text.startswith(self.root):
             return text
         rest = text[len(self.root) :]
-        return f"<project>{rest}" if not rest or rest[0] == os.sep else text
+        return f"\0project{rest}" if not rest or rest[0] == os.sep else text
 
     def _describe_object(self, value: Any) -> str:
         if isinstance(value, _CODE_TYPES):
@@ -375,11 +375,7 @@ def _reduce(value: Any) -> str | tuple[Any, ...]:
 
 
 def _iter_slots(cls: type[Any]) -> Iterator[str]:
-    slots = vars(cls).get("__slots__", ())
-    for name in (slots,) if isinstance(slots, str) else slots:
-        if name not in ("__dict__", "__weakref__"):
-            is_private = name.startswith("__") and not name.endswith("__")
-            yield f"_{cls.__name__.lstrip('_')}{name}" if is_private else name
+    yield from (name for name, value in vars(cls).items() if isinstance(value, types.MemberDescriptorType))
 
 
 def _shorten(text: str) -> str:
@@ -480,6 +476,9 @@ def _describe_expression(describer: _Describer, value: Any) -> str:
 _Special = Callable[[_Describer, Any], str]
 _SPECIAL: dict[type[Any], _Special] = {
     # By the methods of the base: a subclass may have its own.
+    int: lambda describer, value: int.__repr__(value),
+    float: lambda describer, value: float.__repr__(value),
+    complex: lambda describer, value: complex.__repr__(value),
     dict: lambda describer, value: describer.describe_mapping(dict.items(value)),
     list: lambda describer, value: _describe_sequence(describer, list.__iter__(value), "list"),
     tuple: lambda describer, value: _describe_sequence(describer, tuple.__iter__(value), "tuple"),

@@ -10,6 +10,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from magical.errors import shorten
+from magical.keys.live_values import safe_attribute
 from magical.keys.source_walk import Source, collect_sources, is_project_code
 
 __all__ = ["CHANGE_HINT", "DRAW_HINT", "find_state_uses"]
@@ -140,7 +141,7 @@ def _iter_outer_values(function: FunctionType, names: set[str]) -> Iterator[Any]
 
 def _is_state_function(value: Any) -> bool:
     """Return True for a function that a module imports under its own or another name."""
-    name = getattr(value, "__name__", "")  # of any type: polars' `col` answers with an expression
-    owner = getattr(value, "__self__", None)
+    name = safe_attribute(value, "__name__")  # of any type: polars' `col` answers with an expression
+    owner = safe_attribute(value, "__self__")
     is_named = isinstance(name, str) and name in _WORDS
     return is_named or (type(owner).__name__ in ("Random", "RandomState") and callable(value))
