@@ -190,7 +190,7 @@ class Living:
         """Digest, for each line, the text of all that it may depend on, without comments and docstrings."""
         numbers = self.state.numbers
         texts = {n: t for text in MODULES.values() for n, t in _definitions(text.format(**numbers)).items()}
-        texts |= {"LOCAL": str(numbers["LOCAL"]), "filled": str(numbers["filled"])}
+        texts |= {name: str(numbers[name]) for name in ("LOCAL", "BY", "filled")}
         texts["polars"] = str(any("pl." in self.definition(f) for f in self.state.functions))
         with self._imported():
             texts |= {name: repr(read(sys.modules)) for name, read in VALUES.items()}

@@ -70,8 +70,10 @@ def calls_swapped(a):
     return swapped(a) + {calls_swapped}
 
 class Swap:
+    BY = 1
+
     def go(self, a):
-        return (a + {Swap}) % 10007
+        return (a * self.BY + {Swap}) % 10007
 """
 CONSTANTS = """\
 import dataclasses
@@ -179,6 +181,8 @@ def go_instead(self, a):
 
 if {swap_go} > 1:
     helpers.Swap.go = go_instead
+
+helpers.Swap.BY = {BY}
 """
 MODULES = {
     "deep": DEEP,
@@ -234,7 +238,7 @@ NEEDS = {
     "h3": "LIMITS",
     "PART": "h3 D",
     "calls_swapped": "swap",
-    "Swap": "swap_go",
+    "Swap": "swap_go BY",
     "with_default": "deep",
     "Limits": "deep",
     "OVER": "over",
