@@ -15,6 +15,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 SCRIPT = HERE / "nine_steps" / "script.py"
 PROJECT = HERE / "nine_steps" / "magical_project"
+ASKING = HERE / "nine_steps" / "asking"
 SIDE_BY_SIDE = HERE / "side_by_side"
 THOUSAND = HERE / "thousand"
 TABLES_SCRIPT = HERE / "pretend" / "tables.py"
@@ -44,6 +45,28 @@ def measure_nine_steps(folder: Path) -> dict[str, Cost]:
 def measure_tracked(folder: Path) -> dict[str, Cost]:
     """Measure the same with MLflow tracking on."""
     return _measure_nine_steps(folder, "magical, tracked", "tracking.enabled=true")
+
+
+def measure_asks(folder: Path) -> dict[str, Cost]:
+    """Measure the nine steps, unchanged, alone and with a module that asks the world at import.
+
+    What asks for a file or a variable may get another answer: each command imports the project.
+    """
+    costs: dict[str, Cost] = {}
+    for title, is_asking in (("asks for nothing", False), ("asks at import", True)):
+        project = Path(shutil.copytree(PROJECT, folder / title.replace(" ", "-"), ignore=IGNORE_FILES))
+        if is_asking:
+            shutil.copytree(ASKING, project, ignore=IGNORE_FILES, dirs_exist_ok=True)
+            workflow = project / "workflow.py"
+            _replace(workflow, "import polars as pl\n", "import polars as pl\nimport units\n")
+            _replace(workflow, "pl.col.mean_area.log()", "(pl.col.mean_area * units.AREA).log()")
+        _, ran = measure_run(project, TRACKING_OFF)
+        again, still = measure_run(project, TRACKING_OFF)
+        _expect(len(ran) == 9 and not still, f"what {title} ran {ran}, and then {still}")
+        is_imported = "polars" in find_heavy_imports(project, "run", TRACKING_OFF)
+        _expect(is_imported == is_asking, f"what {title} is imported: {is_imported}")
+        costs[f"{title}: unchanged"] = again
+    return costs
 
 
 def measure_startup(folder: Path) -> dict[str, Cost]:
@@ -258,9 +281,13 @@ def _measure_tables(folder: Path, kind: str) -> dict[str, Cost]:
 
 
 def _edit_train(path: Path) -> None:
+    _replace(path, "C=1.0", "C=0.5")
+
+
+def _replace(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
-    _expect(text.count("C=1.0") == 1, f"{path} has one C=1.0")
-    path.write_text(text.replace("C=1.0", "C=0.5"), encoding="utf-8")
+    _expect(text.count(old) == 1, f"{path} has one {old}")
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def _expect(holds: bool, text: str) -> None:

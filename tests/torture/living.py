@@ -4,120 +4,24 @@
 makes files of it. What a run must give is found by executing the same source plainly, with no engine.
 """
 
+import contextlib
 import copy
 import hashlib
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import polars as pl
 
 from magical.settings import InputPath
-
-DEEP = """\
-D = {D}
-
-def deep(a):
-    return (a * {deep} + D) % 10007
-
-class Base:
-    FACTOR = {Base}
-
-    def base(self, a):
-        return a * self.FACTOR + 1
-"""
-HELPERS = """\
-import functools
-
-import polars as pl
-
-import deep as dp
-from deep import D, Base, deep
-from magical import Contract, Field
-
-H = {H}
-
-LIMITS = {{"low": {LIMITS}, "high": [1, {LIMITS}]}}
-
-def twice(f):
-    @functools.wraps(f)
-    def inner(a):
-        return f(f(a)) + {twice}
-    return inner
-
-def h0(a):
-    return (a + H) % 10007
-
-def h1(a):
-    return deep(h0(a)) + {h1}
-
-@twice
-def h2(a):
-    return (a * {h2} + 1) % 10007
-
-class Tool(Base):
-    def apply(self, a):
-        return (self.base(a) + {Tool}) % 10007
-
-PICK = {{"one": h0, "two": h2}}
-
-def h3(a, k={h3}):
-    return a + k + LIMITS["low"]
-
-SEVEN = dp.deep({SEVEN})
-
-PART = functools.partial(h3, k=D)
-
-class Row(Contract):
-    x: int = Field(ge=-{Row})
-"""
-NEEDS = {
-    "deep": "D",
-    "h0": "H",
-    "h1": "deep h0",
-    "h2": "twice",
-    "Tool": "Base",
-    "PICK": "h0 h2",
-    "h3": "LIMITS",
-    "SEVEN": "deep",
-    "PART": "h3 D",
-}
-"""The names that each definition refers to."""
-
-KINDS: dict[str, tuple[str, str, str, str]] = {
-    "constant": ("", "int", "return {k}", ""),
-    "plain": ("a: int", "int", "return (a * 3 + {k}) % 10007", ""),
-    "local": ("a: int", "int", "return a + LOCAL + {k}", "LOCAL"),
-    "h0": ("a: int", "int", "return h0(a) + {k}", "h0"),
-    "h1": ("a: int", "int", "b = h1(a)\n    return b + {k}", "h1"),
-    "h2": ("a: int", "int", "return h2(a) + {k}", "h2"),
-    "tool": ("a: int", "int", "return Tool().apply(a) + {k}", "Tool"),
-    "pick": ("a: int", "int", 'return PICK["one"](a) + {k}', "PICK"),
-    "h3": ("a: int", "int", "return h3(a) + {k}", "h3"),
-    "part": ("a: int", "int", "return PART(a) % 10007 + {k}", "PART"),
-    "seven": ("a: int", "int", "return helpers.SEVEN + a + {k}", "SEVEN"),
-    "inside": ("a: int", "int", "from deep import deep as d\n    return d(a) + {k}", "deep"),
-    "mapped": ("a: int", "int", "return sum(map(lambda q: h0(q) + {k}, [a, 1]))", "h0"),
-    "even": (
-        "a: int",
-        "int",
-        "if a % 4 == {k}:\n        raise ValueError(a)\n    return a // 2",
-        "",
-    ),
-    "few": ("a: int", "int", "return (a + {k}) % 2", ""),
-    "sum": ("xs: list[int]", "int", "return (sum(xs) + {k}) % 10007", ""),
-    "both": ("a: int, b: int", "int", "keep('both', a)\n    return (a * 2 + b + {k}) % 10007", ""),
-    "setting": ("a: int, n: int", "int", "return a + n + {k}", ""),
-    "file": ("path: InputPath", "int", "return int(path.read_text()) + {k}", ""),
-    "table": ("a: int", "Frame[Row]", 'return pl.DataFrame({{"x": [a, {k}, a + 1]}})', "Row"),
-    "wider": ("t: Frame[Row]", "Frame[Row]", "return t.with_columns(x=pl.col('x') + h0({k}))", "h0 Row"),
-    "rows": ("t: Frame[Row]", "int", "return int(t['x'].sum()) % 10007 + {k}", "Row"),
-}
-"""Kinds of steps: parameters, result, body and what that refers to."""
+from torture.living_kinds import ALWAYS, HEAD, KINDS, MODULES, NEEDS, SOURCES, SWITCHES, VALUES
 
 
 @dataclass
@@ -137,7 +41,7 @@ class State:
     functions: dict[str, tuple[str, int]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     settings: dict[str, int] = field(default_factory=lambda: {"n0": 1, "n1": 2})
-    files: dict[str, int] = field(default_factory=lambda: {"a.txt": 1, "b.txt": 2})
+    files: dict[str, int] = field(default_factory=lambda: {"a.txt": 1, "b.txt": 2, "c.txt": 1})
     noise: dict[str, int] = field(default_factory=dict)
 
 
@@ -154,7 +58,8 @@ class Living:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.state = State(numbers=dict.fromkeys(re.findall(r"\{(\w+)\}", DEEP + HELPERS), 1) | {"LOCAL": 1})
+        names = re.findall(r"\{(\w+)\}", "".join([*MODULES.values(), HEAD]))
+        self.state = State(numbers=dict.fromkeys(names, 1))
         self.past: list[State] = []
         self.last = 0
 
@@ -195,8 +100,7 @@ class Living:
         """Write all files."""
         numbers, files = self.state.numbers, self.state.files
         texts = {
-            "deep.py": DEEP.format(**numbers),
-            "helpers.py": HELPERS.format(**numbers),
+            **{f"{name}.py": text.format(**numbers) for name, text in MODULES.items()},
             "workflow.py": self.workflow(),
             "settings.toml": "".join(f"{k} = {v}\n" for k, v in self.state.settings.items())
             + "\n[tracking]\nenabled = false\n",
@@ -223,15 +127,7 @@ class Living:
             yield given
 
     def workflow(self) -> str:
-        head = (
-            "from pathlib import Path\nfrom typing import Any\n\nimport polars as pl\n\nimport helpers\n"
-            "from helpers import PART, PICK, Row, Tool, h0, h1, h2, h3\n"
-            "from magical import Frame, InputPath, Settings, keep, step, workflow\n\n"
-            f"LOCAL = {self.state.numbers['LOCAL']}\n\n\n"
-            "class FlowSettings(Settings):\n    n0: int = 7\n    n1: int = 8\n"
-            '    a: InputPath = InputPath("a.txt")\n    b: InputPath = InputPath("b.txt")\n\n\n'
-            "@step\ndef all_of(xs: list[Any]) -> int:\n    return len(xs)\n\n\n"
-        )
+        head = HEAD.format(**self.state.numbers)
         steps = "\n\n".join(self.definition(f) for f in self.state.functions)
         body = "".join(f"    {line}\n" for line in self.lines())
         every = ", ".join(c.data for c in self.state.calls)
@@ -241,16 +137,9 @@ class Living:
 
     def expected(self) -> Expected:
         """Execute the source plainly, line by line, with no engine."""
-        modules = {n: sys.modules.pop(n, None) for n in ("deep", "helpers")}
         values: dict[str, Any] = {}
         raised: set[str] = set()
-        try:
-            for name in modules:
-                sys.modules[name] = module = ModuleType(name)
-                exec((self.root / f"{name}.py").read_text(), vars(module))
-            space: dict[str, Any] = {"__name__": "plain"}
-            sys.modules["plain"] = ModuleType("plain")
-            exec((self.root / "workflow.py").read_text(), space)
+        with self._imported() as space:
             settings = {n: InputPath(self.root / f"{n}.txt") for n in "ab"}
             space["s"] = space["FlowSettings"](**self.state.settings, **settings)
             for call, line in zip(self.state.calls, self.lines(), strict=True):
@@ -260,36 +149,54 @@ class Living:
                         values[call.data] = space[call.data]
                     except ValueError:
                         raised.add(call.data)
-        finally:
-            for name, module in modules.items():
-                sys.modules.pop(name, None)
-                if module is not None:
-                    sys.modules[name] = module
-            sys.modules.pop("plain", None)
         return Expected(values, raised)
 
-    def used(self) -> set[str]:
-        """The definitions that some step refers to."""
-        return {name for call in self.state.calls for name in self._closure(call)}
+    @contextlib.contextmanager
+    def _imported(self) -> Iterator[dict[str, Any]]:
+        """Import the project as Python does, and take its modules back at the end."""
+        others = {n: sys.modules.pop(n, None) for n in MODULES}
+        sys.modules["plain"] = ModuleType("plain")
+        sys.meta_path.insert(0, finder := _Finder(self.root))
+        try:
+            space: dict[str, Any] = {"__name__": "plain"}
+            exec((self.root / "workflow.py").read_text(), space)
+            yield space
+        finally:
+            sys.meta_path.remove(finder)
+            for name in (*MODULES, "plain"):
+                sys.modules.pop(name, None)
+            sys.modules.update({n: m for n, m in others.items() if m is not None})
 
-    def _closure(self, call: Call) -> set[str]:
+    def used(self) -> set[str]:
+        """The numbers and definitions that some step refers to."""
+        return {name for call in self.state.calls for name in self._close(self._roots(call), SOURCES)}
+
+    def _roots(self, call: Call) -> str:
+        return f"{self.kind(call)[3]} {ALWAYS}"
+
+    def _close(self, roots: str, needs: dict[str, str]) -> set[str]:
         names: set[str] = set()
-        waiting = self.kind(call)[3].split()
+        waiting = roots.split()
         while waiting:
             name = waiting.pop()
             if name not in names:
                 names.add(name)
-                waiting += NEEDS.get(name, "").split()
+                waiting += needs.get(name, "").split()
+                if name in SWITCHES:
+                    waiting += SWITCHES[name][self.state.numbers[name] > 1].split()
         return names
 
     def fingerprints(self) -> dict[str, str]:
         """Digest, for each line, the text of all that it may depend on, without comments and docstrings."""
         numbers = self.state.numbers
-        texts = dict(_definitions(DEEP.format(**numbers)) | _definitions(HELPERS.format(**numbers)))
-        texts["LOCAL"] = str(numbers["LOCAL"])
+        texts = {n: t for text in MODULES.values() for n, t in _definitions(text.format(**numbers)).items()}
+        texts |= {name: str(numbers[name]) for name in ("LOCAL", "BY", "filled")}
+        texts["polars"] = str(any("pl." in self.definition(f) for f in self.state.functions))
+        with self._imported():
+            texts |= {name: repr(read(sys.modules)) for name, read in VALUES.items()}
         found: dict[str, str] = {}
         for call in self.state.calls:
-            names = sorted(self._closure(call))
+            names = sorted(self._close(self._roots(call), NEEDS) & set(texts))
             parts = [self.definition(call.function), *(texts[n] for n in names)]
             parts += [found[g] if g in found else self._given(g) for g in call.given]
             found[call.data] = hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -298,6 +205,26 @@ class Living:
     def _given(self, name: str) -> str:
         setting = name.removeprefix("s.")
         return str(self.state.settings.get(setting, self.state.files.get(f"{setting}.txt")))
+
+
+class _Finder(MetaPathFinder):
+    """Finds the modules in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
+        if name not in MODULES:
+            return None
+        path = str(self.root / f"{name}.py")
+        return spec_from_file_location(name, path, loader=_Loader(name, path))
+
+
+class _Loader(SourceFileLoader):
+    """Compiles the source each time: bytecode of the same second and size would count as fresh."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -309,8 +236,8 @@ def same(one: Any, other: Any) -> bool:
 
 def _noisy(text: str, noise: int) -> str:
     """The same code with other comments, blank lines, docstrings and quotes."""
-    if not noise or "=" in text.splitlines()[0]:
-        return f"# {noise}\n{text}" if noise else text
+    if not noise:
+        return text
     text = (
         re.sub(r"^((?:def|class) .*:)$", rf'\1\n    """Noise {noise}."""', text, flags=re.M)
         if noise % 2

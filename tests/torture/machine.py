@@ -15,12 +15,13 @@ from magical.engine.run import RunResult
 from magical.errors import DamagedArtifact
 from magical.project import Project
 from torture.damaging import damage
-from torture.living import KINDS, Call, Living, same
+from torture.living import Call, Living, same
+from torture.living_kinds import KINDS, MODULES
 
 PROMISES = {"int": Promise("value", int), "Frame[Row]": Promise("table", Frame)}
 NUMBER = st.integers(0, 3)
 PICK = st.integers(0, 10_000)
-KIND = st.sampled_from(list(KINDS))
+KIND = PICK.map(lambda n: random.Random(n).choice(list(KINDS)))  # a sample of so many would prefer a few
 MEMORY = Path("/dev/shm")  # a folder in memory, where there is one: a disk would make most of the time
 
 
@@ -120,7 +121,7 @@ class Edited(RuleBasedStateMachine):
         name = dice.choice(used if used and dice.random() < 0.9 else sorted(numbers))
         numbers[name] = (numbers[name] + 1) % 4
 
-    @rule(name=st.sampled_from(["n0", "n1"]), file=st.sampled_from(["a.txt", "b.txt", ""]))
+    @rule(name=st.sampled_from(["n0", "n1"]), file=st.sampled_from(["a.txt", "b.txt", "c.txt", ""]))
     def edit_settings_or_data(self, name: str, file: str) -> None:
         self._edit()
         state = self.living.state
@@ -136,7 +137,7 @@ class Edited(RuleBasedStateMachine):
         past = self.living.past
         self.living.state = copy.deepcopy(past[pick % len(past)])
 
-    @rule(name=st.sampled_from(["deep.py", "helpers.py", "workflow.py"]), noise=st.integers(0, 11))
+    @rule(name=st.sampled_from([*(f"{m}.py" for m in MODULES), "workflow.py"]), noise=st.integers(0, 11))
     def edit_comments(self, name: str, noise: int) -> None:
         self.living.state.noise[name] = noise
         self.living.write()
