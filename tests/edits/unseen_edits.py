@@ -145,9 +145,13 @@ UNSEEN["__str__ = method"] = env(
 UNSEEN["hook of string.Formatter"] = env(
     "import os, string\nclass F(string.Formatter):\n    def get_value(self, k, a, kw):\n        return os.environ[k]\nK = F().format('{OURS}')\n"
 )
-UNSEEN["Thread.run"] = asked(
-    "import threading\nK = []\nclass T(threading.Thread):\n    def run(self):\n        K.append(int((HERE / 'k.txt').read_text()))\nt = T()\nt.start()\nt.join()\n",
-    call="K[0]",
+# A thread has a number of its own in each process.
+UNSEEN["Thread.run"] = replace(
+    asked(
+        "import threading\nK = []\nclass T(threading.Thread):\n    def run(self):\n        K.append(int((HERE / 'k.txt').read_text()))\nt = T()\nt.start()\nt.join()\n",
+        call="K[0]",
+    ),
+    each=True,
 )
 UNSEEN["_generate_next_value_"] = env(
     "import os, enum\nclass E(enum.Enum):\n    def _generate_next_value_(name, *a):\n        return os.environ[name]\n    OURS = enum.auto()\nK = E.OURS.value\n"
@@ -299,17 +303,21 @@ UNSEEN["AttrDict KeyError"] = changes(
     "a=1",
     "a=2",
 )
-UNSEEN["opaque by a function that asks"] = env(
-    "import os\nfrom rich.console import Console\ndef make():\n    return Console(width=int(os.environ['OURS']) + 5)\nK = make()\n",
-    call="m.K.width",
-    gives="int",
+UNSEEN["opaque by a function that asks"] = replace(
+    env(
+        "import os\nfrom rich.console import Console\ndef make():\n    return Console(width=int(os.environ['OURS']) + 5)\nK = make()\n",
+        call="m.K.width",
+        gives="int",
+    ),
     each=True,
 )
-UNSEEN["opaque in a comprehension over a file"] = asked(
-    "from rich.console import Console\nK = [Console(width=int(n)) for n in open(HERE / 'k.txt')]\n",
-    ("k.txt", "6"),
-    call="K[0].width",
-    k_txt="5",
+UNSEEN["opaque in a comprehension over a file"] = replace(
+    asked(
+        "from rich.console import Console\nK = [Console(width=int(n)) for n in open(HERE / 'k.txt')]\n",
+        ("k.txt", "6"),
+        call="K[0].width",
+        k_txt="5",
+    ),
     each=True,
 )
 UNSEEN["pandas query @name"] = changes(

@@ -411,10 +411,13 @@ class AskFinder:
 
     def _is_of_known(self, node: ast.AST, scope: Scope) -> bool:
         """Return True for what begins with a name of a known package, such as ``pl.col("x").sum()``."""
+        is_part = False  # an item of a container may be anything
         while True:
             target = self._names.resolve(node, scope)
             if target.value is not MISSING:
-                return is_known_package(target.name) or (not target.name and _is_known_type(target.cls))
+                is_plain = not target.name and not is_part and _is_known_type(target.cls)
+                return is_known_package(target.name) or is_plain
+            is_part = is_part or isinstance(node, ast.Subscript)
             match node:
                 case ast.Call(func=inner) | ast.Attribute(value=inner) | ast.Subscript(value=inner):
                     node = inner
@@ -499,7 +502,8 @@ def _is_known_value(target: Target) -> bool:
     if isinstance(target.value, type):
         return _is_known_class(target)
     if not isinstance(target.value, (FunctionType, MethodType, BuiltinMethodType, MethodWrapperType)):
-        return not callable(target.value) or _is_known_type(type(target.value))
+        is_known = not callable(target.value) or _is_known_type(type(target.value))
+        return is_known and is_known_method(target.name.rpartition(".")[2])
     return _is_known_callable(target)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from magical.contracts.schema import Schema
+
 __all__ = [
     "is_builtin_method",
     "is_known_attribute",
@@ -120,7 +122,8 @@ _PROJECT_VERBS = (
     "magical.integrations",
     "magical.checks",
 )
-_BUILTIN_METHODS = frozenset(n for c in (str, bytes, list, dict, set, int, float) for n in dir(c))
+# Those of schemas, too: a step's `promises` gets some.
+_BUILTIN_METHODS = frozenset(n for c in (str, bytes, list, dict, set, int, float, Schema) for n in dir(c))
 _ORDER_FREE = _words("all any frozenset len max min set sorted sum isinstance isin is_in")
 
 
@@ -223,7 +226,7 @@ def is_known_method(name: str, of_own_file: bool = False) -> bool:
 
 
 def is_builtin_method(name: str) -> bool:
-    """Return True for a method of Python's own values, such as texts and lists.
+    """Return True for a method of Python's own values, such as texts and lists, or of a schema.
 
     Example:
         >>> is_builtin_method("split"), is_builtin_method("with_columns")

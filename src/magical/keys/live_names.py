@@ -207,6 +207,8 @@ def _name_value(value: Any) -> str:
     """Return the dotted name of a module, class or function; empty for other values."""
     if isinstance(value, ModuleType):
         return value.__name__
+    if module_name(type(value)) == "typing":  # an alias such as Annotated[...] answers for its type
+        return ""
     module, name = module_name(value), safe_attribute(value, "__qualname__")
     return f"{module}.{name}" if module and isinstance(name, str) else ""
 
