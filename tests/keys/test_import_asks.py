@@ -138,3 +138,54 @@ def test_what_asks_the_world_is_found(name: str, imported: Importer, tmp_path: P
 def test_the_place_is_named(imported: Importer, tmp_path: Path) -> None:
     imported("import os\n\n\nA = os.environ.get('A')\n")
     assert asks("made", tmp_path) == [(4, "os.environ.get('A')")]
+
+
+def test_a_local_name_may_stand_for_what_is_known(imported: Importer, tmp_path: Path) -> None:
+    quiet = "def g(n):\n    f = pure if n else len\n    return f(n)\n\nA = g(1)"
+    imported(HEAD + quiet)
+    assert asks("made", tmp_path) == []
+
+
+@pytest.mark.parametrize("value", ["reads if n else pure", "time.time", "next(iter([reads]))", "[reads][0]"])
+def test_a_local_name_may_stand_for_what_asks(value: str, imported: Importer, tmp_path: Path) -> None:
+    imported(HEAD + f"def g(n):\n    f = {value}\n    return f()\n\nA = g(1)")
+    assert asks("made", tmp_path)
+
+
+CLOCKS_AND_CHANCE = [
+    "import numpy as np\nK = np.datetime64('now')\n",
+    "import numpy as np\nK = np.datetime64('today')\n",
+    "import pandas as pd\nK = pd.Timestamp('now')\n",
+    "import pandas as pd\nK = pd.to_datetime('today')\n",
+    "import pandas as pd\nK = pd.date_range(end='today', periods=3)\n",
+    "import numpy as np\nSEED = None\nK = np.random.default_rng(SEED).integers(10**6)\n",
+    "import random\nK = random.Random(None).random()\n",
+    "from sklearn.model_selection import train_test_split\nK = train_test_split(list(range(100)))\n",
+    "from sklearn.datasets import make_classification\nK = make_classification()\n",
+    "from sklearn.model_selection import KFold\nK = list(KFold(2, shuffle=True).split(list(range(100))))\n",
+    "from sklearn.utils import resample\nK = resample(list(range(100)))\n",
+    "from scipy import stats\nK = stats.norm.rvs(size=3)\n",
+    "import scipy.sparse as sp\nK = sp.random(30, 30, 0.1).sum()\n",
+    "import statistics\nK = statistics.NormalDist().samples(2)\n",
+    "import uuid\nK = uuid.getnode()\n",
+    "import polars as pl\nK = pl.thread_pool_size()\n",
+    "import sys\nK = sys.stdout.encoding\n",
+    "import sys\nK = sys.flags.optimize\n",
+    "import threading\nK = threading.get_ident()\n",
+    "K = list({'a', 'b', 'c', 'd'})\n",
+    "K = ','.join({'a', 'b', 'c'} - {'a'})\n",
+    "class T:\n    pass\nK = repr(T())\n",
+    "K = 'a'.__hash__()\n",
+    "from pathlib import Path\nK = (Path(__file__).parent / 'link').resolve()\n",
+    "def f():\n    import time\n    return time.time()\nK = f()\n",
+    "def f():\n    import random\n    return random.random()\nK = f()\n",
+    "import dataclasses, time\n@dataclasses.dataclass\nclass T:\n    t: float = dataclasses.field(default_factory=time.time)\nK = T()\n",
+    "import uuid\nfrom pydantic import BaseModel, Field\nclass T(BaseModel):\n    t: uuid.UUID = Field(default_factory=uuid.uuid4)\nK = T()\n",
+]
+
+
+@pytest.mark.parametrize("text", CLOCKS_AND_CHANCE)
+def test_what_differs_between_processes_asks(text: str, imported: Importer, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    imported(text)
+    assert asks("made", tmp_path)

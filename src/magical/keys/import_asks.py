@@ -17,6 +17,7 @@ from typing import Any
 
 from magical.errors import shorten
 from magical.keys.known_calls import (
+    draws_chance,
     is_builtin_method,
     is_known_attribute,
     is_known_call,
@@ -177,6 +178,8 @@ class AskFinder:
         if target.value is MISSING:
             yield from self._in_unresolved(node, scope)
         elif not target.rest:
+            if scope.is_function and is_own_function(target.value):  # it may be called by another name
+                yield from self._in_function(target.value)
             if _is_unknown_data(target) or not (self._is_own(target.value) or _is_known_value(target)):
                 yield _mark(node)
         else:
@@ -247,6 +250,8 @@ class AskFinder:
         of_own_file = _is_about_own_file(node)
         if isinstance(called, ast.Name) and called.id in scope.functions:
             yield from self._in_inner_function(called.id, scope)
+        elif isinstance(called, ast.Name) and called.id in scope.chosen:
+            pass  # what it stands for was looked at where it was named
         elif target.value is MISSING:
             yield from self._in_local_callee(called, node, scope, of_own_file)
         elif target.rest:
@@ -282,9 +287,12 @@ class AskFinder:
             else:
                 yield from self._in_expression(called.value, scope)
             is_common = called.attr in self._methods or is_builtin_method(called.attr)
-            if not is_known_method(called.attr, of_own_file) or not (
-                is_common or self._is_of_known(called, scope)
-            ):
+            is_common = is_common or self._is_of_known(called, scope)
+            made = (
+                self._names.resolve(called.value.func, scope) if isinstance(called.value, ast.Call) else None
+            )
+            draws = made is not None and draws_chance(made.name, called.attr)
+            if not is_known_method(called.attr, of_own_file) or not is_common or draws:
                 yield _mark(node)
             yield from self._in_own_methods(called.attr)
         elif not (isinstance(called, ast.Name) and called.id in ("cls", "super")):
@@ -306,6 +314,7 @@ class AskFinder:
             known = known and (_is_known_type(target.cls) or target.cls in (type, ModuleType))
         elif isinstance(held, (FunctionType, BuiltinMethodType)):
             known = known and _is_known_callable(Target(held, qualified_name(held), ()))
+        known = known and not draws_chance(module_name(target.cls), target.rest[-1])
         if not known or not self._is_known_owner(target):
             yield _mark(node)
         elif is_own_class(target.cls):

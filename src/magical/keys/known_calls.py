@@ -7,6 +7,7 @@ import re
 from magical.contracts.schema import Schema
 
 __all__ = [
+    "draws_chance",
     "is_builtin_method",
     "is_known_attribute",
     "is_known_call",
@@ -223,6 +224,17 @@ def is_known_method(name: str, of_own_file: bool = False) -> bool:
         (True, False)
     """
     return name in _HARMLESS or not _ASKING.search(name) or (of_own_file and name in _OWN_LOCATION)
+
+
+def draws_chance(package: str, method: str) -> bool:
+    """Return True for a method of an estimator or a splitter, which may draw random numbers.
+
+    Example:
+        >>> draws_chance("sklearn.model_selection", "split"), draws_chance("sklearn.svm", "set_params")
+        (True, False)
+    """
+    is_estimator = package.partition(".")[0] in ("sklearn", "skrub")
+    return is_estimator and not method.startswith(("set_", "get_"))
 
 
 def is_builtin_method(name: str) -> bool:

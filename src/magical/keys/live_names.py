@@ -69,6 +69,7 @@ class Scope:
         functions: the functions defined inside a function, by name.
         cells: the values that a function takes from the functions around it or imports, by name.
         origins: the dotted names of what it imports.
+        chosen: local names that stand for other names, such as ``extend = shift if small else add``.
         is_function: True inside a function.
     """
 
@@ -77,6 +78,7 @@ class Scope:
     functions: Mapping[str, ast.AST] = field(default_factory=dict)
     cells: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+    chosen: frozenset[str] = frozenset()
     is_function: bool = False
 
     def add(self, names: Iterable[str]) -> Scope:
@@ -98,9 +100,9 @@ class Scope:
         cells = {**self.cells, **{name: value for name, value, _ in imported}}
         origins = {**self.origins, **{name: origin for name, _, origin in imported}}
         local = inner.local - shared - {name for name, _, _ in imported}
-        return replace(
-            inner, local=local, functions=functions, cells=cells, origins=origins, is_function=True
-        )
+        chosen = frozenset(_find_chosen(node)) - {*names}
+        inner = replace(inner, local=local, chosen=chosen, is_function=True)
+        return replace(inner, functions=functions, cells=cells, origins=origins)
 
     def enter_comprehension(self, node: ast.AST) -> Scope:
         """Return the scope of the elements of a comprehension; the same for other expressions."""
@@ -211,6 +213,22 @@ def _name_value(value: Any) -> str:
         return ""
     module, name = module_name(value), safe_attribute(value, "__qualname__")
     return f"{module}.{name}" if module and isinstance(name, str) else ""
+
+
+def _find_chosen(node: ast.AST) -> set[str]:
+    """Find the names to which a function assigns nothing but other names."""
+    chosen, others = set[str](), set[str]()
+    for statement in ast.walk(node):
+        if isinstance(statement, ast.Assign):
+            parts = (n for n in ast.walk(statement.value))
+            is_plain = not any(isinstance(n, (ast.Call, ast.Subscript, ast.Lambda, ast.Await)) for n in parts)
+            targets = {n.id for t in statement.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+            (chosen if is_plain else others).update(targets)
+        elif isinstance(statement, (ast.For, ast.comprehension, ast.NamedExpr, ast.AugAssign, ast.AnnAssign)):
+            others |= {n.id for n in ast.walk(statement.target) if isinstance(n, ast.Name)}
+        elif isinstance(statement, ast.With):
+            others |= {n.id for i in statement.items for n in ast.walk(i) if isinstance(n, ast.Name)}
+    return chosen - others
 
 
 def _find_imported(node: ast.AST) -> Iterator[tuple[str, Any, str]]:
