@@ -658,3 +658,34 @@ def test_an_outside_package_that_only_a_body_imports_counts_as_its_code(
     assert small.ran() == []
     outside.edit("bare/inner/a.py", "return n", "return n + 1")
     assert small.states()["one"] == "to run"
+
+
+ODD_OBJECTS = [
+    "class AttrDict(dict):\n    def __getattr__(self, k):\n        return self[k]\nCFG = AttrDict(a=1)\nL = CFG.a\n",
+    "class T:\n    @property\n    def __dict__(self):\n        raise RuntimeError\nX = T()\nK = [X]\n",
+    "def f(g):\n    return g\nf.__wrapped__ = f\n@f\ndef K():\n    pass\n",
+    "class M(type):\n    def __eq__(self, o):\n        return self is o\nclass T(metaclass=M):\n    pass\nK = T()\n",
+    "class M(type):\n    def __getattr__(self, n):\n        return {}[n]\nclass T(metaclass=M):\n    pass\nK = [T]\n",
+]
+
+
+@pytest.mark.parametrize("text", ODD_OBJECTS)
+def test_an_object_that_answers_oddly_is_no_hindrance(tmp_path: Path, text: str) -> None:
+    names = [n for n in ("K", "CFG") if f"{n} =" in text or f"def {n}" in text]
+    small = project(tmp_path, {"workflow.py": calling(f"n if {names[0]} is not None else 0", text)})
+    assert small.run().result == 1
+    assert small.ran() == []
+
+
+def test_an_object_in_the_place_of_a_module_is_no_hindrance(tmp_path: Path) -> None:
+    odd = "import sys\n\n\nclass M:\n    K = 1\n\n\nsys.modules[__name__] = M()\n"
+    small = project(tmp_path, {"workflow.py": calling("m.K + n", "import m"), "m.py": odd})
+    assert small.run().result == 2
+
+
+def test_a_long_chain_of_calls_is_no_hindrance(tmp_path: Path) -> None:
+    chain = "pl.col('x')" + ".abs()" * 400
+    small = project(
+        tmp_path, {"workflow.py": calling("n if K is not None else 0", f"import polars as pl\nK = {chain}\n")}
+    )
+    assert small.run().result == 1

@@ -15,10 +15,10 @@ from typing import Any
 
 from magical.keys.code_references import ReferenceFollower, References
 from magical.keys.definitions import Definition, file_name
-from magical.keys.import_asks import AskFinder
+from magical.keys.import_asks import Ask, AskFinder
 from magical.keys.import_effects import EffectFinder
 from magical.keys.import_resolution import list_project_modules
-from magical.keys.live_values import module_name
+from magical.keys.live_values import allow_deep_recursion, module_name
 from magical.keys.source_index import SourceIndex
 
 __all__ = ["CodeClosure", "CodePiece", "CodeReader"]
@@ -67,9 +67,10 @@ class CodeReader:
 
     def read_step(self, *roots: Any) -> CodeClosure:
         """Read the same, and what the import of the project's modules may change outside of them."""
-        code = self._read(roots, modules := self.list_modules())
-        # A module that only a body imports is imported by now, and may change something as well.
-        return code if (now := self.list_modules()) == modules else self._read(roots, now)
+        with allow_deep_recursion():
+            code = self._read(roots, modules := self.list_modules())
+            # A module that only a body imports is imported by now, and may change something as well.
+            return code if (now := self.list_modules()) == modules else self._read(roots, now)
 
     def list_modules(self) -> tuple[ModuleType, ...]:
         """List the imported modules of the project, with the project code outside of it that they import."""
@@ -85,6 +86,12 @@ class CodeReader:
             For each such module, and each such function by ``module:name``, the place and the text of the
             first expression that asks.
         """
+        with allow_deep_recursion():
+            found = self._find_asks(called)
+        places = {name: (file_name(m), *asks[0]) for name, m, asks in found if asks}
+        return {name: f"{file}:{line}: {text}" for name, (file, line, text) in sorted(places.items())}
+
+    def _find_asks(self, called: Iterable[Any]) -> list[tuple[str, ModuleType, list[Ask]]]:
         modules = self.list_modules()
         finder = AskFinder(self.index, modules)
         found = [(m.__name__, m, finder.find(m)) for m in modules]
@@ -93,8 +100,7 @@ class CodeReader:
             if module in modules:
                 name = f"{module.__name__}:{thing.__qualname__}"
                 found.append((name, module, finder.find_in_call(thing)))
-        places = {name: (file_name(m), *asks[0]) for name, m, asks in found if asks}
-        return {name: f"{file}:{line}: {text}" for name, (file, line, text) in sorted(places.items())}
+        return found
 
     def _read(self, roots: tuple[Any, ...], modules: tuple[ModuleType, ...]) -> CodeClosure:
         for follower in self._followers:

@@ -41,6 +41,7 @@ from magical.keys.live_values import (
     module_name,
     qualified_name,
     safe_attribute,
+    unwrap_function,
     wrapped_function,
 )
 from magical.keys.packages import is_project
@@ -349,7 +350,7 @@ class AskFinder:
     def _in_function(self, function: Any) -> list[Ask]:
         """Find what a function of the project asks when it is called, with those that it wraps."""
         wrapped = wrapped_function(function)
-        below = self._in_function(wrapped) if wrapped is not None else []
+        below = self._in_function(wrapped) if wrapped is not None and wrapped is not function else []
         if not is_own_function(function):
             return below
         code = function.__code__
@@ -389,14 +390,15 @@ class AskFinder:
         # The methods of a class that is not the project's may call any other method.
         has_foreign = any(not is_own_class(c) and module_name(c) != "builtins" for c in cls.__mro__)
         for base in own:
-            if (base, has_foreign) not in self._called:
-                self._called[base, has_foreign] = asks = []
+            key = (id(base), has_foreign)  # not the class: its metaclass may have no hash
+            if key not in self._called:
+                self._called[key] = asks = []
                 for name, value in vars(base).items():
                     if has_foreign or name.startswith("__") or not isinstance(value, FunctionType):
                         asks += [ask for f in _find_functions(value) for ask in self._in_function(f)]
                     if is_own_class(type(value)) and type(value) is not base:  # such as a descriptor
                         asks += self._in_class(type(value))
-            found += self._called[base, has_foreign]
+            found += self._called[key]
         return found
 
     # --- what is known ----------------------------------------------------------------------------------
@@ -546,8 +548,7 @@ def _is_known_type(cls: type[Any]) -> bool:
 
 def _wraps_own_function(value: Any) -> bool:
     """Return True for what a decorator, such as one with a cache, made of a function of the project."""
-    wrapped = wrapped_function(value)
-    return wrapped is not None and (is_own_function(wrapped) or _wraps_own_function(wrapped))
+    return wrapped_function(value) is not None and is_own_function(unwrap_function(value))
 
 
 def _mark(node: Any) -> Ask:

@@ -6,7 +6,6 @@ A change of the project's own objects is seen where a step refers to them, since
 from __future__ import annotations
 
 import ast
-import inspect
 import sys
 from collections.abc import Collection
 from types import FunctionType, ModuleType
@@ -24,7 +23,7 @@ from magical.keys.live_names import (
     is_step,
     iter_hooks,
 )
-from magical.keys.live_values import module_name
+from magical.keys.live_values import module_name, unwrap_function
 from magical.keys.packages import is_project
 from magical.keys.source_index import SourceIndex, find_module_of
 from magical.keys.syntax import flatten_statements, iter_executed
@@ -164,7 +163,7 @@ class EffectFinder:
             return not (isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name))
         if is_own_function(target.value) and not target.rest:
             return self._changes(target.value)
-        if target.rest and is_own_function(inspect.unwrap(target.value) if callable(target.value) else None):
+        if target.rest and is_own_function(unwrap_function(target.value)):
             return False  # such as `@show.register` of a function by type: its registry is read
         if is_own_class(target.cls):
             return any(map(self._changes, vars(target.cls).values()))
@@ -194,7 +193,7 @@ class EffectFinder:
 
     def _changes(self, function: Any) -> bool:
         """Return True if a call of a project's function may change something outside of the project."""
-        function = inspect.unwrap(function) if callable(function) else function
+        function = unwrap_function(function)
         if not is_own_function(function):
             return False
         code = function.__code__

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from magical.keys.packages import is_project
 from magical.keys.source_index import SourceIndex
@@ -51,7 +52,9 @@ def list_project_modules(root: Path | None, index: SourceIndex) -> tuple[ModuleT
         >>> list_project_modules(None, SourceIndex())
         ()
     """
-    waiting = [m for m in list(sys.modules.values()) if root is not None and _is_inside(m, root)]
+    loaded: list[Any] = list(sys.modules.values())  # anything can be put into it
+    loaded = [m for m in loaded if isinstance(m, ModuleType)]
+    waiting = [m for m in loaded if root is not None and _is_inside(m, root)]
     found: dict[str, ModuleType] = {}
     while waiting:
         module = waiting.pop()
@@ -93,7 +96,7 @@ def find_imported_modules(module: ModuleType, statement: ast.Import | ast.Import
     for name in names:
         parts = name.split(".")
         around = (".".join(parts[: i + 1]) for i in range(len(parts)))
-        yield from (sys.modules[n] for n in around if sys.modules.get(n) is not None)
+        yield from (sys.modules[n] for n in around if isinstance(sys.modules.get(n), ModuleType))
 
 
 def resolve_import(

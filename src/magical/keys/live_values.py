@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 import enum
 import functools
@@ -23,6 +24,7 @@ from magical.keys.packages import is_project
 
 __all__ = [
     "InspectedValue",
+    "allow_deep_recursion",
     "describe_bytecode",
     "digest_text",
     "inspect_class",
@@ -32,6 +34,7 @@ __all__ = [
     "module_name",
     "qualified_name",
     "safe_attribute",
+    "unwrap_function",
     "wrapped_function",
 ]
 
@@ -137,6 +140,23 @@ def module_name(thing: Any) -> str:
     return name if isinstance(name, str) else ""
 
 
+@contextlib.contextmanager
+def allow_deep_recursion() -> Iterator[None]:
+    """Allow deeply nested values and expressions to be read in the block.
+
+    Example:
+        >>> with allow_deep_recursion():
+        ...     sys.getrecursionlimit() >= 20_000
+        True
+    """
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _DEEPEST))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 def safe_attribute(thing: Any, name: str) -> Any:
     """Return an attribute of any object; None if it has none, or raises something.
 
@@ -164,6 +184,20 @@ def qualified_name(thing: Any) -> str:
         return f"{module_name(thing)}.{name}"
     wrapped = wrapped_function(thing)
     return qualified_name(type(thing) if wrapped is None else wrapped)
+
+
+def unwrap_function(thing: Any) -> Any:
+    """Return the innermost function below all wrappers; a thing without wrappers is itself.
+
+    Example:
+        >>> unwrap_function(len) is len
+        True
+    """
+    seen: list[Any] = []
+    while (inner := wrapped_function(thing)) is not None and not any(inner is s for s in seen):
+        seen.append(thing)
+        thing = inner
+    return thing
 
 
 def wrapped_function(thing: Any) -> Any:
@@ -200,15 +234,13 @@ class _Describer:
     texts: dict[int, tuple[Any, str]] = field(default_factory=dict)
 
     def inspect(self, value: Any) -> InspectedValue:
-        before, limit = (len(self.code), self.opaque), sys.getrecursionlimit()
-        sys.setrecursionlimit(max(limit, _DEEPEST))
+        before = len(self.code), self.opaque
         try:
-            text = self.describe(value)
+            with allow_deep_recursion():
+                text = self.describe(value)
         except RecursionError:
             # It cannot be shown to be unchanged, so it counts as changed each time.
             text = f"nested too deeply: {os.urandom(16).hex()}"
-        finally:
-            sys.setrecursionlimit(limit)
         return InspectedValue(text, tuple(self.code[before[0] :]), self.opaque > before[1])
 
     def inspect_class(self, cls: type[Any]) -> InspectedValue:
@@ -259,7 +291,7 @@ class _Describer:
 
     def _describe_object(self, value: Any) -> str:
         if isinstance(value, _CODE_TYPES):
-            owner = getattr(value, "__self__", None)
+            owner = safe_attribute(value, "__self__")
             if isinstance(value, BuiltinFunctionType) and not isinstance(
                 owner, (type, ModuleType, type(None))
             ):
@@ -514,6 +546,8 @@ _SPECIAL_BY_NAME: dict[str, _Special] = {
 
 
 def _find_special(cls: type[Any]) -> _Special | None:
+    if type(cls).__hash__ is None:  # a metaclass with an equality of its own
+        return None
     found = _SPECIAL.get(cls) or _SPECIAL_BY_NAME.get(f"{module_name(cls)}.{cls.__qualname__}")
     if found is None and issubclass(cls, PurePath):
         return _describe_path

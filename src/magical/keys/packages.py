@@ -41,7 +41,7 @@ def is_project(module: ModuleType | None) -> bool:
         >>> is_project(json)
         False
     """
-    if module is None:
+    if not isinstance(module, ModuleType):  # also an object that was put in the place of a module
         return False
     name = module.__name__
     if name == "magical" or name.startswith("magical."):

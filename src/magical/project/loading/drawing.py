@@ -163,11 +163,11 @@ class WorkflowDrawer:
             workflow, graph, loaded = self._import_and_draw()
             self._configuration.policy.check(graph)
             reader = CodeReader(root)
-            identities = identify_nodes(self._pretence(graph), reader)
             called = [workflow.function, *([workflow.settings] if workflow.settings else [])]
             called += [
                 n.call.step.promises for n in graph.nodes if n.call is not None and n.call.step.promises
             ]
+            identities = identify_nodes(self._pretence(graph), reader)
             asks = reader.find_asks(called)
             files = digest_outside_code(reader.list_modules(), root)
         settings = mask_values(to_json(loaded.settings))  # they go into a file of the cache

@@ -143,7 +143,7 @@ def _path_of(module: ModuleType) -> Path:
 
 def _find_workflow(location: Location, module: ModuleType) -> Workflow[Any, Any]:
     """Find the module's workflow: the one that the project names, else the only one."""
-    found = {n: v for n, v in vars(module).items() if isinstance(v, Workflow)}
+    found = {n: v for n, v in vars(module).items() if type(v) is Workflow}
     if location.name:
         if location.name in found:
             return found[location.name]
