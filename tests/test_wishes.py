@@ -169,11 +169,8 @@ import threading
 
 import magical
 
-plead = getattr(magical, "wi" + "sh")
-
-
 def rain(_=0):
-    return plead(float)
+    return getattr(magical, "wi" + "sh")(float)
 
 
 def of_a_thread():

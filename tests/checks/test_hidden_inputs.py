@@ -7,6 +7,7 @@ import json
 import os
 import random
 import sqlite3
+import sys
 import time
 import uuid
 from datetime import date
@@ -103,7 +104,7 @@ def made(text: str) -> Any:
 
     name = f"<made {len(linecache.cache)}>"
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    space: dict[str, Any] = dict(globals())
+    space: dict[str, Any] = {**globals(), "sys": sys}
     exec(compile(text, name, "exec"), space)
     return space["function"]
 

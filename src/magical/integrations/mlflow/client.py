@@ -282,11 +282,12 @@ def _probe(uri: str) -> None:
 
 def _probe_database(uri: str) -> None:
     """Raise if the file of an embedded database cannot be read: MLflow itself would retry for minutes."""
-    path = Path(uri.removeprefix("sqlite:///"))
-    if not uri.startswith("sqlite:///") or not path.exists():
+    prefix, _, name = uri.partition("sqlite:///")
+    path = Path(name)
+    if prefix or name in ("", ":memory:") or not path.exists():
         return
-    if path.is_dir():
-        raise _damaged_database_error(uri, "it is a folder")
+    if not path.is_file():  # an open of a pipe would wait for ever
+        raise _damaged_database_error(uri, "it is a folder" if path.is_dir() else "it is no file")
     import sqlite3
 
     try:
