@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from magical.engine.artifacts import Record
-from magical.engine.execution.isolation import BodyAwaited
 from magical.engine.execution.remote_task import RemoteTask
-from magical.engine.execution.subprocess_executor import POLL_SECONDS, SubprocessExecutor, stopped_error
+from magical.engine.execution.subprocess_executor import (
+    POLL_SECONDS,
+    BodyAwaited,
+    SubprocessExecutor,
+    stopped_error,
+)
 from magical.engine.plan import FRESH, LEFT_OUT, NodePlan
 from magical.engine.protocols import Cluster, Store
 from magical.engine.run import ActiveRun, RemoteSetup, RunContext, RunResult

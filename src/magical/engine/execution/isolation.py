@@ -9,20 +9,16 @@ from collections.abc import Iterator
 from functools import partial
 
 from magical.engine.execution.process_state import ENVIRONMENT, FOLDER, isolate, may_be_awaited
-from magical.engine.execution.subprocess_executor import stopped_error
+from magical.engine.execution.subprocess_executor import BodyAwaited, stopped_error
 from magical.engine.run import ActiveRun
-from magical.errors import MagicalError, StepError, join_names
+from magical.errors import MagicalError, join_names
 from magical.events import LogLine
 from magical.graph import Node
 from magical.keys.state_uses import CHANGE_HINT, DRAW_HINT, find_state_uses
 from magical.system.atomic_files import write_text
 from magical.system.state_files import read_state
 
-__all__ = ["BodyAwaited", "BodyIsolation"]
-
-
-class BodyAwaited(StepError):
-    """A body cannot run here: it would wait for one that may wait for it."""
+__all__ = ["BodyIsolation"]
 
 
 class BodyIsolation:
