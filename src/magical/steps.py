@@ -25,6 +25,7 @@ from magical.contracts.promises import (
 )
 from magical.contracts.schema import Schema
 from magical.errors import MagicalError, UnwrittenStep, WiringError, did_you_mean
+from magical.python_parser import parse_python, read_definition
 
 __all__ = ["Receipt", "Step", "current_builder", "parse_source", "step"]
 
@@ -249,7 +250,7 @@ def parse_source(function: Callable[..., Any]) -> ast.Module | None:
     """
     try:
         # Dedent: the function may be defined inside another one.
-        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+        return parse_python(textwrap.dedent("".join(read_definition(function)[0])))
     except (OSError, TypeError, SyntaxError):  # no file, no Python, or a lambda in the middle of a line
         return None
 

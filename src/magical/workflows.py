@@ -19,6 +19,7 @@ from magical.contracts.contract import source_location
 from magical.contracts.promises import Promise
 from magical.errors import MagicalError, WiringError, find_author_line, join_names, shorten
 from magical.graph import Call, Graph, Node
+from magical.python_parser import parse_python, read_definition
 from magical.refs import Link, Ref, Wire, map_links
 from magical.settings import OutputPath, Settings, find_paths, import_string
 from magical.steps import Step, current_builder
@@ -284,9 +285,9 @@ def _read_positions(code: CodeType) -> tuple[tuple[int | None, int | None, int |
 def _find_assignments(function: Callable[..., Any]) -> dict[tuple[int | None, int | None], str]:
     """Map the line and column of each call in a function to the variable that it is assigned to."""
     try:
-        lines, first = inspect.getsourcelines(function)
+        lines, first = read_definition(function)
         text = "".join(lines)
-        tree = ast.parse(textwrap.dedent(text))
+        tree = parse_python(textwrap.dedent(text))
     except (OSError, TypeError, SyntaxError):
         return {}
     shift = len(lines[0]) - len(lines[0].lstrip())  # the columns that dedent() took off

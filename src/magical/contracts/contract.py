@@ -19,6 +19,7 @@ from typing_extensions import TypeAliasType, TypeVar
 
 from magical.contracts.schema import Column, Rule, Schema
 from magical.errors import ContractError
+from magical.python_parser import read_definition
 
 __all__ = [
     "TYPES",
@@ -192,7 +193,7 @@ def source_location(thing: Callable[..., Any] | type[Any]) -> str:
     if not file:
         return ""
     try:
-        return f"{Path(file).name}:{inspect.getsourcelines(thing)[1]}"
+        return f"{Path(file).name}:{read_definition(thing)[1]}"
     except (OSError, TypeError):  # the class was made by a call, or its file has gone
         return Path(file).name
 

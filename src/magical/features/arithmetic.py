@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from magical.contracts.schema import Column, Schema
 from magical.features.feature import Feature
+from magical.python_parser import parse_expression
 
 __all__ = ["Arithmetic"]
 
@@ -74,7 +75,7 @@ class Arithmetic(Feature):
 def _parse(text: str) -> ast.expr:
     """Parse a formula; it is never evaluated as Python, since settings are not trusted code."""
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        return parse_expression(text.strip())
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: deeply nested brackets
         raise ValueError(f"{text!r} is no formula of {_GRAMMAR}") from None
 

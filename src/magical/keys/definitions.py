@@ -30,6 +30,7 @@ from magical.keys.live_values import (
 from magical.keys.packages import find_source_file, is_project
 from magical.keys.source_index import SourceIndex, iter_sources
 from magical.keys.syntax import dump_syntax, find_local_imports, find_name_chains, normalise_syntax
+from magical.python_parser import parse_python
 
 __all__ = ["CODE_TYPES", "Definition", "DefinitionReader", "file_name", "is_ours"]
 
@@ -217,7 +218,7 @@ class DefinitionReader:
 
     def read_order(self, modules: Iterable[ModuleType]) -> Definition:
         """Define the order in which modules with such statements were imported."""
-        order = {name: place for place, name in enumerate(sys.modules)}
+        order = {name: place for place, name in enumerate([*sys.modules])}
         names = sorted((m.__name__ for m in modules), key=lambda name: order.get(name, 0))
         text = " ".join(names)
         return self._once(("order", text), None, lambda: Definition("order of imports", text, "", None))
@@ -334,6 +335,6 @@ def file_name(module: ModuleType) -> str:
 
 def _digest_file(path: Path) -> str:
     try:
-        return digest_text(dump_syntax(normalise_syntax(ast.parse(path.read_bytes()))))
+        return digest_text(dump_syntax(normalise_syntax(parse_python(path.read_bytes()))))
     except (OSError, SyntaxError, ValueError):
         return ""

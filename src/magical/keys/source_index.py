@@ -13,6 +13,7 @@ from typing import Any
 
 from magical.keys.packages import find_source_file, is_project
 from magical.keys.syntax import find_bindings
+from magical.python_parser import parse_python
 from magical.steps import parse_source
 
 __all__ = ["SourceIndex", "find_module_of", "iter_sources"]
@@ -76,7 +77,7 @@ class SourceIndex:
 
     def _parse(self, file: Path) -> _ParsedFile:
         if file not in self._files:
-            tree = ast.parse(file.read_bytes())
+            tree = parse_python(file.read_bytes())
             parsed = _ParsedFile(tree, find_bindings(tree))
             for name, node in _iter_definitions(tree, ""):
                 if isinstance(node, ast.ClassDef):

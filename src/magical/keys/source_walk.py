@@ -18,6 +18,7 @@ from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from magical.keys.packages import is_project
+from magical.python_parser import parse_python, read_definition
 
 __all__ = ["Source", "collect_sources", "is_project_code", "parse_definition"]
 
@@ -219,8 +220,8 @@ def parse_definition(definition: Any) -> ast.Module | None:
         True
     """
     try:
-        lines, first = inspect.getsourcelines(definition)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
+        lines, first = read_definition(definition)
+        tree = parse_python(textwrap.dedent("".join(lines)))
     except (OSError, TypeError, SyntaxError):
         return None
     return ast.increment_lineno(tree, first - 1)

@@ -8,6 +8,8 @@ import symtable
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from magical.python_parser import parse_python
+
 __all__ = [
     "dump_syntax",
     "find_bindings",
@@ -183,7 +185,7 @@ def normalise_syntax(
         >>> ast.unparse(normalise_syntax(ast.parse("def f():\n    'Do.'\n    x: int = 1")))
         'def f():\n    x = 1'
     """
-    copied = ast.parse(_unparse(tree))  # a copy, since the normaliser changes its tree
+    copied = parse_python(_unparse(tree))  # a copy, since the normaliser changes its tree
     normal: ast.AST = _Normaliser(documented, is_field).visit(copied)
     return normal
 

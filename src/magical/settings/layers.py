@@ -134,8 +134,13 @@ def read_toml(path: Path, contents: dict[Path, bytes]) -> dict[str, Any]:
 def _dump_defaults(cls: type[BaseModel]) -> dict[str, Any]:
     """Convert the class's defaults to JSON, so that a later layer can change one value inside."""
     fields = {n: f for n, f in cls.model_fields.items() if not f.is_required()}
-    defaults = {n: f.get_default(call_default_factory=True, validated_data={}) for n, f in fields.items()}
-    return {name: to_json(value) for name, value in defaults.items()}
+    # `get_default` would copy a default, which it may refuse, as a model with a lock does.
+    return {
+        name: to_json(
+            f.get_default(call_default_factory=True, validated_data={}) if f.default_factory else f.default
+        )
+        for name, f in fields.items()
+    }
 
 
 def _merge(old: Any, new: Any, path: str, layer: str, setting_layers: dict[str, str]) -> Any:

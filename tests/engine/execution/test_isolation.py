@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from magical.errors import StepError
 from magical.project.replay import replay_step
-from projects import one
+from projects import is_well_worded, one
 
 ARGUMENTS = """
 class Part(Settings):
@@ -201,22 +202,66 @@ def test_a_retry_and_a_replay_see_what_the_first_call_saw(tmp_path: Path) -> Non
     assert replayed.arguments == {"words": ["w"], "table": {"a": 1}}
 
 
-def test_what_cannot_be_copied_is_given_as_it_is(tmp_path: Path) -> None:
-    small = one(
-        tmp_path,
-        """
-        from types import MappingProxyType
+UNCOPYABLE = """
+import threading
+from types import MappingProxyType
 
-        @step
-        def first(options: Any = MappingProxyType({"a": 1})) -> str:
-            return next(iter(options))
+from pydantic import BaseModel, PrivateAttr
 
-        @workflow
-        def flow() -> str:
-            return first()
-    """,
-    )
-    assert small.run().result == "a"
+class Guarded(BaseModel):
+    xs: list[int] = [1]
+    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+    _seen: list[int] = PrivateAttr(default_factory=list)
+
+class Stubborn(BaseModel):
+    xs: list[int] = [1]
+
+    def __deepcopy__(self, memo):
+        raise TypeError("a Stubborn stays where it is")
+
+class S(Settings):
+    plain: Guarded = Field(default_factory=Guarded)
+
+OPTIONS = MappingProxyType({"a": [1]})
+
+@step
+def grow(value: Any, before: int = 0) -> int:
+    part = value["a"] if isinstance(value, (dict, MappingProxyType)) else value
+    (part if isinstance(part, list) else part.xs).append(2)
+    if isinstance(part, Guarded):
+        part._seen.append(1)
+        assert part._lock and len(part._seen) == 1
+    return len(part if isinstance(part, list) else part.xs)
+
+@step
+def both(a: int, b: int) -> list[int]:
+    return [a, b]
+
+@workflow
+def flow(s: S) -> list[int]:
+    first = grow({value})
+    return both(first, grow({value}, first))
+"""
+
+
+@pytest.mark.parametrize("value", ["s.plain", "{'a': s.plain}", "OPTIONS"])
+def test_a_value_with_a_part_that_cannot_be_copied_is_the_bodys_own(tmp_path: Path, value: str) -> None:
+    assert one(tmp_path, UNCOPYABLE.replace("{value}", value)).run().result == [2, 2]
+
+
+def test_a_default_that_cannot_be_copied_is_a_default_like_any_other(tmp_path: Path) -> None:
+    small = one(tmp_path, UNCOPYABLE.replace("{value}", "s.plain"))
+    small.edit("workflow.py", "Field(default_factory=Guarded)", "Guarded()")
+    assert small.run().result == [2, 2]
+    assert small.run(plain={"xs": [1, 2]}).result == [3, 3]
+
+
+def test_a_value_that_cannot_be_copied_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StepError) as error:
+        one(tmp_path, UNCOPYABLE.replace("{value}", "Stubborn()")).run()
+    assert is_well_worded(str(error.value))
+    assert "needs a copy of value" in str(error.value)
+    assert "its Stubborn cannot be copied: a Stubborn stays where it is" in str(error.value)
 
 
 PANDAS = """

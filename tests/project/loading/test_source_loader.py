@@ -1,9 +1,15 @@
 """Project code outside the project's folder: never run as it was before an edit, and imported once otherwise."""
 
+import gc
+import itertools
 import os
 import sys
+import types
 from pathlib import Path
 
+import pytest
+
+from magical.project.loading.source_loader import has_changed_outside
 from project.conftest import USES_LIB, returns
 from projects import Small, one
 
@@ -100,3 +106,24 @@ def test_what_pytest_loaded_stays_though_it_imports_what_was_edited(tmp_path: Pa
     small.write("helpers.py", "")
     assert small.run().result == 2
     assert sys.modules.get(__name__) is here
+
+
+def test_modules_that_another_thread_imports_meanwhile_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = itertools.count()
+
+    def import_one(phase: str, _: object) -> None:
+        if phase == "start":  # as an import of another thread would, which may run in the middle of a list
+            name = f"odd_module_{next(count)}"
+            monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+
+    thresholds = gc.get_threshold()
+    gc.set_threshold(20)
+    reserve = [(n, n) for n in range(5000)]  # without Python's reserve of tuples, each new one counts
+    gc.callbacks.append(import_one)
+    try:
+        assert not has_changed_outside()
+        assert reserve
+    finally:
+        gc.callbacks.remove(import_one)
+        gc.set_threshold(*thresholds)
+    assert next(count)

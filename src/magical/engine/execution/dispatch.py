@@ -9,7 +9,12 @@ from contextlib import contextmanager
 
 from magical.engine.artifacts import Record
 from magical.engine.execution.remote_task import RemoteTask
-from magical.engine.execution.subprocess_executor import POLL_SECONDS, SubprocessExecutor, stopped_error
+from magical.engine.execution.subprocess_executor import (
+    POLL_SECONDS,
+    BodyAwaited,
+    SubprocessExecutor,
+    stopped_error,
+)
 from magical.engine.plan import FRESH, LEFT_OUT, NodePlan
 from magical.engine.protocols import Cluster, Store
 from magical.engine.run import ActiveRun, RemoteSetup, RunContext, RunResult
@@ -86,6 +91,7 @@ class Dispatcher:
         from magical.engine.execution.executor import LocalExecutor
 
         self._run, self._local, self._cluster = run, LocalExecutor(run), cluster
+        self._has_warned = False
         self._policy, self._remote = run.context.policy, run.context.remote
         command = self._remote.command if self._remote else ()
         self._subprocess = SubprocessExecutor(command, run.emit, run.stopping, echo=run.context.echo)
@@ -127,7 +133,20 @@ class Dispatcher:
         # A thread cannot be stopped, so a body with a timeout gets a process of its own.
         if self._remote is not None and self._policy.for_node(node).timeout is not None:
             return self._subprocess(self._make_task(self._remote, node, plan))
-        return self._local.execute(node, plan, records)
+        try:
+            return self._local.execute(node, plan, records)
+        except BodyAwaited as error:
+            if self._remote is None:  # it is debugged
+                raise
+            self._warn_awaited(error)
+            return self._subprocess(self._make_task(self._remote, node, plan))
+
+    def _warn_awaited(self, error: BodyAwaited) -> None:
+        """Say once in a run that bodies run in processes of their own, and the way out."""
+        if not self._has_warned:
+            self._has_warned = True
+            text = f"{error.lines[0]} It runs in a process of its own. Hint: {error.hint}"
+            self._run.emit(LogLine(step="", text=text, level="warning"))
 
     def _make_task(self, remote: RemoteSetup, node: Node, plan: NodePlan) -> RemoteTask:
         result = self._run.result

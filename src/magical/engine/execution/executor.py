@@ -11,10 +11,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args, get_origin, is_typeddict
 
 import polars as pl
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from magical.contracts.promises import PARTS, Parts, Promise, attach_promise
@@ -272,10 +273,11 @@ class LocalExecutor:
         Raises:
             DamagedArtifact: a stored input is damaged.
             BrokenPromise: an input breaks a rule that only this step's contract has.
+            StepError: an argument cannot be copied.
         """
         call = node.call
         assert call is not None, "an executed graph has its code"
-        plain = {name: _copy_argument(value) for name, value in call.arguments.items()}
+        plain = _copy_arguments(node)
         promises = call.step.parameter_promises
         inputs = {
             name: self._load_wire(wire, plain.get(name), records, promises[name])
@@ -444,12 +446,54 @@ def _validate_tables(value: Any, wanted: Promise, owner: str) -> None:
             validate(polars_table, wanted.schema, label=owner)
 
 
+def _copy_arguments(node: Node) -> dict[str, Any]:
+    """Copy the plain arguments of a node for one call: its body may change them, and others get the same."""
+    assert node.call is not None, "an executed graph has its code"
+    copies = {}
+    for name, value in node.call.arguments.items():
+        try:
+            copies[name] = _copy_argument(value)
+        except Exception as error:  # a class may refuse in any way
+            raise StepError(
+                f"{node.name} ({node.where}) needs a copy of {name}, since a body may change it:",
+                f"  its {type(value).__name__} cannot be copied: {shorten(safe_text(error), 120)}",
+                hint="make in the body what cannot be copied, or define __deepcopy__.",
+            ) from None
+    return copies
+
+
 def _copy_argument(value: Any) -> Any:
-    """Copy a plain argument for one call: its body may change it, and other calls get the same one."""
     try:
         return copy.deepcopy(value)
-    except Exception:  # a class may refuse, as a read-only mapping does: its body then gets the original
-        return value
+    except Exception:
+        return copy.deepcopy(value, _find_substitutes(value))
+
+
+def _find_substitutes(value: Any) -> dict[int, Any]:
+    """Find parts of a value that refuse to be copied; ``deepcopy`` takes the substitutes from its memo."""
+    match value:
+        case MappingProxyType():
+            return {id(value): MappingProxyType(_copy_argument(dict(value)))}
+        case BaseModel():
+            # A private attribute is not part of the key: a lock or a connection there belongs to all copies.
+            private = (value.__pydantic_private__ or {}).values()
+            kept = {id(part): part for part in private if not _is_copyable(part)}
+            return {**kept, **_find_substitutes(vars(value))}
+        case Mapping():
+            parts = [*value.values()]
+        case list() | tuple() | set() | frozenset():
+            parts = [*value]
+        case _:
+            return {}
+    return {key: part for item in parts for key, part in _find_substitutes(item).items()}
+
+
+def _is_copyable(value: Any) -> bool:
+    try:
+        copy.deepcopy(value)
+    except Exception:
+        return False
+    return True
 
 
 def _copy_tables(value: Any) -> Any:

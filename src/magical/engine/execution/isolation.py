@@ -6,9 +6,10 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 
-from magical.engine.execution.process_state import ENVIRONMENT, FOLDER, isolate
-from magical.engine.execution.subprocess_executor import stopped_error
+from magical.engine.execution.process_state import ENVIRONMENT, FOLDER, isolate, may_be_awaited
+from magical.engine.execution.subprocess_executor import BodyAwaited, stopped_error
 from magical.engine.run import ActiveRun
 from magical.errors import MagicalError, join_names
 from magical.events import LogLine
@@ -33,6 +34,7 @@ class BodyIsolation:
         self._uses: dict[str, list[tuple[str, str]]] = {}
         self._remembered = self._read()
         self._named: set[str] = set()
+        self._is_awaited = may_be_awaited()
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -41,6 +43,7 @@ class BodyIsolation:
 
         Raises:
             StateDisturbed: its result may depend on bodies that ran at the same time: repeat it alone.
+            BodyAwaited: it cannot wait for its turn: run it in a process of its own.
             StepStopped: the run is being stopped.
         """
         uses, remembered = self._find_uses(node), self._remembered
@@ -51,7 +54,8 @@ class BodyIsolation:
         # to the world must not.
         is_single = self._run.context.policy.workers == 1
         alone = alone or is_single or node.writes or bool(uses) or node.step in remembered
-        with isolate(node.name, alone=alone, on_wait=lambda: self._check_stop(node)) as stay:
+        on_wait = partial(self._check_wait, node)
+        with isolate(node.name, alone=alone, awaited=self._is_awaited, on_wait=on_wait) as stay:
             yield
         # A registry's client changes the environment, and no project could do without it.
         is_registering = node.writes and node.step.startswith("magical.")
@@ -64,9 +68,15 @@ class BodyIsolation:
             self._uses[node.step] = find_state_uses(node.call.step.function)
         return self._uses[node.step]
 
-    def _check_stop(self, node: Node) -> None:
+    def _check_wait(self, node: Node) -> None:
+        """Raise if a body must wait no longer for its turn."""
         if self._run.stopping.is_set():
             raise stopped_error(node.name)
+        if self._is_awaited:
+            raise BodyAwaited(
+                f"{node.name} ({node.where}) must wait for a body, and was started in a thread of a body.",
+                hint="call run() in the body itself, not in a thread of it.",
+            )
 
     def _name(self, node: Node, what: str, hint: str) -> None:
         """Report a step once in a run: what it does, and the way out."""

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-__all__ = ["StateDisturbed", "Stay", "isolate", "step_aside"]
+from magical.errors import UsageError
+
+__all__ = ["StateDisturbed", "Stay", "isolate", "may_be_awaited", "refuse_fork_of_body", "step_aside"]
 
 RANDOM, NUMPY, FOLDER, ENVIRONMENT = "random", "numpy.random", "the working directory", "os.environ"
 
@@ -49,12 +51,16 @@ class Stay:
         alone: True if no other body may run meanwhile.
         changes: what of the state differed when it ended.
         restore_generators: undoes the seeding.
+        awaited: True if a body in another thread may wait for this one.
+        thread: the thread that it runs in.
     """
 
     name: str
     alone: bool
+    awaited: bool = False
     changes: set[str] = field(default_factory=set)
     restore_generators: Callable[[], None] = _ignore
+    thread: int = field(default_factory=threading.get_ident)
 
 
 @dataclass(frozen=True)
@@ -134,14 +140,18 @@ def _write_numpy(state: bytes) -> None:
 # One period of the guard lasts from the first body that enters until none is left. At its end the state is
 # restored in which it began, and every body of the period is compared with that state.
 _turn = threading.Condition()
+_open: list[Stay] = []  # all bodies that have begun, also those that have stepped aside
 _active: list[Stay] = []
 _waiting: list[Stay] = []  # those that want to be alone
 _begin: list[_State] = []  # the state in which the period began
+_forked: set[int] = set()  # this process, if a body of its parent forked it
 _current: contextvars.ContextVar[Stay | None] = contextvars.ContextVar("magical_stay", default=None)
 
 
 @contextlib.contextmanager
-def isolate(name: str, *, alone: bool = False, on_wait: Callable[[], None] = _ignore) -> Iterator[Stay]:
+def isolate(
+    name: str, *, alone: bool = False, awaited: bool = False, on_wait: Callable[[], None] = _ignore
+) -> Iterator[Stay]:
     """Run a body for the block so that it and the others see no change of each other.
 
     Bodies that leave the state as it was may run at the same time. One that is alone finds the global
@@ -150,6 +160,7 @@ def isolate(name: str, *, alone: bool = False, on_wait: Callable[[], None] = _ig
     Args:
         name: the node's name.
         alone: wait for the bodies that run, and let the next ones wait.
+        awaited: a body in another thread may wait for this one, as ``may_be_awaited`` said of its run.
         on_wait: called repeatedly while it waits, and may raise.
 
     Raises:
@@ -162,8 +173,9 @@ def isolate(name: str, *, alone: bool = False, on_wait: Callable[[], None] = _ig
         ...     print(random.random() == first, stay.changes)
         True {'random'}
     """
-    stay = Stay(name, alone)
+    stay = Stay(name, alone, awaited)
     _enter(stay, on_wait)
+    _open.append(stay)
     token, failure = _current.set(stay), None
     try:
         yield stay
@@ -171,7 +183,9 @@ def isolate(name: str, *, alone: bool = False, on_wait: Callable[[], None] = _ig
         failure = error
     finally:
         _current.reset(token)
-        _leave(stay)
+        if stay in _open:  # a forked process has forgotten it
+            _open.remove(stay)
+            _leave(stay)
     # Before the error: a disturbed body may fail for reasons that are not its own.
     if stay.changes and not alone:
         raise StateDisturbed from failure
@@ -186,7 +200,7 @@ def step_aside() -> Iterator[None]:
     A body that starts a run of its own waits for the bodies of that run, which may wait to be alone.
     """
     stay = _current.get()
-    if stay is None:
+    if stay is None or may_be_awaited():
         yield
         return
     token = _current.set(None)
@@ -201,6 +215,24 @@ def step_aside() -> Iterator[None]:
             if stay.changes and len(_active) == 1:
                 own.restore(_State.capture())
         _current.reset(token)
+
+
+def may_be_awaited() -> bool:
+    """Return True if a run of this thread may be one that a body in another thread started and waits for.
+
+    Such a run must not wait for that body, which does not know of it and so does not step aside. A run of
+    the host beside another one cannot be told from it.
+
+    Example:
+        >>> may_be_awaited()
+        False
+    """
+    stay = (
+        _current.get()
+    )  # of another thread if this one got a copy of the context, as in `asyncio.to_thread`
+    if stay is not None and stay.thread == threading.get_ident():
+        return stay.awaited
+    return bool(_open)
 
 
 def _enter(stay: Stay, on_wait: Callable[[], None]) -> None:
@@ -260,3 +292,35 @@ def _seed_generators(name: str) -> Callable[[], None]:
         np.random.seed(seed)
     pl.set_random_seed(seed)
     return restore
+
+
+def refuse_fork_of_body() -> None:
+    """Raise if this process was forked while a body ran: it lacks the threads of polars, and would hang.
+
+    Raises:
+        UsageError: it was.
+
+    Example:
+        >>> refuse_fork_of_body()
+    """
+    if os.getpid() in _forked:
+        raise UsageError(
+            "A process that a body has forked cannot run steps: it lacks the threads of polars.",
+            hint='start it afresh: multiprocessing.get_context("spawn"); or call run() in the body itself.',
+        )
+
+
+def _forget() -> None:
+    """Forget in a forked process the bodies of its parent, whose threads it does not have."""
+    if _open:
+        _forked.add(os.getpid())
+    for stays in (_open, _active, _waiting):
+        stays.clear()
+    _begin.clear()
+    _current.set(None)
+    _turn.release()
+
+
+if hasattr(os, "register_at_fork"):
+    # Under the lock: another thread might hold it, and a forked process has no such thread to release it.
+    os.register_at_fork(before=_turn.acquire, after_in_parent=_turn.release, after_in_child=_forget)

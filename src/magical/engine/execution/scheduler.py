@@ -16,7 +16,7 @@ from magical.engine.artifacts import Record
 from magical.engine.execution.capture import capture_lines
 from magical.engine.execution.dispatch import Dispatcher, share_store
 from magical.engine.execution.event_dispatch import EventDispatcher, run_finished_event, run_started_event
-from magical.engine.execution.process_state import step_aside
+from magical.engine.execution.process_state import refuse_fork_of_body, step_aside
 from magical.engine.plan import RUN, NodePlan
 from magical.engine.policy import NodePolicy
 from magical.engine.protocols import Cluster, Runner, WorkItem
@@ -183,6 +183,7 @@ class Scheduler:
     """
 
     def __init__(self, context: RunContext, cluster: Cluster | None = None) -> None:
+        refuse_fork_of_body()
         self._context, self._graph, self._planner = context, context.graph, context.planner
         self._result = RunResult(context.journal.create_run())
         self._emit = EventDispatcher(context.journal, self._result.name, context.listeners)

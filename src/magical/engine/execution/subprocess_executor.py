@@ -19,11 +19,11 @@ from pathlib import Path
 from magical.engine.artifacts import Record
 from magical.engine.execution.capture import LineEmitter, trim_partial_line
 from magical.engine.execution.remote_task import EVENT, RemoteTask, unpack_answer, unpack_record
-from magical.errors import MagicalError, StepStopped
+from magical.errors import MagicalError, StepError, StepStopped
 from magical.events import Event
 from magical.running_bodies import unmarked_environment
 
-__all__ = ["POLL_SECONDS", "SubprocessExecutor", "send_answer", "stopped_error"]
+__all__ = ["POLL_SECONDS", "BodyAwaited", "SubprocessExecutor", "send_answer", "stopped_error"]
 
 POLL_SECONDS = 0.2
 """Seconds between two checks whether the run is being stopped."""
@@ -34,6 +34,10 @@ MAX_PIECE = 1 << 20
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
 
 _send_lock = threading.Lock()
+
+
+class BodyAwaited(StepError):
+    """A body must run in a process of its own: in this one it would wait for a body that may wait for it."""
 
 
 class SubprocessExecutor:

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from magical.keys.packages import find_source_file, is_project
+from magical.python_parser import parse_python
 from magical.settings import TaggedSettings
 
 __all__ = ["CodeBundle", "find_imports", "rewrite_imports"]
@@ -102,7 +103,7 @@ class CodeBundle:
     def unload(self) -> None:
         """Remove the package from ``sys.modules``; objects made with it keep working."""
         with _lock:
-            for name in [n for n in sys.modules if n.partition(".")[0] == self.name]:
+            for name in [n for n in [*sys.modules] if n.partition(".")[0] == self.name]:
                 del sys.modules[name]
 
     def module(self, name: str) -> ModuleType:
@@ -168,7 +169,7 @@ def rewrite_imports(source: str, package: str, is_bundled: Callable[[str], bool]
         from magical_0a import helpers; import os
     """
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except SyntaxError:
         return source
     # Positions in the syntax tree count bytes. Replace from the end, so that earlier ones stay right.
@@ -217,7 +218,7 @@ def _find_loaded_modules(root: Path) -> dict[str, Path]:
     """Find the imported modules in the project's folder, with their files."""
     files = {}
     folder = root.resolve()
-    for name, module in list(sys.modules.items()):  # a copy: other threads may import meanwhile
+    for name, module in sys.modules.copy().items():  # a copy: other threads may import meanwhile
         if not str(getattr(module, "__file__", None)).startswith((f"{root}{os.sep}", f"{folder}{os.sep}")):
             continue
         file = find_source_file(module)
@@ -291,7 +292,7 @@ def find_imports(source: bytes, package: str = "") -> Iterator[str]:
         ['os', 'os.path', 'json']
     """
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except SyntaxError:  # a template, or a file of another Python
         return
     for node in ast.walk(tree):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,9 @@ from magical.workflows import Workflow
 __all__ = ["WorkflowDrawer", "WorkflowDrawing"]
 
 _import_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    # A forked process lacks the thread that may hold it. Not acquired before: an import may wait for a fork.
+    os.register_at_fork(after_in_child=_import_lock._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager
@@ -109,6 +113,11 @@ class WorkflowDrawer:
         Raises:
             ProjectError: the project cannot be imported, or its files kept changing.
         """
+        with _import_lock:  # to digest also reads `sys.modules` and `sys.path`, which an import changes
+            return self._draw_unchanged(step)
+
+    def _draw_unchanged(self, step: str) -> WorkflowDrawing:
+        """Draw the workflow; again if a file was saved meanwhile."""
         for _ in range(3):
             digest = self.digest()
             drawn = self._recall(digest)
@@ -144,6 +153,10 @@ class WorkflowDrawer:
 
     def _draw_remembered(self, digest: str) -> DrawnWorkflow:
         """Import the project for a remembered drawing, which is dropped if the import gives another one."""
+        with _import_lock:
+            return self._draw_as_before(digest)
+
+    def _draw_as_before(self, digest: str) -> DrawnWorkflow:
         drawn, before = self._draw(), self._cache.load(digest)
         if self.digest() != digest or has_changed_outside():
             raise _changing_error()

@@ -109,7 +109,7 @@ def _drop_project_modules(root: Path) -> None:
     own_files = (p for p in root.iterdir() if p.suffix == ".py" or p.is_dir())
     names = {p.stem if p.suffix == ".py" else p.name for p in own_files}
     dropped = []
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():
         is_loaded = type(getattr(module, "__loader__", None)) is FreshLoader
         in_root = hasattr(module, "__path__") and any(_is_own_file(str(_path_of(module)), r) for r in roots)
         hides = name.split(".")[0] in names and not _is_shared(name, module) and not is_test(module)

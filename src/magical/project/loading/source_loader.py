@@ -13,6 +13,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from magical.keys.packages import is_project
+from magical.python_parser import parse_python
 from magical.system.processes import process_start_time
 
 __all__ = ["FreshLoader", "drop_stale_modules", "has_changed_outside", "install_outside_finder", "is_test"]
@@ -120,7 +121,7 @@ def is_test(module: ModuleType) -> bool:
 
 def _find_outside_modules(root: Path | None) -> Iterator[tuple[str, ModuleType]]:
     """Find the loaded modules of project code, except those below ``root``, tests, and unfinished imports."""
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():
         file = getattr(module, "__file__", None)
         if not isinstance(file, str) or not _is_possible_code(name, file) or not is_project(module):
             continue
@@ -168,7 +169,7 @@ def _find_imports(modules: Sequence[tuple[str, ModuleType]]) -> set[str]:
 def _parse_imports(file: Path, time: int) -> frozenset[str]:
     """Find the top-level names that a file imports, also inside functions; ``time`` is for the cache."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in ast.walk(parse_python(file.read_bytes())):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
