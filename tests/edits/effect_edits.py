@@ -355,9 +355,6 @@ EFFECTS: dict[str, Case] = {
         "6000",
         top="import sys\n",
     ),
-    "random.seed": state(
-        "random.randint(0, 10**6)", "import random\nrandom.seed(1)\n", "(1)", "(2)", top="import random\n"
-    ),
     "codec": state(
         "'a'.encode('ours').decode()",
         "import codecs\ncodecs.register(lambda n: codecs.CodecInfo(lambda t, e='': (t.encode() + b'1', len(t)), None, name='ours') if n == 'ours' else None)\n",

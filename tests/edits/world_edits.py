@@ -1,5 +1,7 @@
 """Edits of the world: files, folders, the environment, and processes that are asked at import or while drawing."""
 
+from dataclasses import replace
+
 from edits.harness import HEAD, Case, Content, outside
 
 HERE = "from pathlib import Path\nHERE = Path(__file__).parent\n"
@@ -40,12 +42,19 @@ WORLD: dict[str, Case] = {
         gives="str",
     ),
     "os.popen": asked("import os\nwith os.popen(f'cat {HERE}/k.txt') as f:\n    K = int(f.read())\n"),
-    "thread": asked(
-        "import threading\nK = []\nt = threading.Thread(target=lambda: K.append(int((HERE / 'k.txt').read_text())))\nt.start()\nt.join()\n",
-        call="K[0]",
+    # A thread has a number of its own in each process.
+    "thread": replace(
+        asked(
+            "import threading\nK = []\nt = threading.Thread(target=lambda: K.append(int((HERE / 'k.txt').read_text())))\nt.start()\nt.join()\n",
+            call="K[0]",
+        ),
+        each=True,
     ),
-    "thread pool": asked(
-        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(1) as pool:\n    K = pool.submit(lambda: int((HERE / 'k.txt').read_text())).result()\n"
+    "thread pool": replace(
+        asked(
+            "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(1) as pool:\n    K = pool.submit(lambda: int((HERE / 'k.txt').read_text())).result()\n"
+        ),
+        each=True,
     ),
     "os.listdir": asked("import os\nK = len(os.listdir(HERE / 'd'))\n", ("d/b", ""), d__a=""),
     "os.scandir": asked(

@@ -68,7 +68,7 @@ class AskFinder:
 
     Example:
         >>> import sys
-        >>> AskFinder(SourceIndex(), ()).find(sys.modules[is_own_class.__module__])
+        >>> AskFinder(SourceIndex(), ()).find(sys.modules["magical.keys.known_calls"])
         []
     """
 
@@ -520,8 +520,7 @@ def _is_known_value(target: Target) -> bool:
 
 def _is_known_class(target: Target) -> bool:
     cls = target.value
-    is_python = module_name(cls) == "builtins"
-    return (is_python and issubclass(cls, (BaseException, type))) or is_known_call(target.name)
+    return module_name(cls) == "builtins" or is_known_call(target.name)
 
 
 def _is_known_callable(target: Target, of_own_file: bool = False) -> bool:

@@ -241,7 +241,7 @@ def is_builtin_method(name: str) -> bool:
     """Return True for a method of Python's own values, such as texts and lists, or of a schema.
 
     Example:
-        >>> is_builtin_method("split"), is_builtin_method("with_columns")
+        >>> is_builtin_method("split"), is_builtin_method("fetch")
         (True, False)
     """
     return name in _BUILTIN_METHODS

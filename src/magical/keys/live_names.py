@@ -29,7 +29,12 @@ __all__ = [
 MISSING = object()
 """The value of a name that is local, or that nothing binds."""
 
-UNKNOWN = type("Unknown", (), {"__module__": "unknown"})()
+
+class _Unknown:
+    __module__ = "unknown"
+
+
+UNKNOWN = _Unknown()
 """The value of a name that is imported from a module which is not there yet."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

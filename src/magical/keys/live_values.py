@@ -93,7 +93,7 @@ def inspect_function(function: FunctionType, root: str = "", documented: bool = 
         >>> def scale(x, by=2):
         ...     return x * by
         >>> inspect_function(scale).text
-        '(2)'
+        'tuple(2)'
     """
     state: list[Any] = [function.__defaults__ or (), function.__kwdefaults__ or {}]
     state.append({k: v for k, v in vars(function).items() if k != "__wrapped__"})
