@@ -153,6 +153,22 @@ def test_a_step_that_is_only_observed_is_repeated_once_then_runs_alone_from_the_
     assert calls(small) == {"left": 3, "right": 3}
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_library_that_draws_a_name_is_named_only_when_seen_again(tmp_path: Path, workers: int) -> None:
+    # MLflow names a run by itself. The step runs alone from the second run on, and is not repeated.
+    small = pair(tmp_path, "if n == 1: _generate_random_name()", "n")
+    added = "import threading\nfrom mlflow.utils.name_utils import _generate_random_name\n"
+    small.edit("workflow.py", "import threading\n", added)
+    assert run(small, workers) == "1 2"
+    assert notices(small) == []
+    before = calls(small)
+    assert run(small, workers) == "1 2"
+    assert calls(small) == {name: count + 1 for name, count in before.items()}
+    (notice,) = notices(small)
+    assert notice.startswith("left: runs alone, with a seed from its name: a library that it calls draws")
+    assert is_well_worded(notice.replace(" Hint:", "\nHint:"))
+
+
 def test_an_innocent_body_is_repeated_but_neither_named_nor_remembered(tmp_path: Path) -> None:
     small = pair(tmp_path, "if n == 1: hidden(np.random, 'seed', n)", "n")
     assert run(small) == "1 2"

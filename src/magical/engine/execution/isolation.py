@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 
-from magical.engine.execution.process_state import ENVIRONMENT, FOLDER, isolate, may_be_awaited
+from magical.engine.execution.process_state import ENVIRONMENT, FOLDER, RANDOM, isolate, may_be_awaited
 from magical.engine.execution.subprocess_executor import BodyAwaited, stopped_error
 from magical.engine.run import ActiveRun
 from magical.errors import MagicalError, join_names
@@ -19,6 +19,10 @@ from magical.system.atomic_files import write_text
 from magical.system.state_files import read_state
 
 __all__ = ["BodyIsolation"]
+
+_LIBRARY_HINT = (
+    "pass the library a seed if it takes one; if it only draws names, as MLflow does, all is well."
+)
 
 
 class BodyIsolation:
@@ -32,7 +36,7 @@ class BodyIsolation:
         self._run = run
         self._path = run.context.journal.folder.parent / "alone.json"
         self._uses: dict[str, list[tuple[str, str]]] = {}
-        self._remembered = self._read()
+        self._remembered = self._earlier = self._read()
         self._named: set[str] = set()
         self._is_awaited = may_be_awaited()
         self._lock = threading.Lock()
@@ -99,6 +103,10 @@ class BodyIsolation:
                 remembered[node.step] = changes
                 self._remembered = {step: seen for step, seen in sorted(remembered.items()) if seen}
                 write_text(self._path, json.dumps(self._remembered, indent=1))
-        if changes:
+        if changes == [RANDOM]:
+            # Not named at once: MLflow and joblib draw names from it, and so may a thread of another body.
+            if RANDOM in self._earlier.get(node.step, []):
+                self._name(node, "a library that it calls draws from random, which all share", _LIBRARY_HINT)
+        elif changes:
             hint = CHANGE_HINT if {FOLDER, ENVIRONMENT} & {*changes} else DRAW_HINT
             self._name(node, f"it changes {join_names(changes, 4)}, which all bodies share", hint)
