@@ -68,8 +68,9 @@ class AskFinder:
 
     Example:
         >>> import sys
-        >>> AskFinder(SourceIndex(), ()).find(sys.modules["magical.keys.known_calls"])
-        []
+        >>> finder, code = AskFinder(SourceIndex(), ()), ast.parse("open('x')", mode="eval").body
+        >>> finder.find_in_expression(code, sys.modules["ast"])
+        [(1, "open('x')")]
     """
 
     def __init__(self, index: SourceIndex, modules: tuple[ModuleType, ...]) -> None:
