@@ -1,7 +1,11 @@
 """The statements that may change something outside of the project."""
 
 import ast
+import random
+import warnings
+from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from keys.modules import Importer, imported
@@ -95,6 +99,15 @@ OUTSIDE = {
     "an import for its effect": ("import click.testing", "import click.testing"),
     "a delete": ("np.ours2 = 1\ndel np.ours2", "del np.ours2"),
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def state_of_the_process() -> Iterator[None]:
+    """Undo what the imported modules change: the settings of NumPy, the warnings and the random numbers."""
+    numbers = random.getstate()
+    with np.errstate(), warnings.catch_warnings():
+        yield
+    random.setstate(numbers)
 
 
 def effects(imported: Importer, text: str) -> list[str]:

@@ -42,7 +42,7 @@ class House(Contract):
 
 class Answer(Contract):
     age: int
-    answer: Target[Literal["no", "yes"]]
+    answer: Target[Literal["off", "on"]]
 
 
 class Flower(Contract):
@@ -63,7 +63,7 @@ def pretend(promise: Any, value: Any) -> Scores:
         (
             Answer,
             "binary",
-            {"prediction": pl.lit("no"), "probability_no": pl.lit(0.5), "probability_yes": pl.lit(0.5)},
+            {"prediction": pl.lit("off"), "probability_off": pl.lit(0.5), "probability_on": pl.lit(0.5)},
         ),
         (
             Flower,

@@ -69,9 +69,9 @@ def test_what_imports_the_project_itself_follows_its_edits(tmp_path: Path, lib: 
 
 def test_an_edit_while_it_is_imported_is_noticed(tmp_path: Path, lib: Small) -> None:
     """The key would be of the new code, and the result of the old."""
-    flow = USES_LIB.replace("@step", "from edits import edit\n\nedit()\n\n@step", 1)
+    flow = USES_LIB.replace("@step", "from late_edit import edit\n\nedit()\n\n@step", 1)
     lib.write(
-        "edits.py",
+        "late_edit.py",
         f"from pathlib import Path\n\n\ndef edit():\n    Path({str(lib.root / 'mylib.py')!r})"
         f".write_text({returns(2)!r})\n",
     )
