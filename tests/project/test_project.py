@@ -226,3 +226,11 @@ def test_a_project_may_add_to_the_path_of_imports(tmp_path: Path) -> None:
         assert "done" in small.process("run").stdout
     finally:
         sys.path.remove(str(library))
+
+
+def test_a_result_whose_journal_is_gone_can_be_inspected(small: Small) -> None:
+    small.run()
+    for journal in (small.root / ".magical" / "runs").glob("*/journal.jsonl"):
+        journal.unlink()
+    answer = small.command("inspect", "size")
+    assert answer.code == 0, answer.err

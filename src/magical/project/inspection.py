@@ -13,7 +13,7 @@ from magical.engine.artifacts import Artifact, Record
 from magical.engine.journal import Journal
 from magical.engine.pretend_plan import ALL
 from magical.engine.protocols import Store
-from magical.errors import UsageError, shorten
+from magical.errors import StoreError, UsageError, shorten
 from magical.graph import Node
 from magical.masking import mask
 from magical.project.project_context import ProjectContext
@@ -107,7 +107,7 @@ def _command(context: ProjectContext) -> str:
 def _read_log(journal: Journal, record: Record) -> Iterator[str]:
     """Yield the lines that a step logged in the run of a record."""
     # The result may come from a shared store, and its journal lie on another machine.
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(StoreError):
         for event in journal.events(record.run):
             if event.get("event") == "LogLine" and event.get("step") == record.node:
                 yield event["text"] if event["level"] == "print" else f"{event['level']}: {event['text']}"
