@@ -32,7 +32,10 @@ TABLES = {
 CASES: dict[str, Case] = {f"{k}: {name}": case for k, table in TABLES.items() for name, case in table.items()}
 
 
-def names(every: int) -> list[Any]:
-    """Return the names of all cases as parameters; all but one of ``every`` are slow, for their number alone."""
-    slow = [pytest.mark.slow]
-    return [pytest.param(n, marks=slow if number % every else []) for number, n in enumerate(CASES)]
+def names(every: int, of: int = 1) -> list[Any]:
+    """Return the names of cases as parameters: each, or one of ``of``.
+
+    All but one of ``every`` are slow, for their number alone.
+    """
+    slow, chosen = [pytest.mark.slow], list(CASES)[::of]
+    return [pytest.param(n, marks=slow if number % every else []) for number, n in enumerate(chosen)]

@@ -682,6 +682,7 @@ def test_any_part_of_the_home_may_be_lost(finished: Small, tmp_path: Path, folde
     assert small.run().result == 38
 
 
+@pytest.mark.slow
 def test_every_byte_of_the_home_may_be_damaged(finished: Small, tmp_path: Path) -> None:
     """Whatever happens to a file in .magical: a run completes, and with the right result."""
     small = Small(shutil.copytree(finished.root, tmp_path / "p"))

@@ -76,6 +76,7 @@ def test_what_a_body_reaches_for_is_in_its_key(campaign: Small) -> None:
     assert "package:skops" in keys["register"]
 
 
+@pytest.mark.slow
 def test_an_edit_behind_an_import_inside_a_function_moves_the_keys_of_its_users_alone(
     campaign: Small, tmp_path: Path
 ) -> None:

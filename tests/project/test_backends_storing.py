@@ -43,6 +43,7 @@ def store_in(small: Small) -> RemoteStore:
     return store
 
 
+@pytest.mark.slow_except("file")
 def test_a_project_runs_on_it_and_is_fresh_for_others(tmp_path: Path, url: str) -> None:
     small = at(flow(tmp_path / "small"), url)
     assert small.ran() == ALL
@@ -77,6 +78,7 @@ def test_a_damaged_object_is_made_again(tmp_path: Path, url: str) -> None:
     )
 
 
+@pytest.mark.slow_except("file")
 def test_gc_removes_what_no_run_needs(tmp_path: Path, url: str) -> None:
     small = at(flow(tmp_path / "small"), url)
     small.run()
@@ -90,6 +92,7 @@ def test_gc_removes_what_no_run_needs(tmp_path: Path, url: str) -> None:
     assert small.ran() == []
 
 
+@pytest.mark.slow_except("file")
 def test_gc_keeps_what_another_project_needs(tmp_path: Path, url: str) -> None:
     small, mate = (at(flow(tmp_path / name), url) for name in ("small", "clone"))
     small.run()
@@ -163,6 +166,7 @@ def test_a_run_with_nothing_to_do_imports_nothing_heavy(tmp_path: Path) -> None:
     assert "heavy: set()" in answer.stdout
 
 
+@pytest.mark.slow_except("file")
 def test_two_commands_at_once_on_one_store_lose_nothing(tmp_path: Path, url: str) -> None:
     projects = [at(flow(tmp_path / f"clone{n}"), url) for n in range(2)]
     command = [sys.executable, "-m", "magical.cli", "run", "--json", "--project"]
@@ -280,6 +284,7 @@ def test_a_folder_that_cannot_be_written_is_said(small: Small, tmp_path: Path) -
     assert is_well_worded(str(caught.value))
 
 
+@pytest.mark.slow_except("file")
 def test_a_killed_run_goes_on_at_once_on_the_same_machine(tmp_path: Path, url: str) -> None:
     body = """
     import os, pathlib, signal

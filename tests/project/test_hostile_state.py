@@ -48,6 +48,7 @@ def ran(small: Small) -> Small:
     return small
 
 
+@pytest.mark.slow_except("deep", "folder", "pipe", "text")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_damaged_state_is_made_again_or_said_in_short(ran: Small, kind: str) -> None:
     for path in own_files(ran):
@@ -59,6 +60,7 @@ def test_a_damaged_state_is_made_again_or_said_in_short(ran: Small, kind: str) -
         assert is_fine(answer), (words, answer)
 
 
+@pytest.mark.slow_except("deep", "folder")
 @pytest.mark.parametrize("kind", ["deep", "number", *STRANGE])
 def test_gc_mends_what_is_in_the_place_of_results(ran: Small, kind: str) -> None:
     store = ran.root / ".magical" / "store"
@@ -273,6 +275,7 @@ def test_a_shared_folder_may_be_a_link_or_lie_below_one(small: Small, tmp_path: 
     assert small.load().gc(keep=0).records == 3
 
 
+@pytest.mark.slow_except("deep", "pipe")
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "folder"])
 def test_a_damaged_shared_folder_is_made_again(small: Small, tmp_path: Path, kind: str) -> None:
     shared = tmp_path / "shared"

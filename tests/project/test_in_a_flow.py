@@ -47,6 +47,7 @@ def _server(prefect_server: str) -> Iterator[None]:
         APILogWorker.drain_all(timeout=10)  # while there is a server that takes it
 
 
+@pytest.mark.slow
 def test_a_flow_that_fails_tells_its_server_no_secret(
     tmp_path: Path, prefect_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

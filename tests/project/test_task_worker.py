@@ -56,6 +56,7 @@ def test_a_worker_imports_again_for_each_run_what_asks_the_world(
         assert done(small, replace(make_task(small), run=f"run-{value}")) == int(value)
 
 
+@pytest.mark.slow
 def test_a_worker_older_than_what_is_installed_sends_it_apart(
     tmp_path: Path, lib: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,6 +153,7 @@ def test_leaving_the_block_ends_the_group(log: Path) -> None:
     assert it._guard.returncode == 0
 
 
+@pytest.mark.slow
 def test_what_ignores_the_wish_is_ended_by_force(log: Path) -> None:
     with GuardedProcess(python(STUBBORN), log=log) as it:
         until(says(log, "ignores"))

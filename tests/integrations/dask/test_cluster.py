@@ -140,6 +140,7 @@ def dask_folders(small: Small) -> list[Path]:
 # --- a cluster of this machine's own ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_bodies_run_in_other_processes_and_tell_in_order(tmp_path: Path) -> None:
     small = one(tmp_path, STEPS)
     run = small.run(**ON_DASK)
@@ -256,6 +257,7 @@ def test_what_is_printed_reaches_a_notebook_too(tmp_path: Path, capsys: pytest.C
     assert err == "mine: oh\n"
 
 
+@pytest.mark.slow
 def test_the_console_is_as_quiet_as_without(tmp_path: Path) -> None:
     small = one(tmp_path, STEPS)
     here = small.process("run", "seconds=0.1")
@@ -293,6 +295,7 @@ def test_a_file_named_like_a_module_where_it_was_begun_hides_nothing(
     assert small.run(policy=policy).result == 15
 
 
+@pytest.mark.slow
 def test_a_run_that_leaves_nothing_behind_has_its_cluster_aside_too(tmp_path: Path) -> None:
     text = """
     @step
@@ -340,6 +343,7 @@ def begun(small: Small, *words: str) -> "subprocess.Popen[str]":
     return process
 
 
+@pytest.mark.slow_except("kill-worker")
 @pytest.mark.parametrize("words", [(), ("policy.steps.slow.timeout=600",)], ids=["worker", "process"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])
 def test_a_run_that_is_stopped_leaves_nothing(
@@ -502,6 +506,7 @@ def test_a_path_typed_on_the_line_means_the_same_there(tmp_path: Path, scheduler
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_body_that_nobody_waits_for_is_stopped_there(tmp_path: Path, scheduler: str) -> None:
     text = STEPS.replace(
         "        time.sleep(0.05)\n",
@@ -520,6 +525,7 @@ def test_a_body_that_nobody_waits_for_is_stopped_there(tmp_path: Path, scheduler
     assert small.run(seconds=0.0, **at(scheduler)).result == 15  # and its worker works on
 
 
+@pytest.mark.slow
 def test_a_step_with_a_timeout_is_stopped_there(tmp_path: Path, scheduler: str) -> None:
     small = one(tmp_path, STEPS)
     result = small.load().execute("", {"seconds": 300, **at(scheduler, steps={"slow": {"timeout": 4}})})

@@ -44,6 +44,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_holds_pythons_lock_does_not_outlive_a_killed_cluster(tmp_path: Path) -> None:
     script = tmp_path / "held.py"
     script.write_text(textwrap.dedent(HELD))

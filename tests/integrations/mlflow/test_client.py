@@ -151,6 +151,7 @@ def test_damage_that_only_a_request_meets_is_named_too() -> None:
     assert type(refused(error)) is RegistryDown
 
 
+@pytest.mark.slow
 def test_an_empty_or_locked_database_is_not_damaged(tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
     with contextlib.closing(sqlite3.connect(tmp_path / "locked.db")) as connection:

@@ -123,6 +123,7 @@ def test_sync_marks_a_killed_run_and_one_in_which_nothing_is_left_to_say(
     assert shown.flow_run("synced")["state"]["timestamp"] == run["state"]["timestamp"]
 
 
+@pytest.mark.slow
 def test_a_run_that_lives_is_left_alone(tmp_path: Path, prefect_server: str) -> None:
     small, shown = slow(tmp_path, "living"), Shown(prefect_server)
     with under_way(small, prefect_server) as process:
@@ -151,6 +152,7 @@ def test_the_password_of_a_server_is_in_no_mark(tmp_path: Path, monkeypatch: pyt
     assert list(marks.find_open()) == []
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_calls_in_silence_keeps_nobody_waiting(tmp_path: Path) -> None:
     small = one(tmp_path, QUICK)
     runs = [small.run().name]

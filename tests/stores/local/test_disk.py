@@ -219,6 +219,7 @@ def test_scratch_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 # --- read-only ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_read_only_project_can_be_looked_at_but_not_run(disk: Path) -> None:
     small = flow(disk / "p")
     small.run()
