@@ -1,4 +1,4 @@
-"""Edits that an attack on the keys found unseen: what an import hides, odd objects, names in texts."""
+"""Edits that are easily unseen: what an import hides, odd objects, names in texts."""
 
 from dataclasses import replace
 from typing import Any

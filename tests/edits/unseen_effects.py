@@ -1,4 +1,4 @@
-"""More edits that an attack found unseen: effects on the way, hooks, and what imports ask in odd places."""
+"""More edits that are easily unseen: effects on the way, hooks, and what imports ask in odd places."""
 
 from typing import Any
 
