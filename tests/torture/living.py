@@ -191,7 +191,6 @@ class Living:
         numbers = self.state.numbers
         texts = {n: t for text in MODULES.values() for n, t in _definitions(text.format(**numbers)).items()}
         texts |= {name: str(numbers[name]) for name in ("LOCAL", "BY", "filled")}
-        texts["polars"] = str(any("pl." in self.definition(f) for f in self.state.functions))
         with self._imported():
             texts |= {name: repr(read(sys.modules)) for name, read in VALUES.items()}
         found: dict[str, str] = {}

@@ -263,9 +263,8 @@ VALUES: dict[str, Callable[[Any], object]] = {
 SWITCHES = {"swap": ("swapped", "instead"), "swap_go": ("", "go_instead")}
 """Numbers that are above 1 if a patch is on, and what is meant without it and with it."""
 
-ALWAYS = "filled show_number polars"
-"""What each step depends on: a bare call, a registration that may be with a library, and the import of polars,
-which is one for its effect if no step uses it."""
+ALWAYS = "filled"
+"""What each step depends on: a bare call."""
 
 SOURCES = NEEDS | {"SEVEN": "deep", "ARRAY": "D", "OVER": "over ARRAY"}
 """The same with what each value was computed from, where an edit may change it."""
