@@ -267,7 +267,10 @@ IMPORTED: dict[str, Case] = {
             "../site-packages/far-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: far\nVersion: 1\n",
             "../site-packages/far-1.dist-info/RECORD": "far.py,,\n",
         },
-        ("../site-packages/far.py", "class T:\n    k = 2\n"),
+        (
+            "../site-packages/far.py",
+            "class T:\n    k = 22\n",
+        ),  # another size: Python keeps its bytecode by that
         ("../site-packages/far-1.dist-info", None),
         ("../site-packages/far-2.dist-info/METADATA", "Metadata-Version: 2.1\nName: far\nVersion: 2\n"),
         ("../site-packages/far-2.dist-info/RECORD", "far.py,,\n"),
