@@ -198,7 +198,7 @@ def test_a_password_in_a_uri_changes_no_key(tmp_path: Path, monkeypatch: pytest.
     assert small.ran() == ["connect", "rows", "told"]
     small.edit("settings.toml", IN_URI, "another-one")
     assert small.ran() == []
-    monkeypatch.setenv("DB_PASSWORD", "something else")
+    monkeypatch.setenv("DB_PASSWORD", "quite another word")
     assert small.ran() == []
     small.edit("settings.toml", "@db", "@elsewhere")
     assert small.ran() == ["connect", "rows"]

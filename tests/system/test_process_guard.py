@@ -166,6 +166,7 @@ def test_what_ignores_the_wish_is_ended_by_force(log: Path) -> None:
     assert it.poll() == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_command_that_ends_takes_what_it_began_with_it(log: Path) -> None:
     with GuardedProcess(python(FAMILY.replace("time.sleep(600)\n", "sys.exit(3)\n")), log=log) as it:
         assert until(lambda: it.poll() is not None)

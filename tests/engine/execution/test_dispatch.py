@@ -332,6 +332,7 @@ def test_a_run_that_waits_for_another_can_be_stopped(tmp_path: Path) -> None:
     first.communicate()
 
 
+@pytest.mark.slow
 def test_what_fails_in_one_run_is_tried_by_the_other(tmp_path: Path) -> None:
     small = one(
         tmp_path,

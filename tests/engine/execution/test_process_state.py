@@ -266,6 +266,7 @@ def test_a_run_inside_a_body_does_not_wait_for_that_body(tmp_path: Path, first: 
         assert all(str(draw) in text for draw in draws)
 
 
+@pytest.mark.slow
 def test_a_body_in_a_process_of_its_own_draws_the_same(tmp_path: Path) -> None:
     small = pair(tmp_path / "a", *KINDS["numpy-unseeded"])
     own = small.run(policy={"workers": 2, "steps": {"left": {"timeout": 60}}}).result

@@ -380,6 +380,7 @@ def begun(small: Small, *words: str) -> "subprocess.Popen[str]":
     return process
 
 
+@pytest.mark.slow_except("thread-2", "thread-Signals.SIGINT")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("words", [(), ("policy.steps.slow.timeout=600",)], ids=["thread", "process"])
 def test_a_run_that_is_stopped_keeps_what_is_finished_and_says_how_to_go_on(

@@ -275,6 +275,7 @@ def test_a_server_that_is_down_is_said_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_a_server_that_is_silent_is_given_up(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"http://me:secret@127.0.0.1:{silent.getsockname()[1]}"

@@ -285,6 +285,7 @@ def test_a_folder_without_a_scorer_is_refused(tmp_path: Path) -> None:
         Scorer.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_what_is_written_moves_to_another_process(simple: Played, tmp_path: Path) -> None:
     wanted, rows = run_and_rows(simple)
     simple.scorer().save(tmp_path / "out", key=KEY("a6"), root=simple.root)

@@ -84,7 +84,7 @@ def left(store: RemoteStore) -> list[str]:
     return [f"{f}/{x.name}" for f in ("locks", "pins", "gate") for x in files(store, f)]
 
 
-@pytest.mark.slow_except("file")
+@pytest.mark.slow
 def test_what_a_killed_process_held_is_free_after_a_while(store: RemoteStore) -> None:
     kept(store)
     waited: list[int] = []
@@ -127,7 +127,7 @@ def test_what_a_process_of_this_machine_held_is_free_at_once(tmp_path: Path) -> 
     assert time.monotonic() - began < 60
 
 
-@pytest.mark.slow_except("file")
+@pytest.mark.slow
 def test_locks_and_writers_that_were_killed_are_swept(store: RemoteStore) -> None:
     kept(store)
     with another(store, holding("store.lock(KEY)", "store.block_sweeps()")) as process:
@@ -153,7 +153,7 @@ def test_a_killed_sweeper_keeps_nobody_from_writing(store: RemoteStore) -> None:
     assert not left(store)
 
 
-@pytest.mark.slow_except("file")
+@pytest.mark.slow
 def test_a_sleeper_that_wakes_up_takes_nothing_from_who_followed(store: RemoteStore) -> None:
     with another(store, holding("store.lock(KEY)")) as process:
         process.send_signal(signal.SIGSTOP)
@@ -179,7 +179,7 @@ def test_a_sleeper_that_wakes_up_takes_nothing_from_who_followed(store: RemoteSt
     assert not files(store, "locks")
 
 
-@pytest.mark.slow_except("file")
+@pytest.mark.slow
 def test_pins_of_a_sleeper_are_made_again(store: RemoteStore) -> None:
     record = kept(store)
     what = ("all_held = [store.pin_run('run')]", "all_held[0].__enter__()", "store.find_record(KEY)")
