@@ -1,6 +1,7 @@
 """Modules made of texts, imported as those of a project are."""
 
 import importlib
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -25,6 +26,10 @@ def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Import
         importlib.invalidate_caches()
         return importlib.import_module("made")
 
+    environment, folders = dict(os.environ), list(sys.path)
     yield write
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:] = folders
     for name in known:
         sys.modules.pop(name, None)
