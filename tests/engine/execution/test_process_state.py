@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import sklearn.utils  # noqa: F401  # its import sets variables
 
+from magical.engine.execution import process_state
 from magical.engine.execution.process_state import isolate, step_aside
 from magical.project.replay import replay_step
 from projects import Small, is_well_worded, one
@@ -83,6 +84,12 @@ KINDS = {
 }
 
 ORDERS = ["a = left(1); b = right(2)", "b = right(2); a = left(1)"]
+
+
+@pytest.fixture(autouse=True)
+def without_clients_of_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests of this process may have left threads of Prefect or Dask."""
+    monkeypatch.setattr(process_state, "_draws_in_background", lambda: False)
 
 
 def pair(root: Path, first: str, then: str, calls: str = ORDERS[0]) -> Small:

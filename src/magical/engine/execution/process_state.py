@@ -87,7 +87,7 @@ class _State:
     def find_changes(self, now: _State) -> set[str]:
         """Return what differs in a later state."""
         return {
-            *([RANDOM] if now.random != self.random else ()),
+            *([RANDOM] if now.random != self.random and not _draws_in_background() else ()),
             *([NUMPY] if now.numpy != self.numpy else ()),
             *([FOLDER] if now.folder != self.folder else ()),
             *([ENVIRONMENT] if self._find_changed_variables(now) else ()),
@@ -122,6 +122,11 @@ class _State:
             and not os.fsdecode(name).startswith(_CLIENT_VARIABLES)
             and not (is_importing and name not in old)
         ]
+
+
+def _draws_in_background() -> bool:
+    """Return True if threads of a client of Prefect or Dask may draw from `random`, for their pauses."""
+    return "prefect" in sys.modules or "distributed" in sys.modules
 
 
 def _read_numpy() -> bytes:
