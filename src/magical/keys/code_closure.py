@@ -55,11 +55,11 @@ class CodeReader:
     """
 
     def __init__(self, root: Path | None = None) -> None:
-        self.index = SourceIndex()
+        self._index = SourceIndex()
         self._root = root
-        self._modules: tuple[frozenset[str], tuple[ModuleType, ...]] = frozenset(), ()
+        self._modules: tuple[int, tuple[ModuleType, ...]] = 0, ()
         self._effects: dict[tuple[ReferenceFollower, tuple[ModuleType, ...]], list[Definition]] = {}
-        self._followers = [ReferenceFollower(self.index, root, documented) for documented in (False, True)]
+        self._followers = [ReferenceFollower(self._index, root, documented) for documented in (False, True)]
 
     def read(self, *roots: Any) -> CodeClosure:
         """Read all code that some functions or classes refer to, themselves included."""
@@ -74,9 +74,10 @@ class CodeReader:
 
     def list_modules(self) -> tuple[ModuleType, ...]:
         """List the imported modules of the project, with the project code outside of it that they import."""
-        key = frozenset(sys.modules)
-        if self._modules[0] != key:
-            self._modules = key, list_project_modules(self._root, self.index)
+        # Reading code imports modules, and drops none: their number tells if there are new ones.
+        count = len(sys.modules)
+        if self._modules[0] != count:
+            self._modules = count, list_project_modules(self._root, self._index)
         return self._modules[1]
 
     def find_asks(self, called: Iterable[Any]) -> dict[str, str]:
@@ -93,7 +94,7 @@ class CodeReader:
 
     def _find_asks(self, called: Iterable[Any]) -> list[tuple[str, ModuleType, list[Ask]]]:
         modules = self.list_modules()
-        finder = AskFinder(self.index, modules)
+        finder = AskFinder(self._index, modules)
         found = [(m.__name__, m, finder.find(m)) for m in modules]
         for thing in called:
             module = sys.modules.get(module_name(thing))
@@ -118,7 +119,7 @@ class CodeReader:
     def _find_effects(self, follower: ReferenceFollower, modules: tuple[ModuleType, ...]) -> list[Definition]:
         if (follower, modules) not in self._effects:
             start = References()
-            finder = EffectFinder(self.index)
+            finder = EffectFinder(self._index)
             names = {module.__name__ for module in modules if finder.find(module)}
             effects = {m: finder.find(m, names) for m in modules if m.__name__ in names}
             start.definitions += [follower.definitions.read_effects(m, found) for m, found in effects.items()]
