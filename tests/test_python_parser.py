@@ -26,7 +26,8 @@ def during_allocations(act: Callable[[], Any]) -> Iterator[None]:
         if phase == "start":
             act()
 
-    thresholds = gc.get_threshold()
+    thresholds, was_enabled = gc.get_threshold(), gc.isenabled()
+    gc.enable()  # a command that another test ran in this process may have paused it
     gc.set_threshold(20)
     gc.callbacks.append(call)
     try:
@@ -34,6 +35,8 @@ def during_allocations(act: Callable[[], Any]) -> Iterator[None]:
     finally:
         gc.callbacks.remove(call)
         gc.set_threshold(*thresholds)
+        if not was_enabled:
+            gc.disable()
 
 
 @pytest.mark.parametrize(

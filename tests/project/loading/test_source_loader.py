@@ -116,7 +116,8 @@ def test_modules_that_another_thread_imports_meanwhile_do_no_harm(monkeypatch: p
             name = f"odd_module_{next(count)}"
             monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
 
-    thresholds = gc.get_threshold()
+    thresholds, was_enabled = gc.get_threshold(), gc.isenabled()
+    gc.enable()  # a command that another test ran in this process may have paused it
     gc.set_threshold(20)
     reserve = [(n, n) for n in range(5000)]  # without Python's reserve of tuples, each new one counts
     gc.callbacks.append(import_one)
@@ -126,4 +127,6 @@ def test_modules_that_another_thread_imports_meanwhile_do_no_harm(monkeypatch: p
     finally:
         gc.callbacks.remove(import_one)
         gc.set_threshold(*thresholds)
+        if not was_enabled:
+            gc.disable()
     assert next(count)

@@ -175,8 +175,8 @@ def isolate(
         >>> with isolate("clean", alone=True) as stay:
         ...     first = random.random()
         >>> with isolate("clean", alone=True):
-        ...     print(random.random() == first, stay.changes)
-        True {'random'}
+        ...     print(random.random() == first, stay.alone)
+        True True
     """
     stay = Stay(name, alone, awaited)
     _enter(stay, on_wait)
