@@ -1,6 +1,5 @@
 """Project code outside the project's folder: never run as it was before an edit, and imported once otherwise."""
 
-import gc
 import itertools
 import os
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from magical.project.loading import source_loader
 from magical.project.loading.source_loader import has_changed_outside
 from project.conftest import USES_LIB, returns
 from projects import Small, one
@@ -109,24 +109,17 @@ def test_what_pytest_loaded_stays_though_it_imports_what_was_edited(tmp_path: Pa
 
 
 def test_modules_that_another_thread_imports_meanwhile_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
-    count = itertools.count()
+    count, real = itertools.count(), source_loader.is_project
 
-    def import_one(phase: str, _: object) -> None:
-        if phase == "start":  # as an import of another thread would, which may run in the middle of a list
-            name = f"odd_module_{next(count)}"
-            monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    def import_one(module: types.ModuleType) -> bool:
+        """Import a module, as another thread may in the middle of a loop over all modules."""
+        name = f"odd_module_{next(count)}"
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+        return real(module)
 
-    thresholds, was_enabled = gc.get_threshold(), gc.isenabled()
-    gc.enable()  # a command that another test ran in this process may have paused it
-    gc.set_threshold(20)
-    reserve = [(n, n) for n in range(5000)]  # without Python's reserve of tuples, each new one counts
-    gc.callbacks.append(import_one)
-    try:
-        assert not has_changed_outside()
-        assert reserve
-    finally:
-        gc.callbacks.remove(import_one)
-        gc.set_threshold(*thresholds)
-        if not was_enabled:
-            gc.disable()
+    monkeypatch.setattr(source_loader, "is_project", import_one)
+    outside = types.ModuleType("outside_module")
+    outside.__file__ = "/outside/outside_module.py"
+    monkeypatch.setitem(sys.modules, "outside_module", outside)
+    assert not has_changed_outside()
     assert next(count)
