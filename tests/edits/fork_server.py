@@ -93,6 +93,7 @@ def in_child(request: dict[str, Any]) -> dict[str, Any]:
 
 def serve() -> None:
     """Answer requests until the input ends."""
+    sys.dont_write_bytecode = True  # Python takes an edit of the same size in the same second for none
     for name in LIBRARIES.split():
         importlib.import_module(name)
     for line in sys.stdin:
