@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the same names as in `_HOMES`, for type checkers and editors
     from pydantic import Field, PositiveInt
 
-    from magical.contracts.contract import Contract, Format, Group, Id, Key, Target, Time, rule
+    from magical.contracts.contract import (
+        Contract,
+        Decimal,
+        Format,
+        Group,
+        Id,
+        Key,
+        Target,
+        Thousands,
+        Time,
+        rule,
+    )
     from magical.contracts.model import Model
     from magical.contracts.promises import Frame, Lazy, Parts, Pipeline, contract_of
     from magical.contracts.tables import partition
@@ -27,7 +38,18 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "pydantic": ("Field", "PositiveInt"),
-    "magical.contracts.contract": ("Contract", "Format", "Group", "Id", "Key", "Target", "Time", "rule"),
+    "magical.contracts.contract": (
+        "Contract",
+        "Decimal",
+        "Format",
+        "Group",
+        "Id",
+        "Key",
+        "Target",
+        "Thousands",
+        "Time",
+        "rule",
+    ),
     "magical.contracts.model": ("Model",),
     "magical.contracts.promises": ("Frame", "Lazy", "Parts", "Pipeline", "contract_of"),
     "magical.contracts.tables": ("partition",),
@@ -43,6 +65,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Contract",
+    "Decimal",
     "Field",
     "Format",
     "Frame",
@@ -60,6 +83,7 @@ __all__ = [
     "Secret",
     "Settings",
     "Target",
+    "Thousands",
     "Time",
     "contract_of",
     "emit",

@@ -77,7 +77,9 @@ def test_the_reader_of_a_file_that_a_pretended_step_would_write_is_branded(small
     run = small.run()
     assert run.origin("read") == run.origin("after") == ("export", "rows")
     assert small.load().plan()["publish"].reason == "it stands on export, rows"
-    draw(small, WRITTEN, WRITES)  # alone: no link orders the reader, so it might read a file that is being written
+    draw(
+        small, WRITTEN, WRITES
+    )  # alone: no link orders the reader, so it might read a file that is being written
     small.run()
     draw(small, WRITTEN, result)
     run = small.run()

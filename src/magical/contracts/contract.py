@@ -24,12 +24,14 @@ from magical.python_parser import read_definition
 __all__ = [
     "TYPES",
     "Contract",
+    "Decimal",
     "Format",
     "Group",
     "Id",
     "Key",
     "Role",
     "Target",
+    "Thousands",
     "Time",
     "extract_bounds",
     "rule",
@@ -59,6 +61,20 @@ class Format:
     """The format of dates in the source, as ``strptime`` codes: ``Annotated[date, Format("%d-%m-%Y")]``."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decimal:
+    """The decimal mark of numbers in the source, ``.`` or ``,``: ``Annotated[float, Decimal(",")]``."""
+
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thousands:
+    """The mark between thousands in the source: ``Annotated[int, Thousands(".")]``."""
+
+    mark: str
 
 
 Id = Annotated[T, Role("id")]
@@ -251,6 +267,8 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
         bounds=extract_bounds(marks),
         alias=info.alias or "",
         format=next((m.text for m in marks if isinstance(m, Format)), ""),
+        decimal=next((m.mark for m in marks if isinstance(m, Decimal)), ""),
+        thousands=next((m.mark for m in marks if isinstance(m, Thousands)), ""),
         description=info.description or "",
         examples=tuple(info.examples or ()),
         inner=_member_type(bare_hint) if kind == "list" else "",

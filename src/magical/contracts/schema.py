@@ -31,6 +31,8 @@ class Column:
         bounds: ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``, ``min_length``, ``max_length``, ``pattern``.
         alias: its name in the source.
         format: its format in the source, as ``strptime`` codes.
+        decimal: the decimal mark of its numbers in the source.
+        thousands: the mark between thousands of its numbers in the source.
         examples: values that a pretended column is drawn from.
         inner: for a list, the type of its members.
         parents: for a key, the columns of the parent's id; empty if the parent is given by name only.
@@ -50,6 +52,8 @@ class Column:
     bounds: Mapping[str, Any] = field(default_factory=dict)
     alias: str = ""
     format: str = ""
+    decimal: str = ""
+    thousands: str = ""
     description: str = ""
     examples: tuple[Any, ...] = ()
     inner: str = ""
@@ -79,6 +83,8 @@ class Column:
             "bounds": {k: str(v) for k, v in sorted(self.bounds.items())},
             "alias": self.alias,
             "format": self.format,
+            "decimal": self.decimal,
+            "thousands": self.thousands,
             "inner": self.inner,
         }
         # Without empty entries, so that a field that is added later does not change existing keys.
@@ -198,7 +204,10 @@ class Schema:
     def without_constraints(self) -> Schema:
         """Return what a step's body may read: names, types, choices and roles, without bounds and rules."""
         none: dict[str, Any] = {"examples": (), "parents": (), "sample": ""}
-        columns = (replace(c, bounds={}, alias="", format="", description="", **none) for c in self.columns)
+        columns = (
+            replace(c, bounds={}, alias="", format="", decimal="", thousands="", description="", **none)
+            for c in self.columns
+        )
         return Schema(self.name, tuple(columns))
 
     def find_mismatches(self, wanted: Schema) -> list[str]:

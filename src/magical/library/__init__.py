@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from magical.library.preprocessing import transform
     from magical.library.registering import RegisterSettings, register
     from magical.library.selecting import select
+    from magical.library.sources.reading_settings import Reading
     from magical.library.splitting import SplitSettings, split
     from magical.library.training import train
     from magical.library.tuning import tune
@@ -35,6 +36,7 @@ _EXPORTS = {
     "metrics.scores": ("Score", "Scores"),
     "selecting": ("select",),
     "ingesting": ("ingest",),
+    "sources.reading_settings": ("Reading",),
     "splitting": ("SplitSettings", "split"),
     "training": ("train",),
     "tuning": ("tune",),
@@ -45,6 +47,7 @@ __all__ = [
     "Boosting",
     "Experiment",
     "Linear",
+    "Reading",
     "RegisterSettings",
     "Score",
     "Scores",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import polars as pl
@@ -10,14 +9,10 @@ import polars as pl
 from magical.contracts.promises import Frame
 from magical.errors import InputError, did_you_mean, join_names
 from magical.library.remarks import warn
-from magical.reading.csv_dialect import (
-    Dialect,
-    decode_csv,
-    detect_dialect,
-    is_regular,
-    read_records,
-    reject_binary,
-)
+from magical.library.sources.csv_file import read_csv
+from magical.library.sources.raw_table import RawTable
+from magical.library.sources.reading_settings import Reading
+from magical.reading.csv_dialect import reject_binary
 from magical.settings import InputPath
 from magical.steps import step
 
@@ -25,10 +20,11 @@ __all__ = ["ingest"]
 
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 _PARQUET_SUFFIXES = (".parquet", ".pq")
+_NOTHING_SAID = Reading()
 
 
 @step
-def ingest(source: InputPath) -> Frame:
+def ingest(source: InputPath, reading: Reading = _NOTHING_SAID) -> Frame:
     r"""Read a file as a raw table that promises no columns yet.
 
     A csv file (.csv, .tsv, .txt) may be delimited by comma, semicolon, tab or pipe, with or without quotes
@@ -38,6 +34,7 @@ def ingest(source: InputPath) -> Frame:
 
     Args:
         source: the file; this step runs again when its content changes.
+        reading: what the author says of the source; the rest is found out.
 
     Raises:
         InputError: the file is missing, empty, of an unknown kind, or malformed; the message says where.
@@ -51,7 +48,10 @@ def ingest(source: InputPath) -> Frame:
     """
     path, name = Path(source), str(source)
     _check_file(path, name)
-    table = _read_parquet(path, name) if path.suffix.lower() in _PARQUET_SUFFIXES else _read_csv(path, name)
+    raw = _read_source(path, name, reading)
+    for remark in raw.remarks:
+        warn(remark)
+    table = raw.table
     if table.is_empty():
         raise InputError(
             f"{name} has {table.width} column names and no rows.", hint="give a file with at least one row."
@@ -94,56 +94,12 @@ def _read_parquet(path: Path, name: str) -> pl.DataFrame:
         ) from error
 
 
-def _read_csv(path: Path, name: str) -> pl.DataFrame:
-    """Read a CSV file as a table of texts; warn of dropped rows."""
+def _read_source(path: Path, name: str, reading: Reading) -> RawTable:
+    if path.suffix.lower() in _PARQUET_SUFFIXES:
+        return RawTable(_read_parquet(path, name))
     try:
         reject_binary(path, name)
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}.", hint="check its permissions.") from None
-    text, remark = decode_csv(data, name)
-    if remark:
-        warn(remark)
-    if not text.strip():
-        raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
-    dialect = detect_dialect(text.lstrip(b"\r\n"), name)
-    raw = _read_regular_csv(dialect)
-    if raw is None:
-        # Slower, but it names the line of a fault, where polars drops or pads fields.
-        rows = read_records(dialect, name)
-        raw = pl.DataFrame(rows, orient="row", schema=[f"column_{i}" for i in range(len(rows[0]))])
-        raw = raw.with_columns(pl.all().replace("", None))
-    table = raw[1:].rename(dict(zip(raw.columns, _parse_header(raw.row(0), name), strict=True)))
-    empty = pl.all_horizontal(pl.all().is_null())
-    count = table.select(empty.sum()).item()
-    if count:
-        warn(f"{name}: {count:,} rows without any value are left out.")
-        table = table.filter(~empty)
-    return table
-
-
-def _read_regular_csv(dialect: Dialect) -> pl.DataFrame | None:
-    """Read a CSV file with polars; None if polars might read it wrongly."""
-    if not is_regular(dialect):
-        return None
-    try:
-        # The header is read as a row: polars would rename columns with the same name, which must be refused.
-        return pl.read_csv(
-            io.BytesIO(dialect.text), has_header=False, separator=dialect.delimiter, infer_schema=False
-        )
-    except pl.exceptions.PolarsError:
-        return None
-
-
-def _parse_header(header: tuple[str | None, ...], name: str) -> list[str]:
-    """Return the names of the columns; name unnamed ones, and refuse repeated names."""
-    names = [(text or "").strip() or f"unnamed_{i + 1}" for i, text in enumerate(header)]
-    repeated = sorted({n for n in names if names.count(n) > 1}, key=names.index)
-    if repeated:
-        places = join_names((str(i + 1) for i, n in enumerate(names) if n == repeated[0]), 4)
-        raise InputError(
-            f"{name} has two columns of one name: {join_names(repeated, 4)} ({repeated[0]} is in columns "
-            f"{places}).",
-            hint="rename one of them in the header.",
-        )
-    return names
+    return read_csv(data, name, reading)

@@ -1,0 +1,8 @@
+"""The kinds of sources that `ingest` reads, each in a module of its own, and the settings of a reading.
+
+Door: `csv_file`, `raw_table`, `reading_settings`.
+"""
+
+from magical.library.sources.reading_settings import Reading
+
+__all__ = ["Reading"]
