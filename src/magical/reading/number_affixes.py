@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import decimal
+
 import polars as pl
 
-__all__ = ["KNOWN_UNITS", "PERCENT", "split_affixes"]
+from magical.reading.reading_note import ReadingNote
 
-PERCENT = "%"
+__all__ = ["KNOWN_UNITS", "find_other_unit", "note_affixes", "split_affixes"]
 
 _CURRENCY = (
     r"(?:[A-Z]{1,2})?\p{Sc}|(?i:eur|usd|gbp|chf|jpy|cny|rmb|inr|brl|pln|sek|nok|dkk|czk|huf|ron|bgn|rub|try"
@@ -27,6 +29,13 @@ _NO_UNIT = (
     r"|may|mai|jun|june|juni|jul|july|juli|aug|august|sept?|september|o[ck]t|o[ck]tober|nov|november|de[cz]"
     r"|de[cz]ember)\.?$"
 )
+_ZERO = r"^[+-]?[0.,]+$"
+_PLURALS = {"unit": "units", "currency": "currencies"}
+_MULTIPLES = {
+    "k": 3, "K": 3, "tsd": 3, "thousand": 3, "M": 6, "mio": 6, "mn": 6, "mln": 6, "million": 6, "mrd": 9,
+    "bn": 9, "B": 9, "billion": 9, "lakh": 5, "crore": 7,
+}  # fmt: skip
+"""Units that another reader could take for a power of ten."""
 _SIMPLE = r"^[+-]?[0-9.,]+$"
 
 KNOWN_UNITS = (
@@ -86,3 +95,86 @@ def _split(texts: pl.Series) -> pl.DataFrame:
         unit=pl.when(is_currency | wrong).then(pl.lit("")).otherwise(suffix),
         brackets=~wrong & (brackets == "()"),
     )  # fmt: skip
+
+
+def find_other_unit(texts: pl.Series, parts: pl.DataFrame) -> tuple[pl.Series | None, str, str]:
+    """Find numbers that cannot be compared with the others, since their unit or currency is another.
+
+    Args:
+        texts: the texts.
+        parts: what ``split_affixes`` returns for them.
+
+    Returns:
+        True where a number cannot be read, or None for nowhere; the unit of the others; two examples of
+        different units, if there are several.
+
+    Example:
+        >>> texts = pl.Series(["12 kg", "3 g"])
+        >>> find_other_unit(texts, split_affixes(texts))[2]
+        "'12 kg' and '3 g' have different units"
+    """
+    numbers = parts.with_columns(
+        pl.col("currency").str.to_lowercase().str.strip_chars_end("."),
+        text=texts,
+        # A zero is one in every unit.
+        bare=pl.col("core").is_not_null() & ~pl.col("core").fill_null("").str.contains(_ZERO),
+    )
+    for kind in ("unit", "currency"):
+        has_unit = (numbers[kind] != "") & numbers["core"].is_not_null()
+        if not has_unit.any():
+            continue
+        is_bare = numbers["bare"] & ~has_unit
+        units = numbers.filter(has_unit)[kind].value_counts(sort=True)[kind].head(2).to_list()
+        if is_bare.sum() > has_unit.sum():
+            if kind == "unit" or len(units) > 1:
+                return has_unit, "", ""
+        elif len(units) > 1:
+            first, second = (numbers.filter(has_unit & (numbers[kind] == u))["text"][0] for u in units)
+            return has_unit, "", f"{first!r} and {second!r} have different {_PLURALS[kind]}"
+        elif kind == "unit":
+            return is_bare, units[0], ""
+    return None, "", ""
+
+
+def note_affixes(texts: pl.Series, parts: pl.DataFrame, plain: pl.Series) -> list[ReadingNote]:
+    """Note what is left out around the numbers, with the first example of each kind.
+
+    Args:
+        texts: the texts.
+        parts: what ``split_affixes`` returns for them.
+        plain: the numbers, null where a text is none.
+
+    Example:
+        >>> texts = pl.Series(["(5)", "7 kg"])
+        >>> for note in note_affixes(texts, split_affixes(texts), pl.Series(["-5", "7"])):
+        ...     print(note)
+        '7 kg' is read as 7 (without the unit kg)
+        '(5)' is read as -5 (brackets for a negative number); as a positive number it would be 5
+    """
+    read = parts.with_columns(text=texts, plain=plain).filter(plain.is_not_null())
+    notes = []
+    for row in read.filter(pl.col("unit") != "").head(1).iter_rows(named=True):
+        notes.append(_note_unit(row["text"], row["plain"], row["unit"]))
+    for row in read.filter("brackets").head(1).iter_rows(named=True):
+        positive = row["plain"].lstrip("-")
+        note = ("brackets for a negative number", "as a positive number", positive)
+        notes.append(ReadingNote(row["text"], row["plain"], *note))
+    for row in read.filter(pl.col("currency") != "").head(1).iter_rows(named=True):
+        notes.append(ReadingNote(row["text"], row["plain"], f"without the currency {row['currency']}"))
+    return notes
+
+
+def _note_unit(text: str, plain: str, unit: str) -> ReadingNote:
+    power = (
+        -2
+        if unit == "%"
+        else -3
+        if unit == "‰"
+        else _MULTIPLES.get(unit, _MULTIPLES.get(unit.lower().strip(".")))
+    )
+    if power is None:
+        return ReadingNote(text, plain, f"without the unit {unit}")
+    other = f"{decimal.Decimal(plain).scaleb(power).normalize():f}"
+    if power < 0:
+        return ReadingNote(text, plain, "percent" if unit == "%" else "per mille", "as a share", other)
+    return ReadingNote(text, plain, f"without the unit {unit}", "as a multiple", other)
