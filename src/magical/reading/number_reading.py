@@ -1,8 +1,8 @@
 """Numbers in texts: which marks are decimal and which stand between thousands, from all the evidence.
 
 A point or a comma between digits is the decimal mark or stands between thousands. Most texts leave one
-reading: ``1.234,5``, ``1,5``, ``1,234,567``. A text such as ``1.498`` leaves two; then the contract decides, or the
-other texts of the column, or the column's type and the other columns of the table, or nothing does.
+reading: ``1.234,5``, ``1,5``, ``1,234,567``. A text such as ``1.498`` leaves two. Then the contract decides,
+or the other texts of the column, or its type and the other columns of the table, or nothing does.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ def normalize_marks(texts: pl.Series, decimal: str = "", thousands: str = "") ->
     unit = pl.when(pl.col("unit") != "").then(" " + pl.col("unit")).otherwise(pl.lit(""))
     written = parts.with_columns(plain=plain, row=rows).filter(pl.col("plain").is_not_null())
     written = written.select("row", text=pl.concat_str("currency", number, unit))
-    return texts.scatter(written["row"], written["text"]) if len(written) else texts
+    return texts.clone().scatter(written["row"], written["text"]) if len(written) else texts
 
 
 def _decide(cores: _Cores, column: Column, evidence: TableEvidence | None) -> _Decision:
