@@ -72,7 +72,7 @@ class Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Thousands:
-    """The mark between thousands in the source: ``Annotated[int, Thousands(".")]``."""
+    """The mark between thousands in the source: ``. , ' _`` or a blank: ``Annotated[int, Thousands(".")]``."""
 
     mark: str
 
@@ -118,6 +118,7 @@ TYPES: dict[Any, str] = {
     Any: "any",
 }
 
+_NUMBER_TYPES = ("int", "float", "duration", "any")  # the type of a key may be any
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
 
 # Weak keys: a project that is loaded again brings new classes, and the old ones can be freed, except those
@@ -193,6 +194,7 @@ def schema_of(contract: type[BaseModel]) -> Schema:
         fields = contract.model_fields.items()
         columns = tuple(_make_column(contract, name, info) for name, info in fields)
         _check_roles(contract, columns)
+        _check_number_marks(contract, columns)
         _schemas[contract] = Schema(
             contract.__name__, columns, tuple(_collect_rules(contract)), source_location(contract)
         )
@@ -236,6 +238,31 @@ def _check_roles(contract: type[BaseModel], columns: tuple[Column, ...]) -> None
                 f"{contract.__name__} has {len(names)} {role} columns: "
                 f"{', '.join(names)}{_location_suffix(contract)}.",
                 hint=f"leave {role.capitalize()}[...] on one of them.",
+            )
+
+
+def _check_number_marks(contract: type[BaseModel], columns: tuple[Column, ...]) -> None:
+    """Raise a ContractError for a mark that no number has, or that stands at a column without numbers."""
+    for column in columns:
+        name, place = f"{contract.__name__}.{column.name}", _location_suffix(contract)
+        decimal, thousands = f"Decimal({column.decimal!r})", f"Thousands({column.thousands!r})"
+        if not (column.decimal or column.thousands):
+            continue
+        if column.type not in _NUMBER_TYPES:
+            raise ContractError(
+                f"{name} is {column.type}, and has {decimal if column.decimal else thousands}{place}.",
+                hint="leave the mark out, or make the field an int or a float.",
+            )
+        for text, mark, known in ((decimal, column.decimal, ".,"), (thousands, column.thousands, ".,' _")):
+            if mark not in ("", *known):
+                raise ContractError(
+                    f"{name} has {text}, which is no mark of numbers{place}.",
+                    hint=f"use one of {', '.join(map(repr, known))}.",
+                )
+        if column.decimal == column.thousands:
+            raise ContractError(
+                f"{name} has {decimal} and {thousands}, the same mark twice{place}.",
+                hint="leave one of them out.",
             )
 
 
