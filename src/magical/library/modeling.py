@@ -54,7 +54,7 @@ def model_data(raw: Frame, contract: type[C]) -> Frame[C]:
     columns, uncastable, empty = [], [], []
     for column in schema.columns:
         source = table.get_column(matches[column.name])
-        values, failed = cast(source, column)
+        values, failed, *_ = cast(source, column)
         columns.append(values)
         uncastable += _collect_failures(column, source, failed, f"must be {column.type_text}")
         if not column.nullable:

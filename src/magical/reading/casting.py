@@ -10,7 +10,7 @@ import polars as pl
 from magical.contracts.dtypes import DTYPES, MAX_EXACT_FLOAT, dtype_kind
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
-from magical.reading.date_parsing import parse_dates, parse_datetimes, parse_times
+from magical.reading.date_parsing import parse_times, read_moments
 
 __all__ = ["CastResult", "cast"]
 
@@ -27,10 +27,18 @@ class CastResult(NamedTuple):
     Attributes:
         values: null where a value is missing or cannot be cast.
         failed: true where a value is present and cannot be cast.
+        remark: what another reader could have read in another way; empty if nobody would.
+        conflict: two readings of a value between which nothing decides; empty if there is none.
+        fixes: the marks of a contract, each of which decides a conflict.
+        reason: the cause why values cannot be cast, where it is known.
     """
 
     values: pl.Series
     failed: pl.Series
+    remark: str = ""
+    conflict: str = ""
+    fixes: tuple[str, ...] = ()
+    reason: str = ""
 
 
 def cast(raw: pl.Series, column: Column) -> CastResult:
@@ -40,7 +48,7 @@ def cast(raw: pl.Series, column: Column) -> CastResult:
     NA, N/A, NaN, null, none, nil, - and ?. Whole numbers may be written as floats (``12.0``). A column may
     have decimal commas (``1.234,5``) or commas between thousands (``1,234.5``); if both are possible, its
     numbers with a comma cannot be cast. Infinite numbers cannot be cast either. A boolean is true, yes, y, t,
-    on, 1 or the opposite, in a few languages. A column of type ``list`` or ``any`` is returned unchanged.
+    on, 1 or the opposite, in a few languages. Dates and moments are read by ``read_moments``. A column of type ``list`` or ``any`` is returned unchanged.
 
     Raises:
         ContractError: the column's format is not valid.
@@ -58,8 +66,13 @@ def cast(raw: pl.Series, column: Column) -> CastResult:
         raw = pl.select(pl.when(~missing).then(raw).alias(raw.name)).to_series()
     elif raw.dtype.is_float():
         raw = raw.fill_nan(None)
+    notes: dict[str, Any] = {}
     try:
-        values = _CASTS[column.type](raw, column).cast(wanted).rename(column.name)
+        if column.type in ("date", "datetime"):
+            notes = read_moments(raw, column)._asdict()
+            values = notes.pop("values").cast(wanted).rename(column.name)
+        else:
+            values = _CASTS[column.type](raw, column).cast(wanted).rename(column.name)
     except pl.exceptions.ComputeError as error:  # polars raises for a bad format even with strict=False
         if not column.format:
             raise
@@ -67,7 +80,7 @@ def cast(raw: pl.Series, column: Column) -> CastResult:
             f"{column.name} has the Format({column.format!r}), which cannot be used: {shorten(error, 100)}",
             hint="write it in strptime codes, such as %d.%m.%Y or %d.%m.%Y %H:%M.",
         ) from error
-    return CastResult(values, raw.is_not_null() & values.is_null())
+    return CastResult(values, raw.is_not_null() & values.is_null(), **notes)
 
 
 def _cast_int(raw: pl.Series, column: Column) -> pl.Series:
@@ -147,8 +160,6 @@ _CASTS: dict[str, Callable[[pl.Series, Column], Any]] = {
     "float": _cast_float,
     "bool": _cast_bool,
     "str": _cast_str,
-    "date": lambda raw, column: parse_dates(raw, column.format),
-    "datetime": lambda raw, column: parse_datetimes(raw, column.format),
     "time": lambda raw, column: parse_times(raw, column.format),
     "duration": _cast_duration,
 }
