@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType, TypeVar
 
 from magical.contracts.schema import Column, Rule, Schema
-from magical.errors import ContractError
+from magical.errors import ContractError, did_you_mean
 from magical.python_parser import read_definition
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Target",
     "Thousands",
     "Time",
+    "Zone",
     "extract_bounds",
     "rule",
     "schema_of",
@@ -75,6 +76,18 @@ class Thousands:
     """The mark between thousands in the source: ``. , ' _`` or a blank: ``Annotated[int, Thousands(".")]``."""
 
     mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """The time zone of moments without an offset: ``Annotated[datetime, Zone("Europe/Berlin")]``.
+
+    They are local times of the zone, and become UTC. One that the clocks skip in spring cannot be cast, nor one
+    that comes twice in autumn, unless ``twice`` is ``earliest`` or ``latest``.
+    """
+
+    name: str
+    twice: Literal["", "earliest", "latest"] = ""
 
 
 Id = Annotated[T, Role("id")]
@@ -284,6 +297,9 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
         parent = role.parent if isinstance(role.parent, str) else role.parent.__name__
         parents = _parent_ids(role.parent)
         kind = parents[0].type if len(parents) == 1 else "any"  # a composite id has no single type
+    zone = next((m for m in marks if isinstance(m, Zone)), None)
+    if zone is not None:
+        _check_zone(contract, name, kind, zone)
     return Column(
         name=name,
         type=kind,
@@ -296,12 +312,36 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
         format=next((m.text for m in marks if isinstance(m, Format)), ""),
         decimal=next((m.mark for m in marks if isinstance(m, Decimal)), ""),
         thousands=next((m.mark for m in marks if isinstance(m, Thousands)), ""),
+        zone=zone.name if zone else "",
+        zone_twice=zone.twice if zone else "",
         description=info.description or "",
         examples=tuple(info.examples or ()),
         inner=_member_type(bare_hint) if kind == "list" else "",
         parents=parents,
         sample=str(getattr(contract, "__examples_from__", None) or ""),
     )
+
+
+def _check_zone(contract: type[BaseModel], name: str, kind: str, zone: Zone) -> None:
+    """Raise a ContractError for a zone that is unknown, or on a column without moments."""
+    import zoneinfo
+
+    field = f"{contract.__name__}.{name}{_location_suffix(contract)}"
+    if kind != "datetime":
+        raise ContractError(
+            f"{field} has a Zone, and the type {kind}.", hint="a Zone belongs to a datetime; leave it out."
+        )
+    if zone.twice not in ("", "earliest", "latest"):
+        raise ContractError(
+            f"{field} has a Zone with twice={zone.twice!r}.", hint='write twice="earliest" or "latest".'
+        )
+    try:
+        zoneinfo.ZoneInfo(zone.name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = sorted(zoneinfo.available_timezones())
+        raise ContractError(
+            f"{field} has the Zone({zone.name!r}), which is unknown.", hint=did_you_mean(zone.name, known)
+        ) from None
 
 
 def unwrap_hint(hint: Any, marks: list[Any]) -> tuple[Any, bool]:

@@ -32,14 +32,14 @@ def model_data(raw: Frame, contract: type[C]) -> Frame[C]:
 
     A column is found by the field's alias, else by its exact name, else by its name in snake case (``Income``
     and ``INCOME`` are ``income``). A value that cannot be cast becomes null and is counted (kept as
-    ``uncastable``). Numbers that another reader could read in another way are remarked (kept as ``readings``).
-    Columns without a field keep their raw names, behind the others.
+    ``uncastable``). Numbers and dates that another reader could read in another way are remarked (kept as
+    ``readings``). Columns without a field keep their raw names, behind the others.
 
     Returns:
         The same rows in the same order: the contract's columns in its order and types, then the others.
 
     Raises:
-        BrokenPromise: a column is missing or ambiguous, its numbers can be read in two ways and nothing
+        BrokenPromise: a column is missing or ambiguous, its values can be read in two ways and nothing
             decides, or values are null where the contract forbids it.
 
     Example:
@@ -61,7 +61,7 @@ def model_data(raw: Frame, contract: type[C]) -> Frame[C]:
         casts.append(cast(source, column, evidence))
         values, failed = casts[-1].values, casts[-1].failed
         columns.append(values)
-        uncastable += _collect_failures(column, source, failed, f"must be {column.type_text}")
+        uncastable += _collect_failures(column, source, failed, _describe_rule(column, casts[-1]))
         if not column.nullable:
             # A value that failed to cast is null now as well: report it once, under the better reason.
             empty += _collect_failures(column, source, values.is_null() & ~failed, "must not be null")
@@ -129,8 +129,12 @@ def _collect_failures(column: Column, source: pl.Series, failed: pl.Series, rule
     return [Failure(column.name, rule, count, values, tuple(rows.to_list()))]
 
 
+def _describe_rule(column: Column, result: CastResult) -> str:
+    return f"must be {column.type_text}{f' ({result.reason})' if result.reason else ''}"
+
+
 def _raise_conflict(casts: list[CastResult], schema: Schema) -> None:
-    """Raise a BrokenPromise for the first columns whose texts have two readings, with the line that decides."""
+    """Raise a BrokenPromise for columns whose texts have two readings, with the line that decides."""
     conflicts = [c for c in casts if c.conflict]
     if not conflicts:
         return
@@ -142,7 +146,7 @@ def _raise_conflict(casts: list[CastResult], schema: Schema) -> None:
     lines = [_annotate(columns[first.values.name], fix) for fix in first.fixes]
     hint = f"write {' or '.join(lines)} in {place}." if lines else "convert them to one in the source."
     raise BrokenPromise(
-        f"model_data promised Frame[{schema.name}], and nothing decides how its source writes numbers:",
+        f"model_data promised Frame[{schema.name}], and nothing decides how its source is written:",
         *shown,
         hint=hint,
     )

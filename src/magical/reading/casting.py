@@ -10,7 +10,7 @@ import polars as pl
 from magical.contracts.dtypes import DTYPES, MAX_EXACT_FLOAT, dtype_kind
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
-from magical.reading.date_parsing import parse_dates, parse_datetimes, parse_times
+from magical.reading.date_parsing import parse_times, read_moments
 from magical.reading.number_reading import TableEvidence, has_open_point, read_numbers
 from magical.reading.reading_note import ReadingNote
 
@@ -34,6 +34,8 @@ class CastResult(NamedTuple):
         fixes: marks in the contract, each of which decides between them.
         decimal: the decimal mark that was found, unless the numbers are plain.
         thousands: the mark between thousands that was found.
+        said: what else another reader could dispute, such as dates in several forms.
+        reason: the cause why values cannot be cast, where it is known.
     """
 
     values: pl.Series
@@ -43,11 +45,13 @@ class CastResult(NamedTuple):
     fixes: tuple[str, ...] = ()
     decimal: str = ""
     thousands: str = ""
+    said: str = ""
+    reason: str = ""
 
     @property
     def remark(self) -> str:
         """One sentence on what another reader could have read in another way; empty if nobody would."""
-        notes = [str(note) for note in self.notes if note.otherwise]
+        notes = [*(str(note) for note in self.notes if note.otherwise), *filter(None, [self.said])]
         return f"{self.values.name}: {'; '.join(notes)}" if notes else ""
 
 
@@ -57,8 +61,9 @@ def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) 
     Blanks at both ends of a text are removed. An empty text is missing; for types other than ``str``, so are
     NA, N/A, NaN, null, none, nil, - and ?. Whole numbers may be written as floats (``12.0``). Numbers in
     texts are read by ``number_reading``, with marks between thousands, decimal commas, currencies and units.
-    Infinite numbers cannot be cast. A boolean is true, yes, y, t, on, 1 or the opposite, in a few languages.
-    A column of type ``list`` or ``any`` is returned unchanged.
+    Infinite numbers cannot be cast. Dates and moments are read by ``read_moments``. A boolean is true, yes,
+    y, t, on, 1 or the opposite, in a few languages. A column of type ``list`` or ``any`` is returned
+    unchanged.
 
     Args:
         raw: the values, most often texts.
@@ -87,8 +92,13 @@ def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) 
             return _cast_number_texts(raw, column, evidence)
     elif raw.dtype.is_float():
         raw = raw.fill_nan(None)
+    notes: dict[str, Any] = {}
     try:
-        values = _CASTS[column.type](raw, column).cast(wanted).rename(column.name)
+        if column.type in ("date", "datetime"):
+            notes = read_moments(raw, column)._asdict()
+            values = notes.pop("values").cast(wanted).rename(column.name)
+        else:
+            values = _CASTS[column.type](raw, column).cast(wanted).rename(column.name)
     except pl.exceptions.ComputeError as error:  # polars raises for a bad format even with strict=False
         if not column.format:
             raise
@@ -96,7 +106,7 @@ def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) 
             f"{column.name} has the Format({column.format!r}), which cannot be used: {shorten(error, 100)}",
             hint="write it in strptime codes, such as %d.%m.%Y or %d.%m.%Y %H:%M.",
         ) from error
-    return CastResult(values, raw.is_not_null() & values.is_null())
+    return CastResult(values, raw.is_not_null() & values.is_null(), **notes)
 
 
 def _cast_plain_numbers(raw: pl.Series, column: Column) -> pl.Series | None:
@@ -191,8 +201,6 @@ _CASTS: dict[str, Callable[[pl.Series, Column], Any]] = {
     "float": _cast_float,
     "bool": _cast_bool,
     "str": _cast_str,
-    "date": lambda raw, column: parse_dates(raw, column.format),
-    "datetime": lambda raw, column: parse_datetimes(raw, column.format),
     "time": lambda raw, column: parse_times(raw, column.format),
     "duration": _cast_duration,
 }
