@@ -216,10 +216,16 @@ def test_words_that_only_people_read_do_not_count() -> None:
 @pytest.mark.parametrize(
     ("hint", "text"),
     [
-        (Annotated[float, Decimal("x")], r"Odd.x has Decimal\('x'\), which is no mark.*\n?Hint: use one of '\.', ','"),
+        (
+            Annotated[float, Decimal("x")],
+            r"Odd.x has Decimal\('x'\), which is no mark.*\n?Hint: use one of '\.', ','",
+        ),
         (Annotated[float, Decimal("'")], r"Odd.x has Decimal\(\"'\"\), which is no mark"),
         (Annotated[int, Thousands("..")], r"Odd.x has Thousands\('..'\), which is no mark"),
-        (Annotated[float, Decimal(","), Thousands(",")], r"Decimal\(','\) and Thousands\(','\), the same mark"),
+        (
+            Annotated[float, Decimal(","), Thousands(",")],
+            r"Decimal\(','\) and Thousands\(','\), the same mark",
+        ),
         (Annotated[str, Decimal(",")], r"Odd.x is str, and has Decimal\(','\)"),
         (Annotated[dt.date | None, Thousands(".")], r"Odd.x is date, and has Thousands\('.'\)"),
         (Literal["1", "2"] | Annotated[str, Decimal(",")], r"Odd.x"),
