@@ -12,6 +12,7 @@ __all__ = ["TWO_DIGIT_YEAR", "ReadTexts", "read_both_ways", "read_texts"]
 _LETTERS = r"[^\W\d_]"
 _WEEKDAY = rf"(?:(?P<weekday>{_LETTERS}{{2,10}})[.,]{{0,2}} ?)?"
 _MONTH_NAME = rf"(?P<name>{_LETTERS}{{3,10}})\.?"
+_NAMED_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º|\.)?"
 _YEAR, _MONTH, _DAY = r"(?P<year>\d{4})", r"(?P<month>\d{1,2})", r"(?P<day>\d{1,2})"
 _OFFSET = r"[+-]\d{2}(?::?\d{2})?"
 _ZONE = rf"(?: ?(?P<zone>Z|(?:UTC|GMT|UT){_OFFSET}|{_OFFSET}|UTC|GMT|UT)(?: \(.*\))?)?"
@@ -20,7 +21,9 @@ _CLOCK = (
     r"(?:(?:[T_]|,? +(?:at )?)(?P<hour>\d{1,2}):(?P<minute>\d{1,2})"
     rf"(?::(?P<second>\d{{1,2}}){_FRACTION})?(?: ?(?P<half>[ap])\.?m\.?)?{_ZONE})?"
 )
-_COMPACT_CLOCK = rf"(?:[T ]?(?P<hour>\d{{2}}):?(?P<minute>\d{{2}})(?::?(?P<second>\d{{2}}){_FRACTION})?{_ZONE})?"
+_COMPACT_CLOCK = (
+    rf"(?:[T ]?(?P<hour>\d{{2}}):?(?P<minute>\d{{2}})(?::?(?P<second>\d{{2}}){_FRACTION})?{_ZONE})?"
+)
 
 _ISO = rf"{_YEAR}-{_MONTH}-{_DAY}{_CLOCK}"
 # Each text fits at most one form. Whether the day or the month is `first` is for the column to say.
@@ -32,8 +35,8 @@ _FORMS = (
     rf"{_WEEKDAY}{_DAY}\. ?{_MONTH}\. ?{_YEAR}{_CLOCK}",
     rf"{_WEEKDAY}(?P<first>\d{{1,2}})/(?P<other>\d{{1,2}})/{_YEAR}{_CLOCK}",
     rf"{_WEEKDAY}(?P<first>\d{{1,2}})-(?P<other>\d{{1,2}})-{_YEAR}{_CLOCK}",
-    rf"{_WEEKDAY}{_DAY}(?:st|nd|rd|th|er|º|\.)?[ /-]?(?:de |of )?{_MONTH_NAME},?[ /-]?(?:de |del )?{_YEAR}{_CLOCK}",
-    rf"{_WEEKDAY}{_MONTH_NAME}[ /-]?{_DAY}(?:st|nd|rd|th)?(?:, ?|[ /-]){_YEAR}{_CLOCK}",
+    rf"{_WEEKDAY}{_NAMED_DAY}[ /-]?(?:de |of )?{_MONTH_NAME},?[ /-]?(?:de |del )?{_YEAR}{_CLOCK}",
+    rf"{_WEEKDAY}{_MONTH_NAME}[ /-]?{_NAMED_DAY}(?:, ?|[ /-]){_YEAR}{_CLOCK}",
     rf"{_YEAR}[ /-]{_MONTH_NAME}[ /-]{_DAY}{_CLOCK}",
 )
 _PATTERNS = tuple(rf"(?i)^{form}$" for form in _FORMS)
@@ -82,7 +85,7 @@ class ReadTexts:
     """What the texts of a column were read as.
 
     Attributes:
-        moments: naive moments: in UTC where a text has an offset, else as written; null where it has no reading.
+        moments: naive moments, in UTC where a text has an offset; null where it has no reading.
         has_offset: true where a text has an offset.
         forms: the number of texts in each form, with an example of each.
         ordered: texts whose order of day and month others decide; true if the day comes first.
@@ -186,7 +189,9 @@ def _read_padded_iso(texts: pl.Series) -> tuple[pl.Series, pl.Series] | None:
 def _read_parts(texts: pl.Series, pattern: str, read: ReadTexts) -> tuple[pl.Series, pl.Series]:
     """Read texts by the parts that a pattern names; return their moments, and where one has an offset."""
     parts = texts.str.extract_groups(pattern).struct.unnest()
-    parts = parts.with_columns(pl.lit(None, pl.String).alias(p) for p in (*_PARTS, *_CLOCK_PARTS) if p not in parts.columns)
+    parts = parts.with_columns(
+        pl.lit(None, pl.String).alias(p) for p in (*_PARTS, *_CLOCK_PARTS) if p not in parts.columns
+    )
     parts = parts.with_columns(pl.col("year", "month", "day", "first", "other").cast(pl.Int32))
     if "(?P<first>" in pattern:
         parts = _order_day_and_month(parts, texts, read)
@@ -200,7 +205,7 @@ def _read_parts(texts: pl.Series, pattern: str, read: ReadTexts) -> tuple[pl.Ser
 
 
 def _order_day_and_month(parts: pl.DataFrame, texts: pl.Series, read: ReadTexts) -> pl.DataFrame:
-    """Fill day and month from two numbers by the order that parts above 12 show; null where nothing decides."""
+    """Fill day and month by the order that parts above 12 show; the day is null where nothing decides."""
     first, other = parts["first"], parts["other"]
     is_open = (first <= 12) & (other <= 12) & (first != other)
     by_day, by_month = first.is_between(13, 31) & (other <= 12), other.is_between(13, 31) & (first <= 12)
@@ -225,7 +230,9 @@ def _clock() -> pl.Expr:
     hour, minute, second = (pl.col(p).cast(pl.Int64).fill_null(0) for p in ("hour", "minute", "second"))
     micros = pl.col("fraction").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64).fill_null(0)
     half = pl.col("half").str.to_lowercase()
-    hour = pl.when(half.is_null()).then(hour).when(hour.is_between(1, 12)).then(hour % 12 + 12 * (half == "p"))
+    hour = (
+        pl.when(half.is_null()).then(hour).when(hour.is_between(1, 12)).then(hour % 12 + 12 * (half == "p"))
+    )
     total = ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros
     valid = (hour < 24) & (minute < 60) & (second < 60)
     return pl.when(valid).then(total.cast(pl.Duration("us"))).alias("clock")
@@ -237,7 +244,11 @@ def _offset() -> pl.Expr:
     minutes = pl.col("zone").str.extract(r"[+-]\d{2}:?(\d{2})").cast(pl.Int64).fill_null(0)
     sign = pl.when(pl.col("zone").str.contains("-", literal=True).fill_null(False)).then(-1).otherwise(1)
     valid = (hours < 24) & (minutes < 60)
-    return pl.when(valid).then((sign * (hours * 60 + minutes) * 60_000_000).cast(pl.Duration("us"))).alias("offset")
+    return (
+        pl.when(valid)
+        .then((sign * (hours * 60 + minutes) * 60_000_000).cast(pl.Duration("us")))
+        .alias("offset")
+    )
 
 
 def _check_weekdays(frame: pl.DataFrame, texts: pl.Series, read: ReadTexts) -> pl.DataFrame:

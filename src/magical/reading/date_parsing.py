@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -12,8 +13,16 @@ from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column
 from magical.errors import join_names
 from magical.reading.date_forms import TWO_DIGIT_YEAR, ReadTexts, read_both_ways, read_texts
+from magical.reading.reading_note import ReadingNote
 
-__all__ = ["TIME_SUFFIXES", "MomentReading", "infer_date_format", "list_date_formats", "parse_times", "read_moments"]
+__all__ = [
+    "TIME_SUFFIXES",
+    "MomentReading",
+    "infer_date_format",
+    "list_date_formats",
+    "parse_times",
+    "read_moments",
+]
 
 TIME_SUFFIXES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M")
@@ -35,6 +44,7 @@ _DATE_FORMATS = (
 )
 _HEAD_ROWS = 1000
 _DASHED_ISO = r"^\d{4}-\d{1,2}-\d{1,2}($|[T ])"
+_OFFSET = r" ?(UTC|GMT|UT)?[+-]\d\d(:?\d\d)?( \(.*\))?$"
 _NO_SHIFT = r"(Z|UTC|GMT|UT|[+-]00(:?00)?)( \(.*\))?$"
 
 
@@ -43,14 +53,16 @@ class MomentReading(NamedTuple):
 
     Attributes:
         values: the naive moments in UTC, or the dates; null where a value is missing or has no reading.
-        remark: one sentence on what another reader could have read in another way; empty if nobody would.
+        notes: examples of what another reader could read in another way.
+        said: what else another reader could dispute, such as several forms.
         conflict: two readings between which nothing decides; then ``values`` lacks these texts.
         fixes: the marks of a contract, each of which decides.
         reason: the cause why a value that is present has no reading, where it is known.
     """
 
     values: pl.Series
-    remark: str = ""
+    notes: tuple[ReadingNote, ...] = ()
+    said: str = ""
     conflict: str = ""
     fixes: tuple[str, ...] = ()
     reason: str = ""
@@ -59,10 +71,11 @@ class MomentReading(NamedTuple):
 def read_moments(raw: pl.Series, column: Column) -> MomentReading:
     """Read texts, dates, moments, or numbers such as 20140629, as a column of type ``date`` or ``datetime``.
 
-    With a format, texts are read by it, else as ISO 8601 with dashes. Without one, texts are read in each form
-    that leaves one reading: ISO 8601, RFC 2822, names of months, ``29.06.2014``. In ``03/04/2024`` the other
-    values of the column must show if the day or the month comes first. A moment with an offset becomes UTC; one
-    without is a local time of the column's zone, if it has one. A date at another time than midnight is none.
+    With a format, texts are read by it, else as ISO 8601 with dashes. Without one, texts are read in each
+    form that leaves one reading: ISO 8601, RFC 2822, names of months, ``29.06.2014``. In ``03/04/2024`` the
+    other values of the column must show if the day or the month comes first. A moment with an offset becomes
+    UTC; one without is a local time of the column's zone, if it has one. A moment that is not midnight is no
+    date.
 
     Example:
         >>> texts = pl.Series(["2014-06-29 14:30", "2014-06-29T14:30:00+02:00", "03/04/2014"])
@@ -88,7 +101,9 @@ def read_moments(raw: pl.Series, column: Column) -> MomentReading:
         moments = pl.select(pl.when(midnight).then(moments)).to_series()
     if not reason and kind == "str" and moments.null_count() > texts.null_count():
         reason = _explain_failures(texts.filter(moments.is_null()), column.format)
-    return MomentReading(moments, _describe_reading(read, texts, column), *_describe_conflict(read), reason)
+    notes = tuple(_note_readings(read, texts, column))
+    said = "; ".join(_describe_doubts(read, texts, column))
+    return MomentReading(moments, notes, said, *_describe_conflict(read), reason)
 
 
 def parse_times(raw: pl.Series, format: str = "") -> pl.Series:
@@ -137,7 +152,9 @@ def list_date_formats(texts: Iterable[str], time_suffixes: Iterable[str] = TIME_
         ['%d/%m/%Y %H:%M', '%m/%d/%Y %H:%M']
     """
     examples = texts if isinstance(texts, pl.Series) else pl.Series(list(texts), dtype=pl.String)
-    formats = [f"{date}{suffix}" for suffix in time_suffixes for date in _DATE_FORMATS] if len(examples) else []
+    formats = (
+        [f"{date}{suffix}" for suffix in time_suffixes for date in _DATE_FORMATS] if len(examples) else []
+    )
     for part in (examples.head(_HEAD_ROWS), examples):  # most formats fail on the head
         formats = [f for f in formats if _parse_by_format(part, f).null_count() == 0]
     return formats
@@ -146,8 +163,7 @@ def list_date_formats(texts: Iterable[str], time_suffixes: Iterable[str] = TIME_
 def _read_by_format(texts: pl.Series, format: str) -> ReadTexts:
     """Read texts by a format, and what does not fit it as ISO 8601 with dashes."""
     moments = _parse_by_format(texts, format)
-    has_offset = pl.select(pl.when(moments.is_not_null()).then("%z" in format or "%#z" in format))
-    has_offset = has_offset.to_series().fill_null(False)
+    has_offset = moments.is_not_null() & ("%z" in format or "%#z" in format)
     left = (moments.is_null() & texts.str.contains(_DASHED_ISO).fill_null(False)).arg_true()
     if len(left) and "%Y-%d" not in format:
         iso = read_texts(texts.gather(left))
@@ -169,13 +185,15 @@ def _parse_by_format(texts: pl.Series, format: str) -> pl.Series:
 
 
 def _localize(read: ReadTexts, texts: pl.Series, column: Column) -> tuple[pl.Series, str]:
-    """Convert local times of the column's zone to UTC; return a reason if some do not exist, or exist twice."""
+    """Convert local times of the column's zone to UTC; return a reason if some are none or two."""
     if not column.zone:
         return read.moments, ""
     local = read.moments.dt.replace_time_zone(
         column.zone, ambiguous=column.zone_twice or "null", non_existent="null"
     )
-    moments = pl.select(pl.when(read.has_offset).then(read.moments).otherwise(_to_naive_utc(local))).to_series()
+    moments = pl.select(
+        pl.when(read.has_offset).then(read.moments).otherwise(_to_naive_utc(local))
+    ).to_series()
     lost = moments.is_null() & read.moments.is_not_null()
     if not lost.any():
         return moments, ""
@@ -192,46 +210,54 @@ def _explain_failures(texts: pl.Series, format: str) -> str:
     return "a year of two digits needs a Format with %y" if has_two_digits and "%y" not in format else ""
 
 
-def _describe_reading(read: ReadTexts, source: pl.Series, column: Column) -> str:
-    """Describe what another reader could have read in another way, with an example of each."""
-    said = []
-    if len(read.forms) > 1:
-        forms = sorted(read.forms, reverse=True)
-        said.append(f"{len(forms)} forms: {join_names((f'{n:,} like {text!r}' for n, text in forms), 6)}")
+def _note_readings(read: ReadTexts, source: pl.Series, column: Column) -> Iterator[ReadingNote]:
+    """Note an example of each kind of text that another reader could read as another moment."""
     for text, is_day_first in read.ordered[:1]:
-        day_first, month_first = read_both_ways(text)
-        values, other = (day_first, month_first) if is_day_first else (month_first, day_first)
-        first, second = ("day", "month") if is_day_first else ("month", "day")
-        said.append(
-            f"{text!r} is read as {values}, with the {first} first as other values show; "
-            f"with the {second} first it would be {other}"
-        )
-    if read.deciders and not read.ambiguous:
-        said.append(f"the day comes first in {read.deciders[0]!r}, the month in {read.deciders[1]!r}")
-    if "%y" in column.format and (example := _find_example(source, read.moments.is_not_null(), read)):
-        said.append(f"{example[0]!r} is read as {example[1]:%Y-%m-%d}: years of two digits are 1969 to 2068")
-    if read.has_offset.any():
-        said += _describe_offsets(read, source, column)
-    if read.contradictions:
-        count, text = len(read.contradictions), read.contradictions[0]
-        said.append(f"{count:,} with another weekday than their date, such as {text!r}")
-    return "; ".join(said)
-
-
-def _describe_offsets(read: ReadTexts, source: pl.Series, column: Column) -> Iterator[str]:
-    """Describe moments that become UTC, and those that have no offset beside others that have one."""
+        by_day, by_month = read_both_ways(text)
+        if is_day_first:
+            yield ReadingNote(
+                text, by_day, "the day first, as other values show", "with the month first", by_month
+            )
+        else:
+            yield ReadingNote(
+                text, by_month, "the month first, as other values show", "with the day first", by_day
+            )
     present = read.moments.is_not_null()
+    if "%y" in column.format and (example := _find_example(source, present, read)):
+        text, moment = example
+        before = f"{moment.year - 100}{moment:-%m-%d}"
+        how = "years of two digits are 1969 to 2068"
+        yield ReadingNote(text, f"{moment:%Y-%m-%d}", how, "a century before", before)
+    if not read.has_offset.any():
+        return
     if source.dtype == pl.String:
         shifted = read.has_offset & present & ~source.str.contains(_NO_SHIFT)
     else:
         shifted = present & (source.dt.replace_time_zone(None) != read.moments)
     if example := _find_example(source, shifted, read):
-        yield f"'{example[0]}' is {_format_moment(example[1])} in UTC"
+        text, moment = example
+        local = re.sub(_OFFSET, "", text)
+        yield ReadingNote(text, _format_moment(moment), "in UTC", "without its offset", local)
+
+
+def _describe_doubts(read: ReadTexts, source: pl.Series, column: Column) -> Iterator[str]:
+    """Describe how the texts of a column differ from each other, with examples and counts."""
+    if len(read.forms) > 1:
+        forms = sorted(read.forms, reverse=True)
+        yield f"{len(forms)} forms: {join_names((f'{n:,} like {text!r}' for n, text in forms), 6)}"
+    if read.deciders and not read.ambiguous:
+        yield f"the day comes first in {read.deciders[0]!r}, the month in {read.deciders[1]!r}"
+    if read.contradictions:
+        count, text = len(read.contradictions), read.contradictions[0]
+        yield f"{count:,} with another weekday than their date has, such as {text!r}"
+    if column.zone or not read.has_offset.any():
+        return
+    present = read.moments.is_not_null()
     naive = present & ~read.has_offset
-    if not column.zone and (example := _find_example(source, naive, read)):
+    if example := _find_example(source, naive, read):
         yield (
-            f"{naive.sum():,} of {present.sum():,} have no offset and are taken as UTC, such as {example[0]!r}; "
-            "a Zone in the contract says where they are local times"
+            f"{naive.sum():,} of {present.sum():,} have no offset and are taken as UTC: {example[0]!r}; "
+            "Zone(...) says where they are local times"
         )
 
 
