@@ -109,7 +109,7 @@ def test_whole_numbers_are_dates_if_their_name_says_so(
         (["1" * 16 + ".5", "1" * 16], "whole numbers of more digits than a number holds"),
         (
             ["1,000", "2,500", ""],
-            "numbers, if the comma separates thousands; it could also be a decimal comma",
+            "numbers, but '2,500' is 2.500 if the comma is the decimal mark, and 2500 if it stands between thousands",
         ),
         (["1.5"] * 11 + ["lots"], "numbers but for 1 of 12 values: 'lots'"),
         (["1"] * 41 + ["a", "b", "c", "x" * 30], "numbers but for 4 of 45 values: 'a', 'b', 'c' …"),

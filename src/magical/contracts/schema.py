@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from magical.errors import ContractError, did_you_mean, join_names
 
@@ -57,7 +57,7 @@ class Column:
     decimal: str = ""
     thousands: str = ""
     zone: str = ""
-    zone_twice: str = ""
+    zone_twice: Literal["", "earliest", "latest"] = ""
     description: str = ""
     examples: tuple[Any, ...] = ()
     inner: str = ""
