@@ -1,5 +1,6 @@
 """model_data: finds, casts, counts, and fails with examples."""
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 
@@ -7,7 +8,7 @@ import polars as pl
 import pytest
 
 from library.conftest import Run
-from magical import Contract, Field, Format, Id, Target, contract_of
+from magical import Contract, Decimal, Field, Format, Id, Target, Thousands, contract_of
 from magical.errors import BrokenPromise
 from magical.library import model_data
 
@@ -154,3 +155,91 @@ def test_no_rows_are_a_table_too() -> None:
     table = model_data(raw().clear(), Customer)
     assert table.schema["enrolled"] == pl.Date
     assert table.is_empty()
+
+
+def test_disputed_numbers_are_remarked_and_kept(run: Run) -> None:
+    class Site(Contract):
+        visits: int
+        share: float
+        price: float
+
+    table = pl.DataFrame({"Visits": ["3,663", "249"], "share": ["90%", "5%"], "price": ["$2,248.60", "$7"]})
+    assert model_data(table, Site).rows() == [(3663, 90.0, 2248.6), (249, 5.0, 7.0)]
+    assert run.warnings == [
+        "visits: '3,663' is read as 3663 (comma between thousands); as a decimal mark it would be 3.663",
+        "share: '90%' is read as 90 (percent); as a share it would be 0.9",
+    ]
+    assert run.kept["readings"].rows() == [
+        (
+            "visits",
+            "3,663",
+            "3663",
+            "3.663",
+            "comma between thousands, all numbers without a comma are below 1000; the numbers are promised to be "
+            "whole; other columns have a decimal point",
+        ),
+        ("share", "90%", "90", "0.9", "percent"),
+    ]
+
+
+def test_other_columns_decide_how_numbers_are_written() -> None:
+    class Sale(Contract):
+        umsatz: float
+
+    table = pl.DataFrame({"Umsatz": ["8.804", "1.498"], "Quote": ["9,01", "9,86"]})
+    assert model_data(table, Sale)["umsatz"].to_list() == [8804, 1498]
+
+
+class Open(Contract):
+    id: Id[int]
+    price: Target[float | None]
+    size: float
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        (
+            {"price": ["1.498", None]},
+            [
+                "  price: '1.498' is 1.498 if the point is the decimal mark, and 1498 if it stands between thousands",
+                r"Hint: write price: Target\[Annotated\[float, Decimal\(\"\.\"\)\] \| None\] or "
+                r"price: Target\[Annotated\[float, Thousands\(\"\.\"\)\] \| None\] in Open",
+            ],
+        ),
+        (
+            {"price": ["1,234", "x"], "size": ["2,345", "7,251"]},
+            ["  price: '1,234' is", "  size: '2,345' is", "Hint: write price: "],
+        ),
+        (
+            {"size": ["12 kg", "300 g"]},
+            ["  size: '300 g' and '12 kg' have different units", "Hint: convert them to one in the source."],
+        ),
+    ],
+)
+def test_numbers_with_two_readings_are_refused_with_the_line_that_decides(
+    columns: dict[str, list[str]], lines: list[str]
+) -> None:
+    table = pl.DataFrame({"id": ["1", "2"], "price": ["1.5", "2"], "size": ["1.5", "2"]})
+    table = table.with_columns(pl.Series(name, texts) for name, texts in columns.items())
+    table = table.select("id", *columns, *({"price", "size"} - {*columns}))
+    others = [name for name in ("price", "size") if name not in columns]
+    table = table.with_columns(pl.lit("7").alias(name) for name in others)
+    with pytest.raises(BrokenPromise) as error:
+        model_data(table, Open)
+    found = str(error.value).splitlines()
+    assert found[0] == "model_data promised Frame[Open], and nothing decides how its source is written:"
+    for line, pattern in zip(found[1:], lines, strict=True):
+        assert re.match(pattern, line), line
+
+
+def test_what_the_contract_states_is_read_row_by_row_as_in_the_batch(run: Run) -> None:
+    class Sale(Contract):
+        umsatz: Annotated[float, Decimal(","), Thousands(".")]
+
+    table = pl.DataFrame({"umsatz": ["1.498", "889", "1.498,5", "1,498"]})
+    right = [1498, 889, 1498.5, 1.498]
+    assert model_data(table, Sale)["umsatz"].to_list() == right
+    assert [model_data(row, Sale)["umsatz"].item() for row in table.iter_slices(1)] == right
+    assert run.warnings == []
+    assert run.kept == {}
