@@ -156,7 +156,12 @@ def test_dates_survive_being_written(days: list[dt.date | None]) -> None:
         (["1,5", "2"], [1.5, 2.0], (",", ""), ""),
         (["1234.5", "1.498"], [1234.5, 1.498], ("", ""), ""),
         (["1.498", "1500"], [1.498, 1500.0], (".", ""), "between thousands it would be 1498"),
-        (["69'425", "98"], [69425, 98], ("", "'"), "'69'425' is read as 69425 (apostrophe between thousands)"),
+        (
+            ["69'425", "98"],
+            [69425, 98],
+            ("", "'"),
+            '"69\'425" is read as 69425 (apostrophe between thousands)',
+        ),
         (["$2,248.60", "$5"], [2248.6, 5.0], (".", ","), "without the currency $"),
         (["90%", "5%"], [90, 5], ("", ""), "'90%' is read as 90 (percent); as a share it would be 0.9"),
         (["12 pieces", "3 pieces"], [12, 3], ("", ""), "without the unit pieces"),
@@ -202,7 +207,7 @@ def test_codes_and_times_are_no_numbers(texts: list[str]) -> None:
     [
         (["1.498", "2.5O0"], None),
         (["1.498", "2.345", None], "numbers, but '1.498' is 1.498 if the point is the decimal mark"),
-        (["12 kg", "300 g"], "numbers, but '300 g' and '12 kg' have different units"),
+        (["12 kg", "300 g"], "numbers, but '12 kg' and '300 g' have different units"),
         (["90%", "0.5"], "numbers, but '90%' is in percent, and '0.5' is not"),
         (["Bonn", "1.498", "Ulm"], None),
     ],
@@ -219,7 +224,9 @@ def test_a_comma_between_fields_makes_a_point_decimal() -> None:
     found = infer_text_types(raw, "comma")
     assert found.table["x"].to_list() == [1.498, 2.345]
     assert found.marks == {"x": (".", "")}
-    assert found.remarks["x"].startswith("'1.498' is read as 1.498 (point as decimal mark); between thousands")
+    assert found.remarks["x"].startswith(
+        "'1.498' is read as 1.498 (point as decimal mark); between thousands"
+    )
     assert found.table["y"].dtype == TEXT
     commas = raw.with_columns(z=pl.lit("3,73"))
     assert infer_text_types(commas, "comma").table["x"].to_list() == [1498, 2345]
