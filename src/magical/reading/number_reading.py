@@ -22,6 +22,7 @@ __all__ = ["NumberReading", "TableEvidence", "has_open_point", "normalize_marks"
 
 _HEAD_ROWS = 1000
 _NUMBER_SHARE = 0.9  # a column of numbers may have a few other texts
+_MAJORITY = 10  # so many times more texts have one decimal mark than the other, if the other is a fault
 _OTHER = {".": ",", ",": "."}
 _NAMES = {".": "point", ",": "comma", "'": "apostrophe", " ": "blank", "_": "underscore"}
 _DECIMAL, _THOUSANDS, _NEITHER = "decimal", "thousands", ""
@@ -247,9 +248,7 @@ def _decide(cores: _Cores, column: Column, evidence: TableEvidence | None) -> _D
     if column.decimal or column.thousands:
         return _Decision(_stated_roles(column))
     if cores.point_count and cores.comma_count:
-        # Contradictory texts: those of the minority are not read, nor those with two readings.
-        equal = cores.point_count == cores.comma_count
-        return _Decision(refused=".," if equal else "." if cores.point_count < cores.comma_count else ",")
+        return _decide_by_majority(cores)
     if cores.point_count or cores.comma_count:
         return _Decision(_assign_roles("." if cores.point_count else ","))
     if not cores.open.any():
@@ -261,6 +260,16 @@ def _decide(cores: _Cores, column: Column, evidence: TableEvidence | None) -> _D
     decimal = ballots[0][0]
     why = "; ".join(reason for vote, reason in votes if vote == decimal)
     return _Decision(_assign_roles(decimal), disputed=True, why=why)
+
+
+def _decide_by_majority(cores: _Cores) -> _Decision:
+    """Refuse the texts of the minority where some have a decimal point and others a decimal comma."""
+    few, many = sorted((cores.point_count, cores.comma_count))
+    if few == many:
+        return _Decision(refused=".,")
+    decimal = "." if cores.point_count == many else ","
+    # With a rare fault, its mark is known to be wrong; otherwise nothing is known of texts with two readings.
+    return _Decision({decimal: _DECIMAL} if many >= _MAJORITY * few else {}, refused=_OTHER[decimal])
 
 
 def _assign_roles(decimal: str) -> dict[str, str]:
