@@ -29,7 +29,6 @@ NOT_YET = {
     "thousands_utf16.tsv",
     "lines_around.csv",
     "running_numbers.csv",
-    "offsets.csv",
     "nearly_numbers.csv",
     "three_positives.csv",
     "mixed_dates.csv",
@@ -84,16 +83,7 @@ NOT_YET = {
     "customers in German",
     "customers with several rows each",
     # offsets
-    "offsets without a colon",
-    "offsets with a colon",
-    "summer and winter of one place",
-    "offsets by contract",
-    "offsets west of Greenwich, with fractions",
-    "stamps of mails (RFC 2822)",
-    "an offset over midnight changes the day",
     "zoned and naive in one column",
-    "a stated zone",
-    "a moment that daylight saving skips",
     # nearly numbers
     "dollars",
     "dollars by contract",
@@ -126,11 +116,7 @@ NOT_YET = {
     "three negatives",
     "four of 400 in truths",
     # dates in several forms
-    "names of months, ISO and points",
-    "the same by contract",
     "a comma in dates without quotes",
-    "ISO and points",
-    "long and short names of months",
     # dialects
     "single quotes",
     "single quotes, stated",
