@@ -1,14 +1,14 @@
 """model_data: finds, casts, counts, and fails with examples."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 import polars as pl
 import pytest
 
 from library.conftest import Run
-from magical import Contract, Decimal, Field, Format, Id, Target, Thousands, contract_of
+from magical import Contract, Decimal, Field, Format, Id, Target, Thousands, Zone, contract_of
 from magical.errors import BrokenPromise
 from magical.library import model_data
 
@@ -134,17 +134,52 @@ def test_many_broken_columns_stay_within_five_lines() -> None:
     assert len(str(error.value).splitlines()) <= 5
 
 
-def test_a_date_that_is_not_iso_hints_at_its_format() -> None:
-    class Row(Contract):
-        day: date
+class Day(Contract):
+    day: date
 
+
+class Moment(Contract):
+    at: Annotated[datetime, Zone("Europe/Berlin")]
+
+
+def days(*texts: str) -> pl.DataFrame:
+    return pl.DataFrame({"day": texts})
+
+
+def test_years_of_two_digits_are_read_only_by_a_format() -> None:
     class Formatted(Contract):
-        day: Annotated[date, Format("%d.%m.%Y")]
+        day: Annotated[date, Format("%d.%m.%y")]
 
-    table = pl.DataFrame({"day": ["29.06.2014", "2014-06-30"]})
-    with pytest.raises(BrokenPromise, match=r'Annotated\[date, Format\("%d\.%m\.%Y"\)\]'):
-        model_data(table, Row)
+    table = days("29.06.14", "2014-06-30")
+    with pytest.raises(BrokenPromise, match="a year of two digits needs a Format with %y") as error:
+        model_data(table, Day)
+    assert 'Annotated[date, Format("%d.%m.%y")]' in str(error.value)
     assert model_data(table, Formatted)["day"].to_list() == [date(2014, 6, 29), date(2014, 6, 30)]
+
+
+def test_an_order_of_day_and_month_that_nothing_decides_is_an_error_with_both_readings() -> None:
+    with pytest.raises(BrokenPromise, match="2014-06-05 with the day first and 2014-05-06") as error:
+        model_data(days("05/06/2014", "07/08/2014"), Day)
+    assert 'write day: Annotated[date, Format("%d/%m/%Y")] or day: Annotated[date' in str(error.value)
+    with pytest.raises(BrokenPromise, match="'13/06/2014' and '07/13/2014' contradict each other"):
+        model_data(days("05/06/2014", "13/06/2014", "07/13/2014"), Day)
+
+
+def test_how_dates_are_read_is_remarked(run: Run) -> None:
+    table = model_data(days("05/06/2014", "29/06/2014", "Jun 30, 2014"), Day)
+    assert table["day"].to_list() == [date(2014, 6, 5), date(2014, 6, 29), date(2014, 6, 30)]
+    (line,) = run.lines
+    assert "'05/06/2014' is read as 2014-06-05 (the day first, as other values show)" in line
+    assert "2 forms: 2 like '05/06/2014', 1 like 'Jun 30, 2014'" in line
+
+
+def test_a_local_time_that_clocks_skip_or_repeat_is_refused_with_the_reason() -> None:
+    with pytest.raises(BrokenPromise, match="'2023-03-26 02:30' does not exist in Europe/Berlin"):
+        model_data(pl.DataFrame({"at": ["2023-03-26 02:30", "2023-07-01 12:00"]}), Moment)
+    with pytest.raises(BrokenPromise, match="'2023-10-29 02:30' exists twice in Europe/Berlin"):
+        model_data(pl.DataFrame({"at": ["2023-10-29 02:30", "2023-07-01 12:00"]}), Moment)
+    table = model_data(pl.DataFrame({"at": ["2023-07-01 12:00", "2023-10-29T02:30:00+01:00"]}), Moment)
+    assert table["at"].to_list() == [datetime(2023, 7, 1, 10), datetime(2023, 10, 29, 1, 30)]
 
 
 def test_an_unknown_category_is_left_for_the_contract_to_refuse() -> None:

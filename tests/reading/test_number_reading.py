@@ -4,12 +4,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from magical.contracts.schema import Column
 from magical.reading.casting import CastResult, cast
-from magical.reading.number_reading import TableEvidence, normalize_marks
 
 FAILED = object()
 OPEN = object()
