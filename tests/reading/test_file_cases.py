@@ -132,22 +132,8 @@ NOT_YET = {
     "ISO and points",
     "long and short names of months",
     # dialects
-    "single quotes",
-    "single quotes, stated",
-    "no quotes, stated",
-    "colons, stated",
-    "one column, stated",
-    "line ends of old Macs and one of Unix",
     "gzipped",
     "gzipped tabs in utf-16",
-    # encodings
-    "polish, windows-1250",
-    "czech, windows-1250",
-    "russian, windows-1251",
-    "mac roman",
-    "shift-jis, stated",
-    "latin-2, stated",
-    "an encoding that does not fit",
     # nulls
     "missing values, stated",
     # types
