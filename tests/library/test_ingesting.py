@@ -75,6 +75,11 @@ def test_a_column_without_a_name_gets_one(tmp_path: Path) -> None:
     assert read(tmp_path, ",b\n1,2\n").columns == ["unnamed_1", "b"]
 
 
+def test_a_name_that_comes_twice_gets_a_number(tmp_path: Path, run: Run) -> None:
+    assert read(tmp_path, "a,b,a\n1,2,3\n").columns == ["a", "b", "a_2"]
+    assert any("two columns are called a; column 3 is called a_2" in w for w in run.warnings)
+
+
 def test_parquet_comes_as_it_is(tmp_path: Path) -> None:
     table = pl.DataFrame({"a": [1, None], "b": ["x", "y"]}, schema_overrides={"a": pl.Int16})
     table.write_parquet(tmp_path / "t.parquet")
@@ -97,7 +102,6 @@ def test_what_was_guessed_or_left_out_is_told(tmp_path: Path, run: Run) -> None:
         (b"a,b", "data.csv", ["no rows"]),
         (b"a:b:c\n1:2:3\n", "data.csv", ["one column only: 'a:b:c'", "parted by ':'", "semicolon"]),
         (b"1\n2\n", "data.csv", ["one column only: '1'", "part the columns"]),
-        (b"a,b,a\n1,2,3\n", "data.csv", ["two columns of one name: a", "columns 1, 3", "rename"]),
         (b"a,b\n1,2\n3\n", "data.csv", ["line 3 has 1 fields, the header has 2", "double quotes"]),
         (b"a,b\n1,2,3\n", "data.csv", ["line 2 has 3 fields, the header has 2", "comma"]),
         (b'a,b\n1,"x\ny"\n3\n', "data.csv", ["line 4 has 1 fields"]),

@@ -429,8 +429,8 @@ LINES_AROUND = [
     around(
         "two columns of one name",
         lines("a,b,a", "1,2,3", "4,5,6"),
-        columns={},
-        refused=("one name|same name|twice",),
+        columns={"a": [1, 4], "b": [2, 5], "a_2": [3, 6]},
+        said=("a_2",),
     ),
     around(
         "a column without a name",

@@ -27,7 +27,6 @@ NOT_YET = {
     # samples
     "european_points.csv",
     "thousands_utf16.tsv",
-    "lines_around.csv",
     "running_numbers.csv",
     "offsets.csv",
     "nearly_numbers.csv",
@@ -60,24 +59,6 @@ NOT_YET = {
     "chinese names in utf-16",
     "indian grouping",
     "decimal point elsewhere in the file",
-    # lines around
-    "title, units and totals",
-    "the same, stated",
-    "a title that is not padded",
-    "a blank line below the title",
-    "facts above the header",
-    "units in brackets",
-    "totals in German",
-    "totals without a word",
-    "a note at the end",
-    "a source at the end",
-    "comments above and between",
-    "comments, stated",
-    "a delimiter at every end",
-    "a delimiter at every end but that of the header",
-    "blank lines between",
-    "no header",
-    "no header, stated",
     # running numbers
     "a running account",
     "clients in no order",
@@ -134,8 +115,6 @@ NOT_YET = {
     # dialects
     "gzipped",
     "gzipped tabs in utf-16",
-    # nulls
-    "missing values, stated",
     # types
     "a decimal in a column of whole numbers",
 }

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ __all__ = [
     "detect_dialect",
     "has_clean_quotes",
     "is_regular",
+    "open_reader",
     "read_records",
     "unify_line_ends",
 ]
@@ -185,7 +186,7 @@ def read_records(dialect: Dialect, name: str) -> list[list[str]]:
         >>> read_records(Dialect(b'a,b\n1,"x, y"\n', ","), "a.csv")
         [['a', 'b'], ['1', 'x, y']]
     """
-    reader = _open_reader(dialect.text.decode(), dialect, strict=True)
+    reader = open_reader(io.StringIO(dialect.text.decode(), newline=""), dialect, strict=True)
     rows: list[list[str]] = []
     skipped = dialect.first_line - 1
     first_line = 1
@@ -211,15 +212,16 @@ def read_records(dialect: Dialect, name: str) -> list[list[str]]:
     return rows
 
 
-def _open_reader(text: str, dialect: Dialect, *, strict: bool = False) -> Any:
+def open_reader(lines: Iterable[str], dialect: Dialect, *, strict: bool = False) -> Any:
+    """Return a reader of Python's csv module for this dialect.
+
+    Example:
+        >>> list(open_reader(["a;b"], Dialect(b"", ";")))
+        [['a', 'b']]
+    """
     quoting: dict[str, Any] = {"quotechar": dialect.quote} if dialect.quote else {"quoting": csv.QUOTE_NONE}
-    return csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=dialect.delimiter,
-        skipinitialspace=dialect.is_padded,
-        strict=strict,
-        **quoting,
-    )
+    padded = dialect.is_padded
+    return csv.reader(lines, delimiter=dialect.delimiter, skipinitialspace=padded, strict=strict, **quoting)
 
 
 def _find_quotes(dialect: Dialect) -> Any:
@@ -296,7 +298,7 @@ def _score(sample: str, dialect: Dialect) -> tuple[float, int]:
 
 def _sample_rows(sample: str, dialect: Dialect) -> Iterator[list[str]]:
     """Yield the first records of a text without the blank ones; stop at one that is not valid csv."""
-    reader = _open_reader(sample, dialect)
+    reader = open_reader(io.StringIO(sample, newline=""), dialect)
     try:
         for number, row in enumerate(reader):
             if row:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from magical.errors import InputError, join_names
+from magical.errors import InputError
+from magical.library.sources.csv_lines import CsvLines, cut_lines, cut_stray_comments
 from magical.library.sources.raw_table import RawTable
 from magical.library.sources.reading_settings import Reading
 from magical.reading.compression import decompress, detect_compression
@@ -19,6 +20,7 @@ from magical.reading.csv_dialect import (
     unify_line_ends,
 )
 from magical.reading.encodings import decode_text
+from magical.reading.table_shape import drop_repeated_headers, drop_totals, name_columns
 
 __all__ = ["read_csv"]
 
@@ -46,15 +48,20 @@ def read_csv(data: bytes, name: str, reading: Reading) -> RawTable:
     dialect = detect_dialect(ends.text, name, reading.delimiter, reading.quote)
     facts = _describe_source(decoded.encoding, dialect, ends.name) | ({"compression": kind} if kind else {})
     remarks = [remark for remark in (decoded.remark, dialect.remark) if remark]
-    raw = _parse(dialect, name)
-    table = raw[1:].rename(dict(zip(raw.columns, _parse_header(raw.row(0), name), strict=True)))
+    lines = cut_lines(dialect, name, reading)
+    raw = _parse(lines, name)
+    table, named = _name_columns(raw, lines.has_header, name, reading.nulls)
+    remarks += [*lines.remarks, *named]
     if table.width and table.to_series(-1).null_count():  # else no row can be empty
         empty = pl.all_horizontal(pl.all().is_null())
         count = table.select(empty.sum()).item()
         if count:
             remarks.append(f"{name}: {count:,} rows without any value are left out.")
             table = table.filter(~empty)
-    return RawTable(table, tuple(remarks), facts)
+    if reading.skip_footer is None:
+        table, totals = drop_totals(table, name)
+        remarks += totals
+    return RawTable(table, tuple(remarks), facts | lines.facts)
 
 
 def _describe_source(encoding: str, dialect: Dialect, line_ends: str) -> dict[str, str]:
@@ -66,17 +73,41 @@ def _describe_source(encoding: str, dialect: Dialect, line_ends: str) -> dict[st
     }
 
 
-def _parse(dialect: Dialect, name: str) -> pl.DataFrame:
+def _parse(lines: CsvLines, name: str) -> pl.DataFrame:
     """Read the records as rows of texts, the header first; an empty field is null."""
+    dialect = lines.rows()
     raw = _parse_regular(dialect)
+    if raw is None and cut_stray_comments(lines):
+        dialect = lines.rows()
+        raw = _parse_regular(dialect)
     quote, text = dialect.quote.encode(), dialect.text
     has_empty_texts = bool(quote) and quote in text and quote * 2 in text
     if raw is None:
         # Slower, but it names the line of a fault, where polars drops or pads fields.
-        rows = read_records(dialect, name)
-        raw = pl.DataFrame(rows, orient="row", schema=[f"column_{i}" for i in range(len(rows[0]))])
+        rows = read_records(lines.numbered_rows(), name)
+        raw = pl.DataFrame(rows, orient="row", schema=[f"column_{i + 1}" for i in range(len(rows[0]))])
         has_empty_texts = True
     return raw.with_columns(pl.all().replace("", None)) if has_empty_texts else raw
+
+
+def _name_columns(
+    raw: pl.DataFrame, has_header: bool, name: str, nulls: tuple[str, ...]
+) -> tuple[pl.DataFrame, list[str]]:
+    """Return the rows below the header with its names, and remarks; without a header, columns are counted."""
+    if not has_header:
+        numbered = dict(zip(raw.columns, (f"column_{i}" for i in range(1, raw.width + 1)), strict=True))
+        return _blank_nulls(raw.rename(numbered), nulls), []
+    header = raw.row(0)
+    rows, repeated = drop_repeated_headers(raw[1:], header, name)
+    table, named = name_columns(_blank_nulls(rows, nulls), header, name)
+    return table, named + repeated
+
+
+def _blank_nulls(table: pl.DataFrame, nulls: tuple[str, ...]) -> pl.DataFrame:
+    """Make fields null that the author calls missing, with or without blanks around them."""
+    if not nulls:
+        return table
+    return table.with_columns(pl.when(~pl.all().str.strip_chars().is_in(nulls)).then(pl.all()))
 
 
 def _parse_regular(dialect: Dialect) -> pl.DataFrame | None:
@@ -104,17 +135,3 @@ def _parse_regular(dialect: Dialect) -> pl.DataFrame | None:
     if not has_quotes and count_delimiters(dialect) == raw.height * (raw.width - 1):
         return raw
     return raw if is_regular(dialect) else None
-
-
-def _parse_header(header: tuple[str | None, ...], name: str) -> list[str]:
-    """Return the names of the columns; name unnamed ones, and refuse repeated names."""
-    names = [(text or "").strip() or f"unnamed_{i + 1}" for i, text in enumerate(header)]
-    repeated = sorted({n for n in names if names.count(n) > 1}, key=names.index)
-    if repeated:
-        places = join_names((str(i + 1) for i, n in enumerate(names) if n == repeated[0]), 4)
-        raise InputError(
-            f"{name} has two columns of one name: {join_names(repeated, 4)} ({repeated[0]} is in columns "
-            f"{places}).",
-            hint="rename one of them in the header.",
-        )
-    return names
