@@ -25,7 +25,6 @@ KINDS = (
 
 NOT_YET = {
     # samples
-    "lines_around.csv",
     "running_numbers.csv",
     "three_positives.csv",
     "mixed_dates.csv",
@@ -34,24 +33,6 @@ NOT_YET = {
     # thousands in UTF-16
     "utf-32 with a mark",
     "utf-32-le without a mark, stated",
-    # lines around
-    "title, units and totals",
-    "the same, stated",
-    "a title that is not padded",
-    "a blank line below the title",
-    "facts above the header",
-    "units in brackets",
-    "totals in German",
-    "totals without a word",
-    "a note at the end",
-    "a source at the end",
-    "comments above and between",
-    "comments, stated",
-    "a delimiter at every end",
-    "a delimiter at every end but that of the header",
-    "blank lines between",
-    "no header",
-    "no header, stated",
     # running numbers
     "a running account",
     "clients in no order",
@@ -68,24 +49,8 @@ NOT_YET = {
     # dates in several forms
     "a comma in dates without quotes",
     # dialects
-    "single quotes",
-    "single quotes, stated",
-    "no quotes, stated",
-    "colons, stated",
-    "one column, stated",
-    "line ends of old Macs and one of Unix",
     "gzipped",
     "gzipped tabs in utf-16",
-    # encodings
-    "polish, windows-1250",
-    "czech, windows-1250",
-    "russian, windows-1251",
-    "mac roman",
-    "shift-jis, stated",
-    "latin-2, stated",
-    "an encoding that does not fit",
-    # nulls
-    "missing values, stated",
     # types
     "a decimal in a column of whole numbers",
 }

@@ -12,7 +12,7 @@ from magical.library.remarks import warn
 from magical.library.sources.csv_file import read_csv
 from magical.library.sources.raw_table import RawTable
 from magical.library.sources.reading_settings import Reading
-from magical.reading.csv_dialect import reject_binary
+from magical.reading.encodings import reject_binary
 from magical.reading.number_reading import normalize_marks
 from magical.settings import InputPath
 from magical.steps import step
