@@ -11,15 +11,28 @@ import polars as pl
 from magical.contracts.schema import Column, Schema, to_snake_case
 from magical.errors import BrokenPromise, UsageError, join_names, shorten
 from magical.inference.column_stats import ColumnStats, TypedTable
-from magical.inference.column_types import InferredType, infer_target_type, infer_type, with_text_choices
-from magical.inference.name_vocabulary import field_names, has_word_kind, is_index_name, is_reference_number
-from magical.inference.role_inference import Roles, infer_keys, infer_roles
+from magical.inference.column_types import (
+    InferredType,
+    infer_target_type,
+    infer_type,
+    is_code,
+    with_text_choices,
+)
+from magical.inference.name_vocabulary import (
+    field_names,
+    has_word_kind,
+    is_index_name,
+    is_reference_number,
+    names_somebody,
+)
+from magical.inference.role_inference import Roles, infer_keys, infer_roles, is_running_number
 
 __all__ = ["InferredSchema", "infer_contract", "infer_contracts"]
 
 _MAX_UNIQUE_SHARE = 0.5
 _FEW_VALUES = 30
 _MIN_ROWS = 10  # in fewer rows the values of any column may all differ by chance
+_MIN_ID_SHARE = 0.8  # of different values among codes
 _MIN_ID_DIGITS = 9  # whole numbers of so many digits, nearly all different, are ids
 
 
@@ -174,11 +187,16 @@ def _exclusion_reason(stats: ColumnStats, roles: Roles, remark: str) -> str:
         return ""
     if stats.kind == "str":
         return f"a text that hardly repeats ({count}{f'; {remark}' if remark else ''})"
-    is_id = has_word_kind(stats.name, "identifier", where="last") or is_reference_number(stats.name)
-    if stats.is_whole and (is_id or stats.is_consecutive or _is_long_number(stats)):
-        return f"a number that names something ({count})"
-    if stats.is_whole and has_word_kind(stats.name, "person") and not has_word_kind(stats.name, "count"):
+    if not stats.is_whole:
+        return ""
+    is_person = has_word_kind(stats.name, "person") and not has_word_kind(stats.name, "count")
+    if is_person or names_somebody(stats.name):
         return f"it names somebody ({count})"
+    is_id = has_word_kind(stats.name, "identifier", where="last") or is_reference_number(stats.name)
+    # Codes such as the numbers of flights may repeat little in a sample; here they hardly repeat at all.
+    is_id = is_id or (stats.unique_share >= _MIN_ID_SHARE and is_code(stats))
+    if is_id or is_running_number(stats) or _is_long_number(stats):
+        return f"a number that names something ({count})"
     return ""
 
 
