@@ -42,6 +42,7 @@ class InferredSchema(Schema):
 
     Attributes:
         reasons: the reason for the type and role of a column, by name.
+        remarks: what another reader could dispute in reading a raw column, by raw name.
         left_out: the reason why a raw column is not in the schema, and so never a feature, by raw name.
         rows: the height of the table.
         in_order: True if its rows are events that follow each other in time.
@@ -51,6 +52,7 @@ class InferredSchema(Schema):
     left_out: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
     in_order: bool = False
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
 
 def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = "") -> InferredSchema:
@@ -97,11 +99,22 @@ def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = ""
         if reason := "; ".join(dict.fromkeys(t for t in texts if t)):
             reasons[column.name] = reason
     aliased = _drop_needless_aliases(columns, table.columns, names)
-    return InferredSchema(name, aliased, (), "", reasons, left_out, table.height, roles.in_order)
+    kept = {raw_name: text for raw_name, text in remarks.items() if raw_name not in left_out}
+    return InferredSchema(name, aliased, (), "", reasons, left_out, table.height, roles.in_order, kept)
 
 
-def infer_contracts(tables: Mapping[str, pl.DataFrame | TypedTable]) -> dict[str, InferredSchema]:
+def infer_contracts(
+    tables: Mapping[str, pl.DataFrame | TypedTable], target: str = ""
+) -> dict[str, InferredSchema]:
     """Infer the contracts of several tables (by name), and the keys by which they refer to each other.
+
+    Args:
+        tables: the tables by the names of their contracts.
+        target: the raw name of the column of the first table to predict; empty for none.
+
+    Raises:
+        UsageError: the first table has no such target.
+        BrokenPromise: the target cannot be predicted.
 
     Example:
         >>> tables = {
@@ -111,7 +124,8 @@ def infer_contracts(tables: Mapping[str, pl.DataFrame | TypedTable]) -> dict[str
         >>> infer_contracts(tables)["Sale"].column("shop_id").parent
         'Shop'
     """
-    schemas = {n: infer_contract(t, n) for n, t in tables.items()}
+    first = next(iter(tables), "")
+    schemas = {n: infer_contract(t, n, target if n == first else "") for n, t in tables.items()}
     typed = {n: _to_typed_table(t).table for n, t in tables.items()}
     return {n: _with_keys(schema, infer_keys(n, typed, schemas), typed[n]) for n, schema in schemas.items()}
 
@@ -122,6 +136,7 @@ def _with_keys(
     """Return the schema with its key columns (by raw name, with reasons), even those that were left out."""
     names = field_names(table.columns)
     columns = {c.name: c for c in schema.columns}
+    keys = {raw: found for raw, found in keys.items() if names[raw] != schema.target}
     for raw, (key, _) in keys.items():
         alias = "" if to_snake_case(raw) == names[raw] else raw
         columns[names[raw]] = replace(key, name=names[raw], alias=alias)
