@@ -20,7 +20,7 @@ from magical.library.part_assignment import assign_by_time
 from magical.library.rare_classes import describe_rare_class
 from magical.settings import InputPath
 
-__all__ = ["InferredProject", "InferredTable", "infer_from_files"]
+__all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"]
 
 MIN_ROWS = 10
 _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
@@ -31,8 +31,8 @@ _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
     "best", "clean", "contracts", "copy", "dict", "e", "evaluate", "experiments", "featured", "features",
     "featurize", "ingest", "json", "linear", "model_data", "models", "policy", "predict", "predictions",
-    "preprocessing", "register", "registry", "rows", "s", "schema", "scores", "select", "source", "split",
-    "step", "test", "tracking", "train", "transform", "tune", "typed", "validation", "workflow",
+    "preprocessing", "register", "registry", "relate", "rows", "s", "schema", "scores", "select", "source",
+    "split", "step", "test", "tracking", "train", "transform", "tune", "typed", "validation", "workflow",
 }  # fmt: skip
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
 
@@ -87,8 +87,6 @@ class InferredProject:
             f"    {t.variable}: InputPath = InputPath({quote_value(f'data/{t.file}')})\n" for t in others
         )
         names = sorted(t.schema.name for t in self.tables)
-        arguments = [f"rows: Frame[{first.schema.name}]"]
-        arguments += [f"{t.variable}: Frame[{t.schema.name}]" for t in others]
         return {
             "title": f"{name}: {question}",
             "contract": self.schema.name,
@@ -98,7 +96,7 @@ class InferredProject:
             "contract_imports": _format_call("from contracts import ", "", names, ""),
             "source": quote_value(f"data/{first.file}"),
             "further_sources": "".join(sources),
-            "clean_signature": _format_call("def clean", "(", arguments, f") -> Frame[{first.schema.name}]:"),
+            "relate": _relate_step(first, others),
             "typed_rows": _typed_rows(first, others),
             "features": f"({features},)" if features else "()",
             "feature_imports": "DateParts, Feature" if features else "Feature",
@@ -151,7 +149,7 @@ def infer_from_files(files: Sequence[Path], target: str) -> InferredProject:
         BrokenPromise: the target cannot be predicted, or there are too few rows.
     """
     typed: dict[str, TypedTable] = {}
-    stems = _short_stems(files)
+    stems = short_stems(files)
     for file, stem in zip(files, stems, strict=True):
         typed[class_name(stem, [*_IMPORTED_NAMES, *typed])] = infer_text_types(ingest(InputPath(file)))
     table = next(iter(typed.values())).table
@@ -193,10 +191,14 @@ def _describe_rows(table: InferredTable) -> str:
     return f"One row of {file}, as {rows} rows show it; correct what is wrong."
 
 
-def _short_stems(files: Sequence[Path]) -> list[str]:
+def short_stems(files: Sequence[Path]) -> list[str]:
     """Return the names of files without suffix, and without the words around them that all share.
 
     Keys are found by the names of tables: ``shop_id`` refers to ``acme_shops.csv`` beside ``acme_sales.csv``.
+
+    Example:
+        >>> short_stems([Path("acme_sales.csv"), Path("acme_shops.csv")])
+        ['sales', 'shops']
     """
     stems = [split_words(file.name.partition(".")[0]) for file in files]
     if len(stems) == 1:
@@ -232,21 +234,26 @@ def _format_call(start: str, opening: str, arguments: Sequence[str], end: str) -
     return f"{start}{opening}\n{inner}\n{indent}{end}"
 
 
+def _relate_step(first: InferredTable, others: Sequence[InferredTable]) -> str:
+    """Write the step that takes the further tables; empty without any."""
+    if not others:
+        return ""
+    name = first.schema.name
+    tables = [f"{t.variable}: Frame[{t.schema.name}]" for t in others]
+    signature = _format_call("def relate", "(", [f"rows: Frame[{name}]", *tables], f") -> Frame[{name}]:")
+    # Not in `clean`: a row that is scored comes alone, so no step before the model may need other tables.
+    doc = '"""Compare the rows with the other tables, to train on better ones; so far, all stay."""'
+    return f"\n\n@step(training_only=True)\n{signature}\n    {doc}\n    return rows\n"
+
+
 def _typed_rows(first: InferredTable, others: Sequence[InferredTable]) -> str:
     """Write the lines of the workflow that read all files and clean the first."""
     if not others:
         return f"    rows = clean(model_data(ingest(s.source), {first.schema.name}))"
-    lines = [_model_call(t.variable, f"s.{t.variable}", t, others) for t in others]
-    lines.append(_model_call("typed", "s.source", first, others))
-    lines.append(_format_call("    rows = clean", "(", ["typed", *(t.variable for t in others)], ")"))
+    lines = [f"    {t.variable} = model_data(ingest(s.{t.variable}), {t.schema.name})" for t in others]
+    lines.append(f"    rows = clean(model_data(ingest(s.source), {first.schema.name}))")
+    lines.append(_format_call("    rows = relate", "(", ["rows", *(t.variable for t in others)], ")"))
     return "\n".join(lines)
-
-
-def _model_call(name: str, source: str, table: InferredTable, others: Sequence[InferredTable]) -> str:
-    parents = {c.parent for c in table.schema.columns if c.parent}
-    given = [t.variable for t in others if t.schema.name in parents]
-    arguments = [f"ingest({source})", table.schema.name, *given]
-    return _format_call(f"    {name} = model_data", "(", arguments, ")")
 
 
 def _has_classes(schema: InferredSchema) -> bool:
