@@ -29,6 +29,7 @@ __all__ = [
     "Group",
     "Id",
     "Key",
+    "Orphans",
     "Role",
     "Target",
     "Thousands",
@@ -75,6 +76,23 @@ class Thousands:
     """The mark between thousands in the source: ``Annotated[int, Thousands(".")]``."""
 
     mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """The share of a key's rows that may refer to no parent: ``Annotated[Key[Customer], Orphans(0.02)]``.
+
+    Raises:
+        ContractError: the share is not between 0 and 1.
+    """
+
+    max_share: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_share <= 1:
+            raise ContractError(
+                f"Orphans({self.max_share}) is no share of rows.", hint="a share is between 0 and 1."
+            )
 
 
 Id = Annotated[T, Role("id")]
@@ -269,6 +287,7 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
         format=next((m.text for m in marks if isinstance(m, Format)), ""),
         decimal=next((m.mark for m in marks if isinstance(m, Decimal)), ""),
         thousands=next((m.mark for m in marks if isinstance(m, Thousands)), ""),
+        max_orphans=next((m.max_share for m in marks if isinstance(m, Orphans)), 0.0),
         description=info.description or "",
         examples=tuple(info.examples or ()),
         inner=_member_type(bare_hint) if kind == "list" else "",
