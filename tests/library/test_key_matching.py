@@ -11,6 +11,7 @@ from library.conftest import Run
 from magical import Contract, Id, Key, Orphans
 from magical.errors import BrokenPromise, ContractError, WiringError
 from magical.library import model_data
+from magical.scoring_path import derive_scoring_path
 from projects import IMPORTS, Small, project
 from snapshots import check
 
@@ -273,3 +274,24 @@ def test_a_parent_without_a_key_is_found_by_check(shop: Small) -> None:
     answer = shop.command("check")
     assert answer.code == 1
     assert "no key of Order refers to Customer" in answer.out + answer.err
+
+
+SCORED = (
+    FLOW.replace("from magical.library import ingest, model_data", "from magical.library import *")
+    .replace("amount: float", "amount: float\n    late: Target[bool]")
+    .replace(
+        "    return total(orders, customers)",
+        "    train_rows, validation, test = split(orders, SplitSettings())\n"
+        "    model = train(train_rows, validation, transform(train_rows, ()), linear(trials=1))\n"
+        "    scores = evaluate(predict(model, test), test)\n"
+        "    return register(model, scores, RegisterSettings())",
+    )
+)
+
+
+def test_a_row_to_be_scored_needs_no_parent(tmp_path: Path) -> None:
+    small = project(tmp_path, {**FILES, "workflow.py": SCORED})
+    path = derive_scoring_path(small.load().graph(), "register")
+    assert path.refusal == ""
+    assert path.source.node == "model_data[2]"
+    assert path.typed.names == ["id", "customer", "amount"]
