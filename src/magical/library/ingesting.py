@@ -16,7 +16,7 @@ from magical.reading.csv_dialect import reject_binary
 from magical.settings import InputPath
 from magical.steps import step
 
-__all__ = ["ingest"]
+__all__ = ["ingest", "read_source"]
 
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 _PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -46,9 +46,7 @@ def ingest(source: InputPath, reading: Reading = _NOTHING_SAID) -> Frame:
         >>> ingest(InputPath(path)).rows()
         [('007', '1,5')]
     """
-    path, name = Path(source), str(source)
-    _check_file(path, name)
-    raw = _read_source(path, name, reading)
+    name, raw = str(source), read_source(source, reading)
     for remark in raw.remarks:
         warn(remark)
     table = raw.table
@@ -57,6 +55,17 @@ def ingest(source: InputPath, reading: Reading = _NOTHING_SAID) -> Frame:
             f"{name} has {table.width} column names and no rows.", hint="give a file with at least one row."
         )
     return table
+
+
+def read_source(source: str | Path, reading: Reading) -> RawTable:
+    """Read a source as a raw table, with what was found out about it.
+
+    Raises:
+        InputError: the source cannot be read; the message says where.
+    """
+    path, name = Path(source), str(source)
+    _check_file(path, name)
+    return _read_source(path, name, reading)
 
 
 def _check_file(path: Path, name: str) -> None:
