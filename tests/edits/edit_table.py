@@ -37,10 +37,10 @@ def _may_differ(name: str) -> bool:
     return CASES[name].each or "outside" in name or "zip" in name
 
 
-def names(every: int, of: int = 1) -> list[Any]:
-    """Return the names of cases as parameters: each, or one of ``of``.
+def names(of: int, every: int, *, same_keys: bool = False) -> list[Any]:
+    """Return the names of one of ``of`` cases as parameters; all but one of ``every`` of them are slow.
 
-    All but one of ``every`` are slow, for their number alone.
+    All cases together take minutes: ``make torture`` runs them.
     """
-    slow, chosen = [pytest.mark.slow], [n for n in CASES if of == 1 or not _may_differ(n)][::of]
+    slow, chosen = [pytest.mark.slow], [n for n in CASES if not (same_keys and _may_differ(n))][::of]
     return [pytest.param(n, marks=slow if number % every else []) for number, n in enumerate(chosen)]
