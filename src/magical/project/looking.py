@@ -73,7 +73,8 @@ class ColumnView:
     def values_text(self) -> str:
         """The range or the choices in one line."""
         if self.choices:
-            return join_names(self.choices, _MAX_CHOICES)
+            more = f" and {len(self.choices) - _MAX_CHOICES} more" if len(self.choices) > _MAX_CHOICES else ""
+            return " | ".join(map(str, self.choices[:_MAX_CHOICES])) + more
         return f"{self.low} … {self.high}" if self.low != self.high else self.low
 
     @property
@@ -111,7 +112,9 @@ class Look:
         """Convert to JSON."""
         columns = [asdict(c) for c in self.columns]
         for column in columns:
-            column["choices"] = [c if isinstance(c, (bool, int, float)) else str(c) for c in column["choices"]]
+            column["choices"] = [
+                c if isinstance(c, (bool, int, float)) else str(c) for c in column["choices"]
+            ]
         return {
             "source": self.source,
             "rows": self.rows,
@@ -135,7 +138,7 @@ class Look:
         lines = [*wrap_note(self._title, width, ""), *self._remark_lines(width), ""]
         rows = [_table_row(c) for c in self.columns]
         lines += [fit_table(_HEAD, rows, [c.notes for c in self.columns], width), ""]
-        return "\n".join([*lines, *self._next_lines()])
+        return "\n".join([*lines, *self._next_lines(width)])
 
     def __str__(self) -> str:
         return self.to_text()
@@ -160,14 +163,16 @@ class Look:
         for remark in self.remarks:
             yield from wrap_note(f"! {remark}", width, "  ")
 
-    def _next_lines(self) -> Iterator[str]:
+    def _next_lines(self, width: int) -> Iterator[str]:
+        name = shlex.quote(self.source)
         if self.reading != _NOTHING_SAID:
             yield f"In the project: {self.line}"
         elif self.remarks:
-            yield f"To read it in another way: magical look {shlex.quote(self.source)} KEY=VALUE, with"
-            yield f"  {', '.join(type(self.reading).model_fields)}."
+            options = ", ".join(Reading.model_fields)
+            text = f"To read it in another way: magical look {name} KEY=VALUE, with {options}."
+            yield from wrap_note(text, width, "")
         target = f" --target {shlex.quote(self.targets[0])}" if self.targets else ""
-        yield f"Next: magical new NAME --data {shlex.quote(self.source)}{target}"
+        yield f"Next: magical new NAME --data {name}{target}"
 
 
 def look(source: str | Path, reading: Reading = _NOTHING_SAID, *, max_rows: int | None = MAX_ROWS) -> Look:
@@ -215,8 +220,8 @@ def parse_reading(words: Iterable[str]) -> Reading:
         SettingsError: a key is unknown, or has an impossible value.
 
     Example:
-        >>> parse_reading(["header=3", "decimal=,", "nulls=-,n/a"])
-        Reading(header=3, decimal=',', nulls=('-', 'n/a'))
+        >>> parse_reading(["header=3", "decimal=,", "nulls=-,n/a"]).model_dump(exclude_defaults=True)
+        {'header': 3, 'decimal': ',', 'nulls': ('-', 'n/a')}
     """
     options = [word.partition("=") for word in words]
     values = {key: _parse_option(key, text) for key, _, text in options}
@@ -235,12 +240,12 @@ def _parse_option(key: str, text: str) -> Any:
 
 
 def _take_rows(table: pl.DataFrame, max_rows: int | None) -> pl.DataFrame:
-    """Take the first half of the rows that may be looked at from the head, the others evenly from the rest."""
+    """Take half of the rows that may be looked at from the head, the others evenly from the rest."""
     if max_rows is None or table.height <= max_rows:
         return table
     head = max_rows // 2
-    rest = table.height - head
-    return pl.concat([table.head(head), table.slice(head).gather_every(-(-rest // (max_rows - head)))])
+    others, rest = max_rows - head, table.height - head
+    return pl.concat([table.head(head), table[pl.int_range(others, eager=True) * rest // others + head]])
 
 
 def _view_columns(typed: TypedTable, schema: InferredSchema) -> Iterator[ColumnView]:
@@ -256,7 +261,7 @@ def _view_columns(typed: TypedTable, schema: InferredSchema) -> Iterator[ColumnV
             raw=raw,
             type=_type_text(column) if column else stats.kind,
             role=column.role if column else "",
-            left_out="" if column else schema.left_out.get(raw, "").removesuffix(f"; {doubt})"),
+            left_out="" if column else schema.left_out.get(raw, "").replace(f"; {doubt}", ""),
             evidence="; ".join(r for r in reasons if not r.startswith("missing in ")),
             nulls=stats.missing_count,
             distinct=stats.unique_count,
@@ -289,7 +294,9 @@ def _format_value(value: Any) -> str:
 def _find_examples(raw: pl.Series) -> tuple[str, ...]:
     """Return the first different values that are there, shortened."""
     texts = (shorten(value, _MAX_TEXT) for value in raw.drop_nulls().head(1000).to_list())
-    return tuple(text for text, _ in zip(dict.fromkeys(t for t in texts if t), range(_EXAMPLES), strict=False))
+    return tuple(
+        text for text, _ in zip(dict.fromkeys(t for t in texts if t), range(_EXAMPLES), strict=False)
+    )
 
 
 def _table_row(column: ColumnView) -> list[str]:
@@ -297,7 +304,7 @@ def _table_row(column: ColumnView) -> list[str]:
     kind = column.type or "?"
     kind = f"({kind})" if column.left_out else kind
     raw = column.raw if column.raw != column.name else ""
-    examples = ", ".join(column.examples)
+    examples = " | ".join(column.examples)
     return [column.name, raw, kind, nulls, f"{column.distinct:,}", column.values_text, examples]
 
 
