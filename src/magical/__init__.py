@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`, for type checkers and editor
         Target,
         Thousands,
         Time,
+        Zone,
         rule,
     )
     from magical.contracts.model import Model
@@ -51,6 +52,7 @@ _HOMES = {
         "Target",
         "Thousands",
         "Time",
+        "Zone",
         "rule",
     ),
     "magical.contracts.model": ("Model",),
@@ -90,6 +92,7 @@ __all__ = [
     "Target",
     "Thousands",
     "Time",
+    "Zone",
     "contract_of",
     "emit",
     "filter",

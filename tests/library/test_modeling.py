@@ -147,7 +147,7 @@ def test_the_share_is_of_the_values_that_are_there() -> None:
 
 
 def test_the_worst_column_comes_first() -> None:
-    table = fares(10, 20).with_columns(day=pl.Series(["29.06.2014"] * 30))
+    table = fares(10, 20).with_columns(day=pl.Series(["29.06.14"] * 30))
     with pytest.raises(BrokenPromise) as error:
         model_data(table, Fare)
     check("casting", "a mass in two columns", re.sub(r"py:\d+", "py:LINE", str(error.value)))
@@ -191,10 +191,10 @@ def test_a_date_that_is_not_iso_hints_at_its_format() -> None:
         day: date
 
     class Formatted(Contract):
-        day: Annotated[date, Format("%d.%m.%Y")]
+        day: Annotated[date, Format("%d.%m.%y")]
 
-    table = pl.DataFrame({"day": ["29.06.2014", "2014-06-30"]})
-    with pytest.raises(BrokenPromise, match=r'Annotated\[date, Format\("%d\.%m\.%Y"\)\]'):
+    table = pl.DataFrame({"day": ["29.06.14", "2014-06-30"]})
+    with pytest.raises(BrokenPromise, match=r'Annotated\[date, Format\("%d\.%m\.%y"\)\]'):
         model_data(table, Row)
     assert model_data(table, Formatted)["day"].to_list() == [date(2014, 6, 29), date(2014, 6, 30)]
 

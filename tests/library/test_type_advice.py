@@ -36,11 +36,14 @@ READ = [
     ("bool", [f"word {i}" for i in range(20)], "str"),
     ("date", ["2014-06-29 12:30", "2014-06-30"], "datetime"),
     ("date", [datetime(2014, 6, 29, 12, 30)], "datetime"),
-    ("date", ["29.06.2014", "2014-06-30"], 'Annotated[date, Format("%d.%m.%Y")]'),
-    ("date", ["29.06.2014 12:30"], 'Annotated[datetime, Format("%d.%m.%Y %H:%M")]'),
+    ("date", ["29.06.14", "2014-06-30"], 'Annotated[date, Format("%d.%m.%y")]'),
+    ("date", ["29/06/14", "01/07/14"], 'Annotated[date, Format("%d/%m/%y")]'),
+    ("date", ["01/07/14", "02/07/14"], "str"),  # nothing says which of them is the month
+    ("date", ["29.06.2014 12:30"], "datetime"),
+    ("date", ["29.06.14 12:30"], 'Annotated[datetime, Format("%d.%m.%y %H:%M")]'),
     ("date", ["spring", "autumn"], "str"),
     ("date", ["1.5", "2.5"], "float"),
-    ("datetime", ["29.06.2014 12:30"], 'Annotated[datetime, Format("%d.%m.%Y %H:%M")]'),
+    ("datetime", ["29.06.14 12:30"], 'Annotated[datetime, Format("%d.%m.%y %H:%M")]'),
     ("datetime", ["12:30", "12:31"], "time"),
     ("time", ["2014-06-29 12:30"], "datetime"),
     ("duration", ["a lot"], "str"),
@@ -57,7 +60,7 @@ def test_nulls_and_roles_stay() -> None:
     assert "x: float | None in" in advice(["1", None, "1.5"], "int", nullable=True)
     assert "x: Id[str] in" in advice(["A1", "2", "3"], "int", role="id")
     assert "x: Target[Literal['yes', 'maybe']] in" in advice(["yes", "maybe", "yes"], "bool", role="target")
-    assert 'x: Time[Annotated[date, Format("%d.%m.%Y")]] in' in advice(["29.06.2014"], "date", role="time")
+    assert 'x: Time[Annotated[date, Format("%d.%m.%y")]] in' in advice(["29.06.14"], "date", role="time")
 
 
 def test_a_time_is_never_a_text() -> None:
@@ -89,6 +92,7 @@ def test_what_no_type_reads_says_what_null_would_lose() -> None:
         (Column("x", "int", role="key", parent="Customer"), "Key[Customer]"),
         (Column("x", "int", role="key", parent="Customer", nullable=True), "Key[Customer] | None"),
         (Column("x", "str", choices=("a", "b"), role="group"), "Group[Literal['a', 'b']]"),
+        (Column("x", "datetime", zone="UTC", format="%c"), 'Annotated[datetime, Format("%c"), Zone("UTC")]'),
     ],
 )
 def test_hints_are_what_an_author_writes(column: Column, hint: str) -> None:
@@ -114,12 +118,22 @@ def test_what_is_advised_reads_every_value(values: list[str], kind: str) -> None
         return
     found = find_type(source, column)
     assert found is not None
-    typed, failed = cast(source, found)
-    assert not failed.any()
+    result = cast(source, found)
+    assert not result.failed.any()
+    assert not result.conflict
     if found.type == "float":
-        assert all("e" in v.lower() or abs(t) <= 2**53 for v, t in zip(values, typed, strict=True))
+        assert all("e" in v.lower() or abs(t) <= 2**53 for v, t in zip(values, result.values, strict=True))
 
 
 def test_typed_columns_are_advised_on_too() -> None:
     assert "x: time in" in advice([time(10, 30)], "int")
     assert "x: timedelta in" in advice([timedelta(1)], "date")
+
+
+def test_local_times_that_exist_twice_are_not_read_as_texts() -> None:
+    autumn = ["2014-10-26 02:30", "2014-10-26 12:00"]
+    said = advice(autumn, "datetime", zone="Europe/Berlin")
+    line = 'x: Annotated[datetime, Zone("Europe/Berlin", "earliest")]'
+    assert said == f'take the first of the two: {line} in Row, or "latest".'
+    spring = ["2014-03-30 02:30", "2014-03-30 12:00"]
+    assert advice(spring, "datetime", zone="Europe/Berlin") == "mend the times of x in the source."

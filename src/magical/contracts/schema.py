@@ -34,6 +34,8 @@ class Column:
         decimal: the decimal mark of its numbers in the source.
         thousands: the mark between thousands of its numbers in the source.
         max_orphans: for a key, the share of rows that may refer to no parent.
+        zone: the time zone of its moments without an offset in the source.
+        zone_twice: ``earliest`` or ``latest`` of two moments with one local time; empty to refuse them.
         examples: values that a pretended column is drawn from.
         inner: for a list, the type of its members.
         parents: for a key, the columns of the parent's id; empty if the parent is given by name only.
@@ -56,6 +58,8 @@ class Column:
     decimal: str = ""
     thousands: str = ""
     max_orphans: float = 0.0
+    zone: str = ""
+    zone_twice: str = ""
     description: str = ""
     examples: tuple[Any, ...] = ()
     inner: str = ""
@@ -88,6 +92,8 @@ class Column:
             "decimal": self.decimal,
             "thousands": self.thousands,
             "max_orphans": self.max_orphans,
+            "zone": self.zone,
+            "zone_twice": self.zone_twice,
             "inner": self.inner,
         }
         # Without empty entries, so that a field that is added later does not change existing keys.
@@ -206,11 +212,9 @@ class Schema:
 
     def without_constraints(self) -> Schema:
         """Return what a step's body may read: names, types, choices and roles, without bounds and rules."""
-        none: dict[str, Any] = {"examples": (), "parents": (), "sample": "", "max_orphans": 0.0}
-        columns = (
-            replace(c, bounds={}, alias="", format="", decimal="", thousands="", description="", **none)
-            for c in self.columns
-        )
+        texts = ("alias", "format", "decimal", "thousands", "zone", "zone_twice", "description", "sample")
+        none: dict[str, Any] = {"bounds": {}, "examples": (), "parents": (), **dict.fromkeys(texts, "")}
+        columns = (replace(c, max_orphans=0.0, **none) for c in self.columns)
         return Schema(self.name, tuple(columns))
 
     def find_mismatches(self, wanted: Schema) -> list[str]:

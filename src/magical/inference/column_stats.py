@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -22,12 +23,14 @@ class TypedTable(NamedTuple):
     Attributes:
         formats: the formats of the date columns that are not ISO 8601, by column.
         remarks: notes to the reader of the contract, by column.
+        marks: the decimal mark and the mark between thousands, by column, where numbers are not plain.
     """
 
     table: pl.DataFrame
     raw: pl.DataFrame
     formats: Mapping[str, str]
     remarks: Mapping[str, str]
+    marks: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 class ColumnStats:

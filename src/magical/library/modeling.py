@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import polars as pl
@@ -19,7 +20,8 @@ from magical.events import keep
 from magical.library.key_matching import enforce_keys, find_relations, with_key_types
 from magical.library.remarks import warn
 from magical.library.type_advice import suggest_type, write_hint
-from magical.reading.casting import cast
+from magical.reading.casting import CastResult, cast
+from magical.reading.number_reading import TableEvidence
 from magical.steps import step
 
 __all__ = ["model_data"]
@@ -48,7 +50,8 @@ def model_data(raw: Frame, contract: type[C], *parents: Frame, max_uncastable: f
 
     A column is found by the field's alias, else by its exact name, else by its name in snake case (``Income``
     and ``INCOME`` are ``income``). A value that cannot be cast becomes null and is counted (kept as
-    ``uncastable``). Columns without a field keep their raw names, behind the others.
+    ``uncastable``). Numbers and dates that another reader could read in another way are remarked (kept as
+    ``readings``). Columns without a field keep their raw names, behind the others.
 
     Args:
         raw: the rows; columns of texts are cast.
@@ -61,8 +64,9 @@ def model_data(raw: Frame, contract: type[C], *parents: Frame, max_uncastable: f
         The same rows in the same order: the contract's columns in its order and types, then the others.
 
     Raises:
-        BrokenPromise: a column is missing or ambiguous, values are null where the contract forbids it, too
-            many values cannot be cast, or rows refer to no parent.
+        BrokenPromise: a column is missing or ambiguous, its values can be read in two ways and nothing
+            decides, values are null where the contract forbids it, too many values cannot be cast, or rows
+            refer to no parent.
         WiringError: no key refers to a parent. Found while drawing.
 
     Example:
@@ -75,39 +79,22 @@ def model_data(raw: Frame, contract: type[C], *parents: Frame, max_uncastable: f
         >>> model_data(raw, Customer).to_dicts()
         [{'id': 7, 'income': None, 'enrolled': '2012', 'Kids': '2'}]
     """
-    given = {contract_of(p).name: to_polars(p) for p in parents}
     known = [contract_of(p) for p in parents]
     _promise_rows(raw, contract, known, max_uncastable)
     table, schema = to_polars(raw), with_key_types(schema_of(contract), known)
-    matches = _match_columns(table, schema)
-    columns, uncastable, empty, present = [], [], [], {}
-    for column in schema.columns:
-        source = table.get_column(matches[column.name])
-        values, failed = cast(source, column)
-        columns.append(values)
-        present[column.name] = len(values) - values.null_count() + int(failed.sum())
-        uncastable += _collect_failures(column, source, failed, f"must be {column.type_text}")
-        if not column.nullable:
-            # A value that failed to cast is null now as well: report it once, under the better reason.
-            empty += _collect_failures(column, source, values.is_null() & ~failed, "must not be null")
+    evidence, matches = TableEvidence(table), _match_columns(table, schema)
     sources = {name: table.get_column(raw_name) for name, raw_name in matches.items()}
-    _raise_failures(
-        [f for f in uncastable if not schema.by_name[f.column].nullable] + empty,
-        schema,
-        table.height,
-        sources,
-    )
-    masses = [
-        f for f in uncastable if f.count >= _FEW_VALUES and f.count > max_uncastable * present[f.column]
-    ]
-    if masses:
-        raise _mass_error(masses, present, schema, sources)
-    if uncastable:
-        _report_uncastable(uncastable)
+    casts = {c.name: cast(sources[c.name], c, evidence) for c in schema.columns}
+    _raise_conflict([*casts.values()], schema)
+    _report_readings([*casts.values()])
+    advise = partial(_suggest_fix, schema=schema, sources=sources, evidence=evidence)
+    _check_casts(casts, sources, schema, max_uncastable, advise)
     # A raw column may have the name of a field that another column filled: the raw one is dropped.
     taken = {*matches.values(), *schema.names}
-    typed = pl.DataFrame(columns).hstack([c for c in table.get_columns() if c.name not in taken])
-    enforce_keys(typed, schema, find_relations(schema, known), {schema.name: typed, **given})
+    typed = pl.DataFrame([result.values for result in casts.values()])
+    typed = typed.hstack([c for c in table.get_columns() if c.name not in taken])
+    given = {schema.name: typed} | {k.name: to_polars(p) for k, p in zip(known, parents, strict=True)}
+    enforce_keys(typed, schema, find_relations(schema, known), given)
     return typed
 
 
@@ -163,22 +150,96 @@ def _collect_failures(column: Column, source: pl.Series, failed: pl.Series, rule
     return [Failure(column.name, rule, count, values, tuple(rows.to_list()))]
 
 
-def _raise_failures(
-    failures: list[Failure], schema: Schema, height: int, sources: Mapping[str, pl.Series]
+def _check_casts(
+    casts: Mapping[str, CastResult],
+    sources: Mapping[str, pl.Series],
+    schema: Schema,
+    max_uncastable: float,
+    advise: Callable[[Failure], str],
 ) -> None:
-    if not failures:
+    """Raise a BrokenPromise for values that must not be null, or for a mass of them; report the others."""
+    uncastable, broken, masses, present = [], [], [], {}
+    for column in schema.columns:
+        result, source = casts[column.name], sources[column.name]
+        found = _collect_failures(column, source, result.failed, _describe_rule(column, result))
+        uncastable += found
+        present[column.name] = len(source) - result.values.null_count() + sum(f.count for f in found)
+        if not column.nullable:
+            # A value that failed to cast is null now as well: report it once, under the better reason.
+            empty = result.values.is_null() & ~result.failed
+            broken += found + _collect_failures(column, source, empty, "must not be null")
+        masses += [
+            f for f in found if f.count >= _FEW_VALUES and f.count > max_uncastable * present[f.column]
+        ]
+    if broken:
+        broken.sort(key=lambda f: not f.values)  # first what cannot be cast, then what is null in the source
+        raise _broken_error(broken, schema, len(next(iter(sources.values()))), advise)
+    if masses:
+        raise _mass_error(masses, present, schema, advise)
+    if uncastable:
+        _report_uncastable(uncastable)
+
+
+def _describe_rule(column: Column, result: CastResult) -> str:
+    return f"must be {column.type_text}{f' ({result.reason})' if result.reason else ''}"
+
+
+def _raise_conflict(casts: list[CastResult], schema: Schema) -> None:
+    """Raise a BrokenPromise for columns whose texts have two readings, with the line that decides."""
+    conflicts = [c for c in casts if c.conflict]
+    if not conflicts:
         return
+    first, place = conflicts[0], f"{schema.name}{_format_source(schema)}"
+    shown = [f"  {c.values.name}: {c.conflict}" for c in conflicts[:2]]
+    if len(conflicts) > 2:
+        shown.append(f"  and the same in {join_names((c.values.name for c in conflicts[2:]), 6)}")
+    columns = schema.by_name
+    lines = [_annotate(columns[first.values.name], fix) for fix in first.fixes]
+    hint = f"write {' or '.join(lines)} in {place}." if lines else "convert them to one in the source."
+    raise BrokenPromise(
+        f"model_data promised Frame[{schema.name}], and nothing decides how its source is written:",
+        *shown,
+        hint=hint,
+    )
+
+
+def _annotate(column: Column, mark: str) -> str:
+    """Write the line of a field with a mark of how the source writes it."""
+    kind = {"duration": "timedelta"}.get(column.type, column.type)
+    hint = f"Annotated[{kind}, {mark}]{' | None' if column.nullable else ''}"
+    return f"{column.name}: {column.role.capitalize()}[{hint}]" if column.role else f"{column.name}: {hint}"
+
+
+def _report_readings(casts: list[CastResult]) -> None:
+    """Keep the table ``readings`` of what another reader could have read in another way, and warn of each."""
+    rows = [
+        (c.values.name, n.example, n.read_as, n.also_possible, ", ".join(filter(None, [n.how, n.why])))
+        for c in casts
+        for n in c.notes
+        if n.otherwise
+    ]
+    if rows:
+        names = ["column", "example", "read as", "also possible", "why"]
+        keep("readings", pl.DataFrame(rows, orient="row", schema=names))
+    for result in casts:
+        if result.remark:
+            warn(result.remark)
+
+
+def _broken_error(
+    failures: list[Failure], schema: Schema, height: int, advise: Callable[[Failure], str]
+) -> BrokenPromise:
     # One row may fail in several columns: the largest count is the number of rows that surely fail.
     rows = max(f.count for f in failures)
-    raise BrokenPromise(
+    return BrokenPromise(
         f"model_data promised Frame[{schema.name}], but {rows:,} of {height:,} rows break it:",
         *_list_failures(failures),
-        hint=_suggest_fix(failures[0], schema, sources),
+        hint=advise(failures[0]),
     )
 
 
 def _mass_error(
-    masses: list[Failure], present: Mapping[str, int], schema: Schema, sources: Mapping[str, pl.Series]
+    masses: list[Failure], present: Mapping[str, int], schema: Schema, advise: Callable[[Failure], str]
 ) -> BrokenPromise:
     """Make the error about columns of which too many values would become null; the worst comes first."""
     masses = sorted(masses, key=lambda f: -f.count / present[f.column])
@@ -188,7 +249,7 @@ def _mass_error(
         f"model_data promised Frame[{schema.name}], but {worst.count:,} of {total:,} values of "
         f"{worst.column} cannot be read:",
         *_list_failures(masses),
-        hint=f"{_suggest_fix(worst, schema, sources)[:-1]}; max_uncastable={share:g} makes them null.",
+        hint=f"{advise(worst)[:-1]}; max_uncastable={share:g} makes them null.",
     )
 
 
@@ -199,7 +260,9 @@ def _list_failures(failures: list[Failure]) -> list[str]:
     return shown
 
 
-def _suggest_fix(failure: Failure, schema: Schema, sources: Mapping[str, pl.Series]) -> str:
+def _suggest_fix(
+    failure: Failure, schema: Schema, sources: Mapping[str, pl.Series], evidence: TableEvidence
+) -> str:
     """Return a hint how to mend the first failure of a column; it never advises what loses a value."""
     column, place = schema.column(failure.column), f"{schema.name}{_format_source(schema)}"
     if not failure.values:
@@ -207,7 +270,7 @@ def _suggest_fix(failure: Failure, schema: Schema, sources: Mapping[str, pl.Seri
             return "mend the source: an id is never null."
         nullable = replace(column, nullable=True)
         return f"mend the source, or write {column.name}: {write_hint(nullable)} in {place}."
-    return suggest_type(sources[column.name], column, place)
+    return suggest_type(sources[column.name], column, place, evidence)
 
 
 def _report_uncastable(uncastable: list[Failure]) -> None:

@@ -12,29 +12,37 @@ from magical.contracts.schema import Column
 from magical.errors import join_names, shorten
 from magical.reading.casting import cast
 from magical.reading.date_parsing import infer_date_format
+from magical.reading.number_reading import TableEvidence
 
 __all__ = ["find_type", "suggest_type", "write_hint"]
 
 _TYPES = ("bool", "int", "float", "date", "datetime", "time")  # from narrow to wide
+_SHORT_FORMATS = ("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%y-%m-%d")
 _TIME_SUFFIXES = ("", " %H:%M", " %H:%M:%S")
 _MAX_CHOICES = 6
 _MAX_NULL_WORDS = 3
 _HEAD_ROWS = 100
 
 
-def suggest_type(source: pl.Series, column: Column, place: str) -> str:
+def suggest_type(source: pl.Series, column: Column, place: str, evidence: TableEvidence | None = None) -> str:
     """Write a hint for a column with values that cannot be cast; it never advises what loses a value.
 
     Args:
         source: the raw column.
         column: the promised column.
         place: names the contract and its line.
+        evidence: the other columns of the raw table, as for ``cast``.
 
     Example:
         >>> suggest_type(pl.Series(["7", "7.25"]), Column("fare", "int"), "Trip")
         'write fare: float in Trip, which reads all values.'
     """
-    found = find_type(source, column)
+    if column.zone:  # its local times that do not exist, or exist twice, are the likely cause
+        twice = replace(column, zone_twice="earliest")
+        if column.zone_twice or not _reads_exactly(source.drop_nulls(), twice, evidence):
+            return f"mend the times of {column.name} in the source."
+        return f'take the first of the two: {column.name}: {write_hint(twice)} in {place}, or "latest".'
+    found = find_type(source, column, evidence)
     if found is None:
         if column.role == "time":
             return f"mend the source, or say how it writes {column.name}: Format(...) in {place}."
@@ -53,21 +61,21 @@ def suggest_type(source: pl.Series, column: Column, place: str) -> str:
     return f"write {column.name}: {write_hint(found)} in {place}, which reads all values."
 
 
-def find_type(source: pl.Series, column: Column) -> Column | None:
+def find_type(source: pl.Series, column: Column, evidence: TableEvidence | None = None) -> Column | None:
     """Find the narrowest type that reads all values of a raw column exactly; None if there is none.
 
     Example:
-        >>> find_type(pl.Series(["29.06.2014", "30.06.2014"]), Column("day", "date")).format
-        '%d.%m.%Y'
+        >>> find_type(pl.Series(["29.06.14", "30.06.14"]), Column("day", "date")).format
+        '%d.%m.%y'
         >>> find_type(pl.Series(["1", "99999999999999999999"]), Column("n", "int")).type
         'str'
     """
     present = source.drop_nulls()
-    failed = cast(present, column).failed
+    failed = cast(present, column, evidence).failed
     hard = present.filter(failed).head(_HEAD_ROWS)
     for candidate in _list_candidates(present, hard, column):
         # First what the promised type could not read, since most candidates fail there already.
-        if all(_reads_exactly(values, candidate) for values in (hard, present)):
+        if all(_reads_exactly(values, candidate, evidence) for values in (hard, present)):
             return candidate
     return None
 
@@ -83,8 +91,12 @@ def write_hint(column: Column) -> str:
     plain = {"duration": "timedelta", "any": "Any"}.get(plain, plain)
     if column.role == "key":
         plain = f"Key[{column.parent}]"
-    elif column.format:
-        plain = f'Annotated[{plain}, Format("{column.format}")]'
+    marks = [f'Format("{column.format}")'] if column.format else []
+    if column.zone:
+        names = [f'"{text}"' for text in (column.zone, column.zone_twice) if text]
+        marks.append(f"Zone({', '.join(names)})")
+    if marks:
+        plain = f"Annotated[{plain}, {', '.join(marks)}]"
     if column.nullable:
         plain += " | None"
     return f"{column.role.capitalize()}[{plain}]" if column.role and column.role != "key" else plain
@@ -93,16 +105,30 @@ def write_hint(column: Column) -> str:
 def _list_candidates(present: pl.Series, hard: pl.Series, column: Column) -> Iterator[Column]:
     """Iterate over the columns to try, from narrow to wide."""
     bare = replace(column, choices=(), bounds={}, format="", decimal="", thousands="")
-    if column.type in ("date", "datetime") and hard.dtype == pl.String:
-        for suffix in _TIME_SUFFIXES:
-            if format := infer_date_format(hard.str.strip_chars(), suffix):
-                yield replace(bare, type="datetime" if suffix else column.type, format=format)
+    if column.type in ("date", "datetime"):
+        yield from (replace(bare, type=kind) for kind in ("date", "datetime") if kind != column.type)
+        if hard.dtype == pl.String:
+            yield from (replace(bare, type=kind, format=f) for kind, f in _find_formats(hard, column))
     wanted = ("date", "datetime", "time") if column.role == "time" else _TYPES
     yield from (replace(bare, type=kind) for kind in wanted if kind != column.type)
     if dtype_kind(present.dtype) == "duration":
         yield replace(bare, type="duration")
     elif column.role != "time" and column.type != "str":
         yield from _list_texts(present, column, bare)
+
+
+def _find_formats(hard: pl.Series, column: Column) -> Iterator[tuple[str, str]]:
+    """Find the types and formats of dates, unless two formats fit: then nothing decides."""
+    texts = hard.str.strip_chars()
+    for suffix in _TIME_SUFFIXES:
+        kind = "datetime" if suffix else column.type
+        if format := infer_date_format(texts, suffix):
+            yield kind, format
+        short = [
+            f + suffix for f in _SHORT_FORMATS if _reads_exactly(texts, Column("x", kind, format=f + suffix))
+        ]
+        if len(short) == 1:
+            yield kind, short[0]
 
 
 def _list_texts(present: pl.Series, column: Column, bare: Column) -> Iterator[Column]:
@@ -115,10 +141,11 @@ def _list_texts(present: pl.Series, column: Column, bare: Column) -> Iterator[Co
     yield replace(bare, type="str")
 
 
-def _reads_exactly(values: pl.Series, column: Column) -> bool:
-    """Return True if a type reads all values, and no digit is lost in a float."""
-    typed, failed = cast(values, column)
-    if failed.any():
+def _reads_exactly(values: pl.Series, column: Column, evidence: TableEvidence | None = None) -> bool:
+    """Return True if a type reads all values in one way, and no digit is lost in a float."""
+    result = cast(values, column, evidence)
+    typed = result.values
+    if result.failed.any() or result.conflict:
         return False
     if column.type != "float" or values.dtype.is_float():
         return True
