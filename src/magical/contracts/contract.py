@@ -74,7 +74,7 @@ class Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Thousands:
-    """The mark between thousands in the source: ``. , ' _`` or a blank: ``Annotated[int, Thousands(".")]``."""
+    """The mark between thousands in the source, ``. , ' _`` or blank: ``Annotated[int, Thousands(".")]``."""
 
     mark: str
 
@@ -100,8 +100,8 @@ class Orphans:
 class Zone:
     """The time zone of moments without an offset: ``Annotated[datetime, Zone("Europe/Berlin")]``.
 
-    They are local times of the zone, and become UTC. One that the clocks skip in spring cannot be cast, nor one
-    that comes twice in autumn, unless ``twice`` is ``earliest`` or ``latest``.
+    They are local times of the zone, and become UTC. One that clocks skip in spring cannot be cast, nor one that
+    comes twice in autumn, unless ``twice`` is ``earliest`` or ``latest``.
     """
 
     name: str

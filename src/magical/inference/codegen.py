@@ -20,6 +20,7 @@ _DATE_CLASSES = (dt.date, dt.time, dt.timedelta)  # a datetime is a date
 _IMPORTED = (
     "Contract",
     "Field",
+    "Decimal",
     "Format",
     "Group",
     "Id",
@@ -27,6 +28,7 @@ _IMPORTED = (
     "Literal",
     "Annotated",
     "Target",
+    "Thousands",
     "Time",
     "Zone",
 )
@@ -154,6 +156,8 @@ class _ContractWriter:
         if column.zone:
             twice = f", twice={quote_value(column.zone_twice)}" if column.zone_twice else ""
             marks.append(f"Zone({quote_value(column.zone)}{twice})")
+        marks += [f"Decimal({quote_value(column.decimal)})"] if column.decimal else []
+        marks += [f"Thousands({quote_value(column.thousands)})"] if column.thousands else []
         if marks:
             plain = f"Annotated[{', '.join((plain, *marks))}]"
         if column.nullable:

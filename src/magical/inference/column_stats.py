@@ -39,6 +39,7 @@ class ColumnStats:
     Attributes:
         format: the date format in the source; empty for ISO.
         raw: the column as it came from the source.
+        marks: the decimal mark and the mark between thousands in the source; empty for plain numbers.
         kind: the contract's type: ``str`` for integers beyond 64 bits, ``date`` for datetimes that are all at
             midnight, empty for lists and for types that contracts lack.
 
@@ -48,8 +49,14 @@ class ColumnStats:
         ('float', 2, 1, True)
     """
 
-    def __init__(self, values: pl.Series, format: str = "", raw: pl.Series | None = None) -> None:
-        self.name, self.format, self.raw = values.name, format, raw
+    def __init__(
+        self,
+        values: pl.Series,
+        format: str = "",
+        raw: pl.Series | None = None,
+        marks: tuple[str, str] = ("", ""),
+    ) -> None:
+        self.name, self.format, self.raw, self.marks = values.name, format, raw, marks
         self.kind = _find_kind(values)
         self.values = values.fill_nan(None) if values.dtype.is_float() else values
         self.rows = len(values)

@@ -52,14 +52,15 @@ def split_affixes(texts: pl.Series) -> pl.DataFrame:
 
     Returns:
         ``core``: the sign, digits, marks and exponent, null where a text is no number (its marks may still be
-        at impossible places); ``currency`` and ``unit``: empty for none; ``brackets``: true for ``(5)``.
+        at impossible places); ``currency`` and ``unit``: empty for none; ``minus``: ``()`` or ``-`` for the
+        minus of ``(5)`` or ``5-``.
 
     Example:
         >>> split_affixes(pl.Series(["1,5", "(5 kg)", "5 m²-", "-$2,000"])).rows()
-        [('1,5', '', '', False), ('-5', '', 'kg', True), (None, '', '', False), ('-2,000', '$', '', False)]
+        [('1,5', '', '', ''), ('-5', '', 'kg', '()'), (None, '', '', ''), ('-2,000', '$', '', '')]
     """
     simple = texts.str.contains(_SIMPLE).fill_null(False)
-    plain = pl.DataFrame({"core": texts}).with_columns(currency=pl.lit(""), unit=pl.lit(""), brackets=False)
+    plain = pl.DataFrame({"core": texts}).with_columns(currency=pl.lit(""), unit=pl.lit(""), minus=pl.lit(""))
     if simple.sum() == texts.count():
         return plain
     rows = (~simple & texts.is_not_null()).arg_true()
@@ -67,7 +68,7 @@ def split_affixes(texts: pl.Series) -> pl.DataFrame:
     if len(rows) == len(texts):
         return rest
     core = texts.clone().scatter(rows, rest["core"])
-    others = {name: plain[name].scatter(rows, rest[name]) for name in ("currency", "unit", "brackets")}
+    others = {name: plain[name].scatter(rows, rest[name]) for name in ("currency", "unit", "minus")}
     return pl.DataFrame({"core": core, **others})
 
 
@@ -90,10 +91,10 @@ def _split(texts: pl.Series) -> pl.DataFrame:
         cut.join(kinds, on=["before", "after"], how="left", maintain_order="left")
         .with_columns(is_number=is_number)
         .select(
-            core=pl.when("is_number").then(pl.col("minus") + core),
+            core=pl.when("is_number").then(pl.col("sign") + core),
             currency=pl.when("is_number").then("currency").otherwise(pl.lit("")),
             unit=pl.when("is_number").then("unit").otherwise(pl.lit("")),
-            brackets=pl.col("is_number") & pl.col("brackets"),
+            minus=pl.when("is_number").then("minus").otherwise(pl.lit("")),
         )
     )
 
@@ -112,10 +113,10 @@ def _parse_kinds(kinds: pl.DataFrame) -> pl.DataFrame:
             & (signs.str.len_chars() + (brackets == "()").cast(pl.UInt32) <= 1)
             & ((pl.col("sign") == "") | (pl.col("inner_sign") + pl.col("trail") == ""))
             & ~suffix.str.contains(_NO_UNIT),
-            minus=pl.when((signs != "") | (brackets == "()")).then(pl.lit("-")).otherwise(pl.lit("")),
+            sign=pl.when((signs != "") | (brackets == "()")).then(pl.lit("-")).otherwise(pl.lit("")),
             currency=pl.when(is_currency).then(pl.col("currency") + suffix).otherwise("currency"),
             unit=pl.when(is_currency).then(pl.lit("")).otherwise(suffix),
-            brackets=brackets == "()",
+            minus=pl.when(pl.col("trail") != "").then(pl.lit("-")).otherwise(brackets),
         )
     )
 
@@ -154,6 +155,9 @@ def find_other_unit(texts: pl.Series, parts: pl.DataFrame) -> tuple[pl.Series | 
         elif len(units) > 1:
             first, second = (numbers.filter(has_unit & (numbers[kind] == u))["text"][0] for u in units)
             return has_unit, "", f"{first!r} and {second!r} have different {_PLURALS[kind]}"
+        elif units == ["%"] and is_bare.any():
+            first, second = (numbers.filter(rows)["text"][0] for rows in (has_unit, is_bare))
+            return has_unit | is_bare, "", f"{first!r} is in percent, and {second!r} is not"
         elif kind == "unit":
             return is_bare, units[0], ""
     return None, "", ""
@@ -178,10 +182,11 @@ def note_affixes(texts: pl.Series, parts: pl.DataFrame, plain: pl.Series) -> lis
     notes = []
     for row in read.filter(pl.col("unit") != "").head(1).iter_rows(named=True):
         notes.append(_note_unit(row["text"], row["plain"], row["unit"]))
-    for row in read.filter("brackets").head(1).iter_rows(named=True):
-        positive = row["plain"].lstrip("-")
-        note = ("brackets for a negative number", "as a positive number", positive)
-        notes.append(ReadingNote(row["text"], row["plain"], *note))
+    for row in read.filter(pl.col("minus") == "()").head(1).iter_rows(named=True):
+        positive = ("as a positive number", row["plain"].lstrip("-"))
+        notes.append(ReadingNote(row["text"], row["plain"], "brackets for a negative number", *positive))
+    for row in read.filter(pl.col("minus") == "-").head(1).iter_rows(named=True):
+        notes.append(ReadingNote(row["text"], row["plain"], "minus behind the number"))
     for row in read.filter(pl.col("currency") != "").head(1).iter_rows(named=True):
         notes.append(ReadingNote(row["text"], row["plain"], f"without the currency {row['currency']}"))
     return notes

@@ -22,9 +22,9 @@ __all__ = ["InferredProject", "infer_from_file"]
 
 MIN_ROWS = 10
 _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
-    "Boosting", "Contract", "DateParts", "Experiment", "Feature", "Field", "Format", "Frame", "Group",
-    "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal", "Scores", "Settings", "Target",
-    "Time", "Annotated", "Any",
+    "Boosting", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format", "Frame",
+    "Group", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal", "Scores", "Settings",
+    "Target", "Thousands", "Time", "Annotated", "Any",
 )  # fmt: skip
 _TIME_PARTS = {"datetime": ("month", "weekday", "hour"), "date": ("month", "weekday")}
 
