@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -50,7 +51,7 @@ def ingest(source: InputPath, reading: Reading = _NOTHING_SAID) -> Frame:
     name, raw = str(source), read_source(source, reading)
     for remark in raw.remarks:
         warn(remark)
-    table = raw.table.with_columns(normalize_marks(c, reading.decimal, reading.thousands) for c in raw.table)
+    table = raw.table
     if table.is_empty():
         raise InputError(
             f"{name} has {table.width} column names and no rows.", hint="give a file with at least one row."
@@ -66,7 +67,9 @@ def read_source(source: str | Path, reading: Reading) -> RawTable:
     """
     path, name = Path(source), str(source)
     _check_file(path, name)
-    return _read_source(path, name, reading)
+    raw = _read_source(path, name, reading)
+    marks = reading.decimal or "", reading.thousands or ""
+    return replace(raw, table=raw.table.with_columns(normalize_marks(c, *marks) for c in raw.table))
 
 
 def _check_file(path: Path, name: str) -> None:

@@ -201,7 +201,7 @@ def look(source: str | Path, reading: Reading = _NOTHING_SAID, *, max_rows: int 
             hint="give a source with at least one row.",
         )
     seen = _take_rows(raw.table, max_rows)
-    typed = infer_text_types(seen)
+    typed = infer_text_types(seen, raw.facts.get("delimiter", ""))
     schema = infer_contract(typed, class_name(Path(str(source)).stem))
     columns = tuple(_view_columns(typed, schema))
     targets = rank_targets([ColumnStats(c) for c in typed.table.get_columns()])
@@ -255,21 +255,21 @@ def _view_columns(typed: TypedTable, schema: InferredSchema) -> Iterator[ColumnV
         column, doubt = schema.by_name.get(name), typed.remarks.get(values.name, "")
         stats = ColumnStats(values, typed.formats.get(raw, ""), typed.raw[raw])
         low, high = _find_range(stats, column)
-        reasons = [r for r in schema.reasons.get(name, "").split("; ") if r != doubt]
+        reasons = schema.reasons.get(name, "").replace(doubt, "").split("; ")
         yield ColumnView(
             name=name,
             raw=raw,
             type=_type_text(column) if column else stats.kind,
             role=column.role if column else "",
             left_out="" if column else schema.left_out.get(raw, "").replace(f"; {doubt}", ""),
-            evidence="; ".join(r for r in reasons if not r.startswith("missing in ")),
+            evidence="; ".join(r for r in reasons if r and not r.startswith("missing in ")),
             nulls=stats.missing_count,
             distinct=stats.unique_count,
             low=low,
             high=high,
             choices=column.choices if column else (),
             examples=_find_examples(typed.raw[raw]),
-            doubts=(doubt,) if doubt else (),
+            doubts=(doubt.removeprefix(f"{raw}: "),) if doubt else (),
         )
 
 
