@@ -12,7 +12,7 @@ from magical import Contract, Id, Key, Orphans
 from magical.errors import BrokenPromise, ContractError, WiringError
 from magical.library import model_data
 from magical.scoring_path import derive_scoring_path
-from projects import IMPORTS, Small, project
+from projects import IMPORTS, NO_TRACKING, Small, project
 from snapshots import check
 
 
@@ -124,6 +124,14 @@ def test_an_integer_of_another_width_is_the_same_id() -> None:
 def test_a_share_of_orphans_is_between_0_and_1() -> None:
     with pytest.raises(ContractError, match=r"Orphans\(2\) is no share of rows"):
         Orphans(2)
+
+
+def test_only_a_key_has_orphans() -> None:
+    class Row(Contract):
+        x: Annotated[int, Orphans(0.5)]
+
+    with pytest.raises(ContractError, match=r"Row\.x allows orphans, and is no key"):
+        model_data(pl.DataFrame({"x": [1]}), Row)
 
 
 def test_many_orphans_are_kept_as_the_ids_that_are_missing(run: Run) -> None:
@@ -261,6 +269,27 @@ def test_a_parent_that_is_pretended_matches_nothing_and_that_is_said(shop: Small
     answer = shop.command("run")
     assert answer.code == 0, answer
     assert "2 of 2 rows are orphans (not enforced" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("hint", "body"),
+    [("Lazy[Customer]", "customers.lazy()"), ("pandas.Frame[Customer]", "customers.to_pandas()")],
+)
+def test_a_parent_may_be_of_another_kind(shop: Small, hint: str, body: str) -> None:
+    clean = f"@step\ndef clean(customers: Frame[Customer]) -> {hint}:\n    return {body}\n\n\n@workflow"
+    shop.edit("workflow.py", "@workflow", clean)
+    shop.edit("workflow.py", "import Key, Orphans", "import Key, Lazy, Orphans, pandas")
+    shop.edit("workflow.py", "Order, customers,", "Order, clean(customers),")
+    assert shop.command("run").code == 0
+    shop.write("orders.csv", FILES["orders.csv"] + "4,3,1\n")
+    assert "1 of 4 rows refer to no Customer" in shop.command("run").out
+
+
+def test_a_step_with_a_timeout_matches_keys_in_its_own_process(shop: Small) -> None:
+    shop.write("settings.toml", NO_TRACKING + "[policy.steps.model_data]\ntimeout = 60\n")
+    shop.write("orders.csv", FILES["orders.csv"] + "4,3,1\n")
+    answer = shop.command("run")
+    assert "1 of 4 rows refer to no Customer" in answer.out, answer
 
 
 def test_a_sample_matches_nothing_either(shop: Small) -> None:

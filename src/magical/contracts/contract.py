@@ -309,6 +309,11 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
             hint="a column has one role.",
         )
     role = roles[0] if roles else None
+    if any(isinstance(m, Orphans) for m in marks) and (role is None or role.name != "key"):
+        raise ContractError(
+            f"{contract.__name__}.{name} allows orphans, and is no key{_location_suffix(contract)}.",
+            hint=f"write {name}: Annotated[Key[Parent], Orphans(...)], or leave Orphans out.",
+        )
     kind, choices = _resolve_type(contract, name, bare_hint)
     parent, parents = "", tuple[Column, ...]()
     if role is not None and role.parent is not None:
