@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +18,7 @@ from magical.reading.number_reading import normalize_marks
 from magical.settings import InputPath
 from magical.steps import step
 
-__all__ = ["ingest"]
+__all__ = ["ingest", "read_source"]
 
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 _PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -47,17 +48,28 @@ def ingest(source: InputPath, reading: Reading = _NOTHING_SAID) -> Frame:
         >>> ingest(InputPath(path)).rows()
         [('007', '1,5')]
     """
-    path, name = Path(source), str(source)
-    _check_file(path, name)
-    raw = _read_source(path, name, reading)
+    name, raw = str(source), read_source(source, reading)
     for remark in raw.remarks:
         warn(remark)
-    table = raw.table.with_columns(normalize_marks(c, reading.decimal, reading.thousands) for c in raw.table)
+    table = raw.table
     if table.is_empty():
         raise InputError(
             f"{name} has {table.width} column names and no rows.", hint="give a file with at least one row."
         )
     return table
+
+
+def read_source(source: str | Path, reading: Reading) -> RawTable:
+    """Read a source as a raw table, with what was found out about it.
+
+    Raises:
+        InputError: the source cannot be read; the message says where.
+    """
+    path, name = Path(source), str(source)
+    _check_file(path, name)
+    raw = _read_source(path, name, reading)
+    marks = reading.decimal or "", reading.thousands or ""
+    return replace(raw, table=raw.table.with_columns(normalize_marks(c, *marks) for c in raw.table))
 
 
 def _check_file(path: Path, name: str) -> None:
