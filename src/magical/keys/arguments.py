@@ -59,7 +59,7 @@ def encode_argument(value: Any, paths: list[str], roots: list[Any]) -> str:
         if isinstance(item, OutputPath):  # before InputPath, its base class
             return f"→{item.text}"
         if isinstance(item, InputPath):
-            paths.append(str(Path.cwd() / item))
+            paths.append(item.location)
             return "(content)"
         if isinstance(item, type) and issubclass(item, BaseModel):
             roots.append(item)
