@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import hashlib
 import json
 import math
 import re
@@ -61,6 +62,8 @@ def encode_argument(value: Any, paths: list[str], roots: list[Any]) -> str:
         if isinstance(item, InputPath):
             paths.append(item.location)
             return "(content)"
+        if type(item).__name__ == "DataFrame" and type(item).__module__.startswith(("polars.", "pandas.")):
+            return {f"{_MARK}table": _digest_table(item)}
         if isinstance(item, type) and issubclass(item, BaseModel):
             roots.append(item)
             return {"contract": schema_of(item).to_json()}
@@ -128,6 +131,22 @@ def _encode_marked(item: Any, override: Callable[[Any], Any], roots: list[Any]) 
         return {f"{_MARK}path": str(item)}
     kind = next((name for cls, name in _TYPE_MARKS.items() if isinstance(item, cls)), "")
     return {f"{_MARK}{kind}": to_json(item)} if kind else NotImplemented
+
+
+def _digest_table(table: Any) -> str:
+    # Here, since keys are made in commands that import neither polars nor pandas.
+    from magical.contracts.table_digest import table_digest
+    from magical.contracts.tables import to_polars
+
+    digest = table_digest(to_polars(table))
+    if type(table).__module__.startswith("polars."):
+        return digest
+    import pandas as pd
+
+    # A body may see the index and the types of pandas, too.
+    index = pd.util.hash_pandas_object(table.index).to_numpy().tobytes()
+    types = f"{table.index.names} {dict(table.dtypes)}".encode()
+    return hashlib.sha256(digest.encode() + index + types).hexdigest()[:40]
 
 
 def _encode_collection(item: Any, override: Callable[[Any], Any], roots: list[Any]) -> Any:
