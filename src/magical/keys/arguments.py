@@ -62,7 +62,7 @@ def encode_argument(value: Any, paths: list[str], roots: list[Any]) -> str:
         if isinstance(item, InputPath):
             paths.append(item.location)
             return "(content)"
-        if type(item).__name__ == "DataFrame" and type(item).__module__.startswith(("polars.", "pandas.")):
+        if _table_package(item):
             return {f"{_MARK}table": _digest_table(item)}
         if isinstance(item, type) and issubclass(item, BaseModel):
             roots.append(item)
@@ -133,13 +133,19 @@ def _encode_marked(item: Any, override: Callable[[Any], Any], roots: list[Any]) 
     return {f"{_MARK}{kind}": to_json(item)} if kind else NotImplemented
 
 
+def _table_package(value: Any) -> str:
+    """Return the package of a table in memory; empty for another value."""
+    package = type(value).__module__.partition(".")[0]
+    return package if type(value).__name__ == "DataFrame" and package in ("polars", "pandas") else ""
+
+
 def _digest_table(table: Any) -> str:
     # Here, since keys are made in commands that import neither polars nor pandas.
     from magical.contracts.table_digest import table_digest
     from magical.contracts.tables import to_polars
 
     digest = table_digest(to_polars(table))
-    if type(table).__module__.startswith("polars."):
+    if _table_package(table) == "polars":
         return digest
     import pandas as pd
 

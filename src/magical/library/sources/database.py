@@ -87,6 +87,8 @@ def query_database(database: Database, query: str) -> pl.DataFrame:
     with _open(database) as connection:
         try:
             return pl.read_database(query, connection, infer_schema_length=None)
+        except pl.exceptions.UnsuitableSQLError as error:
+            raise _query_error(database, error) from None
         except (pl.exceptions.PolarsError, TypeError, OverflowError) as error:
             raise InputError(
                 f"A column of the answer of {database.uri} has values of several types: "

@@ -88,12 +88,8 @@ class _Records:
                 self._fail(offset, f"{shorten(json.dumps(value), 40)} is no record, such as {{...}}")
             self._offsets.append(offset)
             self.values.append(value)
-        if (
-            not is_array
-            and len(self.values) == 1
-            and any(isinstance(v, (dict, list)) for v in value.values())
-        ):
-            self._refuse_object(value)
+        if not is_array and len(self.values) == 1 and self._is_document(self.values[0]):
+            self._refuse_object(self.values[0])
         self.names: dict[str, None] = {}
         keys = None
         for record in self.values:
@@ -191,17 +187,14 @@ class _Records:
         raise AssertionError("no record has half a character")
 
     def _scan_lines(self) -> Iterator[tuple[int, Any]]:
-        offset = 0
-        for line in self._text.split("\n"):
-            if line.strip():
-                value, end = self._decode_at(offset)
-                end = _skip_blanks(self._text, end)
-                if end < offset + len(line):
-                    self._fail(end, "there is more after the record")
-                if end > offset + len(line) + 1 and not offset:
-                    self._refuse_object(value)
-                yield offset, value
-            offset += len(line) + 1
+        """Yield records with a line end after each; a record may also go over several lines."""
+        at = _skip_blanks(self._text, 0)
+        while at < len(self._text):
+            value, end = self._decode_at(at)
+            yield at, value
+            at = _skip_blanks(self._text, end)
+            if at < len(self._text) and "\n" not in self._text[end:at]:
+                self._fail(end, "there is more after the record")
 
     def _scan_array(self) -> Iterator[tuple[int, Any]]:
         at = _skip_blanks(self._text, _skip_blanks(self._text, 0) + 1)
@@ -230,6 +223,10 @@ class _Records:
             self._fail(offset, "a record is nested too deeply")
         except ValueError as error:
             self._fail(offset, str(error))
+
+    def _is_document(self, value: dict[str, Any]) -> bool:
+        """Return True if the only record of a file is over several lines, or has all records in it."""
+        return "\n" in self._text.strip() or any(isinstance(v, (dict, list)) for v in value.values())
 
     def _refuse_object(self, value: Any) -> NoReturn:
         """Refuse a file that is one object, which may have the records in it."""

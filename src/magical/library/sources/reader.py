@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
+from importlib.util import find_spec  # `importlib` itself would tie the key of the step to all modules
 from pathlib import Path
 from typing import Any
 
