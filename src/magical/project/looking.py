@@ -20,7 +20,7 @@ from magical.inference.name_vocabulary import class_name, field_names
 from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
 from magical.library import Reading
-from magical.library.ingesting import read_source
+from magical.library.sources.reader import read_source
 from magical.report.fitted_table import DEFAULT_WIDTH, fit_table, wrap_note
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings
 
