@@ -137,6 +137,7 @@ NOT_YET = {
     "single quotes, stated",
     "no quotes, stated",
     "colons, stated",
+    "one column",
     "one column, stated",
     "line ends of old Macs and one of Unix",
     "gzipped",
