@@ -33,6 +33,8 @@ def typed(name: str, values: list[Any], dtype: Any = TEXT) -> TypedTable:
         (["31.01.2020", "30.01.2020"], [DAY, DAY.replace(day=30)]),
         (["2020-01-31 14:30:00"], [dt.datetime(2020, 1, 31, 14, 30)]),
         (["31/01/2020 02:30 PM"], [dt.datetime(2020, 1, 31, 14, 30)]),
+        (["2020-01-31", "30.01.2020", "Jan 29, 2020"], [DAY, DAY.replace(day=30), DAY.replace(day=29)]),
+        (["Fri, 31 Jan 2020 15:30:00 +0100"], [dt.datetime(2020, 1, 31, 14, 30)]),
     ],
 )
 def test_texts_get_the_type_of_all_their_values(texts: list[str | None], values: list[Any]) -> None:
@@ -51,7 +53,8 @@ def test_texts_get_the_type_of_all_their_values(texts: list[str | None], values:
         ["", "n/a"],
         [None, None],
         ["12345678901234567890", "1.5"],
-        ["2020-01-31", "31.01.2020"],
+        ["01/02/2020", "03/04/2020"],
+        ["31.01.20", "30.01.20"],
         ["7", "large"],
     ],
 )
@@ -76,10 +79,40 @@ def test_a_value_that_comes_late_keeps_the_column_a_text() -> None:
     assert typed("x", ["1"] * 1500 + ["a"]).table["x"].dtype == TEXT
 
 
-def test_an_order_of_day_and_month_that_nothing_decides_is_remarked() -> None:
+BOTH = (
+    "'01/02/2020' is 2020-02-01 with the day first and 2020-01-02 with the month first, and no value decides"
+)
+
+
+def test_an_order_of_day_and_month_that_nothing_decides_leaves_a_text_with_a_remark() -> None:
     found = typed("day", ["01/02/2020", "03/04/2020"])
-    assert found.remarks == {"day": "whether the day or the month comes first is a guess"}
-    assert found.table["day"].dtype == pl.Date
+    assert found.remarks == {"day": f"dates, but {BOTH}"}
+    assert found.table["day"].dtype == TEXT
+
+
+def test_the_other_columns_of_the_file_decide_the_order_of_day_and_month() -> None:
+    raw = pl.DataFrame(
+        {"day": ["01/02/2020", "03/04/2020"], "paid": ["02/13/2020 10:00", "02/14/2020 10:00"]}
+    )
+    found = infer_text_types(raw)
+    assert found.table["day"].to_list() == [dt.date(2020, 1, 2), dt.date(2020, 3, 4)]
+    assert found.formats == {"day": "%m/%d/%Y", "paid": "%m/%d/%Y %H:%M"}
+    assert found.remarks == {"day": f"{BOTH}; the month comes first, as in paid"}
+
+
+def test_other_columns_that_differ_decide_nothing() -> None:
+    raw = pl.DataFrame({"day": ["01/02/2020"], "us": ["02/13/2020"], "uk": ["13/02/2020"]})
+    assert infer_text_types(raw).table["day"].dtype == TEXT
+
+
+def test_dates_in_several_forms_are_remarked() -> None:
+    found = typed("day", ["2020-01-31", "30.01.2020", "29.01.2020"])
+    assert found.formats == {}
+    assert found.remarks == {"day": "2 forms: 2 like '30.01.2020', 1 like '2020-01-31'"}
+
+
+def test_moments_that_become_utc_are_remarked() -> None:
+    assert "2020-01-31 13:30 (in UTC)" in typed("at", ["2020-01-31T14:30:00+01:00"]).remarks["at"]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +147,7 @@ def test_whole_numbers_are_dates_if_their_name_says_so(
         (["1.5"] * 11 + ["lots"], "numbers but for 1 of 12 values: 'lots'"),
         (["1"] * 41 + ["a", "b", "c", "x" * 30], "numbers but for 4 of 45 values: 'a', 'b', 'c' …"),
         (["2020-01-31"] * 11 + ["soon"], "dates but for 1 of 12 values: 'soon'"),
+        (["31.01.20", "30.01.20"], "dates with years of two digits, if their format is %d.%m.%y"),
         (["1.5"] * 9 + ["lots"], None),
         (["a", "b"], None),
     ],

@@ -269,8 +269,10 @@ def _describe_conflict(read: ReadTexts) -> tuple[str, tuple[str, ...]]:
     day_first, month_first = read_both_ways(text)
     why = "no value decides"
     formats = list_date_formats(read.ambiguous)
-    if read.deciders:  # no format reads all of them
-        why, formats = f"{join_names(map(repr, read.deciders), 2)} contradict each other", []
+    mark = "/" if "/" in text else "-"
+    deciders = [repr(decider) for decider in read.deciders if mark in decider]
+    if deciders:  # no format reads all of them
+        why, formats = f"{' and '.join(deciders)} contradict each other", []
     sentence = f"{text!r} is {day_first} with the day first and {month_first} with the month first, and {why}"
     return sentence, tuple(f'Format("{f}")' for f in formats)
 
