@@ -48,12 +48,16 @@ def test_fields_have_their_role_type_and_options() -> None:
         Column("id", "int", role="id"),
         Column("shop", "str", True, role="key", parent="Shop"),
         Column("day", "date", True, role="time", format="%d.%m.%Y"),
+        Column("seen", "datetime", zone="Europe/Berlin"),
+        Column("at", "datetime", format="%d.%m.%Y %H:%M", zone="Europe/Berlin", zone_twice="latest"),
         Column("wait", "duration", bounds={"ge": 0}, alias="Wait (s)", description="how long"),
         Column("odd", "any"),
     ) == [
         "id: Id[int]",
         "shop: Key[Shop] | None",
         'day: Time[Annotated[date, Format("%d.%m.%Y")] | None]',
+        'seen: Annotated[datetime, Zone("Europe/Berlin")]',
+        'at: Annotated[datetime, Format("%d.%m.%Y %H:%M"), Zone("Europe/Berlin", twice="latest")]',
         'wait: timedelta = Field(ge=0, alias="Wait (s)", description="how long")',
         "odd: Any",
     ]
