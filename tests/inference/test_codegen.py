@@ -52,6 +52,8 @@ def test_fields_have_their_role_type_and_options() -> None:
         Column("at", "datetime", format="%d.%m.%Y %H:%M", zone="Europe/Berlin", zone_twice="latest"),
         Column("wait", "duration", bounds={"ge": 0}, alias="Wait (s)", description="how long"),
         Column("odd", "any"),
+        Column("price", "float", True, role="target", decimal=",", thousands="."),
+        Column("visits", "int", thousands="'"),
     ) == [
         "id: Id[int]",
         "shop: Key[Shop] | None",
@@ -60,7 +62,15 @@ def test_fields_have_their_role_type_and_options() -> None:
         'at: Annotated[datetime, Format("%d.%m.%Y %H:%M"), Zone("Europe/Berlin", twice="latest")]',
         'wait: timedelta = Field(ge=0, alias="Wait (s)", description="how long")',
         "odd: Any",
+        'price: Target[Annotated[float, Decimal(","), Thousands(".")] | None]',
+        'visits: Annotated[int, Thousands("\'")]',
     ]
+
+
+def test_marks_of_numbers_are_imported() -> None:
+    source = module(Schema("Row", (Column("x", "float", decimal=",", thousands="."),)))
+    assert "from typing import Annotated\n" in source
+    assert "from magical import Contract, Decimal, Thousands\n" in source
 
 
 def test_a_column_called_date_does_not_hide_the_type() -> None:

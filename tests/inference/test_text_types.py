@@ -142,7 +142,7 @@ def test_whole_numbers_are_dates_if_their_name_says_so(
         (["1" * 16 + ".5", "1" * 16], "whole numbers of more digits than a number holds"),
         (
             ["1,000", "2,500", ""],
-            "numbers, if the comma separates thousands; it could also be a decimal comma",
+            "numbers, but '2,500' is 2.500 if the comma is the decimal mark, and 2500 if it stands between thousands",
         ),
         (["1.5"] * 11 + ["lots"], "numbers but for 1 of 12 values: 'lots'"),
         (["1"] * 41 + ["a", "b", "c", "x" * 30], "numbers but for 4 of 45 values: 'a', 'b', 'c' …"),
@@ -180,3 +180,87 @@ def test_whole_numbers_survive_being_written(numbers: list[int]) -> None:
 @given(st.lists(st.none() | st.dates(dt.date(1800, 1, 1)), min_size=1, max_size=20).filter(any))
 def test_dates_survive_being_written(days: list[dt.date | None]) -> None:
     assert typed("x", [d and d.isoformat() for d in days]).table["x"].to_list() == days
+
+
+@pytest.mark.parametrize(
+    ("texts", "values", "marks", "remark"),
+    [
+        (["3,663", "249"], [3663, 249], ("", ","), "'3,663' is read as 3663 (comma between thousands)"),
+        (["1.498,5", "7"], [1498.5, 7.0], (",", "."), ""),
+        (["1,5", "2"], [1.5, 2.0], (",", ""), ""),
+        (["1234.5", "1.498"], [1234.5, 1.498], ("", ""), ""),
+        (["1.498", "1500"], [1.498, 1500.0], (".", ""), "between thousands it would be 1498"),
+        (
+            ["69'425", "98"],
+            [69425, 98],
+            ("", "'"),
+            '"69\'425" is read as 69425 (apostrophe between thousands)',
+        ),
+        (["$2,248.60", "$5"], [2248.6, 5.0], (".", ","), "without the currency $"),
+        (["90%", "5%"], [90, 5], ("", ""), "'90%' is read as 90 (percent); as a share it would be 0.9"),
+        (["12 pieces", "3 pieces"], [12, 3], ("", ""), "without the unit pieces"),
+        (["1.5e3", "2E-2"], [1500.0, 0.02], ("", ""), ""),
+        (["9,007,199,254,740,993"], [2**53 + 1], ("", ","), ""),
+    ],
+)
+def test_numbers_are_read_with_their_marks(
+    texts: list[str], values: list[Any], marks: tuple[str, str], remark: str
+) -> None:
+    found = typed("x", texts)
+    assert found.table["x"].to_list() == values
+    assert found.table["x"].dtype == (pl.Int64 if isinstance(values[0], int) else pl.Float64)
+    assert found.marks.get("x", ("", "")) == marks
+    assert remark in found.remarks.get("x", "")
+    assert (remark == "") is ("x" not in found.remarks)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["12A", "13A"],
+        ["12 A", "13 A"],
+        ["$007", "$012"],
+        ["007 kg"],
+        ["560 001", "110 011"],
+        ["(1)", "(2)"],
+        ["5 PM", "7 PM"],
+        ["1st", "2nd"],
+        ["12 Jan", "14 Jan"],
+        ["10-20", "30-40"],
+        ["+49 30 123456", "+1 202 5550123"],
+        ["1.2.3", "1.10.0"],
+        ["12 Main Street 5", "7 Main Street 9"],
+    ],
+)
+def test_codes_and_times_are_no_numbers(texts: list[str]) -> None:
+    assert typed("x", texts).table["x"].dtype == TEXT
+
+
+@pytest.mark.parametrize(
+    ("texts", "remark"),
+    [
+        (["1.498", "2.5O0"], None),
+        (["1.498", "2.345", None], "numbers, but '1.498' is 1.498 if the point is the decimal mark"),
+        (["12 kg", "300 g"], "numbers, but '12 kg' and '300 g' have different units"),
+        (["90%", "0.5"], "numbers, but '90%' is in percent, and '0.5' is not"),
+        (["Bonn", "1.498", "Ulm"], None),
+    ],
+)
+def test_numbers_with_two_readings_stay_texts(texts: list[str | None], remark: str | None) -> None:
+    found = typed("x", texts)
+    assert found.table["x"].dtype == TEXT
+    assert found.remarks.get("x", "").startswith(remark or "")
+    assert ("x" in found.remarks) is bool(remark)
+
+
+def test_a_comma_between_fields_makes_a_point_decimal() -> None:
+    raw = pl.DataFrame({"x": ["1.498", "2.345"], "y": ["1,498", "2,345"]})
+    found = infer_text_types(raw, "comma")
+    assert found.table["x"].to_list() == [1.498, 2.345]
+    assert found.marks == {"x": (".", "")}
+    assert found.remarks["x"].startswith(
+        "'1.498' is read as 1.498 (point as decimal mark); between thousands"
+    )
+    assert found.table["y"].dtype == TEXT
+    commas = raw.with_columns(z=pl.lit("3,73"))
+    assert infer_text_types(commas, "comma").table["x"].to_list() == [1498, 2345]

@@ -29,6 +29,7 @@ __all__ = [
     "Group",
     "Id",
     "Key",
+    "Orphans",
     "Role",
     "Target",
     "Thousands",
@@ -73,9 +74,26 @@ class Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Thousands:
-    """The mark between thousands in the source: ``Annotated[int, Thousands(".")]``."""
+    """The mark between thousands in the source, ``. , ' _`` or blank: ``Annotated[int, Thousands(".")]``."""
 
     mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """The share of a key's rows that may refer to no parent: ``Annotated[Key[Customer], Orphans(0.02)]``.
+
+    Raises:
+        ContractError: the share is not between 0 and 1.
+    """
+
+    max_share: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_share <= 1:
+            raise ContractError(
+                f"Orphans({self.max_share}) is no share of rows.", hint="a share is between 0 and 1."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +149,7 @@ TYPES: dict[Any, str] = {
     Any: "any",
 }
 
+_NUMBER_TYPES = ("int", "float", "duration", "any")  # the type of a key may be any
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
 
 # Weak keys: a project that is loaded again brings new classes, and the old ones can be freed, except those
@@ -206,6 +225,7 @@ def schema_of(contract: type[BaseModel]) -> Schema:
         fields = contract.model_fields.items()
         columns = tuple(_make_column(contract, name, info) for name, info in fields)
         _check_roles(contract, columns)
+        _check_number_marks(contract, columns)
         _schemas[contract] = Schema(
             contract.__name__, columns, tuple(_collect_rules(contract)), source_location(contract)
         )
@@ -252,6 +272,31 @@ def _check_roles(contract: type[BaseModel], columns: tuple[Column, ...]) -> None
             )
 
 
+def _check_number_marks(contract: type[BaseModel], columns: tuple[Column, ...]) -> None:
+    """Raise a ContractError for a mark that no number has, or that stands at a column without numbers."""
+    for column in columns:
+        name, place = f"{contract.__name__}.{column.name}", _location_suffix(contract)
+        decimal, thousands = f"Decimal({column.decimal!r})", f"Thousands({column.thousands!r})"
+        if not (column.decimal or column.thousands):
+            continue
+        if column.type not in _NUMBER_TYPES:
+            raise ContractError(
+                f"{name} is {column.type}, and has {decimal if column.decimal else thousands}{place}.",
+                hint="leave the mark out, or make the field an int or a float.",
+            )
+        for text, mark, known in ((decimal, column.decimal, ".,"), (thousands, column.thousands, ".,' _")):
+            if mark not in ("", *known):
+                raise ContractError(
+                    f"{name} has {text}, which is no mark of numbers{place}.",
+                    hint=f"use one of {', '.join(map(repr, known))}.",
+                )
+        if column.decimal == column.thousands:
+            raise ContractError(
+                f"{name} has {decimal} and {thousands}, the same mark twice{place}.",
+                hint="leave one of them out.",
+            )
+
+
 def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Column:
     """Convert a field of a contract to a column; raise a ContractError for two roles or an unknown type."""
     marks: list[Any] = list(info.metadata)
@@ -264,6 +309,11 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
             hint="a column has one role.",
         )
     role = roles[0] if roles else None
+    if any(isinstance(m, Orphans) for m in marks) and (role is None or role.name != "key"):
+        raise ContractError(
+            f"{contract.__name__}.{name} allows orphans, and is no key{_location_suffix(contract)}.",
+            hint=f"write {name}: Annotated[Key[Parent], Orphans(...)], or leave Orphans out.",
+        )
     kind, choices = _resolve_type(contract, name, bare_hint)
     parent, parents = "", tuple[Column, ...]()
     if role is not None and role.parent is not None:
@@ -285,6 +335,7 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
         format=next((m.text for m in marks if isinstance(m, Format)), ""),
         decimal=next((m.mark for m in marks if isinstance(m, Decimal)), ""),
         thousands=next((m.mark for m in marks if isinstance(m, Thousands)), ""),
+        max_orphans=next((m.max_share for m in marks if isinstance(m, Orphans)), 0.0),
         zone=zone.name if zone else "",
         zone_twice=zone.twice if zone else "",
         description=info.description or "",

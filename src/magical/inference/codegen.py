@@ -10,7 +10,7 @@ from typing import Any
 from magical.contracts.schema import Column, Schema
 from magical.inference.name_vocabulary import class_name, first_free_name
 
-__all__ = ["contract_source", "module_source", "quote_value"]
+__all__ = ["WIDTH", "contract_source", "module_source", "order_parents_first", "quote_value"]
 
 WIDTH = 110
 _ROLES = {"id": "Id", "time": "Time", "group": "Group", "target": "Target"}
@@ -20,6 +20,7 @@ _DATE_CLASSES = (dt.date, dt.time, dt.timedelta)  # a datetime is a date
 _IMPORTED = (
     "Contract",
     "Field",
+    "Decimal",
     "Format",
     "Group",
     "Id",
@@ -27,6 +28,7 @@ _IMPORTED = (
     "Literal",
     "Annotated",
     "Target",
+    "Thousands",
     "Time",
     "Zone",
 )
@@ -69,7 +71,7 @@ def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping
         >>> module_source([shop], "What is promised.", {}).splitlines()[2]
         'from magical import Contract, Id'
     """
-    ordered = _order_parents_first(schemas)
+    ordered = order_parents_first(schemas)
     columns = [c for s in schemas for c in s.columns]
     dates = _datetime_prefix(columns)
     taken = {s.name for s in schemas} | {*_IMPORTED}
@@ -154,6 +156,8 @@ class _ContractWriter:
         if column.zone:
             twice = f", twice={quote_value(column.zone_twice)}" if column.zone_twice else ""
             marks.append(f"Zone({quote_value(column.zone)}{twice})")
+        marks += [f"Decimal({quote_value(column.decimal)})"] if column.decimal else []
+        marks += [f"Thousands({quote_value(column.thousands)})"] if column.thousands else []
         if marks:
             plain = f"Annotated[{', '.join((plain, *marks))}]"
         if column.nullable:
@@ -230,7 +234,14 @@ def _is_used(text: str, name: str) -> bool:
     return any(f"{before}{name}{after}" in text for before in " [(" for after in "[()")
 
 
-def _order_parents_first(schemas: Sequence[Schema]) -> list[Schema]:
+def order_parents_first(schemas: Sequence[Schema]) -> list[Schema]:
+    """Order contracts so that parents come before those that refer to them.
+
+    Example:
+        >>> sale = Schema("Sale", (Column("shop", "str", role="key", parent="Shop"),))
+        >>> [s.name for s in order_parents_first([sale, Schema("Shop", ())])]
+        ['Shop', 'Sale']
+    """
     waiting, ordered = list(schemas), list[Schema]()
     while waiting:
         names = {s.name for s in waiting}

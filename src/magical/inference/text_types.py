@@ -12,15 +12,15 @@ from magical.contracts.dtypes import dtype_kind
 from magical.contracts.schema import Column
 from magical.inference.column_stats import TypedTable
 from magical.inference.name_vocabulary import has_word_kind
+from magical.inference.number_types import infer_numbers
 from magical.reading.casting import cast
 from magical.reading.date_parsing import TIME_SUFFIXES, infer_date_format
+from magical.reading.number_reading import TableEvidence
 
 __all__ = ["infer_text_types"]
 
 _LEADING_ZERO = r"^[+-]?0\d+$"
 _TOO_LONG = r"^[+-]?\d{16,}$"  # more digits than a float has
-_ANY_COMMA = r"^[+-]?\d{1,3}(,\d{3})+$"
-_WRITTEN_AS_FLOAT = r"[.,eE]"
 _BOOLEAN_LETTERS = ({"t", "f"}, {"y", "n"}, {"j", "n"})
 _FIRST_PART = r"%[dm](?=[/-]%[dm][/-])"
 _DATE_NUMBER_RANGE = (19000101, 21001231)
@@ -28,11 +28,16 @@ _NEAR_MISS_SHARE = 0.9
 _HEAD_ROWS = 1000
 
 
-def infer_text_types(raw: pl.DataFrame) -> TypedTable:
+def infer_text_types(raw: pl.DataFrame, delimiter: str = "") -> TypedTable:
     """Cast each text column to the type that all its values have, so that ``model_data`` can cast them too.
 
     Digits with leading zeros stay texts, since they are codes. Whole numbers such as 20140629 become dates if
     the column's name fits. Texts that are nearly all numbers or dates stay texts, with a remark.
+
+    Args:
+        raw: a table of texts.
+        delimiter: what stands between the fields of its file, by name. With a comma there, a point is decimal
+            if nothing else decides.
 
     Example:
         >>> raw = pl.DataFrame({"zip": ["01067"], "n": ["7"], "day": ["29.06.2014"], "ok": ["n/a"]})
@@ -40,13 +45,15 @@ def infer_text_types(raw: pl.DataFrame) -> TypedTable:
         >>> typed.table.row(0), typed.formats
         (('01067', 7, datetime.date(2014, 6, 29), 'n/a'), {'day': '%d.%m.%Y'})
     """
-    inferred = {values.name: _infer_series(values) for values in raw.get_columns()}
+    evidence = TableEvidence(raw, "." if delimiter == "comma" else "")
+    inferred = {values.name: _infer_series(values, evidence) for values in raw.get_columns()}
     inferred |= _settle_order(raw, inferred)
     return TypedTable(
         raw.with_columns(found.values.alias(name) for name, found in inferred.items()),
         raw,
         {name: found.format for name, found in inferred.items() if found.format},
         {name: found.remark for name, found in inferred.items() if found.remark},
+        {name: found.marks for name, found in inferred.items() if any(found.marks)},
     )
 
 
@@ -60,12 +67,13 @@ class _InferredSeries(NamedTuple):
     format: str = ""
     remark: str = ""
     fixes: tuple[str, ...] = ()
+    marks: tuple[str, str] = ("", "")
 
 
-def _infer_series(raw: pl.Series) -> _InferredSeries:
+def _infer_series(raw: pl.Series, evidence: TableEvidence) -> _InferredSeries:
     """Cast a column to the type of its values."""
     if raw.dtype == pl.String:
-        found = _infer_texts(raw)
+        found = _infer_texts(raw, evidence)
         if found.values.dtype == pl.String and not found.remark:
             return found._replace(remark=_describe_near_miss(raw))
         return found
@@ -74,29 +82,21 @@ def _infer_series(raw: pl.Series) -> _InferredSeries:
     return _InferredSeries(raw)
 
 
-def _infer_texts(raw: pl.Series) -> _InferredSeries:
+def _infer_texts(raw: pl.Series, evidence: TableEvidence) -> _InferredSeries:
     """Cast a text column to the type of its values, with its date format, empty for none or ISO."""
     texts = raw.str.strip_chars()
     if texts.str.contains(_LEADING_ZERO).any():
         return _InferredSeries(raw)
-    head = texts.head(_HEAD_ROWS)  # most types fail on the first rows already, which saves a full cast
-    for kind in ("int", "float", "bool"):
-        if not _is_castable(head, kind, "") or (values := _cast_all(texts, kind, "")) is None:
-            continue
-        if kind == "int":
-            return _InferredSeries(_refine_integers(raw, texts, values))
-        if kind == "float" and texts.str.contains(_TOO_LONG).any():
-            return _InferredSeries(raw)
-        if kind != "bool" or _is_boolean_pair(texts, values):
+    if numbers := infer_numbers(raw, evidence):
+        if numbers.values.dtype == pl.Int64 and not any(numbers.marks) and _is_date_numbers(numbers.values):
+            return _InferredSeries(cast(raw, Column(raw.name, "date")).values)
+        return _InferredSeries(numbers.values, remark=numbers.remark, marks=numbers.marks)
+    # Most types fail on the first rows already, which saves a full cast.
+    if _is_castable(texts.head(_HEAD_ROWS), "bool", ""):
+        values = _cast_all(texts, "bool", "")
+        if values is not None and _is_boolean_pair(texts, values):
             return _InferredSeries(values)
     return _infer_dates(raw, texts)
-
-
-def _refine_integers(raw: pl.Series, texts: pl.Series, values: pl.Series) -> pl.Series:
-    # Whole numbers that are written like 12.0 are floats in the source.
-    if texts.str.contains(_WRITTEN_AS_FLOAT).any():
-        return values.cast(pl.Float64)
-    return cast(raw, Column(raw.name, "date")).values if _is_date_numbers(values) else values
 
 
 def _infer_dates(raw: pl.Series, texts: pl.Series) -> _InferredSeries:
@@ -170,8 +170,6 @@ def _describe_near_miss(raw: pl.Series) -> str:
         return "written with leading zeros"
     if texts.str.contains(_TOO_LONG).any():
         return "whole numbers of more digits than a number holds"
-    if (texts.str.contains(_ANY_COMMA) | (texts == "")).all():
-        return "numbers, if the comma separates thousands; it could also be a decimal comma"
     for kind, words in (("float", "numbers"), ("date", "dates")):
         values, failed, *_ = cast(texts, Column(raw.name, kind))
         count, cast_count = int(failed.sum()), len(values) - values.null_count()

@@ -1,8 +1,8 @@
 """Numbers in texts: which marks are decimal and which stand between thousands, from all the evidence.
 
 A point or a comma between digits is the decimal mark or stands between thousands. Most texts leave one
-reading: ``1.234,5``, ``1,5``, ``1,234,567``. A text such as ``1.498`` leaves two; then the contract decides, or the
-other texts of the column, or the column's type and the other columns of the table, or nothing does.
+reading: ``1.234,5``, ``1,5``, ``1,234,567``. A text such as ``1.498`` leaves two. Then the contract decides,
+or the other texts of the column, or its type and the other columns of the table, or nothing does.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from magical.contracts.schema import Column
+from magical.reading.missing_texts import is_missing_text
 from magical.reading.number_affixes import find_other_unit, note_affixes, split_affixes
 from magical.reading.reading_note import ReadingNote
 
 __all__ = ["NumberReading", "TableEvidence", "has_open_point", "normalize_marks", "read_numbers"]
 
 _HEAD_ROWS = 1000
-_NUMBER_SHARE = 0.9  # a column of numbers may have a few texts for a missing value
+_NUMBER_SHARE = 0.9  # a column of numbers may have a few other texts
 _OTHER = {".": ",", ",": "."}
-_NAMES = {".": "point", ",": "comma"}
+_NAMES = {".": "point", ",": "comma", "'": "apostrophe", " ": "blank", "_": "underscore"}
 _DECIMAL, _THOUSANDS, _NEITHER = "decimal", "thousands", ""
 _CODE = r"^[+-]?0[0-9]"
 _ONE_READING = r"^[^.]*$|^[+-]?(?:0|[0-9]{4}|[0-9]*\.[0-9]{0,2}(?:[^0-9]|$)|[0-9]*\.[0-9]{4}|[0-9.]*[eE]|\.)"
@@ -69,14 +70,16 @@ class NumberReading:
 class TableEvidence:
     """The decimal marks of the columns of a raw table, found when they are first asked for.
 
+    Attributes:
+        assumed: the decimal mark to assume if no column shows one; empty for none.
+
     Example:
         >>> TableEvidence(pl.DataFrame({"a": ["1.498"], "b": ["3,73"]})).decimal_mark(besides="a")
         ','
     """
 
     def __init__(self, table: pl.DataFrame, assumed: str = "") -> None:
-        """Take the table, and the decimal mark to assume if none of its columns shows one."""
-        self._table, self._assumed, self._found = table, assumed, dict[str, str]()
+        self.assumed, self._table, self._found = assumed, table, dict[str, str]()
 
     def decimal_mark(self, besides: str) -> str:
         """Return the decimal mark of all other columns that show one; empty if none does or they differ."""
@@ -87,15 +90,17 @@ class TableEvidence:
                     self._found[column.name] = _find_decimal_mark(column)
                 marks.add(self._found[column.name])
         marks.discard("")
-        return marks.pop() if len(marks) == 1 else "" if marks else self._assumed
+        return marks.pop() if len(marks) == 1 else ""
 
 
 def _find_decimal_mark(column: pl.Series) -> str:
     """Return the decimal mark that a column of numbers shows by itself; empty if it shows none."""
-    for texts in (column.head(_HEAD_ROWS), column):
-        cores = _Cores(split_affixes(texts.str.strip_chars())["core"])
+    for part in (column.head(_HEAD_ROWS), column):
+        texts = part.str.strip_chars().drop_nulls()
+        texts = texts.filter(~is_missing_text(texts))
+        cores = _Cores(split_affixes(texts)["core"])
         numbers = cores.core.filter(cores.point | cores.comma)
-        is_column_of_numbers = len(numbers) >= max(1, _NUMBER_SHARE * (len(texts) - texts.null_count()))
+        is_column_of_numbers = len(numbers) >= max(1, _NUMBER_SHARE * len(texts))
         if not is_column_of_numbers or numbers.str.contains(_CODE).any():
             return ""
         if (cores.point_count > 0) != (cores.comma_count > 0):
@@ -204,11 +209,11 @@ def read_numbers(texts: pl.Series, column: Column, evidence: TableEvidence | Non
     decimal, thousands = _find_marks(cores.core, plain.is_not_null(), by_comma)
     if decimal == "." and not thousands and not decision.disputed:
         decimal = ""
-    notes = (*_note_marks(texts, cores, decision), *note_affixes(texts, parts, plain))
+    notes = (*_note_marks(texts, cores, decision, plain), *note_affixes(texts, parts, plain))
     return NumberReading(plain, decimal, thousands, unit, notes, conflict, fixes)
 
 
-def normalize_marks(texts: pl.Series, decimal: str = "", thousands: str = "") -> pl.Series:
+def normalize_marks(texts: pl.Series, decimal: str | None, thousands: str | None = None) -> pl.Series:
     """Rewrite numbers with marks, by marks that an author states, to a form that leaves one reading.
 
     A number with exactly three digits behind the decimal point gets a zero more. Other texts are returned as
@@ -216,8 +221,8 @@ def normalize_marks(texts: pl.Series, decimal: str = "", thousands: str = "") ->
 
     Args:
         texts: the cells of a column.
-        decimal: the decimal mark; empty for the one that ``thousands`` leaves.
-        thousands: the mark between thousands; empty for any other than the decimal mark.
+        decimal: the decimal mark; None for the one that ``thousands`` leaves.
+        thousands: the mark between thousands; None for any other than the decimal mark.
 
     Example:
         >>> normalize_marks(pl.Series(["1.498,5", "1,498", "1.498", "Bonn, 3", "5,5 kg"]), ",").to_list()
@@ -228,14 +233,13 @@ def normalize_marks(texts: pl.Series, decimal: str = "", thousands: str = "") ->
     rows = texts.str.contains(_ANY_MARK).fill_null(False).arg_true()
     parts = split_affixes(texts.gather(rows).str.strip_chars())
     cores = _Cores(parts["core"])
-    plain, _ = _write_plain(
-        cores, _Decision(_stated_roles(Column("", "float", decimal=decimal, thousands=thousands)))
-    )
+    column = Column("", "float", decimal=decimal or "", thousands=thousands or "")
+    plain, _ = _write_plain(cores, _Decision(_stated_roles(column)))
     number = pl.col("plain").str.replace(r"(\.[0-9]{3})$", "${1}0")
     unit = pl.when(pl.col("unit") != "").then(" " + pl.col("unit")).otherwise(pl.lit(""))
     written = parts.with_columns(plain=plain, row=rows).filter(pl.col("plain").is_not_null())
     written = written.select("row", text=pl.concat_str("currency", number, unit))
-    return texts.scatter(written["row"], written["text"]) if len(written) else texts
+    return texts.clone().scatter(written["row"], written["text"]) if len(written) else texts
 
 
 def _decide(cores: _Cores, column: Column, evidence: TableEvidence | None) -> _Decision:
@@ -284,6 +288,8 @@ def _collect_votes(cores: _Cores, column: Column, evidence: TableEvidence | None
             votes.append((_OTHER[mark], "the numbers are promised to be whole"))
     if evidence and (decimal := evidence.decimal_mark(besides=cores.core.name)):
         votes.append((decimal, f"other columns have a decimal {_NAMES[decimal]}"))
+    elif evidence and marks == [evidence.assumed]:
+        votes.append((evidence.assumed, "a comma parts the fields of the file"))
     return votes
 
 
@@ -335,8 +341,12 @@ def _describe_conflict(texts: pl.Series, cores: _Cores) -> tuple[str, tuple[str,
     )
 
 
-def _note_marks(texts: pl.Series, cores: _Cores, decision: _Decision) -> list[ReadingNote]:
+def _note_marks(texts: pl.Series, cores: _Cores, decision: _Decision, plain: pl.Series) -> list[ReadingNote]:
     if not decision.disputed:
+        marked = cores.core.str.contains("[' _]").fill_null(False) & plain.is_not_null()
+        for row in marked.arg_true().head(1):
+            name = next(name for mark, name in _NAMES.items() if mark in "' _" and mark in cores.core[row])
+            return [ReadingNote(str(texts[row]), str(plain[row]), f"{name} between thousands")]
         return []
     text, mark, numbers = cores.open_example(texts)
     role, name = decision.roles[mark], _NAMES[mark]
