@@ -56,10 +56,6 @@ BY_HAND = {
     "mixed_dates.csv": "id: Id[int]\nwhen: Time[date]\nn: Target[int]",
 }
 NOT_YET_BY_HAND = {
-    "european_points.csv",
-    "thousands_utf16.tsv",
-    "lines_around.csv",
-    "nearly_numbers.csv",
     "mixed_dates.csv",
 }
 
