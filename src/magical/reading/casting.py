@@ -87,7 +87,8 @@ def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) 
             return CastResult(numbers.rename(column.name), pl.repeat(False, len(raw), eager=True))
         raw = raw.str.strip_chars()
         missing = (raw == "") if column.type == "str" else is_missing_text(raw)
-        raw = pl.select(pl.when(~missing).then(raw).alias(raw.name)).to_series()
+        if missing.any():
+            raw = pl.select(pl.when(~missing).then(raw).alias(raw.name)).to_series()
         if column.type in _NUMBERS:
             return _cast_number_texts(raw, column, evidence)
     elif raw.dtype.is_float():
