@@ -28,7 +28,6 @@ NOT_YET = {
     # samples
     "running_numbers.csv",
     "three_positives.csv",
-    "mixed_dates.csv",
     # thousands point: what parts the fields is not known to model_data
     "three digits after the point in a file with commas between the fields",
     # thousands in UTF-16
@@ -39,15 +38,12 @@ NOT_YET = {
     "clients in no order",
     "customers in German",
     "customers with several rows each",
-    # offsets
     # few positives
     "three of 300",
     "one of 120",
     "two in words",
     "three negatives",
     "four of 400 in truths",
-    # dates in several forms
-    "a comma in dates without quotes",
     # dialects
     "gzipped",
     "gzipped tabs in utf-16",
@@ -74,7 +70,6 @@ NOT_YET_BY_HAND = {
     "thousands_utf16.tsv",
     "lines_around.csv",
     "nearly_numbers.csv",
-    "mixed_dates.csv",
 }
 
 
