@@ -27,16 +27,12 @@ KINDS = (
 NOT_YET = {
     # samples
     "three_positives.csv",
-    "mixed_dates.csv",
     # thousands point: what parts the fields is not known to model_data
     "three digits after the point in a file with commas between the fields",
     # thousands in UTF-16
     # running numbers
     "customers with several rows each",
-    # offsets
     # few positives
-    # dates in several forms
-    "a comma in dates without quotes",
     # dialects
     # types
 }
@@ -56,7 +52,6 @@ BY_HAND = {
     "mixed_dates.csv": "id: Id[int]\nwhen: Time[date]\nn: Target[int]",
 }
 NOT_YET_BY_HAND = {
-    "mixed_dates.csv",
 }
 
 

@@ -108,6 +108,8 @@ def _strip(raw: pl.Series, column: Column) -> pl.Series:
     """Remove blanks at both ends of texts, and those texts that mean a missing value."""
     raw = raw.str.strip_chars()
     missing = (raw == "") if column.type == "str" else is_missing_text(raw)
+    if not missing.any():
+        return raw
     return pl.select(pl.when(~missing).then(raw).alias(raw.name)).to_series()
 
 

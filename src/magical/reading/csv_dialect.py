@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from magical.errors import InputError, shorten
+from magical.reading.date_commas import quote_comma_dates
 
 __all__ = [
     "DELIMITERS",
@@ -113,6 +114,10 @@ def detect_dialect(text: bytes, name: str, delimiter: str | None = None, quote: 
         remark = _accept_one_column(sample, name, delimiter)
     else:
         remark = _describe_quotes(best, name) if quote is None else ""
+    if best.delimiter == "," and best.quote in ("", '"') and quote is None:
+        text, dates = quote_comma_dates(text, name)
+        best = best._replace(quote='"' if dates else best.quote)
+        remark = " ".join(filter(None, (remark, dates)))
     return best._replace(text=text, first_line=first_line, remark=remark)
 
 
