@@ -2,5 +2,5 @@
 
 Pure functions on bytes and polars columns; `ingest` and `model_data` call them.
 Door: `casting`, `compression`, `csv_dialect`, `date_parsing`, `encodings`, `file_shape`, `number_affixes`,
-`number_reading`, `table_shape`.
+`number_reading`.
 """

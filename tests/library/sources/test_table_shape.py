@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from magical.reading.table_shape import drop_repeated_headers, drop_totals, name_columns
+from magical.library.sources.table_shape import drop_repeated_headers, drop_totals, name_columns
 
 
 def texts(*rows: str) -> pl.DataFrame:
