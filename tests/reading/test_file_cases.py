@@ -73,7 +73,6 @@ BY_HAND = {
 NOT_YET_BY_HAND = {
     "european_points.csv",
     "thousands_utf16.tsv",
-    "lines_around.csv",
     "nearly_numbers.csv",
     "mixed_dates.csv",
 }
