@@ -14,7 +14,6 @@ CASES = {case.name: case for case in SAMPLES}
 NOT_YET = {
     "european_points.csv",
     "thousands_utf16.tsv",
-    "lines_around.csv",
     "nearly_numbers.csv",
     "mixed_dates.csv",
 }

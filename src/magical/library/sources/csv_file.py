@@ -8,6 +8,7 @@ from magical.errors import InputError
 from magical.library.sources.csv_lines import CsvLines, cut_lines, cut_stray_comments
 from magical.library.sources.raw_table import RawTable
 from magical.library.sources.reading_settings import Reading
+from magical.library.sources.table_shape import drop_repeated_headers, drop_totals, name_columns
 from magical.reading.compression import decompress, detect_compression
 from magical.reading.csv_dialect import (
     DELIMITERS,
@@ -20,7 +21,6 @@ from magical.reading.csv_dialect import (
     unify_line_ends,
 )
 from magical.reading.encodings import decode_text
-from magical.reading.table_shape import drop_repeated_headers, drop_totals, name_columns
 
 __all__ = ["read_csv"]
 
