@@ -20,6 +20,7 @@ __all__ = [
     "count_delimiters",
     "detect_dialect",
     "has_clean_quotes",
+    "has_lone_returns",
     "is_regular",
     "open_reader",
     "read_records",
@@ -30,7 +31,8 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _RARE_DELIMITERS = (":", "^", "~", "\x01", "\u00a7", " ")
 _HEAD_BYTES = 1 << 16
 _SAMPLE_LINES = 200
-_COUNT_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 17
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _COLUMN_NAME = re.compile(r"(?=.*[^\W\d_])[\w#%$€(][\w .()/%#$€-]{0,63}")
 
 
@@ -73,12 +75,24 @@ def unify_line_ends(text: bytes) -> LineEnds:
     """
     if b"\r" not in text:  # much faster than to count
         return LineEnds(text, "LF")
-    feeds, returns, pairs = text.count(b"\n"), text.count(b"\r"), text.count(b"\r\n")
+    feeds, returns = _count_byte(text, "\n"), _count_byte(text, "\r")
     if not feeds:
         return LineEnds(text.replace(b"\r", b"\n"), "CR")
-    if returns > pairs and b'"' not in text:
+    if not has_lone_returns(text):
+        return LineEnds(text, "CRLF" if returns == feeds else "mixed")
+    if b'"' not in text:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return LineEnds(text, "CRLF" if returns == pairs == feeds else "mixed")
+    return LineEnds(text, "mixed")
+
+
+def has_lone_returns(text: bytes) -> bool:
+    r"""Return True if a carriage return stands without a line feed behind it.
+
+    Example:
+        >>> has_lone_returns(b"a\r\nb\r"), has_lone_returns(b"a\r\n")
+        (True, False)
+    """
+    return b"\r" in text and _LONE_RETURN.search(text) is not None
 
 
 def detect_dialect(text: bytes, name: str, delimiter: str | None = None, quote: str | None = None) -> Dialect:
@@ -123,12 +137,7 @@ def count_delimiters(dialect: Dialect) -> int:
         >>> count_delimiters(Dialect(b"a,b\n1,2\n", ","))
         2
     """
-    mark, size = ord(dialect.delimiter), len(dialect.text)
-    parts = (
-        np.frombuffer(dialect.text, np.uint8, min(_COUNT_BYTES, size - start), start)
-        for start in range(0, size, _COUNT_BYTES)
-    )
-    return sum(int(np.count_nonzero(part == mark)) for part in parts)  # much faster than bytes.count
+    return _count_byte(dialect.text, dialect.delimiter)
 
 
 def has_clean_quotes(dialect: Dialect) -> bool:
@@ -145,10 +154,11 @@ def has_clean_quotes(dialect: Dialect) -> bool:
     if len(quotes) % 2:
         return False
     data = np.frombuffer(dialect.text, dtype=np.uint8)
-    edges = (ord(dialect.delimiter), *map(ord, dialect.quote), ord("\n"), ord("\r"))
+    is_edge = np.zeros(256, dtype=bool)
+    is_edge[[ord(dialect.delimiter), *dialect.quote.encode(), *b"\r\n"]] = True
     opening, closing = quotes[::2], quotes[1::2]
-    begins = np.isin(data[np.maximum(opening - 1, 0)], edges) | (opening == 0)
-    ends = np.isin(data[np.minimum(closing + 1, len(data) - 1)], edges) | (closing == len(data) - 1)
+    begins = is_edge[data[np.maximum(opening - 1, 0)]] | (opening == 0)
+    ends = is_edge[data[np.minimum(closing + 1, len(data) - 1)]] | (closing == len(data) - 1)
     return bool(begins.all() and ends.all())
 
 
@@ -228,7 +238,17 @@ def _find_quotes(dialect: Dialect) -> Any:
     quote = dialect.quote.encode()
     if not quote or quote not in dialect.text:
         return np.empty(0, dtype=np.int64)
-    return np.flatnonzero(np.frombuffer(dialect.text, dtype=np.uint8) == quote[0])
+    return np.concatenate([np.flatnonzero(p == quote[0]) + start for start, p in _iter_pieces(dialect.text)])
+
+
+def _count_byte(text: bytes, char: str) -> int:
+    return sum(int(np.count_nonzero(piece == ord(char))) for _, piece in _iter_pieces(text))
+
+
+def _iter_pieces(text: bytes) -> Iterator[tuple[int, Any]]:
+    """Yield pieces that fit into the processor's cache, with the place where each begins."""
+    for start in range(0, len(text), _PIECE_BYTES):
+        yield start, np.frombuffer(text, np.uint8, min(_PIECE_BYTES, len(text) - start), start)
 
 
 def _list_dialects(sample: str, delimiter: str | None, quote: str | None) -> Iterator[Dialect]:

@@ -15,6 +15,7 @@ from magical.reading.csv_dialect import (
     count_delimiters,
     detect_dialect,
     has_clean_quotes,
+    has_lone_returns,
     is_regular,
     read_records,
     unify_line_ends,
@@ -115,8 +116,7 @@ def _parse_regular(dialect: Dialect) -> pl.DataFrame | None:
     text, quote = dialect.text, dialect.quote.encode()
     has_quotes = bool(quote) and quote in text
     is_unusual = dialect.is_padded or len(dialect.delimiter.encode()) > 1
-    has_lone_returns = b"\r" in text and text.count(b"\r") != text.count(b"\r\n")
-    if is_unusual or has_lone_returns or (has_quotes and not has_clean_quotes(dialect)):
+    if is_unusual or (has_quotes and (has_lone_returns(text) or not has_clean_quotes(dialect))):
         return None
     try:
         # The header is read as a row: polars would rename columns with the same name, which must be refused.
@@ -132,6 +132,8 @@ def _parse_regular(dialect: Dialect) -> pl.DataFrame | None:
     # It fills up lines that are too short: then the last field is null, and there are too few delimiters.
     if raw.width == 1 or not raw.to_series(-1).null_count():
         return raw
-    if not has_quotes and count_delimiters(dialect) == raw.height * (raw.width - 1):
-        return raw
-    return raw if is_regular(dialect) else None
+    inside = (
+        raw.select(pl.all().str.count_matches(dialect.delimiter, literal=True).sum()) if has_quotes else None
+    )
+    count = count_delimiters(dialect) - (sum(n or 0 for n in inside.row(0)) if inside is not None else 0)
+    return raw if count == raw.height * (raw.width - 1) or is_regular(dialect) else None
