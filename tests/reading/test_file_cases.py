@@ -30,9 +30,6 @@ NOT_YET = {
     "mixed_dates.csv",
     # thousands point: what parts the fields is not known to model_data
     "three digits after the point in a file with commas between the fields",
-    # thousands in UTF-16
-    "utf-32 with a mark",
-    "utf-32-le without a mark, stated",
     # running numbers
     "a running account",
     "clients in no order",
@@ -48,9 +45,6 @@ NOT_YET = {
     "four of 400 in truths",
     # dates in several forms
     "a comma in dates without quotes",
-    # dialects
-    "gzipped",
-    "gzipped tabs in utf-16",
     # types
     "a decimal in a column of whole numbers",
 }
