@@ -1,6 +1,10 @@
 """Csv files: the fast reader and the exact one give the same rows, and what was found is said."""
 
+import bz2
 import gzip
+import lzma
+from collections.abc import Callable
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -8,6 +12,8 @@ import pytest
 from magical.errors import InputError
 from magical.library import Reading
 from magical.library.sources.csv_file import read_csv
+from magical.library.sources.reader import read_source
+from magical.settings import InputPath
 
 
 def rows(data: bytes, **said: str) -> list[tuple[str | None, ...]]:
@@ -24,6 +30,7 @@ def test_what_was_found_is_in_the_facts() -> None:
         "line_ends": "CRLF",
         "compression": "gzip",
     }.items() <= raw.facts.items()
+    assert "a.csv is unpacked: it is a gzip file, which its name does not say." in raw.remarks
     assert any("Windows-1250" in remark for remark in raw.remarks)
     assert any("single quotes" in remark for remark in raw.remarks)
 
@@ -71,3 +78,15 @@ def test_a_million_fields_are_read_as_polars_reads_them() -> None:
     table = pl.DataFrame({"a": range(100_000), "b": ["x, y", "plain"] * 50_000, "c": [None, "z"] * 50_000})
     data = table.write_csv().encode()
     assert read_csv(data, "a.csv", Reading()).table.equals(table.cast(pl.String))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
+)
+def test_a_name_that_tells_of_compression_needs_no_remark(
+    tmp_path: Path, suffix: str, compress: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / f"data.csv{suffix}"
+    path.write_bytes(compress("a\tb\n1\té\n".encode("utf-16")))
+    raw = read_source(InputPath(path), Reading())
+    assert (raw.table.rows(), raw.remarks) == ([("1", "é")], ())

@@ -41,14 +41,15 @@ def read_csv(data: bytes, name: str, reading: Reading) -> RawTable:
         >>> read_csv(b"id;x\n007;1,5\n", "a.csv", Reading()).table.rows()
         [('007', '1,5')]
     """
-    kind = detect_compression(data)
+    kind = detect_compression(data)  # a name that tells of it was heeded before
+    packed = f"{name} is unpacked: it is a {kind} file, which its name does not say." if kind else ""
     decoded = decode_text(decompress(data, name), name, reading.encoding)
     if not decoded.text or decoded.text.isspace():
         raise InputError(f"{name} is empty.", hint="give a file with a header and at least one row.")
     ends = unify_line_ends(decoded.text)
     dialect = detect_dialect(ends.text, name, reading.delimiter, reading.quote)
     facts = _describe_source(decoded.encoding, dialect, ends.name) | ({"compression": kind} if kind else {})
-    remarks = [remark for remark in (decoded.remark, dialect.remark) if remark]
+    remarks = [remark for remark in (packed, decoded.remark, dialect.remark) if remark]
     lines = cut_lines(dialect, name, reading)
     raw = _parse(lines, name)
     table, named = _name_columns(raw, lines.has_header, name, reading.nulls)
