@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from magical.errors import InputError, did_you_mean
+from magical.input_files.compression import detect_compression
 from magical.reading.code_pages import CodePage, detect_code_page
-from magical.reading.compression import detect_compression
 
 __all__ = ["DecodedText", "decode_text", "reject_binary"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from magical.errors import InputError
+from magical.input_files.compression import decompress, detect_compression
 from magical.library.sources.csv_lines import CsvLines, cut_lines, cut_stray_comments
 from magical.library.sources.raw_table import RawTable
 from magical.library.sources.reading_settings import Reading
-from magical.reading.compression import decompress, detect_compression
 from magical.reading.csv_dialect import (
     DELIMITERS,
     Dialect,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from magical.errors import InputError
+from magical.input_files.compression import COMPRESSED_SUFFIXES, decompress, detect_compression
 from magical.input_files.local_files import base_name, is_file_group, list_local_files, missing_file_hint
 from magical.input_files.remote_files import RemoteFile, list_remote_files
-from magical.reading.compression import COMPRESSED_SUFFIXES, decompress, detect_compression
 from magical.settings import InputPath
 
 __all__ = ["SourceFile", "find_source_files", "split_suffix"]
