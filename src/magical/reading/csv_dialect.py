@@ -254,26 +254,32 @@ def _iter_pieces(text: bytes) -> Iterator[tuple[int, Any]]:
 def _list_dialects(sample: str, delimiter: str | None, quote: str | None) -> Iterator[Dialect]:
     """Yield the dialects that are possible; of those that fit equally well, the first is meant."""
     for mark in [delimiter] if delimiter else DELIMITERS:
-        edge, behind = f"(?:(?m:^)|{re.escape(mark)})", f" *(?m:{re.escape(mark)}|\r?$)"
-        if (
-            quote is None
-            and _count_quoted(sample, edge, "'", behind) > 1
-            and not re.search(f'{edge}"', sample)
-        ):
+        if quote is None and _has_single_quotes(sample, mark):
             yield Dialect(b"", mark, "'")
-        usual = '"' if quote is None else quote
-        is_padded = (
-            bool(usual) and mark != " " and _count_quoted(sample, f"{re.escape(mark)} +", usual, behind)
-        )
-        yield Dialect(b"", mark, usual, bool(is_padded))
+        usual = Dialect(b"", mark, '"' if quote is None else quote)
+        yield usual._replace(is_padded=_has_padded_quotes(sample, usual))
 
 
-def _count_quoted(sample: str, before: str, quote: str, behind: str) -> int:
-    """Count the fields in quotes; zero if many fields begin with a quote and do not end with one."""
-    begun = len(re.findall(f"{before}{quote}", sample))
-    text = f"(?:[^{quote}\n]|{quote}{quote})*"
-    closed = len(re.findall(f"{before}{quote}{text}{quote}(?={behind})", sample)) if begun else 0
-    return closed if closed > 0.9 * begun else 0
+def _has_single_quotes(sample: str, delimiter: str) -> bool:
+    """Return True if fields begin and end with single quotes, and none with others."""
+    mark = re.escape(delimiter)
+    begin, end = f"(?:(?m:^)|{mark})", f"(?= *(?m:{mark}|\r?$))"
+    begun = len(re.findall(f"{begin}'", sample))
+    closed = len(re.findall(f"{begin}'(?:[^'\n]|'')*'{end}", sample)) if begun > 1 else 0
+    return closed > max(1, 0.9 * begun) and not re.search(f'{begin}"', sample)
+
+
+def _has_padded_quotes(sample: str, dialect: Dialect) -> bool:
+    """Return True if fields begin with a quote behind blanks, and as many end with a quote."""
+    written = (
+        len(re.findall(f"{re.escape(dialect.delimiter)} +{dialect.quote}", sample)) if dialect.quote else 0
+    )
+    if not written:
+        return False
+    # Quotes that the reader understands are no longer in its fields, and those in texts were doubled.
+    fields = [field for row in _sample_rows(sample, dialect) for field in row if dialect.quote in field]
+    begun = sum(re.match(f" +{dialect.quote}", field) is not None for field in fields)
+    return written == begun == sum(field.rstrip(" ").endswith(dialect.quote) for field in fields)
 
 
 def _describe_quotes(dialect: Dialect, name: str) -> str:
