@@ -29,11 +29,9 @@ NOT_YET = {
     "three_positives.csv",
     # thousands point: what parts the fields is not known to model_data
     "three digits after the point in a file with commas between the fields",
-    # thousands in UTF-16
     # running numbers
     "customers with several rows each",
     # few positives
-    # dialects
     # types
 }
 """Files that are not yet read right. One that is read right must leave the list."""
