@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the same names as in `_HOMES`, for type checkers and editor
         Target,
         Thousands,
         Time,
+        Zone,
         rule,
     )
     from magical.contracts.model import Model
@@ -48,6 +49,7 @@ _HOMES = {
         "Target",
         "Thousands",
         "Time",
+        "Zone",
         "rule",
     ),
     "magical.contracts.model": ("Model",),
@@ -85,6 +87,7 @@ __all__ = [
     "Target",
     "Thousands",
     "Time",
+    "Zone",
     "contract_of",
     "emit",
     "filter",

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from magical.errors import ContractError, did_you_mean, join_names
 
@@ -33,6 +33,8 @@ class Column:
         format: its format in the source, as ``strptime`` codes.
         decimal: the decimal mark of its numbers in the source.
         thousands: the mark between thousands of its numbers in the source.
+        zone: the time zone of its moments without an offset in the source.
+        zone_twice: ``earliest`` or ``latest`` of two moments with one local time; empty to refuse them.
         examples: values that a pretended column is drawn from.
         inner: for a list, the type of its members.
         parents: for a key, the columns of the parent's id; empty if the parent is given by name only.
@@ -54,6 +56,8 @@ class Column:
     format: str = ""
     decimal: str = ""
     thousands: str = ""
+    zone: str = ""
+    zone_twice: Literal["", "earliest", "latest"] = ""
     description: str = ""
     examples: tuple[Any, ...] = ()
     inner: str = ""
@@ -85,6 +89,8 @@ class Column:
             "format": self.format,
             "decimal": self.decimal,
             "thousands": self.thousands,
+            "zone": self.zone,
+            "zone_twice": self.zone_twice,
             "inner": self.inner,
         }
         # Without empty entries, so that a field that is added later does not change existing keys.
@@ -203,11 +209,9 @@ class Schema:
 
     def without_constraints(self) -> Schema:
         """Return what a step's body may read: names, types, choices and roles, without bounds and rules."""
-        none: dict[str, Any] = {"examples": (), "parents": (), "sample": ""}
-        columns = (
-            replace(c, bounds={}, alias="", format="", decimal="", thousands="", description="", **none)
-            for c in self.columns
-        )
+        texts = ("alias", "format", "decimal", "thousands", "zone", "zone_twice", "description", "sample")
+        none: dict[str, Any] = {"bounds": {}, "examples": (), "parents": (), **dict.fromkeys(texts, "")}
+        columns = (replace(c, **none) for c in self.columns)
         return Schema(self.name, tuple(columns))
 
     def find_mismatches(self, wanted: Schema) -> list[str]:

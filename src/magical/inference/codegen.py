@@ -17,7 +17,21 @@ _ROLES = {"id": "Id", "time": "Time", "group": "Group", "target": "Target"}
 _DATE_TYPES = ("date", "datetime", "time", "timedelta")
 _DATE_CLASSES = (dt.date, dt.time, dt.timedelta)  # a datetime is a date
 # Names that a module of contracts may import, which its own names must not hide.
-_IMPORTED = ("Contract", "Field", "Format", "Group", "Id", "Key", "Literal", "Annotated", "Target", "Time")
+_IMPORTED = (
+    "Contract",
+    "Field",
+    "Decimal",
+    "Format",
+    "Group",
+    "Id",
+    "Key",
+    "Literal",
+    "Annotated",
+    "Target",
+    "Thousands",
+    "Time",
+    "Zone",
+)
 
 
 def contract_source(schema: Schema, docstring: str = "", taken: Iterable[str] = ()) -> str:
@@ -138,8 +152,14 @@ class _ContractWriter:
             key = f"Key[{column.parent}]"
             return f"{key} | None" if column.nullable else key
         plain = self._literal_source(column) if column.choices else self._type_source(column.type)
-        if column.format:
-            plain = f"Annotated[{plain}, Format({quote_value(column.format)})]"
+        marks = [f"Format({quote_value(column.format)})"] if column.format else []
+        if column.zone:
+            twice = f", twice={quote_value(column.zone_twice)}" if column.zone_twice else ""
+            marks.append(f"Zone({quote_value(column.zone)}{twice})")
+        marks += [f"Decimal({quote_value(column.decimal)})"] if column.decimal else []
+        marks += [f"Thousands({quote_value(column.thousands)})"] if column.thousands else []
+        if marks:
+            plain = f"Annotated[{', '.join((plain, *marks))}]"
         if column.nullable:
             plain = f"{plain} | None"
         return f"{_ROLES[column.role]}[{plain}]" if column.role else plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -22,12 +23,14 @@ class TypedTable(NamedTuple):
     Attributes:
         formats: the formats of the date columns that are not ISO 8601, by column.
         remarks: notes to the reader of the contract, by column.
+        marks: the decimal mark and the mark between thousands, by column, where numbers are not plain.
     """
 
     table: pl.DataFrame
     raw: pl.DataFrame
     formats: Mapping[str, str]
     remarks: Mapping[str, str]
+    marks: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 class ColumnStats:
@@ -36,6 +39,7 @@ class ColumnStats:
     Attributes:
         format: the date format in the source; empty for ISO.
         raw: the column as it came from the source.
+        marks: the decimal mark and the mark between thousands in the source; empty for plain numbers.
         kind: the contract's type: ``str`` for integers beyond 64 bits, ``date`` for datetimes that are all at
             midnight, empty for lists and for types that contracts lack.
 
@@ -45,8 +49,14 @@ class ColumnStats:
         ('float', 2, 1, True)
     """
 
-    def __init__(self, values: pl.Series, format: str = "", raw: pl.Series | None = None) -> None:
-        self.name, self.format, self.raw = values.name, format, raw
+    def __init__(
+        self,
+        values: pl.Series,
+        format: str = "",
+        raw: pl.Series | None = None,
+        marks: tuple[str, str] = ("", ""),
+    ) -> None:
+        self.name, self.format, self.raw, self.marks = values.name, format, raw, marks
         self.kind = _find_kind(values)
         self.values = values.fill_nan(None) if values.dtype.is_float() else values
         self.rows = len(values)

@@ -73,10 +73,13 @@ def infer_contract(table: pl.DataFrame | TypedTable, name: str, target: str = ""
         >>> [c.type_text for c in schema.columns], schema.ids, dict(schema.left_out)
         (['int', 'float | None'], ['id'], {'kind': "it is 'x' in every row"})
     """
-    table, raw, formats, remarks = _to_typed_table(table)
+    table, raw, formats, remarks, marks = _to_typed_table(table)
     if target and target not in table.columns:
         raise UsageError.unknown("column", target, table.columns)
-    all_stats = {c.name: ColumnStats(c, formats.get(c.name, ""), raw[c.name]) for c in table.get_columns()}
+    all_stats = {
+        c.name: ColumnStats(c, formats.get(c.name, ""), raw[c.name], marks.get(c.name, ("", "")))
+        for c in table.get_columns()
+    }
     names = field_names(table.columns)
     if target:
         _check_target(all_stats[target])
@@ -244,6 +247,7 @@ def _make_column(
     """Build a column, and describe how many of its values are missing; empty if none."""
     if inferred_type.type == "str":
         stats, inferred_type = stats.as_texts, with_text_choices(stats, inferred_type)
+    decimal, thousands = stats.marks if inferred_type.type in ("int", "float") else ("", "")
     column = Column(
         name=names[stats.name],
         type=inferred_type.type,
@@ -253,6 +257,8 @@ def _make_column(
         bounds=inferred_type.bounds,
         alias=stats.name,
         format=stats.format,
+        decimal=decimal,
+        thousands=thousands,
     )
     return column, f"missing in {stats.missing_count:,} of {stats.rows:,} rows" if stats.missing_count else ""
 

@@ -12,7 +12,8 @@ from magical.library.remarks import warn
 from magical.library.sources.csv_file import read_csv
 from magical.library.sources.raw_table import RawTable
 from magical.library.sources.reading_settings import Reading
-from magical.reading.csv_dialect import reject_binary
+from magical.reading.encodings import reject_binary
+from magical.reading.number_reading import normalize_marks
 from magical.settings import InputPath
 from magical.steps import step
 
@@ -51,7 +52,7 @@ def ingest(source: InputPath, reading: Reading = _NOTHING_SAID) -> Frame:
     raw = _read_source(path, name, reading)
     for remark in raw.remarks:
         warn(remark)
-    table = raw.table
+    table = raw.table.with_columns(normalize_marks(c, reading.decimal, reading.thousands) for c in raw.table)
     if table.is_empty():
         raise InputError(
             f"{name} has {table.width} column names and no rows.", hint="give a file with at least one row."

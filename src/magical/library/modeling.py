@@ -16,8 +16,9 @@ from magical.contracts.validation import MAX_EXAMPLES, Failure
 from magical.errors import BrokenPromise, did_you_mean, join_names, shorten
 from magical.events import keep
 from magical.library.remarks import warn
-from magical.reading.casting import cast
+from magical.reading.casting import CastResult, cast
 from magical.reading.date_parsing import infer_date_format
+from magical.reading.number_reading import TableEvidence
 from magical.steps import step
 
 __all__ = ["model_data"]
@@ -31,13 +32,15 @@ def model_data(raw: Frame, contract: type[C]) -> Frame[C]:
 
     A column is found by the field's alias, else by its exact name, else by its name in snake case (``Income``
     and ``INCOME`` are ``income``). A value that cannot be cast becomes null and is counted (kept as
-    ``uncastable``). Columns without a field keep their raw names, behind the others.
+    ``uncastable``). Numbers and dates that another reader could read in another way are remarked (kept as
+    ``readings``). Columns without a field keep their raw names, behind the others.
 
     Returns:
         The same rows in the same order: the contract's columns in its order and types, then the others.
 
     Raises:
-        BrokenPromise: a column is missing or ambiguous, or values are null where the contract forbids it.
+        BrokenPromise: a column is missing or ambiguous, its values can be read in two ways and nothing
+            decides, or values are null where the contract forbids it.
 
     Example:
         >>> from magical import Field
@@ -51,15 +54,19 @@ def model_data(raw: Frame, contract: type[C]) -> Frame[C]:
     """
     table, schema = to_polars(raw), schema_of(contract)
     matches = _match_columns(table, schema)
-    columns, uncastable, empty = [], [], []
+    columns, uncastable, empty, casts = [], [], [], list[CastResult]()
+    evidence = TableEvidence(table)
     for column in schema.columns:
         source = table.get_column(matches[column.name])
-        values, failed = cast(source, column)
+        casts.append(cast(source, column, evidence))
+        values, failed = casts[-1].values, casts[-1].failed
         columns.append(values)
-        uncastable += _collect_failures(column, source, failed, f"must be {column.type_text}")
+        uncastable += _collect_failures(column, source, failed, _describe_rule(column, casts[-1]))
         if not column.nullable:
             # A value that failed to cast is null now as well: report it once, under the better reason.
             empty += _collect_failures(column, source, values.is_null() & ~failed, "must not be null")
+    _raise_conflict(casts, schema)
+    _report_readings(casts)
     _raise_failures(
         [f for f in uncastable if not schema.by_name[f.column].nullable] + empty, schema, table.height
     )
@@ -120,6 +127,52 @@ def _collect_failures(column: Column, source: pl.Series, failed: pl.Series, rule
     rows = failed.arg_true().head(MAX_EXAMPLES)
     values = () if "null" in rule else tuple(dict.fromkeys(repr(shorten(v, 24)) for v in source.gather(rows)))
     return [Failure(column.name, rule, count, values, tuple(rows.to_list()))]
+
+
+def _describe_rule(column: Column, result: CastResult) -> str:
+    return f"must be {column.type_text}{f' ({result.reason})' if result.reason else ''}"
+
+
+def _raise_conflict(casts: list[CastResult], schema: Schema) -> None:
+    """Raise a BrokenPromise for columns whose texts have two readings, with the line that decides."""
+    conflicts = [c for c in casts if c.conflict]
+    if not conflicts:
+        return
+    first, place = conflicts[0], f"{schema.name}{_format_source(schema)}"
+    shown = [f"  {c.values.name}: {c.conflict}" for c in conflicts[:2]]
+    if len(conflicts) > 2:
+        shown.append(f"  and the same in {join_names((c.values.name for c in conflicts[2:]), 6)}")
+    columns = schema.by_name
+    lines = [_annotate(columns[first.values.name], fix) for fix in first.fixes]
+    hint = f"write {' or '.join(lines)} in {place}." if lines else "convert them to one in the source."
+    raise BrokenPromise(
+        f"model_data promised Frame[{schema.name}], and nothing decides how its source is written:",
+        *shown,
+        hint=hint,
+    )
+
+
+def _annotate(column: Column, mark: str) -> str:
+    """Write the line of a field with a mark of how the source writes it."""
+    kind = {"duration": "timedelta"}.get(column.type, column.type)
+    hint = f"Annotated[{kind}, {mark}]{' | None' if column.nullable else ''}"
+    return f"{column.name}: {column.role.capitalize()}[{hint}]" if column.role else f"{column.name}: {hint}"
+
+
+def _report_readings(casts: list[CastResult]) -> None:
+    """Keep the table ``readings`` of what another reader could have read in another way, and warn of each."""
+    rows = [
+        (c.values.name, n.example, n.read_as, n.also_possible, ", ".join(filter(None, [n.how, n.why])))
+        for c in casts
+        for n in c.notes
+        if n.otherwise
+    ]
+    if rows:
+        names = ["column", "example", "read as", "also possible", "why"]
+        keep("readings", pl.DataFrame(rows, orient="row", schema=names))
+    for result in casts:
+        if result.remark:
+            warn(result.remark)
 
 
 def _raise_failures(failures: list[Failure], schema: Schema, height: int) -> None:

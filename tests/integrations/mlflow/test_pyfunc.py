@@ -242,6 +242,84 @@ def test_a_model_takes_the_whole_numbers_of_the_file_it_came_from(
     assert found.equals(predicted)
 
 
+STAMPS_FLOW = """
+from datetime import datetime
+
+from magical import Contract, Id, InputPath, Receipt, Settings, Target, step, workflow
+from magical.features import Feature
+from magical.library import (
+    Experiment, RegisterSettings, SplitSettings, evaluate, featurize, ingest, linear, model_data, predict, register,
+    split, transform, tune,
+)
+
+
+class Ticket(Contract):
+    id: Id[int]
+    opened: datetime
+    late: Target[bool]
+
+
+class FlowSettings(Settings):
+    source: InputPath = InputPath("rows.csv")
+    features: tuple[Feature, ...] = ()
+    experiment: Experiment = linear(trials=1)
+    registry: RegisterSettings = RegisterSettings()
+
+
+@workflow
+def tickets(s: FlowSettings) -> Receipt:
+    rows = featurize(model_data(ingest(s.source), Ticket), s.features)
+    train, validation, test = split(rows, SplitSettings(seed=3))
+    model = tune(train, validation, transform(train, s.features), s.experiment)
+    return register(model, evaluate(predict(model, test), test), s.registry)
+"""
+
+SCORE_TEXTS = """
+import sys
+import mlflow, pandas as pd
+uri, rows, out = sys.argv[1:]
+mlflow.set_tracking_uri(uri)
+model = mlflow.pyfunc.load_model("models:/tickets@champion")
+frame = pd.read_csv(rows, dtype={"opened": object})
+assert frame["opened"].str.endswith("00").all()
+frame["p"] = model.predict(frame[["id", "opened"]]).filter(like="probability").iloc[:, -1]
+ones = [model.predict(frame.iloc[[i]][["id", "opened"]]) for i in range(3)]
+frame["one"] = pd.concat(ones).filter(like="probability").iloc[:, -1]
+frame.to_parquet(out)
+"""
+
+
+def stamps(count: int = 200) -> str:
+    """A csv of moments with offsets; the hour in UTC says which of them are late."""
+    lines = ["id,opened,late"]
+    for i in range(count):
+        hour, offset = (i * 7) % 24, 1 + i % 2
+        lines.append(
+            f"{i},2023-0{1 + i % 7}-1{i % 9} {hour:02}:16:00+0{offset}00,{int((hour - offset) % 24 > 12)}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.slow
+def test_the_registered_model_reads_texts_of_moments_as_the_run_did(tmp_path: Path) -> None:
+    small = project(tmp_path / "tickets", {"workflow.py": STAMPS_FLOW, "rows.csv": stamps()}, tracking=True)
+    database(small.root / ".magical")
+    run = small.run()
+    predicted = run["predict"]
+    probability = next(c for c in predicted.columns[::-1] if c.startswith("probability"))
+    wanted = predicted.select("id", p=probability)
+    assert wanted["p"].n_unique() > 5
+    uri, out = f"sqlite:///{small.root / '.magical' / 'mlflow.db'}", tmp_path / "scored.parquet"
+    command = [sys.executable, "-c", SCORE_TEXTS, uri, str(small.root / "rows.csv"), str(out)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    scored = pl.read_parquet(out)
+    assert wanted.equals(wanted.select("id").join(scored.select("id", "p"), on="id", maintain_order="left"))
+    from polars.testing import assert_series_equal
+
+    assert_series_equal(scored["one"].head(3), scored["p"].head(3), check_names=False, rel_tol=1e-9)
+
+
 def _runs(uri: str) -> list[Any]:
     from mlflow import MlflowClient
 

@@ -24,9 +24,9 @@ __all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"
 
 MIN_ROWS = 10
 _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
-    "Boosting", "Contract", "DateParts", "Experiment", "Feature", "Field", "Format", "Frame", "Group",
-    "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal", "Scores", "Settings", "Target",
-    "Time", "Annotated", "Any",
+    "Boosting", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format", "Frame",
+    "Group", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal", "Scores", "Settings",
+    "Target", "Thousands", "Time", "Annotated", "Any",
 )  # fmt: skip
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
     "best", "clean", "contracts", "copy", "dict", "e", "evaluate", "experiments", "featured", "features",
