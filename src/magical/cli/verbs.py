@@ -386,3 +386,22 @@ def new_command(options: SharedOptions, name: str, data: tuple[str, ...], target
 
     created = create_project(name, data, target)
     options.print_answer(created.to_json(), lambda: str(created))
+
+
+@verb(
+    click.argument("source", metavar="FILE"),
+    click.argument("words", nargs=-1, metavar="[KEY=VALUE]..."),
+    click.option("--sheet", default="", metavar="NAME", help="The sheet of a workbook."),
+    click.option("--all", "every", is_flag=True, help="Look at every row of a large file."),
+    project=False,
+)
+def look_command(
+    options: SharedOptions, source: str, words: tuple[str, ...], sheet: str, every: bool
+) -> None:
+    """Show what would be read of FILE, column by column; KEY=VALUE says how it is written."""
+    from magical.project.looking import MAX_ROWS, look, parse_reading
+    from magical.report.fitted_table import find_width
+
+    reading = parse_reading([*words, *([f"sheet={sheet}"] if sheet else [])])
+    seen = look(source, reading, max_rows=None if every else MAX_ROWS)
+    options.print_answer(seen.to_json() if options.as_json else {}, lambda: seen.to_text(find_width()))

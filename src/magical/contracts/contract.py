@@ -29,6 +29,7 @@ __all__ = [
     "Group",
     "Id",
     "Key",
+    "Orphans",
     "Role",
     "Target",
     "Thousands",
@@ -76,6 +77,23 @@ class Thousands:
     """The mark between thousands in the source, ``. , ' _`` or blank: ``Annotated[int, Thousands(".")]``."""
 
     mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """The share of a key's rows that may refer to no parent: ``Annotated[Key[Customer], Orphans(0.02)]``.
+
+    Raises:
+        ContractError: the share is not between 0 and 1.
+    """
+
+    max_share: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_share <= 1:
+            raise ContractError(
+                f"Orphans({self.max_share}) is no share of rows.", hint="a share is between 0 and 1."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +309,11 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
             hint="a column has one role.",
         )
     role = roles[0] if roles else None
+    if any(isinstance(m, Orphans) for m in marks) and (role is None or role.name != "key"):
+        raise ContractError(
+            f"{contract.__name__}.{name} allows orphans, and is no key{_location_suffix(contract)}.",
+            hint=f"write {name}: Annotated[Key[Parent], Orphans(...)], or leave Orphans out.",
+        )
     kind, choices = _resolve_type(contract, name, bare_hint)
     parent, parents = "", tuple[Column, ...]()
     if role is not None and role.parent is not None:
@@ -312,6 +335,7 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
         format=next((m.text for m in marks if isinstance(m, Format)), ""),
         decimal=next((m.mark for m in marks if isinstance(m, Decimal)), ""),
         thousands=next((m.mark for m in marks if isinstance(m, Thousands)), ""),
+        max_orphans=next((m.max_share for m in marks if isinstance(m, Orphans)), 0.0),
         zone=zone.name if zone else "",
         zone_twice=zone.twice if zone else "",
         description=info.description or "",

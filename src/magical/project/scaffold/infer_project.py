@@ -25,8 +25,8 @@ __all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"
 MIN_ROWS = 10
 _IMPORTED_NAMES = (  # names in the generated modules, which the contract cannot have
     "Boosting", "Contract", "DateParts", "Decimal", "Experiment", "Feature", "Field", "Format", "Frame",
-    "Group", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal", "Scores", "Settings",
-    "Target", "Thousands", "Time", "Annotated", "Any",
+    "Group", "RegisterSettings", "SplitSettings", "Id", "InputPath", "Key", "Literal", "Orphans", "Scores",
+    "Settings", "Target", "Thousands", "Time", "Annotated", "Any", "Zone",
 )  # fmt: skip
 _WORKFLOW_NAMES = {  # in the generated workflow, which no table can have
     "best", "clean", "contracts", "copy", "dict", "e", "evaluate", "experiments", "featured", "features",
@@ -235,11 +235,11 @@ def _format_call(start: str, opening: str, arguments: Sequence[str], end: str) -
 
 
 def _relate_step(first: InferredTable, others: Sequence[InferredTable]) -> str:
-    """Write the step that takes the further tables; empty without any."""
-    if not others:
+    """Write the step that takes the further tables to which nothing refers; empty without any."""
+    name, apart = first.schema.name, _unrelated(first, others)
+    if not apart:
         return ""
-    name = first.schema.name
-    tables = [f"{t.variable}: Frame[{t.schema.name}]" for t in others]
+    tables = [f"{t.variable}: Frame[{t.schema.name}]" for t in apart]
     signature = _format_call("def relate", "(", [f"rows: Frame[{name}]", *tables], f") -> Frame[{name}]:")
     # Not in `clean`: a row that is scored comes alone, so no step before the model may need other tables.
     doc = '"""Compare the rows with the other tables, to train on better ones; so far, all stay."""'
@@ -250,10 +250,35 @@ def _typed_rows(first: InferredTable, others: Sequence[InferredTable]) -> str:
     """Write the lines of the workflow that read all files and clean the first."""
     if not others:
         return f"    rows = clean(model_data(ingest(s.source), {first.schema.name}))"
-    lines = [f"    {t.variable} = model_data(ingest(s.{t.variable}), {t.schema.name})" for t in others]
-    lines.append(f"    rows = clean(model_data(ingest(s.source), {first.schema.name}))")
-    lines.append(_format_call("    rows = relate", "(", ["rows", *(t.variable for t in others)], ")"))
+    lines = [_model_call(t.variable, f"s.{t.variable}", t, others) for t in others]
+    lines.append(_model_call("typed", "s.source", first, others))
+    lines.append("    rows = clean(typed)")
+    if apart := _unrelated(first, others):
+        lines[-1] = _format_call(
+            "    rows = relate", "(", ["clean(typed)", *(t.variable for t in apart)], ")"
+        )
     return "\n".join(lines)
+
+
+def _model_call(name: str, source: str, table: InferredTable, others: Sequence[InferredTable]) -> str:
+    """Write the call that types a table; its keys are matched with the parents that come before it."""
+    given = [t.variable for t in _parents(table, others)]
+    return _format_call(
+        f"    {name} = model_data", "(", [f"ingest({source})", table.schema.name, *given], ")"
+    )
+
+
+def _parents(table: InferredTable, others: Sequence[InferredTable]) -> list[InferredTable]:
+    """List the tables that the keys of a table refer to and that are typed before it."""
+    before = others[: others.index(table)] if table in others else others
+    names = {c.parent for c in table.schema.columns}
+    return [t for t in before if t.schema.name in names]
+
+
+def _unrelated(first: InferredTable, others: Sequence[InferredTable]) -> list[InferredTable]:
+    """List the tables that no other table refers to, so that no call of ``model_data`` takes them."""
+    taken = {parent.schema.name for t in (first, *others) for parent in _parents(t, others)}
+    return [t for t in others if t.schema.name not in taken]
 
 
 def _has_classes(schema: InferredSchema) -> bool:
