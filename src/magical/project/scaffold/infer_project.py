@@ -8,16 +8,17 @@ from pathlib import Path
 
 import polars as pl
 
-from magical.errors import BrokenPromise, UsageError, did_you_mean, join_names, shorten
+from magical.errors import BrokenPromise, InputError, UsageError, did_you_mean, join_names, shorten
 from magical.inference.codegen import WIDTH, module_source, order_parents_first, quote_value
 from magical.inference.column_stats import ColumnStats, TypedTable
 from magical.inference.infer import InferredSchema, infer_contracts
 from magical.inference.name_vocabulary import class_name, field_names, first_free_name, split_words
 from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
-from magical.library import ingest
 from magical.library.part_assignment import assign_by_time
 from magical.library.rare_classes import describe_rare_class
+from magical.library.sources.raw_table import RawTable
+from magical.library.sources.reader import read_source
 from magical.settings import InputPath
 
 __all__ = ["InferredProject", "InferredTable", "infer_from_files", "short_stems"]
@@ -44,11 +45,13 @@ class InferredTable:
     Attributes:
         file: the file's name.
         variable: the name of its setting, and of its typed table in the workflow.
+        remarks: what another reader could read in another way, such as lines above the header.
     """
 
     file: str
     schema: InferredSchema
     variable: str
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,16 +152,17 @@ def infer_from_files(files: Sequence[Path], target: str) -> InferredProject:
         BrokenPromise: the target cannot be predicted, or there are too few rows.
     """
     typed: dict[str, TypedTable] = {}
-    stems = short_stems(files)
-    for file, stem in zip(files, stems, strict=True):
-        typed[class_name(stem, [*_IMPORTED_NAMES, *typed])] = infer_text_types(ingest(InputPath(file)))
+    stems, raws = short_stems(files), [_read_rows(file) for file in files]
+    for stem, raw in zip(stems, raws, strict=True):
+        name = class_name(stem, [*_IMPORTED_NAMES, *typed])
+        typed[name] = infer_text_types(raw.table, raw.facts.get("delimiter", ""))
     table = next(iter(typed.values())).table
     column = _find_column(target, table)
     schemas = tuple(infer_contracts(typed, column).values())
     variables = _variable_names(stems)
     tables = tuple(
-        InferredTable(file.name, schema, name)
-        for file, schema, name in zip(files, schemas, variables, strict=True)
+        InferredTable(file.name, schema, name, raw.remarks)
+        for file, schema, name, raw in zip(files, schemas, variables, raws, strict=True)
     )
     labelled = table.filter(pl.col(column).is_not_null())
     _check_rows(tables[0], column, labelled)
@@ -169,6 +173,17 @@ def infer_from_files(files: Sequence[Path], target: str) -> InferredProject:
     by_time = _is_ordered_in_time(labelled, schemas[0], column)
     warnings = [describe_rare_class(labelled.get_column(column))] if classes else []
     return InferredProject(tables, column, contracts, by_time, classes, tuple(filter(None, warnings)))
+
+
+def _read_rows(file: Path) -> RawTable:
+    """Read a file as ``ingest`` does, with what it says while it reads."""
+    raw = read_source(InputPath(file))
+    if raw.table.is_empty():
+        raise InputError(
+            f"{file.name} has {raw.table.width} column names and no rows.",
+            hint="give one with at least one row.",
+        )
+    return raw
 
 
 def _check_rows(first: InferredTable, column: str, labelled: pl.DataFrame) -> None:
