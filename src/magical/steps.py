@@ -180,8 +180,10 @@ class Step(Generic[P, R]):
         if self.promises is None:
             return promise
         known = {n: _schemas_in(p) for n, p in promises.items() if p is not None}
-        values = {**arguments, **known}
-        return Promise(promise.kind, promise.hint, as_schema(self.promises(**values), self.name))
+        schema = self.promises(**{**arguments, **known})
+        return (
+            promise if schema is None else Promise(promise.kind, promise.hint, as_schema(schema, self.name))
+        )
 
     def _tag_result(self, result: R, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
         """Attach the promise to the result of a plain call: later steps compute theirs from it."""
@@ -215,7 +217,8 @@ def step(function: Callable[P, R] | None = None, /, **facts: Any) -> Any:
         writes: ``"world"`` if it registers or publishes something.
         random: True if its result differs each time; the result is cached all the same.
         training_only: True if scoring leaves the step out, such as one that drops duplicates.
-        promises: computes the contract of the result from the arguments' contracts and values.
+        promises: computes the contract of the result from the arguments' contracts and values. It may also
+            raise for arguments that cannot be right, and return None where nothing is to be computed.
 
     Raises:
         WiringError: a fact is unknown, or has an impossible value.

@@ -105,7 +105,8 @@ def test_what_was_guessed_or_left_out_is_told(tmp_path: Path, run: Run) -> None:
         (b"PK\x03\x04\0\0\0\0", "data.csv", ["looks like a zip or Excel file"]),
         (bytes(range(256)) * 9, "data.csv", ["is no text"]),
         (b"\xff\xfea\0,\0b\0\n\0\0", "data.csv", ["begins as UTF-16"]),
-        (b"a,b\n1,2\n", "data.xlsx", ["unknown kind: .xlsx", ".csv", ".parquet"]),
+        (b"a,b\n1,2\n", "data.doc", ["unknown kind: .doc", ".csv", ".parquet"]),
+        (b"a,b\n1,2\n", "data.xlsx", ["cannot be read as a workbook", "cut off"]),
         (b"a,b\n1,2\n", "data", ["no suffix"]),
         (b"PAR1 but cut off", "data.parquet", ["cannot be read as parquet", "cut off"]),
     ],
@@ -178,7 +179,7 @@ def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path, name: s
     else:
         path.mkdir()
     for reading in (lambda: ingest(InputPath(path)), lambda: FileDigests(tmp_path / "m").digest(path)):
-        with pytest.raises(InputError, match=r"a pipe or a device|is a folder") as error:
+        with pytest.raises(InputError, match=r"a pipe or a device|has no files") as error:
             reading()
         assert is_well_worded(str(error.value))
 
@@ -199,7 +200,7 @@ def test_a_missing_file_is_named_with_the_nearest_there_is(tmp_path: Path) -> No
         ingest(InputPath(tmp_path / "custmers.csv"))
     with pytest.raises(InputError, match="There is no file"):
         ingest(InputPath(tmp_path / "nowhere" / "customers.csv"))
-    with pytest.raises(InputError, match="is a folder"):
+    with pytest.raises(InputError, match=r"customers\.csv is empty"):
         ingest(InputPath(tmp_path))
 
 

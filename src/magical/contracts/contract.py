@@ -301,19 +301,7 @@ def _make_column(contract: type[BaseModel], name: str, info: FieldInfo) -> Colum
     """Convert a field of a contract to a column; raise a ContractError for two roles or an unknown type."""
     marks: list[Any] = list(info.metadata)
     bare_hint, nullable = unwrap_hint(info.annotation, marks)
-    roles = [m for m in marks if isinstance(m, Role)]
-    if len(roles) > 1:
-        raise ContractError(
-            f"{contract.__name__}.{name} has {len(roles)} roles: "
-            f"{', '.join(r.name for r in roles)}{_location_suffix(contract)}.",
-            hint="a column has one role.",
-        )
-    role = roles[0] if roles else None
-    if any(isinstance(m, Orphans) for m in marks) and (role is None or role.name != "key"):
-        raise ContractError(
-            f"{contract.__name__}.{name} allows orphans, and is no key{_location_suffix(contract)}.",
-            hint=f"write {name}: Annotated[Key[Parent], Orphans(...)], or leave Orphans out.",
-        )
+    role = _read_role(contract, name, marks)
     kind, choices = _resolve_type(contract, name, bare_hint)
     parent, parents = "", tuple[Column, ...]()
     if role is not None and role.parent is not None:
@@ -366,6 +354,24 @@ def _check_zone(contract: type[BaseModel], name: str, kind: str, zone: Zone) -> 
         raise ContractError(
             f"{field} has the Zone({zone.name!r}), which is unknown.", hint=did_you_mean(zone.name, known)
         ) from None
+
+
+def _read_role(contract: type[BaseModel], name: str, marks: list[Any]) -> Role | None:
+    """Find the role among the marks of a field; raise a ContractError for two, or orphans without a key."""
+    roles = [m for m in marks if isinstance(m, Role)]
+    if len(roles) > 1:
+        raise ContractError(
+            f"{contract.__name__}.{name} has {len(roles)} roles: "
+            f"{', '.join(r.name for r in roles)}{_location_suffix(contract)}.",
+            hint="a column has one role.",
+        )
+    role = roles[0] if roles else None
+    if any(isinstance(m, Orphans) for m in marks) and (role is None or role.name != "key"):
+        raise ContractError(
+            f"{contract.__name__}.{name} allows orphans, and is no key{_location_suffix(contract)}.",
+            hint=f"write {name}: Annotated[Key[Parent], Orphans(...)], or leave Orphans out.",
+        )
+    return role
 
 
 def unwrap_hint(hint: Any, marks: list[Any]) -> tuple[Any, bool]:

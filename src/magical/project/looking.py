@@ -20,7 +20,7 @@ from magical.inference.name_vocabulary import class_name, field_names
 from magical.inference.role_inference import rank_targets
 from magical.inference.text_types import infer_text_types
 from magical.library import Reading
-from magical.library.ingesting import read_source
+from magical.library.sources.reader import read_source
 from magical.report.fitted_table import DEFAULT_WIDTH, fit_table, wrap_note
 from magical.settings.layers import COMMAND_LINE, Layer, load_settings
 
@@ -175,11 +175,11 @@ class Look:
         yield f"Next: magical new NAME --data {name}{target}"
 
 
-def look(source: str | Path, reading: Reading = _NOTHING_SAID, *, max_rows: int | None = MAX_ROWS) -> Look:
+def look(source: Any, reading: Reading = _NOTHING_SAID, *, max_rows: int | None = MAX_ROWS) -> Look:
     r"""Look at a source: what would be read, column by column, and why.
 
     Args:
-        source: what ``ingest`` can read.
+        source: a file, a folder, a pattern or a URL that ``ingest`` can read; or a table in memory.
         reading: what the author says of the source; the rest is found out.
         max_rows: the most rows whose values are looked at, spread over the source; None for all.
 
@@ -193,22 +193,20 @@ def look(source: str | Path, reading: Reading = _NOTHING_SAID, *, max_rows: int 
         >>> [(c.name, c.type, c.nulls) for c in look(path).columns]
         [('id', 'Id[int]', 0), ('income', 'float | None', 1)]
     """
-    raw = read_source(source, reading)
+    raw, name = read_source(source, reading), str(source) if isinstance(source, (str, Path)) else "The table"
     if raw.table.is_empty():
         names = join_names(raw.table.columns, 6)
         raise InputError(
-            f"{source} has {raw.table.width} column names and no rows: {names}.",
+            f"{name} has {raw.table.width} column names and no rows: {names}.",
             hint="give a source with at least one row.",
         )
     seen = _take_rows(raw.table, max_rows)
     typed = infer_text_types(seen, raw.facts.get("delimiter", ""))
-    schema = infer_contract(typed, class_name(Path(str(source)).stem))
+    schema = infer_contract(typed, class_name(Path(name).stem))
     columns = tuple(_view_columns(typed, schema))
     targets = rank_targets([ColumnStats(c) for c in typed.table.get_columns()])
     kept = [t for t in targets if t not in schema.left_out]
-    return Look(
-        str(source), raw.table.height, seen.height, columns, raw.facts, raw.remarks, reading, tuple(kept)
-    )
+    return Look(name, raw.table.height, seen.height, columns, raw.facts, raw.remarks, reading, tuple(kept))
 
 
 def parse_reading(words: Iterable[str]) -> Reading:
