@@ -33,6 +33,7 @@ _EXAMPLES = 3
 _MAX_CHOICES = 6
 _MAX_TEXT = 60
 _HEAD = ("column", "in the source", "type", ">nulls", ">distinct", "values", "examples")
+_IN_MEMORY = "The table"
 _NOTHING_SAID = Reading()
 
 
@@ -157,7 +158,11 @@ class Look:
     def _title(self) -> str:
         facts = "".join(f"; {name} {value}" for name, value in self.facts.items())
         seen = f", {self.seen_rows:,} of them looked at" if self.seen_rows < self.rows else ""
-        return f"{self.source}: {self.rows:,} rows{seen}, {len(self.columns):,} columns{facts}"
+        rows, columns = (
+            f"{count:,} {word}{'' if count == 1 else 's'}"
+            for count, word in ((self.rows, "row"), (len(self.columns), "column"))
+        )
+        return f"{self.source}: {rows}{seen}, {columns}{facts}"
 
     def _remark_lines(self, width: int) -> Iterator[str]:
         for remark in self.remarks:
@@ -171,8 +176,9 @@ class Look:
             options = ", ".join(Reading.model_fields)
             text = f"To read it in another way: magical look {name} KEY=VALUE, with {options}."
             yield from wrap_note(text, width, "")
-        target = f" --target {shlex.quote(self.targets[0])}" if self.targets else ""
-        yield f"Next: magical new NAME --data {name}{target}"
+        if self.source != _IN_MEMORY:
+            target = f" --target {shlex.quote(self.targets[0])}" if self.targets else ""
+            yield f"Next: magical new NAME --data {name}{target}"
 
 
 def look(source: Any, reading: Reading = _NOTHING_SAID, *, max_rows: int | None = MAX_ROWS) -> Look:
@@ -193,7 +199,7 @@ def look(source: Any, reading: Reading = _NOTHING_SAID, *, max_rows: int | None 
         >>> [(c.name, c.type, c.nulls) for c in look(path).columns]
         [('id', 'Id[int]', 0), ('income', 'float | None', 1)]
     """
-    raw, name = read_source(source, reading), str(source) if isinstance(source, (str, Path)) else "The table"
+    raw, name = read_source(source, reading), str(source) if isinstance(source, (str, Path)) else _IN_MEMORY
     if raw.table.is_empty():
         names = join_names(raw.table.columns, 6)
         raise InputError(
@@ -205,7 +211,8 @@ def look(source: Any, reading: Reading = _NOTHING_SAID, *, max_rows: int | None 
     schema = infer_contract(typed, class_name(Path(name).stem))
     columns = tuple(_view_columns(typed, schema))
     targets = rank_targets([ColumnStats(c) for c in typed.table.get_columns()])
-    kept = [t for t in targets if t not in schema.left_out]
+    roles = {c.raw for c in columns if c.role or c.left_out}
+    kept = [t for t in targets if t not in roles]
     return Look(name, raw.table.height, seen.height, columns, raw.facts, raw.remarks, reading, tuple(kept))
 
 
