@@ -181,9 +181,9 @@ class Step(Generic[P, R]):
             return promise
         known = {n: _schemas_in(p) for n, p in promises.items() if p is not None}
         schema = self.promises(**{**arguments, **known})
-        return (
-            promise if schema is None else Promise(promise.kind, promise.hint, as_schema(schema, self.name))
-        )
+        if schema is None:
+            return promise
+        return Promise(promise.kind, promise.hint, as_schema(schema, self.name))
 
     def _tag_result(self, result: R, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
         """Attach the promise to the result of a plain call: later steps compute theirs from it."""

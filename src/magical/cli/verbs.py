@@ -369,11 +369,18 @@ def check_command(options: SharedOptions, words: tuple[str, ...], hard: bool) ->
 
 @verb(
     click.argument("name"),
-    click.option("--data", default="", metavar="FILE", help="Infer the contracts from these rows."),
-    click.option("--target", default="", metavar="COLUMN", help="The column to be predicted."),
+    click.option(
+        "--data",
+        multiple=True,
+        metavar="FILE",
+        help="Infer the contracts from these rows; again for each table that they refer to.",
+    ),
+    click.option(
+        "--target", default="", metavar="COLUMN", help="The column of the first file to be predicted."
+    ),
     project=False,
 )
-def new_command(options: SharedOptions, name: str, data: str, target: str) -> None:
+def new_command(options: SharedOptions, name: str, data: tuple[str, ...], target: str) -> None:
     """Write a project: from a file to a scored model, or a design whose steps are all unwritten."""
     from magical.project.scaffold.create import create_project
 

@@ -100,8 +100,8 @@ class Orphans:
 class Zone:
     """The time zone of moments without an offset: ``Annotated[datetime, Zone("Europe/Berlin")]``.
 
-    They are local times of the zone, and become UTC. One that clocks skip in spring cannot be cast, nor one that
-    comes twice in autumn, unless ``twice`` is ``earliest`` or ``latest``.
+    They are local times of the zone, and become UTC. One that clocks skip in spring cannot be cast, nor one
+    that comes twice in autumn, unless ``twice`` is ``earliest`` or ``latest``.
     """
 
     name: str

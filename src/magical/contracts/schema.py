@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from magical.errors import ContractError, did_you_mean, join_names
 
@@ -59,7 +59,7 @@ class Column:
     thousands: str = ""
     max_orphans: float = 0.0
     zone: str = ""
-    zone_twice: str = ""
+    zone_twice: Literal["", "earliest", "latest"] = ""
     description: str = ""
     examples: tuple[Any, ...] = ()
     inner: str = ""

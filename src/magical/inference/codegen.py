@@ -10,7 +10,7 @@ from typing import Any
 from magical.contracts.schema import Column, Schema
 from magical.inference.name_vocabulary import class_name, first_free_name
 
-__all__ = ["contract_source", "module_source", "quote_value"]
+__all__ = ["WIDTH", "contract_source", "module_source", "order_parents_first", "quote_value"]
 
 WIDTH = 110
 _ROLES = {"id": "Id", "time": "Time", "group": "Group", "target": "Target"}
@@ -71,7 +71,7 @@ def module_source(schemas: Sequence[Schema], docstring: str, docstrings: Mapping
         >>> module_source([shop], "What is promised.", {}).splitlines()[2]
         'from magical import Contract, Id'
     """
-    ordered = _order_parents_first(schemas)
+    ordered = order_parents_first(schemas)
     columns = [c for s in schemas for c in s.columns]
     dates = _datetime_prefix(columns)
     taken = {s.name for s in schemas} | {*_IMPORTED}
@@ -234,7 +234,14 @@ def _is_used(text: str, name: str) -> bool:
     return any(f"{before}{name}{after}" in text for before in " [(" for after in "[()")
 
 
-def _order_parents_first(schemas: Sequence[Schema]) -> list[Schema]:
+def order_parents_first(schemas: Sequence[Schema]) -> list[Schema]:
+    """Order contracts so that parents come before those that refer to them.
+
+    Example:
+        >>> sale = Schema("Sale", (Column("shop", "str", role="key", parent="Shop"),))
+        >>> [s.name for s in order_parents_first([sale, Schema("Shop", ())])]
+        ['Shop', 'Sale']
+    """
     waiting, ordered = list(schemas), list[Schema]()
     while waiting:
         names = {s.name for s in waiting}

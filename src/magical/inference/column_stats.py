@@ -139,10 +139,19 @@ class ColumnStats:
         return self.kind in ("int", "float") and self.unique_count == 2 and (self.low, self.high) == (0, 1)
 
     @cached_property
+    def single_count(self) -> int:
+        """The number of values that occur in one row only."""
+        return int((self.value_counts["rows"] == 1).sum())
+
+    @cached_property
+    def is_running(self) -> bool:
+        """True if the values are whole numbers without a gap, each once, in any order."""
+        return self.is_unique and self.is_whole and bool(self.high - self.low + 1 == self.rows)
+
+    @property
     def is_consecutive(self) -> bool:
         """True if the values are the whole numbers from 0 or 1 on, each once, in any order."""
-        numbers = self.is_unique and self.is_whole and self.low in (0, 1)
-        return numbers and bool(self.high - self.low + 1 == self.rows)
+        return self.is_running and self.low in (0, 1)
 
     @cached_property
     def has_codes(self) -> bool:
@@ -151,6 +160,11 @@ class ColumnStats:
             return False
         texts = self.present.unique()
         return bool(texts.str.contains(_CODE_PATTERN).all() or texts.str.contains(_UUID_PATTERN).all())
+
+    @cached_property
+    def has_no_blanks(self) -> bool:
+        """True if all values are texts of one word."""
+        return self.kind == "str" and not self.present.str.contains(r"\s").any()
 
     @cached_property
     def max_length(self) -> int:

@@ -50,6 +50,7 @@ def infer_numbers(raw: pl.Series, evidence: TableEvidence) -> InferredNumbers | 
         return None
     found = cast(texts, Column(raw.name, "float"), evidence)
     if found.conflict:
+        texts = texts.filter(found.failed | found.values.is_not_null())
         return InferredNumbers(raw, f"numbers, but {found.conflict}") if _are_numbers(texts) else None
     present = texts.filter(found.values.is_not_null())
     if found.failed.any() or present.is_empty() or _are_codes(present):
@@ -60,7 +61,7 @@ def infer_numbers(raw: pl.Series, evidence: TableEvidence) -> InferredNumbers | 
 
 def _are_numbers(texts: pl.Series) -> bool:
     """Return True if all texts are numbers by some reading, with a few units at most."""
-    parts = split_affixes(texts.drop_nulls())
+    parts = split_affixes(texts)
     return bool(parts["core"].is_not_null().all()) and parts["unit"].n_unique() <= 3 and not _are_codes(texts)
 
 

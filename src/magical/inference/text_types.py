@@ -112,7 +112,8 @@ def _infer_dates(raw: pl.Series, texts: pl.Series) -> _InferredSeries:
         if not found.failed.any() and found.values.null_count() < len(texts):
             present = texts.filter(found.values.is_not_null())
             format = next((f for s in TIME_SUFFIXES if (f := infer_date_format(present, s))), "")
-            return _InferredSeries(found.values, format, "" if format else found.remark)
+            remark = found.remark.removeprefix(f"{raw.name}: ")
+            return _InferredSeries(found.values, format, "" if format else remark)
     return _InferredSeries(raw)
 
 

@@ -93,10 +93,12 @@ def ingest_sql(database: Database, query: str) -> Frame:
         >>> ingest_sql(Database(uri=f"sqlite:///{path}"), "SELECT * FROM orders ORDER BY id").rows()
         [(7, 1.5)]
     """
-    table = query_database(database, query)
-    if table.is_empty():
+    raw = query_database(database, query)
+    for remark in raw.remarks:
+        warn(remark)
+    if raw.table.is_empty():
         raise InputError(
-            f"The answer of {database.uri} has {table.width} column names and no rows.",
+            f"The answer of {database.uri} has {raw.table.width} column names and no rows.",
             hint="look at the conditions of the query.",
         )
-    return table
+    return raw.table

@@ -11,12 +11,12 @@ from magical.contracts.dtypes import DTYPES, MAX_EXACT_FLOAT, dtype_kind
 from magical.contracts.schema import Column
 from magical.errors import ContractError, shorten
 from magical.reading.date_parsing import parse_times, read_moments
+from magical.reading.missing_texts import is_missing_text
 from magical.reading.number_reading import TableEvidence, has_open_point, read_numbers
 from magical.reading.reading_note import ReadingNote
 
 __all__ = ["CastResult", "cast"]
 
-_MISSING_TEXTS = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?")
 _TRUE = ("true", "t", "yes", "y", "1", "1.0", "on", "ja", "j", "oui", "si", "sí", "sim", "wahr", "vrai")
 _FALSE = ("false", "f", "no", "n", "0", "0.0", "off", "nein", "non", "não", "falsch", "faux")
 _NUMBERS = ("int", "float", "duration")
@@ -86,7 +86,7 @@ def cast(raw: pl.Series, column: Column, evidence: TableEvidence | None = None) 
         if column.type in _NUMBERS and (numbers := _cast_plain_numbers(raw, column)) is not None:
             return CastResult(numbers.rename(column.name), pl.repeat(False, len(raw), eager=True))
         raw = raw.str.strip_chars()
-        missing = (raw == "") if column.type == "str" else raw.str.to_lowercase().is_in(_MISSING_TEXTS)
+        missing = (raw == "") if column.type == "str" else is_missing_text(raw)
         raw = pl.select(pl.when(~missing).then(raw).alias(raw.name)).to_series()
         if column.type in _NUMBERS:
             return _cast_number_texts(raw, column, evidence)
@@ -114,7 +114,7 @@ def _cast_plain_numbers(raw: pl.Series, column: Column) -> pl.Series | None:
     number = raw.cast(DTYPES["int" if column.type == "int" else "float"], strict=False)
     if number.null_count() > raw.null_count():
         failed = raw.filter(number.is_null() & raw.is_not_null())
-        if not failed.str.strip_chars().str.to_lowercase().is_in(_MISSING_TEXTS).all():
+        if not is_missing_text(failed.str.strip_chars()).all():
             return None
     if column.type == "int":
         return number  # no text with a mark is an integer to polars

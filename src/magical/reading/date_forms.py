@@ -10,7 +10,7 @@ import polars as pl
 __all__ = ["TWO_DIGIT_YEAR", "ReadTexts", "read_both_ways", "read_texts"]
 
 _LETTERS = r"[^\W\d_]"
-_WEEKDAY = rf"(?:(?P<weekday>{_LETTERS}{{2,10}})[.,]{{0,2}} ?)?"
+_WEEKDAY = rf"(?:(?P<weekday>{_LETTERS}{{2,10}})(?:[.,]+ ?| ))?"
 _MONTH_NAME = rf"(?P<name>{_LETTERS}{{3,10}})\.?"
 _NAMED_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º|\.)?"
 _YEAR, _MONTH, _DAY = r"(?P<year>\d{4})", r"(?P<month>\d{1,2})", r"(?P<day>\d{1,2})"

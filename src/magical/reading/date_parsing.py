@@ -163,8 +163,7 @@ def list_date_formats(texts: Iterable[str], time_suffixes: Iterable[str] = TIME_
 def _read_by_format(texts: pl.Series, format: str) -> ReadTexts:
     """Read texts by a format, and what does not fit it as ISO 8601 with dashes."""
     moments = _parse_by_format(texts, format)
-    has_offset = pl.select(pl.when(moments.is_not_null()).then("%z" in format or "%#z" in format))
-    has_offset = has_offset.to_series().fill_null(False)
+    has_offset = moments.is_not_null() & ("%z" in format or "%#z" in format)
     left = (moments.is_null() & texts.str.contains(_DASHED_ISO).fill_null(False)).arg_true()
     if len(left) and "%Y-%d" not in format:
         iso = read_texts(texts.gather(left))
@@ -186,7 +185,7 @@ def _parse_by_format(texts: pl.Series, format: str) -> pl.Series:
 
 
 def _localize(read: ReadTexts, texts: pl.Series, column: Column) -> tuple[pl.Series, str]:
-    """Convert local times of the column's zone to UTC; return a reason if some do not exist or exist twice."""
+    """Convert local times of the column's zone to UTC; return a reason if some are none or two."""
     if not column.zone:
         return read.moments, ""
     local = read.moments.dt.replace_time_zone(
@@ -270,8 +269,10 @@ def _describe_conflict(read: ReadTexts) -> tuple[str, tuple[str, ...]]:
     day_first, month_first = read_both_ways(text)
     why = "no value decides"
     formats = list_date_formats(read.ambiguous)
-    if read.deciders:  # no format reads all of them
-        why, formats = f"{join_names(map(repr, read.deciders), 2)} contradict each other", []
+    mark = "/" if "/" in text else "-"
+    deciders = [repr(decider) for decider in read.deciders if mark in decider]
+    if deciders:  # no format reads all of them
+        why, formats = f"{' and '.join(deciders)} contradict each other", []
     sentence = f"{text!r} is {day_first} with the day first and {month_first} with the month first, and {why}"
     return sentence, tuple(f'Format("{f}")' for f in formats)
 

@@ -40,9 +40,9 @@ _MULTIPLES = {
 _SIMPLE = r"^[+-]?[0-9.,]+$"
 
 KNOWN_UNITS = (
-    r"^(?:[%‰]|°[CF]?|mg|g|kg|t|lbs?|oz|µm|mm|cm|m|km|mi|ft|in|yd|[mckd]?m[23²³]|ha|sqm|sqft|ml|cl|dl|l|L|ms|s|sec"
-    r"|min|h|hrs?|d|[kMGT]?i?B|[kM]?bps|[kMG]?Hz|[kMG]?Wh?|[mk]?V|m?A|[kM]?Pa|bar|km/h|mph|m/s|kcal|kJ|PS|hp|pcs\.?"
-    r"|px|dpi|rpm)$"
+    r"^(?:[%‰]|°[CF]?|mg|g|kg|lbs?|oz|µm|mm|cm|m|km|mi|ft|in|yd|[mckd]?m[23²³]|ha|sqm|sqft|ml|cl|dl|l|ms|s|sec"
+    r"|min|h|hrs?|[kMGT]i?B|[kM]?bps|[kMG]?Hz|[kMG]Wh?|Wh|[mk]V|mA|[kM]?Pa|bar|km/h|mph|m/s|kcal|kJ|PS|hp"
+    r"|pcs\.?|px|dpi|rpm)$"
 )
 """Units that may follow a number without a blank; other letters there may be part of a code, such as 12A."""
 
@@ -148,7 +148,8 @@ def find_other_unit(texts: pl.Series, parts: pl.DataFrame) -> tuple[pl.Series | 
         if not has_unit.any():
             continue
         is_bare = numbers["bare"] & ~has_unit
-        units = numbers.filter(has_unit)[kind].value_counts(sort=True)[kind].head(2).to_list()
+        counts = numbers.filter(has_unit).group_by(kind, maintain_order=True).len()
+        units = counts.sort("len", descending=True, maintain_order=True)[kind].head(2).to_list()
         if is_bare.sum() > has_unit.sum():
             if kind == "unit" or len(units) > 1:
                 return has_unit, "", ""

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from magical.contracts.schema import Column
+from magical.reading.missing_texts import is_missing_text
 from magical.reading.number_affixes import find_other_unit, note_affixes, split_affixes
 from magical.reading.reading_note import ReadingNote
 
 __all__ = ["NumberReading", "TableEvidence", "has_open_point", "normalize_marks", "read_numbers"]
 
 _HEAD_ROWS = 1000
-_NUMBER_SHARE = 0.9  # a column of numbers may have a few texts for a missing value
+_NUMBER_SHARE = 0.9  # a column of numbers may have a few other texts
 _OTHER = {".": ",", ",": "."}
 _NAMES = {".": "point", ",": "comma", "'": "apostrophe", " ": "blank", "_": "underscore"}
 _DECIMAL, _THOUSANDS, _NEITHER = "decimal", "thousands", ""
@@ -94,10 +95,12 @@ class TableEvidence:
 
 def _find_decimal_mark(column: pl.Series) -> str:
     """Return the decimal mark that a column of numbers shows by itself; empty if it shows none."""
-    for texts in (column.head(_HEAD_ROWS), column):
-        cores = _Cores(split_affixes(texts.str.strip_chars())["core"])
+    for part in (column.head(_HEAD_ROWS), column):
+        texts = part.str.strip_chars().drop_nulls()
+        texts = texts.filter(~is_missing_text(texts))
+        cores = _Cores(split_affixes(texts)["core"])
         numbers = cores.core.filter(cores.point | cores.comma)
-        is_column_of_numbers = len(numbers) >= max(1, _NUMBER_SHARE * (len(texts) - texts.null_count()))
+        is_column_of_numbers = len(numbers) >= max(1, _NUMBER_SHARE * len(texts))
         if not is_column_of_numbers or numbers.str.contains(_CODE).any():
             return ""
         if (cores.point_count > 0) != (cores.comma_count > 0):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,12 +15,14 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from magical.errors import InputError, SettingsError, shorten
 from magical.input_files.local_files import missing_file_hint
+from magical.library.sources.raw_table import RawTable
 from magical.masking import mask, mask_uris, register_secret
 from magical.settings import Secret, Settings
 
 __all__ = ["Database", "find_missing_driver", "query_database"]
 
 _SQLITE = "sqlite:///"
+_EXACT_IN_FLOAT = 2**53
 
 
 class Database(Settings):
@@ -74,8 +77,10 @@ class Database(Settings):
         return self._folder / path if self._folder is not None else path
 
 
-def query_database(database: Database, query: str) -> pl.DataFrame:
+def query_database(database: Database, query: str) -> RawTable:
     """Ask a database, and return its answer.
+
+    A column in which SQLite has texts and numbers is text, and a remark says so.
 
     Args:
         database: SQLite files are opened for reading only.
@@ -84,9 +89,12 @@ def query_database(database: Database, query: str) -> pl.DataFrame:
     Raises:
         InputError: there is no such database, a package is missing, or the query fails.
     """
+    kinds: dict[int, dict[str, Any]] = {}
     with _open(database) as connection:
+        if isinstance(connection, sqlite3.Connection):  # which has types of values, not of columns
+            connection.row_factory = partial(_note_kinds, kinds)
         try:
-            return pl.read_database(query, connection, infer_schema_length=None)
+            table = pl.read_database(query, connection, infer_schema_length=None)
         except pl.exceptions.UnsuitableSQLError as error:
             raise _query_error(database, error) from None
         except (pl.exceptions.PolarsError, TypeError, OverflowError) as error:
@@ -97,6 +105,31 @@ def query_database(database: Database, query: str) -> pl.DataFrame:
             ) from None
         except Exception as error:  # each driver has exceptions of its own
             raise _query_error(database, error) from None
+    return RawTable(table, tuple(_describe_mixed(table.columns, kinds, database)))
+
+
+def _note_kinds(kinds: dict[int, dict[str, Any]], _: sqlite3.Cursor, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Note a value of each kind in each column of a row."""
+    for index, value in enumerate(row):
+        if value is not None:
+            is_long = type(value) is int and abs(value) > _EXACT_IN_FLOAT
+            kinds.setdefault(index, {})["long" if is_long else type(value).__name__] = value
+    return row
+
+
+def _describe_mixed(names: list[str], kinds: dict[int, dict[str, Any]], database: Database) -> Iterator[str]:
+    for index, found in sorted(kinds.items()):
+        numbers = {"int", "float", "long"}
+        if found.keys() <= {"int", "long"} or found.keys() <= {"int", "float"} or len(found) == 1:
+            continue
+        shown = " and ".join(repr(value) for value in list(found.values())[:2])
+        if "bytes" in found or found.keys() <= numbers:
+            raise InputError(
+                f"The column {names[index]} of the answer of {database.uri} has values that fit no one type: "
+                f"{shown}.",
+                hint=f"cast it in the query: CAST({names[index]} AS TEXT).",
+            )
+        yield f"{database.uri}: {names[index]} has texts and numbers, such as {shown}; it is read as text."
 
 
 def find_missing_driver(database: Database) -> str:
@@ -118,6 +151,8 @@ def find_missing_driver(database: Database) -> str:
         sqlalchemy.make_url(database.uri).get_dialect().import_dbapi()
     except ModuleNotFoundError as error:
         return f"pip install {error.name}"
+    except sqlalchemy.exc.NoSuchModuleError:
+        return f"install the package that brings {database.uri.partition(':')[0]} to SQLAlchemy."
     except sqlalchemy.exc.ArgumentError:
         return "give a URL of SQLAlchemy, such as postgresql+psycopg://me@server/shop."
     return ""

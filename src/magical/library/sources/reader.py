@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.util import find_spec  # `importlib` itself would tie the key of the step to all modules
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from magical.library.sources.raw_table import RawTable
 from magical.library.sources.reading_settings import Reading
 from magical.library.sources.source_file import SourceFile, check_local_file, find_source_files, split_suffix
 from magical.library.sources.workbook import read_workbook
-from magical.reading.csv_dialect import reject_binary
+from magical.reading.encodings import reject_binary
 from magical.reading.number_reading import normalize_marks
 from magical.settings import InputPath
 
@@ -45,8 +46,12 @@ def read_source(source: Any, reading: Reading = _NOTHING_SAID) -> RawTable:
         >>> read_source(pl.DataFrame({"a": [1]})).table.height
         1
     """
-    if not isinstance(source, (str, Path)):
-        return RawTable(to_polars(source))
+    raw = _read_files(source, reading) if isinstance(source, (str, Path)) else RawTable(to_polars(source))
+    marks = reading.decimal or "", reading.thousands or ""
+    return replace(raw, table=raw.table.with_columns(normalize_marks(c, *marks) for c in raw.table))
+
+
+def _read_files(source: str | Path, reading: Reading) -> RawTable:
     path = source if isinstance(source, InputPath) else InputPath(source)
     files = find_source_files(path)
     known = {name: file for name, file in files.items() if file.suffix in _READERS}
@@ -92,13 +97,11 @@ def _read_file(file: SourceFile, reading: Reading) -> RawTable:
     elif reading.sheet:
         raise InputError(f"{file.name}: Reading sets sheet, but this is no workbook.", hint="leave it out.")
     raw = reader(file, reading)
-    table = raw.table
-    if reader is not _read_csv and reading.nulls:
-        texts = pl.col(pl.String)
-        table = table.with_columns(
-            pl.when(texts.is_in(reading.nulls)).then(None).otherwise(texts).name.keep()
-        )
-    table = table.with_columns(normalize_marks(c, reading.decimal, reading.thousands) for c in table)
+    if reader is _read_csv or not reading.nulls:
+        return raw
+    table = raw.table.with_columns(
+        pl.when(pl.col(pl.String).is_in(reading.nulls)).then(None).otherwise(pl.col(pl.String)).name.keep()
+    )
     return RawTable(table, raw.remarks, raw.facts)
 
 
