@@ -220,3 +220,26 @@ def test_a_table_in_memory_is_looked_at() -> None:
     seen = magical.look(pl.DataFrame({"id": [1, 2, 3]}))
     assert str(seen).startswith("The table: 3 rows, 1 column")
     assert "magical new" not in str(seen)
+
+
+def test_lines_that_are_no_rows_are_said_with_the_line_that_settles_them(file: Path) -> None:
+    rows = "".join(f"A{i},{i * 1.5},{i}\n" for i in range(40))
+    total = f"Total,{sum(i * 1.5 for i in range(40))},{sum(range(40))}\n"
+    file.write_text(f"Stock list,,\nprinted 2024-03-01,,\narticle,weight,pieces\n,kg,pcs\n{rows}{total}")
+    answer = command("look", "customers.csv")
+    check("look", "lines around", answer.out.rstrip())
+    said = ["header=3", "skip_after_header=1", "skip_footer=1"]
+    settled = command("look", "customers.csv", *said)
+    assert "!" not in settled.out
+    assert settled.out.splitlines()[-2] == (
+        "In the project: ingest(s.source, Reading(header=3, skip_after_header=1, skip_footer=1))"
+    )
+    assert columns(command("look", "customers.csv", *said, "--json")) == columns(
+        command("look", "customers.csv", "--json")
+    )
+
+
+def test_a_target_of_hardly_any_positives_is_a_doubt(file: Path) -> None:
+    file.write_text("x;fraud\n" + "".join(f"{i * 7 % 91}.5;{int(i < 3)}\n" for i in range(300)))
+    (_, fraud) = command("look", "customers.csv", "--json").json["columns"]
+    assert fraud["doubts"][0].startswith("fraud is 1 in 3 of 300 rows")
