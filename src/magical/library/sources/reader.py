@@ -20,6 +20,7 @@ from magical.library.sources.raw_table import RawTable
 from magical.library.sources.reading_settings import Reading
 from magical.library.sources.source_file import SourceFile, check_local_file, find_source_files, split_suffix
 from magical.library.sources.workbook import read_workbook
+from magical.reading.compression import decompress
 from magical.reading.encodings import reject_binary
 from magical.reading.number_reading import normalize_marks
 from magical.settings import InputPath
@@ -119,13 +120,13 @@ def _read_csv(file: SourceFile, reading: Reading) -> RawTable:
 
 
 def _read_json(file: SourceFile, _: Reading) -> RawTable:
-    return read_json(file.read(), file.name)
+    return read_json(decompress(file.read(), file.name), file.name)
 
 
 def _read_parquet(file: SourceFile, _: Reading) -> RawTable:
     try:
         if isinstance(file.place, RemoteFile) or split_suffix(file.name)[1]:
-            return RawTable(pl.read_parquet(io.BytesIO(file.read())))
+            return RawTable(pl.read_parquet(io.BytesIO(decompress(file.read(), file.name))))
         check_local_file(file.place, file.name)
         return RawTable(pl.read_parquet(file.place, glob=False))  # a file may be called data[1].parquet
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -143,8 +144,9 @@ def _read_workbook(file: SourceFile, reading: Reading) -> RawTable:
             f"{file.name} is a workbook, for which a package is missing.",
             hint="pip install 'magical-thinking[excel]'",
         )
-    is_plain = isinstance(file.place, Path) and not split_suffix(file.name)[1]
-    return read_workbook(file.place if is_plain else file.read(), file.name, reading)  # type: ignore[arg-type]
+    if isinstance(file.place, Path) and not split_suffix(file.name)[1]:
+        return read_workbook(file.place, file.name, reading)
+    return read_workbook(decompress(file.read(), file.name), file.name, reading)
 
 
 _READERS: dict[str, Callable[[SourceFile, Reading], RawTable]] = {
@@ -160,7 +162,7 @@ def _unknown_kind(source: str, files: list[SourceFile]) -> InputError:
     what = f"is of an unknown kind: {suffix}" if len(files) == 1 else f"has {len(files)} files, and no table"
     return InputError(
         f"{source} {what}.",
-        hint=f"give a file that ends in {join_names(_READERS, 20)}; texts also with .gz.",
+        hint=f"give a file that ends in {join_names(_READERS, 20)}; also compressed: .gz, .bz2, .xz.",
     )
 
 

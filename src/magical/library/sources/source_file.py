@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import stat
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +12,9 @@ from magical.input_files.local_files import base_name, is_file_group, list_local
 from magical.input_files.remote_files import RemoteFile, list_remote_files
 from magical.settings import InputPath
 
-__all__ = ["SourceFile", "find_source_files", "split_suffix"]
+__all__ = ["SourceFile", "check_local_file", "find_source_files", "split_suffix"]
+
+_COMPRESSED = (".gz", ".bz2", ".xz")
 
 
 @dataclass(frozen=True)
@@ -35,35 +35,22 @@ class SourceFile:
         return split_suffix(self.name)[0]
 
     def read(self) -> bytes:
-        """Read its content, decompressed.
+        """Read its content as it is.
 
         Raises:
-            InputError: it cannot be read, is empty, or is a damaged gzip file.
+            InputError: it cannot be read, or is empty.
         """
-        data = self._read_bytes()
+        if isinstance(self.place, RemoteFile):
+            data = self.place.read()
+        else:
+            check_local_file(self.place, self.name)
+            try:
+                data = self.place.read_bytes()
+            except OSError as error:
+                raise _unreadable_error(self.name, error) from None
         if not data:
             raise _empty_error(self.name)
-        if split_suffix(self.name)[1] != ".gz":
-            return data
-        try:
-            return gzip.decompress(data)
-        except EOFError:
-            raise InputError(
-                f"{self.name} ends too early for a gzip file.", hint="copy it again; it was cut off."
-            ) from None
-        except (OSError, zlib.error) as error:
-            raise InputError(
-                f"{self.name} is no gzip file: {error}.", hint="give it the suffix of what it is."
-            ) from None
-
-    def _read_bytes(self) -> bytes:
-        if isinstance(self.place, RemoteFile):
-            return self.place.read()
-        check_local_file(self.place, self.name)
-        try:
-            return self.place.read_bytes()
-        except OSError as error:
-            raise _unreadable_error(self.name, error) from None
+        return data
 
 
 def find_source_files(source: InputPath) -> dict[str, SourceFile]:
@@ -96,7 +83,7 @@ def split_suffix(name: str) -> tuple[str, str]:
         (('.csv', '.gz'), ('.json', ''))
     """
     path = Path(base_name(name).lower())
-    return (Path(path.stem).suffix, path.suffix) if path.suffix == ".gz" else (path.suffix, "")
+    return (Path(path.stem).suffix, path.suffix) if path.suffix in _COMPRESSED else (path.suffix, "")
 
 
 def check_local_file(path: Path, name: str) -> None:
